@@ -1,0 +1,476 @@
+"""The engine: ``Value`` records the graph of a scalar computation, ``backward`` differentiates it.
+
+A Value keeps the operation and the parents it came from and, from the moment it is made, the local
+derivative by each parent. ``backward`` is one plain loop over the nodes in reverse topological
+order, to be stepped through in a debugger. It stands on the table in ``ops`` and on ``float_math``.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from tinygrad_mlp import float_math, ops
+from tinygrad_mlp.errors import NotANumberError
+from tinygrad_mlp.ops import Op
+
+__all__ = [
+    "Number",
+    "Value",
+    "apply",
+    "as_value",
+    "local_partials",
+    "no_grad",
+    "topological_order",
+]
+
+Number = float | int | np.floating[Any] | np.integer[Any]
+"""What is accepted wherever a Value is: a plain number, a NumPy scalar, a 0-d array."""
+
+_NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
+_recording = True
+_new_object = object.__new__
+
+
+class Value:
+    """One scalar in a computation graph.
+
+    Args:
+        data: the number.
+        label: a name for the debugger and for drawings.
+
+    Attributes:
+        data: the number; assign to it to change a leaf.
+        grad: the derivative of the last ``backward``'s output by this node, d out / d self.
+        op: the operation it came from; None for a leaf, ``ops.CONSTANT`` for a number in an
+            expression such as the 2 in ``2 * v``.
+        parents: its inputs in order, repeats kept; empty for a leaf.
+        partials: d self / d parent for each parent, computed when the node is made.
+        label: its name, or "".
+
+    Raises:
+        NotANumberError: if ``data`` is not one number.
+
+    Equality and hash are by identity; ``<``, ``<=``, ``>``, ``>=`` compare the numbers.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> loss = (a * b + 10.0).tanh()
+    >>> loss.backward()
+    >>> loss
+    Value(data=0.999329299739067, grad=1.0)
+    >>> round(a.grad, 6), round(b.grad, 6)
+    (-0.004023, 0.002682)
+    """
+
+    __slots__ = ("data", "grad", "label", "op", "parents", "partials")
+
+    __array_ufunc__ = None  # so that ``np.float64(2) * value`` and ``array * value`` come to us
+
+    data: float
+    grad: float
+    op: Op | None
+    parents: tuple[Value, ...]
+    partials: tuple[float, ...]
+    label: str
+
+    def __init__(self, data: Number, label: str = "") -> None:
+        self.data = _as_float(data)
+        self.grad = _NOT_COMPUTED
+        self.op = None
+        self.parents = ()
+        self.partials = ()
+        self.label = label
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the node has no parents: a parameter, an input, a constant.
+
+        >>> a = Value(1.0)
+        >>> a.is_leaf, (a + a).is_leaf
+        (True, False)
+        """
+        return not self.parents
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether ``grad`` has been computed or assigned since the node was made or cleared.
+
+        >>> a = Value(3.0)
+        >>> before = a.has_grad
+        >>> (0.0 * a).backward()
+        >>> before, a.has_grad, a.grad
+        (False, True, 0.0)
+        """
+        return self.grad is not _NOT_COMPUTED
+
+    def zero_grad(self) -> None:
+        """Set ``grad`` to 0.0 and mark it as not computed.
+
+        >>> a = Value(3.0)
+        >>> a.backward()
+        >>> a.zero_grad()
+        >>> a.grad, a.has_grad
+        (0.0, False)
+        """
+        self.grad = _NOT_COMPUTED
+
+    def backward(self) -> None:
+        """Compute d self / d node for every node that self was computed from.
+
+        The chain rule, from the output to the leaves, summed over every path:
+        ``parent.grad += node.grad * (d node / d parent)``. The nodes between are reset first; the
+        leaves add up, so that a second call doubles their gradients, as in torch.
+
+        >>> a = Value(3.0)
+        >>> b = a * a
+        >>> b.backward(); b.backward()
+        >>> b.grad, a.grad
+        (1.0, 12.0)
+        """
+        order = topological_order(self)
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad = 1.0 if self.parents else self.grad + 1.0
+        for node in reversed(order):
+            upstream = node.grad
+            for parent, partial in zip(node.parents, node.partials):
+                contribution = upstream * partial
+                parent.grad += contribution
+
+    def __repr__(self) -> str:
+        name = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data}, grad={self.grad}{name})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else str(self)
+
+    def __float__(self) -> float:
+        return self.data
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        grad = self.grad if self.has_grad else None
+        return (self.data, grad, self.op, self.parents, self.partials, self.label)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.data, grad, self.op, self.parents, self.partials, self.label = state
+        self.grad = _NOT_COMPUTED if grad is None else grad
+
+    # Arithmetic. Each operator accepts a plain number on either side.
+
+    def __add__(self, other: Value | Number) -> Value:
+        return _binary(ops.ADD, self, other if isinstance(other, Value) else as_value(other))
+
+    def __radd__(self, other: Number) -> Value:
+        return _binary(ops.ADD, as_value(other), self)
+
+    def __sub__(self, other: Value | Number) -> Value:
+        return _binary(ops.SUB, self, other if isinstance(other, Value) else as_value(other))
+
+    def __rsub__(self, other: Number) -> Value:
+        return _binary(ops.SUB, as_value(other), self)
+
+    def __mul__(self, other: Value | Number) -> Value:
+        return _binary(ops.MUL, self, other if isinstance(other, Value) else as_value(other))
+
+    def __rmul__(self, other: Number) -> Value:
+        return _binary(ops.MUL, as_value(other), self)
+
+    def __truediv__(self, other: Value | Number) -> Value:
+        return _binary(ops.DIV, self, other if isinstance(other, Value) else as_value(other))
+
+    def __rtruediv__(self, other: Number) -> Value:
+        return _binary(ops.DIV, as_value(other), self)
+
+    def __pow__(self, other: Value | Number) -> Value:
+        if isinstance(other, Value):
+            return _binary(ops.POW, self, other)
+        return _binary(ops.POW_NUMBER, self, as_value(other))
+
+    def __rpow__(self, other: Number) -> Value:
+        return _binary(ops.POW, as_value(other), self)
+
+    def __neg__(self) -> Value:
+        return _unary(ops.NEG, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(ops.ABS, self)
+
+    # Comparison by value; ``==`` and ``hash`` stay by identity.
+
+    def __lt__(self, other: Value | Number) -> bool:
+        return self.data < _as_float(other)
+
+    def __le__(self, other: Value | Number) -> bool:
+        return self.data <= _as_float(other)
+
+    def __gt__(self, other: Value | Number) -> bool:
+        return self.data > _as_float(other)
+
+    def __ge__(self, other: Value | Number) -> bool:
+        return self.data >= _as_float(other)
+
+    # The functions that people call as methods; all of them are in ``functional``.
+
+    def exp(self) -> Value:
+        """e^x. Derivative: e^x."""
+        return _unary(ops.EXP, self)
+
+    def log(self) -> Value:
+        """The natural logarithm. Derivative: 1 / x."""
+        return _unary(ops.LOG, self)
+
+    def sqrt(self) -> Value:
+        """The square root. Derivative: 1 / (2 sqrt(x))."""
+        return _unary(ops.SQRT, self)
+
+    def square(self) -> Value:
+        """x^2. Derivative: 2 x."""
+        return _unary(ops.SQUARE, self)
+
+    def sin(self) -> Value:
+        """The sine of x radians. Derivative: cos(x)."""
+        return _unary(ops.SIN, self)
+
+    def cos(self) -> Value:
+        """The cosine of x radians. Derivative: -sin(x)."""
+        return _unary(ops.COS, self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent. Derivative: 1 - tanh(x)^2."""
+        return _unary(ops.TANH, self)
+
+    def sigmoid(self) -> Value:
+        """s = 1 / (1 + e^-x). Derivative: s (1 - s)."""
+        return _unary(ops.SIGMOID, self)
+
+    def relu(self) -> Value:
+        """max(x, 0). Derivative: 1 where x > 0, else 0 (also at 0)."""
+        return _unary(ops.RELU, self)
+
+
+def as_value(number: Value | Number) -> Value:
+    """The Value itself, or a constant leaf for a plain number.
+
+    Raises:
+        NotANumberError: for an array, a string or anything else that is not one number.
+
+    >>> as_value(2)
+    Value(data=2.0, grad=0.0)
+    """
+    if isinstance(number, Value):
+        return number
+    constant = Value(number)
+    constant.op = ops.CONSTANT
+    return constant
+
+
+def apply(op: Op, *inputs: Value) -> Value:
+    """The node ``op(*inputs)``, with its local derivatives.
+
+    Raises:
+        TypeError: if the number of inputs is not the op's.
+
+    >>> apply(ops.MAXIMUM, Value(1.0), Value(2.0)).partials
+    (0.0, 1.0)
+    """
+    if op.variadic:
+        return _any_arity(op, inputs)
+    if len(inputs) != op.arity:
+        raise TypeError(f"{op.name} takes {op.arity} inputs, got {len(inputs)}")
+    if op.arity == 1:
+        return _unary(op, *inputs)
+    if op.arity == 2:
+        return _binary(op, *inputs)
+    return _any_arity(op, inputs)
+
+
+def topological_order(root: Value) -> list[Value]:
+    """Every node that ``root`` was computed from, parents before children, root last.
+
+    Depth first, parents from left to right, without recursion: the same graph always gives the same
+    order, and a chain of a million nodes is no deeper than any other.
+
+    >>> a = Value(1.0, label="a")
+    >>> b = a + a; b.label = "b"
+    >>> c = b * a; c.label = "c"
+    >>> [node.label for node in topological_order(c)]
+    ['a', 'b', 'c']
+    """
+    order: list[Value] = []
+    visited: set[Value] = set()
+    stack: list[Value | None] = [root]
+    while stack:
+        node = stack.pop()
+        if node is None:  # below the mark lies a node whose parents are all in the order now
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in visited:
+            visited.add(node)
+            stack.append(node)
+            stack.append(None)
+            for parent in reversed(node.parents):
+                if parent not in visited:
+                    if parent.parents:
+                        stack.append(parent)
+                    else:
+                        visited.add(parent)
+                        order.append(parent)
+    return order
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within this block results are plain leaves: numbers without a graph.
+
+    It saves time and memory where no gradient is wanted, for example in prediction.
+
+    >>> a = Value(3.0)
+    >>> with no_grad():
+    ...     b = a * a
+    >>> b.data, b.parents
+    (9.0, ())
+    """
+    global _recording
+    before, _recording = _recording, False
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+# Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the op
+# read once, no keyword arguments (`tests/benchmarks/test_engine.py` has the nanoseconds per node).
+
+
+def _unary(op: Op, parent: Value) -> Value:
+    x = parent.data
+    out = op.forward(float_math, x)
+    if not _recording:
+        return _leaf(out)
+    (rule,) = op.partials
+    node = _new_object(Value)
+    node.data = out
+    node.grad = _NOT_COMPUTED
+    node.op = op
+    node.parents = (parent,)
+    node.partials = op.fixed_partials or (rule(float_math, out, x),)  # type: ignore[operator]
+    node.label = ""
+    return node
+
+
+def _binary(op: Op, left: Value, right: Value) -> Value:
+    a = left.data
+    b = right.data
+    out = op.forward(float_math, a, b)
+    if not _recording:
+        return _leaf(out)
+    partials = op.fixed_partials
+    if partials is None:
+        rule_a, rule_b = op.partials
+        partials = (
+            rule_a if rule_a.__class__ is float else rule_a(float_math, out, a, b),
+            rule_b if rule_b.__class__ is float else rule_b(float_math, out, a, b),
+        )
+    node = _new_object(Value)
+    node.data = out
+    node.grad = _NOT_COMPUTED
+    node.op = op
+    node.parents = (left, right)
+    node.partials = partials
+    node.label = ""
+    return node
+
+
+def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
+    numbers = [parent.data for parent in parents]
+    if op.variadic:
+        out = op.forward(float_math, numbers)
+    else:
+        out = op.forward(float_math, *numbers)
+    if not _recording:
+        return _leaf(out)
+    node = _new_object(Value)
+    node.data = out
+    node.grad = _NOT_COMPUTED
+    node.op = op
+    node.parents = parents
+    node.partials = local_partials(op, float_math, out, numbers)
+    node.label = ""
+    return node
+
+
+def _leaf(data: float) -> Value:
+    node = _new_object(Value)
+    node.data = data
+    node.grad = _NOT_COMPUTED
+    node.op = None
+    node.parents = node.partials = ()
+    node.label = ""
+    return node
+
+
+def local_partials(op: Op, xp: Any, out: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """d out / d input for each input, as ``xp`` interprets the op's rules.
+
+    >>> local_partials(ops.MUL, float_math, 6.0, [2.0, 3.0])
+    (3.0, 2.0)
+    """
+    if op.joint_partials is not None:
+        return tuple(op.joint_partials(xp, out, inputs))
+    if op.variadic:
+        (rule,) = op.partials
+        if isinstance(rule, float):
+            return (rule,) * len(inputs)
+        return tuple([rule(xp, out, x) for x in inputs])
+    return tuple(
+        [rule if isinstance(rule, float) else rule(xp, out, *inputs) for rule in op.partials]
+    )
+
+
+def _as_float(number: object) -> float:
+    """The number as a float; refuses what is not exactly one number."""
+    if isinstance(number, float | int):
+        pass
+    elif isinstance(number, Value):
+        return number.data
+    elif isinstance(number, np.ndarray) and number.ndim > 0:
+        _refuse_array(number)
+    elif not isinstance(number, np.number | np.bool_ | np.ndarray) or np.iscomplexobj(number):
+        raise NotANumberError(
+            f"expected a number or a Value, got {type(number).__name__} {number!r}; "
+            "a Value holds one real number, for example Value(2.0)"
+        )
+    try:
+        return float(number)
+    except OverflowError:
+        return float_math.inf if number > 0 else -float_math.inf  # type: ignore[operator]
+
+
+def _refuse_array(array: np.ndarray[Any, Any]) -> NoReturn:
+    raise NotANumberError(
+        f"a Value holds one number, got an array of shape {array.shape}; "
+        "work element by element, for example [x * value for x in array]"
+    )
+
+
+def _relax_garbage_collector() -> None:
+    """Let Python look for cyclic garbage less often: after 10,000 new objects instead of 700.
+
+    A graph has no cycles (a node knows its parents, never its children) and is freed the moment its
+    output is dropped. Python cannot know that and walks the growing graph again and again, which
+    more than doubles the time of the forward pass. A threshold that somebody has raised further, or
+    switched off, stays as it is.
+    """
+    first, second, third = gc.get_threshold()
+    if 0 < first < 10_000:
+        gc.set_threshold(10_000, second, third)
+
+
+_relax_garbage_collector()

@@ -1,0 +1,82 @@
+"""The named exceptions of the project.
+
+Each of them is also the built-in exception that fits, so ``except ValueError`` keeps working. A
+message says what was wrong, which object it was, what was expected, and the corrected call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "DataError",
+    "GraphError",
+    "InvalidArgumentError",
+    "MissingDependencyError",
+    "NotANumberError",
+    "ShapeError",
+    "TinygradMLPError",
+    "TracingError",
+    "UnknownNameError",
+]
+
+
+class TinygradMLPError(Exception):
+    """The base of every exception that the project raises on purpose.
+
+    >>> issubclass(ShapeError, TinygradMLPError) and issubclass(ShapeError, ValueError)
+    True
+    """
+
+
+class NotANumberError(TinygradMLPError, TypeError):
+    """Something that is not one number was given where one number (or a Value) is needed."""
+
+
+class InvalidArgumentError(TinygradMLPError, ValueError):
+    """An argument is out of its range, for example a negative learning rate."""
+
+
+class UnknownNameError(TinygradMLPError, ValueError):
+    """A name (of an activation, a loss, ...) that the project does not know.
+
+    >>> str(UnknownNameError.of("activation", "rleu", ["relu", "tanh"]))
+    "unknown activation 'rleu'; known: relu, tanh"
+    """
+
+    @classmethod
+    def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+        """The error for ``name``, listing the ``known`` names of that ``kind``."""
+        return cls(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
+
+
+class ShapeError(TinygradMLPError, ValueError):
+    """Lengths or shapes that do not fit together."""
+
+
+class DataError(TinygradMLPError, ValueError):
+    """Data that cannot be trained on: empty, NaN or inf, labels out of range."""
+
+
+class GraphError(TinygradMLPError, RuntimeError):
+    """A computation graph that cannot give what was asked of it."""
+
+
+class TracingError(TinygradMLPError, TypeError):
+    """A traced Value was used as a plain number, for example in ``if v > 0``."""
+
+
+class MissingDependencyError(TinygradMLPError, ImportError):
+    """An optional package is missing.
+
+    >>> print(MissingDependencyError.of("matplotlib", "plots", extra="all"))
+    plots need the package 'matplotlib'; install it with: python -m pip install 'tinygrad-mlp[all]'
+    """
+
+    @classmethod
+    def of(cls, package: str, what_needs_it: str, extra: str) -> MissingDependencyError:
+        """The error for ``package``, naming the ``extra`` that brings it."""
+        return cls(
+            f"{what_needs_it} need the package {package!r}; install it with: "
+            f"python -m pip install 'tinygrad-mlp[{extra}]'"
+        )

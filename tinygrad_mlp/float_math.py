@@ -1,0 +1,196 @@
+"""The namespace that interprets a rule on Python floats, with the results of IEEE arithmetic.
+
+Where ``math`` raises (overflow, a domain error, division by zero), these give inf or nan as torch
+and NumPy do, so that a training run shows its first inf instead of dying of it.
+"""
+
+from __future__ import annotations
+
+import math
+from builtins import abs as absolute
+from builtins import sum as sum  # noqa: PLC0414  (re-exported: the reduction of variadic rules)
+from collections.abc import Sequence
+from math import erfc, inf, nan, tanh
+from operator import eq as equal
+from operator import mul
+
+__all__ = [
+    "absolute",
+    "cos",
+    "divide",
+    "dot",
+    "equal",
+    "erfc",
+    "exp",
+    "exp_shifted",
+    "expm1",
+    "log",
+    "log1p",
+    "max",
+    "maximum",
+    "minimum",
+    "power",
+    "sin",
+    "sqrt",
+    "sum",
+    "tanh",
+    "where",
+]
+
+
+def exp(x: float) -> float:
+    """e^x; inf where it overflows.
+
+    >>> exp(800.0)
+    inf
+    """
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return inf
+
+
+def expm1(x: float) -> float:
+    """e^x - 1 without cancellation near 0; inf where it overflows.
+
+    >>> expm1(1e-20), expm1(800.0)
+    (1e-20, inf)
+    """
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return inf
+
+
+def log(x: float) -> float:
+    """The natural logarithm; -inf at 0, nan below.
+
+    >>> log(0.0), log(-1.0)
+    (-inf, nan)
+    """
+    if x > 0.0:
+        return math.log(x)
+    return -inf if x == 0.0 else nan
+
+
+def log1p(x: float) -> float:
+    """log(1 + x) without cancellation near 0; -inf at -1, nan below.
+
+    >>> log1p(1e-20), log1p(-1.0)
+    (1e-20, -inf)
+    """
+    if x > -1.0:
+        return math.log1p(x)
+    return -inf if x == -1.0 else nan
+
+
+def sqrt(x: float) -> float:
+    """The square root; nan below 0.
+
+    >>> sqrt(9.0), sqrt(-1.0)
+    (3.0, nan)
+    """
+    return nan if x < 0.0 else math.sqrt(x)
+
+
+def sin(x: float) -> float:
+    """The sine of x radians; nan at inf.
+
+    >>> sin(0.0), sin(inf)
+    (0.0, nan)
+    """
+    return nan if math.isinf(x) else math.sin(x)
+
+
+def cos(x: float) -> float:
+    """The cosine of x radians; nan at inf.
+
+    >>> cos(0.0), cos(inf)
+    (1.0, nan)
+    """
+    return nan if math.isinf(x) else math.cos(x)
+
+
+def divide(a: float, b: float) -> float:
+    """a / b; a signed inf, or nan for 0 / 0, where b is zero.
+
+    >>> divide(1.0, 0.0), divide(1.0, -0.0), divide(0.0, 0.0)
+    (inf, -inf, nan)
+    """
+    if b:
+        return a / b
+    return nan if a == 0.0 or a != a else math.copysign(inf, a) * math.copysign(1.0, b)
+
+
+def power(a: float, b: float) -> float:
+    """a ^ b as C's ``pow``: nan for a negative base and a fractional exponent, inf on overflow.
+
+    >>> power(-2.0, 0.5), power(0.0, -1.0), power(10.0, 400.0), power(-10.0, 401.0)
+    (nan, inf, inf, -inf)
+    """
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return -inf if a < 0.0 and b % 2.0 == 1.0 else inf
+    except ValueError:
+        if a:
+            return nan
+        odd = b % 2.0 == 1.0  # 0 to a negative power
+        return math.copysign(inf, a) if odd else inf
+
+
+def where(condition: object, a: float, b: float) -> float:
+    """a if the condition holds, else b; both were computed.
+
+    >>> where(1 < 2, 3.0, 4.0)
+    3.0
+    """
+    return a if condition else b
+
+
+def maximum(a: float, b: float) -> float:
+    """The larger one; nan if either is.
+
+    >>> maximum(1.0, nan), maximum(nan, 1.0), maximum(1.0, 2.0)
+    (nan, nan, 2.0)
+    """
+    return a if a > b or a != a else b
+
+
+def minimum(a: float, b: float) -> float:
+    """The smaller one; nan if either is.
+
+    >>> minimum(1.0, nan), minimum(nan, 1.0), minimum(1.0, 2.0)
+    (nan, nan, 1.0)
+    """
+    return a if a < b or a != a else b
+
+
+def max(inputs: Sequence[float]) -> float:
+    """The largest of the inputs; nan if any is.
+
+    >>> max([1.0, 3.0, 2.0]), max([1.0, nan, 2.0])
+    (3.0, nan)
+    """
+    largest = -inf
+    for x in inputs:
+        largest = maximum(largest, x)
+    return largest
+
+
+def exp_shifted(inputs: Sequence[float], shift: float) -> list[float]:
+    """exp(x - shift) for each input.
+
+    >>> exp_shifted([1.0, 800.0], 1.0)
+    [1.0, inf]
+    """
+    return [exp(x - shift) for x in inputs]
+
+
+def dot(weights: Sequence[float], inputs: Sequence[float], start: float) -> float:
+    """start + w1 x1 + ... + wn xn, from left to right.
+
+    >>> dot([1.0, 2.0], [3.0, 4.0], 0.5)
+    11.5
+    """
+    return sum(map(mul, weights, inputs), start)

@@ -1,0 +1,386 @@
+"""The functions on Values: every op of the table as a function, and the composites on top.
+
+It is also the namespace that interprets a rule on Values, which gives the derivative as a graph.
+Every function takes Values or plain numbers and returns a Value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.engine import Number, Value, apply, as_value
+from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.float_math import inf
+
+__all__ = [
+    "absolute",
+    "clamp",
+    "cos",
+    "divide",
+    "dot",
+    "elu",
+    "equal",
+    "erfc",
+    "exp",
+    "expm1",
+    "gelu",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "power",
+    "reciprocal",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "square",
+    "sum",
+    "tanh",
+    "where",
+]
+
+Scalar = Value | Number
+
+
+def exp(x: Scalar) -> Value:
+    """e^x. Derivative: e^x. Overflows to inf.
+
+    >>> exp(0.0).data
+    1.0
+    """
+    return apply(ops.EXP, as_value(x))
+
+
+def expm1(x: Scalar) -> Value:
+    """e^x - 1, exact near 0. Derivative: e^x.
+
+    >>> expm1(1e-20).data
+    1e-20
+    """
+    return apply(ops.EXPM1, as_value(x))
+
+
+def log(x: Scalar) -> Value:
+    """The natural logarithm; -inf at 0, nan below. Derivative: 1 / x.
+
+    >>> log(1.0).data
+    0.0
+    """
+    return apply(ops.LOG, as_value(x))
+
+
+def log1p(x: Scalar) -> Value:
+    """log(1 + x), exact near 0. Derivative: 1 / (1 + x).
+
+    >>> log1p(1e-20).data
+    1e-20
+    """
+    return apply(ops.LOG1P, as_value(x))
+
+
+def sqrt(x: Scalar) -> Value:
+    """The square root; nan below 0. Derivative: 1 / (2 sqrt(x)).
+
+    >>> sqrt(9.0).data
+    3.0
+    """
+    return apply(ops.SQRT, as_value(x))
+
+
+def square(x: Scalar) -> Value:
+    """x^2. Derivative: 2 x.
+
+    >>> square(3.0).data
+    9.0
+    """
+    return apply(ops.SQUARE, as_value(x))
+
+
+def reciprocal(x: Scalar) -> Value:
+    """1 / x. Derivative: -1 / x^2.
+
+    >>> reciprocal(4.0).data
+    0.25
+    """
+    return apply(ops.RECIPROCAL, as_value(x))
+
+
+def divide(a: Scalar, b: Scalar) -> Value:
+    """a / b; inf or nan where b is 0. Derivatives: 1 / b, -a / b^2.
+
+    >>> divide(1.0, 4.0).data
+    0.25
+    """
+    return apply(ops.DIV, as_value(a), as_value(b))
+
+
+def power(a: Scalar, b: Scalar) -> Value:
+    """a^b; nan for a negative a and a fractional b. Derivatives: b a^(b-1), a^b log(a).
+
+    Nothing flows to an exponent that is a plain number.
+
+    >>> power(2.0, 3).data
+    8.0
+    """
+    return as_value(a) ** b
+
+
+def absolute(x: Scalar) -> Value:
+    """abs(x). Derivative: the sign of x, 0 at 0.
+
+    >>> absolute(-2.0).data
+    2.0
+    """
+    return apply(ops.ABS, as_value(x))
+
+
+def sin(x: Scalar) -> Value:
+    """The sine of x radians. Derivative: cos(x).
+
+    >>> sin(0.0).data
+    0.0
+    """
+    return apply(ops.SIN, as_value(x))
+
+
+def cos(x: Scalar) -> Value:
+    """The cosine of x radians. Derivative: -sin(x).
+
+    >>> cos(0.0).data
+    1.0
+    """
+    return apply(ops.COS, as_value(x))
+
+
+def erfc(x: Scalar) -> Value:
+    """1 - erf(x), exact for large x. Derivative: -2 exp(-x^2) / sqrt(pi).
+
+    >>> erfc(0.0).data
+    1.0
+    """
+    return apply(ops.ERFC, as_value(x))
+
+
+def tanh(x: Scalar) -> Value:
+    """The hyperbolic tangent. Derivative: 1 - tanh(x)^2.
+
+    >>> tanh(0.0).data
+    0.0
+    """
+    return apply(ops.TANH, as_value(x))
+
+
+def sigmoid(x: Scalar) -> Value:
+    """s = 1 / (1 + e^-x). Derivative: s (1 - s).
+
+    >>> sigmoid(0.0).data
+    0.5
+    """
+    return apply(ops.SIGMOID, as_value(x))
+
+
+def relu(x: Scalar) -> Value:
+    """max(x, 0). Derivative: 1 where x > 0, else 0 (also at 0).
+
+    >>> relu(-1.0).data, relu(2.0).data
+    (0.0, 2.0)
+    """
+    return apply(ops.RELU, as_value(x))
+
+
+def leaky_relu(x: Scalar, slope: Scalar = 0.01) -> Value:
+    """x where x > 0, else slope x. Derivative: 1 or slope (also at 0).
+
+    A Value as the slope is differentiated too (the parametric ReLU).
+
+    >>> leaky_relu(-1.0).data
+    -0.01
+    """
+    return apply(ops.LEAKY_RELU, as_value(x), as_value(slope))
+
+
+def elu(x: Scalar, alpha: Scalar = 1.0) -> Value:
+    """x where x > 0, else alpha (e^x - 1). Derivative: 1 or alpha e^x.
+
+    >>> elu(2.0).data
+    2.0
+    """
+    return apply(ops.ELU, as_value(x), as_value(alpha))
+
+
+def softplus(x: Scalar) -> Value:
+    """log(1 + e^x). Derivative: sigmoid(x).
+
+    >>> round(softplus(0.0).data, 6)
+    0.693147
+    """
+    return apply(ops.SOFTPLUS, as_value(x))
+
+
+def silu(x: Scalar) -> Value:
+    """x sigmoid(x), also called swish. Derivative: s (1 + x (1 - s)), s = sigmoid(x).
+
+    >>> silu(0.0).data
+    0.0
+    """
+    return apply(ops.SILU, as_value(x))
+
+
+def gelu(x: Scalar) -> Value:
+    """x Phi(x), Phi the standard normal distribution. Derivative: Phi(x) + x phi(x).
+
+    >>> round(gelu(1.0).data, 6)
+    0.841345
+    """
+    return apply(ops.GELU, as_value(x))
+
+
+def maximum(a: Scalar, b: Scalar) -> Value:
+    """The larger one, nan if either is; a tie splits the gradient in halves.
+
+    >>> maximum(1.0, 2.0).data
+    2.0
+    """
+    return apply(ops.MAXIMUM, as_value(a), as_value(b))
+
+
+def minimum(a: Scalar, b: Scalar) -> Value:
+    """The smaller one, nan if either is; a tie splits the gradient in halves.
+
+    >>> minimum(1.0, 2.0).data
+    1.0
+    """
+    return apply(ops.MINIMUM, as_value(a), as_value(b))
+
+
+def where(condition: Scalar | bool, a: Scalar, b: Scalar) -> Value:
+    """a if the condition holds (is not 0), else b. Nothing flows to the condition.
+
+    >>> x = Value(-2.0)
+    >>> where(x > 0, x, 0.1 * x).data
+    -0.2
+    """
+    return apply(ops.WHERE, as_value(condition), as_value(a), as_value(b))
+
+
+def clamp(x: Scalar, low: Scalar = -inf, high: Scalar = inf) -> Value:
+    """x limited to low ... high. Derivative: 1 within (bounds included), else 0.
+
+    >>> clamp(5.0, -1.0, 1.0).data
+    1.0
+    """
+    return apply(ops.CLAMP, as_value(x), as_value(low), as_value(high))
+
+
+def equal(a: Scalar, b: Scalar) -> bool:
+    """Whether two numbers are equal by value (``==`` on Values is by identity).
+
+    >>> equal(Value(1.0), 1.0)
+    True
+    """
+    return as_value(a).data == as_value(b).data
+
+
+def sum(values: Iterable[Scalar]) -> Value:
+    """x1 + ... + xn as one node, however many there are; 0 for none.
+
+    >>> sum([Value(1.0), 2.0, 3.0]).data
+    6.0
+    """
+    return apply(ops.SUM, *[as_value(value) for value in values])
+
+
+def mean(values: Iterable[Scalar]) -> Value:
+    """(x1 + ... + xn) / n.
+
+    Raises:
+        ShapeError: for no values at all.
+
+    >>> mean([1.0, 2.0, 6.0]).data
+    3.0
+    """
+    terms = _at_least_one(values, "mean")
+    return sum(terms) / len(terms)
+
+
+def dot(
+    weights: Iterable[Scalar], inputs: Iterable[Scalar], bias: Scalar | None = None
+) -> Value:
+    """w1 x1 + ... + wn xn + bias as one node: a neuron before its activation.
+
+    Derivatives: x_i by w_i, w_i by x_i, 1 by the bias.
+
+    Raises:
+        ShapeError: if there are not as many inputs as weights.
+
+    >>> dot([Value(2.0), Value(3.0)], [10.0, 100.0], bias=1.0).data
+    321.0
+    """
+    operands = [as_value(weight) for weight in weights]
+    n_weights = len(operands)
+    operands += [as_value(x) for x in inputs]
+    n_inputs = len(operands) - n_weights
+    if n_inputs != n_weights:
+        raise ShapeError(
+            f"dot got {n_weights} weights and {n_inputs} inputs; "
+            "give as many inputs as weights: dot([w1, w2], [x1, x2], bias)"
+        )
+    if bias is not None:
+        operands.append(as_value(bias))
+    return apply(ops.DOT, *operands)
+
+
+def logsumexp(values: Iterable[Scalar]) -> Value:
+    """log(e^x1 + ... + e^xn), stable for large and small inputs. Derivatives: softmax(x).
+
+    The largest input is taken out of the sum: max + log(sum of e^(x - max)).
+
+    Raises:
+        ShapeError: for no values at all.
+
+    >>> logsumexp([1000.0, 1000.0]).data == 1000.0 + log(2.0).data
+    True
+    """
+    return apply(ops.LOGSUMEXP, *_at_least_one(values, "logsumexp"))
+
+
+def softmax(values: Iterable[Scalar]) -> list[Value]:
+    """p_i = e^x_i / (e^x1 + ... + e^xn), stable for large and small inputs.
+
+    Raises:
+        ShapeError: for no values at all.
+
+    >>> [round(p.data, 12) for p in softmax([1000.0, 1000.0])]
+    [0.5, 0.5]
+    """
+    return [exp(log_probability) for log_probability in log_softmax(values)]
+
+
+def log_softmax(values: Iterable[Scalar]) -> list[Value]:
+    """log p_i = x_i - log(e^x1 + ... + e^xn).
+
+    Raises:
+        ShapeError: for no values at all.
+
+    >>> [p.data for p in log_softmax([1000.0, 0.0])]
+    [0.0, -1000.0]
+    """
+    logits = _at_least_one(values, "log_softmax")
+    normaliser = apply(ops.LOGSUMEXP, *logits)
+    return [logit - normaliser for logit in logits]
+
+
+def _at_least_one(values: Iterable[Scalar], function: str) -> Sequence[Value]:
+    terms = [as_value(value) for value in values]
+    if not terms:
+        raise ShapeError(f"{function} of no values is undefined; give at least one")
+    return terms

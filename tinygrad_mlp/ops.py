@@ -1,0 +1,941 @@
+"""The table of operations: for each one record, from which everything else follows.
+
+A rule is a named function of ``xp``, the namespace that interprets it. ``float_math`` makes it the
+eager value and local derivative; ``functional`` (on Values) makes it the derivative as a graph;
+``array_math`` (NumPy) makes it the vectorised program of the compiler, or, on complex numbers, an
+oracle by complex step. Rules are therefore free of branches: ``xp.where`` instead of ``if``,
+``xp.divide`` instead of ``/`` (a Python float raises where IEEE arithmetic gives inf).
+
+This module imports nothing of ours. Edge cases follow PyTorch: ``relu'(0) = 0``, ``abs'(0) = 0``, a
+tie in ``maximum`` splits in halves, ``log(0) = -inf``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import inf, pi, sqrt
+from typing import Any, Final
+
+__all__ = ["CONSTANT", "OPS", "Op", "declare", "op_named"]
+
+Rule = Callable[..., Any]
+"""A rule: ``forward(xp, *inputs)`` or ``partial(xp, out, *inputs)``."""
+
+REAL_LINE: Final = (-4.0, 4.0)
+POSITIVE: Final = (0.05, 4.0)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Op:
+    """One operation: how to compute it, how to differentiate it, how to show it, how to test it.
+
+    Args:
+        name: its unique name, for example ``"tanh"``.
+        forward: ``forward(xp, *inputs)``; a variadic op takes ``forward(xp, inputs)`` instead.
+        partials: per input the local derivative ``partial(xp, out, *inputs)``, or a number where it
+            is constant. A variadic op has one, applied to each operand: ``partial(xp, out, x)``.
+        symbol: what a drawing writes into the node.
+        formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only).
+        partial_formulas: the local derivatives as text.
+        torch: the reference: a dotted name in ``torch``, called with the same inputs.
+        domain: per input the open interval from which tests draw points.
+        kinks: further points (tuples of inputs) at which tests compare with the reference.
+        variadic: whether it takes any number of inputs.
+        joint_partials: for an op whose partials come all at once (``dot``).
+        analytic: whether the rules hold for complex numbers, so that complex step applies.
+
+    >>> op_named("tanh").partial_formulas
+    ('1 - tanh(x)^2',)
+    """
+
+    name: str
+    forward: Rule
+    partials: tuple[Rule | float, ...]
+    symbol: str
+    formula: str
+    partial_formulas: tuple[str, ...]
+    torch: str
+    domain: tuple[tuple[float, float], ...] = (REAL_LINE,)
+    kinks: tuple[tuple[float, ...], ...] = ()
+    variadic: bool = False
+    joint_partials: Rule | None = None
+    analytic: bool = False
+
+    arity: int | None = field(init=False)
+    """The number of inputs, or None for an op that takes any number."""
+    fixed_partials: tuple[float, ...] | None = field(init=False)
+    """The local derivatives where all of them are constant numbers, else None."""
+
+    def __post_init__(self) -> None:
+        fixed = tuple(rule for rule in self.partials if isinstance(rule, float))
+        all_fixed = len(fixed) == len(self.partials) and self.joint_partials is None
+        object.__setattr__(self, "arity", None if self.variadic else len(self.partials))
+        object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name}: {self.formula})"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return op_named, (self.name,)
+
+
+OPS: dict[str, Op] = {}
+"""Every declared op by its name."""
+
+
+def declare(op: Op) -> Op:
+    """Put ``op`` into the table and return it.
+
+    Raises:
+        ValueError: if the name is taken.
+
+    >>> def cube(xp, x):
+    ...     return x * x * x
+    >>> def cube_partial(xp, out, x):
+    ...     return 3.0 * x * x
+    >>> CUBE = declare(Op(name="cube", forward=cube, partials=(cube_partial,), symbol="^3",
+    ...     formula="x^3", partial_formulas=("3 x^2",), torch="pow"))
+    >>> OPS.pop("cube") is CUBE
+    True
+    """
+    if op.name in OPS:
+        raise ValueError(f"an operation named {op.name!r} is declared already; choose another name")
+    OPS[op.name] = op
+    return op
+
+
+def op_named(name: str) -> Op:
+    """The op of that name.
+
+    Raises:
+        KeyError: if there is none.
+
+    >>> op_named("add")
+    Op(add: a + b)
+    """
+    return CONSTANT if name == CONSTANT.name else OPS[name]
+
+
+def _constant_forward(xp: Any) -> Any:
+    raise TypeError("a constant has no inputs to be computed from")
+
+
+CONSTANT: Final = Op(
+    name="constant",
+    forward=_constant_forward,
+    partials=(),
+    symbol="const",
+    formula="c",
+    partial_formulas=(),
+    torch="tensor",
+    domain=(),
+)
+"""Marks a leaf that stands for a plain number in the user's expression, such as 2 in ``2 * v``."""
+
+
+# Arithmetic
+
+
+def add_forward(xp: Any, a: Any, b: Any) -> Any:
+    return a + b
+
+
+ADD: Final = declare(
+    Op(
+        name="add",
+        forward=add_forward,
+        partials=(1.0, 1.0),
+        symbol="+",
+        formula="a + b",
+        partial_formulas=("1", "1"),
+        torch="add",
+        domain=(REAL_LINE, REAL_LINE),
+        analytic=True,
+    )
+)
+
+
+def sub_forward(xp: Any, a: Any, b: Any) -> Any:
+    return a - b
+
+
+SUB: Final = declare(
+    Op(
+        name="sub",
+        forward=sub_forward,
+        partials=(1.0, -1.0),
+        symbol="−",  # noqa: RUF001  (the typographic minus, for drawings)
+        formula="a - b",
+        partial_formulas=("1", "-1"),
+        torch="sub",
+        domain=(REAL_LINE, REAL_LINE),
+        analytic=True,
+    )
+)
+
+
+def mul_forward(xp: Any, a: Any, b: Any) -> Any:
+    return a * b
+
+
+def mul_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return b
+
+
+def mul_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return a
+
+
+MUL: Final = declare(
+    Op(
+        name="mul",
+        forward=mul_forward,
+        partials=(mul_partial_a, mul_partial_b),
+        symbol="×",  # noqa: RUF001
+        formula="a * b",
+        partial_formulas=("b", "a"),
+        torch="mul",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((0.0, 2.0), (0.0, 0.0), (inf, 0.0)),
+        analytic=True,
+    )
+)
+
+
+def div_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.divide(a, b)
+
+
+def div_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.divide(1.0, b)
+
+
+def div_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return -xp.divide(out, b)
+
+
+DIV: Final = declare(
+    Op(
+        name="div",
+        forward=div_forward,
+        partials=(div_partial_a, div_partial_b),
+        symbol="÷",
+        formula="a / b",
+        partial_formulas=("1 / b", "-a / b^2"),
+        torch="div",
+        domain=(REAL_LINE, POSITIVE),
+        kinks=((1.0, 0.0), (-1.0, 0.0), (0.0, 0.0), (1.0, -0.0), (1.0, inf)),
+        analytic=True,
+    )
+)
+
+
+def neg_forward(xp: Any, x: Any) -> Any:
+    return -x
+
+
+NEG: Final = declare(
+    Op(
+        name="neg",
+        forward=neg_forward,
+        partials=(-1.0,),
+        symbol="−",  # noqa: RUF001
+        formula="-x",
+        partial_formulas=("-1",),
+        torch="neg",
+        analytic=True,
+    )
+)
+
+
+def pow_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.power(a, b)
+
+
+def pow_partial_base(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(xp.equal(b, 0.0), 0.0, b * xp.power(a, b - 1.0))
+
+
+def pow_partial_exponent(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(xp.equal(a, 0.0) & (b >= 0.0), 0.0, out * xp.log(a))
+
+
+POW: Final = declare(
+    Op(
+        name="pow",
+        forward=pow_forward,
+        partials=(pow_partial_base, pow_partial_exponent),
+        symbol="^",
+        formula="a ^ b",
+        partial_formulas=("b * a^(b - 1)", "a^b * log(a)"),
+        torch="pow",
+        domain=(POSITIVE, REAL_LINE),
+        kinks=((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 0.5), (0.0, -1.0), (2.0, 0.0)),
+    )
+)
+"""Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
+
+POW_NUMBER: Final = declare(
+    Op(
+        name="pow_number",
+        forward=pow_forward,
+        partials=(pow_partial_base, 0.0),
+        symbol="^",
+        formula="a ^ b, b a plain number",
+        partial_formulas=("b * a^(b - 1)", "0 (a plain number)"),
+        torch="pow",
+        domain=(POSITIVE, REAL_LINE),
+        kinks=((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 3.0), (-2.0, 0.5), (0.0, -1.0)),
+    )
+)
+"""A power whose exponent is a plain number: nothing flows to the exponent, as in torch. (The
+derivative of ``(-2) ** b`` by ``b`` is nan; it would turn up in a graph that never asked for it.)"""
+
+
+def square_forward(xp: Any, x: Any) -> Any:
+    return x * x
+
+
+def square_partial(xp: Any, out: Any, x: Any) -> Any:
+    return 2.0 * x
+
+
+SQUARE: Final = declare(
+    Op(
+        name="square",
+        forward=square_forward,
+        partials=(square_partial,),
+        symbol="x²",
+        formula="x^2",
+        partial_formulas=("2 x",),
+        torch="square",
+        kinks=((0.0,),),
+        analytic=True,
+    )
+)
+
+
+def reciprocal_forward(xp: Any, x: Any) -> Any:
+    return xp.divide(1.0, x)
+
+
+def reciprocal_partial(xp: Any, out: Any, x: Any) -> Any:
+    return -(out * out)
+
+
+RECIPROCAL: Final = declare(
+    Op(
+        name="reciprocal",
+        forward=reciprocal_forward,
+        partials=(reciprocal_partial,),
+        symbol="1/x",
+        formula="1 / x",
+        partial_formulas=("-1 / x^2",),
+        torch="reciprocal",
+        domain=(POSITIVE,),
+        kinks=((0.0,), (-0.0,), (-2.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+# Exponentials, logarithms, roots, trigonometry
+
+
+def exp_forward(xp: Any, x: Any) -> Any:
+    return xp.exp(x)
+
+
+def exp_partial(xp: Any, out: Any, x: Any) -> Any:
+    return out
+
+
+EXP: Final = declare(
+    Op(
+        name="exp",
+        forward=exp_forward,
+        partials=(exp_partial,),
+        symbol="exp",
+        formula="exp(x)",
+        partial_formulas=("exp(x)",),
+        torch="exp",
+        kinks=((0.0,), (800.0,), (-800.0,), (inf,), (-inf,)),
+        analytic=True,
+    )
+)
+
+
+def expm1_forward(xp: Any, x: Any) -> Any:
+    return xp.expm1(x)
+
+
+def expm1_partial(xp: Any, out: Any, x: Any) -> Any:
+    return out + 1.0
+
+
+EXPM1: Final = declare(
+    Op(
+        name="expm1",
+        forward=expm1_forward,
+        partials=(expm1_partial,),
+        symbol="expm1",
+        formula="exp(x) - 1",
+        partial_formulas=("exp(x)",),
+        torch="expm1",
+        kinks=((0.0,), (1e-12,), (800.0,), (-800.0,)),
+        analytic=True,
+    )
+)
+
+
+def log_forward(xp: Any, x: Any) -> Any:
+    return xp.log(x)
+
+
+def log_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, x)
+
+
+LOG: Final = declare(
+    Op(
+        name="log",
+        forward=log_forward,
+        partials=(log_partial,),
+        symbol="log",
+        formula="log(x)",
+        partial_formulas=("1 / x",),
+        torch="log",
+        domain=(POSITIVE,),
+        kinks=((0.0,), (-0.0,), (-1.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+def log1p_forward(xp: Any, x: Any) -> Any:
+    return xp.log1p(x)
+
+
+def log1p_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, 1.0 + x)
+
+
+LOG1P: Final = declare(
+    Op(
+        name="log1p",
+        forward=log1p_forward,
+        partials=(log1p_partial,),
+        symbol="log1p",
+        formula="log(1 + x)",
+        partial_formulas=("1 / (1 + x)",),
+        torch="log1p",
+        domain=((-0.9, 4.0),),
+        kinks=((0.0,), (1e-12,), (-1.0,), (-2.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+def sqrt_forward(xp: Any, x: Any) -> Any:
+    return xp.sqrt(x)
+
+
+def sqrt_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.divide(0.5, out)
+
+
+SQRT: Final = declare(
+    Op(
+        name="sqrt",
+        forward=sqrt_forward,
+        partials=(sqrt_partial,),
+        symbol="√",
+        formula="sqrt(x)",
+        partial_formulas=("1 / (2 sqrt(x))",),
+        torch="sqrt",
+        domain=(POSITIVE,),
+        kinks=((0.0,), (-1.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+def sin_forward(xp: Any, x: Any) -> Any:
+    return xp.sin(x)
+
+
+def sin_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.cos(x)
+
+
+SIN: Final = declare(
+    Op(
+        name="sin",
+        forward=sin_forward,
+        partials=(sin_partial,),
+        symbol="sin",
+        formula="sin(x)",
+        partial_formulas=("cos(x)",),
+        torch="sin",
+        kinks=((0.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+def cos_forward(xp: Any, x: Any) -> Any:
+    return xp.cos(x)
+
+
+def cos_partial(xp: Any, out: Any, x: Any) -> Any:
+    return -xp.sin(x)
+
+
+COS: Final = declare(
+    Op(
+        name="cos",
+        forward=cos_forward,
+        partials=(cos_partial,),
+        symbol="cos",
+        formula="cos(x)",
+        partial_formulas=("-sin(x)",),
+        torch="cos",
+        kinks=((0.0,), (inf,)),
+        analytic=True,
+    )
+)
+
+
+def erfc_forward(xp: Any, x: Any) -> Any:
+    return xp.erfc(x)
+
+
+def erfc_partial(xp: Any, out: Any, x: Any) -> Any:
+    return (-2.0 / sqrt(pi)) * xp.exp(-(x * x))
+
+
+ERFC: Final = declare(
+    Op(
+        name="erfc",
+        forward=erfc_forward,
+        partials=(erfc_partial,),
+        symbol="erfc",
+        formula="erfc(x) = 1 - erf(x)",
+        partial_formulas=("-2 exp(-x^2) / sqrt(pi)",),
+        torch="special.erfc",
+        kinks=((0.0,), (-6.0,), (inf,), (-inf,)),
+    )
+)
+
+
+# Activations
+
+
+def tanh_forward(xp: Any, x: Any) -> Any:
+    return xp.tanh(x)
+
+
+def tanh_partial(xp: Any, out: Any, x: Any) -> Any:
+    return 1.0 - out * out
+
+
+TANH: Final = declare(
+    Op(
+        name="tanh",
+        forward=tanh_forward,
+        partials=(tanh_partial,),
+        symbol="tanh",
+        formula="tanh(x)",
+        partial_formulas=("1 - tanh(x)^2",),
+        torch="tanh",
+        kinks=((0.0,), (800.0,), (-800.0,)),
+        analytic=True,
+    )
+)
+
+
+def sigmoid_forward(xp: Any, x: Any) -> Any:
+    return xp.divide(1.0, 1.0 + xp.exp(-x))
+
+
+def sigmoid_partial(xp: Any, out: Any, x: Any) -> Any:
+    return out * (1.0 - out)
+
+
+SIGMOID: Final = declare(
+    Op(
+        name="sigmoid",
+        forward=sigmoid_forward,
+        partials=(sigmoid_partial,),
+        symbol="σ",  # noqa: RUF001
+        formula="1 / (1 + exp(-x))",
+        partial_formulas=("sigmoid(x) * (1 - sigmoid(x))",),
+        torch="sigmoid",
+        kinks=((0.0,), (800.0,), (-800.0,), (40.0,), (-40.0,)),
+        analytic=True,
+    )
+)
+
+
+def relu_forward(xp: Any, x: Any) -> Any:
+    return xp.where(x <= 0.0, 0.0, x)  # in this order nan stays nan
+
+
+def relu_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.where(x <= 0.0, 0.0, 1.0)
+
+
+RELU: Final = declare(
+    Op(
+        name="relu",
+        forward=relu_forward,
+        partials=(relu_partial,),
+        symbol="relu",
+        formula="max(x, 0)",
+        partial_formulas=("1 if x > 0 else 0",),
+        torch="relu",
+        kinks=((0.0,), (-0.0,), (inf,), (-inf,)),
+    )
+)
+
+
+def leaky_relu_forward(xp: Any, x: Any, slope: Any) -> Any:
+    return xp.where(x > 0.0, x, slope * x)
+
+
+def leaky_relu_partial_x(xp: Any, out: Any, x: Any, slope: Any) -> Any:
+    return xp.where(x > 0.0, 1.0, slope)
+
+
+def leaky_relu_partial_slope(xp: Any, out: Any, x: Any, slope: Any) -> Any:
+    return xp.where(x > 0.0, 0.0, x)
+
+
+LEAKY_RELU: Final = declare(
+    Op(
+        name="leaky_relu",
+        forward=leaky_relu_forward,
+        partials=(leaky_relu_partial_x, leaky_relu_partial_slope),
+        symbol="leaky relu",
+        formula="a if a > 0 else b * a",
+        partial_formulas=("1 if a > 0 else b", "0 if a > 0 else a"),
+        torch="nn.functional.prelu",
+        domain=(REAL_LINE, (0.001, 0.5)),
+        kinks=((0.0, 0.01), (-1.0, 0.0)),
+    )
+)
+
+
+def elu_forward(xp: Any, x: Any, alpha: Any) -> Any:
+    return xp.where(x > 0.0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
+
+
+def elu_partial_x(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
+    return xp.where(x > 0.0, 1.0, alpha * xp.exp(xp.minimum(x, 0.0)))
+
+
+def elu_partial_alpha(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
+    return xp.where(x > 0.0, 0.0, xp.expm1(xp.minimum(x, 0.0)))
+
+
+ELU: Final = declare(
+    Op(
+        name="elu",
+        forward=elu_forward,
+        partials=(elu_partial_x, elu_partial_alpha),
+        symbol="elu",
+        formula="a if a > 0 else b * (exp(a) - 1)",
+        partial_formulas=("1 if a > 0 else b * exp(a)", "0 if a > 0 else exp(a) - 1"),
+        torch="nn.functional.elu",
+        domain=(REAL_LINE, (0.5, 2.0)),
+        kinks=((0.0, 1.0), (800.0, 1.0), (-800.0, 1.0)),
+    )
+)
+
+
+def softplus_forward(xp: Any, x: Any) -> Any:
+    return xp.where(x > 0.0, x, 0.0) + xp.log1p(xp.exp(-xp.absolute(x)))
+
+
+def softplus_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, 1.0 + xp.exp(-x))
+
+
+SOFTPLUS: Final = declare(
+    Op(
+        name="softplus",
+        forward=softplus_forward,
+        partials=(softplus_partial,),
+        symbol="softplus",
+        formula="log(1 + exp(x))",
+        partial_formulas=("sigmoid(x)",),
+        torch="nn.functional.softplus",
+        kinks=((0.0,), (800.0,), (-800.0,), (19.0,)),
+    )
+)
+
+
+def silu_forward(xp: Any, x: Any) -> Any:
+    return xp.divide(x, 1.0 + xp.exp(-x))
+
+
+def silu_partial(xp: Any, out: Any, x: Any) -> Any:
+    gate = xp.divide(1.0, 1.0 + xp.exp(-x))
+    return gate * (1.0 + x * (1.0 - gate))
+
+
+SILU: Final = declare(
+    Op(
+        name="silu",
+        forward=silu_forward,
+        partials=(silu_partial,),
+        symbol="silu",
+        formula="x * sigmoid(x)",
+        partial_formulas=("s * (1 + x * (1 - s)), s = sigmoid(x)",),
+        torch="nn.functional.silu",
+        kinks=((0.0,), (800.0,), (-800.0,)),
+        analytic=True,
+    )
+)
+
+_SQRT_HALF: Final = sqrt(0.5)
+_NORMAL_DENSITY_AT_ZERO: Final = 1.0 / sqrt(2.0 * pi)
+
+
+def gelu_forward(xp: Any, x: Any) -> Any:
+    return 0.5 * x * xp.erfc(-_SQRT_HALF * x)
+
+
+def gelu_partial(xp: Any, out: Any, x: Any) -> Any:
+    cumulative = 0.5 * xp.erfc(-_SQRT_HALF * x)
+    return cumulative + x * (_NORMAL_DENSITY_AT_ZERO * xp.exp(-0.5 * (x * x)))
+
+
+GELU: Final = declare(
+    Op(
+        name="gelu",
+        forward=gelu_forward,
+        partials=(gelu_partial,),
+        symbol="gelu",
+        formula="x * Phi(x), Phi the standard normal distribution function",
+        partial_formulas=("Phi(x) + x * phi(x)",),
+        torch="nn.functional.gelu",
+        kinks=((0.0,), (30.0,), (-30.0,)),
+    )
+)
+
+
+# Piecewise
+
+
+def abs_forward(xp: Any, x: Any) -> Any:
+    return xp.absolute(x)
+
+
+def abs_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.where(x > 0.0, 1.0, xp.where(x < 0.0, -1.0, 0.0))
+
+
+ABS: Final = declare(
+    Op(
+        name="abs",
+        forward=abs_forward,
+        partials=(abs_partial,),
+        symbol="|x|",
+        formula="|x|",
+        partial_formulas=("sign(x)",),
+        torch="abs",
+        kinks=((0.0,), (-0.0,), (-inf,)),
+    )
+)
+
+
+def maximum_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.maximum(a, b)
+
+
+def maximum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(a > b, 1.0, xp.where(a < b, 0.0, 0.5))
+
+
+def maximum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(b > a, 1.0, xp.where(b < a, 0.0, 0.5))
+
+
+MAXIMUM: Final = declare(
+    Op(
+        name="maximum",
+        forward=maximum_forward,
+        partials=(maximum_partial_a, maximum_partial_b),
+        symbol="max",
+        formula="max(a, b)",
+        partial_formulas=("1 if a > b, 1/2 if a = b, else 0", "1 if b > a, 1/2 if a = b, else 0"),
+        torch="maximum",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, 0.0), (inf, inf), (-inf, 1.0)),
+    )
+)
+
+
+def minimum_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.minimum(a, b)
+
+
+def minimum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(a < b, 1.0, xp.where(a > b, 0.0, 0.5))
+
+
+def minimum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return xp.where(b < a, 1.0, xp.where(b > a, 0.0, 0.5))
+
+
+MINIMUM: Final = declare(
+    Op(
+        name="minimum",
+        forward=minimum_forward,
+        partials=(minimum_partial_a, minimum_partial_b),
+        symbol="min",
+        formula="min(a, b)",
+        partial_formulas=("1 if a < b, 1/2 if a = b, else 0", "1 if b < a, 1/2 if a = b, else 0"),
+        torch="minimum",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, 0.0), (-inf, -inf), (inf, 1.0)),
+    )
+)
+
+
+def where_forward(xp: Any, condition: Any, a: Any, b: Any) -> Any:
+    return xp.where(condition, a, b)
+
+
+def where_partial_a(xp: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return xp.where(condition, 1.0, 0.0)
+
+
+def where_partial_b(xp: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return xp.where(condition, 0.0, 1.0)
+
+
+WHERE: Final = declare(
+    Op(
+        name="where",
+        forward=where_forward,
+        partials=(0.0, where_partial_a, where_partial_b),
+        symbol="where",
+        formula="b if a else c",
+        partial_formulas=("0", "1 if a else 0", "0 if a else 1"),
+        torch="where",
+        domain=((-1.0, 1.0), REAL_LINE, REAL_LINE),
+        kinks=((0.0, 2.0, 3.0), (1.0, 2.0, 3.0), (0.0, inf, 3.0)),
+    )
+)
+"""The condition is a number: 0 is false, everything else is true. Nothing flows to it."""
+
+
+def clamp_forward(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.minimum(xp.maximum(x, low), high)
+
+
+def clamp_partial_x(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.where(x < low, 0.0, xp.where(x > high, 0.0, 1.0))
+
+
+def clamp_partial_low(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.where(x < low, xp.where(low < high, 1.0, 0.0), 0.0)
+
+
+def clamp_partial_high(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.where(x > high, 1.0, xp.where(low > high, 1.0, 0.0))
+
+
+CLAMP: Final = declare(
+    Op(
+        name="clamp",
+        forward=clamp_forward,
+        partials=(clamp_partial_x, clamp_partial_low, clamp_partial_high),
+        symbol="clamp",
+        formula="min(max(a, b), c)",
+        partial_formulas=("1 if b <= a <= c else 0", "1 if a < b < c else 0", "1 if a > c else 0"),
+        torch="clamp",
+        domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)),
+        kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (5.0, -inf, 1.0), (0.0, 2.0, 1.0)),
+    )
+)
+
+
+# Any number of inputs
+
+
+def sum_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+    return xp.sum(inputs)
+
+
+SUM: Final = declare(
+    Op(
+        name="sum",
+        forward=sum_forward,
+        partials=(1.0,),
+        symbol="Σ",
+        formula="x1 + x2 + ... + xn",
+        partial_formulas=("1",),
+        torch="sum",
+        variadic=True,
+        analytic=True,
+    )
+)
+
+
+def logsumexp_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+    largest = xp.max(inputs)
+    shift = xp.where(xp.equal(xp.absolute(largest), inf), 0.0, largest)
+    return shift + xp.log(xp.sum(xp.exp_shifted(inputs, shift)))
+
+
+def logsumexp_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.exp(x - out)
+
+
+LOGSUMEXP: Final = declare(
+    Op(
+        name="logsumexp",
+        forward=logsumexp_forward,
+        partials=(logsumexp_partial,),
+        symbol="logsumexp",
+        formula="log(exp(x1) + ... + exp(xn))",
+        partial_formulas=("exp(x) / (exp(x1) + ... + exp(xn))",),
+        torch="logsumexp",
+        kinks=((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0), (-inf, 0.0, 1.0)),
+        variadic=True,
+    )
+)
+
+
+def dot_forward(xp: Any, operands: Sequence[Any]) -> Any:
+    n = len(operands) // 2
+    total = operands[2 * n] if len(operands) % 2 else 0.0
+    return xp.dot(operands[:n], operands[n : 2 * n], total)
+
+
+def dot_partials(xp: Any, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+    n = len(operands) // 2
+    bias = (1.0,) if len(operands) % 2 else ()
+    return (*operands[n : 2 * n], *operands[:n], *bias)
+
+
+DOT: Final = declare(
+    Op(
+        name="dot",
+        forward=dot_forward,
+        partials=(),
+        symbol="w·x+b",
+        formula="w1 x1 + ... + wn xn + b",
+        partial_formulas=("xi by wi", "wi by xi", "1 by b"),
+        torch="dot",
+        variadic=True,
+        joint_partials=dot_partials,
+        analytic=True,
+    )
+)
+"""The parents are ``w1 ... wn, x1 ... xn`` and, if their number is odd, the bias. The sum starts with
+the bias and goes from left to right, so it equals the plain loop ``sum((w*x ...), b)``."""
