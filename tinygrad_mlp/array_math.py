@@ -45,6 +45,7 @@ __all__ = [
     "maximum",
     "minimum",
     "power",
+    "sigmoid",
     "sin",
     "sqrt",
     "sum",
@@ -66,6 +67,15 @@ def erfc(x: Any) -> NDArray[Any]:
     x = np.asarray(x)
     result: NDArray[Any] = _erfc_of_each(x)
     return result.astype(x.dtype) if x.dtype == np.float32 else result
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x), element by element.
+
+    >>> sigmoid(np.array([0.0, 1.0])).round(6).tolist()
+    [0.5, 0.731059]
+    """
+    return np.divide(1.0, 1.0 + np.exp(-x))
 
 
 def sum(inputs: NDArray[Any]) -> NDArray[Any]:
@@ -94,7 +104,8 @@ def exp_shifted(inputs: NDArray[Any], shift: Any) -> NDArray[Any]:
     >>> exp_shifted(np.array([[0.0], [1.0]]), np.array([1.0])).round(4).tolist()
     [[0.3679], [1.0]]
     """
-    return np.exp(np.subtract(inputs, shift))
+    result: NDArray[Any] = np.exp(np.subtract(inputs, shift))
+    return result
 
 
 def dot(weights: NDArray[Any], inputs: NDArray[Any], start: Any) -> Any:
@@ -103,4 +114,5 @@ def dot(weights: NDArray[Any], inputs: NDArray[Any], start: Any) -> Any:
     >>> float(dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]), 0.5))
     11.5
     """
-    return start + np.add.reduce(np.multiply(weights, inputs), axis=0)
+    products: NDArray[Any] = np.multiply(weights, inputs)
+    return start + np.add.reduce(products, axis=0)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "DataError",
+    "GradientCheckError",
     "GraphError",
     "InvalidArgumentError",
     "MissingDependencyError",
@@ -56,6 +57,10 @@ class ShapeError(TinygradMLPError, ValueError):
 
 class DataError(TinygradMLPError, ValueError):
     """Data that cannot be trained on: empty, NaN or inf, labels out of range."""
+
+
+class GradientCheckError(TinygradMLPError, AssertionError):
+    """``check_gradients`` found a derivative that does not agree with the function."""
 
 
 class GraphError(TinygradMLPError, RuntimeError):

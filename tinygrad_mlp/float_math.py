@@ -6,9 +6,9 @@ and NumPy do, so that a training run shows its first inf instead of dying of it.
 
 from __future__ import annotations
 
+import builtins
 import math
 from builtins import abs as absolute
-from builtins import sum as sum  # noqa: PLC0414  (re-exported: the reduction of variadic rules)
 from collections.abc import Sequence
 from math import erfc, inf, nan, tanh
 from operator import eq as equal
@@ -24,12 +24,15 @@ __all__ = [
     "exp",
     "exp_shifted",
     "expm1",
+    "inf",
     "log",
     "log1p",
     "max",
     "maximum",
     "minimum",
+    "nan",
     "power",
+    "sigmoid",
     "sin",
     "sqrt",
     "sum",
@@ -139,6 +142,15 @@ def power(a: float, b: float) -> float:
         return math.copysign(inf, a) if odd else inf
 
 
+def sigmoid(x: float) -> float:
+    """1 / (1 + e^-x).
+
+    >>> sigmoid(0.0), sigmoid(-800.0)
+    (0.5, 0.0)
+    """
+    return 1.0 / (1.0 + exp(-x))
+
+
 def where(condition: object, a: float, b: float) -> float:
     """a if the condition holds, else b; both were computed.
 
@@ -178,6 +190,15 @@ def max(inputs: Sequence[float]) -> float:
     return largest
 
 
+def sum(inputs: Sequence[float]) -> float:
+    """x1 + ... + xn; 0.0 for none. From Python 3.12 on, the rounding errors are compensated.
+
+    >>> sum([1.0, 2.0, 3.0]), sum([])
+    (6.0, 0.0)
+    """
+    return builtins.sum(inputs, 0.0)
+
+
 def exp_shifted(inputs: Sequence[float], shift: float) -> list[float]:
     """exp(x - shift) for each input.
 
@@ -190,7 +211,9 @@ def exp_shifted(inputs: Sequence[float], shift: float) -> list[float]:
 def dot(weights: Sequence[float], inputs: Sequence[float], start: float) -> float:
     """start + w1 x1 + ... + wn xn, from left to right.
 
+    From Python 3.12 on, the rounding errors of the additions are compensated.
+
     >>> dot([1.0, 2.0], [3.0, 4.0], 0.5)
     11.5
     """
-    return sum(map(mul, weights, inputs), start)
+    return builtins.sum(map(mul, weights, inputs), start)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Number, Value, apply, as_value
+from tinygrad_mlp import engine, ops
+from tinygrad_mlp.engine import Number, Value, apply, as_value, dot_node, numbers_of
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.float_math import inf
 
@@ -287,7 +287,7 @@ def equal(a: Scalar, b: Scalar) -> bool:
     >>> equal(Value(1.0), 1.0)
     True
     """
-    return as_value(a).data == as_value(b).data
+    return engine._compare(ops.EQUAL, as_value(a), b)
 
 
 def sum(values: Iterable[Scalar]) -> Value:
@@ -325,18 +325,15 @@ def dot(
     >>> dot([Value(2.0), Value(3.0)], [10.0, 100.0], bias=1.0).data
     321.0
     """
-    operands = [as_value(weight) for weight in weights]
-    n_weights = len(operands)
-    operands += [as_value(x) for x in inputs]
-    n_inputs = len(operands) - n_weights
-    if n_inputs != n_weights:
+    left = [w if isinstance(w, Value) else as_value(w) for w in weights]
+    right = [x if isinstance(x, Value) else as_value(x) for x in inputs]
+    if len(left) != len(right):
         raise ShapeError(
-            f"dot got {n_weights} weights and {n_inputs} inputs; "
+            f"dot got {len(left)} weights and {len(right)} inputs; "
             "give as many inputs as weights: dot([w1, w2], [x1, x2], bias)"
         )
-    if bias is not None:
-        operands.append(as_value(bias))
-    return apply(ops.DOT, *operands)
+    start = None if bias is None else as_value(bias)
+    return dot_node(left, right, numbers_of(right), start)
 
 
 def logsumexp(values: Iterable[Scalar]) -> Value:

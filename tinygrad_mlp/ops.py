@@ -165,7 +165,7 @@ SUB: Final = declare(
         name="sub",
         forward=sub_forward,
         partials=(1.0, -1.0),
-        symbol="−",  # noqa: RUF001  (the typographic minus, for drawings)
+        symbol="−",
         formula="a - b",
         partial_formulas=("1", "-1"),
         torch="sub",
@@ -192,7 +192,7 @@ MUL: Final = declare(
         name="mul",
         forward=mul_forward,
         partials=(mul_partial_a, mul_partial_b),
-        symbol="×",  # noqa: RUF001
+        symbol="×",
         formula="a * b",
         partial_formulas=("b", "a"),
         torch="mul",
@@ -240,7 +240,7 @@ NEG: Final = declare(
         name="neg",
         forward=neg_forward,
         partials=(-1.0,),
-        symbol="−",  # noqa: RUF001
+        symbol="−",
         formula="-x",
         partial_formulas=("-1",),
         torch="neg",
@@ -276,21 +276,27 @@ POW: Final = declare(
 )
 """Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
 
+
+def pow_number_partial(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return b * xp.power(a, b - 1.0 + xp.equal(b, 0.0))  # 0 * a^0 = 0 at a = 0 too
+
+
 POW_NUMBER: Final = declare(
     Op(
         name="pow_number",
         forward=pow_forward,
-        partials=(pow_partial_base, 0.0),
+        partials=(pow_number_partial, 0.0),
         symbol="^",
         formula="a ^ b, b a plain number",
         partial_formulas=("b * a^(b - 1)", "0 (a plain number)"),
         torch="pow",
         domain=(POSITIVE, REAL_LINE),
         kinks=((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 3.0), (-2.0, 0.5), (0.0, -1.0)),
+        analytic=True,
     )
 )
-"""A power whose exponent is a plain number: nothing flows to the exponent, as in torch. (The
-derivative of ``(-2) ** b`` by ``b`` is nan; it would turn up in a graph that never asked for it.)"""
+"""A power whose exponent is a plain number: nothing flows to the exponent, as in torch. (By ``b``
+the derivative of ``(-2) ** b`` is nan, which would turn up in a graph that never asked for it.)"""
 
 
 def square_forward(xp: Any, x: Any) -> Any:
@@ -568,7 +574,7 @@ SIGMOID: Final = declare(
         name="sigmoid",
         forward=sigmoid_forward,
         partials=(sigmoid_partial,),
-        symbol="σ",  # noqa: RUF001
+        symbol="σ",
         formula="1 / (1 + exp(-x))",
         partial_formulas=("sigmoid(x) * (1 - sigmoid(x))",),
         torch="sigmoid",
@@ -583,7 +589,7 @@ def relu_forward(xp: Any, x: Any) -> Any:
 
 
 def relu_partial(xp: Any, out: Any, x: Any) -> Any:
-    return xp.where(x <= 0.0, 0.0, 1.0)
+    return xp.where(xp.equal(out, 0.0), 0.0, 1.0)
 
 
 RELU: Final = declare(
@@ -632,11 +638,11 @@ def elu_forward(xp: Any, x: Any, alpha: Any) -> Any:
 
 
 def elu_partial_x(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
-    return xp.where(x > 0.0, 1.0, alpha * xp.exp(xp.minimum(x, 0.0)))
+    return xp.where(x <= 0.0, alpha * xp.exp(xp.where(x < 0.0, x, 0.0)), 1.0)
 
 
 def elu_partial_alpha(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
-    return xp.where(x > 0.0, 0.0, xp.expm1(xp.minimum(x, 0.0)))
+    return xp.where(x > 0.0, 0.0, xp.expm1(xp.where(x > 0.0, 0.0, x)))
 
 
 ELU: Final = declare(
@@ -659,7 +665,7 @@ def softplus_forward(xp: Any, x: Any) -> Any:
 
 
 def softplus_partial(xp: Any, out: Any, x: Any) -> Any:
-    return xp.divide(1.0, 1.0 + xp.exp(-x))
+    return xp.sigmoid(x)
 
 
 SOFTPLUS: Final = declare(
@@ -681,7 +687,7 @@ def silu_forward(xp: Any, x: Any) -> Any:
 
 
 def silu_partial(xp: Any, out: Any, x: Any) -> Any:
-    gate = xp.divide(1.0, 1.0 + xp.exp(-x))
+    gate = xp.sigmoid(x)
     return gate * (1.0 + x * (1.0 - gate))
 
 
@@ -756,11 +762,11 @@ def maximum_forward(xp: Any, a: Any, b: Any) -> Any:
 
 
 def maximum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(a > b, 1.0, xp.where(a < b, 0.0, 0.5))
+    return xp.where(a < b, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
 def maximum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(b > a, 1.0, xp.where(b < a, 0.0, 0.5))
+    return xp.where(b < a, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
 MAXIMUM: Final = declare(
@@ -783,11 +789,11 @@ def minimum_forward(xp: Any, a: Any, b: Any) -> Any:
 
 
 def minimum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(a < b, 1.0, xp.where(a > b, 0.0, 0.5))
+    return xp.where(a > b, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
 def minimum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(b < a, 1.0, xp.where(b > a, 0.0, 0.5))
+    return xp.where(b > a, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
 MINIMUM: Final = declare(
@@ -838,7 +844,7 @@ def clamp_forward(xp: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 def clamp_partial_x(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
-    return xp.where(x < low, 0.0, xp.where(x > high, 0.0, 1.0))
+    return xp.where(x >= low, xp.where(x <= high, 1.0, 0.0), 0.0)
 
 
 def clamp_partial_low(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
@@ -860,6 +866,105 @@ CLAMP: Final = declare(
         torch="clamp",
         domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)),
         kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (5.0, -inf, 1.0), (0.0, 2.0, 1.0)),
+    )
+)
+
+
+# Comparisons: 1 or 0, and nothing flows through them. Eager code compares with plain ``<``; these
+# are the nodes that a recorded function has in its place, as conditions of ``where``.
+
+
+def less_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.where(a < b, 1.0, 0.0)
+
+
+LESS: Final = declare(
+    Op(
+        name="less",
+        forward=less_forward,
+        partials=(0.0, 0.0),
+        symbol="<",
+        formula="1 if a < b else 0",
+        partial_formulas=("0", "0"),
+        torch="lt",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, -0.0)),
+    )
+)
+
+
+def less_equal_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.where(a <= b, 1.0, 0.0)
+
+
+LESS_EQUAL: Final = declare(
+    Op(
+        name="less_equal",
+        forward=less_equal_forward,
+        partials=(0.0, 0.0),
+        symbol="≤",
+        formula="1 if a <= b else 0",
+        partial_formulas=("0", "0"),
+        torch="le",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, -0.0)),
+    )
+)
+
+
+def greater_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.where(a > b, 1.0, 0.0)
+
+
+GREATER: Final = declare(
+    Op(
+        name="greater",
+        forward=greater_forward,
+        partials=(0.0, 0.0),
+        symbol=">",
+        formula="1 if a > b else 0",
+        partial_formulas=("0", "0"),
+        torch="gt",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, -0.0)),
+    )
+)
+
+
+def greater_equal_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.where(a >= b, 1.0, 0.0)
+
+
+GREATER_EQUAL: Final = declare(
+    Op(
+        name="greater_equal",
+        forward=greater_equal_forward,
+        partials=(0.0, 0.0),
+        symbol="≥",
+        formula="1 if a >= b else 0",
+        partial_formulas=("0", "0"),
+        torch="ge",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, -0.0)),
+    )
+)
+
+
+def equal_forward(xp: Any, a: Any, b: Any) -> Any:
+    return xp.where(xp.equal(a, b), 1.0, 0.0)
+
+
+EQUAL: Final = declare(
+    Op(
+        name="equal",
+        forward=equal_forward,
+        partials=(0.0, 0.0),
+        symbol="=",
+        formula="1 if a = b else 0",
+        partial_formulas=("0", "0"),
+        torch="eq",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((1.0, 1.0), (0.0, -0.0)),
     )
 )
 
@@ -937,5 +1042,5 @@ DOT: Final = declare(
         analytic=True,
     )
 )
-"""The parents are ``w1 ... wn, x1 ... xn`` and, if their number is odd, the bias. The sum starts with
-the bias and goes from left to right, so it equals the plain loop ``sum((w*x ...), b)``."""
+"""The parents are ``w1 ... wn, x1 ... xn`` and, if their number is odd, the bias. The sum starts
+with the bias and goes from left to right, as the plain loop ``sum((w*x ...), b)`` does."""

@@ -1,0 +1,36 @@
+"""What holds for the whole test run: where the environment sets CI, a skipped test is a failure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# How long an example may take depends on the machine and on what else runs there, so there is no
+# deadline; everything else stays as Hypothesis has it (in CI: the same examples in every run).
+settings.register_profile("without-deadline", settings.default, deadline=None)
+settings.load_profile("without-deadline")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn a run that passed, but skipped something, into a failed one."""
+    if _skips_that_fail(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say why the run failed."""
+    skips = _skips_that_fail(config)
+    if skips:
+        terminalreporter.section("skipped tests fail here", red=True)
+        terminalreporter.line(f"CI is set, so nothing may be skipped; skipped: {skips}.")
+
+
+def _skips_that_fail(config: pytest.Config) -> int:
+    if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+        return 0
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if reporter else 0

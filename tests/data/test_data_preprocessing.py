@@ -1,0 +1,216 @@
+"""Standardising, one-hot rows and the numbering of labels."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_mlp.data import Standardiser, encode_labels, load_digits, load_iris, one_hot
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+
+
+def test_standardised_columns_have_mean_zero_and_deviation_one() -> None:
+    Z = Standardiser().fit_transform(load_iris().X)
+    np.testing.assert_allclose(Z.mean(axis=0), 0.0, atol=1e-14)
+    np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-14)
+
+
+def test_the_deviation_is_the_one_over_n() -> None:
+    standardiser = Standardiser().fit([[2.0], [4.0], [4.0], [4.0], [5.0], [5.0], [7.0], [9.0]])
+    assert standardiser.mean_.tolist() == [5.0]
+    assert standardiser.scale_.tolist() == [2.0]
+
+
+def test_a_test_part_is_moved_by_the_numbers_of_the_train_part() -> None:
+    standardiser = Standardiser().fit([[0.0, 10.0], [2.0, 30.0]])
+    assert standardiser.transform([[4.0, 20.0]]).tolist() == [[3.0, 0.0]]
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -7.0, 1e-300, 1e15 + 0.3])
+def test_a_constant_column_becomes_zero_and_is_divided_by_one(constant: float) -> None:
+    X = np.column_stack([np.full(7, constant), np.arange(7.0)])
+    standardiser = Standardiser().fit(X)
+    assert standardiser.scale_[0] == 1.0
+    assert standardiser.transform(X)[:, 0].tolist() == [0.0] * 7
+    assert standardiser.transform([[constant + 1.0, 3.0]])[0].tolist() == [
+        (constant + 1.0) - constant,
+        0.0,
+    ]
+
+
+def test_the_empty_corners_of_the_digits_do_no_harm() -> None:
+    Z = Standardiser().fit_transform(load_digits().X)
+    assert np.isfinite(Z).all()
+    assert (Z[:, 0] == 0.0).all()
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-30, 1.0, 1e30, 1e200])
+def test_the_unit_of_a_column_does_not_matter(unit: float) -> None:
+    X = np.array([[1.0], [2.0], [4.0]])
+    Z = Standardiser().fit_transform(X * unit)
+    np.testing.assert_allclose(Z, Standardiser().fit_transform(X), rtol=1e-13)
+
+
+def test_numbers_too_large_are_named_by_their_column() -> None:
+    with pytest.raises(DataError, match=r"column 1 of X \(counting from 0\) .* too large"):
+        Standardiser().fit([[0.0, 1.7e308], [1.0, -1.7e308], [2.0, 1.7e308]])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_the_inverse_leads_back(rows: list[list[float]]) -> None:
+    standardiser = Standardiser()
+    Z = standardiser.fit_transform(rows)
+    np.testing.assert_allclose(standardiser.inverse_transform(Z), rows, rtol=1e-12, atol=1e-9)
+
+
+def test_the_data_of_the_caller_stays_as_it_was() -> None:
+    X = load_iris().X
+    before = X.copy()
+    standardiser = Standardiser().fit(X)
+    Z = standardiser.transform(X)
+    standardiser.inverse_transform(Z)[:] = 0.0
+    np.testing.assert_array_equal(X, before)
+    X[:] = 0.0
+    np.testing.assert_array_equal(standardiser.transform(before), Z)
+
+
+def test_what_was_learned_goes_through_arrays_and_back() -> None:
+    X = load_iris().X
+    standardiser = Standardiser().fit(X)
+    state = standardiser.state_dict()
+    twin = Standardiser().load_state_dict(state)
+    np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
+    state["mean"][:] = 0.0
+    np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
+    for other in (copy.deepcopy(standardiser), pickle.loads(pickle.dumps(standardiser))):
+        np.testing.assert_array_equal(other.transform(X), standardiser.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ({"mean": [0.0]}, InvalidArgumentError, r"needs the keys .* got \['mean'\]"),
+        ({"mean": [0.0], "scale": [1.0, 2.0]}, ShapeError, r"shape \(1,\) and .* \(2,\)"),
+        ({"mean": [[0.0]], "scale": [[1.0]]}, ShapeError, r"need the shape \(n_features,\)"),
+        ({"mean": [0.0, 0.0], "scale": [1.0, 0.0]}, InvalidArgumentError, r"scale\[1\]"),
+        ({"mean": [float("nan")], "scale": [1.0]}, DataError, r"mean\[0\] is nan"),
+    ],
+)
+def test_a_state_that_cannot_be_right_is_refused(
+    state: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Standardiser().load_state_dict(state)
+
+
+def test_nothing_works_before_fit() -> None:
+    standardiser = Standardiser()
+    assert repr(standardiser) == "Standardiser(not fitted)"
+    for call in (standardiser.transform, standardiser.inverse_transform):
+        with pytest.raises(InvalidArgumentError, match=r"call standardiser.fit\(X_train\) first"):
+            call([[1.0]])
+    with pytest.raises(InvalidArgumentError, match="fit"):
+        standardiser.state_dict()
+
+
+def test_other_columns_than_in_fit_are_refused() -> None:
+    standardiser = Standardiser().fit([[1.0, 2.0], [3.0, 4.0]])
+    assert repr(standardiser) == "Standardiser(n_features=2)"
+    with pytest.raises(ShapeError, match="X has 3 columns, .* 2 features"):
+        standardiser.transform([[1.0, 2.0, 3.0]])
+    with pytest.raises(ShapeError, match="Z has 1 column, .* 2 features"):
+        standardiser.inverse_transform([[1.0]])
+
+
+def test_one_hot_rows_have_a_single_one_at_the_label() -> None:
+    y = load_iris().y
+    rows = one_hot(y, 4)
+    assert rows.shape == (150, 4)
+    assert rows.dtype == np.float64
+    assert rows.sum() == 150.0
+    np.testing.assert_array_equal(rows.argmax(axis=1), y)
+    np.testing.assert_array_equal(rows.sum(axis=0), [50, 50, 50, 0])
+
+
+def test_one_hot_takes_as_many_columns_as_there_are_labels() -> None:
+    assert one_hot([2]).tolist() == [[0.0, 0.0, 1.0]]
+    assert one_hot([True, False]).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_one_hot_refuses_labels_out_of_range() -> None:
+    with pytest.raises(DataError, match=r"y\[2\] is 3, but the labels of 3 classes are 0 to 2"):
+        one_hot([0, 1, 3], 3)
+    with pytest.raises(InvalidArgumentError, match="n_classes is 0"):
+        one_hot([0], 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "classes"),
+    [
+        (["b", "a", "c", "a"], [1, 0, 2, 0], ["a", "b", "c"]),
+        (("no", "yes"), [0, 1], ["no", "yes"]),
+        (np.array(["y", "x"], dtype=object), [1, 0], ["x", "y"]),
+        ([10, 2, 10], [1, 0, 1], [2, 10]),
+        ([-1, 1, -1], [0, 1, 0], [-1, 1]),
+        (np.array([3, 1], dtype=object), [1, 0], [1, 3]),
+        ([0.5, -0.5], [1, 0], [-0.5, 0.5]),
+        ([True, False], [1, 0], [False, True]),
+        (["ü", "z", "Z"], [2, 1, 0], ["Z", "z", "ü"]),
+    ],
+)
+def test_labels_are_numbered_in_sorted_order(
+    labels: Any, numbers: list[int], classes: list[Any]
+) -> None:
+    y, found = encode_labels(labels)
+    assert y.dtype == np.int64
+    assert y.tolist() == numbers
+    assert found.tolist() == classes
+    assert found[y].tolist() == list(labels)
+
+
+def test_known_classes_keep_their_numbers() -> None:
+    _, classes = encode_labels(["red", "green", "blue"])
+    y, again = encode_labels(["red", "red"], classes)
+    assert y.tolist() == [2, 2]
+    assert again.tolist() == ["blue", "green", "red"]
+    y, _ = encode_labels(["low", "high"], classes=["low", "middle", "high"])
+    assert y.tolist() == [0, 2]
+
+
+def test_a_label_outside_the_known_classes_is_named() -> None:
+    with pytest.raises(DataError, match=r"labels\[1\] is 'pink', .* none of the classes \['red'\]"):
+        encode_labels(["red", "pink"], ["red"])
+    with pytest.raises(DataError, match="twice"):
+        encode_labels(["red"], ["red", "red"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([], DataError, "labels is empty"),
+        (["a", None], DataError, r"labels\[1\] is None"),
+        ([None, None], DataError, r"labels\[0\] is None"),
+        (["a", 1], DataError, r"labels\[1\] is 1"),
+        ([0.0, float("nan")], DataError, r"labels\[1\] is nan"),
+        (["a", float("nan")], DataError, r"labels\[1\] is nan"),
+        ([["a"], ["b"]], ShapeError, r"shape \(2, 1\)"),
+        ([["a"], ["b", "c"]], ShapeError, "row 1 has 2 cells"),
+        ("a", ShapeError, r"shape \(\)"),
+    ],
+)
+def test_labels_that_are_none_are_named(labels: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        encode_labels(labels)

@@ -1,0 +1,238 @@
+"""Train and test parts, and folds: disjoint, complete, in proportion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tinygrad_mlp.data import k_fold, load_iris, split_indices, train_test_split
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+
+
+def labels_of_sizes(*sizes: int) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def test_the_parts_hold_every_sample_once_with_its_own_label() -> None:
+    X, y = np.arange(20).reshape(10, 2), np.arange(10) % 2
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, rng=0)
+    assert (len(X_train), len(X_test)) == (7, 3)
+    joined = np.concatenate([X_train, X_test])
+    np.testing.assert_array_equal(joined[np.argsort(joined[:, 0])], X)
+    np.testing.assert_array_equal(y_train, X_train[:, 0] // 2 % 2)
+    np.testing.assert_array_equal(y_test, X_test[:, 0] // 2 % 2)
+
+
+@pytest.mark.parametrize(
+    ("test_size", "n_samples", "n_test"),
+    [(0.25, 150, 38), (0.2, 10, 2), (0.07, 100, 7), (0.001, 1000, 1), (0.5, 3, 2), (4, 10, 4)],
+)
+def test_a_share_is_rounded_to_the_nearest_count(
+    test_size: float, n_samples: int, n_test: int
+) -> None:
+    train, test = split_indices(np.zeros(n_samples), test_size, stratify=False, rng=0)
+    assert (len(train), len(test)) == (n_samples - n_test, n_test)
+
+
+def test_iris_is_split_in_proportion() -> None:
+    iris = load_iris()
+    _, _, y_train, y_test = train_test_split(iris.X, iris.y, test_size=0.2, rng=0)
+    assert np.bincount(y_train).tolist() == [40, 40, 40]
+    assert np.bincount(y_test).tolist() == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_test", "shares"),
+    [
+        ((50, 50, 50), 38, [13, 13, 12]),  # quotas 12.67: two of the three get the rest
+        ((60, 30, 10), 10, [6, 3, 1]),
+        ((7, 2, 1), 5, [4, 1, 0]),  # quotas 3.5, 1, 0.5; the single sample stays in the train part
+        ((90, 5, 5), 10, [8, 1, 1]),  # quotas 9, 0.5, 0.5; each class is in both parts
+        ((96, 2, 2), 50, [48, 1, 1]),
+        ((80, 2, 2, 2), 4, [1, 1, 1, 1]),  # being in both parts comes first
+        ((4, 4), 6, [3, 3]),
+    ],
+)
+def test_the_shares_follow_the_largest_remainder(
+    sizes: tuple[int, ...], n_test: int, shares: list[int]
+) -> None:
+    y = labels_of_sizes(*sizes)
+    _, test = split_indices(y, n_test, stratify=True, rng=0)
+    assert np.bincount(y[test], minlength=len(sizes)).tolist() == shares
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 1000),
+)
+def test_a_stratified_split_keeps_its_promises(sizes: list[int], share: float, seed: int) -> None:
+    y = labels_of_sizes(*sizes)
+    n_shared = sum(size >= 2 for size in sizes)
+    n_test = int(np.floor(share * len(y) + 0.5))
+    assume(n_shared > 0 and n_shared <= n_test <= len(y) - len(sizes))
+    train, test = split_indices(y, share, stratify=True, rng=seed)
+
+    assert sorted([*train.tolist(), *test.tolist()]) == list(range(len(y)))
+    assert len(test) == n_test
+    in_test = np.bincount(y[test], minlength=len(sizes))
+    in_train = np.bincount(y[train], minlength=len(sizes))
+    assert (in_train >= 1).all()
+    assert all(count >= 1 for count, size in zip(in_test, sizes) if size >= 2)
+    quotas = np.array(sizes) * n_test / len(y)
+    if min(sizes) >= 2 and (quotas >= 1).all() and (np.array(sizes) - quotas >= 1).all():
+        assert (np.abs(in_test - quotas) < 1).all()
+
+
+def test_text_labels_are_stratified_too() -> None:
+    y = ["no"] * 90 + ["yes"] * 10
+    _, _, _, y_test = train_test_split(np.zeros((100, 1)), y, test_size=0.2, rng=0)
+    assert y_test.tolist().count("yes") == 2
+
+
+def test_unasked_a_split_is_stratified_where_y_holds_classes() -> None:
+    y = labels_of_sizes(90, 10)
+    for labels in (y, y.astype(float), y.astype(bool), y.reshape(-1, 1)):
+        counts = [np.sum(labels[split_indices(labels, 0.2, rng=seed)[1]]) for seed in range(20)]
+        assert set(counts) == {2}
+    plain = [np.sum(y[split_indices(y, 0.2, stratify=False, rng=seed)[1]]) for seed in range(20)]
+    assert len(set(plain)) > 1
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.linspace(0.0, 1.0, 20),  # real numbers
+        np.arange(20),  # every value once
+        np.array([0] * 19 + [1]),  # a class of one sample
+        np.eye(2)[np.arange(20) % 2],  # two columns
+    ],
+)
+def test_unasked_a_split_is_plain_where_it_cannot_be_stratified(y: NDArray[Any]) -> None:
+    train, test = split_indices(y, 0.25, rng=0)
+    plain_train, plain_test = split_indices(y, 0.25, stratify=False, rng=0)
+    np.testing.assert_array_equal(train, plain_train)
+    np.testing.assert_array_equal(test, plain_test)
+
+
+def test_a_seed_gives_the_same_split_each_time() -> None:
+    y = labels_of_sizes(30, 20)
+    first, same, other = (split_indices(y, rng=rng)[1].tolist() for rng in (1, 1, 2))
+    assert first == same
+    assert first != other
+
+
+@pytest.mark.parametrize("stratify", [True, False])
+def test_both_parts_come_in_random_order(stratify: bool) -> None:
+    y = labels_of_sizes(50, 50)
+    for part in split_indices(y, 0.5, stratify=stratify, rng=0):
+        assert not np.array_equal(y[part], np.sort(y[part]))
+
+
+def test_the_parts_are_copies() -> None:
+    X, y = np.zeros((8, 2)), labels_of_sizes(4, 4)
+    for part in train_test_split(X, y, rng=0):
+        part[:] = 9
+    assert X.max() == 0.0
+    assert y.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("test_size", "message"),
+    [
+        (0.0, "test_size is 0.0"),
+        (1.0, "test_size is 1.0"),
+        (-0.5, "test_size is -0.5"),
+        (float("nan"), "test_size is nan"),
+        ("0.2", "test_size is '0.2'"),
+        (True, "test_size is True"),
+        (0, "0 of 10 samples into the test part"),
+        (10, "10 of 10 samples into the test part"),
+        (0.01, "0 of 10 samples into the test part"),
+    ],
+)
+def test_a_test_size_that_leaves_a_part_empty_is_refused(test_size: Any, message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        split_indices(np.zeros(10), test_size)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_test", "message"),
+    [
+        ((5, 5, 5), 2, "test part of 2 samples is too small .* 3 classes; pass test_size=3"),
+        ((5, 5, 5), 13, "train part of 2 samples is too small .* 3 classes; pass test_size=12"),
+        ((1, 1, 1, 1), 2, "no class in y has two samples"),
+    ],
+)
+def test_a_split_that_cannot_be_stratified_is_refused(
+    sizes: tuple[int, ...], n_test: int, message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        split_indices(labels_of_sizes(*sizes), n_test, stratify=True)
+
+
+def test_one_hot_labels_are_refused_for_a_stratified_split() -> None:
+    with pytest.raises(ShapeError, match=r"y.argmax\(axis=1\)"):
+        split_indices(np.eye(4), stratify=True)
+
+
+def test_mismatched_and_empty_data_are_refused() -> None:
+    with pytest.raises(ShapeError, match="X has 3 samples but y has 2"):
+        train_test_split(np.zeros((3, 1)), [0, 1])
+    with pytest.raises(DataError, match="X is empty"):
+        train_test_split([], [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    n_folds=st.integers(2, 10),
+    seed=st.integers(0, 1000),
+)
+def test_the_folds_are_even_in_size_and_in_classes(
+    sizes: list[int], n_folds: int, seed: int
+) -> None:
+    y = labels_of_sizes(*sizes)
+    assume(len(y) >= n_folds)
+    folds = list(k_fold(y, y, n_folds=n_folds, rng=seed))
+    assert len(folds) == n_folds
+    assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(len(y)))
+    for train, test in folds:
+        assert sorted([*train.tolist(), *test.tolist()]) == list(range(len(y)))
+    lengths = [len(test) for _, test in folds]
+    assert max(lengths) - min(lengths) <= 1
+    counts = np.array([np.bincount(y[test], minlength=len(sizes)) for _, test in folds])
+    assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
+
+
+def test_folds_without_labels_cover_every_sample() -> None:
+    folds = list(k_fold(np.zeros((10, 3)), n_folds=3, rng=0))
+    assert [len(test) for _, test in folds] == [4, 3, 3]
+    assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(10))
+
+
+def test_a_seed_gives_the_same_folds_each_time() -> None:
+    y = labels_of_sizes(20, 20)
+    first, same, other = ([test.tolist() for _, test in k_fold(y, y, rng=rng)] for rng in (1, 1, 2))
+    assert first == same
+    assert first != other
+
+
+def test_impossible_folds_are_refused_at_the_call() -> None:
+    X, y = np.zeros((6, 1)), labels_of_sizes(4, 2)
+    with pytest.raises(InvalidArgumentError, match="n_folds is 1, .* at least 2"):
+        k_fold(X, n_folds=1)
+    with pytest.raises(InvalidArgumentError, match="n_folds=7 is more than the 6 samples"):
+        k_fold(X, n_folds=7)
+    with pytest.raises(InvalidArgumentError, match="rarest class has 2 samples, .* n_folds=3"):
+        k_fold(X, y, n_folds=3, stratify=True)
+    with pytest.raises(InvalidArgumentError, match="needs the labels"):
+        k_fold(X, n_folds=3, stratify=True)
+    with pytest.raises(ShapeError, match="X has 6 samples but y has 5"):
+        k_fold(X, y[:5], n_folds=2)

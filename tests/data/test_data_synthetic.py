@@ -1,0 +1,161 @@
+"""The toy problems: the geometry that their docstrings promise, balance, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp.data import make_blobs, make_circles, make_moons, make_spirals
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+
+Maker = Callable[..., tuple[Any, Any]]
+
+MAKERS: list[tuple[Maker, int]] = [
+    (make_moons, 2),
+    (make_circles, 2),
+    (make_spirals, 2),
+    (partial(make_spirals, n_classes=5), 5),
+    (make_blobs, 3),
+    (partial(make_blobs, centres=4), 4),
+]
+
+
+@pytest.mark.parametrize(("make", "n_classes"), MAKERS)
+@pytest.mark.parametrize("n_samples", [5, 100, 101, 103])
+def test_shapes_dtypes_and_classes_balanced_to_within_one(
+    make: Maker, n_classes: int, n_samples: int
+) -> None:
+    X, y = make(n_samples, rng=0)
+    assert X.shape == (n_samples, 2)
+    assert X.dtype == np.float64
+    assert y.dtype == np.int64
+    counts = np.bincount(y)
+    assert len(counts) == n_classes
+    assert counts.sum() == n_samples
+    assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize(("make", "n_classes"), MAKERS)
+def test_a_seed_gives_the_same_points_and_another_seed_gives_others(
+    make: Maker, n_classes: int
+) -> None:
+    X, y = make(60, 0.3, 7)
+    again, labels = make(60, 0.3, np.random.default_rng(7))
+    np.testing.assert_array_equal(X, again)
+    np.testing.assert_array_equal(y, labels)
+    assert not np.array_equal(X, make(60, 0.3, 8)[0])
+
+
+@pytest.mark.parametrize(("make", "n_classes"), MAKERS)
+def test_the_samples_are_shuffled(make: Maker, n_classes: int) -> None:
+    _, y = make(60, rng=0)
+    assert not np.array_equal(y, np.sort(y))
+
+
+def test_moons_without_noise_lie_on_two_half_circles() -> None:
+    X, y = make_moons(101, rng=0)
+    outer, inner = X[y == 0], X[y == 1]
+    np.testing.assert_allclose(np.hypot(outer[:, 0], outer[:, 1]), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(np.hypot(inner[:, 0] - 1.0, inner[:, 1] - 0.5), 1.0, rtol=1e-14)
+    assert outer[:, 1].min() >= 0.0
+    assert inner[:, 1].max() <= 0.5
+    # Both ends and the middle of the arcs are there (51 points: t = 0, ..., pi / 2, ..., pi).
+    for end in ([1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]):
+        assert np.abs(outer - end).max(axis=1).min() < 1e-12
+    for end in ([0.0, 0.5], [2.0, 0.5]):
+        assert np.abs(inner - end).max(axis=1).min() < 1e-12
+
+
+def test_moons_are_no_straight_line_apart() -> None:
+    X, y = make_moons(200, rng=0)
+    design = np.column_stack([X, np.ones(len(X))])
+    weights, *_ = np.linalg.lstsq(design, 2.0 * y - 1.0, rcond=None)
+    assert 0.8 < np.mean((design @ weights > 0) == y) < 0.95
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5, 0.9])
+def test_circles_without_noise_have_the_two_radii_and_even_angles(factor: float) -> None:
+    X, y = make_circles(40, rng=0, factor=factor)
+    radius = np.hypot(X[:, 0], X[:, 1])
+    np.testing.assert_allclose(radius, np.where(y == 0, 1.0, factor), rtol=1e-14)
+    for label in (0, 1):
+        angles = np.sort(np.arctan2(X[y == label, 1], X[y == label, 0]))
+        np.testing.assert_allclose(np.diff(angles), 2.0 * np.pi / 20, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n_classes", "turns"), [(2, 1.0), (3, 1.5), (2, -0.75), (1, 2.0)])
+def test_spirals_without_noise_follow_their_formula(n_classes: int, turns: float) -> None:
+    X, y = make_spirals(30 * n_classes, rng=0, n_classes=n_classes, turns=turns)
+    radius = np.hypot(X[:, 0], X[:, 1])
+    for label in range(n_classes):
+        np.testing.assert_allclose(np.sort(radius[y == label]), np.arange(1, 31) / 30, rtol=1e-12)
+    angle = 2.0 * np.pi * (turns * radius + y / n_classes)
+    np.testing.assert_allclose(X[:, 0], radius * np.cos(angle), atol=1e-12)
+    np.testing.assert_allclose(X[:, 1], radius * np.sin(angle), atol=1e-12)
+
+
+def test_the_arms_of_a_spiral_are_turned_copies_of_each_other() -> None:
+    X, y = make_spirals(60, rng=3, n_classes=2)
+    first = X[y == 0][np.argsort(np.hypot(*X[y == 0].T))]
+    second = X[y == 1][np.argsort(np.hypot(*X[y == 1].T))]
+    np.testing.assert_allclose(first, -second, atol=1e-12)
+
+
+def test_noise_has_the_standard_deviation_that_was_asked_for() -> None:
+    n_samples, noise = 20_000, 0.2
+    clean, labels = make_moons(n_samples, 0.0, 0)
+    noisy, noisy_labels = make_moons(n_samples, noise, 0)
+    np.testing.assert_array_equal(labels, noisy_labels)  # one seed, one shuffle
+    error = noisy - clean
+    assert np.abs(error.mean(axis=0)).max() < 5 * noise / np.sqrt(n_samples)
+    np.testing.assert_allclose(error.std(axis=0), noise, rtol=5 / np.sqrt(2 * n_samples))
+    assert abs(np.corrcoef(error.T)[0, 1]) < 5 / np.sqrt(n_samples)
+
+
+def test_blobs_stand_evenly_on_a_circle_of_radius_four() -> None:
+    X, y = make_blobs(6, spread=0.0, rng=0, centres=3)
+    half, root = 2.0, 2.0 * np.sqrt(3.0)
+    centres = np.array([[4.0, 0.0], [-half, root], [-half, -root]])
+    np.testing.assert_allclose(X, centres[y], atol=1e-12)
+
+
+def test_blobs_have_the_centres_and_spreads_that_were_asked_for() -> None:
+    centres = np.array([[0.0, 0.0, 1.0], [5.0, -5.0, 2.0]])
+    spreads = [0.1, 2.0]
+    X, y = make_blobs(20_000, spread=spreads, rng=1, centres=centres)
+    for label, spread in enumerate(spreads):
+        cloud = X[y == label]
+        error = np.abs(cloud.mean(axis=0) - centres[label]).max()
+        assert error < 5 * spread / np.sqrt(len(cloud))
+        np.testing.assert_allclose(cloud.std(axis=0), spread, rtol=5 / np.sqrt(2 * len(cloud)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (partial(make_moons, 1), "n_samples is 1, but a whole number of at least 2"),
+        (partial(make_moons, 10.5), "n_samples is 10.5"),
+        (partial(make_moons, 10, -0.1), "noise is -0.1"),
+        (partial(make_moons, 10, float("nan")), "noise is nan"),
+        (partial(make_circles, 10, factor=1.0), "factor is 1.0"),
+        (partial(make_circles, 10, float("inf")), "noise is inf"),
+        (partial(make_spirals, 10, n_classes=0), "n_classes is 0"),
+        (partial(make_spirals, 2, n_classes=3), "n_samples is 2, .* at least 3"),
+        (partial(make_blobs, 10, spread=-1.0), "spread is -1.0"),
+        (partial(make_blobs, 10, centres=0), "centres is 0"),
+    ],
+)
+def test_impossible_arguments_are_refused(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        call()
+
+
+def test_blobs_refuse_centres_and_spreads_that_do_not_fit() -> None:
+    with pytest.raises(ShapeError, match="spread has 3 entries but there are 2 centres"):
+        make_blobs(10, spread=[1.0, 1.0, 1.0], centres=2)
+    with pytest.raises(ShapeError, match=r"centres.reshape\(-1, 1\)"):
+        make_blobs(10, centres=[0.0, 1.0])

@@ -1,0 +1,98 @@
+"""What the README and its neighbours say holds: links, the quick start, commands, Python code."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.running import run_python
+from tests.source_files import ROOT
+
+PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+
+QUICK_START: Final = [
+    "python -m pip install -e '.[all]' && python -m tinygrad_mlp demo",
+    "python -m pip install -e '.[test]' && python -m pytest",
+]
+
+
+def fenced_blocks(text: str, language: str) -> list[str]:
+    """The contents of the fenced blocks of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def without_fenced_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def heading_anchors(text: str) -> set[str]:
+    """The anchors of the headings, as the usual renderers of Markdown name them."""
+    headings = re.findall(r"^#+ +(.*?) *$", without_fenced_blocks(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(text: str) -> list[str]:
+    """The targets of links and pictures, in Markdown and in HTML."""
+    prose = without_fenced_blocks(text)
+    return [
+        *re.findall(r"\]\(<?([^)\s>]+)", prose),
+        *re.findall(r"^\[[^\]]+\]: +(\S+)", prose, flags=re.MULTILINE),
+        *re.findall(r"""(?:href|src|srcset)=["']([^"']+)["']""", prose),
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in links(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / path).resolve() if path else ROOT / page
+        assert file.is_relative_to(ROOT), f"{target} leads out of the project"
+        assert file.exists(), f"{target} does not exist"
+        if anchor:
+            assert anchor in heading_anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_the_quick_start_is_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Quick start$(.*?)^## ", readme, flags=re.DOTALL | re.MULTILINE)
+    assert section is not None
+    assert [block.strip() for block in fenced_blocks(section[1], "sh")] == QUICK_START
+
+
+def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts are checked against what they print; blocks without prompts run in order."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = fenced_blocks(text, "python")
+    checked = "\n".join(block for block in blocks if ">>>" in block)
+    test = doctest.DocTestParser().get_doctest(checked, {}, "README.md", None, 0)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    report: list[str] = []
+    doctest.DocTestRunner(optionflags=flags).run(test, out=report.append)
+    assert report == []
+    program = "\n".join(block for block in blocks if ">>>" not in block)
+    run_python("-W", "error", "-c", program, folder=tmp_path)
+
+
+def test_commands_in_the_readme_exist(tmp_path: Path) -> None:
+    """Each ``python -m tinygrad_mlp NAME --option`` is known to ``NAME --help``; files exist."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in "\n".join(fenced_blocks(text, "sh")).replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        paths = [word for word in words if re.match(r"(examples|tests|viz|tinygrad_mlp)/", word)]
+        assert [path for path in paths if not (ROOT / path).exists()] == []
+        if "tinygrad_mlp" not in words:
+            continue
+        arguments = words[words.index("tinygrad_mlp") + 1 :]
+        command = [word for word in arguments[:1] if not word.startswith("-")]
+        shown = run_python("-m", "tinygrad_mlp", *command, "--help", folder=tmp_path)
+        options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+        assert [option for option in options if option not in shown] == []

@@ -1,0 +1,258 @@
+"""Imports run one way. The layers stand in one table; a module may import from the layers below.
+
+The imports are read from the source text, also those inside functions and under TYPE_CHECKING, so
+that a module which has no place in the table, or reaches upwards, is named with its line.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.running import run_python
+from tests.source_files import PACKAGES, module_files
+
+LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
+    frozenset(layer.split())
+    for layer in (
+        "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math",
+        "tinygrad_mlp.data",
+        "tinygrad_mlp.engine",
+        "tinygrad_mlp.functional",
+        "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses "
+        "tinygrad_mlp.compiler tinygrad_mlp.debug",
+        "tinygrad_mlp.optim",
+        "tinygrad_mlp.training",
+        "tinygrad_mlp.estimators tinygrad_mlp.interop tinygrad_mlp.interpret",
+        "tinygrad_mlp",  # the package itself, which gathers the public names
+        "viz.markup",
+        "viz.graph viz.render viz.plots",
+        "viz.pictures",
+        "viz.notebook viz.stepper",
+        "viz",
+        "tinygrad_mlp.cli",  # the commands; those that draw import viz inside a function
+        "tinygrad_mlp.__main__",
+    )
+)
+"""From the bottom to the top. A module, or a sub-package as a whole, imports only from lower ones;
+the modules inside a sub-package import one another, but not in a circle."""
+
+RANK: Final = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
+
+AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}}
+"""The packages from elsewhere that importing ours may load, beside the standard library."""
+
+WHERE_USED: Final = frozenset(
+    ["IPython", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn", "torch", "tqdm"]
+)
+"""The packages that are imported inside the function that needs them."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's target: one of our modules, or a package from elsewhere."""
+
+    line: int
+    target: str
+    runs_at_import: bool
+
+    @property
+    def package(self) -> str:
+        return self.target.partition(".")[0]
+
+
+class ImportReader(ast.NodeVisitor):
+    """Collects the imports of one module; those in functions do not run when it is imported."""
+
+    def __init__(self, module: str, is_package: bool, modules: Mapping[str, object]) -> None:
+        self.found: list[Import] = []
+        self._package = module.split(".") if is_package else module.split(".")[:-1]
+        self._modules = modules
+        self._deferred = 0
+
+    def _add(self, node: ast.AST, target: str) -> None:
+        line = getattr(node, "lineno", 0)
+        self.found.append(Import(line, target, runs_at_import=not self._deferred))
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._add(node, alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        above = self._package[: len(self._package) - node.level + 1] if node.level else []
+        source = ".".join([*above, *([node.module] if node.module else [])])
+        for alias in node.names:
+            submodule = f"{source}.{alias.name}"
+            self._add(node, submodule if submodule in self._modules else source)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """``import_module("name")`` is an import too."""
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if called in {"import_module", "__import__"} and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                self._add(node, name.value)
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._visit_later(node.body)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._visit_later(node.body)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._visit_later([node.body])
+
+    def visit_If(self, node: ast.If) -> None:
+        if ast.unparse(node.test) not in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            self.generic_visit(node)
+            return
+        self._visit_later(node.body)
+        for statement in node.orelse:
+            self.visit(statement)
+
+    def _visit_later(self, nodes: Sequence[ast.AST]) -> None:
+        self._deferred += 1
+        for node in nodes:
+            self.visit(node)
+        self._deferred -= 1
+
+
+def read_imports(module: str, files: Mapping[str, Path]) -> list[Import]:
+    reader = ImportReader(module, files[module].name == "__init__.py", files)
+    reader.visit(ast.parse(files[module].read_text(encoding="utf-8")))
+    return reader.found
+
+
+def unit_of(module: str) -> str:
+    """The module's line in the table: ``tinygrad_mlp.nn`` for ``tinygrad_mlp.nn.layers``."""
+    return ".".join(module.split(".")[:2])
+
+
+def violations(module: str, files: Mapping[str, Path]) -> Iterator[str]:
+    """What is wrong with the imports of ``module``, one sentence for each."""
+    unit = unit_of(module)
+    if unit not in RANK:
+        yield f"{unit} has no place in LAYERS; put it above everything that it imports"
+        return
+    for found in read_imports(module, files):
+        here = f"{module}, line {found.line}: "
+        if found.package in PACKAGES:
+            yield from (here + problem for problem in _wrong_way(unit, found))
+        elif found.package not in sys.stdlib_module_names:
+            yield from (here + problem for problem in _from_elsewhere(unit, found))
+
+
+def _wrong_way(unit: str, found: Import) -> Iterator[str]:
+    other = unit_of(found.target)
+    if other not in RANK:
+        yield f"{other} has no place in LAYERS"
+    elif other != unit and RANK[other] >= RANK[unit]:
+        yield f"{unit} must not import {other}, which does not stand below it"
+    elif found.package != unit.partition(".")[0] == "tinygrad_mlp" and found.runs_at_import:
+        yield f"{found.target} must be imported inside the command that draws"
+
+
+def _from_elsewhere(unit: str, found: Import) -> Iterator[str]:
+    at_import_time = AT_IMPORT_TIME[unit.partition(".")[0]]
+    if found.package in at_import_time:
+        return
+    if found.package not in WHERE_USED:
+        yield f"{found.package} is a package that the project does not use"
+    elif found.runs_at_import:
+        yield f"{found.package} must be imported inside the function that needs it"
+
+
+@pytest.mark.parametrize("module", module_files())
+def test_imports_run_one_way(module: str) -> None:
+    problems = list(violations(module, module_files()))
+    assert not problems, "\n".join(problems)
+
+
+def test_modules_do_not_import_in_a_circle() -> None:
+    files = module_files()
+    graph = {
+        module: {
+            found.target
+            for found in read_imports(module, files)
+            if found.runs_at_import and found.target in files
+        }
+        for module in files
+    }
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle
+    assert set(order) == set(files)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        f"import {package}\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})\n"
+    )
+    loaded = set(run_python("-c", program, folder=tmp_path).split()) - sys.stdlib_module_names
+    allowed = AT_IMPORT_TIME[package] | {package, "tinygrad_mlp"}
+    assert package in loaded
+    assert loaded - allowed == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "problem"),
+    [
+        ("tinygrad_mlp.newcomer", "", "tinygrad_mlp.newcomer has no place"),
+        ("tinygrad_mlp.engine", "import tinygrad_mlp.newcomer", "newcomer has no place"),
+        ("tinygrad_mlp.ops", "from tinygrad_mlp.errors import ShapeError", "must not import"),
+        ("tinygrad_mlp.engine", "from tinygrad_mlp import functional", "must not import"),
+        ("tinygrad_mlp.engine", "from . import functional", "must not import"),
+        ("tinygrad_mlp.engine", "from .functional import exp", "must not import"),
+        ("tinygrad_mlp.engine", "from tinygrad_mlp import Value", "must not import tinygrad_mlp,"),
+        ("tinygrad_mlp.engine", "def f():\n    import tinygrad_mlp.functional", "line 2"),
+        ("tinygrad_mlp.nn.layers", "from .. import losses", "must not import tinygrad_mlp.losses"),
+        ("tinygrad_mlp.nn.layers", "def f():\n    import viz", "must not import viz"),
+        ("tinygrad_mlp.nn.layers", "import_module('viz.graph')", "must not import viz.graph"),
+        ("tinygrad_mlp.cli.demo", "import viz", "inside the command that draws"),
+        ("tinygrad_mlp.cli.demo", "from tinygrad_mlp import __main__", "must not import"),
+        ("viz.graph", "import viz.stepper", "must not import viz.stepper"),
+        ("viz.graph", "import pygraphviz", "inside the function"),
+        ("tinygrad_mlp.losses", "import graphviz", "inside the function"),
+        ("tinygrad_mlp.losses", "try:\n    import torch\nexcept ImportError:\n    pass", "inside"),
+        ("tinygrad_mlp.losses", "class A:\n    import matplotlib.pyplot", "inside the function"),
+        ("tinygrad_mlp.losses", "def f():\n    import pandas", "does not use"),
+    ],
+)
+def test_a_wrong_import_is_found(module: str, source: str, problem: str, tmp_path: Path) -> None:
+    found = list(violations(module, _with_source(module, source, tmp_path)))
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("tinygrad_mlp.losses", "import math\nimport numpy.typing\nfrom numpy import exp"),
+        ("tinygrad_mlp.losses", "from tinygrad_mlp import functional\nfrom . import errors"),
+        ("tinygrad_mlp.losses", "def f():\n    import torch.nn"),
+        ("tinygrad_mlp.losses", "if TYPE_CHECKING:\n    import torch"),
+        ("tinygrad_mlp.nn.layers", "from tinygrad_mlp.nn.module import Module"),
+        ("tinygrad_mlp.cli.demo", "import tinygrad_mlp\n\ndef f():\n    import viz.graph"),
+        ("tinygrad_mlp.__main__", "from tinygrad_mlp.cli import demo"),
+        ("viz.graph", "import graphviz\nfrom tinygrad_mlp import Value"),
+    ],
+)
+def test_a_right_import_is_accepted(module: str, source: str, tmp_path: Path) -> None:
+    assert list(violations(module, _with_source(module, source, tmp_path))) == []
+
+
+def _with_source(module: str, source: str, folder: Path) -> dict[str, Path]:
+    """The modules of the table, of which ``module`` has the text ``source``."""
+    file = folder / "module.py"
+    file.write_text(source, encoding="utf-8")
+    return {**dict.fromkeys(RANK, file), module: file}

@@ -1,0 +1,7 @@
+"""The compiler: a plain scalar graph becomes a NumPy program of matrix products."""
+
+from __future__ import annotations
+
+from tinygrad_mlp.compiler.program import Program, compile
+
+__all__ = ["Program", "compile"]

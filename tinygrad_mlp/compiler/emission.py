@@ -1,0 +1,366 @@
+"""Pass 7, emit: give every buffer memory, and write the program down as NumPy text.
+
+The text has two parts. ``prepare`` allocates the arrays for one batch size and takes all views of them,
+once; ``run`` inside it is the list of NumPy calls, each into memory that is there already. An
+elementwise call writes over an operand that nobody reads afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinygrad_mlp.compiler.lowering import Lowered
+from tinygrad_mlp.compiler.symbols import Buffer, Instruction, Ref
+
+__all__ = ["emit"]
+
+
+def emit(
+    lowered: Lowered,
+    input_shapes: list[tuple[int, ...]],
+    n_outer: int,
+    n_random: int,
+    per_sample: bool,
+    reduction: str | None,
+) -> str:
+    """The program's text: a function ``prepare`` that returns the function ``run``."""
+    writer = _Writer(lowered, input_shapes, per_sample)
+    return writer.text(n_outer, n_random, reduction)
+
+
+class _Writer:
+    def __init__(
+        self, lowered: Lowered, input_shapes: list[tuple[int, ...]], per_sample: bool
+    ) -> None:
+        self.lowered = lowered
+        self.shapes = input_shapes
+        self.per_sample = per_sample
+        self.prepare: list[str] = []
+        self.views: dict[object, str] = {}
+        self.direct: dict[Buffer, list[str]] = {}
+        self.memory: dict[Buffer, str] = {}
+        self.n_views = 0
+        self.n_temporaries = 0
+
+    def text(self, n_outer: int, n_random: int, reduction: str | None) -> str:
+        lowered = self.lowered
+        used = {arg.buffer for instruction in lowered.instructions for arg in _refs(instruction)}
+        used.add(lowered.outputs.buffer)
+        used.update([ref.buffer for _, ref in lowered.effects])
+        run: list[str] = []
+        for number, shape in enumerate(self.shapes):
+            buffer = lowered.buffers[f"x{number}"]
+            if buffer in used:
+                run += self.input_lines(number, shape, buffer)
+        if n_outer and lowered.buffers["outer"] in used:
+            name = self.own_memory(lowered.buffers["outer"])
+            run.append(f"{name}[:] = [leaf.data for leaf in outer_leaves]")
+        if n_random and lowered.buffers["random"] in used:
+            name = self.own_memory(lowered.buffers["random"])
+            run.append(f"draw({name})")
+        body: list[str] = []
+        plan = _Memory(lowered.instructions)
+        for index, instruction in enumerate(lowered.instructions):
+            for buffer in plan.starting_at(index):
+                self.give_memory(buffer, plan)
+            body += self.lines(instruction)
+        returned = self.return_lines(reduction)
+        for shape_lines in self.direct.values():
+            run += shape_lines
+        run += body + self.effect_lines() + returned
+        arguments = ", ".join([f"X{number}" for number in range(len(self.shapes))])
+        numbers = [
+            f"{name} = np.asarray({_number(factor, scale)}, dtype)"
+            for (factor, scale), name in lowered.numbers.items()
+        ]
+        lines = ["def prepare(B):"]
+        lines += [f"    {line}" for line in [*numbers, *self.prepare]]
+        lines += ["", f"    def run({arguments}):"]
+        lines += [f"        {line}" for line in run]
+        lines += ["", "    return run", ""]
+        return "\n".join(lines)
+
+    # Memory
+
+    def own_memory(self, buffer: Buffer) -> str:
+        """Memory that the buffer keeps for the whole run."""
+        name = self.memory.get(buffer)
+        if name is None:
+            name = buffer.name or self.temporary()
+            self.memory[buffer] = name
+            if not buffer.external:
+                self.allocate(name, buffer)
+        return name
+
+    def allocate(self, name: str, buffer: Buffer) -> None:
+        rows = buffer.size + buffer.ones
+        shape = f"({rows}, B)" if buffer.mapped else f"{rows}"
+        if buffer.name == "constants":
+            self.prepare.append(f"{name} = constant_values")
+            return
+        dtype = "bool" if buffer.boolean else "dtype"
+        self.prepare.append(f"{name} = np.empty({shape}, {dtype})")
+        if buffer.ones:
+            self.prepare.append(f"{name}[{buffer.size}:] = 1.0  # for the biases")
+
+    def temporary(self) -> str:
+        self.n_temporaries += 1
+        return f"t{self.n_temporaries}"
+
+    def give_memory(self, buffer: Buffer, plan: _Memory) -> None:
+        if buffer in self.memory:
+            return
+        if buffer.pinned:
+            self.own_memory(buffer)
+            return
+        host = buffer.inside
+        if host is not None:
+            name = buffer.name or self.temporary()
+            self.prepare.append(f"{name} = {self.own_memory(host)}[:{buffer.size}]")
+            self.memory[buffer] = name
+            return
+        reused = plan.reused_by(buffer)
+        if reused is not None and reused in self.memory:
+            self.memory[buffer] = self.memory[reused]
+            return
+        self.own_memory(buffer)
+
+    # References
+
+    def ref(self, ref: Ref) -> str:
+        buffer = ref.buffer
+        if buffer in self.direct:
+            return self.direct_ref(ref)
+        name = self.own_memory(buffer) if buffer not in self.memory else self.memory[buffer]
+        plain_shape = ref.shape == (buffer.size + buffer.ones,) and ref.strides in ((1,), (0,))
+        if ref.offset == 0 and plain_shape and not ref.pad and not ref.swap:
+            return name
+        key = (name, ref.offset, ref.shape, ref.strides, ref.pad, ref.swap)
+        view = self.views.get(key)
+        if view is None:
+            self.n_views += 1
+            view = self.views[key] = f"{name}_{self.n_views}"
+            expression = f"view({name}, {ref.offset}, {ref.shape}, {ref.strides})"
+            shape = [str(n) for n in ref.shape] + (["B"] if ref.mapped else [])
+            if ref.pad:
+                expression += "[..., None]"
+                shape.append("1")
+            if ref.swap:
+                expression += ".swapaxes(-1, -2)"
+                shape[-1], shape[-2] = shape[-2], shape[-1]
+            self.prepare.append(f"{view} = {expression}  # ({', '.join(shape)})")
+        return view
+
+    def arg(self, arg: Ref | str) -> str:
+        return arg if isinstance(arg, str) else self.ref(arg)
+
+    # Inputs
+
+    def input_lines(self, number: int, shape: tuple[int, ...], buffer: Buffer) -> list[str]:
+        """Take an argument as it is, where every use of it is the whole; else copy it in."""
+        given = f"X{number}"
+        if not self.per_sample:
+            name = self.own_memory(buffer)
+            return [f"copyto({name}, {given}.reshape(-1))"]
+        refs = [
+            ref
+            for instruction in self.lowered.instructions
+            for ref in _refs(instruction)
+            if ref.buffer is buffer
+        ]
+        refs += [self.lowered.outputs] if self.lowered.outputs.buffer is buffer else []
+        rows = {1: given, 0: f"{given}.reshape(B, 1)"}.get(len(shape), f"{given}.reshape(B, -1)")
+        if all(_is_whole(ref, buffer.size) for ref in refs):
+            self.direct[buffer] = [f"x{number}_rows = {rows}"] if rows != given else []
+            self.memory[buffer] = f"x{number}"
+            return []
+        name = self.own_memory(buffer)
+        return [f"copyto({name}, {rows}.T)"]
+
+    def direct_ref(self, ref: Ref) -> str:
+        name = self.memory[ref.buffer]
+        number = int(name[1:])
+        lines = self.direct[ref.buffer]
+        rows = f"{name}_rows" if len(self.shapes[number]) != 1 else f"X{number}"
+        if ref.swap:
+            return rows
+        if f"{name} = {rows}.T" not in lines:
+            lines.append(f"{name} = {rows}.T")
+        return name
+
+    # Instructions
+
+    def lines(self, instruction: Instruction) -> list[str]:
+        out = self.ref(instruction.out)
+        args = [self.arg(arg) for arg in instruction.args]
+        function = instruction.function
+        kind = instruction.kind
+        if kind in ("ufunc", "matmul"):
+            return [f"{function}({', '.join(args)}, {out})"]
+        if kind == "reduce":
+            source = instruction.args[0]
+            assert isinstance(source, Ref)
+            axes = instruction.axes
+            axis = str(axes[0]) if len(axes) == 1 else str(axes)
+            return [f"{function}.reduce({args[0]}, {axis}, None, {out})"]
+        if kind == "einsum":
+            return [f"einsum({function!r}, {', '.join(args)}, out={out})"]
+        if kind == "select":
+            condition, a, b = args
+            lines = [] if out == b else [f"copyto({out}, {b})"]
+            return [*lines, f"copyto({out}, {a}, where={condition})"]
+        if kind == "call":
+            return [f"copyto({out}, {function}({', '.join(args)}))"]
+        if kind in ("copy", "fill"):
+            return [f"copyto({out}, {args[0]})"]
+        if kind == "gather":
+            return self.gather_lines(instruction, args)
+        assert kind == "scatter"
+        return self.scatter_lines(instruction)
+
+    def gather_lines(self, instruction: Instruction, args: list[str]) -> list[str]:
+        source, table, where = args
+        flat = self.ref(instruction.out.reshaped((instruction.out.buffer.size,)))
+        first = instruction.args[0]
+        assert isinstance(first, Ref)
+        if not where and first.mapped == instruction.out.mapped:
+            return [f"take({source}, {table}, 0, {flat})"]
+        values = f"{source}[{table}]"
+        if instruction.out.mapped and not first.mapped:
+            values += "[:, None]"
+        return [f"{flat}[{where or ':'}] = {values}"]
+
+    def scatter_lines(self, instruction: Instruction) -> list[str]:
+        g, table, which, _ = instruction.args
+        assert isinstance(g, Ref)
+        flat = self.ref(g.reshaped((g.buffer.size,)))
+        values = f"{flat}[{self.arg(which)}]"
+        if g.mapped and not instruction.out.mapped:
+            values += ".sum(axis=1)"
+        return [f"add.at({self.ref(instruction.out)}, {self.arg(table)}, {values})"]
+
+    # Results
+
+    def effect_lines(self) -> list[str]:
+        lines = []
+        for number, (_, ref) in enumerate(self.lowered.effects):
+            lines.append(f"assigned[{number}].data = float({self.ref(ref)}[0])")
+        return lines
+
+    def return_lines(self, reduction: str | None) -> list[str]:
+        out = self.lowered.outputs
+        name = self.ref(out)
+        if reduction is None:
+            if out.mapped:
+                return [f"return {name}.T.copy()"]
+            if self.per_sample:
+                return [f"return np.repeat({name}[None], B, axis=0)"]
+            return [f"return {name}.copy()"]
+        if not out.mapped:
+            times = " * B" if self.per_sample and reduction == "sum" else ""
+            return [f"return float({name}[0]){times}"]
+        mean = " / B" if reduction == "mean" else ""
+        return [f"return float(add.reduce({name}[0])){mean}"]
+
+
+class _Memory:
+    """Which buffers can share memory: a linear scan over the instructions."""
+
+    def __init__(self, instructions: list[Instruction]) -> None:
+        self.first: dict[Buffer, int] = {}
+        self.last: dict[Buffer, int] = {}
+        self._starting: dict[int, list[Buffer]] = {}
+        self._reused: dict[Buffer, Buffer] = {}
+        for index, instruction in enumerate(instructions):
+            for ref in _refs(instruction):
+                if ref.buffer not in self.first:
+                    self.first[ref.buffer] = index
+                    self._starting.setdefault(index, []).append(ref.buffer)
+                self.last[ref.buffer] = index
+        self._host(instructions)
+        self._scan(instructions)
+
+    def starting_at(self, index: int) -> list[Buffer]:
+        return self._starting.get(index, [])
+
+    def reused_by(self, buffer: Buffer) -> Buffer | None:
+        return self._reused.get(buffer)
+
+    def _host(self, instructions: list[Instruction]) -> None:
+        """Put an operand that dies in an elementwise call into the pinned result's memory."""
+        for index in range(len(instructions) - 1, -1, -1):
+            instruction = instructions[index]
+            out = instruction.out.buffer
+            host = out.inside or out
+            if instruction.kind != "ufunc" or not host.pinned or host.external:
+                continue
+            if self.first.get(out) != index or self.first.get(host, index) < index:
+                continue
+            dying = self._dying(instruction, index)
+            if dying is not None:
+                dying.inside = host
+
+    def _dying(self, instruction: Instruction, index: int) -> Buffer | None:
+        """An operand that the result may overwrite: whole, read for the last time, same kind."""
+        out = instruction.out
+        if not out.covers_buffer() and not out.buffer.pinned:
+            return None
+        candidates = instruction.args if instruction.kind == "ufunc" else instruction.args[2:]
+        for arg in candidates:
+            if not isinstance(arg, Ref) or arg.buffer is out.buffer:
+                continue
+            buffer = arg.buffer
+            fits = (
+                self.last[buffer] == index
+                and not buffer.pinned
+                and not buffer.external
+                and buffer.inside is None
+                and (buffer.size, buffer.mapped, buffer.boolean)
+                == (out.buffer.size, out.buffer.mapped, out.buffer.boolean)
+            )
+            uses = [a for a in instruction.args if isinstance(a, Ref) and a.buffer is buffer]
+            if fits and all(a.covers_buffer() and a.shape == out.shape for a in uses):
+                return buffer
+        return None
+
+    def _scan(self, instructions: list[Instruction]) -> None:
+        free: dict[tuple[int, bool, bool], list[Buffer]] = {}
+        for index, instruction in enumerate(instructions):
+            out = instruction.out.buffer
+            taken = None
+            if self.first[out] == index and not out.pinned and out.inside is None:
+                if instruction.kind in ("ufunc", "select"):
+                    taken = self._dying(instruction, index)
+                if taken is None:
+                    pool = free.get((out.size, out.mapped, out.boolean))
+                    taken_from_pool = pool.pop() if pool else None
+                    if taken_from_pool is not None:
+                        self._reused[out] = taken_from_pool
+                else:
+                    self._reused[out] = taken
+            for ref in {id(r.buffer): r for r in _refs(instruction)}.values():
+                buffer = ref.buffer
+                ends = self.last[buffer] == index
+                if ends and buffer is not taken and not buffer.pinned and not buffer.external:
+                    if buffer.inside is None:
+                        key = (buffer.size, buffer.mapped, buffer.boolean)
+                        free.setdefault(key, []).append(buffer)
+
+
+def _refs(instruction: Instruction) -> Iterator[Ref]:
+    for arg in instruction.args:
+        if isinstance(arg, Ref):
+            yield arg
+    yield instruction.out
+
+
+def _is_whole(ref: Ref, size: int) -> bool:
+    """Whether it is all rows of an input in order, up to leading axes of length 1."""
+    lengths = [n for n in ref.shape if n != 1] or [1]
+    in_order = size == 1 or (ref.strides and ref.strides[-1] == 1)
+    return ref.offset == 0 and lengths == [size] and bool(in_order) and not ref.pad
+
+
+def _number(factor: float, scale: int) -> str:
+    text = repr(factor) if factor == factor and abs(factor) != float("inf") else f"float('{factor}')"
+    return text + (" / B" * scale if scale >= 0 else " * B" * -scale)

@@ -1,0 +1,358 @@
+"""Pass 5, lay out: where each result lives, and how each operand is read.
+
+Every group's results take consecutive slots of a block. An operand of a group is then an array of
+slots; where it is affine in the group's axes, ``base + s*i + p*j + q*k``, it is a strided view of a
+block that copies nothing (a stride of 0 broadcasts). What is left is gathered.
+
+In a per-sample program a block whose values vary has one row of B numbers (B the batch size) for each
+slot; the others have one number for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.compiler.folding import Folded
+from tinygrad_mlp.compiler.products import Product, find_products
+from tinygrad_mlp.compiler.schedule import Group
+from tinygrad_mlp.compiler.tracing import Recording
+from tinygrad_mlp.ops import Op
+
+__all__ = ["Block", "Constant", "Gather", "Operand", "Plan", "Step", "View", "lay_out"]
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """Consecutive slots: the results of a group, or the leaves of one kind.
+
+    Attributes:
+        name: what the program calls it.
+        kind: "parameters", "constants", "outer", "input", "random" or "computed".
+        base: its first slot.
+        size: how many slots it has.
+        mapped: whether a slot is a row of B numbers, one per sample.
+        needs_grad: whether a gradient flows to it.
+        ones: how many slots that hold 1.0 follow it, so that a bias folds into a product.
+    """
+
+    name: str
+    kind: str
+    base: int
+    size: int
+    mapped: bool
+    needs_grad: bool
+    ones: int = 0
+
+    def __repr__(self) -> str:
+        return f"Block({self.name}: {self.size}{' x B' if self.mapped else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same number for every node of the group."""
+
+    number: float
+    needs_grad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A strided view of a block, in slots; ``shape`` has the group's axes."""
+
+    block: Block
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def needs_grad(self) -> bool:
+        """Whether a gradient flows to it."""
+        return self.block.needs_grad
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it varies with the sample."""
+        return self.block.mapped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gather:
+    """Slots in no regular order, of one or several blocks: they are copied together."""
+
+    slots: IntArray
+    mapped: bool
+    needs_grad: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The group's axes."""
+        return tuple(self.slots.shape)
+
+
+Operand = Constant | View | Gather
+
+
+@dataclass(slots=True)
+class Step:
+    """One group with its places.
+
+    Attributes:
+        op: the op; ``ops.DOT`` for products.
+        out: the block of its results.
+        shape: the axes of the results: (n_stacked, P, Q) for a product, (n_stacked, P) for a mapped
+            one; any number of axes elementwise; (n,) for a variadic op.
+        operands: elementwise: one per input; variadic: one with a last axis for the operands;
+            product: the plain terms.
+        left: for a product (n_stacked, P, K).
+        right: for a product (n_stacked, Q, K), or (n_stacked, K) for a mapped one.
+    """
+
+    op: Op
+    out: Block
+    shape: tuple[int, ...]
+    operands: list[Operand]
+    left: Operand | None = None
+    right: Operand | None = None
+
+    def __repr__(self) -> str:
+        return f"Step({self.out.name} = {self.op.name}{self.shape})"
+
+
+@dataclass(slots=True)
+class Plan:
+    """The laid out program: blocks, steps, and the slot of every id."""
+
+    blocks: list[Block]
+    steps: list[Step]
+    slot_of: IntArray
+    recording: Recording
+    folded: Folded
+    per_sample: bool
+    _bases: list[int] = field(default_factory=list)
+
+    def block_at(self, slot: int) -> Block:
+        """The block that holds a slot."""
+        position = int(np.searchsorted(self._bases, slot, side="right")) - 1
+        return self.blocks[position]
+
+    def add_block(self, name: str, kind: str, size: int, mapped: bool, needs_grad: bool) -> Block:
+        """A new block after the last one, with room for as many ones behind it."""
+        base = self.blocks[-1].base + 2 * self.blocks[-1].size + 1 if self.blocks else 0
+        block = Block(name, kind, base, size, mapped, needs_grad)
+        self.blocks.append(block)
+        self._bases.append(base)
+        return block
+
+    def operand(self, slots: IntArray) -> Operand:
+        """The cheapest way to read these slots."""
+        return self.view(slots) or self._gather(slots)
+
+    def view(self, slots: IntArray) -> View | None:
+        """The strided view that reads exactly these slots, if there is one."""
+        block = self.block_at(int(slots.flat[0]))
+        first = int(slots.flat[0])
+        strides = []
+        predicted: IntArray = np.array(first, dtype=np.int64)
+        for axis, length in enumerate(slots.shape):
+            index = [0] * slots.ndim
+            stride = 0
+            if length > 1:
+                index[axis] = 1
+                stride = int(slots[tuple(index)]) - first
+            strides.append(stride)
+            shape = [1] * slots.ndim
+            shape[axis] = length
+            predicted = predicted + (stride * np.arange(length)).reshape(shape)
+        lowest, highest = int(slots.min()), int(slots.max())
+        limit = block.base + block.size + block.ones
+        if lowest < block.base or highest >= limit or not np.array_equal(predicted, slots):
+            return None
+        return View(block, first - block.base, tuple(slots.shape), tuple(strides))
+
+    def _gather(self, slots: IntArray) -> Gather:
+        blocks = [self.block_at(int(slot)) for slot in np.unique(slots)]
+        mapped = any([block.mapped for block in blocks])
+        return Gather(slots, mapped, any([block.needs_grad for block in blocks]))
+
+
+def lay_out(
+    groups: list[Group], recording: Recording, folded: Folded, per_sample: bool
+) -> Plan:
+    """Place every leaf and every group. Linear in the number of operands."""
+    plan = Plan([], [], np.full(folded.n_ids, -1, dtype=np.int64), recording, folded, per_sample)
+    _place_leaves(plan)
+    for group in groups:
+        if group.left:
+            for part in find_products(group, plan.slot_of):
+                plan.steps.append(_product_step(plan, group, part, len(plan.steps)))
+        elif group.op.variadic:
+            plan.steps.append(_variadic_step(plan, group, len(plan.steps)))
+        else:
+            plan.steps.append(_elementwise_step(plan, group, len(plan.steps)))
+    return plan
+
+
+def _place_leaves(plan: Plan) -> None:
+    folded, recording, slot_of = plan.folded, plan.recording, plan.slot_of
+
+    def place(name: str, kind: str, ids: list[int], mapped: bool, needs_grad: bool) -> None:
+        block = plan.add_block(name, kind, len(ids), mapped, needs_grad)
+        slot_of[np.array(ids, dtype=np.int64)] = block.base + np.arange(len(ids))
+
+    place("parameters", "parameters", folded.parameters, mapped=False, needs_grad=True)
+    place("constants", "constants", list(folded.constants), mapped=False, needs_grad=False)
+    place("outer", "outer", [id_ for id_, _ in folded.outer], mapped=False, needs_grad=False)
+    for number, (_, ids) in enumerate(recording.inputs):
+        place(f"x{number}", "input", ids, mapped=plan.per_sample, needs_grad=False)
+    random_ids = [id_ for id_, _ in recording.random]
+    place("random", "random", random_ids, mapped=plan.per_sample, needs_grad=False)
+
+
+def _new_block(plan: Plan, group: Group, size: int, number: int) -> Block:
+    name = f"{group.op.name if not group.left else 'z'}{number}"
+    mapped = plan.per_sample and group.varies
+    return plan.add_block(name, "computed", size, mapped, group.needs_grad)
+
+
+# Elementwise
+
+
+def _elementwise_step(plan: Plan, group: Group, number: int) -> Step:
+    args = np.array(group.args, dtype=np.int64)  # (n, n_operands)
+    slots = plan.slot_of[args]
+    constants = plan.folded.constants
+    fixed: dict[int, Constant] = {}
+    for column in range(args.shape[1]):
+        if int(args[0, column]) in constants:
+            numbers = {constants[int(arg)] for arg in args[:, column]}
+            if len(numbers) == 1 or all(number != number for number in numbers):
+                fixed[column] = Constant(numbers.pop())
+    free = [column for column in range(args.shape[1]) if column not in fixed]
+    order = _order(slots[:, free])
+    slots = slots[order]
+    shape = common_shape([slots[:, column] for column in free], len(slots))
+    operands: list[Operand] = [
+        fixed[column] if column in fixed else plan.operand(slots[:, column].reshape(shape))
+        for column in range(args.shape[1])
+    ]
+    out = _new_block(plan, group, len(slots), number)
+    plan.slot_of[np.array(group.ids, dtype=np.int64)[order]] = out.base + np.arange(len(slots))
+    return Step(group.op, out, shape, operands)
+
+
+def _order(slots: IntArray) -> IntArray:
+    """Sort by the operand that has the most distinct slots, so that results lie as it lies."""
+    if not slots.shape[1]:
+        return np.arange(len(slots))
+    n_distinct = [-len(np.unique(column)) for column in slots.T]
+    by_variety = np.argsort(n_distinct, kind="stable")
+    return np.lexsort([slots[:, column] for column in by_variety[::-1]])
+
+
+def common_shape(columns: list[IntArray], n: int) -> tuple[int, ...]:
+    """Axes in which as many of the slot sequences as possible are affine; the innermost last.
+
+    >>> rows = np.repeat(np.arange(3), 4)        # a bias, one for each row of four
+    >>> common_shape([np.arange(12), rows], 12)
+    (3, 4)
+    """
+    shape: tuple[int, ...] = (n,)
+    taken: list[IntArray] = []
+    for column in columns:
+        together = _factor([*taken, column], n)
+        if together is not None:
+            taken.append(column)
+            shape = together
+    return shape
+
+
+def _factor(columns: list[IntArray], n: int) -> tuple[int, ...] | None:
+    """Axes in which all sequences are affine, or None if they need more than four."""
+    shape: list[int] = []
+    while n > 1:
+        inner = n
+        for column in columns:
+            steps = np.diff(column)
+            breaks = np.flatnonzero(steps != steps[0]) + 1
+            for position in breaks.tolist():
+                inner = gcd(inner, position)
+                if inner == 1:
+                    return None
+        shape.insert(0, inner)
+        if len(shape) > 4:
+            return None
+        columns = [column[::inner] for column in columns]
+        n //= inner
+    return tuple(shape) or (1,)
+
+
+# Variadic
+
+
+def _variadic_step(plan: Plan, group: Group, number: int) -> Step:
+    slots = plan.slot_of[np.array(group.args, dtype=np.int64)]  # (n, n_operands)
+    order = np.argsort(slots[:, 0], kind="stable")
+    out = _new_block(plan, group, len(slots), number)
+    plan.slot_of[np.array(group.ids, dtype=np.int64)[order]] = out.base + np.arange(len(slots))
+    return Step(group.op, out, (len(slots),), [plan.operand(slots[order])])
+
+
+# Products
+
+
+def _product_step(plan: Plan, group: Group, product: Product, number: int) -> Step:
+    left, right, members = product.left, product.right, product.members
+    mapped = plan.per_sample and group.varies
+    left_mapped = mapped and bool(plan.folded.varies[np.array(group.left[0])].any())
+    if mapped and not left_mapped:  # one product for each right tuple, its columns the samples
+        n_stacked, p, k = left.shape
+        q = right.shape[1]
+        members = members.transpose(0, 2, 1).reshape(n_stacked * q, p, 1)
+        left = np.repeat(left, q, axis=0)
+        right = right.reshape(n_stacked * q, 1, k)
+    out = _new_block(plan, group, members.size, number)
+    ids = np.array(group.ids, dtype=np.int64)[members]
+    plan.slot_of[ids.ravel()] = out.base + np.arange(members.size)
+    shape = members.shape
+    plain_ids = np.array(group.args, dtype=np.int64)[members.ravel()]
+    plain = plan.slot_of[plain_ids].reshape(*shape, -1)
+    operands = [plan.operand(plain[..., column]) for column in range(plain.shape[-1])]
+    step = Step(group.op, out, shape, operands, plan.operand(left), plan.operand(right))
+    if len(operands) == 1:
+        _fold_bias(plan, step, left, right, plain[..., 0])
+    return step
+
+
+def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: IntArray) -> None:
+    """Make the bias one more column of the left matrix, against a row of ones on the right.
+
+    Possible where the bias follows its weights (as in a neuron) and the right matrix is a whole
+    computed block, behind which the ones can lie.
+    """
+    view = step.right
+    if not isinstance(view, View) or view.block.kind != "computed" or len(left) != 1:
+        return
+    block = view.block
+    n_columns, k = right.shape[1:]
+    covers = view.offset == 0 and block.size == n_columns * k
+    by_rows = n_columns == 1 or (view.strides[1] == 1 and (k == 1 or view.strides[2] == n_columns))
+    if not covers or not by_rows or (k > 1 and view.strides[2] != n_columns):
+        return
+    if not (bias == bias[..., :1]).all():
+        return
+    with_bias = plan.view(np.concatenate([left, bias[..., :1]], axis=2))
+    if with_bias is None or with_bias.block.kind != "parameters":
+        return
+    block.ones = n_columns
+    ones = block.base + block.size + np.arange(n_columns)
+    with_ones = plan.view(np.concatenate([right, ones.reshape(1, n_columns, 1)], axis=2))
+    if with_ones is not None:
+        step.left, step.right, step.operands = with_bias, with_ones, []
+
+

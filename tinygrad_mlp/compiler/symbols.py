@@ -1,0 +1,384 @@
+"""The namespace that interprets a rule as NumPy calls: what the compiler emits instead of numbers.
+
+A rule of the op table is run once on ``Symbol`` operands; every function it calls becomes an
+instruction. A symbol is ``factor * array``: constant factors are carried along and multiplied out
+only where something else than a product needs the array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Buffer", "Emitter", "Instruction", "Ref", "Symbol"]
+
+
+@dataclass(slots=True, eq=False)
+class Buffer:
+    """Memory of the program: ``size`` slots, each a number or, if mapped, a row of B numbers.
+
+    Attributes:
+        name: its name in the program's text; "" for a temporary, named when memory is assigned.
+        ones: how many slots that hold 1.0 follow.
+        pinned: whether it has memory of its own for the whole run.
+        external: whether the memory is given from outside (parameters, gradients, direct inputs).
+        boolean: whether it holds truth values.
+    """
+
+    size: int
+    mapped: bool
+    name: str = ""
+    ones: int = 0
+    pinned: bool = False
+    external: bool = False
+    boolean: bool = False
+    inside: Buffer | None = None  # shares the first slots of that buffer
+
+    def __repr__(self) -> str:
+        return f"Buffer({self.name or 'temporary'}: {self.size}{' x B' if self.mapped else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A strided view of a buffer; shape and strides count slots, a mapped one has an axis B more.
+
+    ``pad`` adds a last axis of length 1, so that numbers broadcast against rows; ``swap`` exchanges
+    the last two axes.
+    """
+
+    buffer: Buffer
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    pad: bool = False
+    swap: bool = False
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it has an axis B."""
+        return self.buffer.mapped
+
+    def covers_buffer(self) -> bool:
+        """Whether it is the whole buffer in order."""
+        return (
+            self.offset == 0
+            and not self.swap
+            and _product(self.shape) == self.buffer.size
+            and self.strides == contiguous(self.shape)
+        )
+
+    def reshaped(self, shape: tuple[int, ...]) -> Ref:
+        """The same whole buffer in other axes."""
+        return Ref(self.buffer, 0, shape, contiguous(shape), self.pad)
+
+    def padded(self) -> Ref:
+        """With a last axis that broadcasts over the samples, where it has none."""
+        if self.mapped or self.pad:
+            return self
+        return Ref(self.buffer, self.offset, self.shape, self.strides, pad=True)
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a C-ordered array.
+
+    >>> contiguous((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides = [1] * len(shape)
+    for axis in range(len(shape) - 2, -1, -1):
+        strides[axis] = strides[axis + 1] * shape[axis + 1]
+    return tuple([0 if n == 1 else s for n, s in zip(shape, strides)])
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    result = 1
+    for length in shape:
+        result *= length
+    return result
+
+
+@dataclass(slots=True, eq=False)
+class Instruction:
+    """``out = function(*args)``: one NumPy call of the program.
+
+    ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
+    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill" or "scatter".
+    """
+
+    kind: str
+    function: str
+    args: list[Ref | str]
+    out: Ref
+    axes: tuple[int, ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """``factor * inv_b^scale * array``; without an array, a number.
+
+    ``scale`` counts factors 1 / B, B the batch size of the call.
+    """
+
+    emitter: Emitter
+    ref: Ref | None
+    factor: float = 1.0
+    scale: int = 0
+
+    def times(self, factor: float, scale: int = 0) -> Symbol:
+        """The same array with another constant factor."""
+        return Symbol(self.emitter, self.ref, self.factor * factor, self.scale + scale)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the factor is 1."""
+        return self.factor == 1.0 and self.scale == 0
+
+    def __add__(self, other: Any) -> Symbol:
+        return self.emitter.add(self, self.emitter.symbol(other))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Symbol:
+        return self.emitter.add(self, self.emitter.symbol(other).times(-1.0))
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return self.emitter.add(self.emitter.symbol(other), self.times(-1.0))
+
+    def __mul__(self, other: Any) -> Symbol:
+        return self.emitter.multiply(self, self.emitter.symbol(other))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Symbol:
+        return self.times(-1.0)
+
+    def __lt__(self, other: Any) -> Symbol:
+        return self.emitter.compare("less", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return self.emitter.compare("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return self.emitter.compare("greater", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return self.emitter.compare("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Symbol:
+        return self.emitter.call("logical_and", self, self.emitter.symbol(other), boolean=True)
+
+
+@dataclass(slots=True)
+class Emitter:
+    """Collects instructions; it is the ``xp`` of the rules."""
+
+    instructions: list[Instruction] = field(default_factory=list)
+    numbers: dict[tuple[float, int], str] = field(default_factory=dict)
+    _known: dict[Any, Symbol] = field(default_factory=dict)
+
+    def symbol(self, operand: Any) -> Symbol:
+        """A number as a symbol."""
+        return operand if isinstance(operand, Symbol) else Symbol(self, None, float(operand))
+
+    def forget(self) -> None:
+        """Start a group: results of earlier ones are not looked up any more."""
+        self._known.clear()
+
+    def number(self, factor: float, scale: int = 0) -> str:
+        """The name of a constant in the program."""
+        key = (factor, scale)
+        key_text = repr(key)  # tells 0.0 from -0.0, and finds nan again
+        for known, name in self.numbers.items():
+            if repr(known) == key_text:
+                return name
+        name = self.numbers[key] = f"c{len(self.numbers)}"
+        return name
+
+    def argument(self, symbol: Symbol) -> Ref | str:
+        """What stands for a symbol in an instruction; its factor is multiplied out first."""
+        if symbol.ref is None:
+            return self.number(symbol.factor, symbol.scale)
+        if symbol.is_plain:
+            return symbol.ref
+        if symbol.factor == -1.0 and symbol.scale == 0:
+            return self._ufunc("negative", [symbol.ref], boolean=False).ref  # type: ignore[return-value]
+        number = self.number(symbol.factor, symbol.scale)
+        return self._ufunc("multiply", [symbol.ref, number]).ref  # type: ignore[return-value]
+
+    def call(self, function: str, *symbols: Symbol, boolean: bool = False) -> Symbol:
+        """One elementwise NumPy call."""
+        return self._ufunc(function, [self.argument(s) for s in symbols], boolean)
+
+    def new(self, shape: tuple[int, ...], mapped: bool, boolean: bool = False) -> Ref:
+        """A new temporary."""
+        buffer = Buffer(_product(shape), mapped, boolean=boolean)
+        return Ref(buffer, 0, shape, contiguous(shape))
+
+    def _ufunc(self, function: str, args: list[Ref | str], boolean: bool = False) -> Symbol:
+        key = (function, *args)
+        known = self._known.get(key)
+        if known is None:
+            shape, mapped, pad = broadcast(args)
+            out = self.new(shape, mapped, boolean)
+            if pad:
+                out = out.padded()
+            self.instructions.append(Instruction("ufunc", function, args, out))
+            known = self._known[key] = Symbol(self, out)
+        return known
+
+    # Arithmetic
+
+    def add(self, a: Symbol, b: Symbol) -> Symbol:
+        if a.ref is None and b.ref is None and a.scale == b.scale:
+            return Symbol(self, None, a.factor + b.factor, a.scale)
+        for x, y in ((a, b), (b, a)):
+            if y.ref is None and y.factor == 0.0:
+                return x
+        if a.ref is not None and b.ref is not None and a.scale == b.scale:
+            if a.factor == b.factor:
+                return self._ufunc("add", [a.ref, b.ref]).times(a.factor, a.scale)
+            if a.factor == -b.factor:
+                return self._ufunc("subtract", [a.ref, b.ref]).times(a.factor, a.scale)
+        if b.ref is not None and b.factor == -1.0 and b.scale == 0:
+            return self._ufunc("subtract", [self.argument(a), b.ref])
+        if a.ref is not None and a.factor == -1.0 and a.scale == 0:
+            return self._ufunc("subtract", [self.argument(b), a.ref])
+        return self.call("add", a, b)
+
+    def multiply(self, a: Symbol, b: Symbol) -> Symbol:
+        if a.ref is None:
+            return b.times(a.factor, a.scale)
+        if b.ref is None:
+            return a.times(b.factor, b.scale)
+        product = self._ufunc("multiply", [a.ref, b.ref])
+        return product.times(a.factor * b.factor, a.scale + b.scale)
+
+    def compare(self, function: str, a: Symbol, b: Any) -> Symbol:
+        return self.call(function, a, self.symbol(b), boolean=True)
+
+    def equal(self, a: Any, b: Any) -> Any:
+        a, b = self.symbol(a), self.symbol(b)
+        if a.ref is None and b.ref is None:
+            return a.factor == b.factor
+        return self.compare("equal", a, b)
+
+    def divide(self, a: Any, b: Any) -> Symbol:
+        a, b = self.symbol(a), self.symbol(b)
+        if b.ref is None and b.factor != 0.0 and a.ref is not None:
+            return a.times(1.0 / b.factor, -b.scale)
+        return self.call("divide", a, b)
+
+    def power(self, a: Any, b: Any) -> Symbol:
+        return self.call("power", self.symbol(a), self.symbol(b))
+
+    def maximum(self, a: Any, b: Any) -> Symbol:
+        return self.call("maximum", self.symbol(a), self.symbol(b))
+
+    def minimum(self, a: Any, b: Any) -> Symbol:
+        return self.call("minimum", self.symbol(a), self.symbol(b))
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        if not isinstance(condition, Symbol) or condition.ref is None:
+            truth = condition.factor if isinstance(condition, Symbol) else condition
+            return a if truth else b
+        a, b = self.symbol(a), self.symbol(b)
+        if not condition.ref.buffer.boolean:
+            condition = self.compare("not_equal", condition, 0.0)
+        assert condition.ref is not None
+        if a.ref is None and b.ref is None and a.scale == b.scale == 0:
+            if (a.factor, b.factor) == (1.0, 0.0):
+                return condition
+            if (a.factor, b.factor) == (0.0, 1.0):
+                return self._opposite(condition)
+        if a.ref is None and a.factor == 0.0 and self._is_at_most_zero(condition, b):
+            return self.maximum(b, 0.0)
+        args = [condition.ref, self.argument(a), self.argument(b)]
+        shape, mapped, pad = broadcast(args)
+        out = self.new(shape, mapped)
+        out = out.padded() if pad else out
+        self.instructions.append(Instruction("select", "where", args, out))
+        return Symbol(self, out)
+
+    def _made_by(self, symbol: Symbol) -> Instruction | None:
+        for instruction in reversed(self.instructions[-16:]):
+            if symbol.ref is not None and instruction.out is symbol.ref:
+                return instruction
+        return None
+
+    def _opposite(self, condition: Symbol) -> Symbol:
+        """not (a == b) as a != b, which is exact for nan too; else ``logical_not``."""
+        made_by = self._made_by(condition)
+        if made_by is not None and made_by.function == "equal":
+            return self._ufunc("not_equal", made_by.args, boolean=True)
+        return self.call("logical_not", condition, boolean=True)
+
+    def _is_at_most_zero(self, condition: Symbol, b: Symbol) -> bool:
+        """Whether ``where(condition, 0, b)`` is ``where(b <= 0, 0, b)``, that is ``maximum(b, 0)``."""
+        made_by = self._made_by(condition)
+        return (
+            made_by is not None
+            and made_by.function == "less_equal"
+            and b.is_plain
+            and made_by.args == [b.ref, self.number(0.0)]
+        )
+
+    # Functions of one operand, and those of variadic rules
+
+    def __getattr__(self, name: str) -> Callable[[Any], Symbol]:
+        if name not in _UNARY:
+            raise AttributeError(f"the compiler has no rule for xp.{name}")
+
+        def unary(x: Any) -> Symbol:
+            return self.call(name, self.symbol(x))
+
+        return unary
+
+    def erfc(self, x: Any) -> Symbol:
+        arg = self.argument(self.symbol(x))
+        shape, mapped, pad = broadcast([arg])
+        out = self.new(shape, mapped)
+        out = out.padded() if pad else out
+        self.instructions.append(Instruction("call", "erfc", [arg], out))
+        return Symbol(self, out)
+
+    def sum(self, stacked: Symbol) -> Symbol:
+        return self.reduce("add", stacked, (0,))
+
+    def max(self, stacked: Symbol) -> Symbol:
+        return self.reduce("maximum", stacked, (0,))
+
+    def exp_shifted(self, stacked: Symbol, shift: Symbol) -> Symbol:
+        return self.call("exp", stacked - shift)
+
+    def reduce(self, function: str, symbol: Symbol, axes: tuple[int, ...]) -> Symbol:
+        """Reduce over slot axes; the axis number ``len(shape)`` means the samples."""
+        factor, scale = (symbol.factor, symbol.scale) if function == "add" else (1.0, 0)
+        arg = symbol.ref if function == "add" else self.argument(symbol)
+        assert isinstance(arg, Ref)
+        over_samples = len(arg.shape) in axes
+        shape = tuple([n for axis, n in enumerate(arg.shape) if axis not in axes])
+        out = self.new(shape, arg.mapped and not over_samples)
+        if arg.pad and not over_samples:
+            out = out.padded()
+        self.instructions.append(Instruction("reduce", function, [arg], out, axes))
+        return Symbol(self, out, factor, scale)
+
+
+_UNARY = frozenset(
+    ["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"]
+)
+
+
+def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:
+    """The shape of an elementwise result, whether it is mapped, and whether it is padded."""
+    refs = [arg for arg in args if isinstance(arg, Ref)]
+    n_axes = max([len(ref.shape) for ref in refs], default=0)
+    shape = [1] * n_axes
+    for ref in refs:
+        for axis, length in enumerate(ref.shape, start=n_axes - len(ref.shape)):
+            if length != 1:
+                shape[axis] = length
+    mapped = any([ref.mapped for ref in refs])
+    return tuple(shape), mapped, not mapped and any([ref.pad for ref in refs])

@@ -1,0 +1,48 @@
+"""Data for training: real and synthetic sets, a person's own tables, batches, splits, scaling.
+
+It stands on NumPy alone and knows nothing of the engine.
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.data.batching import batch_indices, iterate_batches
+from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
+from tinygrad_mlp.data.preprocessing import Standardiser, encode_labels, one_hot
+from tinygrad_mlp.data.splitting import k_fold, split_indices, train_test_split
+from tinygrad_mlp.data.synthetic import make_blobs, make_circles, make_moons, make_spirals
+from tinygrad_mlp.data.table import Table, read_table
+from tinygrad_mlp.data.validation import (
+    check_features,
+    check_finite,
+    check_integer,
+    check_labels,
+    check_lengths,
+    check_targets,
+)
+
+__all__ = [
+    "Dataset",
+    "Standardiser",
+    "Table",
+    "batch_indices",
+    "check_features",
+    "check_finite",
+    "check_integer",
+    "check_labels",
+    "check_lengths",
+    "check_targets",
+    "encode_labels",
+    "iterate_batches",
+    "k_fold",
+    "load_dataset",
+    "load_digits",
+    "load_iris",
+    "make_blobs",
+    "make_circles",
+    "make_moons",
+    "make_spirals",
+    "one_hot",
+    "read_table",
+    "split_indices",
+    "train_test_split",
+]

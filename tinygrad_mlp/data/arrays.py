@@ -1,0 +1,119 @@
+"""Anything that ``np.asarray`` takes as an array of finite numbers, or the cell that is none.
+
+Messages name a cell as NumPy does, counting from 0: ``X[3, 1]`` is row 3, column 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.errors import DataError, ShapeError
+
+__all__ = ["Floats", "Integers", "as_array", "as_floats", "check_finite", "counted"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+
+
+def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """``np.asarray``, with an error that names the row of another length than the first.
+
+    >>> as_array([[1, 2], [3]], "X")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.ShapeError: the rows of X differ in length: row 0 has 2 cells, ...
+    """
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ShapeError(_ragged_message(values, name)) from None
+
+
+def as_floats(values: ArrayLike, name: str) -> Floats:
+    """The numbers as a float64 array of whatever shape; text is refused, nan and inf are not.
+
+    >>> as_floats([1, True], "y")
+    array([1., 1.])
+    """
+    array = as_array(values, name)
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64, copy=False)
+    if array.dtype.kind in "mMc":
+        raise DataError(
+            f"{name} holds {array.dtype}; real numbers are needed: {name}.astype(float)"
+        )
+    cells = np.asarray(values, dtype=object)
+    for index, cell in np.ndenumerate(cells):
+        if not hasattr(cell, "__float__") or isinstance(cell, (complex, np.complexfloating)):
+            raise DataError(
+                f"{_cell(name, index)} is {cell!r:.60} ({_place(index)}), not a number; "
+                + _remedy_for_cell(cell, name)
+            )
+    return cells.astype(np.float64)
+
+
+def check_finite(array: NDArray[Any], *, name: str = "X") -> None:
+    """Refuse nan and inf, naming the first cell that holds one and how many there are.
+
+    >>> check_finite(np.array([0.0, np.inf, np.nan]), name="y")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: y[1] is inf (row 1, counting from 0), the first of 2 ...
+    """
+    bad = ~np.isfinite(array)
+    n_bad = int(np.count_nonzero(bad))
+    if not n_bad:
+        return
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    more = f", the first of {n_bad} such cells" if n_bad > 1 else ""
+    rows = f"np.isfinite({name})" + (".all(axis=1)" if array.ndim == 2 else "")
+    raise DataError(
+        f"{_cell(name, index)} is {array[index]:g} ({_place(index)}){more}; fill in such cells, or "
+        f"remove their samples from every array: keep = {rows}; {name}[keep]"
+    )
+
+
+def counted(n: int, thing: str, things: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(2, "row"), counted(2, "class", "classes")
+    ('1 row', '2 rows', '2 classes')
+    """
+    return f"{n} {thing if n == 1 else things or thing + 's'}"
+
+
+def _remedy_for_cell(cell: object, name: str) -> str:
+    if cell is None:
+        return "fill the cell in or remove its row"
+    try:
+        float(str(cell))
+    except ValueError:
+        return "leave the column out, or replace it by columns of 0 and 1, one per value"
+    return f"turn texts into numbers first: np.asarray({name}, dtype=float)"
+
+
+def _ragged_message(values: Any, name: str) -> str:
+    sizes = [counted(len(row), "cell") if hasattr(row, "__len__") else "" for row in values]
+    for i, size in enumerate(sizes):
+        if size != sizes[0]:
+            first, other = (
+                f"has {text}" if text else "is a single cell" for text in (sizes[0], size)
+            )
+            return (
+                f"the rows of {name} differ in length: row 0 {first}, row {i} {other}; "
+                "every row needs the same number of cells"
+            )
+    return f"the rows of {name} differ in shape; every row needs the same number of cells"
+
+
+def _cell(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(str(i) for i in index)}]"
+
+
+def _place(index: tuple[int, ...]) -> str:
+    if len(index) == 2:
+        return f"row {index[0]}, column {index[1]}, counting from 0"
+    return f"row {index[0]}, counting from 0" if len(index) == 1 else "counting from 0"

@@ -1,0 +1,201 @@
+"""A CSV file as a header and rows of text cells: its encoding, delimiter and shape.
+
+It stands on the ``csv`` module of the standard library. What the cells mean is the business of
+``table.py``. Rows are numbered as a spreadsheet numbers them: the header is row 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinygrad_mlp.data.arrays import counted
+from tinygrad_mlp.errors import DataError
+
+__all__ = ["CsvFile", "parse_number", "read_csv_file"]
+
+DELIMITERS = (",", ";", "\t")
+_ROWS_TO_SNIFF = 20
+_MAX_LISTED = 5
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """The text of a CSV file, cell by cell.
+
+    Attributes:
+        path: where it was read from.
+        header: the name of each column.
+        rows: the cells of each row that is not blank, without white space around them.
+        row_numbers: the number of each of these rows in the file, the header being row 1.
+    """
+
+    path: Path
+    header: list[str]
+    rows: list[list[str]]
+    row_numbers: list[int]
+
+    def column(self, name: str) -> list[str]:
+        """The cells of one column from top to bottom."""
+        position = self.header.index(name)
+        return [row[position] for row in self.rows]
+
+
+def read_csv_file(path: Path) -> CsvFile:
+    """Read a CSV file in UTF-8 whose first row names the columns.
+
+    The delimiter is the one of comma, semicolon and tab under which most of the first rows agree
+    with the header. Blank rows are left out, and so is a last column without a name and content,
+    as left behind by a delimiter at the end of each line.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The CsvFile.
+
+    Raises:
+        DataError: if it is not UTF-8, badly quoted or empty, has no header row, no or repeated
+            column names, or rows of another length than the header.
+        OSError: if it cannot be opened.
+    """
+    records = _records(path)
+    (header_number, header), body = records[0], records[1:]
+    header, body = _without_empty_last_column(header, body)
+    _check_header(path, header, header_number)
+    if not body:
+        raise DataError(f"{path} has a header but no rows; at least one row of data is needed")
+    ragged = [(number, row) for number, row in body if len(row) != len(header)]
+    if ragged:
+        listed = listing(
+            [f"row {number} has {counted(len(row), 'cell')}" for number, row in ragged]
+        )
+        raise DataError(
+            f"{path}: the header has {counted(len(header), 'column')} but {listed}; give every row one "
+            'cell per column, and put quotes around cells that hold the delimiter: "1,5"'
+        )
+    return CsvFile(path, header, [row for _, row in body], [number for number, _ in body])
+
+
+def parse_number(cell: str) -> float | None:
+    """The finite number that a cell holds, or None.
+
+    >>> parse_number("2.50"), parse_number("1e3"), parse_number("n/a"), parse_number("nan")
+    (2.5, 1000.0, None, None)
+    """
+    if "_" in cell:  # Python reads 1_000 as a number; in a table it is a code or a name
+        return None
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def listing(items: list[str]) -> str:
+    """The first few items in one line, with the total where there are more.
+
+    >>> listing(["a", "b"]), listing(["a", "b", "c", "d", "e", "f"])
+    ('a, b', 'a, b, c, d, e, ... (6 in all)')
+    """
+    if len(items) <= _MAX_LISTED:
+        return ", ".join(items)
+    return ", ".join(items[:_MAX_LISTED]) + f", ... ({len(items)} in all)"
+
+
+Record = tuple[int, list[str]]
+"""The number of a row in the file and its cells."""
+
+
+def _records(path: Path) -> list[Record]:
+    """The rows that are not blank, at least one."""
+    text = _read_text(path)
+    records = _parse(path, text, _sniff_delimiter(text))
+    if not records:
+        raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
+    return records
+
+
+def _read_text(path: Path) -> str:
+    data = path.read_bytes()
+    if b"\x00" in data[:1000]:
+        raise DataError(
+            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
+            "save it as 'CSV UTF-8'"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path} is not in UTF-8: row {row} holds the byte 0x{data[error.start]:02x}; from a "
+            "spreadsheet save it as 'CSV UTF-8'"
+        ) from None
+
+
+def _parse(path: Path, text: str, delimiter: str) -> list[Record]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    records = []
+    try:
+        for number, row in enumerate(reader, start=1):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                records.append((number, cells))
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: line {reader.line_num} cannot be read ({error}); check its quotes: a "
+            'quote within a quoted cell is written twice, "5"" pipe"'
+        ) from None
+    return records
+
+
+def _sniff_delimiter(text: str) -> str:
+    return max(DELIMITERS, key=lambda delimiter: _agreement(text, delimiter))
+
+
+def _agreement(text: str, delimiter: str) -> tuple[int, int]:
+    """How many of the first rows have the cells of the header, and how many cells these are."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lengths: list[int] = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                lengths.append(len(row))
+            if len(lengths) > _ROWS_TO_SNIFF:
+                break
+    except csv.Error:  # reported when the file is parsed
+        pass
+    if not lengths or lengths[0] == 1:
+        return 0, 0
+    return lengths.count(lengths[0]), lengths[0]
+
+
+def _without_empty_last_column(
+    header: list[str], body: list[Record]
+) -> tuple[list[str], list[Record]]:
+    if header[-1] or any(len(row) == len(header) and row[-1] for _, row in body):
+        return header, body
+    shorter = [(number, row[:-1] if len(row) == len(header) else row) for number, row in body]
+    return header[:-1], shorter
+
+
+def _check_header(path: Path, header: list[str], number: int) -> None:
+    if all(parse_number(name) is not None for name in header):
+        raise DataError(
+            f"{path}: row {number} holds numbers ({listing(header)}), but the first row must "
+            "name the columns; add a header row such as: height,weight,species"
+        )
+    unnamed = [str(i + 1) for i, name in enumerate(header) if not name]
+    if unnamed:
+        raise DataError(
+            f"{path}: the header names no column at position {listing(unnamed)} (from 1); name it "
+            "or remove the column (pandas writes none with to_csv(path, index=False))"
+        )
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{path}: the header names {listing([repr(name) for name in repeated])} more than "
+            "once; give every column a name of its own"
+        )

@@ -1,0 +1,247 @@
+"""Holding samples back: a train and a test part, and the folds of a cross-validation.
+
+A stratified split keeps the proportions of the classes. The shares of the classes are whole
+numbers found by the method of the largest remainder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.data.arrays import Floats, Integers
+from tinygrad_mlp.data.preprocessing import encode_labels
+from tinygrad_mlp.data.validation import check_integer, check_lengths
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+
+__all__ = ["k_fold", "split_indices", "train_test_split"]
+
+Indices = NDArray[np.intp]
+
+
+def train_test_split(
+    X: ArrayLike,
+    y: ArrayLike,
+    test_size: float = 0.25,
+    *,
+    stratify: bool | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split the samples at random into a train part and a test part.
+
+    Stratified, class c with n_c of the n samples has the quota n_c n_test / n in the test part.
+    It gets the whole number below or above its quota, and every class of two samples or more is in
+    both parts (where classes are too rare for both rules, being in both parts comes first). A class
+    of one sample goes to the train part.
+
+    Args:
+        X: anything with one row per sample.
+        y: the labels or targets, one per sample.
+        test_size: the share of the test part, between 0 and 1, or its number of samples.
+        stratify: True keeps the proportions of the classes in y; False does not look at y; None
+            does it where y holds whole numbers or text, and every class has samples for both parts.
+        rng: a seed or a Generator.
+
+    Returns:
+        X_train, X_test, y_train, y_test: copies, in random order.
+
+    Raises:
+        ShapeError: if X and y differ in length, or y cannot be stratified by having two dimensions.
+        DataError: if they are empty.
+        InvalidArgumentError: if a part would be empty, or has too few samples for the classes.
+
+    >>> X, y = np.arange(8).reshape(8, 1), ["a", "a", "a", "a", "a", "a", "b", "b"]
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=4, rng=0)
+    >>> sorted(y_train.tolist()), sorted(y_test.tolist())
+    (['a', 'a', 'a', 'b'], ['a', 'a', 'a', 'b'])
+    """
+    check_lengths(X, y)
+    train, test = split_indices(y, test_size, stratify=stratify, rng=rng)
+    features, targets = np.asarray(X), np.asarray(y)
+    return features[train], features[test], targets[train], targets[test]
+
+
+def split_indices(
+    y: ArrayLike,
+    test_size: float = 0.25,
+    *,
+    stratify: bool | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> tuple[Indices, Indices]:
+    """The positions of the train part and of the test part, as ``train_test_split`` takes them.
+
+    It has the same arguments, and suits data in more than two arrays.
+
+    Returns:
+        train, test: index arrays without a common entry, in random order.
+
+    Raises:
+        DataError, ShapeError, InvalidArgumentError: as ``train_test_split``.
+
+    >>> train, test = split_indices([0, 0, 0, 0, 1, 1, 1, 1], test_size=0.25, rng=0)
+    >>> len(train), sorted((test // 4).tolist())
+    (6, [0, 1])
+    """
+    n_samples = check_lengths(y, names=("y",))
+    n_test = _test_count(test_size, n_samples)
+    generator = np.random.default_rng(rng)
+    order = generator.permutation(n_samples)
+    classes = _classes_to_keep(y, stratify)
+    if classes is None:
+        return order[n_test:], order[:n_test]
+    sizes = np.bincount(classes)
+    obstacle = _obstacle(sizes, n_test)
+    if stratify is None and (obstacle or sizes.min() < 2):
+        return order[n_test:], order[:n_test]
+    if obstacle:
+        raise InvalidArgumentError(obstacle)
+
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    rank_in_class = np.arange(n_samples) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    in_test = np.empty(n_samples, dtype=bool)
+    in_test[by_class] = rank_in_class < np.repeat(_test_shares(sizes, n_test), sizes)
+    return order[~in_test[order]], order[in_test[order]]
+
+
+def k_fold(
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    n_folds: int = 5,
+    stratify: bool | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> Iterator[tuple[Indices, Indices]]:
+    """The folds of a cross-validation: every sample is in the test part of one fold.
+
+    The sizes of the folds differ by one at most; stratified, so do the samples of a class.
+
+    Args:
+        X: anything with one row per sample.
+        y: the labels, needed for a stratified split only.
+        n_folds: how many folds.
+        stratify: True spreads the classes in y evenly; False does not look at y; None does it where
+            y holds whole numbers or text.
+        rng: a seed or a Generator.
+
+    Returns:
+        An iterator over n_folds pairs (train, test) of index arrays, in random order.
+
+    Raises:
+        ShapeError: if X and y differ in length, or y cannot be stratified by having two dimensions.
+        DataError: if they are empty.
+        InvalidArgumentError: if there are fewer than two folds, fewer samples than folds, or, with
+            stratify=True, a class with fewer samples than folds.
+
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> [np.bincount(y[test]).tolist() for train, test in k_fold(y, y, n_folds=2, rng=0)]
+    [[2, 1], [2, 1]]
+    """
+    n_samples = check_lengths(X) if y is None else check_lengths(X, y)
+    n_folds = check_integer(n_folds, "n_folds", minimum=2)
+    if n_folds > n_samples:
+        raise InvalidArgumentError(
+            f"n_folds={n_folds} is more than the {n_samples} samples; choose "
+            f"n_folds={n_samples} or less"
+        )
+    if stratify and y is None:
+        raise InvalidArgumentError("stratify=True needs the labels: k_fold(X, y, stratify=True)")
+    classes = None if y is None else _classes_to_keep(y, stratify)
+    if stratify and classes is not None and np.bincount(classes).min() < n_folds:
+        raise InvalidArgumentError(
+            f"the rarest class has {np.bincount(classes).min()} samples, too few for "
+            f"n_folds={n_folds}; choose fewer folds or stratify=None"
+        )
+    order = np.random.default_rng(rng).permutation(n_samples)
+    dealt = order if classes is None else order[np.argsort(classes[order], kind="stable")]
+    fold_of = np.empty(n_samples, dtype=np.intp)
+    fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt, class after class
+    return _folds(order, fold_of, n_folds)
+
+
+def _folds(order: Indices, fold_of: Indices, n_folds: int) -> Iterator[tuple[Indices, Indices]]:
+    for fold in range(n_folds):
+        in_test = fold_of[order] == fold
+        yield order[~in_test], order[in_test]
+
+
+def _test_count(test_size: float, n_samples: int) -> int:
+    """The number of test samples, a share rounded to the nearest whole number."""
+    if isinstance(test_size, Integral) and not isinstance(test_size, bool):
+        n_test = int(test_size)
+    elif isinstance(test_size, Real) and 0.0 < test_size < 1.0:
+        n_test = floor(test_size * n_samples + 0.5)
+    else:
+        raise InvalidArgumentError(
+            f"test_size is {test_size!r}, but a share between 0 and 1 or a whole number of samples "
+            "is needed, for example test_size=0.25"
+        )
+    if not 0 < n_test < n_samples:
+        raise InvalidArgumentError(
+            f"test_size={test_size} puts {n_test} of {n_samples} samples into the test part, which "
+            "leaves one part empty; both parts need a sample"
+        )
+    return n_test
+
+
+def _classes_to_keep(y: ArrayLike, stratify: bool | None) -> Integers | None:
+    """The class of each sample, numbered from 0; None where y is not looked at."""
+    if stratify is False:
+        return None
+    targets = np.asarray(y)
+    if targets.shape[1:] == (1,):
+        targets = targets.ravel()
+    if targets.ndim != 1:
+        if stratify is None:
+            return None
+        raise ShapeError(
+            f"y has shape {targets.shape}, but stratify=True needs one label per sample; for "
+            "one-hot rows pass y.argmax(axis=1), or stratify=False"
+        )
+    if stratify is None and targets.dtype.kind == "f" and (targets != np.floor(targets)).any():
+        return None
+    return encode_labels(targets)[0]
+
+
+def _obstacle(sizes: Integers, n_test: int) -> str:
+    """Why classes of these sizes cannot be split; empty if they can."""
+    n_shared = int(np.count_nonzero(sizes >= 2))
+    n_train = int(sizes.sum()) - n_test
+    n_single = len(sizes) - n_shared
+    if n_shared == 0:
+        return (
+            "no class in y has two samples, so none can be in both parts; if y is the target of a "
+            "regression, pass stratify=False"
+        )
+    if n_test < n_shared:
+        return (
+            f"a test part of {n_test} samples is too small to hold each of the {n_shared} classes; "
+            f"pass test_size={n_shared} or more, or stratify=False"
+        )
+    if n_train < n_shared + n_single:
+        return (
+            f"a train part of {n_train} samples is too small to hold each of the {len(sizes)} "
+            f"classes; pass test_size={int(sizes.sum()) - len(sizes)} or less, or stratify=False"
+        )
+    return ""
+
+
+def _test_shares(sizes: Integers, n_test: int) -> Integers:
+    """How many samples of each class go into the test part.
+
+    Largest remainder: everyone gets the whole part of the quota, and what is left goes to those
+    who miss most. A class of two or more keeps one sample in each part.
+    """
+    quotas: Floats = sizes * n_test / sizes.sum()
+    least = np.where(sizes >= 2, 1, 0)
+    most = sizes - 1
+    shares = np.clip(np.floor(quotas).astype(np.int64), least, most)
+    while shares.sum() > n_test:
+        shares[np.argmax(np.where(shares > least, shares - quotas, -np.inf))] -= 1
+    while shares.sum() < n_test:
+        shares[np.argmax(np.where(shares < most, quotas - shares, -np.inf))] += 1
+    return shares

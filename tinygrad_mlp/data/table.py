@@ -1,0 +1,273 @@
+"""A person's own table: a CSV file becomes features, and labels or targets, ready for training.
+
+Every feature column has to be numeric. The target column decides what there is to learn: classes
+or a number. Whatever cannot be used is named by its row in the file and by its column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.data.arrays import Floats, counted
+from tinygrad_mlp.data.csv_file import CsvFile, listing, parse_number, read_csv_file
+from tinygrad_mlp.data.preprocessing import encode_labels
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
+
+__all__ = ["TASKS", "Table", "read_table"]
+
+TASKS = ("auto", "classification", "regression")
+"""What can be asked of the target column."""
+
+MAX_CLASSES = 20
+"""With ``task="auto"``, a target column of more distinct values is not taken as classes."""
+MIN_SAMPLES_PER_CLASS = 5
+"""With ``task="auto"``, whole numbers are classes if each occurs at least so often on average."""
+MISSING_MARKS = frozenset({"", "-", "?", "n/a", "na", "nan", "none", "null"})
+"""What people write (in upper or lower case) where a number is missing."""
+MISSING_LABELS = frozenset({"", "?", "n/a", "na", "nan"})
+"""What people write where the name of a class is missing; "none" may be the name of one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table with the column to be predicted set apart.
+
+    Attributes:
+        path: the file that it was read from.
+        X: the features, float64, shape (n_samples, n_features).
+        y: shape (n_samples,); labels 0 ... n_classes - 1 (int64) in a classification, numbers
+            (float64) in a regression.
+        feature_names: the name of each column of X.
+        target: the name of the target column.
+        target_names: the name of each class, sorted; empty in a regression.
+        task: "classification" or "regression".
+    """
+
+    path: Path
+    X: Floats
+    y: NDArray[Any]
+    feature_names: tuple[str, ...]
+    target: str
+    target_names: tuple[str, ...]
+    task: str
+
+    def __repr__(self) -> str:
+        n_samples, n_features = self.X.shape
+        classes = f" of {len(self.target_names)} classes" if self.target_names else ""
+        return (
+            f"Table({self.path.name}: {n_samples} samples, {counted(n_features, 'feature')}, "
+            f"{self.task}{classes} of {self.target!r})"
+        )
+
+
+def read_table(
+    path: str | PathLike[str],
+    target: str,
+    *,
+    task: str = "auto",
+    drop: str | Sequence[str] = (),
+) -> Table:
+    """Read a CSV file whose first row names the columns.
+
+    The file is in UTF-8, its delimiter a comma, a semicolon or a tab, its decimal sign a point.
+    Cells may be quoted, blank rows are passed over. All columns but the target are features, and
+    numbers.
+
+    With task="auto" the target decides:
+
+    - text: classification;
+    - whole numbers of which there are 2 to 20 distinct ones, each of them 5 times or more on
+      average (any number of times if there are just 2): classification;
+    - other numbers: regression.
+
+    Args:
+        path: the file.
+        target: the column to be predicted.
+        task: "auto", "classification" or "regression".
+        drop: columns to leave out, such as names and running numbers.
+
+    Returns:
+        The Table, its rows in the order of the file.
+
+    Raises:
+        UnknownNameError: if there is no such column or task.
+        DataError: if the file is not such a table, a cell is missing or no number, or the target
+            has one and the same value in every row.
+        InvalidArgumentError: if the target is to be dropped.
+        OSError: if the file cannot be opened.
+
+    >>> from importlib.resources import as_file, files
+    >>> with as_file(files("tinygrad_mlp.data") / "iris.csv") as path:
+    ...     read_table(path, target="species", drop=["petal width (cm)"])
+    Table(iris.csv: 150 samples, 3 features, classification of 3 classes of 'species')
+    """
+    if task not in TASKS:
+        raise UnknownNameError.of("task", task, TASKS)
+    dropped = (drop,) if isinstance(drop, str) else tuple(drop)
+    file = read_csv_file(Path(path))
+    for name in (target, *dropped):
+        _check_column(file, name, "target" if name == target else "dropped")
+    if target in dropped:
+        raise InvalidArgumentError(
+            f"{target!r} is the target, so it cannot be dropped; leave it out of "
+            f"drop={list(dropped)}"
+        )
+    feature_names = [name for name in file.header if name != target and name not in dropped]
+    if not feature_names:
+        raise DataError(
+            f"{file.path} has no column besides the target {target!r} to learn from; add a "
+            "column of numbers (the columns are separated by commas, semicolons or tabs)"
+        )
+    X = _numbers(file, feature_names)
+    y, target_names = _target(file, target, task)
+    return Table(
+        path=file.path,
+        X=X,
+        y=y,
+        feature_names=tuple(feature_names),
+        target=target,
+        target_names=target_names,
+        task="classification" if target_names else "regression",
+    )
+
+
+def _check_column(file: CsvFile, name: str, role: str) -> None:
+    if name in file.header:
+        return
+    by_lower_case = {column.lower(): column for column in file.header}
+    close = get_close_matches(name.lower(), by_lower_case, n=1)
+    hint = f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""
+    raise UnknownNameError(
+        f"unknown {role} column {name!r} in {file.path}; its columns: "
+        f"{', '.join(file.header)}{hint}"
+    )
+
+
+def _numbers(file: CsvFile, names: list[str]) -> Floats:
+    """The feature columns as numbers, shape (n_rows, len(names))."""
+    cells = {name: file.column(name) for name in names}
+    numbers = {name: [parse_number(cell) for cell in cells[name]] for name in names}
+    text = [name for name in names if _is_text(cells[name])]
+    if text:
+        found = [f"{name!r} ({_first_text(file, name)})" for name in text]
+        raise DataError(
+            f"{file.path}: features must be numbers, but these columns hold text: "
+            f"{listing(found)}; leave them out, drop={text}, or replace each by "
+            "columns of 0 and 1, one per value"
+        )
+    bad = [
+        (row_number, name, cells[name][i])
+        for i, row_number in enumerate(file.row_numbers)
+        for name in names
+        if numbers[name][i] is None
+    ]
+    if bad:
+        columns = [name for name in names if None in numbers[name]]
+        raise DataError(_bad_cells(file, bad) + f", or leave columns out, drop={columns}")
+    return np.array([numbers[name] for name in names], dtype=np.float64).T.copy()
+
+
+def _is_text(cells: list[str]) -> bool:
+    """Whether a column holds no number in any notation, but more than marks of missing cells."""
+    has_number = any(parse_number(cell) is not None or _has_comma(cell) for cell in cells)
+    return not has_number and any(cell.lower() not in MISSING_MARKS for cell in cells)
+
+
+def _has_comma(cell: str) -> bool:
+    """Whether a cell is a number but for a decimal comma or commas between thousands."""
+    return "," in cell and parse_number(cell.replace(",", "")) is not None
+
+
+def _first_text(file: CsvFile, name: str) -> str:
+    places = zip(file.row_numbers, file.column(name))
+    row_number, cell = next((row, cell) for row, cell in places if cell)
+    return f"row {row_number}: {_shortened(cell)}"
+
+
+def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The target and the names of its classes, none for a regression."""
+    cells = file.column(name)
+    numbers = [number for cell in cells if (number := parse_number(cell)) is not None]
+    if len(set(cells)) == 1 or (len(numbers) == len(cells) and len(set(numbers)) == 1):
+        raise DataError(
+            f"{file.path}: the target column {name!r} holds {_shortened(cells[0])} in every row, "
+            "so there is nothing to learn; choose another target or add rows"
+        )
+    if len(numbers) == len(cells):
+        return _numeric_target(np.array(numbers), task)
+
+    _check_target_cells(file, name, task)
+    n_distinct = len(set(cells))
+    if task == "auto" and n_distinct > MAX_CLASSES and 2 * n_distinct > len(cells):
+        raise DataError(
+            f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
+            f"{len(cells)} rows, too many to be classes; choose another target, or pass "
+            "task='classification' if they are"
+        )
+    labels, classes = encode_labels(cells)
+    return labels, tuple(classes.tolist())
+
+
+def _check_target_cells(file: CsvFile, name: str, task: str) -> None:
+    """Refuse missing cells in a target column that is not numeric throughout."""
+    cells = file.column(name)
+    places = list(zip(file.row_numbers, cells))
+    if task == "regression" or (task == "auto" and _is_numeric_with_gaps(cells)):
+        bad = [(row, name, cell) for row, cell in places if parse_number(cell) is None]
+        raise DataError(_bad_cells(file, bad) + "; if they are classes, task='classification'")
+    missing = [f"row {row}" for row, cell in places if cell.lower() in MISSING_LABELS]
+    if missing:
+        raise DataError(
+            f"{file.path}: the target column {name!r} names no class in "
+            f"{counted(len(missing), 'row')}: {listing(missing)}; fill in or remove these rows"
+        )
+
+
+def _numeric_target(values: Floats, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    if task == "regression" or (task == "auto" and not _looks_like_classes(values)):
+        return values, ()
+    labels, classes = encode_labels(values)
+    names = (str(int(value)) if value.is_integer() else str(value) for value in classes.tolist())
+    return labels, tuple(names)
+
+
+def _looks_like_classes(values: Floats) -> bool:
+    n_distinct = len(np.unique(values))
+    often_enough = n_distinct == 2 or len(values) >= MIN_SAMPLES_PER_CLASS * n_distinct
+    whole = bool((values == np.floor(values)).all())
+    return whole and n_distinct <= MAX_CLASSES and often_enough
+
+
+def _is_numeric_with_gaps(cells: list[str]) -> bool:
+    """Whether a column of numbers and other texts is meant as numbers."""
+    others = [cell for cell in cells if parse_number(cell) is None]
+    if len(others) == len(cells):
+        return False
+    return len(set(cells)) > MAX_CLASSES or all(cell.lower() in MISSING_MARKS for cell in others)
+
+
+def _bad_cells(file: CsvFile, bad: list[tuple[int, str, str]]) -> str:
+    """What is wrong with cells given as (row number, column, text), and what to do."""
+    places = [
+        f"row {row_number}, column {name!r}: {_shortened(cell) if cell else 'empty'}"
+        for row_number, name, cell in bad
+    ]
+    has_comma = any(_has_comma(cell) for _, _, cell in bad)
+    return (
+        f"{file.path}: {counted(len(bad), 'cell is', 'cells are')} missing or not a "
+        f"number: {listing(places)}; "
+        + ("write 5.1, not 5,1, and 1200, not 1,200; " if has_comma else "")
+        + "fill the cells in or remove their rows"
+    )
+
+
+def _shortened(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")

@@ -1,0 +1,30 @@
+"""Networks: modules, neurons, layers, multi-layer perceptrons, and how their weights begin.
+
+>>> model = MLP(2, [16, 16, 1], rng=0)
+>>> model
+MLP of [Layer of 16 relu(2) neurons, Layer of 16 relu(16) neurons, Layer of 1 linear(16) neuron]
+>>> len(model.parameters())
+337
+>>> model([1.0, -2.0]).backward()
+>>> model.layers[0].neurons[3].w[1].has_grad
+True
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.nn.activations import ACTIVATIONS, activation_named
+from tinygrad_mlp.nn.init import INITIALISERS, initialiser_named
+from tinygrad_mlp.nn.layers import MLP, Layer, Neuron
+from tinygrad_mlp.nn.module import Buffer, Module
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALISERS",
+    "MLP",
+    "Buffer",
+    "Layer",
+    "Module",
+    "Neuron",
+    "activation_named",
+    "initialiser_named",
+]

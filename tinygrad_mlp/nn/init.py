@@ -1,0 +1,194 @@
+"""How the weights of a layer begin: small random numbers, zeros, Xavier (Glorot), He.
+
+An initialiser is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. Xavier
+and He aim at sums that have about the variance of the layer's inputs, so that signals and gradients
+neither die nor explode over many layers. Biases begin at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.errors import ShapeError, UnknownNameError
+from tinygrad_mlp.nn.activations import activation_name
+
+__all__ = [
+    "INITIALISERS",
+    "RELU_FAMILY",
+    "Initialiser",
+    "Rng",
+    "draw_weights",
+    "he_normal",
+    "he_uniform",
+    "initialiser_for",
+    "initialiser_named",
+    "normal",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+Rng: TypeAlias = int | np.random.Generator | None
+"""A seed, a generator to draw from, or None for fresh random numbers."""
+
+Initialiser = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
+"""``initialiser(n_inputs, n_outputs, rng)`` gives the weights, (n_outputs, n_inputs)."""
+
+
+def normal(
+    n_inputs: int, n_outputs: int, rng: Rng = None, std: float = 0.01
+) -> NDArray[np.float64]:
+    """Small random numbers: N(0, std^2).
+
+    Args:
+        n_inputs: the number of inputs of the layer.
+        n_outputs: the number of its neurons.
+        rng: a seed or a generator.
+        std: the standard deviation. For another one: ``init=functools.partial(normal, std=0.1)``.
+
+    Returns:
+        The weights, (n_outputs, n_inputs).
+
+    >>> normal(3, 2, rng=0).shape
+    (2, 3)
+    """
+    return np.random.default_rng(rng).normal(0.0, std, (n_outputs, n_inputs))
+
+
+def zeros(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """All weights 0.
+
+    Good for a single layer. In a network all neurons of a hidden layer then stay equal, which is
+    worth seeing once: nothing breaks the symmetry.
+
+    >>> zeros(3, 2).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    return np.zeros((n_outputs, n_inputs))
+
+
+def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """N(0, 1/n) with n = n_inputs: for tanh, sigmoid and linear neurons.
+
+    The form that courses teach; Glorot and Bengio (2010) divide by (n_inputs + n_outputs) / 2.
+    Arguments and result as for ``normal``.
+
+    >>> xavier_normal(3, 2, rng=0).shape
+    (2, 3)
+    """
+    return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / n_inputs))
+
+
+def xavier_uniform(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """U(-a, a) with a = sqrt(6 / (n_inputs + n_outputs)): variance 2 / (n_inputs + n_outputs).
+
+    Glorot and Bengio (2010), equation 16. Arguments and result as for ``normal``.
+
+    >>> bool(abs(xavier_uniform(4, 2, rng=0)).max() <= 1.0)
+    True
+    """
+    return _uniform(n_inputs, n_outputs, rng, bound=sqrt(6.0 / (n_inputs + n_outputs)))
+
+
+def he_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """N(0, 2/n) with n = n_inputs: for relu, which lets half of the variance through.
+
+    He et al. (2015), equation 10. Arguments and result as for ``normal``.
+
+    >>> he_normal(3, 2, rng=0).shape
+    (2, 3)
+    """
+    return normal(n_inputs, n_outputs, rng, std=sqrt(2.0 / n_inputs))
+
+
+def he_uniform(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """U(-a, a) with a = sqrt(6 / n_inputs): variance 2 / n_inputs, as ``he_normal``.
+
+    >>> bool(abs(he_uniform(6, 2, rng=0)).max() <= 1.0)
+    True
+    """
+    return _uniform(n_inputs, n_outputs, rng, bound=sqrt(6.0 / n_inputs))
+
+
+def _uniform(n_inputs: int, n_outputs: int, rng: Rng, bound: float) -> NDArray[np.float64]:
+    return np.random.default_rng(rng).uniform(-bound, bound, (n_outputs, n_inputs))
+
+
+INITIALISERS: Final[dict[str, Initialiser]] = {
+    "normal": normal,
+    "zeros": zeros,
+    "xavier_normal": xavier_normal,
+    "xavier_uniform": xavier_uniform,
+    "he_normal": he_normal,
+    "he_uniform": he_uniform,
+}
+"""The initialisers by name."""
+
+RELU_FAMILY: Final = frozenset({"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"})
+"""The activations whose layers begin with ``he_normal``; all others with ``xavier_normal``."""
+
+
+def initialiser_named(name: str) -> Initialiser:
+    """The initialiser of that name.
+
+    Raises:
+        UnknownNameError: if there is none; the message lists the known ones.
+
+    >>> initialiser_named("zeros")(2, 1, None).tolist()
+    [[0.0, 0.0]]
+    """
+    if name not in INITIALISERS:
+        raise UnknownNameError.of("initialiser", name, INITIALISERS)
+    return INITIALISERS[name]
+
+
+def initialiser_for(activation: object) -> Initialiser:
+    """The default: ``he_normal`` for relu and its relatives, ``xavier_normal`` for the rest.
+
+    >>> initialiser_for("relu").__name__, initialiser_for("tanh").__name__
+    ('he_normal', 'xavier_normal')
+    """
+    return he_normal if activation_name(activation) in RELU_FAMILY else xavier_normal
+
+
+def draw_weights(
+    init: str | Initialiser | None,
+    activation: object,
+    n_inputs: int,
+    n_outputs: int,
+    rng: Rng,
+) -> NDArray[np.float64]:
+    """The first weights of a layer, (n_outputs, n_inputs).
+
+    Args:
+        init: the name of an initialiser, one of your own, or None for the default.
+        activation: the activation (its name or the function) that the default follows.
+        n_inputs: the number of inputs.
+        n_outputs: the number of neurons.
+        rng: a seed or a generator.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+        ShapeError: if an initialiser of your own gives another shape.
+
+    >>> draw_weights("zeros", "relu", 2, 1, rng=0).tolist()
+    [[0.0, 0.0]]
+    """
+    if init is None:
+        initialiser = initialiser_for(activation)
+    else:
+        initialiser = init if callable(init) else initialiser_named(init)
+    drawn: Any = initialiser(n_inputs, n_outputs, np.random.default_rng(rng))
+    weights = np.asarray(drawn, dtype=np.float64)
+    if weights.shape != (n_outputs, n_inputs):
+        raise ShapeError(
+            f"the initialiser {activation_name(initialiser)} gave shape {weights.shape} for "
+            f"{n_inputs} inputs and {n_outputs} neurons; one row for each neuron is needed: "
+            f"(n_outputs, n_inputs) = ({n_outputs}, {n_inputs})"
+        )
+    return weights

@@ -1,0 +1,298 @@
+"""Module: what holds parameters. It finds them by walking its plain attributes, without any magic.
+
+A parameter is a leaf ``Value`` in an attribute of the module, or in a list, tuple, dict or further
+module that stands in one. Beside them the state holds ``Buffer`` leaves, which nobody trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
+from tinygrad_mlp.functional import Scalar
+
+__all__ = ["Buffer", "Module"]
+
+
+class Buffer(Value):
+    """A leaf that belongs to a module's state but is not trained, such as a running mean.
+
+    >>> class Centre(Module):
+    ...     def __init__(self):
+    ...         self.mean = Buffer(0.5)
+    ...         self.scale = Value(2.0)
+    ...     def forward(self, x):
+    ...         return [self.scale * (xi - self.mean) for xi in x]
+    >>> centre = Centre()
+    >>> [name for name, parameter in centre.named_parameters()], list(centre.state_dict())
+    (['scale'], ['mean', 'scale'])
+    """
+
+    __slots__ = ()
+
+
+class Module:
+    """The base of everything with parameters. Write ``__init__`` and ``forward``; call the module.
+
+    Attributes:
+        training: whether it trains at present; ``train()`` and ``eval()`` set it, also in every
+            module inside. Dropout and the like look at it.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope = Value(2.0)
+    ...         self.offset = Value(1.0)
+    ...     def forward(self, x):
+    ...         return [self.slope * xi + self.offset for xi in x]
+    >>> line = Line()
+    >>> line([10.0]).data
+    21.0
+    >>> [name for name, parameter in line.named_parameters()]
+    ['slope', 'offset']
+    """
+
+    training: bool = True
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        """The outputs for one sample.
+
+        Args:
+            x: the inputs of one sample, Values or numbers.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward; write def forward(self, x): ... in the class, "
+            "which takes one sample and returns a list of Values"
+        )
+
+    def logits(self, x: Sequence[Scalar]) -> list[Value]:
+        """What a loss from logits takes: the outputs before a softmax or sigmoid at the end.
+
+        The outputs themselves unless a module says otherwise.
+        """
+        return self.forward(x)
+
+    def __call__(self, x: Sequence[Scalar]) -> Any:
+        """The outputs for one sample: a list of Values, or the only one itself."""
+        outputs: Any = self.forward(x)
+        return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter with its name, once each, in the order in which they were defined.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> [name for name, parameter in MLP(2, [1]).named_parameters()]
+        ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b']
+        """
+        for name, item in _contents(self):
+            if isinstance(item, Value) and _is_parameter(item):
+                yield name, item
+
+    def parameters(self) -> list[Value]:
+        """Every parameter, once each, in the order in which they were defined."""
+        return [parameter for name, parameter in self.named_parameters()]
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every module inside it, once each."""
+        for _, item in _contents(self):
+            if isinstance(item, Module):
+                yield item
+
+    def label_parameters(self) -> None:
+        """Give every parameter its name as its label, for the debugger and for drawings.
+
+        Neuron, Layer and MLP do it when they are made; call it at the end of your own ``__init__``.
+
+        >>> from tinygrad_mlp.nn import Layer
+        >>> Layer(2, 1, rng=0).neurons[0].w[1].label
+        'neurons.0.w.1'
+        """
+        for name, parameter in self.named_parameters():
+            parameter.label = name
+
+    def zero_grad(self) -> None:
+        """Clear the gradient of every parameter."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and every module inside it to training; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and every module inside it to prediction; returns the module."""
+        return self.train(False)
+
+    def state(self) -> dict[str, Any]:
+        """What ``state_dict`` shows, by name: the attributes, unless a module says otherwise.
+
+        Layers and neurons show their weights as one matrix here.
+        """
+        return vars(self)
+
+    def state_dict(self) -> dict[str, NDArray[np.float64]]:
+        """All parameters and buffers as arrays that are copies; lists of numbers become one array.
+
+        The weights of a layer have PyTorch's layout, (n_outputs, n_inputs).
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> {name: array.shape for name, array in MLP(2, [3]).state_dict().items()}
+        {'layers.0.weight': (3, 2), 'layers.0.bias': (3,)}
+        """
+        return {
+            name: np.array([value.data for value in values], dtype=np.float64).reshape(shape)
+            for name, shape, values in _state_entries(self)
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
+        """Take over the numbers of a ``state_dict``. After an error the module is as it was.
+
+        Args:
+            state_dict: an array for each name in this module's ``state_dict()``, in its shape.
+
+        Raises:
+            InvalidArgumentError: if a name is missing or unknown.
+            ShapeError: if an array has another shape.
+            NotANumberError: if an array holds anything but real numbers.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model, copy = MLP(2, [3, 1], rng=0), MLP(2, [3, 1], rng=1)
+        >>> copy.load_state_dict(model.state_dict())
+        >>> copy([1.0, 2.0]).data == model([1.0, 2.0]).data
+        True
+        """
+        entries = list(_state_entries(self))
+        _check_names(self, [name for name, _, _ in entries], state_dict)
+        arrays = [_checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
+        for (_, _, values), array in zip(entries, arrays):
+            for value, number in zip(values, array.ravel().tolist()):
+                value.data = number
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} with {len(self.parameters())} parameters"
+
+
+_WALKED = (Value, Module, list, tuple, dict)
+"""What an attribute is searched for; a tuple, since a union takes ten times as long to ask."""
+
+
+def _is_parameter(value: Value) -> bool:
+    return value.op is None and value.is_leaf and not isinstance(value, Buffer)
+
+
+def _is_state(item: object) -> bool:
+    return isinstance(item, Buffer) or (isinstance(item, Value) and _is_parameter(item))
+
+
+def _children(item: object) -> Iterable[tuple[object, object]]:
+    """What a container holds, by name or position."""
+    if isinstance(item, Module):
+        return vars(item).items()
+    if isinstance(item, dict):
+        return item.items()
+    if isinstance(item, list | tuple):
+        return enumerate(item)
+    return ()
+
+
+def _contents(root: Module) -> list[tuple[str, Module | Value]]:
+    """Every module and Value in ``root``, with its name, itself first, once each."""
+    found: list[tuple[str, Module | Value]] = [("", root)]
+    _collect(root, "", {id(root)}, found)
+    return found
+
+
+def _collect(
+    container: object, prefix: str, seen: set[int], found: list[tuple[str, Module | Value]]
+) -> None:
+    for key, child in _children(container):
+        if not isinstance(child, _WALKED) or id(child) in seen:
+            continue
+        seen.add(id(child))
+        name = f"{prefix}{key}"
+        if isinstance(child, Value):
+            found.append((name, child))
+            continue
+        if isinstance(child, Module):
+            found.append((name, child))
+        _collect(child, f"{name}.", seen, found)
+
+
+StateEntry = tuple[str, tuple[int, ...], list[Value]]
+"""A name, the shape of the array and the Values in it, row by row."""
+
+
+def _state_entries(module: Module) -> Iterator[StateEntry]:
+    yield from _entries_of(module, "", set())
+
+
+def _entries_of(item: object, name: str, above: set[int]) -> Iterator[StateEntry]:
+    """The entries of one item; what stands in several places has one in each, as in PyTorch."""
+    shape = _regular_shape(item)
+    if shape is not None:
+        yield name, shape, list(_flattened(item))
+    elif id(item) not in above:
+        above = above | {id(item)}
+        prefix = f"{name}." if name else ""
+        children = item.state().items() if isinstance(item, Module) else _children(item)
+        for key, child in children:
+            yield from _entries_of(child, f"{prefix}{key}", above)
+
+
+def _regular_shape(item: object) -> tuple[int, ...] | None:
+    """The shape of the array that a nest of Values makes; None if it makes none."""
+    if isinstance(item, list | tuple):
+        shapes = {_regular_shape(row) for row in item}
+        if len(shapes) == 1:
+            (shape,) = shapes
+            return None if shape is None else (len(item), *shape)
+        return None
+    return () if _is_state(item) else None
+
+
+def _flattened(nest: Any) -> Iterator[Value]:
+    if isinstance(nest, Value):
+        yield nest
+    else:
+        for row in nest:
+            yield from _flattened(row)
+
+
+def _check_names(module: Module, names: Sequence[str], state_dict: Mapping[str, ArrayLike]) -> None:
+    if not isinstance(state_dict, Mapping):
+        raise InvalidArgumentError(
+            f"load_state_dict takes a dict of arrays by name, got {type(state_dict).__name__}; "
+            "for example model.load_state_dict(other_model.state_dict())"
+        )
+    missing = [name for name in names if name not in state_dict]
+    unknown = [name for name in state_dict if name not in names]
+    problems = [f"lacks {', '.join(map(repr, missing))}"] if missing else []
+    problems += [f"has the unknown {', '.join(map(repr, unknown))}"] if unknown else []
+    if problems:
+        raise InvalidArgumentError(
+            f"the state dict for {module!r} {' and '.join(problems)}; the names are: "
+            f"{', '.join(names) or 'none'}. Load it into a model that was made with the same call"
+        )
+
+
+def _checked_array(
+    module: Module, name: str, array: ArrayLike, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    numbers = np.asarray(array)
+    if numbers.dtype.kind not in "biuf":
+        raise NotANumberError(
+            f"{name!r} of the state dict for {module!r} holds {numbers.dtype}; "
+            "real numbers are needed"
+        )
+    if numbers.shape != shape:
+        raise ShapeError(
+            f"{name!r} of the state dict has shape {numbers.shape}, but {module!r} needs {shape}; "
+            "load it into a model with the same sizes"
+        )
+    return numbers.astype(np.float64)

@@ -1,0 +1,54 @@
+"""Optimizers, learning-rate schedules and gradient clipping.
+
+>>> from tinygrad_mlp.engine import Value
+>>> w = Value(5.0)
+>>> optimizer = SGD([w], learning_rate=0.1, momentum=0.5)
+>>> schedule = CosineSchedule(n_epochs=100)
+>>> for epoch in range(100):
+...     schedule.step(optimizer, epoch)
+...     optimizer.zero_grad()
+...     loss = (w - 3.0) ** 2
+...     loss.backward()
+...     norm = clip_by_norm([w], max_norm=10.0)
+...     optimizer.step()
+>>> round(w.data, 2)
+3.0
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.optim.base import Optimizer, Parameter
+from tinygrad_mlp.optim.clipping import clip_by_norm, clip_by_value
+from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
+from tinygrad_mlp.optim.plateau import PlateauSchedule
+from tinygrad_mlp.optim.registry import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from tinygrad_mlp.optim.schedules import (
+    ConstantSchedule,
+    CosineSchedule,
+    ExponentialSchedule,
+    Schedule,
+    StepSchedule,
+    WarmupSchedule,
+)
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "ConstantSchedule",
+    "CosineSchedule",
+    "ExponentialSchedule",
+    "Optimizer",
+    "Parameter",
+    "PlateauSchedule",
+    "RMSprop",
+    "Schedule",
+    "StepSchedule",
+    "WarmupSchedule",
+    "clip_by_norm",
+    "clip_by_value",
+    "make_optimizer",
+    "make_schedule",
+]

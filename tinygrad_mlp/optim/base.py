@@ -1,0 +1,309 @@
+"""What all optimizers share: the parameters, the state of the rule, the two ways of taking a step.
+
+The rules themselves stand in ``optimizers.py``, each written once. This file applies one of them
+either to every Value, number by number, or to one flat array that holds all parameters.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.optim.arguments import checked_number
+
+__all__ = ["Number", "Optimizer", "Parameter"]
+
+Number = TypeVar("Number", float, NDArray[Any])
+"""What a rule works on: one float, or one array with a number for each parameter."""
+
+
+class Parameter(Protocol):
+    """What an optimizer needs of a Value."""
+
+    data: float
+    grad: float
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether ``grad`` has been computed."""
+
+    def zero_grad(self) -> None:
+        """Clear ``grad``."""
+
+
+class Optimizer(ABC):
+    """The base of all optimizers.
+
+    A rule of your own needs three things: the names of what it remembers (``state_names``), the
+    numbers of one step (``coefficients``), and the rule (``update``).
+
+    Args:
+        parameters: the Values to step; those left out stay as they are. None are needed where only
+            ``step_array`` is used.
+        learning_rate: the size of a step, at least 0; assign to it at any time.
+
+    Attributes:
+        parameters: the list of the Values.
+        learning_rate: the rate of the next step.
+        initial_learning_rate: the rate it was made with, which schedules scale.
+        step_count: the number of steps taken, t in the formulas.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range, for parameters that are not Values,
+            come twice or are themselves results of a computation.
+
+    >>> class SignDescent(Optimizer):
+    ...     def coefficients(self):
+    ...         return (self.learning_rate,)
+    ...
+    ...     def update(self, xp, parameter, gradient, state, coefficients):
+    ...         (learning_rate,) = coefficients
+    ...         parameter -= learning_rate * gradient / xp.absolute(gradient)
+    ...         return parameter, state
+    >>> numbers = np.array([1.0, 2.0])
+    >>> SignDescent(learning_rate=0.5).step_array(numbers, np.array([-3.0, 7.0]))
+    >>> numbers
+    array([1.5, 1.5])
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ()
+    """What the rule remembers for each parameter."""
+
+    setting_names: ClassVar[tuple[str, ...]] = ("learning_rate",)
+    """What ``repr`` shows."""
+
+    def __init__(self, parameters: Iterable[Parameter] = (), learning_rate: float = 0.001) -> None:
+        self.parameters = self._checked_parameters(parameters)
+        self.learning_rate = self._setting("learning_rate", learning_rate, 0.001, at_least=0.0)
+        self.initial_learning_rate = self.learning_rate
+        self.step_count = 0
+        # The state is in one of three places: a tuple for each Value, an array for each name, or
+        # loaded and in neither form yet. It is in none of them before the first step.
+        self._state_of_values: list[tuple[float, ...]] | None = None
+        self._state_of_array: tuple[NDArray[Any], ...] | None = None
+        self._loaded_state: list[NDArray[Any]] | None = None
+        # The arrays of the last call, which need no second check, and the coefficients as 0-d
+        # arrays: NumPy multiplies a small array by one in half the time that a float takes.
+        self._last_parameters: NDArray[Any] | None = None
+        self._last_gradients: NDArray[Any] | None = None
+        self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
+
+    @abstractmethod
+    def coefficients(self) -> tuple[float, ...]:
+        """The numbers of the current step that are the same for all parameters."""
+
+    @abstractmethod
+    def update(
+        self,
+        xp: Any,
+        parameter: Number,
+        gradient: Number,
+        state: tuple[Number, ...],
+        coefficients: tuple[Number, ...],
+    ) -> tuple[Number, tuple[Number, ...]]:
+        """Apply the rule to one float, or in place to an array, a number for each parameter.
+
+        Args:
+            xp: the namespace with ``sqrt`` and so on: ``float_math`` or ``array_math``.
+            parameter: the parameter; an array must be changed in place, with ``-=`` and the like.
+            gradient: the derivative of the loss by it; must stay as it is.
+            state: what the rule remembers, in the order of ``state_names``, zeros at the start;
+                arrays must be changed in place.
+            coefficients: what ``coefficients()`` gave.
+
+        Returns:
+            The new parameter and the new state.
+        """
+
+    def step(self) -> None:
+        """Step every Value once: read its ``grad``, write its ``data``.
+
+        A gradient that was never computed counts as 0.
+
+        Raises:
+            InvalidArgumentError: if there are no parameters, or if ``step_array`` was used before.
+        """
+        state = self._state_of_values
+        if state is None:
+            state = self._state_of_values = self._first_state_of_values()
+        self.step_count += 1
+        coefficients = self.coefficients()
+        for i, parameter in enumerate(self.parameters):
+            parameter.data, state[i] = self.update(
+                float_math, parameter.data, parameter.grad, state[i], coefficients
+            )
+
+    def step_array(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
+        """Step all parameters at once, in place, with the same rule and the same results.
+
+        The arrays of the call before are not checked again. An inf or nan spreads as it does with
+        ``step``, but NumPy warns of it, as ``np.errstate`` says.
+
+        Args:
+            parameters: the parameters in one flat array of floats, (n_parameters,).
+            gradients: the derivative of the loss by each, likewise; stays as it is.
+
+        Raises:
+            ShapeError: if a length is not that of before, or not the number of parameters.
+            InvalidArgumentError: if these are not arrays of floats of one dtype, or if ``step`` was
+                used before.
+        """
+        if parameters is not self._last_parameters or gradients is not self._last_gradients:
+            self._prepare(parameters, gradients)
+        state = self._state_of_array
+        assert state is not None
+        self.step_count += 1
+        coefficients = self.coefficients()
+        if not self._coefficient_arrays:
+            self._coefficient_arrays = tuple([np.zeros((), parameters.dtype) for _ in coefficients])
+        for array, number in zip(self._coefficient_arrays, coefficients):
+            array[()] = number
+        self.update(array_math, parameters, gradients, state, self._coefficient_arrays)
+
+    def zero_grad(self) -> None:
+        """Clear the gradient of every parameter."""
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """What the rule remembers: ``step_count`` and one flat array for each of ``state_names``.
+
+        The arrays are copies and the same whichever way the steps were taken.
+        """
+        names = self.state_names
+        if self._state_of_values is not None:
+            columns = [np.array(column) for column in zip(*self._state_of_values)]
+        else:
+            nothing = [np.zeros(len(self.parameters)) for _ in names]
+            before = self._state_of_array or self._loaded_state or nothing
+            columns = [array.copy() for array in before]
+        return {"step_count": np.array(self.step_count), **dict(zip(names, columns))}
+
+    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what ``state_dict`` of the same kind of optimizer gave.
+
+        Afterwards either way of stepping is open, so that training can go from eager to compiled:
+        ``optimizer.load_state_dict(optimizer.state_dict())``.
+
+        Raises:
+            InvalidArgumentError: if a name is missing or unknown.
+            ShapeError: if an array is not flat or not as long as there are parameters.
+        """
+        expected = {"step_count", *self.state_names}
+        if set(state_dict) != expected:
+            raise InvalidArgumentError(
+                f"the state of {self} has the names {sorted(expected)}, got {sorted(state_dict)}; "
+                f"load what the state_dict() of another {type(self).__name__} gave"
+            )
+        columns = [np.array(state_dict[name]) for name in self.state_names]
+        n_parameters = len(self.parameters) or max([column.size for column in columns], default=0)
+        for name, column in zip(self.state_names, columns):
+            if column.shape != (n_parameters,):
+                raise ShapeError(
+                    f"{name!r} in the state of {self} has shape {column.shape}, "
+                    f"expected ({n_parameters},), one number for each parameter"
+                )
+        self.step_count = int(state_dict["step_count"])
+        self._loaded_state = columns if n_parameters else None
+        self._state_of_values = self._state_of_array = None
+        self._last_parameters = self._last_gradients = None
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
+        return f"{type(self).__name__}({settings})"
+
+    def _setting(self, name: str, number: object, example: float, **limits: float) -> float:
+        call = f"{type(self).__name__}(parameters, {name}={example})"
+        return checked_number(name, number, call, **limits)
+
+    def _checked_parameters(self, parameters: object) -> list[Parameter]:
+        call = f"{type(self).__name__}(model.parameters())"
+        if not isinstance(parameters, Iterable):
+            raise InvalidArgumentError(
+                f"parameters must be a list of Values, got {parameters!r}; for example {call}"
+            )
+        checked: dict[int, Parameter] = {}
+        for i, parameter in enumerate(parameters):
+            if not (hasattr(parameter, "data") and hasattr(parameter, "grad")):
+                fault = "is not a Value"
+            elif not getattr(parameter, "is_leaf", True):
+                fault = "was computed from other Values; only leaves can be trained"
+            elif id(parameter) in checked:
+                fault = "stands in the list a second time"
+            else:
+                checked[id(parameter)] = parameter
+                continue
+            raise InvalidArgumentError(
+                f"parameter number {i}, {parameter!r}, {fault}; for example {call}"
+            )
+        return list(checked.values())
+
+    def _first_state_of_values(self) -> list[tuple[float, ...]]:
+        if not self.parameters:
+            raise InvalidArgumentError(
+                f"{self} has no parameters to step; for example "
+                f"{type(self).__name__}(model.parameters())"
+            )
+        if self._state_of_array is not None:
+            self._refuse_mixing("step_array()", "step()")
+        if self._loaded_state:
+            columns = [column.tolist() for column in self._loaded_state]
+            return list(zip(*columns))
+        return [(0.0,) * len(self.state_names)] * len(self.parameters)
+
+    def _prepare(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
+        """Check arrays that ``step_array`` has not seen, and make the state fit to them."""
+        if self._state_of_values is not None:
+            self._refuse_mixing("step()", "step_array()")
+        _check_arrays(parameters, gradients)
+        before = self._state_of_array or self._loaded_state or ()
+        n_expected = before[0].size if before else len(self.parameters) or parameters.size
+        if parameters.size != n_expected:
+            raise ShapeError(f"{self} steps {n_expected} parameters, got {parameters.size}")
+        columns = before or [np.zeros_like(parameters) for _ in self.state_names]
+        self._state_of_array = tuple(
+            [column.astype(parameters.dtype, copy=False) for column in columns]
+        )
+        self._last_parameters, self._last_gradients = parameters, gradients
+        self._coefficient_arrays = ()
+
+    def _refuse_mixing(self, before: str, now: str) -> None:
+        raise InvalidArgumentError(
+            f"{self} was stepped with {before}, so {now} would begin without its state; "
+            "to take the state along: optimizer.load_state_dict(optimizer.state_dict())"
+        )
+
+
+def _check_arrays(parameters: object, gradients: object) -> None:
+    """Raise unless these are two flat arrays of floats, alike in length and dtype."""
+    for name, array in (("parameters", parameters), ("gradients", gradients)):
+        if not (isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.floating)):
+            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise InvalidArgumentError(
+                f"{name} must be a NumPy array of floats, got {kind}; "
+                f"for example {name} = np.array([0.5, -0.5])"
+            )
+    assert isinstance(parameters, np.ndarray)
+    assert isinstance(gradients, np.ndarray)
+    if parameters.ndim != 1 or gradients.shape != parameters.shape:
+        raise ShapeError(
+            "step_array takes two flat arrays of one length, got parameters of shape "
+            f"{parameters.shape} and gradients of shape {gradients.shape}; "
+            "for example step_array(weights.reshape(-1), gradients.reshape(-1))"
+        )
+    if gradients.dtype != parameters.dtype:
+        raise InvalidArgumentError(
+            f"parameters are {parameters.dtype}, gradients {gradients.dtype}; "
+            f"for example gradients.astype(np.{parameters.dtype})"
+        )
+    if not parameters.flags.writeable:
+        raise InvalidArgumentError(
+            "parameters cannot be written to, so they cannot be stepped in place; "
+            "for example parameters = parameters.copy()"
+        )

@@ -1,0 +1,116 @@
+"""The schedule that looks at the loss: a lower learning rate when the loss stops falling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.optim.arguments import checked_integer, checked_number
+from tinygrad_mlp.optim.schedules import Schedule
+
+__all__ = ["PlateauSchedule"]
+
+
+class PlateauSchedule(Schedule):
+    """A drop whenever the loss has not improved for some time.
+
+    A loss improves if it is below best - threshold * |best|, best being the best so far. After more
+    than ``patience`` epochs in a row without improvement the factor is multiplied by ``factor``.
+
+    Args:
+        factor: the factor of each drop, from 0 to below 1.
+        patience: how many epochs without improvement are let pass, at least 0.
+        threshold: the relative improvement that counts, from 0 to below 1.
+        cooldown: for how many epochs after a drop none are counted, at least 0.
+        minimum_factor: no drop goes below it, from 0 to 1.
+        mode: "min" for a loss; "max" for an accuracy, which improves upwards.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range, or another mode.
+
+    Source: the rule and the defaults of ``torch.optim.lr_scheduler.ReduceLROnPlateau``, except that
+    a loss below 0 is treated as those above: there, a constant negative loss improves for ever.
+
+    >>> schedule = PlateauSchedule(factor=0.5, patience=1)
+    >>> for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.0, 2.0]):
+    ...     schedule.observe(epoch, loss)
+    ...     print(loss, schedule(epoch + 1))
+    3.0 1.0
+    2.0 1.0
+    2.0 1.0
+    2.0 0.5
+    2.0 0.5
+    """
+
+    setting_names = ("factor", "patience", "threshold", "cooldown", "minimum_factor", "mode")
+
+    def __init__(
+        self,
+        factor: float = 0.1,
+        patience: int = 10,
+        *,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        minimum_factor: float = 0.0,
+        mode: str = "min",
+    ) -> None:
+        call = "PlateauSchedule(factor=0.1, patience=10)"
+        self.factor = checked_number("factor", factor, call, at_least=0.0, below=1.0)
+        self.patience = checked_integer("patience", patience, call, at_least=0)
+        self.threshold = checked_number("threshold", threshold, call, at_least=0.0, below=1.0)
+        self.cooldown = checked_integer("cooldown", cooldown, call, at_least=0)
+        self.minimum_factor = checked_number(
+            "minimum_factor", minimum_factor, call, at_least=0.0, at_most=1.0
+        )
+        if mode not in ("min", "max"):
+            raise InvalidArgumentError(
+                f"mode must be 'min' or 'max', got {mode!r}; for example {call}"
+            )
+        self.mode = mode
+        self.current_factor = 1.0
+        self.best = math.inf if mode == "min" else -math.inf
+        self.n_bad_epochs = 0
+        self.n_cooldown_epochs = 0
+
+    def __call__(self, epoch: int) -> float:
+        """The factor that the losses so far have led to, whatever the epoch."""
+        return self.current_factor
+
+    def observe(self, epoch: int, loss: float) -> None:
+        """Count an epoch as good or bad, and drop after too many bad ones; nan is bad."""
+        if self._improves(loss):
+            self.best = loss
+            self.n_bad_epochs = 0
+        else:
+            self.n_bad_epochs += 1
+        if self.n_cooldown_epochs > 0:
+            self.n_cooldown_epochs -= 1
+            self.n_bad_epochs = 0
+        if self.n_bad_epochs > self.patience:
+            self.current_factor = max(self.current_factor * self.factor, self.minimum_factor)
+            self.n_cooldown_epochs = self.cooldown
+            self.n_bad_epochs = 0
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """The factor, the best loss and the two counts."""
+        names = ("current_factor", "best", "n_bad_epochs", "n_cooldown_epochs")
+        return {name: np.array(getattr(self, name)) for name in names}
+
+    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where the schedule stood whose ``state_dict`` this is."""
+        super().load_state_dict(state_dict)
+        self.current_factor = float(state_dict["current_factor"])
+        self.best = float(state_dict["best"])
+        self.n_bad_epochs = int(state_dict["n_bad_epochs"])
+        self.n_cooldown_epochs = int(state_dict["n_cooldown_epochs"])
+
+    def _improves(self, loss: float) -> bool:
+        threshold = math.copysign(self.threshold, self.best)  # best may be negative, or infinite
+        if self.mode == "min":
+            return loss < self.best * (1.0 - threshold)
+        return loss > self.best * (1.0 + threshold)

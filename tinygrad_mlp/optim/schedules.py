@@ -1,0 +1,255 @@
+"""Learning-rate schedules: by which factor the learning rate is scaled in each epoch.
+
+A schedule maps the number of an epoch, from 0, to a factor; the optimizer's rate in that epoch is
+its ``initial_learning_rate`` times the factor. It is told so once, before the epoch:
+
+    for epoch in range(n_epochs):
+        schedule.step(optimizer, epoch, loss)  # loss: that of the epoch before; None in the first
+        loss = train_one_epoch()
+
+``epoch`` may count steps just as well. The schedules here are plain functions of the epoch; the one
+that looks at the loss and remembers it is in ``plateau.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.optim.arguments import checked_integer, checked_number
+
+__all__ = [
+    "ConstantSchedule",
+    "CosineSchedule",
+    "ExponentialSchedule",
+    "Schedule",
+    "StepSchedule",
+    "WarmupSchedule",
+]
+
+
+class HasLearningRate(Protocol):
+    """What a schedule needs of an optimizer."""
+
+    learning_rate: float
+    initial_learning_rate: float
+
+
+class Schedule(ABC):
+    """The base of all schedules; one of your own needs ``__call__``.
+
+    >>> class Halving(Schedule):
+    ...     def __call__(self, epoch):
+    ...         return 0.5**epoch
+    >>> [Halving()(epoch) for epoch in range(3)]
+    [1.0, 0.5, 0.25]
+    """
+
+    setting_names: ClassVar[tuple[str, ...]] = ()
+    """What ``repr`` shows."""
+
+    @abstractmethod
+    def __call__(self, epoch: int) -> float:
+        """The factor for the epoch, counted from 0."""
+
+    def observe(self, epoch: int, loss: float) -> None:  # noqa: B027 (most have no use for it)
+        """Take note of the loss at the end of an epoch; does nothing unless overridden."""
+
+    def step(self, optimizer: HasLearningRate, epoch: int, loss: float | None = None) -> None:
+        """Set the optimizer's learning rate for the epoch that begins.
+
+        Args:
+            optimizer: its ``learning_rate`` becomes ``initial_learning_rate`` times the factor.
+            epoch: the number of the epoch, from 0.
+            loss: the loss (or another measure, of validation data for example) at the end of the
+                epoch before, if there was one.
+
+        >>> from tinygrad_mlp.optim import SGD
+        >>> optimizer = SGD(learning_rate=0.5)
+        >>> ExponentialSchedule(gamma=0.1).step(optimizer, epoch=1)
+        >>> optimizer.learning_rate
+        0.05
+        """
+        if loss is not None and epoch > 0:
+            self.observe(epoch - 1, float(loss))
+        optimizer.learning_rate = optimizer.initial_learning_rate * self(epoch)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """What the schedule remembers, as arrays; empty for most."""
+        return {}
+
+    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what ``state_dict`` of the same kind of schedule gave.
+
+        Raises:
+            InvalidArgumentError: if a name is missing or unknown.
+        """
+        expected = sorted(self.state_dict())
+        if sorted(state_dict) != expected:
+            raise InvalidArgumentError(
+                f"the state of {self} has the names {expected}, got {sorted(state_dict)}; "
+                f"load what the state_dict() of another {type(self).__name__} gave"
+            )
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
+        return f"{type(self).__name__}({settings})"
+
+
+class ConstantSchedule(Schedule):
+    """The same rate all the time: factor(epoch) = 1.
+
+    >>> ConstantSchedule()(7)
+    1.0
+    """
+
+    def __call__(self, epoch: int) -> float:
+        """1, whatever the epoch."""
+        return 1.0
+
+
+class StepSchedule(Schedule):
+    """A drop by gamma every step_size epochs: factor(epoch) = gamma^floor(epoch / step_size).
+
+    Args:
+        step_size: the number of epochs from one drop to the next, at least 1.
+        gamma: the factor of each drop, above 0.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range.
+
+    Source: the form and the default of ``torch.optim.lr_scheduler.StepLR``.
+
+    >>> [StepSchedule(step_size=2, gamma=0.5)(epoch) for epoch in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    setting_names = ("step_size", "gamma")
+
+    def __init__(self, step_size: int, gamma: float = 0.1) -> None:
+        call = "StepSchedule(step_size=30, gamma=0.1)"
+        self.step_size = checked_integer("step_size", step_size, call, at_least=1)
+        self.gamma = checked_number("gamma", gamma, call, above=0.0)
+
+    def __call__(self, epoch: int) -> float:
+        """gamma^floor(epoch / step_size)."""
+        return float(self.gamma ** (epoch // self.step_size))
+
+
+class ExponentialSchedule(Schedule):
+    """A drop by gamma in every epoch: factor(epoch) = gamma^epoch.
+
+    Args:
+        gamma: the factor of each epoch, above 0.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range.
+
+    Source: the form of ``torch.optim.lr_scheduler.ExponentialLR``.
+
+    >>> [ExponentialSchedule(gamma=0.5)(epoch) for epoch in range(3)]
+    [1.0, 0.5, 0.25]
+    """
+
+    setting_names = ("gamma",)
+
+    def __init__(self, gamma: float) -> None:
+        call = "ExponentialSchedule(gamma=0.95)"
+        self.gamma = checked_number("gamma", gamma, call, above=0.0)
+
+    def __call__(self, epoch: int) -> float:
+        """gamma^epoch."""
+        return float(self.gamma**epoch)
+
+
+class CosineSchedule(Schedule):
+    """Half a wave of a cosine from 1 to final_factor over n_epochs, and no further.
+
+    factor(epoch) = f + (1 - f) (1 + cos(pi epoch / n_epochs)) / 2, with f = final_factor.
+
+    Args:
+        n_epochs: the epoch in which final_factor is reached, at least 1.
+        final_factor: f, at least 0.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range.
+
+    Source: Loshchilov and Hutter (2017), SGDR: stochastic gradient descent with warm restarts, eq.
+    5, one period; up to n_epochs that is ``torch.optim.lr_scheduler.CosineAnnealingLR``, which
+    goes up again afterwards.
+
+    >>> [round(CosineSchedule(n_epochs=4)(epoch), 3) for epoch in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    """
+
+    setting_names = ("n_epochs", "final_factor")
+
+    def __init__(self, n_epochs: int, final_factor: float = 0.0) -> None:
+        call = "CosineSchedule(n_epochs=100, final_factor=0.0)"
+        self.n_epochs = checked_integer("n_epochs", n_epochs, call, at_least=1)
+        self.final_factor = checked_number("final_factor", final_factor, call, at_least=0.0)
+
+    def __call__(self, epoch: int) -> float:
+        """f + (1 - f) (1 + cos(pi epoch / n_epochs)) / 2."""
+        angle = math.pi * min(epoch / self.n_epochs, 1.0)
+        return self.final_factor + (1.0 - self.final_factor) * (1.0 + math.cos(angle)) / 2.0
+
+
+class WarmupSchedule(Schedule):
+    """A straight rise from start_factor to 1 over n_epochs, then another schedule from its epoch 0.
+
+    factor(epoch) = start_factor + (1 - start_factor) epoch / n_epochs, up to n_epochs.
+
+    Args:
+        n_epochs: the length of the rise, at least 1.
+        then: the schedule that follows; the rate stays as it is if there is none.
+        start_factor: the factor in epoch 0, from 0 to 1.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range; if ``then`` is not a schedule.
+
+    Source: the form and the default of ``torch.optim.lr_scheduler.LinearLR``, the sequence of
+    ``SequentialLR``.
+
+    >>> schedule = WarmupSchedule(n_epochs=2, start_factor=0.5, then=ExponentialSchedule(gamma=0.1))
+    >>> [schedule(epoch) for epoch in range(4)]
+    [0.5, 0.75, 1.0, 0.1]
+    """
+
+    setting_names = ("n_epochs", "then", "start_factor")
+
+    def __init__(
+        self, n_epochs: int, then: Schedule | None = None, start_factor: float = 1.0 / 3.0
+    ) -> None:
+        call = "WarmupSchedule(n_epochs=5, then=CosineSchedule(n_epochs=95), start_factor=0.1)"
+        self.n_epochs = checked_integer("n_epochs", n_epochs, call, at_least=1)
+        self.then = ConstantSchedule() if then is None else then
+        if not isinstance(self.then, Schedule):
+            raise InvalidArgumentError(f"then must be a schedule, got {then!r}; for example {call}")
+        self.start_factor = checked_number(
+            "start_factor", start_factor, call, at_least=0.0, at_most=1.0
+        )
+
+    def __call__(self, epoch: int) -> float:
+        """The straight line, and after it what follows."""
+        if epoch >= self.n_epochs:
+            return self.then(epoch - self.n_epochs)
+        return self.start_factor + (1.0 - self.start_factor) * epoch / self.n_epochs
+
+    def observe(self, epoch: int, loss: float) -> None:
+        """Pass the loss on to what follows, once it has begun."""
+        if epoch >= self.n_epochs:
+            self.then.observe(epoch - self.n_epochs, loss)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """What the schedule that follows remembers."""
+        return self.then.state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
+        """Hand the state to the schedule that follows."""
+        self.then.load_state_dict(state_dict)

@@ -1,0 +1,198 @@
+"""What may happen after each epoch: stopping early, saving the weights, whatever a person writes.
+
+A callback is any object with ``on_epoch_end``; ``fit`` knows nothing else of it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.history import History
+from tinygrad_mlp.training.weights import save_weights
+
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "TrainingEndCallback"]
+
+MONITORS = ("loss", "validation_loss", "accuracy", "validation_accuracy")
+
+
+@runtime_checkable
+class Callback(Protocol):
+    """What ``fit`` needs of a callback.
+
+    >>> class StopWhenGood:
+    ...     def on_epoch_end(self, epoch, history, model):
+    ...         return history.loss[-1] < 0.01
+    >>> isinstance(StopWhenGood(), Callback)
+    True
+    """
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool | None:
+        """Called after each epoch, which the history has already; True ends the training.
+
+        Args:
+            epoch: the number of the epoch, from 1.
+            history: the history so far.
+            model: the model with its weights after the epoch.
+        """
+
+
+@runtime_checkable
+class TrainingEndCallback(Protocol):
+    """A callback that wants to be called once more when training is over.
+
+    >>> isinstance(EarlyStopping(), TrainingEndCallback)
+    True
+    """
+
+    def on_training_end(self, history: History, model: Module) -> None:
+        """Called at the end, however training ended."""
+
+
+class EarlyStopping:
+    """Ends the training when it gets no better, and goes back to the best weights.
+
+    Training stops after ``patience`` epochs in a row in which the monitored number was not better
+    than the best one by more than ``min_delta``. The best weights come back at the end however
+    training ended, so also after all the epochs and after Ctrl-C.
+
+    Args:
+        patience: how many epochs without improvement are allowed.
+        min_delta: what counts as an improvement, at least 0.
+        monitor: "validation_loss", "loss", "accuracy" or "validation_accuracy"; None takes the
+            validation loss where there is one, else the loss.
+        restore_best: whether to go back to the weights of the best epoch.
+
+    Attributes:
+        best_epoch: the best epoch so far, from 1; 0 before the first.
+
+    Raises:
+        InvalidArgumentError: for a number out of its range; in training for a monitor without
+            numbers.
+        UnknownNameError: for an unknown monitor.
+
+    Source: Prechelt (1998), Early stopping - but when?
+
+    >>> stopping = EarlyStopping(patience=1)
+    >>> history = History()
+    >>> for loss in (0.5, 0.4, 0.45):
+    ...     history.loss.append(loss)
+    ...     print(stopping.on_epoch_end(history.n_epochs, history, Module()))
+    False
+    False
+    True
+    >>> stopping.best_epoch
+    2
+    """
+
+    def __init__(
+        self,
+        patience: int = 10,
+        *,
+        min_delta: float = 0.0,
+        monitor: str | None = None,
+        restore_best: bool = True,
+    ) -> None:
+        self.patience = check_integer(patience, "patience")
+        if not min_delta >= 0.0:
+            raise InvalidArgumentError(
+                f"min_delta is {min_delta!r}, but it must be at least 0: EarlyStopping(min_delta=0.0)"
+            )
+        self.min_delta = float(min_delta)
+        self.monitor = _checked_monitor(monitor)
+        self.restore_best = restore_best
+        self._start()
+
+    def _start(self) -> None:
+        self.best_epoch = 0
+        self._best = float("inf")
+        self._best_weights: dict[str, NDArray[np.float64]] | None = None
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool:
+        """Remember the epoch where it is the best; True when patience is at its end."""
+        if epoch == 1:
+            self._start()  # the same object may serve one training after another
+        score = _score(history, self.monitor)
+        if score < self._best - self.min_delta or (self.best_epoch == 0 and score == score):
+            self._best, self.best_epoch = score, epoch
+            if self.restore_best:
+                self._best_weights = model.state_dict()
+        return epoch - self.best_epoch >= self.patience
+
+    def on_training_end(self, history: History, model: Module) -> None:
+        """Put the best weights back."""
+        if self._best_weights is not None and self.best_epoch < history.n_epochs:
+            model.load_state_dict(self._best_weights)
+        self._best_weights = None
+
+    def __str__(self) -> str:
+        return f"no improvement for {self.patience} epochs, the best was epoch {self.best_epoch}"
+
+
+class Checkpoint:
+    """Writes the weights into an .npz file after an epoch, such that ``load_weights`` reads them.
+
+    Args:
+        path: the file; ``{epoch}`` in it becomes the number of the epoch, which keeps every file.
+        every: write after every so many epochs.
+        best_only: write only where the monitored number is the best so far.
+        monitor: as for ``EarlyStopping``; used with ``best_only``.
+
+    Raises:
+        InvalidArgumentError: if ``every`` is no whole number of at least 1.
+        UnknownNameError: for an unknown monitor.
+
+    >>> Checkpoint("weights-{epoch}.npz", every=10).file_for(20).name
+    'weights-20.npz'
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        every: int = 1,
+        best_only: bool = False,
+        monitor: str | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.every = check_integer(every, "every")
+        self.best_only = best_only
+        self.monitor = _checked_monitor(monitor)
+        self._best = float("inf")
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        """Write the file if it is time."""
+        if epoch == 1:
+            self._best = float("inf")
+        if self.best_only:
+            score = _score(history, self.monitor)
+            if not score < self._best:
+                return
+            self._best = score
+        elif epoch % self.every:
+            return
+        details: dict[str, Any] = {"epoch": epoch, "loss": history.loss[-1]}
+        save_weights(model, self.file_for(epoch), extra=details)
+
+    def file_for(self, epoch: int) -> Path:
+        """The file that is written after that epoch."""
+        return Path(str(self.path).replace("{epoch}", str(epoch)))
+
+
+def _checked_monitor(monitor: str | None) -> str | None:
+    if monitor is not None and monitor not in MONITORS:
+        raise UnknownNameError.of("monitor", monitor, MONITORS)
+    return monitor
+
+
+def _score(history: History, monitor: str | None) -> float:
+    """The last monitored number, turned such that less is better."""
+    number = history.metric(monitor)[-1]
+    return -number if monitor is not None and "accuracy" in monitor else number

@@ -1,0 +1,184 @@
+"""What ``fit`` tells of a training: one entry per epoch in each list, and how it ended.
+
+It holds plain numbers and texts only, so it prints, pickles and turns into JSON as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any, Final
+
+from tinygrad_mlp.errors import InvalidArgumentError
+
+__all__ = ["COMPLETED", "INTERRUPTED", "History"]
+
+COMPLETED: Final = "completed"
+"""The reason of a training that went through all its epochs."""
+
+INTERRUPTED: Final = "interrupted"
+"""The reason of a training that somebody ended with Ctrl-C."""
+
+MOST_ROWS: Final = 12
+
+
+@dataclass(repr=False)
+class History:
+    """The course of a training. Epochs count from 1; ``loss[epoch - 1]`` is that of an epoch.
+
+    Attributes:
+        loss: the mean of the loss over the epoch, penalties included, each batch weighted by its
+            size and measured before its own step.
+        validation_loss: the loss on the validation data after the epoch, without penalties; empty
+            where there are no validation data.
+        accuracy: for a classification the share of right answers among the training samples,
+            counted along with the loss; else empty.
+        validation_accuracy: the same on the validation data, after the epoch.
+        learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
+        seconds: how long the epoch took, validation included.
+        engine: which engine trained, "eager" for instance.
+        reason: how training ended: "completed", "interrupted" (Ctrl-C), or what a callback gave as
+            its reason to stop; empty while it is going on.
+
+    >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
+    ...     reason="completed")
+    >>> history
+    History(2 epochs, loss 0.7 -> 0.4, completed)
+    >>> print(history)
+    2 epochs in 1.0 s with the eager engine: completed
+    epoch          loss  learning rate
+        1           0.7            0.1
+        2           0.4            0.1
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    engine: str = "eager"
+    reason: str = ""
+
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs that were completed."""
+        return len(self.loss)
+
+    @property
+    def completed(self) -> bool:
+        """Whether all the epochs that were asked for are done."""
+        return self.reason == COMPLETED
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended the training with Ctrl-C."""
+        return self.reason == INTERRUPTED
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether a callback ended the training."""
+        return self.reason not in ("", COMPLETED, INTERRUPTED)
+
+    def metric(self, name: str | None = None) -> list[float]:
+        """The loss that is watched: the one of that name, by default validation before training.
+
+        Raises:
+            InvalidArgumentError: if there is no such list, or nothing in it, although there are
+                epochs.
+
+        >>> History(loss=[0.7], validation_loss=[0.9]).metric()
+        [0.9]
+        """
+        if name is None:
+            return self.validation_loss or self.loss
+        filled = [column for column, numbers in self._columns() if numbers]
+        if name not in filled and (self.n_epochs or name not in dict(self._columns())):
+            raise InvalidArgumentError(
+                f"the history has no {name!r}; it has {', '.join(filled) or 'no epochs yet'}"
+                + ("; pass validation_data=(X, y) to fit" if "validation" in name else "")
+            )
+        return list(dict(self._columns())[name])
+
+    def best_epoch(self, monitor: str | None = None) -> int:
+        """The epoch (from 1) with the lowest loss, or the highest accuracy; 0 without epochs.
+
+        >>> History(loss=[0.7, 0.3, 0.5]).best_epoch()
+        2
+        """
+        sign = -1.0 if monitor is not None and "accuracy" in monitor else 1.0
+        best, best_epoch = float("inf"), 0
+        for epoch, number in enumerate(self.metric(monitor), start=1):
+            if sign * number < best:
+                best, best_epoch = sign * number, epoch
+        return best_epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """The lists, the engine and the reason under their names; the lists are copies.
+
+        >>> sorted(History(loss=[0.7]).to_dict())[:3]
+        ['accuracy', 'engine', 'learning_rate']
+        """
+        return asdict(self)
+
+    def line(self, epoch: int = -1) -> str:
+        """One epoch in one line, as ``fit`` prints it; by default the last one.
+
+        >>> History(loss=[0.7], accuracy=[0.5], learning_rate=[0.1], seconds=[0.2]).line()
+        'epoch 1: loss 0.7, accuracy 50.0 %'
+        """
+        number = epoch if epoch > 0 else self.n_epochs + 1 + epoch
+        shown = [
+            f"{name.replace('_', ' ')} {_text(name, numbers[number - 1])}"
+            for name, numbers in self._columns()
+            if numbers and name != "learning_rate"
+        ]
+        return f"epoch {number}: {', '.join(shown)}"
+
+    def __repr__(self) -> str:
+        course = f", loss {self.loss[0]:.4g} -> {self.loss[-1]:.4g}" if self.loss else ""
+        return f"History({_epochs(self.n_epochs)}{course}, {self.reason or 'going on'})"
+
+    def __str__(self) -> str:
+        total = sum(self.seconds)
+        lines = [
+            f"{_epochs(self.n_epochs)} in {total:.1f} s with the {self.engine} engine: "
+            f"{self.reason or 'going on'}"
+        ]
+        columns = [(name, numbers) for name, numbers in self._columns() if numbers]
+        if columns:
+            titles = (f"{name.replace('_', ' '):>{_width(name)}}" for name, _ in columns)
+            lines.append("  ".join(["epoch", *titles]))
+        for epoch in self._rows_to_show():
+            cells = (f"{_text(name, ns[epoch - 1]):>{_width(name)}}" for name, ns in columns)
+            lines.append("  ".join([f"{epoch:>5}", *cells]))
+        return "\n".join(lines)
+
+    def _columns(self) -> Iterator[tuple[str, list[float]]]:
+        yield "loss", self.loss
+        yield "validation_loss", self.validation_loss
+        yield "accuracy", self.accuracy
+        yield "validation_accuracy", self.validation_accuracy
+        yield "learning_rate", self.learning_rate
+
+    def _rows_to_show(self) -> list[int]:
+        """The first and the last epoch and some between them, evenly spread."""
+        n = self.n_epochs
+        if n <= MOST_ROWS:
+            return list(range(1, n + 1))
+        return [1 + round(i * (n - 1) / (MOST_ROWS - 1)) for i in range(MOST_ROWS)]
+
+
+def _epochs(n: int) -> str:
+    return f"{n} epoch{'' if n == 1 else 's'}"
+
+
+def _width(name: str) -> int:
+    return max(len(name), 12)
+
+
+def _text(name: str, number: float) -> str:
+    if name.endswith("accuracy") and isfinite(number):
+        return f"{100.0 * number:.1f} %"
+    return f"{number:.6g}"

@@ -1,0 +1,159 @@
+"""The weights of a model as an .npz file, and back.
+
+The file holds one array for each entry of ``state_dict``, under its name, and beside them a JSON
+text with what the model was trained for and whatever a person adds. Nothing in it is pickled, so it
+can be opened from anyone, also with ``numpy.load`` alone. The same weights give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.task import Task, task_of
+
+__all__ = ["WeightsFile", "load_weights", "read_weights", "save_weights"]
+
+DETAILS: Final = "__details__"
+"""The name under which the JSON text stands in the file."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsFile:
+    """What stands in a weights file.
+
+    Attributes:
+        state: the arrays, as ``load_state_dict`` takes them.
+        task: what the model was trained for; None for a model that ``fit`` has not seen.
+        extra: what was saved along with them.
+    """
+
+    state: dict[str, NDArray[np.float64]]
+    task: Task | None
+    extra: dict[str, Any]
+
+
+def save_weights(
+    model: Module, path: str | os.PathLike[str], extra: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the weights of a model into a file, whole or not at all.
+
+    What the model was trained for (the loss, the names of the classes) goes with them.
+
+    Args:
+        model: the model.
+        path: the file, by custom with the ending .npz; missing folders are made.
+        extra: anything else to keep, as JSON knows it: texts, numbers, lists and dicts of them.
+
+    Returns:
+        The path.
+
+    Raises:
+        InvalidArgumentError: if ``extra`` holds anything else.
+
+    >>> import tempfile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model, other = MLP(2, [3, 1], rng=0), MLP(2, [3, 1], rng=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_weights(model, f"{folder}/weights.npz", extra={"epoch": 20})
+    ...     load_weights(other, path)
+    {'epoch': 20}
+    >>> other([1.0, 2.0]).data == model([1.0, 2.0]).data
+    True
+    """
+    target = Path(path)
+    task = task_of(model)
+    details = {"task": None if task is None else task.to_dict(), "extra": dict(extra or {})}
+    try:
+        text = json.dumps(details, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"extra cannot be written as JSON ({error}); turn arrays into lists, "
+            "extra={'mean': mean.tolist()}"
+        ) from None
+    arrays = {**model.state_dict(), DETAILS: np.array(text)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        _write_npz(part, arrays)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Put the weights of a file into a model of the same shape.
+
+    The model knows afterwards what it was trained for, so that ``predict`` gives a person's labels.
+
+    Args:
+        model: a model as the one that was saved; its weights are replaced, or, after an error, as
+            they were.
+        path: the file.
+
+    Returns:
+        What was saved as ``extra``.
+
+    Raises:
+        DataError: if it is not a file of weights.
+        ShapeError, InvalidArgumentError: if the weights are those of another kind of model.
+        OSError: if the file cannot be opened.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> load_weights(MLP(2, [1]), __file__)
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: .../weights.py is not a file of weights: ...
+    """
+    content = read_weights(path)
+    model.load_state_dict(content.state)
+    if content.task is not None:
+        content.task.attach_to(model)
+    return content.extra
+
+
+def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
+    """What stands in a weights file, for example to build the model that they fit.
+
+    Raises:
+        DataError: if it is not a file of weights.
+        OSError: if the file cannot be opened.
+
+    >>> import tempfile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     content = read_weights(save_weights(MLP(2, [1]), f"{folder}/weights.npz"))
+    >>> {name: array.shape for name, array in content.state.items()}
+    {'layers.0.weight': (1, 2), 'layers.0.bias': (1,)}
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
+        task, extra = details["task"], details["extra"]
+        return WeightsFile(arrays, None if task is None else Task.from_dict(task), extra)
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{os.fspath(path)} is not a file of weights: {error}; save_weights(model, "
+            "'weights.npz') writes one"
+        ) from None
+
+
+def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """``numpy.savez``, for any names and without the time of day in the file."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)

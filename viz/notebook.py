@@ -1,0 +1,57 @@
+"""In a notebook a Value that stands at the end of a cell shows its graph.
+
+IPython asks a table of formatters how to show an object of a class. ``register`` puts Value into
+that table, so that nothing in ``tinygrad_mlp`` has to know about drawings. IPython is not needed.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import GraphError, MissingDependencyError
+from viz.pictures import to_svg
+
+__all__ = ["register", "svg_or_none"]
+
+
+def register(shell: Any = None) -> bool:
+    """Have a notebook show a Value as the picture of its graph; ``import viz`` does it already.
+
+    Args:
+        shell: an IPython shell; unless given, the one that runs this code, if there is one.
+
+    Returns:
+        Whether there was a shell to register with.
+
+    >>> register()
+    False
+    """
+    shell = shell or _running_shell()
+    if shell is None:
+        return False
+    shell.display_formatter.formatters["image/svg+xml"].for_type(Value, svg_or_none)
+    return True
+
+
+def svg_or_none(value: Value) -> str | None:
+    """The graph as SVG, or None (whereupon the notebook shows the text) where it is too big.
+
+    >>> svg_or_none(sum(Value(1.0) for _ in range(1000))) is None
+    True
+    """
+    try:
+        return str(to_svg(value))
+    except GraphError:
+        return None
+    except MissingDependencyError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return None
+
+
+def _running_shell() -> Any:
+    """The shell of IPython, if this program runs in one; IPython is not imported for it."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
