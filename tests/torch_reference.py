@@ -37,7 +37,7 @@ def _elu(x: Tensor, alpha: Tensor) -> Tensor:
     # torch takes alpha as a plain number, so the derivative by alpha comes from the added zero.
     value = torch.stack([F.elu(each, alpha=number.item()) for each, number in zip(x, alpha)])
     zero = (alpha - alpha.detach()) * torch.expm1(x.clamp(max=0.0))
-    return value + torch.where(x > 0.0, torch.zeros_like(x), zero)
+    return value + zero.masked_fill(x > 0.0, 0.0)
 
 
 def _softplus(x: Tensor) -> Tensor:

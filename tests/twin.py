@@ -17,7 +17,7 @@ class Twin:
     def __init__(
         self, value: float, parents: Sequence[Twin] = (), partials: Sequence[float] = ()
     ) -> None:
-        self.value = value
+        self.value = float(value)
         self.grad = 0.0
         self.parents = parents
         self.partials = partials
@@ -31,8 +31,14 @@ class Twin:
                 known[self] += partial * parent.derivative(other, known)
         return known[self]
 
-    def ancestors(self) -> set[Twin]:
-        return {self}.union(*(parent.ancestors() for parent in self.parents))
+    def ancestors(self, known: set[Twin] | None = None) -> set[Twin]:
+        """Self and every number that it was computed from."""
+        known = set() if known is None else known
+        if self not in known:
+            known.add(self)
+            for parent in self.parents:
+                parent.ancestors(known)
+        return known
 
     def backward(self) -> None:
         """Set the gradient of every number in between, add to those of the leaves."""

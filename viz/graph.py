@@ -30,6 +30,7 @@ ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
 PARAMETER_PATH: Final = re.compile(r"\w+(\.\w+)+")  # such as layers.0.neurons.3.w.1
 LONGEST_LABEL: Final = 26
+LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
 NOT_COMPUTED: Final = "\N{EN DASH}"
 
 
@@ -198,7 +199,7 @@ class _Drawing:
             if role in present:
                 chip = table(row(cell("", width=12, height=8)), paint=paint, padding=0)
                 cells += [cell(chip), cell(font(f"{role}&#160;&#160;", self.theme.muted, 10))]
-        if "partials" in self.shown and "operation" in present | {"output"}:
+        if "partials" in self.shown and present & {"operation", "output"}:
             arrow = font("\N{RIGHTWARDS ARROW} 0.5", self.theme.gradient, 10)
             cells += [cell(arrow), cell(font("local derivative", self.theme.muted, 10))]
         return table(row(*cells), padding=4)
@@ -262,7 +263,7 @@ class _Drawing:
 
     def tooltip(self, node: Value) -> Iterator[str]:
         if node.label:
-            yield node.label
+            yield self.title(node)
         if node.op is None or node.op is ops.CONSTANT:
             yield self.roles[node]
         else:
@@ -275,9 +276,13 @@ class _Drawing:
         for parent, partial, port in _uses(node):
             source, target = self.names[parent], self.names[node]
             head = f"{target}:{port}:{ENTRY_SIDE[self.direction]}" if port else target
-            meaning = f"d {node.label or target} / d {parent.label or source} = {partial!r}"
+            meaning = f"d {self.title(node)} / d {self.title(parent)} = {partial!r}"
             label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
             yield f"{source} -> {head} [{label}tooltip={markup.quoted(meaning)}"
+
+    def title(self, node: Value) -> str:
+        """What tooltips call a node: its label in full, or its name in the drawing."""
+        return markup.shortened(markup.visible(node.label), LONGEST_IN_TOOLTIP) or self.names[node]
 
     def is_labelled(self, parent: Value) -> bool:
         """Whether an arrow shows its number; nobody asks for the derivative by a constant."""

@@ -59,7 +59,7 @@ def test_all_samples_at_once_keep_their_order_and_draw_nothing() -> None:
 
 
 def epoch(rng: int | np.random.Generator | None) -> list[int]:
-    return np.concatenate(list(batch_indices(100, 7, rng=rng))).tolist()
+    return [int(i) for batch in batch_indices(100, 7, rng=rng) for i in batch]
 
 
 def test_a_seed_gives_the_same_order_each_time() -> None:
@@ -77,11 +77,9 @@ def test_a_generator_that_is_passed_on_gives_another_order_in_each_epoch() -> No
 
 
 def test_no_seed_gives_an_order_of_its_own_and_leaves_the_global_state_alone() -> None:
-    before = np.random.get_state()  # noqa: NPY002
+    before = np.random.get_state(legacy=True)  # noqa: NPY002
     assert epoch(None) != epoch(None)
-    after = np.random.get_state()  # noqa: NPY002
-    assert before[0] == after[0]
-    np.testing.assert_array_equal(before[1], after[1])
+    assert repr(np.random.get_state(legacy=True)) == repr(before)  # noqa: NPY002
 
 
 def test_every_sample_comes_first_equally_often() -> None:
@@ -108,7 +106,7 @@ def test_batches_are_copies(batch_size: int | None) -> None:
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.0, "8", True])
 def test_a_batch_size_that_is_no_positive_whole_number_is_refused(batch_size: object) -> None:
-    with pytest.raises(InvalidArgumentError, match="batch_size is .* at least 1"):
+    with pytest.raises(InvalidArgumentError, match=r"batch_size is .* at least 1"):
         iterate_batches(X, batch_size=batch_size)  # type: ignore[arg-type]
 
 

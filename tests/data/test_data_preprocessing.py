@@ -129,9 +129,9 @@ def test_nothing_works_before_fit() -> None:
 def test_other_columns_than_in_fit_are_refused() -> None:
     standardiser = Standardiser().fit([[1.0, 2.0], [3.0, 4.0]])
     assert repr(standardiser) == "Standardiser(n_features=2)"
-    with pytest.raises(ShapeError, match="X has 3 columns, .* 2 features"):
+    with pytest.raises(ShapeError, match=r"X has 3 columns, .* 2 features"):
         standardiser.transform([[1.0, 2.0, 3.0]])
-    with pytest.raises(ShapeError, match="Z has 1 column, .* 2 features"):
+    with pytest.raises(ShapeError, match=r"Z has 1 column, .* 2 features"):
         standardiser.inverse_transform([[1.0]])
 
 

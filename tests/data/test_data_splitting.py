@@ -226,11 +226,11 @@ def test_a_seed_gives_the_same_folds_each_time() -> None:
 
 def test_impossible_folds_are_refused_at_the_call() -> None:
     X, y = np.zeros((6, 1)), labels_of_sizes(4, 2)
-    with pytest.raises(InvalidArgumentError, match="n_folds is 1, .* at least 2"):
+    with pytest.raises(InvalidArgumentError, match=r"n_folds is 1, .* at least 2"):
         k_fold(X, n_folds=1)
     with pytest.raises(InvalidArgumentError, match="n_folds=7 is more than the 6 samples"):
         k_fold(X, n_folds=7)
-    with pytest.raises(InvalidArgumentError, match="rarest class has 2 samples, .* n_folds=3"):
+    with pytest.raises(InvalidArgumentError, match=r"rarest class has 2 samples, .* n_folds=3"):
         k_fold(X, y, n_folds=3, stratify=True)
     with pytest.raises(InvalidArgumentError, match="needs the labels"):
         k_fold(X, n_folds=3, stratify=True)

@@ -83,8 +83,8 @@ def test_the_remedy_for_nan_works() -> None:
         check_features(X)
     remedy = "keep = np.isfinite(X).all(axis=1); X[keep]"
     assert remedy in str(caught.value)
-    namespace = {"np": np, "X": X}
-    exec(remedy.split(";")[0], namespace)
+    namespace: dict[str, Any] = {"np": np, "X": X}
+    exec(remedy.partition(";")[0], namespace)
     assert check_features(X[namespace["keep"]]).tolist() == [[2.0, 3.0]]
 
 
@@ -200,7 +200,7 @@ def test_finite_arrays_pass_in_any_shape() -> None:
 
 @pytest.mark.parametrize("value", [0, -3, 1.0, "1", None, True, NAN])
 def test_what_is_no_whole_number_of_the_range_is_refused(value: object) -> None:
-    with pytest.raises(InvalidArgumentError, match="n is .* at least 1 is needed: n=1"):
+    with pytest.raises(InvalidArgumentError, match=r"n is .* at least 1 is needed: n=1"):
         check_integer(value, "n")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinygrad_mlp.compiler.lowering import Lowered
-from tinygrad_mlp.compiler.symbols import Buffer, Instruction, Ref
+from tinygrad_mlp.compiler.symbols import Buffer, Instruction, Ref, contiguous
 
 __all__ = ["emit"]
 
@@ -37,7 +37,7 @@ class _Writer:
         self.per_sample = per_sample
         self.prepare: list[str] = []
         self.views: dict[object, str] = {}
-        self.direct: dict[Buffer, list[str]] = {}
+        self.direct: dict[Buffer, str] = {}
         self.memory: dict[Buffer, str] = {}
         self.n_views = 0
         self.n_temporaries = 0
@@ -45,7 +45,8 @@ class _Writer:
     def text(self, n_outer: int, n_random: int, reduction: str | None) -> str:
         lowered = self.lowered
         used = {arg.buffer for instruction in lowered.instructions for arg in _refs(instruction)}
-        used.add(lowered.outputs.buffer)
+        if reduction is None:
+            used.add(lowered.outputs.buffer)
         used.update([ref.buffer for _, ref in lowered.effects])
         run: list[str] = []
         for number, shape in enumerate(self.shapes):
@@ -65,8 +66,6 @@ class _Writer:
                 self.give_memory(buffer, plan)
             body += self.lines(instruction)
         returned = self.return_lines(reduction)
-        for shape_lines in self.direct.values():
-            run += shape_lines
         run += body + self.effect_lines() + returned
         arguments = ", ".join([f"X{number}" for number in range(len(self.shapes))])
         numbers = [
@@ -130,7 +129,7 @@ class _Writer:
     def ref(self, ref: Ref) -> str:
         buffer = ref.buffer
         if buffer in self.direct:
-            return self.direct_ref(ref)
+            return self.direct[buffer] if ref.swap else self.memory[buffer]
         name = self.own_memory(buffer) if buffer not in self.memory else self.memory[buffer]
         plain_shape = ref.shape == (buffer.size + buffer.ones,) and ref.strides in ((1,), (0,))
         if ref.offset == 0 and plain_shape and not ref.pad and not ref.swap:
@@ -169,40 +168,44 @@ class _Writer:
             if ref.buffer is buffer
         ]
         refs += [self.lowered.outputs] if self.lowered.outputs.buffer is buffer else []
-        rows = {1: given, 0: f"{given}.reshape(B, 1)"}.get(len(shape), f"{given}.reshape(B, -1)")
-        if all(_is_whole(ref, buffer.size) for ref in refs):
-            self.direct[buffer] = [f"x{number}_rows = {rows}"] if rows != given else []
-            self.memory[buffer] = f"x{number}"
-            return []
-        name = self.own_memory(buffer)
-        return [f"copyto({name}, {rows}.T)"]
-
-    def direct_ref(self, ref: Ref) -> str:
-        name = self.memory[ref.buffer]
-        number = int(name[1:])
-        lines = self.direct[ref.buffer]
-        rows = f"{name}_rows" if len(self.shapes[number]) != 1 else f"X{number}"
-        if ref.swap:
-            return rows
-        if f"{name} = {rows}.T" not in lines:
-            lines.append(f"{name} = {rows}.T")
-        return name
+        rows = given if len(shape) == 1 else f"{given}.reshape(B, {buffer.size})"
+        columns = f"{given}.reshape(1, B)" if buffer.size == 1 else f"{rows}.T"
+        name = f"x{number}"
+        if buffer.ones or not all(_is_whole(ref, buffer.size) for ref in refs):
+            name = self.own_memory(buffer)
+            if buffer.ones:
+                name = self.ref(Ref(buffer, 0, (buffer.size,), (1,)))
+            return [f"copyto({name}, {columns})"]
+        self.memory[buffer] = name
+        self.direct[buffer] = rows
+        lines = []
+        if any(not ref.swap for ref in refs):
+            lines.append(f"{name} = {columns}")
+        if any(ref.swap for ref in refs) and rows != given:
+            lines.append(f"{name}_rows = {rows}")
+            self.direct[buffer] = f"{name}_rows"
+        return lines
 
     # Instructions
 
     def lines(self, instruction: Instruction) -> list[str]:
-        out = self.ref(instruction.out)
+        out = self.ref(instruction.out) if instruction.kind != "loss" else ""
         args = [self.arg(arg) for arg in instruction.args]
         function = instruction.function
         kind = instruction.kind
-        if kind in ("ufunc", "matmul"):
-            return [f"{function}({', '.join(args)}, {out})"]
+        if kind == "ufunc":
+            return [f"{function}({', '.join(args)}, out={out})"]
+        if kind == "matmul":
+            function = "dot" if _dot_applies(instruction) else "matmul"
+            return [f"{function}({', '.join(args)}, out={out})"]
+        if kind == "loss":
+            return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
             source = instruction.args[0]
             assert isinstance(source, Ref)
             axes = instruction.axes
             axis = str(axes[0]) if len(axes) == 1 else str(axes)
-            return [f"{function}.reduce({args[0]}, {axis}, None, {out})"]
+            return [f"{function}.reduce({args[0]}, axis={axis}, out={out})"]
         if kind == "einsum":
             return [f"einsum({function!r}, {', '.join(args)}, out={out})"]
         if kind == "select":
@@ -248,19 +251,15 @@ class _Writer:
         return lines
 
     def return_lines(self, reduction: str | None) -> list[str]:
-        out = self.lowered.outputs
-        name = self.ref(out)
         if reduction is None:
+            out = self.lowered.outputs
+            name = self.ref(out)
             if out.mapped:
                 return [f"return {name}.T.copy()"]
             if self.per_sample:
                 return [f"return np.repeat({name}[None], B, axis=0)"]
             return [f"return {name}.copy()"]
-        if not out.mapped:
-            times = " * B" if self.per_sample and reduction == "sum" else ""
-            return [f"return float({name}[0]){times}"]
-        mean = " / B" if reduction == "mean" else ""
-        return [f"return float(add.reduce({name}[0])){mean}"]
+        return ["return loss"]
 
 
 class _Memory:
@@ -352,6 +351,16 @@ def _refs(instruction: Instruction) -> Iterator[Ref]:
         if isinstance(arg, Ref):
             yield arg
     yield instruction.out
+
+
+def _dot_applies(instruction: Instruction) -> bool:
+    """Whether ``dot`` can take the place of ``matmul``: it is faster, for matrices in order only."""
+    for arg in (*instruction.args, instruction.out):
+        assert isinstance(arg, Ref)
+        if len(arg.shape) + arg.mapped != 2:
+            return False
+    out = instruction.out
+    return not out.swap and (out.mapped or out.strides == contiguous(out.shape))
 
 
 def _is_whole(ref: Ref, size: int) -> bool:

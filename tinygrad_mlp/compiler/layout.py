@@ -336,9 +336,13 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     computed block, behind which the ones can lie.
     """
     view = step.right
-    if not isinstance(view, View) or view.block.kind != "computed" or len(left) != 1:
+    if not isinstance(view, View) or len(left) != 1:
         return
     block = view.block
+    # An input is read where it lies; copying it behind a row of ones pays where it is small.
+    small_input = block.kind == "input" and block.size <= left.shape[1] * right.shape[1]
+    if block.kind != "computed" and not (small_input and block.mapped):
+        return
     n_columns, k = right.shape[1:]
     covers = view.offset == 0 and block.size == n_columns * k
     by_rows = n_columns == 1 or (view.strides[1] == 1 and (k == 1 or view.strides[2] == n_columns))

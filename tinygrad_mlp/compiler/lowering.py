@@ -21,6 +21,7 @@ from tinygrad_mlp.compiler.symbols import (
     Ref,
     Symbol,
     contiguous,
+    squeezed,
 )
 from tinygrad_mlp.errors import GraphError
 
@@ -96,10 +97,12 @@ class _Lowering:
             ref.buffer.pinned = True
             effects.append((leaf, ref))
         if reduction is not None:
+            self.loss(outputs.ref, reduction)
             self.backward(int(output_slots[0]), reduction)
-        outputs.ref.buffer.pinned = True
+        else:
+            outputs.ref.buffer.pinned = True
         return Lowered(
-            self.xp.instructions,
+            needed(self.xp.instructions),
             self.xp.numbers,
             self.leaves,
             outputs.ref,
@@ -107,6 +110,25 @@ class _Lowering:
             self.tables,
             self.gradients if reduction is not None else None,
         )
+
+    def loss(self, loss: Ref, reduction: str) -> None:
+        """Read the loss: a number, or the sum of a row of them; of a product, as an inner product."""
+        instructions = self.xp.instructions
+        if not loss.mapped:
+            times = " * B" if self.plan.per_sample and reduction == "sum" else ""
+            form, args = f"float({{0}}[0]){times}", [loss]
+        else:
+            mean = " / B" if reduction == "mean" else ""
+            form, args = f"float(add.reduce({{0}}[0])){mean}", [loss]
+            last = instructions[-1] if instructions else None
+            if last is not None and last.out.buffer is loss.buffer and last.function == "multiply":
+                factors = [arg for arg in last.args if isinstance(arg, Ref) and arg.mapped]
+                if len(factors) == 2:
+                    form = f"float(dot({{0}}, {{1}})){mean}"
+                    args = [Ref(f.buffer, f.offset, (), ()) for f in factors]
+        out = self.xp.new((), mapped=False)
+        out.buffer.pinned = True
+        instructions.append(Instruction("loss", form, list(args), out))
 
     # Reading
 
@@ -327,6 +349,18 @@ class _Lowering:
         kind = "copy" if isinstance(arg, Ref) else "fill"
         self.xp.instructions.append(Instruction(kind, "copyto", [arg], out))
         return out
+
+
+def needed(instructions: list[Instruction]) -> list[Instruction]:
+    """Without the calls whose results nobody reads."""
+    read: set[Buffer] = set()
+    kept = []
+    for instruction in reversed(instructions):
+        out = instruction.out.buffer
+        if out.pinned or out.external or out in read:
+            kept.append(instruction)
+            read.update([arg.buffer for arg in instruction.args if isinstance(arg, Ref)])
+    return [squeezed(instruction) for instruction in kept[::-1]]
 
 
 def is_elementwise(step: Step) -> bool:

@@ -266,7 +266,7 @@ class Emitter:
 
     def divide(self, a: Any, b: Any) -> Symbol:
         a, b = self.symbol(a), self.symbol(b)
-        if b.ref is None and b.factor != 0.0 and a.ref is not None:
+        if b.ref is None and b.factor != 0.0:
             return a.times(1.0 / b.factor, -b.scale)
         return self.call("divide", a, b)
 
@@ -369,6 +369,37 @@ class Emitter:
 _UNARY = frozenset(
     ["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"]
 )
+
+
+def squeezed(instruction: Instruction) -> Instruction:
+    """The same elementwise call without the axes along which nothing extends."""
+    if instruction.kind not in ("ufunc", "select", "copy", "fill", "call"):
+        return instruction
+    refs = [arg for arg in (*instruction.args, instruction.out) if isinstance(arg, Ref)]
+    n_axes = max([len(ref.shape) for ref in refs])
+    keep = [False] * n_axes
+    for ref in refs:
+        for axis, length in enumerate(ref.shape, start=n_axes - len(ref.shape)):
+            keep[axis] = keep[axis] or length != 1
+    if not any(keep) and n_axes:
+        keep[-1] = True  # one axis of slots stays, as in the buffers
+
+    def without(arg: Ref | str) -> Ref | str:
+        if not isinstance(arg, Ref):
+            return arg
+        kept = [
+            axis
+            for axis, wanted in enumerate(keep[n_axes - len(arg.shape) :])
+            if wanted
+        ]
+        shape = tuple([arg.shape[axis] for axis in kept])
+        strides = tuple([arg.strides[axis] for axis in kept])
+        return Ref(arg.buffer, arg.offset, shape, strides, arg.pad, arg.swap)
+
+    out = without(instruction.out)
+    assert isinstance(out, Ref)
+    args = [without(arg) for arg in instruction.args]
+    return Instruction(instruction.kind, instruction.function, args, out, instruction.axes)
 
 
 def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:

@@ -73,8 +73,8 @@ def read_csv_file(path: Path) -> CsvFile:
             [f"row {number} has {counted(len(row), 'cell')}" for number, row in ragged]
         )
         raise DataError(
-            f"{path}: the header has {counted(len(header), 'column')} but {listed}; give every row one "
-            'cell per column, and put quotes around cells that hold the delimiter: "1,5"'
+            f"{path}: the header has {counted(len(header), 'column')} but {listed}; give every "
+            'row one cell per column, and put quotes around cells that hold the delimiter: "1,5"'
         )
     return CsvFile(path, header, [row for _, row in body], [number for number, _ in body])
 

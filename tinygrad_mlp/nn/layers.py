@@ -1,4 +1,4 @@
-"""Neuron, Layer, MLP: a neuron is a dot and an activation, a layer many neurons, an MLP many layers.
+"""Neuron, Layer, MLP: a neuron is a dot and an activation, a layer is neurons, an MLP is layers.
 
 All of them take one sample, as a sequence of numbers or Values, and build its scalar graph.
 """

@@ -1,0 +1,234 @@
+"""What computes a training step. ``fit`` goes through epochs and batches and leaves the rest to it.
+
+``EagerEngine`` builds the scalar graph of each sample and walks back through it, as one would by
+hand; it is the plain meaning of a step, against which any other engine can be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
+from tinygrad_mlp.training.outputs import model_outputs, sample_outputs
+
+__all__ = ["ENGINES", "BatchLoss", "EagerEngine", "Engine", "Objective", "make_engine"]
+
+Floats = NDArray[np.float64]
+
+BatchLoss = Callable[[Sequence[Any], Sequence[Any]], Value]
+"""A person's own loss: ``loss(outputs, targets)`` over a whole batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is minimised: the mean loss of a batch, and penalties on the size of the parameters.
+
+    Attributes:
+        loss: a loss of single samples, or a person's own over the batch.
+        l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
+        l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
+    """
+
+    loss: Loss | BatchLoss
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+class Engine(Protocol):
+    """What ``fit`` needs of an engine.
+
+    Attributes:
+        name: what the history calls it.
+        batch_outputs: the outputs (n_samples, n_outputs) for the batch of the last ``step``, as the
+            loss took them and as they were before ``update``.
+
+    >>> "eager" in ENGINES
+    True
+    """
+
+    name: str
+    batch_outputs: Floats
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The objective on a batch; its gradients are ready for ``update``.
+
+        Args:
+            X: the features, (n_samples, n_features).
+            targets: the encoded targets, one row or number per sample.
+        """
+
+    def update(self) -> None:
+        """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs, of the model as it predicts."""
+
+    def write_back(self) -> None:
+        """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
+
+
+class EagerEngine:
+    """The engine that builds the scalar graph of every sample anew, in every step.
+
+    Args:
+        model: the model.
+        objective: what is minimised.
+        optimizer: steps the parameters that it holds; those are also clipped and penalised.
+        clip_norm: the largest norm of all gradients together; None for no limit.
+        clip_value: the largest size of each gradient; None for no limit.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> model = MLP(1, [1], init="zeros")
+    >>> objective = Objective(loss_named("mean_squared_error"))
+    >>> engine = EagerEngine(model, objective, SGD(model.parameters(), learning_rate=0.1))
+    >>> X, targets = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+    >>> engine.step(X, targets)
+    10.0
+    >>> engine.update()
+    >>> [parameter.data for parameter in model.parameters()]
+    [1.0, 0.6000000000000001]
+    """
+
+    name = "eager"
+
+    def __init__(
+        self,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.batch_outputs: Floats = np.empty((0, 0))
+        # Those of the model, and those of a loss of one's own that the optimizer steps.
+        self._parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The objective on a batch; the gradients are left in the parameters."""
+        for parameter in self._parameters:
+            parameter.zero_grad()
+        loss = self.objective.loss
+        if isinstance(loss, Loss):
+            value, outputs = self._step_by_samples(loss, X, targets)
+        else:
+            value, outputs = self._step_at_once(loss, X, targets)
+        self.batch_outputs = np.array(outputs)
+        return value + self._penalise()
+
+    def update(self) -> None:
+        """Clip, then step the optimizer."""
+        if self.clip_norm is not None:
+            clip_by_norm(self.optimizer.parameters, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(self.optimizer.parameters, self.clip_value)
+        self.optimizer.step()
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs."""
+        loss = self.objective.loss
+        from_logits = isinstance(loss, Loss) and loss.from_logits
+        outputs = model_outputs(self.model, X, from_logits=from_logits)
+        with no_grad():
+            if isinstance(loss, Loss):
+                pairs = zip(outputs.tolist(), targets.tolist())
+                losses = [loss.sample_loss(_values(row), target).data for row, target in pairs]
+                return float(np.mean(losses)), outputs
+            rows = [_values(row) for row in outputs.tolist()]
+            return _checked_loss(loss, loss(_unwrapped(rows), targets.tolist())).data, outputs
+
+    def write_back(self) -> None:
+        """Nothing to do: it works on the Values themselves."""
+
+    def _step_by_samples(
+        self, loss: Loss, X: Floats, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """Sample after sample: the graph of one is freed before the next, the gradients add up."""
+        share = 1.0 / len(X)
+        total = 0.0
+        rows = []
+        for x, target in zip(X.tolist(), targets.tolist()):
+            outputs = sample_outputs(self.model, x, loss.from_logits)
+            sample_loss = share * loss.sample_loss(outputs, target)
+            sample_loss.backward()
+            total += sample_loss.data
+            rows.append(_numbers(outputs))
+        return total, rows
+
+    def _step_at_once(
+        self, loss: BatchLoss, X: Floats, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """One graph over the whole batch, which a loss of one's own may connect in any way."""
+        rows = [self.model.forward(x) for x in X.tolist()]
+        batch_loss = _checked_loss(loss, loss(_unwrapped(rows), targets.tolist()))
+        batch_loss.backward()
+        return batch_loss.data, [_numbers(row) for row in rows]
+
+    def _penalise(self) -> float:
+        """Add the gradients of the penalties; the value of both together."""
+        total = 0.0
+        for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
+            if strength:
+                value = penalty(self.optimizer.parameters, strength)
+                value.backward()
+                total += value.data
+        return total
+
+
+ENGINES: Final[dict[str, Callable[..., Engine]]] = {"eager": EagerEngine}
+"""The engines by name."""
+
+
+def make_engine(name: str, *arguments: Any) -> Engine:
+    """The engine of that name; the arguments are those of ``EagerEngine``.
+
+    Raises:
+        UnknownNameError: if there is none; the message lists the known ones.
+
+    >>> make_engine("steam")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.UnknownNameError: unknown engine 'steam'; known: eager
+    """
+    if name not in ENGINES:
+        raise UnknownNameError.of("engine", name, ENGINES)
+    return ENGINES[name](*arguments)
+
+
+def _numbers(outputs: Sequence[Value]) -> list[float]:
+    return [output.data for output in outputs]
+
+
+def _values(numbers: Sequence[float]) -> list[Value]:
+    return [Value(number) for number in numbers]
+
+
+def _unwrapped(rows: list[list[Value]]) -> list[Any]:
+    """What a loss of one's own gets: a Value per sample, or a list of them where there are more."""
+    return [row[0] if len(row) == 1 else row for row in rows]
+
+
+def _checked_loss(loss: BatchLoss, value: object) -> Value:
+    if isinstance(value, Value):
+        return value
+    name = getattr(loss, "__name__", repr(loss))
+    raise InvalidArgumentError(
+        f"the loss {name}(outputs, targets) returned {value!r:.60}, but it must return one Value, "
+        "the loss of the batch; for example functional.mean([(o - t) ** 2 for o, t in "
+        "zip(outputs, targets)])"
+    )
