@@ -119,6 +119,7 @@ class GraphAndTorch(Graph):
             assert value.op is not None
             operands = [self.tensors[self.values.index(parent)] for parent in value.parents]
             tensor = reference(value.op)(*operands).to(torch.float64)
+            tensor.requires_grad_()  # a comparison's result does not by itself
         self.tensors.append(tensor)
         return super().add(value, double, line)
 
@@ -131,16 +132,13 @@ class GraphAndTorch(Graph):
         return [[row[index].item() for index in indices] for row in rows]
 
     def _gradients(self, output: Tensor) -> list[Tensor]:
-        """d output / d node for every node, whether torch sees a connection or not."""
-        gradients = {tensor: torch.zeros_like(tensor) for tensor in self.tensors}
-        gradients[output] = torch.ones_like(output)
-        if output.requires_grad:
-            connected = [tensor for tensor in self.tensors if tensor.requires_grad]
-            found = torch.autograd.grad(
-                output, connected, create_graph=True, allow_unused=True, materialize_grads=True
-            )
-            gradients.update(zip(connected, found))
-        return [gradients[tensor] for tensor in self.tensors]
+        """d output / d node for every node, 0 where torch sees no connection."""
+        if not output.requires_grad:
+            return [torch.zeros_like(tensor) for tensor in self.tensors]
+        found = torch.autograd.grad(
+            output, self.tensors, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        return list(found)
 
 
 def n_operands(op: Op) -> st.SearchStrategy[int]:

@@ -251,6 +251,11 @@ def test_plain_numbers_that_are_fed_to_a_dot_are_its_input() -> None:
     ]
 
 
+def test_what_is_fed_to_a_dot_is_no_parameter_whatever_its_label() -> None:
+    dot = to_dot(functional.dot([Value(0.5, label="w")], [Value(3.0, label="x.0")]))
+    assert role_of(box_of(dot, "x.0")) == "input"
+
+
 def test_the_parameters_given_are_the_parameters() -> None:
     a, b = Value(1.0, label="a"), Value(2.0, label="layers.0.b")
     dot = to_dot(a * b, parameters=[a, Value(7.0, label="elsewhere")])

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
@@ -341,6 +342,38 @@ def test_threads_may_draw_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> N
     for thread in threads:
         thread.join()
     assert found == [expected] * 6
+
+
+def test_the_libraries_serve_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    class SlowGraph:
+        def __init__(self, string: str) -> None:
+            self.text = string
+
+        def __enter__(self) -> SlowGraph:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            inside.pop()
+
+        def draw(self, **_: str) -> bytes:
+            inside.append(1)
+            time.sleep(0.02)
+            most.append(len(inside))
+            return self.text.encode()
+
+    without_program(monkeypatch)
+    monkeypatch.setattr("pygraphviz.AGraph", SlowGraph)
+    threads = [
+        threading.Thread(target=render.render, args=("digraph { a }", "pdf")) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
 
 
 # Notebooks

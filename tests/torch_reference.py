@@ -7,6 +7,7 @@ another way, or computes something else, the table below says how and why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -49,7 +50,8 @@ def _softplus(x: Tensor) -> Tensor:
 
 def _gelu(x: Tensor) -> Tensor:
     # torch computes 1 + erf(x / sqrt(2)), which cancels for negative x: nothing is left at -30.
-    return 0.5 * x * torch.special.erfc(-x * 0.5**0.5)
+    value: Tensor = 0.5 * x * torch.special.erfc(-sqrt(0.5) * x)
+    return value
 
 
 def _sum(*inputs: Tensor) -> Tensor:

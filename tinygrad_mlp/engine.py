@@ -314,7 +314,7 @@ def dot_node(
     input_numbers: Sequence[float],
     bias: Value | None = None,
 ) -> Value:
-    """The node ``apply(ops.DOT, *weights, *inputs, bias)``, bit for bit, in a third of the time.
+    """The node ``apply(ops.DOT, *weights, *inputs, bias)``, bit for bit, in half the time.
 
     The neurons of a layer share their inputs, so the layer reads the numbers once for all of them;
     and the local derivatives of a dot are numbers that stand there already, with no rule to call.

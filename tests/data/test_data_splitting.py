@@ -55,6 +55,7 @@ def test_iris_is_split_in_proportion() -> None:
         ((90, 5, 5), 10, [8, 1, 1]),  # quotas 9, 0.5, 0.5; each class is in both parts
         ((96, 2, 2), 50, [48, 1, 1]),
         ((80, 2, 2, 2), 4, [1, 1, 1, 1]),  # being in both parts comes first
+        ((60, 40, 2, 2, 2), 6, [2, 1, 1, 1, 1]),  # and who is most above the quota gives way
         ((4, 4), 6, [3, 3]),
     ],
 )
@@ -167,6 +168,7 @@ def test_a_test_size_that_leaves_a_part_empty_is_refused(test_size: Any, message
     [
         ((5, 5, 5), 2, "test part of 2 samples is too small .* 3 classes; pass test_size=3"),
         ((5, 5, 5), 13, "train part of 2 samples is too small .* 3 classes; pass test_size=12"),
+        ((5, 5, 1), 9, "train part of 2 samples is too small .* 3 classes; pass test_size=8"),
         ((1, 1, 1, 1), 2, "no class in y has two samples"),
     ],
 )

@@ -204,6 +204,10 @@ class _Writer:
             source = instruction.args[0]
             assert isinstance(source, Ref)
             axes = instruction.axes
+            if function == "add" and axes == (len(source.shape),) and len(source.shape) == 1:
+                if "ones = np.ones(B, dtype)" not in self.prepare:
+                    self.prepare.append("ones = np.ones(B, dtype)")
+                return [f"matmul({args[0]}, ones, out={out})"]  # faster than add.reduce
             axis = str(axes[0]) if len(axes) == 1 else str(axes)
             return [f"{function}.reduce({args[0]}, axis={axis}, out={out})"]
         if kind == "einsum":

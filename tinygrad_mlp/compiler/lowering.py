@@ -191,6 +191,13 @@ class _Lowering:
         kind = "copy" if isinstance(arg, Ref) else "fill"
         instructions.append(Instruction(kind, "copyto", [arg], target))
 
+    def store_reduced(self, symbol: Symbol, target: Ref) -> None:
+        """Let the reduction made last write to the target, whose axes of length 1 it has not."""
+        last = self.xp.instructions[-1]
+        shape = last.out.shape
+        self.store(Symbol(self.xp, last.out), target.reshaped(shape))
+        del symbol
+
     # Forward
 
     def forward(self, step: Step) -> None:
@@ -231,6 +238,16 @@ class _Lowering:
             )
             product = self.plain_terms(product, step)
             self.store(product, out)
+            return
+        if is_inner(step):
+            product = self.xp.reduce("add", Symbol(self.xp, left) * Symbol(self.xp, right), (2,))
+            assert product.ref is not None
+            product = Symbol(self.xp, Ref(product.ref.buffer, 0, step.shape, contiguous(step.shape)))
+            if step.operands:
+                product = self.plain_terms(product, step)
+                self.store(product, out)
+            else:
+                self.store_reduced(product, out)
             return
         self.matmul(step, left, right, out)
         if step.operands:
@@ -328,6 +345,12 @@ class _Lowering:
                     widened(step.right, step.shape, 1), upstream * Symbol(self.xp, left_wide), step.shape
                 )
             return
+        if is_inner(step):
+            for operand, other in ((step.left, right), (step.right, left)):
+                if operand.needs_grad:
+                    assert not isinstance(operand, Constant)
+                    self.grads.contribute(operand, upstream * Symbol(self.xp, other), operand.shape)
+            return
         g = self.materialised(upstream, step.shape, mapped)
         if step.left.needs_grad:
             self.grads.contribute_product(step.left, "left", g, right)
@@ -372,6 +395,15 @@ def is_elementwise(step: Step) -> bool:
         return False
     _, p, q = step.shape
     return p == 1 or (q == 1 and not step.out.mapped)
+
+
+def is_inner(step: Step) -> bool:
+    """Whether a product is an inner product for each node: of two rows of samples, or many of them."""
+    left, right = step.left, step.right
+    assert left is not None and right is not None
+    assert not isinstance(left, Constant) and not isinstance(right, Constant)
+    stacked, p, q = step.shape
+    return p == q == 1 and left.mapped == right.mapped and (left.mapped or stacked > 1)
 
 
 def outer(ref: Ref, p_axis: int, q_axis: int, mapped: bool) -> Ref:

@@ -13,11 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp import array_math
+from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, is_elementwise, lower
+from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Nested, Recording, trace
 from tinygrad_mlp.engine import Value
@@ -196,7 +197,12 @@ class Program:
                 f"shape {recording.output_shape}; add them up, or leave parameters away to predict"
             )
         folded = fold(recording)
-        plan = lay_out(schedule(folded), recording, folded, self._per_sample)
+        groups = schedule(folded)
+        if not self._per_sample and is_scattered(groups):
+            return self._as_scalars(recording, folded)
+        plan = lay_out(groups, recording, folded, self._per_sample)
+        if not self._per_sample and is_irregular(plan, groups):
+            return self._as_scalars(recording, folded)
         reduction = self._reduction if self._differentiate else None
         lowered = lower(plan, reduction)
         source = emit(
@@ -207,7 +213,11 @@ class Program:
             self._per_sample,
             reduction,
         )
-        return _Trace(recording, folded, plan, lowered, source, self._per_sample)
+        return _Trace(recording, folded, source, self._per_sample, plan, lowered)
+
+    def _as_scalars(self, recording: Recording, folded: Folded) -> _Trace:
+        source = emit_scalars(recording, folded, self._differentiate)
+        return _Trace(recording, folded, source, per_sample=False)
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
@@ -219,30 +229,36 @@ class _Trace:
 
     recording: Recording
     folded: Folded
-    plan: Plan
-    lowered: Lowered
     source: str
     per_sample: bool
+    plan: Plan | None = None  # None for a program of plain arithmetic
+    lowered: Lowered | None = None
 
     def bind(self, batch_size: int, program: Program) -> Callable[..., Any]:
         """The function ``run`` with memory for one batch size."""
-        lowered = self.lowered
         dtype = program._dtype
+        rngs = [rng for _, rng in self.recording.random]
         namespace: dict[str, Any] = {
             "np": np,
-            "view": view,
-            "erfc": array_math.erfc,
             "dtype": dtype,
             "parameters": program.parameters,
             "gradients": program.gradients,
-            "constant_values": np.array(list(self.folded.constants.values()), dtype=dtype),
             "outer_leaves": [leaf for _, leaf in self.folded.outer],
-            "assigned": [leaf for leaf, _ in lowered.effects],
-            "draw": _Draw([rng for _, rng in self.recording.random]),
-            **lowered.tables,
+            "assigned": [leaf for leaf, _ in self.folded.effects],
+            "rngs": rngs,
         }
-        for name in _NUMPY_FUNCTIONS:
-            namespace[name] = getattr(np, name)
+        if self.lowered is None:
+            namespace.update({name: getattr(float_math, name) for name in float_math.__all__})
+        else:
+            constants = list(self.folded.constants.values())
+            namespace.update({name: getattr(np, name) for name in _NUMPY_FUNCTIONS})
+            namespace.update(self.lowered.tables)
+            namespace.update(
+                view=view,
+                erfc=array_math.erfc,
+                draw=_Draw(rngs),
+                constant_values=np.array(constants, dtype=dtype),
+            )
         exec(self.source, namespace)  # noqa: S102  (our own text)
         run: Callable[..., Any] = namespace["prepare"](batch_size)
         if program._differentiate or not self.recording.output_shape:
@@ -251,10 +267,12 @@ class _Trace:
 
     def summary(self) -> str:
         """The counts, then one line for each product."""
+        one = "of one sample " if self.per_sample else ""
+        start = f"{self.folded.n_recorded} scalar operations {one}->"
+        if self.plan is None or self.lowered is None:
+            return f"{start} plain arithmetic, as nothing in them is regular"
         lines = [
-            f"{self.folded.n_recorded} scalar operations "
-            f"{'of one sample ' if self.per_sample else ''}-> {len(self.plan.steps)} groups -> "
-            f"{len(self.lowered.instructions)} NumPy calls, "
+            f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy calls, "
             f"{len(self.products())} matrix products:"
         ]
         for step in self.products():
@@ -268,7 +286,8 @@ class _Trace:
 
     def products(self) -> list[Step]:
         """The steps that are matrix products."""
-        return [s for s in self.plan.steps if s.left is not None and not is_elementwise(s)]
+        steps = self.plan.steps if self.plan is not None else []
+        return [s for s in steps if s.left is not None and not is_elementwise(s)]
 
 
 _NUMPY_FUNCTIONS = (

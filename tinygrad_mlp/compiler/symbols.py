@@ -335,6 +335,9 @@ class Emitter:
 
         return unary
 
+    def sigmoid(self, x: Any) -> Symbol:
+        return self.divide(1.0, 1.0 + self.call("exp", -self.symbol(x)))
+
     def erfc(self, x: Any) -> Symbol:
         arg = self.argument(self.symbol(x))
         shape, mapped, pad = broadcast([arg])
@@ -373,6 +376,8 @@ _UNARY = frozenset(
 
 def squeezed(instruction: Instruction) -> Instruction:
     """The same elementwise call without the axes along which nothing extends."""
+    if instruction.kind == "reduce":
+        return _squeezed_reduction(instruction)
     if instruction.kind not in ("ufunc", "select", "copy", "fill", "call"):
         return instruction
     refs = [arg for arg in (*instruction.args, instruction.out) if isinstance(arg, Ref)]
@@ -400,6 +405,43 @@ def squeezed(instruction: Instruction) -> Instruction:
     assert isinstance(out, Ref)
     args = [without(arg) for arg in instruction.args]
     return Instruction(instruction.kind, instruction.function, args, out, instruction.axes)
+
+
+def _squeezed_reduction(instruction: Instruction) -> Instruction:
+    (source,) = instruction.args
+    assert isinstance(source, Ref)
+    n_axes = len(source.shape)
+    kept = [axis for axis in range(n_axes) if axis in instruction.axes or source.shape[axis] != 1]
+    dropped = [axis for axis in range(n_axes) if axis not in kept]
+    remaining = [axis for axis in range(n_axes) if axis not in instruction.axes]
+    axes = tuple(
+        [
+            len(kept) if axis == n_axes else kept.index(axis)
+            for axis in instruction.axes
+        ]
+    )
+    out = instruction.out
+    if len(out.shape) == len(remaining):
+        positions = [i for i, axis in enumerate(remaining) if axis not in dropped]
+        out = Ref(
+            out.buffer,
+            out.offset,
+            tuple([out.shape[i] for i in positions]),
+            tuple([out.strides[i] for i in positions]),
+            out.pad,
+            out.swap,
+        )
+    else:
+        return instruction
+    source = Ref(
+        source.buffer,
+        source.offset,
+        tuple([source.shape[axis] for axis in kept]),
+        tuple([source.strides[axis] for axis in kept]),
+        source.pad,
+        source.swap,
+    )
+    return Instruction("reduce", instruction.function, [source], out, axes)
 
 
 def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:

@@ -99,7 +99,7 @@ class Neuron(Module):
 
         Args:
             inputs: x1 ... xn.
-            input_numbers: their ``data``, which a layer reads once for all its neurons.
+            input_numbers: ``numbers_of(inputs)``, which a layer reads once for all its neurons.
         """
         return dot_node(self.w, inputs, input_numbers, self.b)
 

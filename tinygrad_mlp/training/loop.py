@@ -6,15 +6,16 @@ what was asked for is checked in ``settings``; here is the order in which things
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tinygrad_mlp.data.batching import batch_indices
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
@@ -24,9 +25,8 @@ from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.progress import Progress
 from tinygrad_mlp.training.settings import (
     check_callbacks,
-    check_clipping,
-    check_epochs,
-    check_penalty,
+    check_counts,
+    check_strength,
     optimizer_for,
     schedule_for,
 )
@@ -113,70 +113,142 @@ def fit(
     >>> [round(parameter.data, 2) for parameter in model.parameters()]
     [2.0, 1.0]
     """
-    check_epochs(epochs, batch_size, log_every)
+    check_counts(epochs, batch_size, log_every)
     task, samples = Task.for_data(model, X, y, loss)
-    validation = None if validation_data is None else task.samples(model, *validation_data)
-    trained_by = optimizer_for(model, optimizer, learning_rate)
-    objective = Objective(task.loss, check_penalty("l1", l1), check_penalty("l2", l2))
-    clipping = check_clipping(clip_norm, clip_value)
-    worker = make_engine(engine, model, objective, trained_by, *clipping)
-    watchers = check_callbacks(callbacks)
-    course = schedule_for(schedule, epochs)
+    validation = None if validation_data is None else task.samples(*_pair(validation_data))
+    stepped_by = optimizer_for(model, optimizer, learning_rate)
+    clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
+    if clip_value is not None:
+        clip_value = check_strength("clip_value", clip_value, above_0=True)
+    objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
+    training = _Training(
+        model=model,
+        engine=make_engine(engine, model, objective, stepped_by, clip_norm, clip_value),
+        task=task,
+        samples=samples,
+        validation=validation,
+        optimizer=stepped_by,
+        schedule=schedule_for(schedule, epochs),
+        epochs=epochs,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        rng=np.random.default_rng(rng),
+        callbacks=check_callbacks(callbacks),
+        history=History(engine=engine, loss_name=task.loss_name),
+    )
     task.attach_to(model)
-    training = _Training(model, worker, task, samples, validation, watchers)
-    generator = np.random.default_rng(rng)
-    order = {"batch_size": batch_size, "shuffle": shuffle, "rng": generator}
-    return training.run(epochs, order, trained_by, course, Progress(epochs, log_every, progress))
+    return training.run(Progress(epochs, log_every, progress))
 
 
+@dataclass
 class _Training:
-    """One call of ``fit``, once everything is checked."""
+    """One call of ``fit``, after everything has been checked."""
 
-    def __init__(
-        self,
-        model: Module,
-        engine: Engine,
-        task: Task,
-        samples: Samples,
-        validation: Samples | None,
-        callbacks: Sequence[Callback],
-    ) -> None:
-        self.model = model
-        self.engine = engine
-        self.task = task
-        self.samples = samples
-        self.validation = validation
-        self.callbacks = callbacks
-        self.history = History(engine=engine.name, loss_name=task.loss_name)
+    model: Module
+    engine: Engine
+    task: Task
+    samples: Samples
+    validation: Samples | None
+    optimizer: Optimizer
+    schedule: Schedule
+    epochs: int
+    batch_size: int | None
+    shuffle: bool
+    rng: np.random.Generator
+    callbacks: list[Callback]
+    history: History
 
-    def run(
-        self,
-        epochs: int,
-        order: dict[str, Any],
-        optimizer: Optimizer,
-        schedule: Schedule,
-        progress: Progress,
-    ) -> History:
+    def run(self, progress: Progress) -> History:
+        """All epochs, or as many as there are until something ends them."""
         history = self.history
         was_training = self.model.training
+        self.model.train()
         try:
             with progress:
-                for epoch in range(1, epochs + 1):
-                    schedule.step(optimizer, epoch - 1, self._last_loss())
-                    self._epoch(epoch, order, optimizer)
+                for epoch in range(1, self.epochs + 1):
+                    self.train_epoch(epoch)
                     progress.show(history)
-                    history.reason = self._reason_to_stop(epoch)
+                    history.reason = self.reason_to_stop(epoch)
                     if history.reason:
                         break
-                else:
-                    history.reason = COMPLETED
         except KeyboardInterrupt:
             history.reason = INTERRUPTED
         finally:
             self.engine.write_back()
             self.model.train(was_training)
+        history.reason = history.reason or COMPLETED
         for callback in self.callbacks:
             if isinstance(callback, TrainingEndCallback):
                 callback.on_training_end(history, self.model)
         progress.finish(history)
         return history
+
+    def train_epoch(self, epoch: int) -> None:
+        """Go through the samples once; the history has one more entry in each list afterwards."""
+        history, engine = self.history, self.engine
+        started = time.perf_counter()
+        losses = history.validation_loss or history.loss
+        self.schedule.step(self.optimizer, epoch - 1, losses[-1] if losses else None)
+        loss = 0.0
+        n_right = 0
+        for batch in self.batches():
+            loss += len(batch.X) * engine.step(batch.X, batch.targets)
+            n_right += self.task.count_right(engine.batch_outputs, batch)
+            engine.update()
+        n_samples = len(self.samples.X)
+        measured = None if self.validation is None else self.measure(self.validation)
+        # From here on nothing takes long, so that Ctrl-C hardly ever comes between two lists.
+        history.loss.append(loss / n_samples)
+        history.learning_rate.append(self.optimizer.learning_rate)
+        if self.task.has_answers:
+            history.accuracy.append(n_right / n_samples)
+        if measured is not None:
+            history.validation_loss.append(measured[0])
+            if self.task.has_answers:
+                history.validation_accuracy.append(measured[1])
+        history.seconds.append(time.perf_counter() - started)
+
+    def batches(self) -> Iterator[Samples]:
+        """The batches of one epoch."""
+        if self.batch_size is None:
+            yield self.samples  # in their order, of which the gradient does not depend
+            return
+        n_samples = len(self.samples.X)
+        for indices in batch_indices(
+            n_samples, self.batch_size, shuffle=self.shuffle, rng=self.rng
+        ):
+            yield self.samples.take(indices)
+
+    def measure(self, samples: Samples) -> tuple[float, float]:
+        """The loss and the accuracy on held-out samples."""
+        loss, outputs = self.engine.evaluate(samples.X, samples.targets)
+        return loss, self.task.count_right(outputs, samples) / len(samples.X)
+
+    def reason_to_stop(self, epoch: int) -> str:
+        """Why training ends with this epoch; empty if it goes on."""
+        if isnan(self.history.loss[-1]):
+            return f"the loss is nan in epoch {epoch}; try a smaller learning_rate"
+        if self.callbacks:
+            self.engine.write_back()
+        reasons = [
+            _reason(callback)
+            for callback in self.callbacks
+            if callback.on_epoch_end(epoch, self.history, self.model)
+        ]
+        return "; ".join(reasons)
+
+
+def _reason(callback: Callback) -> str:
+    """What a callback that ended the training says about it."""
+    reason = getattr(callback, "reason", "")
+    name = type(callback).__name__
+    return f"stopped by {name} ({reason})" if reason else f"stopped by {name}"
+
+
+def _pair(validation_data: object) -> tuple[ArrayLike, ArrayLike]:
+    if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
+        return validation_data[0], validation_data[1]
+    raise InvalidArgumentError(
+        "validation_data must be a pair (X, y) of features and targets: "
+        "fit(model, X_train, y_train, validation_data=(X_test, y_test))"
+    )

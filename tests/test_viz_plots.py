@@ -1,0 +1,334 @@
+"""Plots: they show the numbers given, repeat to the byte, and leave no global state behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from tests.running import run_python
+from tinygrad_mlp.errors import DataError, MissingDependencyError, ShapeError, UnknownNameError
+from tinygrad_mlp.training.history import History
+from viz.plot_style import PALETTE
+from viz.plots import confusion_table_plot, decision_boundary, loss_curve
+
+Points = NDArray[np.float64]
+
+HISTORY: Final = History(
+    loss=[0.9, 0.6, 0.5, 0.45],
+    validation_loss=[1.0, 0.7, 0.65, 0.8],
+    accuracy=[0.5, 0.7, 0.8, 0.9],
+    validation_accuracy=[0.4, 0.75, 0.7, 0.6],
+    learning_rate=[0.1, 0.1, 0.1, 0.1],
+    seconds=[0.1, 0.1, 0.1, 0.1],
+)
+
+X: Final = np.array([[-2.0, 0.0], [-1.0, 1.0], [1.0, -1.0], [2.0, 0.5], [0.5, 2.0]])
+Y: Final = np.array([0, 0, 1, 1, 0])
+
+
+def right_half(points: Points) -> NDArray[Any]:
+    return (points[:, 0] > 0.0).astype(int)
+
+
+def three_bands(points: Points) -> NDArray[Any]:
+    return np.array(["low", "middle", "top"])[np.digitize(points[:, 1], [-0.5, 0.75])]
+
+
+def plot_loss(path: Path | None) -> Figure:
+    return loss_curve(HISTORY, path, title="a training")
+
+
+def plot_boundary(path: Path | None) -> Figure:
+    return decision_boundary(right_half, X, Y, path, resolution=30)
+
+
+def plot_table(path: Path | None) -> Figure:
+    return confusion_table_plot([[9, 1], [3, 10]], ["cat", "dog"], path)
+
+
+PLOTS: Final[list[Callable[[Path | None], Figure]]] = [plot_loss, plot_boundary, plot_table]
+
+
+def curves(axes: Axes) -> dict[str, list[float]]:
+    """The named lines of a panel, by their names."""
+    named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    return {str(line.get_label()): np.asarray(line.get_ydata()).tolist() for line in named}
+
+
+def legend_texts(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+# Files, for every plot
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    ("name", "start"), [("p.svg", b"<?xml"), ("p.png", b"\x89PNG"), ("p.pdf", b"%PDF")]
+)
+def test_the_same_data_give_the_same_file(
+    plot: Callable[[Path | None], Figure], name: str, start: bytes, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first" / name, tmp_path / "second" / name
+    plot(first)
+    plot(second)
+    assert first.read_bytes().startswith(start)
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_an_svg_is_well_formed_scales_and_has_no_date(
+    plot: Callable[[Path | None], Figure], tmp_path: Path
+) -> None:
+    plot(tmp_path / "p.svg")
+    text = (tmp_path / "p.svg").read_text("utf-8")
+    assert "viewBox" in ElementTree.fromstring(text).attrib
+    assert "dc:date" not in text
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("name", ["plot.dot", "plot.gif", "plot"])
+def test_an_unknown_ending_is_refused_with_the_known_ones(
+    plot: Callable[[Path | None], Figure], name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownNameError, match=r"\.pdf, \.png, \.svg"):
+        plot(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_the_settings_of_matplotlib_stay_as_they_were(
+    plot: Callable[[Path | None], Figure], tmp_path: Path
+) -> None:
+    before = dict(mpl.rcParams)
+    assert isinstance(plot(tmp_path / "p.svg"), Figure)
+    assert dict(mpl.rcParams) == before
+
+
+def test_no_plot_touches_pyplot(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tests import test_viz_plots as t; from pathlib import Path\n"
+        "for i, plot in enumerate(t.PLOTS): plot(Path(f'{i}.svg'))\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    assert run_python("-c", code, folder=tmp_path).strip() == "False"
+    assert len(list(tmp_path.iterdir())) == len(PLOTS)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_without_matplotlib_the_error_names_the_remedy(
+    plot: Callable[[Path | None], Figure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tinygrad-mlp\[all\]'"):
+        plot(None)
+
+
+# Curves
+
+
+def test_curves_are_the_numbers_of_the_history() -> None:
+    loss, accuracy = loss_curve(HISTORY).axes
+    assert curves(loss) == {"training": HISTORY.loss, "validation": HISTORY.validation_loss}
+    assert curves(accuracy) == {
+        "training": HISTORY.accuracy,
+        "validation": HISTORY.validation_accuracy,
+    }
+    assert loss.lines[0].get_xdata() == pytest.approx([1, 2, 3, 4])
+    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss")
+    assert accuracy.get_ylabel() == "accuracy"
+    assert legend_texts(loss) == ["training", "validation"]
+
+
+def test_the_best_epoch_of_the_validation_is_marked() -> None:
+    loss, accuracy = loss_curve(HISTORY).axes
+    marks = [axes.lines[-1].get_xydata() for axes in (loss, accuracy)]
+    assert np.asarray(marks[0]).tolist() == [[3.0, 0.65]]
+    assert np.asarray(marks[1]).tolist() == [[2.0, 0.75]]
+
+
+def test_a_mapping_of_lists_will_do_and_a_single_curve_needs_no_legend() -> None:
+    figure = loss_curve({"loss": [3.0, 2.0], "note": "something else"})
+    (axes,) = figure.axes
+    assert curves(axes) == {"training": [3.0, 2.0]}
+    assert legend_texts(axes) == []
+
+
+@pytest.mark.parametrize(
+    ("losses", "wish", "scale"),
+    [
+        ([1.0, 0.5], None, "linear"),
+        ([1.0, 0.01], None, "log"),
+        ([1.0, 0.0], None, "linear"),
+        ([1.0, -0.01], None, "linear"),
+        ([1.0, 0.5], True, "log"),
+        ([1.0, 0.01], False, "linear"),
+        ([float("nan"), float("inf")], None, "linear"),
+    ],
+)
+def test_the_loss_axis_is_logarithmic_where_it_helps(
+    losses: list[float], wish: bool | None, scale: str
+) -> None:
+    (axes,) = loss_curve({"loss": losses}, log_scale=wish).axes
+    assert axes.get_yscale() == scale
+
+
+@pytest.mark.parametrize("losses", [[0.5], [1.0, float("inf"), float("nan")], [float("nan")] * 3])
+def test_short_and_diverging_trainings_are_drawn(losses: list[float], tmp_path: Path) -> None:
+    loss_curve({"loss": losses, "validation_loss": losses}, tmp_path / "loss.svg")
+    assert (tmp_path / "loss.svg").stat().st_size > 0
+
+
+@pytest.mark.parametrize("history", [{}, {"loss": []}, {"accuracy": [0.5]}, History()])
+def test_a_history_without_a_loss_is_refused(history: Any) -> None:
+    with pytest.raises(DataError, match="no loss to draw"):
+        loss_curve(history)
+
+
+# Decision boundary
+
+
+def test_regions_have_the_colour_of_the_class_that_is_predicted() -> None:
+    (axes,) = decision_boundary(right_half, X, Y, resolution=40).axes
+    image = np.asarray(axes.images[0].get_array())
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert (left, right) == pytest.approx((-2.32, 2.32))
+    assert (bottom, top) == pytest.approx((-1.24, 2.24))
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 2
+    assert axes.images[0].origin == "lower"  # the first row of the image is at the bottom
+    for column, color in ((0, PALETTE[0]), (-1, PALETTE[1])):
+        solid = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+        assert image[0, column] == pytest.approx(1.0 - 0.22 * (1.0 - solid))
+
+
+def test_the_boundary_lies_where_the_prediction_changes() -> None:
+    (axes,) = decision_boundary(right_half, X, Y, resolution=101).axes
+    (contour,) = (c for c in axes.collections if type(c).__name__ == "QuadContourSet")
+    vertices = np.concatenate([path.vertices for path in contour.get_paths()])
+    assert vertices[:, 0] == pytest.approx(np.zeros(len(vertices)), abs=4.64 / 100)
+
+
+def test_samples_that_are_predicted_wrongly_are_counted_and_ringed() -> None:
+    (axes,) = decision_boundary(right_half, X, Y, resolution=20).axes
+    assert legend_texts(axes) == ["0", "1", "1 wrong"]
+    rings = [c for c in axes.collections if c.get_zorder() == 4]
+    ringed = [point for ring in rings for point in np.asarray(ring.get_offsets()).tolist()]
+    assert ringed == [[0.5, 2.0]]
+
+
+def test_text_labels_of_three_classes_and_names_of_features() -> None:
+    labels = three_bands(X)
+    (axes,) = decision_boundary(
+        three_bands, X, labels, resolution=20, feature_names=["length", "width"], title="bands"
+    ).axes
+    assert legend_texts(axes) == ["low", "middle", "top"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("length", "width")
+    assert axes.get_title(loc="left") == "bands"
+
+
+def test_class_names_stand_for_the_sorted_labels() -> None:
+    figure = decision_boundary(
+        right_half, X, right_half(X), resolution=20, class_names=["left", "right"]
+    )
+    assert legend_texts(figure.axes[0]) == ["left", "right"]
+
+
+def test_a_classifier_that_knows_one_class_only_is_drawn(tmp_path: Path) -> None:
+    figure = decision_boundary(
+        lambda points: np.zeros(len(points), int), X, Y, tmp_path / "p.svg", resolution=20
+    )
+    assert legend_texts(figure.axes[0]) == ["0", "1", "2 wrong"]
+
+
+def test_a_feature_without_spread_is_drawn() -> None:
+    flat = np.column_stack([X[:, 0], np.ones(len(X))])
+    (axes,) = decision_boundary(right_half, flat, Y, resolution=20).axes
+    assert axes.images[0].get_extent()[2:] == pytest.approx((0.0, 2.0))
+
+
+def test_dollars_and_underscores_in_names_are_letters() -> None:
+    names = ["$x^{$", "_hidden"]
+    figure = decision_boundary(
+        right_half, X, right_half(X), resolution=20, class_names=names, feature_names=["$", "_x$y$"]
+    )
+    assert legend_texts(figure.axes[0]) == [r"\$x^{\$", " _hidden"]
+    figure.canvas.draw()  # would raise where matplotlib reads a formula
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (np.ones((4, 3)), np.ones(4), r"\(n_samples, 2\).*got \(4, 3\)"),
+        (np.ones(4), np.ones(4), r"got \(4,\)"),
+        (np.ones((0, 2)), np.ones(0), "at least one sample"),
+        (np.ones((4, 2)), np.ones(3), r"each of the 4 samples of X, got the shape \(3,\)"),
+        (np.ones((4, 2)), np.ones((4, 2)), r"got the shape \(4, 2\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    features: ArrayLike, labels: ArrayLike, message: str
+) -> None:
+    with pytest.raises(ShapeError, match=message):
+        decision_boundary(right_half, features, labels)
+
+
+def test_probabilities_in_place_of_labels_are_refused() -> None:
+    def probabilities(points: Points) -> Points:
+        return np.full((len(points), 3), 1.0 / 3.0)
+
+    with pytest.raises(ShapeError, match=r"got the shape \(5, 3\).*argmax"):
+        decision_boundary(probabilities, X, Y)
+
+
+def test_labels_of_two_kinds_are_refused() -> None:
+    with pytest.raises(DataError, match="both must be numbers, or both texts"):
+        decision_boundary(right_half, X, ["a", "a", "b", "b", "a"])
+
+
+def test_too_few_class_names_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"1 names for the 2 classes \[0, 1\]"):
+        decision_boundary(right_half, X, Y, class_names=["only"])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_feature_that_is_no_number_is_named(bad: float) -> None:
+    features = X.copy()
+    features[3, 1] = bad
+    with pytest.raises(DataError, match=rf"X\[3, 1\] is {bad}"):
+        decision_boundary(right_half, features, Y)
+
+
+# Confusion table
+
+
+def test_rows_of_a_confusion_table_are_the_true_classes() -> None:
+    (axes,) = confusion_table_plot([[9, 1], [3, 10]], ["cat", "dog"]).axes
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells == {(0, 0): "9", (1, 0): "1", (0, 1): "3", (1, 1): "10"}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
+    assert axes.get_ylim() == (1.5, -0.5)  # the first class on top
+    shares = np.asarray(axes.images[0].get_array())
+    assert shares[0] == pytest.approx([0.9, 0.1])
+
+
+def test_a_class_that_never_occurs_has_an_empty_row() -> None:
+    (axes,) = confusion_table_plot([[9, 1], [0, 0]], ["cat", "dog"]).axes
+    assert np.asarray(axes.images[0].get_array())[1].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("counts", [[[1, 2, 3], [4, 5, 6]], [1, 2], np.ones((3, 3))])
+def test_a_table_that_does_not_fit_its_names_is_refused(counts: ArrayLike) -> None:
+    with pytest.raises(ShapeError, match="2 classes"):
+        confusion_table_plot(counts, ["cat", "dog"])

@@ -1,0 +1,36 @@
+"""Losses and penalties: functions of Values, and a record for each loss that a training loop needs.
+
+>>> from tinygrad_mlp.engine import Value
+>>> prediction = Value(2.5)
+>>> loss = mean_squared_error(prediction, 3.0)
+>>> loss.backward()
+>>> loss.data, prediction.grad
+(0.25, -1.0)
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.losses.categorical import categorical_cross_entropy
+from tinygrad_mlp.losses.elementwise import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    hinge,
+    mean_absolute_error,
+    mean_squared_error,
+)
+from tinygrad_mlp.losses.penalties import l1_penalty, l2_penalty
+from tinygrad_mlp.losses.registry import LOSSES, Loss, loss_named
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "categorical_cross_entropy",
+    "hinge",
+    "l1_penalty",
+    "l2_penalty",
+    "loss_named",
+    "mean_absolute_error",
+    "mean_squared_error",
+]

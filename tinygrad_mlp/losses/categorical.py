@@ -1,0 +1,87 @@
+"""Categorical cross-entropy: the loss of choosing one class out of several, from logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_mlp import functional
+from tinygrad_mlp.data.validation import check_labels
+from tinygrad_mlp.engine import Value, as_value
+from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.functional import Scalar
+from tinygrad_mlp.losses.reduction import Reduction, is_sequence, reduced
+
+__all__ = ["categorical_cross_entropy", "cross_entropy_of_sample"]
+
+
+def categorical_cross_entropy(logits: Any, labels: Any, reduction: Reduction = "mean") -> Any:
+    """-log softmax(z)_t = log(e^z1 + ... + e^zk) - z_t, stable for every logit.
+
+    Derivative by z_i: softmax(z)_i - (1 if i = t else 0).
+
+    Args:
+        logits: z: a sequence of k Values for each sample, (n, k), or for a single one, (k,).
+        labels: t: the class of each sample, 0 ... k - 1; or for each sample a row of k numbers, the
+            probabilities of the classes (one-hot rows, for example).
+        reduction: "mean" over the samples, "sum", or "none".
+
+    Returns:
+        One Value; for "none" a list with the loss of each sample.
+
+    Raises:
+        DataError: if a label is no whole number or out of range.
+        ShapeError: if there are not as many labels as samples, or no samples.
+        UnknownNameError: for an unknown reduction.
+
+    >>> logits = [[Value(2.0), Value(1.0), Value(0.1)], [Value(1000.0), Value(0.0), Value(-1000.0)]]
+    >>> [round(loss.data, 6) for loss in categorical_cross_entropy(logits, [0, 2], "none")]
+    [0.41703, 2000.0]
+    """
+    samples = list(logits)
+    if samples and not is_sequence(samples[0]):  # a single sample
+        return reduced(_losses([samples], [labels])[0], reduction)
+    if not is_sequence(labels):
+        raise ShapeError(
+            f"{len(samples)} samples got the single label {labels!r:.60}; give a list of labels, "
+            "one for each sample: categorical_cross_entropy(logits, [0, 2, 1])"
+        )
+    return reduced(_losses([list(sample) for sample in samples], list(labels)), reduction)
+
+
+def cross_entropy_of_sample(logits: Sequence[Value], target: Sequence[Scalar]) -> Value:
+    """log(e^z1 + ... + e^zk) - (t1 z1 + ... + tk zk), for one sample. No branches on t.
+
+    Args:
+        logits: z, k Values.
+        target: t, the probabilities of the k classes: a one-hot row for a known class.
+
+    Raises:
+        ShapeError: if there are not as many targets as logits.
+
+    >>> round(cross_entropy_of_sample([Value(2.0), Value(1.0), Value(0.1)], [1, 0, 0]).data, 6)
+    0.41703
+    """
+    return functional.logsumexp(logits) - functional.dot(target, logits)
+
+
+def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
+    if len(samples) != len(labels):
+        raise ShapeError(
+            f"{len(samples)} samples got {len(labels)} labels; give one label for each sample"
+        )
+    if any(is_sequence(label) for label in labels):
+        return [cross_entropy_of_sample(*pair) for pair in zip(samples, labels)]
+    if any(isinstance(label, Value) for label in labels):
+        return [
+            cross_entropy_of_sample(sample, _one_hot(label, len(sample)))
+            for sample, label in zip(samples, labels)
+        ]
+    n_classes = min(map(len, samples), default=1)
+    classes = check_labels(labels, n_classes, name="labels").tolist() if labels else []
+    return [functional.logsumexp(z) - as_value(z[label]) for z, label in zip(samples, classes)]
+
+
+def _one_hot(label: Scalar, n_classes: int) -> list[Value]:
+    """The row of a label that is a Value and may change when a recorded function is replayed."""
+    return [functional.where(functional.equal(label, k), 1.0, 0.0) for k in range(n_classes)]

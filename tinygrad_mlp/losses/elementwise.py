@@ -1,0 +1,161 @@
+"""The losses that compare each output with its own target: regression, yes or no, margins.
+
+All of them take one sample (a Value and a number, or two sequences) or a batch (sequences of those)
+and are free of branches on Values, so that they can be recorded and compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tinygrad_mlp import functional, ops
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.losses.reduction import Reduction, loss_of_each, reduced
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "hinge",
+    "mean_absolute_error",
+    "mean_squared_error",
+]
+
+
+def mean_squared_error(outputs: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """(y - t)^2, the loss of regression. Derivative by y: 2 (y - t).
+
+    Args:
+        outputs: y: one Value, a sequence (n,) of them, or a sequence of sequences (n, k).
+        targets: t: numbers in the same shape.
+        reduction: "mean" over all numbers, "sum", or "none".
+
+    Returns:
+        One Value; for "none" the losses in the shape of the outputs.
+
+    Raises:
+        ShapeError: if the shapes differ or there are no outputs.
+        UnknownNameError: for an unknown reduction.
+
+    >>> mean_squared_error([Value(1.0), Value(3.0)], [0.0, 1.0]).data
+    2.5
+    """
+    return reduced(loss_of_each(_squared_error, outputs, targets), reduction)
+
+
+def mean_absolute_error(outputs: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """abs(y - t), which outliers pull less. Derivative by y: the sign of y - t, 0 at 0.
+
+    Arguments, result and errors as for ``mean_squared_error``.
+
+    >>> mean_absolute_error([Value(1.0), Value(3.0)], [0.0, 1.0]).data
+    1.5
+    """
+    return reduced(loss_of_each(_absolute_error, outputs, targets), reduction)
+
+
+def binary_cross_entropy(probabilities: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """-(t log p + (1 - t) log(1 - p)), the loss of yes or no, from probabilities.
+
+    The derivative by p is (p - t) / (p (1 - p)). A logarithm below -100 counts as -100, as in
+    PyTorch, so that p = 0 costs 100 and not inf; nothing flows there. A p outside of 0 ... 1 gives
+    nan. Where there are logits, ``binary_cross_entropy_with_logits`` is exact for all of them.
+
+    Args:
+        probabilities: p, in a shape as for ``mean_squared_error``.
+        targets: t: 0 or 1, or a probability between them.
+        reduction: "mean", "sum" or "none".
+
+    Returns:
+        One Value; for "none" the losses in the shape of the outputs.
+
+    Raises:
+        DataError: if a target is a number outside of 0 ... 1.
+        ShapeError, UnknownNameError: as ``mean_squared_error``.
+
+    >>> round(binary_cross_entropy([Value(0.5), Value(0.8)], [0, 1]).data, 6)
+    0.458145
+    """
+    return reduced(loss_of_each(_cross_entropy_of_probability, probabilities, targets), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, targets: Any, reduction: Reduction = "mean"
+) -> Any:
+    """log(1 + e^z) - t z: ``binary_cross_entropy`` of p = sigmoid(z), stable for every z.
+
+    Derivative by z: sigmoid(z) - t. Arguments, result and errors as for ``binary_cross_entropy``.
+
+    >>> round(binary_cross_entropy_with_logits([Value(0.0), Value(1000.0)], [0, 1]).data, 6)
+    0.346574
+    """
+    return reduced(loss_of_each(_cross_entropy_of_logit, logits, targets), reduction)
+
+
+def hinge(scores: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """max(0, 1 - t s): no loss for a score on the right side with a margin of 1.
+
+    Derivative by s: -t where t s < 1, else 0.
+
+    Args:
+        scores: s, in a shape as for ``mean_squared_error``.
+        targets: t: -1 or +1. From labels 0 and 1: ``2 * y - 1``.
+        reduction: "mean", "sum" or "none".
+
+    Returns:
+        One Value; for "none" the losses in the shape of the outputs.
+
+    Raises:
+        DataError: if a target is another number.
+        ShapeError, UnknownNameError: as ``mean_squared_error``.
+
+    >>> hinge([Value(0.25), Value(-3.0)], [1, -1]).data
+    0.375
+    """
+    return reduced(loss_of_each(_hinge_of_score, scores, targets), reduction)
+
+
+# The loss of one number. A target given as a number is checked; a Value may be anything.
+
+
+def _squared_error(output: Value, target: Value) -> Value:
+    return (output - target).square()
+
+
+def _absolute_error(output: Value, target: Value) -> Value:
+    return abs(output - target)
+
+
+LOWEST_LOG: Final = -100.0
+NEARLY_ZERO: Final = 1e-300
+"""Added to a probability before its logarithm: it changes no number above 1e-284, where the limit
+of -100 has long been reached, and keeps the derivative 1 / p finite at p = 0."""
+
+
+def _cross_entropy_of_probability(probability: Value, target: Value) -> Value:
+    _check_probability(target)
+    log_yes = functional.maximum((probability + NEARLY_ZERO).log(), LOWEST_LOG)
+    log_no = functional.maximum((1.0 - probability + NEARLY_ZERO).log(), LOWEST_LOG)
+    return -(target * log_yes + (1.0 - target) * log_no)
+
+
+def _cross_entropy_of_logit(logit: Value, target: Value) -> Value:
+    _check_probability(target)
+    return functional.softplus(logit) - target * logit
+
+
+def _hinge_of_score(score: Value, target: Value) -> Value:
+    if target.op is ops.CONSTANT and abs(target.data) != 1.0:
+        raise DataError(
+            f"the targets of the hinge loss are -1 and +1, got {target.data:g}; from labels "
+            "0 and 1: hinge(scores, 2 * y - 1)"
+        )
+    return (1.0 - target * score).relu()
+
+
+def _check_probability(target: Value) -> None:
+    if target.op is ops.CONSTANT and not 0.0 <= target.data <= 1.0:
+        raise DataError(
+            f"the targets of binary cross-entropy are 0 and 1, or between, got {target.data:g}; "
+            "for more than two classes use categorical_cross_entropy"
+        )

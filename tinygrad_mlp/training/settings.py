@@ -1,0 +1,171 @@
+"""What ``fit`` was asked for, checked and turned into objects before the first step is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any, Final
+
+from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.optim import (
+    OPTIMIZERS,
+    ConstantSchedule,
+    Optimizer,
+    Schedule,
+    make_optimizer,
+    make_schedule,
+)
+from tinygrad_mlp.training.callbacks import Callback
+
+__all__ = [
+    "LEARNING_RATES",
+    "check_callbacks",
+    "check_counts",
+    "check_strength",
+    "optimizer_for",
+    "schedule_for",
+]
+
+LEARNING_RATES: Final = {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.01, "adamw": 0.01}
+"""The learning rates of optimizers given by name."""
+
+
+def optimizer_for(
+    model: Module, optimizer: str | Optimizer, learning_rate: float | None
+) -> Optimizer:
+    """The optimizer that trains the model.
+
+    Args:
+        model: the model.
+        optimizer: a name, or an optimizer; one without parameters gets those of the model.
+        learning_rate: the rate for an optimizer given by name; None for ``LEARNING_RATES``.
+
+    Raises:
+        UnknownNameError: for an unknown name; the message lists the known ones.
+        InvalidArgumentError: if the model has no parameters, an optimizer comes with a
+            learning_rate beside its own, or has none of the model's parameters.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> optimizer_for(MLP(1, [1]), "sgd", None)
+    SGD(learning_rate=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)
+    """
+    parameters = model.parameters()
+    if not parameters:
+        raise InvalidArgumentError(
+            f"{model!r} has no parameters to train; parameters are Values in attributes of the "
+            "model: self.w = Value(0.0)"
+        )
+    if isinstance(optimizer, str):
+        rate = learning_rate
+        if rate is None and optimizer.lower() in OPTIMIZERS:
+            rate = LEARNING_RATES[optimizer.lower()]
+        return make_optimizer(optimizer, parameters, learning_rate=rate)
+    if not isinstance(optimizer, Optimizer):
+        raise InvalidArgumentError(
+            f"optimizer is {optimizer!r:.60}, but a name ({', '.join(sorted(OPTIMIZERS))}) or an "
+            "optimizer is needed: Adam(model.parameters(), learning_rate=0.01)"
+        )
+    if learning_rate is not None:
+        raise InvalidArgumentError(
+            f"learning_rate={learning_rate!r} goes with an optimizer given by name; {optimizer!r} "
+            f"has its own: {type(optimizer).__name__}(model.parameters(), {learning_rate=!r})"
+        )
+    if not optimizer.parameters:
+        optimizer.parameters = list(parameters)
+    of_model = {id(parameter) for parameter in parameters}
+    if not any(id(parameter) in of_model for parameter in optimizer.parameters):
+        raise InvalidArgumentError(
+            f"{optimizer!r} holds none of the parameters of the model; make it for this model: "
+            f"{type(optimizer).__name__}(model.parameters())"
+        )
+    return optimizer
+
+
+def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule:
+    """The schedule, one given by name such that it spans the epochs.
+
+    "step": a tenth after each third; "exponential": down to a hundredth; "cosine": down to 0;
+    "warmup": a rise over the first tenth; "plateau" and "constant" as they are.
+
+    Raises:
+        UnknownNameError: for an unknown name; the message lists the known ones.
+        InvalidArgumentError: if it is neither a name nor a schedule.
+
+    >>> schedule_for("cosine", epochs=50)
+    CosineSchedule(n_epochs=50, final_factor=0.0)
+    """
+    if schedule is None:
+        return ConstantSchedule()
+    if isinstance(schedule, str):
+        spans: dict[str, dict[str, Any]] = {
+            "cosine": {"n_epochs": epochs},
+            "exponential": {"gamma": 0.01 ** (1.0 / epochs)},
+            "step": {"step_size": max(epochs // 3, 1)},
+            "warmup": {"n_epochs": max(epochs // 10, 1)},
+        }
+        return make_schedule(schedule, **spans.get(schedule.lower(), {}))
+    if not isinstance(schedule, Schedule):
+        raise InvalidArgumentError(
+            f"schedule is {schedule!r:.60}, but a name or a schedule is needed: "
+            "CosineSchedule(n_epochs=100)"
+        )
+    return schedule
+
+
+def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> None:
+    """Refuse numbers of epochs and samples that are no whole numbers or too small.
+
+    Raises:
+        InvalidArgumentError: if one is.
+
+    >>> check_counts(epochs=100, batch_size=None, log_every=0)
+    """
+    check_integer(epochs, "epochs")
+    if batch_size is not None:
+        check_integer(batch_size, "batch_size")
+    if log_every is not None:
+        check_integer(log_every, "log_every", minimum=0)
+
+
+def check_strength(name: str, number: float, *, above_0: bool = False) -> float:
+    """A penalty or a limit as a float, if it is one and not negative (or above 0).
+
+    Raises:
+        InvalidArgumentError: if it is not.
+
+    >>> check_strength("l2", 0.001)
+    0.001
+    """
+    try:
+        value = float(number)
+    except (TypeError, ValueError):
+        value = -1.0
+    if not isfinite(value) or value < 0.0 or (above_0 and value == 0.0):
+        limit = "above 0" if above_0 else "at least 0"
+        raise InvalidArgumentError(
+            f"{name} is {number!r}, but a number {limit} is needed, for example {name}=0.001"
+        )
+    return value
+
+
+def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
+    """The callbacks in a list.
+
+    Raises:
+        InvalidArgumentError: if one of them has no ``on_epoch_end``.
+
+    >>> check_callbacks([print])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: callbacks[0] is <built-in function print>, ...
+    """
+    listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for i, callback in enumerate(listed):
+        if not isinstance(callback, Callback) or isinstance(callback, type):
+            raise InvalidArgumentError(
+                f"callbacks[{i}] is {callback!r:.60}, but an object with the method "
+                "on_epoch_end(epoch, history, model) is needed: callbacks=[EarlyStopping()]"
+            )
+    return listed
