@@ -437,8 +437,8 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     if partials is None:
         rule_a, rule_b = op.partials
         partials = (
-            rule_a if rule_a.__class__ is float else rule_a(float_math, out, a, b),
-            rule_b if rule_b.__class__ is float else rule_b(float_math, out, a, b),
+            rule_a if rule_a.__class__ is float else rule_a(float_math, out, a, b),  # type: ignore[operator]
+            rule_b if rule_b.__class__ is float else rule_b(float_math, out, a, b),  # type: ignore[operator]
         )
     node = _new_object(Value)
     node.data = out
@@ -573,7 +573,7 @@ def _as_float(number: object) -> float:
     try:
         return float(number)
     except OverflowError:
-        return float_math.inf if number > 0 else -float_math.inf  # type: ignore[operator]
+        return float_math.inf if number > 0 else -float_math.inf
 
 
 def _refuse_array(array: np.ndarray[Any, Any]) -> NoReturn:

@@ -131,7 +131,8 @@ class _Writer:
         if buffer in self.direct:
             return self.direct[buffer] if ref.swap else self.memory[buffer]
         name = self.own_memory(buffer) if buffer not in self.memory else self.memory[buffer]
-        plain_shape = ref.shape == (buffer.size + buffer.ones,) and ref.strides in ((1,), (0,))
+        rows = buffer.size + buffer.ones
+        plain_shape = ref.shape == (rows,) and (ref.strides == (1,) or rows == 1)
         if ref.offset == 0 and plain_shape and not ref.pad and not ref.swap:
             return name
         key = (name, ref.offset, ref.shape, ref.strides, ref.pad, ref.swap)

@@ -75,6 +75,7 @@ class _Lowering:
             self.buffers[block.base] = buffer
             if is_leaf:
                 self.leaves[block.name] = buffer
+        self.in_use: Buffer | None = None  # the gradient from above, as long as it is read
         self.grads = _Gradients(self)
 
     def run(self, reduction: str | None) -> Lowered:
@@ -182,6 +183,7 @@ class _Lowering:
         if isinstance(arg, Ref) and instructions and instructions[-1].out is arg:
             last = instructions[-1]
             same = arg.shape == target.shape and arg.mapped == target.mapped
+            same = same and arg.buffer is not self.in_use
             if same and last.kind != "gather" and not arg.buffer.pinned and not arg.buffer.boolean:
                 last.out = Ref(
                     target.buffer, target.offset, target.shape, target.strides, arg.pad, target.swap
@@ -296,7 +298,9 @@ class _Lowering:
                 upstream = self.grads.take(step.out, step.shape)
                 if upstream is not None:
                     self.xp.forget()
+                    self.in_use = upstream.ref.buffer if upstream.ref is not None else None
                     self.backward_step(step, upstream)
+                    self.in_use = None
 
     def backward_step(self, step: Step, upstream: Symbol) -> None:
         mapped = step.out.mapped

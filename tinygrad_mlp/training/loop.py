@@ -115,7 +115,9 @@ def fit(
     """
     check_counts(epochs, batch_size, log_every)
     task, samples = Task.for_data(model, X, y, loss)
-    validation = None if validation_data is None else task.samples(*_pair(validation_data))
+    validation = None
+    if validation_data is not None:
+        validation = task.samples(*_pair(validation_data))
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 
-__all__ = ["evaluation_mode", "model_outputs", "sample_outputs"]
+__all__ = ["check_outputs", "evaluation_mode", "model_outputs", "sample_outputs"]
+
+SAMPLES_TO_TRY: Final = 16
 
 
 def model_outputs(
@@ -68,3 +73,39 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> int:
+    """The number of outputs of the model, tried out on a few samples.
+
+    Raises:
+        InvalidArgumentError: if ``forward`` returns something else than a list of Values, or the
+            loss takes probabilities and the outputs are none.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> check_outputs(MLP(1, [2]), np.array([[1.0]]), None)
+    2
+    """
+    with evaluation_mode(model), no_grad():
+        rows: list[Any] = [
+            sample_outputs(model, x, loss is not None and loss.from_logits)
+            for x in X[:SAMPLES_TO_TRY].tolist()
+        ]
+    for row in rows:
+        if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):
+            raise InvalidArgumentError(
+                f"forward of {model!r} returned {row!r:.60}, but a list of Values is needed, also for "
+                "a single output: return [output]"
+            )
+    numbers = [output.data for row in rows for output in row]
+    if loss is not None and loss.name == "binary_cross_entropy" and not _all_within_0_and_1(numbers):
+        raise InvalidArgumentError(
+            "the loss 'binary_cross_entropy' takes probabilities, but the model gives "
+            f"{next(p for p in numbers if not 0.0 <= p <= 1.0):.4g}; make the model with "
+            "output_activation='sigmoid', or use loss='binary_cross_entropy_with_logits'"
+        )
+    return len(rows[0])
+
+
+def _all_within_0_and_1(numbers: list[float]) -> bool:
+    return all(0.0 <= number <= 1.0 for number in numbers)

@@ -1,0 +1,249 @@
+"""What a model is trained for: which loss, which classes, and how its outputs become answers.
+
+``fit`` works it out from the data and leaves it with the model, so that ``predict`` answers in the
+labels that a person trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.data.preprocessing import encode_labels
+from tinygrad_mlp.data.validation import check_features, check_lengths, check_targets
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.classes import classes_for, default_loss, is_text
+from tinygrad_mlp.training.engines import BatchLoss
+from tinygrad_mlp.training.outputs import check_outputs
+
+__all__ = ["Samples", "Task", "task_of"]
+
+ATTRIBUTE: Final = "fitted_task"
+"""The attribute of a model in which ``fit`` leaves the task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Data as an engine takes them.
+
+    Attributes:
+        X: the features, (n_samples, n_features).
+        targets: what the loss takes, one row (or, for a loss of one's own, number) per sample.
+        answers: what right predictions are: class numbers (n_samples,), or rows of 0 and 1; None
+            where there is no right and wrong.
+    """
+
+    X: NDArray[np.float64]
+    targets: NDArray[Any]
+    answers: NDArray[np.int64] | None
+
+    def take(self, indices: NDArray[np.intp]) -> Samples:
+        """Some of the samples, copied.
+
+        >>> samples = Samples(np.eye(3), np.zeros((3, 1)), None)
+        >>> samples.take(np.array([2, 0])).X.tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+        """
+        answers = None if self.answers is None else self.answers[indices]
+        return Samples(self.X[indices], self.targets[indices], answers)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """How targets become numbers for the loss, and outputs become answers for people.
+
+    Attributes:
+        loss: the loss, a person's own function, or None where it is not known.
+        classes: the label of each class number, as the person has them; None if there are none.
+        n_inputs: the number of features.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(2, [3], init="zeros")
+    >>> task, samples = Task.for_data(model, [[0.0, 1.0]] * 3, ["red", "blue", "green"])
+    >>> task
+    Task(categorical_cross_entropy, classes ['blue', 'green', 'red'])
+    >>> samples.targets.tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    >>> task.predictions(np.array([[0.1, 3.0, 0.2]])).tolist()
+    ['green']
+    """
+
+    loss: Loss | BatchLoss | None
+    classes: NDArray[Any] | None = None
+    n_inputs: int | None = None
+
+    @classmethod
+    def for_data(
+        cls,
+        model: Module,
+        X: ArrayLike,
+        y: ArrayLike,
+        loss: str | Loss | BatchLoss | None = None,
+    ) -> tuple[Task, Samples]:
+        """The task that the data set for the model, and the data as it takes them.
+
+        Args:
+            model: the model.
+            X: the features, (n_samples, n_features).
+            y: the targets or labels.
+            loss: a name, a ``Loss``, a function of one's own, or None for what suits the data.
+
+        Raises:
+            DataError, ShapeError: if the data do not fit to the model or the loss.
+            UnknownNameError: for an unknown loss.
+            InvalidArgumentError: if the model is no ``Module``, or gives outputs that the loss
+                cannot take.
+        """
+        if not isinstance(model, Module):
+            raise InvalidArgumentError(
+                f"the model is {model!r:.60}, but a Module is needed, for example MLP(2, [16, 1]); "
+                "a class of your own: class Model(Module): def forward(self, x): ..."
+            )
+        check_lengths(X, y)
+        n_inputs = getattr(model, "n_inputs", None)
+        features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
+        chosen = loss_named(loss) if isinstance(loss, str) else loss
+        n_outputs = check_outputs(model, features, chosen if isinstance(chosen, Loss) else None)
+        if chosen is None:
+            chosen = default_loss(y, n_outputs)
+        elif not (isinstance(chosen, Loss) or callable(chosen)):
+            raise InvalidArgumentError(
+                f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
+                "loss(outputs, targets) is needed"
+            )
+        before = task_of(model)
+        known = None if before is None else before.classes
+        classes = None
+        if isinstance(chosen, Loss):
+            if chosen.task == "classification" and np.ndim(y) == 1:
+                classes = classes_for(y, n_outputs, known)
+        elif is_text(y):
+            classes = classes_for(y, n_outputs, known)
+        task = cls(chosen, classes, features.shape[1])
+        return task, task._encoded(features, y, n_outputs, "y")
+
+    def samples(self, X: ArrayLike, y: ArrayLike, n_outputs: int) -> Samples:
+        """More data for the same task, such as those held out for validation.
+
+        Raises:
+            DataError, ShapeError: if they do not fit to the model or hold labels that are no classes.
+
+        >>> task = Task(loss_named("hinge"), classes=np.array(["no", "yes"]), n_inputs=1)
+        >>> task.samples([[0.5], [0.1]], ["yes", "no"], n_outputs=1).targets.tolist()
+        [[1.0], [-1.0]]
+        """
+        check_lengths(X, y, names=("validation X", "validation y"))
+        features = check_features(X, self.n_inputs, name="validation X")
+        return self._encoded(features, y, n_outputs, "validation y")
+
+    def predictions(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        """What the outputs say: labels as the person has them, or values.
+
+        Args:
+            outputs: (n_samples, n_outputs), as the loss takes them.
+
+        Returns:
+            (n_samples,), or (n_samples, n_outputs) of several values or questions.
+        """
+        answers = self.answers(outputs)
+        if answers is not None:
+            return answers if self.classes is None else self.classes[answers]
+        if isinstance(self.loss, Loss):
+            return self.loss.predict(outputs)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def answers(self, outputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
+        """The class numbers that the outputs stand for; None where there are no classes."""
+        if isinstance(self.loss, Loss):
+            return self.loss.predict(outputs) if self.loss.task == "classification" else None
+        return None if self.classes is None else outputs.argmax(axis=1)
+
+    def count_right(self, outputs: NDArray[np.float64], samples: Samples) -> float:
+        """How many of the samples the outputs are right about.
+
+        Of several yes-or-no questions per sample each counts as a part.
+        """
+        answers = self.answers(outputs)
+        if answers is None or samples.answers is None:
+            return 0.0
+        right = answers == samples.answers
+        return float(np.count_nonzero(right)) * len(right) / right.size
+
+    @property
+    def loss_name(self) -> str:
+        """The name of the loss."""
+        if isinstance(self.loss, Loss):
+            return self.loss.name
+        return getattr(self.loss, "__name__", "" if self.loss is None else type(self.loss).__name__)
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether the outputs in question are logits."""
+        return isinstance(self.loss, Loss) and self.loss.from_logits
+
+    def attach_to(self, model: Module) -> None:
+        """Leave the task with the model, where ``predict`` finds it."""
+        setattr(model, ATTRIBUTE, self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The task in texts, numbers and lists; a loss of one's own does not go with it."""
+        known = isinstance(self.loss, Loss) and LOSSES.get(self.loss.name) is self.loss
+        return {
+            "loss": self.loss_name if known else None,
+            "classes": None if self.classes is None else self.classes.tolist(),
+            "n_inputs": self.n_inputs,
+        }
+
+    @classmethod
+    def from_dict(cls, details: Mapping[str, Any]) -> Task:
+        """The task of which ``to_dict`` gave the details."""
+        name, classes = details["loss"], details["classes"]
+        return cls(
+            loss=None if name is None else loss_named(name),
+            classes=None if classes is None else np.array(classes),
+            n_inputs=details["n_inputs"],
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Task.from_dict, (self.to_dict(),)
+
+    def __repr__(self) -> str:
+        classes = "" if self.classes is None else f", classes {self.classes.tolist()}"
+        return f"Task({self.loss_name or 'no loss'}{classes})"
+
+    def _encoded(
+        self, features: NDArray[np.float64], y: ArrayLike, n_outputs: int, name: str
+    ) -> Samples:
+        answers: NDArray[np.int64] | None = None
+        targets: NDArray[Any]
+        if self.classes is not None:
+            answers, _ = encode_labels(y, self.classes)
+        if isinstance(self.loss, Loss):
+            targets = self.loss.encode_targets(y if answers is None else answers, n_outputs)
+            if answers is None and self.loss.task == "classification":
+                questions = targets.astype(np.int64)  # several yes-or-no questions
+                answers = questions if (questions == targets).all() else None
+        elif answers is not None:
+            targets = answers
+        else:
+            targets = check_targets(y, name=name)
+            if np.asarray(y).dtype.kind in "iu":
+                targets = np.asarray(y)  # whole numbers stay so, to serve as indices
+        return Samples(features, targets, answers)
+
+
+def task_of(model: Module) -> Task | None:
+    """The task that ``fit`` has left with the model; None for a model that it has not seen.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> task_of(MLP(2, [1])) is None
+    True
+    """
+    task = getattr(model, ATTRIBUTE, None)
+    return task if isinstance(task, Task) else None
