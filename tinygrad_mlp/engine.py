@@ -24,11 +24,13 @@ __all__ = [
     "apply",
     "as_value",
     "assign",
+    "compare",
     "local_partials",
     "no_grad",
     "numbers_of",
     "recorded_by",
     "topological_order",
+    "uniform",
 ]
 
 Number = float | int | np.floating[Any] | np.integer[Any]
@@ -211,16 +213,16 @@ class Value:
     # Comparison by value; ``==`` and ``hash`` stay by identity.
 
     def __lt__(self, other: Value | Number) -> bool:
-        return _compare(ops.LESS, self, other)
+        return compare(ops.LESS, self, other)
 
     def __le__(self, other: Value | Number) -> bool:
-        return _compare(ops.LESS_EQUAL, self, other)
+        return compare(ops.LESS_EQUAL, self, other)
 
     def __gt__(self, other: Value | Number) -> bool:
-        return _compare(ops.GREATER, self, other)
+        return compare(ops.GREATER, self, other)
 
     def __ge__(self, other: Value | Number) -> bool:
-        return _compare(ops.GREATER_EQUAL, self, other)
+        return compare(ops.GREATER_EQUAL, self, other)
 
     # The functions that people call as methods; all of them are in ``functional``.
 
@@ -468,8 +470,30 @@ def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     return node
 
 
-def _compare(op: Op, left: Value, right: Value | Number) -> bool:
+def compare(op: Op, left: Value, right: Value | Number) -> bool:
+    """A comparison by value, such as ``ops.LESS``; a node instead while a function is recorded.
+
+    >>> compare(ops.LESS, Value(1.0), 2.0)
+    True
+    """
     return bool(op.forward(float_math, left.data, _as_float(right)))
+
+
+def uniform(rng: np.random.Generator) -> Value:
+    """A random leaf, uniform in [0, 1); a compiled program draws it anew at each call.
+
+    ``where(uniform(rng) < 0.8, x / 0.8, 0.0)`` is dropout. Eager and compiled draw the same numbers
+    from the same generator: sample by sample, in the order of the calls.
+
+    >>> rng = np.random.default_rng(0)
+    >>> uniform(rng).data == np.random.default_rng(0).random()
+    True
+    """
+    if _recorder is not None:
+        return _recorder.uniform(rng)
+    leaf = Value(rng.random())
+    leaf.op = ops.CONSTANT
+    return leaf
 
 
 def _read(value: Value) -> float:
@@ -485,6 +509,7 @@ class Recorder(Protocol):
     def compare(self, op: Op, left: Value, right: Value | Number) -> Any: ...
     def read(self, value: Value) -> float: ...
     def leaf(self, leaf: Value) -> None: ...
+    def uniform(self, rng: np.random.Generator) -> Value: ...
     def assign(self, leaf: Value, value: Value) -> None: ...
 
 
@@ -497,15 +522,15 @@ def recorded_by(recorder: Recorder) -> Iterator[None]:
 
     It takes the place of the functions above, so that the eager path pays nothing for it.
     """
-    global _recorder, _unary, _binary, _any_arity, _compare, _read
-    before = (_recorder, _unary, _binary, _any_arity, _compare, _read)
+    global _recorder, _unary, _binary, _any_arity, compare, _read
+    before = (_recorder, _unary, _binary, _any_arity, compare, _read)
     _recorder = recorder
     _unary, _binary, _any_arity = recorder.unary, recorder.binary, recorder.any_arity
-    _compare, _read = recorder.compare, recorder.read
+    compare, _read = recorder.compare, recorder.read
     try:
         yield
     finally:
-        _recorder, _unary, _binary, _any_arity, _compare, _read = before
+        _recorder, _unary, _binary, _any_arity, compare, _read = before
 
 
 def assign(leaf: Value, value: Value | Number) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_mlp import engine, ops
-from tinygrad_mlp.engine import Number, Value, apply, as_value, dot_node, numbers_of
+from tinygrad_mlp import ops
+from tinygrad_mlp.engine import Number, Value, apply, as_value, compare, dot_node, numbers_of, uniform
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.float_math import inf
 
@@ -45,6 +45,7 @@ __all__ = [
     "square",
     "sum",
     "tanh",
+    "uniform",
     "where",
 ]
 
@@ -287,7 +288,7 @@ def equal(a: Scalar, b: Scalar) -> bool:
     >>> equal(Value(1.0), 1.0)
     True
     """
-    return engine._compare(ops.EQUAL, as_value(a), b)
+    return compare(ops.EQUAL, as_value(a), b)
 
 
 def sum(values: Iterable[Scalar]) -> Value:

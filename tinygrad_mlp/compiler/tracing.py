@@ -169,7 +169,7 @@ class _Tape:
     def leaf(self, leaf: Value) -> None:
         self.recording.own_leaves.add(leaf)
 
-    def random(self, rng: np.random.Generator) -> Value:
+    def uniform(self, rng: np.random.Generator) -> Value:
         node = self.node(None, ())
         self.recording.random.append((node.index, rng))
         return node
