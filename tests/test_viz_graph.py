@@ -35,7 +35,8 @@ def arrow_labels(dot: str) -> list[str]:
 
 def texts(box: str) -> list[str]:
     """The visible texts of a box, in reading order."""
-    return re.findall(r">([^<>]+)</(?:FONT|B)>", box)
+    found = re.findall(r">([^<>]+)</(?:FONT|B)>", box)
+    return [text.replace("&#160;", " ").strip() for text in found]
 
 
 def box_of(dot: str, label: str) -> str:

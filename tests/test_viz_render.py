@@ -195,7 +195,9 @@ def test_labels_are_shown_to_the_letter_and_never_interpreted(any_graphviz: str)
     shown, titles = [], []
     for group in root.iter(f"{SVG}g"):
         if group.get("class") == "node":
-            shown.append([text.text for text in group.iter(f"{SVG}text")])
+            shown.append(
+                [(text.text or "").strip("\N{NO-BREAK SPACE}") for text in group.iter(f"{SVG}text")]
+            )
             titles.append((group.findtext(f"{SVG}title") or "").split("\n")[0])
     for label in [*HOSTILE, total.label]:
         expected = visible(label)

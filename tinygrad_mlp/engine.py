@@ -213,16 +213,16 @@ class Value:
     # Comparison by value; ``==`` and ``hash`` stay by identity.
 
     def __lt__(self, other: Value | Number) -> bool:
-        return compare(ops.LESS, self, other)
+        return _compare(ops.LESS, self, other)
 
     def __le__(self, other: Value | Number) -> bool:
-        return compare(ops.LESS_EQUAL, self, other)
+        return _compare(ops.LESS_EQUAL, self, other)
 
     def __gt__(self, other: Value | Number) -> bool:
-        return compare(ops.GREATER, self, other)
+        return _compare(ops.GREATER, self, other)
 
     def __ge__(self, other: Value | Number) -> bool:
-        return compare(ops.GREATER_EQUAL, self, other)
+        return _compare(ops.GREATER_EQUAL, self, other)
 
     # The functions that people call as methods; all of them are in ``functional``.
 
@@ -409,8 +409,9 @@ def no_grad() -> Iterator[None]:
         _recording = before
 
 
-# Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the op
-# read once, no keyword arguments (`tests/benchmarks/test_engine.py` has the nanoseconds per node).
+# Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
+# op read once, no keyword arguments (`tests/benchmarks/test_engine.py` has the nanoseconds per
+# node).
 
 
 def _unary(op: Op, parent: Value) -> Value:
@@ -476,6 +477,10 @@ def compare(op: Op, left: Value, right: Value | Number) -> bool:
     >>> compare(ops.LESS, Value(1.0), 2.0)
     True
     """
+    return _compare(op, left, right)  # looked up at each call, since a recorder takes its place
+
+
+def _compare(op: Op, left: Value, right: Value | Number) -> bool:
     return bool(op.forward(float_math, left.data, _as_float(right)))
 
 
@@ -522,15 +527,15 @@ def recorded_by(recorder: Recorder) -> Iterator[None]:
 
     It takes the place of the functions above, so that the eager path pays nothing for it.
     """
-    global _recorder, _unary, _binary, _any_arity, compare, _read
-    before = (_recorder, _unary, _binary, _any_arity, compare, _read)
+    global _recorder, _unary, _binary, _any_arity, _compare, _read
+    before = (_recorder, _unary, _binary, _any_arity, _compare, _read)
     _recorder = recorder
     _unary, _binary, _any_arity = recorder.unary, recorder.binary, recorder.any_arity
-    compare, _read = recorder.compare, recorder.read
+    _compare, _read = recorder.compare, recorder.read
     try:
         yield
     finally:
-        _recorder, _unary, _binary, _any_arity, compare, _read = before
+        _recorder, _unary, _binary, _any_arity, _compare, _read = before
 
 
 def assign(leaf: Value, value: Value | Number) -> None:

@@ -32,6 +32,7 @@ PARAMETER_PATH: Final = re.compile(r"\w+(\.\w+)+")  # such as layers.0.neurons.3
 LONGEST_LABEL: Final = 26
 LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
 NOT_COMPUTED: Final = "\N{EN DASH}"
+SLACK: Final = "&#160;"  # a space for viewers whose letters are wider than Graphviz measured
 
 
 def to_dot(
@@ -198,7 +199,7 @@ class _Drawing:
         for role, paint in self.theme.roles.items():
             if role in present:
                 chip = table(row(cell("", width=12, height=8)), paint=paint, padding=0)
-                cells += [cell(chip), cell(font(f"{role}&#160;&#160;", self.theme.muted, 10))]
+                cells += [cell(chip), cell(font(f"{role}{SLACK}{SLACK}", self.theme.muted, 10))]
         if "partials" in self.shown and present & {"operation", "output"}:
             arrow = font("\N{RIGHTWARDS ARROW} 0.5", self.theme.gradient, 10)
             cells += [cell(arrow), cell(font("local derivative", self.theme.muted, 10))]
@@ -230,9 +231,9 @@ class _Drawing:
     def headline(self, node: Value, ink: str) -> str:
         label = markup.html_text(markup.shortened(markup.visible(node.label), LONGEST_LABEL))
         if not node.parents or node.op is None:
-            return font(label or self.roles[node], ink, 11, bold=bool(label))
+            return font(f"{SLACK}{label or self.roles[node]}{SLACK}", ink, 11, bold=bool(label))
         symbol = font(markup.html_text(node.op.symbol), ink, 14, bold=True)
-        return f"{symbol}&#160;&#160;{font(label, ink, 11)}" if label else symbol
+        return f"{symbol}{SLACK}{SLACK}{font(label, ink, 11)}" if label else symbol
 
     def products(self, node: Value) -> list[str]:
         """The sum that a ``dot`` is, term by term; the arrows of a term lead to its cell."""
@@ -247,18 +248,19 @@ class _Drawing:
             terms[f"p{index}"] = " \N{MULTIPLICATION SIGN} ".join(factors)
         for bias in biases:
             terms["b"] = f"+ {number(bias.data) if 'data' in self.shown else 'b'}"
-        texts = {port: font(text, self.theme.muted, 10) for port, text in terms.items()}
+        texts = {port: font(text + SLACK, self.theme.muted, 10) for port, text in terms.items()}
         if self.direction in ("LR", "RL"):
             return [
                 row(cell(text, colspan=2, align="LEFT", port=port)) for port, text in texts.items()
             ]
-        side_by_side = table(row(*(cell(text, port=port) for port, text in texts.items())))
+        terms_of_one_row = (cell(text, port=port) for port, text in texts.items())
+        side_by_side = table(row(*terms_of_one_row), padding=4)
         return [row(cell(side_by_side, colspan=2, cellpadding=0))]
 
     def entry(self, key: str, text: str, color: str) -> str:
         return row(
             cell(font(key, self.theme.muted, 9), align="LEFT"),
-            cell(font(text, color, 11), align="RIGHT"),
+            cell(font(f"{text}{SLACK}", color, 11), align="LEFT"),
         )
 
     def tooltip(self, node: Value) -> Iterator[str]:

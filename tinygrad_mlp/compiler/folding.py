@@ -12,6 +12,7 @@ vary goes to the left, so that weights stand on one side and data on the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from tinygrad_mlp.ops import Op
 __all__ = ["Folded", "Node", "fold"]
 
 Ids = tuple[int, ...]
+"""Numbers of nodes."""
+
+_MOST_PLAIN_TERMS: Final = 3
 
 
 @dataclass(slots=True)
@@ -255,11 +259,28 @@ def _fold_nodes(
     late = {id_: Node(ops.MUL, args) for id_, args in products.items()}
     late.update({id_: total.node() for id_, total in sums.items()})
     nodes.update(late)
-    folded.nodes = dict(sorted(nodes.items())) if late else nodes
+    folded.nodes = _with_short_tails(dict(sorted(nodes.items())), folded, varies, needs)
     folded.outputs = [alias.get(id_, id_) for id_ in folded.outputs]
     folded.effects = [(leaf, alias.get(id_, id_)) for leaf, id_ in folded.effects]
     folded.varies = np.array(varies, dtype=bool)
     folded.needs_grad = np.array(needs, dtype=bool)
+
+
+def _with_short_tails(
+    nodes: dict[int, Node], folded: Folded, varies: list[bool], needs: list[bool]
+) -> dict[int, Node]:
+    """Sums of products with many plain terms get these as one term, a sum of its own."""
+    result: dict[int, Node] = {}
+    for id_, node in nodes.items():
+        if node.left and len(node.args) > _MOST_PLAIN_TERMS:
+            tail = folded.n_ids
+            folded.n_ids += 1
+            varies.append(any([varies[arg] for arg in node.args]))
+            needs.append(any([needs[arg] for arg in node.args]))
+            result[tail] = Node(ops.SUM, node.args)
+            node = Node(node.op, (tail,), node.left, node.right)
+        result[id_] = node
+    return result
 
 
 class _Sum:

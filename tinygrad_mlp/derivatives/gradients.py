@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import float_math, functional, ops
-from tinygrad_mlp.engine import Value, as_value, local_partials, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.engine import Value, as_value, local_partials, numbers_of, topological_order
+from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
 
@@ -54,6 +54,7 @@ def grad(
     Raises:
         NotANumberError: if something other than Values is given.
         GraphError: with ``create_graph=True``, if a leaf was changed after the output was computed.
+        TracingError: in a function that is being compiled, without ``create_graph=True``.
 
     >>> x, y = Value(3.0), Value(2.0)
     >>> grad(x * x * y, [x, y])
@@ -69,6 +70,11 @@ def grad(
     if create_graph:
         graphs = _gradient_graphs(order, dependents)
         return [as_value(graphs.get(x, 0.0)) for x in wanted]
+    if _is_recorded(output):
+        raise TracingError(
+            "grad gives plain numbers, and a function that is being compiled has none yet; "
+            "write grad(output, inputs, create_graph=True)"
+        )
     gradients = _gradients(order, dependents)
     return [gradients.get(x, 0.0) for x in wanted]
 
@@ -209,6 +215,8 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
         for parent in node.parents
     ]
     partials: Sequence[Value | float] = local_partials(node.op, functional, node, inputs)
+    if _is_recorded(node):
+        return partials
     for partial, number in zip(partials, node.partials):
         again = partial.data if isinstance(partial, Value) else partial
         if again != number and not (again != again and number != number):
@@ -218,6 +226,11 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
                 "call grad(output, inputs, create_graph=True)"
             )
     return partials
+
+
+def _is_recorded(node: Value) -> bool:
+    """Whether a function is being recorded for the compiler, so that its nodes have no numbers."""
+    return not numbers_of([node])
 
 
 def _is_number(factor: Value | float, number: float) -> bool:

@@ -14,7 +14,6 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.data.validation import check_integer
 from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
-from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.activations import (
     SOFTMAX,
     Activation,
@@ -23,7 +22,7 @@ from tinygrad_mlp.nn.activations import (
     check_activations,
 )
 from tinygrad_mlp.nn.init import Initialiser, Rng, draw_weights
-from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.module import Module, Sample
 
 __all__ = ["MLP", "Layer", "Neuron"]
 
@@ -80,7 +79,7 @@ class Neuron(Module):
         self.b = Value(bias)
         self.label_parameters()
 
-    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+    def forward(self, x: Sample) -> list[Value]:
         """The output for one sample, in a list.
 
         Raises:
@@ -89,7 +88,7 @@ class Neuron(Module):
         inputs, numbers = _read_inputs(x, len(self.w), self)
         return [self.output(inputs, numbers)]
 
-    def logits(self, x: Sequence[Scalar]) -> list[Value]:
+    def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is sigmoid."""
         inputs, numbers = _read_inputs(x, len(self.w), self)
         return [self.logit(inputs, numbers)]
@@ -174,7 +173,7 @@ class Layer(Module):
         """The number of neurons."""
         return len(self.neurons)
 
-    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+    def forward(self, x: Sample) -> list[Value]:
         """The outputs of all neurons for one sample.
 
         Raises:
@@ -184,7 +183,7 @@ class Layer(Module):
         outputs = [neuron.output(inputs, numbers) for neuron in self.neurons]
         return functional.softmax(outputs) if self.activation == SOFTMAX else outputs
 
-    def logits(self, x: Sequence[Scalar]) -> list[Value]:
+    def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is softmax or sigmoid."""
         inputs, numbers = _read_inputs(x, self.n_inputs, self)
         return [neuron.logit(inputs, numbers) for neuron in self.neurons]
@@ -261,7 +260,7 @@ class MLP(Module):
         """The number of outputs."""
         return self.layers[-1].n_outputs
 
-    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+    def forward(self, x: Sample) -> list[Value]:
         """The outputs for one sample.
 
         Raises:
@@ -272,7 +271,7 @@ class MLP(Module):
             x = layer.forward(x)
         return last.forward(x)
 
-    def logits(self, x: Sequence[Scalar]) -> list[Value]:
+    def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the output activation where that is softmax or sigmoid.
 
         >>> model = MLP(2, [1], output_activation="sigmoid", rng=0)
@@ -288,9 +287,7 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
 
 
-def _read_inputs(
-    x: Sequence[Scalar], n_inputs: int, module: Module
-) -> tuple[list[Value], list[float]]:
+def _read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
     """The inputs as Values, and their numbers: read once, used by every neuron of a layer."""
     if not hasattr(x, "__iter__") or getattr(x, "ndim", 1) != 1:
         raise ShapeError(_not_one_sample(x, module))
@@ -310,7 +307,7 @@ def _read_inputs(
 
 
 def _not_one_sample(x: object, module: Module) -> str:
-    if hasattr(x, "__iter__"):
+    if hasattr(x, "__iter__") and getattr(x, "ndim", 1) > 0:
         given, call = "several samples", "[model(x) for x in X]"
     else:
         given, call = f"{x!r:.60}", "model([2.0])"

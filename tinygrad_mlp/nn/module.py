@@ -7,7 +7,7 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,10 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 
-__all__ = ["Buffer", "Module"]
+__all__ = ["Buffer", "Module", "Sample"]
+
+Sample: TypeAlias = Sequence[Scalar] | NDArray[Any]
+"""The inputs of one sample: Values or numbers, in a list or an array of one dimension."""
 
 
 class Buffer(Value):
@@ -76,9 +79,10 @@ class Module:
         """
         return self.forward(x)
 
-    def __call__(self, x: Sequence[Scalar]) -> Any:
+    def __call__(self, x: Sample) -> Any:
         """The outputs for one sample: a list of Values, or the only one itself."""
-        outputs: Any = self.forward(x)
+        inputs: Any = x
+        outputs: Any = self.forward(inputs)
         return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:

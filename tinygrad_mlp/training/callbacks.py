@@ -103,7 +103,8 @@ class EarlyStopping:
         self.patience = check_integer(patience, "patience")
         if not min_delta >= 0.0:
             raise InvalidArgumentError(
-                f"min_delta is {min_delta!r}, but it must be at least 0: EarlyStopping(min_delta=0.0)"
+                f"min_delta is {min_delta!r}, but a number of at least 0 is needed: "
+                "EarlyStopping(min_delta=0.0)"
             )
         self.min_delta = float(min_delta)
         self.monitor = _checked_monitor(monitor)
@@ -132,8 +133,10 @@ class EarlyStopping:
             model.load_state_dict(self._best_weights)
         self._best_weights = None
 
-    def __str__(self) -> str:
-        return f"no improvement for {self.patience} epochs, the best was epoch {self.best_epoch}"
+    @property
+    def reason(self) -> str:
+        """Why it ended the training, for the history."""
+        return f"no improvement in {self.patience} epochs, the best was epoch {self.best_epoch}"
 
 
 class Checkpoint:

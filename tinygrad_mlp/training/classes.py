@@ -41,9 +41,7 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     return loss_named("categorical_cross_entropy")
 
 
-def classes_for(
-    y: ArrayLike, n_outputs: int, known: NDArray[Any] | None = None
-) -> NDArray[Any]:
+def classes_for(y: ArrayLike, n_outputs: int, known: NDArray[Any] | None = None) -> NDArray[Any]:
     """The label of each class number, for a model with that many outputs.
 
     Whole numbers from 0 to n_classes - 1 are the class numbers themselves, even if one of them does
@@ -67,7 +65,7 @@ def classes_for(
     >>> classes_for([1, 2, 3, 4], n_outputs=3)
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.DataError: y has the 4 classes 1, 2, 3, 4, but the model has 3 outputs ...
+    tinygrad_mlp.errors.DataError: y has the 4 classes 1, 2, 3, 4, but the model has 3 outputs, ...
     """
     _, found = encode_labels(y)
     n_classes = 2 if n_outputs == 1 else n_outputs
@@ -116,8 +114,8 @@ def _wrong_number(found: NDArray[Any], n_outputs: int, n_classes: int) -> str:
     needed = 1 if len(found) == 2 else len(found)
     outputs = "1 output, for two classes" if n_outputs == 1 else f"{n_outputs} outputs, one each"
     message = f"y has the {classes} {names}{more}, but the model has {outputs}"
-    if found.dtype.kind in "iuf":
-        message += f"; label them from 0 to {n_classes - 1}"
     if len(found) > 1:
-        message += f"; or give the model {needed} outputs: MLP(n_inputs, [..., {needed}])"
+        message += f"; give it {needed}: MLP(n_inputs, [..., {needed}])"
+    if found.dtype.kind in "iuf":
+        message += f"; or keep to the labels 0 to {n_classes - 1}"
     return message

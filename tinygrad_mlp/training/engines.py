@@ -118,6 +118,7 @@ class EagerEngine:
         self.batch_outputs: Floats = np.empty((0, 0))
         # Those of the model, and those of a loss of one's own that the optimizer steps.
         self._parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
+        self._penalised = [p for p in optimizer.parameters if isinstance(p, Value)]
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; the gradients are left in the parameters."""
@@ -184,7 +185,7 @@ class EagerEngine:
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
             if strength:
-                value = penalty(self.optimizer.parameters, strength)
+                value = penalty(self._penalised, strength)
                 value.backward()
                 total += value.data
         return total

@@ -38,8 +38,9 @@ class History:
         learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
-        reason: how training ended: "completed", "interrupted" (Ctrl-C), or what a callback gave as
-            its reason to stop; empty while it is going on.
+        loss_name: which loss was minimised.
+        reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
+            a callback, by a loss that became nan); empty while it is going on.
 
     >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
     ...     reason="completed")
@@ -59,6 +60,7 @@ class History:
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     engine: str = "eager"
+    loss_name: str = ""
     reason: str = ""
 
     @property
@@ -78,7 +80,7 @@ class History:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether a callback ended the training."""
+        """Whether training ended before its last epoch, and not by Ctrl-C."""
         return self.reason not in ("", COMPLETED, INTERRUPTED)
 
     def metric(self, name: str | None = None) -> list[float]:

@@ -1,4 +1,4 @@
-"""The outputs of a model for many samples, of one that predicts: without graphs, without dropout."""
+"""The outputs of a model for many samples, as it predicts: without graphs, without dropout."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def model_outputs(
     >>> model_outputs(model, np.array([[1.0], [2.0]])).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    rows = []
     with evaluation_mode(model), no_grad():
-        for x in X.tolist():
-            rows.append([output.data for output in sample_outputs(model, x, from_logits)])
+        rows = [
+            [output.data for output in sample_outputs(model, x, from_logits)] for x in X.tolist()
+        ]
     return np.array(rows)
 
 
@@ -94,11 +94,15 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     for row in rows:
         if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):
             raise InvalidArgumentError(
-                f"forward of {model!r} returned {row!r:.60}, but a list of Values is needed, also for "
-                "a single output: return [output]"
+                f"forward of {model!r} returned {row!r:.60}, but a list of Values is needed, also "
+                "for a single output: return [output]"
             )
     numbers = [output.data for row in rows for output in row]
-    if loss is not None and loss.name == "binary_cross_entropy" and not _all_within_0_and_1(numbers):
+    if (
+        loss is not None
+        and loss.name == "binary_cross_entropy"
+        and not _all_within_0_and_1(numbers)
+    ):
         raise InvalidArgumentError(
             "the loss 'binary_cross_entropy' takes probabilities, but the model gives "
             f"{next(p for p in numbers if not 0.0 <= p <= 1.0):.4g}; make the model with "

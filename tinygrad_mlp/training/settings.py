@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, SupportsFloat
 
 from tinygrad_mlp.data.validation import check_integer
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -129,7 +129,7 @@ def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> 
         check_integer(log_every, "log_every", minimum=0)
 
 
-def check_strength(name: str, number: float, *, above_0: bool = False) -> float:
+def check_strength(name: str, number: object, *, above_0: bool = False) -> float:
     """A penalty or a limit as a float, if it is one and not negative (or above 0).
 
     Raises:
@@ -138,10 +138,8 @@ def check_strength(name: str, number: float, *, above_0: bool = False) -> float:
     >>> check_strength("l2", 0.001)
     0.001
     """
-    try:
-        value = float(number)
-    except (TypeError, ValueError):
-        value = -1.0
+    is_number = isinstance(number, SupportsFloat) and not isinstance(number, bool)
+    value = float(number) if is_number else -1.0
     if not isfinite(value) or value < 0.0 or (above_0 and value == 0.0):
         limit = "above 0" if above_0 else "at least 0"
         raise InvalidArgumentError(
@@ -161,7 +159,8 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
         ...
     tinygrad_mlp.errors.InvalidArgumentError: callbacks[0] is <built-in function print>, ...
     """
-    listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    given: Any = callbacks
+    listed: list[Any] = list(given) if isinstance(given, Iterable) else [given]
     for i, callback in enumerate(listed):
         if not isinstance(callback, Callback) or isinstance(callback, type):
             raise InvalidArgumentError(

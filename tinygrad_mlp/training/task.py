@@ -61,7 +61,8 @@ class Task:
     Attributes:
         loss: the loss, a person's own function, or None where it is not known.
         classes: the label of each class number, as the person has them; None if there are none.
-        n_inputs: the number of features.
+        n_inputs: the number of features, None where it is not known.
+        n_outputs: the number of outputs, likewise.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(2, [3], init="zeros")
@@ -77,6 +78,7 @@ class Task:
     loss: Loss | BatchLoss | None
     classes: NDArray[Any] | None = None
     n_inputs: int | None = None
+    n_outputs: int | None = None
 
     @classmethod
     def for_data(
@@ -125,22 +127,22 @@ class Task:
                 classes = classes_for(y, n_outputs, known)
         elif is_text(y):
             classes = classes_for(y, n_outputs, known)
-        task = cls(chosen, classes, features.shape[1])
-        return task, task._encoded(features, y, n_outputs, "y")
+        task = cls(chosen, classes, features.shape[1], n_outputs)
+        return task, task._encoded(features, y, "y")
 
-    def samples(self, X: ArrayLike, y: ArrayLike, n_outputs: int) -> Samples:
+    def samples(self, X: ArrayLike, y: ArrayLike) -> Samples:
         """More data for the same task, such as those held out for validation.
 
         Raises:
-            DataError, ShapeError: if they do not fit to the model or hold labels that are no classes.
+            DataError, ShapeError: if they do not fit to the model, or a label is of no class.
 
-        >>> task = Task(loss_named("hinge"), classes=np.array(["no", "yes"]), n_inputs=1)
-        >>> task.samples([[0.5], [0.1]], ["yes", "no"], n_outputs=1).targets.tolist()
+        >>> task = Task(loss_named("hinge"), np.array(["no", "yes"]), n_inputs=1, n_outputs=1)
+        >>> task.samples([[0.5], [0.1]], ["yes", "no"]).targets.tolist()
         [[1.0], [-1.0]]
         """
         check_lengths(X, y, names=("validation X", "validation y"))
         features = check_features(X, self.n_inputs, name="validation X")
-        return self._encoded(features, y, n_outputs, "validation y")
+        return self._encoded(features, y, "validation y")
 
     def predictions(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
         """What the outputs say: labels as the person has them, or values.
@@ -180,7 +182,9 @@ class Task:
         """The name of the loss."""
         if isinstance(self.loss, Loss):
             return self.loss.name
-        return getattr(self.loss, "__name__", "" if self.loss is None else type(self.loss).__name__)
+        if self.loss is None:
+            return ""
+        return str(getattr(self.loss, "__name__", type(self.loss).__name__))
 
     @property
     def from_logits(self) -> bool:
@@ -198,6 +202,7 @@ class Task:
             "loss": self.loss_name if known else None,
             "classes": None if self.classes is None else self.classes.tolist(),
             "n_inputs": self.n_inputs,
+            "n_outputs": self.n_outputs,
         }
 
     @classmethod
@@ -208,6 +213,7 @@ class Task:
             loss=None if name is None else loss_named(name),
             classes=None if classes is None else np.array(classes),
             n_inputs=details["n_inputs"],
+            n_outputs=details["n_outputs"],
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -217,15 +223,14 @@ class Task:
         classes = "" if self.classes is None else f", classes {self.classes.tolist()}"
         return f"Task({self.loss_name or 'no loss'}{classes})"
 
-    def _encoded(
-        self, features: NDArray[np.float64], y: ArrayLike, n_outputs: int, name: str
-    ) -> Samples:
+    def _encoded(self, features: NDArray[np.float64], y: ArrayLike, name: str) -> Samples:
         answers: NDArray[np.int64] | None = None
         targets: NDArray[Any]
         if self.classes is not None:
             answers, _ = encode_labels(y, self.classes)
         if isinstance(self.loss, Loss):
-            targets = self.loss.encode_targets(y if answers is None else answers, n_outputs)
+            labels = y if answers is None else answers
+            targets = self.loss.encode_targets(labels, self.n_outputs or 1)
             if answers is None and self.loss.task == "classification":
                 questions = targets.astype(np.int64)  # several yes-or-no questions
                 answers = questions if (questions == targets).all() else None

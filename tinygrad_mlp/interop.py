@@ -1,0 +1,10 @@
+"""Weights to and from other programs.
+
+``save_weights`` writes an .npz file, which NumPy alone can open; ``load_weights`` reads it back.
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.training.weights import load_weights, read_weights, save_weights
+
+__all__ = ["load_weights", "read_weights", "save_weights"]

@@ -1,0 +1,59 @@
+"""Training: ``fit``, the history it returns, callbacks, predictions, weights on disk.
+
+>>> from tinygrad_mlp.data import make_moons
+>>> from tinygrad_mlp.nn import MLP
+>>> X, y = make_moons(60, noise=0.1, rng=0)
+>>> model = MLP(2, [8, 1], rng=0)
+>>> history = fit(model, X, y, epochs=60, optimizer="adam", learning_rate=0.1, log_every=None)
+>>> accuracy(model, X, y) > 0.95
+True
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.training.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    TrainingEndCallback,
+)
+from tinygrad_mlp.training.engines import ENGINES, EagerEngine, Engine
+from tinygrad_mlp.training.evaluation import (
+    ConfusionTable,
+    accuracy,
+    confusion_table,
+    predict,
+    predict_proba,
+)
+from tinygrad_mlp.training.history import History
+from tinygrad_mlp.training.loop import fit
+from tinygrad_mlp.training.task import Task, task_of
+from tinygrad_mlp.training.weights import (
+    WeightsFile,
+    load_weights,
+    read_weights,
+    save_weights,
+)
+
+__all__ = [
+    "ENGINES",
+    "Callback",
+    "Checkpoint",
+    "ConfusionTable",
+    "EagerEngine",
+    "EarlyStopping",
+    "Engine",
+    "History",
+    "Task",
+    "TrainingEndCallback",
+    "WeightsFile",
+    "accuracy",
+    "confusion_table",
+    "fit",
+    "load_weights",
+    "predict",
+    "predict_proba",
+    "read_weights",
+    "save_weights",
+    "task_of",
+]

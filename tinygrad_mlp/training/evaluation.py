@@ -1,0 +1,215 @@
+"""What a trained model answers, and how often it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.data.arrays import as_array
+from tinygrad_mlp.data.preprocessing import encode_labels
+from tinygrad_mlp.data.validation import check_features, check_lengths
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.losses import Loss, loss_named
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.classes import is_text
+from tinygrad_mlp.training.outputs import model_outputs
+from tinygrad_mlp.training.task import Task, task_of
+
+__all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
+
+
+def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> NDArray[Any]:
+    """The answer of the model for each sample.
+
+    Args:
+        model: a model, trained by ``fit`` or otherwise.
+        X: the features, (n_samples, n_features).
+        loss: how to read the outputs of a model that ``fit`` has not trained, for example
+            "categorical_cross_entropy"; None for the loss of the training.
+
+    Returns:
+        (n_samples,): the labels as they were in the training data, or the values of a regression;
+        (n_samples, n_outputs) of several values. The outputs as they are where the model was
+        trained without ``fit``, or with a loss of one's own, and no loss is given.
+
+    Raises:
+        DataError, ShapeError: if X is empty, holds nan or inf, or does not fit to the model.
+        UnknownNameError: for an unknown loss.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.training import fit
+    >>> model = MLP(1, [1], rng=0)
+    >>> history = fit(model, [[-1.0], [1.0]], ["cold", "hot"], log_every=None)
+    >>> predict(model, [[-3.0], [0.5], [2.0]]).tolist()
+    ['cold', 'hot', 'hot']
+    """
+    task, outputs = _task_and_outputs(model, X, loss)
+    return task.predictions(outputs)
+
+
+def predict_proba(
+    model: Module, X: ArrayLike, *, loss: str | Loss | None = None
+) -> NDArray[np.float64]:
+    """The probability of each class for each sample.
+
+    Args:
+        model: a model, trained by ``fit`` or otherwise.
+        X: the features, (n_samples, n_features).
+        loss: as for ``predict``.
+
+    Returns:
+        (n_samples, n_classes), the classes in the order of ``task_of(model).classes``.
+
+    Raises:
+        InvalidArgumentError: if the loss knows no probabilities (a regression, the hinge loss).
+        DataError, ShapeError, UnknownNameError: as ``predict``.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [1], init="zeros")
+    >>> predict_proba(model, [[7.0]], loss="binary_cross_entropy_with_logits").tolist()
+    [[0.5, 0.5]]
+    """
+    task, outputs = _task_and_outputs(model, X, loss)
+    probabilities = task.loss.probabilities(outputs) if isinstance(task.loss, Loss) else None
+    if probabilities is None:
+        trained = f"the loss {task.loss_name!r}" if task.loss else "a model without a known loss"
+        raise InvalidArgumentError(
+            f"{trained} gives no probabilities; train with a cross-entropy, for example "
+            "fit(model, X, y, loss='categorical_cross_entropy'), or name the loss of your own "
+            "training: predict_proba(model, X, loss='categorical_cross_entropy')"
+        )
+    return probabilities
+
+
+def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | None = None) -> float:
+    """The share of samples for which the model's answer is right, from 0 to 1.
+
+    Args:
+        model: a model, trained by ``fit`` or otherwise.
+        X: the features, (n_samples, n_features).
+        y: the labels, (n_samples,).
+        loss: as for ``predict``.
+
+    Raises:
+        InvalidArgumentError: if the model does not choose between classes.
+        DataError, ShapeError, UnknownNameError: as ``predict``.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.training import fit
+    >>> model = MLP(1, [1], rng=0)
+    >>> history = fit(model, [[-1.0], [1.0]], ["cold", "hot"], log_every=None)
+    >>> accuracy(model, [[-3.0], [2.0]], ["cold", "cold"])
+    0.5
+    """
+    check_lengths(X, y)
+    task, outputs = _task_and_outputs(model, X, loss)
+    if task.answers(outputs) is None:
+        what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
+        raise InvalidArgumentError(
+            f"there is no accuracy of {what}; accuracy counts right classes. Name the loss if the "
+            "model chooses between classes: accuracy(model, X, y, loss='hinge')"
+        )
+    predicted = task.predictions(outputs)
+    labels = _comparable(y, predicted)
+    return float(np.mean(predicted == labels))
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionTable:
+    """How often each class was taken for which.
+
+    Attributes:
+        counts: (n_classes, n_classes): in row i and column j the number of samples of class i that
+            were taken for class j. Right answers stand on the diagonal.
+        classes: what the classes are called.
+
+    >>> table = ConfusionTable(np.array([[3, 1], [0, 2]]), ("cat", "dog"))
+    >>> print(table)
+                 predicted
+    true         cat  dog
+    cat            3    1
+    dog            0    2
+    >>> round(table.accuracy, 3)
+    0.833
+    """
+
+    counts: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return float(np.trace(self.counts) / max(self.counts.sum(), 1))
+
+    def __str__(self) -> str:
+        first = max(len("true"), *map(len, self.classes))
+        rows = zip(self.classes, self.counts.tolist())
+        widths = [
+            max(len(name), *(len(str(count)) for count in column))
+            for name, column in zip(self.classes, self.counts.T.tolist())
+        ]
+        titles = "  ".join(f"{name:>{width}}" for name, width in zip(self.classes, widths))
+        lines = [f"{'':{first}}  predicted", f"{'true':{first}}  {titles}"]
+        for name, counts in rows:
+            cells = "  ".join(f"{count:>{width}}" for count, width in zip(counts, widths))
+            lines.append(f"{name:{first}}  {cells}")
+        return "\n".join(lines)
+
+
+def confusion_table(
+    y: ArrayLike, predicted: ArrayLike, classes: ArrayLike | None = None
+) -> ConfusionTable:
+    """Count how often each class was taken for which.
+
+    Args:
+        y: the true labels, (n_samples,).
+        predicted: what ``predict`` gave, (n_samples,).
+        classes: the classes in the order wanted; None for those that occur, sorted.
+
+    Raises:
+        DataError: if there are none, or one is not among the classes.
+        ShapeError: if the lengths differ.
+
+    >>> confusion_table(["a", "b", "b"], ["a", "a", "b"]).counts.tolist()
+    [[1, 0], [1, 1]]
+    """
+    check_lengths(y, predicted, names=("y", "predicted"))
+    if classes is None:
+        both = [as_array(y, "y").ravel(), as_array(predicted, "predicted").ravel()]
+        _, classes = encode_labels(np.concatenate(both))
+    true_numbers, known = encode_labels(y, classes)
+    predicted_numbers, _ = encode_labels(predicted, classes)
+    counts = np.zeros((len(known), len(known)), dtype=np.int64)
+    np.add.at(counts, (true_numbers, predicted_numbers), 1)
+    return ConfusionTable(counts, tuple(str(label) for label in known.tolist()))
+
+
+def _task_and_outputs(
+    model: Module, X: ArrayLike, loss: str | Loss | None
+) -> tuple[Task, NDArray[np.float64]]:
+    """What the model was trained for, with another loss if one is given, and its outputs."""
+    task = task_of(model) or Task(None)
+    if loss is not None:
+        task = replace(task, loss=loss_named(loss) if isinstance(loss, str) else loss)
+    n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
+    features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
+    return task, model_outputs(model, features, from_logits=task.from_logits)
+
+
+def _comparable(y: ArrayLike, predicted: NDArray[Any]) -> NDArray[Any]:
+    """The labels, of the kind that the predictions are of."""
+    labels = as_array(y, "y")
+    if labels.shape != predicted.shape:
+        raise ShapeError(
+            f"y has shape {labels.shape}, but the model gives answers of shape {predicted.shape}; "
+            "give one label for each answer"
+        )
+    if is_text(labels) != is_text(predicted):
+        raise InvalidArgumentError(
+            f"y holds labels such as {labels.flat[0]!r}, but the model answers in labels such as "
+            f"{predicted.flat[0]!r}; give the labels as they were in training"
+        )
+    return labels
