@@ -327,6 +327,17 @@ def test_the_direction_sets_the_sides_that_arrows_use(
     assert {head for _, head in arrows(dot)} == {f"n2:p0:{entry}"}
 
 
+@pytest.mark.parametrize(
+    ("direction", "first", "last"),
+    [("TB", f"0.5 {TIMES} 3", DASH), ("BT", "w·x+b", f"0.5 {TIMES} 3"), ("LR", "w·x+b", DASH)],
+)
+def test_the_terms_of_a_dot_stand_where_the_arrows_come_in(
+    direction: str, first: str, last: str
+) -> None:
+    box = boxes(to_dot(functional.dot([Value(0.5)], [Value(3.0)]), direction=direction))["n2"]
+    assert (texts(box)[0], texts(box)[-1]) == (first, last)
+
+
 @pytest.mark.parametrize("direction", ["lr", "left", ""])
 def test_an_unknown_direction_is_refused_with_the_known_ones(direction: str) -> None:
     with pytest.raises(UnknownNameError, match="BT, LR, RL, TB"):

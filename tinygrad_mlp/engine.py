@@ -379,13 +379,16 @@ def topological_order(root: Value) -> list[Value]:
                 continue
             stack.append(node)
             stack.append(None)
-            for parent in reversed(node.parents):
+            first = len(stack)
+            for parent in node.parents:
                 if parent not in visited:
                     if parent.parents:
                         stack.append(parent)
                     else:
                         visited.add(parent)
                         order.append(parent)
+            if len(stack) > first + 1:
+                stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
     return order
 
 

@@ -68,7 +68,13 @@ class GraphError(TinygradMLPError, RuntimeError):
 
 
 class TracingError(TinygradMLPError, TypeError):
-    """A traced Value was used as a plain number, for example in ``if v > 0``."""
+    """A traced Value was used as a plain number, for example in ``if v > 0``.
+
+    Attributes:
+        reason: what was done with it, in a few words.
+    """
+
+    reason = ""
 
 
 class MissingDependencyError(TinygradMLPError, ImportError):

@@ -7,10 +7,11 @@ training curves, decision boundaries and confusion tables; it needs matplotlib.
 
 from __future__ import annotations
 
+from viz import plots
 from viz.graph import to_dot
 from viz.notebook import register
 from viz.pictures import Svg, draw, to_svg
 
-__all__ = ["Svg", "draw", "register", "to_dot", "to_svg"]
+__all__ = ["Svg", "draw", "plots", "register", "to_dot", "to_svg"]
 
 register()

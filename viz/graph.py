@@ -216,15 +216,19 @@ class _Drawing:
         if role == "constant" and not node.label:
             text = number(node.data) if "data" in self.shown else "c"
             return table(row(cell(font(text, paint.ink, 11))), paint=paint, padding=5)
-        rows = [row(cell(self.headline(node, paint.ink), colspan=2))]
-        if node.op is ops.DOT:
-            products = self.products(node)
-            rows = [*products, *rows] if self.direction == "TB" else [*rows, *products]
+        products = self.products(node) if node.op is ops.DOT else []
+        rows = [row(cell(self.headline(node, paint.ink)))]
+        if self.direction in ("LR", "RL"):
+            rows += products
         if "data" in self.shown:
             rows.append(self.entry("data", number(node.data), self.theme.text))
         if "grad" in self.shown and role != "constant":
             grad = number(node.grad) if node.has_grad else NOT_COMPUTED
             rows.append(self.entry("grad", grad, self.theme.gradient))
+        if self.direction == "TB":  # where the arrows come in
+            rows = products + rows
+        if self.direction == "BT":
+            rows = rows + products
         border = 1.8 if role == "output" else 1
         return table(*rows, paint=paint, border=border, padding=3)
 
@@ -250,18 +254,14 @@ class _Drawing:
             terms["b"] = f"+ {number(bias.data) if 'data' in self.shown else 'b'}"
         texts = {port: font(text + SLACK, self.theme.muted, 10) for port, text in terms.items()}
         if self.direction in ("LR", "RL"):
-            return [
-                row(cell(text, colspan=2, align="LEFT", port=port)) for port, text in texts.items()
-            ]
+            return [row(cell(text, align="LEFT", port=port)) for port, text in texts.items()]
         terms_of_one_row = (cell(text, port=port) for port, text in texts.items())
         side_by_side = table(row(*terms_of_one_row), padding=4)
-        return [row(cell(side_by_side, colspan=2, cellpadding=0))]
+        return [row(cell(side_by_side, cellpadding=0))]
 
     def entry(self, key: str, text: str, color: str) -> str:
-        return row(
-            cell(font(key, self.theme.muted, 9), align="LEFT"),
-            cell(font(f"{text}{SLACK}", color, 11), align="LEFT"),
-        )
+        name = font(f"{key}{SLACK}{SLACK}", self.theme.muted, 9)
+        return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
 
     def tooltip(self, node: Value) -> Iterator[str]:
         if node.label:

@@ -72,6 +72,7 @@ LIGHT: Final = Theme(
         "output": Paint(fill="#fff1d9", border="#d98708", ink="#7d4b00"),
     },
 )
+"""Dark on white, for paper and slides."""
 
 
 def number(x: float) -> str:

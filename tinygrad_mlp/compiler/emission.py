@@ -190,7 +190,7 @@ class _Writer:
     # Instructions
 
     def lines(self, instruction: Instruction) -> list[str]:
-        out = self.ref(instruction.out) if instruction.kind != "loss" else ""
+        out = "" if instruction.kind in ("loss", "auxiliary") else self.ref(instruction.out)
         args = [self.arg(arg) for arg in instruction.args]
         function = instruction.function
         kind = instruction.kind
@@ -199,6 +199,8 @@ class _Writer:
         if kind == "matmul":
             function = "dot" if _dot_applies(instruction) else "matmul"
             return [f"{function}({', '.join(args)}, out={out})"]
+        if kind == "auxiliary":
+            return [f"auxiliary = {self.result(instruction.args[0])}"]
         if kind == "loss":
             return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
@@ -257,14 +259,17 @@ class _Writer:
 
     def return_lines(self, reduction: str | None) -> list[str]:
         if reduction is None:
-            out = self.lowered.outputs
-            name = self.ref(out)
-            if out.mapped:
-                return [f"return {name}.T.copy()"]
-            if self.per_sample:
-                return [f"return np.repeat({name}[None], B, axis=0)"]
-            return [f"return {name}.copy()"]
-        return ["return loss"]
+            return [f"return {self.result(self.lowered.outputs)}"]
+        kinds = [instruction.kind for instruction in self.lowered.instructions]
+        return ["return loss, auxiliary" if "auxiliary" in kinds else "return loss"]
+
+    def result(self, ref: Ref | str) -> str:
+        """An array of results, the samples first."""
+        assert isinstance(ref, Ref)
+        name = self.ref(ref)
+        if ref.mapped:
+            return f"{name}.T.copy()"
+        return f"np.repeat({name}[None], B, axis=0)" if self.per_sample else f"{name}.copy()"
 
 
 class _Memory:

@@ -54,6 +54,7 @@ class Folded:
         constants: id -> number, leaves made in the trace.
         outer: (id, leaf) for leaves that stood before and are read at each call.
         outputs: the ids of the results.
+        auxiliary: the ids of what is returned beside the loss.
         effects: (leaf, id) for assignments.
         varies: by id, whether it depends on an input or a random leaf.
         needs_grad: by id, whether it depends on a parameter.
@@ -66,6 +67,7 @@ class Folded:
     constants: dict[int, float]
     outer: list[tuple[int, Value]]
     outputs: list[int]
+    auxiliary: list[int]
     effects: list[tuple[Value, int]]
     varies: np.ndarray
     needs_grad: np.ndarray
@@ -110,12 +112,13 @@ def fold(recording: Recording) -> Folded:
     of = numbering.of
     tape = recording.nodes
     outputs = [of(value) for value in recording.outputs]
+    auxiliary = [of(value) for value in recording.auxiliary]
     effects = [(leaf, of(value)) for leaf, value in recording.effects]
     # Who is needed, what it is made of, how often each node is used.
     uses: list[int] = [0] * len(tape)
     args_of: list[Ids] = [()] * len(tape)
     factors_of: dict[int, tuple[Ids, Ids]] = {}
-    for id_ in [*outputs, *(id_ for _, id_ in effects)]:
+    for id_ in [*outputs, *auxiliary, *[id_ for _, id_ in effects]]:
         if id_ < len(tape):
             uses[id_] += 2  # a result is never folded away
     n_recorded = 0
@@ -152,6 +155,7 @@ def fold(recording: Recording) -> Folded:
         constants=constants,
         outer=outer,
         outputs=outputs,
+        auxiliary=auxiliary,
         effects=effects,
         varies=np.zeros(numbering.next_id, dtype=bool),
         needs_grad=np.zeros(numbering.next_id, dtype=bool),
@@ -238,16 +242,18 @@ def _fold_nodes(
                 total.left, total.right = left, right
                 varies[id_] = bits.of(left)[0] or bits.of(right)[0]
                 needs[id_] = bits.of(left)[2] or bits.of(right)[2]
+            varies[id_] = varies[id_] or any([varies[arg] for arg in args])
+            needs[id_] = needs[id_] or any([needs[arg] for arg in args])
             for arg in args:
-                if arg in products and waiting(arg):
+                if varies[id_] and not varies[arg]:  # computed once for all samples, so kept apart
+                    total.plain.append(arg)
+                elif arg in products and waiting(arg):
                     a, b = products.pop(arg)
                     total.add_product(*((b, a) if varies[a] and not varies[b] else (a, b)))
                 elif arg in sums and waiting(arg):
                     total.add_sum(sums.pop(arg))
                 else:
                     total.plain.append(arg)
-            varies[id_] = varies[id_] or any([varies[arg] for arg in args])
-            needs[id_] = needs[id_] or any([needs[arg] for arg in args])
             sums[id_] = total
         else:
             varies[id_] = any([varies[arg] for arg in args])
@@ -259,26 +265,37 @@ def _fold_nodes(
     late = {id_: Node(ops.MUL, args) for id_, args in products.items()}
     late.update({id_: total.node() for id_, total in sums.items()})
     nodes.update(late)
-    folded.nodes = _with_short_tails(dict(sorted(nodes.items())), folded, varies, needs)
+    folded.nodes = _kept_apart(dict(sorted(nodes.items())), folded, varies, needs)
     folded.outputs = [alias.get(id_, id_) for id_ in folded.outputs]
+    folded.auxiliary = [alias.get(id_, id_) for id_ in folded.auxiliary]
     folded.effects = [(leaf, alias.get(id_, id_)) for leaf, id_ in folded.effects]
     folded.varies = np.array(varies, dtype=bool)
     folded.needs_grad = np.array(needs, dtype=bool)
 
 
-def _with_short_tails(
+def _kept_apart(
     nodes: dict[int, Node], folded: Folded, varies: list[bool], needs: list[bool]
 ) -> dict[int, Node]:
-    """Sums of products with many plain terms get these as one term, a sum of its own."""
+    """Split off what is better a node of its own: many plain terms, and products that do not vary."""
     result: dict[int, Node] = {}
+
+    def apart(node: Node, operands: Ids) -> int:
+        id_ = folded.n_ids
+        folded.n_ids += 1
+        varies.append(any([varies[i] for i in operands]))
+        needs.append(any([needs[i] for i in operands]))
+        result[id_] = node
+        return id_
+
     for id_, node in nodes.items():
         if node.left and len(node.args) > _MOST_PLAIN_TERMS:
-            tail = folded.n_ids
-            folded.n_ids += 1
-            varies.append(any([varies[arg] for arg in node.args]))
-            needs.append(any([needs[arg] for arg in node.args]))
-            result[tail] = Node(ops.SUM, node.args)
+            tail = apart(Node(ops.SUM, node.args), node.args)
             node = Node(node.op, (tail,), node.left, node.right)
+        if node.left and varies[id_]:
+            factors = (*node.left, *node.right)
+            if not any([varies[i] for i in factors]):
+                products = apart(Node(node.op, (), node.left, node.right), factors)
+                node = Node(ops.SUM, (products, *node.args))
         result[id_] = node
     return result
 

@@ -99,6 +99,9 @@ class _Lowering:
             effects.append((leaf, ref))
         if reduction is not None:
             self.loss(outputs.ref, reduction)
+            if plan.folded.auxiliary:
+                slots = plan.slot_of[np.array(plan.folded.auxiliary, dtype=np.int64)]
+                self.keep("auxiliary", self.read(plan.operand(slots), slots.shape).ref)
             self.backward(int(output_slots[0]), reduction)
         else:
             outputs.ref.buffer.pinned = True
@@ -127,9 +130,15 @@ class _Lowering:
                 if len(factors) == 2:
                     form = f"float(dot({{0}}, {{1}})){mean}"
                     args = [Ref(f.buffer, f.offset, (), ()) for f in factors]
+        self.keep(form, *args)
+
+    def keep(self, form: str, *args: Ref | None) -> None:
+        """Read a result into a local variable, before its memory is used again."""
         out = self.xp.new((), mapped=False)
         out.buffer.pinned = True
-        instructions.append(Instruction("loss", form, list(args), out))
+        refs: list[Ref | str] = [ref for ref in args if ref is not None]
+        kind = "auxiliary" if form == "auxiliary" else "loss"
+        self.xp.instructions.append(Instruction(kind, form, refs, out))
 
     # Reading
 
@@ -299,6 +308,7 @@ class _Lowering:
                 if upstream is not None:
                     self.xp.forget()
                     self.in_use = upstream.ref.buffer if upstream.ref is not None else None
+                    self.grads.per_sample = step.out.mapped
                     self.backward_step(step, upstream)
                     self.in_use = None
 
@@ -481,6 +491,7 @@ class _Gradients:
         self.in_memory: dict[int, Buffer] = {}
         self.written: dict[int, np.ndarray] = {}
         self.whole: dict[int, bool] = {}
+        self.per_sample = False  # whether contributions stand for one sample each
 
     def count_uses(self) -> None:
         """Find the blocks that are only ever used as a whole and in order."""
@@ -552,6 +563,9 @@ class _Gradients:
         """Add ``symbol``, in the axes of ``shape``, to the gradient of an operand."""
         if isinstance(operand, Constant) or not operand.needs_grad:
             return
+        is_row = symbol.ref is not None and symbol.ref.mapped
+        if self.per_sample and not operand.mapped and not is_row:
+            symbol = symbol.times(1.0, -1)  # the same from each of the B samples
         if isinstance(operand, Gather):
             self._scatter(operand, symbol, shape)
             return
@@ -581,6 +595,7 @@ class _Gradients:
         """left += g right, or right += g^T left, for g in the axes (S, P, Q)."""
         xp = self.xp
         assert not isinstance(operand, Constant)
+        self.per_sample = False  # a product sums over the samples itself
         if isinstance(operand, View) and operand.block.ones and side == "right":
             _, n_columns, k = operand.shape
             last = operand.offset + (k - 1) * operand.strides[2] + n_columns - 1
@@ -662,7 +677,7 @@ class _Gradients:
         """For a block used as a whole: broadcast to its axes only where that matters."""
         ref = symbol.ref
         if ref is None or ref.mapped != view.block.mapped:
-            if ref is None:
+            if ref is None and not any(view.strides[axis] == 0 < n - 1 for axis, n in enumerate(shape)):
                 return symbol
             reduced, _ = self._reduced(view, symbol, shape)
             return reduced

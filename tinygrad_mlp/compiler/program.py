@@ -36,6 +36,7 @@ def compile(
     per_sample: bool = False,
     reduction: Literal["mean", "sum"] = "mean",
     dtype: str = "float64",
+    has_auxiliary: bool = False,
 ) -> Program:
     """Turn a function on scalar Values into a NumPy program.
 
@@ -48,6 +49,8 @@ def compile(
             compiling does not depend on the batch size then.
         reduction: for ``per_sample`` losses, their "mean" or their "sum" over the batch.
         dtype: "float64" or "float32".
+        has_auxiliary: whether a function with parameters returns a pair: the loss, and nested lists
+            of Values that the program leaves in ``program.auxiliary``, for example its predictions.
 
     Returns:
         A Program. It records at its first call, when the shapes are known.
@@ -69,7 +72,7 @@ def compile(
     if reduction not in ("mean", "sum"):
         raise InvalidArgumentError(f"reduction is 'mean' or 'sum', got {reduction!r}")
     values = None if parameters is None else list(parameters)
-    return Program(function, values, per_sample, reduction, np.dtype(dtype))
+    return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
 
 
 class Program:
@@ -79,6 +82,7 @@ class Program:
         parameters: the parameters' numbers in one flat array. Change it in place; the Values follow
             at ``write_back``.
         gradients: the derivatives of the last loss by them, in the same order.
+        auxiliary: what the last call returned beside the loss (``has_auxiliary``).
 
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
@@ -97,9 +101,12 @@ class Program:
         per_sample: bool,
         reduction: str,
         dtype: np.dtype[Any],
+        has_auxiliary: bool = False,
     ) -> None:
         self._function = function
         self._values = parameters or []
+        self._has_auxiliary = has_auxiliary
+        self.auxiliary: Array = np.empty(0, dtype)
         self._differentiate = parameters is not None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -129,6 +136,10 @@ class Program:
             run = self._bind(shapes)
         with np.errstate(all="ignore"):
             result = run(*given)
+        if self._has_auxiliary:
+            result, auxiliary = result
+            shape = self._traced().recording.auxiliary_shape
+            self.auxiliary = auxiliary.reshape(-1, *shape) if self._per_sample else auxiliary.reshape(shape)
         return result
 
     @property
@@ -155,6 +166,23 @@ class Program:
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
         self.parameters[:] = [value.data for value in self._values]
+
+    def prediction(self, function: Callable[..., Nested]) -> Program:
+        """A program without gradients, per sample if this one is, on this program's parameters.
+
+        It reads ``parameters`` where they lie, so it always predicts with the newest ones.
+
+        >>> w = Value(2.0)
+        >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+        >>> predict = program.prediction(lambda x: w * x)
+        >>> program.parameters[:] = 5.0
+        >>> predict([1.0, 2.0])
+        array([ 5., 10.])
+        """
+        other = Program(function, self._values, self._per_sample, self._reduction, self._dtype)
+        other._differentiate = False
+        other.parameters = self.parameters
+        return other
 
     def _traced(self) -> _Trace:
         if self._last is None:
@@ -190,7 +218,7 @@ class Program:
         return size
 
     def _record(self, shapes: tuple[tuple[int, ...], ...]) -> _Trace:
-        recording = trace(self._function, shapes, self._values)
+        recording = trace(self._function, shapes, self._values, self._has_auxiliary)
         if self._differentiate and recording.output_shape:
             raise ShapeError(
                 "a function with parameters returns one Value, the loss; this one returned lists of "

@@ -143,7 +143,8 @@ class _ScalarWriter:
         if differentiate:
             lines.append(f"loss = {results[0]}")
             self.backward()
-            lines.append("return loss")
+            extra = [self.value(id_).code for id_ in folded.auxiliary]
+            lines.append(f"return loss, np.array([{', '.join(extra)}], dtype)" if extra else "return loss")
         else:
             lines.append(f"return np.array([{', '.join(results)}], dtype)")
         arguments = ", ".join([f"X{number}" for number in range(len(self.recording.inputs))])

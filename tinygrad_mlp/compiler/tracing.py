@@ -56,6 +56,12 @@ class Traced(Value):
     def __and__(self, other: Value) -> Value:
         return self * other
 
+    def __index__(self) -> int:
+        raise _used_as_number("it was used as an index")
+
+    def __int__(self) -> int:
+        raise _used_as_number("int() was called on it")
+
     def __repr__(self) -> str:
         return f"Traced({self.op.formula if self.op else 'placeholder'}, index={self.index})"
 
@@ -71,22 +77,25 @@ class Recording:
         nodes: the traced Values in the order of their creation, placeholders included.
         parameters: the leaves to differentiate.
         inputs: for each argument, the shape and the placeholders' numbers in C order.
-        output_ids: the numbers of the results, in C order.
+        outputs: the results, in C order.
         output_shape: () for one Value, else the shape of the nested lists.
-        random: (leaf, generator) pairs in the order of their drawing.
-        effects: (leaf, number of the node it is set to) pairs.
+        auxiliary: what the function returns beside the loss, if it does, likewise.
+        auxiliary_shape: likewise.
+        random: (leaf's number, generator) pairs in the order of their drawing.
+        effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
     """
 
     nodes: list[Value]
     parameters: list[Value]
     inputs: list[tuple[tuple[int, ...], list[int]]]
-    output_ids: list[int] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
     output_shape: tuple[int, ...] = ()
+    auxiliary: list[Value] = field(default_factory=list)
+    auxiliary_shape: tuple[int, ...] = ()
     random: list[tuple[int, np.random.Generator]] = field(default_factory=list)
     effects: list[tuple[Value, Value]] = field(default_factory=list)
     own_leaves: set[Value] = field(default_factory=set)
-    outputs: list[Value] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return (
@@ -99,6 +108,7 @@ def trace(
     function: Callable[..., Nested],
     shapes: Sequence[tuple[int, ...]],
     parameters: Sequence[Value],
+    has_auxiliary: bool = False,
 ) -> Recording:
     """Record ``function`` on placeholders in the given shapes.
 
@@ -122,6 +132,9 @@ def trace(
     with recorded_by(tape):
         result = function(*arguments)
     recording = tape.recording
+    if has_auxiliary:
+        result, auxiliary = result
+        recording.auxiliary, recording.auxiliary_shape = _flatten(auxiliary)
     recording.outputs, recording.output_shape = _flatten(result)
     return recording
 
@@ -212,8 +225,10 @@ def _used_as_number(how: str) -> TracingError:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
-    return TracingError(
+    error = TracingError(
         f"a traced Value has no number yet, but {how} ({place}); a program is recorded once and "
         "replayed on other numbers, so it cannot branch on them: "
         "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
     )
+    error.reason = how
+    return error

@@ -127,6 +127,8 @@ def _absolute_error(output: Value, target: Value) -> Value:
 
 
 LOWEST_LOG: Final = -100.0
+"""What the logarithm of 0 counts as, and of everything below e^-100."""
+
 NEARLY_ZERO: Final = 1e-300
 """Added to a probability before its logarithm: it changes no number above 1e-284, where the limit
 of -100 has long been reached, and keeps the derivative 1 / p finite at p = 0."""
@@ -135,8 +137,18 @@ of -100 has long been reached, and keeps the derivative 1 / p finite at p = 0.""
 def _cross_entropy_of_probability(probability: Value, target: Value) -> Value:
     _check_probability(target)
     log_yes = functional.maximum((probability + NEARLY_ZERO).log(), LOWEST_LOG)
-    log_no = functional.maximum((1.0 - probability + NEARLY_ZERO).log(), LOWEST_LOG)
-    return -(target * log_yes + (1.0 - target) * log_no)
+    return -(target * log_yes + (1.0 - target) * _log_no(probability))
+
+
+def _log_no(probability: Value) -> Value:
+    """log(1 - p), exact for small p.
+
+    Below p = 1 it is above -37, so only 1 itself needs the limit; the inner ``where`` keeps the
+    derivative -1 / (1 - p) finite there.
+    """
+    certain = functional.equal(probability, 1.0)
+    safe = functional.where(certain, 0.0, probability)
+    return functional.where(certain, LOWEST_LOG, functional.log1p(-safe))
 
 
 def _cross_entropy_of_logit(logit: Value, target: Value) -> Value:

@@ -1,6 +1,6 @@
 """What computes a training step. ``fit`` goes through epochs and batches and leaves the rest to it.
 
-``EagerEngine`` builds the scalar graph of each sample and walks back through it, as one would by
+``EagerEngine`` builds the scalar graph of the samples and walks back through it, as one would by
 hand; it is the plain meaning of a step, against which any other engine can be held.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
@@ -20,9 +21,22 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training.outputs import model_outputs, sample_outputs
 
-__all__ = ["ENGINES", "BatchLoss", "EagerEngine", "Engine", "Objective", "make_engine"]
+__all__ = [
+    "ENGINES",
+    "BatchLoss",
+    "EagerEngine",
+    "Engine",
+    "Objective",
+    "checked_loss",
+    "make_engine",
+    "unwrapped",
+]
 
 Floats = NDArray[np.float64]
+
+SAMPLES_AT_ONCE: Final = 32
+"""How many samples share a graph: enough that a walk through the parameters is worth its time, few
+enough that the graph stays small, whatever the size of the batch."""
 
 BatchLoss = Callable[[Sequence[Any], Sequence[Any]], Value]
 """A person's own loss: ``loss(outputs, targets)`` over a whole batch."""
@@ -75,9 +89,12 @@ class Engine(Protocol):
     def write_back(self) -> None:
         """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
 
+    def read_back(self) -> None:
+        """Take over what somebody has assigned to the Values after an epoch."""
+
 
 class EagerEngine:
-    """The engine that builds the scalar graph of every sample anew, in every step.
+    """The engine that builds the scalar graphs of the samples anew in every step.
 
     Args:
         model: the model.
@@ -117,6 +134,7 @@ class EagerEngine:
         self.clip_value = clip_value
         self.batch_outputs: Floats = np.empty((0, 0))
         # Those of the model, and those of a loss of one's own that the optimizer steps.
+        optimizer.load_state_dict(optimizer.state_dict())  # it may have stepped arrays before
         self._parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
         self._penalised = [p for p in optimizer.parameters if isinstance(p, Value)]
 
@@ -151,24 +169,30 @@ class EagerEngine:
                 losses = [loss.sample_loss(_values(row), target).data for row, target in pairs]
                 return float(np.mean(losses)), outputs
             rows = [_values(row) for row in outputs.tolist()]
-            return _checked_loss(loss, loss(_unwrapped(rows), targets.tolist())).data, outputs
+            return checked_loss(loss, loss(unwrapped(rows), targets.tolist())).data, outputs
 
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
 
+    def read_back(self) -> None:
+        """Nothing to do either."""
+
     def _step_by_samples(
         self, loss: Loss, X: Floats, targets: NDArray[Any]
     ) -> tuple[float, list[list[float]]]:
-        """Sample after sample: the graph of one is freed before the next, the gradients add up."""
-        share = 1.0 / len(X)
+        """A few samples after the other: their graph is freed before the next, gradients add up."""
         total = 0.0
         rows = []
-        for x, target in zip(X.tolist(), targets.tolist()):
-            outputs = sample_outputs(self.model, x, loss.from_logits)
-            sample_loss = share * loss.sample_loss(outputs, target)
-            sample_loss.backward()
-            total += sample_loss.data
-            rows.append(_numbers(outputs))
+        for start in range(0, len(X), SAMPLES_AT_ONCE):
+            part = slice(start, start + SAMPLES_AT_ONCE)
+            losses = []
+            for x, target in zip(X[part].tolist(), targets[part].tolist()):
+                outputs = sample_outputs(self.model, x, loss.from_logits)
+                losses.append(loss.sample_loss(outputs, target))
+                rows.append(_numbers(outputs))
+            share = functional.sum(losses) / len(X)
+            share.backward()
+            total += share.data
         return total, rows
 
     def _step_at_once(
@@ -176,7 +200,7 @@ class EagerEngine:
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, which a loss of one's own may connect in any way."""
         rows = [self.model.forward(x) for x in X.tolist()]
-        batch_loss = _checked_loss(loss, loss(_unwrapped(rows), targets.tolist()))
+        batch_loss = checked_loss(loss, loss(unwrapped(rows), targets.tolist()))
         batch_loss.backward()
         return batch_loss.data, [_numbers(row) for row in rows]
 
@@ -201,10 +225,11 @@ def make_engine(name: str, *arguments: Any) -> Engine:
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
 
+    >>> import tinygrad_mlp.training
     >>> make_engine("steam")
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.UnknownNameError: unknown engine 'steam'; known: eager
+    tinygrad_mlp.errors.UnknownNameError: unknown engine 'steam'; known: auto, compiled, eager
     """
     if name not in ENGINES:
         raise UnknownNameError.of("engine", name, ENGINES)
@@ -219,12 +244,24 @@ def _values(numbers: Sequence[float]) -> list[Value]:
     return [Value(number) for number in numbers]
 
 
-def _unwrapped(rows: list[list[Value]]) -> list[Any]:
-    """What a loss of one's own gets: a Value per sample, or a list of them where there are more."""
+def unwrapped(rows: list[list[Value]]) -> list[Any]:
+    """What a loss of one's own gets: a Value per sample, or a list of them where there are more.
+
+    >>> unwrapped([[Value(1.0)], [Value(2.0)]])
+    [Value(data=1.0, grad=0.0), Value(data=2.0, grad=0.0)]
+    """
     return [row[0] if len(row) == 1 else row for row in rows]
 
 
-def _checked_loss(loss: BatchLoss, value: object) -> Value:
+def checked_loss(loss: BatchLoss, value: object) -> Value:
+    """What a loss of one's own returned, if that is a Value.
+
+    Raises:
+        InvalidArgumentError: if it is anything else.
+
+    >>> checked_loss(max, Value(1.0))
+    Value(data=1.0, grad=0.0)
+    """
     if isinstance(value, Value):
         return value
     name = getattr(loss, "__name__", repr(loss))

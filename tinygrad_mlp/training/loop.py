@@ -20,6 +20,7 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
+from tinygrad_mlp.training import compiled as _compiled  # noqa: F401  (registers its engines)
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective, make_engine
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.progress import Progress
@@ -56,7 +57,7 @@ def fit(
     log_every: int | None = 100,
     progress: bool | None = None,
     callbacks: Iterable[Callback] = (),
-    engine: str = "eager",
+    engine: str = "auto",
 ) -> History:
     """Train a model: in every epoch go through the samples in batches and take a step with each.
 
@@ -93,7 +94,10 @@ def fit(
         progress: whether to show a progress bar; None where tqdm is installed and the output is a
             terminal.
         callbacks: what else to do after each epoch; see ``Callback``.
-        engine: what computes the steps: "eager".
+        engine: what computes the steps. "eager" builds the graph of every sample anew; "compiled"
+            records it once and replays it as matrix products, with the same numbers; "auto" is
+            "compiled" where the model and the loss can be recorded, else "eager", and the history
+            says which and why.
 
     Returns:
         The History.
@@ -179,6 +183,7 @@ class _Training:
         finally:
             self.engine.write_back()
             self.model.train(was_training)
+            history.engine = self.engine.name
         history.reason = history.reason or COMPLETED
         for callback in self.callbacks:
             if isinstance(callback, TrainingEndCallback):
@@ -238,6 +243,8 @@ class _Training:
             for callback in self.callbacks
             if callback.on_epoch_end(epoch, self.history, self.model)
         ]
+        if self.callbacks:
+            self.engine.read_back()
         return "; ".join(reasons)
 
 

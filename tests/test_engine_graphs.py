@@ -1,0 +1,177 @@
+"""Graphs as a whole: their order, their size, their copies, their end, and doing without them."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+
+from tests.running import run_python
+from tinygrad_mlp import functional, ops
+from tinygrad_mlp.engine import Value, no_grad, topological_order
+
+# Order
+
+
+def random_graph(seed: int, n_nodes: int = 300) -> list[Value]:
+    """Nodes with one to four random parents, repeats among them."""
+    rng = np.random.default_rng(seed)
+    nodes = [Value(1.0) for _ in range(5)]
+    while len(nodes) < n_nodes:
+        parents = rng.integers(max(0, len(nodes) - 40), len(nodes), rng.integers(1, 5))
+        nodes.append(functional.sum(nodes[index] for index in parents))
+    return nodes
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parents_stand_before_children_and_the_root_last(seed: int) -> None:
+    nodes = random_graph(seed)
+    order = topological_order(nodes[-1])
+    position = {node: index for index, node in enumerate(order)}
+    assert len(position) == len(order)
+    assert order[-1] is nodes[-1]
+    assert all(position[parent] < position[node] for node in order for parent in node.parents)
+    assert set(order) == ancestors(nodes[-1])
+
+
+def test_the_same_graph_gives_the_same_order() -> None:
+    graphs = [random_graph(0) for _ in range(2)]
+    orders = [[nodes.index(node) for node in topological_order(nodes[-1])] for nodes in graphs]
+    assert orders[0] == orders[1]
+
+
+def test_parents_come_from_left_to_right() -> None:
+    a, b, c = Value(1.0, label="a"), Value(2.0, label="b"), Value(3.0, label="c")
+    assert [node.label for node in topological_order(functional.sum([b, a, c, a]))] == [*"bac", ""]
+    d, e, f = a.tanh(), b.tanh(), c.tanh()
+    order = topological_order(functional.dot([e, d, c], [a, f, d]))
+    assert order[:-1] == [c, a, b, e, d, f]
+
+
+def ancestors(root: Value) -> set[Value]:
+    found: set[Value] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        found.add(node)
+        waiting += [parent for parent in node.parents if parent not in found]
+    return found
+
+
+# Size
+
+
+def test_a_chain_of_a_million_nodes() -> None:
+    x = Value(1.0)
+    references = sys.getrefcount(x)
+    y = x
+    for _ in range(1_000_000):
+        y = y + x
+    assert y.data == 1_000_001.0
+    y.backward()
+    assert x.grad == 1_000_001.0
+    del y
+    assert sys.getrefcount(x) == references  # all of it is gone, at once and without recursion
+
+
+def test_builtin_sum_over_a_hundred_thousand_values() -> None:
+    values = [Value(0.5) for _ in range(100_000)]
+    total = sum(values)
+    assert isinstance(total, Value)
+    total.backward()
+    assert total.data == 50_000.0
+    assert {value.grad for value in values} == {1.0}
+
+
+def test_a_dot_of_a_hundred_thousand_values() -> None:
+    weights = [Value(0.5) for _ in range(100_000)]
+    functional.dot(weights, [2.0] * 100_000).backward()
+    assert {weight.grad for weight in weights} == {2.0}
+
+
+def test_a_graph_is_freed_without_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        x = Value(0.5)
+        references = sys.getrefcount(x)
+        loss = functional.softmax([x, x * 2.0, x.tanh()])[0]
+        loss.backward()
+        del loss
+        assert sys.getrefcount(x) == references
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((700, 10, 10), 10_000), ((50_000, 10, 10), 50_000), ((0, 10, 10), 0)]
+)
+def test_the_garbage_collector_looks_less_often(
+    before: tuple[int, int, int], after: int, tmp_path: Path
+) -> None:
+    program = (
+        f"import gc; gc.set_threshold{before}; import tinygrad_mlp; print(gc.get_threshold()[0])"
+    )
+    assert int(run_python("-c", program, folder=tmp_path)) == after
+
+
+# Copies
+
+
+COPIES: Final = [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+def test_a_leaf_can_be_copied_and_pickled(duplicate: Callable[[Value], Value]) -> None:
+    leaf = Value(2.0, label="w")
+    twin = duplicate(leaf)
+    assert twin is not leaf
+    assert (twin.data, twin.grad, twin.label, twin.has_grad) == (2.0, 0.0, "w", False)
+    leaf.grad = 0.0
+    assert duplicate(leaf).has_grad
+    leaf.grad = 3.0
+    assert duplicate(leaf).grad == 3.0
+
+
+@pytest.mark.parametrize("duplicate", COPIES[1:])
+def test_a_small_graph_can_be_copied_and_pickled(duplicate: Callable[[Value], Value]) -> None:
+    a = Value(2.0)
+    b = a * a
+    twin = duplicate((b + 1.0).tanh())
+    assert twin.op is ops.TANH
+    (square, one) = twin.parents[0].parents
+    assert square.parents[0] is square.parents[1]
+    assert one.op is ops.CONSTANT
+    twin.backward()
+    assert square.parents[0].grad != 0.0
+    assert not a.has_grad
+
+
+# Without a graph
+
+
+def test_no_grad_gives_plain_leaves() -> None:
+    a = Value(3.0)
+    with no_grad():
+        results = [a * 2.0, a.tanh(), functional.dot([a], [a], a), functional.where(a > 0, a, -a)]
+    assert all(result.is_leaf and result.op is None for result in results)
+    assert [result.data for result in results] == [6.0, math.tanh(3.0), 12.0, 3.0]
+    assert not (a * 2.0).is_leaf
+
+
+def test_no_grad_nests_and_ends_with_an_error() -> None:
+    a = Value(3.0)
+    with no_grad():
+        with no_grad():
+            pass
+        assert (a * a).is_leaf
+    with pytest.raises(ZeroDivisionError), no_grad():
+        raise ZeroDivisionError
+    assert (a * a).parents == (a, a)
