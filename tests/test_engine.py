@@ -17,10 +17,7 @@ from tinygrad_mlp.engine import (
     apply,
     as_value,
     assign,
-    dot_node,
     local_partials,
-    no_grad,
-    numbers_of,
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError, TinygradMLPError
 
@@ -306,15 +303,3 @@ def test_assign_sets_a_leaf_outside_the_graph() -> None:
     assert mean.is_leaf
     with pytest.raises(GraphError, match="leaf"):
         assign(x * x, 1.0)
-
-
-@pytest.mark.parametrize("bias", [None, Value(0.7)])
-def test_dot_node_is_the_dot_of_the_table(bias: Value | None) -> None:
-    rng = np.random.default_rng(0)
-    weights, inputs = ([Value(x) for x in rng.normal(size=9)] for _ in range(2))
-    fast = dot_node(weights, inputs, numbers_of(inputs), bias)
-    plain = apply(ops.DOT, *weights, *inputs, *([] if bias is None else [bias]))
-    assert (fast.data, fast.parents, fast.partials) == (plain.data, plain.parents, plain.partials)
-    assert fast.op is ops.DOT
-    with no_grad():
-        assert dot_node(weights, inputs, numbers_of(inputs), bias).is_leaf

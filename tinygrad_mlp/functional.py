@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Number, Value, apply, as_value, compare, dot_node, numbers_of, uniform
+from tinygrad_mlp.engine import (
+    Number,
+    Value,
+    apply,
+    as_value,
+    compare,
+    dot_node,
+    numbers_of,
+    uniform,
+)
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.float_math import inf
 
@@ -313,9 +322,7 @@ def mean(values: Iterable[Scalar]) -> Value:
     return sum(terms) / len(terms)
 
 
-def dot(
-    weights: Iterable[Scalar], inputs: Iterable[Scalar], bias: Scalar | None = None
-) -> Value:
+def dot(weights: Iterable[Scalar], inputs: Iterable[Scalar], bias: Scalar | None = None) -> Value:
     """w1 x1 + ... + wn xn + bias as one node: a neuron before its activation.
 
     Derivatives: x_i by w_i, w_i by x_i, 1 by the bias.

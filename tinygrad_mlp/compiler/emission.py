@@ -381,5 +381,7 @@ def _is_whole(ref: Ref, size: int) -> bool:
 
 
 def _number(factor: float, scale: int) -> str:
-    text = repr(factor) if factor == factor and abs(factor) != float("inf") else f"float('{factor}')"
+    text = (
+        repr(factor) if factor == factor and abs(factor) != float("inf") else f"float('{factor}')"
+    )
     return text + (" / B" * scale if scale >= 0 else " * B" * -scale)

@@ -88,8 +88,8 @@ class _Numbering:
             self.of(parameter)
 
     def of(self, value: Value) -> int:
-        if value.__class__ is Traced:
-            return value.index  # type: ignore[attr-defined,no-any-return]
+        if isinstance(value, Traced):
+            return value.index
         known = self.leaves.get(value)
         if known is None:
             known = self.leaves[value] = self.next_id
@@ -140,9 +140,7 @@ def fold(recording: Recording) -> Folded:
                             uses[arg] += 2
             args = tuple([of(bias) for bias in parents[2 * n :]])
         else:
-            args = tuple(
-                [p.index if p.__class__ is Traced else of(p) for p in parents]  # type: ignore[attr-defined]
-            )
+            args = tuple([p.index if isinstance(p, Traced) else of(p) for p in parents])
         args_of[id_] = args
         for arg in args:
             if arg < n_tape:
@@ -337,9 +335,7 @@ class _Sum:
         return Node(ops.DOT, tuple(self.plain), tuple(self.left), tuple(self.right))
 
 
-def _simpler(
-    op: Op, args: Ids, constants: dict[int, float]
-) -> tuple[Op | None, Ids]:
+def _simpler(op: Op, args: Ids, constants: dict[int, float]) -> tuple[Op | None, Ids]:
     """An equal, cheaper op; None for one that is its first argument."""
     if op is ops.SUM and len(args) == 1:
         return None, args

@@ -181,9 +181,7 @@ class Plan:
         return Gather(slots, mapped, any([block.needs_grad for block in blocks]))
 
 
-def lay_out(
-    groups: list[Group], recording: Recording, folded: Folded, per_sample: bool
-) -> Plan:
+def lay_out(groups: list[Group], recording: Recording, folded: Folded, per_sample: bool) -> Plan:
     """Place every leaf and every group. Linear in the number of operands."""
     plan = Plan([], [], np.full(folded.n_ids, -1, dtype=np.int64), recording, folded, per_sample)
     _place_leaves(plan)
@@ -358,5 +356,3 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     with_ones = plan.view(np.concatenate([right, ones.reshape(1, n_columns, 1)], axis=2))
     if with_ones is not None:
         step.left, step.right, step.operands = with_bias, with_ones, []
-
-

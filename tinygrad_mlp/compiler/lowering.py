@@ -300,6 +300,8 @@ class _Lowering:
         seed = Symbol(self.xp, None, 1.0)
         if loss_block.mapped and reduction == "mean":
             seed = seed.times(1.0, 1)
+        elif plan.per_sample and not loss_block.mapped and reduction == "sum":
+            seed = seed.times(1.0, -1)  # the same loss for each of B samples
         loss = View(loss_block, loss_slot - loss_block.base, (1,), (0,))
         self.grads.contribute(loss, seed, (1,))
         for step in reversed(plan.steps):

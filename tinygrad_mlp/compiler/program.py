@@ -126,11 +126,11 @@ class Program:
         dtype = self._dtype
         given = [
             array
-            if array.__class__ is np.ndarray and array.dtype == dtype  # type: ignore[union-attr]
+            if isinstance(array, np.ndarray) and array.dtype == dtype
             else np.asarray(array, dtype)
             for array in arrays
         ]
-        shapes = tuple([array.shape for array in given])  # type: ignore[union-attr]
+        shapes = tuple([array.shape for array in given])
         run = self._bound.get(shapes)
         if run is None:
             run = self._bind(shapes)
@@ -139,7 +139,8 @@ class Program:
         if self._has_auxiliary:
             result, auxiliary = result
             shape = self._traced().recording.auxiliary_shape
-            self.auxiliary = auxiliary.reshape(-1, *shape) if self._per_sample else auxiliary.reshape(shape)
+            samples = (-1,) if self._per_sample else ()
+            self.auxiliary = auxiliary.reshape(*samples, *shape)
         return result
 
     @property
@@ -186,7 +187,9 @@ class Program:
 
     def _traced(self) -> _Trace:
         if self._last is None:
-            raise ShapeError("the program is recorded at its first call; call it once: program(X, y)")
+            raise ShapeError(
+                "the program is recorded at its first call; call it once: program(X, y)"
+            )
         return self._last
 
     def _bind(self, shapes: tuple[tuple[int, ...], ...]) -> Callable[..., Any]:
@@ -287,7 +290,7 @@ class _Trace:
                 draw=_Draw(rngs),
                 constant_values=np.array(constants, dtype=dtype),
             )
-        exec(self.source, namespace)  # noqa: S102  (our own text)
+        exec(self.source, namespace)
         run: Callable[..., Any] = namespace["prepare"](batch_size)
         if program._differentiate or not self.recording.output_shape:
             return run if program._differentiate else _Squeezed(run, self.per_sample)
@@ -318,11 +321,12 @@ class _Trace:
         return [s for s in steps if s.left is not None and not is_elementwise(s)]
 
 
-_NUMPY_FUNCTIONS = (
-    "absolute add copyto cos divide dot einsum equal exp expm1 greater greater_equal less less_equal log "
-    "log1p logical_and logical_not matmul maximum minimum multiply negative not_equal power sin sqrt "
-    "subtract take tanh"
-).split()
+_NUMPY_FUNCTIONS = [
+    *["absolute", "add", "copyto", "cos", "divide", "dot", "einsum", "equal", "exp", "expm1"],
+    *["greater", "greater_equal", "less", "less_equal", "log", "log1p", "logical_and"],
+    *["logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal", "power"],
+    *["sin", "sqrt", "subtract", "take", "tanh"],
+]
 
 
 @dataclass(slots=True)
@@ -366,5 +370,7 @@ def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, 
     """A strided view: shape and strides count rows of ``array``, further axes stay as they are."""
     item = array.strides[0]
     return np.lib.stride_tricks.as_strided(
-        array[offset:], (*shape, *array.shape[1:]), (*[s * item for s in strides], *array.strides[1:])
+        array[offset:],
+        (*shape, *array.shape[1:]),
+        (*[s * item for s in strides], *array.strides[1:]),
     )

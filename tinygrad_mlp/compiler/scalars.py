@@ -144,7 +144,9 @@ class _ScalarWriter:
             lines.append(f"loss = {results[0]}")
             self.backward()
             extra = [self.value(id_).code for id_ in folded.auxiliary]
-            lines.append(f"return loss, np.array([{', '.join(extra)}], dtype)" if extra else "return loss")
+            lines.append(
+                f"return loss, np.array([{', '.join(extra)}], dtype)" if extra else "return loss"
+            )
         else:
             lines.append(f"return np.array([{', '.join(results)}], dtype)")
         arguments = ", ".join([f"X{number}" for number in range(len(self.recording.inputs))])
@@ -173,9 +175,7 @@ class _ScalarWriter:
         args = [self.value(arg) for arg in node.args]
         if node.left:
             terms = [arg.code for arg in args]
-            terms += [
-                (self.value(a) * self.value(b)).code for a, b in zip(node.left, node.right)
-            ]
+            terms += [(self.value(a) * self.value(b)).code for a, b in zip(node.left, node.right)]
             first, *rest = [
                 " + ".join(terms[i : i + _TERMS_PER_LINE])
                 for i in range(0, len(terms), _TERMS_PER_LINE)
@@ -229,5 +229,3 @@ class _ScalarWriter:
             sign = "+=" if id_ in self.started else "="
             self.started.add(id_)
             self.lines.append(f"g{id_} {sign} {code}")
-
-

@@ -102,5 +102,3 @@ class _Tuples:
             kinds = frozenset([self._kind[i] for i in ids])
             found = self._known[ids] = (ids, level, kinds)
         return found
-
-

@@ -369,9 +369,7 @@ class Emitter:
         return Symbol(self, out, factor, scale)
 
 
-_UNARY = frozenset(
-    ["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"]
-)
+_UNARY = frozenset(["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"])
 
 
 def squeezed(instruction: Instruction) -> Instruction:
@@ -392,11 +390,7 @@ def squeezed(instruction: Instruction) -> Instruction:
     def without(arg: Ref | str) -> Ref | str:
         if not isinstance(arg, Ref):
             return arg
-        kept = [
-            axis
-            for axis, wanted in enumerate(keep[n_axes - len(arg.shape) :])
-            if wanted
-        ]
+        kept = [axis for axis, wanted in enumerate(keep[n_axes - len(arg.shape) :]) if wanted]
         shape = tuple([arg.shape[axis] for axis in kept])
         strides = tuple([arg.strides[axis] for axis in kept])
         return Ref(arg.buffer, arg.offset, shape, strides, arg.pad, arg.swap)
@@ -414,12 +408,7 @@ def _squeezed_reduction(instruction: Instruction) -> Instruction:
     kept = [axis for axis in range(n_axes) if axis in instruction.axes or source.shape[axis] != 1]
     dropped = [axis for axis in range(n_axes) if axis not in kept]
     remaining = [axis for axis in range(n_axes) if axis not in instruction.axes]
-    axes = tuple(
-        [
-            len(kept) if axis == n_axes else kept.index(axis)
-            for axis in instruction.axes
-        ]
-    )
+    axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in instruction.axes])
     out = instruction.out
     if len(out.shape) == len(remaining):
         positions = [i for i, axis in enumerate(remaining) if axis not in dropped]

@@ -42,7 +42,7 @@ class Traced(Value):
     index: int
 
     @property
-    def data(self) -> float:  # type: ignore[override]
+    def data(self) -> float:
         """Raises: a traced Value has no number yet."""
         raise _used_as_number("its .data was read")
 
@@ -189,7 +189,9 @@ class _Tape:
 
     def assign(self, leaf: Value, value: Value) -> None:
         if isinstance(leaf, Traced):
-            raise GraphError("assign changes a leaf that stood before the trace, not a traced Value")
+            raise GraphError(
+                "assign changes a leaf that stood before the trace, not a traced Value"
+            )
         self.recording.effects.append((leaf, value))
 
 

@@ -76,17 +76,16 @@ class CompiledEngine:
         self.clip_norm = clip_norm
         self.clip_value = clip_value
         self.batch_outputs: Floats = np.empty((0, 0))
-        loss = objective.loss
+        # An optimizer takes whatever has data and grad; what is recorded are Values.
+        self._parameters = [p for p in optimizer.parameters if isinstance(p, Value)]
         self.program: Program
-        if isinstance(loss, Loss):
+        if isinstance(objective.loss, Loss):
             self.program = compile(
-                self._sample_objective, optimizer.parameters, per_sample=True, has_auxiliary=True
+                self._sample_objective, self._parameters, per_sample=True, has_auxiliary=True
             )
             self._evaluation = self.program.prediction(self._sample_evaluation)
         else:
-            self.program = compile(
-                self._batch_objective, optimizer.parameters, has_auxiliary=True
-            )
+            self.program = compile(self._batch_objective, self._parameters, has_auxiliary=True)
             self._evaluation = self.program.prediction(self._batch_evaluation)
         optimizer.load_state_dict(optimizer.state_dict())  # it may have stepped Values before
 
@@ -157,9 +156,9 @@ class CompiledEngine:
         objective = self.objective
         terms = []
         if objective.l1:
-            terms.append(l1_penalty(self.optimizer.parameters, objective.l1))
+            terms.append(l1_penalty(self._parameters, objective.l1))
         if objective.l2:
-            terms.append(l2_penalty(self.optimizer.parameters, objective.l2))
+            terms.append(l2_penalty(self._parameters, objective.l2))
         return functional.sum(terms) if terms else 0.0
 
 
@@ -192,22 +191,20 @@ class AutoEngine:
         self._eager = EagerEngine(model, objective, optimizer, clip_norm, clip_value)
         self._engine: Engine = CompiledEngine(model, objective, optimizer, clip_norm, clip_value)
         self.name = self._engine.name
-
-    @property
-    def batch_outputs(self) -> Floats:
-        """The outputs for the batch of the last step."""
-        return self._engine.batch_outputs
+        self.batch_outputs: Floats = np.empty((0, 0))
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; its gradients are ready for ``update``."""
         try:
-            return self._engine.step(X, targets)
+            value = self._engine.step(X, targets)
         except TracingError as error:
             if self._engine is self._eager:
                 raise
             self._engine = self._eager
             self.name = f"eager (not compiled: {error.reason})"
-            return self._engine.step(X, targets)
+            value = self._engine.step(X, targets)
+        self.batch_outputs = self._engine.batch_outputs
+        return value
 
     def update(self) -> None:
         """Clip the gradients of the last ``step``, and step the optimizer."""
@@ -226,5 +223,4 @@ class AutoEngine:
         self._engine.read_back()
 
 
-ENGINES["compiled"] = CompiledEngine
-ENGINES["auto"] = AutoEngine
+ENGINES.update({"compiled": CompiledEngine, "auto": AutoEngine})

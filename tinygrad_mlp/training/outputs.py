@@ -9,14 +9,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, no_grad
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import InvalidArgumentError, TracingError
+from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 
 __all__ = ["check_outputs", "evaluation_mode", "model_outputs", "sample_outputs"]
 
 SAMPLES_TO_TRY: Final = 16
+SAMPLES_WORTH_COMPILING: Final = 100
 
 
 def model_outputs(
@@ -44,7 +47,7 @@ def model_outputs(
     return np.array(rows)
 
 
-def sample_outputs(model: Module, x: Sequence[float], from_logits: bool) -> list[Value]:
+def sample_outputs(model: Module, x: Sequence[Scalar], from_logits: bool) -> list[Value]:
     """The outputs for one sample, or its logits.
 
     >>> from tinygrad_mlp.nn import MLP

@@ -1,0 +1,260 @@
+"""Which commands and options there are, with their defaults and their help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from tinygrad_mlp import __version__
+from tinygrad_mlp.cli.demo import DEMOS, run_demo
+from tinygrad_mlp.cli.predict import run_predict
+from tinygrad_mlp.cli.train import run_train
+from tinygrad_mlp.data.table import TASKS
+from tinygrad_mlp.nn import ACTIVATIONS
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES
+from tinygrad_mlp.training import ENGINES
+
+__all__ = ["make_parser"]
+
+PROGRAM = "python -m tinygrad_mlp"
+
+DESCRIPTION = """\
+Train a multi-layer perceptron and look inside: a scalar autograd engine for learning, teaching and
+debugging."""
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} demo                                    train on a real data set, draw it
+  {PROGRAM} demo --data moons --out pictures        two features: with the boundary
+  {PROGRAM} train flowers.csv --target species      a table of your own
+  {PROGRAM} train houses.csv --target price --drop address --save weights.npz
+  {PROGRAM} predict weights.npz new_houses.csv      what the trained network says"""
+
+TRAIN_EXAMPLES = f"""\
+The first row of the file names the columns. All columns but the target are features and have to be
+numbers; they are standardised. A target of text, or of a few different whole numbers, is learned as
+classes, any other as a number (--task says otherwise).
+
+examples:
+  {PROGRAM} train flowers.csv --target species
+  {PROGRAM} train flowers.csv --target species --hidden 32,16 --epochs 300 --out pictures
+  {PROGRAM} train houses.csv --target price --drop address --save weights.npz"""
+
+PREDICT_EXAMPLES = f"""\
+The file needs the feature columns of the training, by name; other columns are left alone. If it has
+the target column too, the answers are compared with it.
+
+examples:
+  {PROGRAM} predict weights.npz new_houses.csv
+  {PROGRAM} predict weights.npz new_houses.csv --out answers.csv"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses words in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see: {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; what it parses has the function to call in ``run``."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad_mlp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_train(commands)
+    _add_predict(commands)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _command(commands, "demo", "train on a data set that comes along, and draw", run_demo)
+    parser.add_argument(
+        "--data",
+        choices=sorted(DEMOS),
+        default="iris",
+        help="; ".join(f"{name}: {demo.description}" for name, demo in sorted(DEMOS.items()))
+        + " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs", type=_positive, metavar="N", help="how often to go through the data"
+    )
+    _add_common(parser, out="demo_output")
+
+
+def _add_train(commands: Commands) -> None:
+    parser = _command(
+        commands, "train", "train on a table of your own, a CSV file", run_train, TRAIN_EXAMPLES
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the table")
+    parser.add_argument(
+        "--target", required=True, metavar="COLUMN", help="the column to be predicted"
+    )
+    parser.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column to leave out; may be given several times",
+    )
+    parser.add_argument(
+        "--task", choices=TASKS, default="auto", help="what the target is (default: %(default)s)"
+    )
+    network = parser.add_argument_group("the network and its training")
+    network.add_argument(
+        "--hidden",
+        type=_sizes,
+        default=(16, 16),
+        metavar="N,N,...",
+        help="the sizes of the hidden layers; 0 for none (default: 16,16)",
+    )
+    network.add_argument(
+        "--activation",
+        choices=sorted(ACTIVATIONS),
+        default="tanh",
+        metavar="NAME",
+        help="of the hidden layers: %(choices)s (default: %(default)s)",
+    )
+    network.add_argument(
+        "--epochs",
+        type=_positive,
+        default=100,
+        metavar="N",
+        help="how often to go through the data (default: %(default)s)",
+    )
+    network.add_argument(
+        "--batch-size",
+        type=_positive,
+        default=16,
+        metavar="N",
+        help="samples per step (default: %(default)s)",
+    )
+    network.add_argument(
+        "--optimizer",
+        choices=sorted(OPTIMIZERS),
+        default="adam",
+        help="(default: %(default)s)",
+    )
+    network.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="(default: 0.1 for sgd, else 0.01)"
+    )
+    network.add_argument(
+        "--schedule",
+        choices=sorted(SCHEDULES),
+        help="how the learning rate changes over the epochs",
+    )
+    network.add_argument(
+        "--l2",
+        type=float,
+        default=0.003,
+        metavar="STRENGTH",
+        help="of the L2 penalty (default: %(default)s)",
+    )
+    network.add_argument(
+        "--test-size",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="of the samples held out to measure the result (default: %(default)s)",
+    )
+    network.add_argument(
+        "--engine", choices=sorted(ENGINES), default="auto", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="WEIGHTS.npz", help="keep the trained network, for 'predict'"
+    )
+    _add_common(parser, out="train_output")
+
+
+def _add_predict(commands: Commands) -> None:
+    parser = _command(
+        commands, "predict", "ask a network that 'train' has saved", run_predict, PREDICT_EXAMPLES
+    )
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS.npz", help="what 'train' has saved")
+    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the table")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.csv",
+        help="write the answers there instead of printing them",
+    )
+
+
+def _command(
+    commands: Commands,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], None],
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(out),
+        metavar="DIR",
+        help="the folder for the pictures (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_at_least_0,
+        default=0,
+        metavar="N",
+        help="of everything random (default: %(default)s)",
+    )
+
+
+# Words to numbers; argparse shows the text of an ArgumentTypeError
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = (-1,)
+    if sizes == (0,):
+        return ()
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of layer sizes; give whole numbers with commas: 16,16"
+        )
+    return sizes
+
+
+def _positive(text: str) -> int:
+    return _whole_number(text, 1)
+
+
+def _at_least_0(text: str) -> int:
+    return _whole_number(text, 0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+    return number

@@ -1,0 +1,133 @@
+"""A small network beside the trained one, so that the graph of its loss can be read.
+
+The graph of a whole network has thousands of nodes. The companion learns the same data from two
+features with two hidden neurons, so that every number in it fits on one page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tinygrad_mlp.cli.problem import Floats, Problem
+from tinygrad_mlp.data import Standardiser
+from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.losses import (
+    binary_cross_entropy_with_logits,
+    categorical_cross_entropy,
+    mean_squared_error,
+)
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import fit
+
+__all__ = ["Companion"]
+
+N_FEATURES: Final = 2
+N_HIDDEN: Final = 2
+MOST_CLASSES: Final = 3
+EPOCHS: Final = 20
+MOST_SAMPLES: Final = 300
+
+TELLING_LOSS: Final = 0.7
+"""A sample that is about to be learned has gradients worth looking at; one that is known has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Companion:
+    """The loss of one sample through a small network, after ``backward``."""
+
+    loss: Value
+    model: MLP
+    description: str
+
+    @classmethod
+    def of(cls, problem: Problem, model: MLP) -> Companion:
+        """Train a companion on the two features that the network weighs most."""
+        small = _excerpt(problem, _heaviest_features(model))
+        network = small.network([N_HIDDEN], "tanh", rng=0)
+        X, y = small.inputs.transform(small.X_train), small.encoded(small.y_train)
+        fit(
+            network,
+            X,
+            y,
+            epochs=EPOCHS,
+            batch_size=16,
+            optimizer="adam",
+            learning_rate=0.02,
+            rng=0,
+            log_every=None,
+            progress=False,
+        )
+        with no_grad():
+            losses = [_sample_loss(small, network, x, t).data for x, t in zip(X, y)]
+        chosen = int(np.argmin(np.abs(np.array(losses) - TELLING_LOSS)))
+        loss = _sample_loss(small, network, X[chosen], y[chosen])
+        network.zero_grad()
+        loss.backward()
+        sizes = [X.shape[1], *(layer.n_outputs for layer in network.layers)]
+        answer = small.y_train[chosen]
+        shown = f"{answer:.4g}" if small.outputs is not None else str(answer)
+        description = (
+            f"the loss of one sample ({small.target}: {shown}) through a "
+            f"{'-'.join(map(str, sizes))} network of its own"
+        )
+        return cls(loss, network, description)
+
+    def draw(self, path: Path) -> None:
+        """Draw the graph."""
+        import viz
+
+        viz.draw(self.loss, path, parameters=self.model.parameters())
+
+
+def _heaviest_features(model: MLP) -> list[int]:
+    """The columns with the longest vectors of weights in the first layer, in their order."""
+    weights = model.layers[0].state_dict()["weight"]
+    order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")
+    return sorted(order[:N_FEATURES].tolist())
+
+
+def _excerpt(problem: Problem, features: list[int]) -> Problem:
+    """The same problem with a few features, classes and samples only."""
+    classes = problem.classes[:MOST_CLASSES]
+    rows = np.arange(len(problem.y_train))
+    if classes:
+        rows = np.flatnonzero(np.isin(problem.y_train, classes))
+    rows = rows[:MOST_SAMPLES]
+    X, y = problem.X_train[np.ix_(rows, features)], problem.y_train[rows]
+    return replace(
+        problem,
+        X_train=X,
+        y_train=y,
+        feature_names=tuple(problem.feature_names[i] for i in features),
+        classes=classes,
+        inputs=Standardiser().fit(X),
+    )
+
+
+def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Value:
+    """The graph of the loss of one sample, its inputs, hidden neurons and outputs named."""
+    inputs = [Value(xi, label=name) for xi, name in zip(x, problem.feature_names)]
+    first, last = network.layers
+    hidden = first.forward(inputs)
+    for i, neuron in enumerate(hidden):
+        neuron.label = f"hidden {i}"
+    outputs = last.logits(hidden)
+    names = problem.classes if len(problem.classes) > 2 else [problem.target]
+    for output, name in zip(outputs, names):
+        output.label = name
+    loss = _loss(problem.classes, outputs, target)
+    loss.label = "loss"
+    return loss
+
+
+def _loss(classes: tuple[str, ...], outputs: list[Value], target: Any) -> Value:
+    if len(classes) > 2:
+        return categorical_cross_entropy(outputs, classes.index(target))
+    if classes:
+        is_second = Value(float(classes.index(target)), label=f"is {classes[1]}")
+        return binary_cross_entropy_with_logits(outputs[0], is_second)
+    return mean_squared_error(outputs[0], Value(target.item(), label="target"))

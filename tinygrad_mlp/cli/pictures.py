@@ -1,0 +1,95 @@
+"""The pictures of a training. What cannot be drawn is named, with what is missing for it.
+
+This is the one place of the package that imports ``viz``, and only when there is something to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.cli.companion import Companion
+from tinygrad_mlp.cli.problem import Problem
+from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import History, predict
+
+__all__ = ["draw_pictures"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to draw: its file, what it shows, how to draw it."""
+
+    file: str
+    shows: str
+    draw: Callable[[Path], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawings:
+    """The pictures of one training."""
+
+    problem: Problem
+    model: MLP
+    history: History
+
+    def pictures(self) -> list[Picture]:
+        """Those that there are for this problem."""
+        companion = Companion.of(self.problem, self.model)
+        found = [
+            Picture("computation_graph.svg", companion.description, companion.draw),
+            Picture("loss.svg", "the loss of every epoch", self.draw_loss),
+        ]
+        if self.problem.classes and len(self.problem.feature_names) == 2:
+            shows = "which class the network sees where"
+            found.append(Picture("decision_boundary.svg", shows, self.draw_boundary))
+        return found
+
+    def draw_loss(self, path: Path) -> None:
+        """The curves of the training."""
+        from viz.plots import loss_curve
+
+        loss_curve(self.history, path)
+
+    def draw_boundary(self, path: Path) -> None:
+        """The plane of the two features."""
+        from viz.plots import decision_boundary
+
+        problem = self.problem
+        decision_boundary(
+            self.predict,
+            np.concatenate([problem.X_train, problem.X_test]),
+            np.concatenate([problem.y_train, problem.y_test]),
+            path,
+            feature_names=problem.feature_names,
+        )
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.str_]:
+        """The classes of points in the units of the features."""
+        return predict(self.model, self.problem.inputs.transform(X))
+
+
+def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) -> None:
+    """Draw what there is to draw into the folder, and say what is where and what was left out."""
+    drawn: list[tuple[Path, str]] = []
+    left_out: dict[str, list[str]] = {}
+    for picture in Drawings(problem, model, history).pictures():
+        path = folder / picture.file
+        try:
+            picture.draw(path)
+        except (ImportError, GraphError) as error:
+            left_out.setdefault(str(error), []).append(picture.file)
+        else:
+            drawn.append((path, picture.shows))
+    if drawn:
+        print("Pictures:")
+    width = max((len(str(path)) for path, _ in drawn), default=0)
+    for path, shows in drawn:
+        print(f"  {path!s:{width}}  {shows}")
+    for reason, files in left_out.items():
+        print(f"left out: {', '.join(files)}: {reason}")

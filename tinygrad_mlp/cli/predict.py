@@ -1,0 +1,97 @@
+"""``predict``: what a network that ``train`` has saved says about the rows of a table."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.cli.saved import SavedNetwork, load_network
+from tinygrad_mlp.data.arrays import counted
+from tinygrad_mlp.data.csv_file import CsvFile, listing, parse_number, read_csv_file
+from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.training import predict, predict_proba
+
+__all__ = ["run_predict"]
+
+
+def run_predict(arguments: argparse.Namespace) -> None:
+    """Read, ask, write."""
+    network = load_network(arguments.weights)
+    file = read_csv_file(arguments.file)
+    X = network.inputs.transform(_features(file, network.feature_names))
+    answers = predict(network.model, X)
+    header = ["row", network.target]
+    columns: list[Iterable[Any]] = [file.row_numbers]
+    if network.outputs is None:
+        certainty = predict_proba(network.model, X).max(axis=1)
+        header.append("probability")
+        columns += [answers.tolist(), [f"{p:.4f}" for p in certainty]]
+    else:
+        answers = network.outputs.inverse_transform(answers.reshape(-1, 1)).ravel()
+        columns.append([f"{answer:.6g}" for answer in answers])
+    if arguments.out is None:
+        _write(sys.stdout, header, columns)
+    else:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with Path(arguments.out).open("w", encoding="utf-8", newline="") as stream:
+            _write(stream, header, columns)
+        print(f"{counted(len(X), 'answer')} in {arguments.out}")
+    sys.stdout.flush()
+    comparison = _comparison(file, network, answers)
+    if comparison:
+        print(comparison, file=sys.stderr)
+
+
+def _features(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
+    """The columns of these names as numbers, (n_rows, n_names)."""
+    missing = [repr(name) for name in names if name not in file.header]
+    if missing:
+        raise DataError(
+            f"{file.path} lacks {counted(len(missing), 'feature')} that the network was trained "
+            f"with: {listing(missing)}; its columns: {', '.join(file.header)}"
+        )
+    columns = []
+    bad = []
+    for name in names:
+        cells = file.column(name)
+        numbers = [parse_number(cell) for cell in cells]
+        bad += [
+            f"row {row}, column {name!r}: {cell[:40]!r}"
+            for row, cell, number in zip(file.row_numbers, cells, numbers)
+            if number is None
+        ]
+        columns.append(numbers)
+    if bad:
+        raise DataError(
+            f"{file.path}: {counted(len(bad), 'cell is', 'cells are')} missing or not a number: "
+            f"{listing(bad)}; fill the cells in or remove their rows"
+        )
+    return np.array(columns, dtype=np.float64).T
+
+
+def _write(stream: TextIO, header: Sequence[str], columns: Sequence[Iterable[Any]]) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(zip(*columns))
+
+
+def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> str:
+    """How good the answers are, where the table has the target too."""
+    if network.target not in file.header:
+        return ""
+    cells = file.column(network.target)
+    if network.outputs is None:
+        n_right = sum(answer == cell for answer, cell in zip(answers.tolist(), cells))
+        return f"accuracy {100 * n_right / len(cells):.1f} % ({n_right} of {len(cells)} right)"
+    numbers = [parse_number(cell) for cell in cells]
+    pairs = [(a, y) for a, y in zip(answers.tolist(), numbers) if y is not None]
+    if not pairs:
+        return ""
+    return f"mean absolute error {np.mean([abs(a - y) for a, y in pairs]):.4g}"

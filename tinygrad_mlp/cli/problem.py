@@ -1,0 +1,119 @@
+"""What is to be learned, and with which settings: the same for the demo and for a person's table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.data import Standardiser, split_indices
+from tinygrad_mlp.nn import MLP
+
+__all__ = ["Problem", "Recipe", "split"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The network and how it is trained."""
+
+    hidden: tuple[int, ...]
+    epochs: int
+    activation: str = "tanh"
+    batch_size: int = 16
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    schedule: str | None = None
+    l2: float = 0.0
+    test_size: float = 0.25
+    engine: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Samples to learn from and samples held out, in their own units.
+
+    Attributes:
+        X_train, X_test: the features, (n_samples, n_features).
+        y_train, y_test: labels as people read them, or numbers.
+        feature_names: the name of each feature.
+        target: what is predicted.
+        classes: the labels in order; empty for a regression.
+        inputs: brings the features to mean 0 and standard deviation 1.
+        outputs: does the same for the targets of a regression; None for a classification.
+    """
+
+    X_train: Floats
+    X_test: Floats
+    y_train: NDArray[Any]
+    y_test: NDArray[Any]
+    feature_names: tuple[str, ...]
+    target: str
+    classes: tuple[str, ...]
+    inputs: Standardiser
+    outputs: Standardiser | None
+
+    def encoded(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The targets as the network learns them."""
+        return y if self.outputs is None else self.outputs.transform(y.reshape(-1, 1))
+
+    def decoded(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """The network's answers in the units of the targets."""
+        if self.outputs is None:
+            return answers
+        return self.outputs.inverse_transform(answers.reshape(-1, 1)).ravel()
+
+    def network(self, hidden: Sequence[int], activation: str, rng: int) -> MLP:
+        """A network for this problem with that many hidden neurons."""
+        return make_network(self.X_train.shape[1], hidden, activation, self.classes, rng)
+
+
+def make_network(
+    n_inputs: int, hidden: Sequence[int], activation: str, classes: Sequence[str], rng: int = 0
+) -> MLP:
+    """A network with an output for each class; one output for two classes, or for a number."""
+    n_outputs = len(classes) if len(classes) > 2 else 1
+    output = {0: None, 2: "sigmoid"}.get(len(classes), "softmax")
+    return MLP(
+        n_inputs, [*hidden, n_outputs], activation=activation, output_activation=output, rng=rng
+    )
+
+
+def split(
+    X: Floats,
+    y: NDArray[Any],
+    *,
+    feature_names: Sequence[str],
+    target: str,
+    classes: Sequence[str],
+    test_size: float,
+    rng: int,
+) -> Problem:
+    """Hold some samples out, the same share of every class, and learn how to standardise the rest.
+
+    Args:
+        X: the features.
+        y: class numbers, or the numbers of a regression.
+        feature_names: the name of each feature.
+        target: what is predicted.
+        classes: the name of each class; none for a regression.
+        test_size: the share of the samples to hold out.
+        rng: the seed.
+    """
+    train, test = split_indices(y, test_size, stratify=None if classes else False, rng=rng)
+    labels = np.array(classes)[y] if classes else y
+    return Problem(
+        X_train=X[train],
+        X_test=X[test],
+        y_train=labels[train],
+        y_test=labels[test],
+        feature_names=tuple(feature_names),
+        target=target,
+        classes=tuple(classes),
+        inputs=Standardiser().fit(X[train]),
+        outputs=None if classes else Standardiser().fit(y[train].reshape(-1, 1)),
+    )

@@ -1,0 +1,97 @@
+"""A training as a person follows it on a terminal: what is trained, how it goes, how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.cli.pictures import draw_pictures
+from tinygrad_mlp.cli.problem import Floats, Problem, Recipe
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import History, confusion_table, fit, predict
+
+__all__ = ["answers_of", "describe_errors", "prepare_folder", "report", "train"]
+
+LINES_OF_PROGRESS = 10
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder for the pictures, so that a wrong name shows before the training.
+
+    Raises:
+        InvalidArgumentError: if there is a file of that name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InvalidArgumentError(f"--out {folder} is a file; name a folder for the pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
+    """Make the network and train it, with the loss as it goes."""
+    model = problem.network(recipe.hidden, recipe.activation, seed)
+    print(f"{len(problem.X_train)} samples to learn from, {len(problem.X_test)} held out")
+    print(f"{model!r}, {len(model.parameters())} parameters")
+    print(
+        f"{recipe.epochs} epochs in batches of {min(recipe.batch_size, len(problem.X_train))} "
+        f"with {recipe.optimizer}; Ctrl-C ends the training\n",
+        flush=True,
+    )
+    history = fit(
+        model,
+        problem.inputs.transform(problem.X_train),
+        problem.encoded(problem.y_train),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer,
+        learning_rate=recipe.learning_rate,
+        schedule=recipe.schedule,
+        l2=recipe.l2,
+        validation_data=(
+            problem.inputs.transform(problem.X_test),
+            problem.encoded(problem.y_test),
+        ),
+        rng=seed,
+        log_every=max(recipe.epochs // LINES_OF_PROGRESS, 1),
+        engine=recipe.engine,
+    )
+    print(f"trained for {sum(history.seconds):.1f} s, engine: {history.engine}")
+    return model, history
+
+
+def report(problem: Problem, model: MLP, history: History, folder: Path) -> None:
+    """How good the network is on the samples held out, and where the pictures are."""
+    print("\nOn the samples held out:")
+    answers = answers_of(problem, model, problem.X_test)
+    if problem.classes:
+        table = confusion_table(problem.y_test, answers, problem.classes)
+        n_right = int(np.trace(table.counts))
+        print(f"accuracy {100 * table.accuracy:.1f} % ({n_right} of {len(answers)} right)\n")
+        print(table)
+    else:
+        print(describe_errors(problem.y_test, answers, problem.y_train.mean()))
+    print()
+    draw_pictures(problem, model, history, folder)
+
+
+def answers_of(problem: Problem, model: MLP, X: Floats) -> NDArray[Any]:
+    """What the network says about samples in their own units."""
+    return problem.decoded(predict(model, problem.inputs.transform(X)))
+
+
+def describe_errors(y: Floats, answers: Floats, guess: float) -> str:
+    """The errors of a regression, beside those of always guessing the mean of the training data.
+
+    Args:
+        y: the true numbers.
+        answers: the network's.
+        guess: the mean of the training data.
+    """
+    error = float(np.mean(np.abs(answers - y)))
+    error_of_guess = float(np.mean(np.abs(guess - y)))
+    total = float(np.sum((y - y.mean()) ** 2))
+    r2 = f", R2 {1.0 - float(np.sum((answers - y) ** 2)) / total:.3f}" if total > 0.0 else ""
+    return f"mean absolute error {error:.4g} (always guessing the mean: {error_of_guess:.4g}){r2}"

@@ -1,0 +1,95 @@
+"""``train``: a network on a person's own table, from the CSV file to weights that can be kept."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_mlp.cli.problem import Recipe, split
+from tinygrad_mlp.cli.saved import save_network
+from tinygrad_mlp.cli.session import prepare_folder, report, train
+from tinygrad_mlp.data import Table, read_table
+from tinygrad_mlp.data.arrays import counted
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
+
+__all__ = ["run_train"]
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    """Read, train, measure, save, draw."""
+    recipe = Recipe(
+        hidden=arguments.hidden,
+        epochs=arguments.epochs,
+        activation=arguments.activation,
+        batch_size=arguments.batch_size,
+        optimizer=arguments.optimizer,
+        learning_rate=arguments.learning_rate,
+        schedule=arguments.schedule,
+        l2=arguments.l2,
+        test_size=arguments.test_size,
+        engine=arguments.engine,
+    )
+    try:
+        table = read_table(
+            arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
+        )
+        problem = split(
+            table.X,
+            table.y,
+            feature_names=table.feature_names,
+            target=table.target,
+            classes=table.target_names,
+            test_size=recipe.test_size,
+            rng=arguments.seed,
+        )
+    except TinygradMLPError as error:
+        raise type(error)(in_options(str(error))) from error
+    prepare_folder(arguments.out)
+    if arguments.save is not None:
+        _prepare_file(arguments.save)
+    print(_description(table))
+    model, history = train(problem, recipe, arguments.seed)
+    report(problem, model, history, arguments.out)
+    if arguments.save is not None:
+        save_network(arguments.save, problem, recipe, model)
+        print(
+            f"\nThe network is in {arguments.save}; to ask it:\n"
+            f"  python -m tinygrad_mlp predict {arguments.save} FILE.csv"
+        )
+
+
+def in_options(message: str) -> str:
+    """The message, with the remedy as options of the command line instead of Python's arguments."""
+    message = re.sub(r"drop=\[([^\]]*)\]", _drop_options, message)
+    return re.sub(r"\b(task|test_size)='?([\w.]+)'?", _option, message)
+
+
+def _drop_options(match: re.Match[str]) -> str:
+    return " ".join(f"--drop {name}" for name in re.findall(r"'[^']*'|\"[^\"]*\"", match[1]))
+
+
+def _option(match: re.Match[str]) -> str:
+    return f"--{match[1].replace('_', '-')} {match[2]}"
+
+
+def _description(table: Table) -> str:
+    """What was found in the file, in one or two lines."""
+    samples = counted(len(table.X), "sample")
+    features = counted(len(table.feature_names), "feature")
+    names = ", ".join(table.feature_names[:6]) + (", ..." if len(table.feature_names) > 6 else "")
+    first = f"{table.path.name}: {samples}, {features} ({names})"
+    if not table.target_names:
+        low, high = float(np.min(table.y)), float(np.max(table.y))
+        return f"{first}\nto learn: {table.target}, a number from {low:g} to {high:g}"
+    classes = counted(len(table.target_names), "class", "classes")
+    return f"{first}\nto learn: {table.target}, {classes}: {', '.join(table.target_names)}"
+
+
+def _prepare_file(path: Path) -> None:
+    """Find out before the training whether the weights can be written."""
+    if path.is_dir():
+        raise InvalidArgumentError(f"--save {path} is a folder; name a file: {path}/weights.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
