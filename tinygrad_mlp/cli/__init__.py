@@ -1,4 +1,4 @@
-"""The command line: ``demo``, ``train`` and ``predict``, as ``python -m tinygrad_mlp`` runs them."""
+"""The command line: ``demo``, ``train`` and ``predict`` of ``python -m tinygrad_mlp``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tinygrad_mlp.losses import (
     mean_squared_error,
 )
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training import fit
+from tinygrad_mlp.training import fit, task_of
 
 __all__ = ["Companion"]
 
@@ -32,7 +32,7 @@ EPOCHS: Final = 20
 MOST_SAMPLES: Final = 300
 
 TELLING_LOSS: Final = 0.7
-"""A sample that is about to be learned has gradients worth looking at; one that is known has none."""
+"""The loss of the sample that is drawn, if there is one: one that is learned has no gradients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,10 @@ class Companion:
         )
         with no_grad():
             losses = [_sample_loss(small, network, x, t).data for x, t in zip(X, y)]
-        chosen = int(np.argmin(np.abs(np.array(losses) - TELLING_LOSS)))
+        distance = np.abs(np.array(losses) - TELLING_LOSS)
+        if len(small.classes) == 2:  # of the class whose target is 1: a factor 0 shows little
+            distance[small.y_train != _classes_in_order(network)[1]] += np.inf
+        chosen = int(np.argmin(distance))
         loss = _sample_loss(small, network, X[chosen], y[chosen])
         network.zero_grad()
         loss.backward()
@@ -116,15 +119,21 @@ def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Valu
     for i, neuron in enumerate(hidden):
         neuron.label = f"hidden {i}"
     outputs = last.logits(hidden)
-    names = problem.classes if len(problem.classes) > 2 else [problem.target]
-    for output, name in zip(outputs, names):
+    classes = _classes_in_order(network)
+    for output, name in zip(outputs, classes if len(classes) > 2 else [problem.target]):
         output.label = name
-    loss = _loss(problem.classes, outputs, target)
+    loss = _loss(classes, outputs, target)
     loss.label = "loss"
     return loss
 
 
-def _loss(classes: tuple[str, ...], outputs: list[Value], target: Any) -> Value:
+def _classes_in_order(network: MLP) -> list[str]:
+    """The classes in the order of the outputs; none for a regression."""
+    task = task_of(network)
+    return [] if task is None or task.classes is None else task.classes.tolist()
+
+
+def _loss(classes: list[str], outputs: list[Value], target: Any) -> Value:
     if len(classes) > 2:
         return categorical_cross_entropy(outputs, classes.index(target))
     if classes:

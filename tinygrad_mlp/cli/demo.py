@@ -77,7 +77,7 @@ DEMOS: Final = {
     "moons": Demo(
         "200 points in two crescents that lie in one another",
         _load_moons,
-        Recipe(hidden=(16, 16), epochs=100, learning_rate=0.02),
+        Recipe(hidden=(16, 16), epochs=100, learning_rate=0.02, schedule="cosine"),
     ),
     "digits": Demo(
         "1797 handwritten digits, pictures of 8 x 8 pixels",

@@ -88,10 +88,19 @@ def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> 
         return ""
     cells = file.column(network.target)
     if network.outputs is None:
-        n_right = sum(answer == cell for answer, cell in zip(answers.tolist(), cells))
+        labels = [_as_class(cell, network.classes) for cell in cells]
+        n_right = sum(answer == label for answer, label in zip(answers.tolist(), labels))
         return f"accuracy {100 * n_right / len(cells):.1f} % ({n_right} of {len(cells)} right)"
     numbers = [parse_number(cell) for cell in cells]
     pairs = [(a, y) for a, y in zip(answers.tolist(), numbers) if y is not None]
     if not pairs:
         return ""
     return f"mean absolute error {np.mean([abs(a - y) for a, y in pairs]):.4g}"
+
+
+def _as_class(cell: str, classes: Sequence[str]) -> str:
+    """The class that a cell stands for: 1.0 is the class 1 as well."""
+    number = parse_number(cell)
+    if cell in classes or number is None or not number.is_integer():
+        return cell
+    return str(int(number))

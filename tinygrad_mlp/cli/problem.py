@@ -1,4 +1,4 @@
-"""What is to be learned, and with which settings: the same for the demo and for a person's table."""
+"""What is to be learned, and with which settings, in the demo as for a person's own table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Pass 7, emit: give every buffer memory, and write the program down as NumPy text.
 
-The text has two parts. ``prepare`` allocates the arrays for one batch size and takes all views of them,
-once; ``run`` inside it is the list of NumPy calls, each into memory that is there already. An
+The text has two parts. ``prepare`` allocates the arrays for one batch size and takes all views of
+them, once; ``run`` inside it is the list of NumPy calls, each into memory that is there already. An
 elementwise call writes over an operand that nobody reads afterwards.
 """
 
@@ -204,15 +204,7 @@ class _Writer:
         if kind == "loss":
             return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
-            source = instruction.args[0]
-            assert isinstance(source, Ref)
-            axes = instruction.axes
-            if function == "add" and axes == (len(source.shape),) and len(source.shape) == 1:
-                if "ones = np.ones(B, dtype)" not in self.prepare:
-                    self.prepare.append("ones = np.ones(B, dtype)")
-                return [f"matmul({args[0]}, ones, out={out})"]  # faster than add.reduce
-            axis = str(axes[0]) if len(axes) == 1 else str(axes)
-            return [f"{function}.reduce({args[0]}, axis={axis}, out={out})"]
+            return [self.reduction(instruction, args[0], out)]
         if kind == "einsum":
             return [f"einsum({function!r}, {', '.join(args)}, out={out})"]
         if kind == "select":
@@ -227,6 +219,22 @@ class _Writer:
             return self.gather_lines(instruction, args)
         assert kind == "scatter"
         return self.scatter_lines(instruction)
+
+    def reduction(self, instruction: Instruction, name: str, out: str) -> str:
+        """A sum or a maximum over some axes."""
+        source = instruction.args[0]
+        assert isinstance(source, Ref)
+        axes = instruction.axes
+        if (
+            instruction.function == "add"
+            and axes == (len(source.shape),)
+            and len(source.shape) == 1
+        ):
+            if "ones = np.ones(B, dtype)" not in self.prepare:
+                self.prepare.append("ones = np.ones(B, dtype)")
+            return f"matmul({name}, ones, out={out})"  # faster than add.reduce
+        axis = str(axes[0]) if len(axes) == 1 else str(axes)
+        return f"{instruction.function}.reduce({name}, axis={axis}, out={out})"
 
     def gather_lines(self, instruction: Instruction, args: list[str]) -> list[str]:
         source, table, where = args
@@ -350,10 +358,10 @@ class _Memory:
             for ref in {id(r.buffer): r for r in _refs(instruction)}.values():
                 buffer = ref.buffer
                 ends = self.last[buffer] == index
-                if ends and buffer is not taken and not buffer.pinned and not buffer.external:
-                    if buffer.inside is None:
-                        key = (buffer.size, buffer.mapped, buffer.boolean)
-                        free.setdefault(key, []).append(buffer)
+                lasting = buffer.pinned or buffer.external or buffer.inside is not None
+                if ends and buffer is not taken and not lasting:
+                    key = (buffer.size, buffer.mapped, buffer.boolean)
+                    free.setdefault(key, []).append(buffer)
 
 
 def _refs(instruction: Instruction) -> Iterator[Ref]:
@@ -364,7 +372,7 @@ def _refs(instruction: Instruction) -> Iterator[Ref]:
 
 
 def _dot_applies(instruction: Instruction) -> bool:
-    """Whether ``dot`` can take the place of ``matmul``: it is faster, for matrices in order only."""
+    """Whether ``dot`` can take the place of ``matmul``: faster, but for matrices in order only."""
     for arg in (*instruction.args, instruction.out):
         assert isinstance(arg, Ref)
         if len(arg.shape) + arg.mapped != 2:

@@ -33,8 +33,8 @@ _MOST_PLAIN_TERMS: Final = 3
 class Node:
     """One node after folding.
 
-    ``op`` is an elementwise or variadic op with ``args``; or it is ``ops.DOT`` for a sum of products
-    ``left[k] * right[k]`` plus the plain terms ``args``.
+    ``op`` is an elementwise or variadic op with ``args``; or it is ``ops.DOT`` for a sum of
+    products ``left[k] * right[k]`` plus the plain terms ``args``.
     """
 
     op: Op
@@ -107,44 +107,22 @@ class _Numbering:
 
 
 def fold(recording: Recording) -> Folded:
-    """Fold a recording. Linear in the number of nodes."""
+    """Fold a recording. Linear in the number of nodes.
+
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> w = [Value(1.0), Value(2.0)]
+    >>> recording = trace(lambda x: w[0] * x[0] + w[1] * x[1] + 0.5, [(2,)], w)
+    >>> fold(recording)
+    Folded(4 scalar nodes -> 1)
+    """
     numbering = _Numbering(recording)
     of = numbering.of
     tape = recording.nodes
     outputs = [of(value) for value in recording.outputs]
     auxiliary = [of(value) for value in recording.auxiliary]
     effects = [(leaf, of(value)) for leaf, value in recording.effects]
-    # Who is needed, what it is made of, how often each node is used.
-    uses: list[int] = [0] * len(tape)
-    args_of: list[Ids] = [()] * len(tape)
-    factors_of: dict[int, tuple[Ids, Ids]] = {}
-    for id_ in [*outputs, *auxiliary, *[id_ for _, id_ in effects]]:
-        if id_ < len(tape):
-            uses[id_] += 2  # a result is never folded away
-    n_recorded = 0
-    n_tape = len(tape)
-    for id_ in range(n_tape - 1, -1, -1):
-        if not uses[id_] or tape[id_].op is None:
-            continue
-        n_recorded += 1
-        parents = tape[id_].parents
-        if tape[id_].op is ops.DOT:
-            n = len(parents) // 2
-            left, new_left = numbering.of_tuple(parents[:n])
-            right, new_right = numbering.of_tuple(parents[n : 2 * n])
-            factors_of[id_] = (left, right)
-            for ids, is_new in ((left, new_left), (right, new_right)):
-                if is_new:
-                    for arg in ids:
-                        if arg < n_tape:
-                            uses[arg] += 2
-            args = tuple([of(bias) for bias in parents[2 * n :]])
-        else:
-            args = tuple([p.index if isinstance(p, Traced) else of(p) for p in parents])
-        args_of[id_] = args
-        for arg in args:
-            if arg < n_tape:
-                uses[arg] += 1
+    results = [*outputs, *auxiliary, *[id_ for _, id_ in effects]]
+    uses, args_of, factors_of = _uses(tape, numbering, results)
     constants, outer = _leaf_kinds(recording, numbering)
     folded = Folded(
         nodes={},
@@ -157,10 +135,48 @@ def fold(recording: Recording) -> Folded:
         effects=effects,
         varies=np.zeros(numbering.next_id, dtype=bool),
         needs_grad=np.zeros(numbering.next_id, dtype=bool),
-        n_recorded=n_recorded,
+        n_recorded=sum([node.op is not None and n > 0 for node, n in zip(tape, uses)]),
     )
-    _fold_nodes(recording, folded, uses, args_of, factors_of)
+    work = _Fold(recording, folded, uses)
+    for id_, node in enumerate(tape):
+        if node.op is not None and uses[id_]:
+            work.add(id_, node.op, args_of[id_], factors_of.get(id_))
+    work.finish()
     return folded
+
+
+def _uses(
+    tape: list[Value], numbering: _Numbering, results: list[int]
+) -> tuple[list[int], list[Ids], dict[int, tuple[Ids, Ids]]]:
+    """Who is needed (how often each node is used), and what it is made of.
+
+    What must not be folded away counts as used twice: results, and the factors of a ``dot``.
+    """
+    n_tape = len(tape)
+    uses: list[int] = [0] * n_tape
+    args_of: list[Ids] = [()] * n_tape
+    factors_of: dict[int, tuple[Ids, Ids]] = {}
+    for id_ in results:
+        if id_ < n_tape:
+            uses[id_] += 2
+    for id_ in range(n_tape - 1, -1, -1):
+        op, parents = tape[id_].op, tape[id_].parents
+        if op is None or not uses[id_]:
+            continue
+        if op is ops.DOT:
+            n = len(parents) // 2
+            sides = [numbering.of_tuple(parents[:n]), numbering.of_tuple(parents[n : 2 * n])]
+            factors_of[id_] = (sides[0][0], sides[1][0])
+            for arg in [arg for ids, is_new in sides if is_new for arg in ids]:
+                if arg < n_tape:
+                    uses[arg] += 2
+            parents = parents[2 * n :]
+        args = tuple([p.index if isinstance(p, Traced) else numbering.of(p) for p in parents])
+        args_of[id_] = args
+        for arg in args:
+            if arg < n_tape:
+                uses[arg] += 1
+    return uses, args_of, factors_of
 
 
 def _leaf_kinds(
@@ -180,122 +196,116 @@ def _leaf_kinds(
     return constants, outer
 
 
-def _fold_nodes(
-    recording: Recording,
-    folded: Folded,
-    uses: list[int],
-    args_of: list[Ids],
-    factors_of: dict[int, tuple[Ids, Ids]],
-) -> None:
-    varies: list[bool] = [False] * folded.n_ids
-    needs: list[bool] = [False] * folded.n_ids
-    for _, ids in recording.inputs:
-        for id_ in ids:
-            varies[id_] = True
-    for id_, _ in recording.random:
-        varies[id_] = True
-    for id_ in folded.parameters:
-        needs[id_] = True
-    nodes: dict[int, Node] = {}
-    constants = folded.constants
-    tape = recording.nodes
-    n_tape = len(tape)
-    alias: dict[int, int] = {}
-    products: dict[int, Ids] = {}  # a product waiting for the one sum that uses it
-    sums: dict[int, _Sum] = {}  # a sum waiting likewise
-    bits = _TupleBits(varies, needs)
+class _Fold:
+    """Goes through the recorded nodes once, operands first, and builds ``folded.nodes``."""
 
-    def waiting(id_: int) -> bool:
-        return uses[id_] == 1
+    def __init__(self, recording: Recording, folded: Folded, uses: list[int]) -> None:
+        self.folded = folded
+        self.uses = uses
+        self.varies: list[bool] = [False] * folded.n_ids
+        self.needs: list[bool] = [False] * folded.n_ids
+        for id_ in [id_ for _, ids in recording.inputs for id_ in ids]:
+            self.varies[id_] = True
+        for id_, _ in recording.random:
+            self.varies[id_] = True
+        for id_ in folded.parameters:
+            self.needs[id_] = True
+        self.nodes: dict[int, Node] = {}
+        self.alias: dict[int, int] = {}  # a node that turned out to be its operand
+        self.products: dict[int, Ids] = {}  # a product waiting for the one sum that uses it
+        self.sums: dict[int, _Sum] = {}  # a sum waiting likewise
+        self.bits = _TupleBits(self.varies, self.needs)
 
-    for id_ in range(n_tape):
-        op = tape[id_].op
-        if op is None or not uses[id_]:
-            continue
-        args = args_of[id_]
-        if alias:
-            args = tuple([alias.get(arg, arg) for arg in args])
-        op, args = _simpler(op, args, constants)
-        if op is None:
-            alias[id_] = args[0]
-            if args[0] < n_tape:
-                uses[args[0]] += uses[id_] - 1
-            continue
-        if op is ops.MUL:
-            a, b = args
-            varies[id_] = varies[a] or varies[b]
-            needs[id_] = needs[a] or needs[b]
-            if waiting(id_):
-                products[id_] = args
-            else:
-                nodes[id_] = Node(op, args)
-        elif op is ops.ADD or op is ops.SUM or op is ops.DOT:
-            total = _Sum()
-            if op is ops.DOT:
-                left, right = factors_of[id_]
-                if alias:
-                    left = tuple([alias.get(arg, arg) for arg in left])
-                    right = tuple([alias.get(arg, arg) for arg in right])
-                left, right = _oriented(left, right, varies, bits)
-                total.left, total.right = left, right
-                varies[id_] = bits.of(left)[0] or bits.of(right)[0]
-                needs[id_] = bits.of(left)[2] or bits.of(right)[2]
-            varies[id_] = varies[id_] or any([varies[arg] for arg in args])
-            needs[id_] = needs[id_] or any([needs[arg] for arg in args])
-            for arg in args:
-                if varies[id_] and not varies[arg]:  # computed once for all samples, so kept apart
-                    total.plain.append(arg)
-                elif arg in products and waiting(arg):
-                    a, b = products.pop(arg)
-                    total.add_product(*((b, a) if varies[a] and not varies[b] else (a, b)))
-                elif arg in sums and waiting(arg):
-                    total.add_sum(sums.pop(arg))
-                else:
-                    total.plain.append(arg)
-            sums[id_] = total
+    def add(self, id_: int, op: Op, args: Ids, factors: tuple[Ids, Ids] | None) -> None:
+        """Take one recorded node."""
+        if self.alias:
+            args = self.real(args)
+        simpler, args = _simpler(op, args, self.folded.constants)
+        if simpler is None:
+            self.alias[id_] = args[0]
+            if args[0] < len(self.uses):
+                self.uses[args[0]] += self.uses[id_] - 1
+            return
+        varies, needs = self.varies, self.needs
+        varies[id_] = any([varies[arg] for arg in args])
+        needs[id_] = any([needs[arg] for arg in args])
+        if simpler is ops.MUL and self.uses[id_] == 1:
+            self.products[id_] = args
+        elif simpler is ops.ADD or simpler is ops.SUM or simpler is ops.DOT:
+            self.add_sum(id_, args, factors)
         else:
-            varies[id_] = any([varies[arg] for arg in args])
-            needs[id_] = any([needs[arg] for arg in args])
-            nodes[id_] = Node(op, args)
-        if id_ in sums and not waiting(id_):
-            nodes[id_] = sums.pop(id_).node()
-    # What waited for a sum and was used by something else.
-    late = {id_: Node(ops.MUL, args) for id_, args in products.items()}
-    late.update({id_: total.node() for id_, total in sums.items()})
-    nodes.update(late)
-    folded.nodes = _kept_apart(dict(sorted(nodes.items())), folded, varies, needs)
-    folded.outputs = [alias.get(id_, id_) for id_ in folded.outputs]
-    folded.auxiliary = [alias.get(id_, id_) for id_ in folded.auxiliary]
-    folded.effects = [(leaf, alias.get(id_, id_)) for leaf, id_ in folded.effects]
-    folded.varies = np.array(varies, dtype=bool)
-    folded.needs_grad = np.array(needs, dtype=bool)
+            self.nodes[id_] = Node(simpler, args)
 
+    def add_sum(self, id_: int, args: Ids, factors: tuple[Ids, Ids] | None) -> None:
+        """A sum takes in the products and sums that wait for it."""
+        varies = self.varies
+        total = _Sum()
+        if factors is not None:
+            left, right = map(self.real, factors) if self.alias else factors
+            left, right = _oriented(left, right, varies, self.bits)
+            total.left, total.right = left, right
+            left_varies, _, left_needs = self.bits.of(left)
+            right_varies, _, right_needs = self.bits.of(right)
+            varies[id_] = varies[id_] or left_varies or right_varies
+            self.needs[id_] = self.needs[id_] or left_needs or right_needs
+        for arg in args:
+            waits = arg < len(self.uses) and self.uses[arg] == 1
+            if not waits or (varies[id_] and not varies[arg]):  # computed once for all samples
+                total.plain.append(arg)
+            elif arg in self.products:
+                a, b = self.products.pop(arg)
+                total.add_product(*((b, a) if varies[a] and not varies[b] else (a, b)))
+            elif arg in self.sums:
+                total.add_sum(self.sums.pop(arg))
+            else:
+                total.plain.append(arg)
+        if self.uses[id_] == 1:
+            self.sums[id_] = total
+        else:
+            self.nodes[id_] = total.node()
 
-def _kept_apart(
-    nodes: dict[int, Node], folded: Folded, varies: list[bool], needs: list[bool]
-) -> dict[int, Node]:
-    """Split off what is better a node of its own: many plain terms, and products that do not vary."""
-    result: dict[int, Node] = {}
+    def real(self, ids: Ids) -> Ids:
+        """The ids with every alias replaced."""
+        return tuple([self.alias.get(id_, id_) for id_ in ids])
 
-    def apart(node: Node, operands: Ids) -> int:
-        id_ = folded.n_ids
-        folded.n_ids += 1
-        varies.append(any([varies[i] for i in operands]))
-        needs.append(any([needs[i] for i in operands]))
-        result[id_] = node
-        return id_
+    def finish(self) -> None:
+        """Settle what waited for a sum and was used by something else, and leave the results."""
+        folded, nodes = self.folded, self.nodes
+        nodes.update({id_: Node(ops.MUL, args) for id_, args in self.products.items()})
+        nodes.update({id_: total.node() for id_, total in self.sums.items()})
+        for id_, node in sorted(nodes.items()):
+            folded.nodes[id_] = self.kept_apart(id_, node)
+        folded.outputs = list(self.real(tuple(folded.outputs)))
+        folded.auxiliary = list(self.real(tuple(folded.auxiliary)))
+        folded.effects = [(leaf, self.alias.get(id_, id_)) for leaf, id_ in folded.effects]
+        folded.varies = np.array(self.varies, dtype=bool)
+        folded.needs_grad = np.array(self.needs, dtype=bool)
 
-    for id_, node in nodes.items():
-        if node.left and len(node.args) > _MOST_PLAIN_TERMS:
-            tail = apart(Node(ops.SUM, node.args), node.args)
+    def kept_apart(self, id_: int, node: Node) -> Node:
+        """Split off what is better a node of its own.
+
+        That is, of a sum of products, many plain terms; and products that are the same for all
+        samples where plain terms are not.
+        """
+        if not node.left:
+            return node
+        if len(node.args) > _MOST_PLAIN_TERMS:
+            tail = self.split_off(Node(ops.SUM, node.args), node.args)
             node = Node(node.op, (tail,), node.left, node.right)
-        if node.left and varies[id_]:
-            factors = (*node.left, *node.right)
-            if not any([varies[i] for i in factors]):
-                products = apart(Node(node.op, (), node.left, node.right), factors)
-                node = Node(ops.SUM, (products, *node.args))
-        result[id_] = node
-    return result
+        factors = (*node.left, *node.right)
+        if self.varies[id_] and not any([self.varies[i] for i in factors]):
+            products = self.split_off(Node(node.op, (), node.left, node.right), factors)
+            node = Node(ops.SUM, (products, *node.args))
+        return node
+
+    def split_off(self, node: Node, operands: Ids) -> int:
+        """Give a node of our own making an id."""
+        id_ = self.folded.n_ids
+        self.folded.n_ids += 1
+        self.varies.append(any([self.varies[i] for i in operands]))
+        self.needs.append(any([self.needs[i] for i in operands]))
+        self.folded.nodes[id_] = node
+        return id_
 
 
 class _Sum:
@@ -353,7 +363,10 @@ def _simpler(op: Op, args: Ids, constants: dict[int, float]) -> tuple[Op | None,
 
 
 class _TupleBits:
-    """For a tuple of ids: does any vary, do all vary, does any need a gradient. Cached by identity."""
+    """For a tuple of ids: does any vary, do all vary, does any need a gradient.
+
+    The answers are kept by the identity of the tuple.
+    """
 
     def __init__(self, varies: list[bool], needs: list[bool]) -> None:
         self._varies = varies

@@ -4,8 +4,8 @@ Every group's results take consecutive slots of a block. An operand of a group i
 slots; where it is affine in the group's axes, ``base + s*i + p*j + q*k``, it is a strided view of a
 block that copies nothing (a stride of 0 broadcasts). What is left is gathered.
 
-In a per-sample program a block whose values vary has one row of B numbers (B the batch size) for each
-slot; the others have one number for each.
+In a per-sample program a block whose values vary has one row of B numbers (B the batch size) for
+each slot; the others have one number for each.
 """
 
 from __future__ import annotations

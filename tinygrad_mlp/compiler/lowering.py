@@ -165,18 +165,14 @@ class _Lowering:
             where = self.table(positions) if len(parts) > 1 else ""
             source = self.buffer(block)
             whole = Ref(source, 0, (source.size,), (1,))
-            self.xp.instructions.append(
-                Instruction("gather", "take", [whole, table, where], out)
-            )
+            self.xp.instructions.append(Instruction("gather", "take", [whole, table, where], out))
         return out
 
     def parts(self, slots: np.ndarray) -> list[tuple[Block, np.ndarray]]:
         """The blocks that these slots lie in, each with the positions that it fills."""
         bases = np.array([block.base for block in self.plan.blocks])
         number = np.searchsorted(bases, slots, side="right") - 1
-        return [
-            (self.plan.blocks[int(n)], np.flatnonzero(number == n)) for n in np.unique(number)
-        ]
+        return [(self.plan.blocks[int(n)], np.flatnonzero(number == n)) for n in np.unique(number)]
 
     def table(self, indices: np.ndarray) -> str:
         name = f"at{len(self.tables)}"
@@ -253,7 +249,9 @@ class _Lowering:
         if is_inner(step):
             product = self.xp.reduce("add", Symbol(self.xp, left) * Symbol(self.xp, right), (2,))
             assert product.ref is not None
-            product = Symbol(self.xp, Ref(product.ref.buffer, 0, step.shape, contiguous(step.shape)))
+            product = Symbol(
+                self.xp, Ref(product.ref.buffer, 0, step.shape, contiguous(step.shape))
+            )
             if step.operands:
                 product = self.plain_terms(product, step)
                 self.store(product, out)
@@ -281,13 +279,20 @@ class _Lowering:
         """out (S, P, Q) = left (S, P, K) right (S, Q, K), the last two transposed."""
         emit = self.xp.instructions.append
         if left.mapped or (step.out.mapped and not right.mapped):
-            emit(Instruction("einsum", _einsum("spk", left, "sqk", right, "spq", out), [left, right], out))
+            emit(
+                Instruction(
+                    "einsum", _einsum("spk", left, "sqk", right, "spq", out), [left, right], out
+                )
+            )
         elif right.mapped:  # (S, P, K) (S, K, B), the samples as columns
             emit(Instruction("matmul", "matmul", [drop_stack(left), drop(right, 1)], drop(out, 2)))
         else:
             emit(
                 Instruction(
-                    "matmul", "matmul", [drop_stack(left), drop_stack(swapped(right))], drop_stack(out)
+                    "matmul",
+                    "matmul",
+                    [drop_stack(left), drop_stack(swapped(right))],
+                    drop_stack(out),
                 )
             )
 
@@ -325,8 +330,12 @@ class _Lowering:
             out = Symbol(self.xp, Ref(out_ref.buffer, 0, shape, contiguous(shape)))
             if upstream.ref is not None:
                 upstream = Symbol(
-                    self.xp, upstream.ref.reshaped(shape) if upstream.ref.covers_buffer()
-                    else _without_axes(upstream.ref, shape), upstream.factor, upstream.scale
+                    self.xp,
+                    upstream.ref.reshaped(shape)
+                    if upstream.ref.covers_buffer()
+                    else _without_axes(upstream.ref, shape),
+                    upstream.factor,
+                    upstream.scale,
                 )
             (rule,) = step.op.partials
             partial = rule if isinstance(rule, float) else rule(self.xp, out, stacked)
@@ -354,11 +363,15 @@ class _Lowering:
             left_wide, right_wide = outer(left, -1, 1, mapped), outer(right, 1, -1, mapped)
             if step.left.needs_grad:
                 self.grads.contribute(
-                    widened(step.left, step.shape, 2), upstream * Symbol(self.xp, right_wide), step.shape
+                    widened(step.left, step.shape, 2),
+                    upstream * Symbol(self.xp, right_wide),
+                    step.shape,
                 )
             if step.right.needs_grad:
                 self.grads.contribute(
-                    widened(step.right, step.shape, 1), upstream * Symbol(self.xp, left_wide), step.shape
+                    widened(step.right, step.shape, 1),
+                    upstream * Symbol(self.xp, left_wide),
+                    step.shape,
                 )
             return
         if is_inner(step):
@@ -603,21 +616,23 @@ class _Gradients:
             last = operand.offset + (k - 1) * operand.strides[2] + n_columns - 1
             if last >= operand.block.size:  # nothing flows to the ones
                 k -= 1
-            operand = View(
-                operand.block, operand.offset, (*operand.shape[:2], k), operand.strides
-            )
+            operand = View(operand.block, operand.offset, (*operand.shape[:2], k), operand.strides)
             other = Ref(other.buffer, other.offset, (*other.shape[:2], k), other.strides, other.pad)
         k = operand.shape[2]
         s, p, q = g.shape
-        any_mapped_einsum = (other.mapped and side == "right") or (
-            side == "left" and operand.mapped
-        ) or (g.mapped and not other.mapped and side == "left")
+        any_mapped_einsum = (
+            (other.mapped and side == "right")
+            or (side == "left" and operand.mapped)
+            or (g.mapped and not other.mapped and side == "left")
+        )
         if any_mapped_einsum:
             axes = ("spk", "sqk") if side == "left" else ("sqk", "spk")
             shape = (s, p if side == "left" else q, k)
             out = xp.new(shape, operand.mapped)
             xp.instructions.append(
-                Instruction("einsum", _einsum("spq", g, axes[1], other, axes[0], out), [g, other], out)
+                Instruction(
+                    "einsum", _einsum("spq", g, axes[1], other, axes[0], out), [g, other], out
+                )
             )
             self.contribute(operand, Symbol(xp, out), shape)
             return
@@ -633,7 +648,9 @@ class _Gradients:
                 out = xp.new((s, p, k), mapped=False)
                 args = [drop_stack(g), drop_stack(other)]
             xp.instructions.append(Instruction("matmul", "matmul", args, drop_stack(out)))
-            self.contribute(drop_operand(operand), Symbol(xp, xp.instructions[-1].out), drop_stack(out).shape)
+            self.contribute(
+                drop_operand(operand), Symbol(xp, xp.instructions[-1].out), drop_stack(out).shape
+            )
             return
         if g.mapped:  # right (S, 1, K) B = left^T (S, K, P) g (S, P, B)
             out = xp.new((s, 1, k), mapped=True)
@@ -679,7 +696,9 @@ class _Gradients:
         """For a block used as a whole: broadcast to its axes only where that matters."""
         ref = symbol.ref
         if ref is None or ref.mapped != view.block.mapped:
-            if ref is None and not any(view.strides[axis] == 0 < n - 1 for axis, n in enumerate(shape)):
+            if ref is None and not any(
+                view.strides[axis] == 0 < n - 1 for axis, n in enumerate(shape)
+            ):
                 return symbol
             reduced, _ = self._reduced(view, symbol, shape)
             return reduced
@@ -692,15 +711,17 @@ class _Gradients:
             return Symbol(self.xp, full)
         return symbol
 
-    def _reduced(
-        self, view: View, symbol: Symbol, shape: tuple[int, ...]
-    ) -> tuple[Symbol, View]:
+    def _reduced(self, view: View, symbol: Symbol, shape: tuple[int, ...]) -> tuple[Symbol, View]:
         """Sum over the axes along which the operand is broadcast."""
         ref = symbol.ref
         if ref is not None and len(ref.shape) < len(shape):
             missing = len(shape) - len(ref.shape)
             ref = Ref(
-                ref.buffer, ref.offset, (1,) * missing + ref.shape, (0,) * missing + ref.strides, ref.pad
+                ref.buffer,
+                ref.offset,
+                (1,) * missing + ref.shape,
+                (0,) * missing + ref.strides,
+                ref.pad,
             )
             symbol = Symbol(self.xp, ref, symbol.factor, symbol.scale)
         axes = []
@@ -712,14 +733,13 @@ class _Gradients:
                     axes.append(axis)
         if ref is not None and ref.mapped and not view.block.mapped:
             axes.append(len(shape))
-        kept = [axis for axis in range(len(shape)) if not (view.strides[axis] == 0 and shape[axis] > 1)]
+        kept = [
+            axis for axis in range(len(shape)) if not (view.strides[axis] == 0 and shape[axis] > 1)
+        ]
         if axes:
             symbol = self.xp.reduce("add", symbol, tuple(axes))
         if symbol.ref is not None:
-            lost = [
-                axis for axis in range(len(shape))
-                if axis not in kept and axis not in axes
-            ]
+            lost = [axis for axis in range(len(shape)) if axis not in kept and axis not in axes]
             if lost:  # axes of length 1 that were multiplied instead
                 old = symbol.ref
                 remaining = [axis for axis in range(len(shape)) if axis not in axes]
@@ -727,11 +747,14 @@ class _Gradients:
                 symbol = Symbol(
                     self.xp,
                     Ref(
-                        old.buffer, old.offset,
+                        old.buffer,
+                        old.offset,
                         tuple([old.shape[i] for i in positions]),
-                        tuple([old.strides[i] for i in positions]), old.pad,
+                        tuple([old.strides[i] for i in positions]),
+                        old.pad,
                     ),
-                    symbol.factor, symbol.scale,
+                    symbol.factor,
+                    symbol.scale,
                 )
         return symbol, View(
             view.block,

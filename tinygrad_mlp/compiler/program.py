@@ -213,8 +213,9 @@ class Program:
         sizes = {shape[0] if shape else None for shape in shapes}
         if len(sizes) != 1 or None in sizes or 0 in sizes:
             raise ShapeError(
-                "a program compiled with per_sample=True is called with arrays that have the samples "
-                f"along their first axis, the same number for all and at least one; got {shapes}"
+                "a program compiled with per_sample=True is called with arrays that have the "
+                "samples along their first axis, the same number for all and at least one; "
+                f"got shapes {shapes}"
             )
         size = sizes.pop()
         assert size is not None
@@ -224,8 +225,8 @@ class Program:
         recording = trace(self._function, shapes, self._values, self._has_auxiliary)
         if self._differentiate and recording.output_shape:
             raise ShapeError(
-                "a function with parameters returns one Value, the loss; this one returned lists of "
-                f"shape {recording.output_shape}; add them up, or leave parameters away to predict"
+                "a function with parameters returns one Value, the loss; this one returned lists "
+                f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
         folded = fold(recording)
         groups = schedule(folded)
@@ -303,8 +304,8 @@ class _Trace:
         if self.plan is None or self.lowered is None:
             return f"{start} plain arithmetic, as nothing in them is regular"
         lines = [
-            f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy calls, "
-            f"{len(self.products())} matrix products:"
+            f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy "
+            f"calls, {len(self.products())} matrix products:"
         ]
         for step in self.products():
             assert step.left is not None and step.right is not None

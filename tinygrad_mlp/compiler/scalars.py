@@ -1,9 +1,9 @@
 """The other back end: a graph with nothing regular in it, as straight-line Python.
 
-NumPy calls pay for groups of nodes. Where a graph falls apart into groups of one or two with operands
-in no order, plain arithmetic on local variables is faster, forwards and backwards, than both arrays
-and the eager engine: no nodes, no order to find, no partials to keep. The rules are the same ones,
-run on pieces of program text.
+NumPy calls pay for groups of nodes. Where a graph falls apart into groups of one or two with
+operands in no order, plain arithmetic on local variables is faster, forwards and backwards, than
+both arrays and the eager engine: no nodes, no order to find, no partials to keep. The rules are the
+same ones, run on pieces of program text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pass 3, schedule: nodes that can be computed together.
 
-The level of a leaf is 0, that of a node one more than the greatest level of its operands. Nodes of one
-level, one op and one signature (how many operands, which of them are constants, vary, need a
+The level of a leaf is 0, that of a node one more than the greatest level of its operands. Nodes of
+one level, one op and one signature (how many operands, which of them are constants, vary, need a
 gradient) form a group: they do not depend on each other and will be one NumPy call.
 """
 

@@ -103,7 +103,8 @@ class Instruction:
     """``out = function(*args)``: one NumPy call of the program.
 
     ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
-    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill" or "scatter".
+    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill", "gather",
+    "scatter", "loss" or "auxiliary" (a result is read).
     """
 
     kind: str
@@ -231,6 +232,7 @@ class Emitter:
     # Arithmetic
 
     def add(self, a: Symbol, b: Symbol) -> Symbol:
+        """a + b; factors that are equal or opposite stay outside."""
         if a.ref is None and b.ref is None and a.scale == b.scale:
             return Symbol(self, None, a.factor + b.factor, a.scale)
         for x, y in ((a, b), (b, a)):
@@ -248,6 +250,7 @@ class Emitter:
         return self.call("add", a, b)
 
     def multiply(self, a: Symbol, b: Symbol) -> Symbol:
+        """a * b; the factors are multiplied now, the arrays at replay."""
         if a.ref is None:
             return b.times(a.factor, a.scale)
         if b.ref is None:
@@ -256,30 +259,37 @@ class Emitter:
         return product.times(a.factor * b.factor, a.scale + b.scale)
 
     def compare(self, function: str, a: Symbol, b: Any) -> Symbol:
+        """Truth values."""
         return self.call(function, a, self.symbol(b), boolean=True)
 
     def equal(self, a: Any, b: Any) -> Any:
+        """a == b by value; known now if both are constants."""
         a, b = self.symbol(a), self.symbol(b)
         if a.ref is None and b.ref is None:
             return a.factor == b.factor
         return self.compare("equal", a, b)
 
     def divide(self, a: Any, b: Any) -> Symbol:
+        """a / b; a constant b goes into the factor."""
         a, b = self.symbol(a), self.symbol(b)
         if b.ref is None and b.factor != 0.0:
-            return a.times(1.0 / b.factor, -b.scale)
+            return Symbol(self, a.ref, a.factor / b.factor, a.scale - b.scale)
         return self.call("divide", a, b)
 
     def power(self, a: Any, b: Any) -> Symbol:
+        """a to the power of b."""
         return self.call("power", self.symbol(a), self.symbol(b))
 
     def maximum(self, a: Any, b: Any) -> Symbol:
+        """The larger one."""
         return self.call("maximum", self.symbol(a), self.symbol(b))
 
     def minimum(self, a: Any, b: Any) -> Symbol:
+        """The smaller one."""
         return self.call("minimum", self.symbol(a), self.symbol(b))
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """a or b; in the common special cases something cheaper that gives the same."""
         if not isinstance(condition, Symbol) or condition.ref is None:
             truth = condition.factor if isinstance(condition, Symbol) else condition
             return a if truth else b
@@ -315,7 +325,7 @@ class Emitter:
         return self.call("logical_not", condition, boolean=True)
 
     def _is_at_most_zero(self, condition: Symbol, b: Symbol) -> bool:
-        """Whether ``where(condition, 0, b)`` is ``where(b <= 0, 0, b)``, that is ``maximum(b, 0)``."""
+        """Whether ``where(condition, 0, b)`` has the condition ``b <= 0``: it is ``maximum(b, 0)``."""
         made_by = self._made_by(condition)
         return (
             made_by is not None
@@ -336,9 +346,11 @@ class Emitter:
         return unary
 
     def sigmoid(self, x: Any) -> Symbol:
+        """1 / (1 + exp(-x))."""
         return self.divide(1.0, 1.0 + self.call("exp", -self.symbol(x)))
 
     def erfc(self, x: Any) -> Symbol:
+        """1 - erf(x), by ``array_math``."""
         arg = self.argument(self.symbol(x))
         shape, mapped, pad = broadcast([arg])
         out = self.new(shape, mapped)
@@ -347,12 +359,15 @@ class Emitter:
         return Symbol(self, out)
 
     def sum(self, stacked: Symbol) -> Symbol:
+        """The sum over the stacked operands."""
         return self.reduce("add", stacked, (0,))
 
     def max(self, stacked: Symbol) -> Symbol:
+        """The largest of the stacked operands."""
         return self.reduce("maximum", stacked, (0,))
 
     def exp_shifted(self, stacked: Symbol, shift: Symbol) -> Symbol:
+        """exp(x - shift)."""
         return self.call("exp", stacked - shift)
 
     def reduce(self, function: str, symbol: Symbol, axes: tuple[int, ...]) -> Symbol:

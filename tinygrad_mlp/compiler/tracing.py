@@ -1,7 +1,7 @@
 """Pass 1, trace: run a function once on placeholder Values and keep the graph that it builds.
 
-A traced Value has operation and parents but no number: reading its number (``float(v)``, ``v.data``,
-``if v > 0``) is an error that names the line. What a leaf means is decided here:
+A traced Value has operation and parents but no number: reading its number (``float(v)``,
+``v.data``, ``if v > 0``) is an error that names the line. What a leaf means is decided here:
 
 * a placeholder: one element of an array that the program is called with;
 * a parameter: a leaf that was named as one, differentiated;

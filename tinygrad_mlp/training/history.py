@@ -21,6 +21,7 @@ INTERRUPTED: Final = "interrupted"
 """The reason of a training that somebody ended with Ctrl-C."""
 
 MOST_ROWS: Final = 12
+SHORT_WIDTH: Final = 9
 
 
 @dataclass(repr=False)
@@ -128,15 +129,15 @@ class History:
         """One epoch in one line, as ``fit`` prints it; by default the last one.
 
         >>> History(loss=[0.7], accuracy=[0.5], learning_rate=[0.1], seconds=[0.2]).line()
-        'epoch 1: loss 0.7, accuracy 50.0 %'
+        'epoch    1  loss 0.7  accuracy 50.0 %'
         """
         number = epoch if epoch > 0 else self.n_epochs + 1 + epoch
         shown = [
-            f"{name.replace('_', ' ')} {_text(name, numbers[number - 1])}"
+            f"{name.replace('_', ' ')} {_text(name, numbers[number - 1]):{SHORT_WIDTH}}"
             for name, numbers in self._columns()
             if numbers and name != "learning_rate"
         ]
-        return f"epoch {number}: {', '.join(shown)}"
+        return "  ".join([f"epoch {number:4}", *shown]).rstrip()
 
     def __repr__(self) -> str:
         course = f", loss {self.loss[0]:.4g} -> {self.loss[-1]:.4g}" if self.loss else ""
@@ -183,4 +184,4 @@ def _width(name: str) -> int:
 def _text(name: str, number: float) -> str:
     if name.endswith("accuracy") and isfinite(number):
         return f"{100.0 * number:.1f} %"
-    return f"{number:.6g}"
+    return f"{number:.4g}"

@@ -32,10 +32,10 @@ class Progress:
     ...     for loss in (0.7, 0.5, 0.4):
     ...         history.loss.append(loss)
     ...         progress.show(history)
-    epoch 2: loss 0.5
+    epoch    2  loss 0.5
     >>> history.reason = "completed"
     >>> progress.finish(history)
-    epoch 3: loss 0.4
+    epoch    3  loss 0.4
     """
 
     def __init__(self, epochs: int, log_every: int | None = 100, bar: bool | None = None) -> None:
