@@ -11,7 +11,8 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
 from viz.graph import DIRECTIONS, SHOWABLE, to_dot
-from viz.markup import LIGHT, html_text, number, quoted, shortened, visible
+from viz.markup import html_text, number, quoted, shortened, visible
+from viz.themes import LIGHT
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"

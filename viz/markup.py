@@ -1,4 +1,4 @@
-"""The small pieces that a drawing is made of: colours, numbers as text, labels made harmless.
+"""The small pieces that a drawing is made of: tables, numbers as text, labels made harmless.
 
 Labels come from people and are data: whatever stands in one, it is shown and never interpreted,
 neither by Graphviz nor by the browser that opens the SVG. Nothing here knows about graphs.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from viz.themes import Paint
 
 __all__ = [
     "FONT",
-    "LIGHT",
-    "Paint",
-    "Theme",
     "cell",
     "font",
     "html_text",
@@ -30,49 +28,6 @@ __all__ = [
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 """Families that every browser and PDF viewer maps to something close to what Graphviz measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """The colours of one kind of node: its ground, its border, its headline."""
-
-    fill: str
-    border: str
-    ink: str
-
-
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """Every colour of a drawing; ``roles`` has one paint for each kind of node.
-
-    >>> sorted(LIGHT.roles)
-    ['constant', 'input', 'operation', 'output', 'parameter']
-    """
-
-    background: str
-    text: str
-    muted: str
-    line: str
-    gradient: str
-    roles: dict[str, Paint]
-
-
-LIGHT: Final = Theme(
-    background="#ffffff",
-    text="#1b2433",
-    muted="#66717f",
-    line="#8793a5",
-    gradient="#b3246b",
-    # Hues that people who do not tell red from green keep apart: bluish green, blue, grey, orange.
-    roles={
-        "input": Paint(fill="#e3f5ee", border="#1f9e78", ink="#0d6b4f"),
-        "parameter": Paint(fill="#e6effd", border="#3a76d8", ink="#1c4fa3"),
-        "constant": Paint(fill="#f3f4f6", border="#c3cad4", ink="#56606f"),
-        "operation": Paint(fill="#ffffff", border="#8793a5", ink="#1b2433"),
-        "output": Paint(fill="#fff1d9", border="#d98708", ink="#7d4b00"),
-    },
-)
-"""Dark on white, for paper and slides."""
 
 
 def number(x: float) -> str:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from tinygrad_mlp import __version__
 from tinygrad_mlp.cli.demo import DEMOS, run_demo
 from tinygrad_mlp.cli.predict import run_predict
+from tinygrad_mlp.cli.problem import Recipe
 from tinygrad_mlp.cli.train import run_train
 from tinygrad_mlp.data.table import TASKS
 from tinygrad_mlp.nn import ACTIVATIONS
@@ -19,6 +20,7 @@ from tinygrad_mlp.training import ENGINES
 __all__ = ["make_parser"]
 
 PROGRAM = "python -m tinygrad_mlp"
+DEFAULTS = Recipe()
 
 DESCRIPTION = """\
 Train a multi-layer perceptron and look inside: a scalar autograd engine for learning, teaching and
@@ -114,35 +116,35 @@ def _add_train(commands: Commands) -> None:
     network.add_argument(
         "--hidden",
         type=_sizes,
-        default=(16, 16),
+        default=DEFAULTS.hidden,
         metavar="N,N,...",
         help="the sizes of the hidden layers; 0 for none (default: 16,16)",
     )
     network.add_argument(
         "--activation",
         choices=sorted(ACTIVATIONS),
-        default="tanh",
+        default=DEFAULTS.activation,
         metavar="NAME",
         help="of the hidden layers: %(choices)s (default: %(default)s)",
     )
     network.add_argument(
         "--epochs",
         type=_positive,
-        default=100,
+        default=DEFAULTS.epochs,
         metavar="N",
         help="how often to go through the data (default: %(default)s)",
     )
     network.add_argument(
         "--batch-size",
         type=_positive,
-        default=16,
+        default=DEFAULTS.batch_size,
         metavar="N",
         help="samples per step (default: %(default)s)",
     )
     network.add_argument(
         "--optimizer",
         choices=sorted(OPTIMIZERS),
-        default="adam",
+        default=DEFAULTS.optimizer,
         help="(default: %(default)s)",
     )
     network.add_argument(
@@ -151,24 +153,25 @@ def _add_train(commands: Commands) -> None:
     network.add_argument(
         "--schedule",
         choices=sorted(SCHEDULES),
-        help="how the learning rate changes over the epochs",
+        default=DEFAULTS.schedule,
+        help="how the learning rate changes over the epochs (default: %(default)s)",
     )
     network.add_argument(
         "--l2",
         type=float,
-        default=0.003,
+        default=DEFAULTS.l2,
         metavar="STRENGTH",
         help="of the L2 penalty (default: %(default)s)",
     )
     network.add_argument(
         "--test-size",
         type=float,
-        default=0.25,
+        default=DEFAULTS.test_size,
         metavar="SHARE",
         help="of the samples held out to measure the result (default: %(default)s)",
     )
     network.add_argument(
-        "--engine", choices=sorted(ENGINES), default="auto", help="(default: %(default)s)"
+        "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
     )
     parser.add_argument(
         "--save", type=Path, metavar="WEIGHTS.npz", help="keep the trained network, for 'predict'"

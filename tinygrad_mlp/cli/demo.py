@@ -72,18 +72,24 @@ DEMOS: Final = {
     "iris": Demo(
         "150 iris flowers of three species, by four lengths in centimetres",
         _load_iris,
-        Recipe(hidden=(8,), epochs=60, learning_rate=0.02, l2=0.003),
+        Recipe(),
     ),
     "moons": Demo(
         "200 points in two crescents that lie in one another",
         _load_moons,
-        Recipe(hidden=(16, 16), epochs=100, learning_rate=0.02, schedule="cosine"),
+        Recipe(learning_rate=0.02, l2=0.0),
     ),
     "digits": Demo(
         "1797 handwritten digits, pictures of 8 x 8 pixels",
         _load_digits,
         Recipe(
-            hidden=(32,), epochs=30, activation="relu", batch_size=32, learning_rate=0.005, l2=0.001
+            hidden=(32,),
+            activation="relu",
+            epochs=60,
+            batch_size=32,
+            learning_rate=0.005,
+            schedule=None,
+            l2=0.001,
         ),
     ),
 }

@@ -19,16 +19,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The network and how it is trained."""
+    """The network and how it is trained.
 
-    hidden: tuple[int, ...]
-    epochs: int
+    The defaults are a middle way for small tables: they suit a few hundred samples of two to thirty
+    features, classes and numbers alike.
+    """
+
+    hidden: tuple[int, ...] = (16, 16)
     activation: str = "tanh"
+    epochs: int = 100
     batch_size: int = 16
     optimizer: str = "adam"
     learning_rate: float | None = None
-    schedule: str | None = None
-    l2: float = 0.0
+    schedule: str | None = "cosine"
+    l2: float = 0.01
     test_size: float = 0.25
     engine: str = "auto"
 

@@ -35,11 +35,10 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
     model = problem.network(recipe.hidden, recipe.activation, seed)
     print(f"{len(problem.X_train)} samples to learn from, {len(problem.X_test)} held out")
     print(f"{model!r}, {len(model.parameters())} parameters")
-    print(
-        f"{recipe.epochs} epochs in batches of {min(recipe.batch_size, len(problem.X_train))} "
-        f"with {recipe.optimizer}; Ctrl-C ends the training\n",
-        flush=True,
-    )
+    batch_size = min(recipe.batch_size, len(problem.X_train))
+    penalty = f", L2 penalty {recipe.l2:g} (in the training loss)" if recipe.l2 else ""
+    print(f"{recipe.epochs} epochs in batches of {batch_size} with {recipe.optimizer}{penalty}")
+    print("Ctrl-C ends the training early\n", flush=True)
     history = fit(
         model,
         problem.inputs.transform(problem.X_train),

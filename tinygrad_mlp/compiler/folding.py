@@ -27,6 +27,9 @@ Ids = tuple[int, ...]
 """Numbers of nodes."""
 
 _MOST_PLAIN_TERMS: Final = 3
+_VARIES: Final = 1
+_NEEDS_GRAD: Final = 2
+_SIMPLIFIED: Final = frozenset([ops.SUM, ops.MUL, ops.DIV, ops.POW_NUMBER])
 
 
 @dataclass(slots=True)
@@ -152,6 +155,7 @@ def _uses(
 
     What must not be folded away counts as used twice: results, and the factors of a ``dot``.
     """
+    of = numbering.of
     n_tape = len(tape)
     uses: list[int] = [0] * n_tape
     args_of: list[Ids] = [()] * n_tape
@@ -171,7 +175,7 @@ def _uses(
                 if arg < n_tape:
                     uses[arg] += 2
             parents = parents[2 * n :]
-        args = tuple([p.index if isinstance(p, Traced) else numbering.of(p) for p in parents])
+        args = tuple([p.index if p.__class__ is Traced else of(p) for p in parents])
         args_of[id_] = args
         for arg in args:
             if arg < n_tape:
@@ -202,65 +206,75 @@ class _Fold:
     def __init__(self, recording: Recording, folded: Folded, uses: list[int]) -> None:
         self.folded = folded
         self.uses = uses
-        self.varies: list[bool] = [False] * folded.n_ids
-        self.needs: list[bool] = [False] * folded.n_ids
+        self.flags: list[int] = [0] * folded.n_ids
         for id_ in [id_ for _, ids in recording.inputs for id_ in ids]:
-            self.varies[id_] = True
+            self.flags[id_] = _VARIES
         for id_, _ in recording.random:
-            self.varies[id_] = True
+            self.flags[id_] = _VARIES
         for id_ in folded.parameters:
-            self.needs[id_] = True
+            self.flags[id_] = _NEEDS_GRAD
         self.nodes: dict[int, Node] = {}
         self.alias: dict[int, int] = {}  # a node that turned out to be its operand
         self.products: dict[int, Ids] = {}  # a product waiting for the one sum that uses it
         self.sums: dict[int, _Sum] = {}  # a sum waiting likewise
-        self.bits = _TupleBits(self.varies, self.needs)
+        self.tuples = _TupleFlags(self.flags)
 
     def add(self, id_: int, op: Op, args: Ids, factors: tuple[Ids, Ids] | None) -> None:
         """Take one recorded node."""
         if self.alias:
             args = self.real(args)
-        simpler, args = _simpler(op, args, self.folded.constants)
-        if simpler is None:
-            self.alias[id_] = args[0]
-            if args[0] < len(self.uses):
-                self.uses[args[0]] += self.uses[id_] - 1
-            return
-        varies, needs = self.varies, self.needs
-        varies[id_] = any([varies[arg] for arg in args])
-        needs[id_] = any([needs[arg] for arg in args])
-        if simpler is ops.MUL and self.uses[id_] == 1:
+        if op in _SIMPLIFIED:
+            simpler, args = _simpler(op, args, self.folded.constants)
+            if simpler is None:
+                self.alias[id_] = args[0]
+                if args[0] < len(self.uses):
+                    self.uses[args[0]] += self.uses[id_] - 1
+                return
+            op = simpler
+        flags = self.flags
+        either = 0
+        for arg in args:
+            either |= flags[arg]
+        flags[id_] = either
+        if op is ops.MUL and self.uses[id_] == 1:
             self.products[id_] = args
-        elif simpler is ops.ADD or simpler is ops.SUM or simpler is ops.DOT:
+        elif op is ops.ADD or op is ops.SUM or op is ops.DOT:
             self.add_sum(id_, args, factors)
         else:
-            self.nodes[id_] = Node(simpler, args)
+            self.nodes[id_] = Node(op, args)
 
     def add_sum(self, id_: int, args: Ids, factors: tuple[Ids, Ids] | None) -> None:
         """A sum takes in the products and sums that wait for it."""
-        varies = self.varies
-        total = _Sum()
+        flags, uses, products, sums = self.flags, self.uses, self.products, self.sums
+        total: _Sum | None = None
         if factors is not None:
             left, right = map(self.real, factors) if self.alias else factors
-            left, right = _oriented(left, right, varies, self.bits)
-            total.left, total.right = left, right
-            left_varies, _, left_needs = self.bits.of(left)
-            right_varies, _, right_needs = self.bits.of(right)
-            varies[id_] = varies[id_] or left_varies or right_varies
-            self.needs[id_] = self.needs[id_] or left_needs or right_needs
+            left, right = _oriented(left, right, flags, self.tuples)
+            total = _Sum(left, right)
+            flags[id_] |= self.tuples.any_of(left) | self.tuples.any_of(right)
+        varies = flags[id_] & _VARIES
+        plain = []
+        waiting_products = []
         for arg in args:
-            waits = arg < len(self.uses) and self.uses[arg] == 1
-            if not waits or (varies[id_] and not varies[arg]):  # computed once for all samples
-                total.plain.append(arg)
-            elif arg in self.products:
-                a, b = self.products.pop(arg)
-                total.add_product(*((b, a) if varies[a] and not varies[b] else (a, b)))
-            elif arg in self.sums:
-                total.add_sum(self.sums.pop(arg))
+            if arg >= len(uses) or uses[arg] != 1 or (varies and not flags[arg] & _VARIES):
+                plain.append(arg)  # what does not vary is computed once for all samples
+            elif arg in products:
+                waiting_products.append(products.pop(arg))
+            elif arg in sums:
+                other = sums.pop(arg)
+                total = other if total is None else total.joined(other)
             else:
-                total.plain.append(arg)
-        if self.uses[id_] == 1:
-            self.sums[id_] = total
+                plain.append(arg)
+        if total is None:
+            total = _Sum((), ())
+        for a, b in waiting_products:
+            if flags[a] & _VARIES and not flags[b] & _VARIES:
+                total.add_product(b, a)
+            else:
+                total.add_product(a, b)
+        total.plain += plain
+        if uses[id_] == 1:
+            sums[id_] = total
         else:
             self.nodes[id_] = total.node()
 
@@ -278,8 +292,9 @@ class _Fold:
         folded.outputs = list(self.real(tuple(folded.outputs)))
         folded.auxiliary = list(self.real(tuple(folded.auxiliary)))
         folded.effects = [(leaf, self.alias.get(id_, id_)) for leaf, id_ in folded.effects]
-        folded.varies = np.array(self.varies, dtype=bool)
-        folded.needs_grad = np.array(self.needs, dtype=bool)
+        flags = np.array(self.flags, dtype=np.int64)
+        folded.varies = (flags & _VARIES) != 0
+        folded.needs_grad = (flags & _NEEDS_GRAD) != 0
 
     def kept_apart(self, id_: int, node: Node) -> Node:
         """Split off what is better a node of its own.
@@ -292,8 +307,9 @@ class _Fold:
         if len(node.args) > _MOST_PLAIN_TERMS:
             tail = self.split_off(Node(ops.SUM, node.args), node.args)
             node = Node(node.op, (tail,), node.left, node.right)
-        factors = (*node.left, *node.right)
-        if self.varies[id_] and not any([self.varies[i] for i in factors]):
+        of_factors = self.tuples.any_of(node.left) | self.tuples.any_of(node.right)
+        if self.flags[id_] & _VARIES and not of_factors & _VARIES:
+            factors = (*node.left, *node.right)
             products = self.split_off(Node(node.op, (), node.left, node.right), factors)
             node = Node(ops.SUM, (products, *node.args))
         return node
@@ -302,8 +318,7 @@ class _Fold:
         """Give a node of our own making an id."""
         id_ = self.folded.n_ids
         self.folded.n_ids += 1
-        self.varies.append(any([self.varies[i] for i in operands]))
-        self.needs.append(any([self.needs[i] for i in operands]))
+        self.flags.append(self.tuples.any_of(operands))
         self.folded.nodes[id_] = node
         return id_
 
@@ -313,9 +328,9 @@ class _Sum:
 
     __slots__ = ("left", "plain", "right")
 
-    def __init__(self) -> None:
-        self.left: Ids | list[int] = ()
-        self.right: Ids | list[int] = ()
+    def __init__(self, left: Ids, right: Ids) -> None:
+        self.left: Ids | list[int] = left
+        self.right: Ids | list[int] = right
         self.plain: list[int] = []
 
     def add_product(self, left: int, right: int) -> None:
@@ -324,18 +339,18 @@ class _Sum:
         self.left.append(left)
         self.right.append(right)
 
-    def add_sum(self, other: _Sum) -> None:
-        if len(other.plain) > len(self.plain):  # append the shorter list to the longer one
-            self.plain, other.plain = other.plain, self.plain
-        self.plain += other.plain
-        if len(other.left) > len(self.left):
-            self.left, other.left = other.left, self.left
-            self.right, other.right = other.right, self.right
-        if other.left:
-            if isinstance(self.left, tuple) or isinstance(self.right, tuple):
-                self.left, self.right = list(self.left), list(self.right)
-            self.left += other.left
-            self.right += other.right
+    def joined(self, other: _Sum) -> _Sum:
+        """Both together; the shorter list is appended to the longer one."""
+        longer, shorter = (self, other) if len(self.left) >= len(other.left) else (other, self)
+        if shorter.left:
+            if isinstance(longer.left, tuple) or isinstance(longer.right, tuple):
+                longer.left, longer.right = list(longer.left), list(longer.right)
+            longer.left += shorter.left
+            longer.right += shorter.right
+        if len(longer.plain) < len(shorter.plain):
+            longer.plain, shorter.plain = shorter.plain, longer.plain
+        longer.plain += shorter.plain
+        return longer
 
     def node(self) -> Node:
         if not self.left and len(self.plain) == 2:
@@ -362,33 +377,43 @@ def _simpler(op: Op, args: Ids, constants: dict[int, float]) -> tuple[Op | None,
     return op, args
 
 
-class _TupleBits:
-    """For a tuple of ids: does any vary, do all vary, does any need a gradient.
+class _TupleFlags:
+    """The flags of a tuple of ids: those that any of them has, and those that all have.
 
     The answers are kept by the identity of the tuple.
     """
 
-    def __init__(self, varies: list[bool], needs: list[bool]) -> None:
-        self._varies = varies
-        self._needs = needs
-        self._known: dict[int, tuple[Ids, tuple[bool, bool, bool]]] = {}  # keeps the tuples alive
+    def __init__(self, flags: list[int]) -> None:
+        self._flags = flags
+        self._known: dict[int, tuple[Ids, int, int]] = {}  # keeps the tuples alive
 
-    def of(self, ids: Ids) -> tuple[bool, bool, bool]:
+    def any_of(self, ids: Ids) -> int:
+        return self._both(ids)[1]
+
+    def all_of(self, ids: Ids) -> int:
+        return self._both(ids)[2]
+
+    def _both(self, ids: Ids) -> tuple[Ids, int, int]:
         found = self._known.get(id(ids))
         if found is None:
-            flags = [self._varies[i] for i in ids]
-            bits = (any(flags), all(flags), any([self._needs[i] for i in ids]))
-            found = self._known[id(ids)] = (ids, bits)
-        return found[1]
+            either, every = 0, _VARIES | _NEEDS_GRAD
+            for flag in [self._flags[i] for i in ids]:
+                either |= flag
+                every &= flag
+            found = self._known[id(ids)] = (ids, either, every)
+        return found
 
 
-def _oriented(left: Ids, right: Ids, varies: list[bool], bits: _TupleBits) -> tuple[Ids, Ids]:
+def _oriented(left: Ids, right: Ids, flags: list[int], tuples: _TupleFlags) -> tuple[Ids, Ids]:
     """The factors with what does not vary on the left."""
-    if not bits.of(left)[0]:
+    if not tuples.any_of(left) & _VARIES:
         return left, right
-    if not bits.of(right)[0]:
+    if not tuples.any_of(right) & _VARIES:
         return right, left
-    if bits.of(left)[1]:
+    if tuples.all_of(left) & _VARIES:
         return left, right
-    swapped = [(b, a) if varies[a] and not varies[b] else (a, b) for a, b in zip(left, right)]
+    swapped = [
+        (b, a) if flags[a] & _VARIES and not flags[b] & _VARIES else (a, b)
+        for a, b in zip(left, right)
+    ]
     return tuple([a for a, _ in swapped]), tuple([b for _, b in swapped])

@@ -1,0 +1,21 @@
+"""Timings, which run only when they are named, one thread each.
+
+``python -m tests.benchmarks`` prints the tables of the README, ``python -m pytest tests/benchmarks``
+checks that the contestants compute the same and that what the README promises holds.
+
+BLAS and the like read the number of threads when they are loaded, so it stands here, before anything
+imports NumPy.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
+    VECLIB_MAXIMUM_THREADS="1",
+    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    JAX_PLATFORMS="cpu",
+)

@@ -1,0 +1,206 @@
+"""Conditions at which a step log stops: ``break_when`` and ``watch``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug.forward import ForwardStep
+from tinygrad_mlp.debug.names import layers_of, number
+from tinygrad_mlp.debug.steps import BackwardStep
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
+
+__all__ = ["Breakpoint", "Hit", "Step", "break_when", "watch"]
+
+Step = BackwardStep | ForwardStep
+"""A step of either pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A breakpoint that holds at a step.
+
+    Attributes:
+        breakpoint: the breakpoint.
+        step: the step.
+        reason: why it holds, in words.
+    """
+
+    breakpoint: Breakpoint
+    step: Step
+    reason: str
+
+    def __str__(self) -> str:
+        return f"step {self.step.index}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Breakpoint:
+    """When to stop; made by ``break_when`` and ``watch``, whose arguments the attributes are.
+
+    Several conditions in one breakpoint all have to hold: ``label``, ``op`` and ``layer`` say
+    where, the others say when.
+    """
+
+    label: str | None = None
+    op: str | None = None
+    layer: int | None = None
+    node: Value | None = None
+    grad_above: float | None = None
+    non_finite: bool = False
+    dead_relu: bool = False
+    when: Callable[[Step], bool] | None = None
+    on_hit: Callable[[], object] | None = None
+
+    def check(self, step: Step) -> Hit | None:
+        """Whether the breakpoint holds at a step: the hit with its reason, or None.
+
+        >>> from tinygrad_mlp.debug.steps import trace_backward
+        >>> a = Value(3.0, label="a")
+        >>> print(break_when(label="a", grad_above=5.0).check(trace_backward(a * a)[1]))
+        step 1: at a, the gradient of a is 6, above 5
+        """
+        reasons = []
+        for holds in (self._place, self._gradient, self._finiteness, self._relu, self._custom):
+            reason = holds(step)
+            if reason is None:
+                return None
+            if reason:
+                reasons.append(reason)
+        return Hit(self, step, ", ".join(reasons))
+
+    # Each gives None where its condition is not met, "" where there is none, else the reason.
+
+    def _place(self, step: Step) -> str | None:
+        names = step.trace.names
+        found = []
+        receiver = step.parent if isinstance(step, BackwardStep) else step.node
+        if self.node is not None:
+            if self.node is not receiver:
+                return None
+            found.append(f"{names[receiver]} changes")
+        if self.label is not None:
+            if self.label not in (names[receiver], receiver.label, names[step.node]):
+                return None
+            found.append(f"at {self.label}")
+        if self.op is not None:
+            if step.node.op is None or self.op not in (step.node.op.name, step.node.op.symbol):
+                return None
+            found.append(f"in {self.op} ({names[step.node]})")
+        if self.layer is not None:
+            if _layer(step) != self.layer:
+                return None
+            found.append(f"in layer {self.layer} ({names[step.node]})")
+        return ", ".join(found)
+
+    def _gradient(self, step: Step) -> str | None:
+        if self.grad_above is None:
+            return ""
+        if isinstance(step, ForwardStep) or not abs(step.grad_after) > self.grad_above:
+            return None
+        name = step.trace.names[step.parent]
+        return f"the gradient of {name} is {number(step.grad_after)}, above {self.grad_above:g}"
+
+    def _finiteness(self, step: Step) -> str | None:
+        if not self.non_finite:
+            return ""
+        names = step.trace.names
+        if isinstance(step, ForwardStep):
+            if math.isfinite(step.output):
+                return None
+            return f"{names[step.node]} is {step.output}"
+        if math.isfinite(step.grad_after):
+            return None
+        return f"the gradient of {names[step.parent]} is {step.grad_after}"
+
+    def _relu(self, step: Step) -> str | None:
+        if not self.dead_relu:
+            return ""
+        if step.node.op is not ops.RELU:
+            return None
+        if isinstance(step, ForwardStep):
+            blocked, x = step.inputs[0] <= 0.0, step.inputs[0]
+        else:
+            blocked, x = step.partial == 0.0, step.parent.data
+        if not blocked:
+            return None
+        return f"relu {step.trace.names[step.node]} is off (its input is {number(x)})"
+
+    def _custom(self, step: Step) -> str | None:
+        if self.when is None:
+            return ""
+        name = getattr(self.when, "__name__", "when")
+        return f"{name}(step) holds" if self.when(step) else None
+
+
+def break_when(
+    *,
+    label: str | None = None,
+    op: str | None = None,
+    layer: int | None = None,
+    grad_above: float | None = None,
+    non_finite: bool = False,
+    dead_relu: bool = False,
+    when: Callable[[Step], bool] | None = None,
+    on_hit: Callable[[], object] | None = None,
+) -> Breakpoint:
+    """A breakpoint for ``trace_backward``; all the given conditions have to hold at once.
+
+    Args:
+        label: the name of the node, or of the operand that receives.
+        op: the operation of the node, by its name ("tanh") or symbol ("+").
+        layer: the number of the layer that the node belongs to, from 0.
+        grad_above: the gradient that the operand has after the step is larger in size than this.
+        non_finite: that gradient (in a forward step: the output) is nan or inf.
+        dead_relu: the node is a relu that lets nothing through.
+        when: any other condition, a function of the step.
+        on_hit: called at the step instead of stopping; ``on_hit=breakpoint`` drops into the Python
+            debugger there, where ``step`` and ``hit`` can be looked at.
+
+    Raises:
+        InvalidArgumentError: if no condition is given.
+
+    >>> from tinygrad_mlp.debug.steps import trace_backward
+    >>> a = Value(-1.0, label="a")
+    >>> trace = trace_backward(a.relu() * 3.0, breakpoints=[break_when(dead_relu=True)])
+    >>> print(trace.hit)
+    step 2: relu v1 is off (its input is -1)
+    """
+    conditions = (label, op, layer, grad_above, when)
+    if all(condition is None for condition in conditions) and not (non_finite or dead_relu):
+        raise InvalidArgumentError(
+            "break_when got no condition; say when to stop: break_when(label='w5'), "
+            "break_when(op='tanh'), break_when(grad_above=10.0), break_when(non_finite=True)"
+        )
+    return Breakpoint(
+        label=label,
+        op=op,
+        layer=layer,
+        grad_above=grad_above,
+        non_finite=non_finite,
+        dead_relu=dead_relu,
+        when=when,
+        on_hit=on_hit,
+    )
+
+
+def watch(node: Value, on_hit: Callable[[], object] | None = None) -> Breakpoint:
+    """A breakpoint at every step that changes the gradient of ``node``.
+
+    Args:
+        node: the node to watch.
+        on_hit: as for ``break_when``.
+
+    >>> from tinygrad_mlp.debug.steps import trace_backward
+    >>> a = Value(3.0, label="a")
+    >>> print(trace_backward(a * a, breakpoints=[watch(a)]).hit)
+    step 0: a changes
+    """
+    return Breakpoint(node=node, on_hit=on_hit)
+
+
+def _layer(step: Step) -> int | None:
+    return layers_of(step.trace.order).get(step.node)

@@ -1,0 +1,164 @@
+"""The step log of a forward pass: every operation of a graph in order, with its numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import overload
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug.names import formula_of, names_of, number
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.ops import Op
+
+__all__ = ["ForwardStep", "ForwardTrace", "trace_forward"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardStep:
+    """One operation: its inputs and what came out.
+
+    Attributes:
+        index: the number of the step, from 0.
+        node: the node that was computed.
+        op: its operation.
+        inputs: the numbers that went in, in the order of the operands.
+        output: the number that came out.
+    """
+
+    index: int
+    node: Value
+    op: Op
+    inputs: tuple[float, ...]
+    output: float
+    trace: ForwardTrace = field(repr=False, compare=False)
+
+    def equation(self) -> str:
+        """The operation with names and with numbers.
+
+        >>> w, x = Value(2.0, label="w"), Value(-5.0, label="x")
+        >>> y = w * x; y.label = "y"
+        >>> trace_forward(y)[0].equation()
+        'y = w * x = 2 * (-5) = -10'
+        """
+        names = self.trace.names
+        symbols = formula_of(self.node, [self._symbol(parent) for parent in self.node.parents])
+        numbers = formula_of(self.node, [number(x) for x in self.inputs])
+        return f"{names[self.node]} = {symbols} = {numbers} = {number(self.output)}"
+
+    def expanded(self) -> tuple[str, ...]:
+        """The equations of the step with the products of a ``dot`` one by one.
+
+        For any other op this is ``equation()`` alone.
+
+        >>> from tinygrad_mlp.functional import dot
+        >>> w, x = [Value(2.0, label="w1"), Value(3.0, label="w2")], [Value(5.0), Value(7.0)]
+        >>> for line in trace_forward(dot(w, x, 1.0))[0].expanded():
+        ...     print(line)
+        p1 = w1 * v2 = 2 * 5 = 10
+        p2 = w2 * v3 = 3 * 7 = 21
+        v5 = p1 + p2 + v4 = 10 + 21 + 1 = 32
+        """
+        if self.op is not ops.DOT:
+            return (self.equation(),)
+        names = self.trace.names
+        n = len(self.inputs) // 2
+        lines, symbols, numbers = [], [], []
+        for i in range(n):
+            w, x = self.inputs[i], self.inputs[i + n]
+            of_w, of_x = names[self.node.parents[i]], names[self.node.parents[i + n]]
+            product = number(w * x)
+            lines.append(f"p{i + 1} = {of_w} * {of_x} = {_factor(w)} * {_factor(x)} = {product}")
+            symbols.append(f"p{i + 1}")
+            numbers.append(_factor(w * x))
+        for bias, amount in zip(self.node.parents[2 * n :], self.inputs[2 * n :]):
+            symbols.append(names[bias])
+            numbers.append(_factor(amount))
+        lines.append(
+            f"{names[self.node]} = {' + '.join(symbols)} = {' + '.join(numbers)} = "
+            f"{number(self.output)}"
+        )
+        return tuple(lines)
+
+    def _symbol(self, parent: Value) -> str:
+        """A constant of the formula, such as the 2 in ``2 * v``, is best called by its number."""
+        if parent.op is ops.CONSTANT and not parent.label:
+            return number(parent.data)
+        return self.trace.names[parent]
+
+    def __str__(self) -> str:
+        return self.equation()
+
+
+class ForwardTrace(Sequence[ForwardStep]):
+    """The steps of a forward pass, in order; made by ``trace_forward``.
+
+    Attributes:
+        loss: the output of the graph.
+        order: the nodes of the graph in topological order, leaves included.
+
+    >>> a = Value(3.0, label="a")
+    >>> for step in trace_forward((a * a).exp()):
+    ...     print(step)
+    v1 = a * a = 3 * 3 = 9
+    v2 = exp(v1) = exp(9) = 8103.0839
+    """
+
+    def __init__(self, loss: Value) -> None:
+        self.loss = loss
+        self.order = topological_order(loss)
+        self._nodes = [node for node in self.order if node.parents]
+        self._data = array("d", [node.data for node in self.order])
+
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """What the nodes are called, see ``names_of``."""
+        return names_of(self.order)
+
+    @cached_property
+    def _places(self) -> dict[Value, int]:
+        return {node: place for place, node in enumerate(self.order)}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> ForwardStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ForwardStep]: ...
+    def __getitem__(self, index: int | slice) -> ForwardStep | list[ForwardStep]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        node = self._nodes[index]
+        data, places = self._data, self._places
+        assert node.op is not None  # a node with parents has one
+        return ForwardStep(
+            index=range(len(self))[index],
+            node=node,
+            op=node.op,
+            inputs=tuple(data[places[parent]] for parent in node.parents),
+            output=data[places[node]],
+            trace=self,
+        )
+
+    def __repr__(self) -> str:
+        return f"ForwardTrace({len(self):,} steps, {len(self.order):,} nodes)"
+
+
+def trace_forward(loss: Value) -> ForwardTrace:
+    """The operations that ``loss`` was computed by, in topological order.
+
+    The numbers are those that stand in the graph now; the trace keeps them, 24 bytes for a node.
+
+    >>> a = Value(0.0, label="a")
+    >>> [step.op.name for step in trace_forward((a + 1.0).tanh())]
+    ['add', 'tanh']
+    """
+    return ForwardTrace(loss)
+
+
+def _factor(x: float) -> str:
+    text = number(x)
+    return f"({text})" if text.startswith("-") else text

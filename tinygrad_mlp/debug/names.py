@@ -1,0 +1,174 @@
+"""What the nodes of a graph are called in equations, and how their numbers are written.
+
+A label is a name already. A node without one is called v and its place in the topological order, so
+the same graph always gives the same names: to the step log, the terminal and the web page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.engine import Value
+
+__all__ = ["derivative", "formula_of", "layers_of", "names_of", "number"]
+
+MOST_TERMS: Final = 8
+"""Sums of more terms than this are written with dots between the first three and the last."""
+
+FORMULAS: Final = {"pow_number": "a ^ b", "gelu": "x * Phi(x)", "erfc": "erfc(x)"}
+"""For the ops whose formula in the table says more than how to compute it."""
+
+LAYER: Final = re.compile(r"(?:.*\.)?layers?\.?_?(\d+)\b")
+
+
+def names_of(order: Sequence[Value]) -> dict[Value, str]:
+    """A name for each node: its label, or v and its index; no two nodes share one.
+
+    A label that is taken already gets ``#2``, ``#3``, ...; characters that cannot be seen are
+    written as escapes, so that a name always stands on one line.
+
+    Args:
+        order: the nodes in topological order.
+
+    >>> from tinygrad_mlp.engine import topological_order
+    >>> a = Value(2.0, label="a")
+    >>> list(names_of(topological_order((a * Value(3.0)).exp() + Value(1.0, label="a"))).values())
+    ['a', 'a#2', 'v2', 'v3', 'v4', 'v5']
+    """
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    for node in order:
+        if node.label:
+            names[node] = _free(_visible(node.label), taken)
+            taken.add(names[node])
+    for index, node in enumerate(order):
+        if not node.label:
+            names[node] = _free(f"v{index}", taken)
+    return {node: names[node] for node in order}
+
+
+def number(x: float) -> str:
+    """``x`` as equations show it: four decimals, or four digits where x is very small or large.
+
+    >>> [number(x) for x in (0.138498562, 0.0821670, 5.0, 0.00043857, -1e-9, 123456.7)]
+    ['0.1385', '0.0822', '5', '0.0004386', '-1e-09', '1.235e+05']
+    """
+    if 0.01 <= abs(x) < 10_000.0:
+        return f"{x:.4f}".rstrip("0").rstrip(".")
+    return f"{x:.4g}"
+
+
+def derivative(output: str, by: str) -> str:
+    """The symbol of a derivative; a name that is more than one word stands in brackets.
+
+    >>> derivative("L", "w5"), derivative("loss", "layers.0.bias")
+    ('dL/dw5', 'dloss/d(layers.0.bias)')
+    """
+    return f"d{_bracketed(output)}/d{_bracketed(by)}"
+
+
+def formula_of(node: Value, operands: Sequence[str]) -> str:
+    """How the node was computed, with ``operands`` (names, or numbers as text) put in.
+
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> formula_of(a * b, ["a", "b"]), formula_of(a * b, ["2", "-3"])
+    ('a * b', '2 * (-3)')
+    """
+    op = node.op
+    if op is None or not node.parents:
+        return ""
+    if op is ops.DOT:
+        n = len(operands) // 2
+        pairs = zip(operands[:n], operands[n : 2 * n])
+        return _sum([*(f"{_signed(w)} * {_signed(x)}" for w, x in pairs), *operands[2 * n :]])
+    if op is ops.SUM:
+        return _sum(operands)
+    if op.variadic:
+        return f"{op.name}({', '.join(operands)})"
+    letters = dict(zip("x" if len(operands) == 1 else "abc", operands))
+    formula = FORMULAS.get(op.name, op.formula)
+    return re.sub(r"(\(?)\b([abcx])\b(\)?)", _Filling(letters), formula)
+
+
+def layers_of(order: Sequence[Value]) -> dict[Value, int]:
+    """The number of the layer that each node belongs to, for those that belong to one.
+
+    A parameter says it in its label (``layers.0.neurons.3.w.1``). A sum of products belongs to the
+    layer of its weights, and a function of one node (its activation) to that node's.
+
+    Args:
+        order: the nodes in topological order.
+
+    >>> from tinygrad_mlp.engine import topological_order
+    >>> w = Value(2.0, label="layers.1.w")
+    >>> order = topological_order((w * Value(3.0)).tanh())
+    >>> [layers_of(order).get(node) for node in order]
+    [1, None, 1, 1]
+    """
+    layers: dict[Value, int] = {}
+    of_parameters: set[Value] = set()
+    for node in order:
+        if not node.parents:
+            match = LAYER.match(node.label)
+            if match:
+                layers[node] = int(match[1])
+                of_parameters.add(node)
+        elif len(node.parents) == 1:
+            if node.parents[0] in layers:
+                layers[node] = layers[node.parents[0]]
+        else:
+            own = {layers[parent] for parent in node.parents if parent in of_parameters}
+            if len(own) == 1:
+                layers[node] = own.pop()
+            elif node.op is not None and node.op.name in ("add", "sum"):
+                inner = {layers.get(parent) for parent in node.parents if parent.parents}
+                if len(inner) == 1:
+                    (only,) = inner
+                    if only is not None:
+                        layers[node] = only
+    return layers
+
+
+class _Filling:
+    """Puts operands in the place of the letters of a formula."""
+
+    def __init__(self, letters: dict[str, str]) -> None:
+        self.letters = letters
+
+    def __call__(self, match: re.Match[str]) -> str:
+        opening, letter, closing = match.groups()
+        text = self.letters.get(letter, letter)
+        inside_brackets = bool(opening and closing)
+        return f"{opening}{text if inside_brackets else _signed(text)}{closing}"
+
+
+def _signed(text: str) -> str:
+    return f"({text})" if text.startswith("-") else text
+
+
+def _sum(terms: Sequence[str]) -> str:
+    if len(terms) > MOST_TERMS:
+        terms = [*terms[:3], "...", terms[-1]]
+    return " + ".join(map(_signed, terms)) if terms else "0"
+
+
+def _bracketed(name: str) -> str:
+    return name if re.fullmatch(r"\w+", name) else f"({name})"
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}#{count}"
+    return candidate
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,0 +1,315 @@
+"""The step log of a backward pass: every ``parent.grad += upstream * partial``, one by one.
+
+``trace_backward`` does what ``Value.backward`` does, to the last bit, and keeps what it takes to
+show each step again: with its chain rule in symbols and numbers, forwards and backwards.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, overload
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug.names import derivative, names_of, number
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit
+
+__all__ = ["BackwardStep", "BackwardTrace", "trace_backward"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardStep:
+    """One step of the chain rule: what one operand of one node receives.
+
+    Attributes:
+        index: the number of the step, from 0.
+        node: the node whose gradient is passed on.
+        parent: the operand that receives.
+        position: which operand of the node that is, from 0.
+        partial: the local derivative, d node / d parent.
+        upstream: the gradient of the node, d loss / d node, complete at this point.
+        contribution: upstream * partial.
+        grad_before: the gradient of the parent before the step.
+        grad_after: the gradient of the parent after it, grad_before + contribution.
+
+    >>> a = Value(3.0, label="a")
+    >>> b = a * a; b.label = "b"
+    >>> for step in trace_backward(b):
+    ...     print(step)
+    db/da += db/db * db/da = 1 * 3 = 3
+    db/da += db/db * db/da = 1 * 3 = 3, together 6
+    """
+
+    index: int
+    node: Value
+    parent: Value
+    position: int
+    partial: float
+    upstream: float
+    contribution: float
+    grad_before: float
+    grad_after: float
+    trace: BackwardTrace = field(repr=False, compare=False)
+
+    def equation(self) -> str:
+        """The chain rule of the step with symbols and with numbers.
+
+        >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
+        >>> y = w * x; y.label = "y"
+        >>> loss = y * 0.5; loss.label = "L"
+        >>> trace_backward(loss)[2].equation()
+        'dL/dw += dL/dy * dy/dw = 0.5 * 5 = 2.5'
+        """
+        names, loss = self.trace.names, self.trace.names[self.trace.loss]
+        node, parent = names[self.node], names[self.parent]
+        symbols = f"{derivative(loss, node)} * {derivative(node, parent)}"
+        numbers = f"{_factor(self.upstream)} * {_factor(self.partial)}"
+        return f"{derivative(loss, parent)} += {symbols} = {numbers} = {number(self.contribution)}"
+
+    def expanded(self) -> tuple[str, ...]:
+        """The equations of the step with the product of a ``dot`` as a node of its own.
+
+        A ``dot`` adds up the products p1 = w1 x1, p2 = w2 x2, ...; the gradient flows through the
+        product. For any other op this is ``equation()`` alone.
+
+        >>> from tinygrad_mlp.functional import dot
+        >>> node = dot([Value(2.0, label="w")], [Value(5.0, label="x")])
+        >>> for line in trace_backward(node)[0].expanded():
+        ...     print(line)
+        p1 = w * x: dv2/dp1 = dv2/dv2 * dv2/dp1 = 1 * 1 = 1
+        dv2/dw += dv2/dp1 * dp1/dw = 1 * 5 = 5
+        """
+        n_products = len(self.node.parents) // 2
+        if self.node.op is not ops.DOT or self.position >= 2 * n_products:
+            return (self.equation(),)
+        names, loss = self.trace.names, self.trace.names[self.trace.loss]
+        node, parent = names[self.node], names[self.parent]
+        place = self.position % n_products
+        w, x = names[self.node.parents[place]], names[self.node.parents[place + n_products]]
+        product = f"p{place + 1}"
+        upstream = number(self.upstream)
+        return (
+            f"{product} = {w} * {x}: {derivative(loss, product)} = {derivative(loss, node)} * "
+            f"{derivative(node, product)} = {_factor(self.upstream)} * 1 = {upstream}",
+            f"{derivative(loss, parent)} += {derivative(loss, product)} * "
+            f"{derivative(product, parent)} = {_factor(self.upstream)} * {_factor(self.partial)} = "
+            f"{number(self.contribution)}",
+        )
+
+    def __str__(self) -> str:
+        if not self.is_first:
+            return f"{self.equation()}, together {number(self.grad_after)}"
+        return self.equation()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing had arrived at the parent before."""
+        return self.grad_before == 0.0
+
+
+class BackwardTrace(Sequence[BackwardStep]):
+    """The steps of a backward pass, in order; made by ``trace_backward``.
+
+    A step is put together when it is asked for: the log itself takes 8 bytes for a step and 40 for
+    a node, so that a million steps fit in 48 MB (beside the graph, and the names that the first
+    equation makes).
+
+    The trace can take the graph back to how it was after any number of steps; the old values are
+    put back as they were, never computed by subtracting.
+
+    Attributes:
+        loss: the node that the pass started from.
+        order: the nodes of the graph in topological order.
+        position: after how many steps the gradients in the graph stand now.
+        hit: the breakpoint at which the log stopped, or None.
+
+    >>> a = Value(3.0, label="a")
+    >>> trace = trace_backward(a * a)
+    >>> len(trace), a.grad
+    (2, 6.0)
+    >>> trace.go_to(1); a.grad
+    3.0
+    >>> trace.go_to(0); a.grad, a.has_grad
+    (0.0, False)
+    """
+
+    def __init__(self, loss: Value, breakpoints: Sequence[Breakpoint] = ()) -> None:
+        self.loss = loss
+        self.order = topological_order(loss)
+        self.hit: Hit | None = None
+        self._nodes = [node for node in reversed(self.order) if node.parents]
+        self._partials = [node.partials for node in self._nodes]
+        self._starts = array("q", [0])  # _starts[i] is the index of the first step of _nodes[i]
+        for node in self._nodes:
+            self._starts.append(self._starts[-1] + len(node.parents))
+        self._upstream = array("d")
+        self._grad_before = array("d")
+        self._without_grad = {node for node in self.order if node.is_leaf and not node.has_grad}
+        self._breakpoints = tuple(breakpoints)
+        self._recording = self._record()
+        self.position = 0
+        self.resume()
+
+    def resume(self) -> Hit | None:
+        """Go on with the pass from a breakpoint to the next one, or to the end.
+
+        >>> from tinygrad_mlp.debug.breakpoints import watch
+        >>> a = Value(3.0, label="a")
+        >>> trace = trace_backward(a * a, breakpoints=[watch(a)])
+        >>> len(trace), trace.resume() is trace.hit, len(trace), trace.resume(), a.grad
+        (1, True, 2, None, 6.0)
+        """
+        self.go_to(len(self))
+        self.hit = next(self._recording, None)
+        self.position = len(self)
+        return self.hit
+
+    @property
+    def finished(self) -> bool:
+        """Whether the pass has reached its end.
+
+        >>> trace_backward(Value(1.0) * 2.0).finished
+        True
+        """
+        return len(self) == self._starts[-1]
+
+    def _record(self) -> Iterator[Hit]:
+        """The loop of ``Value.backward``, with a note of what each step finds."""
+        for node in self.order:
+            if node.parents:
+                node.grad = 0.0
+        self.loss.grad = 1.0 if self.loss.parents else self.loss.grad + 1.0
+        for node, partials in zip(self._nodes, self._partials):
+            upstream = node.grad
+            self._upstream.append(upstream)
+            for parent, partial in zip(node.parents, partials):
+                contribution = upstream * partial
+                self._grad_before.append(parent.grad)
+                parent.grad += contribution
+                if self._breakpoints:
+                    yield from self._hits()
+
+    def _hits(self) -> Iterator[Hit]:
+        """The breakpoints that hold at the last step; the first that wants to stop, stops."""
+        step = self[-1]
+        for point in self._breakpoints:
+            hit = point.check(step)
+            if hit is None:
+                continue
+            if point.on_hit is None:
+                yield hit
+                return
+            point.on_hit()  # with on_hit=breakpoint, look at step, step.node, step.parent, hit
+
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """What the nodes are called, see ``names_of``."""
+        return names_of(self.order)
+
+    def __len__(self) -> int:
+        return len(self._grad_before)
+
+    @overload
+    def __getitem__(self, index: int) -> BackwardStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[BackwardStep]: ...
+    def __getitem__(self, index: int | slice) -> BackwardStep | list[BackwardStep]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        number_of_step = index + len(self) if index < 0 else index
+        if not 0 <= number_of_step < len(self):
+            raise IndexError(f"there is no step {index}; the trace has {len(self)} steps")
+        place = bisect_right(self._starts, number_of_step) - 1
+        node = self._nodes[place]
+        position = number_of_step - self._starts[place]
+        partial = self._partials[place][position]
+        upstream = self._upstream[place]
+        contribution = upstream * partial
+        before = self._grad_before[number_of_step]
+        return BackwardStep(
+            index=number_of_step,
+            node=node,
+            parent=node.parents[position],
+            position=position,
+            partial=partial,
+            upstream=upstream,
+            contribution=contribution,
+            grad_before=before,
+            grad_after=before + contribution,
+            trace=self,
+        )
+
+    def go_to(self, position: int) -> None:
+        """Put the gradients of the graph where they stood after ``position`` steps.
+
+        Raises:
+            InvalidArgumentError: if there are not so many steps.
+        """
+        if not 0 <= position <= len(self):
+            raise InvalidArgumentError(
+                f"position is {position}, but the trace has {len(self)} steps; give 0 (nothing "
+                f"has flowed yet) to {len(self)} (all of it has)"
+            )
+        while self.position < position:
+            step = self[self.position]
+            step.parent.grad = step.grad_after
+            self.position += 1
+        while self.position > position:
+            self.position -= 1
+            step = self[self.position]
+            if self._first_steps.get(step.parent) == step.index:
+                step.parent.zero_grad()
+            else:
+                step.parent.grad = step.grad_before
+
+    @cached_property
+    def _first_steps(self) -> dict[Value, int]:
+        """For the leaves that had no gradient before the pass, the step that gave them one."""
+        first: dict[Value, int] = {}
+        for node, start in zip(self._nodes, self._starts):
+            for position, parent in enumerate(node.parents):
+                if parent in self._without_grad:
+                    first.setdefault(parent, start + position)
+        return first
+
+    def __repr__(self) -> str:
+        state = "" if self.finished else f", stopped at step {len(self) - 1}"
+        return f"BackwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
+
+
+def trace_backward(loss: Value, breakpoints: Sequence[Breakpoint] = ()) -> BackwardTrace:
+    """Do ``loss.backward()`` and return its steps.
+
+    The gradients are the same as after ``loss.backward()``, to the last bit, and stay in the graph:
+    nodes between are reset first, leaves add up.
+
+    The graph is the eager one. To look into a step of a compiled program, or of ``fit`` with its
+    compiled engine, build the loss of the same samples eagerly, for example
+    ``loss_named("mean_squared_error").sample_loss(model.forward(x), target)``: the numbers are the
+    same up to rounding.
+
+    Args:
+        loss: the output to differentiate.
+        breakpoints: from ``break_when`` and ``watch``; the log ends at the first step where one of
+            them holds, and ``resume`` goes on.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> loss = a * b; loss.label = "loss"
+    >>> for step in trace_backward(loss):
+    ...     print(step)
+    dloss/da += dloss/dloss * dloss/da = 1 * (-3) = -3
+    dloss/db += dloss/dloss * dloss/db = 1 * 2 = 2
+    """
+    return BackwardTrace(loss, breakpoints)
+
+
+def _factor(x: float) -> str:
+    text = number(x)
+    return f"({text})" if text.startswith("-") else text

@@ -1,0 +1,171 @@
+"""The colours of a drawing, light and dark, and the scale that shows how large a gradient is.
+
+Hues are ones that people who do not tell red from green keep apart: bluish green, blue, grey,
+orange. Nothing here knows about graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite, log10
+from typing import Final
+
+from tinygrad_mlp.errors import UnknownNameError
+
+__all__ = ["DARK", "LIGHT", "THEMES", "GradientScale", "Paint", "Theme", "theme_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """The colours of one kind of node: its ground, its border, its headline."""
+
+    fill: str
+    border: str
+    ink: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Every colour of a drawing; ``roles`` has one paint for each kind of node.
+
+    ``ramp`` leads from small gradients to large ones, ``accent`` marks what is highlighted,
+    ``layer`` and ``neuron`` are the grounds of clusters.
+
+    >>> sorted(LIGHT.roles) == sorted(DARK.roles)
+    True
+    """
+
+    background: str
+    text: str
+    muted: str
+    line: str
+    gradient: str
+    accent: str
+    positive: str
+    negative: str
+    layer: str
+    neuron: str
+    outline: str
+    ramp: tuple[Paint, ...]
+    roles: dict[str, Paint]
+
+
+LIGHT: Final = Theme(
+    background="#ffffff",
+    text="#1b2433",
+    muted="#66717f",
+    line="#8793a5",
+    gradient="#b3246b",
+    accent="#7c3aed",
+    positive="#3a76d8",
+    negative="#d97706",
+    layer="#f6f8fb",
+    neuron="#eceff5",
+    outline="#d3dae4",
+    ramp=(
+        Paint(fill="#fdf4f8", border="#dcb5c8", ink="#1b2433"),
+        Paint(fill="#f9dfea", border="#d391b2", ink="#1b2433"),
+        Paint(fill="#f3c1d6", border="#c76f9a", ink="#1b2433"),
+        Paint(fill="#eb9dbf", border="#b94f84", ink="#1b2433"),
+        Paint(fill="#e07aa8", border="#a02f6c", ink="#1b1020"),
+    ),
+    roles={
+        "input": Paint(fill="#e3f5ee", border="#1f9e78", ink="#0d6b4f"),
+        "parameter": Paint(fill="#e6effd", border="#3a76d8", ink="#1c4fa3"),
+        "constant": Paint(fill="#f3f4f6", border="#c3cad4", ink="#56606f"),
+        "operation": Paint(fill="#ffffff", border="#8793a5", ink="#1b2433"),
+        "output": Paint(fill="#fff1d9", border="#d98708", ink="#7d4b00"),
+    },
+)
+"""Dark on white, for paper and slides."""
+
+DARK: Final = Theme(
+    background="#12161d",
+    text="#e8ecf2",
+    muted="#9aa5b5",
+    line="#6b788b",
+    gradient="#ff8fc0",
+    accent="#b794ff",
+    positive="#6ea8ff",
+    negative="#ffb454",
+    layer="#181d26",
+    neuron="#212835",
+    outline="#323c4c",
+    ramp=(
+        Paint(fill="#1f1a22", border="#5d4453", ink="#e8ecf2"),
+        Paint(fill="#35202d", border="#7d4a66", ink="#e8ecf2"),
+        Paint(fill="#50273d", border="#a0557e", ink="#f3eaf0"),
+        Paint(fill="#6d2d50", border="#c76399", ink="#fbf0f6"),
+        Paint(fill="#8f3566", border="#f07db7", ink="#ffffff"),
+    ),
+    roles={
+        "input": Paint(fill="#12302a", border="#3fc79d", ink="#7fe3c3"),
+        "parameter": Paint(fill="#16294a", border="#5f9bf5", ink="#a8c8ff"),
+        "constant": Paint(fill="#232933", border="#4a5566", ink="#b3bdcb"),
+        "operation": Paint(fill="#1b212b", border="#6b788b", ink="#f1f4f8"),
+        "output": Paint(fill="#3a2a0d", border="#f0a830", ink="#ffd48a"),
+    },
+)
+"""Light on near black, for dark slides and pages."""
+
+THEMES: Final = {"light": LIGHT, "dark": DARK}
+"""The themes by name."""
+
+
+def theme_named(theme: str | Theme) -> Theme:
+    """The theme of that name; one of your own is returned as it is.
+
+    Raises:
+        UnknownNameError: for another name.
+
+    >>> theme_named("dark") is DARK
+    True
+    """
+    if isinstance(theme, Theme):
+        return theme
+    if not isinstance(theme, str) or theme not in THEMES:
+        raise UnknownNameError.of("theme", theme, THEMES)
+    return THEMES[theme]
+
+
+@dataclass(frozen=True, slots=True)
+class GradientScale:
+    """Colours for the sizes of gradients, each step a factor; three magnitudes at the most.
+
+    >>> scale = GradientScale.of([0.001, 0.1, 1.0])
+    >>> [scale.position(size) for size in (0.0, 0.001, 0.1, 1.0)]
+    [0, 0, 3, 4]
+    """
+
+    lowest: float
+    highest: float
+
+    STEPS = 5
+    MAGNITUDES = 3.0
+
+    @classmethod
+    def of(cls, sizes: Iterable[float]) -> GradientScale:
+        """The scale for these sizes; of those that are no positive numbers nothing is taken.
+
+        >>> GradientScale.of([0.0, float("nan")])
+        GradientScale(lowest=0.0, highest=0.0)
+        """
+        positive = [size for size in sizes if isfinite(size) and size > 0.0]
+        if not positive:
+            return cls(0.0, 0.0)
+        highest = max(positive)
+        return cls(max(min(positive), highest / 10.0**cls.MAGNITUDES), highest)
+
+    def position(self, size: float) -> int:
+        """Where on the ramp a size stands, from 0 (small) to 4.
+
+        >>> GradientScale(0.01, 1.0).position(float("inf"))
+        4
+        """
+        if not isfinite(size):
+            return self.STEPS - 1
+        if size <= self.lowest or self.highest <= 0.0:
+            return self.STEPS - 1 if 0.0 < size == self.highest else 0
+        share = log10(size / self.lowest) / log10(self.highest / self.lowest)
+        return min(self.STEPS - 1, int(share * self.STEPS))
