@@ -1,59 +1,77 @@
-"""A computation graph as DOT text: one box for each Value, one arrow for each use of it.
+"""A computation graph as DOT text, in one of three details; a model and a program as well.
 
-A box shows the operation, the label, ``data`` and ``grad``; an arrow carries the local derivative
-of the node that it leads to by the node that it comes from. Tooltips carry the full precision. The
-engine supplies the graph, ``markup`` the pieces of text; ``render`` makes pictures of the result.
+``operations`` draws a box for each Value, ``neurons`` one for each neuron, ``layers`` one for each
+layer, ``programs`` the groups and products of a compiled program. This is their front door, which
+checks the arguments and chooses. ``render`` makes pictures of the text.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
-from viz import markup
-from viz.markup import cell, font, number, row, table
+from tinygrad_mlp.nn.module import Module
+from viz.condense import Condensed, condense
+from viz.layers import layers_dot
+from viz.look import COLORS, DIRECTIONS, SHOWABLE, Look
+from viz.models import outputs_of
+from viz.neurons import neurons_dot
+from viz.operations import operations_dot
+from viz.programs import program_dot
+from viz.structure import Unit, order_of, roles_of, units_of
+from viz.themes import Theme
 
-__all__ = ["DIRECTIONS", "SHOWABLE", "to_dot"]
+__all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "to_dot"]
 
-DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
-"""Where the arrows may lead: to the right, to the left, down, up."""
+DETAILS: Final = ("auto", "ops", "neurons", "layers")
+"""How much a drawing shows: each operation, each neuron, each layer; or what stays readable."""
 
-SHOWABLE: Final = ("data", "grad", "partials")
-"""What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
+Drawable = Value | Module | Program
+"""What there are drawings of: the graph of a Value, a model, a compiled program."""
 
-ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
-EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-PARAMETER_PATH: Final = re.compile(r"\w+(\.\w+)+")  # such as layers.0.neurons.3.w.1
-LONGEST_LABEL: Final = 26
-LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
-NOT_COMPUTED: Final = "\N{EN DASH}"
-SLACK: Final = "&#160;"  # a space for viewers whose letters are wider than Graphviz measured
+MOST_READABLE_OPS: Final = 150
+MOST_READABLE_BOXES: Final = 40
+MOST_READABLE_ARROWS: Final = 130
 
 
 def to_dot(
-    value: Value,
+    value: Drawable,
     *,
+    detail: str = "auto",
     direction: str = "LR",
     show: Iterable[str] = SHOWABLE,
+    highlight: Value | str | Iterable[Value | str] = (),
+    theme: str | Theme = "light",
+    color: str = "auto",
+    constants: bool = True,
     max_nodes: int = 500,
     parameters: Iterable[Value] | None = None,
     legend: bool = True,
 ) -> str:
     """The graph that ``value`` was computed from, as text in the DOT language.
 
-    Nodes are called n0, n1, ... in topological order, so one graph always gives one text. Parents
-    stand in the order of the operands. A gradient that nobody has computed is a dash, not 0.
+    In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
+    text. Parents stand in the order of the operands. A gradient that nobody has computed is a dash,
+    not 0.
 
     Args:
-        value: the output of the graph.
+        value: the output of the graph; or a model, drawn for one sample; or a compiled program,
+            after its first call, for which ``detail``, ``show`` and ``highlight`` mean nothing.
+        detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),
+            "layers" (for each layer, with shapes, parameter counts and gradient norms), or "auto":
+            the finest of them that stays readable. In the coarser two, what repeats (for each
+            sample of a batch) is drawn once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
-        max_nodes: the number of nodes up to which a graph is drawn.
+        highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
+        theme: "light" or "dark".
+        color: what colours mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
+            where every operation is drawn, else the gradient.
+        constants: whether to draw the plain numbers of a formula.
+        max_nodes: the number of boxes up to which a graph is drawn.
         parameters: the leaves to colour as parameters, for example ``model.parameters()``. Unless
             given, these are the weights and biases of each ``dot``, and the leaves whose label is
             a path in a model, such as "layers.0.w.1".
@@ -63,229 +81,133 @@ def to_dot(
         The text, which ``viz.draw`` renders, and any other Graphviz tool as well.
 
     Raises:
-        NotANumberError: if ``value`` is not a Value.
-        GraphError: if the graph has more than ``max_nodes`` nodes.
-        UnknownNameError: for an unknown direction, or an unknown name in ``show``.
+        NotANumberError: if ``value`` is nothing that there are drawings of.
+        GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser
+            detail to use. Also for a program of plain arithmetic.
+        UnknownNameError: for an unknown detail, direction, theme, colour, label, or an unknown name
+            in ``show``.
 
     >>> a = Value(3.0, label="a")
     >>> text = to_dot(a * a, show=["partials"], legend=False)
     >>> text.count("n0 -> n1"), text.count('label="3"')
     (2, 2)
     """
-    order = _checked_order(value, max_nodes)
-    if direction not in DIRECTIONS:
-        raise UnknownNameError.of("direction", direction, DIRECTIONS)
-    shown = {show} if isinstance(show, str) else set(show)
-    for name in sorted(shown.difference(SHOWABLE)):
-        raise UnknownNameError.of("thing to show", name, SHOWABLE)
-    drawing = _Drawing(
-        names={node: f"n{index}" for index, node in enumerate(order)},
-        roles=_roles(order, parameters),
-        direction=direction,
-        shown=frozenset(shown),
-        theme=markup.LIGHT,
-    )
-    return drawing.text(legend)
-
-
-def _checked_order(value: Value, max_nodes: int) -> list[Value]:
-    if not isinstance(value, Value):
+    if detail not in DETAILS:
+        raise UnknownNameError.of("detail", detail, DETAILS)
+    look = Look.of(direction, show, theme, color, legend, constants)
+    if max_nodes < 1:
+        raise InvalidArgumentError(f"max_nodes must be at least 1, got {max_nodes}")
+    if isinstance(value, Program):
+        return program_dot(value, look, max_nodes)
+    if isinstance(value, Module):
+        outputs = outputs_of(value)
+        if parameters is None:
+            parameters = value.parameters()
+        detail = "layers" if detail == "auto" else detail
+        look = Look(direction, look.shown & {"grad"}, look.theme, color, legend, constants)
+    elif isinstance(value, Value):
+        outputs = [value]
+    else:
         raise NotANumberError(
             f"a drawing starts from one Value, the output of a graph, but got "
             f"{type(value).__name__} {value!r:.60}; draw one output: viz.draw(outputs[0], path)"
         )
-    if max_nodes < 1:
-        raise InvalidArgumentError(f"max_nodes must be at least 1, got {max_nodes}")
-    order = topological_order(value)
-    if len(order) > max_nodes:
-        raise GraphError(
-            f"this graph has {len(order):,} nodes, more than max_nodes={max_nodes:,}; draw a part "
-            f"of it (the loss of one sample through a small network, or a node further inside), "
-            f"or allow its size with max_nodes={len(order)}"
-        )
-    return order
+    graph = _Graph(outputs, None if parameters is None else list(parameters), look)
+    marked = _marked(highlight, graph.order)
+    text, n_boxes = graph.text(detail, max_nodes, marked)
+    if n_boxes > max_nodes:
+        raise GraphError(graph.refusal(text, n_boxes, max_nodes))
+    return text
 
 
-def _roles(order: Sequence[Value], parameters: Iterable[Value] | None) -> dict[Value, str]:
-    """For each node the kind of node that it is, which decides its colours."""
-    roles = {node: _role_by_itself(node) for node in order}
-    named = {node for node in order if PARAMETER_PATH.fullmatch(node.label)}
-    for node in order:
-        if node.op is ops.DOT:
-            weights, inputs, biases = _dot_operands(node)
-            named.update((*weights, *biases))
-            named.difference_update(inputs)
-            # Plain numbers fed to a neuron are its input, more than a constant of the formula.
-            roles.update((x, "input") for x in inputs if roles[x] == "constant")
-    if parameters is not None:
-        named = set(parameters)
-    roles.update((leaf, "parameter") for leaf in named if roles.get(leaf) in ("input", "constant"))
-    if order[-1].parents:
-        roles[order[-1]] = "output"
-    return roles
+class _Graph:
+    """What is drawn, looked at as finely and as coarsely as it is asked for."""
 
+    def __init__(
+        self, outputs: Sequence[Value], parameters: list[Value] | None, look: Look
+    ) -> None:
+        self.look = look
+        self.order = order_of(outputs)
+        self.roles = roles_of(self.order, outputs, parameters)
+        self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-def _role_by_itself(node: Value) -> str:
-    if node.parents:
-        return "operation"
-    return "constant" if node.op is ops.CONSTANT else "input"
+    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> tuple[str, int]:
+        """The drawing and its number of boxes; instead of a drawing that is too big, its detail."""
+        condensed = None
+        if detail == "auto":
+            detail, condensed = self.readable(max_nodes)
+        if detail == "ops":
+            n_boxes = self.n_operations()
+            if n_boxes > max_nodes:
+                return detail, n_boxes
+            return operations_dot(self.order, self.roles, self.units, self.look, marked), n_boxes
+        condensed = condensed or self.condensed(detail)
+        n_boxes = len(condensed.boxes)
+        if n_boxes > max_nodes:
+            return detail, n_boxes
+        draw = neurons_dot if detail == "neurons" else layers_dot
+        return draw(condensed, self.look, marked), n_boxes
 
+    def readable(self, max_nodes: int) -> tuple[str, Condensed | None]:
+        """The finest detail in which a person can still read the drawing."""
+        if self.n_operations() <= min(MOST_READABLE_OPS, max_nodes) or not self.units:
+            return "ops", None
+        condensed = self.condensed("neurons")
+        most = min(MOST_READABLE_BOXES, max_nodes)
+        if len(condensed.boxes) <= most and len(condensed.arrows) <= MOST_READABLE_ARROWS:
+            return "neurons", condensed
+        coarser = self.condensed("layers")
+        if len(coarser.boxes) > max_nodes and self.n_operations() <= max_nodes:
+            return "ops", None
+        return "layers", coarser
 
-def _dot_operands(node: Value) -> tuple[tuple[Value, ...], tuple[Value, ...], tuple[Value, ...]]:
-    """The weights, the inputs and the bias (one or none) of a ``dot``."""
-    n = len(node.parents) // 2
-    return node.parents[:n], node.parents[n : 2 * n], node.parents[2 * n :]
+    def n_operations(self) -> int:
+        if self.look.constants:
+            return len(self.order)
+        return sum(self.roles[node] != "constant" or bool(node.label) for node in self.order)
 
-
-class _Use(NamedTuple):
-    """One arrow: which parent a node uses, with which local derivative, and where it comes in."""
-
-    parent: Value
-    partial: float
-    port: str
-
-
-def _uses(node: Value) -> list[_Use]:
-    """The arrows into a node in the order of its operands; for a ``dot`` w1, x1, w2, x2, ..."""
-    if node.op is not ops.DOT:
-        return [_Use(*pair, port="") for pair in zip(node.parents, node.partials, strict=True)]
-    n = len(node.parents) // 2
-    ports = [f"p{index % n}" if index < 2 * n else "b" for index in range(len(node.parents))]
-    uses = [_Use(*use) for use in zip(node.parents, node.partials, ports, strict=True)]
-    pairs = zip(uses[:n], uses[n : 2 * n], strict=True)
-    return [use for pair in pairs for use in pair] + uses[2 * n :]
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """One drawing: what each node is called, its role, and how everything is to look."""
-
-    names: dict[Value, str]
-    roles: dict[Value, str]
-    direction: str
-    shown: frozenset[str]
-    theme: markup.Theme
-
-    def text(self, legend: bool) -> str:
-        edges = (edge for node in self.names for edge in self.edges(node))
-        return "\n".join(
-            [
-                'digraph "computation graph" {',
-                *self.defaults(legend),
-                *(self.node(node) for node in self.names),
-                *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
-                "}\n",
-            ]
+    def condensed(self, detail: str) -> Condensed:
+        return condense(
+            self.order, self.roles, self.units, detail == "layers", self.look.constants
         )
 
-    def defaults(self, legend: bool) -> Iterator[str]:
-        theme = self.theme
-        yield (
-            f'  graph [rankdir={self.direction}, ordering=in, nslimit=2, charset="UTF-8", pad=0.2, '
-            f'nodesep=0.18, ranksep=0.4, bgcolor="{theme.background}", fontname="{markup.FONT}"];'
+    def refusal(self, detail: str, n_boxes: int, max_nodes: int) -> str:
+        """What is wrong with drawing so many boxes, and what to do instead."""
+        what = "nodes" if detail == "ops" else f"boxes even with detail={detail!r}"
+        start = f"this graph has {n_boxes:,} {what}, more than max_nodes={max_nodes:,}"
+        if self.units:
+            for coarser in DETAILS[DETAILS.index(detail) + 1 :]:
+                n_coarser = len(self.condensed(coarser).boxes)
+                if n_coarser <= max_nodes:
+                    return (
+                        f"{start}; draw it coarser, in {n_coarser} boxes: detail={coarser!r}, or "
+                        f"allow its size with max_nodes={n_boxes}"
+                    )
+        return (
+            f"{start}; draw a part of it (the loss of one sample through a small network, or a "
+            f"node further inside), or allow its size with max_nodes={n_boxes}"
         )
-        yield f'  node [shape=plain, fontsize=11, fontname="{markup.FONT}"];'
-        yield (
-            f"  edge [tailport={EXIT_SIDE[self.direction]}, penwidth=0.9, arrowsize=0.6, "
-            f'color="{theme.line}", fontcolor="{theme.gradient}", fontsize=9, '
-            f'fontname="{markup.FONT}"];'
-        )
-        if legend:
-            yield f"  graph [labelloc=b, label=<{self.legend()}>];"
 
-    def legend(self) -> str:
-        cells = []
-        present = set(self.roles.values())
-        for role, paint in self.theme.roles.items():
-            if role in present:
-                chip = table(row(cell("", width=12, height=8)), paint=paint, padding=0)
-                cells += [cell(chip), cell(font(f"{role}{SLACK}{SLACK}", self.theme.muted, 10))]
-        if "partials" in self.shown and present & {"operation", "output"}:
-            arrow = font("\N{RIGHTWARDS ARROW} 0.5", self.theme.gradient, 10)
-            cells += [cell(arrow), cell(font("local derivative", self.theme.muted, 10))]
-        return table(row(*cells), padding=4)
 
-    def node(self, node: Value) -> str:
-        name = self.names[node]
-        tooltip = markup.quoted(*self.tooltip(node))
-        return f'  {name} [id="{name}", tooltip={tooltip}, label=<{self.box(node)}>];'
-
-    def box(self, node: Value) -> str:
-        role = self.roles[node]
-        paint = self.theme.roles[role]
-        if role == "constant" and not node.label:
-            text = number(node.data) if "data" in self.shown else "c"
-            return table(row(cell(font(text, paint.ink, 11))), paint=paint, padding=5)
-        products = self.products(node) if node.op is ops.DOT else []
-        rows = [row(cell(self.headline(node, paint.ink)))]
-        if self.direction in ("LR", "RL"):
-            rows += products
-        if "data" in self.shown:
-            rows.append(self.entry("data", number(node.data), self.theme.text))
-        if "grad" in self.shown and role != "constant":
-            grad = number(node.grad) if node.has_grad else NOT_COMPUTED
-            rows.append(self.entry("grad", grad, self.theme.gradient))
-        if self.direction == "TB":  # where the arrows come in
-            rows = products + rows
-        if self.direction == "BT":
-            rows = rows + products
-        border = 1.8 if role == "output" else 1
-        return table(*rows, paint=paint, border=border, padding=3)
-
-    def headline(self, node: Value, ink: str) -> str:
-        label = markup.html_text(markup.shortened(markup.visible(node.label), LONGEST_LABEL))
-        if not node.parents or node.op is None:
-            return font(f"{SLACK}{label or self.roles[node]}{SLACK}", ink, 11, bold=bool(label))
-        symbol = font(markup.html_text(node.op.symbol), ink, 14, bold=True)
-        return f"{symbol}{SLACK}{SLACK}{font(label, ink, 11)}" if label else symbol
-
-    def products(self, node: Value) -> list[str]:
-        """The sum that a ``dot`` is, term by term; the arrows of a term lead to its cell."""
-        weights, inputs, biases = _dot_operands(node)
-        terms = {}
-        for index, (w, x) in enumerate(zip(weights, inputs, strict=True)):
-            factors = (
-                (number(w.data), number(x.data))
-                if "data" in self.shown
-                else (f"w{index + 1}", f"x{index + 1}")
-            )
-            terms[f"p{index}"] = " \N{MULTIPLICATION SIGN} ".join(factors)
-        for bias in biases:
-            terms["b"] = f"+ {number(bias.data) if 'data' in self.shown else 'b'}"
-        texts = {port: font(text + SLACK, self.theme.muted, 10) for port, text in terms.items()}
-        if self.direction in ("LR", "RL"):
-            return [row(cell(text, align="LEFT", port=port)) for port, text in texts.items()]
-        terms_of_one_row = (cell(text, port=port) for port, text in texts.items())
-        side_by_side = table(row(*terms_of_one_row), padding=4)
-        return [row(cell(side_by_side, cellpadding=0))]
-
-    def entry(self, key: str, text: str, color: str) -> str:
-        name = font(f"{key}{SLACK}{SLACK}", self.theme.muted, 9)
-        return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
-
-    def tooltip(self, node: Value) -> Iterator[str]:
-        if node.label:
-            yield self.title(node)
-        if node.op is None or node.op is ops.CONSTANT:
-            yield self.roles[node]
-        else:
-            yield f"{node.op.name}: {node.op.formula}"
-        yield f"data = {node.data!r}"
-        yield f"grad = {node.grad!r}" if node.has_grad else "grad: not computed"
-
-    def edges(self, node: Value) -> Iterator[str]:
-        """The arrows into a node, each of them without its id and its closing bracket."""
-        for parent, partial, port in _uses(node):
-            source, target = self.names[parent], self.names[node]
-            head = f"{target}:{port}:{ENTRY_SIDE[self.direction]}" if port else target
-            meaning = f"d {self.title(node)} / d {self.title(parent)} = {partial!r}"
-            label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
-            yield f"{source} -> {head} [{label}tooltip={markup.quoted(meaning)}"
-
-    def title(self, node: Value) -> str:
-        """What tooltips call a node: its label in full, or its name in the drawing."""
-        return markup.shortened(markup.visible(node.label), LONGEST_IN_TOOLTIP) or self.names[node]
-
-    def is_labelled(self, parent: Value) -> bool:
-        """Whether an arrow shows its number; nobody asks for the derivative by a constant."""
-        return "partials" in self.shown and self.roles[parent] != "constant"
+def _marked(
+    highlight: Value | str | Iterable[Value | str], order: Sequence[Value]
+) -> frozenset[Value]:
+    """The nodes that were meant; a label means every node that has it."""
+    wanted = [highlight] if isinstance(highlight, Value | str) else list(highlight)
+    nodes = set(order)
+    marked: set[Value] = set()
+    for item in wanted:
+        if isinstance(item, Value):
+            if item not in nodes:
+                raise GraphError(
+                    f"{item!r:.80} is to be highlighted, but it is no node of this graph; give "
+                    "nodes that the drawn Value was computed from, or their labels"
+                )
+            marked.add(item)
+            continue
+        found = [node for node in order if node.label == item]
+        if not found or not item:
+            labels = list(dict.fromkeys(node.label for node in order if node.label))
+            raise UnknownNameError.of("label to highlight", item, labels[:20])
+        marked.update(found)
+    return frozenset(marked)

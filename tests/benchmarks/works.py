@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data import load_digits, standardize, train_test_split
+from tinygrad_mlp.data import load_digits, one_hot, train_test_split
 
 __all__ = ["A", "B", "C", "WORKS", "Array", "Trainer", "Work"]
 
@@ -34,8 +34,7 @@ class Work:
         X: the features (n_samples, n_features).
         targets: the numbers, or the classes one-hot, (n_samples, n_outputs).
         batch_size: None for all samples at once.
-        steps_per_turn: how many steps a contestant makes in one turn.
-        unit: what ``turn`` is reported in, "step" or "epoch".
+        units_per_turn: how many epochs a contestant makes in one turn; steps, if an epoch is one.
     """
 
     name: str
@@ -47,8 +46,7 @@ class Work:
     X: Array
     targets: Array
     batch_size: int | None = None
-    steps_per_turn: int = 1
-    unit: str = "step"
+    units_per_turn: int = 1
     weights: list[tuple[Array, Array]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,16 +69,22 @@ class Work:
         return self.targets.argmax(axis=1)
 
     @property
-    def units_per_turn(self) -> int:
-        """How many steps, or epochs, one turn has."""
-        return 1 if self.unit == "epoch" else self.steps_per_turn
+    def unit(self) -> str:
+        """What times are reported for."""
+        return "step" if self.batch_size is None else "epoch"
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """The positions of the samples of each batch, in an order of its own for each epoch."""
-        order = rng.permutation(len(self.X))
-        assert self.batch_size is not None
-        for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
+    def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp] | None]:
+        """The positions of the samples of each batch of one turn; None for all samples.
+
+        Each epoch has an order of its own, the same for all contestants.
+        """
+        n, size = len(self.X), self.batch_size
+        for _ in range(self.units_per_turn):
+            if size is None:
+                yield None
+            else:
+                order = rng.permutation(n)
+                yield from [order[start : start + size] for start in range(0, n, size)]
 
 
 class Trainer(Protocol):
@@ -93,20 +97,53 @@ class Trainer(Protocol):
         """The matrix (n_outputs, n_inputs) and the biases (n_outputs,) of each layer, as now."""
 
 
-def _two_moons_like(n_samples: int) -> tuple[Array, Array]:
+def _smooth_surface() -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_samples, 2))
+    X = rng.normal(size=(100, 2))
     return X, np.sin(2.0 * X[:, :1]) * X[:, 1:]
 
 
 def _digits() -> tuple[Array, Array]:
-    """The training part of the digits that every fourth sample, stratified, was taken out of."""
     digits = load_digits()
-    X_train, _, y_train, _ = train_test_split(digits.X, digits.y, test_size=0.25, rng=0)
-    return X_train, np.eye(10)[y_train]
+    X, _, y, _ = train_test_split(digits.X / 16.0, digits.y, test_size=360, rng=0)
+    return X, one_hot(y)
 
 
 def _random_images() -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
     X = rng.random((32, 784), dtype=np.float32)
-    return X, np.eye(10, dtype=np.float32)[rng.integers(0, 10, 32)]
+    return X, one_hot(rng.integers(0, 10, 32), 10).astype(np.float32)
+
+
+A: Final = Work(
+    "A",
+    "2-16-16-1 relu, 100 samples at once, mean squared error, SGD, float64",
+    (2, 16, 16, 1),
+    "mean squared error",
+    "SGD",
+    0.01,
+    *_smooth_surface(),
+    units_per_turn=50,
+)
+B: Final = Work(
+    "B",
+    "64-32-10 relu, cross-entropy, Adam, one epoch of digits (1437 samples in batches of 128), float64",
+    (64, 32, 10),
+    "cross-entropy",
+    "Adam",
+    0.001,
+    *_digits(),
+    batch_size=128,
+    units_per_turn=5,
+)
+C: Final = Work(
+    "C",
+    "784-128-10 relu, a batch of 32, cross-entropy, SGD, float32",
+    (784, 128, 10),
+    "cross-entropy",
+    "SGD",
+    0.01,
+    *_random_images(),
+    units_per_turn=10,
+)
+WORKS: Final = (A, B, C)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.forward import ForwardStep
-from tinygrad_mlp.debug.names import layers_of, number
+from tinygrad_mlp.debug.names import number
 from tinygrad_mlp.debug.steps import BackwardStep
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -91,7 +91,7 @@ class Breakpoint:
                 return None
             found.append(f"in {self.op} ({names[step.node]})")
         if self.layer is not None:
-            if _layer(step) != self.layer:
+            if step.trace.layers.get(step.node) != self.layer:
                 return None
             found.append(f"in layer {self.layer} ({names[step.node]})")
         return ", ".join(found)
@@ -167,7 +167,7 @@ def break_when(
     >>> a = Value(-1.0, label="a")
     >>> trace = trace_backward(a.relu() * 3.0, breakpoints=[break_when(dead_relu=True)])
     >>> print(trace.hit)
-    step 2: relu v1 is off (its input is -1)
+    step 2: relu v2 is off (its input is -1)
     """
     conditions = (label, op, layer, grad_above, when)
     if all(condition is None for condition in conditions) and not (non_finite or dead_relu):
@@ -200,7 +200,3 @@ def watch(node: Value, on_hit: Callable[[], object] | None = None) -> Breakpoint
     step 0: a changes
     """
     return Breakpoint(node=node, on_hit=on_hit)
-
-
-def _layer(step: Step) -> int | None:
-    return layers_of(step.trace.order).get(step.node)

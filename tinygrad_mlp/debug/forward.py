@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import overload
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import formula_of, names_of, number
+from tinygrad_mlp.debug.names import formula_of, layers_of, names_of, number
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.ops import Op
 
@@ -116,6 +116,11 @@ class ForwardTrace(Sequence[ForwardStep]):
     def names(self) -> dict[Value, str]:
         """What the nodes are called, see ``names_of``."""
         return names_of(self.order)
+
+    @cached_property
+    def layers(self) -> dict[Value, int]:
+        """The layer of each node that belongs to one, see ``layers_of``."""
+        return layers_of(self.order)
 
     @cached_property
     def _places(self) -> dict[Value, int]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import derivative, names_of, number
+from tinygrad_mlp.debug.names import derivative, layers_of, names_of, number
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
 
@@ -212,6 +212,11 @@ class BackwardTrace(Sequence[BackwardStep]):
     def names(self) -> dict[Value, str]:
         """What the nodes are called, see ``names_of``."""
         return names_of(self.order)
+
+    @cached_property
+    def layers(self) -> dict[Value, int]:
+        """The layer of each node that belongs to one, see ``layers_of``."""
+        return layers_of(self.order)
 
     def __len__(self) -> int:
         return len(self._grad_before)

@@ -162,7 +162,7 @@ class EagerEngine:
         """The loss without penalties, and the outputs."""
         loss = self.objective.loss
         from_logits = isinstance(loss, Loss) and loss.from_logits
-        outputs = model_outputs(self.model, X, from_logits=from_logits)
+        outputs = model_outputs(self.model, X, from_logits=from_logits, eager=True)
         with no_grad():
             if isinstance(loss, Loss):
                 pairs = zip(outputs.tolist(), targets.tolist())

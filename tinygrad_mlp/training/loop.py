@@ -19,8 +19,8 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
-from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
 from tinygrad_mlp.training import compiled as _compiled  # noqa: F401  (registers its engines)
+from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective, make_engine
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.progress import Progress

@@ -23,6 +23,7 @@ class Trace {
       });
     }
     this.seedAt = this.events.length;
+    this.flows = this.nodes.map((node) => node.parents.map(() => Infinity));
     this.events.push({ phase: "seed", node: this.root });
     for (const [index, place, ...numbers] of recorded.steps) this.addStep(index, place, numbers);
     this.last = this.events.length - 1;
@@ -37,6 +38,7 @@ class Trace {
     const node = this.nodes[index];
     const parent = this.nodes[node.parents[place]];
     parent.gradients.push({ at: this.events.length, after });
+    this.flows[index][place] = this.events.length;
     this.events.push({
       phase: "backward",
       node: parent.index,
@@ -48,6 +50,11 @@ class Trace {
       before,
       after,
     });
+  }
+
+  /** The position at which the gradient passes from a node to its operand at `place`. */
+  flowedAt(node, place) {
+    return this.flows[node][place];
   }
 
   /** The number in a box at a position, or null where it is not known yet. */

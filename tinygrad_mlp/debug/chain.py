@@ -1,0 +1,166 @@
+"""The whole way from a leaf to the loss: every path as one product of local derivatives.
+
+d loss / d leaf is the sum over all paths from the leaf to the loss, and each path contributes the
+product of the local derivatives along it. ``backward`` computes that sum without walking the paths
+one by one, of which there may be very many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tinygrad_mlp.debug.names import derivative, names_of, number
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError
+
+__all__ = ["Chain", "Path", "chain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path from the loss down to a node.
+
+    Attributes:
+        nodes: the nodes on it, the loss first, the leaf last.
+        partials: the local derivatives, d nodes[i] / d nodes[i + 1].
+
+    >>> a = Value(3.0, label="a")
+    >>> b = (a * 2.0).exp()
+    >>> (path,) = chain(b, a).paths
+    >>> [node.data for node in path.nodes] == [b.data, 6.0, 3.0], path.product == 2.0 * b.data
+    (True, True)
+    """
+
+    nodes: tuple[Value, ...]
+    partials: tuple[float, ...]
+    names: dict[Value, str] = field(repr=False, compare=False)
+
+    @property
+    def product(self) -> float:
+        """What the path contributes to the gradient."""
+        return math.prod(self.partials)
+
+    def equation(self) -> str:
+        """The product with symbols and with numbers."""
+        names = [self.names[node] for node in self.nodes]
+        symbols = [derivative(names[i], names[i + 1]) for i in range(len(names) - 1)]
+        numbers = [_factor(partial) for partial in self.partials]
+        if not symbols:
+            return f"{derivative(names[0], names[0])} = 1"
+        return f"{' * '.join(symbols)} = {' * '.join(numbers)} = {number(self.product)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All paths from a node to the loss; made by ``chain``.
+
+    Attributes:
+        loss: the loss.
+        node: the node.
+        paths: the paths.
+
+    >>> a = Value(3.0, label="a")
+    >>> b = a * a; b.label = "b"
+    >>> print(chain(b, a))
+    db/da, the sum of 2 paths:
+      b <- a: db/da = 3 = 3
+      b <- a: db/da = 3 = 3
+    db/da = 3 + 3 = 6
+    """
+
+    loss: Value
+    node: Value
+    paths: tuple[Path, ...]
+    names: dict[Value, str] = field(repr=False, compare=False)
+
+    @property
+    def total(self) -> float:
+        """d loss / d node, the sum of the products of the paths."""
+        return math.fsum(path.product for path in self.paths)
+
+    def __str__(self) -> str:
+        symbol = derivative(self.names[self.loss], self.names[self.node])
+        if not self.paths:
+            return (
+                f"{symbol} = 0: no path leads from {self.names[self.node]} to the loss, "
+                f"{self.names[self.loss]}"
+            )
+        if len(self.paths) == 1:
+            return f"{symbol} = {self.paths[0].equation()}"
+        lines = [f"{symbol}, the sum of {len(self.paths)} paths:"]
+        for path in self.paths:
+            way = " <- ".join(self.names[node] for node in path.nodes)
+            lines.append(f"  {way}: {path.equation()}")
+        terms = " + ".join(_factor(path.product) for path in self.paths)
+        return "\n".join([*lines, f"{symbol} = {terms} = {number(self.total)}"])
+
+
+def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
+    """Every path from ``node`` to ``loss``, as products of local derivatives with numbers.
+
+    Args:
+        loss: the output.
+        node: a leaf, or any other node.
+        max_paths: the number of paths up to which they are listed.
+
+    Raises:
+        InvalidArgumentError: if ``max_paths`` is less than 1.
+        GraphError: if there are more paths; the message says how many.
+
+    >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
+    >>> z = w * x; z.label = "z"
+    >>> loss = z.square(); loss.label = "L"
+    >>> print(chain(loss, w))
+    dL/dw = dL/dz * dz/dw = 2 * 0.5 = 1
+    """
+    if max_paths < 1:
+        raise InvalidArgumentError(f"max_paths is {max_paths}, but at least 1 is needed")
+    order = topological_order(loss)
+    names = names_of(order)
+    names.setdefault(node, node.label or "the node")
+    n_paths = _count_paths(order, node)
+    found = n_paths.get(loss, 0)
+    if found > max_paths:
+        raise GraphError(
+            f"{found:,} paths lead from {names[node]} to {names[loss]}, more than "
+            f"max_paths={max_paths:,}; start at a node nearer to the loss, or allow more: "
+            f"chain(loss, node, max_paths={found})"
+        )
+    paths = tuple(_paths(loss, node, n_paths, names)) if found else ()
+    return Chain(loss, node, paths, names)
+
+
+def _count_paths(order: Sequence[Value], node: Value) -> dict[Value, int]:
+    """How many paths lead from ``node`` to each node that it leads to."""
+    counts = {node: 1}
+    for child in order:
+        if child is not node:
+            count = sum(counts.get(parent, 0) for parent in child.parents)
+            if count:
+                counts[child] = count
+    return counts
+
+
+def _paths(
+    loss: Value, node: Value, leads_there: dict[Value, int], names: dict[Value, str]
+) -> Iterator[Path]:
+    stack: list[tuple[tuple[Value, ...], tuple[float, ...]]] = [((loss,), ())]
+    while stack:
+        nodes, partials = stack.pop()
+        last = nodes[-1]
+        if last is node:
+            yield Path(nodes, partials, names)
+            continue
+        onward = [
+            ((*nodes, parent), (*partials, partial))
+            for parent, partial in zip(last.parents, last.partials)
+            if parent in leads_there
+        ]
+        stack.extend(reversed(onward))
+
+
+def _factor(x: float) -> str:
+    text = number(x)
+    return f"({text})" if text.startswith("-") else text

@@ -1,0 +1,139 @@
+"""How a drawing is to look, and the frame that every kind of drawing shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tinygrad_mlp.errors import UnknownNameError
+from viz import markup
+from viz.markup import cell, font, number, row, table
+from viz.themes import GradientScale, Paint, Theme, theme_named
+
+__all__ = ["COLORS", "DIRECTIONS", "SHOWABLE", "SLACK", "Look", "digraph"]
+
+DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
+"""Where the arrows may lead: to the right, to the left, down, up."""
+
+SHOWABLE: Final = ("data", "grad", "partials")
+"""What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
+
+COLORS: Final = ("auto", "kind", "gradient")
+"""What colours may mean: the kind of a node, or the size of its gradient."""
+
+SLACK: Final = "&#160;"
+"""A space for viewers whose letters are wider than Graphviz measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a drawing is to look; ``of`` checks what a person asked for.
+
+    Attributes:
+        direction: where the arrows lead.
+        shown: what is shown, of ``SHOWABLE``.
+        theme: the colours.
+        color: what colours mean: "kind", "gradient", or "auto" (the drawing decides).
+        legend: whether a line under the graph explains the colours.
+        constants: whether the plain numbers of a formula are drawn.
+    """
+
+    direction: str = "LR"
+    shown: frozenset[str] = frozenset(SHOWABLE)
+    theme: Theme = theme_named("light")
+    color: str = "auto"
+    legend: bool = True
+    constants: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        direction: str,
+        show: Iterable[str],
+        theme: str | Theme,
+        color: str,
+        legend: bool,
+        constants: bool,
+    ) -> Look:
+        """The look for these arguments.
+
+        Raises:
+            UnknownNameError: for an unknown direction, theme, colour, or thing to show.
+
+        >>> look = Look.of("TB", "data", "dark", "kind", legend=True, constants=False)
+        >>> look.direction, sorted(look.shown)
+        ('TB', ['data'])
+        """
+        if direction not in DIRECTIONS:
+            raise UnknownNameError.of("direction", direction, DIRECTIONS)
+        if color not in COLORS:
+            raise UnknownNameError.of("meaning of colours", color, COLORS)
+        shown = {show} if isinstance(show, str) else set(show)
+        for name in sorted(shown.difference(SHOWABLE)):
+            raise UnknownNameError.of("thing to show", name, SHOWABLE)
+        return cls(direction, frozenset(shown), theme_named(theme), color, legend, constants)
+
+    def chip(self, paint: Paint, text: str) -> list[str]:
+        """The cells of a legend for one colour: a small box and what it means.
+
+        >>> len(Look().chip(Look().theme.roles["input"], "input"))
+        2
+        """
+        box = table(row(cell("", width=12, height=8)), paint=paint, padding=0)
+        return [cell(box), cell(font(f"{text}{SLACK}{SLACK}", self.theme.muted, 10))]
+
+    def scale_chips(self, scale: GradientScale, name: str) -> list[str]:
+        """The cells of a legend for the sizes of gradients, from the smallest to the largest.
+
+        >>> len(Look().scale_chips(GradientScale(0.1, 1.0), "gradient"))
+        8
+        """
+        if scale.highest <= 0.0:
+            return []
+        chips = [
+            cell(table(row(cell("", width=12, height=8)), paint=paint, padding=0))
+            for paint in self.theme.ramp
+        ]
+        low, high = (
+            cell(font(number(size), self.theme.gradient, 10))
+            for size in (scale.lowest, scale.highest)
+        )
+        title = cell(font(f"{SLACK}{name}", self.theme.muted, 10))
+        return [title, low, *chips, high]
+
+
+def digraph(
+    look: Look, title: str, edge: str, legend: Iterable[str], body: Iterable[str]
+) -> str:
+    """The text of a drawing.
+
+    Args:
+        look: how it is to look.
+        title: what screen readers call it.
+        edge: further attributes of all arrows, such as "tailport=e".
+        legend: the cells of the line under the graph.
+        body: its statements.
+
+    >>> print(digraph(Look(legend=False), "a graph", "", [], ["  a -> b;"]).splitlines()[-2:])
+    ['  a -> b;', '}']
+    """
+    return "\n".join(
+        [f'digraph "{title}" {{', *_defaults(look, edge, list(legend)), *body, "}\n"]
+    )
+
+
+def _defaults(look: Look, edge: str, legend: list[str]) -> Iterator[str]:
+    theme = look.theme
+    yield (
+        f'  graph [rankdir={look.direction}, ordering=in, nslimit=2, charset="UTF-8", pad=0.2, '
+        f'nodesep=0.18, ranksep=0.4, bgcolor="{theme.background}", fontname="{markup.FONT}"];'
+    )
+    yield f'  node [shape=plain, fontsize=11, fontname="{markup.FONT}"];'
+    yield (
+        f"  edge [{f'{edge}, ' if edge else ''}penwidth=0.9, arrowsize=0.6, "
+        f'color="{theme.line}", fontcolor="{theme.gradient}", fontsize=9, '
+        f'fontname="{markup.FONT}"];'
+    )
+    if look.legend and legend:
+        yield f"  graph [labelloc=b, label=<{table(row(*legend), padding=4)}>];"
