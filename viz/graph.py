@@ -114,10 +114,7 @@ def to_dot(
         )
     graph = _Graph(outputs, None if parameters is None else list(parameters), look)
     marked = _marked(highlight, graph.order)
-    text, n_boxes = graph.text(detail, max_nodes, marked)
-    if n_boxes > max_nodes:
-        raise GraphError(graph.refusal(text, n_boxes, max_nodes))
-    return text
+    return graph.text(detail, max_nodes, marked)
 
 
 class _Graph:
@@ -131,22 +128,22 @@ class _Graph:
         self.roles = roles_of(self.order, outputs, parameters)
         self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> tuple[str, int]:
-        """The drawing and its number of boxes; instead of a drawing that is too big, its detail."""
+    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> str:
+        """The drawing in that detail.
+
+        Raises:
+            GraphError: if it would have more than ``max_nodes`` boxes.
+        """
         condensed = None
         if detail == "auto":
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
-            n_boxes = self.n_operations()
-            if n_boxes > max_nodes:
-                return detail, n_boxes
-            return operations_dot(self.order, self.roles, self.units, self.look, marked), n_boxes
+            self.check(detail, self.n_operations(), max_nodes)
+            return operations_dot(self.order, self.roles, self.units, self.look, marked)
         condensed = condensed or self.condensed(detail)
-        n_boxes = len(condensed.boxes)
-        if n_boxes > max_nodes:
-            return detail, n_boxes
+        self.check(detail, len(condensed.boxes), max_nodes)
         draw = neurons_dot if detail == "neurons" else layers_dot
-        return draw(condensed, self.look, marked), n_boxes
+        return draw(condensed, self.look, marked)
 
     def readable(self, max_nodes: int) -> tuple[str, Condensed | None]:
         """The finest detail in which a person can still read the drawing."""
@@ -171,19 +168,21 @@ class _Graph:
             self.order, self.roles, self.units, detail == "layers", self.look.constants
         )
 
-    def refusal(self, detail: str, n_boxes: int, max_nodes: int) -> str:
-        """What is wrong with drawing so many boxes, and what to do instead."""
+    def check(self, detail: str, n_boxes: int, max_nodes: int) -> None:
+        """Refuse more boxes than are allowed, with what to do instead."""
+        if n_boxes <= max_nodes:
+            return
         what = "nodes" if detail == "ops" else f"boxes even with detail={detail!r}"
         start = f"this graph has {n_boxes:,} {what}, more than max_nodes={max_nodes:,}"
         if self.units:
             for coarser in DETAILS[DETAILS.index(detail) + 1 :]:
                 n_coarser = len(self.condensed(coarser).boxes)
                 if n_coarser <= max_nodes:
-                    return (
+                    raise GraphError(
                         f"{start}; draw it coarser, in {n_coarser} boxes: detail={coarser!r}, or "
                         f"allow its size with max_nodes={n_boxes}"
                     )
-        return (
+        raise GraphError(
             f"{start}; draw a part of it (the loss of one sample through a small network, or a "
             f"node further inside), or allow its size with max_nodes={n_boxes}"
         )
