@@ -1,7 +1,7 @@
 """Whole trainings, step by step the same as torch's: same first weights, same order of the samples.
 
-Twelve epochs of a small network, for every loss, optimizer, penalty, limit of the gradients, schedule
-and batch size, with each engine: the losses of every epoch and the weights at the end.
+Twelve epochs of a small network, for every loss, optimizer, penalty, schedule, batch size and limit
+of the gradients, with each engine: the losses of every epoch and the weights at the end.
 """
 
 from __future__ import annotations
@@ -41,13 +41,22 @@ X: Final = _rng.normal(size=(23, 3))
 X_HELD_OUT: Final = _rng.normal(size=(9, 3))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """For arrays this small torch's threads spend their time waiting for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def targets_for(kind: str, X: Floats) -> NDArray[Any]:
-    score = X @ np.array([1.0, -2.0, 0.5])
+    score: Floats = X @ np.array([1.0, -2.0, 0.5])
     if kind == "numbers":
         return np.stack([np.sin(score), X[:, 0] * X[:, 1]], axis=1)
     if kind == "three":
-        return np.digitize(score, [-1.0, 1.0])
-    return (score > 0.0).astype(np.int64)
+        return np.asarray(np.digitize(score, [-1.0, 1.0]))
+    return np.asarray(score > 0.0, dtype=np.int64)
 
 
 def torch_hinge(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -528,7 +528,12 @@ _recorder: Recorder | None = None
 def recorded_by(recorder: Recorder) -> Iterator[None]:
     """Within this block ``recorder`` makes every node, answers every comparison, sees every leaf.
 
-    It takes the place of the functions above, so that the eager path pays nothing for it.
+    It takes the place of the functions above, so that the eager path pays nothing for it. The
+    ``compile`` of the compiler is its user:
+
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> trace(lambda x: x * x, [()], []).nodes[-1]
+    Traced(a * b, index=1)
     """
     global _recorder, _unary, _binary, _any_arity, _compare, _read
     before = (_recorder, _unary, _binary, _any_arity, _compare, _read)

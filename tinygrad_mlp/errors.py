@@ -14,6 +14,7 @@ __all__ = [
     "GraphError",
     "InvalidArgumentError",
     "MissingDependencyError",
+    "NonFiniteError",
     "NotANumberError",
     "ShapeError",
     "TinygradMLPError",
@@ -65,6 +66,10 @@ class GradientCheckError(TinygradMLPError, AssertionError):
 
 class GraphError(TinygradMLPError, RuntimeError):
     """A computation graph that cannot give what was asked of it."""
+
+
+class NonFiniteError(TinygradMLPError, FloatingPointError):
+    """``detect_anomaly`` saw a nan or an inf being computed."""
 
 
 class TracingError(TinygradMLPError, TypeError):

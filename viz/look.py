@@ -126,7 +126,7 @@ def digraph(
 def _defaults(look: Look, edge: str, legend: list[str]) -> Iterator[str]:
     theme = look.theme
     yield (
-        f'  graph [rankdir={look.direction}, ordering=in, nslimit=2, charset="UTF-8", pad=0.2, '
+        f'  graph [rankdir={look.direction}, nslimit=2, charset="UTF-8", pad=0.2, '
         f'nodesep=0.18, ranksep=0.4, bgcolor="{theme.background}", fontname="{markup.FONT}"];'
     )
     yield f'  node [shape=plain, fontsize=11, fontname="{markup.FONT}"];'

@@ -49,18 +49,36 @@ def operations_dot(
     >>> text.count("n0 [")
     1
     """
+    names = {node: f"n{index}" for index, node in enumerate(order)}
+    hidden = frozenset(
+        node
+        for node in order
+        if not look.constants and roles[node] == "constant" and not node.label
+    )
+    framed = _framed({node: name for node, name in names.items() if node not in hidden}, units)
     drawing = _Drawing(
-        names={node: f"n{index}" for index, node in enumerate(order)},
+        names=names,
         roles=roles,
-        units={node: unit for node, unit in units.items() if unit.labelled},
+        units=units if framed else {},
         look=look,
         highlight=frozenset(highlight),
         scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
-        hidden=frozenset()
-        if look.constants
-        else frozenset(n for n in order if roles[n] == "constant" and not n.label),
+        hidden=hidden,
+        framed=framed,
     )
     return drawing.text()
+
+
+def _framed(
+    names: dict[Value, str], units: dict[Value, Unit]
+) -> dict[str, dict[Unit, list[str]]]:
+    layers: dict[str, dict[Unit, list[str]]] = {}
+    for node, name in names.items():
+        unit = units.get(node)
+        if unit is not None and unit.labelled:
+            layers.setdefault(unit.layer_name, {}).setdefault(unit, []).append(name)
+    neurons = [unit for layer in layers.values() for unit in layer]
+    return layers if len(neurons) > 1 else {}  # one neuron alone needs no frame
 
 
 def title_of(node: Value, name: str) -> str:
@@ -83,6 +101,7 @@ class _Drawing:
     highlight: frozenset[Value]
     scale: GradientScale
     hidden: frozenset[Value]
+    framed: dict[str, dict[Unit, list[str]]]  # the names of the nodes in each layer and neuron
 
     def text(self) -> str:
         shown = [node for node in self.names if node not in self.hidden]
@@ -93,6 +112,7 @@ class _Drawing:
             f"tailport={EXIT_SIDE[self.look.direction]}",
             self.legend(),
             [
+                "  graph [ordering=in];",
                 *(self.node(node) for node in shown),
                 *self.frames(),
                 *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
@@ -118,15 +138,8 @@ class _Drawing:
 
     def frames(self) -> Iterator[str]:
         """A frame around each layer, and in it one around each neuron."""
-        layers: dict[str, dict[Unit, list[str]]] = {}
-        for node, name in self.names.items():
-            if node in self.units and node not in self.hidden:
-                unit = self.units[node]
-                layers.setdefault(unit.layer_name, {}).setdefault(unit, []).append(name)
         number_of_frames = 0
-        for layer, neurons in layers.items():
-            if len(layers) == len(neurons) == 1:
-                return  # one neuron alone needs no frame
+        for layer, neurons in self.framed.items():
             yield f"  subgraph cluster_{number_of_frames} {{"
             yield self.frame(f"c{number_of_frames}", layer, self.look.theme.layer, 12)
             number_of_frames += 1
@@ -191,7 +204,10 @@ class _Drawing:
         return table(*rows, paint=paint, border=border, padding=3)
 
     def headline(self, node: Value, ink: str) -> str:
-        label = markup.html_text(markup.shortened(markup.visible(node.label), LONGEST_LABEL))
+        visible = markup.visible(node.label)
+        if node in self.units:  # the frame says already where it stands
+            visible = visible.removeprefix(f"{self.units[node].path}.")
+        label = markup.html_text(markup.shortened(visible, LONGEST_LABEL))
         if not node.parents or node.op is None:
             return font(f"{SLACK}{label or self.roles[node]}{SLACK}", ink, 11, bold=bool(label))
         symbol = font(markup.html_text(node.op.symbol), ink, 14, bold=True)
@@ -245,8 +261,10 @@ class _Drawing:
             meaning = f"{' / '.join(f'd {title}' for title in titles)} = {partial!r}"
             label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
             mark = ""
+            if node in self.units and self.units.get(parent) != self.units[node]:
+                mark = "minlen=2, "  # so that what goes into a frame stands before it
             if node in self.highlight and parent in self.highlight:
-                mark = f'color="{self.look.theme.accent}", penwidth=2.4, '
+                mark += f'color="{self.look.theme.accent}", penwidth=2.4, '
             yield f"{source} -> {head} [{label}{mark}tooltip={markup.quoted(meaning)}"
 
     def is_labelled(self, parent: Value) -> bool:

@@ -100,7 +100,7 @@ def _excerpt(problem: Problem, features: list[int]) -> Problem:
     if classes:
         rows = np.flatnonzero(np.isin(problem.y_train, classes))
     rows = rows[:MOST_SAMPLES]
-    X, y = problem.X_train[np.ix_(rows, features)], problem.y_train[rows]
+    X, y = problem.X_train[rows][:, features], problem.y_train[rows]
     return replace(
         problem,
         X_train=X,
@@ -134,9 +134,12 @@ def _classes_in_order(network: MLP) -> list[str]:
 
 
 def _loss(classes: list[str], outputs: list[Value], target: Any) -> Value:
+    loss: Value
     if len(classes) > 2:
-        return categorical_cross_entropy(outputs, classes.index(target))
-    if classes:
+        loss = categorical_cross_entropy(outputs, classes.index(target))
+    elif classes:
         is_second = Value(float(classes.index(target)), label=f"is {classes[1]}")
-        return binary_cross_entropy_with_logits(outputs[0], is_second)
-    return mean_squared_error(outputs[0], Value(target.item(), label="target"))
+        loss = binary_cross_entropy_with_logits(outputs[0], is_second)
+    else:
+        loss = mean_squared_error(outputs[0], Value(target.item(), label="target"))
+    return loss

@@ -14,6 +14,8 @@ from tinygrad_mlp.compiler.symbols import Buffer, Instruction, Ref, contiguous
 
 __all__ = ["emit"]
 
+_SMALL_ENOUGH_TO_COPY = 1000
+
 
 def emit(
     lowered: Lowered,
@@ -23,7 +25,28 @@ def emit(
     per_sample: bool,
     reduction: str | None,
 ) -> str:
-    """The program's text: a function ``prepare`` that returns the function ``run``."""
+    """The program's text: a function ``prepare`` that returns the function ``run``.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.layout import lay_out
+    >>> from tinygrad_mlp.compiler.lowering import lower
+    >>> from tinygrad_mlp.compiler.schedule import schedule
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> recording = trace(lambda x: x.tanh(), [()], [])
+    >>> folded = fold(recording)
+    >>> plan = lay_out(schedule(folded), recording, folded, per_sample=True)
+    >>> print(emit(lower(plan, None), [()], 0, 0, True, None))
+    def prepare(B):
+        tanh0 = np.empty((1, B), dtype)
+    <BLANKLINE>
+        def run(X0):
+            x0 = X0.reshape(1, B)
+            tanh(x0, out=tanh0)
+            return tanh0.T.copy()
+    <BLANKLINE>
+        return run
+    <BLANKLINE>
+    """
     writer = _Writer(lowered, input_shapes, per_sample)
     return writer.text(n_outer, n_random, reduction)
 
@@ -377,8 +400,17 @@ def _dot_applies(instruction: Instruction) -> bool:
         assert isinstance(arg, Ref)
         if len(arg.shape) + arg.mapped != 2:
             return False
+        small = arg.buffer.size <= _SMALL_ENOUGH_TO_COPY
+        if not (arg.mapped or small or _in_order(arg)):
+            return False
     out = instruction.out
     return not out.swap and (out.mapped or out.strides == contiguous(out.shape))
+
+
+def _in_order(ref: Ref) -> bool:
+    """Whether it is a contiguous matrix, or the transpose of one; ``dot`` copies any other."""
+    (rows, columns), (down, across) = ref.shape, ref.strides
+    return (across in (0, 1) and down in (0, columns)) or (down in (0, 1) and across in (0, rows))
 
 
 def _is_whole(ref: Ref, size: int) -> bool:

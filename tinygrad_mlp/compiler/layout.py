@@ -63,7 +63,12 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A strided view of a block, in slots; ``shape`` has the group's axes."""
+    """A strided view of a block, in slots; ``shape`` has the group's axes.
+
+    >>> block = Block("z0", "computed", base=0, size=6, mapped=False, needs_grad=True)
+    >>> View(block, offset=0, shape=(2, 3), strides=(3, 1)).needs_grad
+    True
+    """
 
     block: Block
     offset: int
@@ -83,7 +88,11 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gather:
-    """Slots in no regular order, of one or several blocks: they are copied together."""
+    """Slots in no regular order, of one or several blocks: they are copied together.
+
+    >>> Gather(np.array([4, 0, 7]), mapped=False, needs_grad=False).shape
+    (3,)
+    """
 
     slots: IntArray
     mapped: bool
@@ -96,6 +105,7 @@ class Gather:
 
 
 Operand = Constant | View | Gather
+"""How a group reads one of its operands."""
 
 
 @dataclass(slots=True)
@@ -126,7 +136,20 @@ class Step:
 
 @dataclass(slots=True)
 class Plan:
-    """The laid out program: blocks, steps, and the slot of every id."""
+    """The laid out program: blocks, steps, and the slot of every id.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> recording = trace(lambda x: x, [()], [])
+    >>> plan = Plan([], [], np.array([0]), recording, fold(recording), per_sample=False)
+    >>> plan.add_block("z0", "computed", 6, mapped=False, needs_grad=True)
+    Block(z0: 6)
+    >>> view = plan.operand(np.array([[0, 1, 2], [3, 4, 5]]))
+    >>> view.strides, plan.block_at(5)
+    ((3, 1), Block(z0: 6))
+    >>> plan.view(np.array([0, 1, 5])) is None
+    True
+    """
 
     blocks: list[Block]
     steps: list[Step]
@@ -182,7 +205,21 @@ class Plan:
 
 
 def lay_out(groups: list[Group], recording: Recording, folded: Folded, per_sample: bool) -> Plan:
-    """Place every leaf and every group. Linear in the number of operands."""
+    """Place every leaf and every group. Linear in the number of operands.
+
+    >>> from tinygrad_mlp import Value
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.schedule import schedule
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> w = [Value(1.0), Value(2.0), Value(3.0), Value(4.0)]
+    >>> def two_sums(x):
+    ...     return [w[0] * x[0] + w[1] * x[1], w[2] * x[0] + w[3] * x[1]]
+    >>> recording = trace(two_sums, [(2,)], w)
+    >>> folded = fold(recording)
+    >>> plan = lay_out(schedule(folded), recording, folded, per_sample=False)
+    >>> plan.steps, plan.steps[0].left.strides
+    ([Step(z0 = dot(1, 2, 1))], (0, 2, 1))
+    """
     plan = Plan([], [], np.full(folded.n_ids, -1, dtype=np.int64), recording, folded, per_sample)
     _place_leaves(plan)
     for group in groups:

@@ -1,9 +1,9 @@
 """Pass 6, lower: the steps of the plan as NumPy calls, forward and then backward.
 
-Forward, a group is the op's rule on whole views. Backward, the groups run in reverse: a product gives
-two products, an elementwise group multiplies what comes from above by its partials, a broadcast
-operand sums over the broadcast axes, a gathered one scatters. Nothing flows to what needs no
-gradient, and the first contribution to a gradient is a write, not an addition.
+Forward, a group is the op's rule on whole views. Backward, the groups run in reverse: a product
+gives two products, an elementwise group multiplies what comes from above by its partials, a
+broadcast operand sums over the broadcast axes, a gathered one scatters. Nothing flows to what needs
+no gradient, and the first contribution to a gradient is a write, not an addition.
 """
 
 from __future__ import annotations
@@ -52,7 +52,18 @@ class Lowered:
 
 
 def lower(plan: Plan, reduction: str | None) -> Lowered:
-    """Instructions for the plan; with a ``reduction`` ("mean" or "sum") the gradients as well."""
+    """Instructions for the plan; with a ``reduction`` ("mean" or "sum") the gradients as well.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.layout import lay_out
+    >>> from tinygrad_mlp.compiler.schedule import schedule
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> recording = trace(lambda x: x.tanh(), [()], [])
+    >>> folded = fold(recording)
+    >>> plan = lay_out(schedule(folded), recording, folded, per_sample=True)
+    >>> [instruction.function for instruction in lower(plan, None).instructions]
+    ['tanh']
+    """
     return _Lowering(plan).run(reduction)
 
 
@@ -116,7 +127,7 @@ class _Lowering:
         )
 
     def loss(self, loss: Ref, reduction: str) -> None:
-        """Read the loss: a number, or the sum of a row of them; of a product, as an inner product."""
+        """Read the loss: a number, or a sum over the samples; of a product, as an inner product."""
         instructions = self.xp.instructions
         if not loss.mapped:
             times = " * B" if self.plan.per_sample and reduction == "sum" else ""
@@ -427,7 +438,7 @@ def is_elementwise(step: Step) -> bool:
 
 
 def is_inner(step: Step) -> bool:
-    """Whether a product is an inner product for each node: of two rows of samples, or many of them."""
+    """Whether a product is an inner product for each node: of two mapped tuples, or many nodes."""
     left, right = step.left, step.right
     assert left is not None and right is not None
     assert not isinstance(left, Constant) and not isinstance(right, Constant)

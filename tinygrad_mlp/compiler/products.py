@@ -41,7 +41,16 @@ class Product:
 
 
 def find_products(group: Group, slot_of: IntArray) -> list[Product]:
-    """All nodes of a group of sums of products, arranged as (stacked) matrix products."""
+    """All nodes of a group of sums of products, arranged as (stacked) matrix products.
+
+    >>> from tinygrad_mlp.ops import DOT
+    >>> rows, columns = [(0, 1), (2, 3), (4, 5)], [(6, 7), (8, 9)]
+    >>> pairs = [(row, column) for row in rows for column in columns]
+    >>> left, right = [row for row, _ in pairs], [column for _, column in pairs]
+    >>> group = Group(1, DOT, list(range(10, 16)), [()] * 6, left, right, True, True)
+    >>> find_products(group, slot_of=np.arange(16))
+    [Product(1 x (3, 2) @ (2, 2))]
+    """
     left_rows, left_of = _distinct(group.left, slot_of)
     right_rows, right_of = _distinct(group.right, slot_of)
     n_left, n_right, n_nodes = len(left_rows), len(right_rows), len(group.ids)

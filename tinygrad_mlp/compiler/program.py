@@ -7,8 +7,9 @@ the gradients of the parameters in one flat array. It stands on the passes besid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scatter
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Nested, Recording, trace
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, ShapeError
 
 __all__ = ["Program", "compile"]
 
@@ -115,7 +116,12 @@ class Program:
         self.gradients: Array = np.zeros(len(self._values), dtype=dtype)
         self._traces: dict[tuple[tuple[int, ...], ...], _Trace] = {}
         self._bound: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
+        self._auxiliary_shapes: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = {}
         self._last: _Trace | None = None
+        # NumPy keeps what to do at overflow in a context variable: entering a context in which it is
+        # set once is ten times as fast as ``with np.errstate(...)`` at each call.
+        self._silently = copy_context()
+        self._silently.run(np.seterr, all="ignore")
 
     def __call__(self, *arrays: ArrayLike) -> Any:
         """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
@@ -126,7 +132,7 @@ class Program:
         dtype = self._dtype
         given = [
             array
-            if isinstance(array, np.ndarray) and array.dtype == dtype
+            if isinstance(array, np.ndarray) and array.dtype is dtype
             else np.asarray(array, dtype)
             for array in arrays
         ]
@@ -134,13 +140,10 @@ class Program:
         run = self._bound.get(shapes)
         if run is None:
             run = self._bind(shapes)
-        with np.errstate(all="ignore"):
-            result = run(*given)
+        result = self._silently.run(run, *given)
         if self._has_auxiliary:
             result, auxiliary = result
-            shape = self._traced().recording.auxiliary_shape
-            samples = (-1,) if self._per_sample else ()
-            self.auxiliary = auxiliary.reshape(*samples, *shape)
+            self.auxiliary = auxiliary.reshape(self._auxiliary_shapes[shapes])
         return result
 
     @property
@@ -206,6 +209,9 @@ class Program:
         if len(self._bound) >= 32:  # memory for as many batch sizes
             self._bound.clear()
         run = self._bound[shapes] = trace_.bind(batch_size, self)
+        if self._has_auxiliary:
+            samples = (-1,) if self._per_sample else ()
+            self._auxiliary_shapes[shapes] = (*samples, *trace_.recording.auxiliary_shape)
         return run
 
     @staticmethod
@@ -250,6 +256,12 @@ class Program:
     def _as_scalars(self, recording: Recording, folded: Folded) -> _Trace:
         source = emit_scalars(recording, folded, self._differentiate)
         return _Trace(recording, folded, source, per_sample=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError(
+            "a Program does not pickle, as it holds a recorded function and memory for its calls; "
+            "call program.write_back(), pickle the model and compile it again where it is loaded"
+        )
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"

@@ -25,12 +25,27 @@ _TERMS_PER_LINE = 50
 
 
 def is_scattered(groups: list[Group]) -> bool:
-    """Whether there are so many small groups that arrays cannot pay, whatever their layout."""
+    """Whether there are so many small groups that arrays cannot pay, whatever their layout.
+
+    >>> is_scattered([])
+    False
+    """
     return len(groups) > 200 and _scalar_cost(groups) < _MICROSECONDS_PER_CALL_GROUP * len(groups)
 
 
 def is_irregular(plan: Plan, groups: list[Group]) -> bool:
-    """Whether many operands would have to be gathered, at a higher cost than plain arithmetic."""
+    """Whether many operands would have to be gathered, at a higher cost than plain arithmetic.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.layout import lay_out
+    >>> from tinygrad_mlp.compiler.schedule import schedule
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> recording = trace(lambda x: x[0] * x[1], [(2,)], [])
+    >>> folded = fold(recording)
+    >>> groups = schedule(folded)
+    >>> is_irregular(lay_out(groups, recording, folded, per_sample=False), groups)
+    False
+    """
     operands = [o for step in plan.steps for o in (*step.operands, step.left, step.right)]
     n_gathered = sum([isinstance(operand, Gather) for operand in operands])
     cost = _MICROSECONDS_PER_CALL_GROUP * (len(plan.steps) + n_gathered)
@@ -119,7 +134,21 @@ def _code(x: Any) -> str:
 
 
 def emit_scalars(recording: Recording, folded: Folded, differentiate: bool) -> str:
-    """The program's text, with the same surroundings as that of ``emission``."""
+    """The program's text, with the same surroundings as that of ``emission``.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+    >>> print(emit_scalars(recording, fold(recording), differentiate=False).strip())
+    def prepare(B):
+        def run(X0):
+            v0, v1, = X0.ravel().tolist()
+            v2 = tanh(v0)
+            v3 = v2 * v1
+            return np.array([v3], dtype)
+    <BLANKLINE>
+        return run
+    """
     writer = _ScalarWriter(recording, folded)
     return writer.text(differentiate)
 

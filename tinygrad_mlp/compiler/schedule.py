@@ -47,7 +47,13 @@ class Group:
 
 
 def schedule(folded: Folded) -> list[Group]:
-    """The groups in the order in which they can run. Linear in the number of operands."""
+    """The groups in the order in which they can run. Linear in the number of operands.
+
+    >>> from tinygrad_mlp.compiler.folding import fold
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> schedule(fold(trace(lambda x: x[0].tanh() * x[1].tanh(), [(2,)], [])))
+    [Group(level 1: 2 x tanh), Group(level 2: 1 x mul)]
+    """
     varies = folded.varies.tolist()
     needs = folded.needs_grad.tolist()
     kind = [2 * v + n for v, n in zip(varies, needs)]

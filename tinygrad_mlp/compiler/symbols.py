@@ -45,6 +45,10 @@ class Ref:
 
     ``pad`` adds a last axis of length 1, so that numbers broadcast against rows; ``swap`` exchanges
     the last two axes.
+
+    >>> ref = Ref(Buffer(6, mapped=False), offset=0, shape=(2, 3), strides=(3, 1))
+    >>> ref.covers_buffer(), ref.mapped, ref.reshaped((6,)).strides, ref.padded().pad
+    (True, False, (1,), True)
     """
 
     buffer: Buffer
@@ -120,6 +124,10 @@ class Symbol:
     """``factor * inv_b^scale * array``; without an array, a number.
 
     ``scale`` counts factors 1 / B, B the batch size of the call.
+
+    >>> two = Emitter().symbol(2.0)
+    >>> (two * 3.0 - 1.0).factor, two.is_plain, two.times(0.5).is_plain
+    (5.0, False, True)
     """
 
     emitter: Emitter
@@ -173,7 +181,15 @@ class Symbol:
 
 @dataclass(slots=True)
 class Emitter:
-    """Collects instructions; it is the ``xp`` of the rules."""
+    """Collects instructions; it is the ``xp`` of the rules.
+
+    >>> from tinygrad_mlp.ops import RELU
+    >>> xp = Emitter()
+    >>> x = Symbol(xp, xp.new((3,), mapped=False))
+    >>> out = RELU.forward(xp, x)
+    >>> [instruction.function for instruction in xp.instructions]
+    ['less_equal', 'maximum']
+    """
 
     instructions: list[Instruction] = field(default_factory=list)
     numbers: dict[tuple[float, int], str] = field(default_factory=dict)
@@ -325,7 +341,7 @@ class Emitter:
         return self.call("logical_not", condition, boolean=True)
 
     def _is_at_most_zero(self, condition: Symbol, b: Symbol) -> bool:
-        """Whether ``where(condition, 0, b)`` has the condition ``b <= 0``: it is ``maximum(b, 0)``."""
+        """Whether the condition is ``b <= 0``: ``where(b <= 0, 0, b)`` is ``maximum(b, 0)``."""
         made_by = self._made_by(condition)
         return (
             made_by is not None

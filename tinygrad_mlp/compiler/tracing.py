@@ -35,7 +35,15 @@ _new_object = object.__new__
 
 
 class Traced(Value):
-    """A node without a number: what a function sees while it is recorded."""
+    """A node without a number: what a function sees while it is recorded.
+
+    >>> def branching(x):
+    ...     return x if x > 0 else -x
+    >>> trace(branching, [()], [])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.TracingError: a traced Value has no number yet, but ...
+    """
 
     __slots__ = ("index",)
 

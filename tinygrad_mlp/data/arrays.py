@@ -15,7 +15,9 @@ from tinygrad_mlp.errors import DataError, ShapeError
 __all__ = ["Floats", "Integers", "as_array", "as_floats", "check_finite", "counted"]
 
 Floats: TypeAlias = NDArray[np.float64]
+"""An array of numbers."""
 Integers: TypeAlias = NDArray[np.int64]
+"""An array of labels or indices."""
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:

@@ -30,6 +30,9 @@ class CsvFile:
         header: the name of each column.
         rows: the cells of each row that is not blank, without white space around them.
         row_numbers: the number of each of these rows in the file, the header being row 1.
+
+    >>> CsvFile(Path("t.csv"), ["a", "b"], [["1", "2"], ["3", "4"]], [2, 3]).column("b")
+    ['2', '4']
     """
 
     path: Path
@@ -55,6 +58,13 @@ def read_csv_file(path: Path) -> CsvFile:
 
     Returns:
         The CsvFile.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "t.csv"
+    ...     _ = path.write_text("a;b\\n1;2\\n", encoding="utf-8")
+    ...     read_csv_file(path).column("b")
+    ['2']
 
     Raises:
         DataError: if it is not UTF-8, badly quoted or empty, has no header row, no or repeated

@@ -6,19 +6,46 @@ steps, the same loss is built eagerly, and the numbers are the same up to roundi
 
 from __future__ import annotations
 
+from tinygrad_mlp.debug.anomaly import detect_anomaly
+from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, break_when, watch
+from tinygrad_mlp.debug.chain import Chain, Path, chain
+from tinygrad_mlp.debug.comparing import Difference, compare
+from tinygrad_mlp.debug.creation import Location, location_of, record_creation
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace, trace_forward
+from tinygrad_mlp.debug.health import HealthReport, LayerHealth, health
+from tinygrad_mlp.debug.monitor import HealthMonitor
 from tinygrad_mlp.debug.names import layers_of, names_of
+from tinygrad_mlp.debug.recompute import finite_difference, recompute
 from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace, trace_backward
 from tinygrad_mlp.debug.worked_example import worked_example
 
 __all__ = [
     "BackwardStep",
     "BackwardTrace",
+    "Breakpoint",
+    "Chain",
+    "Difference",
     "ForwardStep",
     "ForwardTrace",
+    "HealthMonitor",
+    "HealthReport",
+    "Hit",
+    "LayerHealth",
+    "Location",
+    "Path",
+    "break_when",
+    "chain",
+    "compare",
+    "detect_anomaly",
+    "finite_difference",
+    "health",
     "layers_of",
+    "location_of",
     "names_of",
+    "recompute",
+    "record_creation",
     "trace_backward",
     "trace_forward",
+    "watch",
     "worked_example",
 ]

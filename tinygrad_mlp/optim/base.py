@@ -93,6 +93,7 @@ class Optimizer(ABC):
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
+        self._last_coefficients: tuple[float, ...] = ()
 
     @abstractmethod
     def coefficients(self) -> tuple[float, ...]:
@@ -160,10 +161,10 @@ class Optimizer(ABC):
         assert state is not None
         self.step_count += 1
         coefficients = self.coefficients()
-        if not self._coefficient_arrays:
-            self._coefficient_arrays = tuple([np.zeros((), parameters.dtype) for _ in coefficients])
-        for array, number in zip(self._coefficient_arrays, coefficients):
-            array[()] = number
+        if coefficients != self._last_coefficients or not self._coefficient_arrays:
+            self._last_coefficients = coefficients
+            dtype = parameters.dtype
+            self._coefficient_arrays = tuple([np.array(number, dtype) for number in coefficients])
         self.update(array_math, parameters, gradients, state, self._coefficient_arrays)
 
     def zero_grad(self) -> None:

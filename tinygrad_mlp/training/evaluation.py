@@ -14,7 +14,7 @@ from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss, loss_named
 from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.training.classes import is_text
+from tinygrad_mlp.training.classes import classes_for, is_text
 from tinygrad_mlp.training.outputs import model_outputs
 from tinygrad_mlp.training.task import Task, task_of
 
@@ -112,6 +112,8 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
             f"there is no accuracy of {what}; accuracy counts right classes. Name the loss if the "
             "model chooses between classes: accuracy(model, X, y, loss='hinge')"
         )
+    if task.classes is None and np.ndim(y) == 1:  # a model trained by hand: the labels tell
+        task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)
     return float(np.mean(predicted == labels))

@@ -138,8 +138,9 @@ def check_strength(name: str, number: object, *, above_0: bool = False) -> float
     >>> check_strength("l2", 0.001)
     0.001
     """
-    is_number = isinstance(number, SupportsFloat) and not isinstance(number, bool)
-    value = float(number) if is_number else -1.0
+    value = -1.0
+    if isinstance(number, SupportsFloat) and not isinstance(number, bool):
+        value = float(number)
     if not isfinite(value) or value < 0.0 or (above_0 and value == 0.0):
         limit = "above 0" if above_0 else "at least 0"
         raise InvalidArgumentError(

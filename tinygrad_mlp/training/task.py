@@ -50,8 +50,9 @@ class Samples:
         >>> samples.take(np.array([2, 0])).X.tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
         """
-        answers = None if self.answers is None else self.answers[indices]
-        return Samples(self.X[indices], self.targets[indices], answers)
+        # take is twice as fast as self.X[indices]
+        answers = None if self.answers is None else self.answers.take(indices, 0)
+        return Samples(self.X.take(indices, 0), self.targets.take(indices, 0), answers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,8 @@ class Task:
         if answers is None or samples.answers is None:
             return 0.0
         right = answers == samples.answers
-        return float(np.count_nonzero(right)) * len(right) / right.size
+        n_right = int(np.count_nonzero(right))
+        return float(n_right * len(right) / right.size)
 
     @property
     def loss_name(self) -> str:

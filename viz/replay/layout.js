@@ -2,21 +2,22 @@
 // Where the boxes of a graph stand: in columns from the inputs to the output, with few crossings.
 // An arrow over several columns bends once in each of them; arrows from one box share their bends.
 
-const GAP = { box: 16, bend: 10, column: 46 };
+const GAP = { box: 16, bend: 10 };
 const MOST_BENDS = 6000;
 
 /**
  * boxes: [{width, height}] in topological order; links: [{from, to}], indices of boxes, one for
- * each operand. Returns {centres: [{x, y}], routes: [[{x, y}, ...]], width, height}.
+ * each operand; columnGap: the least room between two columns.
+ * Returns {centres: [{x, y}], routes: [[{x, y}, ...]], width, height}.
  */
-function layOut(boxes, links) {
+function layOut(boxes, links, columnGap) {
   const column = columnsOf(boxes.length, links);
   const { cells, trails } = cellsOf(boxes, links, column);
   const columns = [];
   for (const cell of cells) (columns[cell.column] ??= []).push(cell);
   reduceCrossings(columns);
   placeVertically(columns);
-  const width = placeHorizontally(columns);
+  const width = placeHorizontally(columns, columnGap);
   const height = moveToOrigin(cells);
   const centres = boxes.map((_, index) => ({ x: cells[index].x, y: cells[index].y }));
   return { centres, routes: routesOf(boxes, links, cells, trails), width, height };
@@ -169,12 +170,12 @@ function settle(cells, wishes) {
   }
 }
 
-function placeHorizontally(columns) {
+function placeHorizontally(columns, columnGap) {
   let x = 0;
   columns.forEach((cells, index) => {
     const width = Math.max(...cells.map((cell) => cell.width));
     const arrows = cells.reduce((sum, cell) => sum + cell.before.length, 0);
-    if (index) x += GAP.column + Math.min(arrows * 1.5, 60);
+    if (index) x += columnGap + Math.min(arrows, 70);
     for (const cell of cells) cell.x = x + width / 2;
     x += width;
   });

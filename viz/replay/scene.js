@@ -9,6 +9,7 @@ const SIZES = {
 };
 const MARGIN = 24;
 const MOST_LABELLED_ARROWS = 60;
+const MOST_FULL_ARROWS = 150;
 
 function drawn(kind, attributes = {}, text = null) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -30,11 +31,12 @@ class Scene {
     this.collapsed = collapsed;
     this.collectItems();
     this.collectLinks();
+    this.labelsAll = this.links.length <= MOST_LABELLED_ARROWS;
     const sizes = this.items.map((item) => SIZES[item.kind]);
-    const layout = layOut(sizes, this.links);
+    const layout = layOut(sizes, this.links, this.labelsAll ? 72 : 46);
     this.width = layout.width + 2 * MARGIN;
     this.height = layout.height + 2 * MARGIN;
-    this.labelsAll = this.links.length <= MOST_LABELLED_ARROWS;
+    this.svg.classList.toggle("dense", this.links.length > MOST_FULL_ARROWS);
     this.svg.replaceChildren(this.markers());
     const arrows = this.svg.appendChild(drawn("g"));
     const boxes = this.svg.appendChild(drawn("g"));
@@ -149,7 +151,9 @@ class Scene {
     });
     item.element = boxes.appendChild(element);
     item.tip = element.appendChild(drawn("title"));
-    if (kind === "group") element.append(drawn("rect", { class: "sheet", x: 5, y: 5, width, height, rx: 11 }));
+    if (kind === "group") {
+      element.append(drawn("rect", { class: "sheet", x: 5, y: 5, width, height, rx: 11 }));
+    }
     element.append(
       drawn("rect", { class: "halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 13 }),
       drawn("rect", { class: "box", width, height, rx: kind === "constant" ? 14 : 9 }),
@@ -161,8 +165,6 @@ class Scene {
     }
     item.data = element.querySelector(".data");
     item.grad = element.querySelector(".grad.value");
-    element.dataset.kind = kind;
-    element.dataset.group = kind !== "group" && group ? group.name : "";
   }
 
   drawTexts({ kind, node, group, width, height }, element) {
@@ -173,12 +175,13 @@ class Scene {
       );
     } else {
       const symbol = node.parents.length ? node.symbol : "";
-      const label = node.unnamed && symbol ? "" : node.name;
+      const label = node.unnamed && symbol ? "" : nameInside(node.name, group);
       const used = symbol.length > 2 ? 10 + symbol.length * 9.5 : 30;
       if (symbol) element.append(drawn("text", { class: "symbol", x: 10, y: 19 }, symbol));
       const room = Math.floor((width - (symbol ? used : 16)) / 6.6);
       const place = symbol ? { x: width - 10, "text-anchor": "end" } : { x: 10 };
-      element.append(drawn("text", { class: "head", y: 19, ...place }, shortName(label, Math.max(room, 3))));
+      const text = shortName(label, Math.max(room, 3));
+      element.append(drawn("text", { class: "head", y: 19, ...place }, text));
     }
     element.append(
       drawn("text", { class: "key", x: 10, y: height - 25 }, "data"),
@@ -207,7 +210,8 @@ class Scene {
       if (item.grad) item.grad.textContent = grad === null ? "–" : shortNumber(grad);
       const name = item.kind === "group" ? item.group.name : node.name;
       const [exactData, exactGrad] = [data, grad].map((x) => (x === null ? "not computed yet" : x));
-      item.tip.textContent = `${name}: ${node.parents.length ? node.formula : node.role}\ndata = ${exactData}\ngrad = ${exactGrad}`;
+      const meaning = node.parents.length ? this.trace.ops[node.op].formula : node.role;
+      item.tip.textContent = `${name}: ${meaning}\ndata = ${exactData}\ngrad = ${exactGrad}`;
       item.element.setAttribute("aria-label", `${name}, data ${exactData}, gradient ${exactGrad}`);
     }
     const look = ["node", item.kind, node.role];
@@ -218,18 +222,25 @@ class Scene {
     if (item === this.selected) look.push("selected");
     if (this.onPath?.has(item)) look.push("on-path");
     const classes = look.join(" ");
-    if (classes !== item.look) item.element.setAttribute("class", (item.look = classes));
+    if (classes === item.look) return;
+    item.look = classes;
+    item.element.setAttribute("class", classes);
+    item.element.setAttribute("aria-pressed", item === this.selected);
+    if (look.includes("current")) item.element.setAttribute("aria-current", "step");
+    else item.element.removeAttribute("aria-current");
   }
 
   showLink(link, position, event) {
     const look = ["edge"];
     const isComputed = link.uses.some(({ child }) => this.trace.nodes[child].computedAt <= position);
-    const isCurrent = event.phase === "forward" && link.uses.some(({ child }) => child === event.node);
+    const isCurrent =
+      event.phase === "forward" && link.uses.some(({ child }) => child === event.node);
     if (isComputed) look.push("live");
     if (position > this.trace.seedAt && this.hasFlowed(link, position)) look.push("flowed");
     if (isCurrent) look.push("lit");
     if (link === this.lit) look.push("lit", "backwards");
-    if (this.onPath && this.onPath.has(this.items[link.from]) && this.onPath.has(this.items[link.to])) look.push("on-path");
+    const ends = [this.items[link.from], this.items[link.to]];
+    if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
     this.labelLink(link, event, isComputed && this.labelsAll && position >= this.trace.seedAt);
@@ -239,7 +250,8 @@ class Scene {
     const isLit = link === this.lit;
     const [use] = isLit ? [{ child: event.from, place: event.place }] : link.uses;
     const child = this.trace.nodes[use.child];
-    const isOne = link.uses.length === 1 && this.trace.nodes[child.parents[use.place]].role !== "constant";
+    const { role } = this.trace.nodes[child.parents[use.place]];
+    const isOne = link.uses.length === 1 && role !== "constant";
     const label = isLit || (isShown && isOne) ? shortNumber(child.partials[use.place]) : "";
     const text = isLit ? `× ${label}` : label;
     if (link.label === text) return;
@@ -282,6 +294,11 @@ class Scene {
       });
     }
   }
+}
+
+/** "w.1" for "layers.0.neurons.3.w.1", next to others of its neuron. */
+function nameInside(name, group) {
+  return group && name.startsWith(`${group.name}.`) ? name.slice(group.name.length + 1) : name;
 }
 
 function round(number) {

@@ -108,18 +108,30 @@ class Trace {
   }
 }
 
-/** Four significant digits and a typographic minus, as the drawings of `viz` write numbers. */
+/** Four decimals, or four digits where x is very small or large, as the step log writes numbers. */
 function shortNumber(x) {
-  if (!Number.isFinite(x)) return String(x).replace("Infinity", "inf").replace("-", "−").toLowerCase();
-  if (x === 0) return Object.is(x, -0) ? "−0" : "0";
-  const [mantissa, exponent] = x.toExponential(3).split("e");
-  const power = Number(exponent);
-  const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
-  const text =
-    power < -4 || power >= 4
-      ? `${trimmed(mantissa)}e${power}`
-      : trimmed(x.toFixed(Math.max(0, 3 - power)));
-  return text.replaceAll("-", "−");
+  if (Number.isNaN(x)) return "nan";
+  const size = Math.abs(x);
+  const minus = x < 0 || Object.is(x, -0) ? "−" : "";
+  if (size === Infinity) return `${minus}inf`;
+  if (size === 0) return `${minus}0`;
+  if (size >= 0.01 && size < 10000) return minus + withoutZeros(size.toFixed(4));
+  const [mantissa, power] = size.toExponential(3).split("e");
+  if (power >= -4 && power < 4) return minus + withoutZeros(size.toFixed(3 - power));
+  return `${minus}${withoutZeros(mantissa)}e${power.replace("+", "").replace("-", "−")}`;
+}
+
+function withoutZeros(text) {
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/** The symbol of a derivative; a name that is more than one word stands in brackets. */
+function derivative(output, by, d = "d") {
+  return `${d}${bracketed(output)}/${d}${bracketed(by)}`;
+}
+
+function bracketed(name) {
+  return /^[\p{L}\p{N}_]+$/u.test(name) ? name : `(${name})`;
 }
 
 function factor(x) {
@@ -138,7 +150,7 @@ const INFIX = { neg: "−x", square: "x²", reciprocal: "1 / x", abs: "|x|", sqr
 const LONGEST_SUM = 6;
 
 /** The operation of a node applied to `operands`, texts of names or numbers. */
-function expression(node, operands) {
+function expression(node, formula, operands) {
   const count = operands.length;
   if (node.op === "dot") {
     const half = Math.floor(count / 2);
@@ -148,8 +160,7 @@ function expression(node, operands) {
   if (node.op === "sum") return sumOf(operands);
   if (count === 1) return filledIn(INFIX[node.op] ?? `${node.op}(x)`, operands);
   if (count > 3 || node.op === "logsumexp") return `${node.op}(${operands.join(", ")})`;
-  const formula = node.formula.replace(", b a plain number", "").replaceAll(" * ", " · ");
-  return filledIn(formula, operands);
+  return filledIn(formula.replace(", b a plain number", "").replaceAll(" * ", " · "), operands);
 }
 
 function sumOf(terms) {

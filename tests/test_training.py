@@ -1,0 +1,379 @@
+"""``fit``: data as people have them, losses of one's own, seeds, how a training ends, what it says."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import random
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp import functional
+from tinygrad_mlp.data import load_iris, make_moons
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import MissingDependencyError
+from tinygrad_mlp.functional import Scalar
+from tinygrad_mlp.losses import loss_named
+from tinygrad_mlp.nn import MLP, Module
+from tinygrad_mlp.optim import SGD, Adam
+from tinygrad_mlp.training import (
+    History,
+    accuracy,
+    confusion_table,
+    fit,
+    predict,
+    predict_proba,
+    task_of,
+)
+
+X = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0], [0.5, 0.5], [-2.0, 2.0]])
+QUIET: dict[str, Any] = {"log_every": None}
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    ("y", "n_outputs", "loss", "classes"),
+    [
+        (["no", "yes", "no", "yes", "yes", "no"], 1, "binary_cross_entropy_with_logits", "no yes"),
+        ([True, False, True, False, True, True], 1, "binary_cross_entropy_with_logits", None),
+        ([0, 1, 0, 1, 1, 0], 1, "binary_cross_entropy_with_logits", None),
+        ([-1, 1, -1, 1, 1, -1], 1, "binary_cross_entropy_with_logits", None),
+        ([3, 5, 3, 5, 5, 3], 1, "binary_cross_entropy_with_logits", None),
+        (["b", "a", "c", "a", "b", "c"], 3, "categorical_cross_entropy", "a b c"),
+        ([0, 1, 2, 0, 1, 2], 3, "categorical_cross_entropy", None),
+        ([1, 2, 3, 1, 2, 3], 3, "categorical_cross_entropy", None),
+        ([10.0, 20.0, 30.0, 10.0, 20.0, 30.0], 3, "categorical_cross_entropy", None),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 1, "mean_squared_error", None),
+        ([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 1, "mean_squared_error", None),
+        ([1, 2, 3, 4, 5, 6], 1, "mean_squared_error", None),
+        ([[1, 2], [3, 4], [5, 6], [0, 0], [1, 1], [2, 2]], 2, "mean_squared_error", None),
+    ],
+)
+def test_the_loss_follows_the_targets_and_answers_are_in_the_persons_labels(
+    y: list[Any], n_outputs: int, loss: str, classes: str | None
+) -> None:
+    model = MLP(2, [8, n_outputs], "tanh", rng=0)
+    history = fit(model, X, y, epochs=500, optimizer="adam", learning_rate=0.05, **QUIET)
+    task = task_of(model)
+    assert task is not None
+    assert history.loss_name == task.loss_name == loss
+    answers = predict(model, X)
+    if loss == "mean_squared_error":
+        assert history.accuracy == []
+        np.testing.assert_allclose(answers, y, atol=0.5)
+    else:
+        assert task.classes is not None
+        expected = classes.split() if classes else sorted(set(y))
+        assert task.classes.tolist() == expected
+        assert answers.tolist() == y
+        assert {type(answer) for answer in answers.tolist()} == {type(y[0])}
+        assert accuracy(model, X, y) == history.accuracy[-1] == 1.0
+
+
+def test_a_class_may_be_missing_among_whole_numbers_from_0() -> None:
+    model = MLP(2, [3], rng=0)
+    fit(model, X, [0, 2, 0, 2, 2, 0], epochs=200, **QUIET)
+    assert set(predict(model, X).tolist()) <= {0, 2}
+    assert predict_proba(model, X).shape == (6, 3)
+
+
+def test_training_on_keeps_the_classes_even_where_one_does_not_occur() -> None:
+    model = MLP(2, [3], rng=0)
+    fit(model, X, ["a", "b", "c", "a", "b", "c"], epochs=1, **QUIET)
+    fit(model, X[:4], ["a", "c", "c", "a"], epochs=1, **QUIET)
+    task = task_of(model)
+    assert task is not None
+    assert task.classes is not None
+    assert task.classes.tolist() == ["a", "b", "c"]
+
+
+def test_several_yes_or_no_questions_at_once() -> None:
+    y = (X > 0.2).astype(int)
+    model = MLP(2, [8, 2], rng=0)
+    loss = "binary_cross_entropy_with_logits"
+    history = fit(model, X, y, loss=loss, epochs=200, optimizer="adam", **QUIET)
+    assert predict(model, X).tolist() == y.tolist()
+    assert history.accuracy[-1] == accuracy(model, X, y) == 1.0
+    assert predict_proba(model, X).shape == (6, 2)
+
+
+def test_probabilities_are_those_of_the_output_activation() -> None:
+    data = load_iris()
+    features = data.X[::10]
+    model = MLP(4, [5, 3], output_activation="softmax", rng=0)
+    fit(model, features, data.y[::10], epochs=3, **QUIET)
+    expected = [[p.data for p in model(x)] for x in features.tolist()]
+    np.testing.assert_allclose(predict_proba(model, features), expected, rtol=1e-12)
+    many = np.repeat(features, 10, axis=0)  # enough samples for the compiler to take over
+    np.testing.assert_allclose(predict_proba(model, many)[::10], expected, rtol=1e-12)
+
+
+def test_a_model_trained_by_hand_is_read_through_the_loss_that_is_named() -> None:
+    model = MLP(2, [3], rng=0)
+    outputs = predict(model, X)
+    assert outputs.shape == (6, 3)
+    answers = predict(model, X, loss="categorical_cross_entropy")
+    assert answers.tolist() == outputs.argmax(axis=1).tolist()
+    assert accuracy(model, X, answers, loss=loss_named("categorical_cross_entropy")) == 1.0
+
+
+# Losses of one's own
+
+
+def svm_loss(outputs: Sequence[Value], targets: Sequence[float]) -> Value:
+    return functional.mean([(1.0 - t * o).relu() for o, t in zip(outputs, targets)])
+
+
+def branching_loss(outputs: Sequence[Value], targets: Sequence[float]) -> Value:
+    terms = [(1.0 - t * o) for o, t in zip(outputs, targets)]
+    return sum((term for term in terms if term > 0.0), Value(0.0)) / len(terms)
+
+
+@pytest.mark.parametrize("loss", [svm_loss, branching_loss])
+def test_a_loss_of_ones_own_over_the_batch(loss: Any) -> None:
+    y = np.where(X[:, 0] > X[:, 1], 1, -1)
+    own, built_in = MLP(2, [4, 1], "tanh", rng=0), MLP(2, [4, 1], "tanh", rng=0)
+    settings: dict[str, Any] = {"epochs": 20, "batch_size": 4, "rng": 0, **QUIET}
+    history = fit(own, X, y, loss=loss, **settings)
+    reference = fit(built_in, X, y, loss="hinge", **settings)
+    np.testing.assert_allclose(history.loss, reference.loss, rtol=1e-9)
+    assert history.loss_name == loss.__name__
+    assert history.accuracy == []
+    assert history.engine.startswith("compiled" if loss is svm_loss else "eager (not compiled")
+    assert accuracy(own, X, y, loss="hinge") == accuracy(built_in, X, y)
+
+
+def test_a_loss_of_ones_own_with_text_labels_gets_class_numbers() -> None:
+    seen: list[Any] = []
+
+    def cross_entropy(outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+        seen.append(list(targets))
+        terms = [-functional.log_softmax(o)[t] for o, t in zip(outputs, targets)]
+        return functional.mean(terms)
+
+    y = ["b", "a", "c", "a", "b", "c"]
+    model = MLP(2, [8, 3], rng=0)
+    fit(model, X, y, loss=cross_entropy, engine="eager", epochs=150, **QUIET)
+    assert seen[0] == [1, 0, 2, 0, 1, 2]
+    assert predict(model, X).tolist() == y
+
+
+def test_parameters_of_a_loss_are_trained_if_the_optimizer_has_them() -> None:
+    model, log_scale = MLP(2, [1], rng=0), Value(0.0)
+
+    def likelihood(outputs: Sequence[Value], targets: Sequence[float]) -> Value:
+        errors = [(o - t) ** 2 for o, t in zip(outputs, targets)]
+        return functional.mean(errors) * functional.exp(-2.0 * log_scale) + 2.0 * log_scale
+
+    optimizer = SGD([*model.parameters(), log_scale], 0.01)
+    fit(model, X, X[:, 0] * 3.0, loss=likelihood, optimizer=optimizer, epochs=5, **QUIET)
+    assert log_scale.data != 0.0
+
+
+# Models of one's own
+
+
+class Scaled(Module):
+    """Something else than an MLP: x -> a x1 + b x2, and a mode that it remembers."""
+
+    def __init__(self) -> None:
+        self.a, self.b = Value(0.0), Value(0.0)
+        self.modes: set[bool] = set()
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        self.modes.add(self.training)
+        return [self.a * x[0] + self.b * x[1]]
+
+
+def test_a_module_of_ones_own_is_trained_and_switched_between_modes() -> None:
+    model = Scaled().eval()
+    fit(model, X, 2.0 * X[:, 0] - X[:, 1], epochs=200, engine="eager", **QUIET)
+    assert (model.a.data, model.b.data) == pytest.approx((2.0, -1.0), abs=1e-5)
+    assert model.modes == {True, False}
+    assert not model.training, "it is in the mode in which it was"
+    model.modes.clear()
+    predict(model, X)
+    assert model.modes == {False}
+
+
+def test_only_the_parameters_of_the_optimizer_move() -> None:
+    model = MLP(2, [3, 1], rng=0)
+    before = model.state_dict()
+    fit(model, X, X[:, 0], optimizer=SGD(model.layers[1].parameters(), 0.1), epochs=3, **QUIET)
+    after = model.state_dict()
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"layers.1.weight", "layers.1.bias"}
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_training_goes_on_where_it_stopped(engine: str) -> None:
+    y = X[:, 0] * X[:, 1]
+    once, twice = MLP(2, [4, 1], rng=0), MLP(2, [4, 1], rng=0)
+    fit(once, X, y, optimizer=Adam(once.parameters(), 0.01), epochs=10, engine=engine, **QUIET)
+    optimizer = Adam(twice.parameters(), 0.01)
+    for part in (4, 6):
+        fit(twice, X, y, optimizer=optimizer, epochs=part, engine=engine, **QUIET)
+    np.testing.assert_allclose(predict(twice, X), predict(once, X), rtol=1e-12)
+
+
+# Seeds
+
+
+def trained_weights(seed: int, rng: Any, engine: str) -> list[Any]:
+    features, labels = make_moons(30, noise=0.1, rng=0)
+    model = MLP(2, [6, 1], rng=seed)
+    fit(model, features, labels, batch_size=8, epochs=4, rng=rng, engine=engine, **QUIET)
+    return [parameter.data for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_the_same_seeds_give_the_same_bits(engine: str) -> None:
+    random_state, numpy_state = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]  # noqa: NPY002
+    first = trained_weights(1, 2, engine)
+    assert trained_weights(1, 2, engine) == first
+    assert trained_weights(1, np.random.default_rng(2), engine) == first
+    assert trained_weights(1, 3, engine) != first
+    assert trained_weights(2, 2, engine) != first
+    assert random.getstate() == random_state
+    assert np.random.get_state()[1].tolist() == numpy_state  # type: ignore[index]  # noqa: NPY002
+
+
+def test_without_shuffling_the_seed_does_not_matter() -> None:
+    settings: dict[str, Any] = {"batch_size": 2, "shuffle": False, "epochs": 3, **QUIET}
+    curves = [fit(MLP(2, [1], rng=0), X, X[:, 0], rng=rng, **settings).loss for rng in (1, 2)]
+    assert curves[0] == curves[1]
+
+
+# How a training ends
+
+
+class Interrupting:
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_with_the_history_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    model = MLP(2, [1], rng=0)
+    history = fit(model, X, X[:, 0], epochs=50, callbacks=[Interrupting()])
+    assert history.interrupted
+    assert not history.completed
+    assert not history.stopped_early
+    assert len(history.loss) == len(history.seconds) == len(history.learning_rate) == 3
+    assert "training ended after epoch 3: interrupted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_real_sigint_ends_the_training(engine: str) -> None:
+    model = MLP(2, [8, 1], rng=0).eval()
+    pressed = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    pressed.start()
+    try:
+        history = fit(model, X, X[:, 0], epochs=10**7, engine=engine, progress=False, **QUIET)
+    finally:
+        pressed.join()
+    assert history.interrupted
+    assert 0 < history.n_epochs < 10**7
+    assert not model.training
+    assert abs(predict(model, X) - X[:, 0]).max() < abs(X[:, 0]).max()
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_loss_that_becomes_nan_ends_the_training(
+    engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = fit(MLP(2, [1], rng=0), X, X[:, 0], learning_rate=1e6, engine=engine)
+    assert history.stopped_early
+    assert np.isnan(history.loss[-1])
+    assert history.n_epochs < 100
+    assert "smaller learning_rate" in capsys.readouterr().out
+
+
+# What is shown
+
+
+def test_the_loss_is_printed_every_so_many_epochs_and_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fit(MLP(2, [1], rng=0), X, [0, 1, 0, 1, 1, 0], epochs=7, log_every=3)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["epoch", "3", "loss"], ["epoch", "6", "loss"], ["epoch", "7", "loss"],
+    ]  # fmt: skip
+    assert all(" accuracy " in line for line in lines)
+    fit(MLP(2, [1], rng=0), X, X[:, 0], epochs=7, log_every=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_progress_bar_where_it_is_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(MLP(2, [1], rng=0), X, X[:, 0], epochs=4, log_every=2, progress=True)
+    shown = capsys.readouterr()
+    assert "4/4" in shown.err
+    assert shown.out.count("epoch") == 2
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    fit(MLP(2, [1], rng=0), X, X[:, 0], epochs=4, **QUIET)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tinygrad-mlp\[all\]'"):
+        fit(MLP(2, [1], rng=0), X, X[:, 0], progress=True)
+
+
+def test_the_history_has_an_entry_for_every_epoch() -> None:
+    y = [0, 1, 0, 1, 1, 0]
+    history = fit(MLP(2, [1], rng=0), X, y, epochs=30, validation_data=(X[:3], y[:3]), **QUIET)
+    assert history.completed
+    columns = history.to_dict()
+    for name in ("loss", "validation_loss", "accuracy", "validation_accuracy", "seconds"):
+        assert len(columns[name]) == 30
+    assert json.loads(json.dumps(columns)) == columns
+    assert columns["loss"] is not history.loss
+    text = str(history)
+    assert "30 epochs" in text
+    assert "validation accuracy" in text
+    assert len(text.splitlines()) == 14
+    assert repr(history).startswith("History(30 epochs, loss ")
+    assert history.best_epoch() == 1 + int(np.argmin(history.validation_loss))
+    assert history.best_epoch("accuracy") == 1 + int(np.argmax(history.accuracy))
+
+
+def test_the_loss_of_an_epoch_is_weighted_by_the_sizes_of_the_batches() -> None:
+    y = X[:, 0]
+    model = MLP(2, [1], init="zeros")
+    frozen = SGD(model.parameters(), learning_rate=0.0)
+    history = fit(model, X, y, optimizer=frozen, batch_size=4, epochs=1, **QUIET)
+    assert history.loss[0] == pytest.approx(float(np.mean(y**2)), rel=1e-12)
+
+
+# Answers
+
+
+def test_a_confusion_table() -> None:
+    table = confusion_table(["b", "a", "b", "c"], ["b", "b", "a", "c"], classes=["c", "b", "a"])
+    assert table.counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 1, 0]]
+    assert table.classes == ("c", "b", "a")
+    assert table.accuracy == 0.5
+    assert confusion_table([1, 2], [1, 1]).classes == ("1", "2")
+    widths = {len(line.rstrip()) for line in str(table).splitlines()[1:]}
+    assert len(widths) == 1
+
+
+def test_what_a_model_was_trained_for_is_copied_and_pickled_with_it() -> None:
+    model = MLP(2, [1], rng=0)
+    fit(model, X, ["no", "yes", "no", "yes", "yes", "no"], epochs=5, **QUIET)
+    expected = predict(model, X).tolist()
+    assert predict(copy.deepcopy(model), X).tolist() == expected
+    assert predict(pickle.loads(pickle.dumps(model)), X).tolist() == expected
+    own = MLP(2, [1], rng=0)
+    fit(own, X, X[:, 0], loss=svm_loss, epochs=1, **QUIET)
+    np.testing.assert_allclose(predict(pickle.loads(pickle.dumps(own)), X), predict(own, X))

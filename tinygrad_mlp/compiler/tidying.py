@@ -1,0 +1,160 @@
+"""Between lowering and emission: drop what nobody reads, squeeze axes, write results where they go.
+
+The lowering is simple-minded: it computes into temporaries and copies. Here a copy disappears by
+letting the call that made the temporary write to the copy's target, which is what ``out=`` is for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+
+__all__ = ["tidied"]
+
+_WRITES_ANYWHERE = ("ufunc", "reduce", "matmul", "einsum", "select", "call")
+_ELEMENTWISE = ("ufunc", "select", "copy", "fill", "call")
+
+
+def tidied(instructions: list[Instruction]) -> list[Instruction]:
+    """The same program in fewer calls on views with fewer axes.
+
+    >>> x = Ref(Buffer(3, mapped=False, name="x", pinned=True), 0, (1, 3), (0, 1))
+    >>> t = Ref(Buffer(3, mapped=False), 0, (1, 3), (0, 1))
+    >>> unused = Ref(Buffer(3, mapped=False), 0, (1, 3), (0, 1))
+    >>> y = Ref(Buffer(3, mapped=False, name="y", pinned=True), 0, (3,), (1,))
+    >>> program = [Instruction("ufunc", "exp", [x], t), Instruction("ufunc", "cos", [x], unused),
+    ...     Instruction("copy", "copyto", [t], y)]
+    >>> [(call.function, call.args[0].shape, call.out.buffer.name) for call in tidied(program)]
+    [('exp', (3,), 'y')]
+    """
+    return _without_copies([_squeezed(instruction) for instruction in _needed(instructions)])
+
+
+def _needed(instructions: list[Instruction]) -> list[Instruction]:
+    """Without the calls whose results nobody reads."""
+    read: set[Buffer] = set()
+    kept = []
+    for instruction in reversed(instructions):
+        out = instruction.out.buffer
+        if out.pinned or out.external or out in read:
+            kept.append(instruction)
+            read.update([arg.buffer for arg in instruction.args if isinstance(arg, Ref)])
+    return kept[::-1]
+
+
+# Axes of length 1
+
+
+def _squeezed(instruction: Instruction) -> Instruction:
+    """The same call without the axes along which nothing extends."""
+    if instruction.kind == "reduce":
+        return _squeezed_reduction(instruction)
+    if instruction.kind not in _ELEMENTWISE:
+        return instruction
+    refs = instruction.refs()
+    n_axes = max([len(ref.shape) for ref in refs])
+    keep = [False] * n_axes
+    for ref in refs:
+        for axis, length in enumerate(ref.shape, start=n_axes - len(ref.shape)):
+            keep[axis] = keep[axis] or length != 1
+    if n_axes and not any(keep):
+        keep[-1] = True  # one axis of slots stays, as in the buffers
+
+    def without(ref: Ref) -> Ref:
+        missing = n_axes - len(ref.shape)
+        return _only_axes(ref, [axis for axis in range(len(ref.shape)) if keep[axis + missing]])
+
+    args = [without(arg) if isinstance(arg, Ref) else arg for arg in instruction.args]
+    return replace(instruction, args=args, out=without(instruction.out))
+
+
+def _squeezed_reduction(instruction: Instruction) -> Instruction:
+    (source,) = instruction.args
+    out, over = instruction.out, instruction.axes
+    assert isinstance(source, Ref)
+    n_axes = len(source.shape)
+    remaining = [axis for axis in range(n_axes) if axis not in over]
+    if len(out.shape) != len(remaining):
+        return instruction
+    kept = [axis for axis in range(n_axes) if axis in over or source.shape[axis] != 1]
+    axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in over])
+    out = _only_axes(out, [i for i, axis in enumerate(remaining) if axis in kept])
+    return replace(instruction, args=[_only_axes(source, kept)], out=out, axes=axes)
+
+
+def _only_axes(ref: Ref, axes: list[int]) -> Ref:
+    shape = tuple([ref.shape[axis] for axis in axes])
+    return replace(ref, shape=shape, strides=tuple([ref.strides[axis] for axis in axes]))
+
+
+# Copies
+
+
+def _without_copies(instructions: list[Instruction]) -> list[Instruction]:
+    """Where a temporary is only made to be copied, let its maker write to the target."""
+    reads: Counter[Buffer] = Counter()
+    makers: dict[Buffer, list[int]] = {}
+    for index, instruction in enumerate(instructions):
+        reads.update([arg.buffer for arg in instruction.args if isinstance(arg, Ref)])
+        makers.setdefault(instruction.out.buffer, []).append(index)
+    result: list[Instruction | None] = list(instructions)
+    for index, copy in enumerate(instructions):
+        source = copy.args[0] if copy.kind == "copy" else None
+        if not isinstance(source, Ref):
+            continue
+        buffer = source.buffer
+        passing = not (buffer.pinned or buffer.external or buffer.boolean)
+        if not passing or reads[buffer] != 1 or len(makers.get(buffer, [])) != 1:
+            continue
+        (at,) = makers[buffer]
+        maker = result[at]
+        out = maker and _in_place_of(maker.out, source, copy.out)
+        if maker is None or out is None or maker.kind not in _WRITES_ANYWHERE:
+            continue
+        between = [call for call in result[at + 1 : index] if call is not None]
+        if any(ref.buffer is out.buffer for call in between for ref in call.refs()):
+            continue
+        if not _may_write_to(maker, out):
+            continue
+        result[at] = replace(maker, out=out)
+        result[index] = None
+        makers[out.buffer] = [at if i == index else i for i in makers[out.buffer]]
+    return [instruction for instruction in result if instruction is not None]
+
+
+def _in_place_of(made: Ref, source: Ref, target: Ref) -> Ref | None:
+    """The copy's target in the axes in which the maker writes, if it can be had so."""
+    if made.mapped != target.mapped or made.swap or source.swap or target.swap:
+        return None
+    if not (made.covers_buffer() and source.covers_buffer()):
+        return None
+    if target.in_order and len(_long_axes(target)[0]) == len(_long_axes(source)[0]):
+        strides = contiguous(made.shape)
+    else:
+        lengths, long_strides = _long_axes(target)
+        if _long_axes(made)[0] != lengths:
+            return None
+        remaining = iter(long_strides)
+        strides = tuple([0 if n == 1 else next(remaining) for n in made.shape])
+    if _long_axes(source)[0] != _long_axes(target)[0]:  # the copy broadcasts
+        return None
+    return Ref(target.buffer, target.offset, made.shape, strides, made.pad)
+
+
+def _long_axes(ref: Ref) -> tuple[list[int], list[int]]:
+    """Lengths and strides of the axes that extend."""
+    axes = [(n, stride) for n, stride in zip(ref.shape, ref.strides) if n != 1]
+    return [n for n, _ in axes], [stride for _, stride in axes]
+
+
+def _may_write_to(maker: Instruction, out: Ref) -> bool:
+    """Whether the call reads nothing of the new target's buffer, or exactly the same elements."""
+    same = [arg for arg in maker.args if isinstance(arg, Ref) and arg.buffer is out.buffer]
+    if not same:
+        return True
+    return maker.kind == "ufunc" and all(
+        (arg.offset, arg.shape, arg.strides) == (out.offset, out.shape, out.strides)
+        for arg in same
+    )

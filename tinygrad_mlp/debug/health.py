@@ -1,0 +1,284 @@
+"""How a network is doing, layer by layer: gradients, weights, dead units, and a verdict.
+
+``health`` looks at one loss. ``HealthMonitor`` is a callback for training that does it after every
+epoch and draws the result. Both build an eager graph, whatever engine trains.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.engine import Value, topological_order
+
+__all__ = ["HasParameters", "HealthReport", "LayerHealth", "health"]
+
+FAR_APART: Final = 1000.0
+"""How many times the gradients of one end of the network may be those of the other."""
+
+LAYER: Final = re.compile(r"(?:.*\.)?layers\.\d+(?=\.)")
+
+
+class HasParameters(Protocol):
+    """What ``health`` needs of a model."""
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """The parameters with their names, such as ``layers.0.neurons.3.w.1``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHealth:
+    """One layer.
+
+    Attributes:
+        name: the name of the layer, such as "layers.0".
+        n_parameters: the number of its weights and biases.
+        n_nan, n_inf, n_zero: how many of their gradients are nan, inf, exactly 0.
+        n_units: the number of relu units that were found.
+        n_dead: how many of those gave 0 for every sample in the loss.
+        gradient_norm: the Euclidean norm of the gradients.
+        weight_norm: the Euclidean norm of the parameters.
+        update_ratio: the norm of the update over the norm of the parameters; about 0.001 is usual,
+            and None where the update is not known.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(2, [3, 1], rng=0)
+    >>> report = health(model, model([1.0, 2.0]) ** 2)
+    >>> report.layers[0].name, report.layers[0].n_parameters, report.layers[0].n_units
+    ('layers.0', 9, 3)
+    """
+
+    name: str
+    n_parameters: int
+    n_nan: int
+    n_inf: int
+    n_zero: int
+    n_units: int
+    n_dead: int
+    gradient_norm: float
+    weight_norm: float
+    update_ratio: float | None
+
+    @property
+    def dead_share(self) -> float | None:
+        """The share of dead units, from 0 to 1; None where there is no relu."""
+        return self.n_dead / self.n_units if self.n_units else None
+
+    @property
+    def gradient_size(self) -> float:
+        """The root mean square of the gradients, which layers of any size can be compared by."""
+        return self.gradient_norm / math.sqrt(self.n_parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The layers from the input to the output, and what to make of them; printed, it is a table.
+
+    Attributes:
+        layers: one ``LayerHealth`` per layer.
+        loss: the loss that was looked at.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [1], init="zeros")
+    >>> print(health(model, (model([1.0]) - 1.0) ** 2, learning_rate=0.1))
+    layer      parameters  nan  inf  zero   dead  |gradient|  |weights|  update/weight
+    layers.0            2    0    0     0      -      2.8284          0            inf
+    loss 1: healthy: the gradients are finite and of similar size in all layers
+    """
+
+    layers: tuple[LayerHealth, ...]
+    loss: float
+
+    @property
+    def status(self) -> str:
+        """In one word: "non-finite", "exploding", "vanishing", "dead" or "healthy"."""
+        if any(layer.n_nan or layer.n_inf for layer in self.layers):
+            return "non-finite"
+        if not self.layers:
+            return "healthy"
+        first, last = self.layers[0].gradient_size, self.layers[-1].gradient_size
+        if first > FAR_APART * last and last > 0.0:
+            return "exploding"
+        if first * FAR_APART < last:
+            return "vanishing"
+        if any(layer.n_units and layer.n_dead == layer.n_units for layer in self.layers):
+            return "dead"
+        return "healthy"
+
+    @property
+    def verdict(self) -> str:
+        """The status with its reason, in a sentence."""
+        status = self.status
+        if status == "healthy":
+            return "healthy: the gradients are finite and of similar size in all layers"
+        if status == "non-finite":
+            bad = next(layer for layer in self.layers if layer.n_nan or layer.n_inf)
+            return (
+                f"non-finite: {bad.name} has {bad.n_nan} nan and {bad.n_inf} inf among its "
+                "gradients; detect_anomaly() says where the first one comes from"
+            )
+        if status == "dead":
+            dead = next(x for x in self.layers if x.n_units and x.n_dead == x.n_units)
+            return (
+                f"dead: no relu of {dead.name} lets anything through; a smaller learning rate, "
+                "leaky_relu, or other first weights help"
+            )
+        first, last = self.layers[0], self.layers[-1]
+        sizes = f"{number(first.gradient_size)} in {first.name}, {number(last.gradient_size)}"
+        remedy = {
+            "exploding": "smaller first weights, clip_norm or a smaller learning rate help",
+            "vanishing": "relu instead of sigmoid or tanh, or larger first weights, help",
+        }[status]
+        return f"{status}: a gradient is typically {sizes} in {last.name}; {remedy}"
+
+    def __str__(self) -> str:
+        width = max([8, *(len(layer.name) for layer in self.layers)])
+        lines = [
+            f"{'layer':<{width}}   parameters  nan  inf  zero   dead  |gradient|  |weights|  "
+            "update/weight"
+        ]
+        for layer in self.layers:
+            dead = "-" if layer.dead_share is None else f"{100 * layer.dead_share:.0f} %"
+            ratio = "-" if layer.update_ratio is None else number(layer.update_ratio)
+            lines.append(
+                f"{layer.name:<{width}}   {layer.n_parameters:10}  {layer.n_nan:3}  "
+                f"{layer.n_inf:3}  {layer.n_zero:4}  {dead:>5}  {number(layer.gradient_norm):>10}"
+                f"  {number(layer.weight_norm):>9}  {ratio:>13}"
+            )
+        return "\n".join([*lines, f"loss {number(self.loss)}: {self.verdict}"])
+
+
+def health(
+    model: HasParameters,
+    loss: Value,
+    *,
+    learning_rate: float | None = None,
+    previous: Mapping[str, float] | None = None,
+) -> HealthReport:
+    """Look at the gradients of a loss, and at the units behind it, layer by layer.
+
+    The gradients are those of this loss alone; what stood in the ``grad`` of the leaves comes back
+    afterwards. Layers are told by the names of the parameters. A relu unit counts as dead if it
+    gave 0 for every sample in the loss, so give the loss of many samples. The verdict compares the
+    first layer with the last: gradients a thousand times larger there explode, a thousand times
+    smaller vanish.
+
+    A compiled program keeps no nodes: build the loss of the samples eagerly, as here.
+
+    Args:
+        model: the model.
+        loss: a loss of the model's outputs.
+        learning_rate: of plain gradient descent, for ``update_ratio``.
+        previous: the parameters as they were one update ago, by name, which gives the real
+            ``update_ratio`` of any optimizer.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> deep = MLP(1, [4] * 12 + [1], activation="sigmoid", init="normal", rng=0)
+    >>> health(deep, deep([1.0]) ** 2).status
+    'vanishing'
+    """
+    order = topological_order(loss)
+    parameters = dict(model.named_parameters())
+    gradients = _gradients(loss, order, parameters)
+    groups: dict[str, list[str]] = {}
+    for name in parameters:
+        groups.setdefault(_layer_of(name), []).append(name)
+    units = _relu_units(order, {p: _layer_of(name) for name, p in parameters.items()})
+    layers = []
+    for layer, names in groups.items():
+        grads = [gradients[name] for name in names]
+        numbers = [parameters[name].data for name in names]
+        outputs = units.get(layer, {})
+        layers.append(
+            LayerHealth(
+                name=layer,
+                n_parameters=len(names),
+                n_nan=sum(map(math.isnan, grads)),
+                n_inf=sum(map(math.isinf, grads)),
+                n_zero=grads.count(0.0),
+                n_units=len(outputs),
+                n_dead=sum(1 for largest in outputs.values() if largest <= 0.0),
+                gradient_norm=_norm(grads),
+                weight_norm=_norm(numbers),
+                update_ratio=_update_ratio(names, parameters, grads, learning_rate, previous),
+            )
+        )
+    return HealthReport(tuple(layers), loss.data)
+
+
+def _gradients(
+    loss: Value, order: Sequence[Value], parameters: Mapping[str, Value]
+) -> dict[str, float]:
+    """The gradients of this loss alone; those of the leaves are as before afterwards."""
+    leaves = [*(node for node in order if node.is_leaf), *parameters.values()]
+    before = {leaf: leaf.grad if leaf.has_grad else None for leaf in leaves}
+    for leaf in before:
+        leaf.zero_grad()
+    loss.backward()
+    gradients = {name: parameter.grad for name, parameter in parameters.items()}
+    for leaf, grad in before.items():
+        if grad is None:
+            leaf.zero_grad()
+        else:
+            leaf.grad = grad
+    return gradients
+
+
+def _layer_of(name: str) -> str:
+    match = LAYER.match(name)
+    return match[0] if match else name.partition(".")[0]
+
+
+def _relu_units(
+    order: Sequence[Value], layer_of: Mapping[Value, str]
+) -> dict[str, dict[Value, float]]:
+    """For each layer its relu units, told by a parameter of theirs, with their largest output."""
+    units: dict[str, dict[Value, float]] = {}
+    for node in order:
+        if node.op is ops.RELU:
+            parameter = _parameter_behind(node.parents[0], layer_of)
+            if parameter is not None:
+                outputs = units.setdefault(layer_of[parameter], {})
+                outputs[parameter] = max(outputs.get(parameter, -math.inf), node.data)
+    return units
+
+
+def _parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:
+    """The first parameter that a sum of products, written in any way, is made of."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if node in layer_of:
+            return node
+        if node.op in (ops.DOT, ops.ADD, ops.MUL, ops.SUM):
+            stack.extend(reversed(node.parents))
+    return None
+
+
+def _update_ratio(
+    names: Sequence[str],
+    parameters: Mapping[str, Value],
+    gradients: Sequence[float],
+    learning_rate: float | None,
+    previous: Mapping[str, float] | None,
+) -> float | None:
+    if previous is not None:
+        updates = [parameters[name].data - previous[name] for name in names]
+    elif learning_rate is not None:
+        updates = [learning_rate * grad for grad in gradients]
+    else:
+        return None
+    weights = _norm([parameters[name].data for name in names])
+    update = _norm(updates)
+    if weights == 0.0:
+        return 0.0 if update == 0.0 else math.inf
+    return update / weights
+
+
+def _norm(numbers: Sequence[float]) -> float:
+    return math.hypot(*numbers)

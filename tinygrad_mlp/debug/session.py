@@ -1,0 +1,234 @@
+"""A walk through one computation: forward, then backward, one step at a time and back again.
+
+A ``Session`` knows at which step it stands and keeps the gradients in the graph as they are at that
+moment. The terminal shows it; a test or a notebook can drive it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step
+from tinygrad_mlp.debug.forward import trace_forward
+from tinygrad_mlp.debug.names import names_of
+from tinygrad_mlp.debug.recompute import recompute
+from tinygrad_mlp.debug.steps import trace_backward
+from tinygrad_mlp.engine import Number, Value, as_value
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
+
+__all__ = ["Session"]
+
+
+class Session:
+    """The steps of a forward and a backward pass, and a position among them.
+
+    The gradients of all leaves are cleared at the start, so that each pass begins from 0. At a
+    position in the forward pass no node has a gradient.
+
+    Args:
+        loss: the output of the graph, not a leaf.
+
+    Attributes:
+        loss: the same.
+        position: how many steps are done, 0 to ``len(session)``.
+        breakpoints: where ``run`` stops.
+
+    Raises:
+        GraphError: for a leaf, which has nothing to step through.
+
+    >>> from tinygrad_mlp.debug.worked_example import worked_example
+    >>> session = Session(worked_example())
+    >>> session.n_forward, len(session)
+    (15, 56)
+    >>> session.move(16).equation()
+    'dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1'
+    >>> session.run(to=session.node("w5")).equation()
+    'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'
+    """
+
+    def __init__(self, loss: Value) -> None:
+        if not loss.parents:
+            raise GraphError(
+                "there is nothing to step through: the Value is a leaf; give the result of a "
+                "computation, such as the loss"
+            )
+        self.loss = loss
+        self.position = 0
+        self.breakpoints: list[Breakpoint] = []
+        self._trace()
+
+    def _trace(self) -> None:
+        self.forward = trace_forward(self.loss)
+        for node in self.forward.order:
+            node.zero_grad()
+        self.backward = trace_backward(self.loss)
+        self._place_gradients()
+
+    def __len__(self) -> int:
+        return len(self.forward) + len(self.backward)
+
+    @property
+    def n_forward(self) -> int:
+        """The number of steps of the forward pass; those of the backward pass follow."""
+        return len(self.forward)
+
+    @property
+    def order(self) -> Sequence[Value]:
+        """The nodes in topological order."""
+        return self.forward.order
+
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """What the nodes are called."""
+        return names_of(self.order)
+
+    @cached_property
+    def _nodes(self) -> dict[str, Value]:
+        return {name: node for node, name in self.names.items()}
+
+    def node(self, name: str) -> Value:
+        """The node of that name.
+
+        Raises:
+            UnknownNameError: if there is none; the message lists the names.
+        """
+        if name not in self._nodes:
+            known = [x for x in self._nodes if x.startswith(name[:1])] or list(self._nodes)
+            shown = sorted(known)[:20]
+            raise UnknownNameError.of("node", name, [*shown, "..."] if known[20:] else shown)
+        return self._nodes[name]
+
+    def step(self, index: int) -> Step:
+        """The step of that number, from 0."""
+        if index < self.n_forward:
+            return self.forward[index]
+        return self.backward[index - self.n_forward]
+
+    @property
+    def last_step(self) -> Step | None:
+        """The step that was done last; None at the start."""
+        return self.step(self.position - 1) if self.position else None
+
+    def is_computed(self, node: Value) -> bool:
+        """Whether the forward pass has reached the node."""
+        return not node.parents or self._computed_at[node] <= self.position
+
+    def gradient(self, node: Value) -> float | None:
+        """The gradient of a node at this moment; None while the forward pass runs."""
+        return node.grad if node.has_grad and self.position >= self.n_forward else None
+
+    @cached_property
+    def _computed_at(self) -> dict[Value, int]:
+        nodes = (node for node in self.order if node.parents)
+        return {node: index + 1 for index, node in enumerate(nodes)}
+
+    def move(self, steps: int) -> Step:
+        """Go so many steps forwards, or backwards if negative; the step done last.
+
+        Raises:
+            InvalidArgumentError: if the walk would leave the passes.
+        """
+        target = self.position + steps
+        if target > len(self) or target < 0:
+            end = "end" if steps > 0 else "start"
+            raise InvalidArgumentError(
+                f"{steps:+d} steps from step {self.position} of {len(self)} leads past the {end}"
+            )
+        self.go_to(target)
+        return self.step(max(target, 1) - 1)
+
+    def go_to(self, position: int) -> None:
+        """Stand after so many steps; the gradients in the graph are those of that moment."""
+        if not 0 <= position <= len(self):
+            raise InvalidArgumentError(
+                f"position is {position}, but the session has {len(self)} steps: 0 is the start, "
+                f"{len(self)} the end"
+            )
+        before, self.position = self.position, position
+        if before >= self.n_forward and position >= self.n_forward:
+            self.backward.go_to(position - self.n_forward)
+        elif before >= self.n_forward or position >= self.n_forward:
+            self._place_gradients()
+
+    def _place_gradients(self) -> None:
+        """Gradients for a position: none in the forward pass; interior nodes start with 0."""
+        self.backward.go_to(0)
+        started = self.position >= self.n_forward
+        for node in self.order:
+            if node.parents and started:
+                node.grad = 0.0
+            else:
+                node.zero_grad()
+        if started:
+            self.loss.grad = 1.0
+            self.backward.go_to(self.position - self.n_forward)
+
+    def run(self, to: Value | None = None) -> Step | None:
+        """Go on to the next breakpoint, to a node, or to the end; the step done last.
+
+        Args:
+            to: in the forward pass, stop when this node is computed; in the backward pass, when its
+                gradient is complete. Breakpoints stop on the way.
+        """
+        target = len(self) if to is None else self._arrival(to)
+        while self.position < target:
+            self.go_to(self.position + 1)
+            if self.hits():
+                break
+        return self.last_step
+
+    def run_back(self) -> Step | None:
+        """Go back to the last step at which a breakpoint holds, or to the start."""
+        while self.position > 0:
+            self.go_to(self.position - 1)
+            if self.position and self.hits():
+                break
+        return self.last_step
+
+    def hits(self) -> list[Hit]:
+        """The breakpoints that hold at the step done last."""
+        step = self.last_step
+        if step is None:
+            return []
+        found = [point.check(step) for point in self.breakpoints]
+        return [hit for hit in found if hit is not None]
+
+    def _arrival(self, node: Value) -> int:
+        """The next position at which a node is ready: its number, then its gradient."""
+        if node.parents and not self.is_computed(node):
+            return self._computed_at[node]
+        last = 0
+        for step in self.backward:
+            if step.parent is node:
+                last = self.n_forward + step.index + 1
+        if node is self.loss:
+            last = self.n_forward
+        if last <= self.position:
+            raise InvalidArgumentError(
+                f"{self.names[node]} is complete already at this step; go back first"
+            )
+        return last
+
+    def assign(self, leaf: Value, number: Number) -> float:
+        """Give a leaf another number and run both passes again; the new loss.
+
+        The session stays at the same step.
+
+        Raises:
+            GraphError: if the node is not a leaf.
+
+        >>> a = Value(3.0, label="a")
+        >>> session = Session(a * a)
+        >>> session.assign(a, 5.0)
+        25.0
+        """
+        if leaf.parents:
+            raise GraphError(
+                f"{self.names[leaf]} was computed from others; change a leaf, such as "
+                f"{next(self.names[node] for node in self.order if not node.parents)}"
+            )
+        leaf.data = as_value(number).data
+        recompute(self.loss)
+        self._trace()
+        return self.loss.data

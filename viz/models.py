@@ -1,0 +1,35 @@
+"""What a model computes, so that it can be drawn without data: its outputs for one sample."""
+
+from __future__ import annotations
+
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.outputs import evaluation_mode
+
+__all__ = ["outputs_of"]
+
+
+def outputs_of(model: Module) -> list[Value]:
+    """The outputs of a model for a sample x1, x2, ... of zeros; the model stays as it is.
+
+    Raises:
+        GraphError: if the model does not say how many inputs it has, or has no outputs.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> len(outputs_of(MLP(2, [4, 3])))
+    3
+    """
+    n_inputs = getattr(model, "n_inputs", None)
+    if n_inputs is None and isinstance(getattr(model, "w", None), list):
+        n_inputs = len(model.w)
+    if not isinstance(n_inputs, int):
+        raise GraphError(
+            f"{model!r:.80} cannot be drawn, as it has no attribute n_inputs that says how many "
+            "numbers a sample has; set it, or draw an output: viz.draw(model([1.0, 2.0]), path)"
+        )
+    with evaluation_mode(model):
+        outputs = model.forward([Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)])
+    if not outputs:
+        raise GraphError(f"{model!r:.80} cannot be drawn, as it has no outputs")
+    return list(outputs)

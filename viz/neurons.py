@@ -1,0 +1,206 @@
+"""One box for each neuron, with its formula in numbers; a frame around each layer.
+
+The width of an arrow is the size of its weight, its colour the sign. It carries the derivative of
+one neuron's output by another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.engine import Value
+from viz import markup
+from viz.boxes import CoarseDrawing, activation_of, range_text
+from viz.condense import Arrow, Box, Condensed
+from viz.look import SLACK, Look
+from viz.markup import cell, font, number, row
+from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
+from viz.structure import dot_operands
+
+__all__ = ["formula", "neurons_dot"]
+
+MOST_TERMS: Final = 3
+MOST_LABELLED_ARROWS: Final = 40
+MINUS: Final = "\N{MINUS SIGN}"
+
+
+def neurons_dot(graph: Condensed, look: Look, marked: Collection[Value] = ()) -> str:
+    """The drawing of a graph condensed by neurons.
+
+    >>> neurons_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\\n")
+    True
+    """
+    return _NeuronDrawing(graph, look, marked).text()
+
+
+def formula(
+    activation: str, weights: Sequence[float], names: Sequence[str], bias: float | None
+) -> str:
+    """What a neuron computes, with its numbers; long sums are cut short in the middle.
+
+    >>> formula("tanh", [0.5, -1.25], ["x1", "x2"], 0.1)
+    'tanh(0.5·x1 − 1.25·x2 + 0.1)'
+    >>> formula("linear", [1.0] * 5, ["a1", "a2", "a3", "a4", "a5"], None)
+    '1·a1 + 1·a2 + … + 1·a5'
+    """
+    terms = [f"{w:.3g}·{name}" for w, name in zip(weights, names, strict=True)]
+    if len(terms) > MOST_TERMS:
+        terms = [*terms[: MOST_TERMS - 1], "\N{HORIZONTAL ELLIPSIS}", terms[-1]]
+    if bias is not None and (bias or not terms):
+        terms.append(f"{bias:.3g}")
+    text = terms[0].replace("-", MINUS)
+    for term in terms[1:]:
+        sign, absolute = (MINUS, term[1:]) if term.startswith("-") else ("+", term)
+        text += f" {sign} {absolute.replace('-', MINUS)}"
+    return text if activation == "linear" else f"{activation}({text})"
+
+
+class _NeuronDrawing(CoarseDrawing):
+    unit_kind = "neuron"
+
+    def __init__(self, graph: Condensed, look: Look, marked: Collection[Value]) -> None:
+        super().__init__(graph, look, marked)
+        weights = [abs(w) for box in graph.boxes for w in _weights(box).values()]
+        self.largest_weight = max(weights, default=0.0)
+        self.names = self.inputs_by_name()
+        few = len(graph.arrows) <= MOST_LABELLED_ARROWS
+        self.derivatives = {
+            box: box.derivatives() if few and "partials" in look.shown and box.repeats == 1 else {}
+            for box in graph.boxes
+        }
+
+    def spacing(self) -> str:
+        if len(self.graph.arrows) > MOST_LABELLED_ARROWS:
+            return "  graph [ranksep=1.4, nodesep=0.16, splines=line];"
+        return "  graph [ranksep=0.9, nodesep=0.22];"
+
+    def inputs_by_name(self) -> dict[Value, str]:
+        """What formulas call the inputs of neurons: their labels, x1, x2, ... or a1, a2, ..."""
+        names: dict[Value, str] = {}
+        for box in self.graph.boxes:
+            dot = _first_dot(box)
+            for index, x in enumerate(dot_operands(dot)[1] if dot else ()):
+                letter = "a" if x.parents else "x"
+                short = markup.shortened(markup.visible(x.label), 8)
+                names.setdefault(x, short or f"{letter}{index + 1}")
+        return names
+
+    def name(self, box: Box) -> tuple[str, int]:
+        name, repeats = super().name(box)
+        return name or (self.names.get(box.members[0], "") if box.kind == "leaf" else ""), repeats
+
+    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
+        (unit,) = box.units
+        theme = self.look.theme
+        label = "" if unit.labelled else next(iter(box.exits)).label if box.exits else ""
+        title = markup.shortened(markup.visible(label) or unit.name, LONGEST_LABEL)
+        headline = font(markup.html_text(title), ink, 12, bold=True)
+        strong = ink if self.by_gradient else ""
+        headline += self.repeated(box.repeats, strong)
+        rows = [row(cell(headline, align="LEFT")), self.line(self.formula_of(box), ink)]
+        outputs = [node for node in box.exits if node.parents]
+        if "data" in self.look.shown and outputs:
+            rows.append(self.entry("data", range_text(outputs), theme.text, strong))
+        if "grad" in self.look.shown and len(outputs) == 1:
+            rows.append(self.gradient_entry(outputs[0], strong))
+        return [*rows, *self.norm_entry(box, strong)]
+
+    def formula_of(self, box: Box, whole: bool = False) -> str:
+        dot = _first_dot(box)
+        activation = activation_of(box)
+        if dot is None:
+            text = "\N{GREEK CAPITAL LETTER SIGMA} w·x + b"
+            return text if activation == "linear" else f"{activation}({text})"
+        weights, inputs, biases = dot_operands(dot)
+        names = [self.names[x] for x in inputs]
+        numbers = [w.data for w in weights]
+        if whole:
+            terms = [f"{w!r} * {name}" for w, name in zip(numbers, names, strict=True)]
+            text = " + ".join([*terms, *(repr(b.data) for b in biases)])
+            return f"{activation}({text})"
+        return formula(activation, numbers, names, biases[0].data if biases else None)
+
+    def tooltip_of_unit(self, box: Box) -> Iterator[str]:
+        (unit,) = box.units
+        yield unit.path
+        yield markup.shortened(self.formula_of(box, whole=True), LONGEST_IN_TOOLTIP)
+        yield f"{len(box.parameters)} parameters"
+        if box.gradient is not None:
+            yield f"norm of their gradient = {box.gradient!r}"
+        outputs = [node for node in box.exits if node.parents]
+        if len(outputs) == 1:
+            yield f"data = {outputs[0].data!r}"
+
+    def frames(self) -> Iterator[str]:
+        layers: dict[str, list[Box]] = {}
+        for box in self.graph.boxes:
+            for unit in box.units:
+                layers.setdefault(unit.layer_name, []).append(box)
+        theme = self.look.theme
+        for index, (layer, boxes) in enumerate(layers.items()):
+            plural = "" if len(boxes) == 1 else "s"
+            title = f"{markup.shortened(layer, LONGEST_LABEL)} · {len(boxes)} neuron{plural}"
+            text = font(markup.html_text(title), theme.muted, 12)
+            yield f"  subgraph cluster_{index} {{"
+            yield (
+                f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.layer}", '
+                f'margin=10, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
+                f"tooltip={markup.quoted(layer)}];"
+            )
+            names = [box.name for box in boxes]
+            yield f"    {'; '.join(names)};"
+            if len(names) > 1:  # in their order, one below the other
+                yield f"    {{ rank=same; {' -> '.join(names)} [style=invis]; }}"
+            yield "  }"
+
+    def arrow(self, arrow: Arrow) -> Iterator[str]:
+        theme = self.look.theme
+        weights = _weights(arrow.target)
+        used = [weights[node] for node in arrow.nodes if node in weights]
+        slopes = self.derivatives[arrow.target]
+        tooltip = []
+        marks = list(super().arrow(arrow))
+        if len(arrow.nodes) == 1:
+            (node,) = arrow.nodes
+            if node in slopes and arrow.source.role != "constant":
+                yield f'label="{number(slopes[node])}"'
+                tooltip.append(f"local derivative = {slopes[node]!r}")
+        if used:
+            tooltip.append(f"weight = {used[0]!r}")
+            share = abs(used[0]) / self.largest_weight if self.largest_weight else 0.0
+            if not marks:
+                color = theme.negative if used[0] < 0.0 else theme.positive
+                yield f'penwidth={0.4 + 2.2 * min(share, 1.0):.2f}, color="{color}"'
+        yield from marks
+        yield f"tooltip={markup.quoted(*tooltip) if tooltip else chr(34) * 2}"
+
+    def legend(self) -> Iterator[str]:
+        theme = self.look.theme
+        yield from super().legend()
+        if self.largest_weight:
+            for color, sign in ((theme.positive, "positive"), (theme.negative, "negative")):
+                yield cell(font("\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2, color, 10))
+                yield cell(font(f"{sign} weight{SLACK}", theme.muted, 10))
+        if any(self.derivatives.values()):
+            yield cell(font("\N{RIGHTWARDS ARROW} 0.5", theme.gradient, 10))
+            yield cell(font(f"local derivative{SLACK}", theme.muted, 10))
+
+
+def _first_dot(box: Box) -> Value | None:
+    if not box.units:
+        return None
+    return next((node for node in box.members if node.op is ops.DOT), None)
+
+
+def _weights(box: Box) -> dict[Value, float]:
+    """The weight of each input of the neuron in the box; of all samples."""
+    if not box.units:
+        return {}
+    found: dict[Value, float] = {}
+    for node in box.members:
+        if node.op is ops.DOT:
+            weights, inputs, _ = dot_operands(node)
+            found.update((x, w.data) for x, w in zip(inputs, weights, strict=True))
+    return found

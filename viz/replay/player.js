@@ -1,0 +1,196 @@
+"use strict";
+// The page around the picture: slider, buttons and keys. What is shown now is in the variables here.
+
+const recorded = JSON.parse(byId("recorded").textContent);
+const trace = new Trace(recorded);
+const scene = new Scene(trace, recorded.groups, byId("graph"));
+const stage = byId("stage");
+const loss = trace.nodes[trace.root].name;
+let position = 0;
+let selected = null;
+let focused = trace.root;
+let timer = null;
+
+// Going from step to step
+
+function goTo(wanted) {
+  position = Math.min(trace.last, Math.max(0, Math.round(wanted) || 0));
+  const event = trace.events[position];
+  const { phase, symbols, text, remark } = described(event);
+  byId("step").className = event.phase;
+  byId("phase").textContent = phase;
+  byId("equation").replaceChildren(...symbols);
+  byId("equation").setAttribute("aria-label", text);
+  byId("remark").textContent = remark;
+  if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
+  byId("slider").value = position;
+  byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
+  byId("first").disabled = byId("back").disabled = position === 0;
+  byId("last").disabled = byId("next").disabled = position === trace.last;
+  scene.show(position);
+  scene.bringIntoView(stage, event);
+  if (selected !== null) showDetails();
+}
+
+// Playing
+
+function setPlaying(isPlaying) {
+  clearInterval(timer);
+  timer = null;
+  if (isPlaying) {
+    if (position === trace.last) goTo(0);
+    timer = setInterval(playOn, 1000 / Number(byId("speed").value));
+  } else {
+    goTo(position);
+  }
+  byId("play").classList.toggle("playing", isPlaying);
+  byId("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+}
+
+function playOn() {
+  goTo(position + 1);
+  if (position === trace.last) setPlaying(false);
+}
+
+/** The next position (or the one before) that is about another node: a shorter way through. */
+function otherNode(direction) {
+  const owner = ({ phase, node, from }) => (phase === "backward" ? `from ${from}` : `${phase} ${node}`);
+  let at = position;
+  const here = owner(trace.events[at]);
+  while (trace.events[at + direction] && owner(trace.events[at]) === here) at += direction;
+  return at;
+}
+
+// Neurons as one box
+
+function toggle(group) {
+  const collapsed = new Set(scene.collapsed);
+  if (!collapsed.delete(group)) collapsed.add(group);
+  rebuild(collapsed);
+}
+
+function rebuild(collapsed) {
+  scene.build(collapsed);
+  scene.select(selected);
+  byId("neurons").textContent = collapsed.size ? "Expand neurons" : "Collapse neurons";
+  focusNode(focused, false);
+  goTo(position);
+}
+
+// Focus: one stop in the graph for the Tab key, up and down from node to node
+
+function focusNode(index, isMoved) {
+  scene.itemOf[focused]?.element.setAttribute("tabindex", -1);
+  focused = index;
+  const { element } = scene.itemOf[index];
+  element.setAttribute("tabindex", 0);
+  if (isMoved) element.focus();
+}
+
+function nodeOf(target) {
+  const element = target.closest?.(".node");
+  return element ? Number(element.id.slice(1)) : null;
+}
+
+function keyOnGraph(event) {
+  const index = nodeOf(event.target);
+  if (index === null) return false;
+  if (event.key === "Enter") select(selected === index ? null : index);
+  else if (event.key === "e" && scene.groupOf[index]) {
+    toggle(scene.groupOf[index]);
+    focusNode(focused, true);
+  } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+    const at = scene.itemOf[index].index + (event.key === "ArrowDown" ? 1 : -1);
+    if (scene.items[at]) focusNode(scene.items[at].node.index, true);
+  } else return false;
+  return true;
+}
+
+const KEYS = {
+  ArrowRight: (event) => goTo(event.shiftKey ? otherNode(1) : position + 1),
+  ArrowLeft: (event) => goTo(event.shiftKey ? otherNode(-1) : position - 1),
+  Home: () => goTo(0),
+  End: () => goTo(trace.last),
+  " ": () => setPlaying(timer === null),
+  Escape: () => select(null),
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const kind = event.target.tagName;
+  const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
+  if (isPressed || kind === "SELECT") return;
+  if (keyOnGraph(event)) event.preventDefault();
+  else if (Object.hasOwn(KEYS, event.key)) {
+    event.preventDefault();
+    KEYS[event.key](event);
+  }
+}
+
+// Colours, size, start
+
+function setTheme(isDark) {
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+  byId("theme").setAttribute("aria-pressed", isDark);
+}
+
+function fit() {
+  const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
+  scene.setZoom(Math.min(...room, 1.8));
+}
+
+function zoomBy(ratio) {
+  scene.setZoom(scene.zoom * ratio);
+  scene.bringIntoView(stage, trace.events[position]);
+}
+
+function start() {
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
+  setTheme(darkness.matches);
+  darkness.addEventListener("change", () => setTheme(darkness.matches));
+  const operations = trace.seedAt - 1;
+  const steps = trace.last - trace.seedAt;
+  const roles = new Set(trace.nodes.map((node) => node.role));
+  for (const chip of document.querySelectorAll("#legend [data-role]")) {
+    chip.hidden = !roles.has(chip.dataset.role);
+  }
+  const counts = `${operations} forward and ${steps} backward steps`;
+  byId("facts").textContent = `${trace.nodes.length} nodes, ${counts}`;
+  byId("slider").max = trace.last;
+  byId("forward-part").style.flex = Math.max(operations, 1);
+  byId("backward-part").style.flex = Math.max(steps, 1);
+  byId("neurons").hidden = recorded.groups.length === 0;
+  const actions = {
+    first: () => goTo(0),
+    back: () => goTo(position - 1),
+    next: () => goTo(position + 1),
+    last: () => goTo(trace.last),
+    play: () => setPlaying(timer === null),
+    theme: () => setTheme(document.documentElement.dataset.theme !== "dark"),
+    fit,
+    smaller: () => zoomBy(0.8),
+    larger: () => zoomBy(1.25),
+    neurons: () => rebuild(new Set(scene.collapsed.size ? [] : recorded.groups)),
+  };
+  for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
+  byId("slider").addEventListener("input", () => goTo(Number(byId("slider").value)));
+  byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
+  byId("graph").addEventListener("click", (event) => select(nodeOf(event.target)));
+  byId("graph").addEventListener("dblclick", (event) => {
+    const group = scene.groupOf[nodeOf(event.target) ?? -1];
+    if (group) toggle(group);
+  });
+  document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", fromAddress);
+  rebuild(new Set(recorded.collapsed ? recorded.groups : []));
+  fit();
+  scene.setZoom(Math.max(scene.zoom, 0.7));
+  fromAddress();
+}
+
+/** `backprop.html#step=12` opens the page at that step. */
+function fromAddress() {
+  goTo(Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? position));
+}
+
+start();
