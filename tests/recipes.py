@@ -40,6 +40,9 @@ class Read:
     vector: int
     indices: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return f"v{self.vector}[{','.join(map(str, self.indices))}]"
+
     def of(self, vectors: Vectors) -> list[Value]:
         return [vectors[self.vector][index] for index in self.indices]
 
@@ -51,6 +54,9 @@ class Elementwise:
     op: Op
     operands: tuple[Read | float, ...]
     length: int
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}({', '.join(map(repr, self.operands))}) x {self.length}"
 
     def run(self, vectors: Vectors) -> list[Value]:
         columns: list[Sequence[Value | float]] = [
@@ -265,9 +271,14 @@ def _products(draw: st.DrawFn, lengths: list[int]) -> Products:
         pairs = pairs + pairs[:2]
     bias = None
     if draw(st.booleans()):
-        if draw(st.booleans()):  # one for each left window, as a layer has them
+        of = draw(st.sampled_from(["each left window", "behind each left window", "each pair"]))
+        if of == "each left window":  # as a layer has them
             read = draw(_read(lengths, n_left))
             bias = Read(read.vector, tuple(read.indices[p] for p, _ in pairs))
+        elif of == "behind each left window":
+            vector = left[0].vector
+            places = [(window.indices[-1] + 1) % lengths[vector] for window in left]
+            bias = Read(vector, tuple(places[p] for p, _ in pairs))
         else:
             bias = draw(_read(lengths, len(pairs)))
     return Products(left, right, tuple(pairs), bias, draw(st.sampled_from(list(FORMS))))
@@ -279,7 +290,7 @@ def _windows(draw: st.DrawFn, lengths: list[int], n: int, k: int) -> tuple[Read,
     vector = draw(_vector(lengths))
     length = lengths[vector]
     start = draw(st.integers(0, length - 1))
-    kind = draw(st.sampled_from(["rows", "rows", "columns", "overlapping", "anything", "bias"]))
+    kind = draw(st.sampled_from(["rows", "bias", "columns", "overlapping", "anything", "bias"]))
     if kind == "anything":
         return tuple(draw(_read(lengths, k)) for _ in range(n))
     step, stride = {

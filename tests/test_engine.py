@@ -40,6 +40,9 @@ NO_NUMBER: Final = [
     (2.0,),
     b"2",
     object(),
+    np.array("2"),
+    np.array(None),
+    np.timedelta64(2, "s"),
     np.str_("2"),
 ]
 ARRAYS: Final = [np.array([2.0]), np.zeros((2, 3)), np.array([]), np.array([[2]])]

@@ -32,8 +32,13 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.estimators tinygrad_mlp.interop tinygrad_mlp.interpret",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz.markup",
-        "viz.graph viz.render viz.plots",
+        "viz.themes viz.structure",
+        "viz.markup viz.condense viz.models",
+        "viz.look viz.render",
+        "viz.operations viz.programs viz.plot_style",
+        "viz.boxes viz.layer_plots",
+        "viz.neurons viz.layers viz.plots",
+        "viz.graph",
         "viz.pictures",
         "viz.notebook viz.stepper",
         "viz",
@@ -199,6 +204,7 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before})\n"
     )
     loaded = set(run_python("-c", program, folder=tmp_path).split()) - sys.stdlib_module_names
+    loaded = {name for name in loaded if "cython" not in name}  # part of numpy.random
     allowed = AT_IMPORT_TIME[package] | {package, "tinygrad_mlp"}
     assert package in loaded
     assert loaded - allowed == set()

@@ -19,8 +19,10 @@ import pytest
 import viz
 from tests.running import run_python
 from tinygrad_mlp import functional
+from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
+from tinygrad_mlp.nn import Module
 from viz import notebook, render
 from viz.markup import visible
 
@@ -410,7 +412,7 @@ def test_importing_viz_registers_with_the_shell_that_runs(monkeypatch: pytest.Mo
     ipython.get_ipython = lambda: shell  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     importlib.reload(viz)
-    assert list(formatter.table) == [Value]
+    assert list(formatter.table) == [Value, Module, Program]
 
 
 def test_ipython_without_a_shell_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, NoReturn, Protocol
 
 import numpy as np
@@ -407,7 +407,8 @@ def no_grad() -> Iterator[None]:
     global _recording
     before, _recording = _recording, False
     try:
-        yield
+        with _recorder.without_gradients() if _recorder is not None else nullcontext():
+            yield
     finally:
         _recording = before
 
@@ -519,6 +520,7 @@ class Recorder(Protocol):
     def leaf(self, leaf: Value) -> None: ...
     def uniform(self, rng: np.random.Generator) -> Value: ...
     def assign(self, leaf: Value, value: Value) -> None: ...
+    def without_gradients(self) -> AbstractContextManager[None]: ...
 
 
 _recorder: Recorder | None = None
@@ -603,7 +605,9 @@ def _as_float(number: object) -> float:
         return number.data
     elif isinstance(number, np.ndarray) and number.ndim > 0:
         _refuse_array(number)
-    elif not isinstance(number, np.number | np.bool_ | np.ndarray) or np.iscomplexobj(number):
+    elif (
+        not isinstance(number, np.number | np.bool_ | np.ndarray) or number.dtype.kind not in "biuf"
+    ):
         raise NotANumberError(
             f"expected a number or a Value, got {type(number).__name__} {number!r}; "
             "a Value holds one real number, for example Value(2.0)"

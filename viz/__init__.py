@@ -1,8 +1,10 @@
 """Pictures of tinygrad_mlp: computation graphs as SVG, PNG, PDF or DOT, curves and boundaries.
 
-``draw(value, "graph.svg")`` draws the graph of a Value, ``to_dot`` and ``to_svg`` give it as text.
-In a notebook, importing this package is enough for a Value to show itself. ``viz.plots`` draws
-training curves, decision boundaries and confusion tables; it needs matplotlib.
+``draw(value, "graph.svg")`` draws the graph of a Value, a model or a compiled program: by
+operation, neuron or layer; ``to_dot`` and ``to_svg`` give it as text. In a notebook, importing this
+package is enough for them to show themselves. ``viz.plots`` draws training curves, decision
+boundaries, confusion tables, and what is inside a model; it needs matplotlib.
+``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from viz import plots
 from viz.graph import to_dot
 from viz.notebook import register
 from viz.pictures import Svg, draw, to_svg
+from viz.stepper import replay
 
-__all__ = ["Svg", "draw", "plots", "register", "to_dot", "to_svg"]
+__all__ = ["Svg", "draw", "plots", "register", "replay", "to_dot", "to_svg"]
 
 register()

@@ -81,7 +81,7 @@ class CoarseDrawing:
         exit_side, entry_side = side[self.look.direction]
         arrows = [
             f"  {arrow.source.name} -> {arrow.target.name} "
-            f'[{", ".join([*self.arrow(arrow), f"id={chr(34)}e{index}{chr(34)}"])}];'
+            f"[{', '.join([*self.arrow(arrow), f'id={chr(34)}e{index}{chr(34)}'])}];"
             for index, arrow in enumerate(self.graph.arrows)
         ]
         return digraph(

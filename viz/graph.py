@@ -164,9 +164,7 @@ class _Graph:
         return sum(self.roles[node] != "constant" or bool(node.label) for node in self.order)
 
     def condensed(self, detail: str) -> Condensed:
-        return condense(
-            self.order, self.roles, self.units, detail == "layers", self.look.constants
-        )
+        return condense(self.order, self.roles, self.units, detail == "layers", self.look.constants)
 
     def check(self, detail: str, n_boxes: int, max_nodes: int) -> None:
         """Refuse more boxes than are allowed, with what to do instead."""
@@ -207,6 +205,6 @@ def _marked(
         found = [node for node in order if node.label == item]
         if not found or not item:
             labels = list(dict.fromkeys(node.label for node in order if node.label))
-            raise UnknownNameError.of("label to highlight", item, labels[:20])
+            raise UnknownNameError.of("label to highlight", item, labels[-20:])
         marked.update(found)
     return frozenset(marked)

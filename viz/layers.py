@@ -18,9 +18,9 @@ __all__ = ["layers_dot", "shape_text"]
 
 
 def layers_dot(graph: Condensed, look: Look, marked: Collection[Value] = ()) -> str:
-    """The drawing of a graph condensed by layers.
+    r"""The drawing of a graph condensed by layers.
 
-    >>> layers_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\\n")
+    >>> layers_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\n")
     True
     """
     return _LayerDrawing(graph, look, marked).text()

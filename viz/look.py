@@ -9,7 +9,7 @@ from typing import Final
 from tinygrad_mlp.errors import UnknownNameError
 from viz import markup
 from viz.markup import cell, font, number, row, table
-from viz.themes import GradientScale, Paint, Theme, theme_named
+from viz.themes import LIGHT, GradientScale, Paint, Theme, theme_named
 
 __all__ = ["COLORS", "DIRECTIONS", "SHOWABLE", "SLACK", "Look", "digraph"]
 
@@ -41,7 +41,7 @@ class Look:
 
     direction: str = "LR"
     shown: frozenset[str] = frozenset(SHOWABLE)
-    theme: Theme = theme_named("light")
+    theme: Theme = LIGHT
     color: str = "auto"
     legend: bool = True
     constants: bool = True
@@ -103,9 +103,7 @@ class Look:
         return [title, low, *chips, high]
 
 
-def digraph(
-    look: Look, title: str, edge: str, legend: Iterable[str], body: Iterable[str]
-) -> str:
+def digraph(look: Look, title: str, edge: str, legend: Iterable[str], body: Iterable[str]) -> str:
     """The text of a drawing.
 
     Args:
@@ -118,9 +116,7 @@ def digraph(
     >>> print(digraph(Look(legend=False), "a graph", "", [], ["  a -> b;"]).splitlines()[-2:])
     ['  a -> b;', '}']
     """
-    return "\n".join(
-        [f'digraph "{title}" {{', *_defaults(look, edge, list(legend)), *body, "}\n"]
-    )
+    return "\n".join([f'digraph "{title}" {{', *_defaults(look, edge, list(legend)), *body, "}\n"])
 
 
 def _defaults(look: Look, edge: str, legend: list[str]) -> Iterator[str]:

@@ -21,8 +21,9 @@ def outputs_of(model: Module) -> list[Value]:
     3
     """
     n_inputs = getattr(model, "n_inputs", None)
-    if n_inputs is None and isinstance(getattr(model, "w", None), list):
-        n_inputs = len(model.w)
+    weights = getattr(model, "w", None)  # those of a neuron
+    if n_inputs is None and isinstance(weights, list):
+        n_inputs = len(weights)
     if not isinstance(n_inputs, int):
         raise GraphError(
             f"{model!r:.80} cannot be drawn, as it has no attribute n_inputs that says how many "

@@ -27,9 +27,9 @@ MINUS: Final = "\N{MINUS SIGN}"
 
 
 def neurons_dot(graph: Condensed, look: Look, marked: Collection[Value] = ()) -> str:
-    """The drawing of a graph condensed by neurons.
+    r"""The drawing of a graph condensed by neurons.
 
-    >>> neurons_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\\n")
+    >>> neurons_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\n")
     True
     """
     return _NeuronDrawing(graph, look, marked).text()
@@ -73,8 +73,8 @@ class _NeuronDrawing(CoarseDrawing):
 
     def spacing(self) -> str:
         if len(self.graph.arrows) > MOST_LABELLED_ARROWS:
-            return "  graph [ranksep=1.4, nodesep=0.16, splines=line];"
-        return "  graph [ranksep=0.9, nodesep=0.22];"
+            return "  graph [ranksep=1.4, nodesep=0.16, splines=line, mclimit=0.01];"
+        return "  graph [ranksep=0.9, nodesep=0.22, mclimit=0.01];"
 
     def inputs_by_name(self) -> dict[Value, str]:
         """What formulas call the inputs of neurons: their labels, x1, x2, ... or a1, a2, ..."""
@@ -145,14 +145,15 @@ class _NeuronDrawing(CoarseDrawing):
             text = font(markup.html_text(title), theme.muted, 12)
             yield f"  subgraph cluster_{index} {{"
             yield (
-                f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.layer}", '
+                f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.frame}", '
                 f'margin=10, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
                 f"tooltip={markup.quoted(layer)}];"
             )
             names = [box.name for box in boxes]
             yield f"    {'; '.join(names)};"
-            if len(names) > 1:  # in their order, one below the other
-                yield f"    {{ rank=same; {' -> '.join(names)} [style=invis]; }}"
+            if len(names) > 1:  # in their order; Graphviz turns columns upside down
+                beside = names if self.look.direction in ("TB", "BT") else names[::-1]
+                yield f"    {{ rank=same; {' -> '.join(beside)} [style=invis]; }}"
             yield "  }"
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 A box shows the operation, the label, ``data`` and ``grad``; an arrow carries the local derivative
 of the node that it leads to by the node that it comes from. Tooltips carry the full precision.
-Neurons and layers of a model stand in frames of their own.
+The neurons of a model stand in frames of their own.
 """
 
 from __future__ import annotations
@@ -69,16 +69,13 @@ def operations_dot(
     return drawing.text()
 
 
-def _framed(
-    names: dict[Value, str], units: dict[Value, Unit]
-) -> dict[str, dict[Unit, list[str]]]:
-    layers: dict[str, dict[Unit, list[str]]] = {}
+def _framed(names: dict[Value, str], units: dict[Value, Unit]) -> dict[Unit, list[str]]:
+    framed: dict[Unit, list[str]] = {}
     for node, name in names.items():
         unit = units.get(node)
         if unit is not None and unit.labelled:
-            layers.setdefault(unit.layer_name, {}).setdefault(unit, []).append(name)
-    neurons = [unit for layer in layers.values() for unit in layer]
-    return layers if len(neurons) > 1 else {}  # one neuron alone needs no frame
+            framed.setdefault(unit, []).append(name)
+    return framed if len(framed) > 1 else {}  # one neuron alone needs no frame
 
 
 def title_of(node: Value, name: str) -> str:
@@ -101,7 +98,7 @@ class _Drawing:
     highlight: frozenset[Value]
     scale: GradientScale
     hidden: frozenset[Value]
-    framed: dict[str, dict[Unit, list[str]]]  # the names of the nodes in each layer and neuron
+    framed: dict[Unit, list[str]]  # the names of the nodes in each neuron
 
     def text(self) -> str:
         shown = [node for node in self.names if node not in self.hidden]
@@ -137,31 +134,21 @@ class _Drawing:
             yield cell(font(f"local derivative{SLACK}", theme.muted, 10))
 
     def frames(self) -> Iterator[str]:
-        """A frame around each layer, and in it one around each neuron."""
-        number_of_frames = 0
-        for layer, neurons in self.framed.items():
-            yield f"  subgraph cluster_{number_of_frames} {{"
-            yield self.frame(f"c{number_of_frames}", layer, self.look.theme.layer, 12)
-            number_of_frames += 1
-            for unit, names in neurons.items():
-                if unit.path == layer:
-                    yield f"    {'; '.join(names)};"
-                    continue
-                yield f"    subgraph cluster_{number_of_frames} {{"
-                fill = self.look.theme.neuron
-                yield self.frame(f"c{number_of_frames}", unit.name, fill, 10, unit.path)
-                yield f"      {'; '.join(names)};"
-                yield "    }"
-                number_of_frames += 1
+        """A frame around each neuron; further ones around layers would push the inputs aside."""
+        for index, (unit, names) in enumerate(self.framed.items()):
+            title = " · ".join(dict.fromkeys([unit.layer_name, unit.name]))
+            yield f"  subgraph cluster_{index} {{"
+            yield self.frame(f"c{index}", title, unit.path)
+            yield f"    {'; '.join(names)};"
             yield "  }"
 
-    def frame(self, name: str, title: str, fill: str, size: int, tooltip: str = "") -> str:
+    def frame(self, name: str, title: str, tooltip: str) -> str:
         theme = self.look.theme
-        text = font(markup.html_text(markup.shortened(title, LONGEST_LABEL)), theme.muted, size)
+        text = font(markup.html_text(markup.shortened(title, LONGEST_LABEL)), theme.muted, 11)
         return (
-            f'    graph [id="{name}", style="rounded,filled", fillcolor="{fill}", margin=8, '
-            f'color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-            f"tooltip={markup.quoted(tooltip or title)}];"
+            f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
+            f'margin=8, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
+            f"tooltip={markup.quoted(tooltip)}];"
         )
 
     def node(self, node: Value) -> str:
@@ -187,16 +174,16 @@ class _Drawing:
         if role == "constant" and not node.label:
             text = number(node.data) if "data" in look.shown else "c"
             return table(row(cell(font(text, paint.ink, 11))), paint=paint, padding=5)
-        products = self.products(node) if node.op is ops.DOT else []
+        strong = paint.ink if self.by_gradient else ""  # on a strong ground nothing stands back
+        products = self.products(node, strong or look.theme.muted) if node.op is ops.DOT else []
         rows = [row(cell(self.headline(node, paint.ink)))]
         if look.direction in ("LR", "RL"):
             rows += products
         if "data" in look.shown:
-            rows.append(self.entry("data", number(node.data), look.theme.text))
+            rows.append(self.entry("data", number(node.data), look.theme.text, strong))
         if "grad" in look.shown and role != "constant":
             grad = number(node.grad) if node.has_grad else NOT_COMPUTED
-            color = paint.ink if self.by_gradient else look.theme.gradient
-            rows.append(self.entry("grad", grad, color))
+            rows.append(self.entry("grad", grad, strong or look.theme.gradient, strong))
         if look.direction == "TB":  # where the arrows come in
             rows = products + rows
         if look.direction == "BT":
@@ -213,7 +200,7 @@ class _Drawing:
         symbol = font(markup.html_text(node.op.symbol), ink, 14, bold=True)
         return f"{symbol}{SLACK}{SLACK}{font(label, ink, 11)}" if label else symbol
 
-    def products(self, node: Value) -> list[str]:
+    def products(self, node: Value, ink: str) -> list[str]:
         """The sum that a ``dot`` is, term by term; the arrows of a term lead to its cell."""
         weights, inputs, biases = dot_operands(node)
         with_data = "data" in self.look.shown
@@ -227,16 +214,15 @@ class _Drawing:
             terms[f"p{index}"] = " \N{MULTIPLICATION SIGN} ".join(factors)
         for bias in biases:
             terms["b"] = f"+ {number(bias.data) if with_data else 'b'}"
-        muted = self.look.theme.muted
-        texts = {port: font(text + SLACK, muted, 10) for port, text in terms.items()}
+        texts = {port: font(text + SLACK, ink, 10) for port, text in terms.items()}
         if self.look.direction in ("LR", "RL"):
             return [row(cell(text, align="LEFT", port=port)) for port, text in texts.items()]
         terms_of_one_row = (cell(text, port=port) for port, text in texts.items())
         side_by_side = table(row(*terms_of_one_row), padding=4)
         return [row(cell(side_by_side, cellpadding=0))]
 
-    def entry(self, key: str, text: str, color: str) -> str:
-        name = font(f"{key}{SLACK}{SLACK}", self.look.theme.muted, 9)
+    def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
+        name = font(f"{key}{SLACK}{SLACK}", key_color or self.look.theme.muted, 9)
         return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
 
     def tooltip(self, node: Value) -> Iterator[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tinygrad_mlp.engine import Value
-from viz.graph import SHOWABLE, to_dot
+from viz.graph import SHOWABLE, Drawable, to_dot
 from viz.render import format_of, render, write_whole
+from viz.themes import Theme
 
 __all__ = ["Svg", "draw", "to_svg"]
 
@@ -30,24 +31,39 @@ class Svg(str):
 
 
 def draw(
-    value: Value,
+    value: Drawable,
     path: str | os.PathLike[str],
     *,
+    detail: str = "auto",
     direction: str = "LR",
     show: Iterable[str] = SHOWABLE,
+    highlight: Value | str | Iterable[Value | str] = (),
+    theme: str | Theme = "light",
+    color: str = "auto",
+    constants: bool = True,
     max_nodes: int = 500,
     parameters: Iterable[Value] | None = None,
     legend: bool = True,
 ) -> Path:
-    """Draw the graph that ``value`` was computed from into a file.
+    """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
 
     Args:
-        value: the output of the graph.
+        value: the output of the graph; or a model, drawn for one sample; or a compiled program,
+            after its first call, for which ``detail``, ``show`` and ``highlight`` mean nothing.
         path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
             made; an existing file is replaced once the picture is complete.
+        detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),
+            "layers" (for each layer, with shapes, parameter counts and gradient norms), or "auto":
+            the finest of them that stays readable. In the coarser two, what repeats (for each
+            sample of a batch) is drawn once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
-        max_nodes: the number of nodes up to which a graph is drawn.
+        highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
+        theme: "light" or "dark".
+        color: what colours mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
+            where every operation is drawn, else the gradient.
+        constants: whether to draw the plain numbers of a formula.
+        max_nodes: the number of boxes up to which a graph is drawn.
         parameters: the leaves to colour as parameters, for example ``model.parameters()``.
         legend: whether a line under the graph explains the colours.
 
@@ -55,8 +71,10 @@ def draw(
         The path of the file.
 
     Raises:
-        UnknownNameError: for another ending, direction or thing to show; the message lists them.
-        GraphError: if the graph has more than ``max_nodes`` nodes.
+        UnknownNameError: for another ending, detail, direction, theme, colour, label or thing to
+            show; the message lists them.
+        GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser detail
+            to use.
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile
@@ -64,14 +82,19 @@ def draw(
     >>> loss = (a * b + 10.0).tanh()
     >>> loss.backward()
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     draw(loss, f"{folder}/graph.svg").name
+    ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
     'graph.svg'
     """
     file_format = format_of(path)
     text = to_dot(
         value,
+        detail=detail,
         direction=direction,
         show=show,
+        highlight=highlight,
+        theme=theme,
+        color=color,
+        constants=constants,
         max_nodes=max_nodes,
         parameters=parameters,
         legend=legend,
@@ -80,10 +103,15 @@ def draw(
 
 
 def to_svg(
-    value: Value,
+    value: Drawable,
     *,
+    detail: str = "auto",
     direction: str = "LR",
     show: Iterable[str] = SHOWABLE,
+    highlight: Value | str | Iterable[Value | str] = (),
+    theme: str | Theme = "light",
+    color: str = "auto",
+    constants: bool = True,
     max_nodes: int = 500,
     parameters: Iterable[Value] | None = None,
     legend: bool = True,
@@ -98,8 +126,13 @@ def to_svg(
     """
     text = to_dot(
         value,
+        detail=detail,
         direction=direction,
         show=show,
+        highlight=highlight,
+        theme=theme,
+        color=color,
+        constants=constants,
         max_nodes=max_nodes,
         parameters=parameters,
         legend=legend,

@@ -1,5 +1,7 @@
 """Plots of a training: its curves, the decision boundary of a classifier, its confusion table.
 
+What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``.
+
 They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each of them
 returns the figure, to be changed or shown, and writes it into a file if it is given a path.
 """
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.errors import DataError, ShapeError
+from viz.layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz.plot_style import INK, MUTED, PALETTE, class_look, literal, new_figure, save, style
 
 if TYPE_CHECKING:
@@ -22,7 +25,14 @@ if TYPE_CHECKING:
 
     from tinygrad_mlp.training.history import History
 
-__all__ = ["confusion_table_plot", "decision_boundary", "loss_curve"]
+__all__ = [
+    "activation_histograms",
+    "confusion_table_plot",
+    "decision_boundary",
+    "gradient_histograms",
+    "loss_curve",
+    "weight_images",
+]
 
 RIGHT: Final[dict[str, Any]] = {"s": 30, "edgecolor": "white", "linewidth": 0.7}
 WRONG: Final[dict[str, Any]] = {"s": 46, "edgecolor": INK, "linewidth": 1.6}

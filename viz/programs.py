@@ -1,7 +1,217 @@
-"""A compiled program."""
+"""A compiled program as a drawing: one box for each group of operations, with its shapes.
+
+Matrix products stand out; parameters and inputs stand where they are read. The arrows lead the way
+that the numbers take forwards.
+"""
+
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
 from tinygrad_mlp.compiler import Program
-from viz.look import Look
+from tinygrad_mlp.compiler.contractions import is_elementwise
+from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Plan, Step, View
+from tinygrad_mlp.errors import GraphError
+from viz import markup
+from viz.look import SLACK, Look, digraph
+from viz.markup import cell, font, number, row, table
+from viz.themes import Paint
+
 __all__ = ["program_dot"]
+
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+LEAVES: Final = {
+    "parameters": "parameter",
+    "constants": "constant",
+    "outer": "input",
+    "input": "input",
+    "random": "constant",
+}
+"""The kind of node that a block of leaves is, by the kind of the block."""
+
+
 def program_dot(program: Program, look: Look, max_nodes: int) -> str:
-    raise NotImplementedError
+    """The drawing of the program that was recorded last.
+
+    Raises:
+        ShapeError: before the first call, when there is nothing recorded yet.
+        GraphError: for a program of plain arithmetic, or of more than ``max_nodes`` boxes.
+
+    >>> from tinygrad_mlp.compiler import compile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(2, [3, 1], rng=0)
+    >>> program = compile(lambda x: model(x), per_sample=True)
+    >>> predictions = program([[1.0, 2.0], [3.0, 4.0]])
+    >>> program_dot(program, Look(), 500).count("matrix product")
+    3
+    """
+    plan = program.plan
+    if plan is None:
+        raise GraphError(
+            "this program is plain arithmetic, as nothing in it is regular, so it has no groups to "
+            "draw; read program.source, or draw the graph of a Value: viz.draw(loss, path)"
+        )
+    drawing = _ProgramDrawing(plan, look)
+    text = drawing.text()
+    if drawing.n_boxes > max_nodes:
+        raise GraphError(
+            f"this program has {drawing.n_boxes:,} boxes, more than max_nodes={max_nodes:,}; allow "
+            f"its size with max_nodes={drawing.n_boxes}"
+        )
+    return text
+
+
+class _ProgramDrawing:
+    def __init__(self, plan: Plan, look: Look) -> None:
+        self.plan = plan
+        self.look = look
+        self.names = {id(step.out): f"s{index}" for index, step in enumerate(plan.steps)}
+        self.leaves: dict[object, str] = {}
+        self.statements: list[str] = []
+        self.arrows: list[str] = []
+        self.roles: dict[str, None] = {}
+        outputs = plan.slot_of[plan.folded.outputs]
+        self.output_blocks = {id(plan.block_at(int(slot))) for slot in outputs}
+
+    @property
+    def n_boxes(self) -> int:
+        return len(self.statements)
+
+    def text(self) -> str:
+        for step in self.plan.steps:
+            self.draw_step(step)
+        arrows = (f'  {arrow}, id="e{index}"];' for index, arrow in enumerate(self.arrows))
+        body = ["  graph [ranksep=0.55, nodesep=0.2];", *self.statements, *arrows]
+        return digraph(self.look, "compiled program", "", self.legend(), body)
+
+    def legend(self) -> Iterator[str]:
+        theme = self.look.theme
+        for role, paint in theme.roles.items():
+            if role in self.roles:
+                yield from self.look.chip(paint, role)
+        if "product" in self.roles:
+            yield from self.look.chip(theme.ramp[2], "matrix product")
+        batch = "B: samples of the batch" if self.plan.per_sample else ""
+        yield cell(font(batch + SLACK, theme.muted, 10))
+
+    def paint(self, role: str) -> Paint:
+        self.roles[role] = None
+        return self.look.theme.ramp[2] if role == "product" else self.look.theme.roles[role]
+
+    def draw_step(self, step: Step) -> None:
+        is_product = step.left is not None and not is_elementwise(step)
+        is_output = id(step.out) in self.output_blocks
+        paint = self.paint("product" if is_product else "output" if is_output else "operation")
+        name = self.names[id(step.out)]
+        shape = _shape(step.shape, step.out.mapped)
+        muted = paint.ink if is_product else self.look.theme.muted
+        symbol = (
+            f"{SLACK}matrix product{SLACK}"
+            if is_product
+            else step.op.symbol
+            if step.left is None
+            else TIMES
+        )
+        text = symbol if is_product else markup.html_text(symbol)
+        rows = [font(text, paint.ink, 12 if is_product else 14, bold=True)]
+        factors = [] if step.left is None else [step.left, step.right]
+        if is_product:
+            rows.append(font(_product_shapes(step), paint.ink, 11))
+        rows.append(font(f"{markup.html_text(step.out.name)}{SLACK}{shape}{SLACK}", muted, 10))
+        operands = [*factors, *step.operands]
+        numbers = [number(o.number) for o in operands if isinstance(o, Constant) and o.number]
+        if numbers:
+            rows.append(font(f"with {', '.join(numbers)}{SLACK}", muted, 10))
+        content = table(
+            *(row(cell(text)) for text in rows),
+            paint=paint,
+            border=1.8 if is_output else 1,
+            padding=4,
+        )
+        tooltip = markup.quoted(
+            f"{step.out.name} {shape}", f"{step.op.name}: {step.op.formula}",
+            "a gradient flows through it" if step.out.needs_grad else "no gradient is needed",
+        )  # fmt: skip
+        for operand in operands:
+            if operand is not None:
+                self.draw_operand(operand, name, step.out.mapped)
+        self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
+
+    def draw_operand(self, operand: Operand, target: str, mapped: bool) -> None:
+        if isinstance(operand, View):
+            source = self.names.get(id(operand.block)) or self.draw_leaf(operand)
+            tooltip = f"{operand.block.name}, strides {operand.strides}"
+            self.arrow(source, target, _operand_shape(operand, mapped), tooltip)
+        elif isinstance(operand, Gather):
+            blocks = {
+                id(b): b
+                for b in (self.plan.block_at(s) for s in set(operand.slots.ravel().tolist()))
+            }
+            for block in blocks.values():
+                source = self.names.get(id(block)) or self.draw_leaf(block)
+                self.arrow(source, target, "gather", "copied, as it lies in no regular order")
+
+    def arrow(self, source: str, target: str, label: str, tooltip: str) -> None:
+        color = self.look.theme.muted
+        text = f"{source} -> {target} [label={markup.quoted(label)}, "
+        self.arrows.append(f'{text}fontcolor="{color}", tooltip={markup.quoted(tooltip)}')
+
+    def draw_leaf(self, read: View | Block) -> str:
+        """A box for the part of a block of leaves that is read; once for each part."""
+        block = read.block if isinstance(read, View) else read
+        part = (read.offset, read.shape, read.strides) if isinstance(read, View) else None
+        by_part = block.kind == "parameters" and part is not None
+        key = (id(block), part if by_part else None)
+        if key in self.leaves:
+            return self.leaves[key]
+        name = self.leaves[key] = f"l{len(self.leaves)}"
+        paint = self.paint(LEAVES[block.kind])
+        if isinstance(read, View) and by_part:
+            n_read = len(set(_slots(read)))
+            where, size = f"from {read.offset}", f"{n_read:,} of {block.size:,}"
+            title = "parameters"
+        else:
+            title = "values read" if block.kind == "outer" else block.name
+            where, size = "", f"({block.size:,}{', B' if block.mapped else ''})"
+        lines = [
+            font(f"{SLACK}{title}{SLACK}", paint.ink, 11, bold=True),
+            font(f"{size} {where}{SLACK}", self.look.theme.muted, 10),
+        ]
+        content = table(*(row(cell(line)) for line in lines), paint=paint, padding=4)
+        tooltip = markup.quoted(f"{title}: {size} {where}".strip())
+        self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
+        return name
+
+
+def _slots(view: View) -> Iterator[int]:
+    positions = [view.offset]
+    for length, stride in zip(view.shape, view.strides, strict=True):
+        positions = [at + stride * index for at in positions for index in range(length)]
+    yield from positions
+
+
+def _shape(shape: tuple[int, ...], mapped: bool) -> str:
+    """A shape without the axes of length 1 in front, with B for the samples."""
+    sizes = [f"{size:,}" for size in shape]
+    while len(sizes) > 1 and sizes[0] == "1":
+        sizes.pop(0)
+    while mapped and len(sizes) > 1 and sizes[-1] == "1":
+        sizes.pop()
+    return f"({', '.join([*sizes, 'B'] if mapped else sizes)})"
+
+
+def _product_shapes(step: Step) -> str:
+    """The shapes of the two matrices; how many times, where products are stacked."""
+    left = step.left
+    assert left is not None and not isinstance(left, Constant)
+    stacked, p, k = left.shape
+    q = "B" if step.out.mapped else f"{step.shape[2]:,}"
+    times = f"{stacked:,} {TIMES} " if stacked > 1 else ""
+    return f"{times}({p:,}, {k:,}) @ ({k:,}, {q})"
+
+
+def _operand_shape(operand: Operand | None, mapped: bool) -> str:
+    if operand is None or isinstance(operand, Constant):
+        return ""
+    return _shape(operand.shape, mapped and operand.mapped)

@@ -221,9 +221,13 @@ def _groups(
             "head": places[-1],
             "members": places,
         }
-        for head, places in members.items()
+        for head, places in sorted(members.items(), key=_last_place)
         if len(places) > 1
     ]
+
+
+def _last_place(group: tuple[Value, list[int]]) -> int:
+    return group[1][-1]
 
 
 def _group_name(names: dict[Value, str], head: Value, unit: Unit) -> str:
@@ -260,7 +264,7 @@ def _variables() -> str:
 
 def _colors(theme: Theme) -> str:
     colors = {
-        "page": theme.layer,
+        "page": theme.frame,
         "card": theme.background,
         "rim": theme.outline,
         "text": theme.text,

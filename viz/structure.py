@@ -224,9 +224,7 @@ def _owner(
     """The neuron that an operation belongs to: a term of its sum, the sum, or its activation."""
     assert node.op is not None
     by_parameter = {
-        units[parent]
-        for parent in node.parents
-        if roles[parent] == "parameter" and parent in units
+        units[parent] for parent in node.parents if roles[parent] == "parameter" and parent in units
     }
     if by_parameter:
         return by_parameter.pop() if len(by_parameter) == 1 else None

@@ -30,7 +30,7 @@ class Theme:
     """Every colour of a drawing; ``roles`` has one paint for each kind of node.
 
     ``ramp`` leads from small gradients to large ones, ``accent`` marks what is highlighted,
-    ``layer`` and ``neuron`` are the grounds of clusters.
+    ``frame`` and ``outline`` are for what stands around a group of boxes.
 
     >>> sorted(LIGHT.roles) == sorted(DARK.roles)
     True
@@ -44,8 +44,7 @@ class Theme:
     accent: str
     positive: str
     negative: str
-    layer: str
-    neuron: str
+    frame: str
     outline: str
     ramp: tuple[Paint, ...]
     roles: dict[str, Paint]
@@ -60,8 +59,7 @@ LIGHT: Final = Theme(
     accent="#7c3aed",
     positive="#3a76d8",
     negative="#d97706",
-    layer="#f6f8fb",
-    neuron="#eceff5",
+    frame="#f6f8fb",
     outline="#d3dae4",
     ramp=(
         Paint(fill="#fdf4f8", border="#dcb5c8", ink="#1b2433"),
@@ -89,8 +87,7 @@ DARK: Final = Theme(
     accent="#b794ff",
     positive="#6ea8ff",
     negative="#ffb454",
-    layer="#181d26",
-    neuron="#212835",
+    frame="#181d26",
     outline="#323c4c",
     ramp=(
         Paint(fill="#1f1a22", border="#5d4453", ink="#e8ecf2"),
@@ -124,7 +121,7 @@ def theme_named(theme: str | Theme) -> Theme:
     """
     if isinstance(theme, Theme):
         return theme
-    if not isinstance(theme, str) or theme not in THEMES:
+    if theme not in list(THEMES):
         raise UnknownNameError.of("theme", theme, THEMES)
     return THEMES[theme]
 

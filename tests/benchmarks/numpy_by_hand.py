@@ -1,12 +1,13 @@
 """The trainings written out in NumPy by hand, as fast as we know how.
 
-Everything is allocated before the first step, every result goes to ``out=``, the optimizer steps all
-weights as one flat array, sums over the batch are products with ones, and each array lies in the
-order that the next product reads fastest. Nothing here uses tinygrad_mlp.
+Everything is allocated before the first step, every result goes to ``out=``, the optimizer steps
+all weights as one flat array, sums over the batch are products with ones, and each array lies in
+the order that the next product reads fastest. Nothing here uses tinygrad_mlp.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from numpy import (
     subtract,
 )
 
-from tests.benchmarks.works import Array, Work
+from tests.benchmarks.works import Array, Batch, Work
 
 __all__ = ["Classifier", "Regression", "numpy_trainer"]
 
@@ -90,12 +91,12 @@ def cut(flat: Array, *shapes: tuple[int, ...]) -> list[Array]:
 
 
 class Regression:
-    """Work A: features along the rows, a row of ones so that each bias is a column of its matrix."""
+    """Work A: a column for each sample, a row of ones so that biases are columns of weights."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
         sizes = work.layer_sizes
-        shapes = [(n_out, n_in + 1) for n_in, n_out in zip(sizes, sizes[1:])]
+        shapes = [(n_out, n_in + 1) for n_in, n_out in pairwise(sizes)]
         flat = np.empty(sum([n_out * n for n_out, n in shapes]), work.dtype)
         gradients = np.empty_like(flat)
         self.matrices = cut(flat, *shapes)
@@ -142,8 +143,8 @@ class Regression:
 
         return step
 
-    def turn(self) -> float:
-        for _ in range(self.work.units_per_turn):
+    def run(self, n_epochs: int) -> float:
+        for _ in range(n_epochs):
             loss: float = self.step()
         return loss
 
@@ -190,7 +191,7 @@ class Classifier:
         zero, scale = np.asarray(0.0, dtype), np.asarray(1.0 / n, dtype)
         features, targets, optimizer = self.work.X, self.work.targets, self.optimizer
 
-        def step(batch: Array | None) -> float:
+        def step(batch: Batch) -> float:
             if batch is None:
                 inputs, inputs_t, targets_t = features, features.T, targets.T
             else:
@@ -224,15 +225,15 @@ class Classifier:
 
         return step
 
-    def step(self, batch: Array | None) -> float:
+    def step(self, batch: Batch) -> float:
         n = len(self.work.X) if batch is None else len(batch)
         bound = self.steps.get(n)
         if bound is None:
             bound = self.steps[n] = self.bind(n)
         return float(bound(batch))
 
-    def turn(self) -> float:
-        for batch in self.work.batches(self.rng):
+    def run(self, n_epochs: int) -> float:
+        for batch in self.work.batches(self.rng, n_epochs):
             loss = self.step(batch)
         return loss
 

@@ -48,14 +48,14 @@ class OurTrainer:
         logits = self.model.logits(x)
         return functional.logsumexp(logits) - functional.dot(one_hot, logits)
 
-    def turn(self) -> float:
+    def run(self, n_epochs: int) -> float:
         program, optimizer = self.program, self.optimizer
         X, targets = self.work.X, self.work.targets
-        for batch in self.work.batches(self.rng):
+        for batch in self.work.batches(self.rng, n_epochs):
             if batch is None:
                 loss: float = program(X, targets)
             else:
-                loss = program(X[batch], targets[batch])
+                loss = program(X.take(batch, 0), targets.take(batch, 0))
             optimizer.step_array(program.parameters, program.gradients)
         return loss
 
@@ -96,10 +96,10 @@ class TorchTrainer:
         self.optimizer = kind(self.model.parameters(), lr=work.learning_rate, **options)
         self.from_numpy = torch.from_numpy
 
-    def turn(self) -> float:
+    def run(self, n_epochs: int) -> float:
         model, optimizer = self.model, self.optimizer
         X, targets = self.X, self.targets
-        for batch in self.work.batches(self.rng):
+        for batch in self.work.batches(self.rng, n_epochs):
             if batch is None:
                 x, t = X, targets
             else:
@@ -117,7 +117,7 @@ class TorchTrainer:
 
 
 class SklearnTrainer:
-    """scikit-learn's own loop, ``fit``; the epochs of a turn are enough to make its set-up small.
+    """scikit-learn's own loop, ``fit``; many epochs at once make its set-up small.
 
     It draws its own first weights, and orders the batches by itself.
     """
@@ -138,15 +138,15 @@ class SklearnTrainer:
             learning_rate_init=work.learning_rate,
             momentum=0.0,
             alpha=0.0,
-            max_iter=work.units_per_turn,
             n_iter_no_change=10**9,
             warm_start=True,
             random_state=0,
         )
 
-    def turn(self) -> float:
+    def run(self, n_epochs: int) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self.warning)
+            self.model.set_params(max_iter=n_epochs)
             self.model.fit(self.work.X, self.targets)
         return float(self.model.loss_)
 
@@ -202,8 +202,8 @@ class JaxTrainer:
 
         self.step = jax.jit(step)
 
-    def turn(self) -> float:
-        for batch in self.work.batches(self.rng):
+    def run(self, n_epochs: int) -> float:
+        for batch in self.work.batches(self.rng, n_epochs):
             loss, self.parameters, self.state = self.step(self.parameters, self.state, batch)
         self.block(self.parameters)
         return float(loss)
@@ -237,7 +237,8 @@ class CasadiTrainer:
         options = {
             "jit": True,
             "compiler": "shell",
-            "jit_options": {"flags": ["-O3", "-march=native", "-ffast-math"]},
+            "jit_options": {"flags": ["-O3", "-march=native", "-ffast-math"], "cleanup": False},
+            "jit_cleanup": False,  # the folder goes as a whole
         }
         with TemporaryDirectory() as folder, chdir(folder):
             step = ca.Function("step", [flat], [updated, ca.sum2(losses) / n_samples], options)
@@ -245,12 +246,12 @@ class CasadiTrainer:
         self.numbers = np.concatenate([n for W, b in work.weights for n in (W.ravel("F"), b)])
         self.updated, self.loss = np.empty_like(self.numbers), np.empty(1)
         self.buffer, self.call = step.buffer()
-        self.buffer.set_arg(0, memoryview(self.numbers))
-        self.buffer.set_res(0, memoryview(self.updated))
-        self.buffer.set_res(1, memoryview(self.loss))
+        self.buffer.set_arg(0, self.numbers.data)
+        self.buffer.set_res(0, self.updated.data)
+        self.buffer.set_res(1, self.loss.data)
 
-    def turn(self) -> float:
-        for _ in range(self.work.units_per_turn):
+    def run(self, n_epochs: int) -> float:
+        for _ in range(n_epochs):
             self.call()
             self.numbers[:] = self.updated
         return float(self.loss[0])

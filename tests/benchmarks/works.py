@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data import load_digits, one_hot, train_test_split
 
-__all__ = ["A", "B", "C", "WORKS", "Array", "Trainer", "Work"]
+__all__ = ["WORKS", "A", "Array", "B", "C", "Trainer", "Work"]
 
 Array = NDArray[Any]
+Batch = NDArray[np.intp] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,6 @@ class Work:
         X: the features (n_samples, n_features).
         targets: the numbers, or the classes one-hot, (n_samples, n_outputs).
         batch_size: None for all samples at once.
-        units_per_turn: how many epochs a contestant makes in one turn; steps, if an epoch is one.
     """
 
     name: str
@@ -46,13 +47,12 @@ class Work:
     X: Array
     targets: Array
     batch_size: int | None = None
-    units_per_turn: int = 1
     weights: list[tuple[Array, Array]] = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(1)
         weights = []
-        for n_in, n_out in zip(self.layer_sizes, self.layer_sizes[1:]):
+        for n_in, n_out in pairwise(self.layer_sizes):
             W = rng.normal(0.0, np.sqrt(2.0 / n_in), (n_out, n_in))
             b = rng.normal(0.0, 0.1, n_out)
             weights.append((W.astype(self.dtype), b.astype(self.dtype)))
@@ -66,20 +66,21 @@ class Work:
     @property
     def labels(self) -> NDArray[np.int64]:
         """The classes as numbers."""
-        return self.targets.argmax(axis=1)
+        labels: NDArray[np.int64] = np.argmax(self.targets, axis=1)
+        return labels
 
     @property
     def unit(self) -> str:
         """What times are reported for."""
         return "step" if self.batch_size is None else "epoch"
 
-    def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp] | None]:
-        """The positions of the samples of each batch of one turn; None for all samples.
+    def batches(self, rng: np.random.Generator, n_epochs: int) -> Iterator[Batch]:
+        """The positions of the samples of each batch; None for all samples.
 
         Each epoch has an order of its own, the same for all contestants.
         """
         n, size = len(self.X), self.batch_size
-        for _ in range(self.units_per_turn):
+        for _ in range(n_epochs):
             if size is None:
                 yield None
             else:
@@ -90,8 +91,8 @@ class Work:
 class Trainer(Protocol):
     """A contestant at one of the works."""
 
-    def turn(self) -> float:
-        """Make the steps of one turn; the loss of the last of them."""
+    def run(self, n_epochs: int) -> float:
+        """Train; the loss of the last batch."""
 
     def weights(self) -> list[tuple[Array, Array]]:
         """The matrix (n_outputs, n_inputs) and the biases (n_outputs,) of each layer, as now."""
@@ -123,18 +124,16 @@ A: Final = Work(
     "SGD",
     0.01,
     *_smooth_surface(),
-    units_per_turn=50,
 )
 B: Final = Work(
     "B",
-    "64-32-10 relu, cross-entropy, Adam, one epoch of digits (1437 samples in batches of 128), float64",
+    "64-32-10 relu, digits (1437 samples, batches of 128), cross-entropy, Adam, float64",
     (64, 32, 10),
     "cross-entropy",
     "Adam",
     0.001,
     *_digits(),
     batch_size=128,
-    units_per_turn=5,
 )
 C: Final = Work(
     "C",
@@ -144,6 +143,5 @@ C: Final = Work(
     "SGD",
     0.01,
     *_random_images(),
-    units_per_turn=10,
 )
 WORKS: Final = (A, B, C)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from tinygrad_mlp import __version__
+from tinygrad_mlp.cli import words
 from tinygrad_mlp.cli.demo import DEMOS, run_demo
 from tinygrad_mlp.cli.predict import run_predict
 from tinygrad_mlp.cli.problem import Recipe
+from tinygrad_mlp.cli.step import add_step
 from tinygrad_mlp.cli.train import run_train
 from tinygrad_mlp.data.table import TASKS
 from tinygrad_mlp.nn import ACTIVATIONS
@@ -73,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
+    add_step(commands)
     return parser
 
 
@@ -89,7 +92,7 @@ def _add_demo(commands: Commands) -> None:
         + " (default: %(default)s)",
     )
     parser.add_argument(
-        "--epochs", type=_positive, metavar="N", help="how often to go through the data"
+        "--epochs", type=words.count, metavar="N", help="how often to go through the data"
     )
     _add_common(parser, out="demo_output")
 
@@ -115,7 +118,7 @@ def _add_train(commands: Commands) -> None:
     network = parser.add_argument_group("the network and its training")
     network.add_argument(
         "--hidden",
-        type=_sizes,
+        type=words.layer_sizes,
         default=DEFAULTS.hidden,
         metavar="N,N,...",
         help="the sizes of the hidden layers; 0 for none (default: 16,16)",
@@ -129,14 +132,14 @@ def _add_train(commands: Commands) -> None:
     )
     network.add_argument(
         "--epochs",
-        type=_positive,
+        type=words.count,
         default=DEFAULTS.epochs,
         metavar="N",
         help="how often to go through the data (default: %(default)s)",
     )
     network.add_argument(
         "--batch-size",
-        type=_positive,
+        type=words.count,
         default=DEFAULTS.batch_size,
         metavar="N",
         help="samples per step (default: %(default)s)",
@@ -148,7 +151,7 @@ def _add_train(commands: Commands) -> None:
         help="(default: %(default)s)",
     )
     network.add_argument(
-        "--learning-rate", type=float, metavar="RATE", help="(default: 0.1 for sgd, else 0.01)"
+        "--learning-rate", type=words.rate, metavar="RATE", help="(default: 0.1 for sgd, else 0.01)"
     )
     network.add_argument(
         "--schedule",
@@ -158,14 +161,14 @@ def _add_train(commands: Commands) -> None:
     )
     network.add_argument(
         "--l2",
-        type=float,
+        type=words.strength,
         default=DEFAULTS.l2,
         metavar="STRENGTH",
         help="of the L2 penalty (default: %(default)s)",
     )
     network.add_argument(
         "--test-size",
-        type=float,
+        type=words.share,
         default=DEFAULTS.test_size,
         metavar="SHARE",
         help="of the samples held out to measure the result (default: %(default)s)",
@@ -221,43 +224,8 @@ def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=_at_least_0,
+        type=words.seed,
         default=0,
         metavar="N",
         help="of everything random (default: %(default)s)",
     )
-
-
-# Words to numbers; argparse shows the text of an ArgumentTypeError
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        sizes = (-1,)
-    if sizes == (0,):
-        return ()
-    if min(sizes) < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of layer sizes; give whole numbers with commas: 16,16"
-        )
-    return sizes
-
-
-def _positive(text: str) -> int:
-    return _whole_number(text, 1)
-
-
-def _at_least_0(text: str) -> int:
-    return _whole_number(text, 0)
-
-
-def _whole_number(text: str, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
-    return number

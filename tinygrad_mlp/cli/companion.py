@@ -122,7 +122,7 @@ def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Valu
     classes = _classes_in_order(network)
     for output, name in zip(outputs, classes if len(classes) > 2 else [problem.target]):
         output.label = name
-    loss = _loss(classes, outputs, target)
+    loss = _loss(problem, classes, outputs, target)
     loss.label = "loss"
     return loss
 
@@ -133,7 +133,7 @@ def _classes_in_order(network: MLP) -> list[str]:
     return [] if task is None or task.classes is None else task.classes.tolist()
 
 
-def _loss(classes: list[str], outputs: list[Value], target: Any) -> Value:
+def _loss(problem: Problem, classes: list[str], outputs: list[Value], target: Any) -> Value:
     loss: Value
     if len(classes) > 2:
         loss = categorical_cross_entropy(outputs, classes.index(target))
@@ -141,5 +141,5 @@ def _loss(classes: list[str], outputs: list[Value], target: Any) -> Value:
         is_second = Value(float(classes.index(target)), label=f"is {classes[1]}")
         loss = binary_cross_entropy_with_logits(outputs[0], is_second)
     else:
-        loss = mean_squared_error(outputs[0], Value(target.item(), label="target"))
+        loss = mean_squared_error(outputs[0], Value(target.item(), label=f"true {problem.target}"))
     return loss

@@ -55,7 +55,7 @@ def _features(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
     if missing:
         raise DataError(
             f"{file.path} lacks {counted(len(missing), 'feature')} that the network was trained "
-            f"with: {listing(missing)}; its columns: {', '.join(file.header)}"
+            f"with: {listing(missing)}; its columns: {listing(file.header)}"
         )
     columns = []
     bad = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ def prepare_folder(folder: Path) -> None:
 
 
 def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
-    """Make the network and train it, with the loss as it goes."""
+    """Make the network and train it, with the loss as it goes.
+
+    Raises:
+        InvalidArgumentError: if the loss becomes nan.
+        KeyboardInterrupt: after Ctrl-C within the first epoch.
+    """
     model = problem.network(recipe.hidden, recipe.activation, seed)
     print(f"{len(problem.X_train)} samples to learn from, {len(problem.X_test)} held out")
     print(f"{model!r}, {len(model.parameters())} parameters")
@@ -57,6 +63,12 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         log_every=max(recipe.epochs // LINES_OF_PROGRESS, 1),
         engine=recipe.engine,
     )
+    if not history.loss:  # Ctrl-C within the first epoch: there is nothing to report
+        raise KeyboardInterrupt
+    if isnan(history.loss[-1]):
+        raise InvalidArgumentError(
+            f"the training broke down: {history.reason}, for example --learning-rate 0.001"
+        )
     print(f"trained for {sum(history.seconds):.1f} s, engine: {history.engine}")
     return model, history
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def _description(table: Table) -> str:
     """What was found in the file, in one or two lines."""
     samples = counted(len(table.X), "sample")
     features = counted(len(table.feature_names), "feature")
-    names = ", ".join(table.feature_names[:6]) + (", ..." if len(table.feature_names) > 6 else "")
+    names = textwrap.shorten(", ".join(table.feature_names), 60, placeholder=" ...")
     first = f"{table.path.name}: {samples}, {features} ({names})"
     if not table.target_names:
         low, high = float(np.min(table.y)), float(np.max(table.y))

@@ -7,10 +7,8 @@ elementwise call writes over an operand that nobody reads afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
 from tinygrad_mlp.compiler.lowering import Lowered
-from tinygrad_mlp.compiler.symbols import Buffer, Instruction, Ref, contiguous
 
 __all__ = ["emit"]
 
@@ -67,7 +65,7 @@ class _Writer:
 
     def text(self, n_outer: int, n_random: int, reduction: str | None) -> str:
         lowered = self.lowered
-        used = {arg.buffer for instruction in lowered.instructions for arg in _refs(instruction)}
+        used = {arg.buffer for instruction in lowered.instructions for arg in instruction.refs()}
         if reduction is None:
             used.add(lowered.outputs.buffer)
         used.update([ref.buffer for _, ref in lowered.effects])
@@ -86,15 +84,18 @@ class _Writer:
         plan = _Memory(lowered.instructions)
         for index, instruction in enumerate(lowered.instructions):
             for buffer in plan.starting_at(index):
-                self.give_memory(buffer, plan)
+                if instruction.kind not in ("loss", "auxiliary"):
+                    self.give_memory(buffer, plan)
             body += self.lines(instruction)
         returned = self.return_lines(reduction)
         run += body + self.effect_lines() + returned
         arguments = ", ".join([f"X{number}" for number in range(len(self.shapes))])
         numbers = [
             f"{name} = np.asarray({_number(factor, scale)}, dtype)"
-            for (factor, scale), name in lowered.numbers.items()
+            for name, (factor, scale) in lowered.numbers.items()
         ]
+        if self.per_sample and any([line.startswith("dot(") for line in run]):
+            self.prepare.append("dot = np.dot if B > 1 else matmul  # for 0 * inf is nan")
         lines = ["def prepare(B):"]
         lines += [f"    {line}" for line in [*numbers, *self.prepare]]
         lines += ["", f"    def run({arguments}):"]
@@ -185,17 +186,28 @@ class _Writer:
         if not self.per_sample:
             name = self.own_memory(buffer)
             return [f"copyto({name}, {given}.reshape(-1))"]
-        refs = [
-            ref
+        uses = [
+            (ref, instruction.is_elementwise)
             for instruction in self.lowered.instructions
-            for ref in _refs(instruction)
+            for ref in instruction.refs()
             if ref.buffer is buffer
         ]
-        refs += [self.lowered.outputs] if self.lowered.outputs.buffer is buffer else []
+        if self.lowered.outputs.buffer is buffer:
+            uses.append((self.lowered.outputs, False))
+        is_whole = all([_is_whole(ref, buffer.size, elementwise) for ref, elementwise in uses])
         rows = given if len(shape) == 1 else f"{given}.reshape(B, {buffer.size})"
         columns = f"{given}.reshape(1, B)" if buffer.size == 1 else f"{rows}.T"
         name = f"x{number}"
-        if buffer.ones or not all(_is_whole(ref, buffer.size) for ref in refs):
+        # Elementwise calls on the transpose would jump through memory: one copy is cheaper.
+        only_in_products = all(
+            [
+                instruction.kind == "matmul"
+                for instruction in self.lowered.instructions
+                if any([ref.buffer is buffer for ref in instruction.refs()])
+            ]
+        )
+        as_it_is = buffer.size == 1 or only_in_products
+        if buffer.ones or not as_it_is or not is_whole:
             name = self.own_memory(buffer)
             if buffer.ones:
                 name = self.ref(Ref(buffer, 0, (buffer.size,), (1,)))
@@ -203,9 +215,9 @@ class _Writer:
         self.memory[buffer] = name
         self.direct[buffer] = rows
         lines = []
-        if any(not ref.swap for ref in refs):
+        if any(not ref.swap for ref, _ in uses):
             lines.append(f"{name} = {columns}")
-        if any(ref.swap for ref in refs) and rows != given:
+        if any(ref.swap for ref, _ in uses) and rows != given:
             lines.append(f"{name}_rows = {rows}")
             self.direct[buffer] = f"{name}_rows"
         return lines
@@ -241,7 +253,7 @@ class _Writer:
         if kind == "gather":
             return self.gather_lines(instruction, args)
         assert kind == "scatter"
-        return self.scatter_lines(instruction)
+        return self.scatter_lines(instruction, args)
 
     def reduction(self, instruction: Instruction, name: str, out: str) -> str:
         """A sum or a maximum over some axes."""
@@ -271,14 +283,16 @@ class _Writer:
             values += "[:, None]"
         return [f"{flat}[{where or ':'}] = {values}"]
 
-    def scatter_lines(self, instruction: Instruction) -> list[str]:
-        g, table, which, _ = instruction.args
-        assert isinstance(g, Ref)
-        flat = self.ref(g.reshaped((g.buffer.size,)))
-        values = f"{flat}[{self.arg(which)}]"
-        if g.mapped and not instruction.out.mapped:
+    def scatter_lines(self, instruction: Instruction, args: list[str]) -> list[str]:
+        source, order, starts, places = args[:4]
+        first, out = instruction.args[0], instruction.out
+        assert isinstance(first, Ref)
+        values = f"{source}[{order}]"
+        if starts:
+            values = f"add.reduceat({values}, {starts})"
+        if first.mapped and not out.mapped:
             values += ".sum(axis=1)"
-        return [f"add.at({self.ref(instruction.out)}, {self.arg(table)}, {values})"]
+        return [f"{self.ref(out)}[{places}] {instruction.function} {values}"]
 
     # Results
 
@@ -312,7 +326,7 @@ class _Memory:
         self._starting: dict[int, list[Buffer]] = {}
         self._reused: dict[Buffer, Buffer] = {}
         for index, instruction in enumerate(instructions):
-            for ref in _refs(instruction):
+            for ref in instruction.refs():
                 if ref.buffer not in self.first:
                     self.first[ref.buffer] = index
                     self._starting.setdefault(index, []).append(ref.buffer)
@@ -378,7 +392,7 @@ class _Memory:
                         self._reused[out] = taken_from_pool
                 else:
                     self._reused[out] = taken
-            for ref in {id(r.buffer): r for r in _refs(instruction)}.values():
+            for ref in {id(r.buffer): r for r in instruction.refs()}.values():
                 buffer = ref.buffer
                 ends = self.last[buffer] == index
                 lasting = buffer.pinned or buffer.external or buffer.inside is not None
@@ -387,24 +401,19 @@ class _Memory:
                     free.setdefault(key, []).append(buffer)
 
 
-def _refs(instruction: Instruction) -> Iterator[Ref]:
-    for arg in instruction.args:
-        if isinstance(arg, Ref):
-            yield arg
-    yield instruction.out
-
-
 def _dot_applies(instruction: Instruction) -> bool:
     """Whether ``dot`` can take the place of ``matmul``: faster, but for matrices in order only."""
     for arg in (*instruction.args, instruction.out):
         assert isinstance(arg, Ref)
         if len(arg.shape) + arg.mapped != 2:
             return False
+        if arg.is_single and not arg.mapped:
+            return False  # ``dot`` with one number leaves 0 * inf away, which is nan
         small = arg.buffer.size <= _SMALL_ENOUGH_TO_COPY
         if not (arg.mapped or small or _in_order(arg)):
             return False
     out = instruction.out
-    return not out.swap and (out.mapped or out.strides == contiguous(out.shape))
+    return out.in_order
 
 
 def _in_order(ref: Ref) -> bool:
@@ -413,11 +422,13 @@ def _in_order(ref: Ref) -> bool:
     return (across in (0, 1) and down in (0, columns)) or (down in (0, 1) and across in (0, rows))
 
 
-def _is_whole(ref: Ref, size: int) -> bool:
-    """Whether it is all rows of an input in order, up to leading axes of length 1."""
-    lengths = [n for n in ref.shape if n != 1] or [1]
-    in_order = size == 1 or (ref.strides and ref.strides[-1] == 1)
-    return ref.offset == 0 and lengths == [size] and bool(in_order) and not ref.pad
+def _is_whole(ref: Ref, size: int, elementwise: bool) -> bool:
+    """Whether it is all rows of an input in order; elementwise, axes of length 1 may lead."""
+    shape = ref.shape
+    while elementwise and len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    in_order = size == 1 or ref.strides[-1:] == (1,)
+    return ref.offset == 0 and shape == (size,) and in_order and not ref.pad
 
 
 def _number(factor: float, scale: int) -> str:

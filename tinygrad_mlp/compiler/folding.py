@@ -126,6 +126,7 @@ def fold(recording: Recording) -> Folded:
     effects = [(leaf, of(value)) for leaf, value in recording.effects]
     results = [*outputs, *auxiliary, *[id_ for _, id_ in effects]]
     uses, args_of, factors_of = _uses(tape, numbering, results)
+    _keep_detached(recording.detached, uses, args_of)
     constants, outer = _leaf_kinds(recording, numbering)
     folded = Folded(
         nodes={},
@@ -183,6 +184,15 @@ def _uses(
     return uses, args_of, factors_of
 
 
+def _keep_detached(detached: set[int], uses: list[int], args_of: list[Ids]) -> None:
+    """A node through which no gradient flows is not folded into one that has a gradient."""
+    for id_, args in enumerate(args_of if detached else []):
+        if id_ not in detached:
+            for arg in args:
+                if arg in detached:
+                    uses[arg] += 2
+
+
 def _leaf_kinds(
     recording: Recording, numbering: _Numbering
 ) -> tuple[dict[int, float], list[tuple[int, Value]]]:
@@ -193,7 +203,8 @@ def _leaf_kinds(
     for leaf, id_ in numbering.leaves.items():
         if leaf in parameters:
             continue
-        if (leaf.op is ops.CONSTANT or leaf in recording.own_leaves) and leaf not in assigned:
+        is_constant = leaf.op is ops.CONSTANT and leaf not in assigned
+        if is_constant or leaf in recording.own_leaves:
             constants[id_] = leaf.data
         else:
             outer.append((id_, leaf))
@@ -206,6 +217,7 @@ class _Fold:
     def __init__(self, recording: Recording, folded: Folded, uses: list[int]) -> None:
         self.folded = folded
         self.uses = uses
+        self.detached = recording.detached
         self.flags: list[int] = [0] * folded.n_ids
         for id_ in [id_ for _, ids in recording.inputs for id_ in ids]:
             self.flags[id_] = _VARIES
@@ -223,15 +235,16 @@ class _Fold:
         """Take one recorded node."""
         if self.alias:
             args = self.real(args)
+        flags = self.flags
         if op in _SIMPLIFIED:
-            simpler, args = _simpler(op, args, self.folded.constants)
-            if simpler is None:
+            simpler, args_left = _simpler(op, args, self.folded.constants)
+            if simpler is not None:
+                op, args = simpler, args_left
+            elif id_ not in self.detached or not flags[args[0]] & _NEEDS_GRAD:
                 self.alias[id_] = args[0]
                 if args[0] < len(self.uses):
                     self.uses[args[0]] += self.uses[id_] - 1
                 return
-            op = simpler
-        flags = self.flags
         either = 0
         for arg in args:
             either |= flags[arg]
@@ -242,6 +255,8 @@ class _Fold:
             self.add_sum(id_, args, factors)
         else:
             self.nodes[id_] = Node(op, args)
+        if id_ in self.detached:
+            flags[id_] &= ~_NEEDS_GRAD
 
     def add_sum(self, id_: int, args: Ids, factors: tuple[Ids, Ids] | None) -> None:
         """A sum takes in the products and sums that wait for it."""
@@ -273,7 +288,9 @@ class _Fold:
             else:
                 total.add_product(a, b)
         total.plain += plain
-        if uses[id_] == 1:
+        if not total.plain and not total.left:
+            self.folded.constants[id_] = 0.0  # the sum of nothing
+        elif uses[id_] == 1:
             sums[id_] = total
         else:
             self.nodes[id_] = total.node()

@@ -117,6 +117,11 @@ class Instruction:
     ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
     "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill", "gather",
     "scatter", "loss" or "auxiliary" (a result is read).
+
+    >>> t = Ref(Buffer(1, mapped=False, name="t"), 0, (1,), (0,))
+    >>> call = Instruction("ufunc", "add", [t, "c0"], t)
+    >>> call.is_elementwise, [ref.buffer for ref in call.refs()]
+    (True, [Buffer(t: 1), Buffer(t: 1)])
     """
 
     kind: str
@@ -125,11 +130,11 @@ class Instruction:
     out: Ref
     axes: tuple[int, ...] = ()
 
-    def refs(self) -> list[Ref]:
-        """Every view that it reads or writes, the written one last.
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it works element by element, so that axes of length 1 do not matter."""
+        return self.kind in ("ufunc", "select", "copy", "fill", "call")
 
-        >>> t = Ref(Buffer(1, mapped=False, name="t"), 0, (1,), (0,))
-        >>> [ref.buffer for ref in Instruction("ufunc", "add", [t, "c0"], t).refs()]
-        [Buffer(t: 1), Buffer(t: 1)]
-        """
+    def refs(self) -> list[Ref]:
+        """Every view that it reads or writes, the written one last."""
         return [*[arg for arg in self.args if isinstance(arg, Ref)], self.out]

@@ -11,7 +11,7 @@ each slot; the others have one number for each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import gcd
+from math import copysign, gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -266,6 +266,10 @@ def _elementwise_step(plan: Plan, group: Group, number: int) -> Step:
     for column in range(args.shape[1]):
         if int(args[0, column]) in constants:
             numbers = {constants[int(arg)] for arg in args[:, column]}
+            if numbers == {0.0}:
+                signs = {copysign(1.0, constants[int(arg)]) for arg in args[:, column]}
+                if len(signs) > 1:  # 1 / 0.0 is not 1 / -0.0
+                    continue
             if len(numbers) == 1 or all(number != number for number in numbers):
                 fixed[column] = Constant(numbers.pop())
     free = [column for column in range(args.shape[1]) if column not in fixed]
@@ -388,7 +392,7 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     with_bias = plan.view(np.concatenate([left, bias[..., :1]], axis=2))
     if with_bias is None or with_bias.block.kind != "parameters":
         return
-    block.ones = n_columns
+    block.ones = max(block.ones, n_columns)
     ones = block.base + block.size + np.arange(n_columns)
     with_ones = plan.view(np.concatenate([right, ones.reshape(1, n_columns, 1)], axis=2))
     if with_ones is not None:

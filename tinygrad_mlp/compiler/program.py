@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
-from tinygrad_mlp.compiler.lowering import Lowered, is_elementwise, lower
+from tinygrad_mlp.compiler.lowering import Lowered, lower
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Nested, Recording, trace
@@ -73,6 +74,10 @@ def compile(
     if reduction not in ("mean", "sum"):
         raise InvalidArgumentError(f"reduction is 'mean' or 'sum', got {reduction!r}")
     values = None if parameters is None else list(parameters)
+    if values is not None and len(set(values)) < len(values):
+        raise InvalidArgumentError(
+            "a parameter is listed twice; list each one once: compile(f, model.parameters())"
+        )
     return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
 
 
@@ -80,8 +85,8 @@ class Program:
     """A recorded function, replayed as NumPy calls; made by ``compile``.
 
     Attributes:
-        parameters: the parameters' numbers in one flat array. Change it in place; the Values follow
-            at ``write_back``.
+        parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
+            the Values follow at ``write_back``.
         gradients: the derivatives of the last loss by them, in the same order.
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
 
@@ -112,16 +117,34 @@ class Program:
         self._per_sample = per_sample
         self._reduction = reduction
         self._dtype = dtype
-        self.parameters: Array = np.array([p.data for p in self._values], dtype=dtype)
-        self.gradients: Array = np.zeros(len(self._values), dtype=dtype)
+        self._parameters: Array = np.array([p.data for p in self._values], dtype=dtype)
+        self._gradients: Array = np.zeros(len(self._values), dtype=dtype)
         self._traces: dict[tuple[tuple[int, ...], ...], _Trace] = {}
         self._bound: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
         self._auxiliary_shapes: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = {}
         self._last: _Trace | None = None
-        # NumPy keeps what to do at overflow in a context variable: entering a context in which it is
-        # set once is ten times as fast as ``with np.errstate(...)`` at each call.
+        # NumPy keeps what to do at overflow in a context variable: entering a context in which it
+        # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
         self._silently = copy_context()
         self._silently.run(np.seterr, all="ignore")
+
+    @property
+    def parameters(self) -> Array:
+        """The parameters' numbers. What is assigned is copied into the array that calls read."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, numbers: ArrayLike) -> None:
+        self._parameters[:] = numbers
+
+    @property
+    def gradients(self) -> Array:
+        """The derivatives of the last loss by the parameters; assigned to like ``parameters``."""
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, numbers: ArrayLike) -> None:
+        self._gradients[:] = numbers
 
     def __call__(self, *arrays: ArrayLike) -> Any:
         """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
@@ -133,7 +156,7 @@ class Program:
         given = [
             array
             if isinstance(array, np.ndarray) and array.dtype is dtype
-            else np.asarray(array, dtype)
+            else self._as_array(array)
             for array in arrays
         ]
         shapes = tuple([array.shape for array in given])
@@ -158,6 +181,17 @@ class Program:
     def summary(self) -> str:
         """How many scalar operations became how many NumPy calls, and which products were found."""
         return self._traced().summary()
+
+    @property
+    def plan(self) -> Plan | None:
+        """The groups of the program that was traced last, and where their results lie.
+
+        None for a program of plain arithmetic.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+        """
+        return self._traced().plan
 
     def write_back(self) -> None:
         """Copy parameters and gradients into the Values' ``data`` and ``grad``."""
@@ -185,8 +219,16 @@ class Program:
         """
         other = Program(function, self._values, self._per_sample, self._reduction, self._dtype)
         other._differentiate = False
-        other.parameters = self.parameters
+        other._parameters = self._parameters
         return other
+
+    def _as_array(self, array: ArrayLike) -> Array:
+        try:
+            return np.asarray(array, self._dtype)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(
+                f"a program is called with arrays of numbers, got {array!r:.60} ({error})"
+            ) from error
 
     def _traced(self) -> _Trace:
         if self._last is None:
@@ -338,7 +380,7 @@ _NUMPY_FUNCTIONS = [
     *["absolute", "add", "copyto", "cos", "divide", "dot", "einsum", "equal", "exp", "expm1"],
     *["greater", "greater_equal", "less", "less_equal", "log", "log1p", "logical_and"],
     *["logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal", "power"],
-    *["sin", "sqrt", "subtract", "take", "tanh"],
+    *["sin", "sqrt", "subtract", "take", "tanh", "vdot"],
 ]
 
 

@@ -78,10 +78,10 @@ class _Text:
         return _Text(f"({_code(other)} - {self.code})")
 
     def __mul__(self, other: Any) -> _Text:
-        return _Text(f"{self.code} * {_code(other)}")
+        return _Text(f"{self.code} * {_factor(other)}")
 
     def __rmul__(self, other: Any) -> _Text:
-        return _Text(f"{_code(other)} * {self.code}")
+        return _Text(f"{_code(other)} * {_factor(self)}")
 
     def __neg__(self) -> _Text:
         return _Text(f"(-{self.code})")
@@ -125,6 +125,12 @@ class _TextNamespace:
             return _Text(f"{name}({', '.join([_code(arg) for arg in args])})")
 
         return call
+
+
+def _factor(x: Any) -> str:
+    """The code of a right factor: a product in it is computed first, as it is eagerly."""
+    code = _code(x)
+    return f"({code})" if " * " in code else code
 
 
 def _code(x: Any) -> str:
@@ -251,7 +257,7 @@ class _ScalarWriter:
             if partial == 1.0:
                 self.contribute(arg, upstream.code)
             elif partial != 0.0:
-                self.contribute(arg, f"{upstream.code} * {_code(partial)}")
+                self.contribute(arg, (upstream * partial).code)
 
     def contribute(self, id_: int, code: str) -> None:
         if self.folded.needs_grad[id_]:

@@ -74,7 +74,7 @@ def schedule(folded: Folded) -> list[Group]:
         elif node.op.variadic:
             signature = (node.op, len(node.args), kind[id_])
         else:
-            signature = (node.op, *[kind[arg] for arg in node.args])
+            signature = (node.op, kind[id_], *[kind[arg] for arg in node.args])
         levels[id_] = level
         group = groups.get((level, signature))
         if group is None:

@@ -7,116 +7,15 @@ only where something else than a product needs the array.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite, prod
 from typing import Any
 
-__all__ = ["Buffer", "Emitter", "Instruction", "Ref", "Symbol"]
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
 
-
-@dataclass(slots=True, eq=False)
-class Buffer:
-    """Memory of the program: ``size`` slots, each a number or, if mapped, a row of B numbers.
-
-    Attributes:
-        name: its name in the program's text; "" for a temporary, named when memory is assigned.
-        ones: how many slots that hold 1.0 follow.
-        pinned: whether it has memory of its own for the whole run.
-        external: whether the memory is given from outside (parameters, gradients, direct inputs).
-        boolean: whether it holds truth values.
-    """
-
-    size: int
-    mapped: bool
-    name: str = ""
-    ones: int = 0
-    pinned: bool = False
-    external: bool = False
-    boolean: bool = False
-    inside: Buffer | None = None  # shares the first slots of that buffer
-
-    def __repr__(self) -> str:
-        return f"Buffer({self.name or 'temporary'}: {self.size}{' x B' if self.mapped else ''})"
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A strided view of a buffer; shape and strides count slots, a mapped one has an axis B more.
-
-    ``pad`` adds a last axis of length 1, so that numbers broadcast against rows; ``swap`` exchanges
-    the last two axes.
-
-    >>> ref = Ref(Buffer(6, mapped=False), offset=0, shape=(2, 3), strides=(3, 1))
-    >>> ref.covers_buffer(), ref.mapped, ref.reshaped((6,)).strides, ref.padded().pad
-    (True, False, (1,), True)
-    """
-
-    buffer: Buffer
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    pad: bool = False
-    swap: bool = False
-
-    @property
-    def mapped(self) -> bool:
-        """Whether it has an axis B."""
-        return self.buffer.mapped
-
-    def covers_buffer(self) -> bool:
-        """Whether it is the whole buffer in order."""
-        return (
-            self.offset == 0
-            and not self.swap
-            and _product(self.shape) == self.buffer.size
-            and self.strides == contiguous(self.shape)
-        )
-
-    def reshaped(self, shape: tuple[int, ...]) -> Ref:
-        """The same whole buffer in other axes."""
-        return Ref(self.buffer, 0, shape, contiguous(shape), self.pad)
-
-    def padded(self) -> Ref:
-        """With a last axis that broadcasts over the samples, where it has none."""
-        if self.mapped or self.pad:
-            return self
-        return Ref(self.buffer, self.offset, self.shape, self.strides, pad=True)
-
-
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a C-ordered array.
-
-    >>> contiguous((2, 3, 4))
-    (12, 4, 1)
-    """
-    strides = [1] * len(shape)
-    for axis in range(len(shape) - 2, -1, -1):
-        strides[axis] = strides[axis + 1] * shape[axis + 1]
-    return tuple([0 if n == 1 else s for n, s in zip(shape, strides)])
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    result = 1
-    for length in shape:
-        result *= length
-    return result
-
-
-@dataclass(slots=True, eq=False)
-class Instruction:
-    """``out = function(*args)``: one NumPy call of the program.
-
-    ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
-    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill", "gather",
-    "scatter", "loss" or "auxiliary" (a result is read).
-    """
-
-    kind: str
-    function: str
-    args: list[Ref | str]
-    out: Ref
-    axes: tuple[int, ...] = ()
-    comment: str = ""
+__all__ = ["Emitter", "Symbol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +37,15 @@ class Symbol:
     def times(self, factor: float, scale: int = 0) -> Symbol:
         """The same array with another constant factor."""
         return Symbol(self.emitter, self.ref, self.factor * factor, self.scale + scale)
+
+    def seen_as(self, ref: Ref) -> Symbol:
+        """The same factor of another view."""
+        return Symbol(self.emitter, ref, self.factor, self.scale)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is a row for each slot."""
+        return self.ref is not None and self.ref.mapped
 
     @property
     def is_plain(self) -> bool:
@@ -192,7 +100,8 @@ class Emitter:
     """
 
     instructions: list[Instruction] = field(default_factory=list)
-    numbers: dict[tuple[float, int], str] = field(default_factory=dict)
+    numbers: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
     _known: dict[Any, Symbol] = field(default_factory=dict)
 
     def symbol(self, operand: Any) -> Symbol:
@@ -205,12 +114,11 @@ class Emitter:
 
     def number(self, factor: float, scale: int = 0) -> str:
         """The name of a constant in the program."""
-        key = (factor, scale)
-        key_text = repr(key)  # tells 0.0 from -0.0, and finds nan again
-        for known, name in self.numbers.items():
-            if repr(known) == key_text:
-                return name
-        name = self.numbers[key] = f"c{len(self.numbers)}"
+        key = repr((factor, scale))  # tells 0.0 from -0.0, and finds nan again
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = f"c{len(self._names)}"
+            self.numbers[name] = (factor, scale)
         return name
 
     def argument(self, symbol: Symbol) -> Ref | str:
@@ -219,7 +127,7 @@ class Emitter:
             return self.number(symbol.factor, symbol.scale)
         if symbol.is_plain:
             return symbol.ref
-        if symbol.factor == -1.0 and symbol.scale == 0:
+        if symbol.factor == -1.0 and symbol.scale == 0 and not symbol.ref.buffer.boolean:
             return self._ufunc("negative", [symbol.ref], boolean=False).ref  # type: ignore[return-value]
         number = self.number(symbol.factor, symbol.scale)
         return self._ufunc("multiply", [symbol.ref, number]).ref  # type: ignore[return-value]
@@ -230,7 +138,7 @@ class Emitter:
 
     def new(self, shape: tuple[int, ...], mapped: bool, boolean: bool = False) -> Ref:
         """A new temporary."""
-        buffer = Buffer(_product(shape), mapped, boolean=boolean)
+        buffer = Buffer(prod(shape), mapped, boolean=boolean)
         return Ref(buffer, 0, shape, contiguous(shape))
 
     def _ufunc(self, function: str, args: list[Ref | str], boolean: bool = False) -> Symbol:
@@ -254,6 +162,7 @@ class Emitter:
         for x, y in ((a, b), (b, a)):
             if y.ref is None and y.factor == 0.0:
                 return x
+        a, b = self._as_numbers(a), self._as_numbers(b)
         if a.ref is not None and b.ref is not None and a.scale == b.scale:
             if a.factor == b.factor:
                 return self._ufunc("add", [a.ref, b.ref]).times(a.factor, a.scale)
@@ -268,28 +177,44 @@ class Emitter:
     def multiply(self, a: Symbol, b: Symbol) -> Symbol:
         """a * b; the factors are multiplied now, the arrays at replay."""
         if a.ref is None:
-            return b.times(a.factor, a.scale)
+            return self._scaled(b, a.factor, a.scale)
         if b.ref is None:
-            return a.times(b.factor, b.scale)
+            return self._scaled(a, b.factor, b.scale)
         product = self._ufunc("multiply", [a.ref, b.ref])
-        return product.times(a.factor * b.factor, a.scale + b.scale)
+        return self._scaled(product.times(a.factor, a.scale), b.factor, b.scale)
+
+    def _scaled(self, symbol: Symbol, factor: float, scale: int) -> Symbol:
+        """A constant factor stays outside, unless it leaves the range of floats with the other."""
+        together = symbol.factor * factor
+        if symbol.ref is None or factor == 0.0 or (isfinite(together) and together != 0.0):
+            return symbol.times(factor, scale)
+        return self._ufunc("multiply", [self.argument(symbol), self.number(factor, scale)])
+
+    def _as_numbers(self, symbol: Symbol) -> Symbol:
+        """Truth values as 1.0 and 0.0, since NumPy adds them as logic."""
+        if symbol.ref is None or not symbol.ref.buffer.boolean:
+            return symbol
+        number = self._ufunc("multiply", [symbol.ref, self.number(1.0)])
+        return number.times(symbol.factor, symbol.scale)
 
     def compare(self, function: str, a: Symbol, b: Any) -> Symbol:
-        """Truth values."""
-        return self.call(function, a, self.symbol(b), boolean=True)
+        """Truth values; known now if both are constants."""
+        b = self.symbol(b)
+        if a.ref is None and b.ref is None and a.scale == b.scale == 0:
+            return self.symbol(_COMPARISONS[function](a.factor, b.factor))
+        return self.call(function, a, b, boolean=True)
 
     def equal(self, a: Any, b: Any) -> Any:
-        """a == b by value; known now if both are constants."""
-        a, b = self.symbol(a), self.symbol(b)
-        if a.ref is None and b.ref is None:
-            return a.factor == b.factor
-        return self.compare("equal", a, b)
+        """a == b by value."""
+        return self.compare("equal", self.symbol(a), b)
 
     def divide(self, a: Any, b: Any) -> Symbol:
         """a / b; a constant b goes into the factor."""
         a, b = self.symbol(a), self.symbol(b)
         if b.ref is None and b.factor != 0.0:
-            return Symbol(self, a.ref, a.factor / b.factor, a.scale - b.scale)
+            factor = a.factor / b.factor
+            if isfinite(factor) and (factor != 0.0 or a.factor == 0.0):
+                return Symbol(self, a.ref, factor, a.scale - b.scale)
         return self.call("divide", a, b)
 
     def power(self, a: Any, b: Any) -> Symbol:
@@ -400,68 +325,15 @@ class Emitter:
         return Symbol(self, out, factor, scale)
 
 
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
 _UNARY = frozenset(["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"])
-
-
-def squeezed(instruction: Instruction) -> Instruction:
-    """The same elementwise call without the axes along which nothing extends."""
-    if instruction.kind == "reduce":
-        return _squeezed_reduction(instruction)
-    if instruction.kind not in ("ufunc", "select", "copy", "fill", "call"):
-        return instruction
-    refs = [arg for arg in (*instruction.args, instruction.out) if isinstance(arg, Ref)]
-    n_axes = max([len(ref.shape) for ref in refs])
-    keep = [False] * n_axes
-    for ref in refs:
-        for axis, length in enumerate(ref.shape, start=n_axes - len(ref.shape)):
-            keep[axis] = keep[axis] or length != 1
-    if not any(keep) and n_axes:
-        keep[-1] = True  # one axis of slots stays, as in the buffers
-
-    def without(arg: Ref | str) -> Ref | str:
-        if not isinstance(arg, Ref):
-            return arg
-        kept = [axis for axis, wanted in enumerate(keep[n_axes - len(arg.shape) :]) if wanted]
-        shape = tuple([arg.shape[axis] for axis in kept])
-        strides = tuple([arg.strides[axis] for axis in kept])
-        return Ref(arg.buffer, arg.offset, shape, strides, arg.pad, arg.swap)
-
-    out = without(instruction.out)
-    assert isinstance(out, Ref)
-    args = [without(arg) for arg in instruction.args]
-    return Instruction(instruction.kind, instruction.function, args, out, instruction.axes)
-
-
-def _squeezed_reduction(instruction: Instruction) -> Instruction:
-    (source,) = instruction.args
-    assert isinstance(source, Ref)
-    n_axes = len(source.shape)
-    kept = [axis for axis in range(n_axes) if axis in instruction.axes or source.shape[axis] != 1]
-    dropped = [axis for axis in range(n_axes) if axis not in kept]
-    remaining = [axis for axis in range(n_axes) if axis not in instruction.axes]
-    axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in instruction.axes])
-    out = instruction.out
-    if len(out.shape) == len(remaining):
-        positions = [i for i, axis in enumerate(remaining) if axis not in dropped]
-        out = Ref(
-            out.buffer,
-            out.offset,
-            tuple([out.shape[i] for i in positions]),
-            tuple([out.strides[i] for i in positions]),
-            out.pad,
-            out.swap,
-        )
-    else:
-        return instruction
-    source = Ref(
-        source.buffer,
-        source.offset,
-        tuple([source.shape[axis] for axis in kept]),
-        tuple([source.strides[axis] for axis in kept]),
-        source.pad,
-        source.swap,
-    )
-    return Instruction("reduce", instruction.function, [source], out, axes)
 
 
 def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:

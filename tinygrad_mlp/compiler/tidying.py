@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
 
 __all__ = ["tidied"]
 
 _WRITES_ANYWHERE = ("ufunc", "reduce", "matmul", "einsum", "select", "call")
-_ELEMENTWISE = ("ufunc", "select", "copy", "fill", "call")
 
 
 def tidied(instructions: list[Instruction]) -> list[Instruction]:
@@ -51,7 +50,7 @@ def _squeezed(instruction: Instruction) -> Instruction:
     """The same call without the axes along which nothing extends."""
     if instruction.kind == "reduce":
         return _squeezed_reduction(instruction)
-    if instruction.kind not in _ELEMENTWISE:
+    if not instruction.is_elementwise:
         return instruction
     refs = instruction.refs()
     n_axes = max([len(ref.shape) for ref in refs])
@@ -79,6 +78,7 @@ def _squeezed_reduction(instruction: Instruction) -> Instruction:
     if len(out.shape) != len(remaining):
         return instruction
     kept = [axis for axis in range(n_axes) if axis in over or source.shape[axis] != 1]
+    kept = kept or list(range(n_axes))[-1:]  # one axis of slots stays, as in the buffers
     axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in over])
     out = _only_axes(out, [i for i, axis in enumerate(remaining) if axis in kept])
     return replace(instruction, args=[_only_axes(source, kept)], out=out, axes=axes)
@@ -101,60 +101,58 @@ def _without_copies(instructions: list[Instruction]) -> list[Instruction]:
         makers.setdefault(instruction.out.buffer, []).append(index)
     result: list[Instruction | None] = list(instructions)
     for index, copy in enumerate(instructions):
-        source = copy.args[0] if copy.kind == "copy" else None
-        if not isinstance(source, Ref):
+        source = copy.args[0]
+        if copy.kind != "copy" or not isinstance(source, Ref):
             continue
         buffer = source.buffer
-        passing = not (buffer.pinned or buffer.external or buffer.boolean)
-        if not passing or reads[buffer] != 1 or len(makers.get(buffer, [])) != 1:
+        if reads[buffer] != 1 or len(makers.get(buffer, [])) != 1:
             continue
         (at,) = makers[buffer]
         maker = result[at]
-        out = maker and _in_place_of(maker.out, source, copy.out)
-        if maker is None or out is None or maker.kind not in _WRITES_ANYWHERE:
+        if maker is None or any(_touches(call, copy.out.buffer) for call in result[at + 1 : index]):
             continue
-        between = [call for call in result[at + 1 : index] if call is not None]
-        if any(ref.buffer is out.buffer for call in between for ref in call.refs()):
-            continue
-        if not _may_write_to(maker, out):
-            continue
-        result[at] = replace(maker, out=out)
-        result[index] = None
-        makers[out.buffer] = [at if i == index else i for i in makers[out.buffer]]
+        redirected = _redirected(maker, source, copy.out)
+        if redirected is not None:
+            result[at] = redirected
+            result[index] = None
+            makers[copy.out.buffer] = [at if i == index else i for i in makers[copy.out.buffer]]
     return [instruction for instruction in result if instruction is not None]
+
+
+def _touches(instruction: Instruction | None, buffer: Buffer) -> bool:
+    return instruction is not None and any(ref.buffer is buffer for ref in instruction.refs())
+
+
+def _redirected(maker: Instruction, source: Ref, target: Ref) -> Instruction | None:
+    """The call with the copy's target as its result; None where it cannot write there."""
+    buffer = source.buffer
+    passing = not (buffer.pinned or buffer.external or buffer.boolean)
+    out = _in_place_of(maker.out, source, target)
+    if out is None or not passing or maker.kind not in _WRITES_ANYWHERE:
+        return None
+    same = [arg for arg in maker.args if isinstance(arg, Ref) and arg.buffer is out.buffer]
+    reads_the_same_elements = maker.kind == "ufunc" and all(
+        (arg.offset, arg.shape, arg.strides) == (out.offset, out.shape, out.strides) for arg in same
+    )
+    return replace(maker, out=out) if reads_the_same_elements or not same else None
 
 
 def _in_place_of(made: Ref, source: Ref, target: Ref) -> Ref | None:
     """The copy's target in the axes in which the maker writes, if it can be had so."""
-    if made.mapped != target.mapped or made.swap or source.swap or target.swap:
+    lengths, strides = _long_axes(target)
+    whole = made.covers_buffer() and source.covers_buffer() and _long_axes(source)[0] == lengths
+    if not whole or target.swap or made.mapped != target.mapped:
         return None
-    if not (made.covers_buffer() and source.covers_buffer()):
-        return None
-    if target.in_order and len(_long_axes(target)[0]) == len(_long_axes(source)[0]):
-        strides = contiguous(made.shape)
-    else:
-        lengths, long_strides = _long_axes(target)
-        if _long_axes(made)[0] != lengths:
-            return None
-        remaining = iter(long_strides)
-        strides = tuple([0 if n == 1 else next(remaining) for n in made.shape])
-    if _long_axes(source)[0] != _long_axes(target)[0]:  # the copy broadcasts
-        return None
-    return Ref(target.buffer, target.offset, made.shape, strides, made.pad)
+    if _long_axes(made)[0] == lengths:
+        remaining = iter(strides)
+        fitted = tuple([0 if n == 1 else next(remaining) for n in made.shape])
+        return replace(made, buffer=target.buffer, offset=target.offset, strides=fitted)
+    if target.in_order:
+        return replace(made, buffer=target.buffer, offset=target.offset)
+    return None
 
 
 def _long_axes(ref: Ref) -> tuple[list[int], list[int]]:
     """Lengths and strides of the axes that extend."""
     axes = [(n, stride) for n, stride in zip(ref.shape, ref.strides) if n != 1]
     return [n for n, _ in axes], [stride for _, stride in axes]
-
-
-def _may_write_to(maker: Instruction, out: Ref) -> bool:
-    """Whether the call reads nothing of the new target's buffer, or exactly the same elements."""
-    same = [arg for arg in maker.args if isinstance(arg, Ref) and arg.buffer is out.buffer]
-    if not same:
-        return True
-    return maker.kind == "ufunc" and all(
-        (arg.offset, arg.shape, arg.strides) == (out.offset, out.shape, out.strides)
-        for arg in same
-    )

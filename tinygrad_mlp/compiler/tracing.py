@@ -13,7 +13,8 @@ A traced Value has operation and parents but no number: reading its number (``fl
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Number, Value, as_value, recorded_by
+from tinygrad_mlp.engine import Number, Value, apply, as_value, recorded_by
 from tinygrad_mlp.errors import GraphError, ShapeError, TracingError
 from tinygrad_mlp.ops import Op
 
@@ -58,11 +59,32 @@ class Traced(Value):
     def data(self, number: float) -> None:
         raise _used_as_number("its .data was assigned")
 
+    @property
+    def grad(self) -> float:
+        """Raises: the program computes the gradients."""
+        raise _used_as_number("its .grad was read (the program itself calls backward)")
+
+    @grad.setter
+    def grad(self, number: float) -> None:
+        raise _used_as_number("its .grad was assigned (the program itself calls backward)")
+
+    @property
+    def partials(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Raises: a traced Value has no local derivatives yet."""
+        raise _used_as_number("its .partials were read")
+
     def __bool__(self) -> bool:
         raise _used_as_number("it was used as a truth value (if, and, or, not, min, max)")
 
-    def __and__(self, other: Value) -> Value:
+    def __and__(self, other: Value | Number) -> Value:
         return self * other
+
+    __rand__ = __and__
+
+    def __or__(self, other: Value | Number) -> Value:
+        return apply(ops.MAXIMUM, self, as_value(other))
+
+    __ror__ = __or__
 
     def __index__(self) -> int:
         raise _used_as_number("it was used as an index")
@@ -92,6 +114,7 @@ class Recording:
         random: (leaf's number, generator) pairs in the order of their drawing.
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
+        detached: the numbers of the nodes through which no gradient flows.
     """
 
     nodes: list[Value]
@@ -104,6 +127,7 @@ class Recording:
     random: list[tuple[int, np.random.Generator]] = field(default_factory=list)
     effects: list[tuple[Value, Value]] = field(default_factory=list)
     own_leaves: set[Value] = field(default_factory=set)
+    detached: set[int] = field(default_factory=set)
 
     def __repr__(self) -> str:
         return (
@@ -137,14 +161,49 @@ def trace(
         placeholders = [tape.node(None, ()) for _ in range(n_elements)]
         tape.recording.inputs.append((shape, [p.index for p in placeholders]))
         arguments.append(_nest(placeholders, shape))
-    with recorded_by(tape):
+    with recorded_by(tape), _unreadable(parameters):
         result = function(*arguments)
     recording = tape.recording
     if has_auxiliary:
         result, auxiliary = result
-        recording.auxiliary, recording.auxiliary_shape = _flatten(auxiliary)
-    recording.outputs, recording.output_shape = _flatten(result)
+        values, recording.auxiliary_shape = _flatten(auxiliary)
+        recording.auxiliary = tape.present(values)
+    values, recording.output_shape = _flatten(result)
+    recording.outputs = tape.present(values)
+    recording.effects = list(tape.assigned.items())
     return recording
+
+
+class _Unreadable(Value):
+    """A parameter while a function is recorded: its number will be another one at the replay."""
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> float:
+        """Raises: the number of a parameter must not become a constant of the program."""
+        raise _used_as_number("the .data of a parameter was read")
+
+    @data.setter
+    def data(self, number: float) -> None:
+        raise _used_as_number("the .data of a parameter was assigned")
+
+    def __repr__(self) -> str:
+        return f"Value(a parameter, label={self.label!r})"
+
+
+@contextmanager
+def _unreadable(parameters: Sequence[Value]) -> Iterator[None]:
+    """Guard the numbers of the parameters."""
+    classes = [parameter.__class__ for parameter in parameters]
+    try:
+        for parameter in parameters:
+            if parameter.__class__ is Value:
+                parameter.__class__ = _Unreadable
+        yield
+    finally:
+        for parameter, own_class in zip(parameters, classes):
+            parameter.__class__ = own_class
 
 
 class _Tape:
@@ -152,12 +211,15 @@ class _Tape:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self.assigned: dict[Value, Value] = {}
         self._nodes = recording.nodes
+        self._present: dict[Value, Value] = {}  # what is read in the place of an assigned leaf
+        self._parameters = set(recording.parameters)
 
     def node(self, op: Op | None, parents: tuple[Value, ...]) -> Traced:
         node = _new_object(Traced)
         node.op = op
-        node.parents = parents
+        node.parents = tuple(self.present(parents)) if self._present else parents
         node.label = ""
         node.index = len(self._nodes)
         self._nodes.append(node)
@@ -167,6 +229,8 @@ class _Tape:
         return self.node(op, (parent,))
 
     def binary(self, op: Op, left: Value, right: Value) -> Value:
+        if self._present:
+            return self.node(op, (left, right))
         node = _new_object(Traced)
         node.op = op
         node.parents = (left, right)
@@ -200,7 +264,26 @@ class _Tape:
             raise GraphError(
                 "assign changes a leaf that stood before the trace, not a traced Value"
             )
-        self.recording.effects.append((leaf, value))
+        if leaf in self._parameters:
+            raise GraphError(
+                f"assign to {leaf!r}: a parameter of the program is trained, it cannot be assigned "
+                "to; leave it out of compile(..., parameters=...)"
+            )
+        (value,) = self.present([value])
+        self.assigned[leaf] = value
+        with self.without_gradients():
+            self._present[leaf] = self.node(ops.SUM, (value,))
+
+    def present(self, values: Sequence[Value]) -> list[Value]:
+        """What these Values stand for now: a leaf that was assigned to, for its new number."""
+        return [self._present.get(value, value) for value in values]
+
+    @contextmanager
+    def without_gradients(self) -> Iterator[None]:
+        """No gradient flows through the nodes made meanwhile."""
+        start = len(self._nodes)
+        yield
+        self.recording.detached.update(range(start, len(self._nodes)))
 
 
 def _nest(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:

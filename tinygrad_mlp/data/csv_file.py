@@ -47,7 +47,7 @@ class CsvFile:
 
 
 def read_csv_file(path: Path) -> CsvFile:
-    """Read a CSV file in UTF-8 whose first row names the columns.
+    r"""Read a CSV file in UTF-8 whose first row names the columns.
 
     The delimiter is the one of comma, semicolon and tab under which most of the first rows agree
     with the header. Blank rows are left out, and so is a last column without a name and content,
@@ -62,7 +62,7 @@ def read_csv_file(path: Path) -> CsvFile:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "t.csv"
-    ...     _ = path.write_text("a;b\\n1;2\\n", encoding="utf-8")
+    ...     _ = path.write_text("a;b\n1;2\n", encoding="utf-8")
     ...     read_csv_file(path).column("b")
     ['2']
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tinygrad_mlp import ops
@@ -71,6 +71,27 @@ class Breakpoint:
             if reason:
                 reasons.append(reason)
         return Hit(self, step, ", ".join(reasons))
+
+    def describe(self, names: Mapping[Value, str]) -> str:
+        """The conditions in words.
+
+        Args:
+            names: what nodes are called, see ``names_of``.
+
+        >>> break_when(op="tanh", grad_above=2.0).describe({})
+        'op tanh, grad above 2'
+        """
+        texts = {
+            "watch": None if self.node is None else names.get(self.node, "a node"),
+            "at": self.label,
+            "op": self.op,
+            "layer": self.layer,
+            "grad above": None if self.grad_above is None else f"{self.grad_above:g}",
+            "nonfinite": "" if self.non_finite else None,
+            "dead relu": "" if self.dead_relu else None,
+            "when": None if self.when is None else getattr(self.when, "__name__", "a condition"),
+        }
+        return ", ".join(f"{key} {text}".strip() for key, text in texts.items() if text is not None)
 
     # Each gives None where its condition is not met, "" where there is none, else the reason.
 

@@ -10,12 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
 
 from tinygrad_mlp.debug.names import derivative, names_of, number
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 
 __all__ = ["Chain", "Path", "chain"]
+
+LONG: Final = 3
+"""Products of more factors than this have a line for the symbols and one for the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,20 @@ class Path:
 
     def equation(self) -> str:
         """The product with symbols and with numbers."""
+        return f"{self.symbols()} = {self.numbers()}"
+
+    def symbols(self) -> str:
+        """The product with symbols: dL/dz * dz/dw."""
         names = [self.names[node] for node in self.nodes]
-        symbols = [derivative(names[i], names[i + 1]) for i in range(len(names) - 1)]
-        numbers = [_factor(partial) for partial in self.partials]
-        if not symbols:
-            return f"{derivative(names[0], names[0])} = 1"
-        return f"{' * '.join(symbols)} = {' * '.join(numbers)} = {number(self.product)}"
+        return " * ".join(derivative(*pair) for pair in pairwise(names)) or derivative(
+            names[0], names[0]
+        )
+
+    def numbers(self) -> str:
+        """The product with numbers, and what it comes to: 2 * 0.5 = 1."""
+        if len(self.partials) < 2:
+            return number(self.product)
+        return f"{' * '.join(map(_factor, self.partials))} = {number(self.product)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +78,10 @@ class Chain:
     >>> b = a * a; b.label = "b"
     >>> print(chain(b, a))
     db/da, the sum of 2 paths:
-      b <- a: db/da = 3 = 3
-      b <- a: db/da = 3 = 3
+      b <- a
+        db/da = 3
+      b <- a
+        db/da = 3
     db/da = 3 + 3 = 6
     """
 
@@ -88,11 +103,17 @@ class Chain:
                 f"{self.names[self.loss]}"
             )
         if len(self.paths) == 1:
-            return f"{symbol} = {self.paths[0].equation()}"
+            (path,) = self.paths
+            line_end = "\n    = " if len(path.partials) > LONG else " = "
+            return f"{symbol} = {path.symbols()}{line_end}{path.numbers()}"
         lines = [f"{symbol}, the sum of {len(self.paths)} paths:"]
         for path in self.paths:
             way = " <- ".join(self.names[node] for node in path.nodes)
-            lines.append(f"  {way}: {path.equation()}")
+            lines.append(f"  {way}")
+            if len(path.partials) > LONG:
+                lines += [f"    {path.symbols()}", f"    = {path.numbers()}"]
+            else:
+                lines.append(f"    {path.equation()}")
         terms = " + ".join(_factor(path.product) for path in self.paths)
         return "\n".join([*lines, f"{symbol} = {terms} = {number(self.total)}"])
 

@@ -1,57 +1,58 @@
-"""The terminal: a console on the standard library's ``cmd`` to walk through a computation.
+"""The commands of the terminal: walking through a computation, looking around, changing numbers.
 
-At a terminal it has a prompt, history, completion and colours. With its input from a file or a pipe
-it runs the commands, echoes them, and counts those that failed.
+``python -m tinygrad_mlp step`` runs it; ``terminal`` reads the commands, ``session`` walks, and
+``display`` writes.
 """
 
 from __future__ import annotations
 
-import cmd
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
-from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step, break_when, watch
 from tinygrad_mlp.debug.chain import chain
 from tinygrad_mlp.debug.creation import location_of
 from tinygrad_mlp.debug.names import derivative, number
 from tinygrad_mlp.debug.recompute import finite_difference
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.steps import BackwardStep
+from tinygrad_mlp.debug.walking import MOST_LINES, Walking, count_of, real_number
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
+from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["Console", "Drawer"]
 
 Drawer = Callable[[Session, Path], object]
 """Draws the moment at which a session stands into a file."""
 
-HISTORY: Final = Path.home() / ".tinygrad_mlp_history"
-MOST_LINES: Final = 60
+COMMANDS: Final = (
+    "next",
+    "back",
+    "continue",
+    "rcontinue",
+    "to",
+    "start",
+    "end",
+    "break",
+    "watch",
+    "clear",
+    "print",
+    "list",
+    "where",
+    "chain",
+    "expand",
+    "collapse",
+    "draw",
+    "set",
+    "check",
+    "help",
+    "quit",
+)
+"""In the order of the help."""
 
-BOLD, DIM, GREEN, BLUE, RED, PLAIN = "1", "2", "32", "34", "31", "0"
 
-SHORT: Final = {
-    "n": "next",
-    "b": "back",
-    "c": "continue",
-    "rc": "rcontinue",
-    "p": "print",
-    "l": "list",
-    "w": "where",
-    "q": "quit",
-    "h": "help",
-    "?": "help",
-}
-"""The short names of commands."""
-
-CONDITIONS: Final = ("label", "op", "layer", "grad", "nonfinite", "dead")
-
-
-class Console(cmd.Cmd):
-    """Commands to step through a session; ``run`` reads them until quit or the end of the input.
+class Console(Walking):
+    r"""Commands to step through a session; ``run`` reads them until quit or the end of the input.
 
     Args:
         session: the walk.
@@ -64,20 +65,17 @@ class Console(cmd.Cmd):
 
     >>> import io
     >>> from tinygrad_mlp.debug.worked_example import worked_example
-    >>> console = Console(Session(worked_example()), stdin=io.StringIO("to L\\nto w5\\nquit\\n"))
+    >>> console = Console(Session(worked_example()), stdin=io.StringIO("to L\nto w5\nquit\n"))
     >>> console.run()
     (step) to L
-    [15/56] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984
+    [15/51] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984
             the forward pass is over; the backward pass begins with dL/dL = 1
     (step) to w5
-    [35/56] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
+    [35/51] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
     (step) quit
     >>> console.failures
     0
     """
-
-    prompt = "(step) "
-    intro: str | None = None
 
     def __init__(
         self,
@@ -86,192 +84,28 @@ class Console(cmd.Cmd):
         stdin: IO[str] | None = None,
         stdout: IO[str] | None = None,
     ) -> None:
-        super().__init__(stdin=stdin or sys.stdin, stdout=stdout or sys.stdout)
-        self.session = session
+        super().__init__(session, stdin, stdout)
         self.draw = draw
-        self.failures = 0
-        self.expanded: set[Value] = set()
-        self._on_terminal = self.stdin.isatty() and self.stdout.isatty()
-        self.use_rawinput = self._on_terminal
-        self._colours = self._on_terminal and "NO_COLOR" not in os.environ
-        self._line_number = 0
-        self._drawings = 0
-
-    # Running
-
-    def run(self) -> None:
-        """Read and do commands until quit or the end of the input."""
-        if not self._on_terminal:
-            self._run_script()
-            return
-        self._say(
-            f"{len(self.session.order)} nodes, {self.session.n_forward} steps forward and "
-            f"{len(self.session.backward)} backward to the gradients of "
-            f"{self.session.names[self.session.loss]}. 'help' lists the commands."
-        )
-        with _History():
-            while True:
-                try:
-                    self.cmdloop()
-                    return
-                except KeyboardInterrupt:
-                    self._say("")
-
-    def _run_script(self) -> None:
-        for line in self.stdin:
-            self._line_number += 1
-            text = line.strip()
-            if not text or text.startswith("#"):
-                continue
-            self._say(f"{self.prompt}{text}")
-            if self.onecmd(text):
-                return
-
-    def onecmd(self, line: str) -> bool:
-        """Do one command; what goes wrong in it is told in one line."""
-        name, _, rest = line.strip().partition(" ")
-        try:
-            return bool(super().onecmd(f"{SHORT.get(name, name)} {rest}".strip()))
-        except (TinygradMLPError, OSError, ValueError) as error:
-            self._fail(str(error))
-            return False
-
-    def default(self, line: str) -> None:
-        """A command that there is not."""
-        if line == "EOF":
-            raise AssertionError("EOF is a command")
-        self._fail(f"unknown command {line.partition(' ')[0]!r}; 'help' lists the commands")
-
-    def emptyline(self) -> bool:
-        """Enter alone does the last command again."""
-        return super().emptyline() if self.lastcmd else False
-
-    def _fail(self, message: str) -> None:
-        self.failures += 1
-        place = "" if self._on_terminal else f"line {self._line_number}: "
-        self._say(self._paint(RED, f"{place}{message}"))
-
-    # Moving
-
-    def do_next(self, argument: str) -> None:
-        """next [N]: do the next step, or N steps."""
-        self._walk(_count(argument))
-
-    def do_back(self, argument: str) -> None:
-        """back [N]: undo the last step, or N steps; old values come back exactly."""
-        self._walk(-_count(argument))
-
-    def _walk(self, steps: int) -> None:
-        ahead = len(self.session) - self.session.position
-        room = ahead if steps > 0 else self.session.position
-        if room == 0:
-            self._say("this is the end" if steps > 0 else "this is the start")
-            return
-        direction = 1 if steps > 0 else -1
-        for _ in range(min(abs(steps), room)):
-            self.session.move(direction)
-            if abs(steps) <= MOST_LINES:
-                self._show_step()
-        if abs(steps) > MOST_LINES:
-            self._show_step()
-
-    def do_continue(self, argument: str) -> None:
-        """continue: go on to the next breakpoint, or to the end."""
-        if self.session.position == len(self.session):
-            self._say("this is the end")
-            return
-        self.session.run()
-        self._show_step()
-
-    def do_rcontinue(self, argument: str) -> None:
-        """rcontinue: go back to the last breakpoint, or to the start."""
-        self.session.run_back()
-        self._show_step()
-
-    def do_to(self, argument: str) -> None:
-        """to NODE: go on until the node is computed, or, backward, its gradient complete."""
-        self.session.run(to=self._node(argument))
-        self._show_step()
-
-    def do_start(self, argument: str) -> None:
-        """start: go back to the start."""
-        self.session.go_to(0)
-        self._show_step()
-
-    def do_end(self, argument: str) -> None:
-        """end: go to the end, past all breakpoints."""
-        self.session.go_to(len(self.session))
-        self._show_step()
-
-    # Breakpoints
-
-    def do_break(self, argument: str) -> None:
-        """break NODE | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there; or list."""
-        if not argument:
-            self._list_breakpoints()
-            return
-        self._add_breakpoint(self._breakpoint(argument))
-
-    def do_watch(self, argument: str) -> None:
-        """watch NODE: stop at every step that changes the node."""
-        self._add_breakpoint(watch(self._node(argument)))
-
-    def do_clear(self, argument: str) -> None:
-        """clear [N]: remove breakpoint N, or all of them."""
-        points = self.session.breakpoints
-        if not argument:
-            points.clear()
-        elif argument.isdecimal() and 1 <= int(argument) <= len(points):
-            del points[int(argument) - 1]
-        else:
-            raise InvalidArgumentError(f"there is no breakpoint {argument}; 'break' lists them")
-        self._list_breakpoints()
-
-    def _breakpoint(self, argument: str) -> Breakpoint:
-        kind, _, rest = argument.partition(" ")
-        rest = rest.strip()
-        if kind == "op" and rest:
-            return break_when(op=rest)
-        if kind == "layer" and rest:
-            return break_when(layer=_whole(rest))
-        if kind == "grad" and rest:
-            return break_when(grad_above=_number(rest))
-        if argument == "nonfinite":
-            return break_when(non_finite=True)
-        if argument == "dead":
-            return break_when(dead_relu=True)
-        name = rest if kind == "label" and rest else argument
-        return break_when(label=self.session.names[self._node(name)])
-
-    def _add_breakpoint(self, point: Breakpoint) -> None:
-        self.session.breakpoints.append(point)
-        self._list_breakpoints()
-
-    def _list_breakpoints(self) -> None:
-        if not self.session.breakpoints:
-            self._say("no breakpoints")
-        for place, point in enumerate(self.session.breakpoints, start=1):
-            self._say(f"{place}: {point.describe(self.session.names)}")
 
     # Looking
 
     def do_print(self, argument: str) -> None:
         """print [NODE]: the number and gradient of a node, or of all nodes, at this moment."""
         if argument:
-            self._say(self._row(self._node(argument), full=True))
+            self.say(self.display.row(self._node(argument), full=True))
             return
         for node in self.session.order[:MOST_LINES]:
-            self._say(self._row(node, full=False))
+            self.say(self.display.row(node, full=False))
         if len(self.session.order) > MOST_LINES:
-            self._say(f"... and {len(self.session.order) - MOST_LINES} more; print NODE shows one")
+            self.say(f"... and {len(self.session.order) - MOST_LINES} more; print NODE shows one")
 
     def do_list(self, argument: str) -> None:
         """list [N]: the steps around this one, N on either side (5)."""
-        around = _count(argument) if argument else 5
+        around = count_of(argument) if argument else 5
         here = self.session.position
         for index in range(max(0, here - around), min(len(self.session), here + around)):
             mark = "->" if index == here - 1 else "  "
-            self._say(f"{mark} {self._line(index)}")
+            self.say(f"{mark} {self.display.step_line(index)}")
 
     def do_where(self, argument: str) -> None:
         """where [NODE]: the file and line that made a node, or the node of this step."""
@@ -280,9 +114,9 @@ class Console(cmd.Cmd):
         location = location_of(node)
         name = self.session.names[node]
         if location is None:
-            self._say(f"{name}: not known (it was made before the recording, or read from a file)")
+            self.say(f"{name}: not known (it was made before the recording, or read from a file)")
         else:
-            self._say(f"{name}: {location}")
+            self.say(f"{name}: {location}")
 
     def do_chain(self, argument: str) -> None:
         """chain [NODE]: the whole way from a node to the loss as products, with numbers."""
@@ -291,15 +125,15 @@ class Console(cmd.Cmd):
             node = step.parent
         else:
             node = self._node(argument)
-        self._say(str(chain(self.session.loss, node)))
+        self.say(str(chain(self.session.loss, node)))
 
     def do_expand(self, argument: str) -> None:
         """expand [NODE]: show the products of a sum of products (of all, without NODE)."""
-        self._expand(argument, self.expanded.add)
+        self._expand(argument, self.display.expanded.add)
 
     def do_collapse(self, argument: str) -> None:
         """collapse [NODE]: show sums of products as one node again."""
-        self._expand(argument, self.expanded.discard)
+        self._expand(argument, self.display.expanded.discard)
 
     def _expand(self, argument: str, change: Callable[[Value], None]) -> None:
         if argument:
@@ -327,7 +161,7 @@ class Console(cmd.Cmd):
             raise InvalidArgumentError("there is nothing to draw with in this console")
         path = Path(argument or f"step-{self.session.position}.svg")
         self.draw(self.session, path)
-        self._say(f"drawn: {path}")
+        self.say(f"drawn: {path}")
 
     # Changing and checking
 
@@ -338,8 +172,8 @@ class Console(cmd.Cmd):
             raise InvalidArgumentError("give a leaf and a number: set w5 0.45")
         loss = self.session.names[self.session.loss]
         before = self.session.loss.data
-        after = self.session.assign(self._node(name.strip()), _number(text))
-        self._say(f"{loss}: {number(before)} -> {number(after)}")
+        after = self.session.assign(self._node(name.strip()), real_number(text))
+        self.say(f"{loss}: {number(before)} -> {number(after)}")
         if self.session.position:
             self._show_step()
 
@@ -352,7 +186,7 @@ class Console(cmd.Cmd):
         wrong = [node for node in nodes if not self._check(node)]
         if wrong:
             names = ", ".join(self.session.names[node] for node in wrong)
-            self._fail(f"the gradient does not agree with finite differences at: {names}")
+            self.fail(f"the gradient does not agree with finite differences at: {names}")
 
     def _check(self, node: Value) -> bool:
         """Whether the complete gradient agrees; says both."""
@@ -365,36 +199,46 @@ class Console(cmd.Cmd):
         agrees = apart <= 1e-6 * max(1.0, abs(gradient), abs(expected))
         names = self.session.names
         symbol = derivative(names[self.session.loss], names[node])
-        self._say(
+        self.say(
             f"{symbol} = {gradient:.10g}, finite differences {expected:.10g}: "
-            + (self._paint(GREEN, "agrees") if agrees else self._paint(RED, "does not agree"))
+            + (
+                self.display.paint("green", "agrees")
+                if agrees
+                else self.display.paint("red", "does not agree")
+            )
         )
         return agrees
 
     def do_help(self, argument: str) -> None:
         """help [COMMAND]: what the commands do."""
         if argument:
-            name = SHORT.get(argument, argument)
+            name = self.short_names.get(argument, argument)
             method = getattr(self, f"do_{name}", None)
             if method is None:
                 raise InvalidArgumentError(f"there is no command {argument!r}")
-            self._say(method.__doc__)
+            self.say(method.__doc__)
             return
-        for name in (
-            "next back continue rcontinue to start end break watch clear print list where chain "
-            "expand collapse draw set check help quit"
-        ).split():
+        for name in COMMANDS:
             usage, _, text = (getattr(self, f"do_{name}").__doc__ or "").partition(": ")
-            shorts = [short for short, full in SHORT.items() if full == name]
-            also = f" ({', '.join(shorts)})" if shorts else ""
-            for line_number, line in enumerate(_wrapped(usage, f"{text}{also}")):
-                self._say(line if line_number else f"{self._paint(BOLD, line[:28])}{line[28:]}")
+            shorts = [short for short, full in self.short_names.items() if full == name]
+            also = f" [{', '.join(shorts)}]" if shorts else ""
+            padding = " " * max(1, 20 - len(usage))
+            if len(usage) > 19:
+                padding = f"\n{' ' * 20}"
+            self.say(f"{self.display.paint('bold', usage)}{padding}{text}{also}")
 
     def do_quit(self, argument: str) -> bool:
         """quit: leave."""
         return True
 
-    def do_EOF(self, argument: str) -> bool:
-        """EOF: leave (Ctrl-D)."""
-        self._say("")
-        return True
+    def completedefault(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """The names that continue what is typed."""
+        typed = line[:endidx].partition(" ")[2].lstrip()
+        known = typed[: len(typed) - len(text)]  # the words of a name that are complete
+        return [
+            name[len(known) :] for name in self.session.names.values() if name.startswith(typed)
+        ]
+
+    def completenames(self, text: str, *ignored: object) -> list[str]:
+        """The commands that continue what is typed."""
+        return [name for name in COMMANDS if name.startswith(text)]

@@ -19,7 +19,7 @@ from tinygrad_mlp.engine import Value, topological_order
 __all__ = ["HasParameters", "HealthReport", "LayerHealth", "health"]
 
 FAR_APART: Final = 1000.0
-"""How many times the gradients of one end of the network may be those of the other."""
+"""How many times the gradients of one end may be those of the other, or the parameters."""
 
 LAYER: Final = re.compile(r"(?:.*\.)?layers\.\d+(?=\.)")
 
@@ -102,7 +102,7 @@ class HealthReport:
         if not self.layers:
             return "healthy"
         first, last = self.layers[0].gradient_size, self.layers[-1].gradient_size
-        if first > FAR_APART * last and last > 0.0:
+        if first > FAR_APART * last > 0.0 or self._overwhelmed() is not None:
             return "exploding"
         if first * FAR_APART < last:
             return "vanishing"
@@ -128,6 +128,14 @@ class HealthReport:
                 f"dead: no relu of {dead.name} lets anything through; a smaller learning rate, "
                 "leaky_relu, or other first weights help"
             )
+        overwhelmed = self._overwhelmed()
+        if overwhelmed is not None:
+            return (
+                f"exploding: the gradients of {overwhelmed.name} have the norm "
+                f"{number(overwhelmed.gradient_norm)}, its parameters "
+                f"{number(overwhelmed.weight_norm)}; smaller first weights, clip_norm or a smaller "
+                "learning rate help"
+            )
         first, last = self.layers[0], self.layers[-1]
         sizes = f"{number(first.gradient_size)} in {first.name}, {number(last.gradient_size)}"
         remedy = {
@@ -135,6 +143,13 @@ class HealthReport:
             "vanishing": "relu instead of sigmoid or tanh, or larger first weights, help",
         }[status]
         return f"{status}: a gradient is typically {sizes} in {last.name}; {remedy}"
+
+    def _overwhelmed(self) -> LayerHealth | None:
+        """The first layer whose gradients are far larger than its parameters."""
+        for layer in self.layers:
+            if layer.gradient_norm > FAR_APART * max(1.0, layer.weight_norm):
+                return layer
+        return None
 
     def __str__(self) -> str:
         width = max([8, *(len(layer.name) for layer in self.layers)])
@@ -165,8 +180,8 @@ def health(
     The gradients are those of this loss alone; what stood in the ``grad`` of the leaves comes back
     afterwards. Layers are told by the names of the parameters. A relu unit counts as dead if it
     gave 0 for every sample in the loss, so give the loss of many samples. The verdict compares the
-    first layer with the last: gradients a thousand times larger there explode, a thousand times
-    smaller vanish.
+    first layer with the last: gradients a thousand times larger there explode (as do gradients a
+    thousand times larger than the parameters), a thousand times smaller vanish.
 
     A compiled program keeps no nodes: build the loss of the samples eagerly, as here.
 

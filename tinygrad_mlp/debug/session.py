@@ -7,6 +7,7 @@ moment. The terminal shows it; a test or a notebook can drive it too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
 
 from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step
@@ -40,7 +41,7 @@ class Session:
     >>> from tinygrad_mlp.debug.worked_example import worked_example
     >>> session = Session(worked_example())
     >>> session.n_forward, len(session)
-    (15, 56)
+    (15, 51)
     >>> session.move(16).equation()
     'dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1'
     >>> session.run(to=session.node("w5")).equation()
@@ -91,12 +92,11 @@ class Session:
         """The node of that name.
 
         Raises:
-            UnknownNameError: if there is none; the message lists the names.
+            UnknownNameError: if there is none; the message lists some that are near.
         """
         if name not in self._nodes:
-            known = [x for x in self._nodes if x.startswith(name[:1])] or list(self._nodes)
-            shown = sorted(known)[:20]
-            raise UnknownNameError.of("node", name, [*shown, "..."] if known[20:] else shown)
+            near = get_close_matches(name, self._nodes, n=8, cutoff=0.5)
+            raise UnknownNameError.of("node", name, near or [*self._nodes][:12])
         return self._nodes[name]
 
     def step(self, index: int) -> Step:

@@ -118,8 +118,8 @@ class BackwardTrace(Sequence[BackwardStep]):
     """The steps of a backward pass, in order; made by ``trace_backward``.
 
     A step is put together when it is asked for: the log itself takes 8 bytes for a step and 40 for
-    a node, so that a million steps fit in 48 MB (beside the graph, and the names that the first
-    equation makes).
+    a node, and up to 70 more for a leaf that had no gradient before. A million steps of
+    ``y = y * 1.0001`` took 50 MB (beside the graph, and the names that the first equation makes).
 
     The trace can take the graph back to how it was after any number of steps; the old values are
     put back as they were, never computed by subtracting.

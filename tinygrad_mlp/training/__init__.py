@@ -5,7 +5,7 @@
 >>> X, y = make_moons(60, noise=0.1, rng=0)
 >>> model = MLP(2, [8, 1], rng=0)
 >>> history = fit(model, X, y, epochs=60, optimizer="adam", learning_rate=0.1, log_every=None)
->>> accuracy(model, X, y) > 0.95
+>>> accuracy(model, X, y) > 0.9
 True
 """
 

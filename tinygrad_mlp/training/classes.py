@@ -114,7 +114,9 @@ def _wrong_number(found: NDArray[Any], n_outputs: int, n_classes: int) -> str:
     needed = 1 if len(found) == 2 else len(found)
     outputs = "1 output, for two classes" if n_outputs == 1 else f"{n_outputs} outputs, one each"
     message = f"y has the {classes} {names}{more}, but the model has {outputs}"
-    if len(found) > 1:
+    if len(found) == 1:
+        message += "; one class alone leaves nothing to tell apart: give samples of another, too"
+    else:
         message += f"; give it {needed}: MLP(n_inputs, [..., {needed}])"
     if found.dtype.kind in "iuf":
         message += f"; or keep to the labels 0 to {n_classes - 1}"

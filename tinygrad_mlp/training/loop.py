@@ -82,7 +82,8 @@ def fit(
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
-        schedule: a ``Schedule``, or a name for one that spans the epochs.
+        schedule: a ``Schedule``, or a name for one that spans the epochs; it sets the optimizer's
+            ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it.
         l1: the strength of the L1 penalty on all trained parameters.
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
@@ -157,7 +158,7 @@ class _Training:
     samples: Samples
     validation: Samples | None
     optimizer: Optimizer
-    schedule: Schedule
+    schedule: Schedule | None
     epochs: int
     batch_size: int | None
     shuffle: bool
@@ -196,7 +197,8 @@ class _Training:
         history, engine = self.history, self.engine
         started = time.perf_counter()
         losses = history.validation_loss or history.loss
-        self.schedule.step(self.optimizer, epoch - 1, losses[-1] if losses else None)
+        if self.schedule is not None:
+            self.schedule.step(self.optimizer, epoch - 1, losses[-1] if losses else None)
         loss = 0.0
         n_right = 0.0
         for batch in self.batches():

@@ -11,7 +11,6 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import (
     OPTIMIZERS,
-    ConstantSchedule,
     Optimizer,
     Schedule,
     make_optimizer,
@@ -83,8 +82,8 @@ def optimizer_for(
     return optimizer
 
 
-def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule:
-    """The schedule, one given by name such that it spans the epochs.
+def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | None:
+    """The schedule, one given by name such that it spans the epochs; None stays None.
 
     "step": a tenth after each third; "exponential": down to a hundredth; "cosine": down to 0;
     "warmup": a rise over the first tenth; "plateau" and "constant" as they are.
@@ -97,7 +96,7 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule:
     CosineSchedule(n_epochs=50, final_factor=0.0)
     """
     if schedule is None:
-        return ConstantSchedule()
+        return None
     if isinstance(schedule, str):
         spans: dict[str, dict[str, Any]] = {
             "cosine": {"n_epochs": epochs},

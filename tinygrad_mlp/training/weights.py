@@ -114,7 +114,7 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> load_weights(MLP(2, [1]), __file__)
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.DataError: .../weights.py is not a file of weights: ...
+    tinygrad_mlp.errors.DataError: .../weights.py is not a file of weights (it is no ...
     """
     content = read_weights(path)
     model.load_state_dict(content.state)
@@ -138,15 +138,16 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     {'layers.0.weight': (1, 2), 'layers.0.bias': (1,)}
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
         task, extra = details["task"], details["extra"]
         return WeightsFile(arrays, None if task is None else Task.from_dict(task), extra)
-    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        reason = str(error) if zipfile.is_zipfile(path) else "it is no .npz archive"
         raise DataError(
-            f"{os.fspath(path)} is not a file of weights: {error}; save_weights(model, "
-            "'weights.npz') writes one"
+            f"{os.fspath(path)} is not a file of weights ({reason}); "
+            "save_weights(model, 'weights.npz') writes one"
         ) from None
 
 

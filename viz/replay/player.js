@@ -5,11 +5,13 @@ const recorded = JSON.parse(byId("recorded").textContent);
 const trace = new Trace(recorded);
 const scene = new Scene(trace, recorded.groups, byId("graph"));
 const stage = byId("stage");
+const READABLE = matchMedia("(max-width: 760px)").matches ? 0.85 : 0.6;
 const loss = trace.nodes[trace.root].name;
 let position = 0;
 let selected = null;
 let focused = trace.root;
 let timer = null;
+let leastZoom = null; // of a graph that is to fit into its room; null where a person zoomed
 
 // Going from step to step
 
@@ -134,12 +136,16 @@ function setTheme(isDark) {
   byId("theme").setAttribute("aria-pressed", isDark);
 }
 
-function fit() {
+/** Fit the graph into the room that there is, but not smaller than `least`; also when that changes. */
+function fit(least) {
+  leastZoom = least;
   const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
-  scene.setZoom(Math.min(...room, 1.8));
+  scene.setZoom(Math.max(Math.min(...room, 1.8), least));
+  scene.bringIntoView(stage, trace.events[position]);
 }
 
 function zoomBy(ratio) {
+  leastZoom = null;
   scene.setZoom(scene.zoom * ratio);
   scene.bringIntoView(stage, trace.events[position]);
 }
@@ -167,7 +173,7 @@ function start() {
     last: () => goTo(trace.last),
     play: () => setPlaying(timer === null),
     theme: () => setTheme(document.documentElement.dataset.theme !== "dark"),
-    fit,
+    fit: () => fit(0),
     smaller: () => zoomBy(0.8),
     larger: () => zoomBy(1.25),
     neurons: () => rebuild(new Set(scene.collapsed.size ? [] : recorded.groups)),
@@ -183,8 +189,8 @@ function start() {
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
   rebuild(new Set(recorded.collapsed ? recorded.groups : []));
-  fit();
-  scene.setZoom(Math.max(scene.zoom, 0.7));
+  fit(READABLE);
+  new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   fromAddress();
 }
 

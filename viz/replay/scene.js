@@ -33,7 +33,7 @@ class Scene {
     this.collectLinks();
     this.labelsAll = this.links.length <= MOST_LABELLED_ARROWS;
     const sizes = this.items.map((item) => SIZES[item.kind]);
-    const layout = layOut(sizes, this.links, this.labelsAll ? 72 : 46);
+    const layout = layOut(sizes, this.links, this.labelsAll ? 58 : 44);
     this.width = layout.width + 2 * MARGIN;
     this.height = layout.height + 2 * MARGIN;
     this.svg.classList.toggle("dense", this.links.length > MOST_FULL_ARROWS);

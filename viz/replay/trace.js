@@ -115,10 +115,29 @@ function shortNumber(x) {
   const minus = x < 0 || Object.is(x, -0) ? "−" : "";
   if (size === Infinity) return `${minus}inf`;
   if (size === 0) return `${minus}0`;
-  if (size >= 0.01 && size < 10000) return minus + withoutZeros(size.toFixed(4));
-  const [mantissa, power] = size.toExponential(3).split("e");
-  if (power >= -4 && power < 4) return minus + withoutZeros(size.toFixed(3 - power));
-  return `${minus}${withoutZeros(mantissa)}e${power.replace("+", "").replace("-", "−")}`;
+  if (size >= 0.01 && size < 10000) return minus + withoutZeros(inDecimals(size, 4));
+  const [mantissa, power] = size.toExponential(3 + SPARE).split("e");
+  const rounded = halfToEven(mantissa);
+  if (rounded === "10.000") return shortNumber(Number(`${minus ? "-" : ""}1e${Number(power) + 1}`));
+  if (power >= -4 && power < 4) return minus + withoutZeros(inDecimals(size, 3 - power));
+  return `${minus}${withoutZeros(rounded)}e${power.replace("+", "").replace("-", "−")}`;
+}
+
+const SPARE = 40; // digits beyond those that are shown, enough to tell a tie from anything else
+
+function inDecimals(size, digits) {
+  return halfToEven(size.toFixed(digits + SPARE));
+}
+
+/** The text without its spare digits, rounded as Python rounds: a tie goes to the even digit. */
+function halfToEven(exact) {
+  const kept = exact.slice(0, -SPARE);
+  const rest = exact.slice(-SPARE);
+  const isUp = /^50*$/.test(rest) ? /[13579]$/.test(kept) : rest >= "5";
+  if (!isUp) return kept;
+  const point = kept.length - 1 - kept.indexOf(".");
+  const digits = String(BigInt(kept.replace(".", "")) + 1n).padStart(point + 1, "0");
+  return `${digits.slice(0, -point)}.${digits.slice(-point)}`;
 }
 
 function withoutZeros(text) {

@@ -1,0 +1,138 @@
+"""The contestants compute the same, and the measuring measures."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.compile_time import compile_batch
+from tests.benchmarks.compiler import trainers
+from tests.benchmarks.contest import Turn, clock, contest, repeated
+from tests.benchmarks.engine import MicrogradSteps, OurSteps, micrograd_chain, our_chain
+from tests.benchmarks.irregular import eagerly
+from tests.benchmarks.line_times import line_times
+from tests.benchmarks.numpy_by_hand import numpy_trainer
+from tests.benchmarks.scalars import Network, RandomGraph, with_dot, with_loop
+from tests.benchmarks.trainers import OurTrainer
+from tests.benchmarks.works import WORKS, A, Work
+from tinygrad_mlp.compiler import compile
+
+PAIRS = [
+    pytest.param(work, name, id=f"{work.name}, {name}")
+    for work in WORKS
+    for name in trainers(work)
+    if name != "scikit-learn"  # which draws its own first weights
+]
+
+
+@pytest.mark.parametrize(("work", "name"), PAIRS)
+def test_contestants_reach_the_same_weights(work: Work, name: str) -> None:
+    package = {"jax.jit": "jax", "CasADi and a C compiler": "casadi"}.get(name)
+    if package:
+        pytest.importorskip(package)
+    expected, trainer = numpy_trainer(work), trainers(work)[name](work)
+    tolerance = 1e-10 if work.dtype == np.float64 else 1e-4
+    assert trainer.run(3) == pytest.approx(expected.run(3), rel=tolerance)
+    for (W, b), (expected_W, expected_b) in zip(trainer.weights(), expected.weights()):
+        np.testing.assert_allclose(W, expected_W, rtol=tolerance, atol=1e-12)
+        np.testing.assert_allclose(b, expected_b, rtol=tolerance, atol=1e-6)
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
+def test_scikit_learn_learns(work: Work) -> None:
+    model = trainers(work)["scikit-learn"](work)
+    first = model.run(1)
+    assert model.run(30) < first
+
+
+def test_eager_steps_agree_with_micrograd() -> None:
+    pytest.importorskip("micrograd")
+    assert OurSteps().run(3) == pytest.approx(MicrogradSteps().run(3), rel=1e-12)
+
+
+def test_chains_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("micrograd")
+    monkeypatch.setattr("tests.benchmarks.engine.N_LINKS", 100)
+    ours, theirs = our_chain(), micrograd_chain()
+    assert ours.data == theirs.data
+
+
+def test_plain_loops_and_dot_are_one_function() -> None:
+    losses, gradients = [], []
+    for weighted in (with_loop, with_dot):
+        program, arrays = compile_batch(5, weighted)
+        losses.append(program(*arrays))
+        gradients.append(program.gradients)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-13)
+    np.testing.assert_allclose(*gradients, rtol=1e-11)
+
+
+def test_the_number_of_operations_is_what_the_compiler_counts() -> None:
+    program, arrays = compile_batch(4, with_loop)
+    program(*arrays)
+    counted = int(program.summary().split()[0])
+    expected = Network(A.layer_sizes, with_loop).n_operations(4)
+    assert abs(counted - expected) <= 2  # the mean's own
+
+
+def test_random_graphs_replay_as_they_run_eagerly() -> None:
+    graph = RandomGraph(300, rng=1)
+    inputs = np.random.default_rng(0).normal(size=graph.n_inputs)
+    program = compile(graph, graph.weights)
+    program(inputs)
+    np.testing.assert_allclose(program.gradients, eagerly(graph, inputs.tolist()), rtol=1e-10)
+
+
+def test_line_times_cover_the_program_and_leave_it_as_it_was() -> None:
+    trainer = OurTrainer(A)
+    before = trainer.program(A.X, A.targets)
+    times = line_times(trainer.program, A.X, A.targets, n_calls=5)
+    assert all(len(timing.values) == 5 for timing in times.values())
+    assert any("maximum" in text for text in times)
+    assert trainer.program(A.X, A.targets) == before
+
+
+def spin(seconds: float) -> None:
+    end = clock() + seconds
+    while clock() < end:
+        pass
+
+
+def spinner(seconds: float) -> Turn:
+    return repeated(lambda n: [spin(seconds) for _ in range(n)])
+
+
+def absent() -> Turn:
+    import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+
+    raise AssertionError
+
+
+def broken() -> Turn:
+    raise ValueError("out of order")
+
+
+def test_a_contest_measures_processor_time_and_says_who_is_missing() -> None:
+    makers: Any = {
+        "slow": partial(spinner, 0.003),
+        "fast": partial(spinner, 0.001),
+        "absent": absent,
+    }
+    results = contest(makers, seconds=0.0, min_rounds=3)
+    assert results.missing == ["absent"]
+    assert 0.001 <= results.of("")["fast"].minimum < 0.002
+    assert 2.5 < results.ratio("slow", "fast") < 3.5
+
+
+def test_waiting_is_not_counted() -> None:
+    turn = repeated(lambda n: (spin(0.02), time.sleep(0.2)))
+    assert turn()[""] < 0.1
+
+
+def test_a_contestant_that_fails_is_named() -> None:
+    with pytest.raises(RuntimeError, match=r"'broken' failed: ValueError\('out of order'\)"):
+        contest({"broken": broken}, seconds=0.0)

@@ -1,0 +1,299 @@
+"""The command line at work: what is printed, which files are there, what the exit code says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tests.source_files import ROOT
+from tinygrad_mlp import __version__
+from tinygrad_mlp.cli import main
+from tinygrad_mlp.cli.companion import Companion
+from tinygrad_mlp.cli.demo import DEMOS
+from tinygrad_mlp.data import load_iris, make_moons
+from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.training import load_weights, read_weights
+
+ACCURACY = re.compile(r"accuracy (\d+\.\d) % \((\d+) of (\d+) right\)")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def iris_table(folder: Path) -> str:
+    """The flowers as a person would have them in a file."""
+    data = load_iris()
+    with (folder / "flowers.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream, delimiter=";")
+        writer.writerow(["name", *data.feature_names, "species"])
+        for i, (x, y) in enumerate(zip(data.X.tolist(), data.y)):
+            writer.writerow([f"flower {i}", *x, data.target_names[y]])
+    return "flowers.csv"
+
+
+def texts(path: Path) -> str:
+    """All text of an SVG, which has to be well-formed; a plot has its texts in comments."""
+    builder = ElementTree.TreeBuilder(insert_comments=True)
+    root = ElementTree.parse(path, ElementTree.XMLParser(target=builder)).getroot()
+    return " ".join("".join(root.itertext()).split())
+
+
+# demo
+
+
+def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tinygrad_mlp", "demo"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    found = ACCURACY.search(run.stdout)
+    assert found is not None
+    assert float(found[1]) >= 93.0
+    assert int(found[3]) == 38
+    losses = [float(number) for number in re.findall(r"epoch +\d+  loss (\S+)", run.stdout)]
+    assert len(losses) == 10
+    assert losses[-1] < losses[0]
+    table = run.stdout.split("predicted\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in table] == ["true", "setosa", "versicolor", "virginica"]
+    counts = np.array([[int(cell) for cell in line.split()[1:]] for line in table[1:]])
+    assert int(np.trace(counts)) == int(found[2])
+    pictures = ["demo_output/computation_graph.svg", "demo_output/loss.svg"]
+    for picture in pictures:
+        assert picture in run.stdout.replace(os.sep, "/")
+        ElementTree.parse(tmp_path / picture)
+    assert sorted(p.name for p in (tmp_path / "demo_output").iterdir()) == [
+        "computation_graph.svg", "loss.svg",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_iris_is_learned_with_other_seeds_too(
+    seed: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--seed", str(seed), "--out", "pictures"]) == 0
+    found = ACCURACY.search(capsys.readouterr().out)
+    assert found is not None
+    assert float(found[1]) >= 93.0
+
+
+def test_two_features_have_a_decision_boundary(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--data", "moons", "--out", "a/b"]) == 0
+    shown = capsys.readouterr().out
+    found = ACCURACY.search(shown)
+    assert found is not None
+    assert float(found[1]) >= 95.0
+    assert {"x1", "x2", "upper", "lower"} <= set(texts(Path("a/b/decision_boundary.svg")).split())
+    assert str(Path("a/b/decision_boundary.svg")) in shown
+
+
+def test_digits_are_learned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--data", "digits", "--epochs", "30"]) == 0
+    found = ACCURACY.search(capsys.readouterr().out)
+    assert found is not None
+    assert float(found[1]) >= 96.5
+    assert not Path("demo_output/decision_boundary.svg").exists()
+
+
+def test_the_same_seed_prints_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(seed: str) -> str:
+        assert main(["demo", "--epochs", "10", "--seed", seed]) == 0
+        return re.sub(r"for \d+\.\d s", "", capsys.readouterr().out)
+
+    first = run("3")
+    picture = Path("demo_output/computation_graph.svg").read_bytes()
+    assert run("3") == first
+    assert Path("demo_output/computation_graph.svg").read_bytes() == picture
+    assert run("4") != first
+
+
+@pytest.mark.parametrize("name", sorted(DEMOS))
+def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: Path) -> None:
+    demo = DEMOS[name]
+    problem = demo.load(demo.recipe, 0)
+    model = problem.network(demo.recipe.hidden, demo.recipe.activation, 0)
+    companion = Companion.of(problem, model)
+    order = topological_order(companion.loss)
+    assert len(order) <= 40
+    assert all(node.has_grad for node in order)
+    assert companion.loss.data == pytest.approx(0.7, abs=0.4)
+    labels = {node.label for node in order}
+    assert len(labels & set(problem.feature_names)) == 2
+    assert "loss" in labels
+    companion.draw(Path("graph.svg"))
+    shown = texts(Path("graph.svg"))
+    assert f"{companion.loss.data:.4g}" in shown
+    assert "tanh" in shown
+
+
+def test_what_cannot_be_drawn_is_named_with_the_remedy(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["demo", "--data", "moons", "--epochs", "5"]) == 0
+    shown = capsys.readouterr().out
+    assert "left out: loss.svg, decision_boundary.svg: plots need the package 'matplotlib'" in shown
+    assert "python -m pip install 'tinygrad-mlp[all]'" in shown
+    assert [p.name for p in Path("demo_output").iterdir()] == ["computation_graph.svg"]
+
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", "")
+    assert main(["demo", "--data", "moons", "--epochs", "5", "--out", "nothing"]) == 0
+    shown = capsys.readouterr().out
+    assert "left out: computation_graph.svg: " in shown
+    assert "Pictures:" not in shown
+    assert list(Path("nothing").iterdir()) == []
+
+
+# train and predict
+
+
+def test_a_table_of_ones_own_is_learned_and_asked_again(
+    iris_table: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--save", "w/net.npz"]
+    assert main([*words, "--out", "pictures"]) == 0
+    shown = capsys.readouterr().out
+    assert "flowers.csv: 150 samples, 4 features" in shown
+    assert "to learn: species, 3 classes: setosa, versicolor, virginica" in shown
+    found = ACCURACY.search(shown)
+    assert found is not None
+    assert float(found[1]) >= 93.0
+    assert sorted(p.name for p in Path("pictures").iterdir()) == [
+        "computation_graph.svg", "loss.svg",
+    ]  # fmt: skip
+
+    assert main(["predict", "w/net.npz", iris_table]) == 0
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert [row["row"] for row in rows] == [str(i) for i in range(2, 152)]
+    assert {row["species"] for row in rows} == {"setosa", "versicolor", "virginica"}
+    assert all(1 / 3 <= float(row["probability"]) <= 1.0 for row in rows)
+    found = ACCURACY.search(printed.err)
+    assert found is not None
+    assert float(found[1]) >= 93.0
+
+    text = Path(iris_table).read_text().replace("species", "kind")
+    Path("others.csv").write_text(text)
+    assert main(["predict", "w/net.npz", "others.csv", "--out", "answers/a.csv"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == ""
+    assert "150 answers in" in quiet.out
+    assert Path("answers/a.csv").read_text() == printed.out
+
+
+def test_a_number_is_learned_in_its_own_units(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"{x!r},{1000 + 200 * math.sin(x)!r}" for x in rng.uniform(-3.0, 3.0, 160).tolist()]
+    Path("wave.csv").write_text("x,height\n" + "\n".join(lines) + "\n")
+    assert main(["train", "wave.csv", "--target", "height", "--save", "net.npz"]) == 0
+    shown = capsys.readouterr().out
+    assert "to learn: height, a number from 80" in shown
+    found = re.search(
+        r"mean absolute error (\S+) \(always guessing the mean: (\S+)\), R2 (\S+)", shown
+    )
+    assert found is not None
+    assert float(found[1]) < 30.0 < 100.0 < float(found[2])
+    assert float(found[3]) > 0.95
+    assert not Path("train_output/decision_boundary.svg").exists()
+    assert "through a 1-2-1 network" in shown
+
+    assert main(["predict", "net.npz", "wave.csv"]) == 0
+    printed = capsys.readouterr()
+    answers = [float(row["height"]) for row in csv.DictReader(io.StringIO(printed.out))]
+    errors = [abs(a - float(line.split(",")[1])) for a, line in zip(answers, lines)]
+    assert np.mean(errors) < 30.0
+    assert f"mean absolute error {np.mean(errors):.3g}"[:22] in printed.err
+
+
+def test_whole_numbers_as_classes_and_as_numbers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    X, y = make_moons(60, noise=0.1, rng=0)
+    rows = "\n".join(f"{a},{b},{10 * label + 9}.0" for (a, b), label in zip(X.tolist(), y))
+    Path("moons.csv").write_text(f"a,b,kind\n{rows}\n")
+    settings = ["--epochs", "20", "--hidden", "5", "--learning-rate", "0.05", "--save", "net.npz"]
+    assert main(["train", "moons.csv", "--target", "kind", *settings]) == 0
+    assert "2 classes: 9, 19" in capsys.readouterr().out
+    assert {"9", "19"} <= set(texts(Path("train_output/decision_boundary.svg")).split())
+    assert main(["predict", "net.npz", "moons.csv"]) == 0
+    found = ACCURACY.search(capsys.readouterr().err)
+    assert found is not None
+    assert float(found[1]) > 80.0
+    words = ["train", "moons.csv", "--target", "kind", "--task", "regression", "--epochs", "5"]
+    assert main(words) == 0
+    assert "to learn: kind, a number from 9 to 19" in capsys.readouterr().out
+
+
+def test_the_saved_file_serves_python_too(iris_table: str, folder: Path) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "2"]
+    assert main([*words, "--hidden", "7,5", "--activation", "relu", "--save", "net.npz"]) == 0
+    content = read_weights("net.npz")
+    assert content.state["layers.1.weight"].shape == (5, 7)
+    assert content.extra["feature_names"] == list(load_iris().feature_names)
+    assert content.task is not None
+    from tinygrad_mlp.nn import MLP
+
+    model = MLP(4, [7, 5, 3], "relu", "softmax")
+    load_weights(model, "net.npz")
+    assert len(model([0.0, 0.0, 0.0, 0.0])) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--hidden", "0"],
+        ["--hidden", "4", "--optimizer", "sgd", "--schedule", "step", "--batch-size", "50"],
+        ["--engine", "eager", "--l2", "0", "--test-size", "0.5", "--activation", "gelu"],
+    ],
+    ids=" ".join,
+)
+def test_settings_of_the_training(
+    options: list[str], iris_table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "3"]
+    assert main([*words, *options]) == 0
+    shown = capsys.readouterr().out
+    assert f"engine: {'eager' if '--engine' in options else 'compiled'}\n" in shown
+
+
+# Help
+
+
+def test_help_shows_every_command_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("demo", "train", "predict", "examples:"))
+    for command in ("demo", "train", "predict"):
+        assert main([command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert f"usage: python -m tinygrad_mlp {command}" in shown
+        assert "--out" in shown
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tinygrad_mlp {__version__}\n"

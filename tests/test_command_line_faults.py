@@ -1,0 +1,175 @@
+"""What the command line refuses: one line on standard error, exit code 2, nothing else touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.source_files import ROOT
+from tinygrad_mlp.cli import main
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import save_weights
+
+TRAIN = ["train", "good.csv", "--target", "kind", "--epochs", "1", "--save", "w.npz"]
+GOOD = "a,b,kind\n" + "1.5,2.5,x\n2.5,0.5,z\n" * 10
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a good table, in which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text(GOOD)
+    return tmp_path
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that the command says before it ends with 2."""
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert shown.endswith("\n")
+    assert shown.count("\n") == 1
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("a,b,kind\n", "has a header but no rows"),
+        ("1,2,3\n4,5,6\n", "the first row must name the columns"),
+        ("a,b,kind\n1,2,x\n3,,z\n4,5,x\n", "row 3, column 'b': empty"),
+        ("a,b,kind\n1,2,x\n3,foo,z\n4,5,x\n", "row 3, column 'b': 'foo'"),
+        ("a,b,kind\n1,2,x\n3,foo,z\n4,5,x\n", "--drop 'b'"),
+        ("a,name,kind\n1,Ann,x\n2,Bob,z\n", "hold text: 'name' (row 2: 'Ann')"),
+        ("a,name,kind\n1,Ann,x\n2,Bob,z\n", "leave them out, --drop 'name'"),
+        ("a,b,kind\n1,2,x\n3,4\n", "row 3 has 2 cells"),
+        ("a,b,kind\n1,2,x\n3,4,\n", "row 3"),
+        ("a,b,kind\n1,2,x\n3,4,x\n", "there is nothing to learn"),
+        ("kind\nx\nz\n", "no column besides the target"),
+        ("a,b\n1,2\n3,4\n", "unknown target column 'kind'"),
+        ("a,b,kinds\n1,2,x\n", "did you mean 'kinds'?"),
+        ("a,b,kind\n1,2,x\n", "there is nothing to learn"),
+        ("a,b,kind\n1,inf,x\n2,3,z\n", "column 'b': 'inf'"),
+    ],
+)
+def test_a_table_that_cannot_be_used(
+    content: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.csv").write_text(content)
+    assert message in refused(["train", "bad.csv", "--target", "kind"], capsys)
+    assert sorted(os.listdir()) == ["bad.csv", "good.csv"]  # noqa: PTH208
+
+
+def test_a_table_that_is_no_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.csv").write_bytes(b"a,b\n1,\xff\n")
+    assert "not in UTF-8" in refused(["train", "bad.csv", "--target", "kind"], capsys)
+    assert "nothing.csv: No such file" in refused(
+        ["train", "nothing.csv", "--target", "kind"], capsys
+    )
+    assert "Is a directory" in refused(["train", ".", "--target", "kind"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("trian", "invalid choice: 'trian'"),
+        ("demo --data mnist", "'digits', 'iris', 'moons'"),
+        ("demo --epochs 0", "'0' is no whole number of at least 1"),
+        ("demo --epochs many", "'many' is no whole number"),
+        ("demo --seed -1", "at least 0"),
+        ("demo --out good.csv", "--out good.csv is a file"),
+        ("demo --colour red", "unrecognized arguments: --colour red"),
+        ("train good.csv", "required: --target"),
+        ("train good.csv --target kind --hidden 16,x", "'16,x' is no list of layer sizes"),
+        ("train good.csv --target kind --hidden 16,0", "'16,0' is no list of layer sizes"),
+        ("train good.csv --target kind --activation rleu", "invalid choice: 'rleu'"),
+        ("train good.csv --target kind --optimizer adm", "invalid choice: 'adm'"),
+        ("train good.csv --target kind --learning-rate -1", "'-1' is not a number above 0"),
+        ("train good.csv --target kind --learning-rate nan", "'nan' is not a number above 0"),
+        ("train good.csv --target kind --l2 x", "'x' is not a number of at least 0"),
+        ("train good.csv --target kind --test-size 1", "'1' is not a share between 0 and 1"),
+        ("train good.csv --target kind --test-size 0.01", "--test-size 0.01 puts 0 of 20"),
+        ("train good.csv --target kind --task regression", "column 'kind': 'x'"),
+        ("train good.csv --target kind --task regression", "--task classification"),
+        ("train good.csv --target kind --drop c", "unknown dropped column 'c'"),
+        ("train good.csv --target kind --drop a --drop b", "no column besides the target"),
+        ("train good.csv --target kind --save .", "--save . is a folder"),
+        ("train good.csv --target kind --save good.csv/w.npz", "good.csv"),
+        ("predict nothing.npz good.csv", "nothing.npz: No such file"),
+        ("predict good.csv good.csv", "good.csv is not a file of weights"),
+    ],
+)
+def test_words_that_cannot_be_used(
+    words: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(words.split(), capsys)
+
+
+def test_a_training_that_breaks_down_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("line.csv").write_text("x,y\n" + "".join(f"{i},{3.7 * i}\n" for i in range(40)))
+    words = "train line.csv --target y --optimizer sgd --learning-rate 1e9 --activation relu"
+    assert "the loss is nan in epoch" in refused(words.split(), capsys)
+
+
+def test_a_table_that_does_not_fit_to_the_network(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(TRAIN) == 0
+    capsys.readouterr()
+    Path("other.csv").write_text("a,c\n1,2\n")
+    assert "lacks 1 feature that the network was trained with: 'b'" in refused(
+        ["predict", "w.npz", "other.csv"], capsys
+    )
+    Path("other.csv").write_text("c,b,a\n1,2,3\n1,,3\n1,x,3\n")
+    shown = refused(["predict", "w.npz", "other.csv"], capsys)
+    assert "2 cells are missing or not a number: row 3, column 'b': '', row 4" in shown
+    save_weights(MLP(2, [1]), "own.npz")
+    assert "not those of the command 'train'" in refused(["predict", "own.npz", "good.csv"], capsys)
+
+
+def start(words: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "tinygrad_mlp", *words.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def test_ctrl_c_ends_the_training_and_still_reports(folder: Path) -> None:
+    with start("train good.csv --target kind --epochs 1500 --engine eager", folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                break
+        process.send_signal(signal.SIGINT)
+        shown, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0, complaints
+    assert "interrupted" in shown
+    assert "accuracy" in shown
+    assert (folder / "train_output" / "loss.svg").exists()
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(folder: Path) -> None:
+    Path("long.csv").write_text("a,b\n" + "1.5,2.5\n" * 20_000)
+    assert main(TRAIN) == 0
+    with start("predict w.npz long.csv", folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "row,kind,probability\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        complaints = process.stderr.read()
+    assert complaints == ""
+    assert process.returncode == 0

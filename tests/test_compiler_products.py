@@ -1,0 +1,130 @@
+"""The matrix products that must be found, whatever the notation; and where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.against_torch import assert_close
+from tinygrad_mlp import functional as F
+from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.engine import Value
+
+Row = list[Value]
+
+
+def products(program: Program) -> list[str]:
+    return [line.split(": ")[1] for line in program.summary().splitlines()[1:]]
+
+
+def plain_loop(row: Row, x: Row, bias: Value) -> Value:
+    total = sum((w * a for w, a in zip(row, x)), bias)
+    assert isinstance(total, Value)
+    return total
+
+
+def dot_product(row: Row, x: Row, bias: Value) -> Value:
+    return F.dot(row, x, bias)
+
+
+def bias_first(row: Row, x: Row, bias: Value) -> Value:
+    return bias + F.sum([a * w for w, a in zip(row, x)])
+
+
+def one_at_a_time(row: Row, x: Row, bias: Value) -> Value:
+    total: Any = 0.0
+    for w, a in zip(row, x):
+        total += w * a
+    return total + bias  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("neuron", [plain_loop, dot_product, bias_first, one_at_a_time])
+@pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
+def test_every_notation_of_a_layer_is_found_as_the_same_products(
+    neuron: Callable[[Row, Row, Value], Value], mapped: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [2, 16, 16, 1]
+    layers = [
+        [([Value(w) for w in rng.normal(size=n_in)], Value(0.0)) for _ in range(n_out)]
+        for n_in, n_out in pairwise(sizes)
+    ]
+    parameters = [v for layer in layers for row, bias in layer for v in (*row, bias)]
+
+    def sample_loss(x: Row, t: Value) -> Value:
+        for layer in layers[:-1]:
+            x = [neuron(row, x, bias).relu() for row, bias in layer]
+        ((row, bias),) = layers[-1]
+        return (neuron(row, x, bias) - t) ** 2
+
+    def batch_loss(X: list[Row], T: Row) -> Value:
+        return F.mean([sample_loss(x, t) for x, t in zip(X, T)])
+
+    program = compile(sample_loss if mapped else batch_loss, parameters, per_sample=mapped)
+    program(rng.normal(size=(30, 2)), rng.normal(size=30))
+    found = products(program)
+    assert len(found) == 3
+    columns = "B" if mapped else "30"
+    for text, p, k in zip(found, (16, 16, 1), (2, 16, 16)):
+        alternatives = [f"({p}, {n}) @ ({n}, {columns})" for n in (k, k + 1)]
+        assert text in [*alternatives, f"({columns}, {k}) @ ({k}, {p})"], found
+
+
+def test_products_of_two_computed_matrices_are_found() -> None:
+    scale = Value(2.0)
+
+    def loss(A: list[Row], B: list[Row]) -> Value:
+        left = [[F.tanh(scale * a) for a in row] for row in A]
+        right = [[F.exp(b) for b in row] for row in B]
+        cells = [plain_loop(row, list(column), scale) for row in left for column in zip(*right)]
+        return F.sum([F.sin(cell) for cell in cells])
+
+    program = compile(loss, [scale])
+    program(np.ones((6, 3)), np.ones((3, 5)))
+    assert products(program) in (["(6, 3) @ (3, 5)"], ["(5, 3) @ (3, 6)"])
+
+
+def test_two_layers_with_biases_read_one_block_in_different_axes() -> None:
+    weights = [Value(number) for number in np.random.default_rng(0).normal(size=50)]
+    rows, columns = (
+        [weights[4 * i :][:4] for i in range(5)],
+        [weights[20 + 5 * i :][:5] for i in range(6)],
+    )
+
+    def loss(x: Row) -> Value:
+        hidden = [a.tanh() for a in x]
+        first = [F.dot(r[:3], hidden[q::4], r[3]) for q in range(4) for r in rows]
+        second = [F.dot(r[:4], hidden[q::3], r[4]) for q in range(3) for r in columns]
+        return F.sum([a.sin() for a in first + second])
+
+    program, x = compile(loss, weights), np.random.default_rng(1).normal(size=12)
+    out = loss([Value(number) for number in x])
+    out.backward()
+    assert_close(program(x), out.data)
+    assert_close(program.gradients, [weight.grad for weight in weights])
+    assert len(products(program)) == 2
+
+
+def test_an_irregular_graph_becomes_plain_arithmetic_and_says_so() -> None:
+    rng = np.random.default_rng(0)
+    leaves = [Value(number) for number in rng.normal(size=10)]
+
+    def tangle() -> Value:
+        nodes = list(leaves)
+        choices = np.random.default_rng(1)
+        for _ in range(600):
+            a, b = (nodes[i] for i in choices.integers(0, len(nodes), 2))
+            op = choices.integers(0, 4)
+            nodes.append([a + b, a * b, a.tanh(), (a - b).sin()][op].tanh())
+        return F.sum(nodes)
+
+    out = tangle()
+    out.backward()
+    program = compile(tangle, leaves)
+    assert_close(program(), out.data)
+    assert_close(program.gradients, [leaf.grad for leaf in leaves], 1e-11)
+    assert "plain arithmetic" in program.summary()

@@ -1,0 +1,429 @@
+"""The terminal debugger: each command, scripts and their exit codes, the three things to step."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.source_files import ROOT
+from tinygrad_mlp import Value, functional
+from tinygrad_mlp.cli.main import main
+from tinygrad_mlp.data import load_iris
+from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.debug.console import COMMANDS, Console
+from tinygrad_mlp.debug.session import Session
+from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import fit, save_weights
+
+
+def typed(*commands: str, loss: Value | None = None) -> tuple[str, Console]:
+    """What a console answers to commands, without its echo of them."""
+    out = io.StringIO()
+    stdin = io.StringIO("\n".join(commands) + "\n")
+    console = Console(Session(loss or worked_example()), stdin=stdin, stdout=out)
+    console.run()
+    lines = [line for line in out.getvalue().splitlines() if not line.startswith("(step) ")]
+    return "\n".join(lines), console
+
+
+def answer(*commands: str, loss: Value | None = None) -> str:
+    """The same, where every command has to work."""
+    text, console = typed(*commands, loss=loss)
+    assert console.failures == 0, text
+    return text
+
+
+# Walking
+
+
+def test_next_and_back_walk_step_by_step() -> None:
+    lines = answer("next 2", "n", "back", "b 2").splitlines()
+    assert [line[:7] for line in lines[:5]] == [
+        "[ 1/51]",
+        "[ 2/51]",
+        "[ 3/51]",
+        "[ 2/51]",
+        "[ 1/51]",
+    ]
+    assert lines[5] == "at the start: only the leaves have numbers"
+
+
+def test_the_passes_meet() -> None:
+    text = answer("to L", "next")
+    assert "[15/51] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984" in text
+    assert "the backward pass begins with dL/dL = 1" in text
+    assert "[16/51] backward  dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1" in text
+
+
+def test_to_stops_where_a_gradient_is_complete() -> None:
+    text = answer("to L", "to out_h1", "print out_h1")
+    assert "together 0.0364" in text
+    assert re.search(r"dL/dout_h1 = 0\.036350306\d+", text)
+
+
+def test_the_ends_are_told() -> None:
+    text = answer("back", "end", "next", "continue", "start")
+    assert "this is the start" in text
+    assert text.count("this is the end") == 2
+    assert "the backward pass is over" in text
+
+
+def test_walking_there_and_back_restores_every_gradient() -> None:
+    session = Session(worked_example())
+    states = []
+    for position in range(len(session) + 1):
+        session.go_to(position)
+        states.append([(node.grad, node.has_grad) for node in session.order])
+    for position in (51, 3, 16, 15, 14, 50, 15, 0, 33):
+        session.go_to(position)
+        assert [(node.grad, node.has_grad) for node in session.order] == states[position]
+    assert not any(has_grad for _, has_grad in states[0])
+
+
+def test_a_session_ends_with_the_gradients_of_backward() -> None:
+    session, plain = Session(worked_example()), worked_example()
+    session.go_to(len(session))
+    plain.backward()
+    assert [n.grad for n in session.order] == [n.grad for n in topological_order(plain)]
+
+
+def test_a_leaf_is_nothing_to_step_through() -> None:
+    with pytest.raises(GraphError, match="the Value is a leaf"):
+        Session(Value(1.0))
+    with pytest.raises(InvalidArgumentError, match="leads past the end"):
+        Session(worked_example()).move(52)
+
+
+# Breakpoints
+
+
+@pytest.mark.parametrize(
+    ("command", "stop"),
+    [
+        ("break w5", "[35/51] backward"),
+        ("break label w5", "[35/51] backward"),
+        ("break op tanh", "[51/51] backward"),
+        ("break op sigmoid", "[ 2/51] forward"),
+        ("break grad 0.99", "[16/51] backward"),
+        ("watch net_h2", "[ 3/51] forward"),
+        ("break nonfinite", "[51/51] backward"),
+    ],
+)
+def test_breakpoints_stop(command: str, stop: str) -> None:
+    text = answer(command, "continue")
+    assert stop in text
+    assert ("stop: " in text) == ("51/51" not in stop)
+
+
+def test_a_breakpoint_stops_in_each_pass_and_on_the_way_back() -> None:
+    text = answer("break op sigmoid", "end", "rcontinue", "rc")
+    stops = [line for line in text.splitlines() if line.startswith("[")]
+    assert [stop[1:6] for stop in stops] == ["51/51", "46/51", "40/51"]
+
+
+def test_dead_relus_and_layers_stop() -> None:
+    model = MLP(1, [2, 1], rng=0)
+    model.layers[0].neurons[0].b.data = -100.0
+    text = answer("break dead", "continue", loss=model([1.0]) ** 2)
+    assert "is off (its input is -" in text
+    text = answer("break layer 1", "continue", loss=model([1.0]) ** 2)
+    assert "stop: in layer 1" in text
+
+
+def test_breakpoints_are_listed_and_cleared() -> None:
+    text = answer("break", "break w5", "break op tanh", "clear 1", "clear")
+    assert text.splitlines() == [
+        "no breakpoints",
+        "1: at w5",
+        "1: at w5",
+        "2: op tanh",
+        "1: op tanh",
+        "no breakpoints",
+    ]
+
+
+# Looking
+
+
+def test_print_shows_the_moment() -> None:
+    early = answer("next", "print out_h1", "print net_h1", "print w1")
+    assert "out_h1 (sigmoid): data = not computed yet, dL/dout_h1 = -" in early
+    assert "net_h1 (dot): data = 0.3775, dL/dnet_h1 = -" in early
+    table = answer("end", "print").splitlines()[2:]
+    assert len(table) == 31
+    assert any(re.match(r"w5 +leaf +data = 0.4 +grad = 0.0822", line) for line in table)
+
+
+def test_list_marks_where_one_stands() -> None:
+    lines = answer("next 10", "list 2").splitlines()[-4:]
+    assert [line[:2] for line in lines] == ["  ", "->", "  ", "  "]
+    assert "[10/51]" in lines[1]
+
+
+def test_chain_shows_the_whole_way() -> None:
+    text = answer("chain w5")
+    assert "= 1 * 0.5 * (-1.4827) * (-1) * 0.1868 * 0.5933 = 0.0822" in text
+    assert "the sum of 2 paths" in answer("chain w1")
+    assert answer("end", "chain").splitlines()[-1].startswith("dL/db1 = ")
+
+
+def test_expand_and_collapse() -> None:
+    text = answer("expand net_h1", "next", "collapse net_h1", "expand").splitlines()
+    assert text[0].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    assert text[2].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
+    assert text[3].startswith("[ 1/51] forward   net_h1 = w1 * i1")
+    assert text[4].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    refused, console = typed("expand out_h1")
+    assert "out_h1 is no sum of products; those are: net_h1, net_h2, net_o1, net_o2" in refused
+    assert console.failures == 1
+
+
+def test_where_needs_a_recording() -> None:
+    assert answer("where L").startswith("L: not known")
+
+
+# Changing and checking
+
+
+def test_set_replays_to_the_same_step() -> None:
+    text = answer("to L", "to w5", "set w5 0.5", "print out_o1")
+    assert "L: 0.2984 -> 0.3065" in text
+    last_step = [line for line in text.splitlines() if line.startswith("[")][-1]
+    assert last_step.startswith("[35/51] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5")
+    assert "0.1385 * 0.5933" not in last_step
+
+
+def test_set_and_set_back_gives_the_same_gradients() -> None:
+    session, plain = Session(worked_example()), worked_example()
+    session.go_to(len(session))
+    session.assign(session.node("w5"), 9.0)
+    session.assign(session.node("w5"), 0.40)
+    plain.backward()
+    assert [n.grad for n in session.order] == [n.grad for n in topological_order(plain)]
+
+
+def test_check_agrees_at_leaves_and_between() -> None:
+    text = answer("check", "check net_h1", "check L")
+    assert text.count("agrees") == 16
+
+
+def test_check_finds_a_wrong_gradient() -> None:
+    loss = worked_example()
+    node = next(n for n in topological_order(loss) if n.label == "out_o1")
+    node.partials = (0.5 * node.partials[0],)
+    text, console = typed("check w8", "check w5", loss=loss)
+    assert console.failures == 1
+    assert "line 2: the gradient does not agree with finite differences at: w5" in text
+
+
+def test_draw_hands_over_the_moment(tmp_path: Path) -> None:
+    drawn = []
+
+    def draw(session: Session, path: Path) -> None:
+        drawn.append((session.position, path))
+
+    stdin = io.StringIO(f"next 4\ndraw {tmp_path / 'a b.svg'}\ndraw\n")
+    console = Console(Session(worked_example()), draw, stdin, io.StringIO())
+    console.run()
+    assert drawn == [(4, tmp_path / "a b.svg"), (4, Path("step-4.svg"))]
+    assert typed("draw")[1].failures == 1
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("dance", "line 1: unknown command 'dance'"),
+        ("print w55", "line 1: unknown node 'w55'; known: "),
+        ("next x", "line 1: 'x' is no whole number of at least 1"),
+        ("set w5 x", "line 1: 'x' is no number"),
+        ("set w5", "line 1: give a leaf and a number"),
+        ("set L 3", "line 1: L was computed from others; change a leaf, such as"),
+        ("to", "line 1: give the name of a node"),
+        ("to i1\nto i1", "line 2: i1 is complete already"),
+        ("clear 3", "line 1: there is no breakpoint 3"),
+        ("help dance", "line 1: there is no command 'dance'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(command: str, message: str) -> None:
+    text, console = typed(command, "next")
+    assert console.failures == 1
+    assert text.count(message) == 1
+    assert len([line for line in text.splitlines() if line.startswith("line ")]) == 1
+
+
+def test_quit_ends_and_comments_are_left_out() -> None:
+    text, console = typed("# a comment", "", "next", "quit", "dance")
+    assert console.failures == 0
+    assert len(text.splitlines()) == 1
+
+
+def test_help_tells_every_command() -> None:
+    text = answer("help")
+    for name in COMMANDS:
+        assert re.search(rf"^{name}\b", text, flags=re.MULTILINE), name
+        assert answer(f"help {name}").strip().startswith(name)
+    assert set(COMMANDS) <= {name.removeprefix("do_") for name in dir(Console)}
+
+
+def test_names_and_commands_are_completed() -> None:
+    a = Value(1.0, label="hidden 0")
+    console = typed("quit", loss=a * Value(2.0, label="hidden 1"))[1]
+    assert console.completenames("ex") == ["expand"]
+    assert console.completedefault("hid", "print hid", 6, 9) == ["hidden 0", "hidden 1"]
+    assert console.completedefault("1", "print hidden 1", 13, 14) == ["1"]
+
+
+def test_there_are_no_colours_outside_of_a_terminal() -> None:
+    assert "\033" not in typed("next 20", "break w5", "continue", "dance")[0]
+
+
+# The command line
+
+
+def step(*words: str, commands: str, folder: Path) -> tuple[int, str]:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tinygrad_mlp", "step", *words],
+        input=commands,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    return run.returncode, run.stdout
+
+
+def test_a_script_that_works_exits_with_0_and_draws(tmp_path: Path) -> None:
+    commands = "to L\nto w5\nwhere net_o1\ndraw now.svg\ncheck w5\n"
+    code, text = step(commands=commands, folder=tmp_path)
+    assert code == 0, text
+    assert "worked_example.py:" in text
+    assert "<svg" in (tmp_path / "now.svg").read_text(encoding="utf-8")
+
+
+def test_a_script_with_a_fault_exits_with_1(tmp_path: Path) -> None:
+    code, text = step(commands="next\nprint nobody\nnext\n", folder=tmp_path)
+    assert code == 1
+    assert "line 2: unknown node 'nobody'" in text
+    assert "[ 2/51]" in text
+
+
+SCRIPT = """\
+from tinygrad_mlp import Value
+
+a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+loss = (a * b + 10.0).tanh()
+loss.label = "L"
+number = 3
+
+
+def twice():
+    return a * 2.0
+"""
+
+
+def test_a_value_of_a_persons_script(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    code, text = step("mine.py:loss", commands="next\nwhere\nwhere a\nend\n", folder=tmp_path)
+    assert code == 0, text
+    assert "v3: " in text
+    assert "mine.py:4 in <module>" in text
+    assert "mine.py:3 in <module>" in text
+    assert "dL/db += dL/dv3 * dv3/db = 0.001341 * 2 = 0.002682" in text
+    code, text = step("mine.py:twice", commands="end\n", folder=tmp_path)
+    assert code == 0, text
+    assert "[3/3]" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mine.py:nobody"], "mine.py has no name 'nobody'; its Values are: a, b, loss"),
+        (["mine.py:number"], "number in mine.py is 3, but a Value is needed"),
+        (["mine.py:a"], "there is nothing to step through: the Value is a leaf"),
+        (["mine.py"], "'mine.py' does not say which Value"),
+        (["other.py:loss"], "there is no file other.py"),
+        (["broken.py:loss"], "ZeroDivisionError"),
+        (["--data", "iris"], "--model and --data belong together"),
+    ],
+)
+def test_what_cannot_be_stepped_exits_with_2(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    code, text = step(*words, commands="", folder=tmp_path)
+    assert code == 2
+    assert message in text
+
+
+@pytest.mark.parametrize("with_names", [False, True])
+def test_the_loss_of_a_sample_through_saved_weights(
+    with_names: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = load_iris()
+    labels = np.array(data.target_names)[data.y] if with_names else data.y
+    model = MLP(4, [3, 3], rng=0)
+    fit(model, data.X, labels, epochs=2, log_every=None)
+    weights = save_weights(model, tmp_path / "weights.npz")
+    expected = functional.logsumexp(model(data.X[3].tolist())) - model(data.X[3].tolist())[0]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("end\nprint loss\ncheck\n"))
+    arguments = ["step", "--model", str(weights), "--data", "iris", "--row", "3"]
+    code = main(arguments)
+    text = capsys.readouterr().out
+    assert code == 0, text
+    shown = re.search(r"loss \(\w+\): data = ([\d.e+-]+)", text)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(expected.data, rel=1e-12)
+    assert "dloss/d(petal width (cm)) = " in text
+
+
+def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) -> None:
+    data = load_iris()
+    lines = [",".join([*data.feature_names, "species"])]
+    lines += [
+        ",".join([*map(str, x), data.target_names[label]])
+        for x, label in zip(data.X.tolist(), data.y.tolist())
+    ]
+    (tmp_path / "iris.csv").write_text("\n".join(lines) + "\n")
+    words = "train iris.csv --target species --epochs 2 --hidden 3 --save net.npz --out pictures"
+    subprocess.run(
+        [sys.executable, "-m", "tinygrad_mlp", *words.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=120,
+    )
+    losses = []
+    for source in ("iris", "iris.csv"):
+        code, text = step(
+            "--model", "net.npz", "--data", source, "--row", "99",
+            commands="print layers.0.neurons.2.out\nend\nprint loss\n", folder=tmp_path,
+        )  # fmt: skip
+        assert code == 0, text
+        assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
+        losses.append(text.splitlines()[-1])
+    assert losses[0] == losses[1]
+    code, text = step(
+        "--model", "net.npz", "--data", "iris", "--row", "150", commands="", folder=tmp_path
+    )
+    assert code == 2
+    assert "--row 150, but iris has the rows 0 to 149" in text

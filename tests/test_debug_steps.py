@@ -1,0 +1,387 @@
+"""The step log: the same bits as ``backward``, equations with names and numbers, both ways."""
+
+from __future__ import annotations
+
+import math
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_mlp import Value, functional
+from tinygrad_mlp.debug import (
+    chain,
+    compare,
+    finite_difference,
+    layers_of,
+    names_of,
+    recompute,
+    trace_backward,
+    trace_forward,
+    worked_example,
+)
+from tinygrad_mlp.debug.worked_example import LEARNING_RATE, PUBLISHED
+from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError
+from tinygrad_mlp.losses import mean_squared_error
+from tinygrad_mlp.nn import MLP
+
+
+def bits(x: float) -> bytes:
+    return struct.pack("<d", x)
+
+
+def network_loss(seed: int = 0, activation: str = "tanh") -> tuple[MLP, Value]:
+    rng = np.random.default_rng(seed)
+    model = MLP(3, [4, 4, 1], activation=activation, rng=rng)
+    samples = rng.normal(size=(3, 3)).tolist()
+    loss = mean_squared_error([model(x) for x in samples], rng.normal(size=3).tolist())
+    return model, loss
+
+
+def random_graph(seed: int, size: int) -> Value:
+    """Nodes that use earlier ones, often more than once, with every kind of op."""
+    rng = np.random.default_rng(seed)
+    nodes = [Value(x, label=f"leaf{i}") for i, x in enumerate(rng.normal(size=4).tolist())]
+    for _ in range(size):
+        a, b, c = (nodes[i] for i in rng.integers(len(nodes), size=3))
+        candidates = [
+            a + b,
+            a.sigmoid() * a,
+            a - 2.0,
+            b.tanh(),
+            a.relu() * c.cos(),
+            functional.dot([a, b, a], [c.sin(), a.cos(), b.tanh()], c),
+            functional.logsumexp([a, b, c]),
+            a.sigmoid() / (b.square() + 1.0),
+        ]
+        nodes.append(candidates[int(rng.integers(len(candidates)))])
+    return functional.sum(nodes)
+
+
+# The same as backward
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(0, 30))
+def test_tracing_gives_the_bits_of_backward(seed: int, size: int) -> None:
+    plain, traced = random_graph(seed, size), random_graph(seed, size)
+    plain.backward()
+    trace_backward(traced)
+    for a, b in zip(topological_order(plain), topological_order(traced), strict=True):
+        assert bits(a.grad) == bits(b.grad)
+        assert a.has_grad == b.has_grad
+
+
+def test_leaves_add_up_over_two_traces_and_nodes_between_do_not() -> None:
+    a = Value(3.0)
+    b = a * a
+    loss = b * 1.0
+    trace_backward(loss)
+    trace_backward(loss)
+    assert (a.grad, b.grad) == (12.0, 1.0)
+
+
+def test_tracing_a_leaf_gives_no_steps_and_the_gradient_1() -> None:
+    a = Value(2.0)
+    assert len(trace_backward(a)) == 0
+    assert a.grad == 1.0
+
+
+def test_each_step_says_what_flowed() -> None:
+    _, loss = network_loss()
+    trace = trace_backward(loss)
+    received: dict[Value, float] = {}
+    for index, step in enumerate(trace):
+        assert step.index == index
+        assert step.node.parents[step.position] is step.parent
+        assert step.partial == step.node.partials[step.position]
+        assert step.upstream == step.node.grad
+        assert bits(step.contribution) == bits(step.upstream * step.partial)
+        assert bits(step.grad_before) == bits(received.get(step.parent, 0.0))
+        assert bits(step.grad_after) == bits(step.grad_before + step.contribution)
+        received[step.parent] = step.grad_after
+    assert all(bits(node.grad) == bits(grad) for node, grad in received.items())
+
+
+def test_a_trace_keeps_its_numbers_when_the_graph_changes() -> None:
+    a = Value(3.0, label="a")
+    loss = a * a
+    trace = trace_backward(loss)
+    before = [step.equation() for step in trace]
+    a.data = 7.0
+    recompute(loss)
+    loss.backward()
+    assert [step.equation() for step in trace] == before
+
+
+@pytest.mark.parametrize("index", [99, -99])
+def test_a_step_that_is_not_there_is_refused(index: int) -> None:
+    with pytest.raises(IndexError):
+        trace_backward(Value(1.0) * 2.0)[index]
+
+
+def test_slices_are_lists_of_steps() -> None:
+    trace = trace_backward(worked_example())
+    assert [step.index for step in trace[5:11:2]] == [5, 7, 9]
+    assert trace[-1].index == len(trace) - 1
+
+
+# The worked example
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_worked_example_has_its_published_values(name: str) -> None:
+    loss = worked_example()
+    loss.backward()
+    node = next(node for node in topological_order(loss) if node.label == name)
+    data, grad = PUBLISHED[name]
+    assert node.data == pytest.approx(data, abs=6e-10)
+    if grad is not None:
+        assert node.grad == pytest.approx(grad, abs=6e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("w1", 0.149780716),
+        ("w2", 0.19956143),
+        ("w3", 0.24975114),
+        ("w4", 0.29950229),
+        ("w5", 0.35891648),
+        ("w6", 0.408666186),
+        ("w7", 0.511301270),
+        ("w8", 0.561370121),
+    ],
+)
+def test_a_gradient_step_gives_the_published_weights(name: str, published: float) -> None:
+    loss = worked_example()
+    loss.backward()
+    node = next(node for node in topological_order(loss) if node.label == name)
+    assert node.data - LEARNING_RATE * node.grad == pytest.approx(published, abs=6e-9)
+
+
+def test_a_step_is_written_as_in_a_textbook() -> None:
+    trace = trace_backward(worked_example())
+    equations = [step.equation() for step in trace]
+    assert "dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822" in equations
+
+
+def test_a_step_that_adds_to_others_says_the_sum() -> None:
+    step = next(s for s in trace_backward(worked_example()) if s.index == 21)
+    assert str(step) == (
+        "dL/dout_h1 += dL/dnet_o1 * dnet_o1/dout_h1 = 0.1385 * 0.4 = 0.0554, together 0.0364"
+    )
+
+
+def test_a_forward_step_is_written_with_names_and_numbers() -> None:
+    trace = trace_forward(worked_example())
+    assert trace[0].equation() == (
+        "net_h1 = w1 * i1 + w2 * i2 + b1 = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775"
+    )
+    assert trace[-1].equation() == "L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984"
+
+
+def test_forward_steps_hold_inputs_and_outputs() -> None:
+    _, loss = network_loss()
+    trace = trace_forward(loss)
+    assert len(trace) == sum(1 for node in trace.order if node.parents)
+    for step in trace:
+        assert step.inputs == tuple(parent.data for parent in step.node.parents)
+        assert step.output == step.node.data
+
+
+def test_a_dot_expands_into_its_products() -> None:
+    loss = worked_example()
+    step = next(s for s in trace_backward(loss) if s.trace.names[s.parent] == "w6")
+    assert step.expanded() == (
+        "p2 = w6 * out_h2: dL/dp2 = dL/dnet_o1 * dnet_o1/dp2 = 0.1385 * 1 = 0.1385",
+        "dL/dw6 += dL/dp2 * dp2/dw6 = 0.1385 * 0.5969 = 0.0827",
+    )
+    assert trace_forward(loss)[0].expanded()[-1] == (
+        "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
+    )
+
+
+def test_the_bias_of_a_dot_and_other_ops_do_not_expand() -> None:
+    trace = trace_backward(worked_example())
+    for step in trace:
+        if step.trace.names[step.parent] in ("b2", "E_o1"):
+            assert step.expanded() == (step.equation(),)
+
+
+# Both ways
+
+
+def test_going_back_restores_every_gradient_exactly() -> None:
+    _, loss = network_loss(seed=3)
+    leaf = next(node for node in topological_order(loss) if node.is_leaf)
+    leaf.grad = 0.1  # an old gradient, to which 0.2 - 0.2 would not lead back
+    states = []
+    trace = trace_backward(loss)
+    for position in range(len(trace) + 1):
+        trace.go_to(position)
+        states.append([(bits(node.grad), node.has_grad) for node in trace.order])
+    for position in reversed(range(len(trace) + 1)):
+        trace.go_to(position)
+        assert [(bits(n.grad), n.has_grad) for n in trace.order] == states[position]
+    assert leaf.grad == 0.1
+    trace.go_to(len(trace))
+    assert [(bits(n.grad), n.has_grad) for n in trace.order] == states[-1]
+
+
+def test_old_values_come_back_where_subtracting_would_lose_them() -> None:
+    a = Value(1e-20, label="a")
+    loss = a * 1e-20 + a * 1e20
+    trace = trace_backward(loss)
+    before = [step.grad_before for step in trace if step.parent is a]
+    assert before[1] - before[0] != 0.0
+    for step in reversed(trace):
+        trace.go_to(step.index)
+        assert bits(step.parent.grad) == bits(step.grad_before)
+
+
+def test_a_position_outside_of_the_trace_is_refused() -> None:
+    trace = trace_backward(Value(1.0) * 2.0)
+    with pytest.raises(InvalidArgumentError, match="position is 3, but the trace has 2 steps"):
+        trace.go_to(3)
+
+
+# Names
+
+
+def test_names_are_unique_and_stand_on_one_line() -> None:
+    a, b, c = Value(1.0, label="x"), Value(1.0, label="x"), Value(1.0, label="two\nlines")
+    names = names_of(topological_order(a + b + c + Value(2.0, label="v0")))
+    assert len(set(names.values())) == len(names)
+    assert names[c] == "two\\nlines"
+    assert {names[a], names[b]} == {"x", "x#2"}
+
+
+def test_layers_are_told_by_the_parameters() -> None:
+    model, loss = network_loss()
+    layers = layers_of(topological_order(loss))
+    assert {layers[p] for p in model.layers[1].parameters()} == {1}
+    dots = [node for node in layers if node.op is not None and node.op.name == "dot"]
+    assert [layers[node] for node in dots].count(0) == 4 * 3
+
+
+# Chains
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_the_paths_add_up_to_the_gradient(activation: str) -> None:
+    model, loss = network_loss(1, activation)
+    loss.backward()
+    for parameter in model.parameters()[:6]:
+        assert chain(loss, parameter).total == pytest.approx(parameter.grad, rel=1e-12, abs=1e-15)
+
+
+def test_a_chain_names_the_whole_way() -> None:
+    loss = worked_example()
+    node = next(node for node in topological_order(loss) if node.label == "w5")
+    text = str(chain(loss, node))
+    assert text.startswith("dL/dw5 = dL/dE_o1 * dE_o1/dsq_o1 * dsq_o1/ddiff_o1 * ")
+    assert text.endswith("= 1 * 0.5 * (-1.4827) * (-1) * 0.1868 * 0.5933 = 0.0822")
+
+
+def test_more_paths_than_anybody_reads_are_counted_not_listed() -> None:
+    a = Value(1.0, label="a")
+    node = a
+    for _ in range(60):
+        node = node + node
+    with pytest.raises(GraphError, match="1,152,921,504,606,846,976 paths lead from a"):
+        chain(node, a)
+
+
+def test_a_chain_from_an_unconnected_node_is_0() -> None:
+    assert chain(Value(1.0) * 2.0, Value(1.0, label="x")).total == 0.0
+
+
+# Comparing
+
+
+def test_equal_runs_do_not_part() -> None:
+    assert compare(trace_backward(network_loss()[1]), trace_backward(network_loss()[1])) is None
+    assert compare(trace_forward(network_loss()[1]), trace_forward(network_loss()[1])) is None
+
+
+def test_the_first_different_step_is_found() -> None:
+    one, other = worked_example(), worked_example()
+    w5 = next(node for node in topological_order(other) if node.label == "w5")
+    w5.data = 0.5
+    recompute(other)
+    difference = compare(trace_forward(one), trace_forward(other))
+    assert difference is not None
+    assert (difference.index, difference.what) == (4, "inputs")
+    assert "net_o1 = w5" in str(difference)
+    assert compare(trace_forward(one), trace_forward(other), tolerance=1.0) is None
+
+
+def test_another_graph_is_told_by_its_op_and_its_length() -> None:
+    a = Value(2.0, label="a")
+    difference = compare(trace_forward((a * a).exp()), trace_forward((a * a).tanh()))
+    assert difference is not None
+    assert (difference.index, difference.of_a, difference.of_b) == (1, "exp", "tanh")
+    difference = compare(trace_forward(a * a), trace_forward((a * a).exp()))
+    assert difference is not None
+    assert difference.what == "length"
+    with pytest.raises(TypeError, match="two traces of one kind"):
+        compare(trace_forward(a * a), trace_backward(a * a))
+
+
+# Running a graph again
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 20))
+def test_recomputing_gives_the_bits_of_building_anew(seed: int, size: int) -> None:
+    graph = random_graph(seed, size)
+    order = topological_order(graph)
+    built = [(node.data, node.partials) for node in order]
+    for node in order:
+        if node.parents:
+            node.data, node.partials = 0.0, ()
+    recompute(graph)
+    assert [(node.data, node.partials) for node in order] == built
+
+
+def test_recomputing_with_another_leaf_is_as_building_with_it() -> None:
+    a = Value(3.0)
+    loss = (a * 2.0).tanh() + a.sigmoid()
+    a.data = -0.25
+    recompute(loss)
+    b = Value(-0.25)
+    assert bits(loss.data) == bits(((b * 2.0).tanh() + b.sigmoid()).data)
+    assert bits(trace_backward(loss)[-1].partial) == bits(
+        trace_backward((b * 2.0).tanh() + b.sigmoid())[-1].partial
+    )
+
+
+def test_finite_differences_agree_at_every_node_and_touch_nothing() -> None:
+    _, loss = network_loss()
+    loss.backward()
+    order = topological_order(loss)
+    numbers = [node.data for node in order]
+    for node in order:
+        if node.op is None or node.parents:
+            assert finite_difference(loss, node) == pytest.approx(node.grad, rel=1e-6, abs=1e-8)
+    assert [node.data for node in order] == numbers
+
+
+# The cost
+
+
+def test_a_million_steps_fit_in_the_memory_that_is_stated() -> None:
+    x = Value(1.0)
+    node = x
+    for _ in range(20_000):
+        node = node.tanh()
+    tracemalloc.start()
+    trace = trace_backward(node)
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    gradients = 20_000 * 24  # the new gradients in the graph are not the log's
+    assert (size - gradients) / len(trace) < 60
+    assert math.isfinite(trace[-1].grad_after)

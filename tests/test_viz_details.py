@@ -1,0 +1,348 @@
+"""The coarser drawings, models, programs, themes and what is highlighted or left out."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import viz
+from tinygrad_mlp import functional
+from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.derivatives import grad
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import GraphError, ShapeError, UnknownNameError
+from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
+from viz import notebook, to_dot
+from viz.condense import condense
+from viz.markup import number
+from viz.neurons import formula
+from viz.structure import order_of, roles_of, units_of
+from viz.themes import DARK, LIGHT, GradientScale
+
+N_SAMPLES: Final = 12
+
+
+def network() -> MLP:
+    return MLP(2, [4, 3, 1], activation="tanh", rng=0)
+
+
+def batch_loss(model: MLP) -> Value:
+    """The mean of the squared errors of a dozen samples."""
+    total = sum(
+        ((model([0.1 * i, 1.0]) - 0.5 * i) ** 2 for i in range(N_SAMPLES)), start=Value(0.0)
+    )
+    loss: Value = total / N_SAMPLES
+    loss.label = "loss"
+    loss.backward()
+    return loss
+
+
+def boxes(dot: str) -> dict[str, str]:
+    """The statement of each box, by its name."""
+    return dict(re.findall(r"^  ([bnsl]\d+) (\[id=.*\]);$", dot, flags=re.MULTILINE))
+
+
+def arrows(dot: str) -> list[tuple[str, str]]:
+    return re.findall(r"^  ([bnsl]\d+) -> ([bnsl]\d+)\b", dot, flags=re.MULTILINE)
+
+
+def texts(box: str) -> list[str]:
+    found = re.findall(r">([^<>]+)</(?:FONT|B)>", box)
+    return [text.replace("&#160;", " ").strip() for text in found]
+
+
+def box_with(dot: str, text: str) -> str:
+    (box,) = (box for box in boxes(dot).values() if text in texts(box))
+    return box
+
+
+# Layers
+
+
+def test_a_layer_is_one_box_with_shapes_parameters_and_gradient_norm() -> None:
+    model = network()
+    dot = to_dot(batch_loss(model), detail="layers")
+    box = box_with(dot, "layers.1")
+    norm = math.hypot(*[p.grad for p in model.layers[1].parameters()])
+    assert texts(box)[:5] == [
+        *("layers.1", f"× {N_SAMPLES}", "3 neurons, tanh"),
+        *("weight (3, 4), bias (3)", "15 parameters"),
+    ]
+    assert f"norm of the gradient of its parameters = {norm!r}" in box
+    assert float(texts(box)[-1]) == pytest.approx(norm, rel=1e-3)
+
+
+def test_what_repeats_for_each_sample_is_drawn_once() -> None:
+    dot = to_dot(batch_loss(network()), detail="layers", constants=False)
+    first = [texts(box)[0] for box in boxes(dot).values()]
+    assert sorted(first) == sorted(
+        ["2 inputs", "layers.0", "layers.1", "layers.2", "−", "^", "+", "÷", "input"]
+    )
+
+
+def test_layers_of_one_sample_do_not_say_how_often() -> None:
+    dot = to_dot(network()([1.0, 2.0]), detail="layers")
+    assert "× " not in dot
+    assert len(boxes(dot)) == 4
+    assert len(arrows(dot)) == 3
+
+
+# Neurons
+
+
+def test_a_neuron_is_one_box_with_its_formula() -> None:
+    model = Layer(2, 2, "tanh", rng=0)
+    model.neurons[1].w[0].data, model.neurons[1].w[1].data = 0.5, -1.25
+    model.neurons[1].b.data = 0.75
+    outputs = model([3.0, 4.0])
+    dot = to_dot(outputs[0] + outputs[1], detail="neurons")
+    box = box_with(dot, "neuron 1")
+    assert texts(box)[1] == "tanh(0.5·x1 − 1.25·x2 + 0.75)"
+    assert texts(box)[3] == number(outputs[1].data)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias", "text"),
+    [
+        ([1.0], None, "1·x1"),
+        ([-2.0, 3.0], -0.5, "−2·x1 + 3·x2 − 0.5"),
+        ([1.0, 2.0, 3.0, 4.0, 5.0], 1e-7, "1·x1 + 2·x2 + … + 5·x5 + 1e−07"),
+    ],
+)
+def test_a_formula_has_typographic_signs(
+    weights: list[float], bias: float | None, text: str
+) -> None:
+    names = [f"x{i + 1}" for i in range(len(weights))]
+    assert formula("linear", weights, names, bias) == text
+
+
+def test_arrows_carry_the_derivative_of_one_neuron_by_another() -> None:
+    model = MLP(1, [1, 1], activation="tanh", rng=3)
+    hidden = model.layers[0]([0.7])
+    output = model.layers[1]([hidden])
+    dot = to_dot(output, detail="neurons")
+    (derivative,) = grad(output, [hidden])
+    assert f"local derivative = {derivative!r}" in dot
+
+
+def test_neurons_stand_in_the_frame_of_their_layer_in_their_order() -> None:
+    dot = to_dot(network()([1.0, 2.0]), detail="neurons")
+    titles = re.findall(r"(layers\.\d · \d neurons?)", dot)
+    assert titles == ["layers.0 · 4 neurons", "layers.1 · 3 neurons", "layers.2 · 1 neuron"]
+    assert dot.count("rank=same") == 2
+
+
+def test_a_neuron_that_is_written_out_is_found_by_its_labels() -> None:
+    weights = [Value(0.5, label=f"hidden.neurons.0.w.{i}") for i in range(2)]
+    bias = Value(0.1, label="hidden.neurons.0.b")
+    z = sum((w * x for w, x in zip(weights, [1.0, 2.0], strict=True)), start=bias)
+    y = z.tanh()
+    order = order_of([y])
+    roles = roles_of(order, [y], None)
+    units = units_of(order, roles)
+    assert {units[node].path for node in (*weights, bias, z, y)} == {"hidden.neurons.0"}
+    kinds = [box.kind for box in condense(order, roles, units, by_layer=False).boxes]
+    assert sorted(kinds) == ["leaf", "leaf", "neuron"]
+
+
+def test_the_loss_after_a_linear_neuron_does_not_belong_to_it() -> None:
+    z = Neuron(2, None, rng=0)([1.0, 2.0])
+    loss = functional.softplus(z) - 1.0 * z
+    order = order_of([loss])
+    units = units_of(order, roles_of(order, [loss], None))
+    assert z in units
+    assert loss not in units
+    assert not any(node in units for node in order if node.op and node.op.name == "softplus")
+
+
+# Which detail
+
+
+def test_auto_draws_operations_as_long_as_they_can_be_read() -> None:
+    assert "n0" in boxes(to_dot(MLP(2, [2, 1], rng=0)([1.0, 2.0])))
+    assert "rank=same" in to_dot(MLP(4, [8, 8, 3], rng=0)([1.0] * 4)[0], max_nodes=100)
+    big = to_dot(batch_loss(MLP(2, [16, 16, 1], rng=0)))
+    assert any("weight (16, 16), bias (16)" in texts(box) for box in boxes(big).values())
+
+
+def test_over_the_limit_the_error_names_the_coarser_detail() -> None:
+    loss = batch_loss(network())
+    with pytest.raises(GraphError, match=r"more than max_nodes=30; .*detail='neurons'"):
+        to_dot(loss, detail="ops", max_nodes=30)
+    with pytest.raises(GraphError, match=r"boxes even with detail='neurons'.*detail='layers'"):
+        to_dot(loss, detail="neurons", max_nodes=14)
+    with pytest.raises(GraphError, match="draw a part of it"):
+        to_dot(loss, detail="layers", max_nodes=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ({"detail": "node"}, "auto, layers, neurons, ops"),
+        ({"theme": "blue"}, "dark, light"),
+        ({"color": "red"}, "auto, gradient, kind"),
+        ({"highlight": "lss"}, "loss"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_known_ones(
+    options: dict[str, str], known: str
+) -> None:
+    with pytest.raises(UnknownNameError, match=known):
+        to_dot(batch_loss(network()), **options)  # type: ignore[arg-type]
+
+
+# Looks
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_a_highlighted_node_is_marked_in_every_detail(detail: str) -> None:
+    model = MLP(2, [2, 1], rng=0)
+    output = model([1.0, 2.0])
+    weight = model.layers[0].neurons[1].w[0]
+    plain, marked = to_dot(output, detail=detail), to_dot(output, detail=detail, highlight=weight)
+    assert LIGHT.accent not in plain
+    changed = [name for name, box in boxes(marked).items() if box != boxes(plain)[name]]
+    assert len(changed) == 1
+    assert to_dot(output, detail=detail, highlight=[weight.label]) == marked
+
+
+def test_a_value_from_elsewhere_cannot_be_highlighted() -> None:
+    with pytest.raises(GraphError, match="no node of this graph"):
+        to_dot(Value(1.0) + 1.0, highlight=Value(2.0))
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_the_themes_differ_in_nothing_but_colours(detail: str) -> None:
+    loss = batch_loss(MLP(2, [2, 1], rng=0))
+    light, dark = (to_dot(loss, detail=detail, theme=theme) for theme in ("light", "dark"))
+    assert DARK.background in dark
+    colour = re.compile(r"#[0-9a-f]{6}")
+    assert colour.sub("", light) == colour.sub("", dark)
+    assert light != dark
+
+
+def test_constants_can_be_left_out() -> None:
+    loss = (Value(2.0, label="a") * 3.0 + 1.0).tanh()
+    dot = to_dot(loss, constants=False)
+    assert len(boxes(dot)) == 4
+    assert arrows(dot) == [("n1", "n3"), ("n3", "n4"), ("n4", "n5")]
+
+
+def test_colours_follow_the_size_of_the_gradient() -> None:
+    a, b = Value(100.0, label="a"), Value(0.1, label="b")
+    product = a * b
+    product.backward()
+    dot = to_dot(product, color="gradient")
+    assert LIGHT.ramp[0].fill in box_with(dot, "a")
+    assert LIGHT.ramp[-1].fill in box_with(dot, "b")
+    assert "size of the gradient" in dot
+
+
+def test_the_scale_spans_three_magnitudes_at_the_most() -> None:
+    scale = GradientScale.of([1e-12, 10.0, float("nan")])
+    assert scale == GradientScale(10.0 / 1000.0, 10.0)
+    positions = [scale.position(10.0**power) for power in range(-4, 2)]
+    assert positions == sorted(positions)
+    assert (positions[0], positions[-1]) == (0, 4)
+
+
+# What else is drawn
+
+
+def test_the_graph_of_a_derivative_is_drawn() -> None:
+    x = Value(0.5, label="x")
+    (slope,) = grad((x * x).tanh(), [x], create_graph=True)
+    slope.backward()
+    root = ElementTree.fromstring(viz.to_svg(slope))
+    groups = [group.get("class") for group in root.iter("{http://www.w3.org/2000/svg}g")]
+    assert groups.count("node") == len(order_of([slope]))
+
+
+def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
+    model = network().train()
+    dot = to_dot(model)
+    assert [texts(box)[0] for box in boxes(dot).values()] == [
+        *("2 inputs", "layers.0", "layers.1", "layers.2")
+    ]
+    assert "data" not in "".join(boxes(dot).values())
+    assert model.training
+    assert not any(parameter.has_grad for parameter in model.parameters())
+    assert len(boxes(to_dot(Neuron(3, rng=0), detail="neurons"))) == 4
+
+
+def test_a_model_that_does_not_say_its_number_of_inputs_is_refused() -> None:
+    with pytest.raises(GraphError, match="n_inputs"):
+        to_dot(Module())
+
+
+def per_sample_program() -> Program:
+    model = MLP(2, [16, 1], activation="tanh", rng=0)
+
+    def squared_error(x: list[Value], y: Value) -> Value:
+        error: Value = model(x) - y
+        return error * error
+
+    return compile(squared_error, model.parameters(), per_sample=True)
+
+
+def test_a_program_is_drawn_with_its_products_and_shapes() -> None:
+    program = per_sample_program()
+    program(np.ones((5, 2)), np.ones(5))
+    dot = to_dot(program)
+    assert program.plan is not None
+    assert len([name for name in boxes(dot) if name.startswith("s")]) == len(program.plan.steps)
+    products = [texts(box) for box in boxes(dot).values() if "matrix product" in texts(box)]
+    shapes = re.findall(r"(\(\d+, \d+\) @ \(\d+, B\))", program.summary())
+    assert [text[1] for text in products] == shapes
+    assert {name for pair in arrows(dot) for name in pair} == set(boxes(dot))
+    assert viz.to_svg(program, theme="dark").startswith("<svg")
+
+
+def test_a_program_is_refused_before_its_first_call_and_over_the_limit() -> None:
+    program = per_sample_program()
+    with pytest.raises(ShapeError, match="call it once"):
+        to_dot(program)
+    program(np.ones((5, 2)), np.ones(5))
+    with pytest.raises(GraphError, match="more than max_nodes=3"):
+        to_dot(program, max_nodes=3)
+
+
+def test_a_program_of_plain_arithmetic_has_nothing_to_draw() -> None:
+    irregular = [(4, 1), (0, 6), (2, 5), (6, 3), (1, 1), (3, 0), (5, 2), (7, 4)]
+    program = compile(
+        lambda x: functional.sum([x[i] * functional.maximum(x[j], x[i + 1]) for i, j in irregular])
+    )
+    program(np.arange(9.0))
+    assert program.plan is None
+    with pytest.raises(GraphError, match="plain arithmetic"):
+        to_dot(program)
+    assert notebook.svg_or_none(program) is None
+
+
+def test_a_notebook_shows_models_and_programs() -> None:
+    program = per_sample_program()
+    assert notebook.svg_or_none(program) is None
+    program(np.ones((5, 2)), np.ones(5))
+    assert notebook.svg_or_none(program) == str(viz.to_svg(program))
+    model = network()
+    assert notebook.svg_or_none(model) == str(viz.to_svg(model))
+    assert notebook.svg_or_none(Module()) is None
+
+
+HOSTILE: Final = ["<script>alert(1)</script>", '"\\N{x}', "two\nlines", "日本 é", "x" * 30_000]
+
+
+@pytest.mark.parametrize("detail", ["neurons", "layers"])
+@pytest.mark.parametrize("label", HOSTILE)
+def test_labels_stay_data_in_the_coarser_drawings(detail: str, label: str) -> None:
+    x = [Value(1.0, label=label), Value(2.0, label=label + "2")]
+    loss = MLP(2, [2, 1], rng=0)(x) * Value(2.0, label=label)
+    loss.label = label
+    root = ElementTree.fromstring(viz.to_svg(loss, detail=detail))
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert tags <= {"svg", "g", "title", "path", "polygon", "polyline", "text"}

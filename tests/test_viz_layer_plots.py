@@ -1,0 +1,70 @@
+"""Plots of what is inside a model show its numbers, layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.nn import MLP, Module
+from viz.plots import activation_histograms, gradient_histograms, weight_images
+
+
+def counts(axes: object) -> float:
+    return float(sum(patch.get_height() for patch in axes.patches))  # type: ignore[attr-defined]
+
+
+def test_every_activation_of_every_sample_is_counted() -> None:
+    model = MLP(2, [5, 3], rng=0)
+    figure = activation_histograms(model, np.ones((7, 2)))
+    assert [counts(axes) for axes in figure.axes] == [35.0, 21.0]
+
+
+def test_the_share_of_zeros_is_told() -> None:
+    model = MLP(1, [4, 1], rng=0)
+    for index, neuron in enumerate(model.layers[0].neurons):
+        neuron.w[0].data = 1.0 if index == 0 else -1.0
+    figure = activation_histograms(model, [[1.0]])
+    assert "75% are 0" in figure.axes[0].texts[0].get_text()
+
+
+def test_every_gradient_is_counted_and_what_is_not_finite_is_told() -> None:
+    model = MLP(2, [3, 1], rng=0)
+    model([1.0, 2.0]).backward()
+    model.layers[0].neurons[0].b.grad = float("inf")
+    figure = gradient_histograms(model)
+    assert [counts(axes) for axes in figure.axes] == [8.0, 4.0]
+    assert "1 not finite" in figure.axes[0].texts[0].get_text()
+
+
+def test_the_images_are_the_weights() -> None:
+    model = MLP(6, [3, 2], rng=0)
+    state = model.state_dict()
+    shown = [axes.images[0].get_array() for axes in weight_images(model).axes[:2]]
+    for image, name in zip(shown, ["layers.0.weight", "layers.1.weight"], strict=True):
+        np.testing.assert_array_equal(np.asarray(image), state[name])
+    first = weight_images(model, image_shape=(2, 3)).axes[0].images[0].get_array()
+    np.testing.assert_array_equal(np.asarray(first), state["layers.0.weight"][0].reshape(2, 3))
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    model = MLP(2, [3, 1], rng=0)
+    with pytest.raises(DataError, match=r"loss\.backward"):
+        gradient_histograms(model)
+    with pytest.raises(DataError, match="no layers"):
+        weight_images(Module())
+    with pytest.raises(DataError, match="no samples"):
+        activation_histograms(model, np.empty((0, 2)))
+    with pytest.raises(ShapeError, match="n_samples"):
+        activation_histograms(model, [1.0, 2.0])
+    with pytest.raises(ShapeError, match="9 pixels"):
+        weight_images(model, image_shape=(3, 3))
+
+
+def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for path in paths:
+        weight_images(MLP(2, [3, 1], rng=0), path, title="weights")
+    assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -1,0 +1,558 @@
+"""The replay page: what is written into it, and what a person sees, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+
+import viz
+from tinygrad_mlp.debug import names_of, trace_backward, trace_forward, worked_example
+from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.losses import loss_named
+from tinygrad_mlp.nn import MLP
+from viz.stepper import replay_page
+from viz.themes import THEMES, Theme
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS: Final = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+DESKTOP: Final = (1280, 800)
+PHONE: Final = (390, 844)
+
+HOSTILE: Final = (
+    "</script><script>window.hacked = 1</script>",
+    "<img src=x onerror='window.hacked = 1'>",
+    "<!--<script>",
+    "\u2028\u2029 two\nlines \x00 \"quotes\" 'and' `${window.hacked = 1}`",
+    "{{script}} {{title}} &lt;b&gt; \\u003c",
+    "عربى \u202e 漢字 👩‍🔬 " + "long" * 100,
+)
+
+
+def network_loss(sizes: list[int]) -> Value:
+    model = MLP(4, sizes, rng=0)
+    outputs = model.forward([0.1, 0.2, 0.3, 0.4])
+    loss = loss_named("mean_squared_error").sample_loss(outputs, [1.0] * sizes[-1])
+    loss.label = "loss"
+    return loss
+
+
+def hostile_loss() -> Value:
+    loss = Value(1.0, label="start")
+    for label in HOSTILE:
+        loss = loss * Value(1.5, label=label) + 0.5
+    loss.label = HOSTILE[0] + " loss"
+    return loss
+
+
+def recorded(page: str) -> dict[str, Any]:
+    """What the page knows, read the way a browser reads it: to the next end of a script."""
+    text = page.partition('<script type="application/json" id="recorded">')[2]
+    content: dict[str, Any] = json.loads(text.partition("</script>")[0])
+    return content
+
+
+# What is written
+
+
+def test_the_steps_are_those_of_backward() -> None:
+    loss = worked_example()
+    steps = recorded(replay_page(loss))["steps"]
+    order = topological_order(loss)
+    loss.backward()
+    last = {order[node].parents[place]: after for node, place, *_, after in steps}
+    assert last == {node: node.grad for node in order if node is not loss}
+    assert len(steps) == sum(len(node.parents) for node in order)
+
+
+def test_the_graph_stays_as_it_was() -> None:
+    loss = worked_example()
+    order = topological_order(loss)
+    fresh = replay_page(loss)
+    assert not any(node.has_grad for node in order)
+    loss.backward()
+    loss.backward()
+    before = [node.grad for node in order]
+    assert replay_page(loss) == fresh, "the page starts from no gradients, whatever there is"
+    assert [node.grad for node in order] == before
+
+
+def test_the_page_needs_no_other_file() -> None:
+    page = replay_page(worked_example())
+    addresses = set(re.findall(r"\w+://[^\s\"']+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # the name of SVG, which nobody fetches
+    assert not re.search(r"<link|<iframe|@import|\bsrc=|\bhref=|url\((?!#)|fetch\(|import\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_the_parts_of_the_page_are_put_in_once() -> None:
+    assert "{{" not in replay_page(worked_example())
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_a_hostile_label_cannot_leave_its_place(label: str) -> None:
+    harmless = replay_page(Value(2.0, label="a") * 3.0, title="T")
+    page = replay_page(Value(2.0, label=label) * 3.0, title="T")
+    assert page.count("<") == harmless.count("<")
+    assert page.isprintable() or not set(page) & set("\x00\u2028\u2029")
+    assert recorded(page)["nodes"][0]["name"] == names_of([Value(2.0, label=label)]).popitem()[1]
+
+
+def test_a_hostile_title_is_text() -> None:
+    page = replay_page(Value(2.0), title=HOSTILE[0])
+    assert page.count("<script") == 2
+    assert "&lt;/script&gt;" in page
+
+
+def test_numbers_that_json_does_not_know() -> None:
+    zero = Value(0.0, label="zero")
+    nodes = recorded(replay_page(zero.log() * zero))["nodes"]
+    assert [node["data"] for node in nodes] == [0.0, "-Infinity", "NaN"]
+
+
+def test_the_file_is_written(tmp_path: Path) -> None:
+    path = viz.replay(worked_example(), tmp_path / "pages" / "backprop.html", title="A title")
+    assert "<h1>A title</h1>" in path.read_text(encoding="utf-8")
+
+
+def test_a_graph_that_is_too_big_is_refused() -> None:
+    with pytest.raises(GraphError, match="max_nodes=31"):
+        replay_page(worked_example(), max_nodes=30)
+
+
+def test_only_a_value_is_replayed() -> None:
+    with pytest.raises(NotANumberError, match=r"viz\.replay\(outputs\[0\]"):
+        replay_page([worked_example()])  # type: ignore[arg-type]
+
+
+def test_neurons_are_boxes_that_nothing_looks_into() -> None:
+    content = recorded(replay_page(network_loss([3, 2])))
+    nodes, groups = content["nodes"], content["groups"]
+    assert [group["name"] for group in groups] == [
+        *(f"layers.0.neurons.{i}" for i in range(3)),
+        *(f"layers.1.neurons.{i}" for i in range(2)),
+    ]
+    assert {group["formula"] for group in groups} == {"relu(w·x + b)", "w·x + b"}
+    for group in groups:
+        inside = set(group["members"]) - {group["head"]}
+        users = {i for i, node in enumerate(nodes) if inside & set(node["parents"])}
+        assert users <= set(group["members"])
+
+
+def test_a_weight_that_two_samples_share_stands_outside() -> None:
+    model = MLP(1, [2, 1], rng=0)
+    loss = (model.forward([1.0])[0] - model.forward([2.0])[0]).square()
+    content = recorded(replay_page(loss))
+    inside = {member for group in content["groups"] for member in group["members"]}
+    shared = {i for i, node in enumerate(content["nodes"]) if node["role"] == "parameter"}
+    assert content["groups"], "the sum and the activation still form a box"
+    assert not inside & shared
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_words_stand_out_from_their_ground(theme: Theme) -> None:
+    """A contrast of 4.5 to 1, as the web's guidelines for accessibility ask for."""
+    words = [theme.text, theme.muted, theme.gradient]
+    words += [theme.roles["parameter"].ink, theme.roles["input"].ink]
+    for ground in (theme.background, theme.frame):
+        assert min(contrast(word, ground) for word in words) >= 4.5
+    for paint in theme.roles.values():
+        assert contrast(theme.text, paint.fill) >= 4.5
+        assert contrast(theme.gradient, paint.fill) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+# What a person sees
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    reason = "the package 'playwright' is missing: python -m pip install playwright"
+    api = pytest.importorskip("playwright.sync_api", reason=reason)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium: install your system's package 'chromium'")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@dataclass
+class Viewer:
+    """A page as a person uses it; afterwards there must have been no error and no request."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def position(self) -> int:
+        return int(self.page.input_value("#slider"))
+
+    def last(self) -> int:
+        return int(self.page.get_attribute("#slider", "max") or "")
+
+    def equation(self) -> str:
+        text = self.page.get_attribute("#equation", "aria-label") or ""
+        return text.replace("−", "-")
+
+    def numbers(self) -> dict[str, tuple[str, str]]:
+        """For each box what it says to a screen reader: data and gradient."""
+        labels = self.page.eval_on_selector_all(
+            ".node", "nodes => nodes.map(node => [node.id, node.getAttribute('aria-label')])"
+        )
+        found = {}
+        for name, label in labels:
+            match = re.search(r", data ([^,]+), gradient ([^,]+)$", label)
+            assert match, label
+            found[name] = (match[1], match[2])
+        return found
+
+
+@pytest.fixture
+def viewer(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+    opener = Opener(browser, tmp_path / "backprop.html")
+    yield opener
+    for opened in opener.opened:
+        opened.page.context.close()
+        assert opened.complaints == []
+        assert opened.requests == [opener.path.as_uri()]
+
+
+@dataclass
+class Opener:
+    """Opens the page of a loss in a window of that size."""
+
+    browser: Browser
+    path: Path
+    opened: list[Viewer] = field(default_factory=list)
+
+    def __call__(
+        self, loss: Value, size: tuple[int, int] = DESKTOP, *, dark: bool = False, **options: Any
+    ) -> Viewer:
+        viz.replay(loss, self.path, **options)
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        opened = Viewer(context.new_page())
+        opened.page.on("console", lambda message: opened.complaints.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.goto(self.path.as_uri())
+        self.opened.append(opened)
+        return opened
+
+
+def test_every_step_shows_what_the_engine_does(viewer: Opener) -> None:
+    loss = worked_example()
+    page = viewer(loss)
+    order = topological_order(loss)
+    place = {node: f"n{i}" for i, node in enumerate(order)}
+    data = {place[node]: node.data for node in order if node.is_leaf}
+
+    assert page.position() == 0
+    assert known(page.numbers(), 0) == data
+    for forward in trace_forward(loss):
+        page.press("ArrowRight")
+        data[place[forward.node]] = forward.output
+        assert known(page.numbers(), 0) == data
+        assert known(page.numbers(), 1) == {}
+    page.press("ArrowRight")
+    grad = dict.fromkeys(data, 0.0) | {place[loss]: 1.0}
+    assert page.equation() == "dL/dL = 1"
+    for backward in trace_backward(loss):
+        page.press("ArrowRight")
+        grad[place[backward.parent]] = backward.grad_after
+        assert known(page.numbers(), 1) == grad
+        assert page.equation() == backward.equation()
+    assert page.position() == page.last()
+    assert known(page.numbers(), 1) == {place[node]: node.grad for node in order}
+
+
+def known(numbers: dict[str, tuple[str, str]], which: int) -> dict[str, float]:
+    """Those of the numbers (0: data, 1: gradients) that have been computed, to the last bit."""
+    pairs = ((name, pair[which]) for name, pair in numbers.items())
+    return {name: float(text) for name, text in pairs if text != "not computed yet"}
+
+
+def test_stepping_back_shows_the_same_as_stepping_forward(viewer: Opener) -> None:
+    page = viewer(network_loss([2, 1]), collapse=False)
+    seen = [(page.equation(), page.numbers())]
+    while page.position() < page.last():
+        page.press("ArrowRight")
+        seen.append((page.equation(), page.numbers()))
+    page.press("ArrowRight")
+    assert page.position() == page.last(), "there is nothing after the last step"
+    for expected in reversed(seen[:-1]):
+        page.press("ArrowLeft")
+        assert (page.equation(), page.numbers()) == expected
+
+
+def test_keys_buttons_and_the_slider_step(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.press("End")
+    assert page.position() == page.last() == 15 + 1 + 36
+    assert page.page.is_disabled("#next")
+    page.press("Home")
+    assert page.position() == 0
+    page.page.click("#next")
+    page.page.click("#next")
+    page.page.click("#back")
+    assert page.position() == 1
+    page.page.click("#last")
+    page.press("Shift+ArrowLeft")  # to the node before, over all five operands
+    assert page.equation().startswith("dL/dnet_h1 +=")
+    page.page.focus("#slider")
+    page.press("ArrowLeft")
+    page.page.fill("#slider", "36")
+    assert page.equation() == "dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822"
+    spoken = page.page.get_attribute("#slider", "aria-valuetext")
+    assert spoken == f"Backward, 20 of 36: {page.equation()}"
+    assert page.equation() in (page.page.text_content("#live") or "")
+
+
+def test_the_page_opens_at_the_step_of_its_address(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.goto(f"{viewer.path.as_uri()}#step=36")
+    assert page.equation().startswith("dL/dw5 +=")
+
+
+def test_it_plays_to_the_end_and_stops(viewer: Opener) -> None:
+    page = viewer(Value(2.0, label="a") * 3.0)
+    page.page.select_option("#speed", "30")
+    page.page.focus("body")
+    page.press(" ")
+    assert page.page.get_attribute("#play", "aria-label") == "Pause"
+    page.page.wait_for_selector("#play[aria-label=Play]", timeout=10_000)
+    assert page.position() == page.last()
+    page.page.click("#play")  # from the start again
+    page.page.wait_for_selector("#play[aria-label=Play]", timeout=10_000)
+    assert page.position() == page.last()
+
+
+def test_the_current_arrow_and_its_two_boxes_are_marked(viewer: Opener) -> None:
+    loss = worked_example()
+    page = viewer(loss)
+    page.page.fill("#slider", "36")
+    assert page.page.locator(".edge.lit.backwards").count() == 1
+    assert page.page.locator(".derivative.lit").text_content() == "× 0.5933"
+    labels = [node.label for node in topological_order(loss)]
+    assert page.page.locator(".node.current").get_attribute("id") == f"n{labels.index('w5')}"
+    assert page.page.locator(".node.source").get_attribute("id") == f"n{labels.index('net_o1')}"
+
+
+def test_a_node_tells_its_history_and_its_path(viewer: Opener) -> None:
+    loss = worked_example()
+    page = viewer(loss)
+    labels = [node.label for node in topological_order(loss)]
+    page.page.click(f"#n{labels.index('b1')}")
+    details = page.page.locator("#details")
+    assert details.locator("h2").text_content() == "b1"
+    page.press("End")
+    gradients = {
+        node.label: step.grad_after for step in trace_backward(loss) for node in [step.parent]
+    }
+    exact = page.page.text_content("#exact-grad")
+    assert exact == f"grad = {gradients['b1']!r}"
+    products = [
+        (text or "").rpartition("= ")[2] for text in details.locator(".product").all_text_contents()
+    ]
+    assert len(products) == 4
+    total = sum(float(text.replace("−", "-")) for text in products)
+    assert math.isclose(total, gradients["b1"], abs_tol=2e-4)  # they show four digits
+    assert page.page.locator(".node.on-path").count() == 1 + 2 + 2 + 2 * 5 + 1
+    details.locator("li button").first.click()
+    assert page.equation().startswith("dL/db1 +=")
+    page.press("Escape")
+    assert details.is_hidden()
+    assert page.page.locator(".on-path").count() == 0
+
+
+def test_the_graph_makes_room_for_the_details(viewer: Opener) -> None:
+    page = viewer(worked_example(), (1500, 800))
+    page.page.locator(".node.output").click()
+    page.page.wait_for_function(
+        "document.querySelector('.node.output').getBoundingClientRect().right"
+        " < document.querySelector('#details').getBoundingClientRect().left"
+    )
+    page.page.click("#larger")
+    width = "document.querySelector('#graph').getBoundingClientRect().width"
+    large = page.page.evaluate(width)
+    page.page.click("#smaller")
+    assert page.page.evaluate(width) < large
+
+
+def test_neurons_collapse_and_expand(viewer: Opener) -> None:
+    loss = network_loss([3, 2])
+    page = viewer(loss, collapse=True)
+    boxes = page.page.locator(".node")
+    n_nodes = len(topological_order(loss))
+    inside = [4 + 1 + 1 + 1] * 3 + [
+        3 + 1 + 1
+    ] * 2  # weights, bias, dot, and relu where there is one
+    assert boxes.count() == n_nodes - sum(inside) + 5
+    page.press("End")
+    collapsed = page.numbers()
+    page.page.click("#neurons")
+    assert boxes.count() == n_nodes
+    assert page.position() == page.last()
+    expanded = page.numbers()
+    assert collapsed.items() <= expanded.items(), "a box shows the numbers of the neuron's output"
+    page.page.click("#neurons")
+    page.page.locator(".group").first.dblclick()
+    assert boxes.count() == n_nodes - sum(inside[1:]) + 4
+
+
+def test_the_keyboard_alone_reaches_everything(viewer: Opener) -> None:
+    page = viewer(network_loss([2, 1]), collapse=True)
+    names = page.page.eval_on_selector_all(
+        "button:not([hidden]), input, select, [tabindex='0']",
+        "all => all.map(x => x.getAttribute('aria-label') || x.textContent || x.labels?.[0])",
+    )
+    assert len(names) > 10
+    assert all(names)
+    assert page.page.locator("#graph [tabindex='0']").count() == 1, "one stop for the Tab key"
+    page.page.focus("#graph [tabindex='0']")
+    here = "document.activeElement.id"
+    start = page.page.evaluate(here)
+    page.press("ArrowUp")
+    assert page.page.evaluate(here) != start
+    page.press("ArrowDown", "Enter")
+    assert page.page.evaluate(here) == start
+    assert page.page.locator("#details h2").text_content() == "loss"
+    while "group" not in (page.page.get_attribute(f"#{page.page.evaluate(here)}", "class") or ""):
+        page.press("ArrowUp")
+    before = page.page.locator(".node").count()
+    page.press("e")
+    assert page.page.locator(".node").count() > before
+    assert page.page.evaluate(here).startswith("n"), "the focus stays on the neuron"
+
+
+def test_hostile_labels_stay_text(viewer: Opener) -> None:
+    loss = hostile_loss()
+    page = viewer(loss, title=HOSTILE[1])
+    names = list(names_of(topological_order(loss)).values())
+    labels = page.page.eval_on_selector_all(".node", "all => all.map(x => x.ariaLabel)")
+    for name in names:
+        assert any(label.startswith(f"{name}, data") for label in labels)
+    assert page.page.text_content("h1") == HOSTILE[1]
+    for index in range(page.page.locator(".node").count()):
+        page.page.locator(".node").nth(index).focus()
+        page.press("Enter", "ArrowRight")
+    page.press("End")
+    assert page.equation() == trace_backward(loss)[-1].equation()
+    assert page.page.evaluate("window.hacked") is None
+    assert page.page.locator("script").count() == 2
+    assert page.page.locator("img").count() == 0
+
+
+def test_the_policy_of_the_page_stops_scripts_from_elsewhere(viewer: Opener) -> None:
+    page = viewer(Value(1.0) * 2.0)
+    page.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'),"
+        " { textContent: 'window.hacked = 1' }))"
+    )
+    assert page.page.evaluate("window.hacked") is None
+    assert [text for text in page.complaints if "Content Security Policy" in text]
+    page.complaints.clear()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_colours_follow_the_system_and_the_button(viewer: Opener, dark: bool) -> None:
+    page = viewer(worked_example(), dark=dark)
+    ground = "getComputedStyle(document.querySelector('#view')).backgroundColor"
+    first, second = ("dark", "light") if dark else ("light", "dark")
+    assert page.page.evaluate(ground) == rgb(THEMES[first].background)
+    page.page.click("#theme")
+    assert page.page.evaluate(ground) == rgb(THEMES[second].background)
+
+
+def rgb(color: str) -> str:
+    return f"rgb({', '.join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def test_it_fits_on_a_phone(viewer: Opener) -> None:
+    page = viewer(worked_example(), PHONE)
+    page.page.fill("#slider", "36")
+    assert page.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    for name in ("first", "back", "play", "next", "last"):
+        box = page.page.locator(f"#{name}").bounding_box()
+        assert box is not None
+        assert box["height"] >= 40.0
+        assert box["y"] + box["height"] <= PHONE[1]
+    current, stage = (page.page.locator(x).bounding_box() for x in (".node.current", "#stage"))
+    assert current is not None
+    assert stage is not None
+    assert stage["x"] <= current["x"]
+    assert current["x"] + current["width"] <= stage["x"] + stage["width"]
+
+
+def test_a_single_leaf_has_a_page_too(viewer: Opener) -> None:
+    page = viewer(Value(2.0, label="a"))
+    page.press("End")
+    assert page.numbers() == {"n0": ("2", "1")}
+
+
+def test_numbers_that_are_not_finite_are_shown(viewer: Opener) -> None:
+    zero = Value(0.0, label="zero")
+    page = viewer(zero.log() * zero)
+    page.press("End")
+    assert page.numbers()["n1"][0] == "-Infinity"
+    assert page.page.text_content("#n2 .data.value") == "nan"
+
+
+def test_numbers_are_written_as_in_the_step_log(viewer: Opener) -> None:
+    page = viewer(Value(2.0))
+    rng = np.random.default_rng(0)
+    sizes = rng.normal(size=500) * 10.0 ** rng.integers(-12, 12, size=500)
+    ties = [0.03125, -0.09375, 0.0078125, 12345.0, 12355.0, 2.0**-20, 0.5]
+    edges = [0.0, -0.0, 0.01, 9999.99999, 0.0099996, 0.00099996, 9999.96, 99996.0, 1e-5, 1e300]
+    numbers = [*sizes.tolist(), *ties, *edges, math.inf, -math.inf, math.nan]
+    shown = page.page.evaluate("numbers => numbers.map(shortNumber)", numbers)
+    expected = [re.sub(r"e([+-])0*(\d+)", r"e\1\2", number(x)) for x in numbers]
+    assert [x.replace("−", "-") for x in shown] == [x.replace("e+", "e") for x in expected]
+
+
+def test_five_hundred_nodes_stay_fluent(viewer: Opener) -> None:
+    loss = network_loss([16, 16, 4])
+    assert len(topological_order(loss)) > 500
+    page = viewer(loss, collapse=False)
+    assert page.page.locator(".node").count() > 500
+    milliseconds = page.page.evaluate(
+        "(() => { const start = performance.now();"
+        " for (let step = 1; step <= 100; step++) goTo(3 * step);"
+        " return (performance.now() - start) / 100; })()"
+    )
+    assert milliseconds < 100.0  # it takes about 4; a frame at ten steps a second has 100

@@ -1,0 +1,116 @@
+"""The graph of the loss of one sample through a network from a file, its nodes named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp.cli.saved import load_network
+from tinygrad_mlp.data import load_dataset, read_table
+from tinygrad_mlp.data.datasets import DATASETS
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import load_weights, read_weights, task_of
+
+__all__ = ["loss_of_a_sample"]
+
+Row = tuple[NDArray[np.float64], Any, list[str]]
+"""The features of one sample, its answer, and the names of the features."""
+
+
+def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Value:
+    """Build it.
+
+    Args:
+        weights: a file that ``train`` or ``save_weights`` has written.
+        data: the name of a data set that comes along, or a CSV file.
+        row: the number of the sample, from 0.
+        activation: of the hidden layers, where the file does not say it.
+
+    Raises:
+        DataError, ShapeError: if the network and the data do not fit.
+        InvalidArgumentError: if there is no such row.
+    """
+    if "hidden" in read_weights(weights).extra:
+        saved = load_network(weights)
+        model = saved.model
+        features, answer, names = _row(data, row, saved.target, list(saved.feature_names))
+        x = saved.inputs.transform(features.reshape(1, -1))
+        if saved.outputs is not None:
+            answer = saved.outputs.transform(np.array([[float(answer)]]))[0, 0]
+    else:
+        model = _rebuilt(weights, activation)
+        features, answer, names = _row(data, row, None, None)
+        x = features.reshape(1, -1)
+    task = task_of(model)
+    if task is None or not isinstance(task.loss, Loss):
+        raise DataError(
+            f"{weights} does not say which loss its network was trained with; train it with fit, "
+            "then save_weights(model, 'weights.npz')"
+        )
+    if data in DATASETS and task.classes is not None and answer not in task.classes.tolist():
+        answer = load_dataset(data).target_names.index(answer)  # trained on class numbers
+    target = task.samples(x, [answer]).targets[0]
+    inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
+    outputs = model.logits(inputs) if task.loss.from_logits else model.forward(inputs)
+    loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
+    loss.label = "loss"
+    _label_neurons(loss)
+    return loss
+
+
+def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> Row:
+    """One sample with the wanted columns, in that order; all columns where none are named."""
+    if data in DATASETS:
+        dataset = load_dataset(data)
+        X, names = dataset.X, list(dataset.feature_names)
+        y: NDArray[Any] = np.array(dataset.target_names)[dataset.y]
+    elif target is not None:
+        table = read_table(Path(data), target)
+        X, names = table.X, list(table.feature_names)
+        y = np.array(table.target_names)[table.y] if table.target_names else table.y
+    else:
+        raise InvalidArgumentError(
+            f"--data {data!r}: for weights that 'train' has not saved, give the name of a data "
+            f"set: {', '.join(DATASETS)}"
+        )
+    if not 0 <= row < len(X):
+        raise InvalidArgumentError(f"--row {row}, but {data} has the rows 0 to {len(X) - 1}")
+    columns = [names.index(name) for name in wanted if name in names] if wanted else None
+    if columns is None:
+        return X[row], y[row], names
+    if wanted is not None and len(columns) < len(wanted):
+        missing = ", ".join(name for name in wanted if name not in names)
+        raise DataError(f"{data} has no column {missing}, which the network was trained with")
+    return X[row][columns], y[row], [names[i] for i in columns]
+
+
+def _rebuilt(weights: Path, activation: str) -> MLP:
+    """The network that the arrays in a file of weights fit."""
+    state = read_weights(weights).state
+    shapes = [array.shape for name, array in state.items() if name.endswith(".weight")]
+    if not shapes or len(state) != 2 * len(shapes):
+        raise DataError(
+            f"{weights} does not hold the weights of an MLP of plain layers; write a script that "
+            "builds the model and its loss, then: step FILE.py:loss"
+        )
+    model = MLP(shapes[0][1], [n_out for n_out, _ in shapes], activation=activation)
+    load_weights(model, weights)
+    return model
+
+
+def _label_neurons(loss: Value) -> None:
+    """Name the weighted sum and the output of each neuron after its weights."""
+    for node in topological_order(loss):
+        if node.label or node.op is None or not node.parents:
+            continue
+        first = node.parents[0]
+        if node.op.name == "dot" and ".w." in first.label:
+            node.label = f"{first.label.rpartition('.w.')[0]}.net"
+        elif len(node.parents) == 1 and first.label.endswith(".net"):
+            node.label = f"{first.label.removesuffix('.net')}.out"

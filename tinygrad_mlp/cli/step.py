@@ -1,0 +1,161 @@
+"""``step``: walk through a forward and a backward pass at the terminal.
+
+What is walked through is the worked example, a Value of a person's script, or the loss of one
+sample through a network that was saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
+from tinygrad_mlp.debug.console import Console
+from tinygrad_mlp.debug.creation import record_creation
+from tinygrad_mlp.debug.session import Session
+from tinygrad_mlp.debug.steps import BackwardStep
+from tinygrad_mlp.debug.worked_example import worked_example
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.nn import ACTIVATIONS
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Any]
+
+__all__ = ["add_step", "run_step"]
+
+EXAMPLES = """\
+Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
+neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
+compiled engine gives the same up to rounding.
+
+Commands can come from a file or a pipe; the exit code is then 1 if one of them failed.
+
+examples:
+  python -m tinygrad_mlp step
+  python -m tinygrad_mlp step train.py:loss
+  python -m tinygrad_mlp step --model weights.npz --data iris --row 3
+  python -m tinygrad_mlp step < commands.txt"""
+
+
+def add_step(commands: Commands) -> None:
+    """Add the command to the others."""
+    parser = commands.add_parser(
+        "step",
+        help="walk through a forward and a backward pass, step by step",
+        description="Walk through a forward and a backward pass, step by step and back again.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "value",
+        nargs="?",
+        metavar="FILE.py:NAME",
+        help="a script, and the name of a Value in it, or of a function that returns one",
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="WEIGHTS.npz", help="a network that was saved"
+    )
+    parser.add_argument(
+        "--data", metavar="NAME", help="with --model: iris, digits, or a table FILE.csv"
+    )
+    parser.add_argument(
+        "--row",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --data: the number of the sample, from 0 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--activation",
+        choices=sorted(ACTIVATIONS),
+        default="relu",
+        metavar="NAME",
+        help="of the hidden layers, for weights that 'train' has not saved (default: %(default)s)",
+    )
+    parser.set_defaults(run=run_step)
+
+
+def run_step(arguments: argparse.Namespace) -> None:
+    """Build the graph and run the console on it.
+
+    Raises:
+        SystemExit: with 1, if a command failed that did not come from a terminal; with 2, if the
+            person's script failed.
+    """
+    if arguments.value and arguments.model:
+        raise InvalidArgumentError("give FILE.py:NAME or --model WEIGHTS.npz, not both")
+    if bool(arguments.model) != bool(arguments.data):
+        raise InvalidArgumentError(
+            "--model and --data belong together: step --model weights.npz --data iris --row 3"
+        )
+    with ExitStack() as stack:
+        stack.enter_context(record_creation())  # for the command ``where``
+        if arguments.value:
+            loss = _value_of_script(arguments.value)
+        elif arguments.model:
+            loss = loss_of_a_sample(
+                arguments.model, arguments.data, arguments.row, arguments.activation
+            )
+        else:
+            loss = worked_example()
+        console = Console(Session(loss), draw=_draw)
+        console.run()
+    if console.failures and not console.on_terminal:
+        raise SystemExit(1)
+
+
+def _draw(session: Session, path: Path) -> None:
+    import viz
+
+    step = session.last_step
+    marked: list[Value] = [] if step is None else [step.node]
+    if isinstance(step, BackwardStep):
+        marked.append(step.parent)
+    viz.draw(session.loss, path, highlight=marked)
+
+
+def _value_of_script(argument: str) -> Value:
+    """Run a script and take a Value out of it."""
+    file_name, _, name = argument.rpartition(":")
+    file = Path(file_name)
+    if not file_name or not name.isidentifier():
+        raise InvalidArgumentError(
+            f"{argument!r} does not say which Value; give the file and the name: step train.py:loss"
+        )
+    if not file.is_file():
+        raise InvalidArgumentError(f"there is no file {file}")
+    found = _run(file)
+    if name not in found:
+        values = sorted(key for key, item in found.items() if isinstance(item, Value))
+        raise InvalidArgumentError(
+            f"{file} has no name {name!r}; its Values are: {', '.join(values) or '(none)'}"
+        )
+    value = found[name]
+    if callable(value) and not isinstance(value, Value):
+        value = value()
+    if not isinstance(value, Value):
+        raise InvalidArgumentError(
+            f"{name} in {file} is {value!r:.60}, but a Value is needed, the result of a "
+            "computation, or a function without arguments that returns one"
+        )
+    return value
+
+
+def _run(file: Path) -> dict[str, Any]:
+    """The names of a script after it has run."""
+    arguments, path = sys.argv, sys.path[:]
+    sys.argv = [str(file)]
+    sys.path.insert(0, str(file.resolve().parent))
+    try:
+        return runpy.run_path(str(file), run_name="__main__")
+    except Exception as error:
+        traceback.print_exc()
+        raise SystemExit(2) from error
+    finally:
+        sys.argv, sys.path[:] = arguments, path

@@ -1,0 +1,94 @@
+"""What the terminal writes: a step, a node, a list of commands, with colours or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from tinygrad_mlp.debug.breakpoints import Hit
+from tinygrad_mlp.debug.names import derivative, number
+from tinygrad_mlp.debug.session import Session
+from tinygrad_mlp.debug.steps import BackwardStep
+from tinygrad_mlp.engine import Value
+
+__all__ = ["Display"]
+
+STYLES: Final = {"bold": "1", "faint": "2", "red": "31", "green": "32", "blue": "34"}
+NAME_WIDTH: Final = 18
+
+
+class Display:
+    """A session as text.
+
+    Args:
+        session: the session.
+        colours: whether the text carries the escape codes of colours.
+
+    Attributes:
+        expanded: the sums of products that are shown product by product.
+
+    >>> from tinygrad_mlp.debug.worked_example import worked_example
+    >>> display = Display(Session(worked_example()), colours=False)
+    >>> display.step_line(0)
+    '[ 1/51] forward   net_h1 = w1 * i1 + w2 * i2 + b1 = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775'
+    """
+
+    def __init__(self, session: Session, colours: bool) -> None:
+        self.session = session
+        self.colours = colours
+        self.expanded: set[Value] = set()
+
+    def paint(self, style: str, text: str) -> str:
+        """The text in a style ("bold", "red", ...), where there are colours."""
+        return f"\033[{STYLES[style]}m{text}\033[0m" if self.colours else text
+
+    def step_line(self, index: int) -> str:
+        """One step in a line."""
+        return f"{self._head(index)}{self.session.step(index)}"
+
+    def moment(self) -> Iterator[str]:
+        """The step done last, product by product where that is wanted, and what it leads to."""
+        position, n_forward = self.session.position, self.session.n_forward
+        step = self.session.last_step
+        if step is None:
+            yield "at the start: only the leaves have numbers"
+            return
+        lines = step.expanded() if step.node in self.expanded else (str(step),)
+        head = self._head(position - 1)
+        blank = " " * self._head_width()
+        yield f"{head}{lines[0]}"
+        yield from (f"{blank}{line}" for line in lines[1:])
+        hits: list[Hit] = self.session.hits()
+        yield from (f"{blank}{self.paint('red', f'stop: {hit.reason}')}" for hit in hits)
+        if position == n_forward:
+            loss = self.session.names[self.session.loss]
+            start = f"the backward pass begins with {derivative(loss, loss)} = 1"
+            yield f"{blank[:-10]}{self.paint('faint', f'the forward pass is over; {start}')}"
+        elif position == len(self.session):
+            yield f"{blank[:-10]}{self.paint('faint', 'the backward pass is over')}"
+
+    def row(self, node: Value, full: bool = False) -> str:
+        """A node with its number and its gradient at this moment; all digits if ``full``."""
+        session = self.session
+        name = session.names[node]
+        kind = node.op.name if node.op is not None else "leaf"
+        data = _digits(node.data, full) if session.is_computed(node) else "not computed yet"
+        gradient = session.gradient(node)
+        grad = "-" if gradient is None else _digits(gradient, full)
+        loss = session.names[session.loss]
+        if full:
+            return f"{name} ({kind}): data = {data}, {derivative(loss, name)} = {grad}"
+        return f"{name:<{NAME_WIDTH}} {kind:<10} data = {data:<17} grad = {grad}"
+
+    def _head(self, index: int) -> str:
+        total = str(len(self.session))
+        is_backward = isinstance(self.session.step(index), BackwardStep)
+        phase = self.paint("blue", "backward") if is_backward else self.paint("green", "forward ")
+        return f"[{index + 1:>{len(total)}}/{total}] {phase}  "
+
+    def _head_width(self) -> int:
+        return 2 * len(str(len(self.session))) + 14
+
+
+def _digits(x: float, full: bool) -> str:
+    return repr(x) if full else number(x)

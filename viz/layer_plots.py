@@ -1,0 +1,220 @@
+"""Plots of what is inside a model, layer by layer: activations, gradients, weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp.engine import no_grad
+from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.nn.layers import MLP, Layer
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.outputs import evaluation_mode
+from viz.plot_style import MUTED, PALETTE, literal, new_figure, save, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["activation_histograms", "gradient_histograms", "weight_images"]
+
+Floats = NDArray[np.float64]
+COLUMNS: Final = 8
+
+
+def activation_histograms(
+    model: MLP,
+    X: ArrayLike,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "",
+    bins: int = 40,
+) -> Figure:
+    """The distribution of each layer's outputs over some samples, one panel for each layer.
+
+    Args:
+        model: layers one after the other; switched to prediction meanwhile.
+        X: (n_samples, n_features) features.
+        path: the file to write, if any: .svg, .png or .pdf.
+        title: a headline.
+        bins: the number of bars.
+
+    Raises:
+        DataError: without samples.
+        ShapeError: if ``X`` is not (n_samples, n_features).
+        MissingDependencyError: without matplotlib.
+
+    >>> figure = activation_histograms(MLP(2, [8, 1], rng=0), [[0.5, 1.0], [1.0, -2.0]])
+    >>> [axes.get_title("left") for axes in figure.axes]
+    ['layers.0', 'layers.1']
+    """
+    samples = np.asarray(X, float)
+    if samples.ndim != 2:
+        raise ShapeError(f"X must have the shape (n_samples, n_features), got {samples.shape}")
+    if not len(samples):
+        raise DataError("there are no samples to compute activations from; give at least one")
+    found: list[list[float]] = [[] for _ in model.layers]
+    with evaluation_mode(model), no_grad():
+        for sample in samples.tolist():
+            x = sample
+            for numbers, layer in zip(found, model.layers, strict=True):
+                x = layer.forward(x)
+                numbers.extend(value.data for value in x)
+    panels = {f"layers.{index}": np.array(numbers) for index, numbers in enumerate(found)}
+    return _histograms(panels, "activation", title, bins, path)
+
+
+def gradient_histograms(
+    model: Module,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "",
+    bins: int = 40,
+) -> Figure:
+    """The distribution of the gradients of each layer's parameters, after a ``backward``.
+
+    Args:
+        model: a model with layers in it.
+        path: the file to write, if any: .svg, .png or .pdf.
+        title: a headline.
+        bins: the number of bars.
+
+    Raises:
+        DataError: if there are no layers, or no gradients.
+        MissingDependencyError: without matplotlib.
+
+    >>> model = MLP(2, [8, 1], rng=0)
+    >>> model([0.5, 1.0]).backward()
+    >>> len(gradient_histograms(model).axes)
+    2
+    """
+    panels = {
+        name: np.array([p.grad for p in layer.parameters() if p.has_grad])
+        for name, layer in _layers(model)
+    }
+    if not any(len(numbers) for numbers in panels.values()):
+        raise DataError(
+            "no gradient was computed for the parameters of this model; first call: loss.backward()"
+        )
+    return _histograms(panels, "gradient", title, bins, path)
+
+
+def weight_images(
+    model: Module,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "",
+    image_shape: tuple[int, int] | None = None,
+) -> Figure:
+    """The weights as colours, blue above 0 and orange below: a matrix for each layer.
+
+    Args:
+        model: a model with layers in it.
+        path: the file to write, if any: .svg, .png or .pdf.
+        title: a headline.
+        image_shape: (height, width) of the images that the first layer looks at; then each of its
+            neurons is one image, which shows what it responds to.
+
+    Raises:
+        DataError: if there are no layers.
+        ShapeError: if ``image_shape`` has not as many pixels as the first layer has inputs.
+        MissingDependencyError: without matplotlib.
+
+    >>> figure = weight_images(MLP(4, [3, 2], rng=0), image_shape=(2, 2))
+    >>> [axes.get_title("left") for axes in figure.axes][:3]
+    ['neuron 0', 'neuron 1', 'neuron 2']
+    """
+    layers = _layers(model)
+    images = [
+        (name, np.array([[w.data for w in neuron.w] for neuron in layer.neurons]))
+        for name, layer in layers
+    ]
+    if image_shape is not None:
+        first = images[0][1]
+        if first.shape[1] != image_shape[0] * image_shape[1]:
+            raise ShapeError(
+                f"the first layer has {first.shape[1]} inputs, but image_shape={image_shape} has "
+                f"{image_shape[0] * image_shape[1]} pixels"
+            )
+        images = [(f"neuron {i}", row.reshape(image_shape)) for i, row in enumerate(first)]
+    columns = min(COLUMNS, len(images))
+    rows = ceil(len(images) / columns)
+    size = 1.3 if image_shape is not None else 3.0
+    with style():
+        from matplotlib.colors import LinearSegmentedColormap
+
+        colors = LinearSegmentedColormap.from_list("weights", ["#d55e00", "#ffffff", "#0072b2"])
+        figure = new_figure(size * columns + 1.2, size * rows + (0.6 if title else 0.3))
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        largest = _largest([image for _, image in images])
+        shown = None
+        for axes, (name, image) in zip(panels, images, strict=False):
+            shown = axes.imshow(image, cmap=colors, vmin=-largest, vmax=largest, aspect="auto")
+            axes.set_title(literal(name), fontsize=9)
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
+            axes.set(xticks=[], yticks=[])
+            if image_shape is None:
+                axes.set(xlabel=f"{image.shape[1]} inputs", ylabel=f"{image.shape[0]} neurons")
+            else:
+                axes.set_aspect("equal")
+        for axes in panels[len(images) :]:
+            axes.set_visible(False)
+        assert shown is not None
+        figure.colorbar(shown, ax=panels.tolist(), label="weight", shrink=0.8)
+        figure.suptitle(literal(title), fontweight="bold")
+        save(figure, path)
+    return figure
+
+
+def _layers(model: Module) -> list[tuple[str, Layer]]:
+    """The layers in a model, each with its path."""
+    found: list[tuple[str, Layer]] = []
+    for layer in model.modules():
+        if isinstance(layer, Layer):
+            label = layer.neurons[0].b.label.partition(".neurons.")[0]
+            found.append((label if "neurons" not in label else f"layer {len(found)}", layer))
+    if not found:
+        raise DataError(f"{model!r:.80} has no layers in it; give a model such as MLP(2, [16, 1])")
+    return found
+
+
+def _largest(images: Sequence[Floats]) -> float:
+    numbers = np.abs(np.concatenate([image.ravel() for image in images]))
+    finite = numbers[np.isfinite(numbers)]
+    return float(finite.max()) if finite.size and finite.max() > 0.0 else 1.0
+
+
+def _histograms(
+    panels: dict[str, Floats], name: str, title: str, bins: int, path: str | os.PathLike[str] | None
+) -> Figure:
+    """One histogram for each layer, side by side; says what share is 0, and what is not finite."""
+    with style():
+        figure = new_figure(3.1 * len(panels) + 0.4, 3.0)
+        all_axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
+        for index, (axes, (layer, numbers)) in enumerate(
+            zip(all_axes, panels.items(), strict=True)
+        ):
+            finite = numbers[np.isfinite(numbers)]
+            axes.set_axisbelow(True)
+            axes.hist(finite, bins=bins, color=PALETTE[index % len(PALETTE)])
+            axes.set(title=literal(layer), xlabel=name)
+            notes = []
+            if finite.size:
+                notes.append(f"{np.mean(finite == 0.0):.0%} are 0")
+                spread = float(finite.std())
+                notes.append(f"spread {spread:.3g}" if isfinite(spread) else "")
+            if finite.size < numbers.size:
+                notes.append(f"{numbers.size - finite.size} not finite")
+            text = "\n".join(notes)
+            axes.text(
+                *(0.98, 0.97, text), transform=axes.transAxes, ha="right", va="top", color=MUTED
+            )
+        all_axes[0].set_ylabel("count")
+        figure.suptitle(literal(title), fontweight="bold")
+        save(figure, path)
+    return figure
