@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
@@ -103,6 +103,10 @@ class CreationRecorder:
             self._outer.assign(leaf, engine.as_value(value))
         else:
             leaf.data = engine.as_value(value).data
+
+    def without_gradients(self) -> AbstractContextManager[None]:
+        """Within ``no_grad``, whose results are leaves without parents."""
+        return nullcontext() if self._outer is None else self._outer.without_gradients()
 
     def made(self, node: Value) -> Value:
         """The node with its place noted."""
