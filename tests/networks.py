@@ -232,6 +232,36 @@ def _convolutional_torch(p: Parameters, x: Tensor, t: Tensor) -> Tensor:
     return loss
 
 
+def _pictures(p: Parameters, picture: Matrix, t: Row) -> Value:
+    w, b, v, c = p
+    pixels = [pixel for row in picture for pixel in row]
+    hidden = [z.relu() for z in linear(w, pixels, b)]
+    return squares(linear(v, hidden, c), t)
+
+
+def _pictures_torch(p: Parameters, picture: Tensor, t: Tensor) -> Tensor:
+    w, b, v, c = p
+    loss: Tensor = ((torch.relu(picture.flatten(1) @ w.T + b) @ v.T + c - t) ** 2).sum(1).mean()
+    return loss
+
+
+def _smoothed(p: Parameters, x: Row, t: Row) -> Value:
+    kernel, w, scale = p
+    hidden = [F.tanh(a * b) for a, b in zip(w, x)]
+    windows = [weighted(kernel, hidden[i : i + 3]) for i in range(len(hidden) - 2)]
+    gains = [F.tanh(window) * scale[i % 2] + t[0] for i, window in enumerate(windows)]
+    return average([gain.square() for gain in gains]) + F.dot(scale, scale, t[0])
+
+
+def _smoothed_torch(p: Parameters, x: Tensor, t: Tensor) -> Tensor:
+    kernel, w, scale = p
+    hidden = torch.tanh(x * w)
+    windows = torch.nn.functional.conv1d(hidden[:, None], kernel[None, None])[:, 0]
+    gains = torch.tanh(windows) * scale.repeat(3) + t
+    loss: Tensor = (gains.square().mean(1) + (scale * scale).sum() + t[:, 0]).mean()
+    return loss
+
+
 def _contrastive(p: Parameters, X: Matrix, Y: Matrix) -> Value:
     w, v, temperature = p
     left, right = [[weighted(r, x) for r in w] for x in X], [[weighted(r, y) for r in v] for y in Y]
@@ -278,6 +308,10 @@ NETWORKS: Final = [
             ((3, 4), (3, 4), (2, 4)), ((0, 5, 4), (0, 2)), per_sample=True),
     Network("convolutional", _convolutional, _convolutional_torch,
             ((3, 3), (2, 3, 3), (2, 6), (2,)), ((0, 10), (0, 2)), per_sample=True),
+    Network("pictures", _pictures, _pictures_torch,
+            ((30, 36), (30,), (5, 30), (5,)), ((0, 6, 6), (0, 5)), per_sample=True),
+    Network("smoothed", _smoothed, _smoothed_torch,
+            ((3,), (8,), (2,)), ((0, 8), (0, 1)), per_sample=True),
     Network("gated", _gated, _gated_torch,
             ((4, 4), (4,), (1,)), ((0, 4), (0, 4)), per_sample=True),
     Network("batch normalised", _batch_normalised, _batch_normalised_torch,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.against_torch import assert_close
-from tests.test_compiler_random import BACK_ENDS, BackEnd, forced
+from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, apply, as_value
@@ -217,6 +217,29 @@ def test_the_sum_over_a_batch_counts_what_is_the_same_for_all_samples_once_each(
     assert constant.gradients.tolist() == [24.0]
 
 
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_constant_factors_are_not_multiplied_into_an_overflow(back_end: BackEnd) -> None:
+    w = Value(460e-150)
+
+    def loss(x: Row) -> Value:
+        return F.sum([1e200 * F.exp(-(1e150 * (w * a))) for a in x])
+
+    eager = loss([Value(1.0), Value(1.001)])
+    eager.backward()
+    with forced(back_end):
+        program = compile(loss, [w])
+        np.testing.assert_allclose(program([1.0, 1.001]), eager.data, rtol=1e-12)
+    assert np.isfinite(w.grad)
+    np.testing.assert_allclose(program.gradients, [w.grad], rtol=1e-12)
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_zeros_keep_their_sign_as_divisors(back_end: BackEnd) -> None:
+    with forced(back_end):
+        program = compile(lambda xs: [F.divide(x, zero) for x, zero in zip(xs, (0.0, -0.0))])
+        assert program([1.0, 1.0]).tolist() == [np.inf, -np.inf]
+
+
 def test_gradients_of_truth_values_add_up_as_numbers() -> None:
     weights = [Value(1.0), Value(2.0)]
 
@@ -245,6 +268,14 @@ def test_one_trace_per_shape_whatever_the_batch_size() -> None:
         expected = (2.0 * n_features - t) ** 2
         assert program(x, t) == pytest.approx(expected.mean(), rel=1e-15)
     assert traced == [3, 2]
+
+
+def test_more_batch_sizes_than_a_program_keeps_memory_for() -> None:
+    w = Value(2.0)
+    program = compile(lambda x: w * x, [w], per_sample=True)
+    for n_samples in [*range(1, 41), *range(1, 41)]:
+        assert program(np.full(n_samples, 3.0)) == 6.0
+        assert program.gradients.tolist() == [3.0]
 
 
 def test_arrays_of_other_types_and_layouts_are_taken() -> None:

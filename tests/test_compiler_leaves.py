@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.test_compiler_random import BACK_ENDS, BackEnd, forced
+from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, assign, no_grad, uniform
@@ -48,6 +48,16 @@ def test_random_leaves_are_drawn_anew_as_the_eager_engine_draws_them(
         losses = [program(X) for _ in range(4)]
     assert losses == [F.mean([dropout(x, theirs) for x in X.tolist()]).data for _ in range(4)]
     assert len(set(losses)) > 1
+
+
+def test_several_generators_are_drawn_from_in_the_order_of_the_trace() -> None:
+    def noise(rngs: list[np.random.Generator]) -> Value:
+        return F.sum([10.0**i * uniform(rng) for i, rng in enumerate([*rngs, rngs[0]])])
+
+    ours, theirs = ([np.random.default_rng(seed) for seed in (1, 2)] for _ in range(2))
+    program = compile(lambda x: noise(ours) * x, per_sample=True)
+    expected = [noise(theirs).data for _ in range(3)]
+    np.testing.assert_allclose(program(np.ones(3)), expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize("back_end", BACK_ENDS)

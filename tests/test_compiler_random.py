@@ -8,12 +8,10 @@ called several times, with other batch sizes, inputs, parameters and earlier lea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 from typing import Final, Literal
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,30 +19,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tests.recipes import ALL_OPS, EXACT_OPS, Recipe, recipes
 from tests.test_random_graphs import DISTANCE_TO_KINK, GraphAndTorch, graphs
-from tinygrad_mlp.compiler import compile, program
+from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, apply, as_value, topological_order
 
 Floats = NDArray[np.float64]
-BackEnd = Literal["arrays", "arithmetic"]
 Reduction = Literal["mean", "sum"]
 
-BACK_ENDS: Final[tuple[BackEnd, ...]] = ("arrays", "arithmetic")
 TOLERANCE: Final = 1e-11
 SEEDS: Final = st.integers(0, 99)
 REDUCTIONS: Final[st.SearchStrategy[Reduction]] = st.sampled_from(["mean", "sum"])
-
-
-@contextmanager
-def forced(back_end: BackEnd) -> Iterator[None]:
-    """Compile everything to NumPy calls, or everything to plain arithmetic."""
-    arithmetic = back_end == "arithmetic"
-    with (
-        patch.object(program, "is_scattered", lambda groups: arithmetic),
-        patch.object(program, "is_irregular", lambda plan, groups: False),
-    ):
-        yield
 
 
 @dataclass

@@ -431,8 +431,11 @@ def test_neurons_collapse_and_expand(viewer: Opener) -> None:
     expanded = page.numbers()
     assert collapsed.items() <= expanded.items(), "a box shows the numbers of the neuron's output"
     page.page.click("#neurons")
-    page.page.locator(".group").first.dblclick()
-    assert boxes.count() == n_nodes - sum(inside[1:]) + 4
+    page.page.locator(".group").first.dispatch_event("dblclick")
+    page.page.wait_for_function(
+        "n => document.querySelectorAll('.node').length === n",
+        arg=n_nodes - sum(inside[1:]) + 4,
+    )
 
 
 def test_the_keyboard_alone_reaches_everything(viewer: Opener) -> None:

@@ -626,7 +626,7 @@ def _refuse_array(array: np.ndarray[Any, Any]) -> NoReturn:
 
 
 def _relax_garbage_collector() -> None:
-    """Let Python look for cyclic garbage less often: after 10,000 new objects instead of 700.
+    """Let Python look for cyclic garbage less often than after every 700 new objects.
 
     A graph has no cycles (a node knows its parents, never its children) and is freed the moment its
     output is dropped. Python cannot know that and walks the growing graph again and again, which
@@ -635,7 +635,7 @@ def _relax_garbage_collector() -> None:
     """
     first, second, third = gc.get_threshold()
     if 0 < first < 10_000:
-        gc.set_threshold(10_000, second, third)
+        gc.set_threshold(10_000, max(second, 100), third)
 
 
 _relax_garbage_collector()

@@ -87,7 +87,7 @@ def _add_demo(commands: Commands) -> None:
     parser.add_argument(
         "--data",
         choices=sorted(DEMOS),
-        default="iris",
+        default="digits",
         help="; ".join(f"{name}: {demo.description}" for name, demo in sorted(DEMOS.items()))
         + " (default: %(default)s)",
     )
