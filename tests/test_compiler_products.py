@@ -88,6 +88,20 @@ def test_products_of_two_computed_matrices_are_found() -> None:
     assert products(program) in (["(6, 3) @ (3, 5)"], ["(5, 3) @ (3, 6)"])
 
 
+def test_products_within_a_sample_are_found() -> None:
+    def loss(A: list[Row], B: list[Row]) -> Value:
+        cells = [F.dot(row, list(column)) for row in A for column in zip(*B)]
+        return F.sum([F.sin(cell) for cell in cells])
+
+    program = compile(loss, [], per_sample=True)
+    program(np.ones((2, 6, 3)), np.ones((2, 3, 5)))
+    found = products(program)
+    assert found in (
+        ["(6, 3) @ (3, 5) for each sample"],
+        ["(5, 3) @ (3, 6) for each sample"],
+    )
+
+
 def test_two_layers_with_biases_read_one_block_in_different_axes() -> None:
     weights = [Value(number) for number in np.random.default_rng(0).normal(size=50)]
     rows, columns = (

@@ -365,9 +365,11 @@ class _Trace:
             assert step.left is not None and step.right is not None
             assert not isinstance(step.left, Constant) and not isinstance(step.right, Constant)
             stacked, p, k = step.left.shape
-            q = "B" if step.out.mapped else str(step.shape[2])
+            samples_as_columns = step.out.mapped and not step.left.mapped
+            q = "B" if samples_as_columns else step.shape[2]
             times = f"{stacked} x " if stacked > 1 else ""
-            lines.append(f"  {step.out.name}: {times}({p}, {k}) @ ({k}, {q})")
+            each = " for each sample" if step.left.mapped else ""
+            lines.append(f"  {step.out.name}: {times}({p}, {k}) @ ({k}, {q}){each}")
         return "\n".join(lines)
 
     def products(self) -> list[Step]:
