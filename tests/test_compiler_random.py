@@ -24,6 +24,7 @@ from tests.recipes import ALL_OPS, EXACT_OPS, Recipe, recipes
 from tests.test_random_graphs import DISTANCE_TO_KINK, GraphAndTorch, graphs
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, apply, as_value, topological_order
+from tinygrad_mlp.ops import POW, POW_NUMBER
 
 Floats = NDArray[np.float64]
 Reduction = Literal["mean", "sum"]
@@ -235,8 +236,10 @@ def test_every_operation_agrees_in_plain_arithmetic(recipe: Recipe, seed: int) -
         check(recipe, three_calls(recipe, seed, mapped=False), "mean", TOLERANCE, largest=1e8)
 
 
-# inf and nan. Left out: negative zeros, which sums of products may lose; and batches, where the
-# gradients of the samples are added before they flow on through what does not depend on the sample.
+# inf and nan. Left out: negative zeros, which sums of products may lose; batches, where the
+# gradients of the samples are added before they flow on through what does not depend on the sample;
+# and the square root of -inf, which NumPy's power answers one way or another by its version and by
+# the strides of the exponent.
 
 EDGES: Final = (
     (0.0, 1.0, 2.0, 0.5, inf, nan),
@@ -253,8 +256,19 @@ def test_inf_and_nan_travel_as_they_do_eagerly(
     rng = np.random.default_rng(seed)
     batch_size = 1 if mapped and back_end == "arrays" else None
     calls = [Numbers.drawn(recipe, rng, batch_size, choices) for _ in range(3)]
+    for numbers in calls:
+        assume(not has_root_of_minus_inf(eager(recipe, numbers, "mean").nodes))
     with forced(back_end):
         check(recipe, calls, tolerance=TOLERANCE)
+
+
+def has_root_of_minus_inf(nodes: list[Value]) -> bool:
+    """Whether a power, or the derivative of one, takes (-inf) ** 0.5."""
+    return any(
+        node.parents[0].data == -inf and node.parents[1].data in {0.5, 1.5}
+        for node in nodes
+        if node.op in {POW, POW_NUMBER}
+    )
 
 
 # Programs that predict

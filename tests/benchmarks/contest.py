@@ -16,9 +16,19 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+from tests.benchmarks import PYTHONS_THRESHOLDS
 from tests.benchmarks.timing import Timing
 
-__all__ = ["Make", "Results", "Turn", "clock", "collector_off", "contest", "repeated"]
+__all__ = [
+    "Make",
+    "Results",
+    "Turn",
+    "as_it_ships",
+    "clock",
+    "collector_off",
+    "contest",
+    "repeated",
+]
 
 Turn = Callable[[], dict[str, float]]
 """What a contestant does when its turn comes; it gives what it measured, by name."""
@@ -76,6 +86,12 @@ def repeated(run: Callable[[int], Any]) -> Turn:
         return {"": (clock() - start) / n}
 
     return turn
+
+
+def as_it_ships(make: Callable[..., Turn], *arguments: Any) -> Turn:
+    """A contestant with Python's collector thresholds, which ``import tinygrad_mlp`` changes."""
+    gc.set_threshold(*PYTHONS_THRESHOLDS)
+    return make(*arguments)
 
 
 def collector_off(make: Make) -> Turn:

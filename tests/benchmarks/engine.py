@@ -6,7 +6,6 @@ operations. micrograd and we appear twice, with the garbage collector as each le
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 import tracemalloc
@@ -15,9 +14,17 @@ from functools import partial
 from math import tanh
 from typing import Any, Final
 
-from tests.benchmarks import PYTHONS_THRESHOLDS
 from tests.benchmarks.compiler import turn_of
-from tests.benchmarks.contest import Make, Results, Turn, clock, collector_off, contest, repeated
+from tests.benchmarks.contest import (
+    Make,
+    Results,
+    Turn,
+    as_it_ships,
+    clock,
+    collector_off,
+    contest,
+    repeated,
+)
 from tests.benchmarks.numpy_by_hand import numpy_trainer
 from tests.benchmarks.timing import comparison, markdown, number
 from tests.benchmarks.trainers import TorchTrainer
@@ -65,7 +72,6 @@ class MicrogradSteps:
     def __init__(self) -> None:
         from micrograd import engine, nn
 
-        gc.set_threshold(*PYTHONS_THRESHOLDS)
         self.value: Any = engine.Value
         self.model: Any = nn.MLP(2, [16, 16, 1])
         for parameter, ours in zip(
@@ -96,7 +102,7 @@ def measure_step(seconds: float, min_rounds: int = 5) -> Results:
     """Seconds for a training step."""
     makers: dict[str, Make] = {
         **with_and_without_collector(OURS, partial(steps_of, OurSteps)),
-        **with_and_without_collector(MICROGRAD, partial(steps_of, MicrogradSteps)),
+        **with_and_without_collector(MICROGRAD, partial(as_it_ships, steps_of, MicrogradSteps)),
         "torch": partial(turn_of, TorchTrainer, A),
         "NumPy by hand": partial(turn_of, numpy_trainer, A),
     }
@@ -120,8 +126,6 @@ def our_chain() -> Any:
 def micrograd_chain() -> Any:
     """The same; micrograd has no tanh, so it gets one, written as its other operations are."""
     from micrograd.engine import Value as MicrogradValue
-
-    gc.set_threshold(*PYTHONS_THRESHOLDS)
 
     def tanh_of(x: Any) -> Any:
         out: Any = MicrogradValue(tanh(x.data), (x,), "tanh")
@@ -171,7 +175,7 @@ def measure_chain(seconds: float, min_rounds: int = 5) -> Results:
     """Seconds for a node, forward and backward, and its bytes."""
     makers = {
         **with_and_without_collector(OURS, partial(chain_of, our_chain)),
-        **with_and_without_collector(MICROGRAD, partial(chain_of, micrograd_chain)),
+        **with_and_without_collector(MICROGRAD, partial(as_it_ships, chain_of, micrograd_chain)),
     }
     return contest(makers, seconds, min_rounds)
 

@@ -135,7 +135,7 @@ class Gradients:
             times = prod([shape[axis] for axis in same])
             scale = -1 if over_samples and not ref.mapped else 0
             remaining = [axis for axis in range(n_axes) if axis not in same]
-            symbol = symbol.seen_as(_only_axes(ref, remaining)).times(float(times), scale)
+            symbol = symbol.seen_as(ref.axes(*remaining)).times(float(times), scale)
             axes = [remaining.index(axis) for axis in broadcast if axis not in same]
             if over_samples and ref.mapped:
                 axes.append(len(remaining))
@@ -275,11 +275,6 @@ def _is_one_row_of_factors(view: View) -> bool:
     without_ones = length - 1 if block.ones and length > block.size else length
     in_order = length == 1 or view.strides[2] == 1
     return view.offset == 0 and stacked == columns == 1 and without_ones == block.size and in_order
-
-
-def _only_axes(ref: Ref, axes: list[int]) -> Ref:
-    shape = tuple([ref.shape[axis] for axis in axes])
-    return Ref(ref.buffer, ref.offset, shape, tuple([ref.strides[axis] for axis in axes]), ref.pad)
 
 
 def _slots(view: View) -> IntArray:

@@ -5,7 +5,7 @@ The lowering makes these, the tidying rearranges them, the emission writes them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 __all__ = ["Buffer", "Instruction", "Ref", "contiguous"]
@@ -79,23 +79,29 @@ class Ref:
 
     def reshaped(self, shape: tuple[int, ...]) -> Ref:
         """The same slots in other axes; for a view that is in order."""
-        return replace(self, shape=shape, strides=contiguous(shape))
+        return self.with_axes(shape, contiguous(shape))
 
     def axes(self, *order: int) -> Ref:
         """These slot axes in this order; what is left away has length 1."""
-        shape, strides = zip(*[(self.shape[axis], self.strides[axis]) for axis in order])
-        return replace(self, shape=shape, strides=strides)
+        shape = tuple([self.shape[axis] for axis in order])
+        return self.with_axes(shape, tuple([self.strides[axis] for axis in order]))
 
     def unstacked(self) -> Ref:
         """Without the first axis if that has length 1."""
         if self.shape[0] != 1:
             return self
-        return replace(self, shape=self.shape[1:], strides=self.strides[1:])
+        return self.with_axes(self.shape[1:], self.strides[1:])
+
+    def with_axes(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Ref:
+        """From the same offset on, other axes."""
+        return Ref(self.buffer, self.offset, shape, strides, self.pad, self.swap)
 
     def padded(self, wanted: bool = True) -> Ref:
         """With a last axis that broadcasts over the samples, where it has none; or without."""
         pad = wanted and not self.mapped
-        return self if self.pad == pad else replace(self, pad=pad)
+        if self.pad == pad:
+            return self
+        return Ref(self.buffer, self.offset, self.shape, self.strides, pad, self.swap)
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -60,10 +60,12 @@ def _squeezed(instruction: Instruction) -> Instruction:
             keep[axis] = keep[axis] or length != 1
     if n_axes and not any(keep):
         keep[-1] = True  # one axis of slots stays, as in the buffers
+    if all(keep):
+        return instruction
 
     def without(ref: Ref) -> Ref:
         missing = n_axes - len(ref.shape)
-        return _only_axes(ref, [axis for axis in range(len(ref.shape)) if keep[axis + missing]])
+        return ref.axes(*[axis for axis in range(len(ref.shape)) if keep[axis + missing]])
 
     args = [without(arg) if isinstance(arg, Ref) else arg for arg in instruction.args]
     return replace(instruction, args=args, out=without(instruction.out))
@@ -80,13 +82,8 @@ def _squeezed_reduction(instruction: Instruction) -> Instruction:
     kept = [axis for axis in range(n_axes) if axis in over or source.shape[axis] != 1]
     kept = kept or list(range(n_axes))[-1:]  # one axis of slots stays, as in the buffers
     axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in over])
-    out = _only_axes(out, [i for i, axis in enumerate(remaining) if axis in kept])
-    return replace(instruction, args=[_only_axes(source, kept)], out=out, axes=axes)
-
-
-def _only_axes(ref: Ref, axes: list[int]) -> Ref:
-    shape = tuple([ref.shape[axis] for axis in axes])
-    return replace(ref, shape=shape, strides=tuple([ref.strides[axis] for axis in axes]))
+    out = out.axes(*[i for i, axis in enumerate(remaining) if axis in kept])
+    return replace(instruction, args=[source.axes(*kept)], out=out, axes=axes)
 
 
 # Copies
