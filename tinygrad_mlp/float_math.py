@@ -10,7 +10,7 @@ import builtins
 import math
 from builtins import abs as absolute
 from collections.abc import Sequence
-from math import erfc, inf, nan, tanh
+from math import erfc, inf, isinf, nan, tanh
 from operator import eq as equal
 from operator import mul
 
@@ -25,6 +25,7 @@ __all__ = [
     "exp_shifted",
     "expm1",
     "inf",
+    "isinf",
     "log",
     "log1p",
     "max",
@@ -102,7 +103,7 @@ def sin(x: float) -> float:
     >>> sin(0.0), sin(inf)
     (0.0, nan)
     """
-    return nan if math.isinf(x) else math.sin(x)
+    return nan if isinf(x) else math.sin(x)
 
 
 def cos(x: float) -> float:
@@ -111,7 +112,7 @@ def cos(x: float) -> float:
     >>> cos(0.0), cos(inf)
     (1.0, nan)
     """
-    return nan if math.isinf(x) else math.cos(x)
+    return nan if isinf(x) else math.cos(x)
 
 
 def divide(a: float, b: float) -> float:

@@ -1,8 +1,9 @@
 """The trainings written out in NumPy by hand, as fast as we know how.
 
 Everything is allocated before the first step, every result goes to ``out=``, the optimizer steps
-all weights as one flat array, sums over the batch are products with ones, and each array lies in
-the order that the next product reads fastest. Nothing here uses tinygrad_mlp.
+all weights as one flat array, sums over the batch are products with ones, a maximum has two arrays
+(NumPy has a fast loop for that), and each array lies in the order that the next product reads
+fastest. Nothing here uses tinygrad_mlp.
 """
 
 from __future__ import annotations
@@ -117,14 +118,14 @@ class Regression:
         z1, z2, residuals = h1[:16], h2[:16], out.reshape(-1)
         d1, d2, active = np.empty((16, n)), np.empty((16, n)), np.empty((16, n), bool)
         x_t, h1_t, h2_t, W2_t, W3_t = x.T, h1.T, h2.T, W2[:, :16].T, W3[:, :16].T
-        zero, scale = np.asarray(0.0), np.asarray(2.0 / n)
+        zero, zeros, scale = np.asarray(0.0), np.zeros((16, n)), np.asarray(2.0 / n)
         optimizer = self.optimizer
 
         def step() -> float:
             dot(W1, x, out=z1)
-            maximum(z1, zero, out=z1)
+            maximum(z1, zeros, out=z1)
             dot(W2, h1, out=z2)
-            maximum(z2, zero, out=z2)
+            maximum(z2, zeros, out=z2)
             dot(W3, h2, out=out)
             subtract(out, y, out=out)
             loss = float(dot(residuals, residuals)) / n
@@ -183,7 +184,7 @@ class Classifier:
         g_b2 = g_b2[:, 0]
         x, t = np.empty((n, n_in), dtype), np.empty((n, n_out), dtype)
         h, d = np.empty((n, n_hidden), dtype), np.empty((n, n_hidden), dtype)
-        active = np.empty((n, n_hidden), bool)
+        active, zeros = np.empty((n, n_hidden), bool), np.zeros((n, n_hidden), dtype)
         z, p, one_hot = [np.empty((n_out, n), dtype) for _ in range(3)]
         largest, total, ones = np.empty(n, dtype), np.empty(n, dtype), np.ones(n, dtype)
         z_flat, one_hot_flat = z.reshape(-1), one_hot.reshape(-1)
@@ -200,7 +201,7 @@ class Classifier:
                 inputs, inputs_t, targets_t = x, x_t, t_t
             dot(inputs, W1, out=h)
             add(h, b1, out=h)
-            maximum(h, zero, out=h)
+            maximum(h, zeros, out=h)
             dot(W2, h_t, out=z)
             add(z, b2, out=z)
             maximum.reduce(z, axis=0, out=largest)

@@ -7,12 +7,16 @@ elementwise call writes over an operand that nobody reads afterwards.
 
 from __future__ import annotations
 
+from math import prod
+
 from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
 from tinygrad_mlp.compiler.lowering import Lowered
+from tinygrad_mlp.compiler.memory import SharedMemory
 
 __all__ = ["emit"]
 
 _SMALL_ENOUGH_TO_COPY = 1000
+_FASTER_REPEATED = 1_000_000
 
 
 def emit(
@@ -81,7 +85,7 @@ class _Writer:
             name = self.own_memory(lowered.buffers["random"])
             run.append(f"draw({name})")
         body: list[str] = []
-        plan = _Memory(lowered.instructions)
+        plan = SharedMemory(lowered.instructions)
         for index, instruction in enumerate(lowered.instructions):
             for buffer in plan.starting_at(index):
                 if instruction.kind not in ("loss", "auxiliary"):
@@ -130,7 +134,7 @@ class _Writer:
         self.n_temporaries += 1
         return f"t{self.n_temporaries}"
 
-    def give_memory(self, buffer: Buffer, plan: _Memory) -> None:
+    def give_memory(self, buffer: Buffer, plan: SharedMemory) -> None:
         if buffer in self.memory:
             return
         if buffer.pinned:
@@ -177,6 +181,10 @@ class _Writer:
 
     def arg(self, arg: Ref | str) -> str:
         return arg if isinstance(arg, str) else self.ref(arg)
+
+    def prepare_once(self, line: str) -> None:
+        if line not in self.prepare:
+            self.prepare.append(line)
 
     # Inputs
 
@@ -230,13 +238,15 @@ class _Writer:
         function = instruction.function
         kind = instruction.kind
         if kind == "ufunc":
-            return [f"{function}({', '.join(args)}, out={out})"]
+            return [self.elementwise(function, args, instruction.out)]
         if kind == "matmul":
             function = "dot" if _dot_applies(instruction) else "matmul"
             return [f"{function}({', '.join(args)}, out={out})"]
         if kind == "auxiliary":
             return [f"auxiliary = {self.result(instruction.args[0])}"]
         if kind == "loss":
+            if "ones" in function:
+                self.prepare_once("ones = np.ones(B, dtype)")
             return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
             return [self.reduction(instruction, args[0], out)]
@@ -255,6 +265,27 @@ class _Writer:
         assert kind == "scatter"
         return self.scatter_lines(instruction, args)
 
+    def elementwise(self, function: str, args: list[str], out: Ref) -> str:
+        """One NumPy call."""
+        if function in ("maximum", "minimum"):
+            args = [self.repeated(arg, out) for arg in args]
+        return f"{function}({', '.join(args)}, out={self.ref(out)})"
+
+    def repeated(self, arg: str, out: Ref) -> str:
+        """A constant as an array like ``out``.
+
+        NumPy has fast loops for the extrema of two arrays, and none for an array and a number.
+        """
+        if arg not in self.lowered.numbers or not (out.mapped and out.in_order):
+            return arg
+        shape = ", ".join([str(n) for n in out.shape])
+        rows = f"{arg}_{'x'.join([str(n) for n in out.shape])}"
+        self.prepare_once(
+            f"{rows} = np.full(({shape}{', ' * bool(shape)}B), {arg}) "
+            f"if {prod(out.shape)} * B <= {_FASTER_REPEATED} else {arg}"
+        )
+        return rows
+
     def reduction(self, instruction: Instruction, name: str, out: str) -> str:
         """A sum or a maximum over some axes."""
         source = instruction.args[0]
@@ -265,8 +296,7 @@ class _Writer:
             and axes == (len(source.shape),)
             and len(source.shape) == 1
         ):
-            if "ones = np.ones(B, dtype)" not in self.prepare:
-                self.prepare.append("ones = np.ones(B, dtype)")
+            self.prepare_once("ones = np.ones(B, dtype)")
             return f"matmul({name}, ones, out={out})"  # faster than add.reduce
         axis = str(axes[0]) if len(axes) == 1 else str(axes)
         return f"{instruction.function}.reduce({name}, axis={axis}, out={out})"
@@ -315,90 +345,6 @@ class _Writer:
         if ref.mapped:
             return f"{name}.T.copy()"
         return f"np.repeat({name}[None], B, axis=0)" if self.per_sample else f"{name}.copy()"
-
-
-class _Memory:
-    """Which buffers can share memory: a linear scan over the instructions."""
-
-    def __init__(self, instructions: list[Instruction]) -> None:
-        self.first: dict[Buffer, int] = {}
-        self.last: dict[Buffer, int] = {}
-        self._starting: dict[int, list[Buffer]] = {}
-        self._reused: dict[Buffer, Buffer] = {}
-        for index, instruction in enumerate(instructions):
-            for ref in instruction.refs():
-                if ref.buffer not in self.first:
-                    self.first[ref.buffer] = index
-                    self._starting.setdefault(index, []).append(ref.buffer)
-                self.last[ref.buffer] = index
-        self._host(instructions)
-        self._scan(instructions)
-
-    def starting_at(self, index: int) -> list[Buffer]:
-        return self._starting.get(index, [])
-
-    def reused_by(self, buffer: Buffer) -> Buffer | None:
-        return self._reused.get(buffer)
-
-    def _host(self, instructions: list[Instruction]) -> None:
-        """Put an operand that dies in an elementwise call into the pinned result's memory."""
-        for index in range(len(instructions) - 1, -1, -1):
-            instruction = instructions[index]
-            out = instruction.out.buffer
-            host = out.inside or out
-            if instruction.kind != "ufunc" or not host.pinned or host.external:
-                continue
-            if self.first.get(out) != index or self.first.get(host, index) < index:
-                continue
-            dying = self._dying(instruction, index)
-            if dying is not None:
-                dying.inside = host
-
-    def _dying(self, instruction: Instruction, index: int) -> Buffer | None:
-        """An operand that the result may overwrite: whole, read for the last time, same kind."""
-        out = instruction.out
-        if not out.covers_buffer() and not out.buffer.pinned:
-            return None
-        candidates = instruction.args if instruction.kind == "ufunc" else instruction.args[2:]
-        for arg in candidates:
-            if not isinstance(arg, Ref) or arg.buffer is out.buffer:
-                continue
-            buffer = arg.buffer
-            fits = (
-                self.last[buffer] == index
-                and not buffer.pinned
-                and not buffer.external
-                and buffer.inside is None
-                and (buffer.size, buffer.mapped, buffer.boolean)
-                == (out.buffer.size, out.buffer.mapped, out.buffer.boolean)
-            )
-            uses = [a for a in instruction.args if isinstance(a, Ref) and a.buffer is buffer]
-            if fits and all(a.covers_buffer() and a.shape == out.shape for a in uses):
-                return buffer
-        return None
-
-    def _scan(self, instructions: list[Instruction]) -> None:
-        free: dict[tuple[int, bool, bool], list[Buffer]] = {}
-        for index, instruction in enumerate(instructions):
-            out = instruction.out.buffer
-            taken = None
-            if self.first[out] == index and not out.pinned and out.inside is None:
-                if instruction.kind in ("ufunc", "select"):
-                    taken = self._dying(instruction, index)
-                if taken is None:
-                    pool = free.get((out.size, out.mapped, out.boolean))
-                    taken_from_pool = pool.pop() if pool else None
-                    if taken_from_pool is not None:
-                        self._reused[out] = taken_from_pool
-                else:
-                    self._reused[out] = taken
-            for ref in {id(r.buffer): r for r in instruction.refs()}.values():
-                buffer = ref.buffer
-                ends = self.last[buffer] == index
-                lasting = buffer.pinned or buffer.external or buffer.inside is not None
-                if ends and buffer is not taken and not lasting:
-                    key = (buffer.size, buffer.mapped, buffer.boolean)
-                    free.setdefault(key, []).append(buffer)
 
 
 def _dot_applies(instruction: Instruction) -> bool:

@@ -122,14 +122,15 @@ class _Lowering:
         mean = " / B" if reduction == "mean" else ""
         difference = self.difference_of(loss)
         if difference:
-            rows = "float(add.reduce({0}[0])) - float(vdot({1}, {2}))"
-            self.keep("loss", f"({rows}){mean}" if mean else rows, *difference)
+            row, *products = difference
+            rows = "float(dot({0}, ones)) - float(vdot({1}, {2}))"
+            self.keep("loss", f"({rows}){mean}" if mean else rows, _flat(row), *products)
             return
         factors = self.factors_of(loss)
         if factors:
             self.keep("loss", f"float(dot({{0}}, {{1}})){mean}", *factors)
         else:
-            self.keep("loss", f"float(add.reduce({{0}}[0])){mean}", loss)
+            self.keep("loss", f"float(dot({{0}}, ones)){mean}", _flat(loss))
 
     def factors_of(self, loss: Ref) -> list[Ref]:
         """The two rows whose products the loss was made from last, if it was."""
@@ -147,7 +148,7 @@ class _Lowering:
         )
         if not is_row_of_products:
             return []
-        return [Ref(factor.buffer, factor.offset, (), ()) for factor in factors]
+        return [_flat(factor) for factor in factors]
 
     def difference_of(self, loss: Ref) -> list[Ref]:
         """For a row minus a row of inner products, as cross-entropy is: the row, and the factors.
@@ -225,6 +226,11 @@ class _Lowering:
             partial = rule if isinstance(rule, float) else rule(self.xp, out, *inputs)
             shape = step.shape if isinstance(operand, Constant) else operand.shape
             gradients.contribute(operand, upstream * partial, shape, mapped)
+
+
+def _flat(row: Ref) -> Ref:
+    """A single row without the axes of length 1 that lead."""
+    return Ref(row.buffer, row.offset, (), ())
 
 
 def _only_operand(step: Step) -> View | Gather:

@@ -380,7 +380,7 @@ class _Trace:
 
 _NUMPY_FUNCTIONS = [
     *["absolute", "add", "copyto", "cos", "divide", "dot", "einsum", "equal", "exp", "expm1"],
-    *["greater", "greater_equal", "less", "less_equal", "log", "log1p", "logical_and"],
+    *["greater", "greater_equal", "isinf", "less", "less_equal", "log", "log1p", "logical_and"],
     *["logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal", "power"],
     *["sin", "sqrt", "subtract", "take", "tanh", "vdot"],
 ]

@@ -217,6 +217,10 @@ class Emitter:
                 return Symbol(self, a.ref, factor, a.scale - b.scale)
         return self.call("divide", a, b)
 
+    def isinf(self, x: Any) -> Symbol:
+        """Where x is inf or -inf."""
+        return self.call("isinf", self.symbol(x), boolean=True)
+
     def power(self, a: Any, b: Any) -> Symbol:
         """a to the power of b."""
         return self.call("power", self.symbol(a), self.symbol(b))

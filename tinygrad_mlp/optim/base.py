@@ -161,10 +161,13 @@ class Optimizer(ABC):
         assert state is not None
         self.step_count += 1
         coefficients = self.coefficients()
-        if coefficients != self._last_coefficients or not self._coefficient_arrays:
-            self._last_coefficients = coefficients
+        if not self._coefficient_arrays:
             dtype = parameters.dtype
             self._coefficient_arrays = tuple([np.array(number, dtype) for number in coefficients])
+        elif coefficients != self._last_coefficients:
+            for array, number in zip(self._coefficient_arrays, coefficients):
+                array[()] = number
+        self._last_coefficients = coefficients
         self.update(array_math, parameters, gradients, state, self._coefficient_arrays)
 
     def zero_grad(self) -> None:
