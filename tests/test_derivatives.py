@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from math import inf, isnan, nan
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ import torch
 
 from tinygrad_mlp import array_math, functional, ops
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.derivatives import evaluate, grad, hessian, jacobian
+from tinygrad_mlp.debug import detect_anomaly, record_creation
+from tinygrad_mlp.derivatives import check_gradients, evaluate, grad, hessian, jacobian
 from tinygrad_mlp.engine import Value, apply, no_grad, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 
@@ -293,6 +295,25 @@ def test_without_recording_there_is_nothing_to_differentiate() -> None:
     with no_grad():
         b = a * a
     assert grad(b, [a]) == [0.0]
+
+
+def test_a_graph_of_derivatives_is_made_without_recording_too() -> None:
+    a = Value(3.0)
+    b = a**3
+    with no_grad():
+        assert hessian(b, [a]).tolist() == [[18.0]]
+        assert (a * a).parents == ()
+
+
+@pytest.mark.parametrize("block", [record_creation, detect_anomaly])
+def test_derivatives_where_each_node_is_located(
+    block: Callable[[], AbstractContextManager[None]],
+) -> None:
+    a, b = Value(3.0), Value(2.0)
+    with block():
+        assert grad(a * a * b, [a, b]) == [12.0, 9.0]
+        assert hessian(a * a * b, [a, b]).tolist() == [[4.0, 6.0], [6.0, 0.0]]
+        check_gradients(lambda x: x.tanh(), [0.3])
 
 
 # Together with the compiler

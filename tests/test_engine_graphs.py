@@ -125,6 +125,7 @@ def test_the_garbage_collector_looks_less_often(
 # Copies
 
 
+N_DEEP: Final = 20_000
 COPIES: Final = [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
 
 
@@ -138,6 +139,23 @@ def test_a_leaf_can_be_copied_and_pickled(duplicate: Callable[[Value], Value]) -
     assert duplicate(leaf).has_grad
     leaf.grad = 3.0
     assert duplicate(leaf).grad == 3.0
+
+
+def test_a_deep_graph_can_be_copied() -> None:
+    start = Value(1.0, label="start")
+    end = start
+    for _ in range(N_DEEP):
+        end = end * 1.0
+    end.backward()
+    model = {"end": end, "start": start}
+    twin = copy.deepcopy(model)
+    order = topological_order(twin["end"])
+    assert twin["start"] in order
+    assert twin["start"] is not start
+    assert len(order) == len(topological_order(end))
+    assert twin["start"].grad == 1.0
+    twin["end"].backward()
+    assert (twin["start"].grad, start.grad) == (2.0, 1.0)
 
 
 @pytest.mark.parametrize("duplicate", COPIES[1:])

@@ -25,6 +25,7 @@ __all__ = [
     "as_value",
     "assign",
     "compare",
+    "enable_grad",
     "local_partials",
     "no_grad",
     "numbers_of",
@@ -158,6 +159,17 @@ class Value:
 
     def __float__(self) -> float:
         return _read(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        """A copy of the graph, however deep; what is shared with other copies stays shared."""
+        for node in topological_order(self):
+            if id(node) not in memo:
+                copied = memo[id(node)] = _new_object(type(node))
+                data, grad, op, parents, *rest = node.__getstate__()
+                copies = tuple([memo[id(parent)] for parent in parents])
+                copied.__setstate__((data, grad, op, copies, *rest))
+        copy: Value = memo[id(self)]
+        return copy
 
     def __getstate__(self) -> tuple[Any, ...]:
         grad = self.grad if self.has_grad else None
@@ -300,12 +312,12 @@ def apply(op: Op, *inputs: Value) -> Value:
 
 
 def numbers_of(values: Sequence[Value]) -> list[float]:
-    """The ``data`` of each Value; empty while a function is recorded, when there are no numbers.
+    """The ``data`` of each Value; empty while a function is compiled, when there are no numbers.
 
     >>> numbers_of([Value(1.0), Value(2.0)])
     [1.0, 2.0]
     """
-    if _recorder is not None:
+    if _recorder is not None and not _recorder.has_numbers:
         return []
     return [value.data for value in values]
 
@@ -396,7 +408,8 @@ def topological_order(root: Value) -> list[Value]:
 def no_grad() -> Iterator[None]:
     """Within this block results are plain leaves: numbers without a graph.
 
-    It saves time and memory where no gradient is wanted, for example in prediction.
+    It saves time and memory where no gradient is wanted, for example in prediction. It holds for
+    all threads.
 
     >>> a = Value(3.0)
     >>> with no_grad():
@@ -404,18 +417,36 @@ def no_grad() -> Iterator[None]:
     >>> b.data, b.parents
     (9.0, ())
     """
+    detached = nullcontext() if _recorder is None else _recorder.without_gradients()
+    with _graphs_recorded(False), detached:
+        yield
+
+
+def enable_grad() -> AbstractContextManager[None]:
+    """Within this block results remember how they were computed, also inside ``no_grad``.
+
+    >>> a = Value(3.0)
+    >>> with no_grad(), enable_grad():
+    ...     b = a * a
+    >>> b.partials
+    (3.0, 3.0)
+    """
+    return _graphs_recorded(True)
+
+
+@contextmanager
+def _graphs_recorded(recorded: bool) -> Iterator[None]:
     global _recording
-    before, _recording = _recording, False
+    before, _recording = _recording, recorded
     try:
-        with _recorder.without_gradients() if _recorder is not None else nullcontext():
-            yield
+        yield
     finally:
         _recording = before
 
 
 # Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
-# op read once, no keyword arguments (`tests/benchmarks/test_engine.py` has the nanoseconds per
-# node).
+# op read once, no keyword arguments (``python -m tests.benchmarks engine`` prints the nanoseconds
+# per node).
 
 
 def _unary(op: Op, parent: Value) -> Value:
@@ -459,10 +490,7 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
 
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     numbers = [parent.data for parent in parents]
-    if op.variadic:
-        out = op.forward(float_math, numbers)
-    else:
-        out = op.forward(float_math, *numbers)
+    out = op.compute(float_math, numbers)
     if not _recording:
         return _leaf(out)
     node = _new_object(Value)
@@ -510,7 +538,11 @@ def _read(value: Value) -> float:
 
 
 class Recorder(Protocol):
-    """Makes the nodes while a function is being recorded (``compiler.tracing`` has the one)."""
+    """Makes the nodes while a function is being recorded: the compiler's, and the debugger's."""
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the nodes have numbers; while a function is compiled they have none."""
 
     def unary(self, op: Op, parent: Value) -> Value: ...
     def binary(self, op: Op, left: Value, right: Value) -> Value: ...
@@ -530,8 +562,8 @@ _recorder: Recorder | None = None
 def recorded_by(recorder: Recorder) -> Iterator[None]:
     """Within this block ``recorder`` makes every node, answers every comparison, sees every leaf.
 
-    It takes the place of the functions above, so that the eager path pays nothing for it. The
-    ``compile`` of the compiler is its user:
+    It takes the place of the functions above, so that the eager path pays nothing for it: in every
+    thread, so let no other thread compute with Values meanwhile. The compiler is one of its users:
 
     >>> from tinygrad_mlp.compiler.tracing import trace
     >>> trace(lambda x: x * x, [()], []).nodes[-1]

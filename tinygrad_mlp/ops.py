@@ -73,6 +73,15 @@ class Op:
         object.__setattr__(self, "arity", None if self.variadic else len(self.partials))
         object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
 
+    def compute(self, xp: Any, inputs: Sequence[Any]) -> Any:
+        """The value at these inputs, as ``xp`` interprets the rule.
+
+        >>> from tinygrad_mlp import float_math
+        >>> op_named("mul").compute(float_math, [2.0, 3.0])
+        6.0
+        """
+        return self.forward(xp, inputs) if self.variadic else self.forward(xp, *inputs)
+
     def __repr__(self) -> str:
         return f"Op({self.name}: {self.formula})"
 

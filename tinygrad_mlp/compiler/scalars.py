@@ -218,9 +218,7 @@ class _ScalarWriter:
             self.lines.append(f"v{id_} = {first}")
             self.lines += [f"v{id_} += {part}" for part in rest]
             return
-        rule = node.op.forward
-        result = rule(self.xp, args) if node.op.variadic else rule(self.xp, *args)
-        self.lines.append(f"v{id_} = {_code(result)}")
+        self.lines.append(f"v{id_} = {_code(node.op.compute(self.xp, args))}")
 
     def backward(self) -> None:
         folded = self.folded

@@ -209,6 +209,8 @@ def _unreadable(parameters: Sequence[Value]) -> Iterator[None]:
 class _Tape:
     """Makes the nodes while the function runs (an ``engine.Recorder``)."""
 
+    has_numbers = False
+
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.assigned: dict[Value, Value] = {}

@@ -67,7 +67,12 @@ class CreationRecorder:
         self._unary, self._binary = engine._unary, engine._binary
         self._any_arity = engine._any_arity
         self.compare, self.read = engine._compare, engine._read
-        self._leaves: dict[int, Place] = {}  # by id: a leaf cannot carry it, and is not kept alive
+        self._leaves: dict[Value, Place] = {}  # a leaf cannot carry it, so it lives with the block
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the nodes have numbers: not while a function is compiled around this block."""
+        return self._outer is None or self._outer.has_numbers
 
     def unary(self, op: Op, parent: Value) -> Value:
         """The node of an op with one input."""
@@ -87,7 +92,7 @@ class CreationRecorder:
             self._outer.leaf(leaf)
         place = _place()
         if place is not None:
-            self._leaves[id(leaf)] = place
+            self._leaves[leaf] = place
 
     def uniform(self, rng: np.random.Generator) -> Value:
         """A random leaf."""
@@ -111,10 +116,10 @@ class CreationRecorder:
     def made(self, node: Value) -> Value:
         """The node with its place noted."""
         place = _place()
-        if place is None or isinstance(node, LocatedValue):
+        if place is None or isinstance(node, LocatedValue) or not self.has_numbers:
             return node
         if not node.parents:  # within no_grad()
-            self._leaves[id(node)] = place
+            self._leaves[node] = place
             return node
         located = object.__new__(LocatedValue)
         located.data = node.data
@@ -128,10 +133,10 @@ class CreationRecorder:
 
     def place_of_leaf(self, leaf: Value) -> Place | None:
         """Where a leaf was made, as code and line."""
-        return self._leaves.get(id(leaf))
+        return self._leaves.get(leaf)
 
     def forget_leaves(self) -> None:
-        """At the end: an id may come to stand for another leaf from now on."""
+        """At the end, let go of the leaves."""
         self._leaves.clear()
 
 

@@ -28,7 +28,7 @@ def recompute(loss: Value) -> float:
     for node in topological_order(loss):
         if node.op is not None and node.parents:
             numbers = [parent.data for parent in node.parents]
-            node.data = _forward(node, numbers)
+            node.data = node.op.compute(float_math, numbers)
             node.partials = local_partials(node.op, float_math, node.data, numbers)
     return loss.data
 
@@ -61,15 +61,6 @@ def _evaluate(order: Sequence[Value], held: Value, at: float) -> float:
     for node in order:
         if node is not held and any(parent in changed for parent in node.parents):
             numbers = [changed.get(parent, parent.data) for parent in node.parents]
-            changed[node] = _forward(node, numbers)
+            assert node.op is not None  # a node with parents has one
+            changed[node] = node.op.compute(float_math, numbers)
     return changed.get(order[-1], order[-1].data)
-
-
-def _forward(node: Value, numbers: list[float]) -> float:
-    assert node.op is not None  # a node with parents has one
-    out: float
-    if node.op.variadic:
-        out = node.op.forward(float_math, numbers)
-    else:
-        out = node.op.forward(float_math, *numbers)
-    return out

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import float_math, functional, ops
-from tinygrad_mlp.engine import Value, as_value, local_partials, numbers_of, topological_order
+from tinygrad_mlp.engine import (
+    Value,
+    as_value,
+    enable_grad,
+    local_partials,
+    numbers_of,
+    topological_order,
+)
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
@@ -68,7 +75,8 @@ def grad(
     order = topological_order(output)
     dependents = _dependents(order, wanted)
     if create_graph:
-        graphs = _gradient_graphs(order, dependents)
+        with enable_grad():
+            graphs = _gradient_graphs(order, dependents)
         return [as_value(graphs.get(x, 0.0)) for x in wanted]
     if _is_recorded(output):
         raise TracingError(
@@ -149,9 +157,7 @@ def evaluate(output: Value, leaf_values: Mapping[Value, Any], xp: Any = float_ma
         if node.op is None or not node.parents:
             results[node] = leaf_values.get(node, node.data)
             continue
-        inputs = [results[parent] for parent in node.parents]
-        forward = node.op.forward
-        results[node] = forward(xp, inputs) if node.op.variadic else forward(xp, *inputs)
+        results[node] = node.op.compute(xp, [results[parent] for parent in node.parents])
     return results[output]
 
 
@@ -229,7 +235,7 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
 
 
 def _is_recorded(node: Value) -> bool:
-    """Whether a function is being recorded for the compiler, so that its nodes have no numbers."""
+    """Whether a function is being compiled, so that its nodes have no numbers."""
     return not numbers_of([node])
 
 
