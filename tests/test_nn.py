@@ -554,3 +554,30 @@ def test_wrong_number_of_weights() -> None:
 def test_a_module_without_forward() -> None:
     with pytest.raises(NotImplementedError, match="Everything has no forward; write def forward"):
         Everything()([1.0])
+
+
+class Sloped(Neuron):
+    """A neuron with a further parameter."""
+
+    def __init__(self, n_inputs: int) -> None:
+        super().__init__(n_inputs, rng=0)
+        self.slope = Value(0.25)
+
+
+def test_the_state_of_a_layer_has_all_that_its_neurons_have() -> None:
+    layer = Layer(2, 3, rng=0)
+    layer.neurons = [Sloped(2) for _ in range(3)]
+    state = layer.state_dict()
+    assert sum(array.size for array in state.values()) == len(layer.parameters()) == 12
+    assert state["neurons.1.slope"] == 0.25
+    layer.load_state_dict({**state, "neurons.1.slope": np.array(0.5)})
+    assert [neuron.slope.data for neuron in layer.neurons if isinstance(neuron, Sloped)] == [
+        0.25, 0.5, 0.25,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["ReLU", "SoftMax", "tanh"])
+def test_activations_are_known_in_upper_and_lower_case(name: str) -> None:
+    layer, other = Layer(2, 3, name, rng=0), Layer(2, 3, name.lower(), rng=0)
+    assert [y.data for y in layer([1.0, 2.0])] == [y.data for y in other([1.0, 2.0])]
+    assert repr(layer) == repr(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,23 @@ def test_a_checkpoint_of_the_best_epoch_only(tmp_path: Path) -> None:
     )
     assert load_weights(MLP(2, [1]), path)["epoch"] == history.best_epoch() < 20
     assert [file.name for file in path.parent.iterdir()] == ["best.npz"]
+
+
+def test_a_checkpoint_of_the_best_looks_every_so_many_epochs(tmp_path: Path) -> None:
+    saving = Checkpoint(tmp_path / "{epoch}.npz", every=2, best_only=True)
+    history = History()
+    for epoch, loss in enumerate([0.1, 0.5, 0.2, 0.4, 0.1, 0.6], start=1):
+        history.loss.append(loss)
+        saving.on_epoch_end(epoch, history, MLP(1, [1], rng=0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2.npz", "4.npz"]
+
+
+@pytest.mark.parametrize("loss", [inf, nan])
+def test_a_checkpoint_is_written_whatever_the_loss(loss: float, tmp_path: Path) -> None:
+    model, history = MLP(1, [1], rng=0), History()
+    history.loss.append(loss)
+    Checkpoint(tmp_path / "w.npz").on_epoch_end(1, history, model)
+    assert load_weights(model, tmp_path / "w.npz") == {"epoch": 1, "loss": str(loss)}
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,27 @@ def test_weights_of_another_shape_leave_the_model_as_it_was(tmp_path: Path) -> N
     assert task_of(other) is None
 
 
+def test_weights_of_other_activations_leave_the_model_as_it_was(tmp_path: Path) -> None:
+    path = save_weights(trained(), tmp_path / "w.npz")
+    other = MLP(2, [3, 1], activation="tanh", rng=1)
+    before = [p.data for p in other.parameters()]
+    with pytest.raises(InvalidArgumentError, match=r"relu\(2\) neurons.* this one is .*tanh\(2\)"):
+        load_weights(other, path)
+    assert [p.data for p in other.parameters()] == before
+    assert task_of(other) is None
+    other.load_state_dict(read_weights(path).state)  # as the message says
+    assert [p.data for p in other.parameters()] != before
+
+
+def test_a_file_says_how_the_model_was_made(tmp_path: Path) -> None:
+    model = MLP(2, [3, 4, 2], activation=["tanh", "elu"], output_activation="softmax")
+    content = read_weights(save_weights(model, tmp_path / "w.npz"))
+    assert content.model == repr(model)
+    assert content.activations == ["tanh", "elu", "softmax"]
+    other = read_weights(save_weights(model.layers[0], tmp_path / "layer.npz"))
+    assert (other.model, other.activations) == (repr(model.layers[0]), None)
+
+
 @pytest.mark.parametrize("extra", [{"mean": np.zeros(2)}, {"rate": float("nan")}, {"f": print}])
 def test_extra_is_json(extra: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match=r"mean\.tolist\(\)"):

@@ -15,12 +15,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from tinygrad_mlp import functional
+from tinygrad_mlp import errors, functional
 from tinygrad_mlp.engine import Value, no_grad, topological_order
 from tinygrad_mlp.functional import dot
 
 if TYPE_CHECKING:
-    from tinygrad_mlp import compiler, data, derivatives, losses, nn, optim, training
+    from tinygrad_mlp import (
+        compiler,
+        data,
+        debug,
+        derivatives,
+        interop,
+        losses,
+        nn,
+        optim,
+        training,
+    )
     from tinygrad_mlp.compiler import Program, compile
     from tinygrad_mlp.derivatives import check_gradients, grad, hessian, jacobian
     from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
@@ -50,12 +60,15 @@ __all__ = [
     "compile",
     "compiler",
     "data",
+    "debug",
     "derivatives",
     "dot",
+    "errors",
     "fit",
     "functional",
     "grad",
     "hessian",
+    "interop",
     "jacobian",
     "load_weights",
     "losses",
@@ -82,7 +95,9 @@ _PACKAGE_OF: Final[dict[str, str]] = {
     }.items()
     for name in names
 }
-_PACKAGES: Final = ["compiler", "data", "derivatives", "losses", "nn", "optim", "training"]
+_PACKAGES: Final = [
+    *["compiler", "data", "debug", "derivatives", "interop", "losses", "nn", "optim", "training"]
+]
 
 
 def __getattr__(name: str) -> Any:

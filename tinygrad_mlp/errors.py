@@ -7,6 +7,7 @@ message says what was wrong, which object it was, what was expected, and the cor
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 __all__ = [
     "DataError",
@@ -43,13 +44,16 @@ class UnknownNameError(TinygradMLPError, ValueError):
     """A name (of an activation, a loss, ...) that the project does not know.
 
     >>> str(UnknownNameError.of("activation", "rleu", ["relu", "tanh"]))
-    "unknown activation 'rleu'; known: relu, tanh"
+    "unknown activation 'rleu'; known: relu, tanh. Did you mean 'relu'?"
     """
 
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
         """The error for ``name``, listing the ``known`` names of that ``kind``."""
-        return cls(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
+        names = sorted(known)
+        close = get_close_matches(str(name).lower(), names, n=1)
+        hint = f". Did you mean {close[0]!r}?" if close else ""
+        return cls(f"unknown {kind} {name!r}; known: {', '.join(names)}{hint}")
 
 
 class ShapeError(TinygradMLPError, ValueError):

@@ -89,13 +89,21 @@ def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> 
     cells = file.column(network.target)
     if network.outputs is None:
         labels = [_as_class(cell, network.classes) for cell in cells]
-        n_right = sum(answer == label for answer, label in zip(answers.tolist(), labels))
-        return f"accuracy {100 * n_right / len(cells):.1f} % ({n_right} of {len(cells)} right)"
-    numbers = [parse_number(cell) for cell in cells]
-    pairs = [(a, y) for a, y in zip(answers.tolist(), numbers) if y is not None]
-    if not pairs:
-        return ""
-    return f"mean absolute error {np.mean([abs(a - y) for a, y in pairs]):.4g}"
+        right = [answer == label for answer, label in zip(answers.tolist(), labels) if label]
+        if not right:
+            return ""
+        shown = f"accuracy {100 * np.mean(right):.1f} % ({sum(right)} of {len(right)} right)"
+        n_known = len(right)
+    else:
+        numbers = [parse_number(cell) for cell in cells]
+        errors = [abs(a - y) for a, y in zip(answers.tolist(), numbers) if y is not None]
+        if not errors:
+            return ""
+        shown = f"mean absolute error {np.mean(errors):.4g}"
+        n_known = len(errors)
+    if n_known < len(cells):
+        shown += f", {counted(len(cells) - n_known, 'row')} without a {network.target} left out"
+    return shown
 
 
 def _as_class(cell: str, classes: Sequence[str]) -> str:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.cli.saved import load_network
+from tinygrad_mlp.cli.saved import KIND, load_network
 from tinygrad_mlp.data import load_dataset, read_table
+from tinygrad_mlp.data.csv_file import read_csv_file
 from tinygrad_mlp.data.datasets import DATASETS
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.losses import Loss
-from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training import load_weights, read_weights, task_of
+from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.nn.activations import SOFTMAX
+from tinygrad_mlp.training import WeightsFile, load_weights, read_weights, task_of
 
 __all__ = ["loss_of_a_sample"]
 
@@ -36,7 +38,8 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Val
         DataError, ShapeError: if the network and the data do not fit.
         InvalidArgumentError: if there is no such row.
     """
-    if "hidden" in read_weights(weights).extra:
+    content = read_weights(weights)
+    if content.extra.get("kind") == KIND:
         saved = load_network(weights)
         model = saved.model
         features, answer, names = _row(data, row, saved.target, list(saved.feature_names))
@@ -44,7 +47,7 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Val
         if saved.outputs is not None:
             answer = saved.outputs.transform(np.array([[float(answer)]]))[0, 0]
     else:
-        model = _rebuilt(weights, activation)
+        model = _rebuilt(weights, content, activation)
         features, answer, names = _row(data, row, None, None)
         x = features.reshape(1, -1)
     task = task_of(model)
@@ -71,7 +74,9 @@ def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> R
         X, names = dataset.X, list(dataset.feature_names)
         y: NDArray[Any] = np.array(dataset.target_names)[dataset.y]
     elif target is not None:
-        table = read_table(Path(data), target)
+        others = [name for name in read_csv_file(Path(data)).header if name != target]
+        unused = [name for name in others if wanted is not None and name not in wanted]
+        table = read_table(Path(data), target, drop=unused)
         X, names = table.X, list(table.feature_names)
         y = np.array(table.target_names)[table.y] if table.target_names else table.y
     else:
@@ -90,16 +95,22 @@ def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> R
     return X[row][columns], y[row], [names[i] for i in columns]
 
 
-def _rebuilt(weights: Path, activation: str) -> MLP:
+def _rebuilt(weights: Path, content: WeightsFile, activation: str) -> MLP:
     """The network that the arrays in a file of weights fit."""
-    state = read_weights(weights).state
+    state, activations = content.state, content.activations
     shapes = [array.shape for name, array in state.items() if name.endswith(".weight")]
     if not shapes or len(state) != 2 * len(shapes):
         raise DataError(
             f"{weights} does not hold the weights of an MLP of plain layers; write a script that "
             "builds the model and its loss, then: step FILE.py:loss"
         )
-    model = MLP(shapes[0][1], [n_out for n_out, _ in shapes], activation=activation)
+    own = [name for name in activations or [] if name not in (*ACTIVATIONS, SOFTMAX)]
+    if own:
+        raise DataError(
+            f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "
+            "write a script that builds the model and its loss, then: step FILE.py:loss"
+        )
+    model = MLP(shapes[0][1], [n_out for n_out, _ in shapes], activation=activations or activation)
     load_weights(model, weights)
     return model
 

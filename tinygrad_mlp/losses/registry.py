@@ -69,7 +69,7 @@ class Loss:
 
 
 def loss_named(name: str) -> Loss:
-    """The loss of that name.
+    """The loss of that name, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
@@ -77,9 +77,10 @@ def loss_named(name: str) -> Loss:
     >>> loss_named("hinge").task
     'classification'
     """
-    if name not in list(LOSSES):
+    loss = LOSSES.get(str(name).lower())
+    if loss is None:
         raise UnknownNameError.of("loss", name, LOSSES)
-    return LOSSES[name]
+    return loss
 
 
 # Regression

@@ -46,8 +46,8 @@ def activation_named(activation: str | Activation | None) -> Activation:
     """The activation function of that name.
 
     Args:
-        activation: one of ``ACTIVATIONS``; a function of a Value of your own is returned as it is,
-            None means linear.
+        activation: one of ``ACTIVATIONS``, in upper or lower case; a function of your own
+            is returned as it is, None means linear.
 
     Raises:
         UnknownNameError: if there is none of that name; the message lists the known ones.
@@ -64,15 +64,16 @@ def activation_named(activation: str | Activation | None) -> Activation:
         return linear
     if callable(activation):
         return activation
-    if activation == SOFTMAX:
+    name = str(activation).lower()
+    if name == SOFTMAX:
         raise InvalidArgumentError(
             "softmax works on all outputs of a layer together, not on one neuron; give it to the "
             "layer: Layer(4, 3, activation='softmax'), or to the output of a network: "
             "MLP(4, [16, 3], output_activation='softmax')"
         )
-    if activation not in list(ACTIVATIONS):
+    if name not in ACTIVATIONS:
         raise UnknownNameError.of("activation", activation, [*ACTIVATIONS, SOFTMAX])
-    return ACTIVATIONS[activation]
+    return ACTIVATIONS[name]
 
 
 def activation_name(activation: object) -> str:

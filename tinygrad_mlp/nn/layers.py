@@ -68,6 +68,7 @@ class Neuron(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
+        activation = activation.lower() if isinstance(activation, str) else activation
         if weights is None:
             weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
         elif len(weights) != n_inputs:
@@ -157,6 +158,8 @@ class Layer(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         n_outputs = check_integer(n_outputs, "n_outputs")
+        if isinstance(activation, str):
+            activation = activation.lower()
         self.activation = "linear" if activation is None else activation
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
         rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
@@ -190,12 +193,9 @@ class Layer(Module):
 
     def state(self) -> dict[str, Any]:
         """``weight`` (n_outputs, n_inputs), ``bias`` (n_outputs,) and whatever else there is."""
-        matrix = {
-            "weight": [neuron.w for neuron in self.neurons],
-            "bias": [neuron.b for neuron in self.neurons],
-        }
-        others = {name: item for name, item in vars(self).items() if name != "neurons"}
-        return {**matrix, **others}
+        of_neurons = [neuron.state() for neuron in self.neurons]
+        matrix = {name: [state.pop(name) for state in of_neurons] for name in ("weight", "bias")}
+        return {**matrix, **vars(self), "neurons": of_neurons}
 
     def __repr__(self) -> str:
         name = (

@@ -6,8 +6,9 @@ A callback is any object with ``on_epoch_end``; ``fit`` knows nothing else of it
 from __future__ import annotations
 
 import os
+from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,8 +145,8 @@ class Checkpoint:
 
     Args:
         path: the file; ``{epoch}`` in it becomes the number of the epoch, which keeps every file.
-        every: write after every so many epochs.
-        best_only: write only where the monitored number is the best so far.
+        every: look after every so many epochs.
+        best_only: write only where the monitored number is the best of those looked at.
         monitor: as for ``EarlyStopping``; used with ``best_only``.
 
     Raises:
@@ -174,14 +175,15 @@ class Checkpoint:
         """Write the file if it is time."""
         if epoch == 1:
             self._best = float("inf")
+        if epoch % self.every:
+            return
         if self.best_only:
             score = _score(history, self.monitor)
             if not score < self._best:
                 return
             self._best = score
-        elif epoch % self.every:
-            return
-        details: dict[str, Any] = {"epoch": epoch, "loss": history.loss[-1]}
+        loss = history.loss[-1]
+        details = {"epoch": epoch, "loss": loss if isfinite(loss) else str(loss)}
         save_weights(model, self.file_for(epoch), extra=details)
 
     def file_for(self, epoch: int) -> Path:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.nn.activations import activation_name
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.task import Task, task_of
 
@@ -36,11 +38,15 @@ class WeightsFile:
         state: the arrays, as ``load_state_dict`` takes them.
         task: what the model was trained for; None for a model that ``fit`` has not seen.
         extra: what was saved along with them.
+        model: the text of the model, such as "MLP of [Layer of 3 tanh(2) neurons]".
+        activations: those of the layers of an MLP; None for any other model.
     """
 
     state: dict[str, NDArray[np.float64]]
     task: Task | None
     extra: dict[str, Any]
+    model: str | None = None
+    activations: list[str] | None = None
 
 
 def save_weights(
@@ -73,7 +79,14 @@ def save_weights(
     """
     target = Path(path)
     task = task_of(model)
-    details = {"task": None if task is None else task.to_dict(), "extra": dict(extra or {})}
+    details: dict[str, Any] = {
+        "model": repr(model),
+        "activations": [activation_name(layer.activation) for layer in model.layers]
+        if isinstance(model, MLP)
+        else None,
+        "task": None if task is None else task.to_dict(),
+        "extra": dict(extra or {}),
+    }
     try:
         text = json.dumps(details, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -107,7 +120,8 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         DataError: if it is not a file of weights.
-        ShapeError, InvalidArgumentError: if the weights are those of another kind of model.
+        ShapeError, InvalidArgumentError: if the weights are those of another kind of model: other
+            sizes, other activations.
         OSError: if the file cannot be opened.
 
     >>> from tinygrad_mlp.nn import MLP
@@ -117,7 +131,15 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
     tinygrad_mlp.errors.DataError: .../weights.py is not a file of weights (it is no ...
     """
     content = read_weights(path)
+    before = model.state_dict()
     model.load_state_dict(content.state)
+    if content.model not in (None, repr(model)):
+        model.load_state_dict(before)
+        raise InvalidArgumentError(
+            f"{os.fspath(path)} holds the weights of another model, {content.model}, and this one "
+            f"is {model!r}; make it as that one was made, or take over the numbers alone: "
+            "model.load_state_dict(read_weights(path).state)"
+        )
     if content.task is not None:
         content.task.attach_to(model)
     return content.extra
@@ -142,7 +164,13 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
             arrays = {name: file[name] for name in file.files}
         details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
         task, extra = details["task"], details["extra"]
-        return WeightsFile(arrays, None if task is None else Task.from_dict(task), extra)
+        return WeightsFile(
+            arrays,
+            None if task is None else Task.from_dict(task),
+            extra,
+            details.get("model"),
+            details.get("activations"),
+        )
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = str(error) if zipfile.is_zipfile(path) else "it is no .npz archive"
         raise DataError(
