@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
+import gc
 import re
 import shlex
 from pathlib import Path
 from typing import Final
 
+import numpy
 import pytest
 
+import tinygrad_mlp
+import viz
 from tests.running import run_python
 from tests.source_files import ROOT
 
@@ -80,6 +85,35 @@ def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert report == []
     program = "\n".join(block for block in blocks if ">>>" not in block)
     run_python("-W", "error", "-c", program, folder=tmp_path)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_names_in_the_text_exist(page: str) -> None:
+    """``viz.draw`` and ``optim.Adam`` in the prose are names that a person can use."""
+    packages = {"viz": viz, "gc": gc, "copy": copy, "numpy": numpy}
+    for name in names_in_prose((ROOT / page).read_text(encoding="utf-8")):
+        first, *rest = name.split(".")
+        found = packages.get(first) or getattr(tinygrad_mlp, first, None)
+        if found is None:
+            continue  # an object of the text around it, as in program.source
+        for part in rest:
+            assert hasattr(found, part), name
+            found = getattr(found, part)
+
+
+def names_in_prose(text: str) -> list[str]:
+    """Dotted names in backticks, with or without a call behind them."""
+    spans = re.findall(r"`([^`\n]+)`", without_fenced_blocks(text))
+    matches = [re.match(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?=\(|$)", span) for span in spans]
+    return [match[1] for match in matches if match and not match[1].endswith((".py", ".md"))]
+
+
+def test_a_name_that_does_not_exist_is_found() -> None:
+    assert names_in_prose("`viz.drew(x)`, `a + b.c`, `optim.Adam`, `ops.py`") == [
+        "viz.drew",
+        "optim.Adam",
+    ]
+    assert not hasattr(viz, "drew")
 
 
 def test_commands_in_the_readme_exist(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.compiler tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.estimators tinygrad_mlp.interop tinygrad_mlp.interpret",
+        "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz.themes viz.structure",
         "viz.markup viz.condense viz.models",
