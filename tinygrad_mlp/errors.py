@@ -7,7 +7,6 @@ message says what was wrong, which object it was, what was expected, and the cor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = [
     "DataError",
@@ -50,6 +49,8 @@ class UnknownNameError(TinygradMLPError, ValueError):
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
         """The error for ``name``, listing the ``known`` names of that ``kind``."""
+        from difflib import get_close_matches  # here, since importing it takes a millisecond
+
         names = sorted(known)
         close = get_close_matches(str(name).lower(), names, n=1)
         hint = f". Did you mean {close[0]!r}?" if close else ""
