@@ -7,7 +7,7 @@ const SIZES = {
   chip: { width: 62, height: 28 },
   group: { width: 176, height: 78 },
 };
-const FRAME = { pad: 10, title: 25, row: 12 };
+const FRAME = { pad: 10, title: 24, row: 12 };
 
 /** Returns {corners: of the items, curves: of the links, frames: [{group, x, y, width, height}], width, height}. */
 function arrange(items, links, isRoomy) {

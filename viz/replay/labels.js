@@ -19,7 +19,7 @@ function placeLabels(links, curvesOf, boxes) {
     if (link.derivative === null) return;
     link.label = shortNumber(link.derivative);
     const width = widthOf(link.label, LABEL.size) + LABEL.pad;
-    for (const curve of [...curves].reverse()) {
+    for (const curve of [...curves].reverse().sort((one, other) => isShort(one) - isShort(other))) {
       for (const share of SHARES) {
         const { x, y } = pointOn(curve, share);
         const area = { x: x - width / 2, y: y - LABEL.height / 2, width, height: LABEL.height };
@@ -33,8 +33,15 @@ function placeLabels(links, curvesOf, boxes) {
 }
 
 function longestOf(curves) {
-  const length = ([from, , , to]) => Math.hypot(to.x - from.x, to.y - from.y);
-  return curves.reduce((best, curve) => (length(curve) > length(best) ? curve : best));
+  return curves.reduce((best, curve) => (lengthOf(curve) > lengthOf(best) ? curve : best));
+}
+
+function isShort(curve) {
+  return lengthOf(curve) < 40;
+}
+
+function lengthOf([from, , , to]) {
+  return Math.hypot(to.x - from.x, to.y - from.y);
 }
 
 /** Which rectangles are taken, by squares, so that a question touches few of them. */

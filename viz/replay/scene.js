@@ -274,7 +274,7 @@ class Scene {
   /** What a screen reader and the tooltip say: the name, what it is, and its exact numbers. */
   nameItem({ kind, node, group, tip, element }, data, grad) {
     const isGroup = kind === "group";
-    const name = isGroup ? group.name : node.name;
+    const name = isGroup ? group.name : kind === "chip" ? shortNumber(node.data) : node.name;
     const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
     const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
     const lines = [`data ${data ?? "not computed yet"}`];
