@@ -53,9 +53,8 @@ function describedStart() {
   const leaves = trace.nodes.filter((node) => !node.parents.length).length;
   const known = leaves === 1 ? "1 leaf is known" : `${leaves} leaves are known`;
   const text = `${known}: inputs, parameters, constants.`;
-  const hint = "Arrow keys step, space plays. Select a node to see its history and its path to the output.";
-  const more = recorded.groups.length ? " Double click, E, or + and − expand and collapse a neuron." : "";
-  return { phase: "Start", symbols: [text], text, remark: hint + more };
+  const remark = "Arrow keys step, space plays, and a node that you select tells its history; ? says more.";
+  return { phase: "Start", symbols: [text], text, remark };
 }
 
 function describedForward(node) {
@@ -141,9 +140,10 @@ function describedInside(group) {
   const leaves = group.members.map((member) => trace.nodes[member]);
   const parameters = leaves.filter((node) => !node.parents.length && !node.constant);
   const gradients = parameters.map((node) => [node, shortNumber(trace.gradAt(node, position))]);
-  const symbols = gradients.slice(0, MOST_GRADIENTS).flatMap(([node, grad]) => [
-    ...[fraction(nameInside(node.name, group)), sign("="), styled(grad, "result")],
-  ]);
+  const symbols = gradients.slice(0, MOST_GRADIENTS).map(([node, grad]) => {
+    const by = fraction(nameInside(node.name, group));
+    return made("span", { class: "fact" }, by, sign("="), styled(grad, "result"));
+  });
   const more = gradients.length - MOST_GRADIENTS;
   if (more > 0) symbols.push(sign(`and ${more} more`));
   const texts = gradients.map(([node, grad]) => `${derivative(loss, node.name)} = ${grad}`);

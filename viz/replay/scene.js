@@ -32,8 +32,8 @@ class Scene {
     const { corners, curves, frames, width, height } = arrange(this.items, this.links, isRoomy);
     this.width = width + 2 * MARGIN;
     this.height = height + 2 * MARGIN;
-    this.svg.classList.toggle("dense", this.links.length > MOST_FULL_ARROWS);
-    this.lights.classList.toggle("dense", this.links.length > MOST_FULL_ARROWS);
+    this.isDense = this.links.length > MOST_FULL_ARROWS;
+    for (const sheet of [this.svg, this.lights]) sheet.classList.toggle("dense", this.isDense);
     this.svg.replaceChildren(this.markers());
     const layers = Array.from({ length: 4 }, () => {
       return this.svg.appendChild(drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` }));
@@ -156,11 +156,11 @@ class Scene {
 
   drawLabels(curves, isRoomy, texts) {
     const boxes = this.items.map(({ x, y, width, height }) => ({ x, y, width, height }));
-    placeLabels(this.links, curves, boxes);
+    placeLabels(this.links, curves, boxes, isRoomy);
     this.texts = texts;
     texts.setAttribute("aria-hidden", "true");
     for (const { label, spot } of this.links) {
-      if (isRoomy && spot) texts.append(drawnLabel(label, spot, "derivative"));
+      if (spot) texts.append(drawnLabel(label, spot, "derivative"));
     }
   }
 
@@ -285,7 +285,7 @@ class Scene {
 
   showLink(link, position) {
     const look = ["edge"];
-    if (this.items[link.to].node.computedAt <= position) look.push("live");
+    if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
     if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
@@ -314,10 +314,10 @@ class Scene {
 
   /** Scroll so that what happens now is in view; where both ends do not fit, the current box is. */
   bringIntoView(stage, event) {
-    const items = [this.current];
-    if (event.phase === "start") items[0] = this.items[0];
-    else if (event.phase === "forward") items.push(...this.current.incoming.map(({ from }) => this.items[from]));
-    else if (event.phase === "backward") items.push(this.itemOf[event.from]);
+    const isStart = event.phase === "start" && this.stops.length > 1;
+    const main = isStart ? this.itemOf[this.trace.events[this.stops[1]].node] : this.current;
+    const others = isStart || event.phase === "forward" ? main.incoming.map(({ from }) => this.items[from]) : [];
+    const items = [main, ...others, ...(event.phase === "backward" ? [this.itemOf[event.from]] : [])];
     for (const [start, size, side, room] of [
       ["x", "width", "scrollLeft", stage.clientWidth],
       ["y", "height", "scrollTop", stage.clientHeight],
@@ -326,7 +326,7 @@ class Scene {
       for (const item of items) {
         const low = (item[start] + MARGIN) * this.zoom - 16;
         const high = (item[start] + item[size] + MARGIN) * this.zoom + 16;
-        if (Math.max(to, high) - Math.min(from, low) > room && item !== this.current) continue;
+        if (Math.max(to, high) - Math.min(from, low) > room && item !== main) continue;
         [from, to] = [Math.min(from, low), Math.max(to, high)];
       }
       if (from < stage[side] || to > stage[side] + room) stage[side] = (from + to - room) / 2;
