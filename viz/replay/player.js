@@ -147,6 +147,7 @@ const KEYS = {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (byId("help").matches(":popover-open")) return;
   const kind = event.target.tagName;
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   if (isPressed || kind === "SELECT") return;
