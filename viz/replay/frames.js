@@ -6,6 +6,7 @@ const SIZES = {
   node: { width: 108, height: 60 },
   chip: { width: 62, height: 28 },
   group: { width: 176, height: 78 },
+  widest: 136,
 };
 const FRAME = { pad: 10, title: 24, row: 12 };
 
@@ -33,7 +34,7 @@ function arrange(items, links, isRoomy) {
   });
   outer.forEach((link, index) => {
     const [from, to] = [corners[link.from], corners[link.to]];
-    const [source, target] = [SIZES[items[link.from].kind], SIZES[items[link.to].kind]];
+    const [source, target] = [items[link.from].size, items[link.to].size];
     const points = [...routes[index]];
     points[0] = { x: from.x + source.width, y: from.y + source.height / 2 };
     const { y } = points.at(-1);
@@ -53,8 +54,7 @@ function blocksOf(items, links, isRoomy) {
     members.get(key).push(item);
   }
   const blocks = [...members].map(([key, inside]) => {
-    const size = SIZES[key.kind];
-    if (size) return { ...size, items: inside, places: [{ x: 0, y: 0 }], curves: [] };
+    if (key.size) return { ...key.size, items: inside, places: [{ x: 0, y: 0 }], curves: [] };
     return { group: key, ...frameOf(inside, links, isRoomy) };
   });
   return blocks.sort((one, other) => one.items.at(-1).index - other.items.at(-1).index);
@@ -67,12 +67,12 @@ function frameOf(items, links, isRoomy) {
   const leaves = items.filter(isLeaf);
   const fed = new Set(inner.filter(({ from }) => leaves.includes(items[within.get(from)])).map(({ to }) => to));
   const inGrid = fed.size === 1 && leaves.length > 0;
-  const grid = gridOf(inGrid ? leaves.length : 0, isRoomy);
+  const grid = gridOf(inGrid ? leaves : [], isRoomy);
   const rest = inGrid ? items.filter((item) => !isLeaf(item)) : items;
   const placeOf = new Map(rest.map((item, place) => [item.index, place]));
   const among = inner.filter(({ from, to }) => placeOf.has(from) && placeOf.has(to));
   const ends = among.map(({ from, to }) => ({ from: placeOf.get(from), to: placeOf.get(to) }));
-  const below = layOut(rest.map(({ kind }) => SIZES[kind]), ends, isRoomy ? 50 : 28);
+  const below = layOut(rest.map(({ size }) => size), ends, isRoomy ? 50 : 28);
 
   const width = Math.max(grid.width, below.width) + 2 * FRAME.pad;
   const left = width - FRAME.pad - below.width;
@@ -80,28 +80,32 @@ function frameOf(items, links, isRoomy) {
   const height = top + below.height + FRAME.pad;
   const places = new Array(items.length);
   rest.forEach((item, place) => {
-    const { width: boxWidth, height: boxHeight } = SIZES[item.kind];
     const { x, y } = below.centres[place];
-    places[within.get(item.index)] = { x: left + x - boxWidth / 2, y: top + y - boxHeight / 2 };
+    places[within.get(item.index)] = {
+      x: left + x - item.size.width / 2,
+      y: top + y - item.size.height / 2,
+    };
   });
   const curves = among.map((link, at) => [link, moved(sideways(below.routes[at]), left, top)]);
   if (inGrid) {
     leaves.forEach((item, place) => (places[within.get(item.index)] = grid.places[place]));
-    const into = places[within.get([...fed][0])];
+    const into = within.get([...fed][0]);
     const drops = inner.filter((link) => !placeOf.has(link.from));
     const dropped = drops.map(({ from }) => grid.drops[leaves.indexOf(items[within.get(from)])]);
-    curves.push(...dropsInto(into, drops, dropped));
+    curves.push(...dropsInto({ ...places[into], ...items[into].size }, drops, dropped));
   }
   const entered = items.find(({ index }) => links.some(({ from, to }) => to === index && !within.has(from)));
-  const middle = (item) => places[within.get(item.index)].y + SIZES[item.kind].height / 2 - height / 2;
+  const middle = (item) => places[within.get(item.index)].y + item.size.height / 2 - height / 2;
   const entry = entered ? middle(entered) : 0;
   return { items, places, curves, width, height, entry, exit: middle(items.at(-1)), room: SIZES.node.height };
 }
 
 /** The leaves of a neuron in rows; an arrow from one goes down in the space between two columns. */
-function gridOf(count, isRoomy) {
+function gridOf(leaves, isRoomy) {
+  const count = leaves.length;
   if (!count) return { width: 0, height: 0, places: [], drops: [] };
-  const { width, height } = SIZES.node;
+  const width = Math.max(...leaves.map(({ size }) => size.width));
+  const { height } = SIZES.node;
   const columns = count <= 2 ? count : Math.max(2, Math.ceil(Math.sqrt(1.2 * count)));
   const rows = Math.ceil(count / columns);
   const gutter = isRoomy ? (rows > 1 ? 48 : 24) : 16;
@@ -129,10 +133,10 @@ function gridOf(count, isRoomy) {
 /** The arrows from the leaves into the top of the box that uses them, side by side. */
 function dropsInto(box, links, drops) {
   const order = links.map((_, at) => at).sort((one, other) => drops[one].under.x - drops[other].under.x);
-  const step = Math.min(12, (SIZES.node.width - 24) / links.length);
+  const step = Math.min(12, (box.width - 24) / links.length);
   return order.map((at, rank) => {
     const { curves, under } = drops[at];
-    const middle = box.x + SIZES.node.width / 2;
+    const middle = box.x + box.width / 2;
     const end = { x: middle + (rank - (links.length - 1) / 2) * step, y: box.y };
     const half = (under.y + end.y) / 2;
     const last = [under, { x: under.x, y: half }, { x: end.x, y: half }, end];

@@ -71,7 +71,7 @@ class Scene {
     for (const [group, item] of itemOfGroup) {
       for (const member of group.members) this.itemOf[member] = item;
     }
-    this.items.forEach((item, index) => Object.assign(item, { index, incoming: [] }));
+    this.items.forEach((item, index) => Object.assign(item, { index, incoming: [], size: sizeOf(item) }));
   }
 
   collectLinks() {
@@ -166,7 +166,7 @@ class Scene {
 
   drawItem(item, corner, boxes) {
     const { node, group, kind } = item;
-    const { width, height } = SIZES[kind];
+    const { width, height } = item.size;
     const [x, y] = [round(corner.x), round(corner.y)];
     Object.assign(item, { x, y, width, height, shown: {}, look: "" });
     const element = drawn("g", {
@@ -204,11 +204,9 @@ class Scene {
       );
     } else {
       const symbol = node.parents.length ? node.symbol : "";
-      const isLong = symbol.length > 2;
-      const used = symbol ? widthOf(symbol, isLong ? 11.5 : 14, 700) + 6 : 0;
-      const look = isLong ? "symbol long" : "symbol";
+      const look = symbol.length > 2 ? "symbol long" : "symbol";
       if (symbol) element.append(drawn("text", { class: look, ...left }, symbol));
-      const name = fitted(nameInside(node.name, group), width - 16 - used, 12, 600);
+      const name = fitted(nameInside(node.name, group), width - 16 - widthOfSymbol(node), 12, 600);
       const place = symbol ? { ...left, x: width - 8, "text-anchor": "end" } : left;
       element.append(drawn("text", { class: node.unnamed ? "head muted" : "head", ...place }, name));
     }
@@ -332,6 +330,19 @@ class Scene {
       if (from < stage[side] || to > stage[side] + room) stage[side] = (from + to - room) / 2;
     }
   }
+}
+
+/** A box with a long name is somewhat wider than others. */
+function sizeOf({ kind, node, group }) {
+  const { width, height } = SIZES[kind];
+  if (kind !== "node") return { width, height };
+  const wanted = widthOfSymbol(node) + widthOf(nameInside(node.name, group), 12, 600) + 17;
+  return { width: Math.min(Math.max(width, Math.ceil(wanted)), SIZES.widest), height };
+}
+
+function widthOfSymbol({ parents, symbol }) {
+  if (!parents.length) return 0;
+  return widthOf(symbol, symbol.length > 2 ? 11.5 : 14, 700) + 6;
 }
 
 /** "w.1" for "layers.0.neurons.3.w.1", next to others of its neuron. */
