@@ -715,6 +715,13 @@ def test_a_sum_written_by_hand_is_one_box_too(viewer: Opener) -> None:
     page.press("End")
     assert page.page.locator(".frame").count() == 1
     assert page.page.locator(".node").count() == len(topological_order(loss))
+    assert page.page.evaluate(
+        "scene.links.every((link, at) => { const path = scene.svg.querySelectorAll('.edge')[at];"
+        " const length = path.getTotalLength();"
+        " return [0.3, 0.5, 0.7].every(share => { const p = path.getPointAtLength(share * length);"
+        " return scene.items.every(({ x, y, width, height }) => p.x <= x || p.x >= x + width"
+        " || p.y <= y || p.y >= y + height); }); })"
+    ), "no arrow runs behind a box"
 
 
 def test_frames_hold_their_neurons_and_do_not_touch(viewer: Opener) -> None:

@@ -39,8 +39,10 @@ function arrange(items, links, isRoomy) {
     points[0] = { x: from.x + source.width, y: from.y + source.height / 2 };
     const { y } = points.at(-1);
     const isBeside = y > to.y && y < to.y + target.height;
-    if (points.at(-1).x < to.x) points.push({ x: to.x, y: isBeside ? y : to.y + target.height / 2 });
-    curves.set(link, sideways(points));
+    const inwards = curves.get(link);
+    if (inwards) points.splice(-2, 2, { x: points.at(-1).x, y: inwards[0][0].y }, inwards[0][0]);
+    else if (points.at(-1).x < to.x) points.push({ x: to.x, y: isBeside ? y : to.y + target.height / 2 });
+    curves.set(link, [...sideways(points), ...(inwards ?? [])]);
   });
   return { corners, curves: links.map((link) => curves.get(link)), frames, width, height };
 }
@@ -69,10 +71,14 @@ function frameOf(items, links, isRoomy) {
   const inGrid = fed.size === 1 && leaves.length > 0;
   const grid = gridOf(inGrid ? leaves : [], isRoomy);
   const rest = inGrid ? items.filter((item) => !isLeaf(item)) : items;
-  const placeOf = new Map(rest.map((item, place) => [item.index, place]));
-  const among = inner.filter(({ from, to }) => placeOf.has(from) && placeOf.has(to));
+  const outside = links.filter(({ from, to }) => !within.has(from) && within.has(to));
+  const sources = inGrid ? [] : [...new Set(outside.map(({ from }) => from))];
+  const ports = sources.map(() => ({ width: 0, height: 0, isPort: true }));
+  const placeOf = new Map(sources.map((source, place) => [source, place]));
+  rest.forEach((item, place) => placeOf.set(item.index, ports.length + place));
+  const among = [...inner, ...outside].filter(({ from, to }) => placeOf.has(from) && placeOf.has(to));
   const ends = among.map(({ from, to }) => ({ from: placeOf.get(from), to: placeOf.get(to) }));
-  const below = layOut(rest.map(({ size }) => size), ends, isRoomy ? 50 : 28);
+  const below = layOut([...ports, ...rest.map(({ size }) => size)], ends, isRoomy ? 50 : 28);
 
   const width = Math.max(grid.width, below.width) + 2 * FRAME.pad;
   const left = width - FRAME.pad - below.width;
@@ -80,7 +86,7 @@ function frameOf(items, links, isRoomy) {
   const height = top + below.height + FRAME.pad;
   const places = new Array(items.length);
   rest.forEach((item, place) => {
-    const { x, y } = below.centres[place];
+    const { x, y } = below.centres[ports.length + place];
     places[within.get(item.index)] = {
       x: left + x - item.size.width / 2,
       y: top + y - item.size.height / 2,
@@ -90,11 +96,11 @@ function frameOf(items, links, isRoomy) {
   if (inGrid) {
     leaves.forEach((item, place) => (places[within.get(item.index)] = grid.places[place]));
     const into = within.get([...fed][0]);
-    const drops = inner.filter((link) => !placeOf.has(link.from));
+    const drops = inner.filter(({ from }) => isLeaf(items[within.get(from)]));
     const dropped = drops.map(({ from }) => grid.drops[leaves.indexOf(items[within.get(from)])]);
     curves.push(...dropsInto({ ...places[into], ...items[into].size }, drops, dropped));
   }
-  const entered = items.find(({ index }) => links.some(({ from, to }) => to === index && !within.has(from)));
+  const entered = items.find(({ index }) => outside.some(({ to }) => to === index));
   const middle = (item) => places[within.get(item.index)].y + item.size.height / 2 - height / 2;
   const entry = entered ? middle(entered) : 0;
   return { items, places, curves, width, height, entry, exit: middle(items.at(-1)), room: SIZES.node.height };

@@ -7,12 +7,13 @@ const MOST_BENDS = 6000;
 
 /**
  * boxes: [{width, height}] in topological order, with `entry` and `exit` where arrows come in and
- * leave below or above the middle, and `room`, the height along which they come in; links: [{from, to}], indices of boxes, one for
+ * leave below or above the middle, and `room`, the height along which they come in; one that
+ * `isPort` stands on the left, where something comes in from outside; links: [{from, to}], indices of boxes, one for
  * each operand; columnGap: the least room between two columns.
  * Returns {centres: [{x, y}], routes: [[{x, y}, ...]], width, height}.
  */
 function layOut(boxes, links, columnGap) {
-  const column = columnsOf(boxes.length, links);
+  const column = columnsOf(boxes, links);
   const { cells, trails } = cellsOf(boxes, links, column);
   const columns = [];
   for (const cell of cells) (columns[cell.column] ??= []).push(cell);
@@ -24,7 +25,8 @@ function layOut(boxes, links, columnGap) {
   return { centres, routes: routesOf(boxes, links, cells, trails), width, height };
 }
 
-function columnsOf(count, links) {
+function columnsOf(boxes, links) {
+  const count = boxes.length;
   const column = new Array(count).fill(0);
   const inputs = Array.from({ length: count }, () => []);
   const isFed = new Array(count).fill(false);
@@ -38,7 +40,7 @@ function columnsOf(count, links) {
   const nearest = new Array(count).fill(Infinity);
   for (const { from, to } of links) nearest[from] = Math.min(nearest[from], column[to]);
   for (let box = 0; box < count; box++) {
-    if (!isFed[box] && nearest[box] < Infinity) column[box] = nearest[box] - 1;
+    if (!isFed[box] && !boxes[box].isPort && nearest[box] < Infinity) column[box] = nearest[box] - 1;
   }
   const first = count ? Math.min(...column) : 0;
   return column.map((number) => number - first);
