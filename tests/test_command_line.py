@@ -85,8 +85,11 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
         assert picture in run.stdout.replace(os.sep, "/")
         ElementTree.parse(tmp_path / picture)
     assert sorted(p.name for p in (tmp_path / "demo_output").iterdir()) == [
-        "computation_graph.svg", "loss.svg",
+        "backprop.html", "computation_graph.svg", "loss.svg",
     ]  # fmt: skip
+    assert "demo_output/backprop.html" in run.stdout.replace(os.sep, "/")
+    page = (tmp_path / "demo_output" / "backprop.html").read_text(encoding="utf-8")
+    assert "<h1>Backpropagation of loss</h1>" in page
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
@@ -158,15 +161,16 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     shown = capsys.readouterr().out
     assert "left out: loss.svg, decision_boundary.svg: plots need the package 'matplotlib'" in shown
     assert "python -m pip install 'tinygrad-mlp[all]'" in shown
-    assert [p.name for p in Path("demo_output").iterdir()] == ["computation_graph.svg"]
+    assert sorted(p.name for p in Path("demo_output").iterdir()) == [
+        "backprop.html", "computation_graph.svg",
+    ]  # fmt: skip
 
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     monkeypatch.setenv("PATH", "")
     assert main(["demo", "--data", "moons", "--epochs", "5", "--out", "nothing"]) == 0
     shown = capsys.readouterr().out
     assert "left out: computation_graph.svg: " in shown
-    assert "Pictures:" not in shown
-    assert list(Path("nothing").iterdir()) == []
+    assert [p.name for p in Path("nothing").iterdir()] == ["backprop.html"]
 
 
 # train and predict
@@ -184,7 +188,7 @@ def test_a_table_of_ones_own_is_learned_and_asked_again(
     assert found is not None
     assert float(found[1]) >= 93.0
     assert sorted(p.name for p in Path("pictures").iterdir()) == [
-        "computation_graph.svg", "loss.svg",
+        "backprop.html", "computation_graph.svg", "loss.svg",
     ]  # fmt: skip
 
     assert main(["predict", "w/net.npz", iris_table]) == 0

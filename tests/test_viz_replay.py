@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -9,18 +10,20 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pytest
 
 import viz
-from tinygrad_mlp.debug import names_of, trace_backward, trace_forward, worked_example
+from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward, trace_forward, worked_example
 from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.ops import CONSTANT
 from viz.stepper import replay_page
 from viz.themes import THEMES, Theme
 
@@ -34,6 +37,10 @@ BROWSER_ARGUMENTS: Final = (
 )
 DESKTOP: Final = (1280, 800)
 PHONE: Final = (390, 844)
+LYING_PHONE: Final = (844, 390)
+STEP_W5: Final = 34
+"""The position at which the worked example gives w5 its gradient."""
+NOT_COMPUTED: Final = "not computed yet"
 
 HOSTILE: Final = (
     "</script><script>window.hacked = 1</script>",
@@ -77,8 +84,10 @@ def test_the_steps_are_those_of_backward() -> None:
     order = topological_order(loss)
     loss.backward()
     last = {order[node].parents[place]: after for node, place, *_, after in steps}
-    assert last == {node: node.grad for node in order if node is not loss}
-    assert len(steps) == sum(len(node.parents) for node in order)
+    receivers = [node for node in order if node is not loss and node.op is not CONSTANT]
+    assert last == {node: node.grad for node in receivers}
+    uses = [parent for node in order for parent in node.parents]
+    assert len(steps) == len([parent for parent in uses if parent.op is not CONSTANT])
 
 
 def test_the_graph_stays_as_it_was() -> None:
@@ -165,6 +174,35 @@ def test_a_weight_that_two_samples_share_stands_outside() -> None:
     assert not inside & shared
 
 
+def test_constants_are_no_steps() -> None:
+    x = Value(3.0, label="x")
+    content = recorded(replay_page(0.5 * x**2))
+    names = [node["name"] for node in content["nodes"]]
+    constants = {i for i, node in enumerate(content["nodes"]) if node["constant"]}
+    assert {content["nodes"][i]["data"] for i in constants} == {0.5, 2.0}
+    parents = [content["nodes"][node]["parents"][place] for node, place, *_ in content["steps"]]
+    assert not constants & set(parents)
+    assert [names[i] for i in parents].count("x") == 1
+
+
+def test_what_has_no_label_is_called_after_its_neuron() -> None:
+    loss = (MLP(2, [2, 1], activation="tanh", rng=0).forward([1.0, 2.0])[0] - 1.0).square()
+    content = recorded(page := replay_page(loss))
+    names = {node["name"] for node in content["nodes"] if node["parents"]}
+    inside = {f"layers.0.neurons.{i}.{part}" for i in range(2) for part in ("net", "out")}
+    assert inside | {"layers.1.neurons.0.net", "L"} < names
+    assert "<h1>Backpropagation of L</h1>" in page
+
+
+def test_names_that_are_taken_get_a_number() -> None:
+    model = MLP(1, [1], activation="tanh", rng=0)
+    one, two = (model.forward([x])[0] for x in (1.0, 2.0))
+    content = recorded(replay_page(one * two * Value(1.0, label="L")))
+    names = [node["name"] for node in content["nodes"]]
+    assert len(names) == len(set(names))
+    assert {"layers.0.neurons.0.net", "layers.0.neurons.0.net#2", "L#2"} < set(names)
+
+
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 def test_words_stand_out_from_their_ground(theme: Theme) -> None:
     """A contrast of 4.5 to 1, as the web's guidelines for accessibility ask for."""
@@ -174,7 +212,10 @@ def test_words_stand_out_from_their_ground(theme: Theme) -> None:
         assert min(contrast(word, ground) for word in words) >= 4.5
     for paint in theme.roles.values():
         assert contrast(theme.text, paint.fill) >= 4.5
+        assert contrast(theme.muted, paint.fill) >= 4.5
         assert contrast(theme.gradient, paint.fill) >= 4.5
+    for line in (theme.line, theme.muted, theme.gradient, theme.accent):
+        assert contrast(line, theme.background) >= 3.0
 
 
 def contrast(one: str, other: str) -> float:
@@ -233,9 +274,9 @@ class Viewer:
         )
         found = {}
         for name, label in labels:
-            match = re.search(r", data ([^,]+), gradient ([^,]+)$", label)
+            match = re.search(r", data ([^,]+)(?:, gradient ([^,]+))?$", label)
             assert match, label
-            found[name] = (match[1], match[2])
+            found[name] = (match[1], match[2] or NOT_COMPUTED)
         return found
 
 
@@ -290,21 +331,29 @@ def test_every_step_shows_what_the_engine_does(viewer: Opener) -> None:
         assert known(page.numbers(), 0) == data
         assert known(page.numbers(), 1) == {}
     page.press("ArrowRight")
-    grad = dict.fromkeys(data, 0.0) | {place[loss]: 1.0}
+    receivers = [place[node] for node in order if node.op is not CONSTANT]
+    gradients = dict.fromkeys(receivers, 0.0) | {place[loss]: 1.0}
     assert page.equation() == "dL/dL = 1"
-    for backward in trace_backward(loss):
+    for backward in steps_of(loss):
         page.press("ArrowRight")
-        grad[place[backward.parent]] = backward.grad_after
-        assert known(page.numbers(), 1) == grad
+        gradients[place[backward.parent]] = backward.grad_after
+        assert known(page.numbers(), 1) == gradients
         assert page.equation() == backward.equation()
     assert page.position() == page.last()
-    assert known(page.numbers(), 1) == {place[node]: node.grad for node in order}
+    assert known(page.numbers(), 1) == {
+        place[node]: node.grad for node in order if node.op is not CONSTANT
+    }
+
+
+def steps_of(loss: Value) -> list[BackwardStep]:
+    """The steps of the log that the page shows: all but those into constants."""
+    return [step for step in trace_backward(loss) if step.parent.op is not CONSTANT]
 
 
 def known(numbers: dict[str, tuple[str, str]], which: int) -> dict[str, float]:
     """Those of the numbers (0: data, 1: gradients) that have been computed, to the last bit."""
     pairs = ((name, pair[which]) for name, pair in numbers.items())
-    return {name: float(text) for name, text in pairs if text != "not computed yet"}
+    return {name: float(text) for name, text in pairs if text != NOT_COMPUTED}
 
 
 def test_stepping_back_shows_the_same_as_stepping_forward(viewer: Opener) -> None:
@@ -323,7 +372,7 @@ def test_stepping_back_shows_the_same_as_stepping_forward(viewer: Opener) -> Non
 def test_keys_buttons_and_the_slider_step(viewer: Opener) -> None:
     page = viewer(worked_example())
     page.press("End")
-    assert page.position() == page.last() == 15 + 1 + 36
+    assert page.position() == page.last() == 15 + 1 + 34
     assert page.page.is_disabled("#next")
     page.press("Home")
     assert page.position() == 0
@@ -336,25 +385,27 @@ def test_keys_buttons_and_the_slider_step(viewer: Opener) -> None:
     assert page.equation().startswith("dL/dnet_h1 +=")
     page.page.focus("#slider")
     page.press("ArrowLeft")
-    page.page.fill("#slider", "36")
+    page.page.fill("#slider", str(STEP_W5))
     assert page.equation() == "dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822"
     spoken = page.page.get_attribute("#slider", "aria-valuetext")
-    assert spoken == f"Backward, 20 of 36: {page.equation()}"
+    assert spoken == f"Backward, {STEP_W5 - 16} of 34: {page.equation()}"
     assert page.equation() in (page.page.text_content("#live") or "")
 
 
 def test_the_page_opens_at_the_step_of_its_address(viewer: Opener) -> None:
     page = viewer(worked_example())
-    page.page.goto(f"{viewer.path.as_uri()}#step=36")
+    page.page.goto(f"{viewer.path.as_uri()}#step={STEP_W5}")
     assert page.equation().startswith("dL/dw5 +=")
 
 
 def test_it_plays_to_the_end_and_stops(viewer: Opener) -> None:
     page = viewer(Value(2.0, label="a") * 3.0)
-    page.page.select_option("#speed", "30")
+    page.page.select_option("#speed", "0.5")
     page.page.focus("body")
+    page.page.evaluate("document.activeElement.blur()")
     page.press(" ")
     assert page.page.get_attribute("#play", "aria-label") == "Pause"
+    page.page.select_option("#speed", "30")
     page.page.wait_for_selector("#play[aria-label=Play]", timeout=10_000)
     assert page.position() == page.last()
     page.page.click("#play")  # from the start again
@@ -365,7 +416,7 @@ def test_it_plays_to_the_end_and_stops(viewer: Opener) -> None:
 def test_the_current_arrow_and_its_two_boxes_are_marked(viewer: Opener) -> None:
     loss = worked_example()
     page = viewer(loss)
-    page.page.fill("#slider", "36")
+    page.page.fill("#slider", str(STEP_W5))
     assert page.page.locator(".edge.lit.backwards").count() == 1
     assert page.page.locator(".derivative.lit").text_content() == "× 0.5933"
     labels = [node.label for node in topological_order(loss)]
@@ -401,7 +452,7 @@ def test_a_node_tells_its_history_and_its_path(viewer: Opener) -> None:
 
 
 def test_the_graph_makes_room_for_the_details(viewer: Opener) -> None:
-    page = viewer(worked_example(), (1500, 800))
+    page = viewer(worked_example())
     page.page.locator(".node.output").click()
     page.page.wait_for_function(
         "document.querySelector('.node.output').getBoundingClientRect().right"
@@ -466,16 +517,17 @@ def test_the_keyboard_alone_reaches_everything(viewer: Opener) -> None:
 def test_hostile_labels_stay_text(viewer: Opener) -> None:
     loss = hostile_loss()
     page = viewer(loss, title=HOSTILE[1])
-    names = list(names_of(topological_order(loss)).values())
+    names = names_of(topological_order(loss))
     labels = page.page.eval_on_selector_all(".node", "all => all.map(x => x.ariaLabel)")
-    for name in names:
-        assert any(label.startswith(f"{name}, data") for label in labels)
+    for node, name in names.items():
+        if node.op is not CONSTANT:
+            assert any(label.startswith(f"{name}, ") for label in labels)
     assert page.page.text_content("h1") == HOSTILE[1]
     for index in range(page.page.locator(".node").count()):
         page.page.locator(".node").nth(index).focus()
         page.press("Enter", "ArrowRight")
     page.press("End")
-    assert page.equation() == trace_backward(loss)[-1].equation()
+    assert page.equation() == steps_of(loss)[-1].equation()
     assert page.page.evaluate("window.hacked") is None
     assert page.page.locator("script").count() == 2
     assert page.page.locator("img").count() == 0
@@ -508,7 +560,7 @@ def rgb(color: str) -> str:
 
 def test_it_fits_on_a_phone(viewer: Opener) -> None:
     page = viewer(worked_example(), PHONE)
-    page.page.fill("#slider", "36")
+    page.page.fill("#slider", str(STEP_W5))
     assert page.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
     for name in ("first", "back", "play", "next", "last"):
         box = page.page.locator(f"#{name}").bounding_box()
@@ -559,3 +611,329 @@ def test_five_hundred_nodes_stay_fluent(viewer: Opener) -> None:
         " return (performance.now() - start) / 100; })()"
     )
     assert milliseconds < 100.0  # it takes about 4; a frame at ten steps a second has 100
+    changed = page.page.evaluate(
+        "(() => { goTo(0); const counts = []; for (let step = 1; step <= 300; step++) {"
+        " const watch = new MutationObserver(() => 0);"
+        " watch.observe(byId('graph'), { subtree: true, attributes: true, childList: true });"
+        " goTo(step); counts.push(watch.takeRecords().length); }"
+        " return counts.sort((one, other) => one - other).at(-2); })()"
+    )
+    assert changed < 30, "but for the seed, where all gradients appear, few elements are touched"
+    page.press("End")
+    seed = [item for item in page.numbers().values() if item[1] == NOT_COMPUTED]
+    assert len(seed) == 4 + 4 + 1, "the inputs, the targets and the number of them are constants"
+
+
+# Neurons as one box
+
+
+def test_an_arrow_into_a_neuron_carries_the_derivative_of_the_whole_neuron(viewer: Opener) -> None:
+    loss = worked_example()
+    page = viewer(loss, collapse=True)
+    by_label = {node.label: node for node in topological_order(loss)}
+    found = page.page.evaluate(
+        "scene.links.map(link => [scene.items[link.from].node.name, scene.items[link.to].node.name,"
+        " link.derivative]).filter(link => link[2] !== null)"
+    )
+    into = {(source, target): along for source, target, along in found}
+    assert ("i1", "out_h2") in into
+    assert ("out_h1", "out_o2") in into
+    for (source, target), along in into.items():
+        (expected,) = grad(by_label[target], [by_label[source]])
+        assert math.isclose(along, expected, rel_tol=1e-12), (source, target)
+    page.press("End")
+    label = page.page.locator(".derivative:not(.lit) text", has_text="0.0602")
+    assert label.count() == 1
+
+
+def test_a_collapsed_graph_lights_an_arrow_or_a_neuron_at_each_step(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), collapse=True)
+    page.page.evaluate("goTo(trace.seedAt)")
+    inside = 0
+    while page.position() < page.last():
+        page.press("ArrowRight")
+        lit = page.page.locator("#lights .edge.lit.backwards").count()
+        assert page.page.locator(".node.current").count() == 1
+        if not lit:
+            inside += 1
+            assert "inside layers." in (page.page.text_content("#phase") or "")
+            continue
+        assert lit == 1
+        numbers = re.findall(r"= ([^=]+) \* ([^=]+) = ([^=]+)$", page.equation())[0]
+        upstream, partial, _ = (text.strip("()").replace("-", "−") for text in numbers)
+        assert page.page.text_content(".node.source .grad.value") == upstream
+        assert page.page.text_content(".derivative.lit") == f"× {partial}"
+    assert inside == 5, "each neuron tells the gradients of its own parameters once"
+    forwards = page.position()
+    page.press("ArrowLeft", "ArrowRight")
+    assert page.position() == forwards
+
+
+def test_the_steps_of_a_collapsed_graph_are_the_same_both_ways(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), collapse=True)
+    seen = [page.position()]
+    while page.position() < page.last():
+        page.press("ArrowRight")
+        seen.append(page.position())
+    for expected in reversed(seen[:-1]):
+        page.press("ArrowLeft")
+        assert page.position() == expected
+    hidden = next(step for step in range(page.last()) if step not in seen)
+    page.page.fill("#slider", str(hidden))
+    assert page.position() == next(step for step in seen if step > hidden)
+
+
+def test_a_step_inside_a_neuron_expands_it(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=True)
+    boxes = page.page.locator(".node").count()
+    page.page.goto(f"{viewer.path.as_uri()}#step={STEP_W5}")
+    assert page.equation().startswith("dL/dw5 +=")
+    assert page.page.locator(".node").count() == boxes + 3  # w5, w6 and the sum
+    assert page.page.locator(".frame .name").all_text_contents() == ["out_o1"]
+
+
+def test_a_neuron_that_is_one_box_shows_its_whole_formula(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=True)
+    page.press("ArrowRight")
+    assert page.equation() == (
+        "out_h1 = sigmoid(w1 · i1 + w2 · i2 + b1)"
+        " = sigmoid(0.15 · 0.05 + 0.2 · 0.1 + 0.35) = 0.5933"
+    )
+
+
+def test_a_sum_written_by_hand_is_one_box_too(viewer: Opener) -> None:
+    weights = [Value(w, label=f"n.w.{i}") for i, w in enumerate((0.5, -0.25))]
+    inputs = [Value(2.0, label="x0"), Value(3.0, label="x1")]
+    output = (weights[0] * inputs[0] + weights[1] * inputs[1] + Value(0.1, label="n.b")).tanh()
+    output.label = "y"
+    loss = output * 2.0
+    loss.label = "loss"
+    page = viewer(loss, collapse=True)
+    page.press("ArrowRight")
+    assert page.equation().startswith("y = tanh(n.w.0 · x0 + n.w.1 · x1 + n.b) = tanh(0.5 · 2 +")
+    page.page.click("#neurons")
+    page.press("End")
+    assert page.page.locator(".frame").count() == 1
+    assert page.page.locator(".node").count() == len(topological_order(loss))
+    assert page.page.evaluate(
+        "scene.links.every((link, at) => { const path = scene.svg.querySelectorAll('.edge')[at];"
+        " const length = path.getTotalLength();"
+        " return [0.3, 0.5, 0.7].every(share => { const p = path.getPointAtLength(share * length);"
+        " return scene.items.every(({ x, y, width, height }) => p.x <= x || p.x >= x + width"
+        " || p.y <= y || p.y >= y + height); }); })"
+    ), "no arrow runs behind a box"
+
+
+def test_frames_hold_their_neurons_and_do_not_touch(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), collapse=False)
+    assert page.page.locator(".frame .name").all_text_contents() == [
+        *(f"layers.0.neurons.{i}" for i in range(3)),
+        *(f"layers.1.neurons.{i}" for i in range(2)),
+    ]
+    frames = areas(page, ".frame .ground")
+    boxes = areas(page, ".node .box")
+    members = recorded(viewer.path.read_text(encoding="utf-8"))["groups"]
+    for frame, group in zip(frames, members, strict=True):
+        inside = [box for box in boxes if touch(frame, box)]
+        assert len(inside) == len(group["members"])
+    assert not [pair for pair in itertools.combinations(frames, 2) if touch(*pair)]
+    assert not [pair for pair in itertools.combinations(boxes, 2) if touch(*pair)]
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+def test_numbers_on_arrows_stand_free_on_a_ground_of_their_own(
+    viewer: Opener, collapse: bool
+) -> None:
+    page = viewer(network_loss([4, 1]), collapse=collapse)
+    page.press("End")
+    grounds = areas(page, "#graph .derivative rect")
+    assert len(grounds) > 4
+    slack = 2.5 * page.page.evaluate("scene.zoom")
+    inner = [Area(x.left + slack, x.top, x.right - slack, x.bottom) for x in grounds]
+    assert not [pair for pair in itertools.combinations(inner, 2) if touch(*pair)]
+    assert not [pair for pair in itertools.product(inner, areas(page, ".box")) if touch(*pair)]
+    fill = "getComputedStyle(document.querySelector('.derivative rect')).fill"
+    assert page.page.evaluate(fill) == rgb(THEMES["light"].background)
+
+
+class Area(NamedTuple):
+    """A rectangle on the page."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def areas(page: Viewer, selector: str) -> list[Area]:
+    found = page.page.eval_on_selector_all(
+        selector,
+        "all => all.map(x => x.getBoundingClientRect())"
+        ".map(x => [x.left, x.top, x.right, x.bottom])",
+    )
+    return [Area(*numbers) for numbers in found]
+
+
+def touch(one: Area, other: Area) -> bool:
+    beside = one.right <= other.left or other.right <= one.left
+    return not beside and one.top < other.bottom and other.top < one.bottom
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+def test_the_smallest_letters_can_be_read(viewer: Opener, collapse: bool) -> None:
+    page = viewer(network_loss([8, 3]), collapse=collapse)
+    page.press("End")
+    sizes = page.page.eval_on_selector_all(
+        "#graph text", "all => all.map(x => parseFloat(getComputedStyle(x).fontSize) * scene.zoom)"
+    )
+    assert min(sizes) >= 8.9  # pixels
+
+
+def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
+    assert recorded(replay_page(network_loss([4, 1])))["collapsed"]
+    assert not recorded(replay_page(worked_example()))["collapsed"]
+
+
+def test_details_leave_the_loss_and_the_step_in_view(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.fill("#slider", str(STEP_W5))
+    page.page.locator(".node.current").click()
+    page.page.wait_for_function(f"scene.width * scene.zoom < {DESKTOP[0] - 330}")
+    (stage,) = areas(page, "#stage")
+    for selector in (".node.current .box", ".node.source .box", ".node.output .box"):
+        (box,) = areas(page, selector)
+        assert stage.left <= box.left < box.right <= stage.right
+
+
+def test_fit_fits_a_graph_with_many_leaves(viewer: Opener) -> None:
+    model = MLP(64, [4, 1], rng=0)
+    page = viewer(model.forward([0.1] * 64)[0].square(), collapse=False)
+    assert page.page.evaluate("scene.height") < 5000
+    page.page.click("#fit")
+    (stage,) = areas(page, "#stage")
+    (graph,) = areas(page, "#graph")
+    assert stage.left <= graph.left < graph.right <= stage.right
+    assert stage.top <= graph.top < graph.bottom <= stage.bottom
+
+
+def test_nothing_moves_on_a_phone_while_it_plays(viewer: Opener) -> None:
+    page = viewer(worked_example(), PHONE)
+    heights = set()
+    while page.position() < page.last():
+        page.press("ArrowRight")
+        (view,) = areas(page, "#view")
+        heights.add((view.top, view.bottom))
+    assert len(heights) == 1
+
+
+def test_a_phone_starts_at_what_is_computed_first(viewer: Opener) -> None:
+    loss = worked_example()
+    page = viewer(loss, PHONE)
+    first = topological_order(loss).index(trace_forward(loss)[0].node)
+    (stage,), (box,) = areas(page, "#stage"), areas(page, f"#n{first} .box")
+    assert stage.left <= box.left < box.right <= stage.right
+
+
+def test_words_are_whole_on_a_phone(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), PHONE, title="a long title " * 25)
+    clipped = "all => all.filter(x => x.scrollWidth > x.clientWidth + 1 && getComputedStyle(x)"
+    clipped += ".overflow !== 'visible').map(x => x.id)"
+    assert page.page.eval_on_selector_all(".phases span, button", clipped) == []
+    heights = [area.bottom - area.top for area in areas(page, "#legend > *")]
+    assert max(heights) < 30.0, "no entry is broken over two lines"
+    (stage,) = areas(page, "#stage")
+    assert stage.top < 400.0
+    assert page.page.get_attribute("h1", "title") == ("a long title " * 25).strip()
+
+
+def test_a_phone_shows_the_details_of_a_node_that_is_tapped(viewer: Opener) -> None:
+    page = viewer(worked_example(), PHONE)
+    page.page.locator("#graph .node.parameter").first.click()
+    (details,), (footer,) = areas(page, "#details h2"), areas(page, "footer")
+    assert details.bottom < footer.top
+
+
+def test_a_phone_that_lies_shows_the_graph(viewer: Opener) -> None:
+    page = viewer(worked_example(), LYING_PHONE)
+    page.page.fill("#slider", str(STEP_W5))
+    (stage,), (current,) = areas(page, "#stage"), areas(page, ".node.current .box")
+    assert stage.bottom - stage.top > 0.6 * LYING_PHONE[1]
+    assert stage.right - stage.left > 0.6 * LYING_PHONE[0]
+    assert stage.top <= current.top < current.bottom <= stage.bottom
+    assert page.page.evaluate("document.documentElement.scrollHeight") == LYING_PHONE[1]
+
+
+@pytest.mark.parametrize("name", ["漢字" * 12, "L" * 40, "WWWWWWWW", "👩‍🔬" * 20, "i" * 60])
+def test_wide_names_stay_in_their_boxes(viewer: Opener, name: str) -> None:
+    loss = Value(2.0, label=name) * 3.0
+    loss.label = f"{name} 2"
+    page = viewer(loss)
+    for index in (0, 2):
+        (box,), (text,) = areas(page, f"#n{index} .box"), areas(page, f"#n{index} .head")
+        assert box.left < text.left < text.right < box.right
+    assert name in (page.page.get_attribute("#n0", "aria-label") or "")
+    assert "\\u200d" not in (page.page.text_content("body svg") or "")
+
+
+# Keys, words for screen readers, colours
+
+
+def test_the_space_bar_selects_the_node_that_has_the_focus(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.focus("#graph [tabindex='0']")
+    page.press(" ")
+    assert page.page.locator("#details h2").text_content() == "L"
+    assert page.page.get_attribute("#play", "aria-label") == "Play"
+
+
+@pytest.mark.parametrize("key", ["ArrowRight", "ArrowLeft", "Home", "End"])
+def test_stepping_by_hand_ends_playing(viewer: Opener, key: str) -> None:
+    page = viewer(worked_example())
+    page.page.fill("#slider", "5")
+    page.page.click("#play")
+    assert page.page.get_attribute("#play", "aria-label") == "Pause"
+    page.press(key)
+    assert page.page.get_attribute("#play", "aria-label") == "Play"
+
+
+def test_a_screen_reader_hears_what_each_box_is(viewer: Opener) -> None:
+    page = viewer(network_loss([2, 1]), collapse=True)
+    labels = page.page.eval_on_selector_all(".node", "all => all.map(x => x.ariaLabel)")
+    assert any(
+        label.startswith("layers.0.neurons.0, neuron, relu(w·x + b), E expands") for label in labels
+    )
+    assert any(label.startswith("loss, output, ") for label in labels)
+    groups = page.page.locator(".node.group")
+    assert {group.get_attribute("aria-expanded") for group in groups.all()} == {"false"}
+
+
+def test_the_help_names_the_keys(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.click("#how")
+    help_text = page.page.locator("#help")
+    assert help_text.is_visible()
+    for word in ("Space", "Shift", "Double click", "expand"):
+        assert word in (help_text.text_content() or "")
+    page.press("Escape")
+    assert help_text.is_hidden()
+
+
+def test_the_signs_in_the_corner_expand_and_collapse(viewer: Opener) -> None:
+    page = viewer(network_loss([2, 1]), collapse=True)
+    before = page.page.locator(".node").count()
+    page.page.locator(".group .switch").first.click()
+    assert page.page.locator(".node").count() > before
+    page.page.locator(".frame .switch").click()
+    assert page.page.locator(".node").count() == before
+    assert page.page.locator("#details").is_hidden()
+
+
+def test_the_slider_has_the_colour_of_the_phase(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    color = "getComputedStyle(byId('slider')).accentColor"
+    assert page.page.evaluate(color) == rgb(THEMES["light"].roles["parameter"].ink)
+    page.press("End")
+    assert page.page.evaluate(color) == rgb(THEMES["light"].gradient)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
+from tinygrad_mlp.debug.names import joins_an_emoji
 from viz.themes import Paint
 
 __all__ = [
@@ -47,7 +48,10 @@ def visible(text: str) -> str:
     >>> print(visible("two\nlines\x00"))
     two\nlines\x00
     """
-    return "".join(_visible_character(character) for character in text)
+    return "".join(
+        character if joins_an_emoji(text, place) else _visible_character(character)
+        for place, character in enumerate(text)
+    )
 
 
 def _visible_character(character: str) -> str:

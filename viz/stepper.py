@@ -10,16 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tinygrad_mlp.debug import BackwardTrace, names_of, trace_backward
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from viz import markup
@@ -30,15 +32,19 @@ from viz.themes import DARK, LIGHT, Theme
 __all__ = ["replay", "replay_page"]
 
 SCRIPTS: Final = (
+    "text.js",
     "layout.js",
+    "frames.js",
+    "labels.js",
     "trace.js",
+    "stops.js",
     "scene.js",
     "equations.js",
     "details.js",
     "player.js",
 )
 """The parts of the program, in the order in which they stand in the page."""
-COLLAPSED_FROM: Final = 60
+COLLAPSED_FROM: Final = 35
 """The number of nodes from which a page opens with every neuron as one box."""
 
 
@@ -55,7 +61,9 @@ def replay(
 
     The page works without a network, on a phone, and with the keyboard alone: left and right step,
     with shift to the next node, home and end, space plays; up and down go through the nodes, enter
-    selects one, "e" expands or collapses its neuron. ``backprop.html#step=12`` opens at a step.
+    selects one, "e" expands or collapses its neuron. While a neuron is one box, the steps inside of
+    it are passed over, and its arrows carry the derivative of the whole neuron.
+    ``backprop.html#step=12`` opens at a step. Constants receive no gradient.
 
     Args:
         loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
@@ -124,16 +132,18 @@ def _recorded(
 ) -> dict[str, Any]:
     """Everything that the page knows about the graph and its steps."""
     order = _checked_order(loss, max_nodes)
-    names = names_of(order)
-    places = {node: place for place, node in enumerate(order)}
     roles = roles_of(order, [loss], parameters)
-    groups = _groups(order, names, units_of(order, roles))
+    units = units_of(order, roles)
+    names = _names(order, units)
+    places = {node: place for place, node in enumerate(order)}
+    groups = _groups(order, names, units)
     used = {node.op.name: node.op for node in order if node.op is not None and node.parents}
     return {
         "nodes": [
             {
                 "name": names[node],
-                "unnamed": not node.label,
+                "unnamed": not node.label and names[node] == f"v{places[node]}",
+                "constant": node.op is ops.CONSTANT,
                 "role": roles[node],
                 "op": node.op.name if node.op is not None and node.parents else "",
                 "symbol": node.op.symbol if node.op is not None and node.parents else "",
@@ -155,7 +165,7 @@ def _recorded(
                 _number(x)
                 for x in (step.upstream, step.contribution, step.grad_before, step.grad_after)
             ]
-            for step in _traced(loss, order)
+            for step in _steps(loss, order)
         ],
     }
 
@@ -176,16 +186,45 @@ def _checked_order(loss: Value, max_nodes: int) -> list[Value]:
     return order
 
 
-def _traced(loss: Value, order: Sequence[Value]) -> BackwardTrace:
+def _steps(loss: Value, order: Sequence[Value]) -> list[BackwardStep]:
     """The steps of a ``backward`` from a clean start; the graph keeps the gradients that it has."""
     before = [node.grad for node in order]
     for node in order:
         node.zero_grad()
     try:
-        return trace_backward(loss)
+        return [step for step in trace_backward(loss) if step.parent.op is not ops.CONSTANT]
     finally:
         for node, grad in zip(order, before, strict=True):
             node.grad = grad
+
+
+def _names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]:
+    """The names of the step log; what has no label there is called after its neuron, or L."""
+    names = names_of(order)
+    taken = set(names.values())
+    for node in order:
+        wish = "" if node.label else _place_in_network(node, units.get(node))
+        if not wish and node is order[-1] and node.parents and not node.label:
+            wish = "L"
+        if wish:
+            name = next(free for free in _candidates(wish) if free not in taken)
+            names[node] = name
+            taken.add(name)
+    return names
+
+
+def _place_in_network(node: Value, unit: Unit | None) -> str:
+    """Such as layers.0.neurons.3.net for the weighted sum, and .out for its activation."""
+    if unit is None or not unit.labelled or node.op is None:
+        return ""
+    if node.op is ops.DOT:
+        return f"{unit.path}.net"
+    return f"{unit.path}.out" if node.op.name in ACTIVATION_OPS else ""
+
+
+def _candidates(wish: str) -> Iterator[str]:
+    yield wish
+    yield from (f"{wish}#{number}" for number in itertools.count(2))
 
 
 def _groups(

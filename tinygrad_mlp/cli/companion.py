@@ -85,6 +85,12 @@ class Companion:
 
         viz.draw(self.loss, path, parameters=self.model.parameters())
 
+    def replay(self, path: Path) -> None:
+        """Write the page that goes through its forward and backward pass."""
+        import viz
+
+        viz.replay(self.loss, path, parameters=self.model.parameters())
+
 
 def _heaviest_features(model: MLP) -> list[int]:
     """The columns with the longest vectors of weights in the first layer, in their order."""

@@ -43,6 +43,7 @@ class Drawings:
         companion = Companion.of(self.problem, self.model)
         found = [
             Picture("computation_graph.svg", companion.description, companion.draw),
+            Picture("backprop.html", "the same, step by step, in a browser", companion.replay),
             Picture("loss.svg", "the loss of every epoch", self.draw_loss),
         ]
         if self.problem.classes and len(self.problem.feature_names) == 2:

@@ -7,6 +7,7 @@ the same graph always gives the same names: to the step log, the terminal and th
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -169,6 +170,19 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 def _visible(text: str) -> str:
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
+        character
+        if character.isprintable() or joins_an_emoji(text, place)
+        else character.encode("unicode_escape").decode()
+        for place, character in enumerate(text)
     )
+
+
+def joins_an_emoji(text: str, place: int) -> bool:
+    """Whether there is a joiner before a symbol: it makes one emoji of two and is not seen itself.
+
+    >>> [joins_an_emoji(text, 1) for text in ("👩\u200d🔬", "a\u200db")]
+    [True, False]
+    """
+    if text[place] != "\u200d" or place == 0:
+        return False
+    return unicodedata.category(text[place + 1 : place + 2] or " ") == "So"

@@ -9,6 +9,7 @@ function select(index) {
   if (index === null) return;
   focusNode(index, false);
   showDetails();
+  if (isNarrow.matches) byId("details").scrollIntoView({ block: "nearest" });
 }
 
 function showDetails() {
@@ -25,7 +26,8 @@ function showDetails() {
   const meaning = node.parents.length ? `${node.op}: ${trace.ops[node.op].formula}` : node.role;
   content.push(made("p", {}, meaning));
   content.push(made("p", { id: "exact-data" }, `data = ${data ?? "not computed yet"}`));
-  content.push(made("p", { id: "exact-grad" }, `grad = ${grad ?? "not computed yet"}`));
+  const none = node.constant ? "none: a constant" : "not computed yet";
+  content.push(made("p", { id: "exact-grad" }, `grad = ${grad ?? none}`));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
   content.push(made("h3", {}, `The whole path to ${shortName(loss)}`), ...productsOf(node));
@@ -55,7 +57,7 @@ function historyOf(node) {
   for (const [at, text] of entries) {
     const button = made("button", { type: "button", "data-keep": `at${at}` }, `${nameOf(at)}: ${text}`);
     if (at === position) button.classList.add("now");
-    button.addEventListener("click", () => goTo(at));
+    button.addEventListener("click", () => visit(at));
     list.append(made("li", {}, button));
   }
   if (!entries.length) list.append(made("li", {}, "Known from the start; no gradient reaches it."));

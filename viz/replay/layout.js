@@ -1,17 +1,19 @@
 "use strict";
 // Where the boxes of a graph stand: in columns from the inputs to the output, with few crossings.
-// An arrow over several columns bends once in each of them; arrows from one box share their bends.
+// An arrow over several columns crosses each of them on one level; arrows from one box share it.
 
-const GAP = { box: 16, bend: 10 };
+const GAP = { box: 14, bend: 10 };
 const MOST_BENDS = 6000;
 
 /**
- * boxes: [{width, height}] in topological order; links: [{from, to}], indices of boxes, one for
+ * boxes: [{width, height}] in topological order, with `entry` and `exit` where arrows come in and
+ * leave below or above the middle, and `room`, the height along which they come in; one that
+ * `isPort` stands on the left, where something comes in from outside; links: [{from, to}], indices of boxes, one for
  * each operand; columnGap: the least room between two columns.
  * Returns {centres: [{x, y}], routes: [[{x, y}, ...]], width, height}.
  */
 function layOut(boxes, links, columnGap) {
-  const column = columnsOf(boxes.length, links);
+  const column = columnsOf(boxes, links);
   const { cells, trails } = cellsOf(boxes, links, column);
   const columns = [];
   for (const cell of cells) (columns[cell.column] ??= []).push(cell);
@@ -23,7 +25,8 @@ function layOut(boxes, links, columnGap) {
   return { centres, routes: routesOf(boxes, links, cells, trails), width, height };
 }
 
-function columnsOf(count, links) {
+function columnsOf(boxes, links) {
+  const count = boxes.length;
   const column = new Array(count).fill(0);
   const inputs = Array.from({ length: count }, () => []);
   const isFed = new Array(count).fill(false);
@@ -37,14 +40,14 @@ function columnsOf(count, links) {
   const nearest = new Array(count).fill(Infinity);
   for (const { from, to } of links) nearest[from] = Math.min(nearest[from], column[to]);
   for (let box = 0; box < count; box++) {
-    if (!isFed[box] && nearest[box] < Infinity) column[box] = nearest[box] - 1;
+    if (!isFed[box] && !boxes[box].isPort && nearest[box] < Infinity) column[box] = nearest[box] - 1;
   }
   const first = count ? Math.min(...column) : 0;
   return column.map((number) => number - first);
 }
 
 function cellsOf(boxes, links, column) {
-  const cells = boxes.map(({ width, height }, index) => newCell(column[index], width, height));
+  const cells = boxes.map((box, index) => newCell(column[index], box));
   const bends = boxes.map(() => []);
   const trails = links.map(() => []);
   links.forEach(({ from, to }, index) => {
@@ -52,7 +55,7 @@ function cellsOf(boxes, links, column) {
     for (let at = column[from] + 1; at < column[to] && cells.length < MOST_BENDS; at++) {
       const step = at - column[from] - 1;
       if (!bends[from][step]) {
-        bends[from][step] = newCell(at, 0, 0);
+        bends[from][step] = newCell(at);
         cells.push(bends[from][step]);
         join(previous, bends[from][step]);
       }
@@ -64,8 +67,8 @@ function cellsOf(boxes, links, column) {
   return { cells, trails };
 }
 
-function newCell(column, width, height) {
-  return { column, width, height, before: [], after: [], x: 0, y: 0, order: 0 };
+function newCell(column, { width = 0, height = 0, entry = 0, exit = 0 } = {}) {
+  return { column, width, height, entry, exit, before: [], after: [], x: 0, y: 0, order: 0 };
 }
 
 function join(cell, next) {
@@ -131,14 +134,17 @@ function placeIn(sorted, number) {
 
 function placeVertically(columns) {
   for (const cells of columns) settle(cells, cells.map(() => 0));
-  const near = [(cell) => cell.before, (cell) => cell.after];
-  const sweeps = [0, 1, 0, 1, 0, 1, 0, 1].map((side) => near[side]);
-  sweeps.push((cell) => [...cell.before, ...cell.after]);
-  sweeps.forEach((neighbours, sweep) => {
+  const wished = [
+    (cell) => cell.before.map((other) => other.y + other.exit - cell.entry),
+    (cell) => cell.after.map((other) => other.y + other.entry - cell.exit),
+  ];
+  const sweeps = [0, 1, 0, 1, 0, 1, 0, 1].map((side) => wished[side]);
+  sweeps.push((cell) => wished.flatMap((places) => places(cell)));
+  sweeps.forEach((placesOf, sweep) => {
     for (const cells of sweep % 2 ? [...columns].reverse() : columns) {
       const wishes = cells.map((cell) => {
-        const others = neighbours(cell);
-        return others.length ? mean(others.map((other) => other.y)) : cell.y;
+        const places = placesOf(cell);
+        return places.length ? mean(places) : cell.y;
       });
       settle(cells, wishes);
     }
@@ -176,7 +182,11 @@ function placeHorizontally(columns, columnGap) {
     const width = Math.max(...cells.map((cell) => cell.width));
     const arrows = cells.reduce((sum, cell) => sum + cell.before.length, 0);
     if (index) x += columnGap + Math.min(arrows, 70);
-    for (const cell of cells) cell.x = x + width / 2;
+    for (const cell of cells) {
+      const isSource = cell.width > 0 && cell.before.length === 0; // it stands next to what uses it
+      Object.assign(cell, { left: x, right: x + width });
+      cell.x = isSource ? cell.right - cell.width / 2 : x + width / 2;
+    }
     x += width;
   });
   return x;
@@ -197,15 +207,18 @@ function routesOf(boxes, links, cells, trails) {
   const entry = [];
   entering.forEach((arrows, to) => {
     arrows.sort((one, other) => one.from.y - other.from.y || one.index - other.index);
-    const room = Math.min(boxes[to].height - 16, 9 * (arrows.length - 1));
+    const { height, entry: offset = 0, room: side = height } = boxes[to];
+    const room = Math.min(side - 16, 9 * (arrows.length - 1));
     arrows.forEach(({ index }, rank) => {
       const share = arrows.length > 1 ? rank / (arrows.length - 1) - 0.5 : 0;
-      entry[index] = cells[to].y + share * room;
+      entry[index] = cells[to].y + offset + share * room;
     });
   });
   return links.map(({ from, to }, index) => [
-    { x: cells[from].x + boxes[from].width / 2, y: cells[from].y },
-    ...trails[index].map(({ x, y }) => ({ x, y })),
+    { x: cells[from].x + boxes[from].width / 2, y: cells[from].y + cells[from].exit },
+    { x: cells[from].right, y: cells[from].y + cells[from].exit },
+    ...trails[index].flatMap(({ left, right, y }) => [{ x: left, y }, { x: right, y }]),
+    { x: cells[to].left, y: entry[index] },
     { x: cells[to].x - boxes[to].width / 2, y: entry[index] },
   ]);
 }

@@ -3,9 +3,11 @@
 
 const recorded = JSON.parse(byId("recorded").textContent);
 const trace = new Trace(recorded);
-const scene = new Scene(trace, recorded.groups, byId("graph"));
+const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
-const READABLE = matchMedia("(max-width: 760px)").matches ? 0.85 : 0.6;
+const isNarrow = matchMedia("(max-width: 760px)");
+const READABLE = 0.85; // the zoom below which letters would be too small
+const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
 const loss = trace.nodes[trace.root].name;
 let position = 0;
 let selected = null;
@@ -15,14 +17,16 @@ let leastZoom = null; // of a graph that is to fit into its room; null where a p
 
 // Going from step to step
 
+/** Show the step at that position, or the next one on the way there that can be seen. */
 function goTo(wanted) {
-  position = Math.min(trace.last, Math.max(0, Math.round(wanted) || 0));
+  position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
   const { phase, symbols, text, remark } = described(event);
-  byId("step").className = event.phase;
+  document.body.dataset.phase = event.phase;
   byId("phase").textContent = phase;
   byId("equation").replaceChildren(...symbols);
   byId("equation").setAttribute("aria-label", text);
+  byId("equation").classList.toggle("long", byId("equation").textContent.length > 70);
   byId("remark").textContent = remark;
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
   byId("slider").value = position;
@@ -32,6 +36,26 @@ function goTo(wanted) {
   scene.show(position);
   scene.bringIntoView(stage, event);
   if (selected !== null) showDetails();
+}
+
+function stopNear(wanted) {
+  const { stops } = scene;
+  const after = placeIn(stops, Math.min(Math.max(wanted, 0), trace.last));
+  return wanted >= position || stops[after] === wanted ? stops[after] : stops[Math.max(after - 1, 0)];
+}
+
+/** Step by hand, which ends playing. */
+function stepTo(wanted) {
+  if (timer !== null) setPlaying(false);
+  goTo(wanted);
+}
+
+/** Show just that step, also where it happens inside of a neuron that is one box. */
+function visit(at) {
+  const hidden = !scene.stops.includes(at) && [trace.events[at].node, trace.events[at].from];
+  const around = hidden && hidden.map((index) => scene.groupOf[index]).find((group) => scene.collapsed.has(group));
+  if (around) rebuild(new Set([...scene.collapsed].filter((group) => group !== around)));
+  stepTo(at);
 }
 
 // Playing
@@ -54,13 +78,16 @@ function playOn() {
   if (position === trace.last) setPlaying(false);
 }
 
-/** The next position (or the one before) that is about another node: a shorter way through. */
+/** The next stop (or the one before) that is about another node: a shorter way through. */
 function otherNode(direction) {
-  const owner = ({ phase, node, from }) => (phase === "backward" ? `from ${from}` : `${phase} ${node}`);
-  let at = position;
-  const here = owner(trace.events[at]);
-  while (trace.events[at + direction] && owner(trace.events[at]) === here) at += direction;
-  return at;
+  const owner = ({ phase, node, from }) => {
+    return phase === "backward" ? `from ${scene.itemOf[from].index}` : `${phase} ${node}`;
+  };
+  const { stops } = scene;
+  let at = stops.indexOf(position);
+  const here = owner(trace.events[position]);
+  while (at + direction in stops && owner(trace.events[stops[at]]) === here) at += direction;
+  return stops[at];
 }
 
 // Neurons as one box
@@ -77,6 +104,7 @@ function rebuild(collapsed) {
   byId("neurons").textContent = collapsed.size ? "Expand neurons" : "Collapse neurons";
   focusNode(focused, false);
   goTo(position);
+  if (leastZoom !== null) fit(leastZoom);
 }
 
 // Focus: one stop in the graph for the Tab key, up and down from node to node
@@ -97,8 +125,8 @@ function nodeOf(target) {
 function keyOnGraph(event) {
   const index = nodeOf(event.target);
   if (index === null) return false;
-  if (event.key === "Enter") select(selected === index ? null : index);
-  else if (event.key === "e" && scene.groupOf[index]) {
+  if (event.key === "Enter" || event.key === " ") select(selected === index ? null : index);
+  else if (event.key.toLowerCase() === "e" && scene.groupOf[index]) {
     toggle(scene.groupOf[index]);
     focusNode(focused, true);
   } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
@@ -109,16 +137,17 @@ function keyOnGraph(event) {
 }
 
 const KEYS = {
-  ArrowRight: (event) => goTo(event.shiftKey ? otherNode(1) : position + 1),
-  ArrowLeft: (event) => goTo(event.shiftKey ? otherNode(-1) : position - 1),
-  Home: () => goTo(0),
-  End: () => goTo(trace.last),
+  ArrowRight: (event) => stepTo(event.shiftKey ? otherNode(1) : position + 1),
+  ArrowLeft: (event) => stepTo(event.shiftKey ? otherNode(-1) : position - 1),
+  Home: () => stepTo(0),
+  End: () => stepTo(trace.last),
   " ": () => setPlaying(timer === null),
   Escape: () => select(null),
 };
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (byId("help").matches(":popover-open")) return;
   const kind = event.target.tagName;
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   if (isPressed || kind === "SELECT") return;
@@ -140,7 +169,9 @@ function setTheme(isDark) {
 function fit(least) {
   leastZoom = least;
   const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
-  scene.setZoom(Math.max(Math.min(...room, 1.8), least));
+  const whole = Math.min(...room, 1.8);
+  const isBeside = selected !== null && !isNarrow.matches;
+  scene.setZoom(Math.max(whole, isBeside ? Math.min(least, BESIDE_DETAILS) : least), 0);
   scene.bringIntoView(stage, trace.events[position]);
 }
 
@@ -152,6 +183,7 @@ function zoomBy(ratio) {
 
 function start() {
   const darkness = matchMedia("(prefers-color-scheme: dark)");
+  document.querySelector("h1").title = document.title;
   setTheme(darkness.matches);
   darkness.addEventListener("change", () => setTheme(darkness.matches));
   const operations = trace.seedAt - 1;
@@ -167,10 +199,10 @@ function start() {
   byId("backward-part").style.flex = Math.max(steps, 1);
   byId("neurons").hidden = recorded.groups.length === 0;
   const actions = {
-    first: () => goTo(0),
-    back: () => goTo(position - 1),
-    next: () => goTo(position + 1),
-    last: () => goTo(trace.last),
+    first: () => stepTo(0),
+    back: () => stepTo(position - 1),
+    next: () => stepTo(position + 1),
+    last: () => stepTo(trace.last),
     play: () => setPlaying(timer === null),
     theme: () => setTheme(document.documentElement.dataset.theme !== "dark"),
     fit: () => fit(0),
@@ -179,10 +211,15 @@ function start() {
     neurons: () => rebuild(new Set(scene.collapsed.size ? [] : recorded.groups)),
   };
   for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
-  byId("slider").addEventListener("input", () => goTo(Number(byId("slider").value)));
+  byId("slider").addEventListener("input", () => stepTo(Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
-  byId("graph").addEventListener("click", (event) => select(nodeOf(event.target)));
+  byId("graph").addEventListener("click", (event) => {
+    const corner = event.target.closest(".switch");
+    if (corner) toggle(recorded.groups[corner.dataset.group]);
+    else select(nodeOf(event.target));
+  });
   byId("graph").addEventListener("dblclick", (event) => {
+    if (event.target.closest(".switch")) return;
     const group = scene.groupOf[nodeOf(event.target) ?? -1];
     if (group) toggle(group);
   });
@@ -196,7 +233,8 @@ function start() {
 
 /** `backprop.html#step=12` opens the page at that step. */
 function fromAddress() {
-  goTo(Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? position));
+  const wanted = Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? position);
+  visit(Math.min(Math.max(Math.round(wanted) || 0, 0), trace.last));
 }
 
 start();

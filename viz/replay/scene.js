@@ -1,15 +1,12 @@
 "use strict";
 // The picture: boxes and arrows for what is visible now (a collapsed neuron is one box), and how
-// they look at a position. Only what differs from the position before is written to the page.
+// they look at a position. Only what differs from the position before is written to the page; what
+// moves is drawn on a sheet of its own, so that the arrows below need not be painted again.
 
-const SIZES = {
-  node: { width: 118, height: 62 },
-  constant: { width: 66, height: 28 },
-  group: { width: 152, height: 80 },
-};
-const MARGIN = 24;
-const MOST_LABELLED_ARROWS = 60;
+const MARGIN = 12;
+const MOST_LABELLED_ARROWS = 90;
 const MOST_FULL_ARROWS = 150;
+const LEAST_ZOOM = 0.15;
 
 function drawn(kind, attributes = {}, text = null) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -19,8 +16,8 @@ function drawn(kind, attributes = {}, text = null) {
 }
 
 class Scene {
-  constructor(trace, groups, svg) {
-    Object.assign(this, { trace, groups, svg, collapsed: new Set(), selected: null });
+  constructor(trace, groups, svg, lights) {
+    Object.assign(this, { trace, groups, svg, lights, collapsed: new Set(), selected: null });
     this.groupOf = new Array(trace.nodes.length).fill(null);
     for (const group of groups) for (const member of group.members) this.groupOf[member] = group;
     this.zoom = 1;
@@ -31,18 +28,22 @@ class Scene {
     this.collapsed = collapsed;
     this.collectItems();
     this.collectLinks();
-    this.labelsAll = this.links.length <= MOST_LABELLED_ARROWS;
-    const sizes = this.items.map((item) => SIZES[item.kind]);
-    const layout = layOut(sizes, this.links, this.labelsAll ? 58 : 44);
-    this.width = layout.width + 2 * MARGIN;
-    this.height = layout.height + 2 * MARGIN;
-    this.svg.classList.toggle("dense", this.links.length > MOST_FULL_ARROWS);
+    const isRoomy = this.links.length <= MOST_LABELLED_ARROWS;
+    const { corners, curves, frames, width, height } = arrange(this.items, this.links, isRoomy);
+    this.width = width + 2 * MARGIN;
+    this.height = height + 2 * MARGIN;
+    this.isDense = this.links.length > MOST_FULL_ARROWS;
+    for (const sheet of [this.svg, this.lights]) sheet.classList.toggle("dense", this.isDense);
     this.svg.replaceChildren(this.markers());
-    const arrows = this.svg.appendChild(drawn("g"));
-    const boxes = this.svg.appendChild(drawn("g"));
-    const texts = this.svg.appendChild(drawn("g", { "aria-hidden": "true" }));
-    this.links.forEach((link, index) => this.drawLink(link, layout.routes[index], arrows, texts));
-    this.items.forEach((item, index) => this.drawItem(item, layout.centres[index], boxes));
+    const layers = Array.from({ length: 4 }, () => {
+      return this.svg.appendChild(drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` }));
+    });
+    const [grounds, arrows, boxes, texts] = layers;
+    for (const frame of frames) this.drawFrame(frame, grounds);
+    this.links.forEach((link, index) => this.drawLink(link, curves[index], arrows));
+    this.items.forEach((item, index) => this.drawItem(item, corners[index], boxes));
+    this.drawLabels(curves, isRoomy, texts);
+    this.stops = stopsOf(this.trace, this);
     this.setZoom(this.zoom);
   }
 
@@ -62,7 +63,7 @@ class Scene {
         itemOfGroup.set(group, { kind: "group", node, group });
         this.items.push(itemOfGroup.get(group));
       } else {
-        const kind = node.role === "constant" && node.unnamed ? "constant" : "node";
+        const kind = node.constant && node.unnamed ? "chip" : "node";
         this.items.push({ kind, node, group: this.groupOf[node.index] });
         this.itemOf[node.index] = this.items.at(-1);
       }
@@ -70,7 +71,7 @@ class Scene {
     for (const [group, item] of itemOfGroup) {
       for (const member of group.members) this.itemOf[member] = item;
     }
-    this.items.forEach((item, index) => (item.index = index));
+    this.items.forEach((item, index) => Object.assign(item, { index, incoming: [], size: sizeOf(item) }));
   }
 
   collectLinks() {
@@ -88,10 +89,19 @@ class Scene {
           link = { from: source.index, to: target.index, uses: [] };
           merged.set(key, link);
           this.links.push(link);
+          target.incoming.push(link);
         }
         link.uses.push({ child: node.index, place });
         this.linkOf.set(`${node.index}/${place}`, link);
       });
+    }
+    const within = new Map([...this.collapsed].map((group) => [group, derivativesWithin(this.trace, group)]));
+    const withinOf = (index) => within.get(this.groupOf[index]);
+    for (const link of this.links) {
+      const flows = this.trace.flowsOf(link.uses);
+      link.firstFlow = flows[0] ?? Infinity;
+      link.lastFlow = flows.at(-1) ?? Infinity;
+      link.derivative = derivativeAlong(this.trace, link, withinOf);
     }
   }
 
@@ -114,34 +124,50 @@ class Scene {
     return definitions;
   }
 
-  drawLink(link, points, arrows, texts) {
-    const [first, ...rest] = points.map(({ x, y }) => ({ x: x + MARGIN, y: y + MARGIN }));
-    let path = `M${round(first.x)} ${round(first.y)}`;
-    let at = first;
-    for (const to of rest) {
-      const middle = round((at.x + to.x) / 2);
-      path += `C${middle} ${round(at.y)} ${middle} ${round(to.y)} ${round(to.x)} ${round(to.y)}`;
-      at = to;
-    }
-    link.element = arrows.appendChild(drawn("path", { class: "edge", d: path }));
-    link.look = "edge";
-    const [start, end] = [rest.at(-2) ?? first, rest.at(-1)];
-    const place = { x: round((start.x + end.x) / 2), y: round((start.y + end.y) / 2 + 4) };
-    link.text = texts.appendChild(drawn("text", { class: "derivative", ...place }));
-    link.label = "";
-    link.tip = link.element.appendChild(drawn("title"));
-    const { nodes } = this.trace;
-    const lines = link.uses.slice(0, 12).map(({ child, place: operand }) => {
-      const parent = nodes[nodes[child].parents[operand]];
-      return `∂${nodes[child].name}/∂${parent.name} = ${nodes[child].partials[operand]}`;
-    });
-    link.tip.textContent = lines.join("\n");
+  drawFrame({ group, x, y, width, height }, grounds) {
+    const element = drawn("g", { class: "frame", transform: `translate(${round(x)} ${round(y)})` });
+    element.append(
+      drawn("rect", { class: "ground", width: round(width), height: round(height), rx: 12 }),
+      drawn("text", { class: "name", x: 11, y: 18 }, fitted(group.name, width - 46, 12, 600)),
+      this.switchOf(group, width, "−"),
+      drawn("title", {}, `${group.name}: ${group.formula}`),
+    );
+    grounds.append(element);
   }
 
-  drawItem(item, centre, boxes) {
+  /** The sign in the corner of a neuron that expands or collapses it. */
+  switchOf(group, width, text) {
+    const element = drawn("g", { class: "switch", "data-group": this.groups.indexOf(group) });
+    element.append(
+      drawn("rect", { x: round(width - 27), y: 3, width: 24, height: 22, rx: 6 }),
+      drawn("text", { x: round(width - 15), y: 19, "text-anchor": "middle" }, text),
+    );
+    return element;
+  }
+
+  drawLink(link, curves, arrows) {
+    link.path = pathOf(curves);
+    link.look = "edge";
+    link.element = arrows.appendChild(drawn("path", { class: link.look, d: link.path }));
+    const [from, to] = [this.items[link.from].node.name, this.items[link.to].node.name];
+    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${link.derivative}`;
+    link.element.append(drawn("title", {}, text));
+  }
+
+  drawLabels(curves, isRoomy, texts) {
+    const boxes = this.items.map(({ x, y, width, height }) => ({ x, y, width, height }));
+    placeLabels(this.links, curves, boxes, isRoomy);
+    this.texts = texts;
+    texts.setAttribute("aria-hidden", "true");
+    for (const { label, spot } of this.links) {
+      if (spot) texts.append(drawnLabel(label, spot, "derivative"));
+    }
+  }
+
+  drawItem(item, corner, boxes) {
     const { node, group, kind } = item;
-    const { width, height } = SIZES[kind];
-    const [x, y] = [round(centre.x + MARGIN - width / 2), round(centre.y + MARGIN - height / 2)];
+    const { width, height } = item.size;
+    const [x, y] = [round(corner.x), round(corner.y)];
     Object.assign(item, { x, y, width, height, shown: {}, look: "" });
     const element = drawn("g", {
       id: `n${node.index}`,
@@ -152,52 +178,66 @@ class Scene {
     item.element = boxes.appendChild(element);
     item.tip = element.appendChild(drawn("title"));
     if (kind === "group") {
-      element.append(drawn("rect", { class: "sheet", x: 5, y: 5, width, height, rx: 11 }));
+      element.append(drawn("rect", { class: "sheet", x: 6, y: 6, width, height, rx: 11 }));
+      element.setAttribute("aria-expanded", "false");
     }
     element.append(
       drawn("rect", { class: "halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 13 }),
-      drawn("rect", { class: "box", width, height, rx: kind === "constant" ? 14 : 9 }),
+      drawn("rect", { class: "box", width, height, rx: kind === "chip" ? 14 : 9 }),
     );
-    if (kind === "constant") {
-      element.append(drawn("text", { class: "data", x: width / 2, y: 18, "text-anchor": "middle" }));
+    if (kind === "chip") {
+      element.append(drawn("text", { class: "data", x: width / 2, y: 19, "text-anchor": "middle" }));
     } else {
       this.drawTexts(item, element);
     }
+    if (kind === "group") element.append(this.switchOf(group, width, "+"));
     item.data = element.querySelector(".data");
     item.grad = element.querySelector(".grad.value");
   }
 
   drawTexts({ kind, node, group, width, height }, element) {
+    const left = { x: 8, y: 18 };
     if (kind === "group") {
       element.append(
-        drawn("text", { class: "head", x: 10, y: 19 }, shortName(group.name, 20)),
-        drawn("text", { class: "formula", x: 10, y: 35 }, shortName(group.formula, 28)),
+        drawn("text", { class: "head", ...left }, fitted(group.name, width - 36, 12, 600)),
+        drawn("text", { class: "formula", x: 8, y: 35 }, fitted(group.formula, width - 16, 11)),
       );
     } else {
       const symbol = node.parents.length ? node.symbol : "";
-      const label = node.unnamed && symbol ? "" : nameInside(node.name, group);
-      const used = symbol.length > 2 ? 10 + symbol.length * 9.5 : 30;
-      if (symbol) element.append(drawn("text", { class: "symbol", x: 10, y: 19 }, symbol));
-      const room = Math.floor((width - (symbol ? used : 16)) / 6.6);
-      const place = symbol ? { x: width - 10, "text-anchor": "end" } : { x: 10 };
-      const text = shortName(label, Math.max(room, 3));
-      element.append(drawn("text", { class: "head", y: 19, ...place }, text));
+      const look = symbol.length > 2 ? "symbol long" : "symbol";
+      if (symbol) element.append(drawn("text", { class: look, ...left }, symbol));
+      const name = fitted(nameInside(node.name, group), width - 16 - widthOfSymbol(node), 12, 600);
+      const place = symbol ? { ...left, x: width - 8, "text-anchor": "end" } : left;
+      element.append(drawn("text", { class: node.unnamed ? "head muted" : "head", ...place }, name));
     }
-    element.append(
-      drawn("text", { class: "key", x: 10, y: height - 25 }, "data"),
-      drawn("text", { class: "data value", x: width - 10, y: height - 25 }),
-      drawn("text", { class: "key", x: 10, y: height - 9 }, "grad"),
-      drawn("text", { class: "grad value", x: width - 10, y: height - 9 }),
-    );
+    const rows = node.constant ? [["data", 16]] : [["data", 24], ["grad", 8]];
+    for (const [key, above] of rows) {
+      element.append(
+        drawn("text", { class: "key", x: 8, y: height - above }, key),
+        drawn("text", { class: `${key} value`, x: width - 8, y: height - above }),
+      );
+    }
   }
 
   show(position) {
     const event = this.trace.events[position];
-    this.lit = event.phase === "backward" ? this.linkOf.get(`${event.from}/${event.place}`) : null;
     this.current = this.itemOf[event.node];
+    const link = event.phase === "backward" && this.linkOf.get(`${event.from}/${event.place}`);
+    const isForward = event.phase === "forward";
     for (const item of this.items) this.showItem(item, position, event);
-    for (const link of this.links) this.showLink(link, position, event);
-    if (this.lit) this.lit.element.parentNode.append(this.lit.element);
+    for (const other of this.links) this.showLink(other, position);
+    this.texts.classList.toggle("waiting", position < this.trace.seedAt);
+    this.light(isForward ? this.current.incoming : link ? [link] : [], isForward);
+  }
+
+  /** The arrows of this step, on the sheet above. */
+  light(links, isForward) {
+    const sheet = drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` });
+    for (const { path, label, spot, middle } of links) {
+      sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: path }));
+      if (!isForward) sheet.append(drawnLabel(`× ${label}`, spot ?? middle, "derivative lit"));
+    }
+    this.lights.replaceChildren(sheet);
   }
 
   showItem(item, position, event) {
@@ -206,13 +246,12 @@ class Scene {
     const grad = this.trace.gradAt(node, position);
     if (shown.data !== data || shown.grad !== grad || !("data" in shown)) {
       item.shown = { data, grad };
-      item.data.textContent = data === null ? "–" : shortNumber(data);
-      if (item.grad) item.grad.textContent = grad === null ? "–" : shortNumber(grad);
-      const name = item.kind === "group" ? item.group.name : node.name;
-      const [exactData, exactGrad] = [data, grad].map((x) => (x === null ? "not computed yet" : x));
-      const meaning = node.parents.length ? this.trace.ops[node.op].formula : node.role;
-      item.tip.textContent = `${name}: ${meaning}\ndata = ${exactData}\ngrad = ${exactGrad}`;
-      item.element.setAttribute("aria-label", `${name}, data ${exactData}, gradient ${exactGrad}`);
+      for (const [element, number] of [[item.data, data], [item.grad, grad]]) {
+        if (!element) continue;
+        element.textContent = number === null ? "–" : shortNumber(number);
+        element.classList.toggle("long", element.textContent.length > 8);
+      }
+      this.nameItem(item, data, grad);
     }
     const look = ["node", item.kind, node.role];
     if (data === null) look.push("unknown");
@@ -230,37 +269,26 @@ class Scene {
     else item.element.removeAttribute("aria-current");
   }
 
-  showLink(link, position, event) {
+  /** What a screen reader and the tooltip say: the name, what it is, and its exact numbers. */
+  nameItem({ kind, node, group, tip, element }, data, grad) {
+    const isGroup = kind === "group";
+    const name = isGroup ? group.name : kind === "chip" ? shortNumber(node.data) : node.name;
+    const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
+    const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
+    const lines = [`data ${data ?? "not computed yet"}`];
+    if (!node.constant) lines.push(`gradient ${grad ?? "not computed yet"}`);
+    tip.textContent = [`${name}: ${meaning}`, ...lines].join("\n");
+    element.setAttribute("aria-label", [name, meaning, ...lines].join(", "));
+  }
+
+  showLink(link, position) {
     const look = ["edge"];
-    const isComputed = link.uses.some(({ child }) => this.trace.nodes[child].computedAt <= position);
-    const isCurrent =
-      event.phase === "forward" && link.uses.some(({ child }) => child === event.node);
-    if (isComputed) look.push("live");
-    if (position > this.trace.seedAt && this.hasFlowed(link, position)) look.push("flowed");
-    if (isCurrent) look.push("lit");
-    if (link === this.lit) look.push("lit", "backwards");
+    if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
+    if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
-    this.labelLink(link, event, isComputed && this.labelsAll && position >= this.trace.seedAt);
-  }
-
-  labelLink(link, event, isShown) {
-    const isLit = link === this.lit;
-    const [use] = isLit ? [{ child: event.from, place: event.place }] : link.uses;
-    const child = this.trace.nodes[use.child];
-    const { role } = this.trace.nodes[child.parents[use.place]];
-    const isOne = link.uses.length === 1 && role !== "constant";
-    const label = isLit || (isShown && isOne) ? shortNumber(child.partials[use.place]) : "";
-    const text = isLit ? `× ${label}` : label;
-    if (link.label === text) return;
-    link.text.textContent = link.label = text;
-    link.text.setAttribute("class", isLit ? "derivative lit" : "derivative");
-  }
-
-  hasFlowed({ uses }, position) {
-    return uses.some(({ child, place }) => this.trace.flowedAt(child, place) <= position);
   }
 
   /** Mark a node and everything between it and the output, or (null) nothing. */
@@ -273,34 +301,51 @@ class Scene {
     }
   }
 
-  setZoom(zoom) {
-    this.zoom = Math.min(3, Math.max(0.15, zoom));
-    this.svg.setAttribute("viewBox", `0 0 ${round(this.width)} ${round(this.height)}`);
-    this.svg.setAttribute("width", round(this.width * this.zoom));
-    this.svg.setAttribute("height", round(this.height * this.zoom));
-  }
-
-  /** Scroll so that what happens now is in view; where it does not fit, the current box is. */
-  bringIntoView(stage, event) {
-    const items = [this.current];
-    if (event.phase === "backward") items.unshift(this.itemOf[event.from]);
-    for (const { x, y, width, height } of items) {
-      const room = [stage.clientWidth, stage.clientHeight];
-      [[x, width, "scrollLeft"], [y, height, "scrollTop"]].forEach(([start, size, side], axis) => {
-        const [from, to] = [start * this.zoom - 20, (start + size) * this.zoom + 20];
-        if (from < stage[side] || to > stage[side] + room[axis]) {
-          stage[side] = (from + to - room[axis]) / 2;
-        }
-      });
+  setZoom(zoom, least = LEAST_ZOOM) {
+    this.zoom = Math.min(3, Math.max(least, zoom));
+    for (const svg of [this.svg, this.lights]) {
+      svg.setAttribute("viewBox", `0 0 ${round(this.width)} ${round(this.height)}`);
+      svg.setAttribute("width", round(this.width * this.zoom));
+      svg.setAttribute("height", round(this.height * this.zoom));
     }
   }
+
+  /** Scroll so that what happens now is in view; where both ends do not fit, the current box is. */
+  bringIntoView(stage, event) {
+    const isStart = event.phase === "start" && this.stops.length > 1;
+    const main = isStart ? this.itemOf[this.trace.events[this.stops[1]].node] : this.current;
+    const others = isStart || event.phase === "forward" ? main.incoming.map(({ from }) => this.items[from]) : [];
+    const items = [main, ...others, ...(event.phase === "backward" ? [this.itemOf[event.from]] : [])];
+    for (const [start, size, side, room] of [
+      ["x", "width", "scrollLeft", stage.clientWidth],
+      ["y", "height", "scrollTop", stage.clientHeight],
+    ]) {
+      let [from, to] = [Infinity, -Infinity];
+      for (const item of items) {
+        const low = (item[start] + MARGIN) * this.zoom - 16;
+        const high = (item[start] + item[size] + MARGIN) * this.zoom + 16;
+        if (Math.max(to, high) - Math.min(from, low) > room && item !== main) continue;
+        [from, to] = [Math.min(from, low), Math.max(to, high)];
+      }
+      if (from < stage[side] || to > stage[side] + room) stage[side] = (from + to - room) / 2;
+    }
+  }
+}
+
+/** A box with a long name is somewhat wider than others. */
+function sizeOf({ kind, node, group }) {
+  const { width, height } = SIZES[kind];
+  if (kind !== "node") return { width, height };
+  const wanted = widthOfSymbol(node) + widthOf(nameInside(node.name, group), 12, 600) + 17;
+  return { width: Math.min(Math.max(width, Math.ceil(wanted)), SIZES.widest), height };
+}
+
+function widthOfSymbol({ parents, symbol }) {
+  if (!parents.length) return 0;
+  return widthOf(symbol, symbol.length > 2 ? 11.5 : 14, 700) + 6;
 }
 
 /** "w.1" for "layers.0.neurons.3.w.1", next to others of its neuron. */
 function nameInside(name, group) {
   return group && name.startsWith(`${group.name}.`) ? name.slice(group.name.length + 1) : name;
-}
-
-function round(number) {
-  return Math.round(number * 10) / 10;
 }

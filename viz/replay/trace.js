@@ -57,14 +57,23 @@ class Trace {
     return this.flows[node][place];
   }
 
+  /** The positions at which gradients pass along some uses of a node, in order. */
+  flowsOf(uses) {
+    const flows = uses.map(({ child, place }) => this.flowedAt(child, place));
+    return flows.filter(Number.isFinite).sort((one, other) => one - other);
+  }
+
   /** The number in a box at a position, or null where it is not known yet. */
   dataAt(node, position) {
     return position >= node.computedAt ? node.data : null;
   }
 
-  /** Gradients are unknown until the backward phase starts; then they add up from 0. */
+  /**
+   * Gradients are unknown until the backward phase starts; then they add up from 0. A constant
+   * never has one.
+   */
   gradAt(node, position) {
-    if (position < this.seedAt) return null;
+    if (position < this.seedAt || node.constant) return null;
     let grad = node.index === this.root ? 1 : 0;
     for (const { at, after } of node.gradients) {
       if (at > position) break;
@@ -106,100 +115,4 @@ class Trace {
     }
     return found;
   }
-}
-
-/** Four decimals, or four digits where x is very small or large, as the step log writes numbers. */
-function shortNumber(x) {
-  if (Number.isNaN(x)) return "nan";
-  const size = Math.abs(x);
-  const minus = x < 0 || Object.is(x, -0) ? "−" : "";
-  if (size === Infinity) return `${minus}inf`;
-  if (size === 0) return `${minus}0`;
-  if (size >= 0.01 && size < 10000) return minus + withoutZeros(inDecimals(size, 4));
-  const [mantissa, power] = size.toExponential(3 + SPARE).split("e");
-  const rounded = halfToEven(mantissa);
-  if (rounded === "10.000") return shortNumber(Number(`${minus ? "-" : ""}1e${Number(power) + 1}`));
-  if (power >= -4 && power < 4) return minus + withoutZeros(inDecimals(size, 3 - power));
-  return `${minus}${withoutZeros(rounded)}e${power.replace("+", "").replace("-", "−")}`;
-}
-
-const SPARE = 40; // digits beyond those that are shown, enough to tell a tie from anything else
-
-function inDecimals(size, digits) {
-  return halfToEven(size.toFixed(digits + SPARE));
-}
-
-/** The text without its spare digits, rounded as Python rounds: a tie goes to the even digit. */
-function halfToEven(exact) {
-  const kept = exact.slice(0, -SPARE);
-  const rest = exact.slice(-SPARE);
-  const isUp = /^50*$/.test(rest) ? /[13579]$/.test(kept) : rest >= "5";
-  if (!isUp) return kept;
-  const point = kept.length - 1 - kept.indexOf(".");
-  const digits = String(BigInt(kept.replace(".", "")) + 1n).padStart(point + 1, "0");
-  return `${digits.slice(0, -point)}.${digits.slice(-point)}`;
-}
-
-function withoutZeros(text) {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-}
-
-/** The symbol of a derivative; a name that is more than one word stands in brackets. */
-function derivative(output, by, d = "d") {
-  return `${d}${bracketed(output)}/${d}${bracketed(by)}`;
-}
-
-function bracketed(name) {
-  return /^[\p{L}\p{N}_]+$/u.test(name) ? name : `(${name})`;
-}
-
-function factor(x) {
-  const text = shortNumber(x);
-  return text.startsWith("−") ? `(${text})` : text;
-}
-
-function shortName(name, limit = 22) {
-  const letters = [...name];
-  if (letters.length <= limit) return name;
-  const end = Math.floor((limit - 1) / 2);
-  return `${letters.slice(0, limit - 1 - end).join("")}…${letters.slice(-end).join("")}`;
-}
-
-const INFIX = { neg: "−x", square: "x²", reciprocal: "1 / x", abs: "|x|", sqrt: "√x" };
-const LONGEST_SUM = 6;
-
-/** The operation of a node applied to `operands`, texts of names or numbers. */
-function expression(node, formula, operands) {
-  const count = operands.length;
-  if (node.op === "dot") {
-    const half = Math.floor(count / 2);
-    const terms = operands.slice(0, half).map((w, index) => `${w} · ${operands[half + index]}`);
-    return sumOf(count % 2 ? [...terms, operands.at(-1)] : terms);
-  }
-  if (node.op === "sum") return sumOf(operands);
-  if (count === 1) return filledIn(INFIX[node.op] ?? `${node.op}(x)`, operands);
-  if (count > 3 || node.op === "logsumexp") return `${node.op}(${operands.join(", ")})`;
-  return filledIn(formula.replace(", b a plain number", "").replaceAll(" * ", " · "), operands);
-}
-
-function sumOf(terms) {
-  if (terms.length <= LONGEST_SUM) return terms.join(" + ");
-  return [...terms.slice(0, LONGEST_SUM - 2), "…", terms.at(-1)].join(" + ");
-}
-
-function filledIn(formula, operands) {
-  const byLetter = { x: operands[0], a: operands[0], b: operands[1], c: operands[2] };
-  return formula.replace(/\b[abcx]\b/g, (letter) => byLetter[letter] ?? letter);
-}
-
-/** The local derivative of a node by its operand at `place`, as a formula in the operands' names. */
-function localRule(node, rules, place, operands) {
-  if (node.op === "dot") {
-    const half = Math.floor(operands.length / 2);
-    if (place >= 2 * half) return "1";
-    return operands[place < half ? place + half : place - half];
-  }
-  if (node.op === "logsumexp") return `exp(${operands[place]} − ${node.name})`;
-  const rule = (rules[Math.min(place, rules.length - 1)] ?? "").replace(" (a plain number)", "");
-  return filledIn(rule.replaceAll(" * ", " · "), operands);
 }
