@@ -189,6 +189,13 @@ class Task:
         return str(getattr(self.loss, "__name__", type(self.loss).__name__))
 
     @property
+    def kind(self) -> str:
+        """ "classification" or "regression"; empty where the loss does not say which."""
+        if isinstance(self.loss, Loss):
+            return self.loss.task
+        return "" if self.classes is None else "classification"
+
+    @property
     def from_logits(self) -> bool:
         """Whether the outputs in question are logits."""
         return isinstance(self.loss, Loss) and self.loss.from_logits
