@@ -49,7 +49,7 @@ class History:
     >>> history
     History(2 epochs, loss 0.7 -> 0.4, completed)
     >>> print(history)
-    eager engine
+    engine: eager
     2 epochs in 1.0 s: completed
     epoch          loss  learning rate
         1           0.7            0.1
@@ -132,9 +132,9 @@ class History:
         """What was trained, in one line: the task, the loss, the engine.
 
         >>> History(task="regression", loss_name="mean_squared_error").heading()
-        'regression, mean_squared_error, eager engine'
+        'regression, mean_squared_error, engine: eager'
         """
-        what = [self.task, self.loss_name, f"{self.engine} engine"]
+        what = [self.task, self.loss_name, f"engine: {self.engine}"]
         return ", ".join([part for part in what if part])
 
     def line(self, epoch: int = -1) -> str:

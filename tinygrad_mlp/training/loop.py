@@ -76,7 +76,8 @@ def fit(
             ``predict`` gives labels as ``y`` has them.
         X: the features, (n_samples, n_features).
         y: the targets, (n_samples,) or (n_samples, n_outputs): numbers for a regression, or the
-            labels of a classification as people have them: whole numbers, text, booleans.
+            labels of a classification as people have them: whole numbers, text, booleans, one-hot
+            rows.
         epochs: how often to go through the samples.
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
@@ -120,7 +121,7 @@ def fit(
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], rng=0)
     >>> history = fit(model, [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=200)
-    regression, mean_squared_error, compiled engine
+    regression, mean_squared_error, engine: compiled
     epoch  100  loss 2.588e-07
     epoch  200  loss 2.638e-12
     >>> [round(parameter.data, 2) for parameter in model.parameters()]

@@ -32,7 +32,7 @@ class Progress:
     ...     for loss in (0.7, 0.5, 0.4):
     ...         history.loss.append(loss)
     ...         progress.show(history)
-    eager engine
+    engine: eager
     epoch    2  loss 0.5
     >>> history.reason = "completed"
     >>> progress.finish(history)
