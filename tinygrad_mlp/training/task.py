@@ -279,6 +279,8 @@ class Task:
                 answers = questions if (questions == targets).all() else None
         elif answers is not None:
             targets = answers
+            if self.n_outputs == 1:
+                answers = None  # what the output says of the classes is known to the loss alone
         else:
             targets = check_targets(y, name=name)
             if np.asarray(y).dtype.kind in "iu":
