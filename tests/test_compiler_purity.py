@@ -336,26 +336,51 @@ def test_no_grad_that_is_left_by_an_exception_detaches_what_was_made() -> None:
     assert program.gradients.tolist() == [6.0]
 
 
-def test_two_threads_may_call_one_program() -> None:
-    model = MLP(8, [16, 1], rng=0)
-    program = compile(model.forward, per_sample=True)
-    X = np.random.default_rng(0).normal(size=(64, 8))
-    expected = program(X)
+def in_threads(*calls: Callable[[], object]) -> list[BaseException]:
+    """What went wrong when all of these ran at once."""
     failed: list[BaseException] = []
 
-    def call() -> None:
+    def run(call: Callable[[], object]) -> None:
         try:
-            for _ in range(300):
-                np.testing.assert_array_equal(program(X), expected)
+            call()
         except BaseException as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert failed == []
+    return failed
+
+
+def test_threads_may_call_one_program() -> None:
+    program = compile(MLP(8, [16, 1], rng=0).forward, per_sample=True)
+    X = np.random.default_rng(0).normal(size=(64, 8))
+    expected = compile(MLP(8, [16, 1], rng=0).forward, per_sample=True)(X)
+
+    def call() -> None:
+        for _ in range(300):
+            np.testing.assert_array_equal(program(X), expected)
+
+    assert in_threads(call, call, call, call) == []
+
+
+def test_programs_that_look_at_values_wait_for_a_recording() -> None:
+    reading = compile(lambda x: w * x * other, [w])
+
+    def call() -> None:
+        for _ in range(2000):
+            assert reading(2.0) == 12.0
+            reading.write_back()
+            reading.read_parameters()
+
+    def record() -> None:
+        for n in range(1, 60):
+            assert compile(lambda xs: F.sum(xs) * other)(np.ones(n)) == 3.0 * n
+
+    assert in_threads(call, record, call, record) == []
+    w.zero_grad()
 
 
 def test_a_program_keeps_a_limited_number_of_recordings() -> None:

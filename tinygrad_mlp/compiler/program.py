@@ -24,7 +24,14 @@ from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
-from tinygrad_mlp.compiler.tracing import Nested, Recording, Traced, retrace, trace
+from tinygrad_mlp.compiler.tracing import (
+    Nested,
+    Recording,
+    Traced,
+    recording_lock,
+    retrace,
+    trace,
+)
 from tinygrad_mlp.data.arrays import as_floats
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
@@ -137,7 +144,8 @@ class Program:
     """A recorded function, replayed as NumPy calls; made by ``compile``.
 
     Calls from several threads take turns. While one of them records, at a first call or for a new
-    shape, no other thread may compute with Values.
+    shape, programs in other threads wait, but these must not compute with Values themselves: their
+    numbers are hidden meanwhile, and reading one raises TracingError.
 
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
@@ -178,7 +186,8 @@ class Program:
         self._reduction = reduction
         self._dtype = dtype
         if numbers is None:
-            numbers = np.array([p.data for p in self._values], dtype=dtype)
+            with recording_lock:
+                numbers = np.array([p.data for p in self._values], dtype=dtype)
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
@@ -228,7 +237,7 @@ class Program:
         bound = self._bound.get(shapes)
         if bound is None:
             bound = self._bind(shapes)
-        with self._lock:
+        with bound.lock:
             result = self._silently.run(bound.run, *given)
             if self._has_auxiliary:
                 result, auxiliary = result
@@ -261,14 +270,16 @@ class Program:
 
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
-        for value, number in zip(self._values, self._parameters.tolist()):
-            value.data = number
-        for value, gradient in zip(self._values, self._gradients.tolist()):
-            value.grad = gradient
+        with recording_lock:
+            for value, number in zip(self._values, self._parameters.tolist()):
+                value.data = number
+            for value, gradient in zip(self._values, self._gradients.tolist()):
+                value.grad = gradient
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
-        self.parameters[:] = [value.data for value in self._values]
+        with recording_lock:
+            self.parameters[:] = [value.data for value in self._values]
 
     def refresh(self) -> None:
         """Forget the recordings that the function would not make any more.
@@ -348,7 +359,9 @@ class Program:
         self._last = trace_
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
-        bound = _Bound(trace_.bind(batch_size, self), auxiliary_shape, trace_)
+        looks_at_values = trace_.folded.outer or trace_.folded.effects
+        lock = recording_lock if looks_at_values else self._lock
+        bound = _Bound(trace_.bind(batch_size, self), auxiliary_shape, trace_, lock)
         _keep(self._bound, shapes, bound)
         return bound
 
@@ -441,6 +454,7 @@ class _Bound:
     run: Callable[..., Any]
     auxiliary_shape: tuple[int, ...]
     trace: _Trace
+    lock: AbstractContextManager[Any]
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ from tinygrad_mlp.engine import Number, Value, apply, as_value, recorded_by
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
 
-__all__ = ["Nested", "Recording", "Traced", "retrace", "trace"]
+__all__ = ["Nested", "Recording", "Traced", "recording_lock", "retrace", "trace"]
 
 Nested = Any
 """One Value, or lists of lists of Values."""
@@ -249,7 +249,8 @@ def retrace(
 _running: list[_Tape] = []
 """The tape of the function that is running, the innermost one last."""
 
-_one_at_a_time = threading.RLock()
+recording_lock = threading.RLock()
+"""Held while a function is recorded, and by programs that look at Values, which are hidden then."""
 
 
 def _run(function: Callable[..., Nested], tape: _Tape, has_auxiliary: bool) -> None:
@@ -257,7 +258,7 @@ def _run(function: Callable[..., Nested], tape: _Tape, has_auxiliary: bool) -> N
     recording = tape.recording
     given = tape.given
     arguments = [_nest([given[i] for i in ids], shape) for shape, ids in recording.inputs]
-    with _one_at_a_time, recorded_by(tape), _numbers_hidden(tape):
+    with recording_lock, recorded_by(tape), _numbers_hidden(tape):
         try:
             result = function(*arguments)
         except TinygradMLPError:

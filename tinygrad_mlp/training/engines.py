@@ -85,14 +85,14 @@ class StepSettings:
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
-        self.frozen = [p for p in model.parameters() if p not in stepped]
-        self.clear_frozen()
+        self._frozen = [p for p in model.parameters() if p not in stepped]
+        self._clear_frozen()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
 
-    def clear_frozen(self) -> None:
+    def _clear_frozen(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
-        for parameter in self.frozen:
+        for parameter in self._frozen:
             parameter.zero_grad()
 
 
@@ -161,7 +161,7 @@ class EagerEngine(StepSettings):
             value, outputs = self._step_at_once(loss, X, targets)
         self.batch_outputs = np.array(outputs)
         value += self._penalise()
-        self.clear_frozen()
+        self._clear_frozen()
         return value
 
     def update(self) -> None:
