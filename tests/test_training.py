@@ -13,6 +13,7 @@ import pytest
 from tinygrad_mlp import functional
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Module
@@ -70,6 +71,63 @@ def test_the_loss_follows_the_targets_and_answers_are_in_the_persons_labels(
         assert answers.tolist() == y
         assert {type(answer) for answer in answers.tolist()} == {type(y[0])}
         assert accuracy(model, X, y) == history.accuracy[-1] == 1.0
+
+
+@pytest.mark.parametrize("loss", [None, "categorical_cross_entropy", "hinge"])
+@pytest.mark.parametrize("kind", [int, float])
+def test_one_hot_rows_are_classes(loss: str | None, kind: type) -> None:
+    numbers = [0, 1, 2, 0, 1, 2]
+    y: Any = np.eye(3)[numbers].astype(kind)
+    activation = None if loss == "hinge" else "softmax"
+    model, reference = (MLP(2, [8, 3], "tanh", activation, rng=0) for _ in range(2))
+    settings: dict[str, Any] = {"epochs": 300, "optimizer": "adam", "learning_rate": 0.05, **QUIET}
+    history = fit(model, X, y, loss=loss, validation_data=(X, y), **settings)
+    expected = fit(reference, X, numbers, loss=loss, **settings)
+    assert history.loss == expected.loss
+    assert history.loss_name == (loss or "categorical_cross_entropy")
+    assert history.validation_accuracy[-1] == 1.0
+    assert predict(model, X).tolist() == numbers
+    assert accuracy(model, X, y) == accuracy(model, X, numbers) == 1.0
+
+
+def test_rows_of_0_and_1_stay_numbers_where_the_loss_takes_numbers() -> None:
+    y = np.eye(2)[[0, 1, 0, 1, 0, 1]]
+    for loss in ("mean_squared_error", "binary_cross_entropy_with_logits"):
+        model = MLP(2, [2], rng=0)
+        fit(model, X, y, loss=loss, epochs=2, **QUIET)
+        assert predict(model, X).shape == (6, 2)
+
+
+@pytest.mark.parametrize("y", [[0, 1, 0, 1, 1, 0], ["a", "b", "a", "b", "b", "a"]])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_a_column_of_labels_is_a_list_of_labels(y: list[Any], n_outputs: int) -> None:
+    column = np.array(y).reshape(-1, 1)
+    model, reference = (MLP(2, [n_outputs], rng=0) for _ in range(2))
+    history = fit(model, X, column, epochs=3, validation_data=(X, column), **QUIET)
+    expected = fit(reference, X, y, epochs=3, validation_data=(X, y), **QUIET)
+    assert history.loss == expected.loss
+    assert history.accuracy == expected.accuracy != []
+    assert predict(model, X).tolist() == predict(reference, X).tolist()
+    assert accuracy(model, X, column) == accuracy(reference, X, y)
+
+
+def test_a_column_of_numbers_is_a_regression() -> None:
+    y = X[:, :1]
+    model, reference = (MLP(2, [1], rng=0) for _ in range(2))
+    history = fit(model, X, y, epochs=3, **QUIET)
+    assert history.loss == fit(reference, X, y[:, 0], epochs=3, **QUIET).loss
+    assert (history.task, history.loss_name) == ("regression", "mean_squared_error")
+
+
+def test_nan_is_no_class() -> None:
+    model = MLP(2, [1], rng=0)
+    fit(model, X, ["no", "yes", "no", "yes", "yes", "no"], epochs=1, **QUIET)
+    model.layers[0].neurons[0].b.data = float("nan")
+    for call in (lambda: predict(model, X), lambda: accuracy(model, X, ["no"] * 6)):
+        with pytest.raises(NonFiniteError, match=r"sample 0 is nan.*learning_rate"):
+            call()
+    history = fit(model, X, ["no"] * 5 + ["yes"], epochs=1, **QUIET)
+    assert history.accuracy == [0.0]
 
 
 def test_a_class_may_be_missing_among_whole_numbers_from_0() -> None:
@@ -158,6 +216,23 @@ def test_a_loss_of_ones_own_with_text_labels_gets_class_numbers() -> None:
     fit(model, X, y, loss=cross_entropy, engine="eager", epochs=150, **QUIET)
     assert seen[0] == [1, 0, 2, 0, 1, 2]
     assert predict(model, X).tolist() == y
+
+
+def test_one_output_of_a_loss_of_ones_own_is_not_guessed_at() -> None:
+    def logistic(outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+        return functional.mean([functional.softplus(o) - t * o for o, t in zip(outputs, targets)])
+
+    y = ["no", "yes", "no", "yes", "yes", "no"]
+    model = MLP(2, [8, 1], "tanh", rng=0)
+    history = fit(model, X, y, loss=logistic, optimizer="adam", epochs=300, **QUIET)
+    assert (history.task, history.accuracy) == ("classification", [])
+    with pytest.raises(InvalidArgumentError, match="loss='binary_cross_entropy_with_logits'"):
+        predict(model, X)
+    with pytest.raises(InvalidArgumentError, match="Name the loss"):
+        accuracy(model, X, y)
+    named = "binary_cross_entropy_with_logits"
+    assert predict(model, X, loss=named).tolist() == y
+    assert accuracy(model, X, y, loss=named) == 1.0
 
 
 def test_parameters_of_a_loss_are_trained_if_the_optimizer_has_them() -> None:

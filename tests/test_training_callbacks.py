@@ -11,7 +11,7 @@ import pytest
 
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import MLP, Module
-from tinygrad_mlp.optim import SGD
+from tinygrad_mlp.optim import SGD, PlateauSchedule
 from tinygrad_mlp.training import Checkpoint, EarlyStopping, History, fit, load_weights, predict
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0]])
@@ -47,6 +47,22 @@ def test_a_callback_sees_every_epoch_and_may_end_the_training(engine: str) -> No
     assert not history.completed
     assert history.reason == "stopped by StopAt"
     assert watcher.ended == 1
+
+
+class Raising:
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        raise OSError("the disk is full")
+
+
+@engines
+def test_callbacks_are_told_of_the_end_after_an_exception_too(engine: str) -> None:
+    watcher, model = StopAt(0), MLP(2, [1], rng=0)
+    seen: list[History] = []
+    watcher.on_training_end = lambda history, model: seen.append(history)  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="full"):
+        fit(model, X, Y, callbacks=[watcher, Raising()], engine=engine, **QUIET)
+    assert [history.reason for history in seen] == ["OSError: the disk is full"]
+    assert watcher.seen[0][2] == [p.data for p in model.parameters()]
 
 
 @engines
@@ -185,6 +201,28 @@ def test_a_checkpoint_is_written_whatever_the_loss(loss: float, tmp_path: Path) 
 def test_settings_out_of_range(make: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         make()
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_schedule_for_an_accuracy_is_shown_the_accuracy(held_out: bool) -> None:
+    labels = (Y > 0.0).astype(int)
+    validation: dict[str, Any] = {"validation_data": (X, 1 - labels)} if held_out else {}
+    schedule = PlateauSchedule(0.5, 2, mode="max")
+    history = fit(
+        MLP(2, [1], rng=0), X, labels, epochs=30, schedule=schedule, **validation, **QUIET
+    )
+    watched = history.validation_accuracy if held_out else history.accuracy
+    reference, rates = PlateauSchedule(0.5, 2, mode="max"), [0.1]
+    for epoch, accuracy in enumerate(watched[:-1]):
+        reference.observe(epoch, accuracy)
+        rates.append(0.1 * reference(epoch + 1))
+    assert history.learning_rate == pytest.approx(rates)
+    assert rates[-1] < 0.1
+
+
+def test_a_schedule_for_an_accuracy_needs_one() -> None:
+    with pytest.raises(InvalidArgumentError, match="mode='min'"):
+        fit(MLP(2, [1], rng=0), X, Y, schedule=PlateauSchedule(mode="max"), **QUIET)
 
 
 def test_without_a_schedule_the_learning_rate_is_whatever_somebody_assigns() -> None:

@@ -112,7 +112,8 @@ def test_the_loss_is_printed_every_so_many_epochs_and_at_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fit(MLP(2, [1], rng=0), X, [0, 1, 0, 1, 1, 0], epochs=7, log_every=3)
-    lines = capsys.readouterr().out.splitlines()
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading == "classification, binary_cross_entropy_with_logits, engine: compiled"
     assert [line.split()[:3] for line in lines] == [
         ["epoch", "3", "loss"], ["epoch", "6", "loss"], ["epoch", "7", "loss"],
     ]  # fmt: skip
@@ -147,7 +148,8 @@ def test_the_history_has_an_entry_for_every_epoch() -> None:
     text = str(history)
     assert "30 epochs" in text
     assert "validation accuracy" in text
-    assert len(text.splitlines()) == 14
+    assert text.startswith("classification, binary_cross_entropy_with_logits, engine: compiled\n")
+    assert len(text.splitlines()) == 15
     assert repr(history).startswith("History(30 epochs, loss ")
     assert history.best_epoch() == 1 + int(np.argmin(history.validation_loss))
     assert history.best_epoch("accuracy") == 1 + int(np.argmax(history.accuracy))

@@ -202,4 +202,4 @@ def test_a_history_names_what_it_has() -> None:
     with pytest.raises(InvalidArgumentError, match="it has loss, learning_rate; pass validation"):
         history.metric("validation_loss")
     assert History().best_epoch() == 0
-    assert str(History()) == "0 epochs in 0.0 s with the eager engine: going on"
+    assert str(History()) == "engine: eager\n0 epochs in 0.0 s: going on"

@@ -16,6 +16,7 @@ __all__ = [
     "MissingDependencyError",
     "NonFiniteError",
     "NotANumberError",
+    "SampleOrderError",
     "ShapeError",
     "TinygradMLPError",
     "TracingError",
@@ -70,7 +71,17 @@ class GradientCheckError(TinygradMLPError, AssertionError):
 
 
 class GraphError(TinygradMLPError, RuntimeError):
-    """A computation graph that cannot give what was asked of it."""
+    """A computation graph that cannot give what was asked of it.
+
+    Attributes:
+        reason: in a few words why it cannot be compiled, where that is what was asked.
+    """
+
+    reason = ""
+
+
+class SampleOrderError(GraphError):
+    """Compiled for one sample, a function changes what the next sample would see."""
 
 
 class NonFiniteError(TinygradMLPError, FloatingPointError):

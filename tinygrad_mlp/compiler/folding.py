@@ -11,6 +11,7 @@ vary goes to the left, so that weights stand on one side and data on the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ import numpy as np
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler.tracing import Recording, Traced
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.ops import Op
 
 __all__ = ["Folded", "Node", "fold"]
@@ -86,13 +88,17 @@ class _Numbering:
     def __init__(self, recording: Recording) -> None:
         self.leaves: dict[Value, int] = {}
         self.next_id = len(recording.nodes)
+        self._tape = recording.nodes
         self._tuples: dict[tuple[Value, ...], Ids] = {}
         for parameter in recording.parameters:
             self.of(parameter)
 
     def of(self, value: Value) -> int:
         if isinstance(value, Traced):
-            return value.index
+            index = value.index
+            if index < len(self._tape) and self._tape[index] is value:
+                return index
+            raise _left_over(value)
         known = self.leaves.get(value)
         if known is None:
             known = self.leaves[value] = self.next_id
@@ -176,7 +182,7 @@ def _uses(
                 if arg < n_tape:
                     uses[arg] += 2
             parents = parents[2 * n :]
-        args = tuple([p.index if p.__class__ is Traced else of(p) for p in parents])
+        args = tuple([of(p) for p in parents])
         args_of[id_] = args
         for arg in args:
             if arg < n_tape:
@@ -199,6 +205,7 @@ def _leaf_kinds(
     constants: dict[int, float] = {}
     outer: list[tuple[int, Value]] = []
     parameters = set(recording.parameters)
+    _check_earlier_results(numbering.leaves, parameters)
     assigned = {leaf for leaf, _ in recording.effects}
     for leaf, id_ in numbering.leaves.items():
         if leaf in parameters:
@@ -209,6 +216,39 @@ def _leaf_kinds(
         else:
             outer.append((id_, leaf))
     return constants, outer
+
+
+def _check_earlier_results(values: Iterable[Value], parameters: set[Value]) -> None:
+    """What was computed from a parameter before the trace would be a number without gradient."""
+    seen: set[Value] = set()
+    for value in values:
+        stack = [value] if value.parents else []
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if node in parameters:
+                raise GraphError(
+                    f"the function uses a Value that was computed from a parameter before it was "
+                    f"called ({_described(value)}), so a program can neither compute it anew nor "
+                    "find its gradient; compute it inside the function: def loss(x): h = w * 2; ..."
+                )
+            stack += node.parents
+
+
+def _left_over(value: Traced) -> TracingError:
+    error = TracingError(
+        f"the function uses {value!r}, which was made while a function was recorded before; keep "
+        "no traced Values between calls: compute them in the function, or keep a number in a "
+        "Buffer by assign(buffer, value)"
+    )
+    error.reason = "it uses a Value of an earlier recording"
+    return error
+
+
+def _described(value: Value) -> str:
+    return repr(value.label) if value.label else f"{value.op.formula if value.op else value!r}"
 
 
 class _Fold:

@@ -6,10 +6,12 @@ the gradients of the parameters in one flat array. It stands on the passes besid
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,13 +24,35 @@ from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
-from tinygrad_mlp.compiler.tracing import Nested, Recording, trace
+from tinygrad_mlp.compiler.tracing import (
+    Nested,
+    Recording,
+    Traced,
+    recording_lock,
+    retrace,
+    trace,
+)
+from tinygrad_mlp.data.arrays import as_floats
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.errors import (
+    DataError,
+    GraphError,
+    InvalidArgumentError,
+    SampleOrderError,
+    ShapeError,
+    TinygradMLPError,
+)
 
 __all__ = ["Program", "compile"]
 
 Array = NDArray[Any]
+Shapes = tuple[tuple[int, ...], ...]
+
+MOST_KEPT: Final = 32
+"""How many recordings, and how many shapes with memory for them, a program keeps."""
+
+_MOST_REPETITIONS: Final = 8
+_NODES_TO_REPEAT: Final = 2_000
 
 
 def compile(
@@ -42,8 +66,12 @@ def compile(
 ) -> Program:
     """Turn a function on scalar Values into a NumPy program.
 
+    The function must do the same at each call: plain numbers, strings and modes that it reads are
+    constants of the program, up to ``refresh``; numbers of Values are read at each call. It runs a
+    few times for a recording, so that a program of one that does not is refused.
+
     Args:
-        function: it is called once with nested lists of placeholder Values, one argument for each
+        function: it is called with nested lists of placeholder Values, one argument for each
             array that the program will be called with, and returns a Value (the loss). A prediction
             function may return nested lists of Values.
         parameters: the leaves to differentiate; None for a program that only predicts.
@@ -58,7 +86,9 @@ def compile(
         A Program. It records at its first call, when the shapes are known.
 
     Raises:
-        InvalidArgumentError: for an unknown dtype or reduction.
+        InvalidArgumentError: for an unknown dtype or reduction, for parameters that are not leaves
+            or come twice, for ``has_auxiliary`` without parameters. At the first call also
+            TracingError, GraphError and ShapeError for what cannot be recorded.
 
     >>> w = Value(3.0)
     >>> def loss(xs, ys):
@@ -69,26 +99,61 @@ def compile(
     >>> program.gradients
     array([18.])
     """
-    if np.dtype(dtype) not in (np.dtype("float64"), np.dtype("float32")):
+    if not callable(function):
+        raise InvalidArgumentError(
+            f"compile takes a function of Values, got {function!r:.60}; for example "
+            "compile(lambda x, y: (w * x - y) ** 2, [w])"
+        )
+    if dtype not in ("float64", "float32", np.float64, np.float32):
         raise InvalidArgumentError(f"dtype is 'float64' or 'float32', got {dtype!r}")
     if reduction not in ("mean", "sum"):
         raise InvalidArgumentError(f"reduction is 'mean' or 'sum', got {reduction!r}")
-    values = None if parameters is None else list(parameters)
-    if values is not None and len(set(values)) < len(values):
+    values = None if parameters is None else _checked_parameters(parameters)
+    if has_auxiliary and values is None:
         raise InvalidArgumentError(
-            "a parameter is listed twice; list each one once: compile(f, model.parameters())"
+            "has_auxiliary=True goes with parameters, for what is returned beside the loss; "
+            "without them a function returns whatever it likes in nested lists"
         )
     return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
+
+
+def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
+    call = "compile(loss, model.parameters())"
+    if not isinstance(parameters, Iterable):
+        raise InvalidArgumentError(
+            f"parameters is {parameters!r:.60}, but a list of Values is needed: {call}"
+        )
+    values: dict[int, Value] = {}
+    for i, value in enumerate(parameters):
+        fault = ""
+        if not isinstance(value, Value):
+            fault = "is not a Value"
+        elif isinstance(value, Traced) or not value.is_leaf:
+            fault = "was computed from other Values; only leaves are trained"
+        elif id(value) in values:
+            fault = "is listed twice; list each one once"
+        if fault:
+            raise InvalidArgumentError(
+                f"parameter number {i}, {value!r:.60}, {fault}; for example {call}"
+            )
+        values[id(value)] = value
+    return list(values.values())
 
 
 class Program:
     """A recorded function, replayed as NumPy calls; made by ``compile``.
 
+    Calls from several threads take turns. While one of them records, at a first call or for a new
+    shape, programs in other threads wait, but these must not compute with Values themselves: their
+    numbers are hidden meanwhile, and reading one raises TracingError.
+
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
             the Values follow at ``write_back``.
-        gradients: the derivatives of the last loss by them, in the same order.
+        gradients: the derivatives of the last loss by them, in the same order; empty for a program
+            that only predicts.
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
+        within: makes the context in which the function is recorded, none unless assigned.
 
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
@@ -108,21 +173,28 @@ class Program:
         reduction: str,
         dtype: np.dtype[Any],
         has_auxiliary: bool = False,
+        numbers: Array | None = None,
     ) -> None:
+        """Used by ``compile`` and ``prediction``: with ``numbers``, those of another program."""
         self._function = function
         self._values = parameters or []
         self._has_auxiliary = has_auxiliary
         self.auxiliary: Array = np.empty(0, dtype)
-        self._differentiate = parameters is not None
+        self.within: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
         self._dtype = dtype
-        self._parameters: Array = np.array([p.data for p in self._values], dtype=dtype)
-        self._gradients: Array = np.zeros(len(self._values), dtype=dtype)
-        self._traces: dict[tuple[tuple[int, ...], ...], _Trace] = {}
-        self._bound: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
-        self._auxiliary_shapes: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = {}
+        if numbers is None:
+            with recording_lock:
+                numbers = np.array([p.data for p in self._values], dtype=dtype)
+        self._parameters: Array = numbers
+        n_gradients = len(self._values) if self._differentiate else 0
+        self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
+        self._traces: dict[Shapes, _Trace] = {}
+        self._bound: dict[Shapes, _Bound] = {}
         self._last: _Trace | None = None
+        self._lock = threading.Lock()  # the memory of a call is that of the next one
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
         self._silently = copy_context()
@@ -150,23 +222,26 @@ class Program:
         """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
 
         Raises:
-            ShapeError: if the batch sizes differ, or a batch is empty.
+            ShapeError: if the batch sizes differ, a batch is empty, or an array holds anything but
+                real numbers.
+            TracingError, GraphError: if the function cannot be recorded.
         """
         dtype = self._dtype
         given = [
             array
-            if isinstance(array, np.ndarray) and array.dtype is dtype
+            if array.__class__ is np.ndarray and array.dtype is dtype
             else self._as_array(array)
             for array in arrays
         ]
         shapes = tuple([array.shape for array in given])
-        run = self._bound.get(shapes)
-        if run is None:
-            run = self._bind(shapes)
-        result = self._silently.run(run, *given)
-        if self._has_auxiliary:
-            result, auxiliary = result
-            self.auxiliary = auxiliary.reshape(self._auxiliary_shapes[shapes])
+        bound = self._bound.get(shapes)
+        if bound is None:
+            bound = self._bind(shapes)
+        with bound.lock:
+            result = self._silently.run(bound.run, *given)
+            if self._has_auxiliary:
+                result, auxiliary = result
+                self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
         return result
 
     @property
@@ -194,16 +269,40 @@ class Program:
         return self._traced().plan
 
     def write_back(self) -> None:
-        """Copy parameters and gradients into the Values' ``data`` and ``grad``."""
-        for value, number, gradient in zip(
-            self._values, self.parameters.tolist(), self.gradients.tolist()
-        ):
-            value.data = number
-            value.grad = gradient
+        """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
+        with recording_lock:
+            for value, number in zip(self._values, self._parameters.tolist()):
+                value.data = number
+            for value, gradient in zip(self._values, self._gradients.tolist()):
+                value.grad = gradient
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
-        self.parameters[:] = [value.data for value in self._values]
+        with recording_lock:
+            self.parameters[:] = [value.data for value in self._values]
+
+    def refresh(self) -> None:
+        """Forget the recordings that the function would not make any more.
+
+        A program does what the function did when it was recorded; after a change of plain numbers
+        or modes that the function reads, this has them read again at the next call.
+
+        >>> scale = [2.0]
+        >>> program = compile(lambda x: scale[0] * x)
+        >>> first, scale[0] = program(3.0), 10.0
+        >>> before = program(3.0)
+        >>> program.refresh()
+        >>> first, before, program(3.0)
+        (6.0, 6.0, 30.0)
+        """
+        traces = [*self._traces.values(), *[bound.trace for bound in self._bound.values()]]
+        with self.within():
+            try:
+                for trace_ in {id(trace_): trace_ for trace_ in traces}.values():
+                    retrace(self._function, trace_.recording, self._has_auxiliary)
+            except TinygradMLPError:
+                self._traces.clear()
+                self._bound.clear()
 
     def prediction(self, function: Callable[..., Nested]) -> Program:
         """A program without gradients, per sample if this one is, on this program's parameters.
@@ -217,18 +316,27 @@ class Program:
         >>> predict([1.0, 2.0])
         array([ 5., 10.])
         """
-        other = Program(function, self._values, self._per_sample, self._reduction, self._dtype)
-        other._differentiate = False
-        other._parameters = self._parameters
+        other = Program(
+            function,
+            self._values,
+            self._per_sample,
+            self._reduction,
+            self._dtype,
+            numbers=self._parameters,
+        )
+        other.within = self.within
         return other
 
     def _as_array(self, array: ArrayLike) -> Array:
-        try:
-            return np.asarray(array, self._dtype)
-        except (TypeError, ValueError) as error:
+        if isinstance(array, np.ma.MaskedArray):
             raise ShapeError(
-                f"a program is called with arrays of numbers, got {array!r:.60} ({error})"
-            ) from error
+                "a program is called with arrays of numbers, got a masked array; fill in what is "
+                "masked, array.filled(0.0), or leave these samples out"
+            )
+        try:
+            return as_floats(array, "the array").astype(self._dtype, copy=False)
+        except (DataError, ShapeError) as error:
+            raise ShapeError(f"a program is called with arrays of numbers; {error}") from error
 
     def _traced(self) -> _Trace:
         if self._last is None:
@@ -237,7 +345,7 @@ class Program:
             )
         return self._last
 
-    def _bind(self, shapes: tuple[tuple[int, ...], ...]) -> Callable[..., Any]:
+    def _bind(self, shapes: Shapes) -> _Bound:
         """The runnable program for arrays of these shapes; recorded if there is none yet."""
         batch_size = 0
         sample_shapes = shapes
@@ -246,18 +354,19 @@ class Program:
             sample_shapes = tuple([shape[1:] for shape in shapes])
         trace_ = self._traces.get(sample_shapes)
         if trace_ is None:
-            trace_ = self._traces[sample_shapes] = self._record(sample_shapes)
+            trace_ = self._record(sample_shapes)
+            _keep(self._traces, sample_shapes, trace_)
         self._last = trace_
-        if len(self._bound) >= 32:  # memory for as many batch sizes
-            self._bound.clear()
-        run = self._bound[shapes] = trace_.bind(batch_size, self)
-        if self._has_auxiliary:
-            samples = (-1,) if self._per_sample else ()
-            self._auxiliary_shapes[shapes] = (*samples, *trace_.recording.auxiliary_shape)
-        return run
+        samples = (-1,) if self._per_sample else ()
+        auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
+        looks_at_values = trace_.folded.outer or trace_.folded.effects
+        lock = recording_lock if looks_at_values else self._lock
+        bound = _Bound(trace_.bind(batch_size, self), auxiliary_shape, trace_, lock)
+        _keep(self._bound, shapes, bound)
+        return bound
 
     @staticmethod
-    def _batch_size(shapes: tuple[tuple[int, ...], ...]) -> int:
+    def _batch_size(shapes: Shapes) -> int:
         sizes = {shape[0] if shape else None for shape in shapes}
         if len(sizes) != 1 or None in sizes or 0 in sizes:
             raise ShapeError(
@@ -269,14 +378,21 @@ class Program:
         assert size is not None
         return size
 
-    def _record(self, shapes: tuple[tuple[int, ...], ...]) -> _Trace:
-        recording = trace(self._function, shapes, self._values, self._has_auxiliary)
+    def _record(self, shapes: Shapes) -> _Trace:
+        with self.within():
+            recording = trace(self._function, shapes, self._values, self._has_auxiliary)
+            # The fewer nodes, the more easily random ones come out the same twice.
+            n_times = _NODES_TO_REPEAT // len(recording.nodes) if recording.nodes else 1
+            for _ in range(min(max(n_times, 1), _MOST_REPETITIONS)):
+                retrace(self._function, recording, self._has_auxiliary)
         if self._differentiate and recording.output_shape:
             raise ShapeError(
                 "a function with parameters returns one Value, the loss; this one returned lists "
                 f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
         folded = fold(recording)
+        if self._per_sample:
+            _check_independence(folded)
         groups = schedule(folded)
         if not self._per_sample and is_scattered(groups):
             return self._as_scalars(recording, folded)
@@ -307,6 +423,38 @@ class Program:
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
+
+
+def _check_independence(folded: Folded) -> None:
+    """Mapped over the batch, an assignment happens once; it must come to the same as in turn."""
+    assigned = {leaf for leaf, _ in folded.effects}
+    in_turn = [leaf for _, leaf in folded.outer if leaf in assigned]
+    if in_turn or any(folded.varies[id_] for _, id_ in folded.effects):
+        leaf = in_turn[0] if in_turn else folded.effects[0][0]
+        error = SampleOrderError(
+            f"the function of one sample assigns to {leaf!r} what depends on the sample or on the "
+            "samples before; compile the whole batch: compile(f, parameters), with f looping over "
+            "the samples"
+        )
+        error.reason = "it assigns from sample to sample"
+        raise error
+
+
+def _keep(kept: dict[Shapes, Any], shapes: Shapes, item: object) -> None:
+    """Keep an item in the place of the oldest where there are many."""
+    if len(kept) >= MOST_KEPT:
+        del kept[next(iter(kept))]
+    kept[shapes] = item
+
+
+@dataclass(slots=True)
+class _Bound:
+    """A trace with memory for arrays of certain shapes."""
+
+    run: Callable[..., Any]
+    auxiliary_shape: tuple[int, ...]
+    trace: _Trace
+    lock: AbstractContextManager[Any]
 
 
 @dataclass(slots=True)

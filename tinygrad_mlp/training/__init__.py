@@ -17,7 +17,7 @@ from tinygrad_mlp.training.callbacks import (
     EarlyStopping,
     TrainingEndCallback,
 )
-from tinygrad_mlp.training.engines import ENGINES, EagerEngine, Engine
+from tinygrad_mlp.training.engines import EagerEngine, Engine
 from tinygrad_mlp.training.evaluation import (
     ConfusionTable,
     accuracy,
@@ -27,6 +27,7 @@ from tinygrad_mlp.training.evaluation import (
 )
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.loop import fit
+from tinygrad_mlp.training.registry import ENGINES
 from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.training.weights import (
     WeightsFile,

@@ -12,7 +12,7 @@ from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.losses import Loss, loss_named
 
-__all__ = ["classes_for", "default_loss", "is_text"]
+__all__ = ["classes_for", "default_loss", "is_text", "labels_of", "without_column"]
 
 MOST_SHOWN = 6
 
@@ -20,8 +20,9 @@ MOST_SHOWN = 6
 def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     """The loss that suits the targets.
 
-    Cross-entropy for text and booleans, for whole numbers where there are several outputs, and for
-    whole numbers of two kinds where there is one; the mean squared error for all other numbers.
+    Cross-entropy for text and booleans, for whole numbers and one-hot rows where there are several
+    outputs, and for whole numbers of two kinds where there is one; the mean squared error for all
+    other numbers.
 
     Args:
         y: the targets, (n_samples,) or (n_samples, n_outputs).
@@ -31,10 +32,12 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     'binary_cross_entropy_with_logits'
     >>> default_loss([0, 1, 2], n_outputs=3).name
     'categorical_cross_entropy'
+    >>> default_loss([[0, 0, 1], [1, 0, 0]], n_outputs=3).name
+    'categorical_cross_entropy'
     >>> default_loss([0.5, 1.5, 2.5], n_outputs=1).name
     'mean_squared_error'
     """
-    if not _are_labels(y, n_outputs):
+    if not _are_labels(without_column(y), n_outputs):
         return loss_named("mean_squared_error")
     if n_outputs == 1:
         return loss_named("binary_cross_entropy_with_logits")
@@ -84,6 +87,36 @@ def classes_for(y: ArrayLike, n_outputs: int, known: NDArray[Any] | None = None)
     return found
 
 
+def without_column(y: ArrayLike) -> NDArray[Any]:
+    """The targets, (n_samples,) where they are one column of a table.
+
+    >>> without_column([[1], [0]])
+    array([1, 0])
+    """
+    array = as_array(y, "y")
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def labels_of(y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+    """The labels, (n_samples,): of one-hot rows the numbers of the classes; else as they are.
+
+    >>> labels_of([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], n_outputs=3)
+    array([2, 0])
+    """
+    array = without_column(y)
+    if not _is_one_hot(array, n_outputs):
+        return array
+    numbers: NDArray[Any] = array.argmax(axis=1)
+    return numbers
+
+
+def _is_one_hot(array: NDArray[Any], n_outputs: int) -> bool:
+    if array.ndim != 2 or array.shape[1] != n_outputs or array.dtype.kind not in "biuf":
+        return False
+    ones = array == 1
+    return bool((ones | (array == 0)).all() and (ones.sum(axis=1) == 1).all())
+
+
 def is_text(y: ArrayLike) -> bool:
     """Whether the targets are text or booleans, and so labels for sure.
 
@@ -98,7 +131,7 @@ def is_text(y: ArrayLike) -> bool:
 
 def _are_labels(y: ArrayLike, n_outputs: int) -> bool:
     array = as_array(y, "y")
-    if is_text(y):
+    if is_text(y) or _is_one_hot(array, n_outputs):
         return True
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         return False

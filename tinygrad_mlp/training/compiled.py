@@ -1,13 +1,15 @@
-"""The engine that trains by default: the scalar graph of a step, compiled to NumPy calls.
+"""The engines that train by default: the scalar graph of a step, compiled to NumPy calls.
 
-A loss of single samples is recorded for one of them and mapped over the batch; a person's own loss
-over the batch is recorded for the whole batch. See ``compiler``.
+A loss of single samples is recorded for one of them and mapped over the batch; where the samples
+are not independent, and for a person's own loss over the batch, the whole batch is recorded. What
+cannot be recorded at all is left to the eager engine. See ``compiler``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,36 +17,30 @@ from numpy.typing import NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import TracingError
+from tinygrad_mlp.errors import SampleOrderError, TinygradMLPError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training.engines import (
-    ENGINES,
     EagerEngine,
     Engine,
     Objective,
+    StepSettings,
     checked_loss,
     unwrapped,
 )
-from tinygrad_mlp.training.outputs import evaluation_mode, sample_outputs
+from tinygrad_mlp.training.outputs import evaluation_mode, recording_of, sample_outputs
 
 __all__ = ["AutoEngine", "CompiledEngine"]
 
 Floats = NDArray[np.float64]
+Result = TypeVar("Result")
 
 
-class CompiledEngine:
+class CompiledEngine(StepSettings):
     """The engine that records the step once and replays it as matrix products.
 
     The parameters live in one flat array meanwhile; ``write_back`` brings the Values up to date.
-
-    Args:
-        model: the model.
-        objective: what is minimised.
-        optimizer: steps the parameters that it holds.
-        clip_norm: the largest norm of all gradients together; None for no limit.
-        clip_value: the largest size of each gradient; None for no limit.
 
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
@@ -60,8 +56,6 @@ class CompiledEngine:
     [1.0, 0.6]
     """
 
-    name = "compiled"
-
     def __init__(
         self,
         model: Module,
@@ -70,28 +64,26 @@ class CompiledEngine:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
-        self.model = model
-        self.objective = objective
-        self.optimizer = optimizer
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.batch_outputs: Floats = np.empty((0, 0))
-        # An optimizer takes whatever has data and grad; what is recorded are Values.
-        self._parameters = [p for p in optimizer.parameters if isinstance(p, Value)]
+        super().__init__(model, objective, optimizer, clip_norm, clip_value)
+        self.name = "compiled"
         self.program: Program
-        if isinstance(objective.loss, Loss):
-            self.program = compile(
-                self._sample_objective, self._parameters, per_sample=True, has_auxiliary=True
-            )
-            self._evaluation = self.program.prediction(self._sample_evaluation)
-        else:
-            self.program = compile(self._batch_objective, self._parameters, has_auxiliary=True)
-            self._evaluation = self.program.prediction(self._batch_evaluation)
-        optimizer.load_state_dict(optimizer.state_dict())  # it may have stepped Values before
+        self._compile(per_sample=isinstance(objective.loss, Loss))
+
+    def _compile(self, per_sample: bool) -> None:
+        self._per_sample = per_sample
+        within = partial(recording_of, self.model)
+        step, evaluation = (
+            (self._sample_objective, self._sample_evaluation)
+            if per_sample
+            else (self._batch_objective, self._batch_evaluation)
+        )
+        self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
+        self.program.within = within
+        self._evaluation = self.program.prediction(evaluation)
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; the gradients are left in the program."""
-        value: float = self.program(X, targets)
+        value = self._in_turn(self._step, X, targets)
         self.batch_outputs = self.program.auxiliary.reshape(len(X), -1)
         return value
 
@@ -108,10 +100,33 @@ class CompiledEngine:
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         with evaluation_mode(self.model):
-            results = self._evaluation(X, targets)
-        if isinstance(self.objective.loss, Loss):
+            return self._in_turn(self._evaluate, X, targets)
+
+    def _step(self, X: Floats, targets: NDArray[Any]) -> float:
+        value: float = self.program(X, targets)
+        return value
+
+    def _evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        results = self._evaluation(X, targets)
+        if self._per_sample:
             return float(np.mean(results[:, 0])), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
+
+    def _in_turn(
+        self,
+        compute: Callable[[Floats, NDArray[Any]], Result],
+        X: Floats,
+        targets: NDArray[Any],
+    ) -> Result:
+        """By the program of one sample, or by one in which the samples come one after the other."""
+        try:
+            return compute(X, targets)
+        except SampleOrderError as error:
+            numbers = self.program.parameters
+            self._compile(per_sample=False)
+            self.program.parameters = numbers
+            self.name = f"compiled (for whole batches: {error.reason})"
+            return compute(X, targets)
 
     def write_back(self) -> None:
         """Copy parameters and gradients into the Values."""
@@ -120,6 +135,9 @@ class CompiledEngine:
     def read_back(self) -> None:
         """Take over what somebody has assigned to the Values."""
         self.program.read_parameters()
+        self.program.refresh()
+        with evaluation_mode(self.model):
+            self._evaluation.refresh()
 
     # What is recorded
 
@@ -147,25 +165,35 @@ class CompiledEngine:
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
     ) -> list[Value]:
         loss = self.objective.loss
-        assert not isinstance(loss, Loss)
-        rows = [self.model.forward(x) for x in X]
-        value = checked_loss(loss, loss(unwrapped(rows), targets))
+        rows = []
+        if isinstance(loss, Loss):
+            losses = []
+            for x, target in zip(X, targets):
+                value, *outputs = self._sample_evaluation(x, target)
+                losses.append(value)
+                rows.append(outputs)
+            value = functional.mean(losses)
+        else:
+            rows = [self.model.forward(x) for x in X]
+            value = checked_loss(loss, loss(unwrapped(rows), targets))
         return [value, *[output for row in rows for output in row]]
 
     def _penalties(self) -> Value | float:
         objective = self.objective
         terms = []
         if objective.l1:
-            terms.append(l1_penalty(self._parameters, objective.l1))
+            terms.append(l1_penalty(self.trained, objective.l1))
         if objective.l2:
-            terms.append(l2_penalty(self._parameters, objective.l2))
+            terms.append(l2_penalty(self.trained, objective.l2))
         return functional.sum(terms) if terms else 0.0
 
 
-class AutoEngine:
+class AutoEngine(StepSettings):
     """Compiled where the step can be recorded, else eager; ``name`` says which, and why.
 
-    What cannot be recorded is a model or a loss that branches on the number of a Value.
+    What cannot be recorded is a model or a loss that branches on the number of a Value, or that
+    does something else each time. The eager engine then goes on from the weights and the state of
+    the optimizer as they are.
 
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
@@ -188,20 +216,21 @@ class AutoEngine:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
-        self._eager = EagerEngine(model, objective, optimizer, clip_norm, clip_value)
+        super().__init__(model, objective, optimizer, clip_norm, clip_value)
         self._engine: Engine = CompiledEngine(model, objective, optimizer, clip_norm, clip_value)
-        self.name = self._engine.name
-        self.batch_outputs: Floats = np.empty((0, 0))
+        self._fallback = ""
+
+    @property
+    def name(self) -> str:
+        """The engine at work, with the reason where it is not the compiled one."""
+        return self._engine.name + self._fallback
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; its gradients are ready for ``update``."""
         try:
             value = self._engine.step(X, targets)
-        except TracingError as error:
-            if self._engine is self._eager:
-                raise
-            self._engine = self._eager
-            self.name = f"eager (not compiled: {error.reason})"
+        except TinygradMLPError as error:
+            self._fall_back(error)
             value = self._engine.step(X, targets)
         self.batch_outputs = self._engine.batch_outputs
         return value
@@ -212,7 +241,11 @@ class AutoEngine:
 
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
-        return self._engine.evaluate(X, targets)
+        try:
+            return self._engine.evaluate(X, targets)
+        except TinygradMLPError as error:
+            self._fall_back(error)
+            return self._engine.evaluate(X, targets)
 
     def write_back(self) -> None:
         """Bring the Values up to date."""
@@ -222,5 +255,12 @@ class AutoEngine:
         """Take over what somebody has assigned to the Values."""
         self._engine.read_back()
 
-
-ENGINES.update({"compiled": CompiledEngine, "auto": AutoEngine})
+    def _fall_back(self, error: TinygradMLPError) -> None:
+        if isinstance(self._engine, EagerEngine):
+            raise error
+        self._engine.write_back()
+        self._engine = EagerEngine(
+            self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value
+        )
+        reason = getattr(error, "reason", "") or str(error).partition(";")[0]
+        self._fallback = f" (not compiled: {reason})"

@@ -1,7 +1,8 @@
 """What computes a training step. ``fit`` goes through epochs and batches and leaves the rest to it.
 
 ``EagerEngine`` builds the scalar graph of the samples and walks back through it, as one would by
-hand; it is the plain meaning of a step, against which any other engine can be held.
+hand; it is the plain meaning of a step, against which any other engine can be held. The others are
+in ``compiled``, and all of them by name in ``registry``.
 """
 
 from __future__ import annotations
@@ -15,20 +16,19 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, no_grad
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training.outputs import model_outputs, sample_outputs
 
 __all__ = [
-    "ENGINES",
     "BatchLoss",
     "EagerEngine",
     "Engine",
     "Objective",
+    "StepSettings",
     "checked_loss",
-    "make_engine",
     "unwrapped",
 ]
 
@@ -57,20 +57,58 @@ class Objective:
     l2: float = 0.0
 
 
+class StepSettings:
+    """What every engine is made with.
+
+    Args:
+        model: the model.
+        objective: what is minimised.
+        optimizer: steps the parameters that it holds; those are also clipped and penalised.
+        clip_norm: the largest norm of all gradients together; None for no limit.
+        clip_value: the largest size of each gradient; None for no limit.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.batch_outputs: Floats = np.empty((0, 0))
+        # An optimizer takes whatever has data and grad; what a graph is made of are Values.
+        self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
+        stepped = set(self.trained)
+        self._frozen = [p for p in model.parameters() if p not in stepped]
+        self._clear_frozen()
+        # It may have stepped Values before and shall step an array now, or the other way round.
+        optimizer.load_state_dict(optimizer.state_dict())
+
+    def _clear_frozen(self) -> None:
+        """What the optimizer does not step has no gradient, whatever the engine."""
+        for parameter in self._frozen:
+            parameter.zero_grad()
+
+
 class Engine(Protocol):
     """What ``fit`` needs of an engine.
 
     Attributes:
-        name: what the history calls it.
         batch_outputs: the outputs (n_samples, n_outputs) for the batch of the last ``step``, as the
             loss took them and as they were before ``update``.
-
-    >>> "eager" in ENGINES
-    True
     """
 
-    name: str
     batch_outputs: Floats
+
+    @property
+    def name(self) -> str:
+        """What the history calls it."""
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; its gradients are ready for ``update``.
@@ -93,15 +131,8 @@ class Engine(Protocol):
         """Take over what somebody has assigned to the Values after an epoch."""
 
 
-class EagerEngine:
+class EagerEngine(StepSettings):
     """The engine that builds the scalar graphs of the samples anew in every step.
-
-    Args:
-        model: the model.
-        objective: what is minimised.
-        optimizer: steps the parameters that it holds; those are also clipped and penalised.
-        clip_norm: the largest norm of all gradients together; None for no limit.
-        clip_value: the largest size of each gradient; None for no limit.
 
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
@@ -119,28 +150,9 @@ class EagerEngine:
 
     name = "eager"
 
-    def __init__(
-        self,
-        model: Module,
-        objective: Objective,
-        optimizer: Optimizer,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        self.model = model
-        self.objective = objective
-        self.optimizer = optimizer
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.batch_outputs: Floats = np.empty((0, 0))
-        # Those of the model, and those of a loss of one's own that the optimizer steps.
-        optimizer.load_state_dict(optimizer.state_dict())  # it may have stepped arrays before
-        self._parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
-        self._penalised = [p for p in optimizer.parameters if isinstance(p, Value)]
-
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The objective on a batch; the gradients are left in the parameters."""
-        for parameter in self._parameters:
+        for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
         if isinstance(loss, Loss):
@@ -148,7 +160,9 @@ class EagerEngine:
         else:
             value, outputs = self._step_at_once(loss, X, targets)
         self.batch_outputs = np.array(outputs)
-        return value + self._penalise()
+        value += self._penalise()
+        self._clear_frozen()
+        return value
 
     def update(self) -> None:
         """Clip, then step the optimizer."""
@@ -209,31 +223,10 @@ class EagerEngine:
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
             if strength:
-                value = penalty(self._penalised, strength)
+                value = penalty(self.trained, strength)
                 value.backward()
                 total += value.data
         return total
-
-
-ENGINES: Final[dict[str, Callable[..., Engine]]] = {"eager": EagerEngine}
-"""The engines by name."""
-
-
-def make_engine(name: str, *arguments: Any) -> Engine:
-    """The engine of that name; the arguments are those of ``EagerEngine``.
-
-    Raises:
-        UnknownNameError: if there is none; the message lists the known ones.
-
-    >>> import tinygrad_mlp.training
-    >>> make_engine("steam")
-    Traceback (most recent call last):
-        ...
-    tinygrad_mlp.errors.UnknownNameError: unknown engine 'steam'; known: auto, compiled, eager
-    """
-    if name not in ENGINES:
-        raise UnknownNameError.of("engine", name, ENGINES)
-    return ENGINES[name](*arguments)
 
 
 def _numbers(outputs: Sequence[Value]) -> list[float]:

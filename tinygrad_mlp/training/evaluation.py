@@ -14,7 +14,7 @@ from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss, loss_named
 from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.training.classes import classes_for, is_text
+from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
 from tinygrad_mlp.training.outputs import model_outputs
 from tinygrad_mlp.training.task import Task, task_of
 
@@ -38,6 +38,9 @@ def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> N
     Raises:
         DataError, ShapeError: if X is empty, holds nan or inf, or does not fit to the model.
         UnknownNameError: for an unknown loss.
+        NonFiniteError: if an output is nan, which is no class.
+        InvalidArgumentError: if a loss of one's own leaves open what its one output says of two
+            classes.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.training import fit
@@ -90,7 +93,7 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
     Args:
         model: a model, trained by ``fit`` or otherwise.
         X: the features, (n_samples, n_features).
-        y: the labels, (n_samples,).
+        y: the labels, (n_samples,), or in one-hot rows.
         loss: as for ``predict``.
 
     Raises:
@@ -106,13 +109,16 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
     """
     check_lengths(X, y)
     task, outputs = _task_and_outputs(model, X, loss)
-    if task.answers(outputs) is None:
+    answers = task.answers(outputs)
+    if answers is None:
         what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
         raise InvalidArgumentError(
             f"there is no accuracy of {what}; accuracy counts right classes. Name the loss if the "
             "model chooses between classes: accuracy(model, X, y, loss='hinge')"
         )
-    if task.classes is None and np.ndim(y) == 1:  # a model trained by hand: the labels tell
+    several_questions = answers.ndim > 1
+    y = without_column(y) if several_questions else labels_of(y, outputs.shape[1])
+    if task.classes is None and y.ndim == 1:  # a model trained by hand: the labels tell
         task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)

@@ -40,6 +40,7 @@ class History:
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimised.
+        task: "classification" or "regression"; empty for a loss of one's own.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
 
@@ -48,7 +49,8 @@ class History:
     >>> history
     History(2 epochs, loss 0.7 -> 0.4, completed)
     >>> print(history)
-    2 epochs in 1.0 s with the eager engine: completed
+    engine: eager
+    2 epochs in 1.0 s: completed
     epoch          loss  learning rate
         1           0.7            0.1
         2           0.4            0.1
@@ -62,6 +64,7 @@ class History:
     seconds: list[float] = field(default_factory=list)
     engine: str = "eager"
     loss_name: str = ""
+    task: str = ""
     reason: str = ""
 
     @property
@@ -125,6 +128,15 @@ class History:
         """
         return asdict(self)
 
+    def heading(self) -> str:
+        """What was trained, in one line: the task, the loss, the engine.
+
+        >>> History(task="regression", loss_name="mean_squared_error").heading()
+        'regression, mean_squared_error, engine: eager'
+        """
+        what = [self.task, self.loss_name, f"engine: {self.engine}"]
+        return ", ".join([part for part in what if part])
+
     def line(self, epoch: int = -1) -> str:
         """One epoch in one line, as ``fit`` prints it; by default the last one.
 
@@ -146,8 +158,8 @@ class History:
     def __str__(self) -> str:
         total = sum(self.seconds)
         lines = [
-            f"{_epochs(self.n_epochs)} in {total:.1f} s with the {self.engine} engine: "
-            f"{self.reason or 'going on'}"
+            self.heading(),
+            f"{_epochs(self.n_epochs)} in {total:.1f} s: {self.reason or 'going on'}",
         ]
         columns = [(name, numbers) for name, numbers in self._columns() if numbers]
         if columns:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,21 +20,25 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
-from tinygrad_mlp.training import compiled as _compiled  # noqa: F401  (registers its engines)
-from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
-from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective, make_engine
+from tinygrad_mlp.training.callbacks import Callback, Checkpoint, EarlyStopping, TrainingEndCallback
+from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.progress import Progress
+from tinygrad_mlp.training.registry import make_engine
 from tinygrad_mlp.training.settings import (
     check_callbacks,
     check_counts,
     check_strength,
     optimizer_for,
     schedule_for,
+    watches_accuracy,
 )
 from tinygrad_mlp.training.task import Samples, Task
 
 __all__ = ["fit"]
+
+ONLY_LOOKING: Final = (EarlyStopping, Checkpoint)
+"""The callbacks that change nothing while training goes on."""
 
 
 def fit(
@@ -71,7 +76,8 @@ def fit(
             ``predict`` gives labels as ``y`` has them.
         X: the features, (n_samples, n_features).
         y: the targets, (n_samples,) or (n_samples, n_outputs): numbers for a regression, or the
-            labels of a classification as people have them: whole numbers, text, booleans.
+            labels of a classification as people have them: whole numbers, text, booleans, one-hot
+            rows.
         epochs: how often to go through the samples.
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
@@ -98,7 +104,8 @@ def fit(
         engine: what computes the steps. "eager" builds the graph of every sample anew; "compiled"
             records it once and replays it as matrix products, with the same numbers; "auto" is
             "compiled" where the model and the loss can be recorded, else "eager", and the history
-            says which and why.
+            says which and why. A recording has the plain numbers that model and loss read, an
+            attribute ``self.beta`` for instance; what a callback changes is read again after it.
 
     Returns:
         The History.
@@ -106,13 +113,15 @@ def fit(
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output.
         ShapeError: if lengths or shapes do not fit to one another or to the model.
-        InvalidArgumentError: for a number out of its range.
+        InvalidArgumentError: for a number out of its range, or a schedule that watches an accuracy
+            where there is none.
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], rng=0)
     >>> history = fit(model, [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=200)
+    regression, mean_squared_error, engine: compiled
     epoch  100  loss 2.588e-07
     epoch  200  loss 2.638e-12
     >>> [round(parameter.data, 2) for parameter in model.parameters()]
@@ -129,6 +138,12 @@ def fit(
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
     objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
+    stepped_by_schedule = schedule_for(schedule, epochs)
+    if watches_accuracy(stepped_by_schedule) and samples.answers is None:
+        raise InvalidArgumentError(
+            f"{schedule!r} watches an accuracy, but there is none to be counted with the loss "
+            f"{task.loss_name!r}; for a loss take PlateauSchedule(mode='min')"
+        )
     training = _Training(
         model=model,
         engine=make_engine(engine, model, objective, stepped_by, clip_norm, clip_value),
@@ -136,13 +151,13 @@ def fit(
         samples=samples,
         validation=validation,
         optimizer=stepped_by,
-        schedule=schedule_for(schedule, epochs),
+        schedule=stepped_by_schedule,
         epochs=epochs,
         batch_size=batch_size,
         shuffle=shuffle,
         rng=np.random.default_rng(rng),
         callbacks=check_callbacks(callbacks),
-        history=History(engine=engine, loss_name=task.loss_name),
+        history=History(engine=engine, loss_name=task.loss_name, task=task.kind),
     )
     task.attach_to(model)
     return training.run(Progress(epochs, log_every, progress))
@@ -179,16 +194,19 @@ class _Training:
                     history.reason = self.reason_to_stop(epoch)
                     if history.reason:
                         break
+            history.reason = history.reason or COMPLETED
         except KeyboardInterrupt:
             history.reason = INTERRUPTED
+        except BaseException as error:
+            history.reason = f"{type(error).__name__}: {error}"
+            raise
         finally:
             self.engine.write_back()
             self.model.train(was_training)
             history.engine = self.engine.name
-        history.reason = history.reason or COMPLETED
-        for callback in self.callbacks:
-            if isinstance(callback, TrainingEndCallback):
-                callback.on_training_end(history, self.model)
+            for callback in self.callbacks:
+                if isinstance(callback, TrainingEndCallback):
+                    callback.on_training_end(history, self.model)
         progress.finish(history)
         return history
 
@@ -196,9 +214,11 @@ class _Training:
         """Go through the samples once; the history has one more entry in each list afterwards."""
         history, engine = self.history, self.engine
         started = time.perf_counter()
-        losses = history.validation_loss or history.loss
         if self.schedule is not None:
-            self.schedule.step(self.optimizer, epoch - 1, losses[-1] if losses else None)
+            watched = history.validation_loss or history.loss
+            if watches_accuracy(self.schedule):
+                watched = history.validation_accuracy or history.accuracy
+            self.schedule.step(self.optimizer, epoch - 1, watched[-1] if watched else None)
         loss = 0.0
         n_right = 0.0
         for batch in self.batches():
@@ -217,6 +237,7 @@ class _Training:
             if self.samples.answers is not None:
                 history.validation_accuracy.append(measured[1])
         history.seconds.append(time.perf_counter() - started)
+        history.engine = engine.name
 
     def batches(self) -> Iterator[Samples]:
         """The batches of one epoch."""
@@ -245,7 +266,7 @@ class _Training:
             for callback in self.callbacks
             if callback.on_epoch_end(epoch, self.history, self.model)
         ]
-        if self.callbacks:
+        if any(type(callback) not in ONLY_LOOKING for callback in self.callbacks):
             self.engine.read_back()
         return "; ".join(reasons)
 

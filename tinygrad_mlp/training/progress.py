@@ -32,6 +32,7 @@ class Progress:
     ...     for loss in (0.7, 0.5, 0.4):
     ...         history.loss.append(loss)
     ...         progress.show(history)
+    engine: eager
     epoch    2  loss 0.5
     >>> history.reason = "completed"
     >>> progress.finish(history)
@@ -75,6 +76,8 @@ class Progress:
             self._print(f"training ended after epoch {history.n_epochs}: {history.reason}")
 
     def _print_last(self, history: History) -> None:
+        if not self._last_printed:
+            self._print(history.heading())
         self._last_printed = history.n_epochs
         self._print(history.line())
 

@@ -12,6 +12,7 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import (
     OPTIMIZERS,
     Optimizer,
+    PlateauSchedule,
     Schedule,
     make_optimizer,
     make_schedule,
@@ -25,6 +26,7 @@ __all__ = [
     "check_strength",
     "optimizer_for",
     "schedule_for",
+    "watches_accuracy",
 ]
 
 LEARNING_RATES: Final = {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.01, "adamw": 0.01}
@@ -111,6 +113,15 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
             "CosineSchedule(n_epochs=100)"
         )
     return schedule
+
+
+def watches_accuracy(schedule: Schedule | None) -> bool:
+    """Whether a schedule is to be shown the accuracy of each epoch rather than the loss.
+
+    >>> watches_accuracy(make_schedule("plateau", mode="max"))
+    True
+    """
+    return isinstance(schedule, PlateauSchedule) and schedule.mode == "max"
 
 
 def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> None:

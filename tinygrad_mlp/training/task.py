@@ -15,10 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths, check_targets
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
 from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.training.classes import classes_for, default_loss, is_text
+from tinygrad_mlp.training.classes import (
+    classes_for,
+    default_loss,
+    is_text,
+    labels_of,
+    without_column,
+)
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import check_outputs
 
@@ -113,6 +119,7 @@ class Task:
         features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
         chosen = loss_named(loss) if isinstance(loss, str) else loss
         n_outputs = check_outputs(model, features, chosen if isinstance(chosen, Loss) else None)
+        y = without_column(y)
         if chosen is None:
             chosen = default_loss(y, n_outputs)
         elif not (isinstance(chosen, Loss) or callable(chosen)):
@@ -124,7 +131,8 @@ class Task:
         known = None if before is None else before.classes
         classes = None
         if isinstance(chosen, Loss):
-            if chosen.task == "classification" and np.ndim(y) == 1:
+            y = _labels_for(chosen, y, n_outputs)
+            if chosen.task == "classification" and y.ndim == 1:
                 classes = classes_for(y, n_outputs, known)
         elif is_text(y):
             classes = classes_for(y, n_outputs, known)
@@ -153,9 +161,29 @@ class Task:
 
         Returns:
             (n_samples,), or (n_samples, n_outputs) of several values or questions.
+
+        Raises:
+            NonFiniteError: if an output is nan where there are classes.
+            InvalidArgumentError: for one output and classes, but a loss that does not tell them
+                apart.
         """
         answers = self.answers(outputs)
+        if answers is None and self.classes is not None:
+            raise InvalidArgumentError(
+                f"the model was trained with the loss {self.loss_name or 'of its maker'!r}, which "
+                "does not say where one output turns from "
+                f"{self.classes[0]!r} to {self.classes[1]!r}; name a loss of the same outputs: "
+                "predict(model, X, loss='binary_cross_entropy_with_logits') for logits, "
+                "'binary_cross_entropy' for probabilities"
+            )
         if answers is not None:
+            wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)
+            if wrong.any():
+                raise NonFiniteError(
+                    f"the output for sample {int(wrong.argmax())} is nan, so it says no class; "
+                    "weights become nan or too large in training when the learning_rate is too "
+                    "large: see history.reason, and train again with a smaller one"
+                )
             return answers if self.classes is None else self.classes[answers]
         if isinstance(self.loss, Loss):
             return self.loss.predict(outputs)
@@ -165,7 +193,8 @@ class Task:
         """The class numbers that the outputs stand for; None where there are no classes."""
         if isinstance(self.loss, Loss):
             return self.loss.predict(outputs) if self.loss.task == "classification" else None
-        return None if self.classes is None else outputs.argmax(axis=1)
+        known = self.classes is not None and outputs.shape[1] > 1
+        return outputs.argmax(axis=1) if known else None
 
     def count_right(self, outputs: NDArray[np.float64], samples: Samples) -> float:
         """How many of the samples the outputs are right about.
@@ -176,6 +205,8 @@ class Task:
         if answers is None or samples.answers is None:
             return 0.0
         right = answers == samples.answers
+        if np.isnan(outputs).any():
+            right &= ~np.isnan(outputs).any(axis=1).reshape(-1, *[1] * (right.ndim - 1))
         n_right = int(np.count_nonzero(right))
         return float(n_right * len(right) / right.size)
 
@@ -187,6 +218,13 @@ class Task:
         if self.loss is None:
             return ""
         return str(getattr(self.loss, "__name__", type(self.loss).__name__))
+
+    @property
+    def kind(self) -> str:
+        """Either "classification" or "regression"; empty where the loss does not say which."""
+        if isinstance(self.loss, Loss):
+            return self.loss.task
+        return "" if self.classes is None else "classification"
 
     @property
     def from_logits(self) -> bool:
@@ -228,6 +266,9 @@ class Task:
     def _encoded(self, features: NDArray[np.float64], y: ArrayLike, name: str) -> Samples:
         answers: NDArray[np.int64] | None = None
         targets: NDArray[Any]
+        y = without_column(y)
+        if isinstance(self.loss, Loss):
+            y = _labels_for(self.loss, y, self.n_outputs or 1)
         if self.classes is not None:
             answers, _ = encode_labels(y, self.classes)
         if isinstance(self.loss, Loss):
@@ -238,11 +279,19 @@ class Task:
                 answers = questions if (questions == targets).all() else None
         elif answers is not None:
             targets = answers
+            if self.n_outputs == 1:
+                answers = None  # what the output says of the classes is known to the loss alone
         else:
             targets = check_targets(y, name=name)
             if np.asarray(y).dtype.kind in "iu":
                 targets = np.asarray(y)  # whole numbers stay so, to serve as indices
         return Samples(features, targets, answers)
+
+
+def _labels_for(loss: Loss, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+    """The labels in one-hot rows, where the loss takes one class per sample and no row."""
+    takes_rows = loss.task == "regression" or loss.name.startswith("binary")
+    return without_column(y) if takes_rows else labels_of(y, n_outputs)
 
 
 def task_of(model: Module) -> Task | None:
