@@ -6,6 +6,7 @@ import builtins
 import math
 import operator
 import random
+import signal
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -455,3 +456,28 @@ def test_arguments_that_cannot_be_meant(
 ) -> None:
     with pytest.raises(error, match=message):
         run()
+
+
+def test_an_interrupt_waits_until_the_recording_is_over() -> None:
+    w, reached = Value(2.0), []
+
+    def loss(x: Value) -> Value:
+        signal.raise_signal(signal.SIGINT)
+        reached.append(x)
+        return w * x
+
+    with pytest.raises(KeyboardInterrupt):
+        compile(loss, [w])(1.0)
+    assert len(reached) == 1
+    assert (w * 3.0).data == 6.0  # the numbers are there again
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_ends_a_function_that_does_not() -> None:
+    def endless(x: Value) -> Value:
+        while True:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        compile(endless)(1.0)
+    assert (Value(2.0) * 3.0).data == 6.0

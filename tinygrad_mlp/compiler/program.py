@@ -20,18 +20,13 @@ from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
+from tinygrad_mlp.compiler.hiding import recording_lock
 from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
+from tinygrad_mlp.compiler.repetition import retrace
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
-from tinygrad_mlp.compiler.tracing import (
-    Nested,
-    Recording,
-    Traced,
-    recording_lock,
-    retrace,
-    trace,
-)
+from tinygrad_mlp.compiler.tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.data.arrays import as_floats
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (

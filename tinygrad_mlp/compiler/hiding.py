@@ -1,0 +1,196 @@
+"""What holds while a function is recorded: numbers are hidden, and nothing is left half changed."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+import numpy as np
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.compiler.refusals import (
+    PACKAGE,
+    Running,
+    does_not_repeat,
+    running,
+    used_as_number,
+)
+from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
+from tinygrad_mlp.engine import Value
+
+__all__ = [
+    "DATA_SLOT",
+    "interrupts_wait",
+    "is_constant",
+    "no_shared_randomness",
+    "numbers_hidden",
+    "recording_lock",
+]
+
+recording_lock = threading.RLock()
+"""Held while a function is recorded, and by programs that look at Values, which are hidden then."""
+
+
+@contextmanager
+def no_shared_randomness() -> Iterator[None]:
+    """Nothing is drawn from the generators that the whole process shares: it would be frozen.
+
+    >>> with no_shared_randomness():
+    ...     number = random.random()
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.GraphError: the function did something else ...
+    """
+    before, numpy_before = random.getstate(), _numpy_state()
+    drawn = False
+    try:
+        yield
+    finally:
+        if random.getstate() != before:
+            random.setstate(before)
+            drawn = True
+        if _numpy_state() != numpy_before:
+            name, words, *rest = numpy_before
+            np.random.set_state((name, np.frombuffer(words, np.uint32), *rest))  # noqa: NPY002
+            drawn = True
+    if drawn:
+        raise does_not_repeat("it drew from the module random or from np.random")
+
+
+def _numpy_state() -> tuple[Any, ...]:
+    """With the 624 words as bytes, which compare at once."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    name, words, *rest = state
+    return (name, words.tobytes(), *rest)
+
+
+# While a function is recorded, the number of a leaf that stood before must not become a constant
+# of the program: ``.data`` raises. It is the class that changes meanwhile, as no one knows which
+# leaves a function will look at; outside a trace the slots are what they were.
+
+DATA_SLOT: Final = Value.__dict__["data"]
+"""The number of a leaf all the same: ``DATA_SLOT.__get__(leaf)``."""
+_GRAD: Final = Value.__dict__["grad"]
+_INSTEAD: Final = (
+    "compute with the Value itself, w * x instead of w.data * x, and choose with functional.where"
+)
+
+
+@contextmanager
+def numbers_hidden(tape: Running) -> Iterator[None]:
+    """Guard the numbers of all leaves but those made in this trace, and hashes of nodes.
+
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> w = Value(2.0)
+    >>> trace(lambda x: w.data * x, [()], [w])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.TracingError: a traced Value has no number yet, but the .data of ...
+    """
+    replaced = [
+        (Value, "data", property(_data_of_leaf, _set_data_of_leaf)),
+        (Value, "grad", property(_grad_of_leaf, _GRAD.__set__)),
+        (Value, "__repr__", _repr_of_leaf),
+        (Traced, "__hash__", _hash_of_node),
+    ]
+    before = [(owner, name, owner.__dict__[name]) for owner, name, _ in replaced]
+    running.append(tape)
+    try:
+        for owner, name, item in replaced:
+            setattr(owner, name, item)
+        yield
+    finally:
+        for owner, name, item in before:
+            setattr(owner, name, item)
+        running.pop()
+
+
+def is_constant(leaf: Value) -> bool:
+    """Whether a leaf is a plain number of the program: one in an expression, or made in it.
+
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> trace(lambda x: x if is_constant(Value(1.0)) else x + 1.0, [()], []).nodes
+    [Traced(placeholder, index=0)]
+    """
+    return leaf.op is ops.CONSTANT or leaf in running[-1].own_leaves
+
+
+def _data_of_leaf(leaf: Value) -> float:
+    if is_constant(leaf):
+        number: float = DATA_SLOT.__get__(leaf)
+        return number
+    raise used_as_number("the .data of a Value was read", _INSTEAD)
+
+
+def _set_data_of_leaf(leaf: Value, number: float) -> None:
+    try:
+        DATA_SLOT.__get__(leaf)
+    except AttributeError:  # it is being made
+        DATA_SLOT.__set__(leaf, number)
+    else:
+        raise used_as_number(
+            "the .data of a Value was assigned",
+            "use assign(leaf, value), which the program carries out at each call",
+        )
+
+
+def _grad_of_leaf(leaf: Value) -> float:
+    raise used_as_number(
+        "the .grad of a Value was read", "the program computes the gradients after the function"
+    )
+
+
+def _repr_of_leaf(leaf: Value) -> str:
+    number = f"data={DATA_SLOT.__get__(leaf)}" if is_constant(leaf) else "number hidden in a trace"
+    return f"Value({number}, label={leaf.label!r})"
+
+
+def _hash_of_node(node: Traced) -> int:
+    """By identity for the package; for a dict or set of a person it would hash a number."""
+    if not sys._getframe(1).f_code.co_filename.startswith(PACKAGE):
+        raise used_as_number("it was looked up in a dict or set, or hashed", BY_VALUE)
+    return object.__hash__(node)
+
+
+# Ctrl-C
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """A Ctrl-C within this block takes effect at its end, a second one at once.
+
+    In the midst of it, it could leave the classes as they are while a function is recorded.
+
+    >>> try:
+    ...     with interrupts_wait():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         print("done")
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    done
+    interrupted
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[FrameType | None] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            before(number, frame)
+        waiting.append(frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            before(signal.SIGINT, waiting[0])

@@ -1,0 +1,97 @@
+"""What is said when a function cannot be recorded: which line did what, what to write instead."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Final, Protocol
+
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import GraphError, TracingError
+
+__all__ = ["PACKAGE", "does_not_repeat", "function_failed", "running", "used_as_number"]
+
+PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
+"""How the paths of our own files begin."""
+USE_WHERE: Final = (
+    "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
+)
+
+
+class Running(Protocol):
+    """The tape of a function that is running."""
+
+    own_leaves: set[Value]
+    refused: TracingError | None
+
+
+running: Final[list[Running]] = []
+"""Those that are running now, the innermost one last."""
+
+
+def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
+    """For what needs the number of a Value, named in a few words; the line is added here.
+
+    >>> print(used_as_number("int() was called on it", "compute with it"))
+    a traced Value has no number yet, but int() was called on it (...); ... compute with it
+    """
+    error = TracingError(
+        f"a traced Value has no number yet, but {how} ({_place(_outside())}); a program is "
+        f"recorded and replayed on other numbers, so it cannot depend on them otherwise: {remedy}"
+    )
+    error.reason = how
+    if running and running[-1].refused is None:
+        running[-1].refused = error
+    return error
+
+
+def function_failed(error: Exception) -> TracingError:
+    """For what a function raises by itself, often as its arguments are Values in a trace.
+
+    >>> function_failed(KeyError("a")).reason
+    "it raised KeyError: 'a'"
+    """
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    place = ""
+    trace_back = error.__traceback__
+    while trace_back is not None:
+        if not trace_back.tb_frame.f_code.co_filename.startswith(PACKAGE):
+            place = f" ({trace_back.tb_frame.f_code.co_filename}, line {trace_back.tb_lineno})"
+        trace_back = trace_back.tb_next
+    failure = TracingError(
+        f"the function raised {what}{place} while it was recorded, when its arguments are Values "
+        "without numbers; write it with + - * / ** and functional, such as functional.exp(v) for "
+        "np.exp(v) and functional.where(v > 0, a, b) for a choice"
+    )
+    failure.reason = f"it raised {what}"
+    return failure
+
+
+def does_not_repeat(how: str) -> GraphError:
+    """For a function that does something else each time.
+
+    >>> does_not_repeat("it computed more").reason
+    'it does something else each time: it computed more'
+    """
+    error = GraphError(
+        f"the function did something else when it ran again: {how} ({_place(_outside())}); a "
+        "program does the same at each call, so random numbers come from functional.uniform(rng), "
+        "what is remembered between calls goes into a Buffer by assign(buffer, value), and a "
+        "number that changes is a Value"
+    )
+    error.reason = f"it does something else each time: {how}"
+    return error
+
+
+def _outside() -> FrameType:
+    """The innermost frame that is not the package's."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"

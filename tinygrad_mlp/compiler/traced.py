@@ -1,0 +1,129 @@
+"""Traced Values: what a function sees in the place of numbers while it is recorded.
+
+They compute as Values do; whatever would need their numbers raises and names the line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.compiler.refusals import USE_WHERE, used_as_number
+from tinygrad_mlp.engine import Value, apply, as_value
+from tinygrad_mlp.ops import Op
+
+__all__ = ["BY_VALUE", "Traced", "TracedTruth"]
+
+
+def _refuses(how: str, remedy: str = USE_WHERE) -> Any:
+    """A method that raises: what it would answer depends on the number."""
+
+    def refused(self: Traced, *arguments: object) -> NoReturn:
+        raise used_as_number(how, remedy)
+
+    return refused
+
+
+BY_VALUE: Final = (
+    "use functional.equal(a, b), with functional.where(functional.equal(t, 1.0), a, b) in the "
+    "place of a branch"
+)
+"""What to write instead of ``a == b``."""
+_NO_OPERATION: Final = (
+    "Values have + - * / ** and what functional offers; use functional.where(condition, a, b) to "
+    "choose, and work out whatever else the data need before the program is called"
+)
+_TRUTH_VALUES: Final = (
+    "& and | join comparisons, as in functional.where((a > 0) & (b > 0), a, b); for an "
+    "exclusive or compare their numbers: functional.where((a > 0) * 1.0 - (b > 0), a, b)"
+)
+
+
+class Traced(Value):
+    """A node without a number: what a function sees while it is recorded.
+
+    >>> from tinygrad_mlp.compiler.tracing import trace
+    >>> def branching(x):
+    ...     return x if x > 0 else -x
+    >>> trace(branching, [()], [])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.TracingError: a traced Value has no number yet, but ...
+    """
+
+    __slots__ = ("index",)
+
+    index: int
+
+    @property
+    def data(self) -> float:
+        """Raises: a traced Value has no number yet."""
+        raise used_as_number("its .data was read")
+
+    @data.setter
+    def data(self, number: float) -> None:
+        raise used_as_number("its .data was assigned")
+
+    @property
+    def grad(self) -> float:
+        """Raises: the program computes the gradients."""
+        raise used_as_number("its .grad was read (the program itself calls backward)")
+
+    @grad.setter
+    def grad(self, number: float) -> None:
+        raise used_as_number("its .grad was assigned (the program itself calls backward)")
+
+    @property
+    def partials(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Raises: a traced Value has no local derivatives yet."""
+        raise used_as_number("its .partials were read")
+
+    # The inputs of a function are plain numbers when it runs eagerly, and these compare and
+    # compute with numbers.
+    __eq__ = _refuses("it was compared with ==, != or in", BY_VALUE)
+    __ne__ = __eq__
+    __hash__ = Value.__hash__  # for the passes; while a function runs it is ``_hash_of_node``
+
+    __bool__ = _refuses("it was used as a truth value (if, and, or, not, min, max)")
+    __index__ = _refuses("it was used as an index")
+    __int__ = _refuses("int() was called on it")
+    __complex__ = _refuses("complex() was called on it")
+    __round__ = _refuses("round() was called on it", _NO_OPERATION)
+    __trunc__ = __floor__ = __ceil__ = _refuses("it was rounded", _NO_OPERATION)
+    __mod__ = __rmod__ = _refuses("% was used on it", _NO_OPERATION)
+    __floordiv__ = __rfloordiv__ = _refuses("// was used on it", _NO_OPERATION)
+    __divmod__ = __rdivmod__ = _refuses("divmod() was called on it", _NO_OPERATION)
+    __and__ = __rand__ = _refuses("& was used on what is no comparison", _TRUTH_VALUES)
+    __or__ = __ror__ = _refuses("| was used on what is no comparison", _TRUTH_VALUES)
+    __xor__ = __rxor__ = _refuses("^ was used on it", _TRUTH_VALUES)
+    __invert__ = _refuses("~ was used on it", _TRUTH_VALUES)
+    __str__ = __format__ = _refuses("it was turned into text (str, format, print)")
+
+    def __repr__(self) -> str:
+        return f"Traced({self.op.formula if self.op else 'placeholder'}, index={self.index})"
+
+
+class TracedTruth(Traced):
+    """The result of a comparison: 1 where it holds, else 0; ``&`` and ``|`` join two of them."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Value | bool) -> Value:
+        return _joined(ops.MUL, self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Value | bool) -> Value:
+        return _joined(ops.MAXIMUM, self, other)
+
+    __ror__ = __or__
+
+
+def _joined(op: Op, truth: TracedTruth, other: Value | bool) -> Value:
+    if not isinstance(other, TracedTruth | bool | np.bool_):
+        raise used_as_number("& or | was used on what is no comparison", _TRUTH_VALUES)
+    node = apply(op, truth, as_value(float(other) if not isinstance(other, Value) else other))
+    node.__class__ = TracedTruth
+    return node
