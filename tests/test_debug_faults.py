@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.running import run_python
-from tinygrad_mlp import Value, engine, functional, no_grad
+from tinygrad_mlp import Value, engine, functional, no_grad, ops
 from tinygrad_mlp.debug import (
     HealthMonitor,
     break_when,
@@ -60,7 +60,7 @@ def test_resume_after_going_back_continues_with_the_right_gradients() -> None:
     trace.resume()
     plain.backward()
     for a, b in zip(topological_order(loss), topological_order(plain), strict=True):
-        assert a.grad == b.grad
+        assert a.op is ops.CONSTANT or a.grad == b.grad
 
 
 def large_contribution(step: Step) -> bool:
@@ -103,7 +103,7 @@ def test_a_relu_that_is_off_and_a_nan_are_found_in_both_passes() -> None:
     a = Value(-1.0, label="a")
     off = break_when(dead_relu=True)
     assert [off.check(step) is not None for step in trace_forward(a.relu() * 2.0)] == [True, False]
-    bad = Value(math.inf, label="bad") * 0.0
+    bad = Value(math.inf, label="bad") * Value(0.0)
     finite = break_when(non_finite=True)
     assert finite.check(trace_forward(bad)[0]) is not None
     assert trace_backward(bad, breakpoints=[finite]).hit is not None
@@ -143,7 +143,7 @@ def test_on_hit_breakpoint_drops_into_the_debugger(tmp_path: Path) -> None:
     )
     printed = run_python("-W", "error", script, folder=tmp_path)
     assert "'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'" in printed
-    assert "BackwardTrace(36 steps, 31 nodes)" in printed
+    assert "BackwardTrace(34 steps, 31 nodes)" in printed
 
 
 def test_a_breakpoint_without_a_condition_is_refused() -> None:
