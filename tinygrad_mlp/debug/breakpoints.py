@@ -143,8 +143,8 @@ class Breakpoint:
                 return None
             found.append(f"{names[receiver]} changes")
         if self.label is not None:
-            ready = _made_ready(step)
-            if ready is None or self.label not in (names[ready], ready.label):
+            completed = _completed_by(step)
+            if not any(self.label in (names[node], node.label) for node in completed):
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:
@@ -197,13 +197,14 @@ class Breakpoint:
         return f"{name}(step) holds" if self.when(step) else None
 
 
-def _made_ready(step: Step) -> Value | None:
-    """The node that is complete after the step: its number, or, backward, its gradient."""
+def _completed_by(step: Step) -> list[Value]:
+    """The nodes that are complete with the step: their numbers, or, backward, their gradients."""
     if isinstance(step, ForwardStep):
-        return step.node
-    if step.is_last:
-        return step.parent
-    return step.node if step.index == 0 else None  # the gradient of the output, 1, is given
+        return [step.node]
+    completed = [step.parent] if step.is_last else []
+    if step.index == 0:
+        completed.append(step.node)  # the output, whose gradient is 1 from the start
+    return completed
 
 
 def _is_layer(path: str | None, layer: int | str) -> bool:
