@@ -364,6 +364,15 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
                 "                    = 0.5 * 2 + 3 * 4 = 13",
             ],
         ),
+        (
+            "dL/d(out.net) += dL/dloss * dloss/d(out.net) = 0.5 * 2 = 1, together 3",
+            40,
+            [
+                "dL/d(out.net) += dL/dloss",
+                "  * dloss/d(out.net) = 0.5 * 2",
+                "  = 1, together 3",
+            ],
+        ),
         ("no equation, just words", 16, ["no equation,", "  just words"]),
         ("a_name_that_is_too_long_to_be_broken", 10, ["a_name_that_is_too_long_to_be_broken"]),
         ("\033[32mx\033[0m = \033[1m1\033[0m", 5, ["\033[32mx\033[0m = \033[1m1\033[0m"]),
@@ -448,7 +457,9 @@ from tinygrad_mlp import Value
 a = Value(2.0)
 b = Value(-3.0, label="own")
 c = a * b
-loss = c.tanh()
+rows = [[Value(1.0)], "text", 2.0]
+d = c + rows[0][0]
+loss = d.tanh()
 sys.exit(0)
 late = a
 """
@@ -469,9 +480,10 @@ def test_a_value_of_a_persons_script(tmp_path: Path) -> None:
 
 def test_values_are_called_by_their_names_in_the_script(tmp_path: Path) -> None:
     (tmp_path / "bare.py").write_text(BARE)
-    code, text = step("bare.py:loss", commands="end\n", folder=tmp_path)
+    code, text = step("bare.py:loss", commands="end\nlist 9\n", folder=tmp_path)
     assert code == 0, text
     assert "dloss/down += dloss/dc * dc/down" in text
+    assert "dloss/d(rows[0][0]) += dloss/dd * dd/d(rows[0][0])" in text
     code, text = step("bare.py:c", commands="next\nprint\n", folder=tmp_path)
     assert "c = a * own = 2 * (-3) = -6" in text
 

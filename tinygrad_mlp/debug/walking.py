@@ -123,7 +123,7 @@ class Walking(CommandLoop):
         """break NODE | label NAME | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there.
 
         At a node it stops when its number is computed, and when its gradient is complete. Without
-        an argument: list the breakpoints.
+        an argument it lists the breakpoints.
         """
         if not argument:
             self._list_breakpoints()

@@ -9,16 +9,18 @@ __all__ = ["wrapped"]
 
 ESCAPES: Final = re.compile(r"\033\[\d+m")
 HEAD: Final = re.compile(
-    r"(-> )?\s*(\[ *\d+/\d+\] (\033\[\d+m)?(forward|backward)(\033\[\d+m)? +)?"
+    r"(-> )?\s*(\[ *\d+/\d+\] (\033\[\d+m)?(forward|backward)(\033\[\d+m)? +)?(\033\[\d+m)? *"
 )
-PIECES: Final = re.compile(r" (?=[=+] |\+= )")
+EQUALS: Final = re.compile(r" (?== )")
+FURTHER_BREAKS: Final = tuple(map(re.compile, (r" (?=\+ )", r" (?=\* )", " ")))
 
 
 def wrapped(line: str, width: int | None) -> list[str]:
     """A line broken where it is wider than a terminal, continued under its own text.
 
-    An equation is broken before `` = `` or `` + ``, other text at a space. Lines that begin with
-    blanks, or with a head such as ``[12/49] forward``, are continued below what follows.
+    An equation is broken before a later `` = ``; a part that is too wide still before `` + ``, then
+    before `` * ``, then at any space. What is continued stands below what follows the blanks, or
+    the head such as ``[12/49] forward``, that the line begins with.
 
     Args:
         line: the line, which may carry the escape codes of colours.
@@ -33,31 +35,38 @@ def wrapped(line: str, width: int | None) -> list[str]:
     """
     if width is None or _columns(line) <= width:
         return [line]
-    head = HEAD.match(line)
-    assert head is not None  # it may be empty
-    indent = " " * min(_columns(head[0]) + 2, width // 2)
-    pieces = PIECES.split(line[head.end() :])
-    lines, current = [], head[0] + pieces[0]
-    for piece in pieces[1:]:
-        if _columns(current) + 1 + _columns(piece) <= width:
-            current = f"{current} {piece}"
+    indent = " " * min(_columns(_head(line)) + 2, width // 2)
+    left, *parts = EQUALS.split(line)
+    if parts and "+=" not in left:  # the name stays with what it is equal to
+        left = f"{left} {parts.pop(0)}"
+    lines = _filled([left, *parts], indent, width)
+    for breaks in FURTHER_BREAKS:
+        lines = [part for each in lines for part in _broken(each, breaks, indent, width)]
+    return lines
+
+
+def _broken(line: str, breaks: re.Pattern[str], indent: str, width: int) -> list[str]:
+    if _columns(line) <= width:
+        return [line]
+    head = _head(line)
+    first, *others = breaks.split(line[len(head) :])
+    return _filled([head + first, *others], indent, width)
+
+
+def _filled(parts: list[str], indent: str, width: int) -> list[str]:
+    """As many parts on each line as there is room for."""
+    lines = parts[:1]
+    for part in parts[1:]:
+        if _columns(lines[-1]) + 1 + _columns(part) <= width:
+            lines[-1] += f" {part}"
         else:
-            lines.append(current)
-            current = indent + piece
-    return [part for whole in [*lines, current] for part in _at_spaces(whole, indent, width)]
+            lines.append(indent + part)
+    return lines
 
 
-def _at_spaces(line: str, indent: str, width: int) -> list[str]:
-    """What is still too wide, broken at any space."""
-    lines = []
-    while _columns(line) > width:
-        breaks = [m.start() for m in re.finditer(r"(?<=\S) (?=\S)", line)]
-        fitting = [b for b in breaks if len(indent) < _columns(line[:b]) <= width]
-        if not fitting:
-            break
-        lines.append(line[: fitting[-1]])
-        line = indent + line[fitting[-1] + 1 :]
-    return [*lines, line]
+def _head(line: str) -> str:
+    match = HEAD.match(line)
+    return match[0] if match else ""
 
 
 def _columns(text: str) -> int:
