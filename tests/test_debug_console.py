@@ -369,8 +369,8 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
             40,
             [
                 "dL/d(out.net) += dL/dloss",
-                "  * dloss/d(out.net) = 0.5 * 2",
-                "  = 1, together 3",
+                "  * dloss/d(out.net)",
+                "  = 0.5 * 2 = 1, together 3",
             ],
         ),
         ("no equation, just words", 16, ["no equation,", "  just words"]),

@@ -183,6 +183,6 @@ def _label(item: object, name: str) -> None:
     """Call a Value by its name in the script, unless it has a label or is a plain number."""
     if isinstance(item, Value) and not item.label and item.op is not ops.CONSTANT:
         item.label = name
-    elif isinstance(item, list | tuple):
+    elif isinstance(item, list | tuple) and item and isinstance(item[0], Value | list | tuple):
         for place, part in enumerate(item):
             _label(part, f"{name}[{place}]")
