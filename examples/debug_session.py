@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import pdb  # noqa: T100 - what this file shows
 import sys
-from typing import TextIO
 
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import (
@@ -136,26 +135,22 @@ PYTHON_DEBUGGER = """\
 """
 
 
-class Typing(io.StringIO):
-    """Lines that are shown as they are read, as if somebody typed them."""
+class Debugger(pdb.Pdb):
+    """The Python debugger, which shows what it is given as if somebody typed it."""
 
-    def readline(self, size: int | None = -1, /) -> str:
-        """The next line."""
-        line = super().readline(-1 if size is None else size)
-        print(line, end="")
-        return line
+    def __init__(self, transcript: str) -> None:
+        super().__init__(stdin=io.StringIO(typed(transcript, "(Pdb) ")), stdout=sys.stdout)
+        self.use_rawinput = False
 
-
-def debugger(transcript: str, stdout: TextIO = sys.stdout) -> pdb.Pdb:
-    """The Python debugger, with what is typed in a transcript."""
-    python_debugger = pdb.Pdb(stdin=Typing(typed(transcript, "(Pdb) ")), stdout=stdout)
-    python_debugger.use_rawinput = False
-    return python_debugger
+    def precmd(self, line: str) -> str:
+        """Show a line before it is done."""
+        print(line)
+        return super().precmd(line)
 
 
 loss = worked_example()
 print(">>> pdb.runcall(loss.backward)")
-debugger(PYTHON_DEBUGGER).runcall(loss.backward)
+Debugger(PYTHON_DEBUGGER).runcall(loss.backward)
 
 # %% A program that stops where it is told to, and opens the debugger there
 AT_A_BREAKPOINT = """\
@@ -172,7 +167,13 @@ AT_A_BREAKPOINT = """\
 BackwardTrace(34 steps, 31 nodes)
 """
 
-sys.breakpointhook = lambda: debugger(AT_A_BREAKPOINT).set_trace(sys._getframe(1))
+
+def opened_here() -> None:
+    """What ``breakpoint()`` does in this file."""
+    Debugger(AT_A_BREAKPOINT).set_trace(sys._getframe(1))
+
+
+sys.breakpointhook = opened_here
 print('>>> trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint))')
 print(trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint)))
 sys.breakpointhook = sys.__breakpointhook__

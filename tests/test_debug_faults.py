@@ -405,6 +405,13 @@ def test_a_prediction_with_an_infinite_weight_is_told(n_samples: int) -> None:
         predict(overflowing_model(), X)
 
 
+def test_of_many_inputs_the_infinite_one_is_shown() -> None:
+    weights = [Value(1.0) for _ in range(20)]
+    weights[15] = Value(math.inf, label="w15")
+    with pytest.raises(NonFiniteError, match=r"inputs: w15 = inf, 1\.0"), detect_anomaly():
+        functional.dot(weights, [1.0] * 20)
+
+
 def gradient_overflows() -> Value:
     return Value(1e-300, label="x") * 1e200 * 1e200
 

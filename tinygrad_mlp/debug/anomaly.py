@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program
-from tinygrad_mlp.debug.creation import CreationRecorder, _recording, location_of
+from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
 from tinygrad_mlp.derivatives import gradients
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value, enable_grad, topological_order
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.ops import Op
 
@@ -27,6 +27,8 @@ __all__ = ["advice_for", "detect_anomaly"]
 
 MASKING: Final = frozenset(["where", "clamp", "maximum", "minimum", "relu"])
 """The ops that let a gradient of 0 through to a branch that was not chosen."""
+
+MOST_INPUTS: Final = 6
 
 BOTH_BRANCHES: Final = "inside a where too, which computes both branches"
 
@@ -78,12 +80,9 @@ def contribution_check(order: Sequence[Value]) -> ContributionCheck | None:
     >>> contribution_check([]) is None
     True
     """
-    if Value.backward is _PLAIN_BACKWARD:
-        return None
-    for node in order:
-        if node.parents and not math.isfinite(node.data):
-            raise NonFiniteError(_forward_message(node, node.op, node.parents))
-    return _Check(order)
+    if any(isinstance(recorder, _CheckingRecorder) for recorder in _active):
+        return _Check(order)
+    return None
 
 
 class _CheckingRecorder(CreationRecorder):
@@ -116,14 +115,19 @@ def _replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[N
         setattr(owner, name, before)
 
 
-_PLAIN_BACKWARD: Final = Value.backward
 _PLAIN_CALL: Final = Program.__call__
 
 
 class _Check:
-    """Refuses a gradient that is nan or inf (a ``ContributionCheck``)."""
+    """Refuses a graph with a number that is nan or inf, then such a gradient.
+
+    It is a ``ContributionCheck``.
+    """
 
     def __init__(self, order: Sequence[Value]) -> None:
+        for node in order:
+            if node.parents and not math.isfinite(node.data):
+                raise NonFiniteError(_forward_message(node, node.op, node.parents))
         self.order = order
 
     def __call__(self, node: Value, position: int, upstream: float, before: float) -> None:
@@ -135,7 +139,7 @@ class _Check:
 def _checked_backward(self: Value) -> None:
     """``Value.backward`` with a look at each contribution."""
     order = topological_order(self)
-    check = contribution_check(order) or _Check(order)
+    check = _Check(order)
     for node in order:
         if node.parents:
             node.grad = 0.0
@@ -150,7 +154,7 @@ def _checked_backward(self: Value) -> None:
 
 def _checked_gradients(order: Sequence[Value], dependents: set[Value]) -> dict[Value, float]:
     """The loop of ``grad``, likewise."""
-    check = contribution_check(order) or _Check(order)
+    check = _Check(order)
     found = {order[-1]: 1.0}
     for node in reversed(order):
         if node in dependents and node in found:
@@ -177,9 +181,10 @@ def _checked_call(self: Program, *arrays: ArrayLike) -> Any:
     for rng, state in states:
         rng.bit_generator.state = state
     try:
-        outputs = self.eager(*arrays)
-        if self._differentiate:
-            outputs.backward()
+        with enable_grad():
+            outputs = self.eager(*arrays)
+            if self._differentiate:
+                outputs.backward()
     except NonFiniteError as error:
         raise NonFiniteError(f"{note}\n{error}") from None
     end = np.finfo(self._dtype).max
@@ -355,9 +360,17 @@ def _title(op: Op | None, label: str) -> str:
 
 
 def _inputs(parents: Sequence[Value]) -> str:
+    """The operands; of very many some, and first those that are nan or inf already."""
+    first = list(parents)
+    if len(first) > MOST_INPUTS:
+        first.sort(key=_is_finite)
     shown = [
         f"{parent.label} = {parent.data!r}" if parent.label else repr(parent.data)
-        for parent in parents[:6]
+        for parent in first[:MOST_INPUTS]
     ]
     more = len(parents) - len(shown)
     return ", ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _is_finite(node: Value) -> bool:
+    return math.isfinite(node.data)
