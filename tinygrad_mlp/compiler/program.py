@@ -262,8 +262,12 @@ class Program:
         >>> compile(lambda x: x * x).generators(2.0)
         []
         """
-        self._bind(tuple([self._as_array(array).shape for array in arrays]))
-        return list({id(rng): rng for _, rng in self._traced().recording.random}.values())
+        shapes = tuple([self._as_array(array).shape for array in arrays])
+        if shapes not in self._bound:
+            self._bind(shapes)
+        sample_shapes = tuple([shape[1:] for shape in shapes]) if self._per_sample else shapes
+        random = self._traces[sample_shapes].recording.random
+        return list({id(rng): rng for _, rng in random}.values())
 
     def _as_array(self, array: ArrayLike) -> Array:
         try:
