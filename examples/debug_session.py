@@ -1,13 +1,16 @@
-"""A walked session: what a person types into the terminal debugger, and what it answers.
+"""A walked session: what a person types into the debuggers, and what they answer.
 
-At a terminal, ``python -m tinygrad_mlp step`` opens the same console on the same network. The
-second half does the same from Python: breakpoints, the Python debugger, the first nan.
+Three ways into one and the same backward pass, that of the worked example (2-2-2 network, sigmoid):
+the terminal of this project, the Python debugger, and a program that stops where it is told to.
+Each transcript below is what one sees; running this file types it again and shows the answers.
 """
 
-# %% Typed into the console: ``(step)`` is its prompt
+# %% The terminal: ``python -m tinygrad_mlp step``. What stands after ``(step)`` is typed.
 from __future__ import annotations
 
 import io
+import pdb  # noqa: T100 - what this file shows
+import sys
 
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import (
@@ -15,6 +18,7 @@ from tinygrad_mlp.debug import (
     compare,
     detect_anomaly,
     health,
+    record_creation,
     trace_backward,
     trace_forward,
     worked_example,
@@ -25,31 +29,161 @@ from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP
 
-COMMANDS = """\
-next 2
-to L
-break w5
-continue
-expand net_o1
-back
-chain w5
-check w5
-set w5 0.5
-print w5
-quit
+TERMINAL = """\
+(step) next 2
+[ 1/49] forward   net_h1 = w1 * i1 + w2 * i2 + b1
+                    = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775
+[ 2/49] forward   out_h1 = 1 / (1 + exp(-net_h1)) = 1 / (1 + exp(-0.3775))
+                    = 0.5933
+(step) to L
+[15/49] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984
+        the forward pass is over; the backward pass begins with dL/dL = 1
+(step) break w5
+1: at w5
+(step) continue
+[33/49] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
+                  stop: at w5
+(step) expand net_o1
+[33/49] backward  p1 = w5 * out_h1: dL/dp1 = dL/dnet_o1 * dnet_o1/dp1
+                    = 0.1385 * 1 = 0.1385
+                  dL/dw5 += dL/dp1 * dp1/dw5 = 0.1385 * 0.5933 = 0.0822
+                  stop: at w5
+(step) back 3
+[32/49] backward  dL/dnet_o1 += dL/dout_o1 * dout_o1/dnet_o1 = 0.7414 * 0.1868
+                    = 0.1385
+[31/49] backward  dL/dout_o1 += dL/ddiff_o1 * ddiff_o1/dout_o1
+                    = (-0.7414) * (-1) = 0.7414
+[30/49] backward  dL/dt1 += dL/ddiff_o1 * ddiff_o1/dt1 = (-0.7414) * 1 = -0.7414
+(step) chain w5
+dL/dw5 = dL/dE_o1 * dE_o1/dsq_o1 * dsq_o1/ddiff_o1 * ddiff_o1/dout_o1
+  * dout_o1/dnet_o1 * dnet_o1/dw5
+    = 1 * 0.5 * (-1.4827) * (-1) * 0.1868 * 0.5933 = 0.0822
+(step) check w5
+dL/dw5 = 0.08216704056, finite differences 0.08216704056: agrees
+(step) where net_o1
+net_o1: worked_example.py:68 in _neuron
+(step) set w5 0.5
+L: 0.2984 -> 0.3065
+[30/49] backward  dL/dt1 += dL/ddiff_o1 * ddiff_o1/dt1 = (-0.7523) * 1 = -0.7523
+(step) print w5
+w5 (leaf): data = 0.5, dL/dw5 = -
+(step) quit
 """
-Console(Session(worked_example()), stdin=io.StringIO(COMMANDS)).run()
 
-# %% From Python: the log stops at the first gradient above a limit, and goes on
-trace = trace_backward(worked_example(), breakpoints=[break_when(op="sigmoid", grad_above=0.1)])
+
+def typed(transcript: str, prompt: str) -> str:
+    """What a person typed: the lines after the prompt."""
+    lines = transcript.splitlines()
+    return "".join(f"{line.removeprefix(prompt)}\n" for line in lines if line.startswith(prompt))
+
+
+with record_creation():  # for the command ``where``
+    session = Session(worked_example())
+    Console(session, stdin=io.StringIO(typed(TERMINAL, "(step) ")), width=80).run()
+
+# %% The Python debugger: ``backward`` is one plain loop, to be walked through with ``next``.
+# ``until`` leaves a loop, ``p`` prints. In VS Code it is the same with F10 and F11, or with a
+# breakpoint on the line ``contribution = ...`` and the condition ``parent.label == "w5"``.
+PYTHON_DEBUGGER = """\
+>>> pdb.runcall(loss.backward)
+> engine.py(142)backward()
+-> order = topological_order(self)
+(Pdb) next
+> engine.py(143)backward()
+-> for node in order:
+(Pdb) next
+> engine.py(144)backward()
+-> if node.parents:
+(Pdb) until
+> engine.py(145)backward()
+-> node.grad = 0.0
+(Pdb) until
+> engine.py(146)backward()
+-> self.grad = 1.0 if self.parents else self.grad + 1.0
+(Pdb) next
+> engine.py(147)backward()
+-> for node in reversed(order):
+(Pdb) next
+> engine.py(148)backward()
+-> upstream = node.grad
+(Pdb) next
+> engine.py(149)backward()
+-> for parent, partial in zip(node.parents, node.partials):
+(Pdb) next
+> engine.py(150)backward()
+-> contribution = upstream * partial
+(Pdb) p node.label, parent.label
+('L', 'E_o1')
+(Pdb) p upstream, partial
+(1.0, 1.0)
+(Pdb) next
+> engine.py(151)backward()
+-> parent.grad += contribution
+(Pdb) p contribution, parent.grad
+(1.0, 0.0)
+(Pdb) next
+> engine.py(149)backward()
+-> for parent, partial in zip(node.parents, node.partials):
+(Pdb) p parent.grad
+1.0
+(Pdb) next
+> engine.py(150)backward()
+-> contribution = upstream * partial
+(Pdb) p node.label, parent.label
+('L', 'E_o2')
+(Pdb) continue
+"""
+
+
+class Debugger(pdb.Pdb):
+    """The Python debugger, which shows what it is given as if somebody typed it."""
+
+    def __init__(self, transcript: str) -> None:
+        super().__init__(stdin=io.StringIO(typed(transcript, "(Pdb) ")), stdout=sys.stdout)
+        self.use_rawinput = False
+
+    def precmd(self, line: str) -> str:
+        """Show a line before it is done."""
+        print(line)
+        return super().precmd(line)
+
+
+loss = worked_example()
+print(">>> pdb.runcall(loss.backward)")
+Debugger(PYTHON_DEBUGGER).runcall(loss.backward)
+
+# %% A program that stops where it is told to, and opens the debugger there
+AT_A_BREAKPOINT = """\
+>>> trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint))
+> stopping.py(36)stopped_by()
+-> for point in breakpoints:
+(Pdb) p step.equation()
+'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'
+(Pdb) p hit.reason
+'at w5'
+(Pdb) p step.parent.grad
+0.08216704056423078
+(Pdb) continue
+BackwardTrace(34 steps, 31 nodes)
+"""
+
+
+def opened_here() -> None:
+    """What ``breakpoint()`` does in this file."""
+    Debugger(AT_A_BREAKPOINT).set_trace(sys._getframe(1))
+
+
+sys.breakpointhook = opened_here
+print('>>> trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint))')
+print(trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint)))
+sys.breakpointhook = sys.__breakpointhook__
+
+# %% Without a debugger: the log stops at the first gradient above a limit, and goes on
+trace = trace_backward(worked_example(), break_when(op="sigmoid", grad_above=0.1))
 print(trace.hit)
 print(trace[-1])
 while trace.resume():
     print(trace.hit)
-# on_hit=breakpoint opens pdb, or the debugger of the editor, at the step instead:
-#   trace_backward(loss, breakpoints=[break_when(label="w5", on_hit=breakpoint)])
-#   (Pdb) p step.equation()
-#   'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'
 
 # %% Where do two runs part?
 first, second = ((Value(x, label="x") * 2.0).exp() for x in (1.0, 1.5))

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from tests.source_files import ROOT
-from tinygrad_mlp import Value, functional
+from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.cli.main import main
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug.console import COMMANDS, Console
 from tinygrad_mlp.debug.session import Session
+from tinygrad_mlp.debug.wrapping import wrapped
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 from tinygrad_mlp.nn import MLP
@@ -42,26 +43,32 @@ def answer(*commands: str, loss: Value | None = None) -> str:
     return text
 
 
+def gradients(loss: Value) -> list[float]:
+    """Of every node but the plain numbers, to which a session does not step."""
+    order = topological_order(loss)
+    return [node.grad for node in order if node.op is not ops.CONSTANT]
+
+
 # Walking
 
 
 def test_next_and_back_walk_step_by_step() -> None:
     lines = answer("next 2", "n", "back", "b 2").splitlines()
     assert [line[:7] for line in lines[:5]] == [
-        "[ 1/51]",
-        "[ 2/51]",
-        "[ 3/51]",
-        "[ 2/51]",
-        "[ 1/51]",
+        "[ 1/49]",
+        "[ 2/49]",
+        "[ 3/49]",
+        "[ 2/49]",
+        "[ 1/49]",
     ]
     assert lines[5] == "at the start: only the leaves have numbers"
 
 
 def test_the_passes_meet() -> None:
     text = answer("to L", "next")
-    assert "[15/51] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984" in text
+    assert "[15/49] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984" in text
     assert "the backward pass begins with dL/dL = 1" in text
-    assert "[16/51] backward  dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1" in text
+    assert "[16/49] backward  dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1" in text
 
 
 def test_to_stops_where_a_gradient_is_complete() -> None:
@@ -83,7 +90,7 @@ def test_walking_there_and_back_restores_every_gradient() -> None:
     for position in range(len(session) + 1):
         session.go_to(position)
         states.append([(node.grad, node.has_grad) for node in session.order])
-    for position in (51, 3, 16, 15, 14, 50, 15, 0, 33):
+    for position in (49, 3, 16, 15, 14, 48, 15, 0, 33):
         session.go_to(position)
         assert [(node.grad, node.has_grad) for node in session.order] == states[position]
     assert not any(has_grad for _, has_grad in states[0])
@@ -93,14 +100,14 @@ def test_a_session_ends_with_the_gradients_of_backward() -> None:
     session, plain = Session(worked_example()), worked_example()
     session.go_to(len(session))
     plain.backward()
-    assert [n.grad for n in session.order] == [n.grad for n in topological_order(plain)]
+    assert gradients(session.loss) == gradients(plain)
 
 
 def test_a_leaf_is_nothing_to_step_through() -> None:
     with pytest.raises(GraphError, match="the Value is a leaf"):
         Session(Value(1.0))
     with pytest.raises(InvalidArgumentError, match="leads past the end"):
-        Session(worked_example()).move(52)
+        Session(worked_example()).move(50)
 
 
 # Breakpoints
@@ -109,25 +116,27 @@ def test_a_leaf_is_nothing_to_step_through() -> None:
 @pytest.mark.parametrize(
     ("command", "stop"),
     [
-        ("break w5", "[35/51] backward"),
-        ("break label w5", "[35/51] backward"),
-        ("break op tanh", "[51/51] backward"),
-        ("break op sigmoid", "[ 2/51] forward"),
-        ("break grad 0.99", "[16/51] backward"),
-        ("watch net_h2", "[ 3/51] forward"),
-        ("break nonfinite", "[51/51] backward"),
+        ("break net_o1", "[ 5/49] forward"),
+        ("break grad > 0.99", "[16/49] backward"),
+        ("break w5", "[33/49] backward"),
+        ("break label w5", "[33/49] backward"),
+        ("break op tanh", "[49/49] backward"),
+        ("break op sigmoid", "[ 2/49] forward"),
+        ("break grad 0.99", "[16/49] backward"),
+        ("watch net_h2", "[ 3/49] forward"),
+        ("break nonfinite", "[49/49] backward"),
     ],
 )
 def test_breakpoints_stop(command: str, stop: str) -> None:
     text = answer(command, "continue")
     assert stop in text
-    assert ("stop: " in text) == ("51/51" not in stop)
+    assert ("stop: " in text) == ("49/49" not in stop)
 
 
 def test_a_breakpoint_stops_in_each_pass_and_on_the_way_back() -> None:
     text = answer("break op sigmoid", "end", "rcontinue", "rc")
     stops = [line for line in text.splitlines() if line.startswith("[")]
-    assert [stop[1:6] for stop in stops] == ["51/51", "46/51", "40/51"]
+    assert [stop[1:6] for stop in stops] == ["49/49", "44/49", "38/49"]
 
 
 def test_dead_relus_and_layers_stop() -> None:
@@ -137,6 +146,28 @@ def test_dead_relus_and_layers_stop() -> None:
     assert "is off (its input is -" in text
     text = answer("break layer 1", "continue", loss=model([1.0]) ** 2)
     assert "stop: in layer 1" in text
+
+
+def test_a_breakpoint_at_a_node_stops_once_in_each_pass() -> None:
+    text = answer("break out_h1", "continue", "continue", "continue")
+    stops = [line for line in text.splitlines() if line.startswith("[")]
+    assert [stop[:7] for stop in stops] == ["[ 2/49]", "[35/49]", "[49/49]"]
+    assert stops[1].endswith("together 0.0364")
+
+
+def test_a_breakpoint_that_cannot_hold_is_refused_when_it_is_set() -> None:
+    model = MLP(1, [2, 1], rng=0)
+    for command, message in (
+        ("break op tanhh", "unknown operation 'tanhh'; known: tanh"),
+        ("break layer 7", "unknown layer 7; known: layers.0, layers.1"),
+        ("break layer hidden", "unknown layer 'hidden'; known: layers.0, layers.1"),
+        ("break label nobody", "unknown node 'nobody'"),
+    ):
+        text, console = typed(command, "break", loss=model([1.0]) ** 2)
+        assert console.failures == 1
+        assert message in text
+        assert "no breakpoints" in text
+    assert "1: layer layers.1" in answer("break layer layers.1", loss=model([1.0]) ** 2)
 
 
 def test_breakpoints_are_listed_and_cleared() -> None:
@@ -166,7 +197,7 @@ def test_print_shows_the_moment() -> None:
 def test_list_marks_where_one_stands() -> None:
     lines = answer("next 10", "list 2").splitlines()[-4:]
     assert [line[:2] for line in lines] == ["  ", "->", "  ", "  "]
-    assert "[10/51]" in lines[1]
+    assert "[10/49]" in lines[1]
 
 
 def test_chain_shows_the_whole_way() -> None:
@@ -180,11 +211,26 @@ def test_expand_and_collapse() -> None:
     text = answer("expand net_h1", "next", "collapse net_h1", "expand").splitlines()
     assert text[0].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
     assert text[2].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
-    assert text[3].startswith("[ 1/51] forward   net_h1 = w1 * i1")
+    assert text[3].startswith("[ 1/49] forward   net_h1 = w1 * i1")
     assert text[4].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
     refused, console = typed("expand out_h1")
     assert "out_h1 is no sum of products; those are: net_h1, net_h2, net_o1, net_o2" in refused
     assert console.failures == 1
+
+
+def test_the_sum_stays_in_view_where_a_node_is_expanded() -> None:
+    lines = answer("expand", "to out_h1", "to out_h1").splitlines()
+    assert lines[-1].strip() == (
+        "dL/dout_h1 += dL/dp1 * dp1/dout_h1 = 0.1385 * 0.4 = 0.0554, together 0.0364"
+    )
+
+
+def test_a_gradient_is_a_dash_until_something_arrives() -> None:
+    early = answer("to L", "print w1", "print out_h1", "print L")
+    assert "dL/dw1 = -" in early
+    assert "dL/dout_h1 = -" in early
+    assert "dL/dL = 1.0" in early
+    assert "dL/dE_o1 = -" in answer("to L", "next", "back", "print E_o1")
 
 
 def test_where_needs_a_recording() -> None:
@@ -198,7 +244,7 @@ def test_set_replays_to_the_same_step() -> None:
     text = answer("to L", "to w5", "set w5 0.5", "print out_o1")
     assert "L: 0.2984 -> 0.3065" in text
     last_step = [line for line in text.splitlines() if line.startswith("[")][-1]
-    assert last_step.startswith("[35/51] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5")
+    assert last_step.startswith("[33/49] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5")
     assert "0.1385 * 0.5933" not in last_step
 
 
@@ -208,12 +254,19 @@ def test_set_and_set_back_gives_the_same_gradients() -> None:
     session.assign(session.node("w5"), 9.0)
     session.assign(session.node("w5"), 0.40)
     plain.backward()
-    assert [n.grad for n in session.order] == [n.grad for n in topological_order(plain)]
+    assert gradients(session.loss) == gradients(plain)
 
 
 def test_check_agrees_at_leaves_and_between() -> None:
     text = answer("check", "check net_h1", "check L")
     assert text.count("agrees") == 16
+
+
+def test_of_very_many_leaves_some_are_checked() -> None:
+    model = MLP(10, [10, 1], activation="tanh", rng=0)
+    lines = answer("check", loss=model([Value(1.0) for _ in range(10)])).splitlines()
+    assert lines[0] == ("131 leaves; checking 44 of them, one in 3 (check NODE checks any other)")
+    assert len(lines) == 45
 
 
 def test_check_finds_a_wrong_gradient() -> None:
@@ -249,7 +302,7 @@ def test_draw_hands_over_the_moment(tmp_path: Path) -> None:
         ("next x", "line 1: 'x' is no whole number of at least 1"),
         ("set w5 x", "line 1: 'x' is no number"),
         ("set w5", "line 1: give a leaf and a number"),
-        ("set L 3", "line 1: L was computed from others; change a leaf, such as"),
+        ("set L 3", "line 1: L was computed from others; change a leaf, such as t1"),
         ("to", "line 1: give the name of a node"),
         ("to i1\nto i1", "line 2: i1 is complete already"),
         ("clear 3", "line 1: there is no breakpoint 3"),
@@ -275,6 +328,60 @@ def test_help_tells_every_command() -> None:
         assert re.search(rf"^{name}\b", text, flags=re.MULTILINE), name
         assert answer(f"help {name}").strip().startswith(name)
     assert set(COMMANDS) <= {name.removeprefix("do_") for name in dir(Console)}
+
+
+def test_help_tells_the_keys_and_both_ways_to_name_a_node() -> None:
+    text = answer("help")
+    for part in ("Enter alone", "Tab completes", "Ctrl-D leaves", "label NAME"):
+        assert part in text
+    assert "when its gradient is complete" in " ".join(answer("help break").split())
+
+
+@pytest.mark.parametrize("width", [64, 80, 120])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    model = MLP(6, [3, 1], activation="tanh", rng=0)
+    loss = model([0.5] * 6) ** 2
+    out = io.StringIO()
+    commands = "help\nhelp break\nnext\nexpand\nend\nlist 30\nchain layers.0.neurons.0.b\n"
+    console = Console(Session(loss), stdin=io.StringIO(commands), stdout=out, width=width)
+    console.run()
+    assert console.failures == 0
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(len(line) > width - 15 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "lines"),
+    [
+        ("short", 10, ["short"]),
+        ("anything is left as it is", None, ["anything is left as it is"]),
+        (
+            "[ 1/49] forward   net = w1 * x1 + w2 * x2 = 0.5 * 2 + 3 * 4 = 13",
+            45,
+            [
+                "[ 1/49] forward   net = w1 * x1 + w2 * x2",
+                "                    = 0.5 * 2 + 3 * 4 = 13",
+            ],
+        ),
+        (
+            "dL/d(out.net) += dL/dloss * dloss/d(out.net) = 0.5 * 2 = 1, together 3",
+            40,
+            [
+                "dL/d(out.net) += dL/dloss",
+                "  * dloss/d(out.net)",
+                "  = 0.5 * 2 = 1, together 3",
+            ],
+        ),
+        ("no equation, just words", 16, ["no equation,", "  just words"]),
+        ("a_name_that_is_too_long_to_be_broken", 10, ["a_name_that_is_too_long_to_be_broken"]),
+        ("\033[32mx\033[0m = \033[1m1\033[0m", 5, ["\033[32mx\033[0m = \033[1m1\033[0m"]),
+    ],
+)
+def test_lines_are_broken_where_one_breaks_an_equation(
+    line: str, width: int | None, lines: list[str]
+) -> None:
+    assert wrapped(line, width) == lines
 
 
 def test_names_and_commands_are_completed() -> None:
@@ -319,7 +426,7 @@ def test_a_script_with_a_fault_exits_with_1(tmp_path: Path) -> None:
     code, text = step(commands="next\nprint nobody\nnext\n", folder=tmp_path)
     assert code == 1
     assert "line 2: unknown node 'nobody'" in text
-    assert "[ 2/51]" in text
+    assert "[ 2/49]" in text
 
 
 SCRIPT = """\
@@ -333,6 +440,28 @@ number = 3
 
 def twice():
     return a * 2.0
+
+
+def fails():
+    return Value("a word")
+
+
+def of_model(model, scale=1.0):
+    return model * scale
+"""
+
+BARE = """\
+import sys
+from tinygrad_mlp import Value
+
+a = Value(2.0)
+b = Value(-3.0, label="own")
+c = a * b
+rows = [[Value(1.0)], "text", 2.0]
+d = c + rows[0][0]
+loss = d.tanh()
+sys.exit(0)
+late = a
 """
 
 
@@ -344,14 +473,52 @@ def test_a_value_of_a_persons_script(tmp_path: Path) -> None:
     assert "mine.py:4 in <module>" in text
     assert "mine.py:3 in <module>" in text
     assert "dL/db += dL/dv3 * dv3/db = 0.001341 * 2 = 0.002682" in text
-    code, text = step("mine.py:twice", commands="end\n", folder=tmp_path)
+    code, text = step("mine.py:twice", commands="to twice\nend\n", folder=tmp_path)
     assert code == 0, text
-    assert "[3/3]" in text
+    assert "[2/2]" in text
+
+
+def test_values_are_called_by_their_names_in_the_script(tmp_path: Path) -> None:
+    (tmp_path / "bare.py").write_text(BARE)
+    code, text = step("bare.py:loss", commands="end\nlist 9\n", folder=tmp_path)
+    assert code == 0, text
+    assert "dloss/down += dloss/dc * dc/down" in text
+    assert "dloss/d(rows[0][0]) += dloss/dd * dd/d(rows[0][0])" in text
+    code, text = step("bare.py:c", commands="next\nprint\n", folder=tmp_path)
+    assert "c = a * own = 2 * (-3) = -6" in text
+
+
+def test_a_function_that_fails_is_told_in_the_persons_lines(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    (tmp_path / "broken.py").write_text("def f():\n    return 1 / 0\n\n\nf()\n")
+    for words, line in (("mine.py:fails", 14), ("broken.py:f", 5)):
+        code, text = step(words, commands="", folder=tmp_path)
+        assert code == 2
+        files = re.findall(r'File "(.*?)", line (\d+)', text)
+        assert {Path(file).name for file, _ in files} == {words.partition(":")[0]}
+        assert str(line) in {number for _, number in files}
+
+
+def test_the_moment_is_drawn_as_far_as_it_is_computed(tmp_path: Path) -> None:
+    code, text = step(
+        commands="draw 0.dot\nnext 2\ndraw 2.dot\nto L\ndraw 15.dot\n", folder=tmp_path
+    )
+    assert code == 0, text
+    drawn = [(tmp_path / f"{n}.dot").read_text(encoding="utf-8") for n in (0, 2, 15)]
+    assert [("net_h1" in dot, "out_h1" in dot, "net_h2" in dot) for dot in drawn] == [
+        (False, False, False),
+        (True, True, False),
+        (True, True, True),
+    ]
+    assert all("w8" in dot for dot in (drawn[0], drawn[2]))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["mine.py:of_model"], "of_model in mine.py needs arguments (model); give a function"),
+        (["bare.py:late"], "bare.py has no name 'late' (it ended with sys.exit(0)); its Values"),
+        (["--row", "3"], "--row numbers the samples of --data"),
         (["mine.py:nobody"], "mine.py has no name 'nobody'; its Values are: a, b, loss"),
         (["mine.py:number"], "number in mine.py is 3, but a Value is needed"),
         (["mine.py:a"], "there is nothing to step through: the Value is a leaf"),
@@ -366,6 +533,7 @@ def test_what_cannot_be_stepped_exits_with_2(
 ) -> None:
     (tmp_path / "mine.py").write_text(SCRIPT)
     (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "bare.py").write_text(BARE)
     code, text = step(*words, commands="", folder=tmp_path)
     assert code == 2
     assert message in text
@@ -416,9 +584,10 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
     for source in ("iris", "iris.csv"):
         code, text = step(
             "--model", "net.npz", "--data", source, "--row", "99",
-            commands="print layers.0.neurons.2.out\nend\nprint loss\n", folder=tmp_path,
+            commands="where loss\nprint layers.0.neurons.2.out\nend\nprint loss\n", folder=tmp_path,
         )  # fmt: skip
         assert code == 0, text
+        assert f"loss: built from net.npz and {source}" in text
         assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]

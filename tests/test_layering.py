@@ -26,8 +26,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
         "tinygrad_mlp.functional",
-        "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses "
-        "tinygrad_mlp.compiler tinygrad_mlp.debug",
+        "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses tinygrad_mlp.compiler",
+        "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop",

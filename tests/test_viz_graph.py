@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection
 import pytest
 
 from tinygrad_mlp import functional
+from tinygrad_mlp.debug.names import visible
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
 from viz.graph import DIRECTIONS, SHOWABLE, to_dot
-from viz.markup import html_text, number, quoted, shortened, visible
+from viz.markup import html_text, number, quoted, shortened
 from viz.themes import LIGHT
 
 MINUS = "\N{MINUS SIGN}"
@@ -352,7 +353,12 @@ def test_an_unknown_thing_to_show_is_refused_with_the_known_ones(show: Collectio
         to_dot(product(), show=show)
 
 
-@pytest.mark.parametrize("wrong", [3.0, [Value(1.0)], None, "loss"])
+def test_several_outputs_are_drawn_together() -> None:
+    a = Value(1.0, label="shared")
+    assert arrows(to_dot([a.exp(), a.tanh()])) == [("n0", "n1"), ("n0", "n2")]
+
+
+@pytest.mark.parametrize("wrong", [3.0, [], [Value(1.0), 3.0], None, "loss"])
 def test_something_that_is_no_value_is_refused(wrong: object) -> None:
     with pytest.raises(NotANumberError, match=type(wrong).__name__):
         to_dot(wrong)  # type: ignore[arg-type]

@@ -29,8 +29,8 @@ __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "to_dot"]
 DETAILS: Final = ("auto", "ops", "neurons", "layers")
 """How much a drawing shows: each operation, each neuron, each layer; or what stays readable."""
 
-Drawable = Value | Module | Program
-"""What there are drawings of: the graph of a Value, a model, a compiled program."""
+Drawable = Value | Sequence[Value] | Module | Program
+"""What there are drawings of: the graph of a Value, or of several; a model, a compiled program."""
 
 MOST_READABLE_OPS: Final = 150
 MOST_READABLE_BOXES: Final = 40
@@ -58,8 +58,9 @@ def to_dot(
     not 0.
 
     Args:
-        value: the output of the graph; or a model, drawn for one sample; or a compiled program,
-            after its first call, for which ``detail``, ``show`` and ``highlight`` mean nothing.
+        value: the output of the graph, or a list of outputs that are drawn together; or a model,
+            drawn for one sample; or a compiled program, after its first call, for which
+            ``detail``, ``show`` and ``highlight`` mean nothing.
         detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),
             "layers" (for each layer, with shapes, parameter counts and gradient norms), or "auto":
             the finest of them that stays readable. In the coarser two, what repeats (for each
@@ -107,6 +108,8 @@ def to_dot(
         look = Look(direction, look.shown & {"grad"}, look.theme, color, legend, constants)
     elif isinstance(value, Value):
         outputs = [value]
+    elif isinstance(value, list | tuple) and value and all(isinstance(x, Value) for x in value):
+        outputs = list(value)
     else:
         raise NotANumberError(
             f"a drawing starts from one Value, the output of a graph, but got "

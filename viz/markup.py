@@ -7,11 +7,10 @@ neither by Graphviz nor by the browser that opens the SVG. Nothing here knows ab
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from tinygrad_mlp.debug.names import joins_an_emoji
+from tinygrad_mlp.debug.names import visible
 from viz.themes import Paint
 
 __all__ = [
@@ -40,26 +39,6 @@ def number(x: float) -> str:
     mantissa, _, exponent = f"{x:.4g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def visible(text: str) -> str:
-    r"""``text`` on one line, with every character that cannot be seen written as an escape.
-
-    >>> print(visible("two\nlines\x00"))
-    two\nlines\x00
-    """
-    return "".join(
-        character if joins_an_emoji(text, place) else _visible_character(character)
-        for place, character in enumerate(text)
-    )
-
-
-def _visible_character(character: str) -> str:
-    if character.isprintable():
-        return character
-    if unicodedata.category(character) == "Zs":  # a no-break space and its like
-        return " "
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def shortened(text: str, limit: int) -> str:

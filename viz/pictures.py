@@ -48,8 +48,9 @@ def draw(
     """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
 
     Args:
-        value: the output of the graph; or a model, drawn for one sample; or a compiled program,
-            after its first call, for which ``detail``, ``show`` and ``highlight`` mean nothing.
+        value: the output of the graph, or a list of outputs that are drawn together; or a model,
+            drawn for one sample; or a compiled program, after its first call, for which
+            ``detail``, ``show`` and ``highlight`` mean nothing.
         path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
             made; an existing file is replaced once the picture is complete.
         detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),

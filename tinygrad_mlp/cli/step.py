@@ -7,14 +7,14 @@ sample through a network that was saved.
 from __future__ import annotations
 
 import argparse
-import runpy
-import sys
-import traceback
-from contextlib import ExitStack
+import inspect
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_mlp import ops
 from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
+from tinygrad_mlp.cli.script import PersonsScript
 from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.creation import record_creation
 from tinygrad_mlp.debug.session import Session
@@ -33,6 +33,8 @@ EXAMPLES = """\
 Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
 neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
 compiled engine gives the same up to rounding.
+
+A Value of FILE.py without a label is called by its name there.
 
 Commands can come from a file or a pipe; the exit code is then 1 if one of them failed.
 
@@ -67,9 +69,8 @@ def add_step(commands: Commands) -> None:
     parser.add_argument(
         "--row",
         type=int,
-        default=0,
         metavar="N",
-        help="with --data: the number of the sample, from 0 (default: %(default)s)",
+        help="with --data: the number of the sample, from 0 (default: 0)",
     )
     parser.add_argument(
         "--activation",
@@ -94,30 +95,37 @@ def run_step(arguments: argparse.Namespace) -> None:
         raise InvalidArgumentError(
             "--model and --data belong together: step --model weights.npz --data iris --row 3"
         )
-    with ExitStack() as stack:
-        stack.enter_context(record_creation())  # for the command ``where``
+    if arguments.row is not None and not arguments.model:
+        raise InvalidArgumentError(
+            "--row numbers the samples of --data: step --model weights.npz --data iris --row 3"
+        )
+    # For the command ``where``; what comes from a file of weights has no line of a program.
+    recording = nullcontext() if arguments.model else record_creation()
+    with recording:
         if arguments.value:
             loss = _value_of_script(arguments.value)
         elif arguments.model:
             loss = loss_of_a_sample(
-                arguments.model, arguments.data, arguments.row, arguments.activation
+                arguments.model, arguments.data, arguments.row or 0, arguments.activation
             )
         else:
             loss = worked_example()
-        console = Console(Session(loss), draw=_draw)
+        built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
+        console = Console(Session(loss), draw=_draw, built_from=built_from)
         console.run()
     if console.failures and not console.on_terminal:
         raise SystemExit(1)
 
 
 def _draw(session: Session, path: Path) -> None:
+    """Draw the moment: in the forward pass the graph as far as it is computed."""
     import viz
 
     step = session.last_step
     marked: list[Value] = [] if step is None else [step.node]
     if isinstance(step, BackwardStep):
         marked.append(step.parent)
-    viz.draw(session.loss, path, highlight=marked)
+    viz.draw(session.known(), path, highlight=marked)
 
 
 def _value_of_script(argument: str) -> Value:
@@ -130,32 +138,51 @@ def _value_of_script(argument: str) -> Value:
         )
     if not file.is_file():
         raise InvalidArgumentError(f"there is no file {file}")
-    found = _run(file)
+    script = PersonsScript(file)
+    found = script.run()
     if name not in found:
         values = sorted(key for key, item in found.items() if isinstance(item, Value))
         raise InvalidArgumentError(
-            f"{file} has no name {name!r}; its Values are: {', '.join(values) or '(none)'}"
+            f"{file} has no name {name!r}{script.ending}; its Values are: "
+            f"{', '.join(values) or '(none)'}"
         )
     value = found[name]
     if callable(value) and not isinstance(value, Value):
-        value = value()
+        _require_no_arguments(value, f"{name} in {file}")
+        value = script.call(value)
     if not isinstance(value, Value):
         raise InvalidArgumentError(
-            f"{name} in {file} is {value!r:.60}, but a Value is needed, the result of a "
-            "computation, or a function without arguments that returns one"
+            f"{name} in {file} is {value!r:.60}{script.ending}, but a Value is needed, the result "
+            "of a computation, or a function without arguments that returns one"
         )
+    _label(value, name)
+    for key, item in found.items():
+        _label(item, key)
     return value
 
 
-def _run(file: Path) -> dict[str, Any]:
-    """The names of a script after it has run."""
-    arguments, path = sys.argv, sys.path[:]
-    sys.argv = [str(file)]
-    sys.path.insert(0, str(file.resolve().parent))
+def _require_no_arguments(function: Any, title: str) -> None:
+    """Refuse a function that cannot be called without arguments."""
     try:
-        return runpy.run_path(str(file), run_name="__main__")
-    except Exception as error:
-        traceback.print_exc()
-        raise SystemExit(2) from error
-    finally:
-        sys.argv, sys.path[:] = arguments, path
+        needed = [
+            parameter.name
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+    except ValueError:  # a function written in C does not always say
+        return
+    if needed:
+        raise InvalidArgumentError(
+            f"{title} needs arguments ({', '.join(needed)}); give a function without arguments "
+            "that returns a Value, or the Value itself: loss = loss_of(model, X, y)"
+        )
+
+
+def _label(item: object, name: str) -> None:
+    """Call a Value by its name in the script, unless it has a label or is a plain number."""
+    if isinstance(item, Value) and not item.label and item.op is not ops.CONSTANT:
+        item.label = name
+    elif isinstance(item, list | tuple) and item and isinstance(item[0], Value | list | tuple):
+        for place, part in enumerate(item):
+            _label(part, f"{name}[{place}]")

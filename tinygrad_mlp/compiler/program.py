@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp import array_math, float_math, functional
 from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
@@ -322,6 +322,53 @@ class Program:
         other.within = self.within
         return other
 
+    def eager(self, *arrays: ArrayLike) -> Any:
+        """The same loss as a graph of Values, at the program's current parameters.
+
+        A program keeps no nodes; this builds them for one batch, to be looked into with the
+        debugger: ``trace_backward(program.eager(X, y))``. The numbers are the same up to rounding.
+        The parameters' Values take over the program's numbers and have no gradient yet; random
+        leaves are drawn, and buffers assigned to, as in any call. Of a program that only predicts,
+        it gives the lists of Values that the function returns.
+
+        >>> w = Value(2.0)
+        >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+        >>> program.parameters[:] = 3.0
+        >>> loss = program.eager([1.0, 2.0], [2.0, 2.0])
+        >>> loss.backward()
+        >>> loss.data, w.grad
+        (8.5, 9.0)
+        """
+        given = [self._as_array(array) for array in arrays]
+        self.write_back()
+        for value in self._values:
+            value.zero_grad()
+        if self._per_sample:
+            self._batch_size(tuple([array.shape for array in given]))
+            results = [self._function(*map(_leaves, sample)) for sample in zip(*given)]
+        else:
+            results = [self._function(*map(_leaves, given))]
+        if self._differentiate and self._has_auxiliary:
+            results = [loss for loss, _ in results]
+        if not self._per_sample:
+            return results[0]
+        if not self._differentiate:
+            return results
+        return functional.mean(results) if self._reduction == "mean" else functional.sum(results)
+
+    def generators(self, *arrays: ArrayLike) -> list[np.random.Generator]:
+        """What the random leaves of a call with these arrays are drawn from.
+
+        >>> compile(lambda x: x * x).generators(2.0)
+        []
+        """
+        shapes = tuple([self._as_array(array).shape for array in arrays])
+        if shapes not in self._bound:
+            self._bind(shapes)
+        sample_shapes = tuple([shape[1:] for shape in shapes]) if self._per_sample else shapes
+        random = self._traces[sample_shapes].recording.random
+        return list({id(rng): rng for _, rng in random}.values())
+
     def _as_array(self, array: ArrayLike) -> Array:
         if isinstance(array, np.ma.MaskedArray):
             raise ShapeError(
@@ -548,6 +595,13 @@ class _Reshaped:
     def __call__(self, *arrays: Array) -> Array:
         result = self.run(*arrays)
         return result.reshape(-1, *self.shape) if self.per_sample else result.reshape(self.shape)
+
+
+def _leaves(numbers: Any) -> Nested:
+    """An array, or a number of one, as nested lists of Values."""
+    if np.ndim(numbers):
+        return [_leaves(part) for part in numbers]
+    return Value(numbers)
 
 
 class _Draw:

@@ -1,7 +1,8 @@
 """Looking into a computation: its steps one by one, breakpoints, faults, the health of a network.
 
 Everything here works on the eager graph. A compiled program keeps no nodes; to look into one of its
-steps, the same loss is built eagerly, and the numbers are the same up to rounding.
+steps, build the same loss eagerly: ``loss = program.eager(X, y)``. The numbers are the same up to
+rounding. ``detect_anomaly`` does that by itself where a program comes upon nan or inf.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The first nan or inf, where it is made: ``detect_anomaly``.
 
 Within the block each node is checked when it is made, and each gradient when it is passed on, so
-the error stands at the cause and not at the loss where it is noticed. Off, it costs nothing.
+the error stands at the cause and not at the loss where it is noticed. It takes the place of the
+functions that compute, as the recording of places does, so that off it costs nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.creation import CreationRecorder, _recording, location_of
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
+from tinygrad_mlp.derivatives import gradients
+from tinygrad_mlp.engine import Value, enable_grad, topological_order
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.ops import Op
 
@@ -22,18 +28,25 @@ __all__ = ["advice_for", "detect_anomaly"]
 MASKING: Final = frozenset(["where", "clamp", "maximum", "minimum", "relu"])
 """The ops that let a gradient of 0 through to a branch that was not chosen."""
 
+MOST_INPUTS: Final = 6
+
+BOTH_BRANCHES: Final = "inside a where too, which computes both branches"
+
+ContributionCheck = Callable[[Value, int, float, float], None]
+"""Looks at what operand ``position`` of a node has received: (node, position, upstream, before)."""
+
 
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Within this block the first nan or inf that is computed raises an error at its cause.
 
-    The forward pass is checked while the graph is built, then ``backward``. The message says the
-    operation, its inputs, the label, the file and line of a person's program, and, where the cause
-    is a known one, what to do.
+    The forward pass is checked while the graph is built, then the backward pass: ``backward``,
+    ``trace_backward`` and ``grad``. The message says the operation, its inputs, the label, the file
+    and line of a person's program, and, where the cause is a known one, what to do.
 
-    It sees the eager engine. A step of a compiled program (``fit`` takes that engine by default)
-    makes no nodes: run the step in question eagerly, with ``fit(..., engine="eager")`` or by
-    building the loss of the samples by hand.
+    A compiled program (``fit`` takes that engine by default) makes no nodes. When its loss, its
+    gradients or its predictions come out nan or inf, the same batch is computed again eagerly,
+    which finds the node, and the message says so.
 
     Raises:
         NonFiniteError: within the block, at the first nan or inf.
@@ -45,44 +58,141 @@ def detect_anomaly() -> Iterator[None]:
     tinygrad_mlp.errors.NonFiniteError: log gives -inf in the forward pass
       made at: ...:2 in <module>
       inputs: p = 0.0
-      advice: log(0) is -inf; keep its argument above 0, or take the loss from the logits
+      advice: log(0) is -inf; keep its argument above 0 (inside a where too, which computes both \
+branches), or take the loss from the logits
     """
     recorder = _CheckingRecorder()
-    before = Value.backward
-    setattr(Value, "backward", _checked_backward)  # noqa: B010 - mypy refuses the assignment
-    try:
-        with _recording(recorder):
-            yield
-    finally:
-        setattr(Value, "backward", before)  # noqa: B010
+    with (
+        _recording(recorder),
+        _replaced(Value, "backward", _checked_backward),
+        _replaced(gradients, "_gradients", _checked_gradients),
+        _replaced(Program, "__call__", _checked_call),
+    ):
+        yield
+
+
+def contribution_check(order: Sequence[Value]) -> ContributionCheck | None:
+    """What to call after each step of a backward pass; None outside of ``detect_anomaly``.
+
+    Args:
+        order: the nodes that the pass goes over, in topological order.
+
+    >>> contribution_check([]) is None
+    True
+    """
+    if any(isinstance(recorder, _CheckingRecorder) for recorder in _active):
+        return _Check(order)
+    return None
 
 
 class _CheckingRecorder(CreationRecorder):
     """Notes where a node was made and refuses one that is nan or inf."""
 
-    def made(self, node: Value) -> Value:
-        located = super().made(node)
-        if not math.isfinite(located.data):
-            raise NonFiniteError(_forward_message(located))
-        return located
+    def unary(self, op: Op, parent: Value) -> Value:
+        return self._checked(super().unary(op, parent), op, (parent,))
+
+    def binary(self, op: Op, left: Value, right: Value) -> Value:
+        return self._checked(super().binary(op, left, right), op, (left, right))
+
+    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
+        return self._checked(super().any_arity(op, parents), op, parents)
+
+    def _checked(self, node: Value, op: Op, parents: tuple[Value, ...]) -> Value:
+        """Op and parents are given, since a node of ``no_grad`` does not have them."""
+        if self.has_numbers and not math.isfinite(node.data):
+            raise NonFiniteError(_forward_message(node, op, parents))
+        return node
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Within this block ``owner.name`` is another function; so outside of it nothing is slower."""
+    before = getattr(owner, name)
+    setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+_PLAIN_CALL: Final = Program.__call__
+
+
+class _Check:
+    """Refuses a graph with a number that is nan or inf, then such a gradient.
+
+    It is a ``ContributionCheck``.
+    """
+
+    def __init__(self, order: Sequence[Value]) -> None:
+        for node in order:
+            if node.parents and not math.isfinite(node.data):
+                raise NonFiniteError(_forward_message(node, node.op, node.parents))
+        self.order = order
+
+    def __call__(self, node: Value, position: int, upstream: float, before: float) -> None:
+        contribution = upstream * node.partials[position]
+        if not math.isfinite(before + contribution):
+            raise NonFiniteError(_backward_message(node, position, upstream, before, self.order))
 
 
 def _checked_backward(self: Value) -> None:
     """``Value.backward`` with a look at each contribution."""
     order = topological_order(self)
+    check = _Check(order)
     for node in order:
         if node.parents:
-            if not math.isfinite(node.data):
-                raise NonFiniteError(_forward_message(node))
             node.grad = 0.0
     self.grad = 1.0 if self.parents else self.grad + 1.0
     for node in reversed(order):
         upstream = node.grad
         for position, (parent, partial) in enumerate(zip(node.parents, node.partials)):
-            contribution = upstream * partial
-            parent.grad += contribution
-            if not math.isfinite(parent.grad):
-                raise NonFiniteError(_backward_message(node, position, upstream, order))
+            before = parent.grad
+            parent.grad = before + upstream * partial
+            check(node, position, upstream, before)
+
+
+def _checked_gradients(order: Sequence[Value], dependents: set[Value]) -> dict[Value, float]:
+    """The loop of ``grad``, likewise."""
+    check = _Check(order)
+    found = {order[-1]: 1.0}
+    for node in reversed(order):
+        if node in dependents and node in found:
+            upstream = found[node]
+            for position, (parent, partial) in enumerate(zip(node.parents, node.partials)):
+                if parent in dependents:
+                    before = found.get(parent, 0.0)
+                    found[parent] = before + upstream * partial
+                    check(node, position, upstream, before)
+    return found
+
+
+def _checked_call(self: Program, *arrays: ArrayLike) -> Any:
+    """``Program.__call__``; what comes out nan or inf is computed again eagerly, to find the node.
+
+    Random leaves draw the same numbers again.
+    """
+    states = [(rng, rng.bit_generator.state) for rng in self.generators(*arrays)]
+    result = _PLAIN_CALL(self, *arrays)
+    computed = (result, self.gradients, self.auxiliary)
+    if all(np.all(np.isfinite(numbers)) for numbers in computed):
+        return result
+    note = "a compiled program came upon nan or inf, and its batch was computed again eagerly:"
+    for rng, state in states:
+        rng.bit_generator.state = state
+    try:
+        with enable_grad():
+            outputs = self.eager(*arrays)
+            if self._differentiate:
+                outputs.backward()
+    except NonFiniteError as error:
+        raise NonFiniteError(f"{note}\n{error}") from None
+    end = np.finfo(self._dtype).max
+    raise NonFiniteError(
+        f"{note}\n  there all numbers are finite; the program computes in {self._dtype}, which "
+        f"ends at {end:.2g}, and in another order\n  advice: the numbers explode: scale them, or "
+        "step less"
+    )
 
 
 def advice_for(op: Op, inputs: Sequence[float], output: float) -> str:
@@ -106,23 +216,28 @@ def advice_for(op: Op, inputs: Sequence[float], output: float) -> str:
         return f"an input is {wrong[0]} already, and inf - inf or 0 * inf is nan"
     if math.isinf(output):
         return "the result is larger than 1.8e308; the numbers explode: scale them, or step less"
-    return ""
+    return (
+        "numbers on the way are larger than 1.8e308, and inf - inf is nan; the numbers explode: "
+        "scale them, or step less"
+    )
 
 
 def _about_log(inputs: Sequence[float]) -> str:
+    remedy = f"keep its argument above 0 ({BOTH_BRANCHES})"
     if inputs[0] == 0.0:
-        return "log(0) is -inf; keep its argument above 0, or take the loss from the logits"
-    return "log of a negative number is nan; keep its argument above 0"
+        return f"log(0) is -inf; {remedy}, or take the loss from the logits"
+    return f"log of a negative number is nan; {remedy}"
 
 
 def _about_log1p(inputs: Sequence[float]) -> str:
+    remedy = f"keep its argument above -1 ({BOTH_BRANCHES})"
     if inputs[0] == -1.0:
-        return "log1p(-1) is log(0), which is -inf; keep its argument above -1"
-    return "log1p of a number below -1 is nan; keep its argument above -1"
+        return f"log1p(-1) is log(0), which is -inf; {remedy}"
+    return f"log1p of a number below -1 is nan; {remedy}"
 
 
 def _about_sqrt(inputs: Sequence[float]) -> str:
-    return "sqrt of a negative number is nan; keep its argument at least 0"
+    return f"sqrt of a negative number is nan; keep its argument at least 0 ({BOTH_BRANCHES})"
 
 
 def _about_exp(inputs: Sequence[float]) -> str:
@@ -132,17 +247,21 @@ def _about_exp(inputs: Sequence[float]) -> str:
 def _about_division(inputs: Sequence[float]) -> str:
     if inputs[-1] != 0.0:
         return ""
+    remedy = f"keep the divisor away from 0 ({BOTH_BRANCHES})"
     if len(inputs) == 2 and inputs[0] == 0.0:
-        return "0/0 is nan; keep the divisor away from 0"
-    return "a division by 0; keep the divisor away from 0"
+        return f"0/0 is nan; {remedy}"
+    return f"a division by 0; {remedy}"
 
 
 def _about_power(inputs: Sequence[float]) -> str:
     base, exponent = inputs
     if base < 0.0 and math.isfinite(exponent) and exponent != math.floor(exponent):
-        return "a negative number to a fractional power is nan; keep the base at least 0"
+        return (
+            "a negative number to a fractional power is nan; keep the base at least 0 "
+            f"({BOTH_BRANCHES})"
+        )
     if base == 0.0 and exponent < 0.0:
-        return "0 to a negative power is inf; keep the base away from 0"
+        return f"0 to a negative power is inf; keep the base away from 0 ({BOTH_BRANCHES})"
     return ""
 
 
@@ -159,65 +278,99 @@ ADVISERS: Final[dict[str, Callable[[Sequence[float]], str]]] = {
 }
 
 
-def _forward_message(node: Value) -> str:
-    assert node.op is not None  # a node with parents has one
-    inputs = [parent.data for parent in node.parents]
-    advice = advice_for(node.op, inputs, node.data)
-    return _message(
-        f"{_title(node)} gives {node.data} in the forward pass",
-        node,
-        _inputs(node),
-        advice,
-    )
+def _forward_message(node: Value, op: Op | None, parents: Sequence[Value]) -> str:
+    advice = "" if op is None else advice_for(op, [parent.data for parent in parents], node.data)
+    what = f"{_title(op, node.label)} gives {node.data} in the forward pass"
+    return _message(what, node, parents, advice)
 
 
-def _backward_message(node: Value, position: int, upstream: float, order: list[Value]) -> str:
+def _backward_message(
+    node: Value, position: int, upstream: float, before: float, order: Sequence[Value]
+) -> str:
     parent, partial = node.parents[position], node.partials[position]
-    name = parent.label or (f"operand {position + 1} of {node.op.name}" if node.op else "")
+    name = parent.label or f"operand {position + 1} of {node.op.name if node.op else 'a node'}"
+    contribution = upstream * partial
     what = (
-        f"the gradient of {name} becomes {parent.grad} in the backward pass of {_title(node)}: "
-        f"{upstream} * {partial} = {upstream * partial}"
+        f"the gradient of {name} becomes {before + contribution} in the backward pass of "
+        f"{_title(node.op, node.label)}: {upstream} * {partial} = {contribution}"
     )
-    return _message(what, node, _inputs(node), _backward_advice(node, upstream, partial, order))
-
-
-def _backward_advice(node: Value, upstream: float, partial: float, order: list[Value]) -> str:
-    if upstream == 0.0 and not math.isfinite(partial):
-        masked = any(
-            child.op is not None and child.op.name in MASKING and 0.0 in child.partials
-            for child in order
+    if not math.isfinite(before):
+        advice = (
+            f"the gradient of {name} was {before} before this pass, and leaves add up; clear it "
+            "first: leaf.zero_grad(), or optimizer.zero_grad()"
         )
-        if masked:
+    else:
+        advice = _backward_advice(node, position, upstream, order)
+    return _message(what, node, node.parents, advice)
+
+
+def _backward_advice(node: Value, position: int, upstream: float, order: Sequence[Value]) -> str:
+    partial = node.partials[position]
+    if math.isfinite(partial):
+        if math.isfinite(upstream):
+            return "the gradient is larger than 1.8e308: it explodes; clip it, or step less"
+        return "the gradient from above is not finite already"
+    if upstream == 0.0:
+        mask = _mask_above(node, order)
+        if mask is not None:
             return (
-                "0 * inf is nan: this branch was not chosen by a where, but its derivative is "
-                "computed all the same; choose the argument first: log(where(x > 0, x, 1.0))"
+                f"0 * inf is nan: this branch was not chosen by {_title(mask.op, mask.label)}, but "
+                "its derivative is computed all the same; choose the argument first: "
+                f"{_call(node)}"
             )
         return "0 * inf is nan; keep away from the point where the local derivative is inf"
-    if node.op is ops.SQRT and node.parents[0].data == 0.0:
-        return "the derivative of sqrt at 0 is inf; add a small number before the sqrt"
-    if math.isfinite(partial) and math.isfinite(upstream):
-        return "the gradient is larger than 1.8e308: it explodes; clip it, or step less"
-    if not math.isfinite(partial):
-        return "the local derivative is not finite here; keep away from this point"
-    return "the gradient from above is not finite already"
+    if node.op in (ops.SQRT, ops.POW, ops.POW_NUMBER) and node.parents[0].data == 0.0:
+        function = "sqrt" if node.op is ops.SQRT else f"x^{node.parents[1].data:g}"
+        return f"the derivative of {function} at 0 is inf; add a small number to its argument"
+    return "the local derivative is not finite here; keep away from this point"
 
 
-def _message(what: str, node: Value, inputs: str, advice: str) -> str:
+def _call(node: Value) -> str:
+    """The op of a node with its argument chosen by a ``where``."""
+    argument = "where(x > 0, x, 1.0)"
+    if node.op in (ops.POW, ops.POW_NUMBER):
+        return f"{argument} ** {node.parents[1].data:g}"
+    if node.op in (ops.DIV, ops.RECIPROCAL):
+        return f"1.0 / {argument}"
+    return f"{node.op.name if node.op else 'f'}({argument})"
+
+
+def _mask_above(node: Value, order: Sequence[Value]) -> Value | None:
+    """The op after ``node``, on some way to the loss, that did not choose what came from it."""
+    reached = {node}
+    for child in order:
+        for parent, partial in zip(child.parents, child.partials):
+            if parent in reached:
+                if partial == 0.0 and child.op is not None and child.op.name in MASKING:
+                    return child
+                reached.add(child)
+    return None
+
+
+def _message(what: str, node: Value, parents: Sequence[Value], advice: str) -> str:
     location = location_of(node)
     place = str(location) if location else "unknown (make the graph within the block too)"
-    lines = [what, f"  made at: {place}", f"  inputs: {inputs}"]
+    lines = [what, f"  made at: {place}", f"  inputs: {_inputs(parents)}"]
     return "\n".join([*lines, f"  advice: {advice}"] if advice else lines)
 
 
-def _title(node: Value) -> str:
-    name = node.op.name if node.op else "a leaf"
-    return f"{name} ({node.label})" if node.label else name
+def _title(op: Op | None, label: str) -> str:
+    name = op.name if op else "a node without an operation"
+    return f"{name} ({label})" if label else name
 
 
-def _inputs(node: Value) -> str:
+def _inputs(parents: Sequence[Value]) -> str:
+    """The operands; of very many some, and first those that are nan or inf already."""
+    first = list(parents)
+    if len(first) > MOST_INPUTS:
+        first.sort(key=_is_finite)
     shown = [
         f"{parent.label} = {parent.data!r}" if parent.label else repr(parent.data)
-        for parent in node.parents[:6]
+        for parent in first[:MOST_INPUTS]
     ]
-    more = len(node.parents) - len(shown)
+    more = len(parents) - len(shown)
     return ", ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _is_finite(node: Value) -> bool:
+    return math.isfinite(node.data)

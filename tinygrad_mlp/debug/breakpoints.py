@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.forward import ForwardStep
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
 from tinygrad_mlp.debug.names import number
-from tinygrad_mlp.debug.steps import BackwardStep
+from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
 
 __all__ = ["Breakpoint", "Hit", "Step", "break_when", "watch"]
 
 Step = BackwardStep | ForwardStep
 """A step of either pass."""
+
+Trace = BackwardTrace | ForwardTrace
+"""The log of either pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Breakpoint:
 
     label: str | None = None
     op: str | None = None
-    layer: int | None = None
+    layer: int | str | None = None
     node: Value | None = None
     grad_above: float | None = None
     non_finite: bool = False
@@ -72,6 +78,39 @@ class Breakpoint:
                 reasons.append(reason)
         return Hit(self, step, ", ".join(reasons))
 
+    def require(self, trace: Trace) -> None:
+        """Refuse a graph in which the breakpoint could never hold.
+
+        Raises:
+            UnknownNameError: if there is no such label or layer.
+            GraphError: if the node to watch is not in the graph.
+            InvalidArgumentError: if it waits for a gradient in a forward pass.
+
+        >>> from tinygrad_mlp.debug.forward import trace_forward
+        >>> break_when(label="w").require(trace_forward(Value(1.0, label="v") * 2.0))
+        Traceback (most recent call last):
+            ...
+        tinygrad_mlp.errors.UnknownNameError: unknown label 'w'; known: v, v1, v2
+        """
+        if self.label is not None:
+            known = {*trace.names.values(), *(node.label for node in trace.order)} - {""}
+            if self.label not in known:
+                raise UnknownNameError.of("label", self.label, nearest(self.label, known))
+        if self.layer is not None:
+            layers = set(trace.layers.values())
+            if not any(_is_layer(path, self.layer) for path in layers):
+                raise UnknownNameError.of("layer", self.layer, layers or ["(none)"])
+        if self.node is not None and self.node not in trace.names:
+            raise GraphError(
+                f"{self.node!r:.80} is to be watched, but the loss was not computed from it; "
+                "watch a node of this graph"
+            )
+        if self.grad_above is not None and isinstance(trace, ForwardTrace):
+            raise InvalidArgumentError(
+                "grad_above waits for a gradient, and a forward pass has none; write "
+                "trace_backward(loss, break_when(grad_above=...))"
+            )
+
     def describe(self, names: Mapping[Value, str]) -> str:
         """The conditions in words.
 
@@ -85,7 +124,7 @@ class Breakpoint:
             "watch": None if self.node is None else names.get(self.node, "a node"),
             "at": self.label,
             "op": self.op,
-            "layer": self.layer,
+            "layer": None if self.layer is None else str(self.layer),
             "grad above": None if self.grad_above is None else f"{self.grad_above:g}",
             "nonfinite": "" if self.non_finite else None,
             "dead relu": "" if self.dead_relu else None,
@@ -104,7 +143,8 @@ class Breakpoint:
                 return None
             found.append(f"{names[receiver]} changes")
         if self.label is not None:
-            if self.label not in (names[receiver], receiver.label, names[step.node]):
+            completed = _completed_by(step)
+            if not any(self.label in (names[node], node.label) for node in completed):
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:
@@ -112,7 +152,7 @@ class Breakpoint:
                 return None
             found.append(f"in {self.op} ({names[step.node]})")
         if self.layer is not None:
-            if step.trace.layers.get(step.node) != self.layer:
+            if not _is_layer(step.trace.layers.get(step.node), self.layer):
                 return None
             found.append(f"in layer {self.layer} ({names[step.node]})")
         return ", ".join(found)
@@ -157,23 +197,58 @@ class Breakpoint:
         return f"{name}(step) holds" if self.when(step) else None
 
 
+def _completed_by(step: Step) -> list[Value]:
+    """The nodes that are complete with the step: their numbers, or, backward, their gradients."""
+    if isinstance(step, ForwardStep):
+        return [step.node]
+    completed = [step.parent] if step.is_last else []
+    if step.index == 0:
+        completed.append(step.node)  # the output, whose gradient is 1 from the start
+    return completed
+
+
+def _is_layer(path: str | None, layer: int | str) -> bool:
+    """Whether a path such as "layers.2" is that of the layer, or ends in its number."""
+    if path is None or isinstance(layer, str):
+        return path == layer
+    numbers = re.findall(r"\d+", path)
+    return bool(numbers) and int(numbers[-1]) == layer
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to twelve of the names that are known, those that are like ``name`` where there are some.
+
+    >>> nearest("w55", ["w5", "bias"]), nearest("q", ["w5", "bias"])
+    (['w5'], ['bias', 'w5'])
+    """
+    names = sorted(known)
+    return get_close_matches(name, names, n=8, cutoff=0.5) or names[:12]
+
+
 def break_when(
     *,
     label: str | None = None,
     op: str | None = None,
-    layer: int | None = None,
+    layer: int | str | None = None,
     grad_above: float | None = None,
     non_finite: bool = False,
     dead_relu: bool = False,
     when: Callable[[Step], bool] | None = None,
     on_hit: Callable[[], object] | None = None,
 ) -> Breakpoint:
-    """A breakpoint for ``trace_backward``; all the given conditions have to hold at once.
+    """A breakpoint for ``trace_backward`` and ``trace_forward``; all conditions hold at once.
+
+    The logs are those of the eager graph; of a compiled program, take
+    ``trace_backward(program.eager(X, y), break_when(...))``.
 
     Args:
-        label: the name of the node, or of the operand that receives.
+        label: the name of a node. The log stops once when it is complete: in a forward pass when
+            it is computed, in a backward pass when the last contribution to its gradient arrives
+            (for the output, whose gradient is 1 from the start, at the first step). ``watch`` stops
+            at every contribution.
         op: the operation of the node, by its name ("tanh") or symbol ("+").
-        layer: the number of the layer that the node belongs to, from 0.
+        layer: the layer that the node belongs to: its path in the labels of its parameters, such as
+            "layers.2", or the number that the path ends in, 2.
         grad_above: the gradient that the operand has after the step is larger in size than this.
         non_finite: that gradient (in a forward step: the output) is nan or inf.
         dead_relu: the node is a relu that lets nothing through.
@@ -183,12 +258,14 @@ def break_when(
 
     Raises:
         InvalidArgumentError: if no condition is given.
+        UnknownNameError: if there is no such operation. A label or a layer that the graph does not
+            have is refused when the trace starts.
 
     >>> from tinygrad_mlp.debug.steps import trace_backward
     >>> a = Value(-1.0, label="a")
     >>> trace = trace_backward(a.relu() * 3.0, breakpoints=[break_when(dead_relu=True)])
     >>> print(trace.hit)
-    step 2: relu v2 is off (its input is -1)
+    step 1: relu v2 is off (its input is -1)
     """
     conditions = (label, op, layer, grad_above, when)
     if all(condition is None for condition in conditions) and not (non_finite or dead_relu):
@@ -196,6 +273,8 @@ def break_when(
             "break_when got no condition; say when to stop: break_when(label='w5'), "
             "break_when(op='tanh'), break_when(grad_above=10.0), break_when(non_finite=True)"
         )
+    if op is not None and not any(op in (known.name, known.symbol) for known in ops.OPS.values()):
+        raise UnknownNameError.of("operation", op, nearest(op, ops.OPS))
     return Breakpoint(
         label=label,
         op=op,
@@ -209,15 +288,18 @@ def break_when(
 
 
 def watch(node: Value, on_hit: Callable[[], object] | None = None) -> Breakpoint:
-    """A breakpoint at every step that changes the gradient of ``node``.
+    """A breakpoint at every step that changes ``node``: its number, or, backward, its gradient.
 
     Args:
         node: the node to watch.
         on_hit: as for ``break_when``.
+
+    Raises:
+        NotANumberError: if ``node`` is no Value.
 
     >>> from tinygrad_mlp.debug.steps import trace_backward
     >>> a = Value(3.0, label="a")
     >>> print(trace_backward(a * a, breakpoints=[watch(a)]).hit)
     step 0: a changes
     """
-    return Breakpoint(node=node, on_hit=on_hit)
+    return Breakpoint(node=require_value(node, "watch(node)"), on_hit=on_hit)

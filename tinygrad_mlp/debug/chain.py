@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from tinygrad_mlp.debug.names import derivative, names_of, number
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.names import derivative, factor, names_of, number
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 
@@ -62,7 +63,7 @@ class Path:
         """The product with numbers, and what it comes to: 2 * 0.5 = 1."""
         if len(self.partials) < 2:
             return number(self.product)
-        return f"{' * '.join(map(_factor, self.partials))} = {number(self.product)}"
+        return f"{' * '.join(map(factor, self.partials))} = {number(self.product)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Chain:
                 lines += [f"    {path.symbols()}", f"    = {path.numbers()}"]
             else:
                 lines.append(f"    {path.equation()}")
-        terms = " + ".join(_factor(path.product) for path in self.paths)
+        terms = " + ".join(factor(path.product) for path in self.paths)
         return "\n".join([*lines, f"{symbol} = {terms} = {number(self.total)}"])
 
 
@@ -127,6 +128,7 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
         max_paths: the number of paths up to which they are listed.
 
     Raises:
+        NotANumberError: if ``loss`` or ``node`` is no Value.
         InvalidArgumentError: if ``max_paths`` is less than 1.
         GraphError: if there are more paths; the message says how many.
 
@@ -136,6 +138,8 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
     >>> print(chain(loss, w))
     dL/dw = dL/dz * dz/dw = 2 * 0.5 = 1
     """
+    for value in (loss, node):
+        require_value(value, "chain(loss, node)")
     if max_paths < 1:
         raise InvalidArgumentError(f"max_paths is {max_paths}, but at least 1 is needed")
     order = topological_order(loss)
@@ -180,8 +184,3 @@ def _paths(
             if parent in leads_there
         ]
         stack.extend(reversed(onward))
-
-
-def _factor(x: float) -> str:
-    text = number(x)
-    return f"({text})" if text.startswith("-") else text

@@ -17,8 +17,8 @@ class Difference:
 
     Attributes:
         index: the number of the step.
-        what: what is not the same: "length", "op", "name", "operand", or a number of the step, such
-            as "partial" or "output".
+        what: what is not the same: "length", "op", "label", "operand" (its label), or a number of
+            the step, such as "partial" or "output".
         of_a: what it is in the first trace.
         of_b: what it is in the second.
         step_a: the step in the first trace; None if that one is over.
@@ -89,15 +89,15 @@ def _features(
     """What two steps are compared by, in the order of telling."""
     op_a = None if a.node.op is None else a.node.op.name
     op_b = None if b.node.op is None else b.node.op.name
-    features: list[tuple[str, object, object]] = [
-        ("op", op_a, op_b),
-        ("name", a.trace.names[a.node], b.trace.names[b.node]),
-    ]
+    features: list[tuple[str, object, object]] = [("op", op_a, op_b)]
+    named = [("label", a.node, b.node)]
     if isinstance(a, BackwardStep) and isinstance(b, BackwardStep):
-        features.append(("operand", a.trace.names[a.parent], b.trace.names[b.parent]))
+        named.append(("operand", a.parent, b.parent))
         numbers = ("upstream", "partial", "contribution", "grad_before", "grad_after")
     else:
         numbers = ("inputs", "output")  # type: ignore[assignment]
+    # Generated names depend on the size of the graph, so only those that a person gave tell.
+    features += [(what, x.label, y.label) for what, x, y in named if x.label and y.label]
     features.extend((name, getattr(a, name), getattr(b, name)) for name in numbers)
     return features
 

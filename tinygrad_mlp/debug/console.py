@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
@@ -24,6 +26,11 @@ __all__ = ["Console", "Drawer"]
 
 Drawer = Callable[[Session, Path], object]
 """Draws the moment at which a session stands into a file."""
+
+HELP_INDENT: Final = 20
+
+KEYS: Final = """\
+Enter alone does the last command again, Tab completes commands and names, Ctrl-D leaves."""
 
 COMMANDS: Final = (
     "next",
@@ -59,6 +66,8 @@ class Console(Walking):
         draw: draws a moment into a file; None where there is nothing to draw with.
         stdin: where commands come from; by default the terminal.
         stdout: where the answers go.
+        width: the number of columns to which answers are broken, see ``CommandLoop``.
+        built_from: the file that the graph was built from, if no program of a person's made it.
 
     Attributes:
         failures: how many commands could not be done.
@@ -68,10 +77,10 @@ class Console(Walking):
     >>> console = Console(Session(worked_example()), stdin=io.StringIO("to L\nto w5\nquit\n"))
     >>> console.run()
     (step) to L
-    [15/51] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984
+    [15/49] forward   L = E_o1 + E_o2 = 0.2748 + 0.0236 = 0.2984
             the forward pass is over; the backward pass begins with dL/dL = 1
     (step) to w5
-    [35/51] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
+    [33/49] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
     (step) quit
     >>> console.failures
     0
@@ -83,9 +92,12 @@ class Console(Walking):
         draw: Drawer | None = None,
         stdin: IO[str] | None = None,
         stdout: IO[str] | None = None,
+        width: int | None = None,
+        built_from: str = "",
     ) -> None:
-        super().__init__(session, stdin, stdout)
+        super().__init__(session, stdin, stdout, width)
         self.draw = draw
+        self.built_from = built_from
 
     # Looking
 
@@ -113,10 +125,12 @@ class Console(Walking):
         node = self._node(argument) if argument or step is None else step.node
         location = location_of(node)
         name = self.session.names[node]
-        if location is None:
-            self.say(f"{name}: not known (it was made before the recording, or read from a file)")
-        else:
+        if location is not None:
             self.say(f"{name}: {location}")
+        elif self.built_from:
+            self.say(f"{name}: built from {self.built_from}")
+        else:
+            self.say(f"{name}: not known (it was made before the recording)")
 
     def do_chain(self, argument: str) -> None:
         """chain [NODE]: the whole way from a node to the loss as products, with numbers."""
@@ -178,11 +192,21 @@ class Console(Walking):
             self._show_step()
 
     def do_check(self, argument: str) -> None:
-        """check [NODE]: compare the gradient of a node with finite differences (all leaves)."""
+        """check [NODE]: compare the gradient of a node with finite differences, or of the leaves.
+
+        Where there are many leaves, some of them from all over the graph are checked.
+        """
         if argument:
             nodes = [self._node(argument)]
         else:
             nodes = [node for node in self.session.order if node.is_leaf and node.op is None]
+            if len(nodes) > MOST_LINES:
+                apart = -(-len(nodes) // MOST_LINES)
+                self.say(
+                    f"{len(nodes):,} leaves; checking {len(nodes[::apart])} of them, one in "
+                    f"{apart} (check NODE checks any other)"
+                )
+                nodes = nodes[::apart]
         wrong = [node for node in nodes if not self._check(node)]
         if wrong:
             names = ", ".join(self.session.names[node] for node in wrong)
@@ -216,16 +240,25 @@ class Console(Walking):
             method = getattr(self, f"do_{name}", None)
             if method is None:
                 raise InvalidArgumentError(f"there is no command {argument!r}")
-            self.say(method.__doc__)
+            self.say("\n".join(self._help_of(name, inspect.getdoc(method) or "")))
             return
         for name in COMMANDS:
-            usage, _, text = (getattr(self, f"do_{name}").__doc__ or "").partition(": ")
-            shorts = [short for short, full in self.short_names.items() if full == name]
-            also = f" [{', '.join(shorts)}]" if shorts else ""
-            padding = " " * max(1, 20 - len(usage))
-            if len(usage) > 19:
-                padding = f"\n{' ' * 20}"
-            self.say(f"{self.display.paint('bold', usage)}{padding}{text}{also}")
+            first_line, *_ = (getattr(self, f"do_{name}").__doc__ or "").splitlines()
+            self.say("\n".join(self._help_of(name, first_line)))
+        self.say("\n".join(textwrap.wrap(KEYS, self.width or 80)))
+
+    def _help_of(self, name: str, text: str) -> list[str]:
+        """How the command is used, beside what it does."""
+        usage, _, meaning = text.partition(": ")
+        shorts = [short for short, full in self.short_names.items() if full == name]
+        meaning += f" [{', '.join(shorts)}]" if shorts else ""
+        right = textwrap.wrap(" ".join(meaning.split()), max(20, (self.width or 80) - HELP_INDENT))
+        lines = [" " * HELP_INDENT + line for line in right]
+        left = textwrap.wrap(usage, (self.width or 80) - 4, subsequent_indent="    ")
+        usage_lines = [self.display.paint("bold", line) for line in left]
+        if len(left) == 1 and len(usage) < HELP_INDENT:
+            return [usage_lines[0] + lines[0][len(usage) :], *lines[1:]]
+        return [*usage_lines, *lines]
 
     def do_quit(self, argument: str) -> bool:
         """quit: leave."""

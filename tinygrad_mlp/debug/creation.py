@@ -151,7 +151,8 @@ def record_creation() -> Iterator[None]:
     parameter, an input, a constant) until the block ends. Lines of this package are skipped, so
     that the loss of a network is placed where a person called the loss.
 
-    A compiled program makes no nodes; build the step in question eagerly within the block.
+    A compiled program makes no nodes; build the step in question eagerly within the block, with
+    ``program.eager(X, y)``.
 
     >>> with record_creation():
     ...     a = Value(2.0)
@@ -201,7 +202,8 @@ def _place() -> Place | None:
         file = frame.f_code.co_filename
         skipped = _ours.get(file)
         if skipped is None:
-            skipped = _ours[file] = file.startswith(PACKAGE) and file not in SHOWN
+            ours = file.startswith((PACKAGE, "<frozen "))  # what starts a module is nobody's line
+            skipped = _ours[file] = ours and file not in SHOWN
         if not skipped:
             return frame.f_code, frame.f_lineno
         if frame.f_back is None:

@@ -30,7 +30,7 @@ class Display:
     >>> from tinygrad_mlp.debug.worked_example import worked_example
     >>> display = Display(Session(worked_example()), colours=False)
     >>> display.step_line(0)
-    '[ 1/51] forward   net_h1 = w1 * i1 + w2 * i2 + b1 = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775'
+    '[ 1/49] forward   net_h1 = w1 * i1 + w2 * i2 + b1 = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775'
     """
 
     def __init__(self, session: Session, colours: bool) -> None:

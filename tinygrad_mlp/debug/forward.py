@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import formula_of, layers_of, names_of, number
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.names import factor, formula_of, layers_of, names_of, number
+from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.ops import Op
+
+if TYPE_CHECKING:
+    from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit
 
 __all__ = ["ForwardStep", "ForwardTrace", "trace_forward"]
 
@@ -70,12 +75,12 @@ class ForwardStep:
             w, x = self.inputs[i], self.inputs[i + n]
             of_w, of_x = names[self.node.parents[i]], names[self.node.parents[i + n]]
             product = number(w * x)
-            lines.append(f"p{i + 1} = {of_w} * {of_x} = {_factor(w)} * {_factor(x)} = {product}")
+            lines.append(f"p{i + 1} = {of_w} * {of_x} = {factor(w)} * {factor(x)} = {product}")
             symbols.append(f"p{i + 1}")
-            numbers.append(_factor(w * x))
+            numbers.append(factor(w * x))
         for bias, amount in zip(self.node.parents[2 * n :], self.inputs[2 * n :]):
             symbols.append(names[bias])
-            numbers.append(_factor(amount))
+            numbers.append(factor(amount))
         lines.append(
             f"{names[self.node]} = {' + '.join(symbols)} = {' + '.join(numbers)} = "
             f"{number(self.output)}"
@@ -98,6 +103,7 @@ class ForwardTrace(Sequence[ForwardStep]):
     Attributes:
         loss: the output of the graph.
         order: the nodes of the graph in topological order, leaves included.
+        hit: the breakpoint at which the log stopped, or None.
 
     >>> a = Value(3.0, label="a")
     >>> for step in trace_forward((a * a).exp()):
@@ -106,11 +112,49 @@ class ForwardTrace(Sequence[ForwardStep]):
     v2 = exp(v1) = exp(9) = 8103.0839
     """
 
-    def __init__(self, loss: Value) -> None:
+    def __init__(self, loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> None:
         self.loss = loss
         self.order = topological_order(loss)
+        self.hit: Hit | None = None
         self._nodes = [node for node in self.order if node.parents]
         self._data = array("d", [node.data for node in self.order])
+        self._length = len(self._nodes)
+        self._breakpoints = all_of(breakpoints)
+        for point in self._breakpoints:
+            point.require(self)
+        self._recording = self._stops()
+        if self._breakpoints:
+            self.resume()
+
+    def resume(self) -> Hit | None:
+        """Go on from a breakpoint to the next one, or to the end.
+
+        >>> from tinygrad_mlp.debug.breakpoints import break_when
+        >>> trace = trace_forward((Value(0.0) * 2.0).log().exp(), break_when(non_finite=True))
+        >>> print(trace.hit)
+        step 1: v3 is -inf
+        >>> len(trace), trace.resume(), len(trace)
+        (2, None, 3)
+        """
+        self.hit = next(self._recording, None)
+        return self.hit
+
+    @property
+    def finished(self) -> bool:
+        """Whether the log has reached its end.
+
+        >>> trace_forward(Value(1.0) * 2.0).finished
+        True
+        """
+        return len(self) == len(self._nodes)
+
+    def _stops(self) -> Iterator[Hit]:
+        """The breakpoints that hold, while the log grows step by step."""
+        for length in range(1, len(self._nodes) + 1):
+            self._length = length
+            hit = stopped_by(self._breakpoints, self[-1])
+            if hit is not None:
+                yield hit
 
     @cached_property
     def names(self) -> dict[Value, str]:
@@ -118,8 +162,8 @@ class ForwardTrace(Sequence[ForwardStep]):
         return names_of(self.order)
 
     @cached_property
-    def layers(self) -> dict[Value, int]:
-        """The layer of each node that belongs to one, see ``layers_of``."""
+    def layers(self) -> dict[Value, str]:
+        """The path of the layer of each node that belongs to one, see ``layers_of``."""
         return layers_of(self.order)
 
     @cached_property
@@ -127,7 +171,7 @@ class ForwardTrace(Sequence[ForwardStep]):
         return {node: place for place, node in enumerate(self.order)}
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return self._length
 
     @overload
     def __getitem__(self, index: int) -> ForwardStep: ...
@@ -136,11 +180,12 @@ class ForwardTrace(Sequence[ForwardStep]):
     def __getitem__(self, index: int | slice) -> ForwardStep | list[ForwardStep]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
         node = self._nodes[index]
         data, places = self._data, self._places
         assert node.op is not None  # a node with parents has one
         return ForwardStep(
-            index=range(len(self))[index],
+            index=index,
             node=node,
             op=node.op,
             inputs=tuple(data[places[parent]] for parent in node.parents),
@@ -149,21 +194,27 @@ class ForwardTrace(Sequence[ForwardStep]):
         )
 
     def __repr__(self) -> str:
-        return f"ForwardTrace({len(self):,} steps, {len(self.order):,} nodes)"
+        state = "" if self.finished else f", stopped at step {len(self) - 1}"
+        return f"ForwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
 
 
-def trace_forward(loss: Value) -> ForwardTrace:
+def trace_forward(loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> ForwardTrace:
     """The operations that ``loss`` was computed by, in topological order.
 
     The numbers are those that stand in the graph now; the trace keeps them, 24 bytes for a node.
+
+    Args:
+        loss: the output.
+        breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
+            step where one of them holds, and ``resume`` goes on.
+
+    Raises:
+        NotANumberError: if ``loss`` is no Value.
+        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have.
+        InvalidArgumentError: if a breakpoint waits for a gradient, which a forward pass has not.
 
     >>> a = Value(0.0, label="a")
     >>> [step.op.name for step in trace_forward((a + 1.0).tanh())]
     ['add', 'tanh']
     """
-    return ForwardTrace(loss)
-
-
-def _factor(x: float) -> str:
-    text = number(x)
-    return f"({text})" if text.startswith("-") else text
+    return ForwardTrace(require_value(loss, "trace_forward(loss)"), breakpoints)

@@ -7,21 +7,27 @@ epoch and draws the result. Both build an eager graph, whatever engine trains.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.names import layer_of, number
 from tinygrad_mlp.engine import Value, topological_order
 
-__all__ = ["HasParameters", "HealthReport", "LayerHealth", "health"]
+__all__ = ["STATUSES", "HasParameters", "HealthReport", "LayerHealth", "health"]
+
+STATUSES: Final = ("non-finite", "dead", "no gradient", "exploding", "vanishing", "healthy")
+"""What a report can come to; the first that holds is said."""
 
 FAR_APART: Final = 1000.0
 """How many times the gradients of one end may be those of the other, or the parameters."""
 
-LAYER: Final = re.compile(r"(?:.*\.)?layers\.\d+(?=\.)")
+SATURATING: Final = (ops.SIGMOID, ops.TANH)
+ACTIVATIONS: Final = frozenset(
+    [*SATURATING, ops.RELU, ops.LEAKY_RELU, ops.ELU, ops.SOFTPLUS, ops.SILU, ops.GELU]
+)
 
 
 class HasParameters(Protocol):
@@ -39,6 +45,8 @@ class LayerHealth:
         name: the name of the layer, such as "layers.0".
         n_parameters: the number of its weights and biases.
         n_nan, n_inf, n_zero: how many of their gradients are nan, inf, exactly 0.
+        activation: the name of the activation that its units have, such as "tanh"; "" where none
+            was found.
         n_units: the number of relu units that were found.
         n_dead: how many of those gave 0 for every sample in the loss.
         gradient_norm: the Euclidean norm of the gradients.
@@ -58,6 +66,7 @@ class LayerHealth:
     n_nan: int
     n_inf: int
     n_zero: int
+    activation: str
     n_units: int
     n_dead: int
     gradient_norm: float
@@ -96,18 +105,20 @@ class HealthReport:
 
     @property
     def status(self) -> str:
-        """In one word: "non-finite", "exploding", "vanishing", "dead" or "healthy"."""
+        """One of ``STATUSES``."""
         if any(layer.n_nan or layer.n_inf for layer in self.layers):
             return "non-finite"
         if not self.layers:
             return "healthy"
+        if self._dead() is not None:
+            return "dead"
+        if all(layer.n_zero == layer.n_parameters for layer in self.layers):
+            return "no gradient"
         first, last = self.layers[0].gradient_size, self.layers[-1].gradient_size
         if first > FAR_APART * last > 0.0 or self._overwhelmed() is not None:
             return "exploding"
         if first * FAR_APART < last:
             return "vanishing"
-        if any(layer.n_units and layer.n_dead == layer.n_units for layer in self.layers):
-            return "dead"
         return "healthy"
 
     @property
@@ -122,8 +133,13 @@ class HealthReport:
                 f"non-finite: {bad.name} has {bad.n_nan} nan and {bad.n_inf} inf among its "
                 "gradients; detect_anomaly() says where the first one comes from"
             )
-        if status == "dead":
-            dead = next(x for x in self.layers if x.n_units and x.n_dead == x.n_units)
+        if status == "no gradient":
+            return (
+                "no gradient reaches the model: all of them are 0; the loss does not depend on its "
+                "parameters, or is flat here"
+            )
+        dead = self._dead()
+        if dead is not None:
             return (
                 f"dead: no relu of {dead.name} lets anything through; a smaller learning rate, "
                 "leaky_relu, or other first weights help"
@@ -138,11 +154,24 @@ class HealthReport:
             )
         first, last = self.layers[0], self.layers[-1]
         sizes = f"{number(first.gradient_size)} in {first.name}, {number(last.gradient_size)}"
-        remedy = {
-            "exploding": "smaller first weights, clip_norm or a smaller learning rate help",
-            "vanishing": "relu instead of sigmoid or tanh, or larger first weights, help",
-        }[status]
+        remedy = "smaller first weights, clip_norm or a smaller learning rate help"
+        if status == "vanishing":
+            remedy = self._against_vanishing()
         return f"{status}: a gradient is typically {sizes} in {last.name}; {remedy}"
+
+    def _against_vanishing(self) -> str:
+        used = dict.fromkeys(layer.activation for layer in self.layers)
+        saturating = [op.name for op in SATURATING if op.name in used]
+        if saturating:
+            return f"relu instead of {' or '.join(saturating)}, or larger first weights, help"
+        return "larger first weights or fewer layers help"
+
+    def _dead(self) -> LayerHealth | None:
+        """The first layer of which no relu lets anything through."""
+        for layer in self.layers:
+            if layer.n_units and layer.n_dead == layer.n_units:
+                return layer
+        return None
 
     def _overwhelmed(self) -> LayerHealth | None:
         """The first layer whose gradients are far larger than its parameters."""
@@ -178,12 +207,13 @@ def health(
     """Look at the gradients of a loss, and at the units behind it, layer by layer.
 
     The gradients are those of this loss alone; what stood in the ``grad`` of the leaves comes back
-    afterwards. Layers are told by the names of the parameters. A relu unit counts as dead if it
-    gave 0 for every sample in the loss, so give the loss of many samples. The verdict compares the
-    first layer with the last: gradients a thousand times larger there explode (as do gradients a
-    thousand times larger than the parameters), a thousand times smaller vanish.
+    afterwards. Layers are told by the names of the parameters, see ``layer_of``. A relu unit counts
+    as dead if it gave 0 for every sample in the loss, so give the loss of many samples. The verdict
+    compares the first layer with the last: gradients a thousand times larger there explode (as do
+    gradients a thousand times larger than the parameters), a thousand times smaller vanish.
 
-    A compiled program keeps no nodes: build the loss of the samples eagerly, as here.
+    A compiled program keeps no nodes: build the loss of the samples eagerly, as here, or with
+    ``program.eager(X, y)``.
 
     Args:
         model: the model.
@@ -192,23 +222,27 @@ def health(
         previous: the parameters as they were one update ago, by name, which gives the real
             ``update_ratio`` of any optimizer.
 
+    Raises:
+        NotANumberError: if ``loss`` is no Value.
+
     >>> from tinygrad_mlp.nn import MLP
     >>> deep = MLP(1, [4] * 12 + [1], activation="sigmoid", init="normal", rng=0)
     >>> health(deep, deep([1.0]) ** 2).status
     'vanishing'
     """
-    order = topological_order(loss)
+    order = topological_order(require_value(loss, "health(model, loss)"))
     parameters = dict(model.named_parameters())
     gradients = _gradients(loss, order, parameters)
     groups: dict[str, list[str]] = {}
     for name in parameters:
         groups.setdefault(_layer_of(name), []).append(name)
-    units = _relu_units(order, {p: _layer_of(name) for name, p in parameters.items()})
+    layer_names = {parameter: _layer_of(name) for name, parameter in parameters.items()}
+    units, activations = _units(order, layer_names)
     layers = []
     for layer, names in groups.items():
         grads = [gradients[name] for name in names]
         numbers = [parameters[name].data for name in names]
-        outputs = units.get(layer, {})
+        is_dead = units.get(layer, {})
         layers.append(
             LayerHealth(
                 name=layer,
@@ -216,8 +250,9 @@ def health(
                 n_nan=sum(map(math.isnan, grads)),
                 n_inf=sum(map(math.isinf, grads)),
                 n_zero=grads.count(0.0),
-                n_units=len(outputs),
-                n_dead=sum(1 for largest in outputs.values() if largest <= 0.0),
+                activation=activations.get(layer, ""),
+                n_units=len(is_dead),
+                n_dead=sum(is_dead.values()),
                 gradient_norm=_norm(grads),
                 weight_norm=_norm(numbers),
                 update_ratio=_update_ratio(names, parameters, grads, learning_rate, previous),
@@ -245,22 +280,28 @@ def _gradients(
 
 
 def _layer_of(name: str) -> str:
-    match = LAYER.match(name)
-    return match[0] if match else name.partition(".")[0]
+    return layer_of(name) or name.partition(".")[0]
 
 
-def _relu_units(
-    order: Sequence[Value], layer_of: Mapping[Value, str]
-) -> dict[str, dict[Value, float]]:
-    """For each layer its relu units, told by a parameter of theirs, with their largest output."""
-    units: dict[str, dict[Value, float]] = {}
+def _units(
+    order: Sequence[Value], layer_of_parameter: Mapping[Value, str]
+) -> tuple[dict[str, dict[Value, bool]], dict[str, str]]:
+    """For each layer its relu units, told by a parameter of theirs, and whether they are dead.
+
+    Then for each layer its activation.
+    """
+    units: dict[str, dict[Value, bool]] = {}
+    activations: dict[str, str] = {}
     for node in order:
-        if node.op is ops.RELU:
-            parameter = _parameter_behind(node.parents[0], layer_of)
+        if node.op in ACTIVATIONS:
+            parameter = _parameter_behind(node.parents[0], layer_of_parameter)
             if parameter is not None:
-                outputs = units.setdefault(layer_of[parameter], {})
-                outputs[parameter] = max(outputs.get(parameter, -math.inf), node.data)
-    return units
+                layer = layer_of_parameter[parameter]
+                activations.setdefault(layer, node.op.name)
+                if node.op is ops.RELU:
+                    is_dead = units.setdefault(layer, {})
+                    is_dead[parameter] = is_dead.get(parameter, True) and node.data == 0.0
+    return units, activations
 
 
 def _parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tinygrad_mlp.debug.health import HasParameters, HealthReport, health
+from tinygrad_mlp.debug.health import STATUSES, HasParameters, HealthReport, health
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError
+from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
 
 __all__ = ["HealthMonitor"]
 
@@ -18,12 +18,14 @@ class HealthMonitor:
     """A callback for ``fit`` that takes the health of the model after each epoch.
 
     It works with either engine: it builds the loss of a few samples eagerly. The ratio
-    update/weight is that of the whole epoch, whatever the optimizer.
+    update/weight is that of the whole epoch, whatever the optimizer; the first epoch has none, as
+    nobody has seen the parameters before it.
 
     Args:
         loss_of: a function of the model that gives the loss to look at, of a few dozen samples.
         every: look after every so many epochs.
-        stop_when: statuses that end the training, for example ("non-finite", "exploding").
+        stop_when: the statuses that end the training, for example ("non-finite", "exploding"), or
+            one of them.
 
     Attributes:
         epochs: the epochs that were looked at.
@@ -31,6 +33,7 @@ class HealthMonitor:
 
     Raises:
         InvalidArgumentError: if ``every`` is less than 1.
+        UnknownNameError: for an unknown status.
 
     >>> from tinygrad_mlp.losses import mean_squared_error
     >>> from tinygrad_mlp.nn import MLP
@@ -50,13 +53,16 @@ class HealthMonitor:
         loss_of: Callable[[Any], Value],
         *,
         every: int = 1,
-        stop_when: tuple[str, ...] = (),
+        stop_when: str | Iterable[str] = (),
     ) -> None:
         if every < 1:
             raise InvalidArgumentError(f"every is {every}, but at least 1 is needed: every=10")
         self.loss_of = loss_of
         self.every = every
-        self.stop_when = stop_when
+        self.stop_when = (stop_when,) if isinstance(stop_when, str) else tuple(stop_when)
+        for status in self.stop_when:
+            if status not in STATUSES:
+                raise UnknownNameError.of("status", status, STATUSES)
         self.epochs: list[int] = []
         self.reports: list[HealthReport] = []
         self._previous: dict[str, float] | None = None

@@ -14,7 +14,16 @@ from typing import Final
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 
-__all__ = ["derivative", "formula_of", "layers_of", "names_of", "number"]
+__all__ = [
+    "derivative",
+    "factor",
+    "formula_of",
+    "layer_of",
+    "layers_of",
+    "names_of",
+    "number",
+    "visible",
+]
 
 MOST_TERMS: Final = 8
 """Sums of more terms than this are written with dots between the first three and the last."""
@@ -22,14 +31,16 @@ MOST_TERMS: Final = 8
 FORMULAS: Final = {"pow_number": "a ^ b", "gelu": "x * Phi(x)", "erfc": "erfc(x)"}
 """For the ops whose formula in the table says more than how to compute it."""
 
-LAYER: Final = re.compile(r"(?:.*\.)?layers?\.?_?(\d+)\b")
+PARAMETER: Final = re.compile(r"(?P<owner>\w+(\.\w+)*?)\.[^\W\d]\w*(\.\d+)*")
+NEURON: Final = re.compile(r"(^|\.)neurons\.\d+$")
 
 
 def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for each node: its label, or v and its index; no two nodes share one.
 
-    A label that is taken already gets ``#2``, ``#3``, ...; characters that cannot be seen are
-    written as escapes, so that a name always stands on one line.
+    A label that is taken already gets ``#2``, ``#3``, ..., in the order in which the nodes come
+    into the computation; characters that cannot be seen are written as escapes, so that a name
+    always stands on one line.
 
     Args:
         order: the nodes in topological order.
@@ -37,13 +48,14 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     >>> from tinygrad_mlp.engine import topological_order
     >>> a = Value(2.0, label="a")
     >>> list(names_of(topological_order((a * Value(3.0)).exp() + Value(1.0, label="a"))).values())
-    ['a', 'a#2', 'v2', 'v3', 'v4', 'v5']
+    ['a#2', 'a', 'v2', 'v3', 'v4', 'v5']
     """
     names: dict[Value, str] = {}
     taken: set[str] = set()
-    for node in order:
+    used = dict.fromkeys(x for node in order if node.parents for x in (*node.parents, node))
+    for node in used or order:
         if node.label:
-            names[node] = _free(_visible(node.label), taken)
+            names[node] = _free(visible(node.label), taken)
             taken.add(names[node])
     for index, node in enumerate(order):
         if not node.label:
@@ -60,6 +72,24 @@ def number(x: float) -> str:
     if 0.01 <= abs(x) < 10_000.0:
         return f"{x:.4f}".rstrip("0").rstrip(".")
     return f"{x:.4g}"
+
+
+def factor(x: float) -> str:
+    """``x`` as a factor of a product: a negative number stands in brackets.
+
+    >>> factor(0.5), factor(-2.0)
+    ('0.5', '(-2)')
+    """
+    return _signed(number(x))
+
+
+def visible(text: str) -> str:
+    r"""``text`` on one line, with every character that cannot be seen written as an escape.
+
+    >>> print(visible("two\nlines\x00"))
+    two\nlines\x00
+    """
+    return "".join([_visible_character(text, place) for place in range(len(text))])
 
 
 def derivative(output: str, by: str) -> str:
@@ -91,31 +121,43 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
         return f"{op.name}({', '.join(operands)})"
     letters = dict(zip("x" if len(operands) == 1 else "abc", operands))
     formula = FORMULAS.get(op.name, op.formula)
-    return re.sub(r"(\(?)\b([abcx])\b(\)?)", _Filling(letters), formula)
+    return re.sub(r"\b[abcx]\b", _Filling(letters), formula)
 
 
-def layers_of(order: Sequence[Value]) -> dict[Value, int]:
-    """The number of the layer that each node belongs to, for those that belong to one.
+def layer_of(label: str) -> str:
+    """The path of the layer in a parameter's label; "" where the label is no path in a model.
 
-    A parameter says it in its label (``layers.0.neurons.3.w.1``). A sum of products belongs to the
-    layer of its weights, and a function of one node (its activation) to that node's.
+    It is the path without the parameter itself (``.w.1``) and without the neuron in its layer.
+
+    >>> [layer_of(label) for label in ("layers.0.neurons.3.w.1", "blocks.2.gamma", "hidden.w", "w")]
+    ['layers.0', 'blocks.2', 'hidden', '']
+    """
+    match = PARAMETER.fullmatch(label)
+    return NEURON.sub("", match["owner"]) if match else ""
+
+
+def layers_of(order: Sequence[Value]) -> dict[Value, str]:
+    """The path of the layer that each node belongs to, for those that belong to one.
+
+    A parameter says it in its label, see ``layer_of``. A sum of products belongs to the layer of
+    its weights, and a function of one node (its activation) to that node's.
 
     Args:
         order: the nodes in topological order.
 
     >>> from tinygrad_mlp.engine import topological_order
-    >>> w = Value(2.0, label="layers.1.w")
+    >>> w = Value(2.0, label="blocks.1.w")
     >>> order = topological_order((w * Value(3.0)).tanh())
     >>> [layers_of(order).get(node) for node in order]
-    [1, None, 1, 1]
+    ['blocks.1', None, 'blocks.1', 'blocks.1']
     """
-    layers: dict[Value, int] = {}
+    layers: dict[Value, str] = {}
     of_parameters: set[Value] = set()
     for node in order:
         if not node.parents:
-            match = LAYER.match(node.label)
-            if match:
-                layers[node] = int(match[1])
+            layer = layer_of(node.label)
+            if layer:
+                layers[node] = layer
                 of_parameters.add(node)
         elif len(node.parents) == 1:
             if node.parents[0] in layers:
@@ -134,16 +176,19 @@ def layers_of(order: Sequence[Value]) -> dict[Value, int]:
 
 
 class _Filling:
-    """Puts operands in the place of the letters of a formula."""
+    """Puts operands in the place of the letters of a formula.
+
+    A negative number stands in brackets unless it is an argument by itself, as in ``max(-2, 0)``.
+    """
 
     def __init__(self, letters: dict[str, str]) -> None:
         self.letters = letters
 
     def __call__(self, match: re.Match[str]) -> str:
-        opening, letter, closing = match.groups()
-        text = self.letters.get(letter, letter)
-        inside_brackets = bool(opening and closing)
-        return f"{opening}{text if inside_brackets else _signed(text)}{closing}"
+        text = self.letters.get(match[0], match[0])
+        before, after = match.string[: match.start()].rstrip(), match.string[match.end() :].lstrip()
+        by_itself = before.endswith(("(", ",")) and after.startswith((")", ","))
+        return text if by_itself else _signed(text)
 
 
 def _signed(text: str) -> str:
@@ -168,13 +213,13 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return candidate
 
 
-def _visible(text: str) -> str:
-    return "".join(
-        character
-        if character.isprintable() or joins_an_emoji(text, place)
-        else character.encode("unicode_escape").decode()
-        for place, character in enumerate(text)
-    )
+def _visible_character(text: str, place: int) -> str:
+    character = text[place]
+    if character.isprintable() or joins_an_emoji(text, place):
+        return character
+    if unicodedata.category(character) == "Zs":  # a no-break space and its like
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def joins_an_emoji(text: str, place: int) -> bool:

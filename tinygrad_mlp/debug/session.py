@@ -7,10 +7,10 @@ moment. The terminal shows it; a test or a notebook can drive it too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cached_property
 
-from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step, nearest
 from tinygrad_mlp.debug.forward import trace_forward
 from tinygrad_mlp.debug.names import names_of
 from tinygrad_mlp.debug.recompute import recompute
@@ -36,12 +36,13 @@ class Session:
         breakpoints: where ``run`` stops.
 
     Raises:
+        NotANumberError: if ``loss`` is no Value.
         GraphError: for a leaf, which has nothing to step through.
 
     >>> from tinygrad_mlp.debug.worked_example import worked_example
     >>> session = Session(worked_example())
     >>> session.n_forward, len(session)
-    (15, 51)
+    (15, 49)
     >>> session.move(16).equation()
     'dL/dE_o1 += dL/dL * dL/dE_o1 = 1 * 1 = 1'
     >>> session.run(to=session.node("w5")).equation()
@@ -49,7 +50,7 @@ class Session:
     """
 
     def __init__(self, loss: Value) -> None:
-        if not loss.parents:
+        if not require_value(loss, "Session(loss)").parents:
             raise GraphError(
                 "there is nothing to step through: the Value is a leaf; give the result of a "
                 "computation, such as the loss"
@@ -95,8 +96,7 @@ class Session:
             UnknownNameError: if there is none; the message lists some that are near.
         """
         if name not in self._nodes:
-            near = get_close_matches(name, self._nodes, n=8, cutoff=0.5)
-            raise UnknownNameError.of("node", name, near or [*self._nodes][:12])
+            raise UnknownNameError.of("node", name, nearest(name, self._nodes))
         return self._nodes[name]
 
     def step(self, index: int) -> Step:
@@ -115,8 +115,24 @@ class Session:
         return not node.parents or self._computed_at[node] <= self.position
 
     def gradient(self, node: Value) -> float | None:
-        """The gradient of a node at this moment; None while the forward pass runs."""
+        """The gradient of a node at this moment; None as long as nothing has arrived there."""
         return node.grad if node.has_grad and self.position >= self.n_forward else None
+
+    def known(self) -> list[Value]:
+        """What is computed at this moment and leads no further yet: the ends of the graph so far.
+
+        At the start these are the leaves, after the forward pass it is the loss.
+
+        >>> a = Value(3.0, label="a")
+        >>> session = Session((a * a).exp() + a)
+        >>> _ = session.move(2)
+        >>> [session.names[node] for node in session.known()]
+        ['v2']
+        """
+        computed = [node for node in self.order if self.is_computed(node)]
+        used = {parent for node in computed for parent in node.parents}
+        ends = [node for node in computed if node not in used]
+        return [node for node in ends if node.parents] or ends
 
     @cached_property
     def _computed_at(self) -> dict[Value, int]:
@@ -152,17 +168,13 @@ class Session:
             self._place_gradients()
 
     def _place_gradients(self) -> None:
-        """Gradients for a position: none in the forward pass; interior nodes start with 0."""
+        """Gradients for a position: none in the forward pass."""
         self.backward.go_to(0)
-        started = self.position >= self.n_forward
-        for node in self.order:
-            if node.parents and started:
-                node.grad = 0.0
-            else:
-                node.zero_grad()
-        if started:
+        if self.position >= self.n_forward:
             self.loss.grad = 1.0
             self.backward.go_to(self.position - self.n_forward)
+        else:
+            self.loss.zero_grad()
 
     def run(self, to: Value | None = None) -> Step | None:
         """Go on to the next breakpoint, to a node, or to the end; the step done last.
@@ -226,9 +238,15 @@ class Session:
         if leaf.parents:
             raise GraphError(
                 f"{self.names[leaf]} was computed from others; change a leaf, such as "
-                f"{next(self.names[node] for node in self.order if not node.parents)}"
+                f"{self.names[self._a_leaf()]}"
             )
         leaf.data = as_value(number).data
         recompute(self.loss)
         self._trace()
         return self.loss.data
+
+    def _a_leaf(self) -> Value:
+        """A leaf to speak of: one with a label, rather than a plain number of a formula."""
+        leaves = [node for node in self.order if not node.parents]
+        named = [leaf for leaf in leaves if leaf.label]
+        return (named or [leaf for leaf in leaves if leaf.op is None] or leaves)[0]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import derivative, layers_of, names_of, number
+from tinygrad_mlp.debug.anomaly import contribution_check
+from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.names import derivative, factor, layers_of, names_of, number
+from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
 
@@ -64,20 +67,20 @@ class BackwardStep:
         >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
         >>> y = w * x; y.label = "y"
         >>> loss = y * 0.5; loss.label = "L"
-        >>> trace_backward(loss)[2].equation()
+        >>> trace_backward(loss)[1].equation()
         'dL/dw += dL/dy * dy/dw = 0.5 * 5 = 2.5'
         """
         names, loss = self.trace.names, self.trace.names[self.trace.loss]
         node, parent = names[self.node], names[self.parent]
         symbols = f"{derivative(loss, node)} * {derivative(node, parent)}"
-        numbers = f"{_factor(self.upstream)} * {_factor(self.partial)}"
+        numbers = f"{factor(self.upstream)} * {factor(self.partial)}"
         return f"{derivative(loss, parent)} += {symbols} = {numbers} = {number(self.contribution)}"
 
     def expanded(self) -> tuple[str, ...]:
         """The equations of the step with the product of a ``dot`` as a node of its own.
 
         A ``dot`` adds up the products p1 = w1 x1, p2 = w2 x2, ...; the gradient flows through the
-        product. For any other op this is ``equation()`` alone.
+        product. For any other op this is the step as it prints.
 
         >>> from tinygrad_mlp.functional import dot
         >>> node = dot([Value(2.0, label="w")], [Value(5.0, label="x")])
@@ -88,7 +91,7 @@ class BackwardStep:
         """
         n_products = len(self.node.parents) // 2
         if self.node.op is not ops.DOT or self.position >= 2 * n_products:
-            return (self.equation(),)
+            return (str(self),)
         names, loss = self.trace.names, self.trace.names[self.trace.loss]
         node, parent = names[self.node], names[self.parent]
         place = self.position % n_products
@@ -97,21 +100,32 @@ class BackwardStep:
         upstream = number(self.upstream)
         return (
             f"{product} = {w} * {x}: {derivative(loss, product)} = {derivative(loss, node)} * "
-            f"{derivative(node, product)} = {_factor(self.upstream)} * 1 = {upstream}",
+            f"{derivative(node, product)} = {factor(self.upstream)} * 1 = {upstream}",
             f"{derivative(loss, parent)} += {derivative(loss, product)} * "
-            f"{derivative(product, parent)} = {_factor(self.upstream)} * {_factor(self.partial)} = "
-            f"{number(self.contribution)}",
+            f"{derivative(product, parent)} = {factor(self.upstream)} * {factor(self.partial)} = "
+            f"{number(self.contribution)}{self._sum()}",
         )
 
     def __str__(self) -> str:
-        if not self.is_first:
-            return f"{self.equation()}, together {number(self.grad_after)}"
-        return self.equation()
+        return f"{self.equation()}{self._sum()}"
+
+    def _sum(self) -> str:
+        return "" if self.is_first else f", together {number(self.grad_after)}"
 
     @property
     def is_first(self) -> bool:
         """Whether nothing had arrived at the parent before."""
         return self.grad_before == 0.0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the gradient of the parent is complete after the step.
+
+        >>> a = Value(3.0, label="a")
+        >>> [step.is_last for step in trace_backward(a * a)]
+        [False, True]
+        """
+        return self.trace._last_steps[self.parent] == self.index
 
 
 class BackwardTrace(Sequence[BackwardStep]):
@@ -119,7 +133,8 @@ class BackwardTrace(Sequence[BackwardStep]):
 
     A step is put together when it is asked for: the log itself takes 8 bytes for a step and 40 for
     a node, and up to 70 more for a leaf that had no gradient before. A million steps of
-    ``y = y * 1.0001`` took 50 MB (beside the graph, and the names that the first equation makes).
+    ``y = y * 1.0001`` take 60 MB, and 50 MB more once it goes back (beside the graph, and the names
+    that the first equation makes).
 
     The trace can take the graph back to how it was after any number of steps; the old values are
     put back as they were, never computed by subtracting.
@@ -140,22 +155,47 @@ class BackwardTrace(Sequence[BackwardStep]):
     (0.0, False)
     """
 
-    def __init__(self, loss: Value, breakpoints: Sequence[Breakpoint] = ()) -> None:
+    def __init__(
+        self,
+        loss: Value,
+        breakpoints: Breakpoint | Iterable[Breakpoint] = (),
+        constants: bool = False,
+    ) -> None:
         self.loss = loss
         self.order = topological_order(loss)
         self.hit: Hit | None = None
+        plain = [] if constants else [x for x in self.order if x.op is ops.CONSTANT]
+        self._has_left_out = not all(x.label for x in plain)
+        self._labelled = {x for x in plain if x.label}  # a label that comes later changes nothing
         self._nodes = [node for node in reversed(self.order) if node.parents]
         self._partials = [node.partials for node in self._nodes]
         self._starts = array("q", [0])  # _starts[i] is the index of the first step of _nodes[i]
         for node in self._nodes:
-            self._starts.append(self._starts[-1] + len(node.parents))
+            self._starts.append(self._starts[-1] + len(self._receivers(node)))
         self._upstream = array("d")
         self._grad_before = array("d")
-        self._without_grad = {node for node in self.order if node.is_leaf and not node.has_grad}
-        self._breakpoints = tuple(breakpoints)
+        self._without_grad = {
+            node
+            for node in self.order
+            if not node.parents and not node.has_grad and self._receives(node)
+        }
+        self._breakpoints = all_of(breakpoints)
+        for point in self._breakpoints:
+            point.require(self)
+        self._remembered: tuple[int, Sequence[int]] = (-1, ())
         self._recording = self._record()
         self.position = 0
         self.resume()
+
+    def _receives(self, node: Value) -> bool:
+        return node.op is not ops.CONSTANT or not self._has_left_out or node in self._labelled
+
+    def _receivers(self, node: Value) -> Sequence[int]:
+        """Which operands of a node have steps: all, or those that are no plain numbers."""
+        if not self._has_left_out:
+            return range(len(node.parents))
+        constant, labelled = ops.CONSTANT, self._labelled
+        return [i for i, x in enumerate(node.parents) if x.op is not constant or x in labelled]
 
     def resume(self) -> Hit | None:
         """Go on with the pass from a breakpoint to the next one, or to the end.
@@ -182,31 +222,25 @@ class BackwardTrace(Sequence[BackwardStep]):
 
     def _record(self) -> Iterator[Hit]:
         """The loop of ``Value.backward``, with a note of what each step finds."""
+        check = contribution_check(self.order)
         for node in self.order:
             if node.parents:
-                node.grad = 0.0
+                node.zero_grad()
         self.loss.grad = 1.0 if self.loss.parents else self.loss.grad + 1.0
         for node, partials in zip(self._nodes, self._partials):
             upstream = node.grad
             self._upstream.append(upstream)
-            for parent, partial in zip(node.parents, partials):
-                contribution = upstream * partial
-                self._grad_before.append(parent.grad)
-                parent.grad += contribution
+            for position in self._receivers(node):
+                parent = node.parents[position]
+                before = parent.grad
+                self._grad_before.append(before)
+                parent.grad += upstream * partials[position]
+                if check is not None:
+                    check(node, position, upstream, before)
                 if self._breakpoints:
-                    yield from self._hits()
-
-    def _hits(self) -> Iterator[Hit]:
-        """The breakpoints that hold at the last step; the first that wants to stop, stops."""
-        step = self[-1]
-        for point in self._breakpoints:
-            hit = point.check(step)
-            if hit is None:
-                continue
-            if point.on_hit is None:
-                yield hit
-                return
-            point.on_hit()  # with on_hit=breakpoint, look at step, step.node, step.parent, hit
+                    hit = stopped_by(self._breakpoints, self[-1])
+                    if hit is not None:
+                        yield hit
 
     @cached_property
     def names(self) -> dict[Value, str]:
@@ -214,8 +248,8 @@ class BackwardTrace(Sequence[BackwardStep]):
         return names_of(self.order)
 
     @cached_property
-    def layers(self) -> dict[Value, int]:
-        """The layer of each node that belongs to one, see ``layers_of``."""
+    def layers(self) -> dict[Value, str]:
+        """The path of the layer of each node that belongs to one, see ``layers_of``."""
         return layers_of(self.order)
 
     def __len__(self) -> int:
@@ -234,6 +268,8 @@ class BackwardTrace(Sequence[BackwardStep]):
         place = bisect_right(self._starts, number_of_step) - 1
         node = self._nodes[place]
         position = number_of_step - self._starts[place]
+        if self._starts[place + 1] - self._starts[place] < len(node.parents):
+            position = self._receivers_at(place)[position]
         partial = self._partials[place][position]
         upstream = self._upstream[place]
         contribution = upstream * partial
@@ -250,6 +286,12 @@ class BackwardTrace(Sequence[BackwardStep]):
             grad_after=before + contribution,
             trace=self,
         )
+
+    def _receivers_at(self, place: int) -> Sequence[int]:
+        """The same for ``_nodes[place]``; remembered, as one step of a node follows another."""
+        if self._remembered[0] != place:
+            self._remembered = place, self._receivers(self._nodes[place])
+        return self._remembered[1]
 
     def go_to(self, position: int) -> None:
         """Put the gradients of the graph where they stood after ``position`` steps.
@@ -276,34 +318,56 @@ class BackwardTrace(Sequence[BackwardStep]):
 
     @cached_property
     def _first_steps(self) -> dict[Value, int]:
-        """For the leaves that had no gradient before the pass, the step that gave them one."""
+        """For the nodes that had no gradient before the pass, the step that gave them one."""
         first: dict[Value, int] = {}
-        for node, start in zip(self._nodes, self._starts):
-            for position, parent in enumerate(node.parents):
-                if parent in self._without_grad:
-                    first.setdefault(parent, start + position)
+        for index, parent in self._parents():
+            if parent.parents or parent in self._without_grad:
+                first.setdefault(parent, index)
         return first
+
+    @cached_property
+    def _last_steps(self) -> dict[Value, int]:
+        """The step after which the gradient of a node is complete."""
+        return {parent: index for index, parent in self._parents()}
+
+    def _parents(self) -> Iterator[tuple[int, Value]]:
+        """The index of each step of the whole pass, and the node that receives in it."""
+        for node, start in zip(self._nodes, self._starts):
+            for index, position in enumerate(self._receivers(node), start):
+                yield index, node.parents[position]
 
     def __repr__(self) -> str:
         state = "" if self.finished else f", stopped at step {len(self) - 1}"
         return f"BackwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
 
 
-def trace_backward(loss: Value, breakpoints: Sequence[Breakpoint] = ()) -> BackwardTrace:
+def trace_backward(
+    loss: Value,
+    breakpoints: Breakpoint | Iterable[Breakpoint] = (),
+    *,
+    constants: bool = False,
+) -> BackwardTrace:
     """Do ``loss.backward()`` and return its steps.
 
     The gradients are the same as after ``loss.backward()``, to the last bit, and stay in the graph:
-    nodes between are reset first, leaves add up.
+    nodes between are reset first, leaves add up. The plain numbers of a formula, such as the 2 in
+    ``2 * v``, are no variables: no step leads to them, and their ``grad`` stays as it is.
 
-    The graph is the eager one. To look into a step of a compiled program, or of ``fit`` with its
-    compiled engine, build the loss of the same samples eagerly, for example
-    ``loss_named("mean_squared_error").sample_loss(model.forward(x), target)``: the numbers are the
-    same up to rounding.
+    The graph is the eager one. To look into a step of a compiled program, have the same loss built
+    from Values: ``trace_backward(program.eager(X, y))``. Of a training with ``fit``, build the loss
+    of the same samples: ``loss_named("mean_squared_error").sample_loss(model.forward(x), target)``.
+    The numbers are the same up to rounding.
 
     Args:
         loss: the output to differentiate.
-        breakpoints: from ``break_when`` and ``watch``; the log ends at the first step where one of
-            them holds, and ``resume`` goes on.
+        breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
+            step where one of them holds, and ``resume`` goes on.
+        constants: whether plain numbers have steps too, as in ``Value.backward``.
+
+    Raises:
+        NotANumberError: if ``loss`` is no Value.
+        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have.
+        NonFiniteError: within ``detect_anomaly``, at the first nan or inf.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> loss = a * b; loss.label = "loss"
@@ -311,10 +375,7 @@ def trace_backward(loss: Value, breakpoints: Sequence[Breakpoint] = ()) -> Backw
     ...     print(step)
     dloss/da += dloss/dloss * dloss/da = 1 * (-3) = -3
     dloss/db += dloss/dloss * dloss/db = 1 * 2 = 2
+    >>> [len(trace_backward(2.0 * a, constants=shown)) for shown in (False, True)]
+    [1, 2]
     """
-    return BackwardTrace(loss, breakpoints)
-
-
-def _factor(x: float) -> str:
-    text = number(x)
-    return f"({text})" if text.startswith("-") else text
+    return BackwardTrace(require_value(loss, "trace_backward(loss)"), breakpoints, constants)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import cmd
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, ClassVar
 
+from tinygrad_mlp.debug.wrapping import wrapped
 from tinygrad_mlp.errors import TinygradMLPError
 
 __all__ = ["CommandLoop"]
@@ -29,6 +31,8 @@ class CommandLoop(cmd.Cmd):
     Args:
         stdin: where commands come from.
         stdout: where the answers go.
+        width: the number of columns to which answers are broken; by default that of the terminal,
+            and elsewhere no limit, so that one answer is one line.
 
     Attributes:
         failures: how many commands could not be done.
@@ -47,12 +51,25 @@ class CommandLoop(cmd.Cmd):
     greeting = ""
     short_names: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, stdin: IO[str] | None = None, stdout: IO[str] | None = None) -> None:
+    def __init__(
+        self,
+        stdin: IO[str] | None = None,
+        stdout: IO[str] | None = None,
+        width: int | None = None,
+    ) -> None:
         super().__init__(stdin=stdin or sys.stdin, stdout=stdout or sys.stdout)
         self.failures = 0
         self.on_terminal = self.stdin.isatty() and self.stdout.isatty()
         self.use_rawinput = self.on_terminal
         self._line_number = 0
+        self._width = width
+
+    @property
+    def width(self) -> int | None:
+        """The number of columns to which answers are broken; None for no limit."""
+        if self._width is None and self.on_terminal:
+            return shutil.get_terminal_size().columns
+        return self._width
 
     @property
     def colours(self) -> bool:
@@ -112,8 +129,9 @@ class CommandLoop(cmd.Cmd):
         self.say(f"\033[31m{text}\033[0m" if self.colours else text)
 
     def say(self, text: str) -> None:
-        """Write a line."""
-        self.stdout.write(f"{text}\n")
+        """Write lines, each broken to the width."""
+        for line in text.split("\n"):
+            self.stdout.write("".join(f"{part}\n" for part in wrapped(line, self.width)))
         self.stdout.flush()
 
 

@@ -25,6 +25,7 @@ class Walking(CommandLoop):
         session: the walk.
         stdin: where commands come from; by default the terminal.
         stdout: where the answers go.
+        width: the number of columns to which answers are broken, see ``CommandLoop``.
 
     >>> import io
     >>> a = Value(3.0, label="a")
@@ -50,9 +51,13 @@ class Walking(CommandLoop):
     }
 
     def __init__(
-        self, session: Session, stdin: IO[str] | None = None, stdout: IO[str] | None = None
+        self,
+        session: Session,
+        stdin: IO[str] | None = None,
+        stdout: IO[str] | None = None,
+        width: int | None = None,
     ) -> None:
-        super().__init__(stdin or sys.stdin, stdout or sys.stdout)
+        super().__init__(stdin or sys.stdin, stdout or sys.stdout, width)
         self.session = session
         self.display = Display(session, self.colours)
         self.greeting = (
@@ -115,14 +120,18 @@ class Walking(CommandLoop):
     # Breakpoints
 
     def do_break(self, argument: str) -> None:
-        """break NODE | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there; or list."""
+        """break NODE | label NAME | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there.
+
+        At a node it stops when its number is computed, and when its gradient is complete. Without
+        an argument it lists the breakpoints.
+        """
         if not argument:
             self._list_breakpoints()
             return
         self._add_breakpoint(self._breakpoint(argument))
 
     def do_watch(self, argument: str) -> None:
-        """watch NODE: stop at every step that changes the node."""
+        """watch NODE: stop at every step that changes the node, its number or its gradient."""
         self._add_breakpoint(watch(self._node(argument)))
 
     def do_clear(self, argument: str) -> None:
@@ -142,9 +151,9 @@ class Walking(CommandLoop):
         if kind == "op" and rest:
             return break_when(op=rest)
         if kind == "layer" and rest:
-            return break_when(layer=whole_number(rest))
+            return break_when(layer=int(rest) if rest.isdecimal() else rest)
         if kind == "grad" and rest:
-            return break_when(grad_above=real_number(rest))
+            return break_when(grad_above=real_number(rest.removeprefix(">").strip()))
         if argument == "nonfinite":
             return break_when(non_finite=True)
         if argument == "dead":
@@ -153,6 +162,7 @@ class Walking(CommandLoop):
         return break_when(label=self.session.names[self._node(name)])
 
     def _add_breakpoint(self, point: Breakpoint) -> None:
+        point.require(self.session.backward)
         self.session.breakpoints.append(point)
         self._list_breakpoints()
 

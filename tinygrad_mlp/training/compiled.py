@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import SampleOrderError, TinygradMLPError
+from tinygrad_mlp.errors import NonFiniteError, SampleOrderError, TinygradMLPError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
@@ -256,8 +256,8 @@ class AutoEngine(StepSettings):
         self._engine.read_back()
 
     def _fall_back(self, error: TinygradMLPError) -> None:
-        if isinstance(self._engine, EagerEngine):
-            raise error
+        if isinstance(self._engine, EagerEngine) or isinstance(error, NonFiniteError):
+            raise error  # the latter is what detect_anomaly says of a step that was recorded
         self._engine.write_back()
         self._engine = EagerEngine(
             self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value
