@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_integer, check_lengths
@@ -30,7 +31,7 @@ def train_test_split(
     test_size: float = 0.25,
     *,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Split the samples at random into a train part and a test part.
 
@@ -71,7 +72,7 @@ def split_indices(
     test_size: float = 0.25,
     *,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> tuple[Indices, Indices]:
     """The positions of the train part and of the test part, as ``train_test_split`` takes them.
 
@@ -89,7 +90,7 @@ def split_indices(
     """
     n_samples = check_lengths(y, names=("y",))
     n_test = _test_count(test_size, n_samples)
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     order = generator.permutation(n_samples)
     classes = _classes_to_keep(y, stratify)
     if classes is None:
@@ -114,7 +115,7 @@ def k_fold(
     *,
     n_folds: int = 5,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> Iterator[tuple[Indices, Indices]]:
     """The folds of a cross-validation: every sample is in the test part of one fold.
 
@@ -156,7 +157,7 @@ def k_fold(
             f"the rarest class has {np.bincount(classes).min()} samples, too few for "
             f"n_folds={n_folds}; choose fewer folds or stratify=None"
         )
-    order = np.random.default_rng(rng).permutation(n_samples)
+    order = as_generator(rng).permutation(n_samples)
     dealt = order if classes is None else order[np.argsort(classes[order], kind="stable")]
     fold_of = np.empty(n_samples, dtype=np.intp)
     fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt, class after class

@@ -12,6 +12,7 @@ from math import pi
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.validation import check_features, check_integer
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
@@ -22,7 +23,7 @@ BLOB_CIRCLE_RADIUS = 4.0
 
 
 def make_moons(
-    n_samples: int = 100, noise: float = 0.0, rng: int | np.random.Generator | None = None
+    n_samples: int = 100, noise: float = 0.0, rng: Rng = None
 ) -> tuple[Floats, Integers]:
     """Two interleaving half circles.
 
@@ -56,7 +57,7 @@ def make_moons(
 def make_circles(
     n_samples: int = 100,
     noise: float = 0.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     factor: float = 0.5,
 ) -> tuple[Floats, Integers]:
@@ -99,7 +100,7 @@ def make_circles(
 def make_spirals(
     n_samples: int = 100,
     noise: float = 0.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     n_classes: int = 2,
     turns: float = 1.0,
@@ -139,7 +140,7 @@ def make_spirals(
 def make_blobs(
     n_samples: int = 100,
     spread: float | Sequence[float] = 1.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     centres: int | ArrayLike = 3,
 ) -> tuple[Floats, Integers]:
@@ -202,11 +203,9 @@ def _checked_spread(value: float, name: str) -> float:
     return float(value)
 
 
-def _finish(
-    classes: list[Floats], spreads: list[float], rng: int | np.random.Generator | None
-) -> tuple[Floats, Integers]:
+def _finish(classes: list[Floats], spreads: list[float], rng: Rng) -> tuple[Floats, Integers]:
     """Join the classes, add the noise, shuffle."""
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     sizes = [len(points) for points in classes]
     X = np.concatenate(classes)
     X = X + np.repeat(spreads, sizes)[:, np.newaxis] * generator.standard_normal(X.shape)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import functional
+from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.data.validation import check_integer
 from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
@@ -21,7 +22,7 @@ from tinygrad_mlp.nn.activations import (
     activation_named,
     check_activations,
 )
-from tinygrad_mlp.nn.init import Initialiser, Rng, draw_weights
+from tinygrad_mlp.nn.init import Initialiser, draw_weights
 from tinygrad_mlp.nn.module import Module, Sample
 
 __all__ = ["MLP", "Layer", "Neuron"]
@@ -243,7 +244,7 @@ class MLP(Module):
     ) -> None:
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
-        generator = np.random.default_rng(rng)
+        generator = as_generator(rng)
         self.layers = [
             Layer(n_in, n_out, of_layer, init, generator)
             for n_in, n_out, of_layer in zip(sizes, sizes[1:], activations)
