@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ WITH_RNG: dict[str, Callable[[Any], object]] = {
     "make_spirals": lambda rng: data.make_spirals(rng=rng),
     "make_blobs": lambda rng: data.make_blobs(rng=rng),
     **{
-        name: lambda rng, initialiser=initialiser: initialiser(2, 3, rng)
+        name: partial(initialiser, 2, 3)
         for name, initialiser in INITIALISERS.items()
         if name != "zeros"
     },

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_mlp import functional
+from tinygrad_mlp import functional, losses
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.functional import Scalar
-from tinygrad_mlp.losses import loss_named
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import (
@@ -240,3 +242,47 @@ def test_what_a_model_was_trained_for_is_copied_and_pickled_with_it() -> None:
     own = MLP(2, [1], rng=0)
     fit(own, X, X[:, 0], loss=svm_loss, epochs=1, **QUIET)
     np.testing.assert_allclose(predict(pickle.loads(pickle.dumps(own)), X), predict(own, X))
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+@pytest.mark.parametrize("loss", [loss_named("hinge"), replace(loss_named("hinge"), name="mine")])
+def test_a_copy_answers_by_the_loss_it_was_trained_with(
+    loss: Loss, again: Callable[[MLP], MLP]
+) -> None:
+    model = MLP(2, [1], rng=0)
+    labels = ["no", "yes", "no", "yes", "yes", "no"]
+    fit(model, X, labels, loss=loss, epochs=20, **QUIET)
+    expected = predict(model, X).tolist()
+    assert set(expected) == {"no", "yes"}
+    copied = again(model)
+    assert predict(copied, X).tolist() == expected
+    task = task_of(copied)
+    assert task is not None
+    assert task.loss == loss
+
+
+def test_one_output_for_two_classes_needs_a_known_loss() -> None:
+    """A loss of one's own does not say from where on the output means the second class."""
+    model = MLP(2, [1], rng=0)
+    labels = ["no", "yes", "no", "yes", "yes", "no"]
+    history = fit(model, X, labels, loss=svm_loss, epochs=2, **QUIET)
+    assert history.accuracy == []
+    with pytest.raises(InvalidArgumentError, match=r"\['no', 'yes'\].*name the loss: predict"):
+        predict(model, X)
+    assert set(predict(model, X, loss="hinge").tolist()) <= {"no", "yes"}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_function_of_a_loss_means_that_loss(name: str) -> None:
+    n_outputs = 3 if name.startswith("categorical") else 1
+    last = {"categorical_cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(name)
+    answers = []
+    for loss in (name, getattr(losses, name)):
+        model = MLP(2, [4, n_outputs], output_activation=last, rng=0)
+        y = [0, 1, 2, 0, 1, 2] if n_outputs == 3 else [0, 1, 0, 1, 1, 0]
+        history = fit(model, X, y, loss=loss, epochs=5, **QUIET)
+        assert history.loss_name == name
+        answers.append((history.loss, predict(model, X, loss=loss).tolist()))
+    assert answers[0] == answers[1]

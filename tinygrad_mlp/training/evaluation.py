@@ -12,16 +12,19 @@ from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.losses import Loss, loss_named
+from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.classes import classes_for, is_text
+from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
-from tinygrad_mlp.training.task import Task, task_of
+from tinygrad_mlp.training.task import Task, resolve_loss, task_of
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
 
 
-def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> NDArray[Any]:
+def predict(
+    model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
+) -> NDArray[Any]:
     """The answer of the model for each sample.
 
     Args:
@@ -51,7 +54,7 @@ def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> N
 
 
 def predict_proba(
-    model: Module, X: ArrayLike, *, loss: str | Loss | None = None
+    model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
 ) -> NDArray[np.float64]:
     """The probability of each class for each sample.
 
@@ -84,7 +87,9 @@ def predict_proba(
     return probabilities
 
 
-def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | None = None) -> float:
+def accuracy(
+    model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
+) -> float:
     """The share of samples for which the model's answer is right, from 0 to 1.
 
     Args:
@@ -190,12 +195,12 @@ def confusion_table(
 
 
 def _task_and_outputs(
-    model: Module, X: ArrayLike, loss: str | Loss | None
+    model: Module, X: ArrayLike, loss: str | Loss | BatchLoss | None
 ) -> tuple[Task, NDArray[np.float64]]:
     """What the model was trained for, with another loss if one is given, and its outputs."""
     task = task_of(model) or Task(None)
     if loss is not None:
-        task = replace(task, loss=loss_named(loss) if isinstance(loss, str) else loss)
+        task = replace(task, loss=resolve_loss(loss))
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
     features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
     return task, model_outputs(model, features, from_logits=task.from_logits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths, check_targets
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.losses import LOSSES, Loss, loss_named
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named, loss_of_function
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.classes import classes_for, default_loss, is_text
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import check_outputs
 
-__all__ = ["Samples", "Task", "task_of"]
+__all__ = ["Samples", "Task", "resolve_loss", "task_of"]
 
 ATTRIBUTE: Final = "fitted_task"
 """The attribute of a model in which ``fit`` leaves the task."""
@@ -95,7 +95,8 @@ class Task:
             model: the model.
             X: the features, (n_samples, n_features).
             y: the targets or labels.
-            loss: a name, a ``Loss``, a function of one's own, or None for what suits the data.
+            loss: a name, a ``Loss`` or its function, a function of one's own, or None for what
+                suits the data.
 
         Raises:
             DataError, ShapeError: if the data do not fit to the model or the loss.
@@ -111,15 +112,10 @@ class Task:
         check_lengths(X, y)
         n_inputs = getattr(model, "n_inputs", None)
         features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
-        chosen = loss_named(loss) if isinstance(loss, str) else loss
+        chosen = resolve_loss(loss)
         n_outputs = check_outputs(model, features, chosen if isinstance(chosen, Loss) else None)
         if chosen is None:
             chosen = default_loss(y, n_outputs)
-        elif not (isinstance(chosen, Loss) or callable(chosen)):
-            raise InvalidArgumentError(
-                f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
-                "loss(outputs, targets) is needed"
-            )
         before = task_of(model)
         known = None if before is None else before.classes
         classes = None
@@ -162,18 +158,31 @@ class Task:
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def answers(self, outputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
-        """The class numbers that the outputs stand for; None where there are no classes."""
+        """The class numbers that the outputs stand for; None where there are no classes.
+
+        Raises:
+            InvalidArgumentError: if one output stands for two classes, and no loss says how.
+        """
         if isinstance(self.loss, Loss):
             return self.loss.predict(outputs) if self.loss.task == "classification" else None
-        return None if self.classes is None else outputs.argmax(axis=1)
+        if self.classes is None:
+            return None
+        if outputs.shape[1] == 1:
+            raise InvalidArgumentError(
+                f"the model has one output for the classes {self.classes.tolist()}, and without a "
+                "known loss nothing says from where on it means the second; name the loss: "
+                "predict(model, X, loss='binary_cross_entropy_with_logits')"
+            )
+        numbers: NDArray[np.int64] = outputs.argmax(axis=1)
+        return numbers
 
     def count_right(self, outputs: NDArray[np.float64], samples: Samples) -> float:
         """How many of the samples the outputs are right about.
 
         Of several yes-or-no questions per sample each counts as a part.
         """
-        answers = self.answers(outputs)
-        if answers is None or samples.answers is None:
+        answers = None if samples.answers is None else self.answers(outputs)
+        if answers is None:
             return 0.0
         right = answers == samples.answers
         n_right = int(np.count_nonzero(right))
@@ -218,8 +227,13 @@ class Task:
             n_outputs=details["n_outputs"],
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # it never changes
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task.from_dict, (self.to_dict(),)
+        # A function of one's own gives no answers, and most such functions cannot be pickled.
+        loss = self.loss if isinstance(self.loss, Loss) else None
+        return Task, (loss, self.classes, self.n_inputs, self.n_outputs)
 
     def __repr__(self) -> str:
         classes = "" if self.classes is None else f", classes {self.classes.tolist()}"
@@ -238,11 +252,34 @@ class Task:
                 answers = questions if (questions == targets).all() else None
         elif answers is not None:
             targets = answers
+            if self.n_outputs == 1:  # which of the two an output means, only a known loss says
+                answers = None
         else:
             targets = check_targets(y, name=name)
             if np.asarray(y).dtype.kind in "iu":
                 targets = np.asarray(y)  # whole numbers stay so, to serve as indices
         return Samples(features, targets, answers)
+
+
+def resolve_loss(loss: str | Loss | BatchLoss | None) -> Loss | BatchLoss | None:
+    """The loss that a person means by a name, or by the function of a known loss.
+
+    Raises:
+        UnknownNameError: for an unknown name; the message lists the known ones.
+        InvalidArgumentError: for what is neither a name, nor a loss, nor a function.
+
+    >>> from tinygrad_mlp.losses import hinge
+    >>> resolve_loss("hinge") is resolve_loss(hinge) is LOSSES["hinge"]
+    True
+    """
+    if isinstance(loss, str):
+        return loss_named(loss)
+    if not (loss is None or isinstance(loss, Loss) or callable(loss)):
+        raise InvalidArgumentError(
+            f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
+            "loss(outputs, targets) is needed"
+        )
+    return loss_of_function(loss) or loss
 
 
 def task_of(model: Module) -> Task | None:
