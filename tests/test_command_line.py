@@ -143,10 +143,11 @@ def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: P
     assert companion.loss.data == pytest.approx(0.7, abs=0.4)
     labels = {node.label for node in order}
     assert len(labels & set(problem.feature_names)) == 2
-    assert "loss" in labels
+    assert companion.loss.label == "loss of a small network"
     companion.draw(Path("graph.svg"))
     shown = texts(Path("graph.svg"))
     assert f"{companion.loss.data:.4g}" in shown
+    assert "loss of a small network" in shown
     assert "tanh" in shown
 
 
@@ -222,7 +223,7 @@ def test_a_number_is_learned_in_its_own_units(
     assert float(found[1]) < 30.0 < 100.0 < float(found[2])
     assert float(found[3]) > 0.95
     assert not Path("train_output/decision_boundary.svg").exists()
-    assert "through a 1-2-1 network" in shown
+    assert "through a small 1-2-1 network of its own, not the one trained above" in shown
 
     assert main(["predict", "net.npz", "wave.csv"]) == 0
     printed = capsys.readouterr()

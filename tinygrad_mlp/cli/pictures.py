@@ -1,6 +1,6 @@
 """The pictures of a training. What cannot be drawn is named, with what is missing for it.
 
-This is the one place of the package that imports ``viz``, and only when there is something to draw.
+``viz`` is imported only when there is something to draw.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.companion import Companion
 from tinygrad_mlp.cli.problem import Problem
+from tinygrad_mlp.cli.words import reason_of
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import History, predict
@@ -82,8 +83,8 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
         path = folder / picture.file
         try:
             picture.draw(path)
-        except (ImportError, GraphError) as error:
-            left_out.setdefault(str(error), []).append(picture.file)
+        except (ImportError, GraphError, OSError) as error:
+            left_out.setdefault(reason_of(error), []).append(picture.file)
         else:
             drawn.append((path, picture.shows))
     if drawn:

@@ -39,7 +39,8 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         KeyboardInterrupt: after Ctrl-C within the first epoch.
     """
     model = problem.network(recipe.hidden, recipe.activation, seed)
-    print(f"{len(problem.X_train)} samples to learn from, {len(problem.X_test)} held out")
+    n_train, n_test = len(problem.X_train), len(problem.X_test)
+    print(f"{n_train} samples to learn from, {n_test} held out for the validation and the result")
     print(f"{model!r}, {len(model.parameters())} parameters")
     batch_size = min(recipe.batch_size, len(problem.X_train))
     penalty = f", L2 penalty {recipe.l2:g} (in the training loss)" if recipe.l2 else ""

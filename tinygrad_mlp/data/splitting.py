@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,9 @@ from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 __all__ = ["k_fold", "split_indices", "train_test_split"]
 
 Indices = NDArray[np.intp]
+
+SAMPLES_PER_LABEL: Final = 5
+"""Whole numbers of which one occurs once are labels if they occur so often on average."""
 
 
 def train_test_split(
@@ -45,7 +48,8 @@ def train_test_split(
         y: the labels or targets, one per sample.
         test_size: the share of the test part, between 0 and 1, or its number of samples.
         stratify: True keeps the proportions of the classes in y; False does not look at y; None
-            does it where y holds whole numbers or text, and every class has samples for both parts.
+            does it as far as it can where y holds labels: text, or whole numbers that all occur
+            twice or more, or five times on average.
         rng: a seed or a Generator.
 
     Returns:
@@ -97,10 +101,10 @@ def split_indices(
         return order[n_test:], order[:n_test]
     sizes = np.bincount(classes)
     obstacle = _obstacle(sizes, n_test)
-    if stratify is None and (obstacle or sizes.min() < 2):
-        return order[n_test:], order[:n_test]
-    if obstacle:
+    if stratify and obstacle:
         raise InvalidArgumentError(obstacle)
+    if not stratify and not _are_labels(y, sizes, n_samples - n_test):
+        return order[n_test:], order[:n_test]
 
     by_class = order[np.argsort(classes[order], kind="stable")]
     rank_in_class = np.arange(n_samples) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -208,6 +212,14 @@ def _classes_to_keep(y: ArrayLike, stratify: bool | None) -> Integers | None:
     return encode_labels(targets)[0]
 
 
+def _are_labels(y: ArrayLike, sizes: Integers, n_train: int) -> bool:
+    """Whether y names classes of these sizes, rather than being the target of a regression."""
+    if n_train < len(sizes):
+        return False
+    is_text = np.asarray(y).dtype.kind not in "iuf"
+    return is_text or bool(sizes.min() >= 2 or sizes.mean() >= SAMPLES_PER_LABEL)
+
+
 def _obstacle(sizes: Integers, n_test: int) -> str:
     """Why classes of these sizes cannot be split; empty if they can."""
     n_shared = int(np.count_nonzero(sizes >= 2))
@@ -235,10 +247,12 @@ def _test_shares(sizes: Integers, n_test: int) -> Integers:
     """How many samples of each class go into the test part.
 
     Largest remainder: everyone gets the whole part of the quota, and what is left goes to those
-    who miss most. A class of two or more keeps one sample in each part.
+    who miss most. Every class keeps a sample in the train part, and a class of two or more keeps
+    one in the test part, if that is large enough for all of these.
     """
     quotas: Floats = sizes * n_test / sizes.sum()
-    least = np.where(sizes >= 2, 1, 0)
+    n_shared = np.count_nonzero(sizes >= 2)
+    least = np.where((sizes >= 2) & (n_shared <= n_test), 1, 0)
     most = sizes - 1
     shares = np.clip(np.floor(quotas).astype(np.int64), least, most)
     while shares.sum() > n_test:

@@ -30,6 +30,7 @@ from tinygrad_mlp.training.loop import fit
 from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.training.weights import (
     WeightsFile,
+    check_writable,
     load_weights,
     read_weights,
     save_weights,
@@ -48,6 +49,7 @@ __all__ = [
     "TrainingEndCallback",
     "WeightsFile",
     "accuracy",
+    "check_writable",
     "confusion_table",
     "fit",
     "load_weights",
