@@ -179,6 +179,27 @@ def test_more_classes_than_rows_to_learn_from(
     assert "--task regression" in shown
 
 
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ("0 1", "not compared: the column kind holds '0', '1', none of the classes of the network"),
+        ("x z", "accuracy 100.0 % (2 of 2 right)"),
+        ("x y", "accuracy 50.0 % (1 of 2 right); in 1 row the column kind holds 'y', none of the"),
+    ],
+)
+def test_labels_that_the_network_does_not_know(
+    labels: str, shown: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TRAIN, "--epochs", "60"]) == 0
+    first, second = labels.split()
+    Path("other.csv").write_text(f"a,b,kind\n1.5,2.5,{first}\n2.5,0.5,{second}\n")
+    capsys.readouterr()
+    assert main(["predict", "w.npz", "other.csv"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(shown)
+    assert said.strip().endswith("'x', 'z'") == ("none of" in shown)
+
+
 # Files that cannot be written
 
 

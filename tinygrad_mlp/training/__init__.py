@@ -27,6 +27,7 @@ from tinygrad_mlp.training.evaluation import (
 )
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.loop import fit
+from tinygrad_mlp.training.scores import RegressionScores, regression_scores
 from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.training.weights import (
     WeightsFile,
@@ -45,6 +46,7 @@ __all__ = [
     "EarlyStopping",
     "Engine",
     "History",
+    "RegressionScores",
     "Task",
     "TrainingEndCallback",
     "WeightsFile",
@@ -56,6 +58,7 @@ __all__ = [
     "predict",
     "predict_proba",
     "read_weights",
+    "regression_scores",
     "save_weights",
     "task_of",
 ]
