@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.arguments import Rng, as_generator
-from tinygrad_mlp.data.validation import check_integer, check_lengths
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
+from tinygrad_mlp.data.validation import check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["batch_indices", "iterate_batches"]

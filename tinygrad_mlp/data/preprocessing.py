@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers, as_array, check_finite
-from tinygrad_mlp.data.validation import check_features, check_integer, check_labels
+from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
 __all__ = ["Standardiser", "encode_labels", "one_hot"]

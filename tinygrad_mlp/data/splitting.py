@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.arguments import Rng, as_generator
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.preprocessing import encode_labels
-from tinygrad_mlp.data.validation import check_integer, check_lengths
+from tinygrad_mlp.data.validation import check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["k_fold", "split_indices", "train_test_split"]

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import functional
-from tinygrad_mlp.arguments import Rng, as_generator
-from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.nn.activations import (
