@@ -131,7 +131,7 @@ RELU_FAMILY: Final = frozenset({"relu", "leaky_relu", "elu", "softplus", "silu",
 
 
 def initialiser_named(name: str) -> Initialiser:
-    """The initialiser of that name.
+    """The initialiser of that name, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
@@ -139,9 +139,10 @@ def initialiser_named(name: str) -> Initialiser:
     >>> initialiser_named("zeros")(2, 1, None).tolist()
     [[0.0, 0.0]]
     """
-    if name not in INITIALISERS:
+    initialiser = INITIALISERS.get(str(name).lower())
+    if initialiser is None:
         raise UnknownNameError.of("initialiser", name, INITIALISERS)
-    return INITIALISERS[name]
+    return initialiser
 
 
 def initialiser_for(activation: object) -> Initialiser:

@@ -315,10 +315,11 @@ def _not_one_sample(x: object, module: Module) -> str:
 
 
 def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:
-    if not hasattr(layer_sizes, "__iter__") or not list(layer_sizes):
+    sizes = list(layer_sizes) if hasattr(layer_sizes, "__iter__") else []
+    if not sizes:
         raise InvalidArgumentError(
             f"layer_sizes is {layer_sizes!r}, but a list with the number of neurons of each layer "
             "is needed, the output layer last: MLP(2, [16, 16, 1])"
         )
-    names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(layer_sizes)))]
-    return [check_integer(n, name) for n, name in zip([n_inputs, *layer_sizes], names)]
+    names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(sizes)))]
+    return [check_integer(n, name) for n, name in zip([n_inputs, *sizes], names)]

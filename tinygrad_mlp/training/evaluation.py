@@ -100,7 +100,8 @@ def accuracy(
 
     Raises:
         InvalidArgumentError: if the model does not choose between classes.
-        DataError, ShapeError, UnknownNameError: as ``predict``.
+        DataError, ShapeError, UnknownNameError: as ``predict``; DataError also for a label that is
+            none of the classes.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.training import fit
@@ -114,14 +115,26 @@ def accuracy(
     if task.answers(outputs) is None:
         what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
         raise InvalidArgumentError(
-            f"there is no accuracy of {what}; accuracy counts right classes. Name the loss if the "
-            "model chooses between classes: accuracy(model, X, y, loss='hinge')"
+            f"there is no accuracy of {what}; accuracy counts right classes. Name a loss if the "
+            "model chooses between classes, so that its outputs can be read: "
+            f"accuracy(model, X, y, loss={_fitting_loss(y, outputs.shape[1])!r})"
         )
     if task.classes is None and np.ndim(y) == 1:  # a model trained by hand: the labels tell
         task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)
+    if task.classes is not None:
+        encode_labels(labels, task.classes)  # a label that is no class is a mistake
     return float(np.mean(predicted == labels))
+
+
+def _fitting_loss(y: ArrayLike, n_outputs: int) -> str:
+    """The loss by which outputs that were trained towards ``y`` itself can be read as classes."""
+    if n_outputs > 1:
+        return "categorical_cross_entropy"
+    labels = as_array(y, "y")
+    has_signs = labels.dtype.kind in "if" and bool((labels == -1).any())
+    return "hinge" if has_signs else "binary_cross_entropy"
 
 
 @dataclass(frozen=True, eq=False)
