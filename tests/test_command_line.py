@@ -24,6 +24,7 @@ from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.training import load_weights, read_weights
 
+CAT, DOG = "\N{CJK UNIFIED IDEOGRAPH-732B}", "\N{CJK UNIFIED IDEOGRAPH-72AC}"
 ACCURACY = re.compile(r"accuracy (\d+\.\d) % \((\d+) of (\d+) right\)")
 
 
@@ -158,7 +159,7 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     assert main(["demo", "--data", "moons", "--epochs", "5"]) == 0
     shown = capsys.readouterr().out
     assert "left out: loss.svg, decision_boundary.svg: plots need the package 'matplotlib'" in shown
-    assert "python -m pip install 'tinygrad-mlp[all]'" in shown
+    assert "python -m pip install -e '.[all]'" in shown
     assert [p.name for p in Path("demo_output").iterdir()] == ["computation_graph.svg"]
 
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
@@ -168,6 +169,17 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     assert "left out: computation_graph.svg: " in shown
     assert "Pictures:" not in shown
     assert list(Path("nothing").iterdir()) == []
+
+
+def test_characters_without_a_picture_are_a_note(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{-i},{CAT if i % 2 else DOG}\n" for i in range(20))
+    Path("animals.csv").write_text(f"x,z,kind\n{rows}", encoding="utf-8")
+    assert main(["train", "animals.csv", "--target", "kind", "--epochs", "2"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("note: matplotlib's font lacks the characters") == 1
+    assert shown.err == ""
 
 
 # train and predict

@@ -121,8 +121,8 @@ def _drawn_by_library(dot_text: str, file_format: str) -> bytes:
         raise MissingDependencyError(
             "drawings need Graphviz, and there is neither its program 'dot' nor the package "
             "'pygraphviz'; either install Graphviz (https://graphviz.org/download, or your "
-            "system's package 'graphviz') so that 'dot' is on the PATH, or, without it: "
-            "python -m pip install 'tinygrad-mlp[all]'"
+            "system's package 'graphviz') so that 'dot' is on the PATH, or, without it, in the "
+            "project's folder: python -m pip install -e '.[all]'"
         ) from error
     with _library_lock, _standard_error_in_a_file() as complaints:
         try:

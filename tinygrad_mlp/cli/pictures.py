@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +80,18 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
     """Draw what there is to draw into the folder, and say what is where and what was left out."""
     drawn: list[tuple[Path, str]] = []
     left_out: dict[str, list[str]] = {}
+    notes: list[str] = []
     for picture in Drawings(problem, model, history).pictures():
         path = folder / picture.file
         try:
-            picture.draw(path)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                picture.draw(path)
         except (ImportError, GraphError, OSError) as error:
             left_out.setdefault(reason_of(error), []).append(picture.file)
         else:
             drawn.append((path, picture.shows))
+            notes += [str(warning.message) for warning in caught]
     if drawn:
         print("Pictures:")
     width = max((len(str(path)) for path, _ in drawn), default=0)
@@ -94,3 +99,5 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
         print(f"  {path!s:{width}}  {shows}")
     for reason, files in left_out.items():
         print(f"left out: {', '.join(files)}: {reason}")
+    for note in dict.fromkeys(notes):
+        print(f"note: {note}")

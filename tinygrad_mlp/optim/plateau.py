@@ -34,7 +34,8 @@ class PlateauSchedule(Schedule):
         InvalidArgumentError: for a number out of its range, or another mode.
 
     Source: the rule and the defaults of ``torch.optim.lr_scheduler.ReduceLROnPlateau``, except that
-    a loss below 0 is treated as those above: there, a constant negative loss improves for ever.
+    a loss below 0 is treated as those above (there, a constant negative loss improves for ever),
+    and that drops of less than 1e-8 are carried out, too (there, ``eps`` prevents them).
 
     >>> schedule = PlateauSchedule(factor=0.5, patience=1)
     >>> for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.0, 2.0]):
