@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.pictures import draw_pictures
 from tinygrad_mlp.cli.problem import Floats, Problem, Recipe
+from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import History, confusion_table, fit, predict, regression_scores
@@ -39,8 +40,8 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         KeyboardInterrupt: after Ctrl-C within the first epoch.
     """
     model = problem.network(recipe.hidden, recipe.activation, seed)
-    n_train, n_test = len(problem.X_train), len(problem.X_test)
-    print(f"{n_train} samples to learn from, {n_test} held out for the validation and the result")
+    n_train, n_test = counted(len(problem.X_train), "sample"), len(problem.X_test)
+    print(f"{n_train} to learn from, {n_test} held out for the validation and the result")
     print(f"{model!r}, {len(model.parameters())} parameters")
     batch_size = min(recipe.batch_size, len(problem.X_train))
     penalty = f", L2 penalty {recipe.l2:g} (in the training loss)" if recipe.l2 else ""
