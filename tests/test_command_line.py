@@ -24,6 +24,7 @@ from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.training import load_weights, read_weights
 
+CAT, DOG = "\N{CJK UNIFIED IDEOGRAPH-732B}", "\N{CJK UNIFIED IDEOGRAPH-72AC}"
 ACCURACY = re.compile(r"accuracy (\d+\.\d) % \((\d+) of (\d+) right\)")
 
 
@@ -89,7 +90,7 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "demo_output/backprop.html" in run.stdout.replace(os.sep, "/")
     page = (tmp_path / "demo_output" / "backprop.html").read_text(encoding="utf-8")
-    assert "<h1>Backpropagation of loss</h1>" in page
+    assert "<h1>Backpropagation of loss of a small network</h1>" in page
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
@@ -146,10 +147,11 @@ def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: P
     assert companion.loss.data == pytest.approx(0.7, abs=0.4)
     labels = {node.label for node in order}
     assert len(labels & set(problem.feature_names)) == 2
-    assert "loss" in labels
+    assert companion.loss.label == "loss of a small network"
     companion.draw(Path("graph.svg"))
     shown = texts(Path("graph.svg"))
     assert f"{companion.loss.data:.4g}" in shown
+    assert "loss of a small network" in shown
     assert "tanh" in shown
 
 
@@ -160,7 +162,7 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     assert main(["demo", "--data", "moons", "--epochs", "5"]) == 0
     shown = capsys.readouterr().out
     assert "left out: loss.svg, decision_boundary.svg: plots need the package 'matplotlib'" in shown
-    assert "python -m pip install 'tinygrad-mlp[all]'" in shown
+    assert "python -m pip install -e '.[all]'" in shown
     assert sorted(p.name for p in Path("demo_output").iterdir()) == [
         "backprop.html", "computation_graph.svg",
     ]  # fmt: skip
@@ -171,6 +173,17 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     shown = capsys.readouterr().out
     assert "left out: computation_graph.svg: " in shown
     assert [p.name for p in Path("nothing").iterdir()] == ["backprop.html"]
+
+
+def test_characters_without_a_picture_are_a_note(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{-i},{CAT if i % 2 else DOG}\n" for i in range(20))
+    Path("animals.csv").write_text(f"x,z,kind\n{rows}", encoding="utf-8")
+    assert main(["train", "animals.csv", "--target", "kind", "--epochs", "2"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("note: matplotlib's font lacks the characters") == 1
+    assert shown.err == ""
 
 
 # train and predict
@@ -226,7 +239,7 @@ def test_a_number_is_learned_in_its_own_units(
     assert float(found[1]) < 30.0 < 100.0 < float(found[2])
     assert float(found[3]) > 0.95
     assert not Path("train_output/decision_boundary.svg").exists()
-    assert "through a 1-2-1 network" in shown
+    assert "through a small 1-2-1 network of its own, not the one trained above" in shown
 
     assert main(["predict", "net.npz", "wave.csv"]) == 0
     printed = capsys.readouterr()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,110 @@ def start(words: str, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_class_of_one_row_is_learned_from(
+    seed: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("rare.csv").write_text(GOOD + "3.5,3.5,rare\n")
+    words = ["train", "rare.csv", "--target", "kind", "--epochs", "2", "--seed", str(seed)]
+    assert main(words) == 0
+    table = capsys.readouterr().out.split("predicted\n")[1].splitlines()
+    assert table[1].split() == ["rare", "0", "0", "0"]  # none is held out
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("1.5,a\n2.5,b\n", ""),
+        ("".join(f"{i},{i / 7}\n" for i in range(40)), "--task classification"),
+        ("".join(f"{i},{'abcdefgh'[i % 8]}\n" for i in range(9)), "--test-size 0.9"),
+    ],
+)
+def test_more_classes_than_rows_to_learn_from(
+    rows: str, options: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("small.csv").write_text(f"x,kind\n{rows}")
+    shown = refused(["train", "small.csv", "--target", "kind", *options.split()], capsys)
+    assert "of them to learn from, but every class needs one" in shown
+    assert "--test-size 0." in shown
+    assert "--task regression" in shown
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ("0 1", "not compared: the column kind holds '0', '1', none of the classes of the network"),
+        ("x z", "accuracy 100.0 % (2 of 2 right)"),
+        ("x y", "accuracy 50.0 % (1 of 2 right); in 1 row the column kind holds 'y', none of the"),
+    ],
+)
+def test_labels_that_the_network_does_not_know(
+    labels: str, shown: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TRAIN, "--epochs", "60"]) == 0
+    first, second = labels.split()
+    Path("other.csv").write_text(f"a,b,kind\n1.5,2.5,{first}\n2.5,0.5,{second}\n")
+    capsys.readouterr()
+    assert main(["predict", "w.npz", "other.csv"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(shown)
+    assert said.strip().endswith("'x', 'z'") == ("none of" in shown)
+
+
+# Files that cannot be written
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """From now on nothing can be written into files of this ending."""
+
+    def fill(ending: str) -> None:
+        write_bytes = Path.write_bytes
+
+        def write(path: Path, content: bytes) -> int:
+            if ending in path.suffixes:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write_bytes(path, content)
+
+        monkeypatch.setattr(Path, "write_bytes", write)
+
+    return fill
+
+
+def test_pictures_that_cannot_be_written_do_not_take_the_network_along(
+    folder: Path, no_room: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_room(".svg")
+    assert main(TRAIN) == 0
+    shown = capsys.readouterr().out
+    pictures = Path("train_output")
+    for name in ("computation_graph.svg", "loss.svg", "decision_boundary.svg"):
+        assert f"left out: {name}: {pictures / name}: No space left on device" in shown
+    assert main(["predict", "w.npz", "good.csv"]) == 0
+
+
+def test_the_network_is_kept_before_pictures_are_drawn(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_off(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinygrad_mlp.cli.session.draw_pictures", break_off)
+    assert main(TRAIN) == 130
+    assert "The network is in w.npz" in capsys.readouterr().out
+    assert main(["predict", "w.npz", "good.csv"]) == 0
+
+
+def test_a_file_that_cannot_be_written_is_found_out_before_the_training(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "w" * 250 + ".npz"  # which leaves no room for what is put around it meanwhile
+    words = ["train", "good.csv", "--target", "kind", "--save", name]
+    assert refused(words, capsys) == f"error: {name}: File name too long\n"
+    assert capsys.readouterr().out == ""
+    assert [path.name for path in folder.iterdir() if path.name.endswith((".npz", ".part"))] == []
 
 
 def test_ctrl_c_ends_the_training_and_still_reports(folder: Path) -> None:

@@ -276,7 +276,10 @@ def test_a_node_without_a_rule_cannot_give_a_derivative_graph() -> None:
 @pytest.mark.parametrize("derive", [grad, hessian])
 def test_wants_values_and_lists(derive: Callable[..., Any]) -> None:
     a = Value(3.0)
-    with pytest.raises(NotANumberError, match=r"needs a list as its inputs; write grad\(output"):
+    with pytest.raises(
+        NotANumberError,
+        match=rf"{derive.__name__} needs a list as its inputs; write {derive.__name__}\(output",
+    ):
         derive(a * a, a)
     with pytest.raises(NotANumberError, match=r"got float 3\.0; write .* with Values"):
         derive(a * a, [3.0])
@@ -288,6 +291,15 @@ def test_jacobian_wants_lists() -> None:
     a = Value(3.0)
     with pytest.raises(NotANumberError, match="list as its outputs"):
         jacobian(a * a, [a])  # type: ignore[arg-type]
+    with pytest.raises(NotANumberError, match=r"list as its inputs, got 3\.0; write jacobian"):
+        jacobian([a * a], 3.0)  # type: ignore[arg-type]
+
+
+def test_generators_serve_as_lists() -> None:
+    a = Value(3.0)
+    outputs = (factor * a for factor in (1.0, 2.0))
+    assert jacobian(outputs, iter([a])).tolist() == [[1.0], [2.0]]  # type: ignore[arg-type]
+    assert hessian(a**3, iter([a])).tolist() == [[18.0]]  # type: ignore[arg-type]
 
 
 def test_without_recording_there_is_nothing_to_differentiate() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import signature
-from math import inf
+from math import exp, inf, isnan, log1p
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tinygrad_mlp import functional, ops
-from tinygrad_mlp.derivatives import hessian, jacobian
+from tinygrad_mlp.derivatives import grad, hessian, jacobian
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import NotANumberError, ShapeError
 
@@ -68,6 +68,22 @@ def test_second_derivatives_are_torchs(name: str, logits: Sequence[float]) -> No
 def assert_close(ours: Any, theirs: Tensor) -> None:
     # torch computes exp(x) / sum, we exp(x - log(sum)): the rounding of the difference shows
     np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12, atol=1e-15)
+
+
+def test_the_logarithm_of_a_probability_near_one_keeps_its_digits() -> None:
+    """1 + e^-30 is rounded to a multiple of 2.2e-16, so that three digits are left."""
+    x = [Value(1000.0), Value(970.0)]
+    first, _ = functional.log_softmax(x)
+    assert first.data == pytest.approx(-log1p(exp(-30.0)), rel=2e-3)
+    (by_first, by_second) = grad(first, x)
+    assert by_second == pytest.approx(-exp(-30.0) / (1.0 + exp(-30.0)), rel=1e-14)
+    assert by_first == pytest.approx(-by_second, rel=2e-3)
+
+
+def test_an_infinite_logit_makes_every_probability_nan_as_in_torch() -> None:
+    x = torch.tensor([1.0, inf], dtype=torch.float64)
+    assert torch.softmax(x, 0).isnan().all()
+    assert all(isnan(p.data) for p in functional.softmax(x.tolist()))
 
 
 def test_probabilities_add_up_to_one() -> None:
@@ -171,7 +187,7 @@ def test_nothing_flows_to_a_condition() -> None:
 
 def test_softmax_shares_its_normaliser() -> None:
     probabilities = functional.softmax([Value(0.1) for _ in range(50)])
-    assert len(topological_order(functional.sum(probabilities))) == 50 + 1 + 2 * 50 + 1
+    assert len(topological_order(functional.sum(probabilities))) == 50 + 2 + 3 * 50 + 1
 
 
 @pytest.mark.parametrize("name", sorted(set(functional.__all__) - {"uniform"}))

@@ -70,6 +70,30 @@ def test_accepts_large_and_small_functions() -> None:
         check_gradients(lambda a, scale=scale: (a / scale).sin() * scale, [scale], step=step)
 
 
+@pytest.mark.parametrize(
+    ("function", "point"),
+    [
+        (lambda a: (a * 1000.0).sin(), 0.3),
+        (lambda a: (a * 1e7).sin(), 0.3),
+        (lambda a: 1.0 / a, 1e-4),
+        (lambda a: a.log(), 1e-6),
+        (lambda a: a.log(), 1e-12),
+        (lambda a: a.sqrt(), 1e-6),
+        (lambda a: a.relu(), 1e-9),
+        (lambda a: a.log(), 1e-200),
+        (lambda a: a.log(), 1e-290),
+    ],
+)
+def test_accepts_a_function_that_bends_or_ends_nearby(
+    function: Callable[[Value], Value], point: float
+) -> None:
+    report = check_gradients(function, [point])
+    if point > 1e-100:  # nearer to 0 no difference settles, and complex step alone decides
+        assert report.central_differences == pytest.approx(report.gradient, rel=1e-6)
+    if report.complex_step is not None:
+        assert report.complex_step == pytest.approx(report.gradient, rel=1e-12)
+
+
 def test_takes_numbers_of_every_kind() -> None:
     report = check_gradients(lambda a, b, c: a * b * c, [2, np.float32(0.5), np.int64(3)])
     assert report.point == (2.0, 0.5, 3.0)
@@ -127,6 +151,18 @@ def test_rejects_a_declared_op_with_a_wrong_rule(wrong_op: Op) -> None:
     )
     assert "largest difference: 5e-06" in message
     assert isinstance(caught.value, AssertionError)
+
+
+@pytest.mark.parametrize("point", [1e-12, 1e-6, 3.0])
+def test_rejects_a_wrong_rule_where_the_function_bends_nearby(point: float, wrong_op: Op) -> None:
+    with pytest.raises(GradientCheckError, match="central differences give"):
+        check_gradients(lambda a: apply(wrong_op, a).log(), [point])
+
+
+def test_rejects_a_function_that_hides_a_part_of_itself() -> None:
+    """Complex step sees the graph alone, and the graph is as wrong as the derivative."""
+    with pytest.raises(GradientCheckError, match="central differences give"):
+        check_gradients(lambda a: (a * 1000.0).sin() * float(a), [0.3])
 
 
 Rule = Callable[..., Any]
@@ -225,7 +261,14 @@ def test_wants_a_positive_step(step: float) -> None:
         check_gradients(lambda a: a * a, [1.0], step=step)
 
 
+def test_wants_a_step_that_changes_the_point() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"step 1e-30 changes nothing at 1\.0; try step"):
+        check_gradients(lambda a: a * a, [1.0], step=1e-30)
+
+
 def test_wants_one_value_and_numbers() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"check_gradients\(function, \[1\.0\]\)"):
+        check_gradients(lambda a: a, 1.0)  # type: ignore[arg-type]
     with pytest.raises(NotANumberError):
         check_gradients(lambda a: [a], [1.0])  # type: ignore[arg-type, return-value]
     with pytest.raises(NotANumberError):

@@ -276,8 +276,8 @@ def test_the_sum_of_a_penalty_is_one_node() -> None:
 
 
 @pytest.mark.parametrize("penalty", [l1_penalty, l2_penalty])
-@pytest.mark.parametrize("strength", [-0.1, float("nan"), float("inf")])
-def test_wrong_strength(penalty: Callable[..., Value], strength: float) -> None:
+@pytest.mark.parametrize("strength", [-0.1, float("nan"), float("inf"), "a", None])
+def test_wrong_strength(penalty: Callable[..., Value], strength: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=f"{penalty.__name__}.model.parameters"):
         penalty([Value(1.0)], strength)
 
@@ -431,7 +431,11 @@ def test_shapes_that_differ(name: str, outputs: Floats, targets: Any, message: s
         ([0, 0.5], DataError, "a label is a whole number"),
         ([0], ShapeError, "2 samples got 1 labels"),
         (0, ShapeError, "2 samples got the single label 0"),
-        ([[1, 0], [0, 1]], ShapeError, "dot got 2 weights and 3 inputs"),
+        ([[1, 0], [0, 1]], ShapeError, r"labels\[0\] is \[1, 0\] for a sample of 3 logits"),
+        ([[0], [1]], ShapeError, r"labels\[0\] is \[0\] .*number of its class, labels=\[0, 2, 1\]"),
+        (np.array([[0], [1]]), ShapeError, r"labels\[0\] is array\(\[0\]\) for a sample"),
+        ([[1, 0, 0], 1], ShapeError, r"labels\[1\] is 1 for a sample of 3 logits"),
+        ([1, [1, 0, 0]], ShapeError, r"labels\[0\] is 1 for a sample of 3 logits"),
     ],
 )
 def test_labels_that_do_not_fit(labels: Any, error: type[Exception], message: str) -> None:

@@ -356,6 +356,11 @@ def test_state_comes_from_torch_and_from_lists() -> None:
         ({"bias": 1.0}, ShapeError, r"'bias' .* shape \(\), but .* needs \(2,\)"),
         ({"bias": ["a", "b"]}, NotANumberError, "'bias' .* real numbers are needed"),
         ({"bias": [1j, 2j]}, NotANumberError, "holds complex128"),
+        (
+            {"weight": [[1, 2, 3], [4]]},
+            ShapeError,
+            "rows of 'weight' differ in length",
+        ),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_as_a_whole(
@@ -517,6 +522,22 @@ def test_wrong_number_of_inputs_of_a_module(make: Callable[[Any], Module], n_inp
 def test_wrong_layer_sizes(layer_sizes: Any, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         MLP(2, layer_sizes)
+
+
+def test_layer_sizes_from_a_generator() -> None:
+    assert len(MLP(2, (n for n in (3, 1)), rng=0).layers) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("activation", [3, 0.5, ["rleu"]])
+def test_unknown_activation_of_the_hidden_layers(activation: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown activation .*; known: elu, "):
+        MLP(2, [3, 1], activation=activation)
+
+
+@pytest.mark.parametrize("init", ["xavier", 3, [0.1, 0.2]])
+def test_unknown_initialiser(init: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown initialiser .*; known: he_normal, "):
+        MLP(2, [3, 1], init=init)
 
 
 @pytest.mark.parametrize("name", ["rleu", "", 3, ["relu"]])

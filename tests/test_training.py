@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_mlp import functional
+from tinygrad_mlp import functional, losses
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
-from tinygrad_mlp.losses import loss_named
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import (
@@ -228,7 +229,7 @@ def test_one_output_of_a_loss_of_ones_own_is_not_guessed_at() -> None:
     assert (history.task, history.accuracy) == ("classification", [])
     with pytest.raises(InvalidArgumentError, match="loss='binary_cross_entropy_with_logits'"):
         predict(model, X)
-    with pytest.raises(InvalidArgumentError, match="Name the loss"):
+    with pytest.raises(InvalidArgumentError, match="Name a loss"):
         accuracy(model, X, y)
     named = "binary_cross_entropy_with_logits"
     assert predict(model, X, loss=named).tolist() == y
@@ -315,3 +316,36 @@ def test_what_a_model_was_trained_for_is_copied_and_pickled_with_it() -> None:
     own = MLP(2, [1], rng=0)
     fit(own, X, X[:, 0], loss=svm_loss, epochs=1, **QUIET)
     np.testing.assert_allclose(predict(pickle.loads(pickle.dumps(own)), X), predict(own, X))
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+@pytest.mark.parametrize("loss", [loss_named("hinge"), replace(loss_named("hinge"), name="mine")])
+def test_a_copy_answers_by_the_loss_it_was_trained_with(
+    loss: Loss, again: Callable[[MLP], MLP]
+) -> None:
+    model = MLP(2, [1], rng=0)
+    labels = ["no", "yes", "no", "yes", "yes", "no"]
+    fit(model, X, labels, loss=loss, epochs=20, **QUIET)
+    expected = predict(model, X).tolist()
+    assert set(expected) == {"no", "yes"}
+    copied = again(model)
+    assert predict(copied, X).tolist() == expected
+    task = task_of(copied)
+    assert task is not None
+    assert task.loss == loss
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_function_of_a_loss_means_that_loss(name: str) -> None:
+    n_outputs = 3 if name.startswith("categorical") else 1
+    last = {"categorical_cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(name)
+    answers = []
+    for loss in (name, getattr(losses, name)):
+        model = MLP(2, [4, n_outputs], output_activation=last, rng=0)
+        y = [0, 1, 2, 0, 1, 2] if n_outputs == 3 else [0, 1, 0, 1, 1, 0]
+        history = fit(model, X, y, loss=loss, epochs=5, **QUIET)
+        assert history.loss_name == name
+        answers.append((history.loss, predict(model, X, loss=loss).tolist()))
+    assert answers[0] == answers[1]

@@ -132,7 +132,7 @@ def test_a_progress_bar_where_it_is_wanted(
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     fit(MLP(2, [1], rng=0), X, X[:, 0], epochs=4, **QUIET)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'tinygrad-mlp\[all\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '\.\[all\]'"):
         fit(MLP(2, [1], rng=0), X, X[:, 0], progress=True)
 
 

@@ -71,6 +71,7 @@ DATA: list[tuple[Any, Any, int, type[TinygradMLPError], str]] = [
     (X, ["a", "a", "a"], 1, DataError, "the 1 class a"),
     (X, ["a", "a", "a"], 3, DataError, "one class alone leaves nothing to tell apart"),
     (X, ["a", None, "b"], 1, DataError, "labels[1] is None"),
+    (X, [0.0, np.nan, 1.0], 2, DataError, "y[1] is nan"),
 ]
 
 
@@ -179,7 +180,29 @@ def test_a_loss_of_ones_own_must_not_see_numbers_where_values_are_needed() -> No
         ),
         (lambda: predict_proba(MLP(2, [1]), X), InvalidArgumentError, "without a known loss"),
         (lambda: accuracy(trained(NUMBERS), X, NUMBERS), InvalidArgumentError, "of a regression"),
-        (lambda: accuracy(MLP(2, [1]), X, [0, 1, 1]), InvalidArgumentError, "Name the loss"),
+        (
+            lambda: accuracy(MLP(2, [1]), X, [0, 1, 1]),
+            InvalidArgumentError,
+            "Name a loss if the model chooses between classes, so that its outputs can be read: "
+            "accuracy(model, X, y, loss='binary_cross_entropy')",
+        ),
+        (lambda: accuracy(MLP(2, [1]), X, [-1, 1, 1]), InvalidArgumentError, "loss='hinge'"),
+        (
+            lambda: accuracy(trained(NUMBERS, loss="mean_squared_error"), X, [0.0, 1.0, 0.0]),
+            InvalidArgumentError,
+            "loss='binary_cross_entropy'",
+        ),
+        (
+            lambda: accuracy(MLP(2, [3]), X, [0, 1, 2]),
+            InvalidArgumentError,
+            "loss='categorical_cross_entropy'",
+        ),
+        (
+            lambda: accuracy(trained([0, 1, 0]), X, [0, 5, 1]),
+            DataError,
+            "labels[1] is 5, which is none of the classes [0, 1]",
+        ),
+        (lambda: predict(MLP(2, [1]), X, loss=3), InvalidArgumentError, "loss is 3"),  # type: ignore[arg-type]
         (lambda: accuracy(trained([0, 1, 0]), X, [0, 1]), ShapeError, "3 samples but y has 2"),
         (
             lambda: accuracy(trained(["a", "b", "a"]), X, [0, 1, 0]),

@@ -25,6 +25,7 @@ from tinygrad_mlp.optim import (
     ExponentialSchedule,
     PlateauSchedule,
     RMSprop,
+    Schedule,
     StepSchedule,
     WarmupSchedule,
 )
@@ -114,6 +115,7 @@ class TorchTraining:
         make_optimizer: Callable[[Iterator[torch.nn.Parameter]], torch.optim.Optimizer],
         make_schedule: Callable[[torch.optim.Optimizer], Any] | None = None,
         batch_size: int | None = None,
+        epochs: int = EPOCHS,
         l1: float = 0.0,
         l2: float = 0.0,
         clip_norm: float | None = None,
@@ -123,7 +125,7 @@ class TorchTraining:
         schedule = None if make_schedule is None else make_schedule(optimizer)
         y, y_held_out = targets_for(self.kind, X), targets_for(self.kind, X_HELD_OUT)
         rng = np.random.default_rng(SEED)
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             total = 0.0
             order = np.arange(len(X)) if batch_size is None else rng.permutation(len(X))
             for start in range(0, len(X), batch_size or len(X)):
@@ -155,19 +157,21 @@ def check(
     ours: dict[str, Any],
     theirs: dict[str, Any],
     make_ours: Callable[[MLP], Any] | None = None,
+    epochs: int = EPOCHS,
+    tolerance: float = TOLERANCE,
 ) -> History:
     """Train in both and compare every epoch's losses and the final weights."""
     kind, n_outputs, activation, _ = LOSSES[loss]
     model = MLP(3, [5, 4, n_outputs], "tanh", activation, rng=1)
     reference = TorchTraining(model, loss)
-    reference.run(**theirs)
+    reference.run(**theirs, epochs=epochs)
     if make_ours is not None:
         ours = {**ours, "optimizer": make_ours(model)}
     history = fit(
         model,
         X,
         targets_for(kind, X),
-        epochs=EPOCHS,
+        epochs=epochs,
         loss=loss,
         validation_data=(X_HELD_OUT, targets_for(kind, X_HELD_OUT)),
         rng=SEED,
@@ -176,11 +180,11 @@ def check(
         **ours,
     )
     assert history.engine == engine
-    assert_close(history.loss, reference.losses, TOLERANCE)
-    assert_close(history.validation_loss, reference.held_out, TOLERANCE)
+    assert_close(history.loss, reference.losses, tolerance)
+    assert_close(history.validation_loss, reference.held_out, tolerance)
     expected = torch.cat([p.flatten() for p in reference.network.parameters()])
     found = np.concatenate([a.ravel() for a in model.state_dict().values()])
-    assert_close(found, expected, TOLERANCE)
+    assert_close(found, expected, tolerance)
     assert history.loss[-1] < history.loss[0], "a training that learns something"
     return history
 
@@ -308,3 +312,65 @@ def test_every_schedule(engine: str, schedule: Any, make: Any) -> None:
     )
     changes = len(set(history.learning_rate))
     assert changes == 1 if schedule == "constant" else changes > 1
+
+
+LONG: Final = 200
+
+OPTIMIZERS: Final[dict[str, tuple[Callable[[MLP], Any], Callable[[Any], Any]]]] = {
+    "sgd": (
+        lambda m: SGD(m.parameters(), 0.1, momentum=0.8, nesterov=True),
+        lambda p: torch.optim.SGD(p, 0.1, momentum=0.8, nesterov=True),
+    ),
+    "rmsprop": (
+        lambda m: RMSprop(m.parameters(), 0.005, momentum=0.5),
+        lambda p: torch.optim.RMSprop(p, 0.005, momentum=0.5),
+    ),
+    "adam": (
+        lambda m: Adam(m.parameters(), 0.01, weight_decay=0.01),
+        lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.01),
+    ),
+    "adamw": (
+        lambda m: AdamW(m.parameters(), 0.01, weight_decay=0.1),
+        lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1),
+    ),
+}
+
+LONG_SCHEDULES: Final[dict[str, tuple[Callable[[], Schedule], Callable[[Any], Any]]]] = {
+    "step": (
+        lambda: StepSchedule(60, 0.4),
+        lambda o: torch.optim.lr_scheduler.StepLR(o, 60, 0.4),
+    ),
+    "exponential": (
+        lambda: ExponentialSchedule(0.99),
+        lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.99),
+    ),
+    "cosine": (
+        lambda: CosineSchedule(LONG, final_factor=0.0),
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, LONG),
+    ),
+    "warmup": (
+        lambda: WarmupSchedule(30, start_factor=0.1),
+        lambda o: torch.optim.lr_scheduler.LinearLR(o, 0.1, total_iters=30),
+    ),
+    "plateau": (
+        lambda: PlateauSchedule(0.5, 10, threshold=0.2),
+        lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(
+            o, factor=0.5, patience=10, threshold=0.2
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", LONG_SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_under_every_schedule_over_200_steps(optimizer: str, schedule: str) -> None:
+    (make_ours, make_theirs), (ours, theirs) = OPTIMIZERS[optimizer], LONG_SCHEDULES[schedule]
+    history = check(
+        "compiled",
+        ours={"schedule": ours()},
+        theirs={"make_optimizer": make_theirs, "make_schedule": theirs},
+        make_ours=make_ours,
+        epochs=LONG,
+        tolerance=1e-10,
+    )
+    assert len(set(history.learning_rate)) > 1

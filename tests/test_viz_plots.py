@@ -35,6 +35,8 @@ HISTORY: Final = History(
 X: Final = np.array([[-2.0, 0.0], [-1.0, 1.0], [1.0, -1.0], [2.0, 0.5], [0.5, 2.0]])
 Y: Final = np.array([0, 0, 1, 1, 0])
 
+CAT, DOG = "\N{CJK UNIFIED IDEOGRAPH-732B}", "\N{CJK UNIFIED IDEOGRAPH-72AC}"
+
 
 def right_half(points: Points) -> NDArray[Any]:
     return (points[:, 0] > 0.0).astype(int)
@@ -131,7 +133,7 @@ def test_without_matplotlib_the_error_names_the_remedy(
     plot: Callable[[Path | None], Figure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'tinygrad-mlp\[all\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '\.\[all\]'"):
         plot(None)
 
 
@@ -332,3 +334,13 @@ def test_a_class_that_never_occurs_has_an_empty_row() -> None:
 def test_a_table_that_does_not_fit_its_names_is_refused(counts: ArrayLike) -> None:
     with pytest.raises(ShapeError, match="2 classes"):
         confusion_table_plot(counts, ["cat", "dog"])
+
+
+def test_characters_that_the_font_lacks_are_named_with_the_remedy(tmp_path: Path) -> None:
+    names = [CAT, DOG]
+    with pytest.warns(UserWarning, match=r"lacks the characters . ., .*font\.sans-serif") as caught:
+        decision_boundary(right_half, X, Y, tmp_path / "boundary.svg", class_names=names)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert all(name in str(caught[0].message) for name in names)
+    assert (tmp_path / "boundary.svg").exists()

@@ -302,7 +302,7 @@ def test_without_graphviz_the_error_names_both_remedies(
         viz.draw(example(), tmp_path / "graph.svg")
     message = str(raised.value)
     assert "https://graphviz.org/download" in message
-    assert "python -m pip install 'tinygrad-mlp[all]'" in message
+    assert "python -m pip install -e '.[all]'" in message
     assert list(tmp_path.iterdir()) == []
 
 

@@ -102,13 +102,14 @@ class MissingDependencyError(TinygradMLPError, ImportError):
     """An optional package is missing.
 
     >>> print(MissingDependencyError.of("matplotlib", "plots", extra="all"))
-    plots need the package 'matplotlib'; install it with: python -m pip install 'tinygrad-mlp[all]'
+    plots need the package 'matplotlib'; install it, in the project's folder, with:
+    python -m pip install -e '.[all]'
     """
 
     @classmethod
     def of(cls, package: str, what_needs_it: str, extra: str) -> MissingDependencyError:
         """The error for ``package``, naming the ``extra`` that brings it."""
         return cls(
-            f"{what_needs_it} need the package {package!r}; install it with: "
-            f"python -m pip install 'tinygrad-mlp[{extra}]'"
+            f"{what_needs_it} need the package {package!r}; install it, in the project's folder, "
+            f"with: python -m pip install -e '.[{extra}]'"
         )

@@ -373,15 +373,22 @@ def softmax(values: Iterable[Scalar]) -> list[Value]:
 def log_softmax(values: Iterable[Scalar]) -> list[Value]:
     """log p_i = x_i - log(e^x1 + ... + e^xn).
 
+    With L, the logarithm as it is rounded, d_i = x_i - L; then log p_i = d_i - log(e^d1 + ... +
+    e^dn), where the second logarithm is nearly 0 and restores the digits that a large L has lost.
+
     Raises:
         ShapeError: for no values at all.
 
     >>> [p.data for p in log_softmax([1000.0, 0.0])]
     [0.0, -1000.0]
+    >>> f"{log_softmax([1000.0, 970.0])[0].data:.1e}"  # 1000 - logsumexp(...) would be -1.1e-13
+    '-9.3e-14'
     """
     logits = _at_least_one(values, "log_softmax")
-    normaliser = apply(ops.LOGSUMEXP, *logits)
-    return [logit - normaliser for logit in logits]
+    rounded = apply(ops.LOGSUMEXP, *logits)
+    differences = [logit - rounded for logit in logits]
+    correction = apply(ops.LOGSUMEXP, *differences)
+    return [difference - correction for difference in differences]
 
 
 def _at_least_one(values: Iterable[Scalar], function: str) -> Sequence[Value]:

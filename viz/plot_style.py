@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -79,6 +81,10 @@ METADATA: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+MISSING_CHARACTER: Final = re.compile(r"Glyph (\d+) .* missing from font")
+"""How matplotlib warns, once for each character."""
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Within this block matplotlib draws in our style.
@@ -113,6 +119,8 @@ def new_figure(width: float, height: float) -> Figure:
 def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
     """Write the figure into a file, if there is a path: .pdf, .png or .svg.
 
+    Warns of characters that the font lacks, and says how to choose another one.
+
     Raises:
         UnknownNameError: for another ending.
 
@@ -122,8 +130,23 @@ def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
         return
     file_format = format_of(path, tuple(METADATA))
     content = io.BytesIO()
-    figure.savefig(content, format=file_format, metadata=METADATA[file_format])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(content, format=file_format, metadata=METADATA[file_format])
     write_whole(path, content.getvalue())
+    texts = [str(warning.message) for warning in caught]
+    missing = [match[1] for text in texts if (match := MISSING_CHARACTER.match(text))]
+    if missing:
+        characters = " ".join(chr(int(code)) for code in dict.fromkeys(missing))
+        warnings.warn(
+            f"matplotlib's font lacks the characters {characters}, which show as boxes; name an "
+            "installed font that has them: matplotlib.rcParams['font.sans-serif'] = "
+            "['Noto Sans CJK SC']",
+            stacklevel=3,
+        )
+    for warning, text in zip(caught, texts):
+        if not MISSING_CHARACTER.match(text):
+            warnings.warn_explicit(text, warning.category, warning.filename, warning.lineno)
 
 
 def class_look(index: int) -> dict[str, Any]:

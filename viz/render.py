@@ -83,6 +83,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
 
     Missing folders are made.
 
+    Raises:
+        OSError: if it cannot be written.
+
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_whole(f"{folder}/pictures/graph.dot", b"digraph {}").read_bytes()
     b'digraph {}'
@@ -91,10 +94,13 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:  # the target's name is the one that a person knows
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
     return target
 
 
@@ -115,8 +121,8 @@ def _drawn_by_library(dot_text: str, file_format: str) -> bytes:
         raise MissingDependencyError(
             "drawings need Graphviz, and there is neither its program 'dot' nor the package "
             "'pygraphviz'; either install Graphviz (https://graphviz.org/download, or your "
-            "system's package 'graphviz') so that 'dot' is on the PATH, or, without it: "
-            "python -m pip install 'tinygrad-mlp[all]'"
+            "system's package 'graphviz') so that 'dot' is on the PATH, or, without it, in the "
+            "project's folder: python -m pip install -e '.[all]'"
         ) from error
     with _library_lock, _standard_error_in_a_file() as complaints:
         try:

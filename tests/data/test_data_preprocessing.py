@@ -91,7 +91,8 @@ def test_what_was_learned_goes_through_arrays_and_back() -> None:
     X = load_iris().X
     standardiser = Standardiser().fit(X)
     state = standardiser.state_dict()
-    twin = Standardiser().load_state_dict(state)
+    twin = Standardiser()
+    twin.load_state_dict(state)
     np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
     state["mean"][:] = 0.0
     np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
@@ -107,6 +108,12 @@ def test_what_was_learned_goes_through_arrays_and_back() -> None:
         ({"mean": [[0.0]], "scale": [[1.0]]}, ShapeError, r"need the shape \(n_features,\)"),
         ({"mean": [0.0, 0.0], "scale": [1.0, 0.0]}, InvalidArgumentError, r"scale\[1\]"),
         ({"mean": [float("nan")], "scale": [1.0]}, DataError, r"mean\[0\] is nan"),
+        ({"mean": ["a"], "scale": [1.0]}, DataError, r"mean\[0\] is 'a'"),
+        (
+            {"mean": [[1.0], [1.0, 2.0]], "scale": [1.0]},
+            ShapeError,
+            "rows of mean differ",
+        ),
     ],
 )
 def test_a_state_that_cannot_be_right_is_refused(

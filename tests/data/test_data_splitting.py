@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_unasked_a_split_is_stratified_where_y_holds_classes() -> None:
     [
         np.linspace(0.0, 1.0, 20),  # real numbers
         np.arange(20),  # every value once
-        np.array([0] * 19 + [1]),  # a class of one sample
+        np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 10]),  # many single ones
         np.eye(2)[np.arange(20) % 2],  # two columns
     ],
 )
@@ -120,6 +121,26 @@ def test_unasked_a_split_is_plain_where_it_cannot_be_stratified(y: NDArray[Any])
     plain_train, plain_test = split_indices(y, 0.25, stratify=False, rng=0)
     np.testing.assert_array_equal(train, plain_train)
     np.testing.assert_array_equal(test, plain_test)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("y", "test_size", "in_test"),
+    [
+        (["a"] * 12 + ["b"] * 8 + ["c"], 5, {"a": 3, "b": 2}),
+        ([0] * 12 + [1] * 8 + [2], 5, {0: 3, 1: 2}),
+        (["a"] * 3 + ["b"] + ["c"] + ["d"], 2, {"a": 2}),  # as many as there are without a gap
+        (["a"] * 12 + ["b"] * 12 + ["c"] * 2, 2, {"a": 1, "b": 1}),  # too few for all three
+    ],
+)
+def test_unasked_every_class_is_in_the_train_part(
+    y: list[Any], test_size: int, in_test: dict[Any, int], seed: int
+) -> None:
+    train, test = split_indices(y, test_size, rng=seed)
+    labels = np.array(y)
+    assert set(labels[train].tolist()) == set(y)
+    assert Counter(labels[test].tolist()) == in_test
+    assert sorted([*train, *test]) == list(range(len(y)))
 
 
 def test_a_seed_gives_the_same_split_each_time() -> None:

@@ -147,6 +147,10 @@ def test_blobs_have_the_centres_and_spreads_that_were_asked_for() -> None:
         (partial(make_spirals, 2, n_classes=3), "n_samples is 2, .* at least 3"),
         (partial(make_blobs, 10, spread=-1.0), "spread is -1.0"),
         (partial(make_blobs, 10, centres=0), "centres is 0"),
+        (partial(make_moons, noise="a"), "noise is 'a', but a number >= 0 is needed: noise=0.1"),  # type: ignore[arg-type]
+        (partial(make_circles, factor=None), "factor is None"),  # type: ignore[arg-type]
+        (partial(make_spirals, turns="a"), "turns is 'a'"),  # type: ignore[arg-type]
+        (partial(make_blobs, spread=[1.0, "a", 1.0]), "spread is 'a'"),  # type: ignore[list-item]
     ],
 )
 def test_impossible_arguments_are_refused(call: Callable[[], object], message: str) -> None:
@@ -157,5 +161,7 @@ def test_impossible_arguments_are_refused(call: Callable[[], object], message: s
 def test_blobs_refuse_centres_and_spreads_that_do_not_fit() -> None:
     with pytest.raises(ShapeError, match="spread has 3 entries but there are 2 centres"):
         make_blobs(10, spread=[1.0, 1.0, 1.0], centres=2)
+    with pytest.raises(ShapeError, match="rows of centres differ in length"):
+        make_blobs(10, centres=[[1.0, 2.0], [3.0]])
     with pytest.raises(ShapeError, match=r"centres.reshape\(-1, 1\)"):
         make_blobs(10, centres=[0.0, 1.0])

@@ -35,6 +35,18 @@ def test_missing_and_non_numeric_cells_are_named_by_row_and_column(write: Write)
     assert "drop=['age', 'income']" in message
 
 
+def test_a_quote_that_is_never_closed_is_found_where_it_was_opened(write: Write) -> None:
+    message = refusal(write('x,y\n1,a\n2,b\n"3,a\n' + "4,b\n" * 60))
+    assert "line 4 cannot be read (a quote that begins there is never closed)" in message
+
+
+@pytest.mark.parametrize("delimiter", ["|", " ", ":"])
+def test_another_delimiter_is_suspected(write: Write, delimiter: str) -> None:
+    path = write("x,y\n1,a\n2,b\n".replace(",", delimiter))
+    with pytest.raises(UnknownNameError, match=r"one column only.*commas, semicolons or tabs"):
+        read_table(path, "y")
+
+
 def test_of_many_bad_cells_the_first_few_and_the_number_are_named(write: Write) -> None:
     rows = "".join(f"{'' if i % 2 else i},{i % 3}\n" for i in range(40))
     message = refusal(write("x,y\n" + rows))
@@ -143,7 +155,7 @@ def test_the_target_cannot_be_dropped(write: Write) -> None:
             "x,y\n1,a\n2\n3,b,c\n",
             "header has 2 columns but row 3 has 1 cell, row 4 has 3 cells; .* one cell per column",
         ),
-        ('x,y\n1,"a\n2,b\n', "line 3 cannot be read .*quotes"),
+        ('x,y\n1,"a\n2,b\n', "line 2 cannot be read .*quotes"),
         ('x,y\n1,"a"b\n', "line 2 cannot be read .*quotes"),
         ("x,y\n1,\x002\n", "zero bytes"),
     ],

@@ -1,4 +1,4 @@
-"""The command line: ``demo``, ``train`` and ``predict`` of ``python -m tinygrad_mlp``."""
+"""The command line: ``demo``, ``train``, ``predict`` and ``step`` of ``python -m tinygrad_mlp``."""
 
 from __future__ import annotations
 

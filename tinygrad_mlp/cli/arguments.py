@@ -80,6 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+Group: TypeAlias = "argparse._ArgumentGroup"
 
 
 def _add_demo(commands: Commands) -> None:
@@ -115,71 +116,78 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument(
         "--task", choices=TASKS, default="auto", help="what the target is (default: %(default)s)"
     )
-    network = parser.add_argument_group("the network and its training")
-    network.add_argument(
+    _add_network(parser.add_argument_group("the network"))
+    _add_training(parser.add_argument_group("its training"))
+    parser.add_argument(
+        "--save", type=Path, metavar="WEIGHTS.npz", help="keep the trained network, for 'predict'"
+    )
+    _add_common(parser, out="train_output")
+
+
+def _add_network(group: Group) -> None:
+    group.add_argument(
         "--hidden",
         type=words.layer_sizes,
         default=DEFAULTS.hidden,
         metavar="N,N,...",
         help="the sizes of the hidden layers; 0 for none (default: 16,16)",
     )
-    network.add_argument(
+    group.add_argument(
         "--activation",
         choices=sorted(ACTIVATIONS),
         default=DEFAULTS.activation,
         metavar="NAME",
         help="of the hidden layers: %(choices)s (default: %(default)s)",
     )
-    network.add_argument(
+
+
+def _add_training(group: Group) -> None:
+    group.add_argument(
         "--epochs",
         type=words.count,
         default=DEFAULTS.epochs,
         metavar="N",
         help="how often to go through the data (default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--batch-size",
         type=words.count,
         default=DEFAULTS.batch_size,
         metavar="N",
         help="samples per step (default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--optimizer",
         choices=sorted(OPTIMIZERS),
         default=DEFAULTS.optimizer,
         help="(default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--learning-rate", type=words.rate, metavar="RATE", help="(default: 0.1 for sgd, else 0.01)"
     )
-    network.add_argument(
+    group.add_argument(
         "--schedule",
         choices=sorted(SCHEDULES),
         default=DEFAULTS.schedule,
         help="how the learning rate changes over the epochs (default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--l2",
         type=words.strength,
         default=DEFAULTS.l2,
         metavar="STRENGTH",
         help="of the L2 penalty (default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--test-size",
         type=words.share,
         default=DEFAULTS.test_size,
         metavar="SHARE",
-        help="of the samples held out to measure the result (default: %(default)s)",
+        help="of the samples held out for the validation and the result (default: %(default)s)",
     )
-    network.add_argument(
+    group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
     )
-    parser.add_argument(
-        "--save", type=Path, metavar="WEIGHTS.npz", help="keep the trained network, for 'predict'"
-    )
-    _add_common(parser, out="train_output")
 
 
 def _add_predict(commands: Commands) -> None:

@@ -74,8 +74,8 @@ class Companion:
         answer = small.y_train[chosen]
         shown = f"{answer:.4g}" if small.outputs is not None else str(answer)
         description = (
-            f"the loss of one sample ({small.target}: {shown}) through a "
-            f"{'-'.join(map(str, sizes))} network of its own"
+            f"the loss of one sample ({small.target}: {shown}) through a small "
+            f"{'-'.join(map(str, sizes))} network of its own, not the one trained above"
         )
         return cls(loss, network, description)
 
@@ -100,12 +100,13 @@ def _heaviest_features(model: MLP) -> list[int]:
 
 
 def _excerpt(problem: Problem, features: list[int]) -> Problem:
-    """The same problem with a few features, classes and samples only."""
+    """The same problem with a few features, classes and samples only, some of each class."""
     classes = problem.classes[:MOST_CLASSES]
-    rows = np.arange(len(problem.y_train))
     if classes:
-        rows = np.flatnonzero(np.isin(problem.y_train, classes))
-    rows = rows[:MOST_SAMPLES]
+        of_class = [np.flatnonzero(problem.y_train == name) for name in classes]
+        rows = np.sort(np.concatenate([r[: MOST_SAMPLES // len(classes)] for r in of_class]))
+    else:
+        rows = np.arange(min(len(problem.y_train), MOST_SAMPLES))
     X, y = problem.X_train[rows][:, features], problem.y_train[rows]
     return replace(
         problem,
@@ -129,7 +130,7 @@ def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Valu
     for output, name in zip(outputs, classes if len(classes) > 2 else [problem.target]):
         output.label = name
     loss = _loss(problem, classes, outputs, target)
-    loss.label = "loss"
+    loss.label = "loss of a small network"
     return loss
 
 

@@ -1,7 +1,8 @@
 """From words on the command line to a command, and from what went wrong to an exit code.
 
-Exit codes: 0 when all went well; 2 for input that cannot be used, with one line on standard error
-that says what is wrong; 130 after Ctrl-C outside of a training (within one it ends the training).
+Exit codes: 0 when all went well; 1 where a command failed that ``step`` read from a file or a pipe;
+2 for input that cannot be used, with one line on standard error that says what is wrong; 130 after
+Ctrl-C outside of a training (within one it ends the training).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tinygrad_mlp.cli.arguments import make_parser
+from tinygrad_mlp.cli.words import reason_of
 from tinygrad_mlp.errors import TinygradMLPError
 
 __all__ = ["main"]
@@ -35,16 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TinygradMLPError, OSError) as error:
-        return _refuse(error)
+        print(f"error: {reason_of(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
-
-
-def _refuse(error: TinygradMLPError | OSError) -> int:
-    text = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        text = f"{error.filename}: {error.strerror}"
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
-    return 2

@@ -1,10 +1,11 @@
 """The pictures of a training. What cannot be drawn is named, with what is missing for it.
 
-This is the one place of the package that imports ``viz``, and only when there is something to draw.
+``viz`` is imported only when there is something to draw.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.companion import Companion
 from tinygrad_mlp.cli.problem import Problem
+from tinygrad_mlp.cli.words import reason_of
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import History, predict
@@ -79,14 +81,18 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
     """Draw what there is to draw into the folder, and say what is where and what was left out."""
     drawn: list[tuple[Path, str]] = []
     left_out: dict[str, list[str]] = {}
+    notes: list[str] = []
     for picture in Drawings(problem, model, history).pictures():
         path = folder / picture.file
         try:
-            picture.draw(path)
-        except (ImportError, GraphError) as error:
-            left_out.setdefault(str(error), []).append(picture.file)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                picture.draw(path)
+        except (ImportError, GraphError, OSError) as error:
+            left_out.setdefault(reason_of(error), []).append(picture.file)
         else:
             drawn.append((path, picture.shows))
+            notes += [str(warning.message) for warning in caught]
     if drawn:
         print("Pictures:")
     width = max((len(str(path)) for path, _ in drawn), default=0)
@@ -94,3 +100,5 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
         print(f"  {path!s:{width}}  {shows}")
     for reason, files in left_out.items():
         print(f"left out: {', '.join(files)}: {reason}")
+    for note in dict.fromkeys(notes):
+        print(f"note: {note}")

@@ -16,7 +16,7 @@ from tinygrad_mlp.cli.saved import SavedNetwork, load_network
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.csv_file import CsvFile, listing, parse_number, read_csv_file
 from tinygrad_mlp.errors import DataError
-from tinygrad_mlp.training import predict, predict_proba
+from tinygrad_mlp.training import predict, predict_proba, regression_scores
 
 __all__ = ["run_predict"]
 
@@ -87,23 +87,38 @@ def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> 
     if network.target not in file.header:
         return ""
     cells = file.column(network.target)
+    truth: list[Any]
     if network.outputs is None:
-        labels = [_as_class(cell, network.classes) for cell in cells]
-        right = [answer == label for answer, label in zip(answers.tolist(), labels) if label]
-        if not right:
-            return ""
-        shown = f"accuracy {100 * np.mean(right):.1f} % ({sum(right)} of {len(right)} right)"
-        n_known = len(right)
+        truth = [_as_class(cell, network.classes) or None for cell in cells]
     else:
-        numbers = [parse_number(cell) for cell in cells]
-        errors = [abs(a - y) for a, y in zip(answers.tolist(), numbers) if y is not None]
-        if not errors:
-            return ""
-        shown = f"mean absolute error {np.mean(errors):.4g}"
-        n_known = len(errors)
-    if n_known < len(cells):
-        shown += f", {counted(len(cells) - n_known, 'row')} without a {network.target} left out"
+        truth = [parse_number(cell) for cell in cells]
+    pairs = [(answer, true) for answer, true in zip(answers.tolist(), truth) if true is not None]
+    if not pairs:
+        return ""
+    shown = _accuracy(pairs, network) if network.outputs is None else _error(pairs)
+    if len(pairs) < len(cells):
+        shown += f", {counted(len(cells) - len(pairs), 'row')} without a {network.target} left out"
     return shown
+
+
+def _accuracy(pairs: Sequence[tuple[str, str]], network: SavedNetwork) -> str:
+    """How many answers are right; a label that is no class of the network cannot be met."""
+    n_right = sum(answer == true for answer, true in pairs)
+    shown = f"accuracy {100 * n_right / len(pairs):.1f} % ({n_right} of {len(pairs)} right)"
+    unknown = [true for _, true in pairs if true not in network.classes]
+    if not unknown:
+        return shown
+    found = listing([repr(label) for label in dict.fromkeys(unknown)])
+    of_network = listing([repr(label) for label in network.classes])
+    holds = f"holds {found}, none of the classes of the network: {of_network}"
+    if len(unknown) == len(pairs):
+        return f"not compared: the column {network.target} {holds}"
+    return f"{shown}; in {counted(len(unknown), 'row')} the column {network.target} {holds}"
+
+
+def _error(pairs: Sequence[tuple[float, float]]) -> str:
+    answers, numbers = zip(*pairs)
+    return f"mean absolute error {regression_scores(numbers, answers).mean_absolute_error:.4g}"
 
 
 def _as_class(cell: str, classes: Sequence[str]) -> str:

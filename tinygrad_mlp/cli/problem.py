@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data import Standardiser, split_indices
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
 __all__ = ["Problem", "Recipe", "split"]
@@ -99,6 +100,8 @@ def split(
 ) -> Problem:
     """Hold some samples out, the same share of every class, and learn how to standardise the rest.
 
+    A class of one sample is learned from; there is none to hold out.
+
     Args:
         X: the features.
         y: class numbers, or the numbers of a regression.
@@ -107,9 +110,19 @@ def split(
         classes: the name of each class; none for a regression.
         test_size: the share of the samples to hold out.
         rng: the seed.
+
+    Raises:
+        InvalidArgumentError: if there are more classes than samples to learn from, or none is left
+            to hold out.
     """
-    train, test = split_indices(y, test_size, stratify=None if classes else False, rng=rng)
     labels = np.array(classes)[y] if classes else y
+    train, test = split_indices(labels, test_size, stratify=None if classes else False, rng=rng)
+    if len(train) < len(classes):
+        raise InvalidArgumentError(
+            f"{target!r} has {len(classes)} classes in {len(y)} rows, and test_size={test_size:g} "
+            f"leaves {len(train)} of them to learn from, but every class needs one; give more "
+            "rows, or task='regression' if it is a number"
+        )
     return Problem(
         X_train=X[train],
         X_test=X[test],

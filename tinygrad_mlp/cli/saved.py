@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,15 @@ def load_network(path: Path) -> SavedNetwork:
         feature_names=tuple(names),
         target=details["target"],
         classes=tuple(classes),
-        inputs=Standardiser().load_state_dict(details["inputs"]),
-        outputs=None if outputs is None else Standardiser().load_state_dict(outputs),
+        inputs=_standardiser(details["inputs"]),
+        outputs=None if outputs is None else _standardiser(outputs),
     )
+
+
+def _standardiser(scale: Mapping[str, list[float]]) -> Standardiser:
+    standardiser = Standardiser()
+    standardiser.load_state_dict(scale)
+    return standardiser
 
 
 def _scale(standardiser: Standardiser) -> dict[str, list[float]]:

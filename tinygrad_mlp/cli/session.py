@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.pictures import draw_pictures
 from tinygrad_mlp.cli.problem import Floats, Problem, Recipe
+from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training import History, confusion_table, fit, predict
+from tinygrad_mlp.training import History, confusion_table, fit, predict, regression_scores
 
 __all__ = ["answers_of", "describe_errors", "prepare_folder", "report", "train"]
 
@@ -39,7 +40,8 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         KeyboardInterrupt: after Ctrl-C within the first epoch.
     """
     model = problem.network(recipe.hidden, recipe.activation, seed)
-    print(f"{len(problem.X_train)} samples to learn from, {len(problem.X_test)} held out")
+    n_train, n_test = counted(len(problem.X_train), "sample"), len(problem.X_test)
+    print(f"{n_train} to learn from, {n_test} held out for the validation and the result")
     print(f"{model!r}, {len(model.parameters())} parameters")
     batch_size = min(recipe.batch_size, len(problem.X_train))
     penalty = f", L2 penalty {recipe.l2:g} (in the training loss)" if recipe.l2 else ""
@@ -101,8 +103,10 @@ def describe_errors(y: Floats, answers: Floats, guess: float) -> str:
         answers: the network's.
         guess: the mean of the training data.
     """
-    error = float(np.mean(np.abs(answers - y)))
+    scores = regression_scores(y, answers)
     error_of_guess = float(np.mean(np.abs(guess - y)))
-    total = float(np.sum((y - y.mean()) ** 2))
-    r2 = f", R2 {1.0 - float(np.sum((answers - y) ** 2)) / total:.3f}" if total > 0.0 else ""
-    return f"mean absolute error {error:.4g} (always guessing the mean: {error_of_guess:.4g}){r2}"
+    r2 = "" if isnan(scores.r2) else f", R2 {scores.r2:.3f}"
+    return (
+        f"mean absolute error {scores.mean_absolute_error:.4g} "
+        f"(always guessing the mean: {error_of_guess:.4g}){r2}"
+    )

@@ -15,12 +15,13 @@ from tinygrad_mlp.cli.session import prepare_folder, report, train
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
+from tinygrad_mlp.training import check_writable
 
 __all__ = ["run_train"]
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    """Read, train, measure, save, draw."""
+    """Read, train, save, measure, draw."""
     recipe = Recipe(
         hidden=arguments.hidden,
         epochs=arguments.epochs,
@@ -53,13 +54,13 @@ def run_train(arguments: argparse.Namespace) -> None:
         _prepare_file(arguments.save)
     print(_description(table))
     model, history = train(problem, recipe, arguments.seed)
-    report(problem, model, history, arguments.out)
-    if arguments.save is not None:
+    if arguments.save is not None:  # before anything else can go wrong
         save_network(arguments.save, problem, recipe, model)
         print(
             f"\nThe network is in {arguments.save}; to ask it:\n"
             f"  python -m tinygrad_mlp predict {arguments.save} FILE.csv"
         )
+    report(problem, model, history, arguments.out)
 
 
 def in_options(message: str) -> str:
@@ -93,4 +94,4 @@ def _prepare_file(path: Path) -> None:
     """Find out before the training whether the weights can be written."""
     if path.is_dir():
         raise InvalidArgumentError(f"--save {path} is a folder; name a file: {path}/weights.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)

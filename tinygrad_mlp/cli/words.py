@@ -1,11 +1,14 @@
-"""Words of the command line to numbers; argparse shows the text of an ArgumentTypeError."""
+"""Words of the command line to numbers, and errors to words.
+
+argparse shows the text of an ArgumentTypeError.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from math import inf
 
-__all__ = ["count", "layer_sizes", "rate", "seed", "share", "strength"]
+__all__ = ["count", "layer_sizes", "rate", "reason_of", "seed", "share", "strength"]
 
 
 def layer_sizes(text: str) -> tuple[int, ...]:
@@ -55,6 +58,14 @@ def share(text: str) -> float:
     if not 0.0 < number < 1.0:
         raise ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.25")
     return number
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in one line; of a file, which one."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
 
 
 def _whole_number(text: str, least: int) -> int:

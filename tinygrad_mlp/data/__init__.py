@@ -5,6 +5,7 @@ It stands on NumPy alone and knows nothing of the engine.
 
 from __future__ import annotations
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.batching import batch_indices, iterate_batches
 from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
 from tinygrad_mlp.data.preprocessing import Standardiser, encode_labels, one_hot
@@ -14,7 +15,6 @@ from tinygrad_mlp.data.table import Table, read_table
 from tinygrad_mlp.data.validation import (
     check_features,
     check_finite,
-    check_integer,
     check_labels,
     check_lengths,
     check_targets,

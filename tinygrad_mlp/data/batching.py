@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.data.validation import check_integer, check_lengths
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
+from tinygrad_mlp.data.validation import check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["batch_indices", "iterate_batches"]
@@ -21,7 +22,7 @@ def iterate_batches(
     *arrays: ArrayLike,
     batch_size: int | None = None,
     shuffle: bool = True,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     drop_last: bool = False,
 ) -> Iterator[tuple[NDArray[Any], ...]]:
     """Go through the samples once (one epoch), batch after batch.
@@ -62,7 +63,7 @@ def batch_indices(
     batch_size: int | None = None,
     *,
     shuffle: bool = True,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     drop_last: bool = False,
 ) -> Iterator[NDArray[np.intp]]:
     """Go through the positions 0 ... n_samples - 1 once, batch after batch.
@@ -92,7 +93,7 @@ def batch_indices(
             f"batch_size={batch_size} with drop_last=True leaves no batch of {n_samples} samples; "
             f"choose batch_size={n_samples} or less, or drop_last=False"
         )
-    order = np.random.default_rng(rng).permutation(n_samples) if shuffle else np.arange(n_samples)
+    order = as_generator(rng).permutation(n_samples) if shuffle else np.arange(n_samples)
     return _slices(
         order, batch_size, n_samples - n_samples % batch_size if drop_last else n_samples
     )

@@ -148,14 +148,18 @@ def _read_text(path: Path) -> str:
 def _parse(path: Path, text: str, delimiter: str) -> list[Record]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records = []
+    first_line = 1  # of the row that is read next
     try:
         for number, row in enumerate(reader, start=1):
             cells = [cell.strip() for cell in row]
             if any(cells):
                 records.append((number, cells))
+            first_line = reader.line_num + 1
     except csv.Error as error:
+        open_quote = reader.line_num > first_line
+        reason = "a quote that begins there is never closed" if open_quote else error
         raise DataError(
-            f"{path}: line {reader.line_num} cannot be read ({error}); check its quotes: a "
+            f"{path}: line {first_line} cannot be read ({reason}); check its quotes: a "
             'quote within a quoted cell is written twice, "5"" pipe"'
         ) from None
     return records

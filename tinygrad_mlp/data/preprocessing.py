@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.data.arrays import Floats, Integers, as_array, check_finite
-from tinygrad_mlp.data.validation import check_features, check_integer, check_labels
+from tinygrad_mlp.arguments import check_integer
+from tinygrad_mlp.data.arrays import Floats, Integers, as_array, as_floats, check_finite
+from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
 __all__ = ["Standardiser", "encode_labels", "one_hot"]
@@ -131,30 +132,28 @@ class Standardiser:
         self._n_features()
         return {"mean": self.mean_.copy(), "scale": self.scale_.copy()}
 
-    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> Self:
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
         """Take over what ``state_dict`` gave.
 
         Args:
-            state: ``"mean"`` and ``"scale"``, each of shape (n_features,).
-
-        Returns:
-            The standardiser itself.
+            state_dict: ``"mean"`` and ``"scale"``, each of shape (n_features,).
 
         Raises:
             InvalidArgumentError: if a key is missing or unknown, or a scale is not positive.
             ShapeError: if the two do not have one and the same length.
-            DataError: if an entry is nan or inf.
+            DataError: if an entry is no number, nan or inf.
 
-        >>> Standardiser().load_state_dict({"mean": [2.0], "scale": [1.0]}).transform([[5.0]])
+        >>> standardiser = Standardiser()
+        >>> standardiser.load_state_dict({"mean": [2.0], "scale": [1.0]})
+        >>> standardiser.transform([[5.0]])
         array([[3.]])
         """
-        if set(state) != {"mean", "scale"}:
+        if set(state_dict) != {"mean", "scale"}:
             raise InvalidArgumentError(
-                f"a Standardiser needs the keys 'mean' and 'scale', got {sorted(state)}; "
+                f"a Standardiser needs the keys 'mean' and 'scale', got {sorted(state_dict)}; "
                 "pass what state_dict() returned"
             )
-        mean = np.array(state["mean"], dtype=np.float64)
-        scale = np.array(state["scale"], dtype=np.float64)
+        mean, scale = (as_floats(state_dict[name], name).copy() for name in ("mean", "scale"))
         if mean.ndim != 1 or mean.shape != scale.shape or mean.size == 0:
             raise ShapeError(
                 f"mean has shape {mean.shape} and scale has shape {scale.shape}, but both need "
@@ -167,7 +166,6 @@ class Standardiser:
                 f"scale[{np.argmax(scale <= 0.0)}] is not positive; use 1 for a constant column"
             )
         self.mean_, self.scale_ = mean, scale
-        return self
 
     def __repr__(self) -> str:
         if not hasattr(self, "mean_"):

@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.preprocessing import encode_labels
-from tinygrad_mlp.data.validation import check_integer, check_lengths
+from tinygrad_mlp.data.validation import check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["k_fold", "split_indices", "train_test_split"]
 
 Indices = NDArray[np.intp]
+
+SAMPLES_PER_LABEL: Final = 5
+"""Whole numbers of which one occurs once are labels if they occur so often on average."""
 
 
 def train_test_split(
@@ -30,7 +34,7 @@ def train_test_split(
     test_size: float = 0.25,
     *,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Split the samples at random into a train part and a test part.
 
@@ -44,7 +48,8 @@ def train_test_split(
         y: the labels or targets, one per sample.
         test_size: the share of the test part, between 0 and 1, or its number of samples.
         stratify: True keeps the proportions of the classes in y; False does not look at y; None
-            does it where y holds whole numbers or text, and every class has samples for both parts.
+            does it as far as it can where y holds labels: text, or whole numbers that all occur
+            twice or more, or five times on average.
         rng: a seed or a Generator.
 
     Returns:
@@ -71,7 +76,7 @@ def split_indices(
     test_size: float = 0.25,
     *,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> tuple[Indices, Indices]:
     """The positions of the train part and of the test part, as ``train_test_split`` takes them.
 
@@ -89,17 +94,17 @@ def split_indices(
     """
     n_samples = check_lengths(y, names=("y",))
     n_test = _test_count(test_size, n_samples)
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     order = generator.permutation(n_samples)
     classes = _classes_to_keep(y, stratify)
     if classes is None:
         return order[n_test:], order[:n_test]
     sizes = np.bincount(classes)
     obstacle = _obstacle(sizes, n_test)
-    if stratify is None and (obstacle or sizes.min() < 2):
-        return order[n_test:], order[:n_test]
-    if obstacle:
+    if stratify and obstacle:
         raise InvalidArgumentError(obstacle)
+    if not stratify and not _are_labels(y, sizes, n_samples - n_test):
+        return order[n_test:], order[:n_test]
 
     by_class = order[np.argsort(classes[order], kind="stable")]
     rank_in_class = np.arange(n_samples) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -114,7 +119,7 @@ def k_fold(
     *,
     n_folds: int = 5,
     stratify: bool | None = None,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> Iterator[tuple[Indices, Indices]]:
     """The folds of a cross-validation: every sample is in the test part of one fold.
 
@@ -156,7 +161,7 @@ def k_fold(
             f"the rarest class has {np.bincount(classes).min()} samples, too few for "
             f"n_folds={n_folds}; choose fewer folds or stratify=None"
         )
-    order = np.random.default_rng(rng).permutation(n_samples)
+    order = as_generator(rng).permutation(n_samples)
     dealt = order if classes is None else order[np.argsort(classes[order], kind="stable")]
     fold_of = np.empty(n_samples, dtype=np.intp)
     fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt, class after class
@@ -207,6 +212,14 @@ def _classes_to_keep(y: ArrayLike, stratify: bool | None) -> Integers | None:
     return encode_labels(targets)[0]
 
 
+def _are_labels(y: ArrayLike, sizes: Integers, n_train: int) -> bool:
+    """Whether y names classes of these sizes, rather than being the target of a regression."""
+    if n_train < len(sizes):
+        return False
+    is_text = np.asarray(y).dtype.kind not in "iuf"
+    return is_text or bool(sizes.min() >= 2 or sizes.mean() >= SAMPLES_PER_LABEL)
+
+
 def _obstacle(sizes: Integers, n_test: int) -> str:
     """Why classes of these sizes cannot be split; empty if they can."""
     n_shared = int(np.count_nonzero(sizes >= 2))
@@ -234,10 +247,12 @@ def _test_shares(sizes: Integers, n_test: int) -> Integers:
     """How many samples of each class go into the test part.
 
     Largest remainder: everyone gets the whole part of the quota, and what is left goes to those
-    who miss most. A class of two or more keeps one sample in each part.
+    who miss most. Every class keeps a sample in the train part, and a class of two or more keeps
+    one in the test part, if that is large enough for all of these.
     """
     quotas: Floats = sizes * n_test / sizes.sum()
-    least = np.where(sizes >= 2, 1, 0)
+    n_shared = np.count_nonzero(sizes >= 2)
+    least = np.where((sizes >= 2) & (n_shared <= n_test), 1, 0)
     most = sizes - 1
     shares = np.clip(np.floor(quotas).astype(np.int64), least, most)
     while shares.sum() > n_test:

@@ -6,15 +6,17 @@ and shuffles. The sizes of the classes differ by one at most, the first ones bei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import pi
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer, check_number
 from tinygrad_mlp.data.arrays import Floats, Integers
-from tinygrad_mlp.data.validation import check_features, check_integer
-from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.data.validation import check_features
+from tinygrad_mlp.errors import ShapeError
 
 __all__ = ["make_blobs", "make_circles", "make_moons", "make_spirals"]
 
@@ -22,7 +24,7 @@ BLOB_CIRCLE_RADIUS = 4.0
 
 
 def make_moons(
-    n_samples: int = 100, noise: float = 0.0, rng: int | np.random.Generator | None = None
+    n_samples: int = 100, noise: float = 0.0, rng: Rng = None
 ) -> tuple[Floats, Integers]:
     """Two interleaving half circles.
 
@@ -50,13 +52,13 @@ def make_moons(
     t, s = (np.linspace(0.0, pi, size) for size in sizes)
     outer = np.column_stack([np.cos(t), np.sin(t)])
     inner = np.column_stack([1.0 - np.cos(s), 0.5 - np.sin(s)])
-    return _finish([outer, inner], [_checked_spread(noise, "noise")] * 2, rng)
+    return _finish([outer, inner], [_spread(noise, "noise")] * 2, rng)
 
 
 def make_circles(
     n_samples: int = 100,
     noise: float = 0.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     factor: float = 0.5,
 ) -> tuple[Floats, Integers]:
@@ -85,21 +87,17 @@ def make_circles(
     >>> np.allclose(radius[y == 0], 1.0), np.allclose(radius[y == 1], 0.5)
     (True, True)
     """
-    if not 0.0 < factor < 1.0:
-        raise InvalidArgumentError(
-            f"factor is {factor!r}, but the inner circle needs 0 < factor < 1, for example "
-            "factor=0.5"
-        )
+    factor = check_number(factor, "factor", "factor=0.5", above=0.0, below=1.0)
     sizes = _class_sizes(n_samples, 2)
     angles = [np.linspace(0.0, 2.0 * pi, size, endpoint=False) for size in sizes]
     outer, inner = (np.column_stack([np.cos(t), np.sin(t)]) for t in angles)
-    return _finish([outer, factor * inner], [_checked_spread(noise, "noise")] * 2, rng)
+    return _finish([outer, factor * inner], [_spread(noise, "noise")] * 2, rng)
 
 
 def make_spirals(
     n_samples: int = 100,
     noise: float = 0.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     n_classes: int = 2,
     turns: float = 1.0,
@@ -128,18 +126,19 @@ def make_spirals(
     ((90, 2), [30, 30, 30])
     """
     sizes = _class_sizes(n_samples, check_integer(n_classes, "n_classes"))
+    turns = check_number(turns, "turns", "turns=1.0")
     arms = []
     for k, size in enumerate(sizes):
         t = np.arange(1, size + 1) / size
         angle = 2.0 * pi * (turns * t + k / n_classes)
         arms.append(t[:, np.newaxis] * np.column_stack([np.cos(angle), np.sin(angle)]))
-    return _finish(arms, [_checked_spread(noise, "noise")] * n_classes, rng)
+    return _finish(arms, [_spread(noise, "noise")] * n_classes, rng)
 
 
 def make_blobs(
     n_samples: int = 100,
     spread: float | Sequence[float] = 1.0,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     centres: int | ArrayLike = 3,
 ) -> tuple[Floats, Integers]:
@@ -169,8 +168,8 @@ def make_blobs(
            [1., 2., 3.]])
     """
     places = _blob_centres(centres)
-    widths = np.atleast_1d(np.asarray(spread, dtype=np.float64)).tolist()
-    spreads = widths * len(places) if np.ndim(spread) == 0 else widths
+    given: list[Any] = list(spread) if isinstance(spread, Iterable) else [spread] * len(places)
+    spreads = [_spread(each, "spread") for each in given]
     if len(spreads) != len(places):
         raise ShapeError(
             f"spread has {len(spreads)} entries but there are {len(places)} centres; give one "
@@ -178,11 +177,11 @@ def make_blobs(
         )
     sizes = _class_sizes(n_samples, len(places))
     clouds = [np.tile(place, (size, 1)) for place, size in zip(places, sizes)]
-    return _finish(clouds, [_checked_spread(each, "spread") for each in spreads], rng)
+    return _finish(clouds, spreads, rng)
 
 
 def _blob_centres(centres: int | ArrayLike) -> Floats:
-    if np.ndim(centres) > 0:
+    if isinstance(centres, Iterable):
         return check_features(centres, name="centres")
     n_classes = check_integer(centres, "centres")
     angle = 2.0 * pi * np.arange(n_classes) / n_classes
@@ -194,19 +193,13 @@ def _class_sizes(n_samples: int, n_classes: int) -> list[int]:
     return [n_samples // n_classes + (k < n_samples % n_classes) for k in range(n_classes)]
 
 
-def _checked_spread(value: float, name: str) -> float:
-    if not 0.0 <= value < np.inf:
-        raise InvalidArgumentError(
-            f"{name} is {value!r}, but a standard deviation is at least 0, for example {name}=0.1"
-        )
-    return float(value)
+def _spread(value: object, name: str) -> float:
+    return check_number(value, name, f"{name}=0.1", at_least=0.0)
 
 
-def _finish(
-    classes: list[Floats], spreads: list[float], rng: int | np.random.Generator | None
-) -> tuple[Floats, Integers]:
+def _finish(classes: list[Floats], spreads: list[float], rng: Rng) -> tuple[Floats, Integers]:
     """Join the classes, add the noise, shuffle."""
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     sizes = [len(points) for points in classes]
     X = np.concatenate(classes)
     X = X + np.repeat(spreads, sizes)[:, np.newaxis] * generator.standard_normal(X.shape)

@@ -145,6 +145,8 @@ def _check_column(file: CsvFile, name: str, role: str) -> None:
     by_lower_case = {column.lower(): column for column in file.header}
     close = get_close_matches(name.lower(), by_lower_case, n=1)
     hint = f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""
+    if len(file.header) == 1:
+        hint = "; is it one column only? Separate the columns by commas, semicolons or tabs"
     raise UnknownNameError(
         f"unknown {role} column {name!r} in {file.path}; its columns: "
         f"{', '.join(file.header)}{hint}"

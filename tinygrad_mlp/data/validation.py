@@ -7,11 +7,11 @@ caller's data. What it returns may share memory with what it was given.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.arrays import (
     Floats,
     Integers,
@@ -192,28 +192,6 @@ def check_lengths(*arrays: ArrayLike, names: Sequence[str] = ("X", "y")) -> int:
     if lengths[0] == 0:
         raise DataError(f"{labels[0]} is empty; at least one sample is needed")
     return lengths[0]
-
-
-def check_integer(value: object, name: str, *, minimum: int = 1) -> int:
-    """A whole number of at least ``minimum`` as an int.
-
-    Raises:
-        InvalidArgumentError: if it is no whole number or too small.
-
-    >>> check_integer(np.int64(3), "n_samples")
-    3
-    >>> check_integer(0, "batch_size")
-    Traceback (most recent call last):
-        ...
-    tinygrad_mlp.errors.InvalidArgumentError: batch_size is 0, but a whole number of at least 1 ...
-    """
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        number = int(value)
-        if number >= minimum:
-            return number
-    raise InvalidArgumentError(
-        f"{name} is {value!r}, but a whole number of at least {minimum} is needed: {name}={minimum}"
-    )
 
 
 def _dimensions_message(array: Floats, name: str) -> str:

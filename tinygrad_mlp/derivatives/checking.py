@@ -7,8 +7,7 @@ graph on complex numbers, by the same table of operations but without a single l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import repeat
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final
 
@@ -23,7 +22,7 @@ __all__ = ["GradientReport", "check_gradients"]
 
 _MACHINE_EPSILON: Final = float(np.finfo(np.float64).eps)
 _COMPLEX_STEP: Final = 1e-20  # any tiny number: nothing is subtracted, so nothing cancels
-_COMPLEX_STEP_TOLERANCE: Final = 1e-9  # relative; absolute, a thousandth of it
+_SMALLER_STEPS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,9 @@ def check_gradients(
 ) -> GradientReport:
     """Compare the engine's gradient of your own function with derivatives found without its rules.
 
-    Central differences, (f(x + h) - f(x - h)) / (2 h), check every function. Where every rule in
-    its graph is analytic, complex step, Im f(x + i h) / h, checks it to nearly all digits.
+    Central differences, (f(x + h) - f(x - h)) / (2 h), check every function; where they disagree,
+    smaller steps are tried until they settle. Where every rule in the graph is analytic, complex
+    step, Im f(x + i h) / h, checks it to nearly all digits, and decides where no step settles.
 
     Args:
         function: takes as many Values as ``point`` has numbers, returns one Value.
@@ -93,16 +93,17 @@ def check_gradients(
             domain (log at 0), where central differences mean nothing.
         relative: how far the engine may be from central differences, as a part of the larger one.
         absolute: how far it may be beyond that; rounding in f(x + h) - f(x - h) is allowed for.
-        step: h; the cube root of the machine epsilon (6e-6) times max(1, |x|) unless given, which
-            balances the error of the formula, of order h^2, and of rounding, of order 1 / h.
+        step: h, and no other; by default at first the cube root of the machine epsilon (6e-6) times
+            max(1, |x|), which balances the error of the formula, of order h^2, and of rounding, of
+            order 1 / h.
 
     Returns:
         The numbers side by side; print it.
 
     Raises:
         GradientCheckError: if they differ; the message names the argument and the numbers.
-        InvalidArgumentError: if the function is not finite at the point, or the step is not
-            positive.
+        InvalidArgumentError: if the function is not finite at the point, the point is no list of
+            numbers, or the step is not positive or too small to change it.
 
     Source: Squire and Trapp, "Using complex variables to estimate derivatives of real functions",
     SIAM Review 40 (1998).
@@ -115,6 +116,11 @@ def check_gradients(
     """
     if step is not None and not step > 0.0:
         raise InvalidArgumentError(f"the step must be positive, got {step}; try step=1e-6")
+    if not hasattr(point, "__iter__"):
+        raise InvalidArgumentError(
+            f"the point is {point!r:.60}, but a list of numbers is needed, one for each argument "
+            f"of the function: check_gradients(function, [{point!r:.60}])"
+        )
     numbers = [Value(x).data for x in point]
     inputs = [Value(x) for x in numbers]
     output = as_value(function(*inputs))
@@ -123,39 +129,112 @@ def check_gradients(
             f"the function is {output.data} at {tuple(numbers)}; "
             "give a point at which it is finite, for example x > 0 for log(x)"
         )
-    central, noise = _central_differences(function, numbers, step)
-    bounds = [absolute + rounding for rounding in noise]
+    gradient = tuple(grad(output, inputs))
+    tolerance = _Tolerance(absolute, relative)
+    central = [
+        _central_difference(function, numbers, index, step, gradient[index], tolerance)
+        for index in range(len(numbers))
+    ]
     imaginary = _complex_step(output, inputs)
-    if imaginary is not None and not all(map(_agree, imaginary, central, bounds, repeat(relative))):
+    if imaginary is not None and not all(
+        tolerance.agree(by_complex, difference.slope, difference.noise)
+        for by_complex, difference in zip(imaginary, central)
+        if difference.settled
+    ):
         imaginary = None  # a branch cut: complex numbers continue another function from here
-    report = GradientReport(tuple(numbers), tuple(grad(output, inputs)), central, imaginary)
-    for index, bound in enumerate(bounds):
-        _compare(report, index, "central differences give", central, bound, relative)
+    slopes = tuple(difference.slope for difference in central)
+    report = GradientReport(tuple(numbers), gradient, slopes, imaginary)
+    for index, difference in enumerate(central):
+        exact = imaginary is not None and _EXACT.agree(gradient[index], imaginary[index])
+        if difference.settled or not exact:
+            _compare(report, index, "central differences give", slopes, tolerance, difference.noise)
         if imaginary is not None:
-            tiny, relative_tiny = 1e-3 * _COMPLEX_STEP_TOLERANCE, _COMPLEX_STEP_TOLERANCE
-            _compare(report, index, "complex step gives", imaginary, tiny, relative_tiny)
+            _compare(report, index, "complex step gives", imaginary, _EXACT)
     return report
 
 
-def _central_differences(
-    function: Callable[..., Value], point: Sequence[float], step: float | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The differences, and per argument what rounding may have done to them.
+@dataclass(frozen=True)
+class _Tolerance:
+    """How far two derivatives may be from one another."""
+
+    absolute: float
+    relative: float
+
+    def bound(self, a: float, b: float, noise: float = 0.0) -> float:
+        """The largest difference that is let pass."""
+        return self.absolute + noise + self.relative * max(abs(a), abs(b))
+
+    def agree(self, a: float, b: float, noise: float = 0.0) -> bool:
+        """Whether a and b are near enough; nan and inf never are."""
+        return isfinite(a) and isfinite(b) and abs(a - b) <= self.bound(a, b, noise)
+
+
+_EXACT: Final = _Tolerance(1e-12, 1e-9)
+"""For complex step, in which nothing cancels."""
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A central difference, and what rounding may have done to it.
+
+    It is settled unless a smaller step still changes it.
+    """
+
+    slope: float
+    noise: float
+    settled: bool = True
+
+
+def _central_difference(
+    function: Callable[..., Value],
+    point: Sequence[float],
+    index: int,
+    step: float | None,
+    engine: float,
+    tolerance: _Tolerance,
+) -> _Difference:
+    """The slope along one argument.
+
+    The usual step is far too long where the function bends within it or ends. So if the engine says
+    something else, ever smaller steps are tried, and Richardson's extrapolation from the last two,
+    (16 D(h/4) - D(h)) / 15, whose error is of order h^4, until it agrees with the last one.
+    """
+    x = point[index]
+    size = step or _MACHINE_EPSILON ** (1 / 3) * max(1.0, abs(x))
+    first = last = _difference(function, point, index, size)
+    if step is not None or tolerance.agree(engine, first.slope, first.noise):
+        return first
+    for _ in range(_SMALLER_STEPS):
+        size /= 4.0
+        if x + size == x - size:
+            break
+        finer = _difference(function, point, index, size)
+        slope = (16.0 * finer.slope - last.slope) / 15.0
+        if abs(slope - finer.slope) + finer.noise <= tolerance.bound(slope, finer.slope):
+            return replace(finer, slope=slope)
+        last = finer
+    return replace(first, settled=False)
+
+
+def _difference(
+    function: Callable[..., Value], point: Sequence[float], index: int, size: float
+) -> _Difference:
+    """(f(x + h) - f(x - h)) / (2 h).
 
     The function is computed with its graph, since it may differentiate something itself.
     """
-    differences = []
-    noise = []
-    for index, x in enumerate(point):
-        size = step or _MACHINE_EPSILON ** (1 / 3) * max(1.0, abs(x))
-        above, below = x + size, x - size  # rounded, so that their distance is not quite 2 size
-        f_above, f_below = (
-            as_value(function(*map(Value, [*point[:index], shifted, *point[index + 1 :]]))).data
-            for shifted in (above, below)
+    above, below = point[index] + size, point[index] - size
+    if above == below:
+        raise InvalidArgumentError(
+            f"the step {size:g} changes nothing at {point[index]!r}; try step=1e-6"
         )
-        differences.append((f_above - f_below) / (above - below))
-        noise.append(8.0 * _MACHINE_EPSILON * max(abs(f_above), abs(f_below)) / size)
-    return tuple(differences), tuple(noise)
+    f_above, f_below = (
+        as_value(function(*map(Value, [*point[:index], shifted, *point[index + 1 :]]))).data
+        for shifted in (above, below)
+    )
+    # above and below are rounded, so that their distance is not quite 2 size
+    noise = 8.0 * _MACHINE_EPSILON * max(abs(f_above), abs(f_below)) / size
+    return _Difference((f_above - f_below) / (above - below), noise)
 
 
 def _complex_step(output: Value, inputs: Sequence[Value]) -> tuple[float, ...] | None:
@@ -167,18 +246,14 @@ def _complex_step(output: Value, inputs: Sequence[Value]) -> tuple[float, ...] |
     if not all(node.op is None or node.op.analytic for node in order if node.parents):
         return None
     numbers = {leaf: np.full(len(inputs), leaf.data, complex) for leaf in order if leaf.is_leaf}
+    # far below the size of x, also where x is nearly 0
+    steps = _COMPLEX_STEP * np.array([min(1.0, abs(x.data)) or 1.0 for x in inputs])
     for index, x in enumerate(inputs):
         if x in numbers:
-            numbers[x][index] += 1j * _COMPLEX_STEP
+            numbers[x][index] += 1j * steps[index]
     with np.errstate(all="ignore"):
-        result = np.imag(evaluate(output, numbers, array_math)) / _COMPLEX_STEP
+        result = np.imag(evaluate(output, numbers, array_math)) / steps
     return tuple(result.tolist()) if np.isfinite(result).all() else None
-
-
-def _agree(a: float, b: float, absolute: float, relative: float) -> bool:
-    """Whether a and b are near enough; nan and inf never are."""
-    bound = absolute + relative * max(abs(a), abs(b))
-    return isfinite(a) and isfinite(b) and abs(a - b) <= bound
 
 
 def _compare(
@@ -186,12 +261,12 @@ def _compare(
     index: int,
     what: str,
     numeric: Sequence[float],
-    absolute: float,
-    relative: float,
+    tolerance: _Tolerance,
+    noise: float = 0.0,
 ) -> None:
     engine, other = report.gradient[index], numeric[index]
-    if not _agree(engine, other, absolute, relative):
-        bound = absolute + relative * max(abs(engine), abs(other))
+    if not tolerance.agree(engine, other, noise):
+        bound = tolerance.bound(engine, other, noise)
         raise GradientCheckError(
             f"argument {index} at {report.point}: the engine's derivative is {engine!r}, {what} "
             f"{other!r}, and they may differ by {bound:.2g}. Either a local derivative is wrong, "

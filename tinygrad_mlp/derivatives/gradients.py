@@ -105,10 +105,10 @@ def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> NDArray[np.fl
     array([[2., 3.],
            [1., 1.]])
     """
-    _require_values(outputs, "jacobian", "outputs", "jacobian([u, v], [x, y])")
-    _require_values(inputs, "jacobian", "inputs", "jacobian([u, v], [x, y])")
-    rows = [grad(output, inputs) for output in outputs]
-    return np.array(rows, dtype=np.float64).reshape(len(outputs), len(inputs))
+    of = _require_values(outputs, "jacobian", "outputs", "jacobian([u, v], [x, y])")
+    by = _require_values(inputs, "jacobian", "inputs", "jacobian([u, v], [x, y])")
+    rows = [grad(output, by) for output in of]
+    return np.array(rows, dtype=np.float64).reshape(len(of), len(by))
 
 
 def hessian(output: Value, inputs: Sequence[Value]) -> NDArray[np.float64]:
@@ -130,7 +130,8 @@ def hessian(output: Value, inputs: Sequence[Value]) -> NDArray[np.float64]:
     array([[4., 6.],
            [6., 0.]])
     """
-    return jacobian(grad(output, inputs, create_graph=True), inputs)
+    by = _require_values(inputs, "hessian", "inputs", "hessian(output, [x, y])")
+    return jacobian(grad(output, by, create_graph=True), by)
 
 
 def evaluate(output: Value, leaf_values: Mapping[Value, Any], xp: Any = float_math) -> Any:
@@ -167,6 +168,10 @@ def _require_values(
     """The values as a list; refuses one Value alone, and whatever is no Value."""
     if isinstance(values, Value):
         raise NotANumberError(f"{function} needs a list as its {role}; write {corrected}")
+    if not isinstance(values, Iterable):
+        raise NotANumberError(
+            f"{function} needs a list as its {role}, got {values!r:.60}; write {corrected}"
+        )
     listed = list(values)
     for value in listed:
         if not isinstance(value, Value):

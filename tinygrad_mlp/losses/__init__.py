@@ -19,7 +19,7 @@ from tinygrad_mlp.losses.elementwise import (
     mean_squared_error,
 )
 from tinygrad_mlp.losses.penalties import l1_penalty, l2_penalty
-from tinygrad_mlp.losses.registry import LOSSES, Loss, loss_named
+from tinygrad_mlp.losses.registry import LOSSES, Loss, loss_named, loss_of_function
 
 __all__ = [
     "LOSSES",
@@ -31,6 +31,7 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "loss_named",
+    "loss_of_function",
     "mean_absolute_error",
     "mean_squared_error",
 ]

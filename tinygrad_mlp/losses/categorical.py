@@ -71,6 +71,13 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
             f"{len(samples)} samples got {len(labels)} labels; give one label for each sample"
         )
     if any(is_sequence(label) for label in labels):
+        for i, (sample, label) in enumerate(zip(samples, labels)):
+            if not is_sequence(label) or len(label) != len(sample):
+                raise ShapeError(
+                    f"labels[{i}] is {label!r:.60} for a sample of {len(sample)} logits; give each "
+                    "sample the number of its class, labels=[0, 2, 1], or each a row with a number "
+                    "for every class, labels=[[1, 0, 0], [0, 0, 1], [0, 1, 0]]"
+                )
         return [cross_entropy_of_sample(*pair) for pair in zip(samples, labels)]
     if any(isinstance(label, Value) for label in labels):
         return [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 
 from tinygrad_mlp import functional
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["l1_penalty", "l2_penalty"]
 
@@ -27,7 +26,8 @@ def l1_penalty(parameters: Iterable[Value], strength: float) -> Value:
     >>> l1_penalty([Value(3.0), Value(-4.0)], 0.5).data
     3.5
     """
-    _check_strength("l1_penalty", strength)
+    call = "l1_penalty(model.parameters(), 0.01)"
+    strength = check_number(strength, "strength", call, at_least=0.0)
     return strength * functional.sum([abs(parameter) for parameter in parameters])
 
 
@@ -47,14 +47,7 @@ def l2_penalty(parameters: Iterable[Value], strength: float) -> Value:
     >>> l2_penalty([Value(3.0), Value(-4.0)], 0.5).data
     12.5
     """
-    _check_strength("l2_penalty", strength)
+    call = "l2_penalty(model.parameters(), 0.01)"
+    strength = check_number(strength, "strength", call, at_least=0.0)
     factors = list(parameters)
     return strength * functional.dot(factors, factors)
-
-
-def _check_strength(function: str, strength: float) -> None:
-    if not (isfinite(strength) and strength >= 0.0):
-        raise InvalidArgumentError(
-            f"the strength of a penalty is a number >= 0, got {strength!r}; "
-            f"for example {function}(model.parameters(), 0.01)"
-        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from tinygrad_mlp.data.validation import check_labels, check_targets
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, ShapeError, UnknownNameError
 from tinygrad_mlp.functional import Scalar
-from tinygrad_mlp.losses.categorical import cross_entropy_of_sample
+from tinygrad_mlp.losses.categorical import categorical_cross_entropy, cross_entropy_of_sample
 from tinygrad_mlp.losses.elementwise import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -26,7 +26,7 @@ from tinygrad_mlp.losses.elementwise import (
     mean_squared_error,
 )
 
-__all__ = ["LOSSES", "Loss", "loss_named"]
+__all__ = ["LOSSES", "Loss", "loss_named", "loss_of_function"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -67,6 +67,12 @@ class Loss:
     predict: Callable[[Floats], NDArray[Any]]
     probabilities: Callable[[Floats], Floats | None]
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """A loss of the table stays the one of the table when it is copied or unpickled."""
+        if LOSSES.get(self.name) is self:
+            return loss_named, (self.name,)
+        return super().__reduce_ex__(protocol)
+
 
 def loss_named(name: str) -> Loss:
     """The loss of that name, in upper or lower case.
@@ -81,6 +87,18 @@ def loss_named(name: str) -> Loss:
     if loss is None:
         raise UnknownNameError.of("loss", name, LOSSES)
     return loss
+
+
+def loss_of_function(function: object) -> Loss | None:
+    """The loss of which this is the function; None for a function of a person's own.
+
+    >>> loss_of_function(hinge) is loss_named("hinge")
+    True
+    """
+    for own in FUNCTIONS:
+        if function is own:
+            return LOSSES[own.__name__]
+    return None
 
 
 # Regression
@@ -253,3 +271,13 @@ LOSSES: Final[dict[str, Loss]] = {
     )
 }
 """The losses by name."""
+
+FUNCTIONS: Final = (
+    mean_squared_error,
+    mean_absolute_error,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    categorical_cross_entropy,
+    hinge,
+)
+"""The public functions of these losses, each with the name of its loss."""

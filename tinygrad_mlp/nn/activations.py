@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
@@ -108,20 +108,21 @@ def check_activations(
     >>> check_activations("relu", "softmax", 3)
     ['relu', 'relu', 'softmax']
     """
-    if activation is None or isinstance(activation, str) or callable(activation):
-        return [activation] * (n_layers - 1) + [output_activation]
-    given = list(activation)
-    if len(given) == n_layers - 1:
-        return [*given, output_activation]
-    if len(given) != n_layers:
+    given: Any = activation
+    if isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        return [*[given] * (n_layers - 1), output_activation]
+    listed: list[str | Activation | None] = list(given)
+    if len(listed) == n_layers - 1:
+        return [*listed, output_activation]
+    if len(listed) != n_layers:
         raise InvalidArgumentError(
-            f"activation lists {len(given)} activations for {n_layers} layers; give one for each "
+            f"activation lists {len(listed)} activations for {n_layers} layers; give one for each "
             f"layer, the output layer included ({n_layers}), or one for each hidden layer "
             f"({n_layers - 1})"
         )
     if output_activation is not None:
         raise InvalidArgumentError(
-            f"the output layer has two activations: {given[-1]!r}, the last of the list, and "
+            f"the output layer has two activations: {listed[-1]!r}, the last of the list, and "
             f"output_activation={output_activation!r}; leave one of them out"
         )
-    return given
+    return listed

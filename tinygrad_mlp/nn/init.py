@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
 from tinygrad_mlp.nn.activations import activation_name
 
@@ -21,7 +22,6 @@ __all__ = [
     "INITIALISERS",
     "RELU_FAMILY",
     "Initialiser",
-    "Rng",
     "draw_weights",
     "he_normal",
     "he_uniform",
@@ -32,9 +32,6 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
-
-Rng: TypeAlias = int | np.random.Generator | None
-"""A seed, a generator to draw from, or None for fresh random numbers."""
 
 Initialiser = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
 """``initialiser(n_inputs, n_outputs, rng)`` gives the weights, (n_outputs, n_inputs)."""
@@ -57,7 +54,7 @@ def normal(
     >>> normal(3, 2, rng=0).shape
     (2, 3)
     """
-    return np.random.default_rng(rng).normal(0.0, std, (n_outputs, n_inputs))
+    return as_generator(rng).normal(0.0, std, (n_outputs, n_inputs))
 
 
 def zeros(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
@@ -116,7 +113,7 @@ def he_uniform(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.flo
 
 
 def _uniform(n_inputs: int, n_outputs: int, rng: Rng, bound: float) -> NDArray[np.float64]:
-    return np.random.default_rng(rng).uniform(-bound, bound, (n_outputs, n_inputs))
+    return as_generator(rng).uniform(-bound, bound, (n_outputs, n_inputs))
 
 
 INITIALISERS: Final[dict[str, Initialiser]] = {
@@ -134,7 +131,7 @@ RELU_FAMILY: Final = frozenset({"relu", "leaky_relu", "elu", "softplus", "silu",
 
 
 def initialiser_named(name: str) -> Initialiser:
-    """The initialiser of that name.
+    """The initialiser of that name, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
@@ -142,9 +139,10 @@ def initialiser_named(name: str) -> Initialiser:
     >>> initialiser_named("zeros")(2, 1, None).tolist()
     [[0.0, 0.0]]
     """
-    if name not in INITIALISERS:
+    initialiser = INITIALISERS.get(str(name).lower())
+    if initialiser is None:
         raise UnknownNameError.of("initialiser", name, INITIALISERS)
-    return INITIALISERS[name]
+    return initialiser
 
 
 def initialiser_for(activation: object) -> Initialiser:
@@ -183,7 +181,7 @@ def draw_weights(
         initialiser = initialiser_for(activation)
     else:
         initialiser = init if callable(init) else initialiser_named(init)
-    drawn: Any = initialiser(n_inputs, n_outputs, np.random.default_rng(rng))
+    drawn: Any = initialiser(n_inputs, n_outputs, as_generator(rng))
     weights = np.asarray(drawn, dtype=np.float64)
     if weights.shape != (n_outputs, n_inputs):
         raise ShapeError(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import functional
-from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.nn.activations import (
@@ -21,7 +21,7 @@ from tinygrad_mlp.nn.activations import (
     activation_named,
     check_activations,
 )
-from tinygrad_mlp.nn.init import Initialiser, Rng, draw_weights
+from tinygrad_mlp.nn.init import Initialiser, draw_weights
 from tinygrad_mlp.nn.module import Module, Sample
 
 __all__ = ["MLP", "Layer", "Neuron"]
@@ -243,7 +243,7 @@ class MLP(Module):
     ) -> None:
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
-        generator = np.random.default_rng(rng)
+        generator = as_generator(rng)
         self.layers = [
             Layer(n_in, n_out, of_layer, init, generator)
             for n_in, n_out, of_layer in zip(sizes, sizes[1:], activations)
@@ -315,10 +315,11 @@ def _not_one_sample(x: object, module: Module) -> str:
 
 
 def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:
-    if not hasattr(layer_sizes, "__iter__") or not list(layer_sizes):
+    sizes = list(layer_sizes) if hasattr(layer_sizes, "__iter__") else []
+    if not sizes:
         raise InvalidArgumentError(
             f"layer_sizes is {layer_sizes!r}, but a list with the number of neurons of each layer "
             "is needed, the output layer last: MLP(2, [16, 16, 1])"
         )
-    names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(layer_sizes)))]
-    return [check_integer(n, name) for n, name in zip([n_inputs, *layer_sizes], names)]
+    names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(sizes)))]
+    return [check_integer(n, name) for n, name in zip([n_inputs, *sizes], names)]

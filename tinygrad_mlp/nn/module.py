@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
@@ -288,7 +289,7 @@ def _check_names(module: Module, names: Sequence[str], state_dict: Mapping[str, 
 def _checked_array(
     module: Module, name: str, array: ArrayLike, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    numbers = np.asarray(array)
+    numbers = as_array(array, repr(name))
     if numbers.dtype.kind not in "biuf":
         raise NotANumberError(
             f"{name!r} of the state dict for {module!r} holds {numbers.dtype}; "

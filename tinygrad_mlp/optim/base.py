@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.optim.arguments import checked_number
 
 __all__ = ["Number", "Optimizer", "Parameter"]
 
@@ -224,7 +224,7 @@ class Optimizer(ABC):
 
     def _setting(self, name: str, number: object, example: float, **limits: float) -> float:
         call = f"{type(self).__name__}(parameters, {name}={example})"
-        return checked_number(name, number, call, **limits)
+        return check_number(number, name, call, **limits)
 
     def _checked_parameters(self, parameters: object) -> list[Parameter]:
         call = f"{type(self).__name__}(model.parameters())"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.optim.arguments import checked_number
 from tinygrad_mlp.optim.base import Parameter
 
 __all__ = ["clip_by_norm", "clip_by_value"]
@@ -45,7 +45,7 @@ def clip_by_norm(values: Iterable[Parameter] | NDArray[Any], max_norm: float) ->
     >>> gradients.round(4)
     array([ 0.6, -0.8])
     """
-    max_norm = checked_number("max_norm", max_norm, "clip_by_norm(values, max_norm=1.0)", above=0.0)
+    max_norm = check_number(max_norm, "max_norm", "clip_by_norm(values, max_norm=1.0)", above=0.0)
     gradients, owners = _gradients_of(values)
     with np.errstate(over="ignore", invalid="ignore"):
         norm = _norm(gradients)
@@ -75,7 +75,7 @@ def clip_by_value(values: Iterable[Parameter] | NDArray[Any], limit: float) -> N
     >>> gradients
     array([ 1. , -0.5])
     """
-    limit = checked_number("limit", limit, "clip_by_value(values, limit=0.5)", above=0.0)
+    limit = check_number(limit, "limit", "clip_by_value(values, limit=0.5)", above=0.0)
     gradients, owners = _gradients_of(values)
     np.clip(gradients, -limit, limit, out=gradients)
     _give_back(gradients, owners)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.optim.arguments import checked_integer, checked_number
 from tinygrad_mlp.optim.schedules import Schedule
 
 __all__ = ["PlateauSchedule"]
@@ -34,7 +34,8 @@ class PlateauSchedule(Schedule):
         InvalidArgumentError: for a number out of its range, or another mode.
 
     Source: the rule and the defaults of ``torch.optim.lr_scheduler.ReduceLROnPlateau``, except that
-    a loss below 0 is treated as those above: there, a constant negative loss improves for ever.
+    a loss below 0 is treated as those above (there, a constant negative loss improves for ever),
+    and that drops of less than 1e-8 are carried out, too (there, ``eps`` prevents them).
 
     >>> schedule = PlateauSchedule(factor=0.5, patience=1)
     >>> for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.0, 2.0]):
@@ -60,12 +61,12 @@ class PlateauSchedule(Schedule):
         mode: str = "min",
     ) -> None:
         call = "PlateauSchedule(factor=0.1, patience=10)"
-        self.factor = checked_number("factor", factor, call, at_least=0.0, below=1.0)
-        self.patience = checked_integer("patience", patience, call, at_least=0)
-        self.threshold = checked_number("threshold", threshold, call, at_least=0.0, below=1.0)
-        self.cooldown = checked_integer("cooldown", cooldown, call, at_least=0)
-        self.minimum_factor = checked_number(
-            "minimum_factor", minimum_factor, call, at_least=0.0, at_most=1.0
+        self.factor = check_number(factor, "factor", call, at_least=0.0, below=1.0)
+        self.patience = check_integer(patience, "patience", call, minimum=0)
+        self.threshold = check_number(threshold, "threshold", call, at_least=0.0, below=1.0)
+        self.cooldown = check_integer(cooldown, "cooldown", call, minimum=0)
+        self.minimum_factor = check_number(
+            minimum_factor, "minimum_factor", call, at_least=0.0, at_most=1.0
         )
         if mode not in ("min", "max"):
             raise InvalidArgumentError(

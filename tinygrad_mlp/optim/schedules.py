@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
+from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.optim.arguments import checked_integer, checked_number
 
 __all__ = [
     "ConstantSchedule",
@@ -133,8 +133,8 @@ class StepSchedule(Schedule):
 
     def __init__(self, step_size: int, gamma: float = 0.1) -> None:
         call = "StepSchedule(step_size=30, gamma=0.1)"
-        self.step_size = checked_integer("step_size", step_size, call, at_least=1)
-        self.gamma = checked_number("gamma", gamma, call, above=0.0)
+        self.step_size = check_integer(step_size, "step_size", call, minimum=1)
+        self.gamma = check_number(gamma, "gamma", call, above=0.0)
 
     def __call__(self, epoch: int) -> float:
         """gamma^floor(epoch / step_size)."""
@@ -160,7 +160,7 @@ class ExponentialSchedule(Schedule):
 
     def __init__(self, gamma: float) -> None:
         call = "ExponentialSchedule(gamma=0.95)"
-        self.gamma = checked_number("gamma", gamma, call, above=0.0)
+        self.gamma = check_number(gamma, "gamma", call, above=0.0)
 
     def __call__(self, epoch: int) -> float:
         """gamma^epoch."""
@@ -191,8 +191,8 @@ class CosineSchedule(Schedule):
 
     def __init__(self, n_epochs: int, final_factor: float = 0.0) -> None:
         call = "CosineSchedule(n_epochs=100, final_factor=0.0)"
-        self.n_epochs = checked_integer("n_epochs", n_epochs, call, at_least=1)
-        self.final_factor = checked_number("final_factor", final_factor, call, at_least=0.0)
+        self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
+        self.final_factor = check_number(final_factor, "final_factor", call, at_least=0.0)
 
     def __call__(self, epoch: int) -> float:
         """f + (1 - f) (1 + cos(pi epoch / n_epochs)) / 2."""
@@ -227,12 +227,12 @@ class WarmupSchedule(Schedule):
         self, n_epochs: int, then: Schedule | None = None, start_factor: float = 1.0 / 3.0
     ) -> None:
         call = "WarmupSchedule(n_epochs=5, then=CosineSchedule(n_epochs=95), start_factor=0.1)"
-        self.n_epochs = checked_integer("n_epochs", n_epochs, call, at_least=1)
+        self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
         self.then = ConstantSchedule() if then is None else then
         if not isinstance(self.then, Schedule):
             raise InvalidArgumentError(f"then must be a schedule, got {then!r}; for example {call}")
-        self.start_factor = checked_number(
-            "start_factor", start_factor, call, at_least=0.0, at_most=1.0
+        self.start_factor = check_number(
+            start_factor, "start_factor", call, at_least=0.0, at_most=1.0
         )
 
     def __call__(self, epoch: int) -> float:

@@ -28,9 +28,11 @@ from tinygrad_mlp.training.evaluation import (
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.loop import fit
 from tinygrad_mlp.training.registry import ENGINES
+from tinygrad_mlp.training.scores import RegressionScores, regression_scores
 from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.training.weights import (
     WeightsFile,
+    check_writable,
     load_weights,
     read_weights,
     save_weights,
@@ -45,16 +47,19 @@ __all__ = [
     "EarlyStopping",
     "Engine",
     "History",
+    "RegressionScores",
     "Task",
     "TrainingEndCallback",
     "WeightsFile",
     "accuracy",
+    "check_writable",
     "confusion_table",
     "fit",
     "load_weights",
     "predict",
     "predict_proba",
     "read_weights",
+    "regression_scores",
     "save_weights",
     "task_of",
 ]

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.history import History

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.data.arrays import as_array
+from tinygrad_mlp.data.arrays import as_array, check_finite
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.losses import Loss, loss_named
@@ -136,6 +136,7 @@ def _are_labels(y: ArrayLike, n_outputs: int) -> bool:
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         return False
     if array.dtype.kind == "f":
+        check_finite(array, name="y")
         return n_outputs > 1 and bool((array == np.floor(array)).all())
     return n_outputs > 1 or len(np.unique(array)) <= 2
 

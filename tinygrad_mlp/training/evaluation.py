@@ -12,16 +12,19 @@ from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.losses import Loss, loss_named
+from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
+from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
-from tinygrad_mlp.training.task import Task, task_of
+from tinygrad_mlp.training.task import Task, resolve_loss, task_of
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
 
 
-def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> NDArray[Any]:
+def predict(
+    model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
+) -> NDArray[Any]:
     """The answer of the model for each sample.
 
     Args:
@@ -54,7 +57,7 @@ def predict(model: Module, X: ArrayLike, *, loss: str | Loss | None = None) -> N
 
 
 def predict_proba(
-    model: Module, X: ArrayLike, *, loss: str | Loss | None = None
+    model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
 ) -> NDArray[np.float64]:
     """The probability of each class for each sample.
 
@@ -87,7 +90,9 @@ def predict_proba(
     return probabilities
 
 
-def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | None = None) -> float:
+def accuracy(
+    model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
+) -> float:
     """The share of samples for which the model's answer is right, from 0 to 1.
 
     Args:
@@ -98,7 +103,8 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
 
     Raises:
         InvalidArgumentError: if the model does not choose between classes.
-        DataError, ShapeError, UnknownNameError: as ``predict``.
+        DataError, ShapeError, UnknownNameError: as ``predict``; DataError also for a label that is
+            none of the classes.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.training import fit
@@ -113,8 +119,9 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
     if answers is None:
         what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
         raise InvalidArgumentError(
-            f"there is no accuracy of {what}; accuracy counts right classes. Name the loss if the "
-            "model chooses between classes: accuracy(model, X, y, loss='hinge')"
+            f"there is no accuracy of {what}; accuracy counts right classes. Name a loss if the "
+            "model chooses between classes, so that its outputs can be read: "
+            f"accuracy(model, X, y, loss={_fitting_loss(y, outputs.shape[1])!r})"
         )
     several_questions = answers.ndim > 1
     y = without_column(y) if several_questions else labels_of(y, outputs.shape[1])
@@ -122,7 +129,18 @@ def accuracy(model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | No
         task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)
+    if task.classes is not None:
+        encode_labels(labels, task.classes)  # a label that is no class is a mistake
     return float(np.mean(predicted == labels))
+
+
+def _fitting_loss(y: ArrayLike, n_outputs: int) -> str:
+    """The loss by which outputs that were trained towards ``y`` itself can be read as classes."""
+    if n_outputs > 1:
+        return "categorical_cross_entropy"
+    labels = as_array(y, "y")
+    has_signs = labels.dtype.kind in "if" and bool((labels == -1).any())
+    return "hinge" if has_signs else "binary_cross_entropy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,12 +214,12 @@ def confusion_table(
 
 
 def _task_and_outputs(
-    model: Module, X: ArrayLike, loss: str | Loss | None
+    model: Module, X: ArrayLike, loss: str | Loss | BatchLoss | None
 ) -> tuple[Task, NDArray[np.float64]]:
     """What the model was trained for, with another loss if one is given, and its outputs."""
     task = task_of(model) or Task(None)
     if loss is not None:
-        task = replace(task, loss=loss_named(loss) if isinstance(loss, str) else loss)
+        task = replace(task, loss=resolve_loss(loss))
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
     features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
     return task, model_outputs(model, features, from_logits=task.from_logits)

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.data.batching import batch_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
@@ -58,7 +59,7 @@ def fit(
     clip_value: float | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
     shuffle: bool = True,
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
     log_every: int | None = 100,
     progress: bool | None = None,
     callbacks: Iterable[Callback] = (),
@@ -155,7 +156,7 @@ def fit(
         epochs=epochs,
         batch_size=batch_size,
         shuffle=shuffle,
-        rng=np.random.default_rng(rng),
+        rng=as_generator(rng),
         callbacks=check_callbacks(callbacks),
         history=History(engine=engine, loss_name=task.loss_name, task=task.kind),
     )

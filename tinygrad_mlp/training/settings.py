@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
-from typing import Any, Final, SupportsFloat
+from typing import Any, Final
 
-from tinygrad_mlp.data.validation import check_integer
+from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import (
@@ -148,15 +147,8 @@ def check_strength(name: str, number: object, *, above_0: bool = False) -> float
     >>> check_strength("l2", 0.001)
     0.001
     """
-    value = -1.0
-    if isinstance(number, SupportsFloat) and not isinstance(number, bool):
-        value = float(number)
-    if not isfinite(value) or value < 0.0 or (above_0 and value == 0.0):
-        limit = "above 0" if above_0 else "at least 0"
-        raise InvalidArgumentError(
-            f"{name} is {number!r}, but a number {limit} is needed, for example {name}=0.001"
-        )
-    return value
+    limit = {"above": 0.0} if above_0 else {"at_least": 0.0}
+    return check_number(number, name, f"{name}=0.001", **limit)
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths, check_targets
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
-from tinygrad_mlp.losses import LOSSES, Loss, loss_named
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named, loss_of_function
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.classes import (
     classes_for,
@@ -28,7 +28,7 @@ from tinygrad_mlp.training.classes import (
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import check_outputs
 
-__all__ = ["Samples", "Task", "task_of"]
+__all__ = ["Samples", "Task", "resolve_loss", "task_of"]
 
 ATTRIBUTE: Final = "fitted_task"
 """The attribute of a model in which ``fit`` leaves the task."""
@@ -101,7 +101,8 @@ class Task:
             model: the model.
             X: the features, (n_samples, n_features).
             y: the targets or labels.
-            loss: a name, a ``Loss``, a function of one's own, or None for what suits the data.
+            loss: a name, a ``Loss`` or its function, a function of one's own, or None for what
+                suits the data.
 
         Raises:
             DataError, ShapeError: if the data do not fit to the model or the loss.
@@ -117,16 +118,11 @@ class Task:
         check_lengths(X, y)
         n_inputs = getattr(model, "n_inputs", None)
         features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
-        chosen = loss_named(loss) if isinstance(loss, str) else loss
+        chosen = resolve_loss(loss)
         n_outputs = check_outputs(model, features, chosen if isinstance(chosen, Loss) else None)
         y = without_column(y)
         if chosen is None:
             chosen = default_loss(y, n_outputs)
-        elif not (isinstance(chosen, Loss) or callable(chosen)):
-            raise InvalidArgumentError(
-                f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
-                "loss(outputs, targets) is needed"
-            )
         before = task_of(model)
         known = None if before is None else before.classes
         classes = None
@@ -169,10 +165,10 @@ class Task:
         """
         answers = self.answers(outputs)
         if answers is None and self.classes is not None:
+            first, second = self.classes.tolist()
             raise InvalidArgumentError(
                 f"the model was trained with the loss {self.loss_name or 'of its maker'!r}, which "
-                "does not say where one output turns from "
-                f"{self.classes[0]!r} to {self.classes[1]!r}; name a loss of the same outputs: "
+                f"does not say where one output turns from {first!r} to {second!r}; name a loss of the same outputs: "
                 "predict(model, X, loss='binary_cross_entropy_with_logits') for logits, "
                 "'binary_cross_entropy' for probabilities"
             )
@@ -190,7 +186,11 @@ class Task:
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def answers(self, outputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
-        """The class numbers that the outputs stand for; None where there are no classes."""
+        """The class numbers that the outputs stand for.
+
+        None where there are no classes, and where one output stands for two of them and no known
+        loss says how.
+        """
         if isinstance(self.loss, Loss):
             return self.loss.predict(outputs) if self.loss.task == "classification" else None
         known = self.classes is not None and outputs.shape[1] > 1
@@ -201,8 +201,8 @@ class Task:
 
         Of several yes-or-no questions per sample each counts as a part.
         """
-        answers = self.answers(outputs)
-        if answers is None or samples.answers is None:
+        answers = None if samples.answers is None else self.answers(outputs)
+        if answers is None:
             return 0.0
         right = answers == samples.answers
         if np.isnan(outputs).any():
@@ -256,8 +256,13 @@ class Task:
             n_outputs=details["n_outputs"],
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # it never changes
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task.from_dict, (self.to_dict(),)
+        # A function of one's own gives no answers, and most such functions cannot be pickled.
+        loss = self.loss if isinstance(self.loss, Loss) else None
+        return Task, (loss, self.classes, self.n_inputs, self.n_outputs)
 
     def __repr__(self) -> str:
         classes = "" if self.classes is None else f", classes {self.classes.tolist()}"
@@ -292,6 +297,27 @@ def _labels_for(loss: Loss, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
     """The labels in one-hot rows, where the loss takes one class per sample and no row."""
     takes_rows = loss.task == "regression" or loss.name.startswith("binary")
     return without_column(y) if takes_rows else labels_of(y, n_outputs)
+
+
+def resolve_loss(loss: str | Loss | BatchLoss | None) -> Loss | BatchLoss | None:
+    """The loss that a person means by a name, or by the function of a known loss.
+
+    Raises:
+        UnknownNameError: for an unknown name; the message lists the known ones.
+        InvalidArgumentError: for what is neither a name, nor a loss, nor a function.
+
+    >>> from tinygrad_mlp.losses import hinge
+    >>> resolve_loss("hinge") is resolve_loss(hinge) is LOSSES["hinge"]
+    True
+    """
+    if isinstance(loss, str):
+        return loss_named(loss)
+    if not (loss is None or isinstance(loss, Loss) or callable(loss)):
+        raise InvalidArgumentError(
+            f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
+            "loss(outputs, targets) is needed"
+        )
+    return loss_of_function(loss) or loss
 
 
 def task_of(model: Module) -> Task | None:

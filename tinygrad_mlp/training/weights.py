@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from tinygrad_mlp.nn.activations import activation_name
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.task import Task, task_of
 
-__all__ = ["WeightsFile", "load_weights", "read_weights", "save_weights"]
+__all__ = ["WeightsFile", "check_writable", "load_weights", "read_weights", "save_weights"]
 
 DETAILS: Final = "__details__"
 """The name under which the JSON text stands in the file."""
@@ -66,6 +67,7 @@ def save_weights(
 
     Raises:
         InvalidArgumentError: if ``extra`` holds anything else.
+        OSError: if the file cannot be written.
 
     >>> import tempfile
     >>> from tinygrad_mlp.nn import MLP
@@ -95,14 +97,42 @@ def save_weights(
             "extra={'mean': mean.tolist()}"
         ) from None
     arrays = {**model.state_dict(), DETAILS: np.array(text)}
+    with _part_of(target) as part:
+        _write_npz(part, arrays)
+        part.replace(target)
+    return target
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out whether ``save_weights`` could write a file, before there is something to save.
+
+    Missing folders are made; a file that is there stays as it is.
+
+    Raises:
+        OSError: if it could not.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_writable(f"{folder}/weights.npz")
+    ...     os.listdir(folder)
+    []
+    """
+    with _part_of(Path(path)) as part:
+        part.touch()
+
+
+@contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """A file beside the target to be written first; what goes wrong, goes wrong with the target."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        _write_npz(part, arrays)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
 def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:

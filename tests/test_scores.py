@@ -1,0 +1,55 @@
+"""The scores of a regression, beside textbook numbers and beside the plain formulas."""
+
+from __future__ import annotations
+
+from math import isnan, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp.errors import DataError, ShapeError, TinygradMLPError
+from tinygrad_mlp.training import regression_scores
+
+
+def test_scores_by_hand() -> None:
+    scores = regression_scores([3.0, -0.5, 2.0, 7.0], [2.5, 0.0, 2.0, 8.0])
+    assert scores.mean_absolute_error == 0.5
+    assert scores.root_mean_squared_error == pytest.approx(sqrt(0.375), rel=1e-15)
+    assert scores.r2 == pytest.approx(1.0 - 1.5 / 29.1875, rel=1e-14)
+
+
+def test_always_guessing_the_mean_scores_0_and_the_truth_1() -> None:
+    y = np.random.default_rng(0).normal(5.0, 2.0, 50)
+    assert regression_scores(y, np.full(50, y.mean())).r2 == pytest.approx(0.0, abs=1e-12)
+    assert regression_scores(y, y).r2 == 1.0
+
+
+def test_several_outputs_count_alike() -> None:
+    rng = np.random.default_rng(1)
+    y, predicted = rng.normal(size=(2, 20, 3))
+    of_each = [regression_scores(y[:, k], predicted[:, k]) for k in range(3)]
+    scores = regression_scores(y, predicted)
+    assert scores.r2 == pytest.approx(np.mean([s.r2 for s in of_each]), rel=1e-12)
+    expected = np.mean([s.mean_absolute_error for s in of_each])
+    assert scores.mean_absolute_error == pytest.approx(expected, rel=1e-12)
+
+
+def test_there_is_no_r2_of_a_target_that_never_changes() -> None:
+    assert isnan(regression_scores([0.1, 0.1, 0.1], [0.1, 0.2, 0.3]).r2)
+
+
+@pytest.mark.parametrize(
+    ("y", "predicted", "error", "message"),
+    [
+        ([1.0, 2.0], [1.0], ShapeError, "y has 2 samples but predicted has 1"),
+        ([1.0, 2.0], [[1.0], [2.0]], ShapeError, r"predicted has shape \(2, 1\)"),
+        ([], [], DataError, "y is empty"),
+        ([1.0, 2.0], [1.0, np.nan], DataError, r"predicted\[1\] is nan"),
+    ],
+)
+def test_what_cannot_be_compared(
+    y: Any, predicted: Any, error: type[TinygradMLPError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        regression_scores(y, predicted)

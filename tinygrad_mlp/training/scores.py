@@ -1,0 +1,72 @@
+"""How far the answers of a regression are from the truth, as people report it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tinygrad_mlp.data.validation import check_lengths, check_targets
+from tinygrad_mlp.errors import ShapeError
+
+__all__ = ["RegressionScores", "regression_scores"]
+
+
+@dataclass(frozen=True)
+class RegressionScores:
+    """The errors of predictions p of true values t, in the units of t.
+
+    Attributes:
+        mean_absolute_error: the mean of abs(p - t).
+        root_mean_squared_error: the square root of the mean of (p - t)^2.
+        r2: 1 - sum (p - t)^2 / sum (t - mean of t)^2: 1 for right answers, 0 for those that always
+            guess the mean; nan where t never changes.
+
+    >>> print(RegressionScores(0.5, 0.75, 0.9))
+    mean absolute error 0.5, root mean squared error 0.75, R2 0.900
+    """
+
+    mean_absolute_error: float
+    root_mean_squared_error: float
+    r2: float
+
+    def __str__(self) -> str:
+        return (
+            f"mean absolute error {self.mean_absolute_error:.4g}, root mean squared error "
+            f"{self.root_mean_squared_error:.4g}, R2 {self.r2:.3f}"
+        )
+
+
+def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
+    """Compare the answers of a regression with the truth.
+
+    Args:
+        y: the true values, (n_samples,) or (n_samples, n_outputs).
+        predicted: what ``predict`` gave, in the same shape. Of several outputs all errors count
+            alike, and R2 is the mean of those of the outputs.
+
+    Raises:
+        ShapeError: if the shapes differ.
+        DataError: if there are no samples, or a value is no finite number.
+
+    >>> regression_scores([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]).r2
+    0.5
+    """
+    check_lengths(y, predicted, names=("y", "predicted"))
+    true, answers = check_targets(y), check_targets(predicted, name="predicted")
+    if true.shape != answers.shape:
+        raise ShapeError(
+            f"y has shape {true.shape}, but predicted has shape {answers.shape}; give both in the "
+            "same shape: regression_scores(y, predict(model, X))"
+        )
+    errors = answers - true
+    spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+    unexplained = (errors**2).sum(axis=0)
+    known = bool((true.max(axis=0) > true.min(axis=0)).all())
+    return RegressionScores(
+        mean_absolute_error=float(np.abs(errors).mean()),
+        root_mean_squared_error=float(np.sqrt((errors**2).mean())),
+        r2=float(np.mean(1.0 - unexplained / spread)) if known else nan,
+    )
