@@ -19,7 +19,7 @@ from viz.layers import layers_dot
 from viz.look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz.models import outputs_of
 from viz.neurons import neurons_dot
-from viz.operations import operations_dot
+from viz.operations import drawn_by_itself, operations_dot
 from viz.programs import program_dot
 from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import Theme
@@ -32,7 +32,7 @@ DETAILS: Final = ("auto", "ops", "neurons", "layers")
 Drawable = Value | Module | Program
 """What there are drawings of: the graph of a Value, a model, a compiled program."""
 
-MOST_READABLE_OPS: Final = 150
+MOST_READABLE_OPS: Final = 40
 MOST_READABLE_BOXES: Final = 40
 MOST_READABLE_ARROWS: Final = 130
 
@@ -159,9 +159,7 @@ class _Graph:
         return "layers", coarser
 
     def n_operations(self) -> int:
-        if self.look.constants:
-            return len(self.order)
-        return sum(self.roles[node] != "constant" or bool(node.label) for node in self.order)
+        return sum(drawn_by_itself(node, self.roles[node]) for node in self.order)
 
     def condensed(self, detail: str) -> Condensed:
         return condense(self.order, self.roles, self.units, detail == "layers", self.look.constants)
