@@ -25,9 +25,13 @@ from viz.wording import operand_words, operation_html
 __all__ = ["drawn_by_itself", "operations_dot", "title_of"]
 
 ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
+TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
+"""Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
 LONGEST_LABEL: Final = 26
 LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
+GATE: Final = "shape=box, fixedsize=true, penwidth=0, style=filled"
+"""A short piece of a line: two arrows that meet in a node leave two points between them."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
@@ -56,7 +60,8 @@ def operations_dot(
     marked = frozenset(highlight)
     shown = [node for node in order if node in marked or drawn_by_itself(node, roles[node])]
     names = {node: f"n{index}" for index, node in enumerate(order)}
-    framed = _framed({node: names[node] for node in shown}, units)
+    framed = _framed(shown, units)
+    units = units if framed else {}
     drawing = _Drawing(
         order=order,
         shown=shown,
@@ -64,13 +69,27 @@ def operations_dot(
         titles=names_of(order),
         inputs=input_names(order, roles),
         roles=roles,
-        units=units if framed else {},
+        units=units,
         look=look,
         highlight=marked,
         scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
         framed=framed,
+        gates=_gates(shown, units),
     )
     return drawing.text()
+
+
+def _gates(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, dict[Value, str]]:
+    """For each node what comes into its frame from outside, with an invisible point to pass.
+
+    The point stands beside the weights, so that the arrow goes through the frame and not around it.
+    """
+    gates: dict[Value, dict[Value, str]] = {}
+    for index, node in enumerate(nodes):
+        if node in units and node.op in (ops.DOT, ops.MUL):
+            outside = [parent for parent in node.parents if units.get(parent) != units[node]]
+            gates[node] = {x: f"g{index}_{place}" for place, x in enumerate(outside)}
+    return gates
 
 
 def drawn_by_itself(node: Value, role: str) -> bool:
@@ -82,25 +101,24 @@ def drawn_by_itself(node: Value, role: str) -> bool:
     return role != "constant" or bool(node.label)
 
 
-def _framed(
-    names: dict[Value, str], units: dict[Value, Unit]
-) -> dict[str, dict[Unit, list[Value]]]:
-    """The nodes of each neuron of each layer, where there is more than one neuron."""
-    layers: dict[str, dict[Unit, list[Value]]] = {}
-    for node in names:
-        unit = units.get(node)
-        if unit is not None:
-            layers.setdefault(unit.layer_name, {}).setdefault(unit, []).append(node)
-    ordered = {
-        layer: dict(sorted(neurons.items(), key=_place_in_layer))
-        for layer, neurons in layers.items()
-    }
-    return ordered if sum(map(len, layers.values())) > 1 else {}
+def _framed(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[str, dict[Unit, list[Value]]]:
+    """The nodes of each neuron of each layer, the first layer first; nothing for one neuron."""
+    neurons: dict[Unit, list[Value]] = {}
+    for node in nodes:
+        if node in units:
+            neurons.setdefault(units[node], []).append(node)
+    if len(neurons) < 2:
+        return {}
+    computed = [unit for node, unit in units.items() if node.parents]  # in topological order
+    layers: dict[str, dict[Unit, list[Value]]] = {unit.layer_name: {} for unit in computed}
+    for unit in sorted(neurons, key=_place_in_layer):
+        layers[unit.layer_name][unit] = neurons[unit]
+    return layers
 
 
-def _place_in_layer(item: tuple[Unit, list[Value]]) -> list[tuple[int, str]]:
+def _place_in_layer(unit: Unit) -> list[tuple[int, str]]:
     """Numbers in a path count as numbers: the tenth neuron comes after the second."""
-    parts = re.split(r"[. ]", item[0].path)
+    parts = re.split(r"[. ]", unit.path)
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
@@ -128,20 +146,32 @@ class _Drawing:
     highlight: frozenset[Value]
     scale: GradientScale
     framed: dict[str, dict[Unit, list[Value]]]
+    gates: dict[Value, dict[Value, str]]
 
     def text(self) -> str:
         edges = (edge for node in self.shown for edge in self.edges(node))
+        gates = (gate for into in self.gates.values() for gate in into.values())
         return digraph(
             self.look,
             "computation graph",
             f"tailport={EXIT_SIDE[self.look.direction]}",
             self.legend(),
             [
-                "  graph [ordering=in];",
+                f"  graph [ordering=in{', mclimit=0.2' if self.framed else ''}];",
+                *self.frames(),  # first, so that they keep their order
                 *(self.node(node) for node in self.shown),
-                *self.frames(),
+                *(f"  {gate} [{self.gate}];" for gate in gates),
                 *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
             ],
+        )
+
+    @property
+    def gate(self) -> str:
+        """The attributes of what an arrow passes on its way into a frame."""
+        width, height = (2.0, 0.9) if self.look.direction in ("LR", "RL") else (0.9, 2.0)
+        return (
+            f'{GATE}, label="", width={width / 72:.4f}, height={height / 72:.4f}, '
+            f'fillcolor="{self.look.theme.line}"'
         )
 
     @property
@@ -173,10 +203,22 @@ class _Drawing:
                 yield f"  subgraph cluster_{index} {{"
                 title = unit.title(node for node in nodes[::-1] if node.parents)
                 yield self.frame(f"c{index}", title, unit.path)
-                yield f"    {'; '.join(self.names[node] for node in nodes)};"
+                yield f"    {'; '.join(self.inside(unit, nodes))};"
                 yield "  }"
                 index += 1
             yield "  }"
+
+    def inside(self, unit: Unit, nodes: Sequence[Value]) -> dict[str, None]:
+        """What stands in the frame of a neuron, the operands of a sum in their order."""
+        found: dict[str, None] = {}
+        for node in nodes:
+            if node.parents:
+                gates = self.gates.get(node, {})
+                operands = [parent for parent, *_ in uses_of(node)]
+                beside = [x for x in operands if x in gates or self.units.get(x) == unit]
+                found.update((gates.get(x, self.names[x]), None) for x in beside)
+                found[self.names[node]] = None
+        return found
 
     def frame(self, name: str, title: str, tooltip: str) -> str:
         theme = self.look.theme
@@ -184,8 +226,8 @@ class _Drawing:
         text = font(markup.html_text(shown), theme.muted, 11)
         return (
             f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
-            f'margin=8, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-            f"tooltip={markup.quoted(tooltip)}];"
+            f'margin=8, color="{theme.outline}", labelloc={TITLE_SIDE[self.look.direction]}, '
+            f"labeljust=l, label=<{text}>, tooltip={markup.quoted(tooltip)}];"
         )
 
     def node(self, node: Value) -> str:
@@ -260,24 +302,26 @@ class _Drawing:
         if node.op is ops.DOT:
             weights, inputs, biases = dot_operands(node)
             pairs = [
-                f" {TIMES} ".join((self.operand(w), self.operand(x)))
-                for w, x in zip(weights, inputs, strict=True)
+                f" {TIMES} ".join((self.operand(w, f"w{place}"), self.operand(x)))
+                for place, (w, x) in enumerate(zip(weights, inputs, strict=True), start=1)
             ]
             terms = {f"p{index}": pair for index, pair in enumerate(pairs)}
-            return terms | {"b": f"+ {self.operand(bias)}" for bias in biases}
+            terms.update(("b", f"+ {self.operand(bias, 'b')}") for bias in biases)
+            return terms
         if node.op is None or sum(map(self.is_drawn, node.parents)) < 2:
             return {}
         words = operand_words(node.op, [self.operand(parent) for parent in node.parents])
         return {f"p{index}": word for index, word in enumerate(words)}
 
-    def operand(self, node: Value) -> str:
+    def operand(self, node: Value, parameter: str = "parameter") -> str:
         """What stands for an operand: its number, or where numbers are not shown its name."""
         if "data" in self.look.shown or not self.is_drawn(node):
             return number(node.data)
         name = self.label(node) or self.inputs.get(node, "")
         if not name and node.parents and node.op is not None:
             name = node.op.symbol
-        return markup.shortened(name or self.roles[node], LONGEST_LABEL)
+        role = parameter if self.roles[node] == "parameter" else self.roles[node]
+        return markup.shortened(name or role, LONGEST_LABEL)
 
     def term_rows(self, node: Value, ink: str) -> list[str]:
         """The operands, one beneath the other; the arrow of each leads to its cell."""
@@ -316,12 +360,14 @@ class _Drawing:
             titles = [title_of(each, self.titles[each]) for each in (node, parent)]
             meaning = f"{derivative(*titles)} = {partial!r}"
             label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
-            mark = ""
-            if node in self.units and self.units.get(parent) != self.units[node]:
-                mark = "minlen=2, "  # so that what goes into a frame stands before it
+            mark = f"tooltip={markup.quoted(meaning)}"
             if node in self.highlight and parent in self.highlight:
-                mark += f'color="{self.look.theme.accent}", penwidth=2.4, '
-            yield f"{source} -> {head} [{label}{mark}tooltip={markup.quoted(meaning)}"
+                mark += f', color="{self.look.theme.accent}", penwidth=2.4'
+            gate = self.gates.get(node, {}).get(parent)
+            if gate is not None:
+                yield f"{source} -> {gate}:{side} [arrowhead=none, {mark}"
+                source = gate
+            yield f"{source} -> {head} [{label}{mark}"
 
     def is_labelled(self, parent: Value) -> bool:
         """Whether an arrow shows its number; nobody asks for the derivative by a constant."""

@@ -116,12 +116,13 @@ def roles_of(
     dots = [node for node in order if node.op is ops.DOT]
     known = _parameters_in(order, dots) if parameters is None else set(parameters)
     roles.update((leaf, "parameter") for leaf in known if roles.get(leaf) in ("input", "constant"))
-    for dot in dots:
-        if is_neuron(dot, roles):
+    for found in _sums(order, roles, _count_uses(order)).values():
+        for node in found.members:
             # Plain numbers fed to a neuron are its input, more than a constant of the formula.
-            inputs = dot_operands(dot)[1]
-            roles.update((x, "input") for x in inputs if roles[x] == "constant")
-    roles.update((output, "output") for output in outputs if output.parents)
+            factors = dot_operands(node)[1] if node.op is ops.DOT else node.parents
+            if node.op in (ops.DOT, ops.MUL):
+                roles.update((x, "input") for x in factors if roles[x] == "constant")
+    roles.update((output, "output") for output in outputs if output.op is not None)
     return roles
 
 
@@ -242,6 +243,8 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
     """
     n_uses = _count_uses(order)
     sums = _sums(order, roles, n_uses)
+    if not sums:
+        return {}
     owners = {
         leaf: _unit_of_label(leaf.label)
         for leaf in order
@@ -318,6 +321,8 @@ def _sums(
     order: Sequence[Value], roles: dict[Value, str], n_uses: dict[Value, int]
 ) -> dict[Value, _Sum]:
     """Every ``dot`` that is a neuron, and every tree of additions over products of a parameter."""
+    if "parameter" not in roles.values():
+        return {}
     parts: dict[Value, None] = {}
     inner: set[Value] = set()
     for node in order:

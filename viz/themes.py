@@ -62,7 +62,7 @@ class Theme:
 LIGHT: Final = Theme(
     background="#ffffff",
     text="#1b2433",
-    muted="#66717f",
+    muted="#5a6472",
     line="#8793a5",
     gradient="#b3246b",
     accent="#7c3aed",
