@@ -18,7 +18,7 @@ from viz.markup import cell, font, number, row, table
 from viz.operations import LONGEST_LABEL, title_of
 from viz.structure import ACTIVATION_OPS
 from viz.themes import GradientScale, Paint
-from viz.wording import operation_html, order_matters
+from viz.wording import in_words, order_matters
 
 __all__ = ["CoarseDrawing", "activation_of", "range_text", "times"]
 
@@ -167,11 +167,13 @@ class CoarseDrawing:
         name, repeats = self.name(box)
         label = markup.html_text(markup.shortened(name, LONGEST_LABEL))
         if first.parents and first.op is not None:
-            headline = font(operation_html(first.op, self.operands(box)), ink, 14, bold=True)
+            headline = font(
+                markup.html_text(in_words(first.op, self.operands(box))), ink, 14, bold=True
+            )
             headline += f"{SLACK}{SLACK}{font(label, ink, 11)}" if label else ""
         else:
             headline = font(f"{SLACK}{label or box.role}{SLACK}", ink, 11, bold=bool(label))
-        headline += self.repeated(repeats)
+        headline += self.repeated(repeats) + SLACK
         rows = [row(cell(headline))]
         if "data" in self.look.shown:
             rows.append(self.entry("data", range_text(box.members), self.look.theme.text))
@@ -200,7 +202,7 @@ class CoarseDrawing:
             return next(iter(box.units)).layer_name
         first = box.members[0]
         name = self.name(box)[0]
-        return name or (first.op.symbol if first.parents and first.op else box.role)
+        return name or (in_words(first.op, []) if first.parents and first.op else box.role)
 
     def name(self, box: Box) -> tuple[str, int]:
         """What an operation or a leaf is called, and how often it repeats."""

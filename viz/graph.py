@@ -160,9 +160,9 @@ class _Graph:
             return "ops", None
         condensed = self.condensed("neurons", max_nodes)
         most = min(MOST_READABLE_BOXES, max_nodes)
-        if condensed and len(condensed.boxes) <= most:
-            if len(condensed.arrows) <= MOST_READABLE_ARROWS:
-                return "neurons", condensed
+        few_boxes = condensed is not None and len(condensed.boxes) <= most
+        if condensed and few_boxes and len(condensed.arrows) <= MOST_READABLE_ARROWS:
+            return "neurons", condensed
         coarser = self.condensed("layers", max_nodes)
         too_many = coarser is None or len(coarser.boxes) > max_nodes
         if too_many and self.n_operations() <= max_nodes:

@@ -17,7 +17,7 @@ from viz.condense import Arrow, Box, Condensed
 from viz.look import SLACK, Look
 from viz.markup import cell, font, number, row
 from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
-from viz.structure import dot_operands
+from viz.structure import dot_operands, place_in_layer
 
 __all__ = ["formula", "neurons_dot"]
 
@@ -138,10 +138,10 @@ class _NeuronDrawing(CoarseDrawing):
             yield f"data = {outputs[0].data!r}"
 
     def frames(self) -> Iterator[str]:
-        layers: dict[str, list[Box]] = {}
-        for box in self.graph.boxes:
-            for unit in box.units:
-                layers.setdefault(unit.layer_name, []).append(box)
+        box_of = {unit: box for box in self.graph.boxes for unit in box.units}
+        layers: dict[str, list[Box]] = {unit.layer_name: [] for unit in box_of}
+        for unit in sorted(box_of, key=place_in_layer):
+            layers[unit.layer_name].append(box_of[unit])
         theme = self.look.theme
         for index, (layer, boxes) in enumerate(layers.items()):
             plural = "" if len(boxes) == 1 else "s"
@@ -198,8 +198,13 @@ class _NeuronDrawing(CoarseDrawing):
     def legend(self) -> Iterator[str]:
         theme = self.look.theme
         yield from super().legend()
-        if self.largest_weight:
-            for color, sign in ((theme.positive, "positive"), (theme.negative, "negative")):
+        weights = [w for box in self.graph.boxes for w in _weights(box).values()]
+        lines = {
+            "positive": (theme.positive, any(w > 0.0 for w in weights)),
+            "negative": (theme.negative, any(w < 0.0 for w in weights)),
+        }
+        for sign, (color, present) in lines.items():
+            if present:
                 yield cell(font("\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2, color, 10))
                 yield cell(font(f"{sign} weight{SLACK}", theme.muted, 10))
         yield from self.look.number_keys(self.with_gradients, any(self.derivatives.values()))

@@ -7,7 +7,6 @@ plain numbers of a formula stand in the boxes that use them; layers and their ne
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,9 +17,9 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.look import SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.structure import Unit, dot_operands, input_names, uses_of
+from viz.structure import Unit, dot_operands, input_names, is_neuron, place_in_layer, uses_of
 from viz.themes import GradientScale, Paint
-from viz.wording import operand_words, operation_html
+from viz.wording import in_words, operand_words
 
 __all__ = ["drawn_by_itself", "operations_dot", "title_of"]
 
@@ -111,15 +110,9 @@ def _framed(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[str, dict[
         return {}
     computed = [unit for node, unit in units.items() if node.parents]  # in topological order
     layers: dict[str, dict[Unit, list[Value]]] = {unit.layer_name: {} for unit in computed}
-    for unit in sorted(neurons, key=_place_in_layer):
+    for unit in sorted(neurons, key=place_in_layer):
         layers[unit.layer_name][unit] = neurons[unit]
     return layers
-
-
-def _place_in_layer(unit: Unit) -> list[tuple[int, str]]:
-    """Numbers in a path count as numbers: the tenth neuron comes after the second."""
-    parts = re.split(r"[. ]", unit.path)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def title_of(node: Value, name: str) -> str:
@@ -276,10 +269,9 @@ class _Drawing:
             text = markup.html_text(name or self.roles[node])
             return font(f"{SLACK}{text}{SLACK}", ink, 11, bold=bool(name))
         numbers = [] if self.terms(node) else [self.plain_number(x) for x in node.parents]
-        symbol = font(operation_html(node.op, numbers), ink, 14, bold=True)
-        return (
-            f"{symbol}{SLACK}{SLACK}{font(markup.html_text(label), ink, 11)}" if label else symbol
-        )
+        words = node.op.symbol if is_neuron(node, self.roles) else in_words(node.op, numbers)
+        symbol = font(markup.html_text(words) + SLACK, ink, 14, bold=True)
+        return f"{symbol}{font(markup.html_text(label) + SLACK, ink, 11)}" if label else symbol
 
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""

@@ -21,6 +21,7 @@ __all__ = [
     "input_names",
     "is_neuron",
     "order_of",
+    "place_in_layer",
     "roles_of",
     "units_of",
     "uses_of",
@@ -225,6 +226,17 @@ class Unit:
         """
         labels = "" if self.labelled else next((node.label for node in outputs if node.label), "")
         return labels or self.name
+
+
+def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
+    """What neurons are sorted by: numbers in their paths count as numbers.
+
+    >>> units = [Unit(f"layers.0.neurons.{n}", "layers.0", labelled=True) for n in (10, 2)]
+    >>> [unit.name for unit in sorted(units, key=place_in_layer)]
+    ['neuron 2', 'neuron 10']
+    """
+    parts = re.split(r"[. ]", unit.path)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Unit]:

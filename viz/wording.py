@@ -7,9 +7,8 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.ops import Op
-from viz.markup import html_text
 
-__all__ = ["in_words", "operand_words", "operation_html", "order_matters"]
+__all__ = ["in_words", "operand_words", "order_matters"]
 
 INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
 COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
@@ -17,6 +16,7 @@ POWERS: Final = (ops.POW, ops.POW_NUMBER)
 SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
 PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
 MINUS: Final = "\N{MINUS SIGN}"
+RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def in_words(op: Op, numbers: Sequence[str | None]) -> str:
@@ -27,35 +27,24 @@ def in_words(op: Op, numbers: Sequence[str | None]) -> str:
         numbers: for each operand the number as text, or None where it is no plain number.
 
     >>> in_words(ops.SUB, [None, "1"]), in_words(ops.POW, [None, "3"])
-    ('x − 1', 'x^3')
+    ('x − 1', 'x³')
     >>> in_words(ops.MAXIMUM, [None, "0"]), in_words(ops.TANH, [None])
     ('max(x, 0)', 'tanh')
     """
-    if not any(numbers):
-        return op.symbol
+    if not any(numbers) or op is ops.DOT:
+        return op.symbol if op is not ops.DOT else "a·b"  # one with weights is a neuron
     if op.variadic:
         return f"{op.symbol}(…, {', '.join(filter(None, numbers))})"
     letters = "x" * len(numbers) if numbers.count(None) == 1 else "abc"
     words = [number or letter for number, letter in zip(numbers, letters, strict=False)]
+    if op in POWERS:
+        base, exponent = words
+        raised = exponent.translate(RAISED)
+        return f"{_bracketed(base)}{raised if raised.isnumeric() else f'^{exponent}'}"
     if op in INFIX or op in COMPARISONS:
         first, second = words
-        if op in POWERS:
-            return f"{_bracketed(first)}^{second}"
         return f"{first} {op.symbol} {_bracketed(second)}"
     return f"{op.symbol}({', '.join(words)})"
-
-
-def operation_html(op: Op, numbers: Sequence[str | None]) -> str:
-    """The same as markup, with raised exponents.
-
-    >>> operation_html(ops.POW_NUMBER, [None, "2"])
-    'x<SUP>2</SUP>'
-    """
-    text = in_words(op, numbers)
-    if op in POWERS and any(numbers):
-        base, _, exponent = text.partition("^")
-        return f"{html_text(base)}<SUP>{html_text(exponent)}</SUP>"
-    return html_text(text)
 
 
 def order_matters(op: Op) -> bool:
