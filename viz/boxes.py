@@ -94,7 +94,7 @@ class CoarseDrawing:
             "network",
             f"tailport={exit_side}, headport={entry_side}",
             self.legend(),
-            [self.spacing(), *map(self.node, self.graph.boxes), *self.frames(), *arrows],
+            [self.spacing(), *self.frames(), *map(self.node, self.graph.boxes), *arrows],
         )
 
     def spacing(self) -> str:

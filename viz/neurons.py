@@ -138,18 +138,20 @@ class _NeuronDrawing(CoarseDrawing):
             yield f"data = {outputs[0].data!r}"
 
     def frames(self) -> Iterator[str]:
+        """A frame around each layer; they stand before the boxes so that these keep their order."""
         box_of = {unit: box for box in self.graph.boxes for unit in box.units}
         layers: dict[str, list[Box]] = {unit.layer_name: [] for unit in box_of}
         for unit in sorted(box_of, key=place_in_layer):
             layers[unit.layer_name].append(box_of[unit])
         theme = self.look.theme
+        stands = self.look.direction in ("TB", "BT")
         for index, (layer, boxes) in enumerate(layers.items()):
             plural = "" if len(boxes) == 1 else "s"
             title = f"{markup.shortened(layer, LONGEST_LABEL)} · {len(boxes)} neuron{plural}"
             text = font(markup.html_text(title), theme.muted, 12)
             names = [box.name for box in boxes]
             yield f"  subgraph cluster_{index} {{"
-            if self.look.direction in ("TB", "BT"):  # arrows come in above: the title goes beside
+            if stands:  # arrows come in above: the title goes beside
                 names.insert(0, f"t{index}")
                 tooltip = markup.quoted(layer)
                 yield f'    t{index} [id="t{index}", label=<{text}>, tooltip={tooltip}];'
@@ -160,9 +162,9 @@ class _NeuronDrawing(CoarseDrawing):
                 f"tooltip={markup.quoted(layer)}];"
             )
             yield f"    {'; '.join(names)};"
-            if len(names) > 1:  # in their order; Graphviz turns columns upside down
-                beside = names if self.look.direction in ("TB", "BT") else names[::-1]
-                yield f"    {{ rank=same; {' -> '.join(beside)} [style=invis]; }}"
+            if len(names) > 1:
+                beside = " -> ".join(names) if stands else "; ".join(names)
+                yield f"    {{ rank=same; edge [style=invis]; {beside}; }}"
             yield "  }"
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:
