@@ -15,7 +15,7 @@ from viz import markup
 from viz.condense import Arrow, Box, Condensed
 from viz.look import SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.operations import LONGEST_LABEL, title_of
+from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL, title_of
 from viz.structure import ACTIVATION_OPS
 from viz.themes import GradientScale, Paint
 from viz.wording import in_words, order_matters
@@ -120,7 +120,11 @@ class CoarseDrawing:
 
     def tooltip_of_arrow(self, arrow: Arrow) -> str:
         """The tooltip of an arrow: from where to where, and what there is to say of it."""
-        ends = f"{self.called(arrow.source)} \N{RIGHTWARDS ARROW} {self.called(arrow.target)}"
+        source, target = (
+            markup.shortened(self.called(box), LONGEST_IN_TOOLTIP)
+            for box in (arrow.source, arrow.target)
+        )
+        ends = f"{source} \N{RIGHTWARDS ARROW} {target}"
         return f"tooltip={markup.quoted(ends, *self.facts_of_arrow(arrow))}"
 
     def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:

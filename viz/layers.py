@@ -11,7 +11,7 @@ from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
 from viz.look import Look
 from viz.markup import cell, font, row
-from viz.operations import LONGEST_LABEL
+from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
 from viz.structure import dot_operands
 
 __all__ = ["layers_dot", "shape_text"]
@@ -77,7 +77,7 @@ class _LayerDrawing(CoarseDrawing):
         yield f"{len(box.parameters):,} parameter{plural}"
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
-        yield next(iter(box.units)).layer_name
+        yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)
         yield from self.facts(box)
         if box.gradient is not None:
             yield f"norm of the gradient of its parameters = {box.gradient!r}"

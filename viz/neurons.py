@@ -128,7 +128,7 @@ class _NeuronDrawing(CoarseDrawing):
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         (unit,) = box.units
-        yield unit.path
+        yield markup.shortened(unit.path, LONGEST_IN_TOOLTIP)
         yield markup.shortened(self.formula_of(box, whole=True), LONGEST_IN_TOOLTIP)
         yield f"{len(box.parameters)} parameters"
         if box.gradient is not None:
@@ -150,16 +150,16 @@ class _NeuronDrawing(CoarseDrawing):
             title = f"{markup.shortened(layer, LONGEST_LABEL)} · {len(boxes)} neuron{plural}"
             text = font(markup.html_text(title), theme.muted, 12)
             names = [box.name for box in boxes]
+            tooltip = markup.quoted(markup.shortened(layer, LONGEST_IN_TOOLTIP))
             yield f"  subgraph cluster_{index} {{"
             if stands:  # arrows come in above: the title goes beside
                 names.insert(0, f"t{index}")
-                tooltip = markup.quoted(layer)
                 yield f'    t{index} [id="t{index}", label=<{text}>, tooltip={tooltip}];'
                 text = ""
             yield (
                 f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.frame}", '
                 f'margin=10, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-                f"tooltip={markup.quoted(layer)}];"
+                f"tooltip={tooltip}];"
             )
             yield f"    {'; '.join(names)};"
             if len(names) > 1:

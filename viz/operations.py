@@ -213,8 +213,9 @@ class _Drawing:
                 found[self.names[node]] = None
         return found
 
-    def frame(self, name: str, title: str, tooltip: str) -> str:
+    def frame(self, name: str, title: str, path: str) -> str:
         theme = self.look.theme
+        tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
         shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
         text = font(markup.html_text(shown), theme.muted, 11)
         return (
