@@ -13,9 +13,9 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.condense import Arrow, Box, Condensed
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL, title_of
+from viz.operations import title_of
 from viz.structure import ACTIVATION_OPS
 from viz.themes import GradientScale, Paint
 from viz.wording import in_words, order_matters

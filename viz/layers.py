@@ -9,9 +9,8 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
-from viz.look import Look
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
 from viz.markup import cell, font, row
-from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
 from viz.structure import dot_operands
 
 __all__ = ["layers_dot", "shape_text"]

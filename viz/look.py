@@ -11,7 +11,16 @@ from viz import markup
 from viz.markup import cell, font, number, row, table
 from viz.themes import LIGHT, GradientScale, Paint, Theme, theme_named
 
-__all__ = ["COLORS", "DIRECTIONS", "SHOWABLE", "SLACK", "Look", "digraph"]
+__all__ = [
+    "COLORS",
+    "DIRECTIONS",
+    "LONGEST_IN_TOOLTIP",
+    "LONGEST_LABEL",
+    "SHOWABLE",
+    "SLACK",
+    "Look",
+    "digraph",
+]
 
 DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 """Where the arrows may lead: to the right, to the left, down, up."""
@@ -21,6 +30,12 @@ SHOWABLE: Final = ("data", "grad", "partials")
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colours may mean: the kind of a node, or the size of its gradient."""
+
+LONGEST_LABEL: Final = 26
+"""The characters of a name that a box shows."""
+
+LONGEST_IN_TOOLTIP: Final = 1000
+"""The characters of a name in a tooltip; Graphviz reads strings of up to 16384 bytes."""
 
 SLACK: Final = "&#160;"
 """A space for viewers whose letters are wider than Graphviz measured."""

@@ -14,9 +14,8 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
-from viz.look import SLACK, Look
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look
 from viz.markup import cell, font, number, row
-from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
 from viz.structure import dot_operands, place_in_layer
 
 __all__ = ["formula", "neurons_dot"]

@@ -15,7 +15,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import derivative, names_of
 from tinygrad_mlp.engine import Value
 from viz import markup
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.structure import Unit, dot_operands, input_names, is_neuron, place_in_layer, uses_of
 from viz.themes import GradientScale, Paint
@@ -27,8 +27,6 @@ ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
 TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
 """Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-LONGEST_LABEL: Final = 26
-LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
 GATE: Final = "shape=box, fixedsize=true, penwidth=0, style=filled"
 """A short piece of a line: two arrows that meet in a node leave two points between them."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
@@ -180,7 +178,7 @@ class _Drawing:
         else:
             for role, paint in theme.roles.items():
                 if role in present:
-                    yield from look.chip(paint, role)
+                    yield from look.chip(paint, self.kind(role))
         yield from look.number_keys(
             gradient="grad" in look.shown and any(node.has_grad for node in self.shown),
             partial="partials" in look.shown and any(node.parents for node in self.shown),
@@ -267,12 +265,16 @@ class _Drawing:
         label = markup.shortened(self.label(node), LONGEST_LABEL)
         if not node.parents or node.op is None:
             name = label or self.inputs.get(node, "")
-            text = markup.html_text(name or self.roles[node])
+            text = markup.html_text(name or self.kind(self.roles[node]))
             return font(f"{SLACK}{text}{SLACK}", ink, 11, bold=bool(name))
         numbers = [] if self.terms(node) else [self.plain_number(x) for x in node.parents]
         words = node.op.symbol if is_neuron(node, self.roles) else in_words(node.op, numbers)
         symbol = font(markup.html_text(words) + SLACK, ink, 14, bold=True)
         return f"{symbol}{font(markup.html_text(label) + SLACK, ink, 11)}" if label else symbol
+
+    def kind(self, role: str) -> str:
+        """What a kind of node is called; where no parameter is known, nobody knows the inputs."""
+        return "leaf" if role == "input" and "parameter" not in self.roles.values() else role
 
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""
@@ -313,7 +315,7 @@ class _Drawing:
         name = self.label(node) or self.inputs.get(node, "")
         if not name and node.parents and node.op is not None:
             name = node.op.symbol
-        role = parameter if self.roles[node] == "parameter" else self.roles[node]
+        role = parameter if self.roles[node] == "parameter" else self.kind(self.roles[node])
         return markup.shortened(name or role, LONGEST_LABEL)
 
     def term_rows(self, node: Value, ink: str) -> list[str]:
@@ -335,7 +337,7 @@ class _Drawing:
     def tooltip(self, node: Value) -> Iterator[str]:
         yield title_of(node, self.titles[node])
         if node.op is None or node.op is ops.CONSTANT:
-            yield self.roles[node]
+            yield self.kind(self.roles[node])
         else:
             yield f"{node.op.name}: {node.op.formula}"
         yield f"data = {node.data!r}"

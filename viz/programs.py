@@ -15,9 +15,8 @@ from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.errors import GraphError
 from viz import markup
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
 from viz.themes import Paint
 
 __all__ = ["program_dot"]

@@ -40,6 +40,7 @@ class History:
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimised.
+        penalised: whether ``loss`` has penalties in it, which ``validation_loss`` never has.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
 
@@ -63,6 +64,7 @@ class History:
     engine: str = "eager"
     loss_name: str = ""
     reason: str = ""
+    penalised: bool = False
 
     @property
     def n_epochs(self) -> int:

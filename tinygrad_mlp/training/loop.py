@@ -142,7 +142,7 @@ def fit(
         shuffle=shuffle,
         rng=np.random.default_rng(rng),
         callbacks=check_callbacks(callbacks),
-        history=History(engine=engine, loss_name=task.loss_name),
+        history=History(engine=engine, loss_name=task.loss_name, penalised=l1 > 0.0 or l2 > 0.0),
     )
     task.attach_to(model)
     return training.run(Progress(epochs, log_every, progress))
