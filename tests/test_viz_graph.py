@@ -149,7 +149,7 @@ def test_tooltips_have_full_precision_and_the_formula() -> None:
     y = x.tanh()
     y.backward()
     dot = to_dot(y)
-    assert f"x\\ninput\\ndata = {x.data!r}\\ngrad = {x.grad!r}" in dot
+    assert f"x\\nleaf\\ndata = {x.data!r}\\ngrad = {x.grad!r}" in dot
     assert f"tanh: tanh(x)\\ndata = {y.data!r}\\ngrad = 1.0" in dot
 
 
@@ -298,6 +298,13 @@ def test_kinds_of_nodes_are_told_apart_by_colour(
     assert role_of(box_of(to_dot(build(), legend=False), label)) == role
 
 
+def test_leaves_are_inputs_only_where_something_else_is_a_parameter() -> None:
+    a, b = Value(2.0), Value(3.0)
+    assert texts(boxes(to_dot(a * b))["n0"])[0] == "leaf"
+    dot = to_dot(a * b, parameters=[b])
+    assert [texts(box)[0] for box in boxes(dot).values()][:2] == ["input", "parameter"]
+
+
 def test_nodes_inside_the_graph_are_operations() -> None:
     roles = [role_of(box) for box in boxes(to_dot(neuron())).values()]
     assert roles.count("operation") == 1  # the dot; the tanh is the output
@@ -329,8 +336,8 @@ def test_the_parameters_given_are_the_parameters() -> None:
 def test_the_legend_names_the_kinds_that_occur_and_no_others() -> None:
     with_legend = to_dot(product(), legend=True)
     (legend,) = re.findall(r"labelloc=b, label=<(.*)>\];", with_legend)
-    for role in ("input", "operation", "output", "parameter", "constant"):
-        assert (f">{role}&#160;" in legend) == (role in ("input", "output"))
+    for role in ("leaf", "input", "operation", "output", "parameter", "constant"):
+        assert (f">{role}&#160;" in legend) == (role in ("leaf", "output"))
     assert "local derivative" in legend
     assert "local derivative" not in to_dot(Value(1.0))
     assert "local derivative" not in to_dot(product(), show=["data"])

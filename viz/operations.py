@@ -72,6 +72,7 @@ def operations_dot(
         scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
         framed=framed,
         gates=_gates(shown, units),
+        leaf="input" if "parameter" in roles.values() else "leaf",
     )
     return drawing.text()
 
@@ -138,6 +139,7 @@ class _Drawing:
     scale: GradientScale
     framed: dict[str, dict[Unit, list[Value]]]
     gates: dict[Value, dict[Value, str]]
+    leaf: str  # what an input is called
 
     def text(self) -> str:
         edges = (edge for node in self.shown for edge in self.edges(node))
@@ -274,7 +276,7 @@ class _Drawing:
 
     def kind(self, role: str) -> str:
         """What a kind of node is called; where no parameter is known, nobody knows the inputs."""
-        return "leaf" if role == "input" and "parameter" not in self.roles.values() else role
+        return self.leaf if role == "input" else role
 
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""
