@@ -23,6 +23,7 @@ from viz import notebook, to_dot
 from viz.condense import condense
 from viz.markup import number
 from viz.neurons import formula
+from viz.render import render
 from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, GradientScale
 
@@ -363,6 +364,9 @@ def test_an_arrow_into_a_frame_passes_beside_the_weights() -> None:
     ways_on = re.findall(r"^  (g\w+) -> n\d+:p\d:w \[label=", dot, flags=re.MULTILINE)
     assert [gate for _, gate in ways_in] == ways_on
     assert len(ways_on) == 4  # x into two neurons, both of them into the third
+    root = ElementTree.fromstring(render(dot, "svg"))
+    titles = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert not any(re.fullmatch(r"g\d+_\d+", title) for title in titles)
 
 
 # Looks

@@ -143,29 +143,31 @@ class _Drawing:
 
     def text(self) -> str:
         edges = (edge for node in self.shown for edge in self.edges(node))
-        gates = (gate for into in self.gates.values() for gate in into.values())
         return digraph(
             self.look,
             "computation graph",
             f"tailport={EXIT_SIDE[self.look.direction]}",
             self.legend(),
             [
-                f"  graph [ordering=in{', mclimit=0.2' if self.framed else ''}];",
+                f"  graph [ordering=in{', mclimit=0.25' if self.framed else ''}];",
                 *self.frames(),  # first, so that they keep their order
                 *(self.node(node) for node in self.shown),
-                *(f"  {gate} [{self.gate}];" for gate in gates),
+                *self.gate_statements(),
                 *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
             ],
         )
 
-    @property
-    def gate(self) -> str:
-        """The attributes of what an arrow passes on its way into a frame."""
+    def gate_statements(self) -> Iterator[str]:
+        """What an arrow passes on its way into a frame."""
         width, height = (2.0, 0.9) if self.look.direction in ("LR", "RL") else (0.9, 2.0)
-        return (
+        look = (
             f'{GATE}, label="", width={width / 72:.4f}, height={height / 72:.4f}, '
             f'fillcolor="{self.look.theme.line}"'
         )
+        for gates in self.gates.values():
+            for parent, gate in gates.items():
+                tooltip = markup.quoted(title_of(parent, self.titles[parent]))
+                yield f'  {gate} [id="{gate}", {look}, tooltip={tooltip}];'
 
     @property
     def by_gradient(self) -> bool:
