@@ -7,7 +7,6 @@ from __future__ import annotations
 
 # %% Points in two crescents: some to learn from, some to watch meanwhile, some for the test
 import sys
-from functools import partial
 from pathlib import Path
 
 from tinygrad_mlp import (
@@ -69,7 +68,7 @@ loss_curve(history, folder / "loss.svg")
 print(f"accuracy on samples that it has never seen: {accuracy(model, X_test, y_test):.3f}")
 print(confusion_table(y_test, predict(model, X_test)))
 print("probabilities of the first three:", predict_proba(model, X_test[:3]).round(3).tolist())
-decision_boundary(partial(predict, model), X_test, y_test, folder / "decision_boundary.svg")
+decision_boundary(model, X_test, y_test, folder / "decision_boundary.svg")
 
 # %% The graph of one prediction of a small network, after backward, as a picture
 small = MLP(2, [3, 1], activation="tanh", rng=0)

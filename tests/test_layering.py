@@ -34,7 +34,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz.themes viz.structure",
-        "viz.markup viz.condense viz.models",
+        "viz.markup viz.condense viz.models viz.wording",
         "viz.look viz.render",
         "viz.operations viz.programs viz.plot_style",
         "viz.boxes viz.layer_plots",

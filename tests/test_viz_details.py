@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 
 import viz
-from tinygrad_mlp import functional
+from tinygrad_mlp import functional, ops
 from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, ShapeError, UnknownNameError
+from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
 from viz import notebook, to_dot
 from viz.condense import condense
 from viz.markup import number
 from viz.neurons import formula
-from viz.structure import order_of, roles_of, units_of
+from viz.render import render
+from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, GradientScale
 
 N_SAMPLES: Final = 12
@@ -81,7 +84,7 @@ def test_what_repeats_for_each_sample_is_drawn_once() -> None:
     dot = to_dot(batch_loss(network()), detail="layers", constants=False)
     first = [texts(box)[0] for box in boxes(dot).values()]
     assert sorted(first) == sorted(
-        ["2 inputs", "layers.0", "layers.1", "layers.2", "−", "^", "+", "÷", "input"]
+        [*("2 inputs", "layers.0", "layers.1", "layers.2"), "−", "^", "+", "÷", "input"]
     )
 
 
@@ -146,7 +149,9 @@ def test_a_neuron_that_is_written_out_is_found_by_its_labels() -> None:
     roles = roles_of(order, [y], None)
     units = units_of(order, roles)
     assert {units[node].path for node in (*weights, bias, z, y)} == {"hidden.neurons.0"}
-    kinds = [box.kind for box in condense(order, roles, units, by_layer=False).boxes]
+    coarse = condense(order, roles, units, by_layer=False)
+    assert coarse is not None
+    kinds = [box.kind for box in coarse.boxes]
     assert sorted(kinds) == ["leaf", "leaf", "neuron"]
 
 
@@ -160,7 +165,133 @@ def test_the_loss_after_a_linear_neuron_does_not_belong_to_it() -> None:
     assert not any(node in units for node in order if node.op and node.op.name == "softplus")
 
 
+# What is a neuron
+
+
+def labels_of(units: dict[Value, Unit]) -> dict[str, list[str]]:
+    """The labels (or ops) of the nodes of each neuron."""
+    found: dict[str, list[str]] = {}
+    for node, unit in units.items():
+        found.setdefault(unit.path, []).append(node.label or (node.op.name if node.op else ""))
+    return {path: sorted(labels) for path, labels in found.items()}
+
+
+def structure(
+    output: Value, parameters: list[Value] | None = None
+) -> tuple[dict[Value, str], dict[str, list[str]]]:
+    order = order_of([output])
+    roles = roles_of(order, [output], parameters)
+    return roles, labels_of(units_of(order, roles))
+
+
+def cross_entropy(target: list[Value | float], logits: list[Value]) -> Value:
+    return loss_named("categorical_cross_entropy").sample_loss(logits, target)
+
+
+@pytest.mark.parametrize("as_leaves", [False, True])
+def test_a_cross_entropy_is_no_neuron(as_leaves: bool) -> None:
+    target: list[Value | float] = [0.0, 1.0, 0.0]
+    if as_leaves:
+        target = [Value(t, label=f"t{i}") for i, t in enumerate([0.0, 1.0, 0.0])]
+    models = [MLP(2, [4, 3], rng=0).forward([0.1, 0.2]), hand_labelled([0.1, 0.2])]
+    for logits in models:
+        loss = cross_entropy(target, logits)
+        roles, units = structure(loss)
+        assert not {node for node in order_of([loss]) if node.label.startswith("t")} & {
+            node for node, role in roles.items() if role == "parameter"
+        }
+        assert {path.split(".neuron")[0] for path in units} <= {"layers.0", "layers.1", "layer 1"}
+        assert "3 parameters" not in to_dot(loss, detail="layers")
+
+
+def hand_labelled(x: list[float]) -> list[Value]:
+    """Three neurons whose labels are no paths."""
+    return [
+        functional.dot([Value(0.5, label=f"w{i}{j}") for j in range(2)], x, Value(0.0, label="b"))
+        for i in range(3)
+    ]
+
+
+def test_the_weights_that_are_given_make_the_neurons() -> None:
+    w, t = Value(0.5, label="w"), Value(1.0, label="t")
+    y = functional.dot([w], [2.0]).tanh()
+    _, units = structure(functional.dot([t], [y]), [w])
+    assert units == {"layer 1.neuron 1": ["dot", "tanh", "w"]}
+
+
+def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
+    loss = worked_example()
+    loss.backward()
+    _, units = structure(loss)
+    assert units == {
+        "layer 1.neuron 1": ["net_h1", "out_h1", "w1", "w2"],
+        "layer 1.neuron 2": ["net_h2", "out_h2", "w3", "w4"],
+        "layer 2.neuron 1": ["net_o1", "out_o1", "w5", "w6"],
+        "layer 2.neuron 2": ["net_o2", "out_o2", "w7", "w8"],
+    }
+    nodes = {node.label: node for node in order_of([loss])}
+    dot = to_dot(loss, detail="neurons")
+    norm = math.hypot(nodes["w1"].grad, nodes["w2"].grad)
+    assert texts(box_with(dot, "out_h1"))[-1] == number(norm)
+    assert texts(box_with(dot, "b1"))[1:] == ["data", "0.35", "grad", number(nodes["b1"].grad)]
+    bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", tooltip="b1 .*? out_h\d', dot)
+    slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
+    expected = [
+        number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes
+    ]
+    assert [bias_to_h1, bias_to_h2] == expected
+
+
+@pytest.mark.parametrize("known", ["labels", "given"])
+def test_sums_that_are_written_out_are_neurons(known: str) -> None:
+    named = known == "labels"
+    w = [
+        [Value(0.1 * i + j, label=f"w.{i}.{j}" if named else "") for j in range(2)]
+        for i in range(2)
+    ]
+    b = [Value(0.5, label=f"b.{i}" if named else "") for i in range(2)]
+    h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + b[i]).tanh() for i in range(2)]
+    order = order_of([h[0] * h[1]])
+    roles = roles_of(order, [order[-1]], None if named else [*w[0], *w[1], *b])
+    units = units_of(order, roles)
+    of_neuron = [{node for node in order if units.get(node) == units[h[i]]} for i in range(2)]
+    assert [len(nodes) for nodes in of_neuron] == [8, 8]
+    assert {*w[0], b[0]} < of_neuron[0]
+    assert {*w[1], b[1]} < of_neuron[1]
+    assert order[-1] not in units
+
+
+def test_no_node_of_a_backward_pass_belongs_to_a_neuron() -> None:
+    x = Value(0.5, label="x")
+    for activation in ("tanh", "sigmoid"):
+        y = MLP(1, [2, 1], activation=activation, rng=0)([x])
+        forward = set(order_of([y]))
+        (slope,) = grad(y, [x], create_graph=True)
+        order = order_of([slope])
+        units = units_of(order, roles_of(order, [slope], None))
+        assert {unit.layer for unit in units.values()} == {"layers.0"}
+        assert set(units) <= forward
+
+
 # Which detail
+
+
+@pytest.mark.parametrize(
+    ("sizes", "boxes_of"),
+    [([2, 1], "n"), ([8, 1], "b"), ([4, 4, 1], "b")],
+)
+def test_auto_draws_no_operations_that_nobody_can_follow(sizes: list[int], boxes_of: str) -> None:
+    dot = to_dot((MLP(2, sizes, rng=0)([0.5, 0.5]) - 1.0) ** 2)
+    assert {name[0] for name in boxes(dot)} == {boxes_of}
+
+
+@pytest.mark.parametrize("detail", ["neurons", "layers"])
+def test_what_is_far_too_large_is_refused_before_it_is_counted(detail: str) -> None:
+    x = Value(0.5)
+    for _ in range(10_000):
+        x = x.tanh()
+    with pytest.raises(GraphError, match=r"more than 200 boxes even with detail"):
+        to_dot(x, detail=detail, max_nodes=10)
 
 
 def test_auto_draws_operations_as_long_as_they_can_be_read() -> None:
@@ -194,6 +325,48 @@ def test_an_unknown_option_is_refused_with_the_known_ones(
 ) -> None:
     with pytest.raises(UnknownNameError, match=known):
         to_dot(batch_loss(network()), **options)  # type: ignore[arg-type]
+
+
+# Frames
+
+
+def heights(svg: str, prefix: str) -> list[float]:
+    """Where the titles that begin like that stand, from the top, by their numbers."""
+    root = ElementTree.fromstring(svg)
+    found = {
+        (text.text or "").strip("\xa0"): float(text.attrib["y"])
+        for text in root.iter("{http://www.w3.org/2000/svg}text")
+    }
+    return [found[f"{prefix}{n}"] for n in range(20) if f"{prefix}{n}" in found]
+
+
+@pytest.mark.parametrize("show", [(), ("grad",), ("data", "grad", "partials")])
+@pytest.mark.parametrize("detail", ["ops", "neurons"])
+def test_neurons_stand_in_their_order(detail: str, show: tuple[str, ...]) -> None:
+    layer = Layer(2, 12, "relu", rng=0)
+    total = functional.sum(layer([0.1, 0.2]))
+    found = heights(viz.to_svg(total, detail=detail, show=show), "neuron ")
+    assert len(found) == 12
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_operations_have_frames_of_neurons_in_frames_of_layers(direction: str) -> None:
+    dot = to_dot(worked_example(), detail="ops", direction=direction)
+    frames = re.findall(r"subgraph cluster_\w+ \{\n.*?label=<<FONT[^>]*>(.*?)</FONT>>", dot)
+    assert frames == ["layer 1", "out_h1", "out_h2", "layer 2", "out_o1", "out_o2"]
+    assert dot.count("{") == dot.count("}")
+
+
+def test_an_arrow_into_a_frame_passes_beside_the_weights() -> None:
+    dot = to_dot(MLP(1, [2, 1], rng=0)([Value(0.5, label="x")]), detail="ops")
+    ways_in = re.findall(r"^  (n\d+) -> (g\w+):w \[arrowhead=none", dot, flags=re.MULTILINE)
+    ways_on = re.findall(r"^  (g\w+) -> n\d+:p\d:w \[label=", dot, flags=re.MULTILINE)
+    assert [gate for _, gate in ways_in] == ways_on
+    assert len(ways_on) == 4  # x into two neurons, both of them into the third
+    root = ElementTree.fromstring(render(dot, "svg"))
+    titles = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert not any(re.fullmatch(r"g\d+_\d+", title) for title in titles)
 
 
 # Looks
@@ -243,11 +416,49 @@ def test_colours_follow_the_size_of_the_gradient() -> None:
     assert "size of the gradient" in dot
 
 
+def legend_of(dot: str) -> list[str]:
+    (legend,) = re.findall(r"labelloc=b, label=<(.*)>\];", dot)
+    return [text for text in texts(legend) if text]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-300])
+def test_sizes_that_are_much_alike_have_one_colour(size: float) -> None:
+    scale = GradientScale.of([0.83 * size, 0.97 * size, 1.18 * size])
+    assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {4}
+    assert scale.highest / scale.lowest == pytest.approx(100.0)
+
+
+def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
+    a, b = Value(3.0, label="a"), Value(0.0, label="b")
+    (a * b).backward()
+    dot = to_dot(a * b, color="gradient")
+    assert LIGHT.roles["operation"].fill in box_with(dot, "a")
+    assert LIGHT.ramp[-1].fill in box_with(dot, "b")
+    first = GradientScale.of([0.0, 3.0]).first_step
+    assert legend_of(dot)[:5] == [
+        "size of the gradient",
+        "0",
+        f"≤ {number(first)}",
+        "3",
+        "grad 0.5",
+    ]
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons"])
+def test_gradients_and_local_derivatives_have_two_colours_that_the_legend_explains(
+    detail: str,
+) -> None:
+    dot = to_dot(batch_loss(MLP(2, [2, 1], rng=0)) * 1.0, detail=detail)
+    assert legend_of(dot)[-4:] == ["grad 0.5", "gradient", "→ 0.5", "local derivative"]
+    assert f'fontcolor="{LIGHT.partial}"' in dot
+    assert LIGHT.partial != LIGHT.gradient
+
+
 def test_the_scale_spans_three_magnitudes_at_the_most() -> None:
     scale = GradientScale.of([1e-12, 10.0, float("nan")])
     assert scale == GradientScale(10.0 / 1000.0, 10.0)
     positions = [scale.position(10.0**power) for power in range(-4, 2)]
-    assert positions == sorted(positions)
+    assert positions == sorted(position or 0 for position in positions)
     assert (positions[0], positions[-1]) == (0, 4)
 
 
@@ -260,7 +471,8 @@ def test_the_graph_of_a_derivative_is_drawn() -> None:
     slope.backward()
     root = ElementTree.fromstring(viz.to_svg(slope))
     groups = [group.get("class") for group in root.iter("{http://www.w3.org/2000/svg}g")]
-    assert groups.count("node") == len(order_of([slope]))
+    constants = [node for node in order_of([slope]) if node.op is ops.CONSTANT]
+    assert groups.count("node") == len(order_of([slope])) - len(constants)
 
 
 def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
@@ -269,7 +481,10 @@ def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
     assert [texts(box)[0] for box in boxes(dot).values()] == [
         *("2 inputs", "layers.0", "layers.1", "layers.2")
     ]
-    assert "data" not in "".join(boxes(dot).values())
+    for detail in ("neurons", "layers"):
+        shown = "".join(boxes(to_dot(model, detail=detail)).values())
+        assert ">data" not in shown
+        assert ">grad" not in shown
     assert model.training
     assert not any(parameter.has_grad for parameter in model.parameters())
     assert len(boxes(to_dot(Neuron(3, rng=0), detail="neurons"))) == 4
@@ -301,6 +516,28 @@ def test_a_program_is_drawn_with_its_products_and_shapes() -> None:
     assert [text[1] for text in products] == shapes
     assert {name for pair in arrows(dot) for name in pair} == set(boxes(dot))
     assert viz.to_svg(program, theme="dark").startswith("<svg")
+
+
+def test_a_program_names_its_parameters_and_explains_the_row_of_the_bias() -> None:
+    program = per_sample_program()
+    program(np.ones((5, 2)), np.ones(5))
+    dot = to_dot(program)
+    assert texts(box_with(dot, "layers.0"))[1] == "48 of 65 parameters"
+    assert texts(box_with(dot, "layers.1.neurons.0"))[1] == "17 of 65 parameters"
+    assert dot.count("with a row of ones, for the bias") == 2
+
+
+def test_a_product_for_each_sample_says_so_in_drawing_and_summary() -> None:
+    w = [[Value(0.1), Value(0.2), Value(0.3)], [Value(0.4), Value(0.5), Value(0.6)]]
+
+    def scores(x: list[list[Value]]) -> Value:
+        q = [[functional.dot(row, token) for row in w] for token in x]
+        return functional.sum([functional.exp(functional.dot(a, b)) for a in q for b in q])
+
+    program = compile(scores, [*w[0], *w[1]], per_sample=True)
+    program(np.ones((5, 4, 3)))
+    assert "(4, 2) @ (2, 4) for each sample" in program.summary()
+    assert "(4, 2) @ (2, 4) for each sample" in to_dot(program)
 
 
 def test_a_program_is_refused_before_its_first_call_and_over_the_limit() -> None:
@@ -345,4 +582,6 @@ def test_labels_stay_data_in_the_coarser_drawings(detail: str, label: str) -> No
     loss.label = label
     root = ElementTree.fromstring(viz.to_svg(loss, detail=detail))
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    titles = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert not any(re.search(r"\bb\d+(:\w)?->b\d", title) for title in titles)
     assert tags <= {"svg", "g", "title", "path", "polygon", "polyline", "text"}

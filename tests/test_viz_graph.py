@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from tinygrad_mlp import functional
+from tinygrad_mlp import functional, ops
 from tinygrad_mlp.debug.names import visible
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
 from viz.graph import DIRECTIONS, SHOWABLE, to_dot
 from viz.markup import html_text, number, quoted, shortened
@@ -68,17 +68,19 @@ def test_nodes_are_numbered_in_topological_order() -> None:
     loss = (product() + 10.0).tanh()
     order = topological_order(loss)
     dot = to_dot(loss)
-    assert list(boxes(dot)) == [f"n{index}" for index in range(len(order))]
-    for index, node in enumerate(order):
-        assert f'"{node.label}\\n' in boxes(dot)[f"n{index}"] or not node.label
-        assert f"data = {node.data!r}" in boxes(dot)[f"n{index}"]
+    drawn = {f"n{i}": node for i, node in enumerate(order) if node.op is not ops.CONSTANT}
+    assert list(boxes(dot)) == list(drawn)
+    assert len(drawn) == len(order) - 1
+    for name, node in drawn.items():
+        assert f'"{node.label}\\n' in boxes(dot)[name] or not node.label
+        assert f"data = {node.data!r}" in boxes(dot)[name]
 
 
 def test_arrows_lead_from_the_operands_in_their_order() -> None:
     a, b = Value(5.0, label="a"), Value(3.0, label="b")
     for difference in (a - b, b - a):
         names = {node: f"n{i}" for i, node in enumerate(topological_order(difference))}
-        expected = [(names[parent], "n2") for parent in difference.parents]
+        expected = [(names[x], f"n2:p{place}:w") for place, x in enumerate(difference.parents)]
         assert arrows(to_dot(difference)) == expected
 
 
@@ -92,7 +94,7 @@ def test_a_repeated_parent_has_two_arrows() -> None:
 def test_every_arrow_has_an_id_of_its_own() -> None:
     ids = re.findall(r'id="(e\d+)"', to_dot((product() + 10.0) * product()))
     assert ids == [f"e{index}" for index in range(len(ids))]
-    assert len(ids) == 8
+    assert len(ids) == 7
 
 
 def test_the_same_graph_gives_the_same_text() -> None:
@@ -139,8 +141,8 @@ def test_a_gradient_that_was_not_computed_is_a_dash_and_a_computed_zero_is_0() -
 def test_arrows_carry_the_local_derivative_and_its_meaning() -> None:
     dot = to_dot(product())
     assert arrow_labels(dot) == [f"{MINUS}3", "2"]
-    assert 'tooltip="d c / d a = -3.0"' in dot
-    assert 'tooltip="d c / d b = 2.0"' in dot
+    assert 'tooltip="dc/da = -3.0"' in dot
+    assert 'tooltip="dc/db = 2.0"' in dot
 
 
 def test_tooltips_have_full_precision_and_the_formula() -> None:
@@ -148,18 +150,77 @@ def test_tooltips_have_full_precision_and_the_formula() -> None:
     y = x.tanh()
     y.backward()
     dot = to_dot(y)
-    assert f"x\\ninput\\ndata = {x.data!r}\\ngrad = {x.grad!r}" in dot
+    assert f"x\\nleaf\\ndata = {x.data!r}\\ngrad = {x.grad!r}" in dot
     assert f"tanh: tanh(x)\\ndata = {y.data!r}\\ngrad = 1.0" in dot
 
 
-def test_a_constant_is_its_number_without_gradient_or_derivative() -> None:
-    loss = 10.0 * Value(2.0, label="a")
-    loss.backward()
-    dot = to_dot(loss)
-    (constant,) = (box for box in boxes(dot).values() if role_of(box) == "constant")
-    assert texts(constant) == ["10"]
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda x: x - 1, f"x {MINUS} 1"),
+        (lambda x: 1 - x, f"1 {MINUS} x"),
+        (lambda x: x - (-1.5), f"x {MINUS} ({MINUS}1.5)"),
+        (lambda x: 10.0 * x, f"10 {TIMES} x"),
+        (lambda x: x / 5, "x \N{DIVISION SIGN} 5"),
+        (lambda x: x**2, "x\N{SUPERSCRIPT TWO}"),
+        (lambda x: x**10, "x\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT ZERO}"),
+        (lambda x: x**0.5, "x^0.5"),
+        (lambda x: x**-1, f"x^{MINUS}1"),
+        (lambda x: 2**x, "2^x"),
+        (lambda x: functional.maximum(x, 0.0), "max(x, 0)"),
+        (lambda x: functional.where(x, 1.0, 2.0), "where(x, 1, 2)"),
+        (lambda x: functional.logsumexp([x, 3.0]), "logsumexp(…, 3)"),
+    ],
+)
+def test_plain_numbers_stand_in_the_box_that_uses_them(
+    function: Callable[[Value], Value], text: str
+) -> None:
+    dot = to_dot(function(Value(2.0, label="a")))
+    assert [texts(box)[0] for box in boxes(dot).values()] == ["a", text]
+    assert len(arrows(dot)) == 1
+
+
+def test_a_constant_with_a_label_has_a_box_but_no_gradient_and_no_derivative() -> None:
+    rate = as_value(10.0)
+    rate.label = "rate"
+    dot = to_dot(rate * Value(2.0, label="a"))
+    assert texts(box_of(dot, "rate")) == ["rate", "data", "10"]
+    assert role_of(box_of(dot, "rate")) == "constant"
     assert arrow_labels(dot) == ["10"]  # by a; the derivative by the constant would be 2
     assert len(arrows(dot)) == 2
+
+
+def test_a_constant_alone_is_drawn() -> None:
+    assert texts(boxes(to_dot(as_value(3.0)))["n0"])[:3] == ["output", "data", "3"]
+
+
+@pytest.mark.parametrize(
+    ("function", "with_data", "without"),
+    [
+        (lambda a, b: a - b, ["3", f"{MINUS} ({MINUS}2)"], ["a", f"{MINUS} b"]),
+        (lambda a, b: a / b, ["3", f"\N{DIVISION SIGN} ({MINUS}2)"], ["a", "\N{DIVISION SIGN} b"]),
+        (lambda a, b: a**b, ["3", f"^ ({MINUS}2)"], ["a", "^ b"]),
+        (lambda a, b: a * b, [], []),
+        (
+            lambda a, b: functional.where(1.0, a, b),
+            ["if 1", "then 3", f"else {MINUS}2"],
+            ["if 1", "then a", "else b"],
+        ),
+    ],
+)
+def test_operands_whose_order_matters_have_places_of_their_own(
+    function: Callable[[Value, Value], Value], with_data: list[str], without: list[str]
+) -> None:
+    result = function(Value(3.0, label="a"), Value(-2.0, label="b"))
+    name = f"n{len(topological_order(result)) - 1}"
+    dot = to_dot(result)
+    n_places = len(with_data)
+    assert texts(boxes(dot)[name])[1 : 1 + n_places] == with_data
+    assert re.findall(r'PORT="(\w+)"', boxes(dot)[name]) == [f"p{i}" for i in range(n_places)]
+    assert texts(boxes(to_dot(result, show=[]))[name])[1:] == without
+    if n_places:
+        places = [head.split(":")[1] for _, head in arrows(dot)]
+        assert places == [f"p{i}" for i in range(n_places)][-2:]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +299,13 @@ def test_kinds_of_nodes_are_told_apart_by_colour(
     assert role_of(box_of(to_dot(build(), legend=False), label)) == role
 
 
+def test_leaves_are_inputs_only_where_something_else_is_a_parameter() -> None:
+    a, b = Value(2.0), Value(3.0)
+    assert texts(boxes(to_dot(a * b))["n0"])[0] == "leaf"
+    dot = to_dot(a * b, parameters=[b])
+    assert [texts(box)[0] for box in boxes(dot).values()][:2] == ["input", "parameter"]
+
+
 def test_nodes_inside_the_graph_are_operations() -> None:
     roles = [role_of(box) for box in boxes(to_dot(neuron())).values()]
     assert roles.count("operation") == 1  # the dot; the tanh is the output
@@ -269,8 +337,8 @@ def test_the_parameters_given_are_the_parameters() -> None:
 def test_the_legend_names_the_kinds_that_occur_and_no_others() -> None:
     with_legend = to_dot(product(), legend=True)
     (legend,) = re.findall(r"labelloc=b, label=<(.*)>\];", with_legend)
-    for role in ("input", "operation", "output", "parameter", "constant"):
-        assert (f">{role}&#160;" in legend) == (role in ("input", "output"))
+    for role in ("leaf", "input", "operation", "output", "parameter", "constant"):
+        assert (f">{role}&#160;" in legend) == (role in ("leaf", "output"))
     assert "local derivative" in legend
     assert "local derivative" not in to_dot(Value(1.0))
     assert "local derivative" not in to_dot(product(), show=["data"])
@@ -308,9 +376,23 @@ def test_a_dot_without_a_bias_has_no_row_for_it() -> None:
     assert len(arrows(dot)) == 2
 
 
-def test_a_dot_without_data_names_its_terms() -> None:
-    dot = to_dot(functional.dot([Value(0.5)], [Value(3.0)], Value(1.0)), show=[])
-    assert texts(boxes(dot)["n3"])[1:] == [f"w1 {TIMES} x1", "+ b"]
+@pytest.mark.parametrize(
+    ("labels", "terms"),
+    [
+        (("", "", ""), [f"w1 {TIMES} x1", "+ b"]),
+        (("w7", "age", "bias"), [f"w7 {TIMES} age", "+ bias"]),
+    ],
+)
+def test_a_dot_without_data_names_its_terms(labels: tuple[str, ...], terms: list[str]) -> None:
+    w, x, b = (Value(0.5, label=label) for label in labels)
+    dot = to_dot(functional.dot([w], [x], b), show=[])
+    assert texts(boxes(dot)["n3"])[1:] == terms
+
+
+def test_inputs_of_a_neuron_without_labels_are_numbered() -> None:
+    dot = to_dot(functional.dot([Value(0.5), Value(0.5)], [3.0, 4.0], Value(1.0)))
+    names = [texts(box)[0] for box in boxes(dot).values() if role_of(box) == "input"]
+    assert names == ["x1", "x2"]
 
 
 # Options and refusals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -12,14 +13,31 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from tests.running import run_python
-from tinygrad_mlp.errors import DataError, MissingDependencyError, ShapeError, UnknownNameError
-from tinygrad_mlp.training.history import History
-from viz.plot_style import PALETTE
-from viz.plots import confusion_table_plot, decision_boundary, loss_curve
+from tinygrad_mlp.debug import HealthMonitor
+from tinygrad_mlp.errors import (
+    DataError,
+    InvalidArgumentError,
+    MissingDependencyError,
+    ShapeError,
+    UnknownNameError,
+)
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import History, confusion_table, fit, predict
+from viz.plot_style import PALETTE, PLOT_THEMES
+from viz.plots import (
+    activation_histograms,
+    confusion_table_plot,
+    decision_boundary,
+    health_curves,
+    loss_curve,
+    weight_images,
+)
 
 Points = NDArray[np.float64]
 
@@ -59,6 +77,15 @@ def plot_table(path: Path | None) -> Figure:
 
 
 PLOTS: Final[list[Callable[[Path | None], Figure]]] = [plot_loss, plot_boundary, plot_table]
+
+
+THEMED: Final[list[Callable[[str], Figure]]] = [
+    lambda theme: loss_curve(HISTORY, theme=theme),
+    lambda theme: decision_boundary(right_half, X, Y, resolution=20, theme=theme),
+    lambda theme: confusion_table_plot([[9, 1], [3, 10]], theme=theme),
+    lambda theme: activation_histograms(MLP(2, [3], rng=0), X, theme=theme),
+    lambda theme: weight_images(MLP(2, [3], rng=0), theme=theme),
+]
 
 
 def curves(axes: Axes) -> dict[str, list[float]]:
@@ -142,15 +169,20 @@ def test_without_matplotlib_the_error_names_the_remedy(
 
 def test_curves_are_the_numbers_of_the_history() -> None:
     loss, accuracy = loss_curve(HISTORY).axes
-    assert curves(loss) == {"training": HISTORY.loss, "validation": HISTORY.validation_loss}
+    assert curves(loss) == {
+        "training": HISTORY.loss,
+        "validation": HISTORY.validation_loss,
+        "best: epoch 3": [0.65],
+    }
     assert curves(accuracy) == {
         "training": HISTORY.accuracy,
         "validation": HISTORY.validation_accuracy,
+        "best: epoch 2": [0.75],
     }
     assert loss.lines[0].get_xdata() == pytest.approx([1, 2, 3, 4])
     assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss")
     assert accuracy.get_ylabel() == "accuracy"
-    assert legend_texts(loss) == ["training", "validation"]
+    assert legend_texts(loss) == ["training", "validation", "best: epoch 3"]
 
 
 def test_the_best_epoch_of_the_validation_is_marked() -> None:
@@ -198,6 +230,62 @@ def test_a_history_without_a_loss_is_refused(history: Any) -> None:
         loss_curve(history)
 
 
+def test_a_loss_with_penalties_says_so() -> None:
+    loss, accuracy = loss_curve(replace(HISTORY, penalised=True)).axes
+    assert legend_texts(loss)[0] == "training, with penalty"
+    assert legend_texts(accuracy)[0] == "training"
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_the_history_knows_whether_there_were_penalties(penalty: str) -> None:
+    def trained(**penalties: float) -> History:
+        model = MLP(1, [1], rng=0)
+        return fit(model, [[0.0], [1.0]], [0.0, 1.0], epochs=1, log_every=None, **penalties)  # type: ignore[arg-type]
+
+    assert trained(**{penalty: 0.01}).penalised
+    assert not trained().penalised
+
+
+def test_several_trainings_are_compared() -> None:
+    (axes,) = loss_curve({"sgd": {"loss": [3.0, 2.0]}, "adam": History(loss=[3.0, 1.0])}).axes
+    assert curves(axes) == {"sgd, training": [3.0, 2.0], "adam, training": [3.0, 1.0]}
+    assert len({line.get_color() for line in axes.lines}) == 2
+    with pytest.raises(DataError, match="no loss to draw"):
+        loss_curve({"sgd": {"loss": [3.0, 2.0]}, "adam": {}})
+
+
+def test_a_loss_between_two_that_are_not_finite_is_a_dot() -> None:
+    (axes,) = loss_curve({"loss": [1.0, float("inf"), 0.5, float("nan"), 0.4, 0.3]}).axes
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    assert np.asarray(dots[0].get_xydata()).tolist() == [[1.0, 1.0], [3.0, 0.5]]
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 7, 60, 1000])
+def test_epochs_count_from_1(n_epochs: int) -> None:
+    (axes,) = loss_curve({"loss": [0.5] * n_epochs}).axes
+    ticks = axes.get_xticks()
+    assert min(ticks) >= 1
+    assert all(tick == int(tick) for tick in ticks)
+
+
+# Themes and headlines
+
+
+@pytest.mark.parametrize("plot", THEMED)
+def test_plots_have_a_dark_theme(plot: Callable[[str], Figure]) -> None:
+    for theme, colors in PLOT_THEMES.items():
+        assert to_hex(plot(theme).get_facecolor()) == colors.background
+    with pytest.raises(UnknownNameError, match="dark, light"):
+        plot("blue")
+
+
+def test_a_long_headline_has_more_lines() -> None:
+    figure = confusion_table_plot([[9, 1], [3, 10]], title="words " * 20)
+    lines = figure.get_suptitle().split("\n")
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 9 * figure.get_size_inches()[0]
+
+
 # Decision boundary
 
 
@@ -236,7 +324,41 @@ def test_text_labels_of_three_classes_and_names_of_features() -> None:
     ).axes
     assert legend_texts(axes) == ["low", "middle", "top"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("length", "width")
-    assert axes.get_title(loc="left") == "bands"
+    assert axes.figure.get_suptitle() == "bands"
+
+
+def moons_model(loss: str) -> MLP:
+    model = MLP(2, [4, 1], activation="tanh", rng=0)
+    fit(model, X, ["left" if x < 0.0 else "right" for x in X[:, 0]], loss=loss, epochs=40,
+        log_every=None)  # fmt: skip
+    return model
+
+
+@pytest.mark.parametrize(
+    ("loss", "smooth"), [("binary_cross_entropy_with_logits", True), ("hinge", False)]
+)
+def test_a_model_is_asked_itself(loss: str, smooth: bool) -> None:
+    model = moons_model(loss)
+    labels = predict(model, X)
+    (axes,) = decision_boundary(model, X, labels, resolution=40).axes
+    assert legend_texts(axes) == sorted(set(labels.tolist()))
+    assert bool(axes.images) == (not smooth)
+
+
+def test_the_boundary_lies_where_two_probabilities_are_the_same() -> None:
+    class Slanted:
+        def predict_proba(self, points: Points) -> Points:
+            right = 1.0 / (1.0 + np.exp(-points[:, 0] - 0.5 * points[:, 1]))
+            return np.stack([1.0 - right, right], axis=1)
+
+        def predict(self, points: Points) -> NDArray[Any]:
+            return np.asarray(self.predict_proba(points).argmax(axis=1))
+
+    (axes,) = decision_boundary(Slanted(), X, Y, resolution=60).axes
+    contours = [c for c in axes.collections if isinstance(c, QuadContourSet)]
+    lines = [contour for contour in contours if not contour.filled]
+    vertices = np.concatenate([path.vertices for line in lines for path in line.get_paths()])
+    assert vertices[:, 0] == pytest.approx(-0.5 * vertices[:, 1], abs=1e-3)
 
 
 def test_class_names_stand_for_the_sorted_labels() -> None:
@@ -323,6 +445,48 @@ def test_rows_of_a_confusion_table_are_the_true_classes() -> None:
     assert axes.get_ylim() == (1.5, -0.5)  # the first class on top
     shares = np.asarray(axes.images[0].get_array())
     assert shares[0] == pytest.approx([0.9, 0.1])
+
+
+def test_a_confusion_table_knows_its_names() -> None:
+    table = confusion_table(["b", "a", "b"], ["b", "b", "a"])
+    (axes,) = confusion_table_plot(table).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
+    (unnamed,) = confusion_table_plot(table.counts).axes
+    assert [label.get_text() for label in unnamed.get_xticklabels()] == ["0", "1"]
+
+
+@pytest.mark.parametrize("path", ["cm.svg", Path("cm.svg")])
+def test_a_path_in_the_place_of_the_names_is_refused(path: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"table, path='cm.svg'"):
+        confusion_table_plot([[1, 0], [0, 1]], path)
+
+
+def test_long_names_of_classes_are_turned_about_their_ends() -> None:
+    names = ["versicolor of the north and of the south", "setosa"]
+    (axes,) = confusion_table_plot([[9, 1], [3, 10]], names).axes
+    for label in axes.get_xticklabels():
+        assert (
+            label.get_horizontalalignment(),
+            label.get_rotation(),
+            label.get_rotation_mode(),
+        ) == (*("right", 30.0, "anchor"),)
+        assert len(label.get_text()) <= 24
+
+
+# The health of a network
+
+
+def test_the_health_of_each_layer_is_a_line() -> None:
+    monitor = HealthMonitor(lambda model: model([1.0]) ** 2)
+    model = MLP(1, [3, 1], activation="tanh", rng=0)
+    fit(model, [[0.0], [1.0]], [0.0, 1.0], epochs=4, callbacks=[monitor], log_every=None)
+    panels = health_curves(monitor).axes
+    assert [axes.get_title("left") for axes in panels] == [
+        *("norm of the gradients", "norm of the weights", "update / weight", "dead units")
+    ]
+    norms = [report.layers[1].gradient_norm for report in monitor.reports]
+    assert curves(panels[0])["layers.1"] == norms
+    assert [text.get_text() for text in panels[3].texts] == ["none"]  # no relu
 
 
 def test_a_class_that_never_occurs_has_an_empty_row() -> None:

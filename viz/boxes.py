@@ -13,11 +13,12 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.condense import Arrow, Box, Condensed
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.operations import LONGEST_LABEL, title_of
+from viz.operations import title_of
 from viz.structure import ACTIVATION_OPS
 from viz.themes import GradientScale, Paint
+from viz.wording import in_words, order_matters
 
 __all__ = ["CoarseDrawing", "activation_of", "range_text", "times"]
 
@@ -74,6 +75,10 @@ class CoarseDrawing:
         computed = [size for size in sizes if size is not None]
         self.by_gradient = look.color == "gradient" or (look.color == "auto" and bool(computed))
         self.scale = GradientScale.of(computed)
+        self.with_zero = 0.0 in computed
+        self.with_gradients = "grad" in look.shown and any(
+            node.has_grad for box in graph.boxes for node in box.members
+        )
 
     def text(self) -> str:
         """The drawing as DOT text."""
@@ -81,7 +86,7 @@ class CoarseDrawing:
         exit_side, entry_side = side[self.look.direction]
         arrows = [
             f"  {arrow.source.name} -> {arrow.target.name} "
-            f"[{', '.join([*self.arrow(arrow), f'id={chr(34)}e{index}{chr(34)}'])}];"
+            f'[{", ".join([*self.arrow(arrow), self.tooltip_of_arrow(arrow)])}, id="e{index}"];'
             for index, arrow in enumerate(self.graph.arrows)
         ]
         return digraph(
@@ -89,7 +94,7 @@ class CoarseDrawing:
             "network",
             f"tailport={exit_side}, headport={entry_side}",
             self.legend(),
-            [self.spacing(), *map(self.node, self.graph.boxes), *self.frames(), *arrows],
+            [self.spacing(), *self.frames(), *map(self.node, self.graph.boxes), *arrows],
         )
 
     def spacing(self) -> str:
@@ -109,24 +114,37 @@ class CoarseDrawing:
         yield from ()
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:
-        """The attributes of an arrow."""
+        """The attributes of an arrow, the tooltip apart."""
         if arrow.source in self.marked and arrow.target in self.marked:
             yield f'color="{self.look.theme.accent}", penwidth=2.6'
+
+    def tooltip_of_arrow(self, arrow: Arrow) -> str:
+        """The tooltip of an arrow: from where to where, and what there is to say of it."""
+        source, target = (
+            markup.shortened(self.called(box), LONGEST_IN_TOOLTIP)
+            for box in (arrow.source, arrow.target)
+        )
+        ends = f"{source} \N{RIGHTWARDS ARROW} {target}"
+        return f"tooltip={markup.quoted(ends, *self.facts_of_arrow(arrow))}"
+
+    def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
+        """The further lines of the tooltip of an arrow."""
+        yield from ()
 
     def legend(self) -> Iterator[str]:
         """The cells of the line under the graph."""
         theme = self.look.theme
         present = {box.role for box in self.graph.boxes if not box.units}
         for role, paint in theme.roles.items():
-            if role in present and role != "parameter":
+            if role in present:
                 yield from self.look.chip(paint, role)
         if not any(box.units for box in self.graph.boxes):
             return
-        if not self.by_gradient or self.scale.highest <= 0.0:
-            yield from self.look.chip(theme.roles["parameter"], self.unit_kind)
-        else:
+        if self.by_gradient and (self.with_zero or self.scale.highest > 0.0):
             what = f"{self.unit_kind}, by the size of its gradient"
-            yield from self.look.scale_chips(self.scale, what)
+            yield from self.look.scale_chips(self.scale, what, self.with_zero)
+        else:
+            yield from self.look.chip(theme.roles["parameter"], self.unit_kind)
 
     def paint(self, box: Box) -> Paint:
         """The colours of a box."""
@@ -134,7 +152,7 @@ class CoarseDrawing:
         paint = theme.roles["parameter" if box.units else box.role]
         gradient = box.gradient
         if box.units and self.by_gradient and gradient is not None:
-            paint = theme.ramp[self.scale.position(gradient)]
+            paint = self.scale.paint(theme, gradient)
         return Paint(paint.fill, theme.accent, paint.ink) if box in self.marked else paint
 
     def node(self, box: Box) -> str:
@@ -142,7 +160,7 @@ class CoarseDrawing:
         paint = self.paint(box)
         rows = self.rows_of_unit(box, paint.ink) if box.units else self.rows(box, paint.ink)
         border = 3.0 if box in self.marked else 1.8 if box.role == "output" else 1
-        content = table(*rows, paint=paint, border=border, padding=4 if box.units else 3)
+        content = table(*rows, paint=paint, border=border, padding=5 if box.units else 3)
         lines = self.tooltip_of_unit(box) if box.units else self.tooltip(box)
         tooltip = markup.quoted(*lines)
         return f'  {box.name} [id="{box.name}", tooltip={tooltip}, label=<{content}>];'
@@ -152,21 +170,43 @@ class CoarseDrawing:
         first = box.members[0]
         name, repeats = self.name(box)
         label = markup.html_text(markup.shortened(name, LONGEST_LABEL))
-        if box.role == "constant" and not name:
-            text = range_text(box.members) if "data" in self.look.shown else "c"
-            return [row(cell(font(f"{text}{self.repeated(repeats)}", ink, 11)))]
         if first.parents and first.op is not None:
-            headline = font(markup.html_text(first.op.symbol), ink, 14, bold=True)
+            headline = font(
+                markup.html_text(in_words(first.op, self.operands(box))), ink, 14, bold=True
+            )
             headline += f"{SLACK}{SLACK}{font(label, ink, 11)}" if label else ""
         else:
             headline = font(f"{SLACK}{label or box.role}{SLACK}", ink, 11, bold=bool(label))
-        headline += self.repeated(repeats)
+        headline += self.repeated(repeats) + SLACK
         rows = [row(cell(headline))]
         if "data" in self.look.shown:
             rows.append(self.entry("data", range_text(box.members), self.look.theme.text))
-        if "grad" in self.look.shown and len(box.members) == 1 and box.role != "constant":
+        if self.with_gradients and len(box.members) == 1 and box.role != "constant":
             rows.append(self.gradient_entry(first))
         return rows
+
+    def operands(self, box: Box) -> list[str | None]:
+        """The plain numbers among the operands; their names too, where their order matters."""
+        op = box.members[0].op
+        if op is None or box.is_running_sum:
+            return []
+        n_drawn = sum(not operand.is_number for operand in box.operands)
+        by_name = n_drawn > 1 and order_matters(op)
+        texts: list[str | None] = []
+        for operand in box.operands:
+            if operand.is_number:
+                texts.append(range_text(operand.members) if self.look.constants else None)
+            else:
+                texts.append(markup.shortened(self.called(operand), 16) if by_name else None)
+        return texts
+
+    def called(self, box: Box) -> str:
+        """What other boxes call a box: its name, or else what it does."""
+        if box.units:
+            return next(iter(box.units)).layer_name
+        first = box.members[0]
+        name = self.name(box)[0]
+        return name or (in_words(first.op, []) if first.parents and first.op else box.role)
 
     def name(self, box: Box) -> tuple[str, int]:
         """What an operation or a leaf is called, and how often it repeats."""
@@ -197,7 +237,7 @@ class CoarseDrawing:
 
     def line(self, text: str, color: str, size: int = 10) -> str:
         """A row of plain text."""
-        return row(cell(font(f"{markup.html_text(text)}{SLACK}", color, size), align="LEFT"))
+        return row(cell(font(f"{markup.html_text(text)}{SLACK}{SLACK}", color, size), align="LEFT"))
 
     def tooltip(self, box: Box) -> Iterator[str]:
         """What the tooltip of an operation or a leaf says."""

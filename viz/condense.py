@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, inf
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
@@ -52,6 +52,27 @@ class Box:
             return len(self.members)
         n_dots = sum(node.op is ops.DOT for node in self.members)
         return max(1, (n_dots or len(self.exits)) // len(self.units))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds plain numbers, which the boxes that use them show.
+
+        >>> Box("b0", "leaf", "constant", members=[Value(1.0)]).is_number
+        True
+        """
+        return self.role == "constant" and not any(node.label for node in self.members)
+
+    @property
+    def is_running_sum(self) -> bool:
+        """Whether its nodes add up one after the other, as the terms of a batch do.
+
+        >>> a = Value(1.0)
+        >>> b = a + 1.0
+        >>> Box("b0", "operation", "operation", members=[b, b + 2.0]).is_running_sum
+        True
+        """
+        first, *others = self.members
+        return bool(others) and first in others[0].parents
 
     @property
     def gradient(self) -> float | None:
@@ -111,16 +132,21 @@ def condense(
     roles: dict[Value, str],
     units: dict[Value, Unit],
     by_layer: bool,
-    constants: bool = True,
-) -> Condensed:
+    at_most: float = inf,
+) -> Condensed | None:
     """The graph with one box for each neuron, or each layer. Linear in the number of uses.
+
+    Plain numbers get no boxes; they are among the operands of the boxes that use them.
 
     Args:
         order: every node, parents before children.
         roles: the kind of each node.
         units: the neurons that nodes belong to.
         by_layer: whether a box is a whole layer.
-        constants: whether plain numbers get boxes.
+        at_most: the number of boxes, those of plain numbers included, at which to give up.
+
+    Returns:
+        The coarser graph, or None if it was given up.
 
     >>> from viz.structure import order_of, roles_of, units_of
     >>> from tinygrad_mlp.nn import MLP
@@ -128,17 +154,19 @@ def condense(
     >>> loss = sum((model([i, 1.0]) - 1.0) ** 2 for i in range(10))
     >>> order = order_of([loss])
     >>> roles = roles_of(order, [loss], None)
-    >>> coarse = condense(order, roles, units_of(order, roles), by_layer=True, constants=False)
+    >>> coarse = condense(order, roles, units_of(order, roles), by_layer=True)
     >>> [(box.kind, box.repeats) for box in coarse.boxes]
     [('leaf', 20), ('layer', 10), ('layer', 10), ('operation', 10), ('operation', 10), ...]
     """
     builder = _Builder(roles, units, by_layer)
     for node in order:
         builder.add(node)
+        if len(builder.by_key) > at_most:
+            return None
     for leaf in order:  # what nobody uses: a leaf that is drawn by itself
         if leaf not in builder.box_of:
             builder.leaf(leaf, ("alone", id(leaf)))
-    return builder.result(order, constants)
+    return builder.result(order)
 
 
 class _Builder:
@@ -238,15 +266,9 @@ class _Builder:
                 return so_far
         return None
 
-    def result(self, order: Sequence[Value], constants: bool) -> Condensed:
-        boxes = dict.fromkeys(self.box_of[node] for node in order)
-        if not constants:
-            kept = [
-                box
-                for box in boxes
-                if box.role != "constant" or any(node.label for node in box.members)
-            ]
-            boxes = dict.fromkeys(kept)
+    def result(self, order: Sequence[Value]) -> Condensed:
+        every = dict.fromkeys(self.box_of[node] for node in order)
+        boxes = dict.fromkeys(box for box in every if not box.is_number)
         arrows: dict[tuple[Box, Box], Arrow] = {}
         for node in order:
             target = self.box_of[node]

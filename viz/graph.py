@@ -19,7 +19,7 @@ from viz.layers import layers_dot
 from viz.look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz.models import outputs_of
 from viz.neurons import neurons_dot
-from viz.operations import operations_dot
+from viz.operations import drawn_by_itself, operations_dot
 from viz.programs import program_dot
 from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import Theme
@@ -32,9 +32,13 @@ DETAILS: Final = ("auto", "ops", "neurons", "layers")
 Drawable = Value | Sequence[Value] | Module | Program
 """What there are drawings of: the graph of a Value, or of several; a model, a compiled program."""
 
-MOST_READABLE_OPS: Final = 150
+MOST_READABLE_OPS: Final = 40
 MOST_READABLE_BOXES: Final = 40
 MOST_READABLE_ARROWS: Final = 130
+FAR_TOO_MANY: Final = 20  # times the boxes that are allowed: nobody counts any further
+DRAW_A_PART: Final = (
+    "draw a part of it (the loss of one sample through a small network, or a node further inside)"
+)
 
 
 def to_dot(
@@ -143,7 +147,12 @@ class _Graph:
         if detail == "ops":
             self.check(detail, self.n_operations(), max_nodes)
             return operations_dot(self.order, self.roles, self.units, self.look, marked)
-        condensed = condensed or self.condensed(detail)
+        condensed = condensed or self.condensed(detail, max_nodes)
+        if condensed is None:
+            raise GraphError(
+                f"this graph has more than {FAR_TOO_MANY * max_nodes:,} boxes even with "
+                f"detail={detail!r}, where max_nodes={max_nodes:,}; {DRAW_A_PART}"
+            )
         self.check(detail, len(condensed.boxes), max_nodes)
         draw = neurons_dot if detail == "neurons" else layers_dot
         return draw(condensed, self.look, marked)
@@ -152,22 +161,24 @@ class _Graph:
         """The finest detail in which a person can still read the drawing."""
         if self.n_operations() <= min(MOST_READABLE_OPS, max_nodes) or not self.units:
             return "ops", None
-        condensed = self.condensed("neurons")
+        condensed = self.condensed("neurons", max_nodes)
         most = min(MOST_READABLE_BOXES, max_nodes)
-        if len(condensed.boxes) <= most and len(condensed.arrows) <= MOST_READABLE_ARROWS:
+        few_boxes = condensed is not None and len(condensed.boxes) <= most
+        if condensed and few_boxes and len(condensed.arrows) <= MOST_READABLE_ARROWS:
             return "neurons", condensed
-        coarser = self.condensed("layers")
-        if len(coarser.boxes) > max_nodes and self.n_operations() <= max_nodes:
+        coarser = self.condensed("layers", max_nodes)
+        too_many = coarser is None or len(coarser.boxes) > max_nodes
+        if too_many and self.n_operations() <= max_nodes:
             return "ops", None
         return "layers", coarser
 
     def n_operations(self) -> int:
-        if self.look.constants:
-            return len(self.order)
-        return sum(self.roles[node] != "constant" or bool(node.label) for node in self.order)
+        return sum(drawn_by_itself(node, self.roles[node]) for node in self.order)
 
-    def condensed(self, detail: str) -> Condensed:
-        return condense(self.order, self.roles, self.units, detail == "layers", self.look.constants)
+    def condensed(self, detail: str, max_nodes: int) -> Condensed | None:
+        """The coarser graph; None where it is far too large."""
+        by_layer = detail == "layers"
+        return condense(self.order, self.roles, self.units, by_layer, FAR_TOO_MANY * max_nodes)
 
     def check(self, detail: str, n_boxes: int, max_nodes: int) -> None:
         """Refuse more boxes than are allowed, with what to do instead."""
@@ -175,18 +186,16 @@ class _Graph:
             return
         what = "nodes" if detail == "ops" else f"boxes even with detail={detail!r}"
         start = f"this graph has {n_boxes:,} {what}, more than max_nodes={max_nodes:,}"
+        allowing = f"or allow its size with max_nodes={n_boxes}"
         if self.units:
             for coarser in DETAILS[DETAILS.index(detail) + 1 :]:
-                n_coarser = len(self.condensed(coarser).boxes)
-                if n_coarser <= max_nodes:
+                condensed = self.condensed(coarser, max_nodes)
+                if condensed is not None and len(condensed.boxes) <= max_nodes:
                     raise GraphError(
-                        f"{start}; draw it coarser, in {n_coarser} boxes: detail={coarser!r}, or "
-                        f"allow its size with max_nodes={n_boxes}"
+                        f"{start}; draw it coarser, in {len(condensed.boxes)} boxes: "
+                        f"detail={coarser!r}, {allowing}"
                     )
-        raise GraphError(
-            f"{start}; draw a part of it (the loss of one sample through a small network, or a "
-            f"node further inside), or allow its size with max_nodes={n_boxes}"
-        )
+        raise GraphError(f"{start}; {DRAW_A_PART}, {allowing}")
 
 
 def _marked(

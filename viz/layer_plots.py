@@ -15,7 +15,7 @@ from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.outputs import evaluation_mode
-from viz.plot_style import MUTED, PALETTE, literal, new_figure, save, style
+from viz.plot_style import headline, literal, new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +32,7 @@ def activation_histograms(
     path: str | os.PathLike[str] | None = None,
     *,
     title: str = "",
+    theme: str = "light",
     bins: int = 40,
 ) -> Figure:
     """The distribution of each layer's outputs over some samples, one panel for each layer.
@@ -41,6 +42,7 @@ def activation_histograms(
         X: (n_samples, n_features) features.
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
+        theme: "light" or "dark".
         bins: the number of bars.
 
     Raises:
@@ -65,7 +67,7 @@ def activation_histograms(
                 x = layer.forward(x)
                 numbers.extend(value.data for value in x)
     panels = {f"layers.{index}": np.array(numbers) for index, numbers in enumerate(found)}
-    return _histograms(panels, "activation", title, bins, path)
+    return _histograms(panels, "activation", title, theme, bins, path)
 
 
 def gradient_histograms(
@@ -73,6 +75,7 @@ def gradient_histograms(
     path: str | os.PathLike[str] | None = None,
     *,
     title: str = "",
+    theme: str = "light",
     bins: int = 40,
 ) -> Figure:
     """The distribution of the gradients of each layer's parameters, after a ``backward``.
@@ -81,6 +84,7 @@ def gradient_histograms(
         model: a model with layers in it.
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
+        theme: "light" or "dark".
         bins: the number of bars.
 
     Raises:
@@ -100,7 +104,7 @@ def gradient_histograms(
         raise DataError(
             "no gradient was computed for the parameters of this model; first call: loss.backward()"
         )
-    return _histograms(panels, "gradient", title, bins, path)
+    return _histograms(panels, "gradient", title, theme, bins, path)
 
 
 def weight_images(
@@ -108,6 +112,7 @@ def weight_images(
     path: str | os.PathLike[str] | None = None,
     *,
     title: str = "",
+    theme: str = "light",
     image_shape: tuple[int, int] | None = None,
 ) -> Figure:
     """The weights as colours, blue above 0 and orange below: a matrix for each layer.
@@ -116,6 +121,7 @@ def weight_images(
         model: a model with layers in it.
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
+        theme: "light" or "dark".
         image_shape: (height, width) of the images that the first layer looks at; then each of its
             neurons is one image, which shows what it responds to.
 
@@ -144,10 +150,11 @@ def weight_images(
     columns = min(COLUMNS, len(images))
     rows = ceil(len(images) / columns)
     size = 1.3 if image_shape is not None else 3.0
-    with style():
+    with style(theme) as look:
         from matplotlib.colors import LinearSegmentedColormap
 
-        colors = LinearSegmentedColormap.from_list("weights", ["#d55e00", "#ffffff", "#0072b2"])
+        ends = [look.color(1), look.background, look.color(0)]
+        colors = LinearSegmentedColormap.from_list("weights", ends)
         figure = new_figure(size * columns + 1.2, size * rows + (0.6 if title else 0.3))
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         largest = _largest([image for _, image in images])
@@ -166,7 +173,7 @@ def weight_images(
             axes.set_visible(False)
         assert shown is not None
         figure.colorbar(shown, ax=panels.tolist(), label="weight", shrink=0.8)
-        figure.suptitle(literal(title), fontweight="bold")
+        headline(figure, title)
         save(figure, path)
     return figure
 
@@ -190,31 +197,47 @@ def _largest(images: Sequence[Floats]) -> float:
 
 
 def _histograms(
-    panels: dict[str, Floats], name: str, title: str, bins: int, path: str | os.PathLike[str] | None
+    panels: dict[str, Floats],
+    name: str,
+    title: str,
+    theme: str,
+    bins: int,
+    path: str | os.PathLike[str] | None,
 ) -> Figure:
     """One histogram for each layer, side by side; says what share is 0, and what is not finite."""
-    with style():
-        figure = new_figure(3.1 * len(panels) + 0.4, 3.0)
+    with style(theme) as look:
+        from matplotlib.ticker import MaxNLocator
+
+        figure = new_figure(3.1 * len(panels) + 0.4, 3.2)
         all_axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
         for index, (axes, (layer, numbers)) in enumerate(
             zip(all_axes, panels.items(), strict=True)
         ):
             finite = numbers[np.isfinite(numbers)]
             axes.set_axisbelow(True)
-            axes.hist(finite, bins=bins, color=PALETTE[index % len(PALETTE)])
+            axes.hist(finite, bins=bins, color=look.color(index))
             axes.set(title=literal(layer), xlabel=name)
-            notes = []
-            if finite.size:
-                notes.append(f"{np.mean(finite == 0.0):.0%} are 0")
-                spread = float(finite.std())
-                notes.append(f"spread {spread:.3g}" if isfinite(spread) else "")
-            if finite.size < numbers.size:
-                notes.append(f"{numbers.size - finite.size} not finite")
-            text = "\n".join(notes)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
             axes.text(
-                *(0.98, 0.97, text), transform=axes.transAxes, ha="right", va="top", color=MUTED
+                *(1.0, 1.02, "\n".join(_notes(numbers, finite))),
+                transform=axes.transAxes,
+                ha="right",
+                va="bottom",
+                color=look.muted,
+                fontsize=8.5,
             )
         all_axes[0].set_ylabel("count")
-        figure.suptitle(literal(title), fontweight="bold")
+        headline(figure, title)
         save(figure, path)
     return figure
+
+
+def _notes(numbers: Floats, finite: Floats) -> list[str]:
+    notes = []
+    if finite.size:
+        notes.append(f"{np.mean(finite == 0.0):.0%} are 0")
+        spread = float(finite.std())
+        notes += [f"spread {spread:.3g}"] if isfinite(spread) else []
+    if finite.size < numbers.size:
+        notes.append(f"{numbers.size - finite.size} not finite")
+    return notes

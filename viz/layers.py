@@ -9,9 +9,8 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
-from viz.look import Look
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
 from viz.markup import cell, font, row
-from viz.operations import LONGEST_LABEL
 from viz.structure import dot_operands
 
 __all__ = ["layers_dot", "shape_text"]
@@ -77,16 +76,25 @@ class _LayerDrawing(CoarseDrawing):
         yield f"{len(box.parameters):,} parameter{plural}"
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
-        yield next(iter(box.units)).layer_name
+        yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)
         yield from self.facts(box)
         if box.gradient is not None:
             yield f"norm of the gradient of its parameters = {box.gradient!r}"
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:
-        """How many numbers go along it, for one sample."""
         yield from super().arrow(arrow)
-        box = arrow.target if arrow.target.units else arrow.source
-        n_values = len(arrow.nodes) // max(1, box.repeats if box.units else arrow.source.repeats)
+        n_values = self.n_values(arrow)
         if n_values > 1:
             yield f'label="{n_values:,}", fontcolor="{self.look.theme.muted}"'
-        yield f'tooltip="{max(n_values, 1):,} for each sample"'
+
+    def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
+        yield f"{self.n_values(arrow):,} for each sample"
+
+    def n_values(self, arrow: Arrow) -> int:
+        """How many numbers go along an arrow, for one sample."""
+        box = arrow.target if arrow.target.units else arrow.source
+        return max(1, len(arrow.nodes) // max(1, box.repeats))
+
+    def legend(self) -> Iterator[str]:
+        yield from super().legend()
+        yield from self.look.number_keys(gradient=self.with_gradients, partial=False)

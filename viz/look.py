@@ -11,7 +11,16 @@ from viz import markup
 from viz.markup import cell, font, number, row, table
 from viz.themes import LIGHT, GradientScale, Paint, Theme, theme_named
 
-__all__ = ["COLORS", "DIRECTIONS", "SHOWABLE", "SLACK", "Look", "digraph"]
+__all__ = [
+    "COLORS",
+    "DIRECTIONS",
+    "LONGEST_IN_TOOLTIP",
+    "LONGEST_LABEL",
+    "SHOWABLE",
+    "SLACK",
+    "Look",
+    "digraph",
+]
 
 DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 """Where the arrows may lead: to the right, to the left, down, up."""
@@ -21,6 +30,12 @@ SHOWABLE: Final = ("data", "grad", "partials")
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colours may mean: the kind of a node, or the size of its gradient."""
+
+LONGEST_LABEL: Final = 26
+"""The characters of a name that a box shows."""
+
+LONGEST_IN_TOOLTIP: Final = 1000
+"""The characters of a name in a tooltip; Graphviz reads strings of up to 16384 bytes."""
 
 SLACK: Final = "&#160;"
 """A space for viewers whose letters are wider than Graphviz measured."""
@@ -80,27 +95,52 @@ class Look:
         >>> len(Look().chip(Look().theme.roles["input"], "input"))
         2
         """
-        box = table(row(cell("", width=12, height=8)), paint=paint, padding=0)
-        return [cell(box), cell(font(f"{text}{SLACK}{SLACK}", self.theme.muted, 10))]
+        text = font(f"{text}{SLACK}{SLACK}", self.theme.muted, 10)
+        return [self._sample(paint), cell(text)]
 
-    def scale_chips(self, scale: GradientScale, name: str) -> list[str]:
+    def scale_chips(self, scale: GradientScale, name: str, with_zero: bool) -> list[str]:
         """The cells of a legend for the sizes of gradients, from the smallest to the largest.
 
-        >>> len(Look().scale_chips(GradientScale(0.1, 1.0), "gradient"))
-        8
+        Args:
+            scale: which size has which colour.
+            name: whose gradients they are.
+            with_zero: whether any of them is 0.
+
+        >>> len(Look().scale_chips(GradientScale(0.1, 1.0), "gradient", with_zero=True))
+        10
         """
-        if scale.highest <= 0.0:
-            return []
-        chips = [
-            cell(table(row(cell("", width=12, height=8)), paint=paint, padding=0))
-            for paint in self.theme.ramp
+        cells = [cell(font(f"{SLACK}{name}", self.theme.muted, 10))]
+        if with_zero:
+            cells += [self._size("0"), self._sample(scale.paint(self.theme, 0.0))]
+        if scale.highest > 0.0:
+            cells.append(self._size(f"{SLACK}\N{LESS-THAN OR EQUAL TO} {number(scale.first_step)}"))
+            cells += [self._sample(paint) for paint in self.theme.ramp]
+            cells.append(self._size(number(scale.highest)))
+        return cells
+
+    def number_keys(self, gradient: bool, partial: bool) -> list[str]:
+        """The cells of a legend for the two kinds of numbers that have colours.
+
+        >>> len(Look().number_keys(gradient=True, partial=True))
+        4
+        """
+        theme = self.theme
+        keys = {
+            "gradient": (theme.gradient, "grad 0.5", gradient),
+            "local derivative": (theme.partial, "\N{RIGHTWARDS ARROW} 0.5", partial),
+        }
+        return [
+            cell(text)
+            for name, (color, example, wanted) in keys.items()
+            if wanted
+            for text in (font(example, color, 10), font(f"{name}{SLACK}", theme.muted, 10))
         ]
-        low, high = (
-            cell(font(number(size), self.theme.gradient, 10))
-            for size in (scale.lowest, scale.highest)
-        )
-        title = cell(font(f"{SLACK}{name}", self.theme.muted, 10))
-        return [title, low, *chips, high]
+
+    def _sample(self, paint: Paint) -> str:
+        return cell(table(row(cell("", width=12, height=8)), paint=paint, padding=0))
+
+    def _size(self, text: str) -> str:
+        return cell(font(text, self.theme.gradient, 10))
 
 
 def digraph(look: Look, title: str, edge: str, legend: Iterable[str], body: Iterable[str]) -> str:
@@ -128,7 +168,7 @@ def _defaults(look: Look, edge: str, legend: list[str]) -> Iterator[str]:
     yield f'  node [shape=plain, fontsize=11, fontname="{markup.FONT}"];'
     yield (
         f"  edge [{f'{edge}, ' if edge else ''}penwidth=0.9, arrowsize=0.6, "
-        f'color="{theme.line}", fontcolor="{theme.gradient}", fontsize=9, '
+        f'color="{theme.line}", fontcolor="{theme.partial}", fontsize=9, '
         f'fontname="{markup.FONT}"];'
     )
     if look.legend and legend:

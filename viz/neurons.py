@@ -14,10 +14,9 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
-from viz.look import SLACK, Look
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look
 from viz.markup import cell, font, number, row
-from viz.operations import LONGEST_IN_TOOLTIP, LONGEST_LABEL
-from viz.structure import dot_operands
+from viz.structure import dot_operands, place_in_layer
 
 __all__ = ["formula", "neurons_dot"]
 
@@ -91,11 +90,15 @@ class _NeuronDrawing(CoarseDrawing):
         name, repeats = super().name(box)
         return name or (self.names.get(box.members[0], "") if box.kind == "leaf" else ""), repeats
 
-    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
+    def called(self, box: Box) -> str:
+        if not box.units:
+            return super().called(box)
         (unit,) = box.units
+        return markup.visible(unit.title(node for node in box.exits if node.parents))
+
+    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
         theme = self.look.theme
-        label = "" if unit.labelled else next(iter(box.exits)).label if box.exits else ""
-        title = markup.shortened(markup.visible(label) or unit.name, LONGEST_LABEL)
+        title = markup.shortened(self.called(box), LONGEST_LABEL)
         headline = font(markup.html_text(title), ink, 12, bold=True)
         strong = ink if self.by_gradient else ""
         headline += self.repeated(box.repeats, strong)
@@ -103,7 +106,7 @@ class _NeuronDrawing(CoarseDrawing):
         outputs = [node for node in box.exits if node.parents]
         if "data" in self.look.shown and outputs:
             rows.append(self.entry("data", range_text(outputs), theme.text, strong))
-        if "grad" in self.look.shown and len(outputs) == 1:
+        if self.with_gradients and len(outputs) == 1:
             rows.append(self.gradient_entry(outputs[0], strong))
         return [*rows, *self.norm_entry(box, strong)]
 
@@ -124,7 +127,7 @@ class _NeuronDrawing(CoarseDrawing):
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         (unit,) = box.units
-        yield unit.path
+        yield markup.shortened(unit.path, LONGEST_IN_TOOLTIP)
         yield markup.shortened(self.formula_of(box, whole=True), LONGEST_IN_TOOLTIP)
         yield f"{len(box.parameters)} parameters"
         if box.gradient is not None:
@@ -134,59 +137,78 @@ class _NeuronDrawing(CoarseDrawing):
             yield f"data = {outputs[0].data!r}"
 
     def frames(self) -> Iterator[str]:
-        layers: dict[str, list[Box]] = {}
-        for box in self.graph.boxes:
-            for unit in box.units:
-                layers.setdefault(unit.layer_name, []).append(box)
+        """A frame around each layer; they stand before the boxes so that these keep their order."""
+        box_of = {unit: box for box in self.graph.boxes for unit in box.units}
+        layers: dict[str, list[Box]] = {unit.layer_name: [] for unit in box_of}
+        for unit in sorted(box_of, key=place_in_layer):
+            layers[unit.layer_name].append(box_of[unit])
         theme = self.look.theme
+        stands = self.look.direction in ("TB", "BT")
         for index, (layer, boxes) in enumerate(layers.items()):
             plural = "" if len(boxes) == 1 else "s"
             title = f"{markup.shortened(layer, LONGEST_LABEL)} · {len(boxes)} neuron{plural}"
             text = font(markup.html_text(title), theme.muted, 12)
+            names = [box.name for box in boxes]
+            tooltip = markup.quoted(markup.shortened(layer, LONGEST_IN_TOOLTIP))
             yield f"  subgraph cluster_{index} {{"
+            if stands:  # arrows come in above: the title goes beside
+                names.insert(0, f"t{index}")
+                yield f'    t{index} [id="t{index}", label=<{text}>, tooltip={tooltip}];'
+                text = ""
             yield (
                 f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.frame}", '
                 f'margin=10, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-                f"tooltip={markup.quoted(layer)}];"
+                f"tooltip={tooltip}];"
             )
-            names = [box.name for box in boxes]
             yield f"    {'; '.join(names)};"
-            if len(names) > 1:  # in their order; Graphviz turns columns upside down
-                beside = names if self.look.direction in ("TB", "BT") else names[::-1]
-                yield f"    {{ rank=same; {' -> '.join(beside)} [style=invis]; }}"
+            if len(names) > 1:
+                beside = " -> ".join(names) if stands else "; ".join(names)
+                yield f"    {{ rank=same; edge [style=invis]; {beside}; }}"
             yield "  }"
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:
         theme = self.look.theme
-        weights = _weights(arrow.target)
-        used = [weights[node] for node in arrow.nodes if node in weights]
-        slopes = self.derivatives[arrow.target]
-        tooltip = []
+        slope, weight = self.slope(arrow), self.weight(arrow)
         marks = list(super().arrow(arrow))
-        if len(arrow.nodes) == 1:
-            (node,) = arrow.nodes
-            if node in slopes and arrow.source.role != "constant":
-                yield f'label="{number(slopes[node])}"'
-                tooltip.append(f"local derivative = {slopes[node]!r}")
-        if used:
-            tooltip.append(f"weight = {used[0]!r}")
-            share = abs(used[0]) / self.largest_weight if self.largest_weight else 0.0
-            if not marks:
-                color = theme.negative if used[0] < 0.0 else theme.positive
-                yield f'penwidth={0.4 + 2.2 * min(share, 1.0):.2f}, color="{color}"'
+        if slope is not None:
+            yield f'label="{number(slope)}"'
+        if weight is not None and not marks:
+            share = abs(weight) / self.largest_weight if self.largest_weight else 0.0
+            color = theme.negative if weight < 0.0 else theme.positive
+            yield f'penwidth={0.4 + 2.2 * min(share, 1.0):.2f}, color="{color}"'
         yield from marks
-        yield f"tooltip={markup.quoted(*tooltip) if tooltip else chr(34) * 2}"
+
+    def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
+        slope, weight = self.slope(arrow), self.weight(arrow)
+        if slope is not None:
+            yield f"local derivative = {slope!r}"
+        if weight is not None:
+            yield f"weight = {weight!r}"
+
+    def slope(self, arrow: Arrow) -> float | None:
+        """The derivative that an arrow carries, where it stands for one node."""
+        if len(arrow.nodes) != 1:
+            return None
+        return self.derivatives[arrow.target].get(next(iter(arrow.nodes)))
+
+    def weight(self, arrow: Arrow) -> float | None:
+        """The weight that the neuron gives to what comes along an arrow."""
+        weights = _weights(arrow.target)
+        return next((weights[node] for node in arrow.nodes if node in weights), None)
 
     def legend(self) -> Iterator[str]:
         theme = self.look.theme
         yield from super().legend()
-        if self.largest_weight:
-            for color, sign in ((theme.positive, "positive"), (theme.negative, "negative")):
+        weights = [w for box in self.graph.boxes for w in _weights(box).values()]
+        lines = {
+            "positive": (theme.positive, any(w > 0.0 for w in weights)),
+            "negative": (theme.negative, any(w < 0.0 for w in weights)),
+        }
+        for sign, (color, present) in lines.items():
+            if present:
                 yield cell(font("\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2, color, 10))
                 yield cell(font(f"{sign} weight{SLACK}", theme.muted, 10))
-        if any(self.derivatives.values()):
-            yield cell(font("\N{RIGHTWARDS ARROW} 0.5", theme.gradient, 10))
-            yield cell(font(f"local derivative{SLACK}", theme.muted, 10))
+        yield from self.look.number_keys(self.with_gradients, any(self.derivatives.values()))
 
 
 def _first_dot(box: Box) -> Value | None:

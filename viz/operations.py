@@ -1,8 +1,8 @@
 """The most detailed drawing: one box for each Value, one arrow for each use of it.
 
 A box shows the operation, the label, ``data`` and ``grad``; an arrow carries the local derivative
-of the node that it leads to by the node that it comes from. Tooltips carry the full precision.
-The neurons of a model stand in frames of their own.
+of the node that it leads to by the node that it comes from. Tooltips carry the full precision. The
+plain numbers of a formula stand in the boxes that use them; layers and their neurons have frames.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug.names import derivative, names_of
 from tinygrad_mlp.engine import Value
 from viz import markup
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.structure import Unit, dot_operands, uses_of
+from viz.structure import Unit, dot_operands, input_names, is_neuron, place_in_layer, uses_of
 from viz.themes import GradientScale, Paint
+from viz.wording import in_words, operand_words
 
-__all__ = ["operations_dot", "title_of"]
+__all__ = ["drawn_by_itself", "operations_dot", "title_of"]
 
 ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
+TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
+"""Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-LONGEST_LABEL: Final = 26
-LONGEST_IN_TOOLTIP: Final = 1000  # characters; Graphviz reads strings of up to 16384 bytes
+GATE: Final = "shape=box, fixedsize=true, penwidth=0, style=filled"
+"""A short piece of a line: two arrows that meet in a node leave two points between them."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
 def operations_dot(
@@ -49,33 +54,64 @@ def operations_dot(
     >>> text.count("n0 [")
     1
     """
+    marked = frozenset(highlight)
+    shown = [node for node in order if node in marked or drawn_by_itself(node, roles[node])]
     names = {node: f"n{index}" for index, node in enumerate(order)}
-    hidden = frozenset(
-        node
-        for node in order
-        if not look.constants and roles[node] == "constant" and not node.label
-    )
-    framed = _framed({node: name for node, name in names.items() if node not in hidden}, units)
+    framed = _framed(shown, units)
+    units = units if framed else {}
     drawing = _Drawing(
+        order=order,
+        shown=shown,
         names=names,
+        titles=names_of(order),
+        inputs=input_names(order, roles),
         roles=roles,
-        units=units if framed else {},
+        units=units,
         look=look,
-        highlight=frozenset(highlight),
+        highlight=marked,
         scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
-        hidden=hidden,
         framed=framed,
+        gates=_gates(shown, units),
+        leaf="input" if "parameter" in roles.values() else "leaf",
     )
     return drawing.text()
 
 
-def _framed(names: dict[Value, str], units: dict[Value, Unit]) -> dict[Unit, list[str]]:
-    framed: dict[Unit, list[str]] = {}
-    for node, name in names.items():
-        unit = units.get(node)
-        if unit is not None and unit.labelled:
-            framed.setdefault(unit, []).append(name)
-    return framed if len(framed) > 1 else {}  # one neuron alone needs no frame
+def _gates(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, dict[Value, str]]:
+    """For each node what comes into its frame from outside, with an invisible point to pass.
+
+    The point stands beside the weights, so that the arrow goes through the frame and not around it.
+    """
+    gates: dict[Value, dict[Value, str]] = {}
+    for index, node in enumerate(nodes):
+        if node in units and node.op in (ops.DOT, ops.MUL):
+            outside = [parent for parent in node.parents if units.get(parent) != units[node]]
+            gates[node] = {x: f"g{index}_{place}" for place, x in enumerate(outside)}
+    return gates
+
+
+def drawn_by_itself(node: Value, role: str) -> bool:
+    """Whether a node has a box; the plain numbers of a formula stand in the boxes that use them.
+
+    >>> drawn_by_itself(Value(1.0), "constant"), drawn_by_itself(Value(1.0, label="c"), "constant")
+    (False, True)
+    """
+    return role != "constant" or bool(node.label)
+
+
+def _framed(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[str, dict[Unit, list[Value]]]:
+    """The nodes of each neuron of each layer, the first layer first; nothing for one neuron."""
+    neurons: dict[Unit, list[Value]] = {}
+    for node in nodes:
+        if node in units:
+            neurons.setdefault(units[node], []).append(node)
+    if len(neurons) < 2:
+        return {}
+    computed = [unit for node, unit in units.items() if node.parents]  # in topological order
+    layers: dict[str, dict[Unit, list[Value]]] = {unit.layer_name: {} for unit in computed}
+    for unit in sorted(neurons, key=place_in_layer):
+        layers[unit.layer_name][unit] = neurons[unit]
+    return layers
 
 
 def title_of(node: Value, name: str) -> str:
@@ -91,30 +127,47 @@ def title_of(node: Value, name: str) -> str:
 class _Drawing:
     """One drawing: what each node is called, its role, and how everything is to look."""
 
-    names: dict[Value, str]
+    order: Sequence[Value]
+    shown: Sequence[Value]
+    names: dict[Value, str]  # in the text
+    titles: dict[Value, str]  # for people: the names of the step log
+    inputs: dict[Value, str]  # of neurons
     roles: dict[Value, str]
     units: dict[Value, Unit]
     look: Look
     highlight: frozenset[Value]
     scale: GradientScale
-    hidden: frozenset[Value]
-    framed: dict[Unit, list[str]]  # the names of the nodes in each neuron
+    framed: dict[str, dict[Unit, list[Value]]]
+    gates: dict[Value, dict[Value, str]]
+    leaf: str  # what an input is called
 
     def text(self) -> str:
-        shown = [node for node in self.names if node not in self.hidden]
-        edges = (edge for node in shown for edge in self.edges(node))
+        edges = (edge for node in self.shown for edge in self.edges(node))
         return digraph(
             self.look,
             "computation graph",
             f"tailport={EXIT_SIDE[self.look.direction]}",
             self.legend(),
             [
-                "  graph [ordering=in];",
-                *(self.node(node) for node in shown),
-                *self.frames(),
+                f"  graph [ordering=in{', mclimit=0.25' if self.framed else ''}];",
+                *self.frames(),  # first, so that they keep their order
+                *(self.node(node) for node in self.shown),
+                *self.gate_statements(),
                 *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
             ],
         )
+
+    def gate_statements(self) -> Iterator[str]:
+        """What an arrow passes on its way into a frame."""
+        width, height = (2.0, 0.9) if self.look.direction in ("LR", "RL") else (0.9, 2.0)
+        look = (
+            f'{GATE}, label="", width={width / 72:.4f}, height={height / 72:.4f}, '
+            f'fillcolor="{self.look.theme.line}"'
+        )
+        for gates in self.gates.values():
+            for parent, gate in gates.items():
+                tooltip = markup.quoted(title_of(parent, self.titles[parent]))
+                yield f'  {gate} [id="{gate}", {look}, tooltip={tooltip}];'
 
     @property
     def by_gradient(self) -> bool:
@@ -122,33 +175,55 @@ class _Drawing:
 
     def legend(self) -> Iterator[str]:
         look, theme = self.look, self.look.theme
-        present = {role for node, role in self.roles.items() if node not in self.hidden}
+        present = {self.roles[node] for node in self.shown}
         if self.by_gradient:
-            yield from look.scale_chips(self.scale, "size of the gradient")
+            with_zero = any(node.has_grad and node.grad == 0.0 for node in self.shown)
+            yield from look.scale_chips(self.scale, "size of the gradient", with_zero)
         else:
             for role, paint in theme.roles.items():
                 if role in present:
-                    yield from look.chip(paint, role)
-        if "partials" in look.shown and any(node.parents for node in self.names):
-            yield cell(font("\N{RIGHTWARDS ARROW} 0.5", theme.gradient, 10))
-            yield cell(font(f"local derivative{SLACK}", theme.muted, 10))
+                    yield from look.chip(paint, self.kind(role))
+        yield from look.number_keys(
+            gradient="grad" in look.shown and any(node.has_grad for node in self.shown),
+            partial="partials" in look.shown and any(node.parents for node in self.shown),
+        )
 
     def frames(self) -> Iterator[str]:
-        """A frame around each neuron; further ones around layers would push the inputs aside."""
-        for index, (unit, names) in enumerate(self.framed.items()):
-            title = " · ".join(dict.fromkeys([unit.layer_name, unit.name]))
-            yield f"  subgraph cluster_{index} {{"
-            yield self.frame(f"c{index}", title, unit.path)
-            yield f"    {'; '.join(names)};"
+        """A frame around each layer, and in it one around each neuron."""
+        index = 0
+        for place, (layer, neurons) in enumerate(self.framed.items()):
+            yield f"  subgraph cluster_layer_{place} {{"
+            yield self.frame(f"f{place}", layer, layer)
+            for unit, nodes in neurons.items():
+                yield f"  subgraph cluster_{index} {{"
+                title = unit.title(node for node in nodes[::-1] if node.parents)
+                yield self.frame(f"c{index}", title, unit.path)
+                yield f"    {'; '.join(self.inside(unit, nodes))};"
+                yield "  }"
+                index += 1
             yield "  }"
 
-    def frame(self, name: str, title: str, tooltip: str) -> str:
+    def inside(self, unit: Unit, nodes: Sequence[Value]) -> dict[str, None]:
+        """What stands in the frame of a neuron, the operands of a sum in their order."""
+        found: dict[str, None] = {}
+        for node in nodes:
+            if node.parents:
+                gates = self.gates.get(node, {})
+                operands = [parent for parent, *_ in uses_of(node)]
+                beside = [x for x in operands if x in gates or self.units.get(x) == unit]
+                found.update((gates.get(x, self.names[x]), None) for x in beside)
+                found[self.names[node]] = None
+        return found
+
+    def frame(self, name: str, title: str, path: str) -> str:
         theme = self.look.theme
-        text = font(markup.html_text(markup.shortened(title, LONGEST_LABEL)), theme.muted, 11)
+        tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
+        shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
+        text = font(markup.html_text(shown), theme.muted, 11)
         return (
             f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
-            f'margin=8, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-            f"tooltip={markup.quoted(tooltip)}];"
+            f'margin=8, color="{theme.outline}", labelloc={TITLE_SIDE[self.look.direction]}, '
+            f"labeljust=l, label=<{text}>, tooltip={markup.quoted(tooltip)}];"
         )
 
     def node(self, node: Value) -> str:
@@ -161,8 +236,8 @@ class _Drawing:
         paint = theme.roles[self.roles[node]]
         if self.by_gradient:
             plain = not node.has_grad or self.roles[node] == "constant"
-            ramp = theme.ramp[self.scale.position(abs(node.grad))]
-            paint = theme.roles["constant"] if plain else ramp
+            size = self.scale.paint(theme, abs(node.grad))
+            paint = theme.roles["constant"] if plain else size
         if node in self.highlight:
             paint = Paint(paint.fill, theme.accent, paint.ink)
         return paint
@@ -175,7 +250,7 @@ class _Drawing:
             text = number(node.data) if "data" in look.shown else "c"
             return table(row(cell(font(text, paint.ink, 11))), paint=paint, padding=5)
         strong = paint.ink if self.by_gradient else ""  # on a strong ground nothing stands back
-        products = self.products(node, strong or look.theme.muted) if node.op is ops.DOT else []
+        products = self.term_rows(node, strong or look.theme.muted)
         rows = [row(cell(self.headline(node, paint.ink)))]
         if look.direction in ("LR", "RL"):
             rows += products
@@ -191,29 +266,67 @@ class _Drawing:
         return table(*rows, paint=paint, border=border, padding=3)
 
     def headline(self, node: Value, ink: str) -> str:
-        visible = markup.visible(node.label)
-        if node in self.units:  # the frame says already where it stands
-            visible = visible.removeprefix(f"{self.units[node].path}.")
-        label = markup.html_text(markup.shortened(visible, LONGEST_LABEL))
+        label = markup.shortened(self.label(node), LONGEST_LABEL)
         if not node.parents or node.op is None:
-            return font(f"{SLACK}{label or self.roles[node]}{SLACK}", ink, 11, bold=bool(label))
-        symbol = font(markup.html_text(node.op.symbol), ink, 14, bold=True)
-        return f"{symbol}{SLACK}{SLACK}{font(label, ink, 11)}" if label else symbol
+            name = label or self.inputs.get(node, "")
+            text = markup.html_text(name or self.kind(self.roles[node]))
+            return font(f"{SLACK}{text}{SLACK}", ink, 11, bold=bool(name))
+        numbers = [] if self.terms(node) else [self.plain_number(x) for x in node.parents]
+        words = node.op.symbol if is_neuron(node, self.roles) else in_words(node.op, numbers)
+        symbol = font(markup.html_text(words) + SLACK, ink, 14, bold=True)
+        return f"{symbol}{font(markup.html_text(label) + SLACK, ink, 11)}" if label else symbol
 
-    def products(self, node: Value, ink: str) -> list[str]:
-        """The sum that a ``dot`` is, term by term; the arrows of a term lead to its cell."""
-        weights, inputs, biases = dot_operands(node)
-        with_data = "data" in self.look.shown
-        terms = {}
-        for index, (w, x) in enumerate(zip(weights, inputs, strict=True)):
-            factors = (
-                (number(w.data), number(x.data))
-                if with_data
-                else (f"w{index + 1}", f"x{index + 1}")
-            )
-            terms[f"p{index}"] = " \N{MULTIPLICATION SIGN} ".join(factors)
-        for bias in biases:
-            terms["b"] = f"+ {number(bias.data) if with_data else 'b'}"
+    def kind(self, role: str) -> str:
+        """What a kind of node is called; where no parameter is known, nobody knows the inputs."""
+        return self.leaf if role == "input" else role
+
+    def label(self, node: Value) -> str:
+        """The label, inside a frame without what the frame says already."""
+        visible = markup.visible(node.label)
+        if node in self.units:
+            visible = visible.removeprefix(f"{self.units[node].path}.")
+        return visible
+
+    def plain_number(self, node: Value) -> str | None:
+        """The number, for one that is written into the boxes that use it."""
+        if self.look.constants and not self.is_drawn(node):
+            return number(node.data)
+        return None
+
+    def is_drawn(self, node: Value) -> bool:
+        return node in self.highlight or drawn_by_itself(node, self.roles[node])
+
+    def terms(self, node: Value) -> dict[str, str]:
+        """The operands place by place, where it matters which is which."""
+        if node.op is ops.DOT:
+            weights, inputs, biases = dot_operands(node)
+            pairs = [
+                f" {TIMES} ".join((self.operand(w, f"w{place}"), self.operand(x)))
+                for place, (w, x) in enumerate(zip(weights, inputs, strict=True), start=1)
+            ]
+            terms = {f"p{index}": pair for index, pair in enumerate(pairs)}
+            terms.update(("b", f"+ {self.operand(bias, 'b')}") for bias in biases)
+            return terms
+        if node.op is None or sum(map(self.is_drawn, node.parents)) < 2:
+            return {}
+        words = operand_words(node.op, [self.operand(parent) for parent in node.parents])
+        return {f"p{index}": word for index, word in enumerate(words)}
+
+    def operand(self, node: Value, parameter: str = "parameter") -> str:
+        """What stands for an operand: its number, or where numbers are not shown its name."""
+        if "data" in self.look.shown or not self.is_drawn(node):
+            return number(node.data)
+        name = self.label(node) or self.inputs.get(node, "")
+        if not name and node.parents and node.op is not None:
+            name = node.op.symbol
+        role = parameter if self.roles[node] == "parameter" else self.kind(self.roles[node])
+        return markup.shortened(name or role, LONGEST_LABEL)
+
+    def term_rows(self, node: Value, ink: str) -> list[str]:
+        """The operands, one beneath the other; the arrow of each leads to its cell."""
+        terms = {port: markup.html_text(text) for port, text in self.terms(node).items()}
+        if not terms:
+            return []
         texts = {port: font(text + SLACK, ink, 10) for port, text in terms.items()}
         if self.look.direction in ("LR", "RL"):
             return [row(cell(text, align="LEFT", port=port)) for port, text in texts.items()]
@@ -226,10 +339,9 @@ class _Drawing:
         return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
 
     def tooltip(self, node: Value) -> Iterator[str]:
-        if node.label:
-            yield title_of(node, "")
+        yield title_of(node, self.titles[node])
         if node.op is None or node.op is ops.CONSTANT:
-            yield self.roles[node]
+            yield self.kind(self.roles[node])
         else:
             yield f"{node.op.name}: {node.op.formula}"
         yield f"data = {node.data!r}"
@@ -238,20 +350,23 @@ class _Drawing:
     def edges(self, node: Value) -> Iterator[str]:
         """The arrows into a node, each of them without its id and its closing bracket."""
         side = ENTRY_SIDE[self.look.direction]
+        places = self.terms(node)
         for parent, partial, port in uses_of(node):
-            if parent in self.hidden:
+            if not self.is_drawn(parent):
                 continue
             source, target = self.names[parent], self.names[node]
-            head = f"{target}:{port}:{side}" if port else target
-            titles = (title_of(each, self.names[each]) for each in (node, parent))
-            meaning = f"{' / '.join(f'd {title}' for title in titles)} = {partial!r}"
+            head = f"{target}:{port}:{side}" if port in places else target
+            titles = [title_of(each, self.titles[each]) for each in (node, parent)]
+            meaning = f"{derivative(*titles)} = {partial!r}"
             label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
-            mark = ""
-            if node in self.units and self.units.get(parent) != self.units[node]:
-                mark = "minlen=2, "  # so that what goes into a frame stands before it
+            mark = f"tooltip={markup.quoted(meaning)}"
             if node in self.highlight and parent in self.highlight:
-                mark += f'color="{self.look.theme.accent}", penwidth=2.4, '
-            yield f"{source} -> {head} [{label}{mark}tooltip={markup.quoted(meaning)}"
+                mark += f', color="{self.look.theme.accent}", penwidth=2.4'
+            gate = self.gates.get(node, {}).get(parent)
+            if gate is not None:
+                yield f"{source} -> {gate}:{side} [arrowhead=none, {mark}"
+                source = gate
+            yield f"{source} -> {head} [{label}{mark}"
 
     def is_labelled(self, parent: Value) -> bool:
         """Whether an arrow shows its number; nobody asks for the derivative by a constant."""

@@ -9,18 +9,30 @@ from __future__ import annotations
 import io
 import os
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tinygrad_mlp.errors import MissingDependencyError
+from tinygrad_mlp.errors import MissingDependencyError, UnknownNameError
 from viz.render import format_of, write_whole
+from viz.themes import DARK, LIGHT, Theme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["INK", "MUTED", "PALETTE", "class_look", "literal", "new_figure", "save", "style"]
+__all__ = [
+    "PALETTE",
+    "PLOT_THEMES",
+    "PlotTheme",
+    "headline",
+    "literal",
+    "new_figure",
+    "save",
+    "style",
+]
 
 PALETTE: Final = (
     "#0072b2",
@@ -35,42 +47,89 @@ PALETTE: Final = (
 """Okabe and Ito's colours, which people with any kind of colour vision tell apart (Wong, "Points of
 view: Color blindness", Nature Methods 8, 2011), and two more."""
 
-INK: Final = "#1b2433"
-"""The colour of texts."""
-
-MUTED: Final = "#66717f"
-"""The colour of what should stand back."""
+ON_DARK: Final = (
+    "#56b4e9",
+    "#ff9a52",
+    "#3fc79d",
+    "#e39cc7",
+    "#f0c541",
+    "#9ad2f7",
+    "#b794ff",
+    "#9aa5b5",
+)
+"""The same hues, lighter, for a dark ground."""
 
 MARKERS: Final = "os^DvPX*"
 
+LETTERS_PER_INCH: Final = 9
+"""Of a headline."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlotTheme:
+    """The colours of a plot: its ground, its texts, its lines; ``palette`` is for what it shows.
+
+    >>> PLOT_THEMES["dark"].color(8) == PLOT_THEMES["dark"].color(0)
+    True
+    """
+
+    background: str
+    ink: str
+    muted: str
+    line: str
+    grid: str
+    palette: tuple[str, ...]
+
+    def color(self, index: int) -> str:
+        """The colour of the curve or class of that number."""
+        return self.palette[index % len(self.palette)]
+
+    def class_look(self, index: int) -> dict[str, Any]:
+        """Colour and marker of a class; who sees no colours tells them by their markers.
+
+        >>> PLOT_THEMES["light"].class_look(1)
+        {'color': '#d55e00', 'marker': 's'}
+        """
+        return {"color": self.color(index), "marker": MARKERS[index % len(MARKERS)]}
+
+    def pale(self, index: int) -> tuple[float, ...]:
+        """The colour of that number, thin on the ground.
+
+        >>> PLOT_THEMES["light"].pale(0)
+        (0.78, 0.878..., 0.933...)
+        """
+        from matplotlib.colors import to_rgb
+
+        pairs = zip(to_rgb(self.color(index)), to_rgb(self.background), strict=True)
+        return tuple(0.22 * color + 0.78 * ground for color, ground in pairs)
+
+
+def _plot_theme(theme: Theme, palette: tuple[str, ...]) -> PlotTheme:
+    return PlotTheme(theme.background, theme.text, theme.muted, theme.line, theme.outline, palette)
+
+
+PLOT_THEMES: Final = {"light": _plot_theme(LIGHT, PALETTE), "dark": _plot_theme(DARK, ON_DARK)}
+"""The themes of plots, by the names of those of the drawings."""
+
 STYLE: Final[dict[Any, Any]] = {
-    "axes.edgecolor": "#8793a5",
-    "axes.facecolor": "white",
     "axes.grid": True,
-    "axes.labelcolor": INK,
     "axes.labelsize": 11,
     "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlecolor": INK,
     "axes.titlelocation": "left",
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.w_pad": 0.1,
-    "figure.facecolor": "white",
     "font.family": "sans-serif",
     "font.size": 10,
-    "grid.color": "#e3e7ec",
     "grid.linewidth": 0.7,
     "legend.frameon": False,
     "lines.linewidth": 2.0,
     "savefig.dpi": 200,
     "svg.hashsalt": "tinygrad-mlp",  # without it the names inside an SVG are random
-    "text.color": INK,
     "text.usetex": False,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
 }
 
 # The kinds of file, each with what would otherwise put a date or a version into it.
@@ -86,23 +145,34 @@ MISSING_CHARACTER: Final = re.compile(r"Glyph (\d+) .* missing from font")
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Within this block matplotlib draws in our style.
+def style(theme: str = "light") -> Iterator[PlotTheme]:
+    """Within this block matplotlib draws in our style, with the colours of a theme.
 
     Raises:
+        UnknownNameError: for another theme than "light" and "dark".
         MissingDependencyError: without matplotlib.
 
-    >>> with style():
+    >>> with style("dark") as colors:
     ...     figure = new_figure(4.0, 3.0)
-    >>> figure.get_size_inches().tolist()
-    [4.0, 3.0]
+    >>> figure.get_size_inches().tolist(), colors.ink
+    ([4.0, 3.0], '#e8ecf2')
     """
+    if theme not in list(PLOT_THEMES):
+        raise UnknownNameError.of("theme", theme, PLOT_THEMES)
+    colors = PLOT_THEMES[theme]
     try:
         import matplotlib
     except ImportError as error:
         raise MissingDependencyError.of("matplotlib", "plots", extra="all") from error
-    with matplotlib.rc_context(STYLE):
-        yield
+    of_theme: dict[Any, Any] = {
+        **dict.fromkeys(("axes.facecolor", "figure.facecolor"), colors.background),
+        **dict.fromkeys(("axes.labelcolor", "axes.titlecolor", "text.color"), colors.ink),
+        **dict.fromkeys(("xtick.color", "ytick.color"), colors.muted),
+        "axes.edgecolor": colors.line,
+        "grid.color": colors.grid,
+    }
+    with matplotlib.rc_context(STYLE | of_theme):
+        yield colors
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -149,13 +219,17 @@ def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
             warnings.warn_explicit(text, warning.category, warning.filename, warning.lineno)
 
 
-def class_look(index: int) -> dict[str, Any]:
-    """Colour and marker of a class; who sees no colours tells the classes by their markers.
+def headline(figure: Figure, title: str) -> None:
+    """Put a headline over the figure, in as many lines as its width needs.
 
-    >>> class_look(1)
-    {'color': '#d55e00', 'marker': 's'}
+    >>> figure = new_figure(2.0, 2.0)
+    >>> headline(figure, "more words than fit into one line")
+    >>> figure.get_suptitle().count(chr(10))
+    1
     """
-    return {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
+    width = max(10, int(LETTERS_PER_INCH * figure.get_size_inches()[0]))
+    lines = textwrap.wrap(literal(title), width) if title else []
+    figure.suptitle("\n".join(lines), fontweight="bold")
 
 
 def literal(text: object) -> str:

@@ -6,7 +6,8 @@ that the numbers take forwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from tinygrad_mlp.compiler import Program
@@ -14,7 +15,7 @@ from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.errors import GraphError
 from viz import markup
-from viz.look import SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.themes import Paint
 
@@ -117,7 +118,10 @@ class _ProgramDrawing:
         rows = [font(text, paint.ink, 12 if is_product else 14, bold=True)]
         factors = [] if step.left is None else [step.left, step.right]
         if is_product:
-            rows.append(font(_product_shapes(step), paint.ink, 11))
+            shapes = step.product_shapes().replace(" x ", f" {TIMES} ")
+            rows.append(font(f"{SLACK}{shapes}{SLACK}", paint.ink, 11))
+            if _reads_ones(step.right):
+                rows.append(font(f"{SLACK}with a row of ones, for the bias{SLACK}", muted, 10))
         rows.append(font(f"{markup.html_text(step.out.name)}{SLACK}{shape}{SLACK}", muted, 10))
         operands = [*factors, *step.operands]
         numbers = [number(o.number) for o in operands if isinstance(o, Constant) and o.number]
@@ -140,16 +144,19 @@ class _ProgramDrawing:
 
     def draw_operand(self, operand: Operand, target: str, mapped: bool) -> None:
         if isinstance(operand, View):
-            source = self.names.get(id(operand.block)) or self.draw_leaf(operand)
+            source = self.names.get(id(operand.block)) or self.draw_leaf(
+                operand.block, tuple(dict.fromkeys(_slots(operand)))
+            )
             tooltip = f"{operand.block.name}, strides {operand.strides}"
-            self.arrow(source, target, _operand_shape(operand, mapped), tooltip)
+            label = _shape(_without_ones(operand), mapped and operand.mapped)
+            self.arrow(source, target, label, tooltip)
         elif isinstance(operand, Gather):
-            blocks = {
-                id(b): b
-                for b in (self.plan.block_at(s) for s in set(operand.slots.ravel().tolist()))
-            }
-            for block in blocks.values():
-                source = self.names.get(id(block)) or self.draw_leaf(block)
+            by_block: dict[int, tuple[Block, list[int]]] = {}
+            for slot in dict.fromkeys(operand.slots.ravel().tolist()):
+                block = self.plan.block_at(slot)
+                by_block.setdefault(id(block), (block, []))[1].append(slot - block.base)
+            for block, slots in by_block.values():
+                source = self.names.get(id(block)) or self.draw_leaf(block, tuple(slots))
                 self.arrow(source, target, "gather", "copied, as it lies in no regular order")
 
     def arrow(self, source: str, target: str, label: str, tooltip: str) -> None:
@@ -157,34 +164,59 @@ class _ProgramDrawing:
         text = f"{source} -> {target} [label={markup.quoted(label)}, "
         self.arrows.append(f'{text}fontcolor="{color}", tooltip={markup.quoted(tooltip)}')
 
-    def draw_leaf(self, read: View | Block) -> str:
-        """A box for the part of a block of leaves that is read; once for each part."""
-        block = read.block if isinstance(read, View) else read
-        part = (read.offset, read.shape, read.strides) if isinstance(read, View) else None
-        by_part = block.kind == "parameters" and part is not None
-        key = (id(block), part if by_part else None)
+    def draw_leaf(self, block: Block, slots: tuple[int, ...]) -> str:
+        """A box for a block of leaves; of parameters, for the part that is read."""
+        by_part = block.kind == "parameters"
+        key = (id(block), tuple(sorted(slots)) if by_part else None)
         if key in self.leaves:
             return self.leaves[key]
         name = self.leaves[key] = f"l{len(self.leaves)}"
         paint = self.paint(LEAVES[block.kind])
-        if isinstance(read, View) and by_part:
-            n_read = len(set(_slots(read)))
-            where, size = f"from {read.offset}", f"{n_read:,} of {block.size:,}"
-            title = "parameters"
+        if by_part:
+            labels = [self.plan.recording.parameters[slot].label for slot in slots]
+            title = markup.visible(_common_path(labels)) or "parameters"
+            size = f"{len(slots):,} of {block.size:,} parameters"
         else:
             title = "values read" if block.kind == "outer" else block.name
-            where, size = "", f"({block.size:,}{', B' if block.mapped else ''})"
+            size = f"({block.size:,}{', B' if block.mapped else ''})"
+        shown = markup.html_text(markup.shortened(title, LONGEST_LABEL))
         lines = [
-            font(f"{SLACK}{title}{SLACK}", paint.ink, 11, bold=True),
-            font(f"{size} {where}{SLACK}", self.look.theme.muted, 10),
+            font(f"{SLACK}{shown}{SLACK}", paint.ink, 11, bold=True),
+            font(f"{SLACK}{size}{SLACK}", self.look.theme.muted, 10),
         ]
         content = table(*(row(cell(line)) for line in lines), paint=paint, padding=4)
-        tooltip = markup.quoted(f"{title}: {size} {where}".strip())
+        tooltip = markup.quoted(f"{markup.shortened(title, LONGEST_IN_TOOLTIP)}: {size}")
         self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
         return name
 
 
+def _common_path(labels: Sequence[str]) -> str:
+    """What the labels of some parameters have in common: "layers.0"; "" for nothing."""
+    paths = [label.split(".") for label in labels]
+    shared = takewhile(_is_the_same, zip(*paths, strict=False))
+    return ".".join(parts[0] for parts in shared).removesuffix(".neurons")
+
+
+def _is_the_same(parts: Sequence[str]) -> bool:
+    return len(set(parts)) == 1
+
+
+def _last_slot(view: View) -> int:
+    return view.offset + sum((n - 1) * s for n, s in zip(view.shape, view.strides, strict=True))
+
+
+def _reads_ones(operand: Operand | None) -> bool:
+    """Whether an operand goes on into the ones that stand behind its block."""
+    return isinstance(operand, View) and _last_slot(operand) >= operand.block.size
+
+
+def _without_ones(view: View) -> tuple[int, ...]:
+    *axes, last = view.shape
+    return (*axes, last - 1) if _reads_ones(view) else view.shape
+
+
 def _slots(view: View) -> Iterator[int]:
+    """The slots that a view reads, counted from the start of its block."""
     positions = [view.offset]
     for length, stride in zip(view.shape, view.strides, strict=True):
         positions = [at + stride * index for at in positions for index in range(length)]
@@ -199,19 +231,3 @@ def _shape(shape: tuple[int, ...], mapped: bool) -> str:
     while mapped and len(sizes) > 1 and sizes[-1] == "1":
         sizes.pop()
     return f"({', '.join([*sizes, 'B'] if mapped else sizes)})"
-
-
-def _product_shapes(step: Step) -> str:
-    """The shapes of the two matrices; how many times, where products are stacked."""
-    left = step.left
-    assert left is not None and not isinstance(left, Constant)
-    stacked, p, k = left.shape
-    q = "B" if step.out.mapped else f"{step.shape[2]:,}"
-    times = f"{stacked:,} {TIMES} " if stacked > 1 else ""
-    return f"{times}({p:,}, {k:,}) @ ({k:,}, {q})"
-
-
-def _operand_shape(operand: Operand | None, mapped: bool) -> str:
-    if operand is None or isinstance(operand, Constant):
-        return ""
-    return _shape(operand.shape, mapped and operand.mapped)

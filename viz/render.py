@@ -213,7 +213,11 @@ def _merge_outlines(group: ElementTree.Element) -> None:
 
 
 def _state_fonts_once(root: ElementTree.Element) -> None:
-    """Leave out of each text what is the default, or the same in all of them."""
+    """Leave out of each text what is the default, or the same in all of them.
+
+    That spaces count is said once too: without it some programs drop those at the ends of a text.
+    """
+    root.set(XML_SPACE, "preserve")
     texts = list(root.iter("text"))
     families = {text.get("font-family", "") for text in texts}
     for text in texts:

@@ -1,7 +1,7 @@
 """What a graph consists of besides its nodes: their roles, and the neurons and layers they form.
 
-A neuron is found by its parameters: those of one ``dot``, or those whose labels begin alike, such
-as "layers.0.neurons.3.w.1". Around them stand the nodes that make up its sum, and its activation.
+A neuron is a sum of products of parameters with what is fed to it, and its activation: one ``dot``,
+or a sum written out. Labels such as "layers.0.neurons.3.w.1" say where it stands.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ __all__ = [
     "Unit",
     "Use",
     "dot_operands",
+    "input_names",
+    "is_neuron",
     "order_of",
+    "place_in_layer",
     "roles_of",
     "units_of",
     "uses_of",
 ]
 
 PARAMETER_PATH: Final = re.compile(r"\w+(\.\w+)+")  # such as layers.0.neurons.3.w.1
-UNIT_PATH: Final = re.compile(r"(?P<unit>.*?)\.?(?P<kind>[^\W\d]\w*)(\.\d+)*")
+UNIT_PATH: Final = re.compile(r"(?P<unit>.*?)\.?(?P<kind>[^\W\d]\w*)(\.\d+)?")
 IN_A_LAYER: Final = re.compile(r"\.?neurons\.\d+$")
+NEURON: Final = re.compile(r"(neurons?[. ])?(?P<number>\d+)")
 
 ACTIVATION_OPS: Final = frozenset(
     op.name
@@ -35,7 +39,8 @@ ACTIVATION_OPS: Final = frozenset(
         *(ops.TANH, ops.SIGMOID),
     )
 )
-SUMMING_OPS: Final = frozenset([ops.ADD.name, ops.SUM.name])
+SUMMING_OPS: Final = (ops.ADD, ops.SUM)
+COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
@@ -63,7 +68,11 @@ def dot_operands(node: Value) -> tuple[tuple[Value, ...], tuple[Value, ...], tup
 
 
 class Use(NamedTuple):
-    """One arrow: which parent a node uses, with which local derivative, and where it comes in."""
+    """One arrow: which parent a node uses, with which local derivative, and at which place.
+
+    The places of a ``dot`` are p0, p1, ... for its products and b for the bias, of other operations
+    p0, p1, ... for their operands.
+    """
 
     parent: Value
     partial: float
@@ -78,7 +87,8 @@ def uses_of(node: Value) -> list[Use]:
     [3.0, 3.0]
     """
     if node.op is not ops.DOT:
-        return [Use(*pair, port="") for pair in zip(node.parents, node.partials, strict=True)]
+        pairs_of_parents = zip(node.parents, node.partials, strict=True)
+        return [Use(*pair, port=f"p{index}") for index, pair in enumerate(pairs_of_parents)]
     n = len(node.parents) // 2
     ports = [f"p{index % n}" if index < 2 * n else "b" for index in range(len(node.parents))]
     uses = [Use(*use) for use in zip(node.parents, node.partials, ports, strict=True)]
@@ -94,8 +104,9 @@ def roles_of(
     Args:
         order: every node, parents before children.
         outputs: those of them that the graph was drawn for.
-        parameters: the leaves that are parameters; None to tell them by the ``dot`` that they
-            belong to, or by a label that is a path.
+        parameters: the leaves that are parameters; None to tell them by a label that is a path, or
+            by the neuron that they belong to: the weights and the bias of a ``dot``. A ``dot`` with
+            other weights, such as the classes of a cross-entropy, is no neuron.
 
     >>> w, x = Value(2.0), Value(3.0)
     >>> y = w * x
@@ -103,18 +114,16 @@ def roles_of(
     {Value(...): 'parameter', Value(...): 'input', Value(...): 'output'}
     """
     roles = {node: _role_by_itself(node) for node in order}
-    named = {node for node in order if PARAMETER_PATH.fullmatch(node.label)}
-    for node in order:
-        if node.op is ops.DOT:
-            weights, inputs, biases = dot_operands(node)
-            named.update((*weights, *biases))
-            named.difference_update(inputs)
+    dots = [node for node in order if node.op is ops.DOT]
+    known = _parameters_in(order, dots) if parameters is None else set(parameters)
+    roles.update((leaf, "parameter") for leaf in known if roles.get(leaf) in ("input", "constant"))
+    for found in _sums(order, roles, _count_uses(order)).values():
+        for node in found.members:
             # Plain numbers fed to a neuron are its input, more than a constant of the formula.
-            roles.update((x, "input") for x in inputs if roles[x] == "constant")
-    if parameters is not None:
-        named = set(parameters)
-    roles.update((leaf, "parameter") for leaf in named if roles.get(leaf) in ("input", "constant"))
-    roles.update((output, "output") for output in outputs if output.parents)
+            factors = dot_operands(node)[1] if node.op is ops.DOT else node.parents
+            if node.op in (ops.DOT, ops.MUL):
+                roles.update((x, "input") for x in factors if roles[x] == "constant")
+    roles.update((output, "output") for output in outputs if output.op is not None)
     return roles
 
 
@@ -122,6 +131,57 @@ def _role_by_itself(node: Value) -> str:
     if node.parents:
         return "operation"
     return "constant" if node.op is ops.CONSTANT else "input"
+
+
+def _parameters_in(order: Sequence[Value], dots: Sequence[Value]) -> set[Value]:
+    """The leaves with a path for a label, and the weights and biases of the ``dot`` that have one.
+
+    A ``dot`` with a bias is taken for a neuron as well; where there is none of either kind, any.
+    """
+    weights_of = {dot: [w for w in dot_operands(dot)[0] if w.op is None] for dot in dots}
+    biases_of = {dot: [b for b in dot_operands(dot)[2] if b.op is None] for dot in dots}
+    weights = {weight for found in weights_of.values() for weight in found}
+    fed = {x for dot in dots for x in dot_operands(dot)[1]} - weights
+    known = {node for node in order if PARAMETER_PATH.fullmatch(node.label)} - fed
+    neurons = [dot for dot in dots if biases_of[dot] or not known.isdisjoint(weights_of[dot])]
+    for dot in neurons if neurons or known else dots:
+        if weights_of[dot]:
+            known.update(weights_of[dot], biases_of[dot])
+    return known
+
+
+def is_neuron(node: Value, roles: dict[Value, str]) -> bool:
+    """Whether a node is a ``dot`` of parameters with something else.
+
+    >>> from tinygrad_mlp import functional
+    >>> w = Value(2.0)
+    >>> z, square = functional.dot([w], [3.0]), functional.dot([w], [w])
+    >>> roles = {w: "parameter", z.parents[1]: "input"}
+    >>> is_neuron(z, roles), is_neuron(square, roles)
+    (True, False)
+    """
+    if node.op is not ops.DOT:
+        return False
+    weights, inputs, _ = dot_operands(node)
+    return any(roles[w] == "parameter" for w in weights) and not any(
+        roles[x] == "parameter" for x in inputs
+    )
+
+
+def input_names(order: Iterable[Value], roles: dict[Value, str]) -> dict[Value, str]:
+    """What the inputs of neurons are called: their labels, or else x1, x2, ..., a1, a2, ...
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> order = order_of([MLP(2, [2, 1], rng=0)([1.0, Value(2.0, label="age")])])
+    >>> list(input_names(order, roles_of(order, [order[-1]], None)).values())
+    ['x1', 'age', 'a1', 'a2']
+    """
+    names: dict[Value, str] = {}
+    for node in order:
+        if is_neuron(node, roles):
+            for index, x in enumerate(dot_operands(node)[1], start=1):
+                names.setdefault(x, x.label or f"{'a' if x.parents else 'x'}{index}")
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +206,8 @@ class Unit:
         'neuron 3'
         """
         inside = self.path[len(self.layer) :].lstrip(".") if self.layer else self.path
-        match = re.fullmatch(r"neurons?[. ](\d+)", inside)
-        return f"neuron {match[1]}" if match else inside or self.path
+        match = NEURON.fullmatch(inside)
+        return f"neuron {match['number']}" if match else inside or self.path
 
     @property
     def layer_name(self) -> str:
@@ -158,9 +218,31 @@ class Unit:
         """
         return self.layer or "layer"
 
+    def title(self, outputs: Iterable[Value]) -> str:
+        """The name of the neuron; where labels do not tell it, the label of its output.
+
+        >>> Unit("layer 1.neuron 2", "layer 1", labelled=False).title([Value(0.5, label="h2")])
+        'h2'
+        """
+        labels = "" if self.labelled else next((node.label for node in outputs if node.label), "")
+        return labels or self.name
+
+
+def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
+    """What neurons are sorted by: numbers in their paths count as numbers.
+
+    >>> units = [Unit(f"layers.0.neurons.{n}", "layers.0", labelled=True) for n in (10, 2)]
+    >>> [unit.name for unit in sorted(units, key=place_in_layer)]
+    ['neuron 2', 'neuron 10']
+    """
+    parts = re.split(r"[. ]", unit.path)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+
 
 def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Unit]:
     """For each node that belongs to a neuron, which neuron; its parameters included.
+
+    A parameter that several neurons share, such as one bias for a whole layer, belongs to none.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> y = MLP(2, [2, 1], rng=0)([1.0, 2.0])
@@ -171,77 +253,130 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
     >>> len([node for node in order if node not in units])  # the two inputs
     2
     """
-    units: dict[Value, Unit] = {}
-    for leaf in order:
-        if roles[leaf] == "parameter" and PARAMETER_PATH.fullmatch(leaf.label):
-            units[leaf] = _unit_of_label(leaf.label)
-    depths: dict[Value, int] = {}
-    by_weights: dict[tuple[Value, ...], Unit] = {}
-    per_layer: dict[str, int] = {}
     n_uses = _count_uses(order)
+    sums = _sums(order, roles, n_uses)
+    if not sums:
+        return {}
+    owners = {
+        leaf: _unit_of_label(leaf.label)
+        for leaf in order
+        if roles[leaf] == "parameter" and PARAMETER_PATH.fullmatch(leaf.label)
+    }
+    units: dict[Value, Unit] = {}
+    sharing: dict[Value, dict[Unit, None]] = {}
+    by_weights: dict[tuple[Value, ...], Unit] = {}
+    per_layer: dict[int, int] = {}
+    depths: dict[Value, int] = {}
     for node in order:
         depth = max((depths[parent] for parent in node.parents), default=0)
-        if node.op is ops.DOT:
+        found = sums.get(node)
+        if found is not None:
             depth += 1
-            weights, _, biases = dot_operands(node)
-            unit = units.get(weights[0]) if roles[weights[0]] == "parameter" else None
-            unit = unit or by_weights.get(weights)
-            if unit is None:
+            unit = by_weights.get(found.weights)
+            claims = {owners.get(weight) for weight in found.weights}
+            if unit is None and len(claims) == 1:
+                (unit,) = claims
+            # Weights of several neurons in one sum: a sum of the backward pass, not a neuron.
+            if unit is None and (node.op is ops.DOT or claims == {None}):
+                number = per_layer[depth] = per_layer.get(depth, 0) + 1
                 layer = f"layer {depth}"
-                per_layer[layer] = number = per_layer.get(layer, 0) + 1
                 unit = Unit(f"{layer}.neuron {number}", layer, labelled=False)
-            by_weights[weights] = units[node] = unit
-            for leaf in (*weights, *biases):
-                if roles[leaf] == "parameter":
-                    units.setdefault(leaf, unit)
-        elif node.parents:
-            owner = _owner(node, roles, units, n_uses)
+            if unit is not None:
+                by_weights[found.weights] = unit
+                units.update((member, unit) for member in found.members)
+                owners.update((weight, unit) for weight in found.weights)
+                for leaf in (*found.weights, *found.biases):
+                    sharing.setdefault(leaf, {})[unit] = None
+        elif _is_activation(node, roles, n_uses) and node.parents[0] in sums:
+            owner = units.get(node.parents[0])
             if owner is not None:
                 units[node] = owner
         depths[node] = depth
-    with_nodes = {unit for node, unit in units.items() if node.parents}
-    return {node: unit for node, unit in units.items() if unit in with_nodes}
+    occurring = set(units.values())
+    units.update((leaf, unit) for leaf, unit in owners.items() if unit in occurring)
+    for leaf, users in sharing.items():
+        units[leaf] = next(iter(users))
+        if len(users) > 1:
+            del units[leaf]
+    return units
 
 
 def _unit_of_label(label: str) -> Unit:
+    """The neuron that a parameter belongs to: "w.0.1" is the second weight of the first neuron."""
     match = UNIT_PATH.fullmatch(label)
-    path = match["unit"] if match else ""
-    path = path or "neuron"
+    if match is None:
+        path = label.rpartition(".")[0]
+        return Unit(path, path.rpartition(".")[0], labelled=True)
+    path = match["unit"] or "neuron"
     return Unit(path, IN_A_LAYER.sub("", path), labelled=True)
 
 
 def _count_uses(order: Sequence[Value]) -> dict[Value, int]:
+    """How often each node is used, comparisons apart: nothing flows through them."""
     n_uses = dict.fromkeys(order, 0)
     for node in order:
-        for parent in node.parents:
-            n_uses[parent] += 1
+        if node.op not in COMPARISONS:
+            for parent in node.parents:
+                n_uses[parent] += 1
     return n_uses
 
 
-def _owner(
-    node: Value, roles: dict[Value, str], units: dict[Value, Unit], n_uses: dict[Value, int]
-) -> Unit | None:
-    """The neuron that an operation belongs to: a term of its sum, the sum, or its activation."""
-    assert node.op is not None
-    by_parameter = {
-        units[parent] for parent in node.parents if roles[parent] == "parameter" and parent in units
-    }
-    if by_parameter:
-        return by_parameter.pop() if len(by_parameter) == 1 else None
-    inside = [parent for parent in node.parents if roles[parent] != "constant"]
-    owners = {units.get(parent) for parent in inside}
-    if len(owners) != 1:
-        return None
-    if node.op.name in SUMMING_OPS and all(_is_term(parent, roles) for parent in inside):
-        return owners.pop()
-    activates = node.op.name in ACTIVATION_OPS and len(inside) == 1 and n_uses[inside[0]] == 1
-    if activates and inside[0].op is not None and inside[0].op.name not in ACTIVATION_OPS:
-        return owners.pop()
-    return None
+class _Sum(NamedTuple):
+    """A sum of products of weights: its nodes, the last of them the sum itself; its parameters."""
+
+    members: list[Value]
+    weights: tuple[Value, ...]
+    biases: tuple[Value, ...]
 
 
-def _is_term(node: Value, roles: dict[Value, str]) -> bool:
-    """Whether a node may be a term of a hand-written weighted sum."""
-    if node.op is ops.MUL:
-        return any(roles[parent] == "parameter" for parent in node.parents)
-    return node.op is not None and node.op.name in SUMMING_OPS
+def _sums(
+    order: Sequence[Value], roles: dict[Value, str], n_uses: dict[Value, int]
+) -> dict[Value, _Sum]:
+    """Every ``dot`` that is a neuron, and every tree of additions over products of a parameter."""
+    if "parameter" not in roles.values():
+        return {}
+    parts: dict[Value, None] = {}
+    inner: set[Value] = set()
+    for node in order:
+        if node.op is ops.MUL:
+            if [roles[parent] for parent in node.parents].count("parameter") == 1:
+                parts[node] = None
+        elif node.op in SUMMING_OPS:
+            terms = [parent for parent in node.parents if parent.parents]
+            leaves = {roles[parent] for parent in node.parents if not parent.parents}
+            are_parts = all(term in parts and n_uses[term] == 1 for term in terms)
+            if terms and are_parts and leaves <= {"parameter", "constant"}:
+                parts[node] = None
+                inner.update(terms)
+    found = {}
+    for node in order:
+        if is_neuron(node, roles):
+            weights, _, biases = dot_operands(node)
+            owned = tuple(w for w in weights if roles[w] == "parameter")
+            found[node] = _Sum([node], owned, tuple(b for b in biases if roles[b] == "parameter"))
+        elif node in parts and node not in inner and node.op is not ops.MUL:
+            found[node] = _written_out(node, roles)
+    return found
+
+
+def _written_out(root: Value, roles: dict[Value, str]) -> _Sum:
+    members: list[Value] = []
+    weights: list[Value] = []
+    biases: list[Value] = []
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        members.append(node)
+        for parent in reversed(node.parents):
+            if roles[parent] == "parameter":
+                (weights if node.op is ops.MUL else biases).append(parent)
+            elif parent.parents and node.op is not ops.MUL:
+                pending.append(parent)
+    return _Sum(members[::-1], tuple(weights), tuple(biases))
+
+
+def _is_activation(node: Value, roles: dict[Value, str], n_uses: dict[Value, int]) -> bool:
+    """Whether a node is an activation that alone uses what it is applied to."""
+    if node.op is None or node.op.name not in ACTIVATION_OPS or n_uses[node.parents[0]] != 1:
+        return False
+    return all(roles[parent] == "constant" for parent in node.parents[1:])

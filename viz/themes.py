@@ -49,6 +49,15 @@ class Theme:
     ramp: tuple[Paint, ...]
     roles: dict[str, Paint]
 
+    @property
+    def partial(self) -> str:
+        """The colour of local derivatives, which gradients do not have.
+
+        >>> LIGHT.partial == LIGHT.gradient
+        False
+        """
+        return self.roles["input"].ink
+
 
 LIGHT: Final = Theme(
     background="#ffffff",
@@ -128,18 +137,20 @@ def theme_named(theme: str | Theme) -> Theme:
 
 @dataclass(frozen=True, slots=True)
 class GradientScale:
-    """Colours for the sizes of gradients, each step a factor; three magnitudes at the most.
+    """Colours for the sizes of gradients, each step a factor; two to three magnitudes in all.
+
+    Sizes that are much alike get the same colour, and 0 one of its own.
 
     >>> scale = GradientScale.of([0.001, 0.1, 1.0])
-    >>> [scale.position(size) for size in (0.0, 0.001, 0.1, 1.0)]
-    [0, 0, 3, 4]
+    >>> [scale.position(size) for size in (0.0, 0.0001, 0.001, 0.1, 1.0)]
+    [None, 0, 0, 3, 4]
     """
 
     lowest: float
     highest: float
 
     STEPS = 5
-    MAGNITUDES = 3.0
+    MAGNITUDES = (2.0, 3.0)
 
     @classmethod
     def of(cls, sizes: Iterable[float]) -> GradientScale:
@@ -152,17 +163,40 @@ class GradientScale:
         if not positive:
             return cls(0.0, 0.0)
         highest = max(positive)
-        return cls(max(min(positive), highest / 10.0**cls.MAGNITUDES), highest)
+        fewest, most = (highest / 10.0**magnitudes for magnitudes in cls.MAGNITUDES)
+        return cls(min(fewest, max(min(positive), most)), highest)
 
-    def position(self, size: float) -> int:
-        """Where on the ramp a size stands, from 0 (small) to 4.
+    def position(self, size: float) -> int | None:
+        """Where on the ramp a size stands, from 0 (small) to 4; None for 0.
 
         >>> GradientScale(0.01, 1.0).position(float("inf"))
         4
         """
         if not isfinite(size):
             return self.STEPS - 1
-        if size <= self.lowest or self.highest <= 0.0:
-            return self.STEPS - 1 if 0.0 < size == self.highest else 0
+        if size <= 0.0:
+            return None
+        if size <= self.lowest or self.lowest <= 0.0:
+            return 0
         share = log10(size / self.lowest) / log10(self.highest / self.lowest)
         return min(self.STEPS - 1, int(share * self.STEPS))
+
+    @property
+    def first_step(self) -> float:
+        """The size up to which a gradient has the palest colour.
+
+        >>> round(GradientScale(0.01, 1.0).first_step, 4)
+        0.0251
+        """
+        if self.lowest <= 0.0:
+            return 0.0
+        return float(self.lowest * (self.highest / self.lowest) ** (1.0 / self.STEPS))
+
+    def paint(self, theme: Theme, size: float) -> Paint:
+        """The colours for a size.
+
+        >>> GradientScale(0.01, 1.0).paint(LIGHT, 1.0) == LIGHT.ramp[-1]
+        True
+        """
+        position = self.position(size)
+        return theme.roles["operation"] if position is None else theme.ramp[position]

@@ -133,6 +133,25 @@ class Step:
     def __repr__(self) -> str:
         return f"Step({self.out.name} = {self.op.name}{self.shape})"
 
+    def product_shapes(self) -> str:
+        """The shapes of the two matrices of a product, how many there are, for what.
+
+        >>> from tinygrad_mlp import ops
+        >>> z, x = (Block(name, "input", 0, 6, mapped=True, needs_grad=False) for name in "zx")
+        >>> w = Block("w", "parameters", 0, 12, mapped=False, needs_grad=True)
+        >>> left, right = View(w, 0, (1, 6, 2), (0, 2, 1)), View(x, 0, (1, 1, 2), (0, 0, 1))
+        >>> Step(ops.DOT, z, (1, 6, 1), [], left, right).product_shapes()
+        '(6, 2) @ (2, B)'
+        """
+        left = self.left
+        assert left is not None and not isinstance(left, Constant)
+        stacked, p, k = left.shape
+        samples_as_columns = self.out.mapped and not left.mapped
+        q = "B" if samples_as_columns else self.shape[2]
+        times = f"{stacked} x " if stacked > 1 else ""
+        each = " for each sample" if left.mapped else ""
+        return f"{times}({p}, {k}) @ ({k}, {q}){each}"
+
 
 @dataclass(slots=True)
 class Plan:

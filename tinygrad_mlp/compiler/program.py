@@ -21,7 +21,7 @@ from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.hiding import recording_lock
-from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
+from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
 from tinygrad_mlp.compiler.repetition import retrace
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
@@ -551,15 +551,7 @@ class _Trace:
             f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy "
             f"calls, {len(self.products())} matrix products:"
         ]
-        for step in self.products():
-            assert step.left is not None and step.right is not None
-            assert not isinstance(step.left, Constant) and not isinstance(step.right, Constant)
-            stacked, p, k = step.left.shape
-            samples_as_columns = step.out.mapped and not step.left.mapped
-            q = "B" if samples_as_columns else step.shape[2]
-            times = f"{stacked} x " if stacked > 1 else ""
-            each = " for each sample" if step.left.mapped else ""
-            lines.append(f"  {step.out.name}: {times}({p}, {k}) @ ({k}, {q}){each}")
+        lines += [f"  {step.out.name}: {step.product_shapes()}" for step in self.products()]
         return "\n".join(lines)
 
     def products(self) -> list[Step]:

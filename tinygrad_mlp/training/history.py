@@ -41,6 +41,7 @@ class History:
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimised.
         task: "classification" or "regression"; empty for a loss of one's own.
+        penalised: whether ``loss`` has penalties in it, which ``validation_loss`` never has.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
 
@@ -66,6 +67,7 @@ class History:
     loss_name: str = ""
     task: str = ""
     reason: str = ""
+    penalised: bool = False
 
     @property
     def n_epochs(self) -> int:

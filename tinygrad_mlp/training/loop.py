@@ -158,7 +158,12 @@ def fit(
         shuffle=shuffle,
         rng=as_generator(rng),
         callbacks=check_callbacks(callbacks),
-        history=History(engine=engine, loss_name=task.loss_name, task=task.kind),
+        history=History(
+            engine=engine,
+            loss_name=task.loss_name,
+            task=task.kind,
+            penalised=l1 > 0.0 or l2 > 0.0,
+        ),
     )
     task.attach_to(model)
     return training.run(Progress(epochs, log_every, progress))

@@ -168,9 +168,9 @@ class Task:
             first, second = self.classes.tolist()
             raise InvalidArgumentError(
                 f"the model was trained with the loss {self.loss_name or 'of its maker'!r}, which "
-                f"does not say where one output turns from {first!r} to {second!r}; name a loss of the same outputs: "
-                "predict(model, X, loss='binary_cross_entropy_with_logits') for logits, "
-                "'binary_cross_entropy' for probabilities"
+                f"does not say where one output turns from {first!r} to {second!r}; name a loss of "
+                "the same outputs: predict(model, X, loss='binary_cross_entropy_with_logits') for "
+                "logits, 'binary_cross_entropy' for probabilities"
             )
         if answers is not None:
             wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)

@@ -1,0 +1,77 @@
+"""What boxes say of an operation: its symbol with the plain numbers put in, and its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.ops import Op
+
+__all__ = ["in_words", "operand_words", "order_matters"]
+
+INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
+COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
+POWERS: Final = (ops.POW, ops.POW_NUMBER)
+SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
+PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
+MINUS: Final = "\N{MINUS SIGN}"
+RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def in_words(op: Op, numbers: Sequence[str | None]) -> str:
+    """An operation with the plain numbers among its operands; x, or a and b, are the others.
+
+    Args:
+        op: the operation.
+        numbers: for each operand the number as text, or None where it is no plain number.
+
+    >>> in_words(ops.SUB, [None, "1"]), in_words(ops.POW, [None, "3"])
+    ('x − 1', 'x³')
+    >>> in_words(ops.MAXIMUM, [None, "0"]), in_words(ops.TANH, [None])
+    ('max(x, 0)', 'tanh')
+    """
+    if not any(numbers) or op is ops.DOT:
+        return op.symbol if op is not ops.DOT else "a·b"  # one with weights is a neuron
+    if op.variadic:
+        return f"{op.symbol}(…, {', '.join(filter(None, numbers))})"
+    letters = "x" * len(numbers) if numbers.count(None) == 1 else "abc"
+    words = [number or letter for number, letter in zip(numbers, letters, strict=False)]
+    if op in POWERS:
+        base, exponent = words
+        raised = exponent.translate(RAISED)
+        return f"{_bracketed(base)}{raised if raised.isnumeric() else f'^{exponent}'}"
+    if op in INFIX or op in COMPARISONS:
+        first, second = words
+        return f"{first} {op.symbol} {_bracketed(second)}"
+    return f"{op.symbol}({', '.join(words)})"
+
+
+def order_matters(op: Op) -> bool:
+    """Whether another order of its operands gives another result.
+
+    >>> order_matters(ops.DIV), order_matters(ops.MUL)
+    (True, False)
+    """
+    return not op.variadic and op not in SYMMETRIC
+
+
+def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
+    """One text for each operand, where it matters which of them is which; else nothing.
+
+    >>> operand_words(ops.SUB, ["a", "b"]), operand_words(ops.MUL, ["a", "b"])
+    (['a', '− b'], [])
+    >>> operand_words(ops.WHERE, ["1", "2", "3"])
+    ['if 1', 'then 2', 'else 3']
+    """
+    if not order_matters(op) or len(operands) < 2:
+        return []
+    if op in INFIX or op in COMPARISONS:
+        first, second = operands
+        return [first, f"{op.symbol} {_bracketed(second)}"]
+    places = PLACES.get(op, "abc")
+    return [f"{place} {operand}".strip() for place, operand in zip(places, operands, strict=False)]
+
+
+def _bracketed(word: str) -> str:
+    return f"({word})" if word.startswith(MINUS) else word
