@@ -10,6 +10,7 @@ each slot; the others have one number for each.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import copysign, gcd
 
@@ -161,8 +162,7 @@ class Plan:
 
     def block_at(self, slot: int) -> Block:
         """The block that holds a slot."""
-        position = int(np.searchsorted(self._bases, slot, side="right")) - 1
-        return self.blocks[position]
+        return self.blocks[bisect_right(self._bases, slot) - 1]
 
     def add_block(self, name: str, kind: str, size: int, mapped: bool, needs_grad: bool) -> Block:
         """A new block after the last one, with room for as many ones behind it."""
