@@ -28,6 +28,7 @@ NEEDS_GRAD: Final = 2
 """The flag of what a gradient flows to."""
 
 _MOST_PLAIN_TERMS: Final = 3
+_MOST_SHOWN: Final = 4
 _SIMPLIFIED: Final = frozenset([ops.SUM, ops.MUL, ops.DIV, ops.POW_NUMBER])
 _SCALE_OR_MULTIPLY: Final = frozenset([ops.MUL, ops.DIV, ops.NEG])
 _LARGEST_FACTOR: Final = 1e50
@@ -48,6 +49,11 @@ class Node:
     left: Ids = ()
     right: Ids = ()
 
+    def __repr__(self) -> str:
+        products = f"{len(self.left)} products" if self.left else ""
+        terms = f"{self.args}" if len(self.args) <= _MOST_SHOWN else f"{len(self.args)} operands"
+        return f"Node({self.op.name}: {' + '.join([part for part in (products, terms) if part])})"
+
 
 class SumsOfProducts:
     """Takes the recorded nodes one by one; ``nodes`` is what became of them after ``finish``.
@@ -62,7 +68,7 @@ class SumsOfProducts:
     >>> sums.add(0, ops.DOT, (5,), ((1, 2), (3, 4)))
     >>> sums.finish()
     >>> sums.nodes
-    {0: Node(op=Op(dot: w1 x1 + ... + wn xn + b), args=(5,), left=(1, 2), right=(3, 4))}
+    {0: Node(dot: 2 products + (5,))}
     """
 
     def __init__(

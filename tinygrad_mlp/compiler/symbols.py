@@ -34,6 +34,12 @@ class Symbol:
     factor: float = 1.0
     scale: int = 0
 
+    def __repr__(self) -> str:
+        factor = repr(self.factor) + (" / B" * self.scale or " * B" * -self.scale)
+        if self.ref is None:
+            return factor
+        return repr(self.ref) if self.is_plain else f"{factor} * {self.ref}"
+
     def times(self, factor: float, scale: int = 0) -> Symbol:
         """The same array with another constant factor."""
         return Symbol(self.emitter, self.ref, self.factor * factor, self.scale + scale)
@@ -95,14 +101,17 @@ class Emitter:
     >>> xp = Emitter()
     >>> x = Symbol(xp, xp.new((3,), mapped=False))
     >>> out = RELU.forward(xp, x)
-    >>> [instruction.function for instruction in xp.instructions]
-    ['less_equal', 'maximum']
+    >>> xp.instructions
+    [less_equal(t[3], c0, out=t[3]), maximum(t[3], c0, out=t[3])]
     """
 
     instructions: list[Instruction] = field(default_factory=list)
     numbers: dict[str, tuple[float, int]] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _known: dict[Any, Symbol] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Emitter({len(self.instructions)} instructions)"
 
     def symbol(self, operand: Any) -> Symbol:
         """A number as a symbol."""
