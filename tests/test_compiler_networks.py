@@ -234,6 +234,23 @@ def test_losses_of_the_package(name: str, mapped: bool) -> None:
     assert_gradients(model, program, layers)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("probability", [0.0, 1e-44, 1e-30, 0.5, 1.0])
+def test_binary_cross_entropy_of_certain_probabilities(
+    probability: float, target: float, dtype: str
+) -> None:
+    """At the limits, as in torch but for the derivative, which is 0 where the loss is cut off."""
+    p = Value(probability)
+    loss = loss_named("binary_cross_entropy")
+    program = compile(lambda t: loss.sample_loss([p], [t]), [p], dtype=dtype)
+    found = program(target)
+    expected = torch.nn.functional.binary_cross_entropy(tensor_of(probability), tensor_of(target))
+    assert_close(found, expected, 1e-5)
+    loss.sample_loss([p], [Value(target)]).backward()
+    assert_close(program.gradients, [p.grad], 1e-5)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("output", ["sigmoid", None, "softmax"])
 def test_every_loss_of_the_package(name: str, output: str | None) -> None:

@@ -46,7 +46,7 @@ class Gradients:
     >>> gradients.contribute(View(block, 0, (1,), (0,)), two, (1,), mapped=False)
     >>> gradients.contribute(View(block, 0, (3,), (0,)), two, (3,), mapped=False)
     >>> work.xp.instructions
-    [copyto(gradients, c0), add(gradients, c1, out=gradients)]
+    [copyto(gradients[1], c0), add(gradients, c1, out=gradients)]
     >>> work.xp.numbers
     {'c0': (2.0, 0), 'c1': (6.0, 0)}
     """
