@@ -337,11 +337,11 @@ class _Trace:
             namespace.update({name: getattr(float_math, name) for name in float_math.__all__})
         else:
             constants = list(self.folded.constants.values())
+            namespace.update({name: getattr(array_math, name) for name in array_math.__all__})
             namespace.update({name: getattr(np, name) for name in _NUMPY_FUNCTIONS})
             namespace.update(self.lowered.tables)
             namespace.update(
                 view=view,
-                erfc=array_math.erfc,
                 draw=_Draw(rngs),
                 constant_values=np.array(constants, dtype=dtype),
             )
@@ -379,10 +379,9 @@ class _Trace:
 
 
 _NUMPY_FUNCTIONS = [
-    *["absolute", "add", "copyto", "cos", "divide", "dot", "einsum", "equal", "exp", "expm1"],
-    *["greater", "greater_equal", "isinf", "less", "less_equal", "log", "log1p", "logical_and"],
-    *["logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal", "power"],
-    *["sin", "sqrt", "subtract", "take", "tanh", "vdot"],
+    *["add", "copyto", "dot", "einsum", "greater", "greater_equal", "less", "less_equal"],
+    *["logical_and", "logical_not", "matmul", "maximum", "multiply", "negative", "not_equal"],
+    *["subtract", "take", "vdot"],
 ]
 
 
