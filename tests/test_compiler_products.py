@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 
-from tests.against_torch import assert_close, values_of
+from tests.against_torch import assert_close, tensor_of, values_of
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
@@ -196,6 +197,28 @@ def test_products_within_a_sample_are_found() -> None:
         ["(6, 3) @ (3, 5) for each sample"],
         ["(5, 3) @ (3, 6) for each sample"],
     )
+
+
+@pytest.mark.parametrize("n_samples", [3, 70])
+def test_large_products_within_a_sample(n_samples: int) -> None:
+    rng = np.random.default_rng(0)
+    weights = [Value(number) for number in rng.normal(size=2)]
+    A, B = rng.normal(size=(n_samples, 18, 16)), rng.normal(size=(n_samples, 24, 16))
+
+    def loss(A: list[Row], B: list[Row]) -> Value:
+        left = [[F.tanh(weights[0] * a) for a in row] for row in A]
+        right = [[F.tanh(weights[1] * b) for b in row] for row in B]
+        return F.sum([F.dot(row, other).sin() for row in left for other in right])
+
+    program = compile(loss, weights, per_sample=True, reduction="sum")
+    found = program(A, B)
+    w = tensor_of(program.parameters, requires_grad=True)
+    left, right = torch.tanh(w[0] * tensor_of(A)), torch.tanh(w[1] * tensor_of(B))
+    expected = torch.sin(left @ right.transpose(1, 2)).sum()
+    expected.backward()
+    assert_close(found, expected)
+    assert_close(program.gradients, w.grad)
+    assert program.source.count("einsum_by_sample(") == 3
 
 
 def test_two_layers_with_biases_read_one_block_in_different_axes() -> None:

@@ -253,8 +253,8 @@ class _Writer:
             return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
             return [self.reduction(instruction, args[0], out)]
-        if kind == "einsum":
-            return [f"einsum({function!r}, {', '.join(args)}, out={out})"]
+        if kind in ("einsum", "einsum_by_sample"):
+            return [f"{kind}({function!r}, {', '.join(args)}, out={out})"]
         if kind == "select":
             condition, a, b = args
             lines = [] if out == b else [f"copyto({out}, {b})"]

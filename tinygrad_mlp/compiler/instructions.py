@@ -130,8 +130,8 @@ class Instruction:
     """``out = function(*args)``: one NumPy call of the program.
 
     ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
-    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill", "gather",
-    "scatter", "loss" or "auxiliary" (a result is read).
+    "reduce", "matmul", "einsum", "einsum_by_sample", "select" (where), "call" (no ``out``), "copy",
+    "fill", "gather", "scatter", "loss" or "auxiliary" (a result is read).
 
     >>> t = Ref(Buffer(1, mapped=False, name="t"), 0, (1,), (0,))
     >>> call = Instruction("ufunc", "add", [t, "c0"], t)
@@ -160,8 +160,8 @@ class Instruction:
             return f"copyto({out}, {args[0]})"
         if self.kind == "reduce":
             function, args = f"{function}.reduce", [*args, f"axis={self.axes}"]
-        elif self.kind == "einsum":
-            function, args = "einsum", [repr(function), *args]
+        elif self.kind in ("einsum", "einsum_by_sample"):
+            function, args = self.kind, [repr(function), *args]
         return f"{function}({', '.join([arg for arg in args if arg])}, out={out})"
 
     @property

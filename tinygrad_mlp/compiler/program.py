@@ -20,6 +20,7 @@ from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.layout import Constant, Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
+from tinygrad_mlp.compiler.sample_products import einsum_by_sample
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Nested, Recording, trace
@@ -342,6 +343,7 @@ class _Trace:
             namespace.update(self.lowered.tables)
             namespace.update(
                 view=view,
+                einsum_by_sample=einsum_by_sample,
                 draw=_Draw(rngs),
                 constant_values=np.array(constants, dtype=dtype),
             )
