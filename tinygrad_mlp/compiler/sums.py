@@ -193,18 +193,20 @@ class SumsOfProducts:
         self, id_: int, args: Ids, factors: tuple[Ids, Ids] | None, subtracted: int | None = None
     ) -> None:
         """A sum takes in the products and sums that wait for it."""
-        flags, products, sums, scaled = self.flags, self._products, self._sums, self._scaled
+        flags, uses = self.flags, self._uses
+        products, sums, scaled = self._products, self._sums, self._scaled
         total: _Sum | None = None
         if factors is not None:
             left, right = map(self._real, factors) if self._alias else factors
             left, right = _oriented(left, right, flags, self._tuples)
             total = _Sum(left, right)
             flags[id_] |= self._tuples.any_of(left) | self._tuples.any_of(right)
+        varies = flags[id_] & VARIES
         plain = []
         waiting = []
         for arg in args:
-            if self._is_better_apart(arg, flags[id_]):
-                plain.append(arg)
+            if arg >= len(uses) or uses[arg] != 1 or (varies and not flags[arg] & VARIES):
+                plain.append(arg)  # as in _is_better_apart
             elif arg in products or arg in scaled:
                 waiting.append(arg)
             elif arg in sums:
