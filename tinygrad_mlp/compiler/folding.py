@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.sums import NEEDS_GRAD, VARIES, Ids, Node, SumsOfProducts
+from tinygrad_mlp.compiler.nodes import NEEDS_GRAD, VARIES, Ids, Node
+from tinygrad_mlp.compiler.sums import SumsOfProducts
 from tinygrad_mlp.compiler.tracing import Recording, Traced
 from tinygrad_mlp.engine import Value
 
