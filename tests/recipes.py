@@ -148,11 +148,19 @@ def _pairwise(left: list[Value], right: list[Value], bias: Value | None) -> Valu
     return terms[0]
 
 
+def _scaled(left: list[Value], right: list[Value], bias: Value | None) -> Value:
+    total = -(left[0] * right[0]) / 4.0
+    for number, (a, b) in enumerate(zip(left[1:], right[1:])):
+        total = total + 0.5 * (a * b) if number % 2 else total - (a * b * 2.0) / -4.0
+    return total if bias is None else total - bias
+
+
 FORMS: Final[dict[str, Callable[[list[Value], list[Value], Value | None], Value]]] = {
     "dot": _dot,
     "loop": _loop_from_the_bias,
     "bias last": _bias_last,
     "differences": _differences,
+    "scaled": _scaled,
     "pairwise": _pairwise,
 }
 

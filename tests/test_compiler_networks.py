@@ -5,6 +5,7 @@ To 1e-12 relative to the largest gradient, in float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,13 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from tests.against_torch import assert_close, tensor_of, values_of
+from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tests.networks import NETWORKS, Network, Parameters, average
+from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.derivatives import grad
-from tinygrad_mlp.engine import Value
+from tinygrad_mlp.engine import Value, apply
 from tinygrad_mlp.losses import LOSSES, loss_named
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.ops import Op
 
 Floats = NDArray[np.float64]
 N_SAMPLES: Final = 6
@@ -234,6 +238,23 @@ def test_losses_of_the_package(name: str, mapped: bool) -> None:
     assert_gradients(model, program, layers)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("probability", [0.0, 1e-30, 0.5, 1.0])
+def test_binary_cross_entropy_of_certain_probabilities(
+    probability: float, target: float, dtype: str
+) -> None:
+    """At the limits, as in torch but for the derivative, which is 0 where the loss is cut off."""
+    p = Value(probability)
+    loss = loss_named("binary_cross_entropy")
+    program = compile(lambda t: loss.sample_loss([p], [t]), [p], dtype=dtype)
+    found = program(target)
+    expected = torch.nn.functional.binary_cross_entropy(tensor_of(probability), tensor_of(target))
+    assert_close(found, expected, 1e-5)
+    loss.sample_loss([p], [Value(target)]).backward()
+    assert_close(program.gradients, [p.grad], 1e-5)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("output", ["sigmoid", None, "softmax"])
 def test_every_loss_of_the_package(name: str, output: str | None) -> None:
@@ -276,3 +297,44 @@ def test_a_gradient_penalty_is_compiled_too() -> None:
     expected.backward()
     assert_close(found, expected)
     assert_close(program.gradients, flat.grad)
+
+
+# A new operation: its record, and its function in the three namespaces
+
+
+def arctan_forward(xp: Any, x: Any) -> Any:
+    return xp.arctan(x)
+
+
+def arctan_partial(xp: Any, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, 1.0 + x * x)
+
+
+@pytest.fixture
+def arctan(monkeypatch: pytest.MonkeyPatch) -> Op:
+    for namespace, function in [(float_math, math.atan), (array_math, np.arctan)]:
+        monkeypatch.setattr(namespace, "arctan", function, raising=False)
+        monkeypatch.setattr(namespace, "__all__", [*namespace.__all__, "arctan"])
+    return Op(
+        name="arctan",
+        forward=arctan_forward,
+        partials=(arctan_partial,),
+        symbol="arctan",
+        formula="arctan(x)",
+        partial_formulas=("1 / (1 + x^2)",),
+        torch="atan",
+    )
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_a_new_operation_compiles_from_its_declaration(arctan: Op, back_end: BackEnd) -> None:
+    weights = parameters_of(NETWORKS[0])[:4]
+    X = np.random.default_rng(0).normal(size=4)
+    program = compile(lambda x: F.sum([apply(arctan, w * a) for w, a in zip(weights, x)]), weights)
+    with forced(back_end):
+        loss = program(X)
+    w = tensor_of(program.parameters, requires_grad=True)
+    expected = torch.atan(w * tensor_of(X)).sum()
+    expected.backward()
+    assert_close(loss, expected)
+    assert_close(program.gradients, w.grad)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 
-from tests.against_torch import assert_close
+from tests.against_torch import assert_close, tensor_of, values_of
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
@@ -42,7 +43,46 @@ def one_at_a_time(row: Row, x: Row, bias: Value) -> Value:
     return total + bias  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("neuron", [plain_loop, dot_product, bias_first, one_at_a_time])
+def subtracting(row: Row, x: Row, bias: Value) -> Value:
+    total = bias
+    for w, a in zip(row, x):
+        total = total - w * a
+    return total
+
+
+def negated(row: Row, x: Row, bias: Value) -> Value:
+    return F.sum([-(w * a) for w, a in zip(row, x)]) - bias
+
+
+def averaging(row: Row, x: Row, bias: Value) -> Value:
+    return F.sum([w * a / 3.0 for w, a in zip(row, x)]) + bias
+
+
+def scaling(row: Row, x: Row, bias: Value) -> Value:
+    total = bias
+    for w, a in zip(row, x):
+        total = total - 0.7 * (w * a) * 0.4
+    return total
+
+
+def halved_weights(row: Row, x: Row, bias: Value) -> Value:
+    return plain_loop([0.5 * w for w in row], x, bias)
+
+
+NEURONS: Final[list[Callable[[Row, Row, Value], Value]]] = [
+    plain_loop,
+    dot_product,
+    bias_first,
+    one_at_a_time,
+    subtracting,
+    negated,
+    averaging,
+    scaling,
+    halved_weights,
+]
+
+
+@pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
 def test_every_notation_of_a_layer_is_found_as_the_same_products(
     neuron: Callable[[Row, Row, Value], Value], mapped: bool
@@ -65,13 +105,70 @@ def test_every_notation_of_a_layer_is_found_as_the_same_products(
         return F.mean([sample_loss(x, t) for x, t in zip(X, T)])
 
     program = compile(sample_loss if mapped else batch_loss, parameters, per_sample=mapped)
-    program(rng.normal(size=(30, 2)), rng.normal(size=30))
+    X, T = rng.normal(size=(30, 2)), rng.normal(size=30)
+    expected = batch_loss(values_of(X), values_of(T))
+    expected.backward()
+    assert_close(program(X, T), expected.data)
+    assert_close(program.gradients, [parameter.grad for parameter in parameters])
     found = products(program)
     assert len(found) == 3
     columns = "B" if mapped else "30"
     for text, p, k in zip(found, (16, 16, 1), (2, 16, 16)):
         alternatives = [f"({p}, {n}) @ ({n}, {columns})" for n in (k, k + 1)]
         assert text in [*alternatives, f"({columns}, {k}) @ ({k}, {p})"], found
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
+def test_what_is_computed_twice_is_computed_once(mapped: bool) -> None:
+    rng = np.random.default_rng(0)
+    weights = [Value(number) for number in rng.normal(size=12)]
+
+    def model(x: Row) -> Row:
+        return [F.dot(weights[3 * i :][:2], x, weights[3 * i + 2]).tanh() for i in range(4)]
+
+    def sample_loss(x: Row) -> Value:
+        return F.sum([a.sin() for a in model(x)]) - F.sum([a.cos() for a in model(x)])
+
+    def batch_loss(X: list[Row]) -> Value:
+        return F.mean([sample_loss(x) for x in X])
+
+    program = compile(sample_loss if mapped else batch_loss, weights, per_sample=mapped)
+    X = rng.normal(size=(6, 2))
+    expected = batch_loss(values_of(X))
+    expected.backward()
+    assert_close(program(X), expected.data)
+    assert_close(program.gradients, [weight.grad for weight in weights])
+    columns = "B" if mapped else "6"
+    (found,) = products(program)
+    assert found in (f"(4, 2) @ (2, {columns})", f"(4, 3) @ (3, {columns})", "(6, 2) @ (2, 4)")
+    assert program.source.count("tanh(") == 1
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
+def test_weights_that_are_a_product_of_two_matrices(mapped: bool) -> None:
+    rng = np.random.default_rng(0)
+    weights = [Value(number) for number in rng.normal(size=22)]
+    U, V = [weights[2 * i :][:2] for i in range(5)], [weights[10 + 6 * i :][:6] for i in range(2)]
+
+    def sample_loss(x: Row) -> Value:
+        W = [[F.dot(row, column) for column in zip(*V)] for row in U]
+        return F.sum([F.dot(row, x).tanh() for row in W])
+
+    def batch_loss(X: list[Row]) -> Value:
+        return F.sum([sample_loss(x) for x in X])
+
+    program = compile(
+        sample_loss if mapped else batch_loss, weights, per_sample=mapped, reduction="sum"
+    )
+    X = rng.normal(size=(10, 6))
+    expected = batch_loss(values_of(X))
+    expected.backward()
+    assert_close(program(X), expected.data)
+    assert_close(program.gradients, [weight.grad for weight in weights])
+    of_weights, of_data = products(program)
+    assert of_weights in ("(5, 2) @ (2, 6)", "(6, 2) @ (2, 5)")
+    columns = "B" if mapped else "10"
+    assert of_data in (f"(5, 6) @ (6, {columns})", f"({columns}, 6) @ (6, 5)")
 
 
 def test_products_of_two_computed_matrices_are_found() -> None:
@@ -100,6 +197,28 @@ def test_products_within_a_sample_are_found() -> None:
         ["(6, 3) @ (3, 5) for each sample"],
         ["(5, 3) @ (3, 6) for each sample"],
     )
+
+
+@pytest.mark.parametrize("n_samples", [3, 70])
+def test_large_products_within_a_sample(n_samples: int) -> None:
+    rng = np.random.default_rng(0)
+    weights = [Value(number) for number in rng.normal(size=2)]
+    A, B = rng.normal(size=(n_samples, 18, 16)), rng.normal(size=(n_samples, 24, 16))
+
+    def loss(A: list[Row], B: list[Row]) -> Value:
+        left = [[F.tanh(weights[0] * a) for a in row] for row in A]
+        right = [[F.tanh(weights[1] * b) for b in row] for row in B]
+        return F.sum([F.dot(row, other).sin() for row in left for other in right])
+
+    program = compile(loss, weights, per_sample=True, reduction="sum")
+    found = program(A, B)
+    w = tensor_of(program.parameters, requires_grad=True)
+    left, right = torch.tanh(w[0] * tensor_of(A)), torch.tanh(w[1] * tensor_of(B))
+    expected = torch.sin(left @ right.transpose(1, 2)).sum()
+    expected.backward()
+    assert_close(found, expected)
+    assert_close(program.gradients, w.grad)
+    assert program.source.count("einsum_by_sample(") == 3
 
 
 def test_two_layers_with_biases_read_one_block_in_different_axes() -> None:

@@ -24,7 +24,7 @@ from tests.recipes import ALL_OPS, EXACT_OPS, Recipe, recipes
 from tests.test_random_graphs import DISTANCE_TO_KINK, GraphAndTorch, graphs
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, apply, as_value, topological_order
-from tinygrad_mlp.ops import POW, POW_NUMBER
+from tinygrad_mlp.ops import CONSTANT, POW, POW_NUMBER
 
 Floats = NDArray[np.float64]
 Reduction = Literal["mean", "sum"]
@@ -127,6 +127,21 @@ def near_a_kink(nodes: list[Value]) -> bool:
     return False
 
 
+def has_equal_nodes(nodes: list[Value]) -> bool:
+    """Whether two of them are the same operation on the same (or equal) operands."""
+    seen: dict[object, int] = {}
+    number_of: dict[Value, int] = {}
+    for node in nodes:
+        operands = tuple([number_of[parent] for parent in node.parents])
+        key: object = node if node.is_leaf else (node.op, operands)
+        if node.op is CONSTANT:
+            key = repr(node.data)
+        elif key in seen:
+            return True
+        number_of[node] = seen.setdefault(key, len(seen))
+    return False
+
+
 def check(
     recipe: Recipe,
     calls: Sequence[Numbers],
@@ -159,7 +174,8 @@ def check(
         with np.errstate(invalid="ignore", over="ignore"):
             scales = np.maximum(1.0, expected.magnitudes) * scale
         close(loss, expected.loss, tolerance, scale)
-        close(compiled.gradients, expected.gradients, tolerance, scales)
+        if np.isfinite(expected.gradients).all() or not has_equal_nodes(expected.nodes):
+            close(compiled.gradients, expected.gradients, tolerance, scales)
 
 
 def close(
@@ -238,6 +254,7 @@ def test_every_operation_agrees_in_plain_arithmetic(recipe: Recipe, seed: int) -
 
 # inf and nan. Left out: negative zeros, which sums of products may lose; batches, where the
 # gradients of the samples are added before they flow on through what does not depend on the sample;
+# the gradients where nodes are equal, which become one, for the same reason;
 # and the square root of -inf, which NumPy's power answers one way or another by its version and by
 # the strides of the exponent.
 

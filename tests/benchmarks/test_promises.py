@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import numpy as np
 import pytest
 
 from tests.benchmarks import compiler, engine, import_time, irregular, small_jobs
@@ -23,6 +24,8 @@ from tests.benchmarks.compile_time import (
 )
 from tests.benchmarks.scalars import with_dot, with_loop
 from tests.benchmarks.works import A, B, C, Work
+from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.engine import Value
 
 SLACK: Final = 1.4
 
@@ -89,6 +92,23 @@ def test_irregular_graphs_replay_faster_than_they_run_eagerly() -> None:
 def test_compiling_irregular_graphs_is_linear() -> None:
     small, large = [irregular.measure(n, seconds=0.1)[0] for n in (3_000, 30_000)]
     assert large / small < 10.0 * SLACK
+
+
+def compile_chain(depth: int) -> Compiled:
+    """One node on the other, with nothing beside them."""
+    weight, bias = Value(0.9), Value(0.1)
+
+    def function(x: Value) -> Value:
+        for _ in range(depth):
+            x = (weight * x + bias).tanh()
+        return x
+
+    return compile(function, [weight, bias], per_sample=True), (np.array([0.5]),)
+
+
+def test_compiling_deep_graphs_is_linear() -> None:
+    shallow, deep = [least(0.0, partial(compile_chain, depth)) for depth in (2_000, 8_000)]
+    assert deep / shallow < 4.0 * SLACK
 
 
 def test_importing_takes_30_ms_more_than_importing_numpy() -> None:

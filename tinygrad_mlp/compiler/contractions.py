@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_mlp.compiler.gradients import Gradients
 from tinygrad_mlp.compiler.instructions import Instruction, Ref
 from tinygrad_mlp.compiler.layout import Constant, Gather, Operand, Step, View
+from tinygrad_mlp.compiler.sample_products import is_worth_copying
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 
@@ -188,7 +189,10 @@ class Contraction:
     def _einsum(self, a: str, x: Ref, b: str, y: Ref, c: str, out: Ref) -> None:
         inputs = [axes + "b" * ref.mapped for axes, ref in ((a, x), (b, y))]
         formula = f"{','.join(inputs)}->{c}{'b' * out.mapped}"
-        self._xp.instructions.append(Instruction("einsum", formula, [x, y], out))
+        _, p, q = self._step.shape
+        by_sample = x.mapped and y.mapped and is_worth_copying(p, q, self._left.shape[2])
+        kind = "einsum_by_sample" if by_sample else "einsum"
+        self._xp.instructions.append(Instruction(kind, formula, [x, y], out))
 
 
 def _along(operand: View | Gather, axis: int, length: int) -> Operand:

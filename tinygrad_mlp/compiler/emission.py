@@ -16,6 +16,7 @@ from tinygrad_mlp.compiler.memory import SharedMemory
 __all__ = ["emit"]
 
 _SMALL_ENOUGH_TO_COPY = 1000
+_MOST_NAMES_IN_A_CLOSURE = 500
 _FASTER_REPEATED = 1_000_000
 
 
@@ -61,6 +62,7 @@ class _Writer:
         self.shapes = input_shapes
         self.per_sample = per_sample
         self.prepare: list[str] = []
+        self.prepared_once: set[str] = set()
         self.views: dict[object, str] = {}
         self.direct: dict[Buffer, str] = {}
         self.memory: dict[Buffer, str] = {}
@@ -101,7 +103,7 @@ class _Writer:
         if self.per_sample and any([line.startswith("dot(") for line in run]):
             self.prepare.append("dot = np.dot if B > 1 else matmul  # for 0 * inf is nan")
         lines = ["def prepare(B):"]
-        lines += [f"    {line}" for line in [*numbers, *self.prepare]]
+        lines += [f"    {line}" for line in _with_globals([*numbers, *self.prepare])]
         lines += ["", f"    def run({arguments}):"]
         lines += [f"        {line}" for line in run]
         lines += ["", "    return run", ""]
@@ -183,7 +185,8 @@ class _Writer:
         return arg if isinstance(arg, str) else self.ref(arg)
 
     def prepare_once(self, line: str) -> None:
-        if line not in self.prepare:
+        if line not in self.prepared_once:
+            self.prepared_once.add(line)
             self.prepare.append(line)
 
     # Inputs
@@ -250,8 +253,8 @@ class _Writer:
             return [f"loss = {function.format(*args)}"]
         if kind == "reduce":
             return [self.reduction(instruction, args[0], out)]
-        if kind == "einsum":
-            return [f"einsum({function!r}, {', '.join(args)}, out={out})"]
+        if kind in ("einsum", "einsum_by_sample"):
+            return [f"{kind}({function!r}, {', '.join(args)}, out={out})"]
         if kind == "select":
             condition, a, b = args
             lines = [] if out == b else [f"copyto({out}, {b})"]
@@ -345,6 +348,17 @@ class _Writer:
         if ref.mapped:
             return f"{name}.T.copy()"
         return f"np.repeat({name}[None], B, axis=0)" if self.per_sample else f"{name}.copy()"
+
+
+def _with_globals(prepare: list[str]) -> list[str]:
+    """Make the names global where there are thousands of them.
+
+    Python takes quadratic time to compile a function whose inner function uses many of its names.
+    """
+    names = dict.fromkeys([line.split(" = ")[0].split("[")[0] for line in prepare])
+    if len(names) < _MOST_NAMES_IN_A_CLOSURE:
+        return prepare
+    return [*[f"global {name}" for name in names], *prepare]
 
 
 def _dot_applies(instruction: Instruction) -> bool:

@@ -45,8 +45,8 @@ class Gradients:
     >>> two = Symbol(work.xp, None, 2.0)
     >>> gradients.contribute(View(block, 0, (1,), (0,)), two, (1,), mapped=False)
     >>> gradients.contribute(View(block, 0, (3,), (0,)), two, (3,), mapped=False)
-    >>> [(call.function, call.args) for call in work.xp.instructions]
-    [('copyto', ['c0']), ('add', [Ref(buffer=Buffer(gradients: 1), ...), 'c1'])]
+    >>> work.xp.instructions
+    [copyto(gradients[1], c0), add(gradients, c1, out=gradients)]
     >>> work.xp.numbers
     {'c0': (2.0, 0), 'c1': (6.0, 0)}
     """

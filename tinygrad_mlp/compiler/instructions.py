@@ -47,6 +47,8 @@ class Ref:
     the last two axes.
 
     >>> ref = Ref(Buffer(12, mapped=False), 0, (1, 3, 4), (0, 4, 1))
+    >>> ref
+    t[1, 3, 4]
     >>> ref.covers_buffer(), ref.axes(0, 2, 1).strides, ref.unstacked().shape
     (True, (0, 1, 4), (3, 4))
     """
@@ -57,6 +59,13 @@ class Ref:
     strides: tuple[int, ...]
     pad: bool = False
     swap: bool = False
+
+    def __repr__(self) -> str:
+        axes = [str(n) for n in self.shape] + ["B"] * self.mapped + ["1"] * self.pad
+        if self.swap:
+            axes[-1], axes[-2] = axes[-2], axes[-1]
+        shape = f"[{', '.join(axes)}]" if axes else ""
+        return (self.buffer.name or "t") + shape
 
     @property
     def mapped(self) -> bool:
@@ -121,13 +130,15 @@ class Instruction:
     """``out = function(*args)``: one NumPy call of the program.
 
     ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
-    "reduce", "matmul", "einsum", "select" (where), "call" (no ``out``), "copy", "fill", "gather",
-    "scatter", "loss" or "auxiliary" (a result is read).
+    "reduce", "matmul", "einsum", "einsum_by_sample", "select" (where), "call" (no ``out``), "copy",
+    "fill", "gather", "scatter", "loss" or "auxiliary" (a result is read).
 
     >>> t = Ref(Buffer(1, mapped=False, name="t"), 0, (1,), (0,))
     >>> call = Instruction("ufunc", "add", [t, "c0"], t)
-    >>> call.is_elementwise, [ref.buffer for ref in call.refs()]
-    (True, [Buffer(t: 1), Buffer(t: 1)])
+    >>> call
+    add(t[1], c0, out=t[1])
+    >>> call.is_elementwise, call.refs()
+    (True, [t[1], t[1]])
     """
 
     kind: str
@@ -135,6 +146,23 @@ class Instruction:
     args: list[Ref | str]
     out: Ref
     axes: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        function, args, out = self.function, [str(arg) for arg in self.args], self.out
+        if self.kind == "loss":
+            return f"loss = {function.format(*args)}"
+        if self.kind == "auxiliary":
+            return f"auxiliary = {args[0]}"
+        if self.kind == "scatter":
+            source, order, _, places = args[:4]
+            return f"{out}[{places}] {function} {source}[{order}]"
+        if self.kind in ("copy", "fill"):
+            return f"copyto({out}, {args[0]})"
+        if self.kind == "reduce":
+            function, args = f"{function}.reduce", [*args, f"axis={self.axes}"]
+        elif self.kind in ("einsum", "einsum_by_sample"):
+            function, args = self.kind, [repr(function), *args]
+        return f"{function}({', '.join([arg for arg in args if arg])}, out={out})"
 
     @property
     def is_elementwise(self) -> bool:

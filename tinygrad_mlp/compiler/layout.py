@@ -10,6 +10,7 @@ each slot; the others have one number for each.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import copysign, gcd
 
@@ -90,13 +91,17 @@ class View:
 class Gather:
     """Slots in no regular order, of one or several blocks: they are copied together.
 
-    >>> Gather(np.array([4, 0, 7]), mapped=False, needs_grad=False).shape
-    (3,)
+    >>> gather = Gather(np.array([4, 0, 7]), mapped=False, needs_grad=False)
+    >>> gather, gather.shape
+    (Gather((3,)), (3,))
     """
 
     slots: IntArray
     mapped: bool
     needs_grad: bool
+
+    def __repr__(self) -> str:
+        return f"Gather({self.shape}{' x B' if self.mapped else ''})"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -115,12 +120,12 @@ class Step:
     Attributes:
         op: the op; ``ops.DOT`` for products.
         out: the block of its results.
-        shape: the axes of the results: (n_stacked, P, Q) for a product, (n_stacked, P) for a mapped
-            one; any number of axes elementwise; (n,) for a variadic op.
+        shape: the axes of the results: (n_stacked, P, Q) for a product, Q = 1 where the samples
+            are the columns; any number of axes elementwise; (n,) for a variadic op.
         operands: elementwise: one per input; variadic: one with a last axis for the operands;
             product: the plain terms.
         left: for a product (n_stacked, P, K).
-        right: for a product (n_stacked, Q, K), or (n_stacked, K) for a mapped one.
+        right: for a product (n_stacked, Q, K).
     """
 
     op: Op
@@ -178,10 +183,13 @@ class Plan:
     per_sample: bool
     _bases: list[int] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        mapped = ", mapped over samples" if self.per_sample else ""
+        return f"Plan({len(self.steps)} steps, {len(self.blocks)} blocks{mapped})"
+
     def block_at(self, slot: int) -> Block:
         """The block that holds a slot."""
-        position = int(np.searchsorted(self._bases, slot, side="right")) - 1
-        return self.blocks[position]
+        return self.blocks[bisect_right(self._bases, slot) - 1]
 
     def add_block(self, name: str, kind: str, size: int, mapped: bool, needs_grad: bool) -> Block:
         """A new block after the last one, with room for as many ones behind it."""

@@ -48,6 +48,10 @@ class Lowered:
     tables: dict[str, NDArray[np.intp]]
     gradients: Buffer | None = None
 
+    def __repr__(self) -> str:
+        n_gradients = self.gradients.size if self.gradients is not None else 0
+        return f"Lowered({len(self.instructions)} instructions, {n_gradients} gradients)"
+
 
 def lower(plan: Plan, reduction: str | None) -> Lowered:
     """Instructions for the plan; with a ``reduction`` ("mean" or "sum") the gradients as well.
@@ -59,8 +63,8 @@ def lower(plan: Plan, reduction: str | None) -> Lowered:
     >>> recording = trace(lambda x: x.tanh(), [()], [])
     >>> folded = fold(recording)
     >>> plan = lay_out(schedule(folded), recording, folded, per_sample=True)
-    >>> [instruction.function for instruction in lower(plan, None).instructions]
-    ['tanh']
+    >>> lower(plan, None).instructions
+    [tanh(x0[1, B], out=tanh0[1, B])]
     """
     return _Lowering(plan).run(reduction)
 

@@ -67,8 +67,8 @@ def schedule(folded: Folded) -> list[Group]:
         left, right = node.left, node.right
         signature: Hashable
         if left:
-            left, left_level, left_kinds = tuples.of(left)
-            right, right_level, right_kinds = tuples.of(right)
+            left_level, left_kinds = tuples.of(left)
+            right_level, right_kinds = tuples.of(right)
             level = max(level, left_level + 1, right_level + 1)
             signature = (ops.DOT, len(left), len(node.args), left_kinds, right_kinds, kind[id_])
         elif node.op.variadic:
@@ -94,17 +94,17 @@ def _level_of(group: Group) -> int:
 
 
 class _Tuples:
-    """Shares equal tuples of ids, and knows the level and the kinds of the ids in them."""
+    """Knows the level and the kinds of the ids in a tuple of factors; equal ones are one object."""
 
     def __init__(self, levels: list[int], kind: list[int]) -> None:
         self._levels = levels
         self._kind = kind
-        self._known: dict[Ids, tuple[Ids, int, Hashable]] = {}
+        self._known: dict[int, tuple[int, Hashable]] = {}
 
-    def of(self, ids: Ids) -> tuple[Ids, int, Hashable]:
-        found = self._known.get(ids)
+    def of(self, ids: Ids) -> tuple[int, Hashable]:
+        found = self._known.get(id(ids))
         if found is None:
             level = max([self._levels[i] for i in ids])
             kinds = frozenset([self._kind[i] for i in ids])
-            found = self._known[ids] = (ids, level, kinds)
+            found = self._known[id(ids)] = (level, kinds)
         return found

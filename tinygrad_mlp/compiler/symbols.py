@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any
 
+import numpy as np
+
+from tinygrad_mlp import array_math
 from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
 
 __all__ = ["Emitter", "Symbol"]
@@ -33,6 +36,12 @@ class Symbol:
     ref: Ref | None
     factor: float = 1.0
     scale: int = 0
+
+    def __repr__(self) -> str:
+        factor = repr(self.factor) + (" / B" * self.scale or " * B" * -self.scale)
+        if self.ref is None:
+            return factor
+        return repr(self.ref) if self.is_plain else f"{factor} * {self.ref}"
 
     def times(self, factor: float, scale: int = 0) -> Symbol:
         """The same array with another constant factor."""
@@ -95,14 +104,17 @@ class Emitter:
     >>> xp = Emitter()
     >>> x = Symbol(xp, xp.new((3,), mapped=False))
     >>> out = RELU.forward(xp, x)
-    >>> [instruction.function for instruction in xp.instructions]
-    ['less_equal', 'maximum']
+    >>> xp.instructions
+    [less_equal(t[3], c0, out=t[3]), maximum(t[3], c0, out=t[3])]
     """
 
     instructions: list[Instruction] = field(default_factory=list)
     numbers: dict[str, tuple[float, int]] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _known: dict[Any, Symbol] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Emitter({len(self.instructions)} instructions)"
 
     def symbol(self, operand: Any) -> Symbol:
         """A number as a symbol."""
@@ -282,26 +294,29 @@ class Emitter:
     # Functions of one operand, and those of variadic rules
 
     def __getattr__(self, name: str) -> Callable[[Any], Symbol]:
-        if name not in _UNARY:
+        """Any function of one operand that ``array_math`` has."""
+        if name not in array_math.__all__:
             raise AttributeError(f"the compiler has no rule for xp.{name}")
+        is_numpy = isinstance(getattr(array_math, name), np.ufunc)
 
         def unary(x: Any) -> Symbol:
-            return self.call(name, self.symbol(x))
+            operand = self.symbol(x)
+            return self.call(name, operand) if is_numpy else self._of_array_math(name, operand)
 
         return unary
+
+    def _of_array_math(self, name: str, x: Symbol) -> Symbol:
+        """A function that NumPy lacks, and that has no ``out``."""
+        arg = self.argument(x)
+        shape, mapped, pad = broadcast([arg])
+        out = self.new(shape, mapped)
+        out = out.padded() if pad else out
+        self.instructions.append(Instruction("call", name, [arg], out))
+        return Symbol(self, out)
 
     def sigmoid(self, x: Any) -> Symbol:
         """1 / (1 + exp(-x))."""
         return self.divide(1.0, 1.0 + self.call("exp", -self.symbol(x)))
-
-    def erfc(self, x: Any) -> Symbol:
-        """1 - erf(x), by ``array_math``."""
-        arg = self.argument(self.symbol(x))
-        shape, mapped, pad = broadcast([arg])
-        out = self.new(shape, mapped)
-        out = out.padded() if pad else out
-        self.instructions.append(Instruction("call", "erfc", [arg], out))
-        return Symbol(self, out)
 
     def sum(self, stacked: Symbol) -> Symbol:
         """The sum over the stacked operands."""
@@ -337,7 +352,6 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "equal": operator.eq,
     "not_equal": operator.ne,
 }
-_UNARY = frozenset(["absolute", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh"])
 
 
 def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:

@@ -13,7 +13,9 @@ from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
 
 __all__ = ["tidied"]
 
-_WRITES_ANYWHERE = ("ufunc", "reduce", "matmul", "einsum", "select", "call")
+_WRITES_ANYWHERE = frozenset(
+    ["ufunc", "reduce", "matmul", "einsum", "einsum_by_sample", "select", "call"]
+)
 
 
 def tidied(instructions: list[Instruction]) -> list[Instruction]:

@@ -106,8 +106,10 @@ class Workspace:
     def parts(self, slots: IntArray) -> list[tuple[Block, IntArray]]:
         """The blocks that these slots lie in, each with the positions that it fills."""
         number = np.searchsorted(self._bases, slots, side="right") - 1
-        blocks = self.plan.blocks
-        return [(blocks[int(n)], np.flatnonzero(number == n)) for n in np.unique(number)]
+        order = np.argsort(number, kind="stable")
+        distinct, starts = np.unique(number[order], return_index=True)
+        blocks = [self.plan.blocks[n] for n in distinct.tolist()]
+        return list(zip(blocks, np.split(order, starts[1:])))
 
     def table(self, indices: IntArray) -> str:
         """A name for an array of indices."""

@@ -6,6 +6,7 @@ and are free of branches on Values, so that they can be recorded and compiled.
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any, Final
 
 from tinygrad_mlp import functional, ops
@@ -129,15 +130,20 @@ def _absolute_error(output: Value, target: Value) -> Value:
 LOWEST_LOG: Final = -100.0
 """What the logarithm of 0 counts as, and of everything below e^-100."""
 
-NEARLY_ZERO: Final = 1e-300
-"""Added to a probability before its logarithm: it changes no number above 1e-284, where the limit
-of -100 has long been reached, and keeps the derivative 1 / p finite at p = 0."""
-
 
 def _cross_entropy_of_probability(probability: Value, target: Value) -> Value:
     _check_probability(target)
-    log_yes = functional.maximum((probability + NEARLY_ZERO).log(), LOWEST_LOG)
-    return -(target * log_yes + (1.0 - target) * _log_no(probability))
+    return -(target * _log_yes(probability) + (1.0 - target) * _log_no(probability))
+
+
+def _log_yes(probability: Value) -> Value:
+    """log(p), but not below the limit; the inner ``where`` keeps the derivative 1 / p finite there.
+
+    The absolute value, so that the logarithm of what is no probability stays nan.
+    """
+    impossible = abs(probability) < exp(LOWEST_LOG)
+    safe = functional.where(impossible, 1.0, probability)
+    return functional.where(impossible, LOWEST_LOG, safe.log())
 
 
 def _log_no(probability: Value) -> Value:
