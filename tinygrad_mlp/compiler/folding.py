@@ -154,7 +154,8 @@ def _uses(
         if id_ < n_tape:
             uses[id_] += 2
     for id_ in range(n_tape - 1, -1, -1):
-        op, parents = tape[id_].op, tape[id_].parents
+        node = tape[id_]
+        op, parents = node.op, node.parents
         if op is None or not uses[id_]:
             continue
         if op is ops.DOT:
@@ -165,11 +166,16 @@ def _uses(
                 if arg < n_tape:
                     uses[arg] += 2
             parents = parents[2 * n :]
-        args = tuple([of(p) for p in parents])
-        args_of[id_] = args
-        for arg in args:
+        args = []
+        for parent in parents:
+            if parent.__class__ is Traced and parent.index < id_ and tape[parent.index] is parent:
+                arg = parent.index  # what ``of`` would answer; most parents are of this kind
+            else:
+                arg = of(parent)
+            args.append(arg)
             if arg < n_tape:
                 uses[arg] += 1
+        args_of[id_] = tuple(args)
     return uses, args_of, factors_of
 
 

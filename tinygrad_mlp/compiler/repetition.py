@@ -75,6 +75,12 @@ class _Repetition(Tape):
         return node
 
     def binary(self, op: Op, left: Value, right: Value) -> Value:
+        nodes = self._recorded.nodes
+        if not self._present and self._n_made < len(nodes):
+            node = nodes[self._n_made]
+            if node.op is op and node.parents[0] is left and node.parents[1] is right:
+                self._n_made += 1
+                return node
         return self.node(op, (left, right))
 
     def finish(self) -> None:

@@ -68,7 +68,7 @@ class SumsOfProducts:
         if self._alias:
             args = self._real(args)
         flags, uses = self.flags, self._uses
-        if op in _SIMPLIFIED:
+        if op in _SIMPLIFIED and (op is ops.SUM or args[1] in self._constants):
             simpler, args_left = _simpler(op, args, self._constants)
             if simpler is not None:
                 op, args = simpler, args_left
@@ -99,6 +99,10 @@ class SumsOfProducts:
     # Products
 
     def _add_product(self, id_: int, op: Op, args: Ids) -> None:
+        constants = self._constants
+        if op is ops.MUL and args[0] not in constants and args[1] not in constants:
+            self._products[id_] = args
+            return
         scaled = self._as_scaled(id_, op, args)
         if scaled is not None:
             self._scaled[id_] = scaled
