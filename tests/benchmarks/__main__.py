@@ -1,10 +1,12 @@
-"""Print the tables: ``python -m tests.benchmarks [TABLE ...] [--seconds N]``."""
+"""Print the tables: ``python -m tests.benchmarks [TABLE ...] [--seconds N] [--into README.md]``."""
 
 from __future__ import annotations
 
 import argparse
 import platform
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,12 +22,6 @@ from tests.benchmarks import (
     small_jobs,
 )
 
-
-def drawing_report(seconds: float) -> str:
-    """The table of drawings, which takes as long as it takes."""
-    return drawing.report()
-
-
 TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "engine": ("The scalar engine", engine.report),
     "compiler": ("Compiled programs", compiler.report),
@@ -33,7 +29,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "compile-time": ("The cost of compiling", compile_time.report),
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
-    "drawing": ("Drawings", drawing_report),
+    "drawing": ("Looking at graphs", drawing.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 
@@ -43,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"any of {', '.join(TABLES)}")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each table (default 10)")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="a page that shows the tables")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.tables if name not in TABLES]
     if unknown:
@@ -50,7 +47,17 @@ def main() -> None:
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, one thread each.")
     for name in arguments.tables or TABLES:
         title, report = TABLES[name]
-        print(f"\n## {title}\n\n{report(arguments.seconds)}", flush=True)
+        text = report(arguments.seconds)
+        print(f"\n## {title}\n\n{text}", flush=True)
+        if arguments.into is not None:
+            put_into(arguments.into, name, text)
+
+
+def put_into(page: Path, name: str, text: str) -> None:
+    """Put a table into a page, between ``<!-- table: NAME -->`` and ``<!-- /table -->``."""
+    pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- /table -->)", re.DOTALL)
+    before = page.read_text(encoding="utf-8")
+    page.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n{m[2]}", before), encoding="utf-8")
 
 
 if __name__ == "__main__":
