@@ -7,7 +7,7 @@ the gradients of the parameters in one flat array. It stands on the passes besid
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -16,25 +16,18 @@ from typing import Any, Final, Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp import array_math, float_math, functional
-from tinygrad_mlp.compiler.contractions import is_elementwise
-from tinygrad_mlp.compiler.emission import emit
-from tinygrad_mlp.compiler.folding import Folded, fold
+from tinygrad_mlp import functional
 from tinygrad_mlp.compiler.hiding import recording_lock
-from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
-from tinygrad_mlp.compiler.lowering import Lowered, lower
+from tinygrad_mlp.compiler.layout import Plan
 from tinygrad_mlp.compiler.repetition import retrace
-from tinygrad_mlp.compiler.sample_products import einsum_by_sample
-from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
-from tinygrad_mlp.compiler.schedule import schedule
-from tinygrad_mlp.compiler.tracing import Nested, Recording, Traced, trace
+from tinygrad_mlp.compiler.tracing import Nested, Traced, trace
+from tinygrad_mlp.compiler.translation import Translation, translate
 from tinygrad_mlp.data.arrays import as_floats
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,
     InvalidArgumentError,
-    SampleOrderError,
     ShapeError,
     TinygradMLPError,
 )
@@ -187,9 +180,9 @@ class Program:
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
-        self._traces: dict[Shapes, _Trace] = {}
+        self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
-        self._last: _Trace | None = None
+        self._last: Translation | None = None
         self._lock = threading.Lock()  # the memory of a call is that of the next one
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
@@ -381,7 +374,7 @@ class Program:
         except (DataError, ShapeError) as error:
             raise ShapeError(f"a program is called with arrays of numbers; {error}") from error
 
-    def _traced(self) -> _Trace:
+    def _traced(self) -> Translation:
         if self._last is None:
             raise ShapeError(
                 "the program is recorded at its first call; call it once: program(X, y)"
@@ -404,7 +397,8 @@ class Program:
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         looks_at_values = trace_.folded.outer or trace_.folded.effects
         lock = recording_lock if looks_at_values else self._lock
-        bound = _Bound(trace_.bind(batch_size, self), auxiliary_shape, trace_, lock)
+        run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
+        bound = _Bound(run, auxiliary_shape, trace_, lock)
         _keep(self._bound, shapes, bound)
         return bound
 
@@ -421,7 +415,7 @@ class Program:
         assert size is not None
         return size
 
-    def _record(self, shapes: Shapes) -> _Trace:
+    def _record(self, shapes: Shapes) -> Translation:
         with self.within():
             recording = trace(self._function, shapes, self._values, self._has_auxiliary)
             # The fewer nodes, the more easily random ones come out the same twice.
@@ -433,30 +427,8 @@ class Program:
                 "a function with parameters returns one Value, the loss; this one returned lists "
                 f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
-        folded = fold(recording)
-        if self._per_sample:
-            _check_independence(folded)
-        groups = schedule(folded)
-        if not self._per_sample and is_scattered(groups):
-            return self._as_scalars(recording, folded)
-        plan = lay_out(groups, recording, folded, self._per_sample)
-        if not self._per_sample and is_irregular(plan, groups):
-            return self._as_scalars(recording, folded)
         reduction = self._reduction if self._differentiate else None
-        lowered = lower(plan, reduction)
-        source = emit(
-            lowered,
-            [shape for shape, _ in recording.inputs],
-            len(folded.outer),
-            len(recording.random),
-            self._per_sample,
-            reduction,
-        )
-        return _Trace(recording, folded, source, self._per_sample, plan, lowered)
-
-    def _as_scalars(self, recording: Recording, folded: Folded) -> _Trace:
-        source = emit_scalars(recording, folded, self._differentiate)
-        return _Trace(recording, folded, source, per_sample=False)
+        return translate(recording, self._per_sample, reduction)
 
     def __reduce__(self) -> NoReturn:
         raise GraphError(
@@ -466,21 +438,6 @@ class Program:
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
-
-
-def _check_independence(folded: Folded) -> None:
-    """Mapped over the batch, an assignment happens once; it must come to the same as in turn."""
-    assigned = {leaf for leaf, _ in folded.effects}
-    in_turn = [leaf for _, leaf in folded.outer if leaf in assigned]
-    if in_turn or any(folded.varies[id_] for _, id_ in folded.effects):
-        leaf = in_turn[0] if in_turn else folded.effects[0][0]
-        error = SampleOrderError(
-            f"the function of one sample assigns to {leaf!r} what depends on the sample or on the "
-            "samples before; compile the whole batch: compile(f, parameters), with f looping over "
-            "the samples"
-        )
-        error.reason = "it assigns from sample to sample"
-        raise error
 
 
 def _keep(kept: dict[Shapes, Any], shapes: Shapes, item: object) -> None:
@@ -496,98 +453,8 @@ class _Bound:
 
     run: Callable[..., Any]
     auxiliary_shape: tuple[int, ...]
-    trace: _Trace
+    trace: Translation
     lock: AbstractContextManager[Any]
-
-
-@dataclass(slots=True)
-class _Trace:
-    """One recording with everything that the passes made of it."""
-
-    recording: Recording
-    folded: Folded
-    source: str
-    per_sample: bool
-    plan: Plan | None = None  # None for a program of plain arithmetic
-    lowered: Lowered | None = None
-
-    def bind(self, batch_size: int, program: Program) -> Callable[..., Any]:
-        """The function ``run`` with memory for one batch size."""
-        dtype = program._dtype
-        rngs = [rng for _, rng in self.recording.random]
-        namespace: dict[str, Any] = {
-            "np": np,
-            "dtype": dtype,
-            "parameters": program.parameters,
-            "gradients": program.gradients,
-            "outer_leaves": [leaf for _, leaf in self.folded.outer],
-            "assigned": [leaf for leaf, _ in self.folded.effects],
-            "rngs": rngs,
-        }
-        if self.lowered is None:
-            namespace.update({name: getattr(float_math, name) for name in float_math.__all__})
-        else:
-            constants = list(self.folded.constants.values())
-            namespace.update({name: getattr(array_math, name) for name in array_math.__all__})
-            namespace.update({name: getattr(np, name) for name in _NUMPY_FUNCTIONS})
-            namespace.update(self.lowered.tables)
-            namespace.update(
-                view=view,
-                einsum_by_sample=einsum_by_sample,
-                draw=_Draw(rngs),
-                constant_values=np.array(constants, dtype=dtype),
-            )
-        exec(self.source, namespace)
-        run: Callable[..., Any] = namespace["prepare"](batch_size)
-        if program._differentiate or not self.recording.output_shape:
-            return run if program._differentiate else _Squeezed(run, self.per_sample)
-        return _Reshaped(run, self.recording.output_shape, self.per_sample)
-
-    def summary(self) -> str:
-        """The counts, then one line for each product."""
-        one = "of one sample " if self.per_sample else ""
-        start = f"{self.folded.n_recorded} scalar operations {one}->"
-        if self.plan is None or self.lowered is None:
-            return f"{start} plain arithmetic, as nothing in them is regular"
-        lines = [
-            f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy "
-            f"calls, {len(self.products())} matrix products:"
-        ]
-        lines += [f"  {step.out.name}: {step.product_shapes()}" for step in self.products()]
-        return "\n".join(lines)
-
-    def products(self) -> list[Step]:
-        """The steps that are matrix products."""
-        steps = self.plan.steps if self.plan is not None else []
-        return [s for s in steps if s.left is not None and not is_elementwise(s)]
-
-
-_NUMPY_FUNCTIONS = [
-    *["add", "copyto", "dot", "einsum", "greater", "greater_equal", "less", "less_equal"],
-    *["logical_and", "logical_not", "matmul", "maximum", "multiply", "negative", "not_equal"],
-    *["subtract", "take", "vdot"],
-]
-
-
-@dataclass(slots=True)
-class _Squeezed:
-    run: Callable[..., Array]
-    per_sample: bool
-
-    def __call__(self, *arrays: Array) -> Any:
-        result = self.run(*arrays)
-        return result[:, 0] if self.per_sample else float(result[0])
-
-
-@dataclass(slots=True)
-class _Reshaped:
-    run: Callable[..., Array]
-    shape: tuple[int, ...]
-    per_sample: bool
-
-    def __call__(self, *arrays: Array) -> Array:
-        result = self.run(*arrays)
-        return result.reshape(-1, *self.shape) if self.per_sample else result.reshape(self.shape)
 
 
 def _leaves(numbers: Any) -> Nested:
@@ -595,29 +462,3 @@ def _leaves(numbers: Any) -> Nested:
     if np.ndim(numbers):
         return [_leaves(part) for part in numbers]
     return Value(numbers)
-
-
-class _Draw:
-    """Draws the random leaves, sample by sample in the order of the trace."""
-
-    def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
-        self._rngs = rngs
-
-    def __call__(self, out: Array) -> None:
-        if len(set(map(id, self._rngs))) == 1:
-            out[...] = self._rngs[0].random(out.shape[::-1]).T
-            return
-        rows = out.reshape(len(self._rngs), -1)
-        for sample in range(rows.shape[1]):
-            for leaf, rng in enumerate(self._rngs):
-                rows[leaf, sample] = rng.random()
-
-
-def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """A strided view: shape and strides count rows of ``array``, further axes stay as they are."""
-    item = array.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        array[offset:],
-        (*shape, *array.shape[1:]),
-        (*[s * item for s in strides], *array.strides[1:]),
-    )
