@@ -19,7 +19,7 @@ from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler.program import MOST_KEPT
 from tinygrad_mlp.compiler.tracing import trace
-from tinygrad_mlp.engine import Value, as_value, assign, no_grad
+from tinygrad_mlp.engine import Value, as_value, assign, enable_grad, no_grad
 from tinygrad_mlp.errors import (
     GraphError,
     InvalidArgumentError,
@@ -355,6 +355,39 @@ def in_threads(*calls: Callable[[], object]) -> list[BaseException]:
     return failed
 
 
+def test_threads_may_call_one_program_that_looks_at_values_for_some_shapes() -> None:
+    w, outer = Value(2.0), Value(3.0)
+    program = compile(lambda x: w * F.sum(x) + (outer if len(x) == 2 else 0.0), [w])
+
+    def call(n: int) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(300):
+                assert program(np.ones(n)) == 2.0 * n + 3.0 * (n == 2)
+
+        return run
+
+    assert in_threads(call(2), call(3), call(2), call(3)) == []
+
+
+def test_another_generator_of_numpy_is_left_alone_too() -> None:
+    shared: Any = np.random
+    generator = shared.get_bit_generator()
+    try:
+        shared.set_bit_generator(np.random.PCG64(0))
+        assert compile(lambda x: 2.0 * x)(3.0) == 6.0
+        with pytest.raises(GraphError, match="the module random or from"):
+            compile(lambda x: shared.rand() * x)(3.0)
+    finally:
+        shared.set_bit_generator(generator)
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 2.0, 3.0], "a", [[1.0, 2.0, 3.0]]])
+def test_what_is_assigned_to_the_parameters_fits(numbers: Any) -> None:
+    program = compile(lambda x: F.dot(ws, x), ws := [Value(1.0), Value(2.0)])
+    with pytest.raises(ShapeError, match=r"program.parameters holds 2 numbers"):
+        program.parameters = numbers
+
+
 def test_threads_may_call_one_program() -> None:
     program = compile(MLP(8, [16, 1], rng=0).forward, per_sample=True)
     X = np.random.default_rng(0).normal(size=(64, 8))
@@ -481,3 +514,21 @@ def test_a_second_interrupt_ends_a_function_that_does_not() -> None:
     with pytest.raises(KeyboardInterrupt):
         compile(endless)(1.0)
     assert (Value(2.0) * 3.0).data == 6.0
+
+
+def test_gradients_may_flow_again_inside_a_block_without() -> None:
+    w = Value(2.0)
+
+    def loss(x: Value) -> Value:
+        with no_grad():
+            a = w * x
+            with enable_grad():
+                b = w * x
+        return a * b + b
+
+    assert compile(loss, [w])(3.0) == 42.0
+    program = compile(loss, [w])
+    program(3.0)
+    eager = loss(Value(3.0))
+    eager.backward()
+    assert program.gradients.tolist() == [w.grad] == [21.0]

@@ -106,8 +106,15 @@ class RunningMean(Own):
         return out - self.buffer
 
 
+class CountingInPython(Own):
+    def after(self, out: Value) -> Any:
+        self.state += 1.0
+        return out if self.state > 100.5 else 0.1 * out
+
+
 ENDS_UP: Final[dict[type[Own], str]] = {
     Plain: "compiled",
+    CountingInPython: "eager (not compiled: it changes its attribute 'state'",
     Caching: "compiled",
     Dropout: "compiled",
     Branching: "eager (not compiled: it was used as a truth value",
@@ -149,7 +156,9 @@ def test_whatever_a_model_does_auto_trains_as_eager_does(kind: type[Own]) -> Non
 
 @pytest.mark.parametrize("kind", [k for k in ENDS_UP if ENDS_UP[k].startswith("eager")])
 def test_compiled_alone_says_what_it_cannot_do(kind: type[Own]) -> None:
-    with pytest.raises(TinygradMLPError, match=r"functional\.|compute with the Value itself"):
+    with pytest.raises(
+        TinygradMLPError, match=r"functional\.|compute with the Value itself|assign\("
+    ):
         trained(kind(), "compiled")
 
 
@@ -242,6 +251,49 @@ class Scaled(Own):
 def test_numbers_that_a_callback_changes_are_read_again() -> None:
     history = assert_same_training(Scaled, callbacks=[Annealing()])
     assert history.engine == "compiled"
+
+
+class Noisy(Own):
+    """Draws numbers as soon as somebody says so."""
+
+    noise = False
+
+    def after(self, out: Value) -> Any:
+        return out * (2.0 if self.rng.random() < 0.5 else 0.0) if self.noise else out
+
+
+class MakeNoise:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        model.noise = epoch >= 2
+
+
+def test_a_callback_may_make_the_model_one_that_cannot_be_recorded() -> None:
+    history = assert_same_training(Noisy, callbacks=[MakeNoise()], epochs=5)
+    assert history.engine.startswith("eager (not compiled: it d")
+
+
+class Watching:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        pass
+
+
+def test_a_callback_that_changes_nothing_does_not_run_the_model_again() -> None:
+    calls = []
+
+    class Counted(MLP):
+        def logits(self, x: Any) -> list[Value]:
+            calls.append(1)
+            return super().logits(x)
+
+        forward = logits
+
+    n_calls = []
+    for epochs in (2, 30):
+        calls.clear()
+        model = Counted(2, [3, 1], rng=0)
+        fit(model, X, Y, epochs=epochs, callbacks=[Watching()], log_every=None)
+        n_calls.append(len(calls))
+    assert n_calls[0] == n_calls[1]
 
 
 @pytest.mark.parametrize("frozen", [0, 1])

@@ -140,6 +140,19 @@ def test_weights_of_other_activations_leave_the_model_as_it_was(tmp_path: Path) 
     assert [p.data for p in other.parameters()] != before
 
 
+def test_a_model_of_ones_own_is_known_by_its_names_and_shapes_alone(tmp_path: Path) -> None:
+    class Line(Module):
+        def __init__(self, slope: float) -> None:
+            self.slope = Value(slope)
+
+        def __repr__(self) -> str:
+            return f"Line({self.slope!r})"
+
+    other = Line(1.0)
+    load_weights(other, save_weights(Line(2.0), tmp_path / "w.npz"))
+    assert other.slope.data == 2.0
+
+
 def test_a_file_says_how_the_model_was_made(tmp_path: Path) -> None:
     model = MLP(2, [3, 4, 2], activation=["tanh", "elu"], output_activation="softmax")
     content = read_weights(save_weights(model, tmp_path / "w.npz"))

@@ -422,7 +422,8 @@ def no_grad() -> Iterator[None]:
         yield
 
 
-def enable_grad() -> AbstractContextManager[None]:
+@contextmanager
+def enable_grad() -> Iterator[None]:
     """Within this block results remember how they were computed, also inside ``no_grad``.
 
     >>> a = Value(3.0)
@@ -431,7 +432,9 @@ def enable_grad() -> AbstractContextManager[None]:
     >>> b.partials
     (3.0, 3.0)
     """
-    return _graphs_recorded(True)
+    attached = nullcontext() if _recorder is None else _recorder.with_gradients()
+    with _graphs_recorded(True), attached:
+        yield
 
 
 @contextmanager
@@ -553,6 +556,7 @@ class Recorder(Protocol):
     def uniform(self, rng: np.random.Generator) -> Value: ...
     def assign(self, leaf: Value, value: Value) -> None: ...
     def without_gradients(self) -> AbstractContextManager[None]: ...
+    def with_gradients(self) -> AbstractContextManager[None]: ...
 
 
 _recorder: Recorder | None = None

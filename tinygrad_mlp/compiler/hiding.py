@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import signal
 import sys
@@ -9,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -56,18 +57,15 @@ def no_shared_randomness() -> Iterator[None]:
             random.setstate(before)
             drawn = True
         if _numpy_state() != numpy_before:
-            name, words, *rest = numpy_before
-            np.random.set_state((name, np.frombuffer(words, np.uint32), *rest))  # noqa: NPY002
+            np.random.set_state(pickle.loads(numpy_before))  # noqa: NPY002
             drawn = True
     if drawn:
         raise does_not_repeat("it drew from the module random or from np.random")
 
 
-def _numpy_state() -> tuple[Any, ...]:
-    """With the 624 words as bytes, which compare at once."""
-    state: Any = np.random.get_state()  # noqa: NPY002
-    name, words, *rest = state
-    return (name, words.tobytes(), *rest)
+def _numpy_state() -> bytes:
+    """As bytes, which compare at once, whatever generator it is."""
+    return pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 # While a function is recorded, the number of a leaf that stood before must not become a constant

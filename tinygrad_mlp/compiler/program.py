@@ -40,7 +40,7 @@ Shapes = tuple[tuple[int, ...], ...]
 MOST_KEPT: Final = 32
 """How many recordings, and how many shapes with memory for them, a program keeps."""
 
-_MOST_REPETITIONS: Final = 8
+_MOST_REPETITIONS: Final = 3
 _NODES_TO_REPEAT: Final = 2_000
 
 
@@ -133,8 +133,8 @@ class Program:
     """A recorded function, replayed as NumPy calls; made by ``compile``.
 
     Calls from several threads take turns. While one of them records, at a first call or for a new
-    shape, programs in other threads wait, but these must not compute with Values themselves: their
-    numbers are hidden meanwhile, and reading one raises TracingError.
+    shape, programs in other threads that look at Values wait; but no other thread may compute with
+    Values itself: their numbers are hidden meanwhile, and reading one raises TracingError.
 
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
@@ -143,6 +143,7 @@ class Program:
             that only predicts.
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
+        most_repetitions: how often at most a function is run again to see that it does the same.
 
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
@@ -170,6 +171,7 @@ class Program:
         self._has_auxiliary = has_auxiliary
         self.auxiliary: Array = np.empty(0, dtype)
         self.within: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.most_repetitions = _MOST_REPETITIONS
         self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -183,7 +185,10 @@ class Program:
         self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
         self._last: Translation | None = None
-        self._lock = threading.Lock()  # the memory of a call is that of the next one
+        # The memory of a call is that of the next one. Who records or looks at Values takes the
+        # lock of all recordings too, always before this one.
+        self._lock = threading.RLock()
+        self._after_recordings = _InOrder(recording_lock, self._lock)
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
         self._silently = copy_context()
@@ -196,7 +201,7 @@ class Program:
 
     @parameters.setter
     def parameters(self, numbers: ArrayLike) -> None:
-        self._parameters[:] = numbers
+        _assign(self._parameters, numbers, "parameters")
 
     @property
     def gradients(self) -> Array:
@@ -205,7 +210,7 @@ class Program:
 
     @gradients.setter
     def gradients(self, numbers: ArrayLike) -> None:
-        self._gradients[:] = numbers
+        _assign(self._gradients, numbers, "gradients")
 
     def __call__(self, *arrays: ArrayLike) -> Any:
         """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
@@ -223,9 +228,7 @@ class Program:
             for array in arrays
         ]
         shapes = tuple([array.shape for array in given])
-        bound = self._bound.get(shapes)
-        if bound is None:
-            bound = self._bind(shapes)
+        bound = self._bound.get(shapes) or self._bind(shapes)
         with bound.lock:
             result = self._silently.run(bound.run, *given)
             if self._has_auxiliary:
@@ -284,11 +287,12 @@ class Program:
         >>> first, before, program(3.0)
         (6.0, 6.0, 30.0)
         """
-        traces = [*self._traces.values(), *[bound.trace for bound in self._bound.values()]]
-        with self.within():
+        with self._after_recordings:
+            traces = [*self._traces.values(), *[bound.trace for bound in self._bound.values()]]
             try:
-                for trace_ in {id(trace_): trace_ for trace_ in traces}.values():
-                    retrace(self._function, trace_.recording, self._has_auxiliary)
+                with self.within():
+                    for trace_ in {id(trace_): trace_ for trace_ in traces}.values():
+                        retrace(self._function, trace_.recording, self._has_auxiliary)
             except TinygradMLPError:
                 self._traces.clear()
                 self._bound.clear()
@@ -314,6 +318,7 @@ class Program:
             numbers=self._parameters,
         )
         other.within = self.within
+        other.most_repetitions = self.most_repetitions
         return other
 
     def eager(self, *arrays: ArrayLike) -> Any:
@@ -383,6 +388,10 @@ class Program:
 
     def _bind(self, shapes: Shapes) -> _Bound:
         """The runnable program for arrays of these shapes; recorded if there is none yet."""
+        with self._after_recordings:
+            return self._bound.get(shapes) or self._newly_bound(shapes)
+
+    def _newly_bound(self, shapes: Shapes) -> _Bound:
         batch_size = 0
         sample_shapes = shapes
         if self._per_sample:
@@ -396,7 +405,7 @@ class Program:
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         looks_at_values = trace_.folded.outer or trace_.folded.effects
-        lock = recording_lock if looks_at_values else self._lock
+        lock = self._after_recordings if looks_at_values else self._lock
         run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
         bound = _Bound(run, auxiliary_shape, trace_, lock)
         _keep(self._bound, shapes, bound)
@@ -419,8 +428,8 @@ class Program:
         with self.within():
             recording = trace(self._function, shapes, self._values, self._has_auxiliary)
             # The fewer nodes, the more easily random ones come out the same twice.
-            n_times = _NODES_TO_REPEAT // len(recording.nodes) if recording.nodes else 1
-            for _ in range(min(max(n_times, 1), _MOST_REPETITIONS)):
+            n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
+            for _ in range(min(max(n_times, 1), self.most_repetitions)):
                 retrace(self._function, recording, self._has_auxiliary)
         if self._differentiate and recording.output_shape:
             raise ShapeError(
@@ -438,6 +447,31 @@ class Program:
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
+
+
+def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
+    try:
+        array[:] = numbers
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"program.{name} holds {array.size} numbers, got {numbers!r:.60}; for example "
+            f"program.{name} = np.zeros({array.size})"
+        ) from error
+
+
+class _InOrder:
+    """Two locks as one, taken in this order."""
+
+    def __init__(self, first: threading.RLock, second: threading.RLock) -> None:
+        self._first, self._second = first, second
+
+    def __enter__(self) -> None:
+        self._first.acquire()
+        self._second.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._second.release()
+        self._first.release()
 
 
 def _keep(kept: dict[Shapes, Any], shapes: Shapes, item: object) -> None:

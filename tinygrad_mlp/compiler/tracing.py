@@ -163,6 +163,7 @@ class Tape:
         self._nodes = recording.nodes
         self._present: dict[Value, Value] = {}  # what is read in the place of an assigned leaf
         self._parameters = set(recording.parameters)
+        self._attached: set[int] = set()
 
     @property
     def given(self) -> list[Value]:
@@ -253,7 +254,17 @@ class Tape:
         try:
             yield
         finally:
-            self.recording.detached.update(range(start, self.n_made()))
+            made = set(range(start, self.n_made()))
+            self.recording.detached.update(made - self._attached)
+
+    @contextmanager
+    def with_gradients(self) -> Iterator[None]:
+        """Gradients flow through the nodes made meanwhile, also inside ``without_gradients``."""
+        start = self.n_made()
+        try:
+            yield
+        finally:
+            self._attached.update(range(start, self.n_made()))
 
 
 def _nest(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:

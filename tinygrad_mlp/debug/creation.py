@@ -113,6 +113,10 @@ class CreationRecorder:
         """Within ``no_grad``, whose results are leaves without parents."""
         return nullcontext() if self._outer is None else self._outer.without_gradients()
 
+    def with_gradients(self) -> AbstractContextManager[None]:
+        """Within ``enable_grad``."""
+        return nullcontext() if self._outer is None else self._outer.with_gradients()
+
     def made(self, node: Value) -> Value:
         """The node with its place noted."""
         place = _place()

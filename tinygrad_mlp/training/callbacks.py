@@ -28,6 +28,9 @@ MONITORS = ("loss", "validation_loss", "accuracy", "validation_accuracy")
 class Callback(Protocol):
     """What ``fit`` needs of a callback.
 
+    It may change the model: weights, rates, modes. After a compiled epoch that costs ``fit`` a look
+    at all of it; a class with ``only_looks = True`` promises not to.
+
     >>> class StopWhenGood:
     ...     def on_epoch_end(self, epoch, history, model):
     ...         return history.loss[-1] < 0.01
@@ -93,6 +96,8 @@ class EarlyStopping:
     2
     """
 
+    only_looks = True
+
     def __init__(
         self,
         patience: int = 10,
@@ -156,6 +161,8 @@ class Checkpoint:
     >>> Checkpoint("weights-{epoch}.npz", every=10).file_for(20).name
     'weights-20.npz'
     """
+
+    only_looks = True
 
     def __init__(
         self,

@@ -132,12 +132,13 @@ class CompiledEngine(StepSettings):
         """Copy parameters and gradients into the Values."""
         self.program.write_back()
 
-    def read_back(self) -> None:
-        """Take over what somebody has assigned to the Values."""
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values, or to plain numbers."""
         self.program.read_parameters()
-        self.program.refresh()
-        with evaluation_mode(self.model):
-            self._evaluation.refresh()
+        if plain_numbers:
+            self.program.refresh()
+            with evaluation_mode(self.model):
+                self._evaluation.refresh()
 
     # What is recorded
 
@@ -251,9 +252,9 @@ class AutoEngine(StepSettings):
         """Bring the Values up to date."""
         self._engine.write_back()
 
-    def read_back(self) -> None:
-        """Take over what somebody has assigned to the Values."""
-        self._engine.read_back()
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values, or to plain numbers."""
+        self._engine.read_back(plain_numbers)
 
     def _fall_back(self, error: TinygradMLPError) -> None:
         if isinstance(self._engine, EagerEngine) or isinstance(error, NonFiniteError):

@@ -127,8 +127,12 @@ class Engine(Protocol):
     def write_back(self) -> None:
         """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
 
-    def read_back(self) -> None:
-        """Take over what somebody has assigned to the Values after an epoch."""
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values after an epoch.
+
+        Args:
+            plain_numbers: whether plain numbers that the step reads may have changed as well.
+        """
 
 
 class EagerEngine(StepSettings):
@@ -188,7 +192,7 @@ class EagerEngine(StepSettings):
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
 
-    def read_back(self) -> None:
+    def read_back(self, plain_numbers: bool = True) -> None:
         """Nothing to do either."""
 
     def _step_by_samples(

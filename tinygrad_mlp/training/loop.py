@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,9 +20,10 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
-from tinygrad_mlp.training.callbacks import Callback, Checkpoint, EarlyStopping, TrainingEndCallback
+from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
+from tinygrad_mlp.training.outputs import Attributes
 from tinygrad_mlp.training.progress import Progress
 from tinygrad_mlp.training.registry import make_engine
 from tinygrad_mlp.training.settings import (
@@ -37,9 +37,6 @@ from tinygrad_mlp.training.settings import (
 from tinygrad_mlp.training.task import Samples, Task
 
 __all__ = ["fit"]
-
-ONLY_LOOKING: Final = (EarlyStopping, Checkpoint)
-"""The callbacks that change nothing while training goes on."""
 
 
 def fit(
@@ -265,15 +262,18 @@ class _Training:
         """Why training ends with this epoch; empty if it goes on."""
         if isnan(self.history.loss[-1]):
             return f"the loss is nan in epoch {epoch}; try a smaller learning_rate"
-        if self.callbacks:
-            self.engine.write_back()
+        if not self.callbacks:
+            return ""
+        self.engine.write_back()
+        before = Attributes(self.model)
         reasons = [
             _reason(callback)
             for callback in self.callbacks
             if callback.on_epoch_end(epoch, self.history, self.model)
         ]
-        if any(type(callback) not in ONLY_LOOKING for callback in self.callbacks):
-            self.engine.read_back()
+        if not all([getattr(callback, "only_looks", False) for callback in self.callbacks]):
+            reads_more_than_the_model = not isinstance(self.task.loss, Loss)
+            self.engine.read_back(plain_numbers=before.changed() or reads_more_than_the_model)
         return "; ".join(reasons)
 
 

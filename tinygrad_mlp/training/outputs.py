@@ -14,16 +14,26 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, no_grad
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TinygradMLPError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 
-__all__ = ["check_outputs", "evaluation_mode", "model_outputs", "recording_of", "sample_outputs"]
+__all__ = [
+    "Attributes",
+    "check_outputs",
+    "evaluation_mode",
+    "model_outputs",
+    "recording_of",
+    "sample_outputs",
+]
 
 SAMPLES_TO_TRY: Final = 16
-SAMPLES_WORTH_COMPILING: Final = 64
-"""From how many samples on it takes less time to record the model and replay it for all of them."""
+WORTH_COMPILING: Final = 30_000
+"""From how many parameters times samples on it takes less time to record and replay the model."""
+
+PARAMETERS_OF_A_PASS: Final = 130
+"""As many parameters as take the time that a pass takes beside its parameters."""
 
 
 def model_outputs(
@@ -47,14 +57,18 @@ def model_outputs(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     with evaluation_mode(model):
-        if not eager and len(X) >= SAMPLES_WORTH_COMPILING:
+        if not eager and _is_worth_compiling(model, len(X)):
             try:
                 return _compiled_outputs(model, X, from_logits)
-            except TinygradMLPError:
+            except (GraphError, TracingError):
                 pass  # it cannot be recorded, so each sample goes through it by itself
         with no_grad():
             rows = [sample_outputs(model, x, from_logits) for x in X.tolist()]
     return np.array([[output.data for output in row] for row in rows])
+
+
+def _is_worth_compiling(model: Module, n_samples: int) -> bool:
+    return n_samples * (len(model.parameters()) + PARAMETERS_OF_A_PASS) >= WORTH_COMPILING
 
 
 def sample_outputs(model: Module, x: Sequence[Scalar], from_logits: bool) -> list[Value]:
@@ -74,6 +88,7 @@ def _compiled_outputs(
     """The same by a program recorded for one sample and mapped over all of them."""
     program = compile(partial(sample_outputs, model, from_logits=from_logits), per_sample=True)
     program.within = partial(recording_of, model)
+    program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees
     outputs = program(X)
     return np.array(outputs).reshape(len(X), -1)
 
@@ -108,22 +123,11 @@ def undisturbed(model: Module) -> Iterator[None]:
     >>> hasattr(model, "last_output")
     False
     """
-    found = _Contents(model)
-    kept_lists = [list(items) for items in found.lists]
-    kept_dicts = [dict(items) for items in found.dicts]
-    states = found.states()
+    before = Attributes(model)
     try:
         yield
     finally:
-        for items, kept in zip(found.lists, kept_lists):
-            if not _same(items, kept):
-                items[:] = kept
-        for attributes, before in zip(found.dicts, kept_dicts):
-            if not (_same(attributes, before) and _same(attributes.values(), before.values())):
-                attributes.clear()
-                attributes.update(before)
-        for generator, state in zip(found.generators, states):
-            generator.bit_generator.state = state
+        before.restore()
 
 
 @contextmanager
@@ -131,7 +135,8 @@ def recording_of(model: Module) -> Iterator[None]:
     """Within this block functions of the model are recorded; it is undisturbed afterwards.
 
     Raises:
-        GraphError: if a generator of the model was drawn from for numbers that a program keeps.
+        GraphError: if a generator of the model was drawn from for numbers that a program keeps, or
+            a plain number in an attribute was changed.
 
     >>> model = Module()
     >>> model.rng = np.random.default_rng(0)
@@ -141,26 +146,46 @@ def recording_of(model: Module) -> Iterator[None]:
         ...
     tinygrad_mlp.errors.GraphError: the model drew from its generator, which ...
     """
-    found = _Contents(model)
-    with undisturbed(model):
-        before = pickle.dumps(found.states())
+    before = Attributes(model)
+    try:
         yield
-        if pickle.dumps(found.states()) != before:
-            error = GraphError(
-                "the model drew from its generator, which a program would not do again; draw with "
-                "functional.uniform(rng), as in where(uniform(rng) < 0.8, x / 0.8, 0.0)"
-            )
-            error.reason = "it drew random numbers, and not by functional.uniform(rng)"
-            raise error
+        drawn, changed = before.generators_were_used(), before.changed_number()
+    finally:
+        before.restore()
+    if drawn:
+        error = GraphError(
+            "the model drew from its generator, which a program would not do again; draw with "
+            "functional.uniform(rng), as in where(uniform(rng) < 0.8, x / 0.8, 0.0)"
+        )
+        error.reason = "it drew random numbers, and not by functional.uniform(rng)"
+        raise error
+    if changed:
+        error = GraphError(
+            f"the model changes its attribute {changed!r}, which a program would not do again; "
+            "keep the number in a Buffer and set it with assign(self.count, self.count + 1.0)"
+        )
+        error.reason = f"it changes its attribute {changed!r}, and not by assign"
+        raise error
 
 
-class _Contents:
-    """The lists and dicts in a model, the attributes of its modules among them; the generators."""
+class Attributes:
+    """What the modules of a model keep in attributes, lists and dicts, and where generators stand.
+
+    >>> model = Module()
+    >>> model.rate = 0.5
+    >>> before = Attributes(model)
+    >>> model.rate = 0.25
+    >>> before.changed(), before.changed_number()
+    (True, 'rate')
+    >>> before.restore()
+    >>> model.rate
+    0.5
+    """
 
     def __init__(self, model: Module) -> None:
-        self.lists: list[list[Any]] = []
-        self.dicts: list[dict[Any, Any]] = []
-        self.generators: list[np.random.Generator] = []
+        self._lists: list[tuple[list[Any], list[Any]]] = []
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._generators: list[np.random.Generator] = []
         seen: set[int] = set()
         stack: list[object] = [model]
         while stack:
@@ -173,21 +198,59 @@ class _Contents:
             elif isinstance(item, tuple):
                 stack += item
             elif isinstance(item, list):
-                self.lists.append(item)
+                self._lists.append((item, list(item)))
                 stack += item
             elif isinstance(item, dict):
-                self.dicts.append(item)
+                self._dicts.append((item, dict(item)))
                 stack += item.values()
             elif isinstance(item, np.random.Generator):
-                self.generators.append(item)
+                self._generators.append(item)
+        self._states = pickle.dumps(self._generator_states())
 
-    def states(self) -> list[Any]:
-        """Where the generators stand."""
-        return [generator.bit_generator.state for generator in self.generators]
+    def changed(self) -> bool:
+        """Whether anything is not what it was; the numbers of Values may differ."""
+        return not (
+            all([_same(now, before) for now, before in self._lists])
+            and all([_same_items(now, before) for now, before in self._dicts])
+        )
+
+    def changed_number(self) -> str:
+        """The name of an attribute that holds another number, text or truth value; or ""."""
+        for now, before in self._dicts:
+            for name, value in now.items():
+                if isinstance(value, _PLAIN) and value is not before.get(name):
+                    return str(name)
+        return ""
+
+    def generators_were_used(self) -> bool:
+        """Whether anything was drawn."""
+        return pickle.dumps(self._generator_states()) != self._states
+
+    def restore(self) -> None:
+        """Make everything what it was."""
+        for items, kept in self._lists:
+            if not _same(items, kept):
+                items[:] = kept
+        for attributes, kept_attributes in self._dicts:
+            if not _same_items(attributes, kept_attributes):
+                attributes.clear()
+                attributes.update(kept_attributes)
+        for generator, state in zip(self._generators, pickle.loads(self._states)):
+            generator.bit_generator.state = state
+
+    def _generator_states(self) -> list[Any]:
+        return [generator.bit_generator.state for generator in self._generators]
+
+
+_PLAIN: Final = (bool, int, float, str)
 
 
 def _same(now: Collection[Any], before: Collection[Any]) -> bool:
     return len(now) == len(before) and all(map(is_, now, before))
+
+
+def _same_items(now: dict[Any, Any], before: dict[Any, Any]) -> bool:
+    return _same(now, before) and _same(now.values(), before.values())
 
 
 def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> int:

@@ -83,9 +83,7 @@ def save_weights(
     task = task_of(model)
     details: dict[str, Any] = {
         "model": repr(model),
-        "activations": [activation_name(layer.activation) for layer in model.layers]
-        if isinstance(model, MLP)
-        else None,
+        "activations": _activations(model),
         "task": None if task is None else task.to_dict(),
         "extra": dict(extra or {}),
     }
@@ -163,7 +161,7 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
     content = read_weights(path)
     before = model.state_dict()
     model.load_state_dict(content.state)
-    if content.model not in (None, repr(model)):
+    if content.activations not in (None, _activations(model)):
         model.load_state_dict(before)
         raise InvalidArgumentError(
             f"{os.fspath(path)} holds the weights of another model, {content.model}, and this one "
@@ -207,6 +205,12 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
             f"{os.fspath(path)} is not a file of weights ({reason}); "
             "save_weights(model, 'weights.npz') writes one"
         ) from None
+
+
+def _activations(model: Module) -> list[str] | None:
+    if not isinstance(model, MLP):
+        return None
+    return [activation_name(layer.activation) for layer in model.layers]
 
 
 def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
