@@ -71,6 +71,11 @@ for step in range(21):
     for parameter in (w1, w2, bias):
         parameter.data -= 0.2 * parameter.grad
 
+# %% The weights have moved on since the last graph was made: draw a new one
+error = ((w1 * 1.0 + w2 * 2.0 + bias).tanh() - 0.8) ** 2
 error.label = "error"
+for parameter in (w1, w2, bias):
+    parameter.zero_grad()
+error.backward()
 viz.draw(error, folder / "neuron.svg", parameters=[w1, w2, bias])
 print("drawings in", folder)

@@ -17,6 +17,7 @@ import tinygrad_mlp
 import viz
 from tests.running import run_python
 from tests.source_files import ROOT
+from tinygrad_mlp import History, Module, array_math, compile
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
@@ -90,15 +91,16 @@ def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_names_in_the_text_exist(page: str) -> None:
     """``viz.draw`` and ``optim.Adam`` in the prose are names that a person can use."""
-    packages = {"viz": viz, "gc": gc, "copy": copy, "numpy": numpy}
+    objects = {"program": compile(abs), "history": History(), "model": Module()}  # of the text
+    packages = {"tinygrad_mlp": tinygrad_mlp, "viz": viz, "gc": gc, "copy": copy, "numpy": numpy}
+    known = {**packages, **objects, "xp": array_math}
     for name in names_in_prose((ROOT / page).read_text(encoding="utf-8")):
         first, *rest = name.split(".")
-        found = packages.get(first) or getattr(tinygrad_mlp, first, None)
-        if found is None:
-            continue  # an object of the text around it, as in program.source
+        found = known.get(first) or getattr(tinygrad_mlp, first, None)
+        assert found is not None, name
         for part in rest:
-            assert hasattr(found, part), name
-            found = getattr(found, part)
+            assert part in dir(type(found)) or hasattr(found, part), name
+            found = getattr(found, part, None)
 
 
 def names_in_prose(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp import errors, functional
-from tinygrad_mlp.engine import Value, no_grad, topological_order
+from tinygrad_mlp.engine import Value, enable_grad, no_grad, topological_order
 from tinygrad_mlp.functional import dot
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ __all__ = [
     "debug",
     "derivatives",
     "dot",
+    "enable_grad",
     "errors",
     "fit",
     "functional",

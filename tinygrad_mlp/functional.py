@@ -392,6 +392,8 @@ def log_softmax(values: Iterable[Scalar]) -> list[Value]:
 
 
 def _at_least_one(values: Iterable[Scalar], function: str) -> Sequence[Value]:
+    if not isinstance(values, Iterable):
+        raise ShapeError(f"{function} takes a list of values: {function}([a, b])")
     terms = [as_value(value) for value in values]
     if not terms:
         raise ShapeError(f"{function} of no values is undefined; give at least one")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data import (
     check_features,
     check_finite,
-    check_integer,
     check_labels,
     check_lengths,
     check_targets,

@@ -60,7 +60,7 @@ def no_shared_randomness() -> Iterator[None]:
             np.random.set_state(pickle.loads(numpy_before))  # noqa: NPY002
             drawn = True
     if drawn:
-        raise does_not_repeat("it drew from the module random or from np.random")
+        raise does_not_repeat("it drew from the module random or from np.random", place="")
 
 
 def _numpy_state() -> bytes:

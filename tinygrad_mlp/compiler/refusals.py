@@ -69,14 +69,20 @@ def function_failed(error: Exception) -> TracingError:
     return failure
 
 
-def does_not_repeat(how: str) -> GraphError:
+def does_not_repeat(how: str, place: str | None = None) -> GraphError:
     """For a function that does something else each time.
+
+    Args:
+        how: what it does.
+        place: where it does so; the line that is running now unless given.
 
     >>> does_not_repeat("it computed more").reason
     'it does something else each time: it computed more'
     """
+    if place is None:
+        place = f" ({_place(_outside())})"
     error = GraphError(
-        f"the function did something else when it ran again: {how} ({_place(_outside())}); a "
+        f"the function did something else when it ran again: {how}{place}; a "
         "program does the same at each call, so random numbers come from functional.uniform(rng), "
         "what is remembered between calls goes into a Buffer by assign(buffer, value), and a "
         "number that changes is a Value"

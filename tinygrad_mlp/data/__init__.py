@@ -5,7 +5,6 @@ It stands on NumPy alone and knows nothing of the engine.
 
 from __future__ import annotations
 
-from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.batching import batch_indices, iterate_batches
 from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
 from tinygrad_mlp.data.preprocessing import Standardiser, encode_labels, one_hot
@@ -27,7 +26,6 @@ __all__ = [
     "batch_indices",
     "check_features",
     "check_finite",
-    "check_integer",
     "check_labels",
     "check_lengths",
     "check_targets",

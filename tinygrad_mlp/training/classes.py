@@ -148,6 +148,8 @@ def _wrong_number(found: NDArray[Any], n_outputs: int, n_classes: int) -> str:
     needed = 1 if len(found) == 2 else len(found)
     outputs = "1 output, for two classes" if n_outputs == 1 else f"{n_outputs} outputs, one each"
     message = f"y has the {classes} {names}{more}, but the model has {outputs}"
+    if found.dtype.kind == "f" and (found != np.floor(found)).any():
+        return f"{message}; for numbers that are no labels take loss='mean_squared_error'"
     if len(found) == 1:
         message += "; one class alone leaves nothing to tell apart: give samples of another, too"
     else:

@@ -198,10 +198,16 @@ def confusion_table(
     Raises:
         DataError: if there are none, or one is not among the classes.
         ShapeError: if the lengths differ.
+        InvalidArgumentError: for a model in the place of labels.
 
     >>> confusion_table(["a", "b", "b"], ["a", "a", "b"]).counts.tolist()
     [[1, 0], [1, 1]]
     """
+    if isinstance(y, Module):
+        raise InvalidArgumentError(
+            "a confusion table compares true labels with predicted ones: "
+            "confusion_table(y, predict(model, X))"
+        )
     check_lengths(y, predicted, names=("y", "predicted"))
     if classes is None:
         both = [as_array(y, "y").ravel(), as_array(predicted, "predicted").ravel()]

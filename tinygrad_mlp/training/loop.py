@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -258,10 +258,20 @@ class _Training:
         loss, outputs = self.engine.evaluate(samples.X, samples.targets)
         return loss, self.task.count_right(outputs, samples) / len(samples.X)
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a loss that broke down: the first step is never too long."""
+        if isfinite(self.history.loss[0]):
+            return "try a smaller learning_rate"
+        return (
+            "it was not finite from the first epoch on, so the data may be too large: scale them, "
+            "X = Standardiser().fit(X).transform(X); or try a smaller learning_rate"
+        )
+
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
         if isnan(self.history.loss[-1]):
-            return f"the loss is nan in epoch {epoch}; try a smaller learning_rate"
+            return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""
         self.engine.write_back()

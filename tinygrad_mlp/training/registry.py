@@ -20,7 +20,7 @@ ENGINES: Final[dict[str, Callable[..., Engine]]] = {
 
 
 def make_engine(name: str, *arguments: Any) -> Engine:
-    """The engine of that name; the arguments are those of ``StepSettings``.
+    """The engine of that name, in upper or lower case; the arguments are those of ``StepSettings``.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
@@ -30,6 +30,7 @@ def make_engine(name: str, *arguments: Any) -> Engine:
         ...
     tinygrad_mlp.errors.UnknownNameError: unknown engine 'steam'; known: auto, compiled, eager
     """
-    if name not in list(ENGINES):
+    engine = ENGINES.get(str(name).lower())
+    if engine is None:
         raise UnknownNameError.of("engine", name, ENGINES)
-    return ENGINES[name](*arguments)
+    return engine(*arguments)
