@@ -230,7 +230,7 @@ def test_what_cannot_be_recorded_in_prediction_only() -> None:
 
 @pytest.mark.parametrize("kind", [k for k in ENDS_UP if "Dropout" not in k.__name__])
 def test_many_predictions_are_those_of_single_samples(kind: type[Own]) -> None:
-    many = np.tile(X, (10, 1))
+    many = np.tile(X, (30, 1))  # enough to be compiled
     one, other = kind(), kind()
     expected = [one.forward(x)[0].data for x in many.tolist()]
     np.testing.assert_allclose(predict(other, many).ravel(), expected, rtol=1e-12)
