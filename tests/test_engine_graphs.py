@@ -7,6 +7,7 @@ import gc
 import math
 import pickle
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -193,3 +194,31 @@ def test_no_grad_nests_and_ends_with_an_error() -> None:
     with pytest.raises(ZeroDivisionError), no_grad():
         raise ZeroDivisionError
     assert (a * a).parents == (a, a)
+
+
+def test_no_grad_is_a_matter_of_one_thread() -> None:
+    first_is_in, second_is_in = threading.Event(), threading.Event()
+    parents: list[int] = []
+
+    def first() -> None:
+        with no_grad():
+            first_is_in.set()
+            second_is_in.wait(10.0)
+            parents.append(len((Value(1.0) + 1.0).parents))
+
+    def second() -> None:
+        first_is_in.wait(10.0)
+        with no_grad():
+            second_is_in.set()
+            threads[0].join()
+            parents.append(len((Value(1.0) + 1.0).parents))
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    first_is_in.wait(10.0)
+    here = len((Value(1.0) + 1.0).parents)
+    for thread in threads:
+        thread.join()
+    assert (parents, here) == ([0, 0], 2)
+    assert len((Value(1.0) + 1.0).parents) == 2

@@ -602,3 +602,10 @@ def test_activations_are_known_in_upper_and_lower_case(name: str) -> None:
     layer, other = Layer(2, 3, name, rng=0), Layer(2, 3, name.lower(), rng=0)
     assert [y.data for y in layer([1.0, 2.0])] == [y.data for y in other([1.0, 2.0])]
     assert repr(layer) == repr(other)
+
+
+def test_two_parameters_of_one_name_are_refused() -> None:
+    module = Module()
+    module.parts = {"a.b": Value(7.0), "a": {"b": Value(8.0)}}  # type: ignore[attr-defined]
+    with pytest.raises(InvalidArgumentError, match=r"two parameters of the name 'parts\.a\.b'"):
+        module.state_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.engine import Value, assign, uniform
+from tinygrad_mlp.engine import Value, assign, no_grad, uniform
 from tinygrad_mlp.errors import ShapeError, TinygradMLPError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import MLP, Buffer, Module
@@ -294,6 +295,59 @@ def test_a_callback_that_changes_nothing_does_not_run_the_model_again() -> None:
         fit(model, X, Y, epochs=epochs, callbacks=[Watching()], log_every=None)
         n_calls.append(len(calls))
     assert n_calls[0] == n_calls[1]
+
+
+class Assigning:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        model.net.layers[0].neurons[0].b.data = 5.0
+
+
+class Breaking:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_one_callback_assigned_stays_when_the_next_one_fails(engine: str) -> None:
+    model = Plain()
+    callbacks: list[Any] = [Assigning(), Breaking()]
+    history = fit(model, X, Y, epochs=3, callbacks=callbacks, engine=engine, log_every=None)
+    assert history.reason.startswith("interrupted")
+    assert model.net.layers[0].neurons[0].b.data == 5.0
+
+
+class InterruptedAtTheEnd:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        pass
+
+    def on_training_end(self, history: History, model: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        history.ended = True  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_at_the_very_end_loses_nothing(engine: str) -> None:
+    model = Plain()
+    history = fit(
+        model, X, Y, epochs=2, callbacks=[InterruptedAtTheEnd()], engine=engine, log_every=None
+    )
+    assert (history.n_epochs, history.ended) == (2, True)  # type: ignore[attr-defined]
+    assert history.reason.startswith("interrupted")
+
+
+def test_training_within_no_grad_trains() -> None:
+    with no_grad():
+        assert_same_training(Plain)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_after_training_the_optimizer_steps_by_hand(engine: str) -> None:
+    model = Plain()
+    optimizer = Adam(model.parameters())
+    fit(model, X, Y, epochs=2, optimizer=optimizer, engine=engine, log_every=None)
+    before = optimizer.step_count
+    optimizer.step()
+    assert optimizer.step_count == before + 1
 
 
 @pytest.mark.parametrize("frozen", [0, 1])

@@ -116,6 +116,15 @@ def test_a_cut_off_file_is_refused(tmp_path: Path) -> None:
         read_weights(tmp_path / "nothing.npz")
 
 
+def test_an_archive_of_a_kind_that_nobody_reads_is_refused(tmp_path: Path) -> None:
+    path = save_weights(trained(), tmp_path / "w.npz")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = 99  # the compression of the first entry
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is not a file of weights"):
+        read_weights(path)
+
+
 def test_weights_of_another_shape_leave_the_model_as_it_was(tmp_path: Path) -> None:
     path = save_weights(trained(), tmp_path / "w.npz")
     other = MLP(2, [4, 1], rng=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock, get_ident
 from typing import Any, Final, NoReturn, Protocol
 
 import numpy as np
@@ -38,7 +39,7 @@ Number = float | int | np.floating[Any] | np.integer[Any]
 """What is accepted wherever a Value is: a plain number, a NumPy scalar, a 0-d array."""
 
 _NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
-_recording = True
+_recording = True  # False while a block of ``no_grad`` is open, in whatever thread
 _new_object = object.__new__
 
 
@@ -349,7 +350,7 @@ def dot_node(
     weight_numbers = [weight.data for weight in weights]
     start = 0.0 if bias is None else bias.data
     out = float_math.dot(weight_numbers, input_numbers, start)
-    if not _recording:
+    if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
     node.data = out
@@ -408,8 +409,8 @@ def topological_order(root: Value) -> list[Value]:
 def no_grad() -> Iterator[None]:
     """Within this block results are plain leaves: numbers without a graph.
 
-    It saves time and memory where no gradient is wanted, for example in prediction. It holds for
-    all threads.
+    It saves time and memory where no gradient is wanted, for example in prediction. Other threads
+    do not notice.
 
     >>> a = Value(3.0)
     >>> with no_grad():
@@ -437,14 +438,42 @@ def enable_grad() -> Iterator[None]:
         yield
 
 
+class _Block:
+    """An open ``no_grad`` or ``enable_grad``."""
+
+    __slots__ = ("recorded", "thread")
+
+    def __init__(self, recorded: bool) -> None:
+        self.recorded = recorded
+        self.thread = get_ident()
+
+
+_open_blocks: list[_Block] = []
+_lock_of_blocks = Lock()
+
+
 @contextmanager
 def _graphs_recorded(recorded: bool) -> Iterator[None]:
     global _recording
-    before, _recording = _recording, recorded
+    block = _Block(recorded)
     try:
+        with _lock_of_blocks:
+            _open_blocks.append(block)
+            _recording = all([block.recorded for block in _open_blocks])
         yield
     finally:
-        _recording = before
+        with _lock_of_blocks:
+            _open_blocks.remove(block)
+            _recording = all([block.recorded for block in _open_blocks])
+
+
+def _is_off_here() -> bool:
+    """Whether the innermost open block of this thread is a ``no_grad``."""
+    thread = get_ident()
+    for block in reversed(_open_blocks):
+        if block.thread == thread:
+            return not block.recorded
+    return False
 
 
 # Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
@@ -455,7 +484,7 @@ def _graphs_recorded(recorded: bool) -> Iterator[None]:
 def _unary(op: Op, parent: Value) -> Value:
     x = parent.data
     out = op.forward(float_math, x)
-    if not _recording:
+    if not _recording and _is_off_here():
         return _leaf(out)
     (rule,) = op.partials
     node = _new_object(Value)
@@ -472,7 +501,7 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     a = left.data
     b = right.data
     out = op.forward(float_math, a, b)
-    if not _recording:
+    if not _recording and _is_off_here():
         return _leaf(out)
     partials = op.fixed_partials
     if partials is None:
@@ -494,7 +523,7 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     numbers = [parent.data for parent in parents]
     out = op.compute(float_math, numbers)
-    if not _recording:
+    if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
     node.data = out

@@ -152,7 +152,7 @@ class Module:
         """
         return {
             name: np.array([value.data for value in values], dtype=np.float64).reshape(shape)
-            for name, shape, values in _state_entries(self)
+            for name, shape, values in _named_entries(self)
         }
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
@@ -172,7 +172,7 @@ class Module:
         >>> copy([1.0, 2.0]).data == model([1.0, 2.0]).data
         True
         """
-        entries = list(_state_entries(self))
+        entries = _named_entries(self)
         _check_names(self, [name for name, _, _ in entries], state_dict)
         arrays = [_checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
         for (_, _, values), array in zip(entries, arrays):
@@ -231,6 +231,19 @@ def _collect(
 
 StateEntry = tuple[str, tuple[int, ...], list[Value]]
 """A name, the shape of the array and the Values in it, row by row."""
+
+
+def _named_entries(module: Module) -> list[StateEntry]:
+    entries = list(_state_entries(module))
+    seen: set[str] = set()
+    for name, _, _ in entries:
+        if name in seen:
+            raise InvalidArgumentError(
+                f"{module!r} has two parameters of the name {name!r}; give attributes and keys of "
+                "dicts names without dots"
+            )
+        seen.add(name)
+    return entries
 
 
 def _state_entries(module: Module) -> Iterator[StateEntry]:

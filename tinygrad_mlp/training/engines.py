@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.engine import Value, enable_grad, no_grad
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
@@ -159,12 +159,13 @@ class EagerEngine(StepSettings):
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
-        if isinstance(loss, Loss):
-            value, outputs = self._step_by_samples(loss, X, targets)
-        else:
-            value, outputs = self._step_at_once(loss, X, targets)
+        with enable_grad():  # whatever is around the training
+            if isinstance(loss, Loss):
+                value, outputs = self._step_by_samples(loss, X, targets)
+            else:
+                value, outputs = self._step_at_once(loss, X, targets)
+            value += self._penalise()
         self.batch_outputs = np.array(outputs)
-        value += self._penalise()
         self._clear_frozen()
         return value
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp.arguments import Rng, as_generator
+from tinygrad_mlp.compiler.hiding import interrupts_wait
 from tinygrad_mlp.data.batching import batch_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
@@ -188,8 +189,8 @@ class _Training:
         """All epochs, or as many as there are until something ends them."""
         history = self.history
         was_training = self.model.training
-        self.model.train()
         try:
+            self.model.train()
             with progress:
                 for epoch in range(1, self.epochs + 1):
                     self.train_epoch(epoch)
@@ -204,14 +205,24 @@ class _Training:
             history.reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            self.engine.write_back()
-            self.model.train(was_training)
-            history.engine = self.engine.name
-            for callback in self.callbacks:
-                if isinstance(callback, TrainingEndCallback):
-                    callback.on_training_end(history, self.model)
+            self.end(was_training)
         progress.finish(history)
         return history
+
+    def end(self, was_training: bool) -> None:
+        """Leave model and optimizer as training by hand would; Ctrl-C comes too late here."""
+        try:
+            with interrupts_wait():
+                self.engine.write_back()
+                self.model.train(was_training)
+                self.history.engine = self.engine.name
+                for callback in self.callbacks:
+                    if isinstance(callback, TrainingEndCallback):
+                        callback.on_training_end(self.history, self.model)
+                optimizer = self.optimizer
+                optimizer.load_state_dict(optimizer.state_dict())  # for either way of stepping
+        except KeyboardInterrupt:
+            self.history.reason = INTERRUPTED
 
     def train_epoch(self, epoch: int) -> None:
         """Go through the samples once; the history has one more entry in each list afterwards."""
@@ -230,17 +241,17 @@ class _Training:
             engine.update()
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
-        # From here on nothing takes long, so that Ctrl-C hardly ever comes between two lists.
-        history.loss.append(loss / n_samples)
-        history.learning_rate.append(self.optimizer.learning_rate)
-        if self.samples.answers is not None:
-            history.accuracy.append(n_right / n_samples)
-        if measured is not None:
-            history.validation_loss.append(measured[0])
+        with interrupts_wait():  # all lists, or none
+            history.loss.append(loss / n_samples)
+            history.learning_rate.append(self.optimizer.learning_rate)
             if self.samples.answers is not None:
-                history.validation_accuracy.append(measured[1])
-        history.seconds.append(time.perf_counter() - started)
-        history.engine = engine.name
+                history.accuracy.append(n_right / n_samples)
+            if measured is not None:
+                history.validation_loss.append(measured[0])
+                if self.samples.answers is not None:
+                    history.validation_accuracy.append(measured[1])
+            history.seconds.append(time.perf_counter() - started)
+            history.engine = engine.name
 
     def batches(self) -> Iterator[Samples]:
         """The batches of one epoch."""
@@ -276,14 +287,16 @@ class _Training:
             return ""
         self.engine.write_back()
         before = Attributes(self.model)
-        reasons = [
-            _reason(callback)
-            for callback in self.callbacks
-            if callback.on_epoch_end(epoch, self.history, self.model)
-        ]
-        if not all([getattr(callback, "only_looks", False) for callback in self.callbacks]):
-            reads_more_than_the_model = not isinstance(self.task.loss, Loss)
-            self.engine.read_back(plain_numbers=before.changed() or reads_more_than_the_model)
+        try:
+            reasons = [
+                _reason(callback)
+                for callback in self.callbacks
+                if callback.on_epoch_end(epoch, self.history, self.model)
+            ]
+        finally:
+            if not all([getattr(callback, "only_looks", False) for callback in self.callbacks]):
+                reads_more_than_the_model = not isinstance(self.task.loss, Loss)
+                self.engine.read_back(plain_numbers=before.changed() or reads_more_than_the_model)
         return "; ".join(reasons)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.task import Task, task_of
 
 __all__ = ["WeightsFile", "check_writable", "load_weights", "read_weights", "save_weights"]
+
+_DAMAGED: Final = (
+    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged archive raises."""
 
 DETAILS: Final = "__details__"
 """The name under which the JSON text stands in the file."""
@@ -187,24 +194,25 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     >>> {name: array.shape for name, array in content.state.items()}
     {'layers.0.weight': (1, 2), 'layers.0.bias': (1,)}
     """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
-        task, extra = details["task"], details["extra"]
-        return WeightsFile(
-            arrays,
-            None if task is None else Task.from_dict(task),
-            extra,
-            details.get("model"),
-            details.get("activations"),
-        )
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        reason = str(error) if zipfile.is_zipfile(path) else "it is no .npz archive"
-        raise DataError(
-            f"{os.fspath(path)} is not a file of weights ({reason}); "
-            "save_weights(model, 'weights.npz') writes one"
-        ) from None
+    with Path(path).open("rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
+            task = details["task"]
+            return WeightsFile(
+                arrays,
+                None if task is None else Task.from_dict(task),
+                details["extra"],
+                details.get("model"),
+                details.get("activations"),
+            )
+        except _DAMAGED as error:
+            reason = str(error) if zipfile.is_zipfile(path) else "it is no .npz archive"
+            raise DataError(
+                f"{os.fspath(path)} is not a file of weights ({reason}); "
+                "save_weights(model, 'weights.npz') writes one"
+            ) from None
 
 
 def _activations(model: Module) -> list[str] | None:
