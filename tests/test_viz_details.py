@@ -124,6 +124,16 @@ def test_a_formula_has_typographic_signs(
     assert formula("linear", weights, names, bias) == text
 
 
+def test_a_bias_of_0_stands_in_the_formula() -> None:
+    assert formula("relu", [1.0], ["x1"], 0.0) == "relu(1·x1 + 0)"
+
+
+def test_formulas_count_neurons_as_their_boxes_do() -> None:
+    dot = to_dot(network()([1.0, 2.0]), detail="neurons")
+    assert re.search(r"·a0 [+−] .*·a1 [+−] … ", dot)
+    assert "·a4" not in dot
+
+
 def test_arrows_carry_the_derivative_of_one_neuron_by_another() -> None:
     model = MLP(1, [1, 1], activation="tanh", rng=3)
     hidden = model.layers[0]([0.7])
@@ -216,7 +226,7 @@ def test_the_weights_that_are_given_make_the_neurons() -> None:
     w, t = Value(0.5, label="w"), Value(1.0, label="t")
     y = functional.dot([w], [2.0]).tanh()
     _, units = structure(functional.dot([t], [y]), [w])
-    assert units == {"layer 1.neuron 1": ["dot", "tanh", "w"]}
+    assert units == {"layer 1.neuron 0": ["dot", "tanh", "w"]}
 
 
 def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
@@ -224,22 +234,34 @@ def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
     loss.backward()
     _, units = structure(loss)
     assert units == {
-        "layer 1.neuron 1": ["net_h1", "out_h1", "w1", "w2"],
-        "layer 1.neuron 2": ["net_h2", "out_h2", "w3", "w4"],
-        "layer 2.neuron 1": ["net_o1", "out_o1", "w5", "w6"],
-        "layer 2.neuron 2": ["net_o2", "out_o2", "w7", "w8"],
+        "layer 1.neuron 0": ["net_h1", "out_h1", "w1", "w2"],
+        "layer 1.neuron 1": ["net_h2", "out_h2", "w3", "w4"],
+        "layer 2.neuron 0": ["net_o1", "out_o1", "w5", "w6"],
+        "layer 2.neuron 1": ["net_o2", "out_o2", "w7", "w8"],
     }
     nodes = {node.label: node for node in order_of([loss])}
     dot = to_dot(loss, detail="neurons")
     norm = math.hypot(nodes["w1"].grad, nodes["w2"].grad)
     assert texts(box_with(dot, "out_h1"))[-1] == number(norm)
     assert texts(box_with(dot, "b1"))[1:] == ["data", "0.35", "grad", number(nodes["b1"].grad)]
+    layers = to_dot(loss, detail="layers")
+    assert texts(box_with(layers, "layer 2"))[2:4] == [
+        *("weight (2, 2), bias b2 shared", "4 parameters")
+    ]
+    assert texts(box_with(layers, "diff_o2"))[0] == "t2 − out_o2"
     bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", tooltip="b1 .*? out_h\d', dot)
     slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
     expected = [
         number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes
     ]
     assert [bias_to_h1, bias_to_h2] == expected
+
+
+def test_an_operand_from_a_layer_says_which_neuron_it_is() -> None:
+    scores = Layer(2, 3, None, rng=0)([1.0, 2.0])
+    loss = functional.logsumexp(scores) - scores[2]
+    dot = to_dot(loss, detail="layers")
+    assert texts(boxes(dot)[list(boxes(dot))[-1]])[0] == "logsumexp − layer [2]"
 
 
 @pytest.mark.parametrize("known", ["labels", "given"])
@@ -258,6 +280,11 @@ def test_sums_that_are_written_out_are_neurons(known: str) -> None:
     assert [len(nodes) for nodes in of_neuron] == [8, 8]
     assert {*w[0], b[0]} < of_neuron[0]
     assert {*w[1], b[1]} < of_neuron[1]
+    given = None if named else [*w[0], *w[1], *b]
+    dot = to_dot(order[-1], detail="neurons", parameters=given)
+    assert "tanh(0.1·x1 + 1.1·x2 + 0.5)" in dot
+    dot = to_dot(order[-1], detail="layers", parameters=given)
+    assert "weight (2, 2), bias (2)" in dot
     assert order[-1] not in units
 
 
@@ -485,6 +512,14 @@ def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
         shown = "".join(boxes(to_dot(model, detail=detail)).values())
         assert ">data" not in shown
         assert ">grad" not in shown
+    weight = model.layers[0].neurons[0].w[0]
+    operations = to_dot(model, detail="ops")
+    assert texts(box_with(operations, "layers.0.neurons.0.w.0"))[:3] == [
+        "w.0",
+        "data",
+        number(weight.data),
+    ]
+    assert operations.count(">data") == len(model.parameters())
     assert model.training
     assert not any(parameter.has_grad for parameter in model.parameters())
     assert len(boxes(to_dot(Neuron(3, rng=0), detail="neurons"))) == 4

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tinygrad_mlp.errors import UnknownNameError
 from viz import markup
 from viz.markup import cell, font, number, row, table
-from viz.themes import LIGHT, GradientScale, Paint, Theme, theme_named
+from viz.themes import LIGHT, GradientScale, Paint, Theme, known_name, theme_named
 
 __all__ = [
     "COLORS",
@@ -52,6 +51,7 @@ class Look:
         color: what colours mean: "kind", "gradient", or "auto" (the drawing decides).
         legend: whether a line under the graph explains the colours.
         constants: whether the plain numbers of a formula are drawn.
+        parameters_only: whether data is shown of parameters alone, as where there is no sample.
     """
 
     direction: str = "LR"
@@ -60,6 +60,7 @@ class Look:
     color: str = "auto"
     legend: bool = True
     constants: bool = True
+    parameters_only: bool = False
 
     @classmethod
     def of(
@@ -80,14 +81,20 @@ class Look:
         >>> look.direction, sorted(look.shown)
         ('TB', ['data'])
         """
-        if direction not in DIRECTIONS:
-            raise UnknownNameError.of("direction", direction, DIRECTIONS)
-        if color not in COLORS:
-            raise UnknownNameError.of("meaning of colours", color, COLORS)
-        shown = {show} if isinstance(show, str) else set(show)
-        for name in sorted(shown.difference(SHOWABLE)):
-            raise UnknownNameError.of("thing to show", name, SHOWABLE)
-        return cls(direction, frozenset(shown), theme_named(theme), color, legend, constants)
+        direction = known_name("direction", direction, DIRECTIONS)
+        color = known_name("meaning of colours", color, COLORS)
+        wanted = [show] if isinstance(show, str) else show
+        shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
+        return cls(direction, shown, theme_named(theme), color, legend, constants)
+
+    def shows_data(self, role: str) -> bool:
+        """Whether the numbers of nodes of that kind are shown.
+
+        >>> look = Look(parameters_only=True)
+        >>> look.shows_data("parameter"), look.shows_data("output")
+        (True, False)
+        """
+        return "data" in self.shown and (role == "parameter" or not self.parameters_only)
 
     def chip(self, paint: Paint, text: str) -> list[str]:
         """The cells of a legend for one colour: a small box and what it means.

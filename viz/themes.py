@@ -119,6 +119,23 @@ THEMES: Final = {"light": LIGHT, "dark": DARK}
 """The themes by name."""
 
 
+def known_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """The known name that was meant, in whatever case it was written.
+
+    Raises:
+        UnknownNameError: for another name.
+
+    >>> known_name("direction", "lr", ["LR", "TB"])
+    'LR'
+    """
+    names = list(known)
+    meant = str(name).lower()
+    for candidate in names:
+        if candidate.lower() == meant:
+            return candidate
+    raise UnknownNameError.of(kind, name, names)
+
+
 def theme_named(theme: str | Theme) -> Theme:
     """The theme of that name; one of your own is returned as it is.
 
@@ -130,9 +147,7 @@ def theme_named(theme: str | Theme) -> Theme:
     """
     if isinstance(theme, Theme):
         return theme
-    if theme not in list(THEMES):
-        raise UnknownNameError.of("theme", theme, THEMES)
-    return THEMES[theme]
+    return THEMES[known_name("theme", theme, THEMES)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,36 +7,36 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.ops import Op
+from viz.structure import COMPARISONS
 
 __all__ = ["in_words", "operand_words", "order_matters"]
 
 INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
-COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
 POWERS: Final = (ops.POW, ops.POW_NUMBER)
 SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
 PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
+OPERAND: Final = "\N{WHITE SQUARE}"
 MINUS: Final = "\N{MINUS SIGN}"
 RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def in_words(op: Op, numbers: Sequence[str | None]) -> str:
-    """An operation with the plain numbers among its operands; x, or a and b, are the others.
+    """An operation with the plain numbers among its operands; □ stands for the others.
 
     Args:
         op: the operation.
         numbers: for each operand the number as text, or None where it is no plain number.
 
     >>> in_words(ops.SUB, [None, "1"]), in_words(ops.POW, [None, "3"])
-    ('x − 1', 'x³')
+    ('□ − 1', '□³')
     >>> in_words(ops.MAXIMUM, [None, "0"]), in_words(ops.TANH, [None])
-    ('max(x, 0)', 'tanh')
+    ('max(□, 0)', 'tanh')
     """
     if not any(numbers) or op is ops.DOT:
         return op.symbol if op is not ops.DOT else "a·b"  # one with weights is a neuron
     if op.variadic:
         return f"{op.symbol}(…, {', '.join(filter(None, numbers))})"
-    letters = "x" * len(numbers) if numbers.count(None) == 1 else "abc"
-    words = [number or letter for number, letter in zip(numbers, letters, strict=False)]
+    words = [number or OPERAND for number in numbers]
     if op in POWERS:
         base, exponent = words
         raised = exponent.translate(RAISED)
