@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree
 
 import numpy as np
@@ -47,11 +47,11 @@ def batch_loss(model: MLP) -> Value:
 
 def boxes(dot: str) -> dict[str, str]:
     """The statement of each box, by its name."""
-    return dict(re.findall(r"^  ([bnsl]\d+) (\[id=.*\]);$", dot, flags=re.MULTILINE))
+    return dict(re.findall(r"^  ([bnslr]\d+) (\[id=.*\]);$", dot, flags=re.MULTILINE))
 
 
 def arrows(dot: str) -> list[tuple[str, str]]:
-    return re.findall(r"^  ([bnsl]\d+) -> ([bnsl]\d+)\b", dot, flags=re.MULTILINE)
+    return re.findall(r"^  ([bnslr]\d+) -> ([bnslr]\d+)\b", dot, flags=re.MULTILINE)
 
 
 def texts(box: str) -> list[str]:
@@ -451,8 +451,8 @@ def legend_of(dot: str) -> list[str]:
 @pytest.mark.parametrize("size", [1.0, 1e-300])
 def test_sizes_that_are_much_alike_have_one_colour(size: float) -> None:
     scale = GradientScale.of([0.83 * size, 0.97 * size, 1.18 * size])
-    assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {4}
-    assert scale.highest / scale.lowest == pytest.approx(100.0)
+    assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {2}
+    assert scale.highest / scale.lowest == pytest.approx(10.0)
 
 
 def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
@@ -460,15 +460,18 @@ def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
     (a * b).backward()
     dot = to_dot(a * b, color="gradient")
     assert LIGHT.roles["operation"].fill in box_with(dot, "a")
-    assert LIGHT.ramp[-1].fill in box_with(dot, "b")
-    first = GradientScale.of([0.0, 3.0]).first_step
+    assert LIGHT.ramp[2].fill in box_with(dot, "b")
+    scale = GradientScale.of([1.0, 3.0])
     assert legend_of(dot)[:5] == [
-        "size of the gradient",
-        "0",
-        f"≤ {number(first)}",
-        "3",
-        "grad 0.5",
+        *("size of the gradient", "0", number(scale.lowest), number(scale.highest)),
+        f"logarithmic, {number(scale.middle)} in the middle",
     ]
+
+
+def test_the_legend_of_gradients_goes_from_the_smallest_to_the_largest() -> None:
+    a, b = Value(0.01, label="a"), Value(0.5, label="b")
+    (a * b).backward()
+    assert legend_of(to_dot(a * b, detail="ops", color="gradient"))[1:3] == ["0.01", "0.5"]
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons"])
@@ -483,7 +486,7 @@ def test_gradients_and_local_derivatives_have_two_colours_that_the_legend_explai
 
 def test_the_scale_spans_three_magnitudes_at_the_most() -> None:
     scale = GradientScale.of([1e-12, 10.0, float("nan")])
-    assert scale == GradientScale(10.0 / 1000.0, 10.0)
+    assert scale == GradientScale(10.0 / 1000.0, 10.0, clipped=True)
     positions = [scale.position(10.0**power) for power in range(-4, 2)]
     assert positions == sorted(position or 0 for position in positions)
     assert (positions[0], positions[-1]) == (0, 4)
@@ -556,6 +559,19 @@ def test_a_program_names_its_parameters_and_explains_the_row_of_the_bias() -> No
     assert texts(box_with(dot, "layers.0"))[1] == "48 of 65 parameters"
     assert texts(box_with(dot, "layers.1.neurons.0"))[1] == "17 of 65 parameters"
     assert dot.count("with a row of ones, for the bias") == 2
+    assert texts(box_with(dot, "x"))[1] == "(2, B)"
+    assert texts(box_with(dot, "y"))[1] == "(1, B)"
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_program_ends_where_the_losses_of_the_samples_become_one(reduction: Any) -> None:
+    w = Value(0.5)
+    loss = compile(lambda x: w * x * x, [w], per_sample=True, reduction=reduction)
+    loss([1.0, 2.0])
+    assert f"{reduction} over B" in to_dot(loss)
+    predictions = compile(lambda x: w * x * x, per_sample=True)
+    predictions([1.0, 2.0])
+    assert " over B" not in to_dot(predictions)
 
 
 def test_a_product_for_each_sample_says_so_in_drawing_and_summary() -> None:

@@ -169,6 +169,7 @@ def test_tooltips_have_full_precision_and_the_formula() -> None:
         (lambda x: x**0.5, "□^0.5"),
         (lambda x: x**-1, f"□^{MINUS}1"),
         (lambda x: 2**x, "2^□"),
+        (functional.square, "□\N{SUPERSCRIPT TWO}"),
         (lambda x: functional.maximum(x, 0.0), "max(□, 0)"),
         (lambda x: functional.where(x, 1.0, 2.0), "where(□, 1, 2)"),
         (lambda x: functional.logsumexp([x, 3.0]), "logsumexp(…, 3)"),
@@ -371,6 +372,18 @@ def test_a_dot_takes_each_weight_and_its_input_into_one_row() -> None:
     assert arrow_labels(dot) == ["3", "0.5", "4", f"{MINUS}1", "1"]
     assert texts(boxes(dot)[target])[1:-2] == [f"0.5 {TIMES} 3", f"{MINUS}1 {TIMES} 4", "+ 0.25"]
     assert re.findall(r'PORT="(\w+)"', boxes(dot)[target]) == ["p0", "p1", "b"]
+
+
+def test_the_terms_of_a_dot_have_one_sign_each() -> None:
+    weighted = functional.dot([Value(-0.5)], [Value(-3.0)], Value(-0.25))
+    box = boxes(to_dot(weighted))["n3"]
+    assert texts(box)[1:3] == [f"{MINUS}0.5 {TIMES} ({MINUS}3)", f"{MINUS} 0.25"]
+
+
+def test_labels_of_arrows_that_lead_down_keep_off_the_line() -> None:
+    assert set(arrow_labels(to_dot(product(), direction="TB"))) == {
+        f"  {text}" for text in ("2", f"{MINUS}3")
+    }
 
 
 def test_a_dot_without_a_bias_has_no_row_for_it() -> None:

@@ -86,7 +86,8 @@ class _LayerDrawing(CoarseDrawing):
         yield from super().arrow(arrow)
         n_values = self.n_values(arrow)
         if n_values > 1:
-            yield f'label="{n_values:,}", fontcolor="{self.look.theme.muted}"'
+            yield self.look.edge_label(f"{n_values:,}")
+            yield f'fontcolor="{self.look.theme.muted}"'
 
     def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
         yield f"{self.n_values(arrow):,} for each sample"

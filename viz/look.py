@@ -30,6 +30,9 @@ SHOWABLE: Final = ("data", "grad", "partials")
 COLORS: Final = ("auto", "kind", "gradient")
 """What colours may mean: the kind of a node, or the size of its gradient."""
 
+BESIDE: Final = "  "
+"""What keeps the first character of a label off the arrow on its left."""
+
 LONGEST_LABEL: Final = 26
 """The characters of a name that a box shows."""
 
@@ -96,6 +99,15 @@ class Look:
         """
         return "data" in self.shown and (role == "parameter" or not self.parameters_only)
 
+    def edge_label(self, text: str) -> str:
+        """The attribute for what stands on an arrow; beside one that leads up or down, apart.
+
+        >>> Look().edge_label("0.5")
+        'label="0.5"'
+        """
+        beside = BESIDE if self.direction in ("TB", "BT") and text else ""
+        return f"label={markup.quoted(beside + text)}"
+
     def chip(self, paint: Paint, text: str) -> list[str]:
         """The cells of a legend for one colour: a small box and what it means.
 
@@ -114,15 +126,18 @@ class Look:
             with_zero: whether any of them is 0.
 
         >>> len(Look().scale_chips(GradientScale(0.1, 1.0), "gradient", with_zero=True))
-        10
+        11
         """
         cells = [cell(font(f"{SLACK}{name}", self.theme.muted, 10))]
         if with_zero:
             cells += [self._size("0"), self._sample(scale.paint(self.theme, 0.0))]
         if scale.highest > 0.0:
-            cells.append(self._size(f"{SLACK}\N{LESS-THAN OR EQUAL TO} {number(scale.first_step)}"))
+            start = "\N{LESS-THAN OR EQUAL TO} " if scale.clipped else ""
+            cells.append(self._size(f"{SLACK}{start}{number(scale.lowest)}"))
             cells += [self._sample(paint) for paint in self.theme.ramp]
             cells.append(self._size(number(scale.highest)))
+            kind = f"logarithmic, {number(scale.middle)} in the middle{SLACK}{SLACK}"
+            cells.append(cell(font(kind, self.theme.muted, 10)))
         return cells
 
     def number_keys(self, gradient: bool, partial: bool) -> list[str]:

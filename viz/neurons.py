@@ -159,7 +159,7 @@ class _NeuronDrawing(CoarseDrawing):
         slope, weight = self.slope(arrow), self.weight(arrow)
         marks = list(super().arrow(arrow))
         if slope is not None:
-            yield f'label="{number(slope)}"'
+            yield self.look.edge_label(number(slope))
         if weight is not None and not marks:
             share = abs(weight) / self.largest_weight if self.largest_weight else 0.0
             color = theme.negative if weight < 0.0 else theme.positive

@@ -27,7 +27,7 @@ from viz.structure import (
     uses_of,
 )
 from viz.themes import GradientScale, Paint
-from viz.wording import in_words, operand_words
+from viz.wording import added, bracketed, in_words, operand_words
 
 __all__ = ["drawn_by_itself", "operations_dot", "title_of"]
 
@@ -311,11 +311,11 @@ class _Drawing:
         if node.op is ops.DOT:
             weights, inputs, biases = dot_operands(node)
             pairs = [
-                f" {TIMES} ".join((self.operand(w, f"w{place}"), self.operand(x)))
+                f"{self.operand(w, f'w{place}')} {TIMES} {bracketed(self.operand(x))}"
                 for place, (w, x) in enumerate(zip(weights, inputs, strict=True), start=1)
             ]
             terms = {f"p{index}": pair for index, pair in enumerate(pairs)}
-            terms.update(("b", f"+ {self.operand(bias, 'b')}") for bias in biases)
+            terms.update(("b", added(self.operand(bias, "b"))) for bias in biases)
             return terms
         if node.op is None or sum(map(self.is_drawn, node.parents)) < 2:
             return {}
@@ -368,7 +368,7 @@ class _Drawing:
             head = f"{target}:{port}:{side}" if port in places else target
             titles = [title_of(each, self.titles[each]) for each in (node, parent)]
             meaning = f"{derivative(*titles)} = {partial!r}"
-            label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
+            label = f"{self.look.edge_label(number(partial))}, " if self.is_labelled(parent) else ""
             mark = f"tooltip={markup.quoted(meaning)}"
             if node in self.highlight and parent in self.highlight:
                 mark += f', color="{self.look.theme.accent}", penwidth=2.4'
