@@ -461,7 +461,7 @@ def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
     dot = to_dot(a * b, color="gradient")
     assert LIGHT.roles["operation"].fill in box_with(dot, "a")
     assert LIGHT.ramp[2].fill in box_with(dot, "b")
-    scale = GradientScale.of([1.0, 3.0])
+    scale = GradientScale.of([3.0])
     assert legend_of(dot)[:5] == [
         *("size of the gradient", "0", number(scale.lowest), number(scale.highest)),
         f"logarithmic, {number(scale.middle)} in the middle",
@@ -493,6 +493,15 @@ def test_the_scale_spans_three_magnitudes_at_the_most() -> None:
 
 
 # What else is drawn
+
+
+def test_lines_are_straight_where_no_box_stands_in_their_way() -> None:
+    model = MLP(3, [6, 6, 1], activation="tanh", rng=0)
+    output = model([1.0, 2.0, 3.0])
+    (slope,) = grad(output, model.parameters()[:1], create_graph=True)
+    target = Value(1.0, label="target")
+    assert "splines=line" in to_dot((output - target) ** 2, detail="neurons")
+    assert "splines=line" not in to_dot(slope, detail="neurons")
 
 
 def test_the_graph_of_a_derivative_is_drawn() -> None:

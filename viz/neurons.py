@@ -74,8 +74,24 @@ class _NeuronDrawing(CoarseDrawing):
 
     def spacing(self) -> str:
         if len(self.graph.arrows) > MOST_LABELLED_ARROWS:
-            return "  graph [ranksep=1.4, nodesep=0.16, splines=line, mclimit=0.01];"
+            lines = "" if self.has_detours() else ", splines=line"
+            return f"  graph [ranksep=1.4, nodesep=0.16{lines}, mclimit=0.01];"
         return "  graph [ranksep=0.9, nodesep=0.22, mclimit=0.01];"
+
+    def has_detours(self) -> bool:
+        """Whether an arrow passes over a rank, where a straight line could cross a box."""
+        into: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}
+        for arrow in self.graph.arrows:
+            into[arrow.target].append(arrow.source)
+        ranks: dict[Box, int] = {}
+        for box in self.graph.boxes:  # in topological order
+            ranks[box] = max((ranks[source] + 1 for source in into[box]), default=0)
+        first: dict[Box, int] = {}
+        for arrow in self.graph.arrows:  # a leaf stands right before the first box that reads it
+            rank = ranks[arrow.target] - 1
+            first[arrow.source] = min(rank, first.get(arrow.source, rank))
+        placed = {box: ranks[box] if into[box] else first.get(box, 0) for box in ranks}
+        return any(placed[a.target] - placed[a.source] > 1 for a in self.graph.arrows)
 
     def name(self, box: Box) -> tuple[str, int]:
         name, repeats = super().name(box)

@@ -18,6 +18,7 @@ from viz import markup
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.themes import Paint
+from viz.wording import in_words
 
 __all__ = ["program_dot"]
 
@@ -114,7 +115,7 @@ class _ProgramDrawing:
         symbol = (
             f"{SLACK}matrix product{SLACK}"
             if is_product
-            else step.op.symbol
+            else in_words(step.op, [])
             if step.left is None
             else TIMES
         )
