@@ -61,7 +61,7 @@ def to_dot(
 
     In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
     text. Parents stand in the order of the operands. A gradient that nobody has computed is a dash,
-    not 0.
+    not 0; where there is none at all, boxes have no row for it. Names are known in any case.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,

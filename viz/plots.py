@@ -310,7 +310,7 @@ def health_curves(
     with style(theme) as look:
         from matplotlib.lines import Line2D
 
-        figure = new_figure(3.0 * len(HEALTH), 3.2)
+        figure = new_figure(3.0 * len(HEALTH), 3.5)
         for axes, (attribute, name) in zip(figure.subplots(1, len(HEALTH)), HEALTH.items()):
             axes.set(title=name, xlabel="epoch")
             _draw_health(axes, look, monitor, attribute)
@@ -391,7 +391,7 @@ def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute:
     if not shown:
         text = "no relu layers" if attribute == "dead_share" else "none"
         axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], xlabel="")
     elif attribute == "dead_share":
         axes.set_ylim(-0.05, 1.05)
     elif min(shown) > 0.0:

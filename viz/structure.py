@@ -44,6 +44,7 @@ ACTIVATION_OPS: Final = frozenset(
 )
 SUMMING_OPS: Final = (ops.ADD, ops.SUM)
 COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
+"""The operations that answer 0 or 1; nothing flows back through them."""
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
