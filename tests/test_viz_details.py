@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree
 
 import numpy as np
@@ -47,11 +47,11 @@ def batch_loss(model: MLP) -> Value:
 
 def boxes(dot: str) -> dict[str, str]:
     """The statement of each box, by its name."""
-    return dict(re.findall(r"^  ([bnsl]\d+) (\[id=.*\]);$", dot, flags=re.MULTILINE))
+    return dict(re.findall(r"^  ([bnslr]\d+) (\[id=.*\]);$", dot, flags=re.MULTILINE))
 
 
 def arrows(dot: str) -> list[tuple[str, str]]:
-    return re.findall(r"^  ([bnsl]\d+) -> ([bnsl]\d+)\b", dot, flags=re.MULTILINE)
+    return re.findall(r"^  ([bnslr]\d+) -> ([bnslr]\d+)\b", dot, flags=re.MULTILINE)
 
 
 def texts(box: str) -> list[str]:
@@ -122,6 +122,16 @@ def test_a_formula_has_typographic_signs(
 ) -> None:
     names = [f"x{i + 1}" for i in range(len(weights))]
     assert formula("linear", weights, names, bias) == text
+
+
+def test_a_bias_of_0_stands_in_the_formula() -> None:
+    assert formula("relu", [1.0], ["x1"], 0.0) == "relu(1·x1 + 0)"
+
+
+def test_formulas_count_neurons_as_their_boxes_do() -> None:
+    dot = to_dot(network()([1.0, 2.0]), detail="neurons")
+    assert re.search(r"·a0 [+−] .*·a1 [+−] … ", dot)
+    assert "·a4" not in dot
 
 
 def test_arrows_carry_the_derivative_of_one_neuron_by_another() -> None:
@@ -216,7 +226,7 @@ def test_the_weights_that_are_given_make_the_neurons() -> None:
     w, t = Value(0.5, label="w"), Value(1.0, label="t")
     y = functional.dot([w], [2.0]).tanh()
     _, units = structure(functional.dot([t], [y]), [w])
-    assert units == {"layer 1.neuron 1": ["dot", "tanh", "w"]}
+    assert units == {"layer 1.neuron 0": ["dot", "tanh", "w"]}
 
 
 def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
@@ -224,22 +234,34 @@ def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
     loss.backward()
     _, units = structure(loss)
     assert units == {
-        "layer 1.neuron 1": ["net_h1", "out_h1", "w1", "w2"],
-        "layer 1.neuron 2": ["net_h2", "out_h2", "w3", "w4"],
-        "layer 2.neuron 1": ["net_o1", "out_o1", "w5", "w6"],
-        "layer 2.neuron 2": ["net_o2", "out_o2", "w7", "w8"],
+        "layer 1.neuron 0": ["net_h1", "out_h1", "w1", "w2"],
+        "layer 1.neuron 1": ["net_h2", "out_h2", "w3", "w4"],
+        "layer 2.neuron 0": ["net_o1", "out_o1", "w5", "w6"],
+        "layer 2.neuron 1": ["net_o2", "out_o2", "w7", "w8"],
     }
     nodes = {node.label: node for node in order_of([loss])}
     dot = to_dot(loss, detail="neurons")
     norm = math.hypot(nodes["w1"].grad, nodes["w2"].grad)
     assert texts(box_with(dot, "out_h1"))[-1] == number(norm)
     assert texts(box_with(dot, "b1"))[1:] == ["data", "0.35", "grad", number(nodes["b1"].grad)]
+    layers = to_dot(loss, detail="layers")
+    assert texts(box_with(layers, "layer 2"))[2:4] == [
+        *("weight (2, 2), bias b2 shared", "4 parameters")
+    ]
+    assert texts(box_with(layers, "diff_o2"))[0] == "t2 − out_o2"
     bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", tooltip="b1 .*? out_h\d', dot)
     slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
     expected = [
         number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes
     ]
     assert [bias_to_h1, bias_to_h2] == expected
+
+
+def test_an_operand_from_a_layer_says_which_neuron_it_is() -> None:
+    scores = Layer(2, 3, None, rng=0)([1.0, 2.0])
+    loss = functional.logsumexp(scores) - scores[2]
+    dot = to_dot(loss, detail="layers")
+    assert texts(boxes(dot)[list(boxes(dot))[-1]])[0] == "logsumexp − layer [2]"
 
 
 @pytest.mark.parametrize("known", ["labels", "given"])
@@ -258,6 +280,11 @@ def test_sums_that_are_written_out_are_neurons(known: str) -> None:
     assert [len(nodes) for nodes in of_neuron] == [8, 8]
     assert {*w[0], b[0]} < of_neuron[0]
     assert {*w[1], b[1]} < of_neuron[1]
+    given = None if named else [*w[0], *w[1], *b]
+    dot = to_dot(order[-1], detail="neurons", parameters=given)
+    assert "tanh(0.1·x1 + 1.1·x2 + 0.5)" in dot
+    dot = to_dot(order[-1], detail="layers", parameters=given)
+    assert "weight (2, 2), bias (2)" in dot
     assert order[-1] not in units
 
 
@@ -424,8 +451,8 @@ def legend_of(dot: str) -> list[str]:
 @pytest.mark.parametrize("size", [1.0, 1e-300])
 def test_sizes_that_are_much_alike_have_one_colour(size: float) -> None:
     scale = GradientScale.of([0.83 * size, 0.97 * size, 1.18 * size])
-    assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {4}
-    assert scale.highest / scale.lowest == pytest.approx(100.0)
+    assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {2}
+    assert scale.highest / scale.lowest == pytest.approx(10.0)
 
 
 def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
@@ -433,15 +460,18 @@ def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
     (a * b).backward()
     dot = to_dot(a * b, color="gradient")
     assert LIGHT.roles["operation"].fill in box_with(dot, "a")
-    assert LIGHT.ramp[-1].fill in box_with(dot, "b")
-    first = GradientScale.of([0.0, 3.0]).first_step
+    assert LIGHT.ramp[2].fill in box_with(dot, "b")
+    scale = GradientScale.of([3.0])
     assert legend_of(dot)[:5] == [
-        "size of the gradient",
-        "0",
-        f"≤ {number(first)}",
-        "3",
-        "grad 0.5",
+        *("size of the gradient", "0", number(scale.lowest), number(scale.highest)),
+        f"logarithmic, {number(scale.middle)} in the middle",
     ]
+
+
+def test_the_legend_of_gradients_goes_from_the_smallest_to_the_largest() -> None:
+    a, b = Value(0.01, label="a"), Value(0.5, label="b")
+    (a * b).backward()
+    assert legend_of(to_dot(a * b, detail="ops", color="gradient"))[1:3] == ["0.01", "0.5"]
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons"])
@@ -456,13 +486,22 @@ def test_gradients_and_local_derivatives_have_two_colours_that_the_legend_explai
 
 def test_the_scale_spans_three_magnitudes_at_the_most() -> None:
     scale = GradientScale.of([1e-12, 10.0, float("nan")])
-    assert scale == GradientScale(10.0 / 1000.0, 10.0)
+    assert scale == GradientScale(10.0 / 1000.0, 10.0, clipped=True)
     positions = [scale.position(10.0**power) for power in range(-4, 2)]
     assert positions == sorted(position or 0 for position in positions)
     assert (positions[0], positions[-1]) == (0, 4)
 
 
 # What else is drawn
+
+
+def test_lines_are_straight_where_no_box_stands_in_their_way() -> None:
+    model = MLP(3, [6, 6, 1], activation="tanh", rng=0)
+    output = model([1.0, 2.0, 3.0])
+    (slope,) = grad(output, model.parameters()[:1], create_graph=True)
+    target = Value(1.0, label="target")
+    assert "splines=line" in to_dot((output - target) ** 2, detail="neurons")
+    assert "splines=line" not in to_dot(slope, detail="neurons")
 
 
 def test_the_graph_of_a_derivative_is_drawn() -> None:
@@ -485,6 +524,10 @@ def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
         shown = "".join(boxes(to_dot(model, detail=detail)).values())
         assert ">data" not in shown
         assert ">grad" not in shown
+    weight = model.layers[0].neurons[0].w[0]
+    operations = to_dot(model, detail="ops")
+    assert texts(box_with(operations, number(weight.data))) == ["w.0", "data", number(weight.data)]
+    assert operations.count(">data") == len(model.parameters())
     assert model.training
     assert not any(parameter.has_grad for parameter in model.parameters())
     assert len(boxes(to_dot(Neuron(3, rng=0), detail="neurons"))) == 4
@@ -525,6 +568,19 @@ def test_a_program_names_its_parameters_and_explains_the_row_of_the_bias() -> No
     assert texts(box_with(dot, "layers.0"))[1] == "48 of 65 parameters"
     assert texts(box_with(dot, "layers.1.neurons.0"))[1] == "17 of 65 parameters"
     assert dot.count("with a row of ones, for the bias") == 2
+    assert texts(box_with(dot, "x"))[1] == "(2, B)"
+    assert texts(box_with(dot, "y"))[1] == "(1, B)"
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_program_ends_where_the_losses_of_the_samples_become_one(reduction: Any) -> None:
+    w = Value(0.5)
+    loss = compile(lambda x: w * x * x, [w], per_sample=True, reduction=reduction)
+    loss([1.0, 2.0])
+    assert f"{reduction} over B" in to_dot(loss)
+    predictions = compile(lambda x: w * x * x, per_sample=True)
+    predictions([1.0, 2.0])
+    assert " over B" not in to_dot(predictions)
 
 
 def test_a_product_for_each_sample_says_so_in_drawing_and_summary() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_nodes_that_share_a_label_stay_apart() -> None:
 
 def test_a_single_leaf_is_drawn() -> None:
     dot = to_dot(Value(1.5, label="x"))
-    assert texts(boxes(dot)["n0"]) == ["x", "data", "1.5", "grad", DASH]
+    assert texts(boxes(dot)["n0"]) == ["x", "data", "1.5"]
     assert arrows(dot) == []
 
 
@@ -128,14 +129,15 @@ def test_a_box_shows_symbol_label_data_and_grad() -> None:
 
 def test_a_gradient_that_was_not_computed_is_a_dash_and_a_computed_zero_is_0() -> None:
     a = Value(-1.0, label="a")
-    before = to_dot(a.relu())
-    assert texts(box_of(before, "a"))[-2:] == ["grad", DASH]
-    assert "grad: not computed" in before
     a.relu().backward()
-    after = to_dot(a.relu())
-    assert texts(box_of(after, "a"))[-2:] == ["grad", "0"]
-    a.zero_grad()
-    assert texts(box_of(to_dot(a.relu()), "a"))[-2:] == ["grad", DASH]
+    again = to_dot(a.relu(), detail="ops")
+    assert texts(box_of(again, "a"))[-2:] == ["grad", "0"]
+    assert texts(boxes(again)["n1"])[-2:] == ["grad", DASH]
+    assert again.count("grad: not computed") == 1
+
+
+def test_without_any_gradient_there_is_no_row_for_it() -> None:
+    assert "grad" not in [text for box in boxes(to_dot(product())).values() for text in texts(box)]
 
 
 def test_arrows_carry_the_local_derivative_and_its_meaning() -> None:
@@ -157,18 +159,19 @@ def test_tooltips_have_full_precision_and_the_formula() -> None:
 @pytest.mark.parametrize(
     ("function", "text"),
     [
-        (lambda x: x - 1, f"x {MINUS} 1"),
-        (lambda x: 1 - x, f"1 {MINUS} x"),
-        (lambda x: x - (-1.5), f"x {MINUS} ({MINUS}1.5)"),
-        (lambda x: 10.0 * x, f"10 {TIMES} x"),
-        (lambda x: x / 5, "x \N{DIVISION SIGN} 5"),
-        (lambda x: x**2, "x\N{SUPERSCRIPT TWO}"),
-        (lambda x: x**10, "x\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT ZERO}"),
-        (lambda x: x**0.5, "x^0.5"),
-        (lambda x: x**-1, f"x^{MINUS}1"),
-        (lambda x: 2**x, "2^x"),
-        (lambda x: functional.maximum(x, 0.0), "max(x, 0)"),
-        (lambda x: functional.where(x, 1.0, 2.0), "where(x, 1, 2)"),
+        (lambda x: x - 1, f"□ {MINUS} 1"),
+        (lambda x: 1 - x, f"1 {MINUS} □"),
+        (lambda x: x - (-1.5), f"□ {MINUS} ({MINUS}1.5)"),
+        (lambda x: 10.0 * x, f"10 {TIMES} □"),
+        (lambda x: x / 5, "□ \N{DIVISION SIGN} 5"),
+        (lambda x: x**2, "□\N{SUPERSCRIPT TWO}"),
+        (lambda x: x**10, "□\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT ZERO}"),
+        (lambda x: x**0.5, "□^0.5"),
+        (lambda x: x**-1, f"□^{MINUS}1"),
+        (lambda x: 2**x, "2^□"),
+        (functional.square, "□\N{SUPERSCRIPT TWO}"),
+        (lambda x: functional.maximum(x, 0.0), "max(□, 0)"),
+        (lambda x: functional.where(x, 1.0, 2.0), "where(□, 1, 2)"),
         (lambda x: functional.logsumexp([x, 3.0]), "logsumexp(…, 3)"),
     ],
 )
@@ -228,12 +231,14 @@ def test_operands_whose_order_matters_have_places_of_their_own(
     [
         ([], [TIMES, "c"]),
         (["data"], [TIMES, "c", "data", f"{MINUS}6"]),
-        (["grad"], [TIMES, "c", "grad", DASH]),
+        (["grad"], [TIMES, "c", "grad", "1"]),
         ("data", [TIMES, "c", "data", f"{MINUS}6"]),
     ],
 )
 def test_a_box_shows_only_what_is_asked_for(show: Collection[str], expected: list[str]) -> None:
-    dot = to_dot(product(), show=show)
+    c = product()
+    c.backward()
+    dot = to_dot(c, show=show)
     assert texts(box_of(dot, "c")) == expected
     assert arrow_labels(dot) == []
 
@@ -365,8 +370,20 @@ def test_a_dot_takes_each_weight_and_its_input_into_one_row() -> None:
         (names["b"], f"{target}:b:w"),
     ]
     assert arrow_labels(dot) == ["3", "0.5", "4", f"{MINUS}1", "1"]
-    assert texts(boxes(dot)[target])[1:-4] == [f"0.5 {TIMES} 3", f"{MINUS}1 {TIMES} 4", "+ 0.25"]
+    assert texts(boxes(dot)[target])[1:-2] == [f"0.5 {TIMES} 3", f"{MINUS}1 {TIMES} 4", "+ 0.25"]
     assert re.findall(r'PORT="(\w+)"', boxes(dot)[target]) == ["p0", "p1", "b"]
+
+
+def test_the_terms_of_a_dot_have_one_sign_each() -> None:
+    weighted = functional.dot([Value(-0.5)], [Value(-3.0)], Value(-0.25))
+    box = boxes(to_dot(weighted))["n3"]
+    assert texts(box)[1:3] == [f"{MINUS}0.5 {TIMES} ({MINUS}3)", f"{MINUS} 0.25"]
+
+
+def test_labels_of_arrows_that_lead_down_keep_off_the_line() -> None:
+    assert set(arrow_labels(to_dot(product(), direction="TB"))) == {
+        f"  {text}" for text in ("2", f"{MINUS}3")
+    }
 
 
 def test_a_dot_without_a_bias_has_no_row_for_it() -> None:
@@ -413,7 +430,7 @@ def test_the_direction_sets_the_sides_that_arrows_use(
 
 @pytest.mark.parametrize(
     ("direction", "first", "last"),
-    [("TB", f"0.5 {TIMES} 3", DASH), ("BT", "w·x+b", f"0.5 {TIMES} 3"), ("LR", "w·x+b", DASH)],
+    [("TB", f"0.5 {TIMES} 3", "1.5"), ("BT", "w·x+b", f"0.5 {TIMES} 3"), ("LR", "w·x+b", "1.5")],
 )
 def test_the_terms_of_a_dot_stand_where_the_arrows_come_in(
     direction: str, first: str, last: str
@@ -422,7 +439,7 @@ def test_the_terms_of_a_dot_stand_where_the_arrows_come_in(
     assert (texts(box)[0], texts(box)[-1]) == (first, last)
 
 
-@pytest.mark.parametrize("direction", ["lr", "left", ""])
+@pytest.mark.parametrize("direction", ["l", "left", ""])
 def test_an_unknown_direction_is_refused_with_the_known_ones(direction: str) -> None:
     with pytest.raises(UnknownNameError, match="BT, LR, RL, TB"):
         to_dot(product(), direction=direction)
@@ -452,9 +469,16 @@ def test_a_graph_is_drawn_up_to_max_nodes_and_refused_above() -> None:
         to_dot(product(), max_nodes=2)
 
 
-def test_max_nodes_below_one_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="at least 1, got 0"):
-        to_dot(product(), max_nodes=0)
+@pytest.mark.parametrize("wrong", [0, "a", 2.5, None])
+def test_max_nodes_is_a_whole_number_of_at_least_one(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"max_nodes is .* at least 1 .*max_nodes=500"):
+        to_dot(product(), max_nodes=wrong)
+
+
+def test_names_are_known_in_any_case() -> None:
+    asked = to_dot(product(), detail="Ops", direction="tb", theme="DARK", color="Kind", show="Data")
+    meant = to_dot(product(), detail="ops", direction="TB", theme="dark", color="kind", show="data")
+    assert asked == meant
 
 
 def test_a_chain_of_a_million_nodes_is_refused_politely() -> None:

@@ -22,6 +22,12 @@ def test_every_activation_of_every_sample_is_counted() -> None:
     assert [counts(axes) for axes in figure.axes] == [35.0, 21.0]
 
 
+def test_counts_are_whole_numbers() -> None:
+    figure = activation_histograms(MLP(1, [2, 1], rng=0), [[1.0]])
+    ticks = [tick for axes in figure.axes for tick in axes.get_yticks()]
+    assert all(tick == round(tick) for tick in ticks)
+
+
 def test_the_share_of_zeros_is_told() -> None:
     model = MLP(1, [4, 1], rng=0)
     for index, neuron in enumerate(model.layers[0].neurons):

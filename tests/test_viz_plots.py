@@ -480,13 +480,25 @@ def test_the_health_of_each_layer_is_a_line() -> None:
     monitor = HealthMonitor(lambda model: model([1.0]) ** 2)
     model = MLP(1, [3, 1], activation="tanh", rng=0)
     fit(model, [[0.0], [1.0]], [0.0, 1.0], epochs=4, callbacks=[monitor], log_every=None)
-    panels = health_curves(monitor).axes
+    figure = health_curves(monitor)
+    panels = figure.axes
     assert [axes.get_title("left") for axes in panels] == [
         *("norm of the gradients", "norm of the weights", "update / weight", "dead units")
     ]
     norms = [report.layers[1].gradient_norm for report in monitor.reports]
     assert curves(panels[0])["layers.1"] == norms
-    assert [text.get_text() for text in panels[3].texts] == ["none"]  # no relu
+    assert [text.get_text() for text in panels[3].texts] == ["no relu layers"]
+    assert panels[3].get_xticks().size == panels[3].get_yticks().size == 0
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["layers.0", "layers.1"]
+    assert not any(axes.get_legend() for axes in panels)
+
+
+@pytest.mark.parametrize("theme", ["light", "Dark"])
+def test_lines_part_the_cells_of_a_confusion_table(theme: str) -> None:
+    (axes,) = confusion_table_plot([[9, 1], [0, 0]], ["cat", "dog"], theme=theme).axes
+    lines = [tick.gridline.get_visible() for tick in axes.xaxis.get_minor_ticks()]
+    assert lines == [True, True, True]
 
 
 def test_a_class_that_never_occurs_has_an_empty_row() -> None:

@@ -16,7 +16,7 @@ from viz.condense import Arrow, Box, Condensed
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.operations import title_of
-from viz.structure import ACTIVATION_OPS
+from viz.structure import ACTIVATION_OPS, place_in_layer
 from viz.themes import GradientScale, Paint
 from viz.wording import in_words, order_matters
 
@@ -179,7 +179,7 @@ class CoarseDrawing:
             headline = font(f"{SLACK}{label or box.role}{SLACK}", ink, 11, bold=bool(label))
         headline += self.repeated(repeats) + SLACK
         rows = [row(cell(headline))]
-        if "data" in self.look.shown:
+        if self.look.shows_data(box.role):
             rows.append(self.entry("data", range_text(box.members), self.look.theme.text))
         if self.with_gradients and len(box.members) == 1 and box.role != "constant":
             rows.append(self.gradient_entry(first))
@@ -193,12 +193,27 @@ class CoarseDrawing:
         n_drawn = sum(not operand.is_number for operand in box.operands)
         by_name = n_drawn > 1 and order_matters(op)
         texts: list[str | None] = []
-        for operand in box.operands:
+        for place, operand in enumerate(box.operands):
             if operand.is_number:
                 texts.append(range_text(operand.members) if self.look.constants else None)
+            elif by_name:
+                names = {self.called_operand(node.parents[place]) for node in box.members}
+                name = names.pop() if len(names) == 1 else self.called(operand)
+                texts.append(markup.shortened(name, 16))
             else:
-                texts.append(markup.shortened(self.called(operand), 16) if by_name else None)
+                texts.append(None)
         return texts
+
+    def called_operand(self, node: Value) -> str:
+        """What the boxes that use a node call it: its label, or its place in its layer."""
+        box = self.graph.box_of[node]
+        if node.label or node not in self.graph.units:
+            return markup.visible(node.label) or self.called(box)
+        name = self.called(box)
+        if len(box.units) == 1:
+            return name
+        place = sorted(box.units, key=place_in_layer).index(self.graph.units[node])
+        return f"{name} [{place}]"
 
     def called(self, box: Box) -> str:
         """What other boxes call a box: its name, or else what it does."""

@@ -12,7 +12,7 @@ from math import hypot, inf
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
-from viz.structure import Unit, dot_operands
+from viz.structure import NeuronSum, Unit, dot_operands, sums_of
 
 __all__ = ["Arrow", "Box", "Condensed", "condense"]
 
@@ -27,6 +27,7 @@ class Box:
         role: the kind of its nodes, which decides its colours.
         units: the neurons in it.
         members: its nodes, without parameters, in topological order.
+        sums: what its neurons add up, once for each sample.
         parameters: the parameters in it.
         exits: those of its nodes that something outside uses, and outputs.
         operands: the boxes that its first node uses.
@@ -37,6 +38,7 @@ class Box:
     role: str
     units: dict[Unit, None] = field(default_factory=dict)
     members: list[Value] = field(default_factory=list)
+    sums: list[NeuronSum] = field(default_factory=list)
     parameters: list[Value] = field(default_factory=list)
     exits: dict[Value, None] = field(default_factory=dict)
     operands: tuple[Box, ...] = ()
@@ -50,8 +52,7 @@ class Box:
         """
         if not self.units:
             return len(self.members)
-        n_dots = sum(node.op is ops.DOT for node in self.members)
-        return max(1, (n_dots or len(self.exits)) // len(self.units))
+        return max(1, len(self.sums) // len(self.units))
 
     @property
     def is_number(self) -> bool:
@@ -120,11 +121,19 @@ class Arrow:
 
 @dataclass(slots=True)
 class Condensed:
-    """The coarser graph: its boxes in topological order, its arrows, and the box of each node."""
+    """The coarser graph.
+
+    Attributes:
+        boxes: its boxes in topological order.
+        arrows: its arrows.
+        box_of: the box of each node.
+        units: the neuron of each node that belongs to one.
+    """
 
     boxes: list[Box]
     arrows: list[Arrow]
     box_of: dict[Value, Box]
+    units: dict[Value, Unit] = field(default_factory=dict)
 
 
 def condense(
@@ -158,7 +167,7 @@ def condense(
     >>> [(box.kind, box.repeats) for box in coarse.boxes]
     [('leaf', 20), ('layer', 10), ('layer', 10), ('operation', 10), ('operation', 10), ...]
     """
-    builder = _Builder(roles, units, by_layer)
+    builder = _Builder(roles, units, sums_of(order, roles), by_layer)
     for node in order:
         builder.add(node)
         if len(builder.by_key) > at_most:
@@ -170,9 +179,16 @@ def condense(
 
 
 class _Builder:
-    def __init__(self, roles: dict[Value, str], units: dict[Value, Unit], by_layer: bool) -> None:
+    def __init__(
+        self,
+        roles: dict[Value, str],
+        units: dict[Value, Unit],
+        sums: dict[Value, NeuronSum],
+        by_layer: bool,
+    ) -> None:
         self.roles = roles
         self.units = units
+        self.sums = sums
         self.by_layer = by_layer
         self.box_of: dict[Value, Box] = {}
         self.by_key: dict[Hashable, Box] = {}
@@ -224,6 +240,8 @@ class _Builder:
             else:
                 self.leaf(leaf, ("input", unit.layer, leaf.label or position))
         self.put(node, box)
+        if node in self.sums:
+            box.sums.append(self.sums[node])
 
     def inputs(self, node: Value) -> Iterable[tuple[object, Value]]:
         """The leaves that a node of a neuron reads, each with its position."""
@@ -284,7 +302,7 @@ class _Builder:
         ordered = sorted(boxes, key=_Ranks(order, self.box_of))
         for index, box in enumerate(ordered):
             box.name = f"b{index}"
-        return Condensed(ordered, list(arrows.values()), self.box_of)
+        return Condensed(ordered, list(arrows.values()), self.box_of, self.units)
 
 
 class _Ranks:

@@ -8,11 +8,13 @@ checks the arguments and chooses. ``render`` makes pictures of the text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
+from tinygrad_mlp.errors import GraphError, NotANumberError, UnknownNameError
 from tinygrad_mlp.nn.module import Module
 from viz.condense import Condensed, condense
 from viz.layers import layers_dot
@@ -22,7 +24,7 @@ from viz.neurons import neurons_dot
 from viz.operations import drawn_by_itself, operations_dot
 from viz.programs import program_dot
 from viz.structure import Unit, order_of, roles_of, units_of
-from viz.themes import Theme
+from viz.themes import Theme, known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "to_dot"]
 
@@ -59,7 +61,7 @@ def to_dot(
 
     In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
     text. Parents stand in the order of the operands. A gradient that nobody has computed is a dash,
-    not 0.
+    not 0; where there is none at all, boxes have no row for it. Names are known in any case.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,
@@ -97,11 +99,9 @@ def to_dot(
     >>> text.count("n0 -> n1"), text.count('label="3"')
     (2, 2)
     """
-    if detail not in DETAILS:
-        raise UnknownNameError.of("detail", detail, DETAILS)
+    detail = known_name("detail", detail, DETAILS)
     look = Look.of(direction, show, theme, color, legend, constants)
-    if max_nodes < 1:
-        raise InvalidArgumentError(f"max_nodes must be at least 1, got {max_nodes}")
+    max_nodes = check_integer(max_nodes, "max_nodes", "max_nodes=500")
     if isinstance(value, Program):
         return program_dot(value, look, max_nodes)
     if isinstance(value, Module):
@@ -109,7 +109,7 @@ def to_dot(
         if parameters is None:
             parameters = value.parameters()
         detail = "layers" if detail == "auto" else detail
-        look = Look(direction, look.shown & {"grad"}, look.theme, color, legend, constants)
+        look = replace(look, shown=look.shown - {"partials"}, parameters_only=True)
     elif isinstance(value, Value):
         outputs = [value]
     elif isinstance(value, list | tuple) and value and all(isinstance(x, Value) for x in value):

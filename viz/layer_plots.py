@@ -218,6 +218,7 @@ def _histograms(
             axes.hist(finite, bins=bins, color=look.color(index))
             axes.set(title=literal(layer), xlabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.text(
                 *(1.0, 1.02, "\n".join(_notes(numbers, finite))),
                 transform=axes.transAxes,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
 from viz.markup import cell, font, row
-from viz.structure import dot_operands
 
 __all__ = ["layers_dot", "shape_text"]
 
@@ -58,7 +56,7 @@ class _LayerDrawing(CoarseDrawing):
         rows = [row(cell(headline, align="LEFT"))]
         rows += [self.line(text, quiet) for text in self.facts(box)]
         outputs = [node for node in box.exits if node.parents]
-        if "data" in self.look.shown and outputs:
+        if self.look.shows_data("operation") and outputs:
             rows.append(self.entry("data", range_text(outputs), theme.text, strong))
         return [*rows, *self.norm_entry(box, strong)]
 
@@ -67,11 +65,14 @@ class _LayerDrawing(CoarseDrawing):
         n_neurons = len(box.units)
         plural = "" if n_neurons == 1 else "s"
         yield f"{n_neurons:,} neuron{plural}, {activation_of(box)}"
-        dots = [node for node in box.members if node.op is ops.DOT]
-        widths = {len(dot_operands(dot)[0]) for dot in dots}
+        widths = {len(found.weights) for found in box.sums}
         if len(widths) == 1:
-            n_biases = len({bias for dot in dots for bias in dot_operands(dot)[2]})
-            yield shape_text(widths.pop(), n_neurons, n_biases)
+            biases = dict.fromkeys(bias for found in box.sums for bias in found.biases)
+            own = biases.keys() & set(box.parameters)
+            shared = [b for b in biases if b.op is None and b not in own]
+            names = [markup.shortened(markup.visible(b.label), 8) for b in shared if b.label]
+            beside = f", bias {' '.join([*names, 'shared'])}" if shared else ""
+            yield shape_text(widths.pop(), n_neurons, len(own)) + beside
         plural = "" if len(box.parameters) == 1 else "s"
         yield f"{len(box.parameters):,} parameter{plural}"
 
@@ -85,7 +86,8 @@ class _LayerDrawing(CoarseDrawing):
         yield from super().arrow(arrow)
         n_values = self.n_values(arrow)
         if n_values > 1:
-            yield f'label="{n_values:,}", fontcolor="{self.look.theme.muted}"'
+            yield self.look.edge_label(f"{n_values:,}")
+            yield f'fontcolor="{self.look.theme.muted}"'
 
     def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
         yield f"{self.n_values(arrow):,} for each sample"

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tinygrad_mlp.errors import UnknownNameError
 from viz import markup
 from viz.markup import cell, font, number, row, table
-from viz.themes import LIGHT, GradientScale, Paint, Theme, theme_named
+from viz.themes import LIGHT, GradientScale, Paint, Theme, known_name, theme_named
 
 __all__ = [
     "COLORS",
@@ -30,6 +29,9 @@ SHOWABLE: Final = ("data", "grad", "partials")
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colours may mean: the kind of a node, or the size of its gradient."""
+
+BESIDE: Final = "  "
+"""What keeps the first character of a label off the arrow on its left."""
 
 LONGEST_LABEL: Final = 26
 """The characters of a name that a box shows."""
@@ -52,6 +54,7 @@ class Look:
         color: what colours mean: "kind", "gradient", or "auto" (the drawing decides).
         legend: whether a line under the graph explains the colours.
         constants: whether the plain numbers of a formula are drawn.
+        parameters_only: whether data is shown of parameters alone, as where there is no sample.
     """
 
     direction: str = "LR"
@@ -60,6 +63,7 @@ class Look:
     color: str = "auto"
     legend: bool = True
     constants: bool = True
+    parameters_only: bool = False
 
     @classmethod
     def of(
@@ -80,14 +84,29 @@ class Look:
         >>> look.direction, sorted(look.shown)
         ('TB', ['data'])
         """
-        if direction not in DIRECTIONS:
-            raise UnknownNameError.of("direction", direction, DIRECTIONS)
-        if color not in COLORS:
-            raise UnknownNameError.of("meaning of colours", color, COLORS)
-        shown = {show} if isinstance(show, str) else set(show)
-        for name in sorted(shown.difference(SHOWABLE)):
-            raise UnknownNameError.of("thing to show", name, SHOWABLE)
-        return cls(direction, frozenset(shown), theme_named(theme), color, legend, constants)
+        direction = known_name("direction", direction, DIRECTIONS)
+        color = known_name("meaning of colours", color, COLORS)
+        wanted = [show] if isinstance(show, str) else show
+        shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
+        return cls(direction, shown, theme_named(theme), color, legend, constants)
+
+    def shows_data(self, role: str) -> bool:
+        """Whether the numbers of nodes of that kind are shown.
+
+        >>> look = Look(parameters_only=True)
+        >>> look.shows_data("parameter"), look.shows_data("output")
+        (True, False)
+        """
+        return "data" in self.shown and (role == "parameter" or not self.parameters_only)
+
+    def edge_label(self, text: str) -> str:
+        """The attribute for what stands on an arrow; beside one that leads up or down, apart.
+
+        >>> Look().edge_label("0.5")
+        'label="0.5"'
+        """
+        beside = BESIDE if self.direction in ("TB", "BT") and text else ""
+        return f"label={markup.quoted(beside + text)}"
 
     def chip(self, paint: Paint, text: str) -> list[str]:
         """The cells of a legend for one colour: a small box and what it means.
@@ -107,15 +126,18 @@ class Look:
             with_zero: whether any of them is 0.
 
         >>> len(Look().scale_chips(GradientScale(0.1, 1.0), "gradient", with_zero=True))
-        10
+        11
         """
         cells = [cell(font(f"{SLACK}{name}", self.theme.muted, 10))]
         if with_zero:
             cells += [self._size("0"), self._sample(scale.paint(self.theme, 0.0))]
         if scale.highest > 0.0:
-            cells.append(self._size(f"{SLACK}\N{LESS-THAN OR EQUAL TO} {number(scale.first_step)}"))
+            start = "\N{LESS-THAN OR EQUAL TO} " if scale.clipped else ""
+            cells.append(self._size(f"{SLACK}{start}{number(scale.lowest)}"))
             cells += [self._sample(paint) for paint in self.theme.ramp]
             cells.append(self._size(number(scale.highest)))
+            kind = f"logarithmic, {number(scale.middle)} in the middle{SLACK}{SLACK}"
+            cells.append(cell(font(kind, self.theme.muted, 10)))
         return cells
 
     def number_keys(self, gradient: bool, partial: bool) -> list[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look
 from viz.markup import cell, font, number, row
-from viz.structure import dot_operands, place_in_layer
+from viz.structure import input_names, place_in_layer
 
 __all__ = ["formula", "neurons_dot"]
 
@@ -47,7 +46,7 @@ def formula(
     terms = [f"{w:.3g}·{name}" for w, name in zip(weights, names, strict=True)]
     if len(terms) > MOST_TERMS:
         terms = [*terms[: MOST_TERMS - 1], "\N{HORIZONTAL ELLIPSIS}", terms[-1]]
-    if bias is not None and (bias or not terms):
+    if bias is not None:
         terms.append(f"{bias:.3g}")
     text = terms[0].replace("-", MINUS)
     for term in terms[1:]:
@@ -63,7 +62,10 @@ class _NeuronDrawing(CoarseDrawing):
         super().__init__(graph, look, marked)
         weights = [abs(w) for box in graph.boxes for w in _weights(box).values()]
         self.largest_weight = max(weights, default=0.0)
-        self.names = self.inputs_by_name()
+        sums = [found for box in graph.boxes for found in box.sums]
+        self.names = {
+            x: markup.shortened(markup.visible(name), 8) for x, name in input_names(sums).items()
+        }
         few = len(graph.arrows) <= MOST_LABELLED_ARROWS
         self.derivatives = {
             box: box.derivatives() if few and "partials" in look.shown and box.repeats == 1 else {}
@@ -72,19 +74,24 @@ class _NeuronDrawing(CoarseDrawing):
 
     def spacing(self) -> str:
         if len(self.graph.arrows) > MOST_LABELLED_ARROWS:
-            return "  graph [ranksep=1.4, nodesep=0.16, splines=line, mclimit=0.01];"
+            lines = "" if self.has_detours() else ", splines=line"
+            return f"  graph [ranksep=1.4, nodesep=0.16{lines}, mclimit=0.01];"
         return "  graph [ranksep=0.9, nodesep=0.22, mclimit=0.01];"
 
-    def inputs_by_name(self) -> dict[Value, str]:
-        """What formulas call the inputs of neurons: their labels, x1, x2, ... or a1, a2, ..."""
-        names: dict[Value, str] = {}
-        for box in self.graph.boxes:
-            dot = _first_dot(box)
-            for index, x in enumerate(dot_operands(dot)[1] if dot else ()):
-                letter = "a" if x.parents else "x"
-                short = markup.shortened(markup.visible(x.label), 8)
-                names.setdefault(x, short or f"{letter}{index + 1}")
-        return names
+    def has_detours(self) -> bool:
+        """Whether an arrow passes over a rank, where a straight line could cross a box."""
+        into: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}
+        for arrow in self.graph.arrows:
+            into[arrow.target].append(arrow.source)
+        ranks: dict[Box, int] = {}
+        for box in self.graph.boxes:  # in topological order
+            ranks[box] = max((ranks[source] + 1 for source in into[box]), default=0)
+        first: dict[Box, int] = {}
+        for arrow in self.graph.arrows:  # a leaf stands right before the first box that reads it
+            rank = ranks[arrow.target] - 1
+            first[arrow.source] = min(rank, first.get(arrow.source, rank))
+        placed = {box: ranks[box] if into[box] else first.get(box, 0) for box in ranks}
+        return any(placed[a.target] - placed[a.source] > 1 for a in self.graph.arrows)
 
     def name(self, box: Box) -> tuple[str, int]:
         name, repeats = super().name(box)
@@ -104,26 +111,23 @@ class _NeuronDrawing(CoarseDrawing):
         headline += self.repeated(box.repeats, strong)
         rows = [row(cell(headline, align="LEFT")), self.line(self.formula_of(box), ink)]
         outputs = [node for node in box.exits if node.parents]
-        if "data" in self.look.shown and outputs:
+        if self.look.shows_data("operation") and outputs:
             rows.append(self.entry("data", range_text(outputs), theme.text, strong))
         if self.with_gradients and len(outputs) == 1:
             rows.append(self.gradient_entry(outputs[0], strong))
         return [*rows, *self.norm_entry(box, strong)]
 
     def formula_of(self, box: Box, whole: bool = False) -> str:
-        dot = _first_dot(box)
+        found = box.sums[0]
         activation = activation_of(box)
-        if dot is None:
-            text = "\N{GREEK CAPITAL LETTER SIGMA} w·x + b"
-            return text if activation == "linear" else f"{activation}({text})"
-        weights, inputs, biases = dot_operands(dot)
-        names = [self.names[x] for x in inputs]
-        numbers = [w.data for w in weights]
+        names = [self.names[x] for x in found.inputs]
+        numbers = [w.data for w in found.weights]
+        biases = [b.data for b in found.biases]
         if whole:
             terms = [f"{w!r} * {name}" for w, name in zip(numbers, names, strict=True)]
-            text = " + ".join([*terms, *(repr(b.data) for b in biases)])
+            text = " + ".join([*terms, *map(repr, biases)])
             return f"{activation}({text})"
-        return formula(activation, numbers, names, biases[0].data if biases else None)
+        return formula(activation, numbers, names, sum(biases) if biases else None)
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         (unit,) = box.units
@@ -171,7 +175,7 @@ class _NeuronDrawing(CoarseDrawing):
         slope, weight = self.slope(arrow), self.weight(arrow)
         marks = list(super().arrow(arrow))
         if slope is not None:
-            yield f'label="{number(slope)}"'
+            yield self.look.edge_label(number(slope))
         if weight is not None and not marks:
             share = abs(weight) / self.largest_weight if self.largest_weight else 0.0
             color = theme.negative if weight < 0.0 else theme.positive
@@ -211,19 +215,8 @@ class _NeuronDrawing(CoarseDrawing):
         yield from self.look.number_keys(self.with_gradients, any(self.derivatives.values()))
 
 
-def _first_dot(box: Box) -> Value | None:
-    if not box.units:
-        return None
-    return next((node for node in box.members if node.op is ops.DOT), None)
-
-
 def _weights(box: Box) -> dict[Value, float]:
     """The weight of each input of the neuron in the box; of all samples."""
-    if not box.units:
-        return {}
-    found: dict[Value, float] = {}
-    for node in box.members:
-        if node.op is ops.DOT:
-            weights, inputs, _ = dot_operands(node)
-            found.update((x, w.data) for x, w in zip(inputs, weights, strict=True))
-    return found
+    return {
+        x: w.data for found in box.sums for x, w in zip(found.inputs, found.weights, strict=True)
+    }

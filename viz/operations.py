@@ -17,9 +17,17 @@ from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
-from viz.structure import Unit, dot_operands, input_names, is_neuron, place_in_layer, uses_of
+from viz.structure import (
+    Unit,
+    dot_operands,
+    input_names,
+    is_neuron,
+    place_in_layer,
+    sums_of,
+    uses_of,
+)
 from viz.themes import GradientScale, Paint
-from viz.wording import in_words, operand_words
+from viz.wording import added, bracketed, in_words, operand_words
 
 __all__ = ["drawn_by_itself", "operations_dot", "title_of"]
 
@@ -64,7 +72,7 @@ def operations_dot(
         shown=shown,
         names=names,
         titles=names_of(order),
-        inputs=input_names(order, roles),
+        inputs=input_names(sums_of(order, roles).values()),
         roles=roles,
         units=units,
         look=look,
@@ -73,6 +81,7 @@ def operations_dot(
         framed=framed,
         gates=_gates(shown, units),
         leaf="input" if "parameter" in roles.values() else "leaf",
+        with_gradients="grad" in look.shown and any(node.has_grad for node in order),
     )
     return drawing.text()
 
@@ -140,6 +149,7 @@ class _Drawing:
     framed: dict[str, dict[Unit, list[Value]]]
     gates: dict[Value, dict[Value, str]]
     leaf: str  # what an input is called
+    with_gradients: bool
 
     def text(self) -> str:
         edges = (edge for node in self.shown for edge in self.edges(node))
@@ -184,7 +194,7 @@ class _Drawing:
                 if role in present:
                     yield from look.chip(paint, self.kind(role))
         yield from look.number_keys(
-            gradient="grad" in look.shown and any(node.has_grad for node in self.shown),
+            gradient=self.with_gradients,
             partial="partials" in look.shown and any(node.parents for node in self.shown),
         )
 
@@ -247,16 +257,16 @@ class _Drawing:
         paint = self.paint(node)
         border = 3.0 if node in self.highlight else 1.8 if role == "output" else 1
         if role == "constant" and not node.label:
-            text = number(node.data) if "data" in look.shown else "c"
+            text = number(node.data) if look.shows_data(role) else "c"
             return table(row(cell(font(text, paint.ink, 11))), paint=paint, padding=5)
         strong = paint.ink if self.by_gradient else ""  # on a strong ground nothing stands back
         products = self.term_rows(node, strong or look.theme.muted)
         rows = [row(cell(self.headline(node, paint.ink)))]
         if look.direction in ("LR", "RL"):
             rows += products
-        if "data" in look.shown:
+        if look.shows_data(role):
             rows.append(self.entry("data", number(node.data), look.theme.text, strong))
-        if "grad" in look.shown and role != "constant":
+        if self.with_gradients and role != "constant":
             grad = number(node.grad) if node.has_grad else NOT_COMPUTED
             rows.append(self.entry("grad", grad, strong or look.theme.gradient, strong))
         if look.direction == "TB":  # where the arrows come in
@@ -301,11 +311,11 @@ class _Drawing:
         if node.op is ops.DOT:
             weights, inputs, biases = dot_operands(node)
             pairs = [
-                f" {TIMES} ".join((self.operand(w, f"w{place}"), self.operand(x)))
+                f"{self.operand(w, f'w{place}')} {TIMES} {bracketed(self.operand(x))}"
                 for place, (w, x) in enumerate(zip(weights, inputs, strict=True), start=1)
             ]
             terms = {f"p{index}": pair for index, pair in enumerate(pairs)}
-            terms.update(("b", f"+ {self.operand(bias, 'b')}") for bias in biases)
+            terms.update(("b", added(self.operand(bias, "b"))) for bias in biases)
             return terms
         if node.op is None or sum(map(self.is_drawn, node.parents)) < 2:
             return {}
@@ -314,7 +324,7 @@ class _Drawing:
 
     def operand(self, node: Value, parameter: str = "parameter") -> str:
         """What stands for an operand: its number, or where numbers are not shown its name."""
-        if "data" in self.look.shown or not self.is_drawn(node):
+        if self.look.shows_data(self.roles[node]) or not self.is_drawn(node):
             return number(node.data)
         name = self.label(node) or self.inputs.get(node, "")
         if not name and node.parents and node.op is not None:
@@ -358,7 +368,7 @@ class _Drawing:
             head = f"{target}:{port}:{side}" if port in places else target
             titles = [title_of(each, self.titles[each]) for each in (node, parent)]
             meaning = f"{derivative(*titles)} = {partial!r}"
-            label = f'label="{number(partial)}", ' if self.is_labelled(parent) else ""
+            label = f"{self.look.edge_label(number(partial))}, " if self.is_labelled(parent) else ""
             mark = f"tooltip={markup.quoted(meaning)}"
             if node in self.highlight and parent in self.highlight:
                 mark += f', color="{self.look.theme.accent}", penwidth=2.4'

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tinygrad_mlp.errors import MissingDependencyError, UnknownNameError
+from tinygrad_mlp.errors import MissingDependencyError
 from viz.render import format_of, write_whole
-from viz.themes import DARK, LIGHT, Theme
+from viz.themes import DARK, LIGHT, Theme, known_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -157,9 +157,7 @@ def style(theme: str = "light") -> Iterator[PlotTheme]:
     >>> figure.get_size_inches().tolist(), colors.ink
     ([4.0, 3.0], '#e8ecf2')
     """
-    if theme not in list(PLOT_THEMES):
-        raise UnknownNameError.of("theme", theme, PLOT_THEMES)
-    colors = PLOT_THEMES[theme]
+    colors = PLOT_THEMES[known_name("theme", theme, PLOT_THEMES)]
     try:
         import matplotlib
     except ImportError as error:

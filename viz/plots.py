@@ -264,6 +264,11 @@ def confusion_table_plot(
         axes.set_yticks(range(n_classes), names)
         axes.set(xlabel="predicted", ylabel="true")
         axes.grid(visible=False)
+        between = np.arange(n_classes + 1) - 0.5
+        axes.set_xticks(between, minor=True)
+        axes.set_yticks(between, minor=True)
+        axes.tick_params(which="minor", length=0)
+        axes.grid(visible=True, which="minor", color=look.line, linewidth=0.6)
         axes.spines[:].set_visible(False)
         for (i, j), count in np.ndenumerate(table):
             color = look.background if shares[i, j] > 0.5 else look.ink
@@ -303,10 +308,15 @@ def health_curves(
             "there is no health to draw yet; train first: fit(model, X, y, callbacks=[monitor])"
         )
     with style(theme) as look:
-        figure = new_figure(3.0 * len(HEALTH), 3.2)
+        from matplotlib.lines import Line2D
+
+        figure = new_figure(3.0 * len(HEALTH), 3.5)
         for axes, (attribute, name) in zip(figure.subplots(1, len(HEALTH)), HEALTH.items()):
             axes.set(title=name, xlabel="epoch")
             _draw_health(axes, look, monitor, attribute)
+        names = [literal(layer.name) for layer in monitor.reports[0].layers]
+        lines = [Line2D([], [], color=look.color(i), marker=".") for i in range(len(names))]
+        figure.legend(lines, names, loc="outside lower center", ncols=min(len(names), 6))
         headline(figure, title)
         save(figure, path)
     return figure
@@ -378,14 +388,14 @@ def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute:
         shown += [x for _, x in points]
         if points:
             axes.plot(*zip(*points), ".-", label=literal(layer.name), color=look.color(place))
-    if attribute == "dead_share":
+    if not shown:
+        text = "no relu layers" if attribute == "dead_share" else "none"
+        axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[], xlabel="")
+    elif attribute == "dead_share":
         axes.set_ylim(-0.05, 1.05)
-    elif shown and min(shown) > 0.0:
+    elif min(shown) > 0.0:
         axes.set_yscale("log")
-    if shown:
-        axes.legend(fontsize=8)
-    else:
-        axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes)
 
 
 def _draw_regions(

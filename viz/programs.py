@@ -18,6 +18,7 @@ from viz import markup
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.themes import Paint
+from viz.wording import in_words
 
 __all__ = ["program_dot"]
 
@@ -53,7 +54,7 @@ def program_dot(program: Program, look: Look, max_nodes: int) -> str:
             "this program is plain arithmetic, as nothing in it is regular, so it has no groups to "
             "draw; read program.source, or draw the graph of a Value: viz.draw(loss, path)"
         )
-    drawing = _ProgramDrawing(plan, look)
+    drawing = _ProgramDrawing(program, plan, look)
     text = drawing.text()
     if drawing.n_boxes > max_nodes:
         raise GraphError(
@@ -64,8 +65,10 @@ def program_dot(program: Program, look: Look, max_nodes: int) -> str:
 
 
 class _ProgramDrawing:
-    def __init__(self, plan: Plan, look: Look) -> None:
+    def __init__(self, program: Program, plan: Plan, look: Look) -> None:
         self.plan = plan
+        self.reduction = program.reduction
+        self.arguments = {f"x{i}": name for i, name in enumerate(program.argument_names)}
         self.look = look
         self.names = {id(step.out): f"s{index}" for index, step in enumerate(plan.steps)}
         self.leaves: dict[object, str] = {}
@@ -82,6 +85,8 @@ class _ProgramDrawing:
     def text(self) -> str:
         for step in self.plan.steps:
             self.draw_step(step)
+        if self.reduction is not None:
+            self.draw_reduction(self.reduction)
         arrows = (f'  {arrow}, id="e{index}"];' for index, arrow in enumerate(self.arrows))
         body = ["  graph [ranksep=0.55, nodesep=0.2];", *self.statements, *arrows]
         return digraph(self.look, "compiled program", "", self.legend(), body)
@@ -102,7 +107,7 @@ class _ProgramDrawing:
 
     def draw_step(self, step: Step) -> None:
         is_product = step.left is not None and not is_elementwise(step)
-        is_output = id(step.out) in self.output_blocks
+        is_output = id(step.out) in self.output_blocks and self.reduction is None
         paint = self.paint("product" if is_product else "output" if is_output else "operation")
         name = self.names[id(step.out)]
         shape = _shape(step.shape, step.out.mapped)
@@ -110,7 +115,7 @@ class _ProgramDrawing:
         symbol = (
             f"{SLACK}matrix product{SLACK}"
             if is_product
-            else step.op.symbol
+            else in_words(step.op, [])
             if step.left is None
             else TIMES
         )
@@ -142,6 +147,17 @@ class _ProgramDrawing:
                 self.draw_operand(operand, name, step.out.mapped)
         self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
 
+    def draw_reduction(self, reduction: str) -> None:
+        """The loss of the batch, which the losses of its samples are added up to."""
+        paint = self.paint("output")
+        title = font(f"{SLACK}{reduction} over B{SLACK}", paint.ink, 12, bold=True)
+        content = table(row(cell(title)), paint=paint, border=1.8, padding=4)
+        tooltip = markup.quoted(f"the {reduction} of the samples' losses: what the program returns")
+        for block in self.output_blocks:
+            if block in self.names:
+                self.arrow(self.names[block], "r0", "(B)", "the loss of each sample")
+        self.statements.append(f'  r0 [id="r0", tooltip={tooltip}, label=<{content}>];')
+
     def draw_operand(self, operand: Operand, target: str, mapped: bool) -> None:
         if isinstance(operand, View):
             source = self.names.get(id(operand.block)) or self.draw_leaf(
@@ -161,7 +177,7 @@ class _ProgramDrawing:
 
     def arrow(self, source: str, target: str, label: str, tooltip: str) -> None:
         color = self.look.theme.muted
-        text = f"{source} -> {target} [label={markup.quoted(label)}, "
+        text = f"{source} -> {target} [{self.look.edge_label(label)}, "
         self.arrows.append(f'{text}fontcolor="{color}", tooltip={markup.quoted(tooltip)}')
 
     def draw_leaf(self, block: Block, slots: tuple[int, ...]) -> str:
@@ -177,7 +193,8 @@ class _ProgramDrawing:
             title = markup.visible(_common_path(labels)) or "parameters"
             size = f"{len(slots):,} of {block.size:,} parameters"
         else:
-            title = "values read" if block.kind == "outer" else block.name
+            own_name = self.arguments.get(block.name, block.name)
+            title = "values read" if block.kind == "outer" else own_name
             size = f"({block.size:,}{', B' if block.mapped else ''})"
         shown = markup.html_text(markup.shortened(title, LONGEST_LABEL))
         lines = [

@@ -15,6 +15,8 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value, topological_order
 
 __all__ = [
+    "COMPARISONS",
+    "NeuronSum",
     "Unit",
     "Use",
     "dot_operands",
@@ -23,6 +25,7 @@ __all__ = [
     "order_of",
     "place_in_layer",
     "roles_of",
+    "sums_of",
     "units_of",
     "uses_of",
 ]
@@ -41,6 +44,7 @@ ACTIVATION_OPS: Final = frozenset(
 )
 SUMMING_OPS: Final = (ops.ADD, ops.SUM)
 COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
+"""The operations that answer 0 or 1; nothing flows back through them."""
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
@@ -117,12 +121,9 @@ def roles_of(
     dots = [node for node in order if node.op is ops.DOT]
     known = _parameters_in(order, dots) if parameters is None else set(parameters)
     roles.update((leaf, "parameter") for leaf in known if roles.get(leaf) in ("input", "constant"))
-    for found in _sums(order, roles, _count_uses(order)).values():
-        for node in found.members:
-            # Plain numbers fed to a neuron are its input, more than a constant of the formula.
-            factors = dot_operands(node)[1] if node.op is ops.DOT else node.parents
-            if node.op in (ops.DOT, ops.MUL):
-                roles.update((x, "input") for x in factors if roles[x] == "constant")
+    for found in sums_of(order, roles).values():
+        # Plain numbers fed to a neuron are its input, more than a constant of the formula.
+        roles.update((x, "input") for x in found.inputs if roles[x] == "constant")
     roles.update((output, "output") for output in outputs if output.op is not None)
     return roles
 
@@ -168,19 +169,50 @@ def is_neuron(node: Value, roles: dict[Value, str]) -> bool:
     )
 
 
-def input_names(order: Iterable[Value], roles: dict[Value, str]) -> dict[Value, str]:
-    """What the inputs of neurons are called: their labels, or else x1, x2, ..., a1, a2, ...
+class NeuronSum(NamedTuple):
+    """The sum of products that a neuron computes before its activation.
+
+    Attributes:
+        members: its nodes, the last of them the sum itself.
+        weights: the first factor of each product.
+        inputs: the second one, in the same order.
+        biases: what is added besides; a 0 that a sum starts from is none.
+    """
+
+    members: list[Value]
+    weights: tuple[Value, ...]
+    inputs: tuple[Value, ...]
+    biases: tuple[Value, ...]
+
+
+def sums_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, NeuronSum]:
+    """Every ``dot`` that is a neuron, and every tree of additions over products of a parameter.
+
+    >>> w, x, b = Value(2.0), Value(3.0), Value(1.0)
+    >>> y = w * x + b
+    >>> order = order_of([y])
+    >>> found = sums_of(order, roles_of(order, [y], parameters=[w, b]))[y]
+    >>> found.weights == (w,), found.inputs == (x,), found.biases == (b,)
+    (True, True, True)
+    """
+    return _sums(order, roles, _count_uses(order))
+
+
+def input_names(sums: Iterable[NeuronSum]) -> dict[Value, str]:
+    """What the inputs of neurons are called: their labels, or else x1, x2, ..., a0, a1, ...
+
+    The a's count from 0, as neurons do: a1 comes from neuron 1.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> order = order_of([MLP(2, [2, 1], rng=0)([1.0, Value(2.0, label="age")])])
-    >>> list(input_names(order, roles_of(order, [order[-1]], None)).values())
-    ['x1', 'age', 'a1', 'a2']
+    >>> sums = sums_of(order, roles_of(order, [order[-1]], None))
+    >>> list(input_names(sums.values()).values())
+    ['x1', 'age', 'a0', 'a1']
     """
     names: dict[Value, str] = {}
-    for node in order:
-        if is_neuron(node, roles):
-            for index, x in enumerate(dot_operands(node)[1], start=1):
-                names.setdefault(x, x.label or f"{'a' if x.parents else 'x'}{index}")
+    for found in sums:
+        for index, x in enumerate(found.inputs):
+            names.setdefault(x, x.label or (f"a{index}" if x.parents else f"x{index + 1}"))
     return names
 
 
@@ -272,20 +304,22 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
         found = sums.get(node)
         if found is not None:
             depth += 1
-            unit = by_weights.get(found.weights)
-            claims = {owners.get(weight) for weight in found.weights}
+            weights = tuple(w for w in found.weights if roles[w] == "parameter")
+            biases = [b for b in found.biases if roles[b] == "parameter"]
+            unit = by_weights.get(weights)
+            claims = {owners.get(weight) for weight in weights}
             if unit is None and len(claims) == 1:
                 (unit,) = claims
             # Weights of several neurons in one sum: a sum of the backward pass, not a neuron.
             if unit is None and (node.op is ops.DOT or claims == {None}):
-                number = per_layer[depth] = per_layer.get(depth, 0) + 1
+                number = per_layer[depth] = per_layer.get(depth, -1) + 1
                 layer = f"layer {depth}"
                 unit = Unit(f"{layer}.neuron {number}", layer, labelled=False)
             if unit is not None:
-                by_weights[found.weights] = unit
+                by_weights[weights] = unit
                 units.update((member, unit) for member in found.members)
-                owners.update((weight, unit) for weight in found.weights)
-                for leaf in (*found.weights, *found.biases):
+                owners.update((weight, unit) for weight in weights)
+                for leaf in (*weights, *biases):
                     sharing.setdefault(leaf, {})[unit] = None
         elif _is_activation(node, roles, n_uses) and node.parents[0] in sums:
             owner = units.get(node.parents[0])
@@ -321,18 +355,9 @@ def _count_uses(order: Sequence[Value]) -> dict[Value, int]:
     return n_uses
 
 
-class _Sum(NamedTuple):
-    """A sum of products of weights: its nodes, the last of them the sum itself; its parameters."""
-
-    members: list[Value]
-    weights: tuple[Value, ...]
-    biases: tuple[Value, ...]
-
-
 def _sums(
     order: Sequence[Value], roles: dict[Value, str], n_uses: dict[Value, int]
-) -> dict[Value, _Sum]:
-    """Every ``dot`` that is a neuron, and every tree of additions over products of a parameter."""
+) -> dict[Value, NeuronSum]:
     if "parameter" not in roles.values():
         return {}
     parts: dict[Value, None] = {}
@@ -351,28 +376,31 @@ def _sums(
     found = {}
     for node in order:
         if is_neuron(node, roles):
-            weights, _, biases = dot_operands(node)
-            owned = tuple(w for w in weights if roles[w] == "parameter")
-            found[node] = _Sum([node], owned, tuple(b for b in biases if roles[b] == "parameter"))
+            found[node] = NeuronSum([node], *dot_operands(node))
         elif node in parts and node not in inner and node.op is not ops.MUL:
             found[node] = _written_out(node, roles)
     return found
 
 
-def _written_out(root: Value, roles: dict[Value, str]) -> _Sum:
+def _written_out(root: Value, roles: dict[Value, str]) -> NeuronSum:
     members: list[Value] = []
-    weights: list[Value] = []
+    factors: list[tuple[Value, Value]] = []
     biases: list[Value] = []
     pending = [root]
     while pending:
         node = pending.pop()
         members.append(node)
+        if node.op is ops.MUL:
+            first, second = node.parents
+            factors.append((first, second) if roles[first] == "parameter" else (second, first))
+            continue
         for parent in reversed(node.parents):
-            if roles[parent] == "parameter":
-                (weights if node.op is ops.MUL else biases).append(parent)
-            elif parent.parents and node.op is not ops.MUL:
+            if parent.parents:
                 pending.append(parent)
-    return _Sum(members[::-1], tuple(weights), tuple(biases))
+            elif roles[parent] == "parameter" or parent.data != 0.0:
+                biases.append(parent)
+    weights, inputs = zip(*factors, strict=True)
+    return NeuronSum(members[::-1], weights, inputs, tuple(biases[::-1]))
 
 
 def _is_activation(node: Value, roles: dict[Value, str], n_uses: dict[Value, int]) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite, log10
+from math import isfinite, log10, sqrt
+from sys import float_info
 from typing import Final
 
 from tinygrad_mlp.errors import UnknownNameError
@@ -119,6 +120,23 @@ THEMES: Final = {"light": LIGHT, "dark": DARK}
 """The themes by name."""
 
 
+def known_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """The known name that was meant, in whatever case it was written.
+
+    Raises:
+        UnknownNameError: for another name.
+
+    >>> known_name("direction", "lr", ["LR", "TB"])
+    'LR'
+    """
+    names = list(known)
+    meant = str(name).lower()
+    for candidate in names:
+        if candidate.lower() == meant:
+            return candidate
+    raise UnknownNameError.of(kind, name, names)
+
+
 def theme_named(theme: str | Theme) -> Theme:
     """The theme of that name; one of your own is returned as it is.
 
@@ -130,41 +148,52 @@ def theme_named(theme: str | Theme) -> Theme:
     """
     if isinstance(theme, Theme):
         return theme
-    if theme not in list(THEMES):
-        raise UnknownNameError.of("theme", theme, THEMES)
-    return THEMES[theme]
+    return THEMES[known_name("theme", theme, THEMES)]
 
 
 @dataclass(frozen=True, slots=True)
 class GradientScale:
-    """Colours for the sizes of gradients, each step a factor; two to three magnitudes in all.
+    """Colours for the sizes of gradients, each step a factor; one to three magnitudes in all.
 
-    Sizes that are much alike get the same colour, and 0 one of its own.
+    Sizes that are much alike get the same colour, one of the middle; and 0 one of its own.
+
+    Attributes:
+        lowest: the size at which the scale begins.
+        highest: the one at which it ends.
+        clipped: whether there are smaller sizes, which have its first colour.
 
     >>> scale = GradientScale.of([0.001, 0.1, 1.0])
     >>> [scale.position(size) for size in (0.0, 0.0001, 0.001, 0.1, 1.0)]
     [None, 0, 0, 3, 4]
+    >>> scale = GradientScale.of([0.5, 0.5])
+    >>> scale.position(0.5)
+    2
     """
 
     lowest: float
     highest: float
+    clipped: bool = False
 
     STEPS = 5
-    MAGNITUDES = (2.0, 3.0)
+    MAGNITUDES = (1.0, 3.0)
 
     @classmethod
     def of(cls, sizes: Iterable[float]) -> GradientScale:
         """The scale for these sizes; of those that are no positive numbers nothing is taken.
 
         >>> GradientScale.of([0.0, float("nan")])
-        GradientScale(lowest=0.0, highest=0.0)
+        GradientScale(lowest=0.0, highest=0.0, clipped=False)
         """
         positive = [size for size in sizes if isfinite(size) and size > 0.0]
         if not positive:
             return cls(0.0, 0.0)
-        highest = max(positive)
-        fewest, most = (highest / 10.0**magnitudes for magnitudes in cls.MAGNITUDES)
-        return cls(min(fewest, max(min(positive), most)), highest)
+        lowest, highest = min(positive), max(positive)
+        fewest, most = (10.0**magnitudes for magnitudes in cls.MAGNITUDES)
+        if highest / lowest < fewest:
+            half = sqrt(fewest)
+            middle = sqrt(lowest) * sqrt(highest)
+            return cls(middle / half, min(middle * half, float_info.max))
+        return cls(max(lowest, highest / most), highest, clipped=lowest < highest / most)
 
     def position(self, size: float) -> int | None:
         """Where on the ramp a size stands, from 0 (small) to 4; None for 0.
@@ -182,15 +211,13 @@ class GradientScale:
         return min(self.STEPS - 1, int(share * self.STEPS))
 
     @property
-    def first_step(self) -> float:
-        """The size up to which a gradient has the palest colour.
+    def middle(self) -> float:
+        """The size that stands in the middle of the scale.
 
-        >>> round(GradientScale(0.01, 1.0).first_step, 4)
-        0.0251
+        >>> round(GradientScale(0.01, 1.0).middle, 4)
+        0.1
         """
-        if self.lowest <= 0.0:
-            return 0.0
-        return float(self.lowest * (self.highest / self.lowest) ** (1.0 / self.STEPS))
+        return sqrt(self.lowest) * sqrt(self.highest)
 
     def paint(self, theme: Theme, size: float) -> Paint:
         """The colours for a size.

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.ops import Op
+from viz.structure import COMPARISONS
 
-__all__ = ["in_words", "operand_words", "order_matters"]
+__all__ = ["added", "bracketed", "in_words", "operand_words", "order_matters"]
 
 INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
-COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
 POWERS: Final = (ops.POW, ops.POW_NUMBER)
 SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
 PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
+OPERAND: Final = "\N{WHITE SQUARE}"
 MINUS: Final = "\N{MINUS SIGN}"
+LONE_X: Final = re.compile(r"(?<![a-z])x(?![a-z])")  # not the one in "max"
 RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def in_words(op: Op, numbers: Sequence[str | None]) -> str:
-    """An operation with the plain numbers among its operands; x, or a and b, are the others.
+    """An operation with the plain numbers among its operands; □ stands for the others.
 
     Args:
         op: the operation.
         numbers: for each operand the number as text, or None where it is no plain number.
 
     >>> in_words(ops.SUB, [None, "1"]), in_words(ops.POW, [None, "3"])
-    ('x − 1', 'x³')
+    ('□ − 1', '□³')
+    >>> in_words(ops.SQUARE, [None]), in_words(ops.EXP, [None])
+    ('□²', 'exp')
     >>> in_words(ops.MAXIMUM, [None, "0"]), in_words(ops.TANH, [None])
-    ('max(x, 0)', 'tanh')
+    ('max(□, 0)', 'tanh')
     """
     if not any(numbers) or op is ops.DOT:
-        return op.symbol if op is not ops.DOT else "a·b"  # one with weights is a neuron
+        # A dot with weights is a neuron, with words of its own.
+        return "a·b" if op is ops.DOT else LONE_X.sub(OPERAND, op.symbol)
     if op.variadic:
         return f"{op.symbol}(…, {', '.join(filter(None, numbers))})"
-    letters = "x" * len(numbers) if numbers.count(None) == 1 else "abc"
-    words = [number or letter for number, letter in zip(numbers, letters, strict=False)]
+    words = [number or OPERAND for number in numbers]
     if op in POWERS:
         base, exponent = words
         raised = exponent.translate(RAISED)
-        return f"{_bracketed(base)}{raised if raised.isnumeric() else f'^{exponent}'}"
+        return f"{bracketed(base)}{raised if raised.isnumeric() else f'^{exponent}'}"
     if op in INFIX or op in COMPARISONS:
         first, second = words
-        return f"{first} {op.symbol} {_bracketed(second)}"
+        return f"{first} {op.symbol} {bracketed(second)}"
     return f"{op.symbol}({', '.join(words)})"
 
 
@@ -68,10 +73,24 @@ def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
         return []
     if op in INFIX or op in COMPARISONS:
         first, second = operands
-        return [first, f"{op.symbol} {_bracketed(second)}"]
+        return [first, f"{op.symbol} {bracketed(second)}"]
     places = PLACES.get(op, "abc")
     return [f"{place} {operand}".strip() for place, operand in zip(places, operands, strict=False)]
 
 
-def _bracketed(word: str) -> str:
+def added(word: str) -> str:
+    """A further term of a sum, with its sign.
+
+    >>> added("0.5"), added("−0.5")
+    ('+ 0.5', '− 0.5')
+    """
+    return f"{MINUS} {word[1:]}" if word.startswith(MINUS) else f"+ {word}"
+
+
+def bracketed(word: str) -> str:
+    """An operand behind an operator, in brackets if it is negative.
+
+    >>> bracketed("0.5"), bracketed("−0.5")
+    ('0.5', '(−0.5)')
+    """
     return f"({word})" if word.startswith(MINUS) else word

@@ -6,6 +6,7 @@ the gradients of the parameters in one flat array. It stands on the passes besid
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -259,6 +260,29 @@ class Program:
             ShapeError: before the first call, when the shapes are not known.
         """
         return self._traced().plan
+
+    @property
+    def reduction(self) -> str | None:
+        """What becomes of the samples' losses: their "mean" or "sum"; None where they are not one.
+
+        >>> compile(lambda x: x * x, per_sample=True).reduction is None
+        True
+        """
+        return self._reduction if self._per_sample and self._differentiate else None
+
+    @property
+    def argument_names(self) -> tuple[str, ...]:
+        """What the function calls its arguments; nothing for those that it does not name.
+
+        >>> compile(lambda features, target: features - target).argument_names
+        ('features', 'target')
+        """
+        try:
+            arguments = inspect.signature(self._function).parameters.values()
+        except (TypeError, ValueError):  # of a function written in C
+            return ()
+        named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return tuple([argument.name for argument in arguments if argument.kind in named])
 
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
