@@ -35,8 +35,8 @@ ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
 TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
 """Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-GATE: Final = "shape=box, fixedsize=true, penwidth=0, style=filled"
-"""A short piece of a line: two arrows that meet in a node leave two points between them."""
+GATE: Final = "class=gate, shape=box, fixedsize=true, penwidth=0, style=filled"
+"""A short piece of a line, between two arrows that meet there."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
