@@ -15,6 +15,7 @@ import pytest
 from tests.source_files import ROOT
 from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.cli.main import main
+from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug.console import COMMANDS, Console
@@ -584,15 +585,25 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
     for source in ("iris", "iris.csv"):
         code, text = step(
             "--model", "net.npz", "--data", source, "--row", "99",
-            commands="where loss\nprint layers.0.neurons.2.out\nend\nprint loss\n", folder=tmp_path,
+            commands="where loss\nprint layers.0.neurons.2.out\nprint\nend\nprint loss\n",
+            folder=tmp_path,
         )  # fmt: skip
         assert code == 0, text
+        assert "petal length, standardised" in text
+        assert "(cm)" not in text
         assert f"loss: built from net.npz and {source}" in text
         assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
+    sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, "relu")
+    assert sample.description.startswith("row 99 of iris, features standardised, through MLP")
     code, text = step(
         "--model", "net.npz", "--data", "iris", "--row", "150", commands="", folder=tmp_path
     )
     assert code == 2
     assert "--row 150, but iris has the rows 0 to 149" in text
+
+
+def test_the_opening_line_says_what_is_walked_through() -> None:
+    console = Console(Session(worked_example()), title="the worked example", stdout=io.StringIO())
+    assert console.greeting.startswith("the worked example: 31 nodes, 15 steps forward and 34")

@@ -67,6 +67,7 @@ class Console(Walking):
         stdin: where commands come from; by default the terminal.
         stdout: where the answers go.
         width: the number of columns to which answers are broken, see ``CommandLoop``.
+        title: what is walked through, for the opening line.
         built_from: the file that the graph was built from, if no program of a person's made it.
 
     Attributes:
@@ -94,8 +95,11 @@ class Console(Walking):
         stdout: IO[str] | None = None,
         width: int | None = None,
         built_from: str = "",
+        title: str = "",
     ) -> None:
         super().__init__(session, stdin, stdout, width)
+        if title:
+            self.greeting = f"{title}: {self.greeting}"
         self.draw = draw
         self.built_from = built_from
 
