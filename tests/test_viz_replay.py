@@ -17,7 +17,7 @@ import pytest
 
 import viz
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward, trace_forward, worked_example
-from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.debug.names import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
@@ -593,11 +593,50 @@ def test_numbers_are_written_as_in_the_step_log(viewer: Opener) -> None:
     rng = np.random.default_rng(0)
     sizes = rng.normal(size=500) * 10.0 ** rng.integers(-12, 12, size=500)
     ties = [0.03125, -0.09375, 0.0078125, 12345.0, 12355.0, 2.0**-20, 0.5]
-    edges = [0.0, -0.0, 0.01, 9999.99999, 0.0099996, 0.00099996, 9999.96, 99996.0, 1e-5, 1e300]
+    edges = [
+        0.0,
+        -0.0,
+        0.01,
+        9999.99999,
+        0.0099996,
+        0.00099996,
+        9999.96,
+        99996.0,
+        1e-5,
+        1e-6,
+        1e23,
+        1e300,
+    ]
     numbers = [*sizes.tolist(), *ties, *edges, math.inf, -math.inf, math.nan]
     shown = page.page.evaluate("numbers => numbers.map(shortNumber)", numbers)
     expected = [re.sub(r"e([+-])0*(\d+)", r"e\1\2", number(x)) for x in numbers]
     assert [x.replace("−", "-") for x in shown] == [x.replace("e+", "e") for x in expected]
+
+
+def test_products_that_do_not_hold_as_written_are_marked_as_in_the_step_log(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    rng = np.random.default_rng(0)
+    sizes = rng.normal(size=(300, 2)) * 10.0 ** rng.integers(-6, 6, size=(300, 2))
+    pairs = [
+        *sizes.tolist(),
+        [0.0, 3.0],
+        [0.0, math.inf],
+        [1e-200, 1e-200],
+        [0.036350306, 0.241300709],
+    ]
+    shown = page.page.evaluate("pairs => pairs.map(([a, b]) => productSign([a, b], a * b))", pairs)
+    assert shown == ["≈" if "≈" in product(pair, pair[0] * pair[1]) else "=" for pair in pairs]
+    assert {"≈", "="} == set(shown)
+    trace = trace_backward(worked_example())
+    for step in (trace[10], *trace[-6:]):
+        page.page.evaluate("position => goTo(position)", 17 + step.index)
+        assert page.equation() == step.equation()
+
+
+def test_the_path_of_the_output_is_one_without_a_product(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.click("#n30")
+    assert page.page.locator(".product div").all_text_contents() == ["∂L/∂L", "= 1"]
 
 
 def test_five_hundred_nodes_stay_fluent(viewer: Opener) -> None:

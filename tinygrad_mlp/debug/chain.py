@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import derivative, factor, names_of, number
+from tinygrad_mlp.debug.names import derivative, factor, names_of, number, product
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 
@@ -63,7 +63,7 @@ class Path:
         """The product with numbers, and what it comes to: 2 * 0.5 = 1."""
         if len(self.partials) < 2:
             return number(self.product)
-        return f"{' * '.join(map(factor, self.partials))} = {number(self.product)}"
+        return product(self.partials, self.product)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the same graph always gives the same names: to the step log, the terminal and th
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "layers_of",
     "names_of",
     "number",
+    "product",
     "visible",
 ]
 
@@ -81,6 +83,30 @@ def factor(x: float) -> str:
     ('0.5', '(-2)')
     """
     return _signed(number(x))
+
+
+def product(factors: Sequence[float], result: float) -> str:
+    """A product with its result; ``≈`` where the numbers as written do not give the result.
+
+    They do if what they come to is the result within the rounding of its last digit.
+
+    >>> print(product([0.138498562, 0.593269992], 0.082167041))
+    0.1385 * 0.5933 = 0.0822
+    >>> print(product([0.036350306, 0.241300709], 0.008771354))
+    0.0364 * 0.2413 ≈ 0.008771
+    """
+    written = math.prod(float(number(x)) for x in factors)
+    shown = float(number(result))
+    apart = abs(written - shown)
+    sign = "≈" if apart > 0.501 * _last_digit(result) and math.isfinite(apart) else "="
+    return f"{' * '.join(map(factor, factors))} {sign} {number(result)}"
+
+
+def _last_digit(x: float) -> float:
+    """What one in the last place of ``number(x)`` stands for."""
+    if x == 0.0 or 0.01 <= abs(x) < 10_000.0:
+        return 1e-4
+    return 10.0 ** (int(f"{x:.3e}".partition("e")[2]) - 3) if math.isfinite(x) else math.inf
 
 
 def visible(text: str) -> str:
