@@ -159,7 +159,7 @@ def test_a_breakpoint_at_a_node_stops_once_in_each_pass() -> None:
 def test_a_breakpoint_that_cannot_hold_is_refused_when_it_is_set() -> None:
     model = MLP(1, [2, 1], rng=0)
     for command, message in (
-        ("break op tanhh", "unknown operation 'tanhh'; known: tanh"),
+        ("break op tanhh", "'tanhh'; known: tanh, ... and 37 more. Did you mean 'tanh'?"),
         ("break layer 7", "unknown layer 7; known: layers.0, layers.1"),
         ("break layer hidden", "unknown layer 'hidden'; known: layers.0, layers.1"),
         ("break label nobody", "unknown node 'nobody'"),
@@ -299,7 +299,8 @@ def test_draw_hands_over_the_moment(tmp_path: Path) -> None:
     ("command", "message"),
     [
         ("dance", "line 1: unknown command 'dance'"),
-        ("print w55", "line 1: unknown node 'w55'; known: "),
+        ("print w55", "line 1: unknown node 'w55'; known: w5, ... and 30 more. Did you mean 'w5'?"),
+        ("print foo", "net_o1, ... and 19 more"),
         ("next x", "line 1: 'x' is no whole number of at least 1"),
         ("set w5 x", "line 1: 'x' is no number"),
         ("set w5", "line 1: give a leaf and a number"),

@@ -699,6 +699,28 @@ def test_dead_units_of_a_hand_written_sum_are_counted() -> None:
     assert (layer.n_dead, layer.n_units) == (1, 2)
 
 
+def test_a_hand_written_network_has_the_same_layers_for_health_and_breakpoints() -> None:
+    names = [f"w.{i}.{j}" for i in range(2) for j in range(2)] + ["v.0", "v.1"]
+    weights = {name: Value(0.5, label=name) for name in names}
+
+    class Plain:
+        def named_parameters(self) -> object:
+            return iter(weights.items())
+
+    w, v = list(weights.values())[:4], list(weights.values())[4:]
+    hidden = [functional.dot(w[2 * i : 2 * i + 2], [1.0, 2.0]).tanh() for i in range(2)]
+    loss = functional.dot(v, hidden).square()
+    report = health(Plain(), loss)  # type: ignore[arg-type]
+    assert [layer.name for layer in report.layers] == ["w", "v"]
+    for layer in ("w", "v"):
+        trace, hits = trace_backward(loss, break_when(layer=layer)), 0
+        while trace.hit is not None:
+            hits += 1
+            assert trace.layers[trace[-1].node] == layer
+            trace.resume()
+        assert hits > 0
+
+
 @pytest.mark.parametrize(
     ("activation", "scale", "status"),
     [("sigmoid", 0.1, "vanishing"), ("linear", 1.0, "healthy"), ("linear", 10.0, "exploding")],

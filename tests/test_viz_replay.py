@@ -185,6 +185,16 @@ def test_constants_are_no_steps() -> None:
     assert [names[i] for i in parents].count("x") == 1
 
 
+def test_a_constant_with_a_label_has_steps_as_in_the_step_log() -> None:
+    half = Value(1.0) * 0.5
+    half.parents[1].label = "half"
+    loss = half * 2.0
+    content = recorded(replay_page(loss))
+    constants = [node["data"] for node in content["nodes"] if node["constant"]]
+    assert constants == [2.0]
+    assert len(content["steps"]) == len(trace_backward(loss)) == 3
+
+
 def test_what_has_no_label_is_called_after_its_neuron() -> None:
     loss = (MLP(2, [2, 1], activation="tanh", rng=0).forward([1.0, 2.0])[0] - 1.0).square()
     content = recorded(page := replay_page(loss))
@@ -346,8 +356,7 @@ def test_every_step_shows_what_the_engine_does(viewer: Opener) -> None:
 
 
 def steps_of(loss: Value) -> list[BackwardStep]:
-    """The steps of the log that the page shows: all but those into constants."""
-    return [step for step in trace_backward(loss) if step.parent.op is not CONSTANT]
+    return list(trace_backward(loss))
 
 
 def known(numbers: dict[str, tuple[str, str]], which: int) -> dict[str, float]:

@@ -34,7 +34,8 @@ FORMULAS: Final = {"pow_number": "a ^ b", "gelu": "x * Phi(x)", "erfc": "erfc(x)
 """For the ops whose formula in the table says more than how to compute it."""
 
 PARAMETER: Final = re.compile(r"(?P<owner>\w+(\.\w+)*?)\.[^\W\d]\w*(\.\d+)*")
-NEURON: Final = re.compile(r"(^|\.)neurons\.\d+$")
+LIST_OF_PARAMETERS: Final = re.compile(r"(?P<owner>[^\W\d]\w*)(\.\d+)+")
+NEURON: Final = re.compile(r"\.neurons\.\d+$|(?<=^neurons)\.\d+$")
 
 
 def names_of(order: Sequence[Value]) -> dict[Value, str]:
@@ -153,12 +154,15 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
 def layer_of(label: str) -> str:
     """The path of the layer in a parameter's label; "" where the label is no path in a model.
 
-    It is the path without the parameter itself (``.w.1``) and without the neuron in its layer.
+    It is the path without the parameter itself (``.w.1``) and without the neuron in its layer. In a
+    model that has its parameters in plain lists, each list is a layer.
 
-    >>> [layer_of(label) for label in ("layers.0.neurons.3.w.1", "blocks.2.gamma", "hidden.w", "w")]
-    ['layers.0', 'blocks.2', 'hidden', '']
+    >>> [layer_of(label) for label in ("layers.0.neurons.3.w.1", "blocks.2.gamma", "hidden.w.0.1")]
+    ['layers.0', 'blocks.2', 'hidden']
+    >>> layer_of("w.0.1"), layer_of("w")
+    ('w', '')
     """
-    match = PARAMETER.fullmatch(label)
+    match = PARAMETER.fullmatch(label) or LIST_OF_PARAMETERS.fullmatch(label)
     return NEURON.sub("", match["owner"]) if match else ""
 
 
@@ -189,7 +193,9 @@ def layers_of(order: Sequence[Value]) -> dict[Value, str]:
             if node.parents[0] in layers:
                 layers[node] = layers[node.parents[0]]
         else:
-            own = {layers[parent] for parent in node.parents if parent in of_parameters}
+            n_products = len(node.parents) // 2 if node.op is ops.DOT else 0
+            operands = node.parents[:n_products] or node.parents  # not the bias, nor the inputs
+            own = {layers[parent] for parent in operands if parent in of_parameters}
             if len(own) == 1:
                 layers[node] = own.pop()
             elif node.op is not None and node.op.name in ("add", "sum"):
