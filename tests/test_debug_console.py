@@ -210,13 +210,28 @@ def test_chain_shows_the_whole_way() -> None:
 
 def test_expand_and_collapse() -> None:
     text = answer("expand net_h1", "next", "collapse net_h1", "expand").splitlines()
-    assert text[0].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
-    assert text[2].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
-    assert text[3].startswith("[ 1/49] forward   net_h1 = w1 * i1")
-    assert text[4].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    assert text[0] == "net_h1: 2 products"
+    assert text[1].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    assert text[3].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
+    assert text[4] == "net_h1: one node"
+    assert text[5].startswith("[ 1/49] forward   net_h1 = w1 * i1")
+    assert text[6:10] == [f"net_{name}: 2 products" for name in ("h1", "h2", "o1", "o2")]
+    assert text[10].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    elsewhere = answer("next", "expand net_o1").splitlines()
+    assert elsewhere[1:] == ["net_o1: 2 products"]
     refused, console = typed("expand out_h1")
     assert "out_h1 is no sum of products; those are: net_h1, net_h2, net_o1, net_o2" in refused
     assert console.failures == 1
+
+
+def test_the_columns_of_print_are_as_wide_as_the_names() -> None:
+    for label in ("x", "layers.0.neurons.10.w.10"):
+        loss = Value(2.0, label=label) * 3.0
+        shown = io.StringIO()
+        Console(Session(loss), stdin=io.StringIO("print\n"), stdout=shown).run()
+        lines = shown.getvalue().splitlines()[1:]
+        assert lines[0].startswith(f"{label:<2} leaf ")
+        assert len({line.index("data =") for line in lines}) == 1
 
 
 def test_the_sum_stays_in_view_where_a_node_is_expanded() -> None:
@@ -332,10 +347,12 @@ def test_help_tells_every_command() -> None:
     assert set(COMMANDS) <= {name.removeprefix("do_") for name in dir(Console)}
 
 
-def test_help_tells_the_keys_and_both_ways_to_name_a_node() -> None:
+def test_help_tells_the_keys_and_one_way_to_break_at_a_node() -> None:
     text = answer("help")
-    for part in ("Enter alone", "Tab completes", "Ctrl-D leaves", "label NAME"):
+    for part in ("Enter alone", "Tab completes", "Ctrl-D leaves", "break NODE | op NAME"):
         assert part in text
+    assert "label NAME" not in text
+    assert answer("break label w5") == answer("break w5")
     assert "when its gradient is complete" in " ".join(answer("help break").split())
 
 

@@ -19,6 +19,7 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import (
     HealthMonitor,
     break_when,
+    chain,
     detect_anomaly,
     health,
     location_of,
@@ -229,6 +230,23 @@ def test_a_layer_is_named_by_its_path_or_its_number() -> None:
     loss = Blocks()([1.0])
     hits = [trace_backward(loss, break_when(layer=layer)).hit for layer in (0, "blocks.0")]
     assert [hit and hit.reason for hit in hits] == ["in layer 0 (v11)", "in layer blocks.0 (v11)"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: break_when(grad_above="a"), "grad_above is 'a', but a number is needed"),  # type: ignore[arg-type]
+        (lambda: break_when(grad_above=math.nan), "grad_above is nan, but a number is needed"),
+        (lambda: HealthMonitor(len, every="a"), "every is 'a', but a whole number"),  # type: ignore[arg-type]
+        (lambda: HealthMonitor(len, every=0), "every is 0, but a whole number of at least 1"),  # type: ignore[arg-type]
+        (lambda: chain(worked_example(), Value(1.0), max_paths=0), "max_paths is 0, but a whole"),
+    ],
+)
+def test_numbers_that_cannot_be_used_are_refused_with_their_name(
+    wrong: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        wrong()
 
 
 class Blocks(Module):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
 from tinygrad_mlp.debug.names import number
@@ -246,7 +247,7 @@ def break_when(
             debugger there, where ``step`` and ``hit`` can be looked at.
 
     Raises:
-        InvalidArgumentError: if no condition is given.
+        InvalidArgumentError: if no condition is given, or ``grad_above`` is no number.
         UnknownNameError: if there is no such operation. A label or a layer that the graph does not
             have is refused when the trace starts.
 
@@ -264,6 +265,8 @@ def break_when(
         )
     if op is not None and not any(op in (known.name, known.symbol) for known in ops.OPS.values()):
         raise UnknownNameError.of("operation", op, ops.OPS)
+    if grad_above is not None:
+        grad_above = check_number(grad_above, "grad_above", "break_when(grad_above=10.0)")
     return Breakpoint(
         label=label,
         op=op,
