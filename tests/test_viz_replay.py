@@ -447,7 +447,7 @@ def test_a_node_tells_its_history_and_its_path(viewer: Opener) -> None:
     exact = page.page.text_content("#exact-grad")
     assert exact == f"grad = {gradients['b1']!r}"
     products = [
-        (text or "").rpartition("= ")[2] for text in details.locator(".product").all_text_contents()
+        re.split("[=≈] ", text)[-1] for text in details.locator(".product").all_text_contents()
     ]
     assert len(products) == 4
     total = sum(float(text.replace("−", "-")) for text in products)
@@ -707,7 +707,7 @@ def test_a_collapsed_graph_lights_an_arrow_or_a_neuron_at_each_step(viewer: Open
             assert "inside layers." in (page.page.text_content("#phase") or "")
             continue
         assert lit == 1
-        numbers = re.findall(r"= ([^=]+) \* ([^=]+) = ([^=]+)$", page.equation())[0]
+        numbers = re.findall(r"= ([^=]+) \* ([^=]+) [=≈] ([^=≈]+)$", page.equation())[0]
         upstream, partial, _ = (text.strip("()").replace("-", "−") for text in numbers)
         assert page.page.text_content(".node.source .grad.value") == upstream
         assert page.page.text_content(".derivative.lit") == f"× {partial}"
@@ -715,6 +715,64 @@ def test_a_collapsed_graph_lights_an_arrow_or_a_neuron_at_each_step(viewer: Open
     forwards = page.position()
     page.press("ArrowLeft", "ArrowRight")
     assert page.position() == forwards
+
+
+def test_a_collapsed_graph_tells_the_numbers_of_the_arrows_that_matter_now(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=True)
+    page.press("End")
+    told = (
+        "scene.links.filter(({ text }) => text && getComputedStyle(text).visibility !== 'hidden')"
+        ".map(({ from, to }) => [scene.items[from], scene.items[to]])"
+        ".map((ends) => ends.some((item) => item === scene.current || item === scene.selected))"
+    )
+    at_the_end = page.page.evaluate(told)
+    page.page.evaluate("select(trace.root)")
+    with_selection = page.page.evaluate(told)
+    assert all([*at_the_end, *with_selection])
+    assert len(with_selection) > len(at_the_end)
+    n_placed = page.page.evaluate("scene.links.filter(({ text }) => text).length")
+    assert len(with_selection) < n_placed
+
+
+@pytest.mark.parametrize("sizes", [[3, 2], [4, 4, 1]])
+def test_neurons_stand_in_the_order_of_the_model(sizes: list[int], viewer: Opener) -> None:
+    page = viewer(network_loss(sizes), collapse=True)
+    for layer, size in enumerate(sizes):
+        places = page.page.evaluate(
+            "layer => scene.items.filter(({ group }) => group?.name.startsWith(`layers.${layer}.`))"
+            ".sort((one, other) => one.y - other.y).map(({ group }) => group.name)",
+            layer,
+        )
+        assert places == [f"layers.{layer}.neurons.{i}" for i in range(size)]
+
+
+@pytest.mark.parametrize("sizes", [[3, 2], [4, 4, 1]])
+def test_the_number_of_the_current_arrow_covers_no_box(sizes: list[int], viewer: Opener) -> None:
+    page = viewer(network_loss(sizes), collapse=True)
+    covered = page.page.evaluate(
+        "scene.stops.map((at) => { goTo(at);"
+        " const rect = document.querySelector('.derivative.lit rect'); if (!rect) return 0;"
+        " const [x, y, width, height] = ['x', 'y', 'width', 'height']"
+        ".map((name) => Number(rect.getAttribute(name)));"
+        " return scene.obstacles.under({ x, y, width, height }).length; })"
+    )
+    assert sum(covered) == 0
+
+
+def test_the_keys_go_by_the_node_that_has_the_focus(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), collapse=True)
+    index = page.page.evaluate("scene.items.find(({ kind }) => kind === 'group').node.index")
+    page.page.evaluate("index => byId(`n${index}`).focus()", index)
+    page.press("e")
+    assert page.page.evaluate("document.activeElement.id") == f"n{index}"
+
+
+def test_a_phone_shows_the_whole_text_of_a_step(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), size=PHONE, collapse=True)
+    for position in page.page.evaluate("scene.stops"):
+        page.page.evaluate("position => goTo(position)", position)
+        room = page.page.evaluate("[byId('step').scrollHeight, byId('step').clientHeight]")
+        assert room[0] <= room[1], position
 
 
 def test_the_steps_of_a_collapsed_graph_are_the_same_both_ways(viewer: Opener) -> None:
