@@ -224,6 +224,17 @@ def test_expand_and_collapse() -> None:
     assert console.failures == 1
 
 
+def test_an_output_without_the_character_has_another_sign() -> None:
+    for encoding, sign in (("utf-8", "≈"), ("cp1252", "~")):
+        raw = io.BytesIO()
+        output = io.TextIOWrapper(raw, encoding=encoding)
+        console = Console(
+            Session(worked_example()), stdin=io.StringIO("to net_h1\n" * 2), stdout=output
+        )
+        console.run()
+        assert f"0.0364 * 0.2413 {sign} 0.008771" in raw.getvalue().decode(encoding)
+
+
 def test_the_columns_of_print_are_as_wide_as_the_names() -> None:
     for label in ("x", "layers.0.neurons.10.w.10"):
         loss = Value(2.0, label=label) * 3.0
