@@ -44,6 +44,7 @@ TERMINAL = """\
 [33/49] backward  dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822
                   stop: at w5
 (step) expand net_o1
+net_o1: 2 products
 [33/49] backward  p1 = w5 * out_h1: dL/dp1 = dL/dnet_o1 * dnet_o1/dp1
                     = 0.1385 * 1 = 0.1385
                   dL/dw5 += dL/dp1 * dp1/dw5 = 0.1385 * 0.5933 = 0.0822

@@ -20,6 +20,7 @@ from tinygrad_mlp import __version__
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.cli.companion import Companion
 from tinygrad_mlp.cli.demo import DEMOS
+from tinygrad_mlp.cli.problem import standardised_name
 from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.training import load_weights, read_weights
@@ -90,7 +91,7 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "demo_output/backprop.html" in run.stdout.replace(os.sep, "/")
     page = (tmp_path / "demo_output" / "backprop.html").read_text(encoding="utf-8")
-    assert "<h1>Backpropagation of loss of a small network</h1>" in page
+    assert "<h1>The loss of a small network</h1>" in page
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
@@ -146,12 +147,16 @@ def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: P
     assert all(node.has_grad for node in order)
     assert companion.loss.data == pytest.approx(0.7, abs=0.4)
     labels = {node.label for node in order}
-    assert len(labels & set(problem.feature_names)) == 2
-    assert companion.loss.label == "loss of a small network"
+    assert len(labels & set(map(standardised_name, problem.feature_names))) == 2
+    assert not labels & set(problem.feature_names)
+    logits = {f"logit {name}" for name in problem.classes[:3]}
+    assert len(labels & logits) == (1 if len(problem.classes) == 2 else 3)
+    assert companion.loss.label == "L"
+    assert f"that knows {', '.join(problem.classes[:3])}, not" in companion.description
     companion.draw(Path("graph.svg"))
     shown = texts(Path("graph.svg"))
     assert f"{companion.loss.data:.4g}" in shown
-    assert "loss of a small network" in shown
+    assert "L" in shown.split()
     assert "tanh" in shown
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.source_files import ROOT
 from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.cli.main import main
+from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug.console import COMMANDS, Console
@@ -158,7 +159,7 @@ def test_a_breakpoint_at_a_node_stops_once_in_each_pass() -> None:
 def test_a_breakpoint_that_cannot_hold_is_refused_when_it_is_set() -> None:
     model = MLP(1, [2, 1], rng=0)
     for command, message in (
-        ("break op tanhh", "unknown operation 'tanhh'; known: tanh"),
+        ("break op tanhh", "'tanhh'; known: tanh, ... and 37 more. Did you mean 'tanh'?"),
         ("break layer 7", "unknown layer 7; known: layers.0, layers.1"),
         ("break layer hidden", "unknown layer 'hidden'; known: layers.0, layers.1"),
         ("break label nobody", "unknown node 'nobody'"),
@@ -209,13 +210,39 @@ def test_chain_shows_the_whole_way() -> None:
 
 def test_expand_and_collapse() -> None:
     text = answer("expand net_h1", "next", "collapse net_h1", "expand").splitlines()
-    assert text[0].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
-    assert text[2].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
-    assert text[3].startswith("[ 1/49] forward   net_h1 = w1 * i1")
-    assert text[4].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    assert text[0] == "net_h1: 2 products"
+    assert text[1].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    assert text[3].strip() == "net_h1 = p1 + p2 + b1 = 0.0075 + 0.02 + 0.35 = 0.3775"
+    assert text[4] == "net_h1: one node"
+    assert text[5].startswith("[ 1/49] forward   net_h1 = w1 * i1")
+    assert text[6:10] == [f"net_{name}: 2 products" for name in ("h1", "h2", "o1", "o2")]
+    assert text[10].endswith("p1 = w1 * i1 = 0.15 * 0.05 = 0.0075")
+    elsewhere = answer("next", "expand net_o1").splitlines()
+    assert elsewhere[1:] == ["net_o1: 2 products"]
     refused, console = typed("expand out_h1")
     assert "out_h1 is no sum of products; those are: net_h1, net_h2, net_o1, net_o2" in refused
     assert console.failures == 1
+
+
+def test_an_output_without_the_character_has_another_sign() -> None:
+    for encoding, sign in (("utf-8", "≈"), ("cp1252", "~")):
+        raw = io.BytesIO()
+        output = io.TextIOWrapper(raw, encoding=encoding)
+        console = Console(
+            Session(worked_example()), stdin=io.StringIO("to net_h1\n" * 2), stdout=output
+        )
+        console.run()
+        assert f"0.0364 * 0.2413 {sign} 0.008771" in raw.getvalue().decode(encoding)
+
+
+def test_the_columns_of_print_are_as_wide_as_the_names() -> None:
+    for label in ("x", "layers.0.neurons.10.w.10"):
+        loss = Value(2.0, label=label) * 3.0
+        shown = io.StringIO()
+        Console(Session(loss), stdin=io.StringIO("print\n"), stdout=shown).run()
+        lines = shown.getvalue().splitlines()[1:]
+        assert lines[0].startswith(f"{label:<2} leaf ")
+        assert len({line.index("data =") for line in lines}) == 1
 
 
 def test_the_sum_stays_in_view_where_a_node_is_expanded() -> None:
@@ -298,7 +325,8 @@ def test_draw_hands_over_the_moment(tmp_path: Path) -> None:
     ("command", "message"),
     [
         ("dance", "line 1: unknown command 'dance'"),
-        ("print w55", "line 1: unknown node 'w55'; known: "),
+        ("print w55", "line 1: unknown node 'w55'; known: w5, ... and 30 more. Did you mean 'w5'?"),
+        ("print foo", "net_o1, ... and 19 more"),
         ("next x", "line 1: 'x' is no whole number of at least 1"),
         ("set w5 x", "line 1: 'x' is no number"),
         ("set w5", "line 1: give a leaf and a number"),
@@ -330,10 +358,12 @@ def test_help_tells_every_command() -> None:
     assert set(COMMANDS) <= {name.removeprefix("do_") for name in dir(Console)}
 
 
-def test_help_tells_the_keys_and_both_ways_to_name_a_node() -> None:
+def test_help_tells_the_keys_and_one_way_to_break_at_a_node() -> None:
     text = answer("help")
-    for part in ("Enter alone", "Tab completes", "Ctrl-D leaves", "label NAME"):
+    for part in ("Enter alone", "Tab completes", "Ctrl-D leaves", "break NODE | op NAME"):
         assert part in text
+    assert "label NAME" not in text
+    assert answer("break label w5") == answer("break w5")
     assert "when its gradient is complete" in " ".join(answer("help break").split())
 
 
@@ -584,15 +614,25 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
     for source in ("iris", "iris.csv"):
         code, text = step(
             "--model", "net.npz", "--data", source, "--row", "99",
-            commands="where loss\nprint layers.0.neurons.2.out\nend\nprint loss\n", folder=tmp_path,
+            commands="where loss\nprint layers.0.neurons.2.out\nprint\nend\nprint loss\n",
+            folder=tmp_path,
         )  # fmt: skip
         assert code == 0, text
+        assert "petal length, standardised" in text
+        assert "(cm)" not in text
         assert f"loss: built from net.npz and {source}" in text
         assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
+    sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, "relu")
+    assert sample.description.startswith("row 99 of iris, features standardised, through MLP")
     code, text = step(
         "--model", "net.npz", "--data", "iris", "--row", "150", commands="", folder=tmp_path
     )
     assert code == 2
     assert "--row 150, but iris has the rows 0 to 149" in text
+
+
+def test_the_opening_line_says_what_is_walked_through() -> None:
+    console = Console(Session(worked_example()), title="the worked example", stdout=io.StringIO())
+    assert console.greeting.startswith("the worked example: 31 nodes, 15 steps forward and 34")

@@ -19,6 +19,7 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import (
     HealthMonitor,
     break_when,
+    chain,
     detect_anomaly,
     health,
     location_of,
@@ -229,6 +230,23 @@ def test_a_layer_is_named_by_its_path_or_its_number() -> None:
     loss = Blocks()([1.0])
     hits = [trace_backward(loss, break_when(layer=layer)).hit for layer in (0, "blocks.0")]
     assert [hit and hit.reason for hit in hits] == ["in layer 0 (v11)", "in layer blocks.0 (v11)"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: break_when(grad_above="a"), "grad_above is 'a', but a number is needed"),  # type: ignore[arg-type]
+        (lambda: break_when(grad_above=math.nan), "grad_above is nan, but a number is needed"),
+        (lambda: HealthMonitor(len, every="a"), "every is 'a', but a whole number"),  # type: ignore[arg-type]
+        (lambda: HealthMonitor(len, every=0), "every is 0, but a whole number of at least 1"),  # type: ignore[arg-type]
+        (lambda: chain(worked_example(), Value(1.0), max_paths=0), "max_paths is 0, but a whole"),
+    ],
+)
+def test_numbers_that_cannot_be_used_are_refused_with_their_name(
+    wrong: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        wrong()
 
 
 class Blocks(Module):
@@ -697,6 +715,28 @@ def test_dead_units_of_a_hand_written_sum_are_counted() -> None:
     assert isinstance(loss, Value)
     layer = health(model, loss).layers[0]  # type: ignore[arg-type]
     assert (layer.n_dead, layer.n_units) == (1, 2)
+
+
+def test_a_hand_written_network_has_the_same_layers_for_health_and_breakpoints() -> None:
+    names = [f"w.{i}.{j}" for i in range(2) for j in range(2)] + ["v.0", "v.1"]
+    weights = {name: Value(0.5, label=name) for name in names}
+
+    class Plain:
+        def named_parameters(self) -> object:
+            return iter(weights.items())
+
+    w, v = list(weights.values())[:4], list(weights.values())[4:]
+    hidden = [functional.dot(w[2 * i : 2 * i + 2], [1.0, 2.0]).tanh() for i in range(2)]
+    loss = functional.dot(v, hidden).square()
+    report = health(Plain(), loss)  # type: ignore[arg-type]
+    assert [layer.name for layer in report.layers] == ["w", "v"]
+    for layer in ("w", "v"):
+        trace, hits = trace_backward(loss, break_when(layer=layer)), 0
+        while trace.hit is not None:
+            hits += 1
+            assert trace.layers[trace[-1].node] == layer
+            trace.resume()
+        assert hits > 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 
 import viz
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward, trace_forward, worked_example
-from tinygrad_mlp.debug.names import number
+from tinygrad_mlp.debug.names import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
@@ -185,6 +185,16 @@ def test_constants_are_no_steps() -> None:
     assert [names[i] for i in parents].count("x") == 1
 
 
+def test_a_constant_with_a_label_has_steps_as_in_the_step_log() -> None:
+    half = Value(1.0) * 0.5
+    half.parents[1].label = "half"
+    loss = half * 2.0
+    content = recorded(replay_page(loss))
+    constants = [node["data"] for node in content["nodes"] if node["constant"]]
+    assert constants == [2.0]
+    assert len(content["steps"]) == len(trace_backward(loss)) == 3
+
+
 def test_what_has_no_label_is_called_after_its_neuron() -> None:
     loss = (MLP(2, [2, 1], activation="tanh", rng=0).forward([1.0, 2.0])[0] - 1.0).square()
     content = recorded(page := replay_page(loss))
@@ -346,8 +356,7 @@ def test_every_step_shows_what_the_engine_does(viewer: Opener) -> None:
 
 
 def steps_of(loss: Value) -> list[BackwardStep]:
-    """The steps of the log that the page shows: all but those into constants."""
-    return [step for step in trace_backward(loss) if step.parent.op is not CONSTANT]
+    return list(trace_backward(loss))
 
 
 def known(numbers: dict[str, tuple[str, str]], which: int) -> dict[str, float]:
@@ -438,7 +447,7 @@ def test_a_node_tells_its_history_and_its_path(viewer: Opener) -> None:
     exact = page.page.text_content("#exact-grad")
     assert exact == f"grad = {gradients['b1']!r}"
     products = [
-        (text or "").rpartition("= ")[2] for text in details.locator(".product").all_text_contents()
+        re.split("[=≈] ", text)[-1] for text in details.locator(".product").all_text_contents()
     ]
     assert len(products) == 4
     total = sum(float(text.replace("−", "-")) for text in products)
@@ -593,11 +602,50 @@ def test_numbers_are_written_as_in_the_step_log(viewer: Opener) -> None:
     rng = np.random.default_rng(0)
     sizes = rng.normal(size=500) * 10.0 ** rng.integers(-12, 12, size=500)
     ties = [0.03125, -0.09375, 0.0078125, 12345.0, 12355.0, 2.0**-20, 0.5]
-    edges = [0.0, -0.0, 0.01, 9999.99999, 0.0099996, 0.00099996, 9999.96, 99996.0, 1e-5, 1e300]
+    edges = [
+        0.0,
+        -0.0,
+        0.01,
+        9999.99999,
+        0.0099996,
+        0.00099996,
+        9999.96,
+        99996.0,
+        1e-5,
+        1e-6,
+        1e23,
+        1e300,
+    ]
     numbers = [*sizes.tolist(), *ties, *edges, math.inf, -math.inf, math.nan]
     shown = page.page.evaluate("numbers => numbers.map(shortNumber)", numbers)
     expected = [re.sub(r"e([+-])0*(\d+)", r"e\1\2", number(x)) for x in numbers]
     assert [x.replace("−", "-") for x in shown] == [x.replace("e+", "e") for x in expected]
+
+
+def test_products_that_do_not_hold_as_written_are_marked_as_in_the_step_log(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    rng = np.random.default_rng(0)
+    sizes = rng.normal(size=(300, 2)) * 10.0 ** rng.integers(-6, 6, size=(300, 2))
+    pairs = [
+        *sizes.tolist(),
+        [0.0, 3.0],
+        [0.0, math.inf],
+        [1e-200, 1e-200],
+        [0.036350306, 0.241300709],
+    ]
+    shown = page.page.evaluate("pairs => pairs.map(([a, b]) => productSign([a, b], a * b))", pairs)
+    assert shown == ["≈" if "≈" in product(pair, pair[0] * pair[1]) else "=" for pair in pairs]
+    assert {"≈", "="} == set(shown)
+    trace = trace_backward(worked_example())
+    for step in (trace[10], *trace[-6:]):
+        page.page.evaluate("position => goTo(position)", 17 + step.index)
+        assert page.equation() == step.equation()
+
+
+def test_the_path_of_the_output_is_one_without_a_product(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.click("#n30")
+    assert page.page.locator(".product div").all_text_contents() == ["∂L/∂L", "= 1"]
 
 
 def test_five_hundred_nodes_stay_fluent(viewer: Opener) -> None:
@@ -659,7 +707,7 @@ def test_a_collapsed_graph_lights_an_arrow_or_a_neuron_at_each_step(viewer: Open
             assert "inside layers." in (page.page.text_content("#phase") or "")
             continue
         assert lit == 1
-        numbers = re.findall(r"= ([^=]+) \* ([^=]+) = ([^=]+)$", page.equation())[0]
+        numbers = re.findall(r"= ([^=]+) \* ([^=]+) [=≈] ([^=≈]+)$", page.equation())[0]
         upstream, partial, _ = (text.strip("()").replace("-", "−") for text in numbers)
         assert page.page.text_content(".node.source .grad.value") == upstream
         assert page.page.text_content(".derivative.lit") == f"× {partial}"
@@ -667,6 +715,64 @@ def test_a_collapsed_graph_lights_an_arrow_or_a_neuron_at_each_step(viewer: Open
     forwards = page.position()
     page.press("ArrowLeft", "ArrowRight")
     assert page.position() == forwards
+
+
+def test_a_collapsed_graph_tells_the_numbers_of_the_arrows_that_matter_now(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=True)
+    page.press("End")
+    told = (
+        "scene.links.filter(({ text }) => text && getComputedStyle(text).visibility !== 'hidden')"
+        ".map(({ from, to }) => [scene.items[from], scene.items[to]])"
+        ".map((ends) => ends.some((item) => item === scene.current || item === scene.selected))"
+    )
+    at_the_end = page.page.evaluate(told)
+    page.page.evaluate("select(trace.root)")
+    with_selection = page.page.evaluate(told)
+    assert all([*at_the_end, *with_selection])
+    assert len(with_selection) > len(at_the_end)
+    n_placed = page.page.evaluate("scene.links.filter(({ text }) => text).length")
+    assert len(with_selection) < n_placed
+
+
+@pytest.mark.parametrize("sizes", [[3, 2], [4, 4, 1]])
+def test_neurons_stand_in_the_order_of_the_model(sizes: list[int], viewer: Opener) -> None:
+    page = viewer(network_loss(sizes), collapse=True)
+    for layer, size in enumerate(sizes):
+        places = page.page.evaluate(
+            "layer => scene.items.filter(({ group }) => group?.name.startsWith(`layers.${layer}.`))"
+            ".sort((one, other) => one.y - other.y).map(({ group }) => group.name)",
+            layer,
+        )
+        assert places == [f"layers.{layer}.neurons.{i}" for i in range(size)]
+
+
+@pytest.mark.parametrize("sizes", [[3, 2], [4, 4, 1]])
+def test_the_number_of_the_current_arrow_covers_no_box(sizes: list[int], viewer: Opener) -> None:
+    page = viewer(network_loss(sizes), collapse=True)
+    covered = page.page.evaluate(
+        "scene.stops.map((at) => { goTo(at);"
+        " const rect = document.querySelector('.derivative.lit rect'); if (!rect) return 0;"
+        " const [x, y, width, height] = ['x', 'y', 'width', 'height']"
+        ".map((name) => Number(rect.getAttribute(name)));"
+        " return scene.obstacles.under({ x, y, width, height }).length; })"
+    )
+    assert sum(covered) == 0
+
+
+def test_the_keys_go_by_the_node_that_has_the_focus(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), collapse=True)
+    index = page.page.evaluate("scene.items.find(({ kind }) => kind === 'group').node.index")
+    page.page.evaluate("index => byId(`n${index}`).focus()", index)
+    page.press("e")
+    assert page.page.evaluate("document.activeElement.id") == f"n{index}"
+
+
+def test_a_phone_shows_the_whole_text_of_a_step(viewer: Opener) -> None:
+    page = viewer(network_loss([3, 2]), size=PHONE, collapse=True)
+    for position in page.page.evaluate("scene.stops"):
+        page.page.evaluate("position => goTo(position)", position)
+        room = page.page.evaluate("[byId('step').scrollHeight, byId('step').clientHeight]")
+        assert room[0] <= room[1], position
 
 
 def test_the_steps_of_a_collapsed_graph_are_the_same_both_ways(viewer: Opener) -> None:

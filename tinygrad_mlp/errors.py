@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+MOST_NAMES = 12
+"""Up to so many known names a message lists all of them."""
+
+
 class TinygradMLPError(Exception):
     """The base of every exception that the project raises on purpose.
 
@@ -45,17 +49,27 @@ class UnknownNameError(TinygradMLPError, ValueError):
 
     >>> str(UnknownNameError.of("activation", "rleu", ["relu", "tanh"]))
     "unknown activation 'rleu'; known: relu, tanh. Did you mean 'relu'?"
+
+    Of many names it lists those that are like the one that was given, or else the first.
+
+    >>> str(UnknownNameError.of("label", "bais", ["bias", *(f"w{i}" for i in range(99))]))
+    "unknown label 'bais'; known: bias, ... and 99 more. Did you mean 'bias'?"
     """
 
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-        """The error for ``name``, listing the ``known`` names of that ``kind``."""
+        """The error for ``name``, listing the ``known`` names of that ``kind``, or some of many."""
         from difflib import get_close_matches  # here, since importing it takes a millisecond
 
         names = sorted(known)
         close = get_close_matches(str(name).lower(), names, n=1)
         hint = f". Did you mean {close[0]!r}?" if close else ""
-        return cls(f"unknown {kind} {name!r}; known: {', '.join(names)}{hint}")
+        shown = names
+        if len(names) > MOST_NAMES:
+            shown = sorted(get_close_matches(str(name), names, n=8, cutoff=0.5))
+            shown = shown or names[:MOST_NAMES]
+        more = f", ... and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+        return cls(f"unknown {kind} {name!r}; known: {', '.join(shown)}{more}{hint}")
 
 
 class ShapeError(TinygradMLPError, ValueError):

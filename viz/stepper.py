@@ -63,7 +63,7 @@ def replay(
     with shift to the next node, home and end, space plays; up and down go through the nodes, enter
     selects one, "e" expands or collapses its neuron. While a neuron is one box, the steps inside of
     it are passed over, and its arrows carry the derivative of the whole neuron.
-    ``backprop.html#step=12`` opens at a step. Constants receive no gradient.
+    ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
 
     Args:
         loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
@@ -143,7 +143,7 @@ def _recorded(
             {
                 "name": names[node],
                 "unnamed": not node.label and names[node] == f"v{places[node]}",
-                "constant": node.op is ops.CONSTANT,
+                "constant": node.op is ops.CONSTANT and not node.label,
                 "role": roles[node],
                 "op": node.op.name if node.op is not None and node.parents else "",
                 "symbol": node.op.symbol if node.op is not None and node.parents else "",
@@ -192,7 +192,7 @@ def _steps(loss: Value, order: Sequence[Value]) -> list[BackwardStep]:
     for node in order:
         node.zero_grad()
     try:
-        return [step for step in trace_backward(loss) if step.parent.op is not ops.CONSTANT]
+        return list(trace_backward(loss))
     finally:
         for node, grad in zip(order, before, strict=True):
             node.grad = grad

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.engine import Value, topological_order
 
 __all__ = [
@@ -340,7 +341,7 @@ def _unit_of_label(label: str) -> Unit:
     match = UNIT_PATH.fullmatch(label)
     if match is None:
         path = label.rpartition(".")[0]
-        return Unit(path, path.rpartition(".")[0], labelled=True)
+        return Unit(path, layer_of(label), labelled=True)
     path = match["unit"] or "neuron"
     return Unit(path, IN_A_LAYER.sub("", path), labelled=True)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_mlp.cli.problem import Floats, Problem
+from tinygrad_mlp.cli.problem import Floats, Problem, standardised_name
 from tinygrad_mlp.data import Standardiser
 from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.losses import (
@@ -30,6 +30,8 @@ N_HIDDEN: Final = 2
 MOST_CLASSES: Final = 3
 EPOCHS: Final = 20
 MOST_SAMPLES: Final = 300
+
+TITLE: Final = "The loss of a small network"
 
 TELLING_LOSS: Final = 0.7
 """The loss of the sample that is drawn, if there is one: one that is learned has no gradients."""
@@ -73,9 +75,10 @@ class Companion:
         sizes = [X.shape[1], *(layer.n_outputs for layer in network.layers)]
         answer = small.y_train[chosen]
         shown = f"{answer:.4g}" if small.outputs is not None else str(answer)
+        knows = f" that knows {', '.join(small.classes)}" if small.classes else ""
         description = (
             f"the loss of one sample ({small.target}: {shown}) through a small "
-            f"{'-'.join(map(str, sizes))} network of its own, not the one trained above"
+            f"{'-'.join(map(str, sizes))} network of its own{knows}, not the one trained above"
         )
         return cls(loss, network, description)
 
@@ -89,7 +92,7 @@ class Companion:
         """Write the page that goes through its forward and backward pass."""
         import viz
 
-        viz.replay(self.loss, path, parameters=self.model.parameters())
+        viz.replay(self.loss, path, title=TITLE, parameters=self.model.parameters())
 
 
 def _heaviest_features(model: MLP) -> list[int]:
@@ -120,18 +123,26 @@ def _excerpt(problem: Problem, features: list[int]) -> Problem:
 
 def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Value:
     """The graph of the loss of one sample, its inputs, hidden neurons and outputs named."""
-    inputs = [Value(xi, label=name) for xi, name in zip(x, problem.feature_names)]
+    names = map(standardised_name, problem.feature_names)
+    inputs = [Value(xi, label=name) for xi, name in zip(x, names)]
     first, last = network.layers
     hidden = first.forward(inputs)
     for i, neuron in enumerate(hidden):
         neuron.label = f"hidden {i}"
     outputs = last.logits(hidden)
     classes = _classes_in_order(network)
-    for output, name in zip(outputs, classes if len(classes) > 2 else [problem.target]):
+    for output, name in zip(outputs, _names_of_outputs(problem, classes)):
         output.label = name
     loss = _loss(problem, classes, outputs, target)
-    loss.label = "loss of a small network"
+    loss.label = "L"
     return loss
+
+
+def _names_of_outputs(problem: Problem, classes: list[str]) -> list[str]:
+    """A logit is no probability yet; two classes have one, that of the second."""
+    if classes:
+        return [f"logit {name}" for name in (classes if len(classes) > 2 else classes[1:])]
+    return [standardised_name(problem.target)]
 
 
 def _classes_in_order(network: MLP) -> list[str]:
@@ -148,5 +159,6 @@ def _loss(problem: Problem, classes: list[str], outputs: list[Value], target: An
         is_second = Value(float(classes.index(target)), label=f"is {classes[1]}")
         loss = binary_cross_entropy_with_logits(outputs[0], is_second)
     else:
-        loss = mean_squared_error(outputs[0], Value(target.item(), label=f"true {problem.target}"))
+        label = f"true {standardised_name(problem.target)}"
+        loss = mean_squared_error(outputs[0], Value(target.item(), label=label))
     return loss

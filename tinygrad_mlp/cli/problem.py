@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from tinygrad_mlp.data import Standardiser, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["Problem", "Recipe", "split"]
+__all__ = ["Problem", "Recipe", "split", "standardised_name"]
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +87,16 @@ def make_network(
     return MLP(
         n_inputs, [*hidden, n_outputs], activation=activation, output_activation=output, rng=rng
     )
+
+
+def standardised_name(name: str) -> str:
+    """What a column is called once it has mean 0 and standard deviation 1: it has no unit then.
+
+    >>> standardised_name("petal length (cm)"), standardised_name("mass [kg]")
+    ('petal length, standardised', 'mass, standardised')
+    """
+    without_unit = re.sub(r"(?<=\S)\s*(\([^()]*\)|\[[^][]*\])\s*$", "", name)
+    return f"{without_unit}, standardised"
 
 
 def split(

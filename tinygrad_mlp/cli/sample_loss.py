@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.cli.problem import standardised_name
 from tinygrad_mlp.cli.saved import KIND, load_network
 from tinygrad_mlp.data import load_dataset, read_table
 from tinygrad_mlp.data.csv_file import read_csv_file
@@ -19,13 +21,21 @@ from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
 from tinygrad_mlp.training import WeightsFile, load_weights, read_weights, task_of
 
-__all__ = ["loss_of_a_sample"]
+__all__ = ["SampleLoss", "loss_of_a_sample"]
 
 Row = tuple[NDArray[np.float64], Any, list[str]]
 """The features of one sample, its answer, and the names of the features."""
 
 
-def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Value:
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleLoss:
+    """The loss, and in words which network and sample it is of."""
+
+    loss: Value
+    description: str
+
+
+def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> SampleLoss:
     """Build it.
 
     Args:
@@ -44,12 +54,15 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Val
         model = saved.model
         features, answer, names = _row(data, row, saved.target, list(saved.feature_names))
         x = saved.inputs.transform(features.reshape(1, -1))
+        names = [standardised_name(name) for name in names]
+        scale = ", features standardised"
         if saved.outputs is not None:
             answer = saved.outputs.transform(np.array([[float(answer)]]))[0, 0]
     else:
         model = _rebuilt(weights, content, activation)
         features, answer, names = _row(data, row, None, None)
         x = features.reshape(1, -1)
+        scale = ""
     task = task_of(model)
     if task is None or not isinstance(task.loss, Loss):
         raise DataError(
@@ -64,7 +77,7 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> Val
     loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
     loss.label = "loss"
     _label_neurons(loss)
-    return loss
+    return SampleLoss(loss, f"row {row} of {data}{scale}, through {model!r} of {weights}")
 
 
 def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> Row:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
+
+from tinygrad_mlp.frames import is_ours
 
 __all__ = ["PersonsScript"]
-
-PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
 
 
 class PersonsScript:
@@ -87,5 +86,5 @@ def _drop_our_frames(report: traceback.TracebackException) -> None:
     for each in (report.__cause__, report.__context__):
         if each is not None:
             _drop_our_frames(each)
-    theirs = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
+    theirs = [frame for frame in report.stack if not is_ours(frame.filename)]
     report.stack = traceback.StackSummary.from_list(theirs)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_step", "run_step"]
 
+WORKED_EXAMPLE = "the worked example, a network of 2 inputs, 2 hidden neurons and 2 outputs"
+
 EXAMPLES = """\
 Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
 neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
@@ -103,15 +105,16 @@ def run_step(arguments: argparse.Namespace) -> None:
     recording = nullcontext() if arguments.model else record_creation()
     with recording:
         if arguments.value:
-            loss = _value_of_script(arguments.value)
+            loss, description = _value_of_script(arguments.value), arguments.value
         elif arguments.model:
-            loss = loss_of_a_sample(
+            sample = loss_of_a_sample(
                 arguments.model, arguments.data, arguments.row or 0, arguments.activation
             )
+            loss, description = sample.loss, sample.description
         else:
-            loss = worked_example()
+            loss, description = worked_example(), WORKED_EXAMPLE
         built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
-        console = Console(Session(loss), draw=_draw, built_from=built_from)
+        console = Console(Session(loss), draw=_draw, built_from=built_from, title=description)
         console.run()
     if console.failures and not console.on_terminal:
         raise SystemExit(1)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from math import inf
 
+from tinygrad_mlp.debug.walking import whole_number
+from tinygrad_mlp.errors import InvalidArgumentError
+
 __all__ = ["count", "layer_sizes", "rate", "reason_of", "seed", "share", "strength"]
 
 
@@ -70,12 +73,9 @@ def reason_of(error: Exception) -> str:
 
 def _whole_number(text: str, least: int) -> int:
     try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
-    return number
+        return whole_number(text, least)
+    except InvalidArgumentError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _number(text: str) -> float:

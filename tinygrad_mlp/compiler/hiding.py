@@ -15,15 +15,10 @@ from typing import Final
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.refusals import (
-    PACKAGE,
-    Running,
-    does_not_repeat,
-    running,
-    used_as_number,
-)
+from tinygrad_mlp.compiler.refusals import Running, does_not_repeat, running, used_as_number
 from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.frames import is_ours
 
 __all__ = [
     "DATA_SLOT",
@@ -151,7 +146,7 @@ def _repr_of_leaf(leaf: Value) -> str:
 
 def _hash_of_node(node: Traced) -> int:
     """By identity for the package; for a dict or set of a person it would hash a number."""
-    if not sys._getframe(1).f_code.co_filename.startswith(PACKAGE):
+    if not is_ours(sys._getframe(1).f_code.co_filename):
         raise used_as_number("it was looked up in a dict or set, or hashed", BY_VALUE)
     return object.__hash__(node)
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
+from tinygrad_mlp.frames import is_ours
 
-__all__ = ["PACKAGE", "does_not_repeat", "function_failed", "running", "used_as_number"]
+__all__ = ["does_not_repeat", "function_failed", "running", "used_as_number"]
 
-PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
-"""How the paths of our own files begin."""
 USE_WHERE: Final = (
     "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
 )
@@ -57,7 +54,7 @@ def function_failed(error: Exception) -> TracingError:
     place = ""
     trace_back = error.__traceback__
     while trace_back is not None:
-        if not trace_back.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        if not is_ours(trace_back.tb_frame.f_code.co_filename):
             place = f" ({trace_back.tb_frame.f_code.co_filename}, line {trace_back.tb_lineno})"
         trace_back = trace_back.tb_next
     failure = TracingError(
@@ -94,7 +91,7 @@ def does_not_repeat(how: str, place: str | None = None) -> GraphError:
 def _outside() -> FrameType:
     """The innermost frame that is not the package's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

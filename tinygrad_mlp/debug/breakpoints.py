@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
 from tinygrad_mlp.debug.names import number
@@ -95,7 +95,7 @@ class Breakpoint:
         if self.label is not None:
             known = {*trace.names.values(), *(node.label for node in trace.order)} - {""}
             if self.label not in known:
-                raise UnknownNameError.of("label", self.label, nearest(self.label, known))
+                raise UnknownNameError.of("label", self.label, known)
         if self.layer is not None:
             layers = set(trace.layers.values())
             if not any(_is_layer(path, self.layer) for path in layers):
@@ -215,16 +215,6 @@ def _is_layer(path: str | None, layer: int | str) -> bool:
     return bool(numbers) and int(numbers[-1]) == layer
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Up to twelve of the names that are known, those that are like ``name`` where there are some.
-
-    >>> nearest("w55", ["w5", "bias"]), nearest("q", ["w5", "bias"])
-    (['w5'], ['bias', 'w5'])
-    """
-    names = sorted(known)
-    return get_close_matches(name, names, n=8, cutoff=0.5) or names[:12]
-
-
 def break_when(
     *,
     label: str | None = None,
@@ -257,7 +247,7 @@ def break_when(
             debugger there, where ``step`` and ``hit`` can be looked at.
 
     Raises:
-        InvalidArgumentError: if no condition is given.
+        InvalidArgumentError: if no condition is given, or ``grad_above`` is no number.
         UnknownNameError: if there is no such operation. A label or a layer that the graph does not
             have is refused when the trace starts.
 
@@ -274,7 +264,9 @@ def break_when(
             "break_when(op='tanh'), break_when(grad_above=10.0), break_when(non_finite=True)"
         )
     if op is not None and not any(op in (known.name, known.symbol) for known in ops.OPS.values()):
-        raise UnknownNameError.of("operation", op, nearest(op, ops.OPS))
+        raise UnknownNameError.of("operation", op, ops.OPS)
+    if grad_above is not None:
+        grad_above = check_number(grad_above, "grad_above", "break_when(grad_above=10.0)")
     return Breakpoint(
         label=label,
         op=op,

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import derivative, factor, names_of, number
+from tinygrad_mlp.debug.names import derivative, factor, names_of, number, product
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError
+from tinygrad_mlp.errors import GraphError
 
 __all__ = ["Chain", "Path", "chain"]
 
@@ -63,7 +64,7 @@ class Path:
         """The product with numbers, and what it comes to: 2 * 0.5 = 1."""
         if len(self.partials) < 2:
             return number(self.product)
-        return f"{' * '.join(map(factor, self.partials))} = {number(self.product)}"
+        return product(self.partials, self.product)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
 
     Raises:
         NotANumberError: if ``loss`` or ``node`` is no Value.
-        InvalidArgumentError: if ``max_paths`` is less than 1.
+        InvalidArgumentError: if ``max_paths`` is no whole number of at least 1.
         GraphError: if there are more paths; the message says how many.
 
     >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
@@ -140,8 +141,7 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
     """
     for value in (loss, node):
         require_value(value, "chain(loss, node)")
-    if max_paths < 1:
-        raise InvalidArgumentError(f"max_paths is {max_paths}, but at least 1 is needed")
+    check_integer(max_paths, "max_paths")
     order = topological_order(loss)
     names = names_of(order)
     names.setdefault(node, node.label or "the node")

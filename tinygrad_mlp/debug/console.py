@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.debug.chain import chain
 from tinygrad_mlp.debug.creation import location_of
 from tinygrad_mlp.debug.names import derivative, number
@@ -28,6 +29,8 @@ Drawer = Callable[[Session, Path], object]
 """Draws the moment at which a session stands into a file."""
 
 HELP_INDENT: Final = 20
+MOST_SUMS: Final = 8
+"""The number of sums of products up to which each has its line when they are expanded."""
 
 KEYS: Final = """\
 Enter alone does the last command again, Tab completes commands and names, Ctrl-D leaves."""
@@ -67,6 +70,7 @@ class Console(Walking):
         stdin: where commands come from; by default the terminal.
         stdout: where the answers go.
         width: the number of columns to which answers are broken, see ``CommandLoop``.
+        title: what is walked through, for the opening line.
         built_from: the file that the graph was built from, if no program of a person's made it.
 
     Attributes:
@@ -94,8 +98,11 @@ class Console(Walking):
         stdout: IO[str] | None = None,
         width: int | None = None,
         built_from: str = "",
+        title: str = "",
     ) -> None:
         super().__init__(session, stdin, stdout, width)
+        if title:
+            self.greeting = f"{title}: {self.greeting}"
         self.draw = draw
         self.built_from = built_from
 
@@ -104,10 +111,10 @@ class Console(Walking):
     def do_print(self, argument: str) -> None:
         """print [NODE]: the number and gradient of a node, or of all nodes, at this moment."""
         if argument:
-            self.say(self.display.row(self._node(argument), full=True))
+            self.say(self.display.row(self._node(argument)))
             return
-        for node in self.session.order[:MOST_LINES]:
-            self.say(self.display.row(node, full=False))
+        for line in self.display.rows(self.session.order[:MOST_LINES]):
+            self.say(line)
         if len(self.session.order) > MOST_LINES:
             self.say(f"... and {len(self.session.order) - MOST_LINES} more; print NODE shows one")
 
@@ -162,7 +169,14 @@ class Console(Walking):
             nodes = [self.session.node(name) for name in self._sums_of_products()]
         for node in nodes:
             change(node)
-        if self.session.position:
+            if argument or len(nodes) <= MOST_SUMS:
+                products = counted(len(node.parents) // 2, "product")
+                is_open = node in self.display.expanded
+                self.say(f"{self.session.names[node]}: {products if is_open else 'one node'}")
+        if len(nodes) > MOST_SUMS:
+            self.say(f"{len(nodes)} sums of products")
+        step = self.session.last_step
+        if step is not None and step.node in nodes:
             self._show_step()
 
     def _sums_of_products(self) -> list[str]:

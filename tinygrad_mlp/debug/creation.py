@@ -6,7 +6,6 @@ off it costs nothing. One frame is looked at for each node, the innermost that i
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,11 +17,11 @@ import numpy as np
 
 from tinygrad_mlp import engine, ops
 from tinygrad_mlp.engine import Number, Value, recorded_by
+from tinygrad_mlp.frames import is_ours
 from tinygrad_mlp.ops import Op
 
 __all__ = ["CreationRecorder", "Location", "location_of", "record_creation"]
 
-PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
 SHOWN: Final = frozenset([str(Path(__file__).parent / "worked_example.py")])
 """Files of ours that are a person's program as far as this goes."""
 
@@ -206,7 +205,8 @@ def _place() -> Place | None:
         file = frame.f_code.co_filename
         skipped = _ours.get(file)
         if skipped is None:
-            ours = file.startswith((PACKAGE, "<frozen "))  # what starts a module is nobody's line
+            # What starts a module is nobody's line.
+            ours = is_ours(file) or file.startswith("<frozen ")
             skipped = _ours[file] = ours and file not in SHOWN
         if not skipped:
             return frame.f_code, frame.f_lineno

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tinygrad_mlp.debug.breakpoints import Hit
@@ -14,7 +14,8 @@ from tinygrad_mlp.engine import Value
 __all__ = ["Display"]
 
 STYLES: Final = {"bold": "1", "faint": "2", "red": "31", "green": "32", "blue": "34"}
-NAME_WIDTH: Final = 18
+MOST_NAME_WIDTH: Final = 32
+"""Of a name that is longer, the numbers stand further to the right."""
 
 
 class Display:
@@ -67,18 +68,29 @@ class Display:
         elif position == len(self.session):
             yield f"{blank[:-10]}{self.paint('faint', 'the backward pass is over')}"
 
-    def row(self, node: Value, full: bool = False) -> str:
-        """A node with its number and its gradient at this moment; all digits if ``full``."""
+    def rows(self, nodes: Sequence[Value]) -> Iterator[str]:
+        """Nodes with their numbers and gradients at this moment, in columns."""
+        lengths = (len(self.session.names[node]) for node in nodes)
+        width = min(max(lengths, default=0), MOST_NAME_WIDTH)
+        for node in nodes:
+            name, kind, data, grad = self._facts(node, number)
+            yield f"{name:<{width}} {kind:<10} data = {data:<17} grad = {grad}"
+
+    def row(self, node: Value) -> str:
+        """A node with all digits of its number and its gradient at this moment."""
+        name, kind, data, grad = self._facts(node, repr)
+        loss = self.session.names[self.session.loss]
+        return f"{name} ({kind}): data = {data}, {derivative(loss, name)} = {grad}"
+
+    def _facts(self, node: Value, text_of: Callable[[float], str]) -> tuple[str, str, str, str]:
+        """Its name, what it is, and its numbers as texts."""
         session = self.session
         name = session.names[node]
         kind = node.op.name if node.op is not None else "leaf"
-        data = _digits(node.data, full) if session.is_computed(node) else "not computed yet"
+        data = text_of(node.data) if session.is_computed(node) else "not computed yet"
         gradient = session.gradient(node)
-        grad = "-" if gradient is None else _digits(gradient, full)
-        loss = session.names[session.loss]
-        if full:
-            return f"{name} ({kind}): data = {data}, {derivative(loss, name)} = {grad}"
-        return f"{name:<{NAME_WIDTH}} {kind:<10} data = {data:<17} grad = {grad}"
+        grad = "-" if gradient is None else text_of(gradient)
+        return name, kind, data, grad
 
     def _head(self, index: int) -> str:
         total = str(len(self.session))
@@ -88,7 +100,3 @@ class Display:
 
     def _head_width(self) -> int:
         return 2 * len(str(len(self.session))) + 14
-
-
-def _digits(x: float, full: bool) -> str:
-    return repr(x) if full else number(x)

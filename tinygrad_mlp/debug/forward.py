@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import factor, formula_of, layers_of, names_of, number
+from tinygrad_mlp.debug.names import factor, formula_of, layers_of, names_of, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.ops import Op
@@ -74,8 +74,7 @@ class ForwardStep:
         for i in range(n):
             w, x = self.inputs[i], self.inputs[i + n]
             of_w, of_x = names[self.node.parents[i]], names[self.node.parents[i + n]]
-            product = number(w * x)
-            lines.append(f"p{i + 1} = {of_w} * {of_x} = {factor(w)} * {factor(x)} = {product}")
+            lines.append(f"p{i + 1} = {of_w} * {of_x} = {product((w, x), w * x)}")
             symbols.append(f"p{i + 1}")
             numbers.append(factor(w * x))
         for bias, amount in zip(self.node.parents[2 * n :], self.inputs[2 * n :]):

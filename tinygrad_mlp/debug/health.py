@@ -235,8 +235,8 @@ def health(
     gradients = _gradients(loss, order, parameters)
     groups: dict[str, list[str]] = {}
     for name in parameters:
-        groups.setdefault(_layer_of(name), []).append(name)
-    layer_names = {parameter: _layer_of(name) for name, parameter in parameters.items()}
+        groups.setdefault(layer_of(name) or name, []).append(name)
+    layer_names = {parameter: layer_of(name) or name for name, parameter in parameters.items()}
     units, activations = _units(order, layer_names)
     layers = []
     for layer, names in groups.items():
@@ -277,10 +277,6 @@ def _gradients(
         else:
             leaf.grad = grad
     return gradients
-
-
-def _layer_of(name: str) -> str:
-    return layer_of(name) or name.partition(".")[0]
 
 
 def _units(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.debug.health import STATUSES, HasParameters, HealthReport, health
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import UnknownNameError
 
 __all__ = ["HealthMonitor"]
 
@@ -30,7 +31,7 @@ class HealthMonitor:
         reports: the ``HealthReport`` of each.
 
     Raises:
-        InvalidArgumentError: if ``every`` is less than 1.
+        InvalidArgumentError: if ``every`` is no whole number of at least 1.
         UnknownNameError: for an unknown status.
 
     >>> from tinygrad_mlp.losses import mean_squared_error
@@ -46,6 +47,8 @@ class HealthMonitor:
     ([1, 2, 3], 'healthy')
     """
 
+    only_looks = True
+
     def __init__(
         self,
         loss_of: Callable[[Any], Value],
@@ -53,10 +56,8 @@ class HealthMonitor:
         every: int = 1,
         stop_when: str | Iterable[str] = (),
     ) -> None:
-        if every < 1:
-            raise InvalidArgumentError(f"every is {every}, but at least 1 is needed: every=10")
         self.loss_of = loss_of
-        self.every = every
+        self.every = check_integer(every, "every")
         self.stop_when = (stop_when,) if isinstance(stop_when, str) else tuple(stop_when)
         for status in self.stop_when:
             if status not in STATUSES:

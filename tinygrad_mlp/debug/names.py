@@ -6,6 +6,7 @@ the same graph always gives the same names: to the step log, the terminal and th
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "layers_of",
     "names_of",
     "number",
+    "product",
     "visible",
 ]
 
@@ -32,7 +34,8 @@ FORMULAS: Final = {"pow_number": "a ^ b", "gelu": "x * Phi(x)", "erfc": "erfc(x)
 """For the ops whose formula in the table says more than how to compute it."""
 
 PARAMETER: Final = re.compile(r"(?P<owner>\w+(\.\w+)*?)\.[^\W\d]\w*(\.\d+)*")
-NEURON: Final = re.compile(r"(^|\.)neurons\.\d+$")
+LIST_OF_PARAMETERS: Final = re.compile(r"(?P<owner>[^\W\d]\w*)(\.\d+)+")
+NEURON: Final = re.compile(r"\.neurons\.\d+$|(?<=^neurons)\.\d+$")
 
 
 def names_of(order: Sequence[Value]) -> dict[Value, str]:
@@ -83,6 +86,30 @@ def factor(x: float) -> str:
     return _signed(number(x))
 
 
+def product(factors: Sequence[float], result: float) -> str:
+    """A product with its result; ``≈`` where the numbers as written do not give the result.
+
+    They do if what they come to is the result within the rounding of its last digit.
+
+    >>> print(product([0.138498562, 0.593269992], 0.082167041))
+    0.1385 * 0.5933 = 0.0822
+    >>> print(product([0.036350306, 0.241300709], 0.008771354))
+    0.0364 * 0.2413 ≈ 0.008771
+    """
+    written = math.prod(float(number(x)) for x in factors)
+    shown = float(number(result))
+    apart = abs(written - shown)
+    sign = "≈" if apart > 0.501 * _last_digit(result) and math.isfinite(apart) else "="
+    return f"{' * '.join(map(factor, factors))} {sign} {number(result)}"
+
+
+def _last_digit(x: float) -> float:
+    """What one in the last place of ``number(x)`` stands for."""
+    if x == 0.0 or 0.01 <= abs(x) < 10_000.0:
+        return 1e-4
+    return 10.0 ** (int(f"{x:.3e}".partition("e")[2]) - 3) if math.isfinite(x) else math.inf
+
+
 def visible(text: str) -> str:
     r"""``text`` on one line, with every character that cannot be seen written as an escape.
 
@@ -127,12 +154,15 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
 def layer_of(label: str) -> str:
     """The path of the layer in a parameter's label; "" where the label is no path in a model.
 
-    It is the path without the parameter itself (``.w.1``) and without the neuron in its layer.
+    It is the path without the parameter itself (``.w.1``) and without the neuron in its layer. In a
+    model that has its parameters in plain lists, each list is a layer.
 
-    >>> [layer_of(label) for label in ("layers.0.neurons.3.w.1", "blocks.2.gamma", "hidden.w", "w")]
-    ['layers.0', 'blocks.2', 'hidden', '']
+    >>> [layer_of(label) for label in ("layers.0.neurons.3.w.1", "blocks.2.gamma", "hidden.w.0.1")]
+    ['layers.0', 'blocks.2', 'hidden']
+    >>> layer_of("w.0.1"), layer_of("w")
+    ('w', '')
     """
-    match = PARAMETER.fullmatch(label)
+    match = PARAMETER.fullmatch(label) or LIST_OF_PARAMETERS.fullmatch(label)
     return NEURON.sub("", match["owner"]) if match else ""
 
 
@@ -163,7 +193,9 @@ def layers_of(order: Sequence[Value]) -> dict[Value, str]:
             if node.parents[0] in layers:
                 layers[node] = layers[node.parents[0]]
         else:
-            own = {layers[parent] for parent in node.parents if parent in of_parameters}
+            n_products = len(node.parents) // 2 if node.op is ops.DOT else 0
+            operands = node.parents[:n_products] or node.parents  # not the bias, nor the inputs
+            own = {layers[parent] for parent in operands if parent in of_parameters}
             if len(own) == 1:
                 layers[node] = own.pop()
             elif node.op is not None and node.op.name in ("add", "sum"):

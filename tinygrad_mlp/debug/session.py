@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step, nearest
+from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, Step
 from tinygrad_mlp.debug.forward import trace_forward
 from tinygrad_mlp.debug.names import names_of
 from tinygrad_mlp.debug.recompute import recompute
@@ -96,7 +96,7 @@ class Session:
             UnknownNameError: if there is none; the message lists some that are near.
         """
         if name not in self._nodes:
-            raise UnknownNameError.of("node", name, nearest(name, self._nodes))
+            raise UnknownNameError.of("node", name, self._nodes)
         return self._nodes[name]
 
     def step(self, index: int) -> Step:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.anomaly import contribution_check
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import derivative, factor, layers_of, names_of, number
+from tinygrad_mlp.debug.names import derivative, layers_of, names_of, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -73,8 +73,8 @@ class BackwardStep:
         names, loss = self.trace.names, self.trace.names[self.trace.loss]
         node, parent = names[self.node], names[self.parent]
         symbols = f"{derivative(loss, node)} * {derivative(node, parent)}"
-        numbers = f"{factor(self.upstream)} * {factor(self.partial)}"
-        return f"{derivative(loss, parent)} += {symbols} = {numbers} = {number(self.contribution)}"
+        numbers = product((self.upstream, self.partial), self.contribution)
+        return f"{derivative(loss, parent)} += {symbols} = {numbers}"
 
     def expanded(self) -> tuple[str, ...]:
         """The equations of the step with the product of a ``dot`` as a node of its own.
@@ -96,14 +96,12 @@ class BackwardStep:
         node, parent = names[self.node], names[self.parent]
         place = self.position % n_products
         w, x = names[self.node.parents[place]], names[self.node.parents[place + n_products]]
-        product = f"p{place + 1}"
-        upstream = number(self.upstream)
+        p = f"p{place + 1}"
         return (
-            f"{product} = {w} * {x}: {derivative(loss, product)} = {derivative(loss, node)} * "
-            f"{derivative(node, product)} = {factor(self.upstream)} * 1 = {upstream}",
-            f"{derivative(loss, parent)} += {derivative(loss, product)} * "
-            f"{derivative(product, parent)} = {factor(self.upstream)} * {factor(self.partial)} = "
-            f"{number(self.contribution)}{self._sum()}",
+            f"{p} = {w} * {x}: {derivative(loss, p)} = {derivative(loss, node)} * "
+            f"{derivative(node, p)} = {product((self.upstream, 1.0), self.upstream)}",
+            f"{derivative(loss, parent)} += {derivative(loss, p)} * {derivative(p, parent)} = "
+            f"{product((self.upstream, self.partial), self.contribution)}{self._sum()}",
         )
 
     def __str__(self) -> str:

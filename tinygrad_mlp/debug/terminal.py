@@ -130,9 +130,19 @@ class CommandLoop(cmd.Cmd):
 
     def say(self, text: str) -> None:
         """Write lines, each broken to the width."""
-        for line in text.split("\n"):
+        encoding = getattr(self.stdout, "encoding", None) or "utf-8"
+        for line in _encodable(text, encoding).split("\n"):
             self.stdout.write("".join(f"{part}\n" for part in wrapped(line, self.width)))
         self.stdout.flush()
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """The text in the characters that the output has; many of Windows have no ≈."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.replace("≈", "~").encode(encoding, "replace").decode(encoding)
+    return text
 
 
 @contextmanager

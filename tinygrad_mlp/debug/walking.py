@@ -120,10 +120,10 @@ class Walking(CommandLoop):
     # Breakpoints
 
     def do_break(self, argument: str) -> None:
-        """break NODE | label NAME | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there.
+        """break NODE | op NAME | layer N | grad NUMBER | nonfinite | dead: stop there.
 
         At a node it stops when its number is computed, and when its gradient is complete. Without
-        an argument it lists the breakpoints.
+        an argument it lists the breakpoints. Of a node that is called "dead", say label dead.
         """
         if not argument:
             self._list_breakpoints()
@@ -202,9 +202,13 @@ def whole_number(text: str, least: int = 0) -> int:
     >>> whole_number("12")
     12
     """
-    if not text.isdecimal() or int(text) < least:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
         raise InvalidArgumentError(f"{text!r} is no whole number of at least {least}")
-    return int(text)
+    return number
 
 
 def real_number(text: str) -> float:

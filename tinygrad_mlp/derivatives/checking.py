@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from tinygrad_mlp import array_math
+from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.derivatives.gradients import evaluate, grad
 from tinygrad_mlp.engine import Number, Value, as_value, topological_order
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError
@@ -114,8 +115,8 @@ def check_gradients(
            1              2     0.20998717      0.20998717     0.20998717
     largest difference: ...
     """
-    if step is not None and not step > 0.0:
-        raise InvalidArgumentError(f"the step must be positive, got {step}; try step=1e-6")
+    if step is not None:
+        step = check_number(step, "step", "check_gradients(function, point, step=1e-6)", above=0.0)
     if not hasattr(point, "__iter__"):
         raise InvalidArgumentError(
             f"the point is {point!r:.60}, but a list of numbers is needed, one for each argument "

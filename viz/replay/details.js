@@ -80,11 +80,13 @@ function productsOf(node) {
       from = trace.nodes[child].name;
       return step;
     });
-    const product = partials.reduceRight((value, partial) => value * partial, 1);
-    const numbers = partials.map(factor).reverse().join(" × ") || "1";
+    partials.reverse();
+    const product = partials.reduce((value, partial) => value * partial, 1);
+    const chain = `${partials.map(factor).join(" × ")} ${productSign(partials, product)} `;
+    const numbers = `${partials.length > 1 ? chain : ""}${shortNumber(product)}`;
     const names = symbols.reverse().join(" · ") || derivative(loss, loss, "∂");
     const block = made("div", { class: "product" }, made("div", {}, names));
-    block.append(made("div", {}, `= ${numbers} = ${shortNumber(product)}`));
+    block.append(made("div", {}, `= ${numbers}`));
     return block;
   });
   const more = count - BigInt(paths.length);

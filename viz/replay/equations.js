@@ -131,7 +131,7 @@ function describedThrough(event, parent, group) {
   };
   const factors = link.uses.length === 1 ? wayThrough(trace, group, link.uses[0]) : null;
   const number = shortNumber(link.derivative);
-  const way = factors?.length > 1 ? `${factors.map(factor).join(" × ")} = ${number}` : number;
+  const way = factors?.length > 1 ? `${factors.map(factor).join(" × ")} ${productSign(factors, link.derivative)} ${number}` : number;
   return chained(parent, head, through, `Derivative of ${group.name}, ${group.formula}: ${way}`);
 }
 
@@ -159,10 +159,11 @@ function describedInside(group) {
 function chained(parent, node, numbers, local) {
   const [up, by] = [factor(numbers.upstream), factor(numbers.partial)];
   const [contribution, after] = [shortNumber(numbers.contribution), shortNumber(numbers.after)];
+  const equals = productSign([numbers.upstream, numbers.partial], numbers.contribution);
   const symbols = [
     ...[fraction(parent.name), sign("+="), styled(fraction(node.name), "upstream"), sign("·")],
     ...[styled(fraction(parent.name, node.name), "partial"), sign("="), styled(up, "upstream")],
-    ...[sign("×"), styled(by, "partial"), sign("="), styled(contribution, "result")],
+    ...[sign("×"), styled(by, "partial"), sign(equals), styled(contribution, "result")],
   ];
   const chain = `${derivative(loss, node.name)} * ${derivative(node.name, parent.name)}`;
   const sum = `${shortNumber(numbers.before)} + ${factor(numbers.contribution)} = ${after}`;
@@ -171,7 +172,7 @@ function chained(parent, node, numbers, local) {
   return {
     phase: counted(),
     symbols,
-    text: `${derivative(loss, parent.name)} += ${chain} = ${up} * ${by} = ${contribution}`,
+    text: `${derivative(loss, parent.name)} += ${chain} = ${up} * ${by} ${equals} ${contribution}`,
     remark: `${local}${together}${complete}.`,
   };
 }

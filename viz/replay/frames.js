@@ -17,7 +17,7 @@ function arrange(items, links, isRoomy) {
   blocks.forEach((block, index) => block.items.forEach((item) => blockOf.set(item, index)));
   const ends = ({ from, to }) => ({ from: blockOf.get(items[from]), to: blockOf.get(items[to]) });
   const outer = links.filter((link) => ends(link).from !== ends(link).to);
-  const { centres, routes, width, height } = layOut(blocks, outer.map(ends), isRoomy ? 50 : 44);
+  const { centres, routes, width, height } = layOut(blocks, outer.map(ends), isRoomy ? 62 : 56);
   const corners = new Array(items.length);
   const curves = new Map();
   const frames = [];
@@ -56,8 +56,11 @@ function blocksOf(items, links, isRoomy) {
     members.get(key).push(item);
   }
   const blocks = [...members].map(([key, inside]) => {
-    if (key.size) return { ...key.size, items: inside, places: [{ x: 0, y: 0 }], curves: [] };
-    return { group: key, ...frameOf(inside, links, isRoomy) };
+    if (key.size) {
+      const isNeuron = key.kind === "group";
+      return { ...key.size, isNeuron, items: inside, places: [{ x: 0, y: 0 }], curves: [] };
+    }
+    return { group: key, isNeuron: true, ...frameOf(inside, links, isRoomy) };
   });
   return blocks.sort((one, other) => one.items.at(-1).index - other.items.at(-1).index);
 }

@@ -6,18 +6,19 @@ const LABEL = { size: 11, height: 15, lit: 13, pad: 4 };
 const SQUARE = 40;
 const SLACK = 2; // by which the sides of two labels, or of a label and a box, may overlap
 const MOST_PASSING = 1;
+const ASIDE = [-14, 14, -28, 28, -42, 42]; // above and below an arrow that is too short
 const SHARES = [0.5, 0.38, 0.62, 0.28, 0.72, 0.2, 0.8];
 
 /**
  * Give each link that has a `derivative` its `label` and a place for it. `spot` is null where there
- * is no free one: that number is shown while its arrow is the current one, in the `middle`.
+ * is no free one: that number is shown while its arrow is the current one, see litPlace.
  */
 function placeLabels(links, curvesOf, boxes, isRoomy) {
   const taken = new Raster(boxes);
   const lines = new Raster(isRoomy ? curvesOf.flatMap(pointsOf) : []);
   links.forEach((link, index) => {
     const curves = curvesOf[index];
-    link.middle = pointOn(longestOf(curves), 0.5);
+    link.curves = curves;
     link.spot = null;
     if (link.derivative === null) return;
     link.label = shortNumber(link.derivative);
@@ -34,6 +35,17 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
       }
     }
   });
+}
+
+/** Where the larger number of the current arrow covers no box, if there is such a place. */
+function litPlace({ curves, spot }, text, obstacles) {
+  const [width, height] = [widthOf(text, LABEL.lit, 700) + LABEL.pad, LABEL.lit + 4];
+  const longest = longestOf(curves);
+  const others = curves.filter((curve) => curve !== longest);
+  const on = [longest, ...others].flatMap((curve) => SHARES.map((share) => pointOn(curve, share)));
+  const beside = ASIDE.flatMap((aside) => on.map(({ x, y }) => ({ x, y: y + aside })));
+  const isFree = ({ x, y }) => !obstacles.under({ x: x - width / 2, y: y - height / 2, width, height }).length;
+  return [...(spot ? [spot] : []), ...on, ...beside].find(isFree) ?? spot ?? on[0];
 }
 
 /** Points along the curves of a link. */

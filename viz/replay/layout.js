@@ -6,7 +6,7 @@ const GAP = { box: 14, bend: 10 };
 const MOST_BENDS = 6000;
 
 /**
- * boxes: [{width, height}] in topological order, with `entry` and `exit` where arrows come in and
+ * boxes: [{width, height}] in topological order (those that are `isNeuron` keep it), with `entry` and `exit` where arrows come in and
  * leave below or above the middle, and `room`, the height along which they come in; one that
  * `isPort` stands on the left, where something comes in from outside; links: [{from, to}], indices of boxes, one for
  * each operand; columnGap: the least room between two columns.
@@ -67,8 +67,8 @@ function cellsOf(boxes, links, column) {
   return { cells, trails };
 }
 
-function newCell(column, { width = 0, height = 0, entry = 0, exit = 0 } = {}) {
-  return { column, width, height, entry, exit, before: [], after: [], x: 0, y: 0, order: 0 };
+function newCell(column, { width = 0, height = 0, entry = 0, exit = 0, isNeuron = false } = {}) {
+  return { column, width, height, entry, exit, isNeuron, before: [], after: [], x: 0, y: 0, order: 0 };
 }
 
 function join(cell, next) {
@@ -93,7 +93,9 @@ function reduceCrossings(columns) {
         const near = rightwards ? cell.before : cell.after;
         cell.wish = near.length ? mean(near.map((other) => other.order)) : cell.order;
       }
+      const neurons = cells.filter((cell) => cell.isNeuron).sort((one, other) => one.order - other.order);
       cells.sort((one, other) => one.wish - other.wish);
+      cells.forEach((cell, at) => cell.isNeuron && (cells[at] = neurons.shift())); // in the model's order
       number(cells);
     }
     const crossings = crossingsOf(columns);

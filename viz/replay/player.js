@@ -223,6 +223,10 @@ function start() {
     const group = scene.groupOf[nodeOf(event.target) ?? -1];
     if (group) toggle(group);
   });
+  byId("graph").addEventListener("focusin", (event) => {
+    const index = nodeOf(event.target);
+    if (index !== null && index !== focused) focusNode(index, false);
+  });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
   rebuild(new Set(recorded.collapsed ? recorded.groups : []));

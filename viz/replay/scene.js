@@ -157,10 +157,13 @@ class Scene {
   drawLabels(curves, isRoomy, texts) {
     const boxes = this.items.map(({ x, y, width, height }) => ({ x, y, width, height }));
     placeLabels(this.links, curves, boxes, isRoomy);
+    this.obstacles = new Raster(boxes);
     this.texts = texts;
     texts.setAttribute("aria-hidden", "true");
-    for (const { label, spot } of this.links) {
-      if (spot) texts.append(drawnLabel(label, spot, "derivative"));
+    for (const link of this.links) {
+      if (!link.spot) continue;
+      link.text = texts.appendChild(drawnLabel(link.label, link.spot, "derivative"));
+      link.isTextShown = true;
     }
   }
 
@@ -233,9 +236,11 @@ class Scene {
   /** The arrows of this step, on the sheet above. */
   light(links, isForward) {
     const sheet = drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` });
-    for (const { path, label, spot, middle } of links) {
-      sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: path }));
-      if (!isForward) sheet.append(drawnLabel(`× ${label}`, spot ?? middle, "derivative lit"));
+    for (const link of links) {
+      sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
+      if (isForward) continue;
+      const text = `× ${link.label}`;
+      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles), "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
   }
@@ -289,6 +294,12 @@ class Scene {
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
+    // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
+    const isTextShown = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
+    if (link.text && isTextShown !== link.isTextShown) {
+      link.isTextShown = isTextShown;
+      link.text.classList.toggle("apart", !isTextShown);
+    }
   }
 
   /** Mark a node and everything between it and the output, or (null) nothing. */

@@ -44,11 +44,12 @@ function shortNumber(x) {
   if (size === Infinity) return `${minus}inf`;
   if (size === 0) return `${minus}0`;
   if (size >= 0.01 && size < 10000) return minus + withoutZeros(inDecimals(size, 4));
-  const [mantissa, power] = size.toExponential(3 + SPARE).split("e");
-  const rounded = halfToEven(mantissa);
-  if (rounded === "10.000") return shortNumber(Number(`${minus ? "-" : ""}1e${Number(power) + 1}`));
+  const [mantissa, exponent] = size.toExponential(3 + SPARE).split("e");
+  const isFull = halfToEven(mantissa) === "10.000";
+  const rounded = isFull ? "1.000" : halfToEven(mantissa);
+  const power = Number(exponent) + (isFull ? 1 : 0);
   if (power >= -4 && power < 4) return minus + withoutZeros(inDecimals(size, 3 - power));
-  return `${minus}${withoutZeros(rounded)}e${power.replace("+", "").replace("-", "−")}`;
+  return `${minus}${withoutZeros(rounded)}e${String(power).replace("-", "−")}`;
 }
 
 const SPARE = 40; // digits beyond those that are shown, enough to tell a tie from anything else
@@ -84,6 +85,18 @@ function bracketed(name) {
 function factor(x) {
   const text = shortNumber(x);
   return text.startsWith("−") ? `(${text})` : text;
+}
+
+/** Whether numbers as written give the product as written, within the rounding of its last digit. */
+function productSign(factors, result) {
+  const [shown, ...written] = [result, ...factors].map((x) => Number(shortNumber(x).replaceAll("−", "-")));
+  const apart = Math.abs(written.reduce((product, x) => product * x, 1) - shown);
+  return apart > 0.501 * lastDigit(result) ? "≈" : "="; // what is not finite is not apart
+}
+
+function lastDigit(x) {
+  if (x === 0 || (Math.abs(x) >= 0.01 && Math.abs(x) < 10000)) return 1e-4;
+  return 10 ** (Number(x.toExponential(3).split("e")[1]) - 3);
 }
 
 const INFIX = { neg: "−x", square: "x²", reciprocal: "1 / x", abs: "|x|", sqrt: "√x" };
