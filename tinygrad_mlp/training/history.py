@@ -69,6 +69,18 @@ class History:
     reason: str = ""
     penalised: bool = False
 
+    def drop_unfinished_epoch(self) -> None:
+        """Make all lists as long as ``seconds``, which an epoch writes last.
+
+        >>> history = History(loss=[0.5, 0.4], accuracy=[0.8], seconds=[0.1])
+        >>> history.drop_unfinished_epoch()
+        >>> history.loss, history.accuracy
+        ([0.5], [0.8])
+        """
+        validation = [self.validation_loss, self.validation_accuracy]
+        for numbers in (self.loss, self.accuracy, self.learning_rate, *validation):
+            del numbers[len(self.seconds) :]
+
     @property
     def n_epochs(self) -> int:
         """The number of epochs that were completed."""

@@ -200,6 +200,7 @@ class _Training:
                         break
             history.reason = history.reason or COMPLETED
         except KeyboardInterrupt:
+            history.drop_unfinished_epoch()
             history.reason = INTERRUPTED
         except BaseException as error:
             history.reason = f"{type(error).__name__}: {error}"
@@ -241,17 +242,16 @@ class _Training:
             engine.update()
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
-        with interrupts_wait():  # all lists, or none
-            history.loss.append(loss / n_samples)
-            history.learning_rate.append(self.optimizer.learning_rate)
+        history.loss.append(loss / n_samples)
+        history.learning_rate.append(self.optimizer.learning_rate)
+        if self.samples.answers is not None:
+            history.accuracy.append(n_right / n_samples)
+        if measured is not None:
+            history.validation_loss.append(measured[0])
             if self.samples.answers is not None:
-                history.accuracy.append(n_right / n_samples)
-            if measured is not None:
-                history.validation_loss.append(measured[0])
-                if self.samples.answers is not None:
-                    history.validation_accuracy.append(measured[1])
-            history.seconds.append(time.perf_counter() - started)
-            history.engine = engine.name
+                history.validation_accuracy.append(measured[1])
+        history.seconds.append(time.perf_counter() - started)
+        history.engine = engine.name
 
     def batches(self) -> Iterator[Samples]:
         """The batches of one epoch."""
