@@ -17,7 +17,9 @@ function arrange(items, links, isRoomy) {
   blocks.forEach((block, index) => block.items.forEach((item) => blockOf.set(item, index)));
   const ends = ({ from, to }) => ({ from: blockOf.get(items[from]), to: blockOf.get(items[to]) });
   const outer = links.filter((link) => ends(link).from !== ends(link).to);
-  const { centres, routes, width, height } = layOut(blocks, outer.map(ends), isRoomy ? 62 : 56);
+  // Between collapsed neurons the number of the current arrow needs room beside its boxes.
+  const gap = (isRoomy ? 50 : 44) + (items.some(({ kind }) => kind === "group") ? 12 : 0);
+  const { centres, routes, width, height } = layOut(blocks, outer.map(ends), gap);
   const corners = new Array(items.length);
   const curves = new Map();
   const frames = [];
