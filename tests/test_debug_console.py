@@ -593,6 +593,15 @@ def test_the_loss_of_a_sample_through_saved_weights(
     assert "dloss/d(petal width (cm)) = " in text
 
 
+def test_weights_that_know_their_activations_are_not_contradicted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = save_weights(MLP(4, [3, 3], activation="tanh"), tmp_path / "weights.npz")
+    arguments = ["step", "--model", str(weights), "--data", "iris", "--activation", "relu"]
+    assert main(arguments) == 2
+    assert "3 tanh(4) neurons" in capsys.readouterr().err
+
+
 def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) -> None:
     data = load_iris()
     lines = [",".join([*data.feature_names, "species"])]
@@ -624,7 +633,7 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
         assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
-    sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, "relu")
+    sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, None)
     assert sample.description.startswith("row 99 of iris, features standardised, through MLP")
     code, text = step(
         "--model", "net.npz", "--data", "iris", "--row", "150", commands="", folder=tmp_path

@@ -18,7 +18,7 @@ from tinygrad_mlp.cli.problem import Problem
 from tinygrad_mlp.cli.words import reason_of
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training import History, predict
+from tinygrad_mlp.training import History, predict, predict_proba
 
 __all__ = ["draw_pictures"]
 
@@ -65,7 +65,7 @@ class Drawings:
 
         problem = self.problem
         decision_boundary(
-            self.predict,
+            self,
             np.concatenate([problem.X_train, problem.X_test]),
             np.concatenate([problem.y_train, problem.y_test]),
             path,
@@ -75,6 +75,10 @@ class Drawings:
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.str_]:
         """The classes of points in the units of the features."""
         return predict(self.model, self.problem.inputs.transform(X))
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Their probabilities, a column for each class in sorted order."""
+        return predict_proba(self.model, self.problem.inputs.transform(X))
 
 
 def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) -> None:

@@ -35,20 +35,25 @@ class SampleLoss:
     description: str
 
 
-def loss_of_a_sample(weights: Path, data: str, row: int, activation: str) -> SampleLoss:
+def loss_of_a_sample(weights: Path, data: str, row: int, activation: str | None) -> SampleLoss:
     """Build it.
 
     Args:
         weights: a file that ``train`` or ``save_weights`` has written.
         data: the name of a data set that comes along, or a CSV file.
         row: the number of the sample, from 0.
-        activation: of the hidden layers, where the file does not say it.
+        activation: of the hidden layers, where the file does not say it; None for relu.
 
     Raises:
         DataError, ShapeError: if the network and the data do not fit.
         InvalidArgumentError: if there is no such row.
     """
     content = read_weights(weights)
+    if activation is not None and content.activations is not None:
+        raise InvalidArgumentError(
+            f"--activation {activation}: {weights} says itself how the network was made: "
+            f"{content.model}; leave the option out"
+        )
     if content.extra.get("kind") == KIND:
         saved = load_network(weights)
         model = saved.model
@@ -108,7 +113,7 @@ def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> R
     return X[row][columns], y[row], [names[i] for i in columns]
 
 
-def _rebuilt(weights: Path, content: WeightsFile, activation: str) -> MLP:
+def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP:
     """The network that the arrays in a file of weights fit."""
     state, activations = content.state, content.activations
     shapes = [array.shape for name, array in state.items() if name.endswith(".weight")]
@@ -123,7 +128,9 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str) -> MLP:
             f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "
             "write a script that builds the model and its loss, then: step FILE.py:loss"
         )
-    model = MLP(shapes[0][1], [n_out for n_out, _ in shapes], activation=activations or activation)
+    model = MLP(
+        shapes[0][1], [n_out for n_out, _ in shapes], activation=activations or activation or "relu"
+    )
     load_weights(model, weights)
     return model
 

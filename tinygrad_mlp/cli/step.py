@@ -77,9 +77,8 @@ def add_step(commands: Commands) -> None:
     parser.add_argument(
         "--activation",
         choices=sorted(ACTIVATIONS),
-        default="relu",
         metavar="NAME",
-        help="of the hidden layers, for weights that 'train' has not saved (default: %(default)s)",
+        help="of the hidden layers, for weights that do not say it themselves (default: relu)",
     )
     parser.set_defaults(run=run_step)
 
