@@ -81,9 +81,10 @@ def fit(
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
         loss: a name or a ``Loss``; a function of your own, ``loss(outputs, targets) -> Value``
-            over a batch (a Value and a number per sample, lists of them where there are several);
-            or None for the one that suits ``y`` and the number of outputs: cross-entropy for
-            labels, the mean squared error for numbers.
+            over a batch (a Value and a number per sample, lists of them where there are several;
+            while the step is recorded the numbers are Values too, so compute with them and do not
+            ask for their type); or None for the one that suits ``y`` and the number of outputs:
+            cross-entropy for labels, the mean squared error for numbers.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
