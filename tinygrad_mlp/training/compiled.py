@@ -19,12 +19,10 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NonFiniteError, SampleOrderError, TinygradMLPError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
-from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
+from tinygrad_mlp.optim import clip_by_norm, clip_by_value
 from tinygrad_mlp.training.engines import (
     EagerEngine,
     Engine,
-    Objective,
     StepSettings,
     checked_loss,
     unwrapped,
@@ -45,6 +43,7 @@ class CompiledEngine(StepSettings):
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training.engines import Objective
     >>> model = MLP(1, [1], init="zeros")
     >>> objective = Objective(loss_named("mean_squared_error"))
     >>> engine = CompiledEngine(model, objective, SGD(model.parameters(), learning_rate=0.1))
@@ -56,18 +55,11 @@ class CompiledEngine(StepSettings):
     [1.0, 0.6]
     """
 
-    def __init__(
-        self,
-        model: Module,
-        objective: Objective,
-        optimizer: Optimizer,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(model, objective, optimizer, clip_norm, clip_value)
+    def _start(self) -> None:
+        """Record nothing yet; the first step does."""
         self.name = "compiled"
         self.program: Program
-        self._compile(per_sample=isinstance(objective.loss, Loss))
+        self._compile(per_sample=isinstance(self.objective.loss, Loss))
 
     def _compile(self, per_sample: bool) -> None:
         self._per_sample = per_sample
@@ -199,6 +191,7 @@ class AutoEngine(StepSettings):
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training.engines import Objective
     >>> def own(outputs, targets):
     ...     return outputs[0] * 2.0 if outputs[0] > 0.0 else -outputs[0]
     >>> model = MLP(1, [1], init="zeros")
@@ -209,16 +202,9 @@ class AutoEngine(StepSettings):
     'eager (not compiled: it was used as a truth value (if, and, or, not, min, max))'
     """
 
-    def __init__(
-        self,
-        model: Module,
-        objective: Objective,
-        optimizer: Optimizer,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(model, objective, optimizer, clip_norm, clip_value)
-        self._engine: Engine = CompiledEngine(model, objective, optimizer, clip_norm, clip_value)
+    def _start(self) -> None:
+        """Begin with the compiled engine."""
+        self._engine: Engine = self._of_kind(CompiledEngine)
         self._fallback = ""
 
     @property
@@ -260,8 +246,9 @@ class AutoEngine(StepSettings):
         if isinstance(self._engine, EagerEngine) or isinstance(error, NonFiniteError):
             raise error  # the latter is what detect_anomaly says of a step that was recorded
         self._engine.write_back()
-        self._engine = EagerEngine(
-            self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value
-        )
+        self._engine = self._of_kind(EagerEngine)
         reason = getattr(error, "reason", "") or str(error).partition(";")[0]
         self._fallback = f" (not compiled: {reason})"
+
+    def _of_kind(self, kind: type[CompiledEngine] | type[EagerEngine]) -> Engine:
+        return kind(self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value)

@@ -89,6 +89,10 @@ class StepSettings:
         self._clear_frozen()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
+        self._start()
+
+    def _start(self) -> None:
+        """What an engine of a kind makes ready once it has its settings."""
 
     def _clear_frozen(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
