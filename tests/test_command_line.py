@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -189,6 +190,21 @@ def test_characters_without_a_picture_are_a_note(
     shown = capsys.readouterr()
     assert shown.out.count("note: matplotlib's font lacks the characters") == 1
     assert shown.err == ""
+
+
+def test_the_boundary_is_where_the_probabilities_cross(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def record(model: Any, X: Any, *_: Any, **__: Any) -> None:
+        probabilities = model.predict_proba(X)
+        seen.append((np.array(["lower", "upper"])[probabilities.argmax(axis=1)], model.predict(X)))
+
+    monkeypatch.setattr("viz.plots.decision_boundary", record)
+    assert main(["demo", "--data", "moons", "--epochs", "5"]) == 0
+    by_probability, answers = seen[0]
+    assert by_probability.tolist() == answers.tolist()
 
 
 # train and predict

@@ -1019,7 +1019,10 @@ LOGSUMEXP: Final = declare(
         formula="log(exp(x1) + ... + exp(xn))",
         partial_formulas=("exp(x) / (exp(x1) + ... + exp(xn))",),
         torch="logsumexp",
-        kinks=((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0), (-inf, 0.0, 1.0)),
+        kinks=(
+            *((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0)),
+            *((-inf, 0.0, 1.0), (-inf, -inf, -inf)),
+        ),
         variadic=True,
     )
 )
