@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,9 @@ from hypothesis import settings
 # deadline; everything else stays as Hypothesis has it (in CI: the same examples in every run).
 settings.register_profile("without-deadline", settings.default, deadline=None)
 settings.load_profile("without-deadline")
+
+# A run that a shell starts in the background ignores Ctrl-C, which the tests send to themselves.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
