@@ -249,7 +249,7 @@ def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
         *("weight (2, 2), bias b2 shared", "4 parameters")
     ]
     assert texts(box_with(layers, "diff_o2"))[0] == "t2 − out_o2"
-    bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", tooltip="b1 .*? out_h\d', dot)
+    bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", penwidth.*?, tooltip="b1 .*? out_h\d', dot)
     slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
     expected = [
         number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes

@@ -15,7 +15,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import derivative, names_of
 from tinygrad_mlp.engine import Value
 from viz import markup
-from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.structure import (
     Unit,
@@ -35,8 +35,9 @@ ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
 TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
 """Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-GATE: Final = "class=gate, shape=box, fixedsize=true, penwidth=0, style=filled"
-"""A short piece of a line, between two arrows that meet there."""
+GATE: Final = "class=gate, shape=none, fixedsize=shape, width=0.0278, height=0.0278"
+"""A point of 2/72 inch. Graphviz ends arrows 1/72 inch before it; a piece of a line fills the gap."""
+GATE_LENGTH: Final = 4
 NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
@@ -77,7 +78,9 @@ def operations_dot(
         units=units,
         look=look,
         highlight=marked,
-        scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
+        scale=GradientScale.of(
+            abs(node.grad) for node in shown if node.has_grad and roles[node] != "constant"
+        ),
         framed=framed,
         gates=_gates(shown, units),
         leaf="input" if "parameter" in roles.values() else "leaf",
@@ -152,7 +155,9 @@ class _Drawing:
     with_gradients: bool
 
     def text(self) -> str:
-        edges = (edge for node in self.shown for edge in self.edges(node))
+        edges = [edge for node in self.shown for edge in self.edges(node)]
+        if self.framed and not any("[label=" in edge for edge in edges):
+            edges[0] += f", {UNSEEN_LABEL}"
         return digraph(
             self.look,
             "computation graph",
@@ -169,15 +174,16 @@ class _Drawing:
 
     def gate_statements(self) -> Iterator[str]:
         """What an arrow passes on its way into a frame."""
-        width, height = (2.0, 0.9) if self.look.direction in ("LR", "RL") else (0.9, 2.0)
-        look = (
-            f'{GATE}, label="", width={width / 72:.4f}, height={height / 72:.4f}, '
-            f'fillcolor="{self.look.theme.line}"'
-        )
-        for gates in self.gates.values():
+        for node, gates in self.gates.items():
             for parent, gate in gates.items():
+                marked = node in self.highlight and parent in self.highlight
+                color = self.look.theme.accent if marked else self.look.theme.line
+                sides = ["width", "height"]
+                along, across = sides if self.look.direction in ("LR", "RL") else sides[::-1]
+                size = {along: GATE_LENGTH, across: 2 if marked else 1}
+                piece = table(row(cell("", fixedsize="TRUE", bgcolor=color, **size)), padding=0)
                 tooltip = markup.quoted(title_of(parent, self.titles[parent]))
-                yield f'  {gate} [id="{gate}", {look}, tooltip={tooltip}];'
+                yield f'  {gate} [id="{gate}", {GATE}, label=<{piece}>, tooltip={tooltip}];'
 
     @property
     def by_gradient(self) -> bool:
@@ -187,7 +193,10 @@ class _Drawing:
         look, theme = self.look, self.look.theme
         present = {self.roles[node] for node in self.shown}
         if self.by_gradient:
-            with_zero = any(node.has_grad and node.grad == 0.0 for node in self.shown)
+            with_zero = any(
+                node.has_grad and node.grad == 0.0 and self.roles[node] != "constant"
+                for node in self.shown
+            )
             yield from look.scale_chips(self.scale, "size of the gradient", with_zero)
         else:
             for role, paint in theme.roles.items():
