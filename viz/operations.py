@@ -215,9 +215,13 @@ class _Drawing:
             yield self.frame(f"f{place}", layer, layer)
             for unit, nodes in neurons.items():
                 yield f"  subgraph cluster_{index} {{"
-                title = unit.title(node for node in nodes[::-1] if node.parents)
-                yield self.frame(f"c{index}", title, unit.path)
+                computed = [node for node in nodes[::-1] if node.parents]
+                title = unit.title(computed)
+                stands = self.look.direction in ("TB", "BT") and bool(computed)
+                yield self.frame(f"c{index}", "" if stands else title, unit.path)
                 yield f"    {'; '.join(self.inside(unit, nodes))};"
+                if stands:  # an arrow leaves below: the title goes beside the last node
+                    yield self.title_beside(f"t{index}", title, unit.path, computed[0])
                 yield "  }"
                 index += 1
             yield "  }"
@@ -237,12 +241,22 @@ class _Drawing:
     def frame(self, name: str, title: str, path: str) -> str:
         theme = self.look.theme
         tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
-        shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
-        text = font(markup.html_text(shown), theme.muted, 11)
         return (
             f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
             f'margin=8, color="{theme.outline}", labelloc={TITLE_SIDE[self.look.direction]}, '
-            f"labeljust=l, label=<{text}>, tooltip={markup.quoted(tooltip)}];"
+            f"labeljust=l, label=<{self.title(title)}>, tooltip={markup.quoted(tooltip)}];"
+        )
+
+    def title(self, title: str) -> str:
+        shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
+        return font(markup.html_text(shown), self.look.theme.muted, 11) if shown else ""
+
+    def title_beside(self, name: str, title: str, path: str, node: Value) -> str:
+        """A title that arrows go around, on the left of a node of its frame."""
+        tooltip = markup.quoted(markup.shortened(path, LONGEST_IN_TOOLTIP))
+        return (
+            f'    {name} [id="{name}", label=<{self.title(title)}>, tooltip={tooltip}];\n'
+            f"    {{ rank=same; {name} -> {self.names[node]} [style=invis]; }}"
         )
 
     def node(self, node: Value) -> str:
@@ -302,9 +316,10 @@ class _Drawing:
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""
         visible = markup.visible(node.label)
+        inside = visible
         if node in self.units:
-            visible = visible.removeprefix(f"{self.units[node].path}.")
-        return visible
+            inside = visible.removeprefix(f"{self.units[node].path}.")
+        return visible if inside.isdigit() else inside  # a number alone is no name
 
     def plain_number(self, node: Value) -> str | None:
         """The number, for one that is written into the boxes that use it."""
