@@ -7,7 +7,7 @@ plain numbers of a formula stand in the boxes that use them; layers and their ne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -220,6 +220,7 @@ class _Drawing:
                 stands = self.look.direction in ("TB", "BT") and bool(computed)
                 yield self.frame(f"c{index}", "" if stands else title, unit.path)
                 yield f"    {'; '.join(self.inside(unit, nodes))};"
+                yield from self.operands_in_order(unit, computed)
                 if stands:  # an arrow leaves below: the title goes beside the last node
                     yield self.title_beside(f"t{index}", title, unit.path, computed[0])
                 yield "  }"
@@ -231,12 +232,25 @@ class _Drawing:
         found: dict[str, None] = {}
         for node in nodes:
             if node.parents:
-                gates = self.gates.get(node, {})
-                operands = [parent for parent, *_ in uses_of(node)]
-                beside = [x for x in operands if x in gates or self.units.get(x) == unit]
-                found.update((gates.get(x, self.names[x]), None) for x in beside)
+                found.update(dict.fromkeys(self.beside(unit, node)))
                 found[self.names[node]] = None
         return found
+
+    def beside(self, unit: Unit, node: Value) -> list[str]:
+        """The operands of a node that stand in the frame of its neuron, and the points passed."""
+        gates = self.gates.get(node, {})
+        operands = dict.fromkeys(parent for parent, *_ in uses_of(node))
+        inside = [x for x in operands if x in gates or self.units.get(x) == unit]
+        return [gates.get(x, self.names[x]) for x in inside]
+
+    def operands_in_order(self, unit: Unit, nodes: Iterable[Value]) -> Iterator[str]:
+        """What keeps weights, inputs and bias in their order, whatever Graphviz would gain."""
+        for node in nodes:
+            beside = self.beside(unit, node) if node in self.gates else []
+            if len(beside) > 1:
+                # Inside of a frame Graphviz turns such a chain round where arrows lead sideways.
+                chain = beside[::-1] if self.look.direction in ("LR", "RL") else beside
+                yield f"    {{ rank=same; edge [style=invis]; {' -> '.join(chain)}; }}"
 
     def frame(self, name: str, title: str, path: str) -> str:
         theme = self.look.theme
