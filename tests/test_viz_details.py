@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -28,6 +29,7 @@ from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, GradientScale
 
 N_SAMPLES: Final = 12
+SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
 def network() -> MLP:
@@ -377,11 +379,80 @@ def test_neurons_stand_in_their_order(detail: str, show: tuple[str, ...]) -> Non
     assert found == sorted(found)
 
 
+@pytest.fixture(params=["library", "system"])
+def any_graphviz(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The libraries inside pygraphviz, then whatever this machine has."""
+    if request.param == "library":
+        monkeypatch.setenv("PATH", os.devnull)
+    return str(request.param)
+
+
+def places(svg: str, direction: str) -> dict[str, float]:
+    """Where boxes, and the points that arrows pass, stand across the direction of the arrows."""
+    axis = 1 if direction in ("LR", "RL") else 0
+    found = {}
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if (group.get("class") or "").startswith("node"):
+            shapes = [*group.iter(f"{SVG}path"), *group.iter(f"{SVG}polygon")]
+            numbers = [shape.get("d") or shape.get("points") or "" for shape in shapes]
+            values = [float(x) for x in re.findall(r"-?[\d.]+", " ".join(numbers))][axis::2]
+            if values:
+                found[group.attrib["id"]] = (min(values) + max(values)) / 2.0
+    return found
+
+
+def in_order(names: list[str], found: dict[str, float]) -> bool:
+    return [found[name] for name in names] == sorted(found[name] for name in names)
+
+
+ORDERED: Final = {
+    "one layer": lambda: functional.sum(Layer(2, 12, "relu", rng=0)([0.1, 0.2])),
+    "network": lambda: (MLP(2, [4, 3, 1], activation="tanh", rng=0)([0.5, -0.3]) - 1.0) ** 2,
+    "many layers": lambda: MLP(2, [3, 4, 5, 2, 3, 1], activation="relu", rng=2)([0.1, 0.1]),
+    "many arrows": lambda: functional.sum(MLP(3, [5, 5, 4], "tanh", rng=1)([0.1, 0.2, 0.3])),
+    "shared biases": worked_example,
+}
+
+
+@pytest.mark.parametrize("show", [(), ("data", "grad", "partials")])
+@pytest.mark.parametrize("direction", ["LR", "RL", "TB", "BT"])
+@pytest.mark.parametrize("graph", list(ORDERED))
+def test_every_graphviz_draws_neurons_and_their_operands_in_order(
+    any_graphviz: str, graph: str, direction: str, show: tuple[str, ...]
+) -> None:
+    output = ORDERED[graph]()
+    dot = to_dot(output, detail="neurons", direction=direction, show=show)
+    found = places(render(dot, "svg").decode(), direction)
+    layers = re.findall(r"^    ((?:[tb]\d+; )*b\d+);$", dot, flags=re.MULTILINE)
+    assert layers
+    for layer in layers:
+        assert in_order(re.findall(r"b\d+", layer), found)
+    dot = to_dot(output, detail="ops", direction=direction, show=show)
+    found = places(render(dot, "svg").decode(), direction)
+    chains = re.findall(r"rank=same; edge \[style=invis\]; (.*?); \}", dot)
+    neurons = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", dot, flags=re.MULTILINE)
+    assert len(chains) == len(neurons) > 1
+    for chain, neuron in zip(chains, neurons, strict=True):
+        operands = chain.split(" -> ")[:: -1 if direction in ("LR", "RL") else 1]
+        assert operands == neuron.split("; ")[: len(operands)]
+        assert in_order(operands, found)
+    for layer in dot.split("subgraph cluster_layer_")[1:]:
+        of_layer = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", layer, flags=re.MULTILINE)
+        assert in_order([neuron.split("; ")[-1] for neuron in of_layer], found)
+
+
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 def test_operations_have_frames_of_neurons_in_frames_of_layers(direction: str) -> None:
     dot = to_dot(worked_example(), detail="ops", direction=direction)
-    frames = re.findall(r"subgraph cluster_\w+ \{\n.*?label=<<FONT[^>]*>(.*?)</FONT>>", dot)
-    assert frames == ["layer 1", "out_h1", "out_h2", "layer 2", "out_o1", "out_o2"]
+    frames = re.findall(r"subgraph cluster_\w+ \{\n.*?label=<(?:<FONT[^>]*>(.*?)</FONT>)?>", dot)
+    beside = re.findall(r"^    t\d+ \[.*?label=<<FONT[^>]*>(.*?)</FONT>>", dot, flags=re.MULTILINE)
+    neurons = ["out_h1", "out_h2", "out_o1", "out_o2"]
+    if direction == "TB":  # arrows leave below: the titles stand beside the last nodes
+        assert frames == ["layer 1", "", "", "layer 2", "", ""]
+        assert beside == neurons
+    else:
+        assert frames == ["layer 1", *neurons[:2], "layer 2", *neurons[2:]]
+        assert beside == []
     assert dot.count("{") == dot.count("}")
 
 
