@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 
 import viz
 from tinygrad_mlp import functional, ops
@@ -29,7 +29,6 @@ from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, GradientScale
 
 N_SAMPLES: Final = 12
-SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
 def network() -> MLP:
@@ -251,7 +250,9 @@ def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
         *("weight (2, 2), bias b2 shared", "4 parameters")
     ]
     assert texts(box_with(layers, "diff_o2"))[0] == "t2 − out_o2"
-    bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", penwidth.*?, tooltip="b1 .*? out_h\d', dot)
+    bias_to_h1, bias_to_h2 = re.findall(
+        r'label="(\S+?)", penwidth.*?, tooltip="b1 .*? out_h\d', dot
+    )
     slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
     expected = [
         number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes
@@ -379,68 +380,6 @@ def test_neurons_stand_in_their_order(detail: str, show: tuple[str, ...]) -> Non
     assert found == sorted(found)
 
 
-@pytest.fixture(params=["library", "system"])
-def any_graphviz(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The libraries inside pygraphviz, then whatever this machine has."""
-    if request.param == "library":
-        monkeypatch.setenv("PATH", os.devnull)
-    return str(request.param)
-
-
-def places(svg: str, direction: str) -> dict[str, float]:
-    """Where boxes, and the points that arrows pass, stand across the direction of the arrows."""
-    axis = 1 if direction in ("LR", "RL") else 0
-    found = {}
-    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
-        if (group.get("class") or "").startswith("node"):
-            shapes = [*group.iter(f"{SVG}path"), *group.iter(f"{SVG}polygon")]
-            numbers = [shape.get("d") or shape.get("points") or "" for shape in shapes]
-            values = [float(x) for x in re.findall(r"-?[\d.]+", " ".join(numbers))][axis::2]
-            if values:
-                found[group.attrib["id"]] = (min(values) + max(values)) / 2.0
-    return found
-
-
-def in_order(names: list[str], found: dict[str, float]) -> bool:
-    return [found[name] for name in names] == sorted(found[name] for name in names)
-
-
-ORDERED: Final = {
-    "one layer": lambda: functional.sum(Layer(2, 12, "relu", rng=0)([0.1, 0.2])),
-    "network": lambda: (MLP(2, [4, 3, 1], activation="tanh", rng=0)([0.5, -0.3]) - 1.0) ** 2,
-    "many layers": lambda: MLP(2, [3, 4, 5, 2, 3, 1], activation="relu", rng=2)([0.1, 0.1]),
-    "many arrows": lambda: functional.sum(MLP(3, [5, 5, 4], "tanh", rng=1)([0.1, 0.2, 0.3])),
-    "shared biases": worked_example,
-}
-
-
-@pytest.mark.parametrize("show", [(), ("data", "grad", "partials")])
-@pytest.mark.parametrize("direction", ["LR", "RL", "TB", "BT"])
-@pytest.mark.parametrize("graph", list(ORDERED))
-def test_every_graphviz_draws_neurons_and_their_operands_in_order(
-    any_graphviz: str, graph: str, direction: str, show: tuple[str, ...]
-) -> None:
-    output = ORDERED[graph]()
-    dot = to_dot(output, detail="neurons", direction=direction, show=show)
-    found = places(render(dot, "svg").decode(), direction)
-    layers = re.findall(r"^    ((?:[tb]\d+; )*b\d+);$", dot, flags=re.MULTILINE)
-    assert layers
-    for layer in layers:
-        assert in_order(re.findall(r"b\d+", layer), found)
-    dot = to_dot(output, detail="ops", direction=direction, show=show)
-    found = places(render(dot, "svg").decode(), direction)
-    chains = re.findall(r"rank=same; edge \[style=invis\]; (.*?); \}", dot)
-    neurons = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", dot, flags=re.MULTILINE)
-    assert len(chains) == len(neurons) > 1
-    for chain, neuron in zip(chains, neurons, strict=True):
-        operands = chain.split(" -> ")[:: -1 if direction in ("LR", "RL") else 1]
-        assert operands == neuron.split("; ")[: len(operands)]
-        assert in_order(operands, found)
-    for layer in dot.split("subgraph cluster_layer_")[1:]:
-        of_layer = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", layer, flags=re.MULTILINE)
-        assert in_order([neuron.split("; ")[-1] for neuron in of_layer], found)
-
-
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 def test_operations_have_frames_of_neurons_in_frames_of_layers(direction: str) -> None:
     dot = to_dot(worked_example(), detail="ops", direction=direction)
@@ -512,6 +451,94 @@ def test_colours_follow_the_size_of_the_gradient() -> None:
     assert LIGHT.ramp[0].fill in box_with(dot, "a")
     assert LIGHT.ramp[-1].fill in box_with(dot, "b")
     assert "size of the gradient" in dot
+
+
+def lines(dot: str) -> dict[str, tuple[float, str]]:
+    """Width and colour of each coloured arrow, by the number on it, or else by its weight."""
+    found = {}
+    for attributes in re.findall(r"^  b\d+ -> b\d+ \[(.*)\];$", dot, flags=re.MULTILINE):
+        style = re.search(r'penwidth=([\d.]+), color="(#\w+)"', attributes)
+        shown = re.search(r'label="(\S+)"', attributes)
+        name = shown or re.search(r"weight = (\S+?)[\"\\]", attributes)
+        if style and name:
+            found[name[1]] = (float(style[1]), style[2])
+    return found
+
+
+def silu_neuron() -> Neuron:
+    neuron = Neuron(2, "silu", rng=0)
+    neuron.w[0].data, neuron.w[1].data, neuron.b.data = 1.0, -0.5, 0.0
+    return neuron
+
+
+def test_an_arrow_of_a_neuron_has_the_colour_and_width_of_the_number_on_it() -> None:
+    z = torch.tensor(-3.0, dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.silu(z).backward()  # type: ignore[no-untyped-call]
+    assert z.grad is not None
+    slope = z.grad.item()
+    assert slope < 0.0  # so the signs of the weights are not those of the derivatives
+    dot = to_dot(silu_neuron()([-3.0, 0.0]), detail="neurons")
+    assert lines(dot) == {
+        number(slope): (2.6, LIGHT.negative),
+        number(-0.5 * slope): (1.5, LIGHT.positive),
+    }
+    assert {"positive local derivative", "negative local derivative"} <= set(legend_of(dot))
+    assert not any("weight" in text for text in legend_of(dot))
+
+
+def test_arrows_without_numbers_have_the_colour_and_width_of_the_weight() -> None:
+    neuron = silu_neuron()
+    samples = [neuron([-3.0, 0.0]), neuron([-2.0, 1.0])]
+    for dot in (
+        to_dot(samples[0], detail="neurons", show=["data"]),
+        to_dot(functional.sum(samples), detail="neurons"),
+    ):
+        assert lines(dot) == {"1.0": (2.6, LIGHT.positive), "-0.5": (1.5, LIGHT.negative)}
+        assert {"positive weight", "negative weight"} <= set(legend_of(dot))
+
+
+def test_a_derivative_of_0_has_no_sign() -> None:
+    neuron = Neuron(1, "relu", rng=0)
+    neuron.w[0].data, neuron.b.data = 1.0, 0.0
+    dot = to_dot(neuron([-3.0]), detail="neurons")
+    assert 'label="0"' in dot
+    assert lines(dot) == {}
+    assert not any("positive" in text or "negative" in text for text in legend_of(dot))
+
+
+@pytest.mark.parametrize("detail", ["neurons", "layers"])
+def test_the_legend_says_which_number_colours_a_box(detail: str) -> None:
+    model = MLP(2, [2, 1], rng=0)
+    loss = (model([1.0, 2.0]) - 1.0) ** 2
+    loss.backward()
+    model.layers[1].neurons[0].b.grad = 1000.0
+    dot = to_dot(loss, detail=detail)
+    norm = "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}"
+    assert f"{detail[:-1]}, by the {norm} of its parameters" in legend_of(dot)
+    (strongest,) = (box for box in boxes(dot).values() if LIGHT.ramp[-1].fill in box)
+    assert texts(strongest)[-2:] == [norm, "1000"]
+
+
+def test_the_scale_of_gradients_is_that_of_the_boxes_that_are_drawn() -> None:
+    a = Value(1e-9, label="a")
+    product = a * 5.0
+    product.backward()  # the 5 has a gradient, 1e-9, but no box; a has 5, the product 1
+    low, high = (number(math.sqrt(5.0) * factor) for factor in (10**-0.5, 10**0.5))
+    assert legend_of(to_dot(product, color="gradient"))[1:3] == [low, high]
+
+
+def test_a_weight_is_never_called_by_a_number_alone() -> None:
+    w = [[Value(0.5, label=f"w.{i}.{j}") for j in range(2)] for i in range(2)]
+    h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + Value(0.1, label=f"b.{i}")).tanh() for i in range(2)]
+    shown = {texts(box)[0] for box in boxes(to_dot(h[0] * h[1], detail="ops")).values()}
+    assert {"w.0.0", "w.0.1", "w.1.0", "w.1.1"} <= shown
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_formulas_call_an_operand_u(detail: str) -> None:
+    dot = to_dot((MLP(2, [2, 1], rng=0)([1.0, 2.0]) - 1.0) ** 2, detail=detail)
+    shown = {text for box in boxes(dot).values() for text in texts(box)}
+    assert {"u \N{MINUS SIGN} 1", "u\N{SUPERSCRIPT TWO}"} <= shown
 
 
 def legend_of(dot: str) -> list[str]:

@@ -213,8 +213,9 @@ def _histograms(
     bins: int,
     path: str | os.PathLike[str] | None,
 ) -> Figure:
-    """One histogram for each layer, side by side over one axis; says what share is 0, and what is
-    not finite.
+    """One histogram for each layer, side by side over one axis.
+
+    Each says what share of its numbers is 0, and how many are not finite.
     """
     edges = _edges(np.concatenate(list(panels.values())), bins)
     with style(theme) as look:
@@ -248,7 +249,7 @@ def _histograms(
 
 
 def _edges(numbers: Floats, bins: int) -> Floats:
-    """Where the bars of all panels begin and end: equally wide, over all numbers that are finite."""
+    """Where the bars of all panels begin and end: over all finite numbers, equally wide."""
     finite = np.clip(numbers[np.isfinite(numbers)], -LARGEST, LARGEST)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     largest = max(abs(low), abs(high))

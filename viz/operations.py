@@ -36,8 +36,9 @@ TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
 """Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
 GATE: Final = "class=gate, shape=none, fixedsize=shape, width=0.0278, height=0.0278"
-"""A point of 2/72 inch. Graphviz ends arrows 1/72 inch before it; a piece of a line fills the gap."""
+"""A point that arrows pass, 2 points wide. They end a point before it and begin one behind it."""
 GATE_LENGTH: Final = 4
+"""Of the piece of a line, in points, that joins the two ends."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
