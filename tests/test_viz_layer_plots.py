@@ -98,7 +98,7 @@ def test_layers_are_compared_over_one_axis_with_the_same_bars(of: str) -> None:
         figure = gradient_histograms(model)
         numbers = [parameter.grad for parameter in model.parameters()]
         ends = (bars(figure.axes[0])[0][0], bars(figure.axes[0])[-1][1])
-        assert ends == (pytest.approx(min(numbers)), pytest.approx(max(numbers)))
+        assert ends == pytest.approx((min(numbers), max(numbers)))
     first, *others = figure.axes
     assert len(bars(first)) == 40
     for axes in others:
