@@ -131,7 +131,9 @@ STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.size": 10,
     "grid.linewidth": 0.7,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,  # lines that pass behind a legend stand back
+    "legend.frameon": True,
     "lines.linewidth": 2.0,
     "savefig.dpi": 200,
     "svg.hashsalt": "tinygrad-mlp",  # without it the names inside an SVG are random
