@@ -157,7 +157,8 @@ class _Drawing:
 
     def text(self) -> str:
         edges = [edge for node in self.shown for edge in self.edges(node)]
-        if self.framed and not any("[label=" in edge for edge in edges):
+        drawn = [x for node in self.shown for x in node.parents if self.is_drawn(x)]
+        if self.framed and not any(map(self.is_labelled, drawn)):
             edges[0] += f", {UNSEEN_LABEL}"
         return digraph(
             self.look,
