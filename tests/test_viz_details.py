@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 
 import viz
 from tinygrad_mlp import functional, ops
@@ -249,7 +250,9 @@ def test_a_parameter_that_neurons_share_stands_by_itself() -> None:
         *("weight (2, 2), bias b2 shared", "4 parameters")
     ]
     assert texts(box_with(layers, "diff_o2"))[0] == "t2 − out_o2"
-    bias_to_h1, bias_to_h2 = re.findall(r'label="(\S+?)", tooltip="b1 .*? out_h\d', dot)
+    bias_to_h1, bias_to_h2 = re.findall(
+        r'label="(\S+?)", penwidth.*?, tooltip="b1 .*? out_h\d', dot
+    )
     slopes = [nodes[f"net_{h}"].data for h in ("h1", "h2")]
     expected = [
         number(functional.sigmoid(z).data * (1 - functional.sigmoid(z).data)) for z in slopes
@@ -380,8 +383,15 @@ def test_neurons_stand_in_their_order(detail: str, show: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 def test_operations_have_frames_of_neurons_in_frames_of_layers(direction: str) -> None:
     dot = to_dot(worked_example(), detail="ops", direction=direction)
-    frames = re.findall(r"subgraph cluster_\w+ \{\n.*?label=<<FONT[^>]*>(.*?)</FONT>>", dot)
-    assert frames == ["layer 1", "out_h1", "out_h2", "layer 2", "out_o1", "out_o2"]
+    frames = re.findall(r"subgraph cluster_\w+ \{\n.*?label=<(?:<FONT[^>]*>(.*?)</FONT>)?>", dot)
+    beside = re.findall(r"^    t\d+ \[.*?label=<<FONT[^>]*>(.*?)</FONT>>", dot, flags=re.MULTILINE)
+    neurons = ["out_h1", "out_h2", "out_o1", "out_o2"]
+    if direction == "TB":  # arrows leave below: the titles stand beside the last nodes
+        assert frames == ["layer 1", "", "", "layer 2", "", ""]
+        assert beside == neurons
+    else:
+        assert frames == ["layer 1", *neurons[:2], "layer 2", *neurons[2:]]
+        assert beside == []
     assert dot.count("{") == dot.count("}")
 
 
@@ -441,6 +451,94 @@ def test_colours_follow_the_size_of_the_gradient() -> None:
     assert LIGHT.ramp[0].fill in box_with(dot, "a")
     assert LIGHT.ramp[-1].fill in box_with(dot, "b")
     assert "size of the gradient" in dot
+
+
+def lines(dot: str) -> dict[str, tuple[float, str]]:
+    """Width and colour of each coloured arrow, by the number on it, or else by its weight."""
+    found = {}
+    for attributes in re.findall(r"^  b\d+ -> b\d+ \[(.*)\];$", dot, flags=re.MULTILINE):
+        style = re.search(r'penwidth=([\d.]+), color="(#\w+)"', attributes)
+        shown = re.search(r'label="(\S+)"', attributes)
+        name = shown or re.search(r"weight = (\S+?)[\"\\]", attributes)
+        if style and name:
+            found[name[1]] = (float(style[1]), style[2])
+    return found
+
+
+def silu_neuron() -> Neuron:
+    neuron = Neuron(2, "silu", rng=0)
+    neuron.w[0].data, neuron.w[1].data, neuron.b.data = 1.0, -0.5, 0.0
+    return neuron
+
+
+def test_an_arrow_of_a_neuron_has_the_colour_and_width_of_the_number_on_it() -> None:
+    z = torch.tensor(-3.0, dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.silu(z).backward()
+    assert z.grad is not None
+    slope = z.grad.item()
+    assert slope < 0.0  # so the signs of the weights are not those of the derivatives
+    dot = to_dot(silu_neuron()([-3.0, 0.0]), detail="neurons")
+    assert lines(dot) == {
+        number(slope): (2.6, LIGHT.negative),
+        number(-0.5 * slope): (1.5, LIGHT.positive),
+    }
+    assert {"positive local derivative", "negative local derivative"} <= set(legend_of(dot))
+    assert not any("weight" in text for text in legend_of(dot))
+
+
+def test_arrows_without_numbers_have_the_colour_and_width_of_the_weight() -> None:
+    neuron = silu_neuron()
+    samples = [neuron([-3.0, 0.0]), neuron([-2.0, 1.0])]
+    for dot in (
+        to_dot(samples[0], detail="neurons", show=["data"]),
+        to_dot(functional.sum(samples), detail="neurons"),
+    ):
+        assert lines(dot) == {"1.0": (2.6, LIGHT.positive), "-0.5": (1.5, LIGHT.negative)}
+        assert {"positive weight", "negative weight"} <= set(legend_of(dot))
+
+
+def test_a_derivative_of_0_has_no_sign() -> None:
+    neuron = Neuron(1, "relu", rng=0)
+    neuron.w[0].data, neuron.b.data = 1.0, 0.0
+    dot = to_dot(neuron([-3.0]), detail="neurons")
+    assert 'label="0"' in dot
+    assert lines(dot) == {}
+    assert not any("positive" in text or "negative" in text for text in legend_of(dot))
+
+
+@pytest.mark.parametrize("detail", ["neurons", "layers"])
+def test_the_legend_says_which_number_colours_a_box(detail: str) -> None:
+    model = MLP(2, [2, 1], rng=0)
+    loss = (model([1.0, 2.0]) - 1.0) ** 2
+    loss.backward()
+    model.layers[1].neurons[0].b.grad = 1000.0
+    dot = to_dot(loss, detail=detail)
+    norm = "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}"
+    assert f"{detail[:-1]}, by the {norm} of its parameters" in legend_of(dot)
+    (strongest,) = (box for box in boxes(dot).values() if LIGHT.ramp[-1].fill in box)
+    assert texts(strongest)[-2:] == [norm, "1000"]
+
+
+def test_the_scale_of_gradients_is_that_of_the_boxes_that_are_drawn() -> None:
+    a = Value(1e-9, label="a")
+    product = a * 5.0
+    product.backward()  # the 5 has a gradient, 1e-9, but no box; a has 5, the product 1
+    low, high = (number(math.sqrt(5.0) * factor) for factor in (10**-0.5, 10**0.5))
+    assert legend_of(to_dot(product, color="gradient"))[1:3] == [low, high]
+
+
+def test_a_weight_is_never_called_by_a_number_alone() -> None:
+    w = [[Value(0.5, label=f"w.{i}.{j}") for j in range(2)] for i in range(2)]
+    h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + Value(0.1, label=f"b.{i}")).tanh() for i in range(2)]
+    shown = {texts(box)[0] for box in boxes(to_dot(h[0] * h[1], detail="ops")).values()}
+    assert {"w.0.0", "w.0.1", "w.1.0", "w.1.1"} <= shown
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_formulas_call_an_operand_u(detail: str) -> None:
+    dot = to_dot((MLP(2, [2, 1], rng=0)([1.0, 2.0]) - 1.0) ** 2, detail=detail)
+    shown = {text for box in boxes(dot).values() for text in texts(box)}
+    assert {"u \N{MINUS SIGN} 1", "u\N{SUPERSCRIPT TWO}"} <= shown
 
 
 def legend_of(dot: str) -> list[str]:

@@ -74,3 +74,64 @@ def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
     for path in paths:
         weight_images(MLP(2, [3, 1], rng=0), path, title="weights")
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+# What several layers have in common
+
+
+def bars(axes: object) -> list[tuple[float, float]]:
+    patches = axes.patches  # type: ignore[attr-defined]
+    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in patches]
+
+
+@pytest.mark.parametrize("of", ["activations", "gradients"])
+def test_layers_are_compared_over_one_axis_with_the_same_bars(of: str) -> None:
+    model = MLP(2, [4, 3, 1], activation="tanh", rng=0)
+    samples = np.random.default_rng(0).normal(size=(9, 2))
+    if of == "activations":
+        figure = activation_histograms(model, samples)
+    else:
+        model(samples[0].tolist()).backward()
+        for scale, layer in zip([1.0, 10.0, 0.01], model.layers, strict=True):
+            for parameter in layer.parameters():
+                parameter.grad *= scale
+        figure = gradient_histograms(model)
+        numbers = [parameter.grad for parameter in model.parameters()]
+        ends = (bars(figure.axes[0])[0][0], bars(figure.axes[0])[-1][1])
+        assert ends == pytest.approx((min(numbers), max(numbers)))
+    first, *others = figure.axes
+    assert len(bars(first)) == 40
+    for axes in others:
+        assert axes.get_xlim() == first.get_xlim()
+        assert bars(axes) == bars(first)
+
+
+@pytest.mark.parametrize(
+    "gradients",
+    [
+        [1.7e9, 1.7e9],
+        [1.7e9, 1.7e9 + 1e-6],
+        [0.0, 0.0],
+        [0.0, 5e-324],
+        [-1e308, 1e308],
+        [1e-9, 3e-9],
+    ],
+)
+def test_gradients_of_any_size_are_drawn(gradients: list[float], tmp_path: Path) -> None:
+    model = MLP(1, [1, 1], rng=0)
+    for parameter, gradient in zip(model.parameters(), gradients * 2, strict=True):
+        parameter.grad = gradient
+    figure = gradient_histograms(model, tmp_path / "gradients.svg")
+    assert [counts(axes) for axes in figure.axes] == [2.0, 2.0]
+
+
+def test_numbers_under_a_plot_are_whole_and_turned_where_they_are_long(tmp_path: Path) -> None:
+    model = MLP(1, [1, 1], rng=0)
+    for index, parameter in enumerate(model.parameters()):
+        parameter.grad = 20000.0 + 0.001 * index
+    figure = gradient_histograms(model, tmp_path / "gradients.svg")
+    for axes in figure.axes:
+        assert axes.xaxis.get_offset_text().get_text() == ""
+        labels = axes.get_xticklabels()
+        assert all(19999.0 < float(label.get_text()) < 20001.0 for label in labels)
+        assert {label.get_rotation() for label in labels} == {25.0}

@@ -494,6 +494,44 @@ def test_the_health_of_each_layer_is_a_line() -> None:
     assert not any(axes.get_legend() for axes in panels)
 
 
+def test_epochs_of_a_short_training_are_whole_numbers() -> None:
+    monitor = HealthMonitor(lambda model: model([1.0]) ** 2)
+    model = MLP(1, [3, 1], activation="tanh", rng=0)
+    fit(model, [[0.0], [1.0]], [0.0, 1.0], epochs=2, callbacks=[monitor], log_every=None)
+    ticks = [tick for axes in health_curves(monitor).axes for tick in axes.get_xticks()]
+    assert 1.0 in ticks
+    assert all(tick == round(tick) for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda path: loss_curve({"loss": [1.7e9 + 0.5, 1.7e9 + 0.3, 1.7e9 + 0.1]}, path),
+        lambda path: loss_curve({"loss": [0.693147180559 + 1e-11 * i for i in range(5)]}, path),
+        lambda path: decision_boundary(
+            lambda X: (X[:, 0] > 1.7e9).astype(int),
+            [[1.7e9 + 1e-3, 20.0], [1.7e9, 20.001]],
+            [0, 1],
+            path,
+        ),
+    ],
+)
+def test_no_axis_hides_an_offset_in_its_corner(plot: Any, tmp_path: Path) -> None:
+    for axes in plot(tmp_path / "plot.svg").axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            assert "+" not in axis.get_offset_text().get_text()
+            shown = [label.get_text() for label in axis.get_ticklabels() if label.get_text()]
+            assert len(set(shown)) == len(shown)
+
+
+def test_a_legend_has_a_ground_that_keeps_lines_off_its_words() -> None:
+    legend = loss_curve({"loss": [0.9, 0.5], "validation_loss": [0.9, 0.6]}).axes[0].get_legend()
+    assert legend is not None
+    assert legend.get_frame_on()
+    assert legend.get_frame().get_alpha() == 0.85
+    assert legend.get_frame().get_facecolor()[:3] == (1.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("theme", ["light", "Dark"])
 def test_lines_part_the_cells_of_a_confusion_table(theme: str) -> None:
     (axes,) = confusion_table_plot([[9, 1], [0, 0]], ["cat", "dog"], theme=theme).axes

@@ -71,7 +71,7 @@ class CoarseDrawing:
         self.graph = graph
         self.look = look
         self.marked = {graph.box_of[node] for node in marked}
-        sizes = [box.gradient for box in graph.boxes if box.units]
+        sizes = [self.norm(box) for box in graph.boxes if box.units]
         computed = [size for size in sizes if size is not None]
         self.by_gradient = look.color == "gradient" or (look.color == "auto" and bool(computed))
         self.scale = GradientScale.of(computed)
@@ -141,7 +141,7 @@ class CoarseDrawing:
         if not any(box.units for box in self.graph.boxes):
             return
         if self.by_gradient and (self.with_zero or self.scale.highest > 0.0):
-            what = f"{self.unit_kind}, by the size of its gradient"
+            what = f"{self.unit_kind}, by the {NORM} of its parameters"
             yield from self.look.scale_chips(self.scale, what, self.with_zero)
         else:
             yield from self.look.chip(theme.roles["parameter"], self.unit_kind)
@@ -150,9 +150,9 @@ class CoarseDrawing:
         """The colours of a box."""
         theme = self.look.theme
         paint = theme.roles["parameter" if box.units else box.role]
-        gradient = box.gradient
-        if box.units and self.by_gradient and gradient is not None:
-            paint = self.scale.paint(theme, gradient)
+        if box.units and self.by_gradient:
+            norm = self.norm(box)
+            paint = theme.roles["operation"] if norm is None else self.scale.paint(theme, norm)
         return Paint(paint.fill, theme.accent, paint.ink) if box in self.marked else paint
 
     def node(self, box: Box) -> str:
@@ -241,9 +241,14 @@ class CoarseDrawing:
 
     def norm_entry(self, box: Box, ink: str = "") -> list[str]:
         """The row for the size of the gradient of a box's parameters, where there is one."""
-        if "grad" not in self.look.shown or box.gradient is None or not box.parameters:
+        norm = self.norm(box)
+        if "grad" not in self.look.shown or norm is None:
             return []
-        return [self.entry(NORM, number(box.gradient), ink or self.look.theme.gradient, ink)]
+        return [self.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
+
+    def norm(self, box: Box) -> float | None:
+        """The size of the gradient of a box's parameters: what its colour and its number say."""
+        return box.gradient if box.parameters else None
 
     def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
         """A row: what it is, and the number."""

@@ -15,7 +15,7 @@ from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.outputs import evaluation_mode
-from viz.plot_style import headline, literal, new_figure, save, style
+from viz.plot_style import headline, literal, new_figure, save, style, turn_long_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +24,11 @@ __all__ = ["activation_histograms", "gradient_histograms", "weight_images"]
 
 Floats = NDArray[np.float64]
 COLUMNS: Final = 8
+
+LARGEST: Final = 1e300
+"""Numbers beyond this are drawn here: matplotlib's own arithmetic would overflow."""
+LEAST_SPREAD: Final = 1e-9
+"""Of the largest number: a smaller spread is rounding, and is drawn as none."""
 
 
 def activation_histograms(
@@ -37,13 +42,15 @@ def activation_histograms(
 ) -> Figure:
     """The distribution of each layer's outputs over some samples, one panel for each layer.
 
+    The panels have one horizontal axis and the same bars, so that layers can be compared.
+
     Args:
         model: layers one after the other; switched to prediction meanwhile.
         X: (n_samples, n_features) features.
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
-        bins: the number of bars.
+        bins: the number of bars, over the range of all layers.
 
     Raises:
         DataError: without samples.
@@ -80,12 +87,14 @@ def gradient_histograms(
 ) -> Figure:
     """The distribution of the gradients of each layer's parameters, after a ``backward``.
 
+    The panels have one horizontal axis and the same bars, so that layers can be compared.
+
     Args:
         model: a model with layers in it.
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
-        bins: the number of bars.
+        bins: the number of bars, over the range of all layers.
 
     Raises:
         DataError: if there are no layers, or no gradients.
@@ -204,18 +213,22 @@ def _histograms(
     bins: int,
     path: str | os.PathLike[str] | None,
 ) -> Figure:
-    """One histogram for each layer, side by side; says what share is 0, and what is not finite."""
+    """One histogram for each layer, side by side over one axis.
+
+    Each says what share of its numbers is 0, and how many are not finite.
+    """
+    edges = _edges(np.concatenate(list(panels.values())), bins)
     with style(theme) as look:
         from matplotlib.ticker import MaxNLocator
 
         figure = new_figure(3.1 * len(panels) + 0.4, 3.2)
-        all_axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
+        all_axes = np.ravel(figure.subplots(1, len(panels), squeeze=False, sharex=True))
         for index, (axes, (layer, numbers)) in enumerate(
             zip(all_axes, panels.items(), strict=True)
         ):
             finite = numbers[np.isfinite(numbers)]
             axes.set_axisbelow(True)
-            axes.hist(finite, bins=bins, color=look.color(index))
+            axes.hist(np.clip(finite, -LARGEST, LARGEST), bins=edges, color=look.color(index))
             axes.set(title=literal(layer), xlabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
             axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -227,17 +240,31 @@ def _histograms(
                 color=look.muted,
                 fontsize=8.5,
             )
+        for axes in all_axes:
+            turn_long_ticks(axes)
         all_axes[0].set_ylabel("count")
         headline(figure, title)
         save(figure, path)
     return figure
 
 
+def _edges(numbers: Floats, bins: int) -> Floats:
+    """Where the bars of all panels begin and end: over all finite numbers, equally wide."""
+    finite = np.clip(numbers[np.isfinite(numbers)], -LARGEST, LARGEST)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    largest = max(abs(low), abs(high))
+    if high - low <= max(LEAST_SPREAD * largest, 1.0 / LARGEST):
+        margin = largest / 2.0 if largest > 1.0 / LARGEST else 0.5
+        low, high = low - margin, high + margin
+    return np.linspace(low, high, bins + 1)
+
+
 def _notes(numbers: Floats, finite: Floats) -> list[str]:
     notes = []
     if finite.size:
         notes.append(f"{np.mean(finite == 0.0):.0%} are 0")
-        spread = float(finite.std())
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = float(finite.std())
         notes += [f"spread {spread:.3g}"] if isfinite(spread) else []
     if finite.size < numbers.size:
         notes.append(f"{numbers.size - finite.size} not finite")

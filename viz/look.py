@@ -17,6 +17,7 @@ __all__ = [
     "LONGEST_LABEL",
     "SHOWABLE",
     "SLACK",
+    "UNSEEN_LABEL",
     "Look",
     "digraph",
 ]
@@ -38,6 +39,13 @@ LONGEST_LABEL: Final = 26
 
 LONGEST_IN_TOOLTIP: Final = 1000
 """The characters of a name in a tooltip; Graphviz reads strings of up to 16384 bytes."""
+
+UNSEEN_LABEL: Final = "label=<{}>".format(table(row(cell("")), padding=0))
+"""A label of an arrow that shows nothing and takes no room.
+
+Boxes in frames keep the order in which the text names them, in every version of Graphviz, only
+where some arrow has a label: then there is a rank between each two ranks of boxes.
+"""
 
 SLACK: Final = "&#160;"
 """A space for viewers whose letters are wider than Graphviz measured."""

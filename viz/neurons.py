@@ -1,19 +1,21 @@
 """One box for each neuron, with its formula in numbers; a frame around each layer.
 
-The width of an arrow is the size of its weight, its colour the sign. It carries the derivative of
-one neuron's output by another's.
+An arrow carries the derivative of one neuron's output by another's; its colour is the sign of that
+number, its width the size. Where arrows have no numbers, these are the sign and the size of the
+weight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from math import isfinite, isnan
 from typing import Final
 
 from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
-from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look
 from viz.markup import cell, font, number, row
 from viz.structure import input_names, place_in_layer
 
@@ -60,8 +62,6 @@ class _NeuronDrawing(CoarseDrawing):
 
     def __init__(self, graph: Condensed, look: Look, marked: Collection[Value]) -> None:
         super().__init__(graph, look, marked)
-        weights = [abs(w) for box in graph.boxes for w in _weights(box).values()]
-        self.largest_weight = max(weights, default=0.0)
         sums = [found for box in graph.boxes for found in box.sums]
         self.names = {
             x: markup.shortened(markup.visible(name), 8) for x, name in input_names(sums).items()
@@ -71,6 +71,14 @@ class _NeuronDrawing(CoarseDrawing):
             box: box.derivatives() if few and "partials" in look.shown and box.repeats == 1 else {}
             for box in graph.boxes
         }
+        slopes = [self.slope(arrow) for arrow in graph.arrows]
+        self.by_slope = any(
+            slope is not None and arrow.target.units
+            for arrow, slope in zip(graph.arrows, slopes, strict=True)
+        )
+        self.has_labels = any(slope is not None for slope in slopes)
+        self.strengths = [x for x in map(self.strength, graph.arrows) if x is not None]
+        self.strongest = max(filter(isfinite, map(abs, self.strengths)), default=0.0)
 
     def spacing(self) -> str:
         if len(self.graph.arrows) > MOST_LABELLED_ARROWS:
@@ -172,13 +180,15 @@ class _NeuronDrawing(CoarseDrawing):
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:
         theme = self.look.theme
-        slope, weight = self.slope(arrow), self.weight(arrow)
+        slope, strength = self.slope(arrow), self.strength(arrow)
         marks = list(super().arrow(arrow))
         if slope is not None:
             yield self.look.edge_label(number(slope))
-        if weight is not None and not marks:
-            share = abs(weight) / self.largest_weight if self.largest_weight else 0.0
-            color = theme.negative if weight < 0.0 else theme.positive
+        elif not self.has_labels and arrow is self.graph.arrows[0]:
+            yield UNSEEN_LABEL
+        if strength and not marks:  # 0 has neither sign nor width
+            share = abs(strength) / self.strongest if self.strongest else 1.0
+            color = theme.negative if strength < 0.0 else theme.positive
             yield f'penwidth={0.4 + 2.2 * min(share, 1.0):.2f}, color="{color}"'
         yield from marks
 
@@ -200,18 +210,23 @@ class _NeuronDrawing(CoarseDrawing):
         weights = _weights(arrow.target)
         return next((weights[node] for node in arrow.nodes if node in weights), None)
 
+    def strength(self, arrow: Arrow) -> float | None:
+        """The number that the colour and the width of an arrow show, if there is one."""
+        strength = self.slope(arrow) if self.by_slope else self.weight(arrow)
+        return None if strength is None or isnan(strength) else strength
+
     def legend(self) -> Iterator[str]:
         theme = self.look.theme
         yield from super().legend()
-        weights = [w for box in self.graph.boxes for w in _weights(box).values()]
+        what = "local derivative" if self.by_slope else "weight"
         lines = {
-            "positive": (theme.positive, any(w > 0.0 for w in weights)),
-            "negative": (theme.negative, any(w < 0.0 for w in weights)),
+            "positive": (theme.positive, any(x > 0.0 for x in self.strengths)),
+            "negative": (theme.negative, any(x < 0.0 for x in self.strengths)),
         }
         for sign, (color, present) in lines.items():
             if present:
                 yield cell(font("\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2, color, 10))
-                yield cell(font(f"{sign} weight{SLACK}", theme.muted, 10))
+                yield cell(font(f"{sign} {what}{SLACK}", theme.muted, 10))
         yield from self.look.number_keys(self.with_gradients, any(self.derivatives.values()))
 
 

@@ -7,7 +7,7 @@ plain numbers of a formula stand in the boxes that use them; layers and their ne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import derivative, names_of
 from tinygrad_mlp.engine import Value
 from viz import markup
-from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.structure import (
     Unit,
@@ -35,8 +35,10 @@ ENTRY_SIDE: Final = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
 TITLE_SIDE: Final = {"LR": "t", "RL": "t", "TB": "b", "BT": "t"}
 """Where few arrows pass: beside a frame that lies, where one leaves from a frame that stands."""
 EXIT_SIDE: Final = {"LR": "e", "RL": "w", "TB": "s", "BT": "n"}
-GATE: Final = "class=gate, shape=box, fixedsize=true, penwidth=0, style=filled"
-"""A short piece of a line, between two arrows that meet there."""
+GATE: Final = "class=gate, shape=none, fixedsize=shape, width=0.0278, height=0.0278"
+"""A point that arrows pass, 2 points wide. They end a point before it and begin one behind it."""
+GATE_LENGTH: Final = 4
+"""Of the piece of a line, in points, that joins the two ends."""
 NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
@@ -77,7 +79,9 @@ def operations_dot(
         units=units,
         look=look,
         highlight=marked,
-        scale=GradientScale.of(abs(node.grad) for node in order if node.has_grad),
+        scale=GradientScale.of(
+            abs(node.grad) for node in shown if node.has_grad and roles[node] != "constant"
+        ),
         framed=framed,
         gates=_gates(shown, units),
         leaf="input" if "parameter" in roles.values() else "leaf",
@@ -152,7 +156,10 @@ class _Drawing:
     with_gradients: bool
 
     def text(self) -> str:
-        edges = (edge for node in self.shown for edge in self.edges(node))
+        edges = [edge for node in self.shown for edge in self.edges(node)]
+        drawn = [x for node in self.shown for x in node.parents if self.is_drawn(x)]
+        if self.framed and not any(map(self.is_labelled, drawn)):
+            edges[0] += f", {UNSEEN_LABEL}"
         return digraph(
             self.look,
             "computation graph",
@@ -169,15 +176,16 @@ class _Drawing:
 
     def gate_statements(self) -> Iterator[str]:
         """What an arrow passes on its way into a frame."""
-        width, height = (2.0, 0.9) if self.look.direction in ("LR", "RL") else (0.9, 2.0)
-        look = (
-            f'{GATE}, label="", width={width / 72:.4f}, height={height / 72:.4f}, '
-            f'fillcolor="{self.look.theme.line}"'
-        )
-        for gates in self.gates.values():
+        for node, gates in self.gates.items():
             for parent, gate in gates.items():
+                marked = node in self.highlight and parent in self.highlight
+                color = self.look.theme.accent if marked else self.look.theme.line
+                sides = ["width", "height"]
+                along, across = sides if self.look.direction in ("LR", "RL") else sides[::-1]
+                size = {along: GATE_LENGTH, across: 2 if marked else 1}
+                piece = table(row(cell("", fixedsize="TRUE", bgcolor=color, **size)), padding=0)
                 tooltip = markup.quoted(title_of(parent, self.titles[parent]))
-                yield f'  {gate} [id="{gate}", {look}, tooltip={tooltip}];'
+                yield f'  {gate} [id="{gate}", {GATE}, label=<{piece}>, tooltip={tooltip}];'
 
     @property
     def by_gradient(self) -> bool:
@@ -187,7 +195,10 @@ class _Drawing:
         look, theme = self.look, self.look.theme
         present = {self.roles[node] for node in self.shown}
         if self.by_gradient:
-            with_zero = any(node.has_grad and node.grad == 0.0 for node in self.shown)
+            with_zero = any(
+                node.has_grad and node.grad == 0.0 and self.roles[node] != "constant"
+                for node in self.shown
+            )
             yield from look.scale_chips(self.scale, "size of the gradient", with_zero)
         else:
             for role, paint in theme.roles.items():
@@ -206,9 +217,14 @@ class _Drawing:
             yield self.frame(f"f{place}", layer, layer)
             for unit, nodes in neurons.items():
                 yield f"  subgraph cluster_{index} {{"
-                title = unit.title(node for node in nodes[::-1] if node.parents)
-                yield self.frame(f"c{index}", title, unit.path)
+                computed = [node for node in nodes[::-1] if node.parents]
+                title = unit.title(computed)
+                stands = self.look.direction in ("TB", "BT") and bool(computed)
+                yield self.frame(f"c{index}", "" if stands else title, unit.path)
                 yield f"    {'; '.join(self.inside(unit, nodes))};"
+                yield from self.operands_in_order(unit, computed)
+                if stands:  # an arrow leaves below: the title goes beside the last node
+                    yield self.title_beside(f"t{index}", title, unit.path, computed[0])
                 yield "  }"
                 index += 1
             yield "  }"
@@ -218,22 +234,45 @@ class _Drawing:
         found: dict[str, None] = {}
         for node in nodes:
             if node.parents:
-                gates = self.gates.get(node, {})
-                operands = [parent for parent, *_ in uses_of(node)]
-                beside = [x for x in operands if x in gates or self.units.get(x) == unit]
-                found.update((gates.get(x, self.names[x]), None) for x in beside)
+                found.update(dict.fromkeys(self.beside(unit, node)))
                 found[self.names[node]] = None
         return found
+
+    def beside(self, unit: Unit, node: Value) -> list[str]:
+        """The operands of a node that stand in the frame of its neuron, and the points passed."""
+        gates = self.gates.get(node, {})
+        operands = dict.fromkeys(parent for parent, *_ in uses_of(node))
+        inside = [x for x in operands if x in gates or self.units.get(x) == unit]
+        return [gates.get(x, self.names[x]) for x in inside]
+
+    def operands_in_order(self, unit: Unit, nodes: Iterable[Value]) -> Iterator[str]:
+        """What keeps weights, inputs and bias in their order, whatever Graphviz would gain."""
+        for node in nodes:
+            beside = self.beside(unit, node) if node in self.gates else []
+            if len(beside) > 1:
+                # Inside of a frame Graphviz turns such a chain round where arrows lead sideways.
+                chain = beside[::-1] if self.look.direction in ("LR", "RL") else beside
+                yield f"    {{ rank=same; edge [style=invis]; {' -> '.join(chain)}; }}"
 
     def frame(self, name: str, title: str, path: str) -> str:
         theme = self.look.theme
         tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
-        shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
-        text = font(markup.html_text(shown), theme.muted, 11)
         return (
             f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
             f'margin=8, color="{theme.outline}", labelloc={TITLE_SIDE[self.look.direction]}, '
-            f"labeljust=l, label=<{text}>, tooltip={markup.quoted(tooltip)}];"
+            f"labeljust=l, label=<{self.title(title)}>, tooltip={markup.quoted(tooltip)}];"
+        )
+
+    def title(self, title: str) -> str:
+        shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
+        return font(markup.html_text(shown), self.look.theme.muted, 11) if shown else ""
+
+    def title_beside(self, name: str, title: str, path: str, node: Value) -> str:
+        """A title that arrows go around, on the left of a node of its frame."""
+        tooltip = markup.quoted(markup.shortened(path, LONGEST_IN_TOOLTIP))
+        return (
+            f'    {name} [id="{name}", label=<{self.title(title)}>, tooltip={tooltip}];\n'
+            f"    {{ rank=same; {name} -> {self.names[node]} [style=invis]; }}"
         )
 
     def node(self, node: Value) -> str:
@@ -293,9 +332,10 @@ class _Drawing:
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""
         visible = markup.visible(node.label)
+        inside = visible
         if node in self.units:
-            visible = visible.removeprefix(f"{self.units[node].path}.")
-        return visible
+            inside = visible.removeprefix(f"{self.units[node].path}.")
+        return visible if inside.isdigit() else inside  # a number alone is no name
 
     def plain_number(self, node: Value) -> str | None:
         """The number, for one that is written into the boxes that use it."""

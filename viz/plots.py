@@ -22,7 +22,15 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training import ConfusionTable, History, predict, predict_proba
 from viz.layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz.markup import shortened
-from viz.plot_style import PlotTheme, headline, literal, new_figure, save, style
+from viz.plot_style import (
+    PlotTheme,
+    headline,
+    literal,
+    new_figure,
+    save,
+    style,
+    turn_long_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,6 +201,7 @@ def decision_boundary(
         x_name, y_name = map(literal, feature_names)
         axes.set(xlabel=x_name, ylabel=y_name)
         axes.grid(visible=False)
+        turn_long_ticks(axes)
         headline(figure, title)
         legend = axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="class")
         legend.set_alignment("left")
@@ -381,6 +390,9 @@ def _finish_curves(axes: Axes, name: str) -> None:
 
 def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute: str) -> None:
     """One line for each layer; a logarithmic scale where all numbers allow it."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     shown: list[float] = []
     for place, layer in enumerate(monitor.reports[0].layers):
         numbers = [getattr(report.layers[place], attribute) for report in monitor.reports]

@@ -27,8 +27,6 @@ PIXELS_PER_INCH: Final = 192
 """Of a PNG: twice a screen's, so that it stays sharp on a slide."""
 
 SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
-GAP: Final = 1.0
-"""So many points before a node that is no box Graphviz ends an arrow."""
 XLINK_TITLE: Final = "{http://www.w3.org/1999/xlink}title"
 XML_SPACE: Final = "{http://www.w3.org/XML/1998/namespace}space"
 
@@ -183,8 +181,6 @@ def _tidy(svg: bytes) -> bytes:
         elif title is not None:
             title.text = _take_tooltip_links_away(group) or title.text
         _merge_outlines(group)
-        if "gate" in group.get("class", "").split():
-            _close_gaps(group)
     _state_fonts_once(root)
     text: bytes = ElementTree.tostring(root, encoding="utf-8")
     return text + b"\n"
@@ -203,20 +199,6 @@ def _take_tooltip_links_away(group: ElementTree.Element) -> str:
             content.extend(link)
     group[:] = content
     return tooltip
-
-
-def _close_gaps(gate: ElementTree.Element) -> None:
-    """Make a piece of a line as much longer as Graphviz ends the two arrows too early."""
-    for piece in gate.findall("polygon"):
-        points = [tuple(map(float, xy.split(","))) for xy in piece.get("points", "").split()]
-        low, high = [tuple(map(edge, zip(*points))) for edge in (min, max)]
-        axis = 0 if high[0] - low[0] > high[1] - low[1] else 1
-        middle = (low[axis] + high[axis]) / 2.0
-        longer = [
-            tuple([x + (GAP if x > middle else -GAP) if i == axis else x for i, x in enumerate(xy)])
-            for xy in points
-        ]
-        piece.set("points", " ".join([f"{x:g},{y:g}" for x, y in longer]))
 
 
 def _merge_outlines(group: ElementTree.Element) -> None:

@@ -16,25 +16,26 @@ INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
 POWERS: Final = (ops.POW, ops.POW_NUMBER)
 SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
 PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
-OPERAND: Final = "\N{WHITE SQUARE}"
+OPERAND: Final = "u"
+"""What formulas call an operand that an arrow brings, as the replay does."""
 MINUS: Final = "\N{MINUS SIGN}"
 LONE_X: Final = re.compile(r"(?<![a-z])x(?![a-z])")  # not the one in "max"
 RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def in_words(op: Op, numbers: Sequence[str | None]) -> str:
-    """An operation with the plain numbers among its operands; □ stands for the others.
+    """An operation with the plain numbers among its operands; u stands for the others.
 
     Args:
         op: the operation.
         numbers: for each operand the number as text, or None where it is no plain number.
 
     >>> in_words(ops.SUB, [None, "1"]), in_words(ops.POW, [None, "3"])
-    ('□ − 1', '□³')
+    ('u − 1', 'u³')
     >>> in_words(ops.SQUARE, [None]), in_words(ops.EXP, [None])
-    ('□²', 'exp')
+    ('u²', 'exp')
     >>> in_words(ops.MAXIMUM, [None, "0"]), in_words(ops.TANH, [None])
-    ('max(□, 0)', 'tanh')
+    ('max(u, 0)', 'tanh')
     """
     if not any(numbers) or op is ops.DOT:
         # A dot with weights is a neuron, with words of its own.
