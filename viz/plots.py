@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.data.arrays import check_plain
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn.module import Module
@@ -474,6 +475,8 @@ def _spans_magnitudes(losses: NDArray[np.float64]) -> bool:
 
 
 def _checked_samples(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    check_plain(X, "X")
+    check_plain(y, "y")
     points, labels = np.asarray(X, float), _as_labels(y)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(
