@@ -65,6 +65,8 @@ def loss_curve(
 ) -> Figure:
     """The loss of every epoch and, beside it, the accuracy, if the history has it.
 
+    The losses are those without penalties, which compare with one another.
+
     The lowest validation loss and the highest validation accuracy are marked; the legend says at
     which epoch they are.
 
@@ -459,9 +461,7 @@ def _runs(history: History | Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _series(columns: Mapping[str, Any], name: str) -> dict[str, NDArray[np.float64]]:
     """The training and the validation numbers of that name, as far as there are any."""
-    penalised = name == "loss" and columns.get("penalised")
-    training = "training, with penalty" if penalised else "training"
-    found = {training: columns.get(name), "validation": columns.get(f"validation_{name}")}
+    found = {"training": columns.get(name), "validation": columns.get(f"validation_{name}")}
     return {
         label: np.asarray(numbers, float)
         for label, numbers in found.items()

@@ -56,6 +56,11 @@ class Objective:
     l1: float = 0.0
     l2: float = 0.0
 
+    @property
+    def penalised(self) -> bool:
+        """Whether there are penalties."""
+        return self.l1 > 0.0 or self.l2 > 0.0
+
 
 class StepSettings:
     """What every engine is made with.
@@ -82,6 +87,7 @@ class StepSettings:
         self.clip_norm = clip_norm
         self.clip_value = clip_value
         self.batch_outputs: Floats = np.empty((0, 0))
+        self.batch_penalty = 0.0
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
@@ -106,16 +112,18 @@ class Engine(Protocol):
     Attributes:
         batch_outputs: the outputs (n_samples, n_outputs) for the batch of the last ``step``, as the
             loss took them and as they were before ``update``.
+        batch_penalty: the penalties of that step, which its gradients have in them.
     """
 
     batch_outputs: Floats
+    batch_penalty: float
 
     @property
     def name(self) -> str:
         """What the history calls it."""
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; its gradients are ready for ``update``.
+        """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
 
         Args:
             X: the features, (n_samples, n_features).
@@ -159,7 +167,7 @@ class EagerEngine(StepSettings):
     name = "eager"
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; the gradients are left in the parameters."""
+        """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
@@ -168,7 +176,7 @@ class EagerEngine(StepSettings):
                 value, outputs = self._step_by_samples(loss, X, targets)
             else:
                 value, outputs = self._step_at_once(loss, X, targets)
-            value += self._penalise()
+            self.batch_penalty = self._penalise()
         self.batch_outputs = np.array(outputs)
         self._clear_frozen()
         return value

@@ -158,11 +158,11 @@ def fit(
         shuffle=shuffle,
         rng=as_generator(rng),
         callbacks=check_callbacks(callbacks),
+        penalised=objective.penalised,
         history=History(
             engine=engine,
             loss_name=task.loss_name,
             task=task.kind,
-            penalised=l1 > 0.0 or l2 > 0.0,
         ),
     )
     task.attach_to(model)
@@ -185,6 +185,7 @@ class _Training:
     shuffle: bool
     rng: np.random.Generator
     callbacks: list[Callback]
+    penalised: bool
     history: History
 
     def run(self, progress: Progress) -> History:
@@ -232,19 +233,22 @@ class _Training:
         history, engine = self.history, self.engine
         started = time.perf_counter()
         if self.schedule is not None:
-            watched = history.validation_loss or history.loss
+            watched = history.metric()
             if watches_accuracy(self.schedule):
                 watched = history.validation_accuracy or history.accuracy
             self.schedule.step(self.optimizer, epoch - 1, watched[-1] if watched else None)
-        loss = 0.0
+        loss = penalty = 0.0
         n_right = 0.0
         for batch in self.batches():
             loss += len(batch.X) * engine.step(batch.X, batch.targets)
+            penalty += len(batch.X) * engine.batch_penalty
             n_right += self.task.count_right(engine.batch_outputs, batch)
             engine.update()
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
         history.loss.append(loss / n_samples)
+        if self.penalised:
+            history.penalty.append(penalty / n_samples)
         history.learning_rate.append(self.optimizer.learning_rate)
         if self.samples.answers is not None:
             history.accuracy.append(n_right / n_samples)
@@ -283,7 +287,8 @@ class _Training:
 
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
-        if isnan(self.history.loss[-1]):
+        history = self.history
+        if isnan(history.loss[-1]) or (self.penalised and isnan(history.penalty[-1])):
             return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""
