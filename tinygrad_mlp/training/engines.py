@@ -50,6 +50,9 @@ class Objective:
         loss: a loss of single samples, or a person's own over the batch.
         l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
         l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
+
+    >>> Objective(max).penalised, Objective(max, l2=0.1).penalised
+    (False, True)
     """
 
     loss: Loss | BatchLoss

@@ -5,7 +5,7 @@ It holds plain numbers and texts only, so it prints, pickles and turns into JSON
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from operator import add
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["COMPLETED", "INTERRUPTED", "History"]
+__all__ = ["COMPLETED", "INTERRUPTED", "Finding", "History"]
 
 COMPLETED: Final = "completed"
 """The reason of a training that went through all its epochs."""
@@ -23,6 +23,27 @@ INTERRUPTED: Final = "interrupted"
 
 MOST_ROWS: Final = 12
 SHORT_WIDTH: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that went wrong in a training, and what to do about it.
+
+    Attributes:
+        text: what was found, and what to try.
+        command: a line of Python that shows it, or mends it; ``model``, ``X`` and ``y`` in it are
+            what ``fit`` was given, ``history`` what it returned.
+
+    >>> print(Finding("the loss rose from 1 to 1e+9: take a smaller step", "print(history)"))
+    advice: the loss rose from 1 to 1e+9: take a smaller step
+            in Python: print(history)
+    """
+
+    text: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"advice: {self.text}\n        in Python: {self.command}"
 
 
 @dataclass(repr=False)
@@ -46,6 +67,8 @@ class History:
         task: "classification" or "regression"; empty for a loss of one's own.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
+        advice: what went wrong, in a tuple of ``Finding``; empty where training went well, where
+            it was interrupted, and while it is going on.
 
     >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
     ...     reason="completed")
@@ -70,6 +93,12 @@ class History:
     task: str = ""
     reason: str = ""
     penalty: list[float] = field(default_factory=list)
+    advice: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Findings may come as the dicts that ``to_dict`` makes of them."""
+        given: Iterable[Any] = self.advice
+        self.advice = tuple([Finding(**x) if isinstance(x, dict) else x for x in given])
 
     def drop_unfinished_epoch(self) -> None:
         """Make all lists as long as ``seconds``, which an epoch writes last.
@@ -147,10 +176,10 @@ class History:
         return best_epoch
 
     def to_dict(self) -> dict[str, Any]:
-        """The lists, the engine and the reason under their names; the lists are copies.
+        """The lists, the engine, the reason, the findings, by name; the lists are copies.
 
         >>> sorted(History(loss=[0.7]).to_dict())[:3]
-        ['accuracy', 'engine', 'learning_rate']
+        ['accuracy', 'advice', 'engine']
         """
         return asdict(self)
 
@@ -197,7 +226,7 @@ class History:
         for epoch in self._rows_to_show():
             cells = (f"{_text(name, ns[epoch - 1]):>{_width(name)}}" for name, ns in columns)
             lines.append("  ".join([f"{epoch:>5}", *cells]))
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(str, self.advice)])
 
     def _columns(self) -> Iterator[tuple[str, list[float]]]:
         yield "loss", self.loss

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import ceil, isfinite, isnan
+from sys import maxsize
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
+from tinygrad_mlp.training.advice import advice_for
 from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
@@ -109,7 +111,8 @@ def fit(
             attribute ``self.beta`` for instance; what a callback changes is read again after it.
 
     Returns:
-        The History.
+        The History. Where training failed (the loss diverged, or is no better than that of always
+        giving the same answer), its ``advice`` says so, and it is printed after the last line.
 
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output.
@@ -159,6 +162,7 @@ def fit(
         rng=as_generator(rng),
         callbacks=check_callbacks(callbacks),
         penalised=objective.penalised,
+        unasked=loss is None,
         history=History(
             engine=engine,
             loss_name=task.loss_name,
@@ -186,6 +190,7 @@ class _Training:
     rng: np.random.Generator
     callbacks: list[Callback]
     penalised: bool
+    unasked: bool
     history: History
 
     def run(self, progress: Progress) -> History:
@@ -210,8 +215,26 @@ class _Training:
             raise
         finally:
             self.end(was_training)
+        self.advise()
         progress.finish(history)
         return history
+
+    def advise(self) -> None:
+        """Say what went wrong, unless somebody is in a hurry."""
+        history = self.history
+        if history.interrupted:
+            return
+        n_steps = history.n_epochs * ceil(len(self.samples.X) / (self.batch_size or maxsize))
+        try:
+            history.advice = advice_for(
+                *(self.model, self.task, self.samples, history),
+                n_steps=n_steps,
+                unasked=self.unasked,
+            )
+        except KeyboardInterrupt:
+            history.reason = INTERRUPTED
+        except Exception:  # a callback may have left anything in the history
+            history.advice = ()
 
     def end(self, was_training: bool) -> None:
         """Leave model and optimizer as training by hand would; Ctrl-C comes too late here."""
