@@ -416,6 +416,24 @@ def test_of_many_samples_of_a_model_that_cannot_be_compiled_only_some_are_looked
     assert said in texts(history)
 
 
+@pytest.mark.parametrize("n_samples", [600, 2000])  # one sample after the other, and compiled
+def test_a_unit_that_lives_for_a_single_sample_is_not_dead(n_samples: int) -> None:
+    model = MLP(1, [3, 2, 1], rng=0)
+    state = model.state_dict()
+    state["layers.0.weight"] = np.array([[1.0], [-1.0], [-1.0]])
+    state["layers.0.bias"] = np.array([1.5 - n_samples, 0.5, -1.0])  # the last, the first, none
+    model.load_state_dict(state)
+    features = np.arange(float(n_samples)).reshape(-1, 1)
+    task, samples = Task.for_data(model, features, features[:, 0], "mean_absolute_error")
+    look = look_at(model, task, samples)
+    assert look is not None
+    dead = [int((layer == 0.0).all(axis=0).sum()) for layer in hidden_outputs(model, features)]
+    assert dead[0] == 1
+    assert [layer.n_dead for layer in look.layers] == dead
+    error = np.mean(np.abs(predict(model, features) - features[:, 0]))
+    assert look.loss == pytest.approx(error, rel=1e-12)
+
+
 def test_the_samples_go_through_the_model_once() -> None:
     model = Counting()
     passes: list[float] = []

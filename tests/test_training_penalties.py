@@ -120,6 +120,16 @@ def test_an_unfinished_epoch_is_dropped_from_the_penalty_too() -> None:
     assert (history.loss, history.penalty) == ([0.5], [0.1])
 
 
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_losses_that_add_up_to_inf_are_no_warning(engine: str) -> None:
+    y = [1.3e154] * 3  # each of the squares is a number, their sum is none
+    for settings in ({}, {"l2": 1e-9}, {"validation_data": ([[1.0]] * 3, y), "l1": 1e-9}):
+        model: Any = MLP(1, [1], rng=0)
+        given: dict[str, Any] = {**settings, "learning_rate": 1e-300}
+        history = fit(model, [[1.0]] * 3, y, epochs=1, engine=engine, log_every=None, **given)
+        assert history.loss == [float("inf")]
+
+
 def test_a_penalty_that_overflows_ends_the_training() -> None:
     history = trained(l1=1e200, l2=1e308, learning_rate=1e10, epochs=20)
     assert history.stopped_early

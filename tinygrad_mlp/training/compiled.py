@@ -25,6 +25,7 @@ from tinygrad_mlp.training.engines import (
     Engine,
     StepSettings,
     checked_loss,
+    mean_of,
     unwrapped,
 )
 from tinygrad_mlp.training.outputs import evaluation_mode, recording_of, sample_outputs
@@ -79,7 +80,7 @@ class CompiledEngine(StepSettings):
         kept = self.program.auxiliary
         if self.objective.penalised:  # the losses, and the penalties, stand before the outputs
             kept = kept if self._per_sample else kept.reshape(1, -1)
-            value, self.batch_penalty = float(np.mean(kept[:, 0])), float(kept[0, 1])
+            value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
             kept = kept[:, 2:]
         self.batch_outputs = kept.reshape(len(X), -1)
         return value
@@ -106,7 +107,7 @@ class CompiledEngine(StepSettings):
     def _evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         results = self._evaluation(X, targets)
         if self._per_sample:
-            return float(np.mean(results[:, 0])), results[:, 1:]
+            return mean_of(results[:, 0]), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
 
     def _in_turn(

@@ -29,6 +29,7 @@ __all__ = [
     "Objective",
     "StepSettings",
     "checked_loss",
+    "mean_of",
     "unwrapped",
 ]
 
@@ -201,7 +202,7 @@ class EagerEngine(StepSettings):
             if isinstance(loss, Loss):
                 pairs = zip(outputs.tolist(), targets.tolist())
                 losses = [loss.sample_loss(_values(row), target).data for row, target in pairs]
-                return float(np.mean(losses)), outputs
+                return mean_of(losses), outputs
             rows = [_values(row) for row in outputs.tolist()]
             return checked_loss(loss, loss(unwrapped(rows), targets.tolist())).data, outputs
 
@@ -247,6 +248,16 @@ class EagerEngine(StepSettings):
                 value.backward()
                 total += value.data
         return total
+
+
+def mean_of(numbers: Floats | list[float]) -> float:
+    """The mean; of numbers that are too large it is inf, without a warning.
+
+    >>> mean_of([1e308, 1e308])
+    inf
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean(numbers))
 
 
 def _numbers(outputs: Sequence[Value]) -> list[float]:

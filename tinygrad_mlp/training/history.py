@@ -1,6 +1,6 @@
 """What ``fit`` tells of a training: one entry per epoch in each list, and how it ended.
 
-It holds plain numbers and texts only, so it prints, pickles and turns into JSON as it is.
+It holds plain numbers and texts only, so it prints and pickles, and ``to_dict`` turns into JSON.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class History:
         >>> sorted(History(loss=[0.7]).to_dict())[:3]
         ['accuracy', 'advice', 'engine']
         """
-        return asdict(self)
+        return {**asdict(self), "advice": [asdict(finding) for finding in self.advice]}
 
     def heading(self) -> str:
         """What was trained, in one line: the task, the loss, the engine.
