@@ -244,6 +244,18 @@ def test_a_table_of_ones_own_is_learned_and_asked_again(
     assert Path("answers/a.csv").read_text() == printed.out
 
 
+def test_a_training_that_learns_nothing_says_so(
+    iris_table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "20"]
+    assert main([*words, "--optimizer", "sgd", "--learning-rate", "1e-9"]) == 0
+    shown = capsys.readouterr().out
+    assert "advice: at the end the loss is" in shown
+    assert "costs 1.099, so nothing was learned; try smaller l1 and l2, another learn" in shown
+    assert main(words) == 0
+    assert "advice:" not in capsys.readouterr().out
+
+
 def test_a_number_is_learned_in_its_own_units(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +265,7 @@ def test_a_number_is_learned_in_its_own_units(
     assert main(["train", "wave.csv", "--target", "height", "--save", "net.npz"]) == 0
     shown = capsys.readouterr().out
     assert "to learn: height, a number from 80" in shown
+    assert "advice:" not in shown
     found = re.search(
         r"mean absolute error (\S+) \(always guessing the mean: (\S+)\), R2 (\S+)", shown
     )

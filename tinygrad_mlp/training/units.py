@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, enable_grad, topological_order
+from tinygrad_mlp.engine import Value, enable_grad
 from tinygrad_mlp.errors import TinygradMLPError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
@@ -218,10 +218,22 @@ class _Probe:
         from tinygrad_mlp.debug.health import parameter_behind
 
         nodes: dict[Value, tuple[str, Op, Value]] = {}
-        for node in dict.fromkeys([node for out in outputs for node in topological_order(out)]):
+        for node in _computed_nodes(outputs):
             if node.op in ENDS:
                 parameter = parameter_behind(node.parents[0], self.layers)
                 if parameter is not None:
                     nodes[node] = (self.layers[parameter], node.op, parameter)
         self.units = list(nodes.values())
         return list(nodes)
+
+
+def _computed_nodes(outputs: Sequence[Value]) -> Iterator[Value]:
+    """Every node behind the outputs that has parents, once each, in one walk for them all."""
+    seen: set[Value] = set()
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node.parents and node not in seen:
+            seen.add(node)
+            stack.extend(node.parents)
+            yield node
