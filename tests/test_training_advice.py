@@ -416,6 +416,23 @@ def test_of_many_samples_of_a_model_that_cannot_be_compiled_only_some_are_looked
     assert said in texts(history)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_unit_is_saturated_where_it_is_at_an_end_for_every_sample(activation: str) -> None:
+    model = MLP(1, [4, 1], activation, rng=0)
+    weights, biases = np.array([[9.0], [-9.0], [0.1], [9.0]]), np.array([9.0, -9.0, 7.0, -9.0])
+    model.load_state_dict(
+        model.state_dict() | {"layers.0.weight": weights, "layers.0.bias": biases}
+    )
+    features = np.linspace(0.0, 2.0, 21).reshape(-1, 1)  # the last unit goes from end to end
+    task, samples = Task.for_data(model, features, features[:, 0], "mean_absolute_error")
+    look = look_at(model, task, samples)
+    assert look is not None
+    sums = features @ weights.T + biases
+    at_ends = np.abs(np.tanh(sums if activation == "tanh" else sums / 2.0)) >= 0.98
+    assert at_ends.all(axis=0).tolist() == [True, True, True, False]
+    assert look.layers == (LayerUnits("layers.0", activation, 4, 3, 21),)
+
+
 @pytest.mark.parametrize("n_samples", [600, 2000])  # one sample after the other, and compiled
 def test_a_unit_that_lives_for_a_single_sample_is_not_dead(n_samples: int) -> None:
     model = MLP(1, [3, 2, 1], rng=0)
@@ -457,7 +474,8 @@ def test_advice_is_printed_after_the_last_line(capsys: pytest.CaptureFixture[str
     assert lines[2].startswith("epoch  100")
     assert lines[3:] == "\n".join(map(str, history.advice)).splitlines()
     assert lines[3].startswith("advice: at the end the loss is")
-    assert lines[4].startswith("        in Python: from tinygrad_mlp import predict")
+    assert lines[4:6] == ["        learned", f"        in Python: {history.advice[0].command}"]
+    assert all(len(line) <= 96 for line in lines if "in Python: " not in line)
     failed(MLP(1, [8, 1], rng=0), log_every=None)
     assert capsys.readouterr().out == ""
     assert str(history).endswith("\n".join(map(str, history.advice)))

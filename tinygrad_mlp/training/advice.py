@@ -252,7 +252,10 @@ def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) ->
         )
 
 
-STANDARDISE: Final = "from tinygrad_mlp.data import Standardiser; "
+STANDARDISE: Final = (
+    "from tinygrad_mlp.data import Standardiser; "
+    "scaler = Standardiser().fit(X); X = scaler.transform(X)"
+)
 
 
 def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
@@ -263,18 +266,18 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
     widest = int(np.argmax(sizes))
     if sizes[widest] > LARGE and not apart:
         yield Finding(
-            f"column {widest} of X has numbers of the size {sizes[widest]:.4g}, so the steps get "
-            "long; bring the features to mean 0 and standard deviation 1",
-            STANDARDISE + "X = Standardiser().fit_transform(X)",
+            f"column {widest} of X has numbers of the size {sizes[widest]:.4g}, which makes the "
+            "steps long; bring the features to mean 0 and standard deviation 1",
+            STANDARDISE,
         )
     if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
         yield Finding(
-            f"y has numbers of the size {_sizes(samples.targets).max():.4g}, so the steps get "
+            f"y has numbers of the size {_sizes(samples.targets).max():.4g}, which makes the steps "
             "long; bring the targets to mean 0 and standard deviation 1, and the answers back "
             "with inverse_transform",
-            "import numpy as np; "
-            + STANDARDISE
-            + "y = Standardiser().fit_transform(np.reshape(y, (len(y), -1)))",
+            "import numpy as np; from tinygrad_mlp.data import Standardiser; "
+            "y = np.reshape(y, (len(y), -1)); scaler = Standardiser().fit(y); "
+            "y = scaler.transform(y)",
         )
 
 
@@ -292,7 +295,7 @@ def _on_spreads(samples: Samples) -> Iterator[Finding]:
             f"the features differ much in size: column {widest} of X has the standard deviation "
             f"{spreads[widest]:.4g}, column {narrowest} {spreads[narrowest]:.4g}; bring them all "
             "to 1",
-            STANDARDISE + "X = Standardiser().fit_transform(X)",
+            STANDARDISE,
         )
 
 

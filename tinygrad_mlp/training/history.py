@@ -5,6 +5,7 @@ It holds plain numbers and texts only, so it prints and pickles, and ``to_dict``
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -23,6 +24,8 @@ INTERRUPTED: Final = "interrupted"
 
 MOST_ROWS: Final = 12
 SHORT_WIDTH: Final = 9
+WIDTH: Final = 96
+INDENT: Final = " " * len("advice: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,15 @@ class Finding:
     command: str
 
     def __str__(self) -> str:
-        return f"advice: {self.text}\n        in Python: {self.command}"
+        lines = textwrap.wrap(
+            self.text,
+            WIDTH,
+            initial_indent="advice: ",
+            subsequent_indent=INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join([*lines, f"{INDENT}in Python: {self.command}"])
 
 
 @dataclass(repr=False)
