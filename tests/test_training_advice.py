@@ -24,7 +24,7 @@ from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import Buffer, Module
 from tinygrad_mlp.training import Finding, History, loop
-from tinygrad_mlp.training.advice import constant_loss
+from tinygrad_mlp.training.baselines import constant_loss
 from tinygrad_mlp.training.task import Task
 from tinygrad_mlp.training.units import MOST_WORK, LayerUnits, look_at
 
