@@ -76,6 +76,7 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
     assert found is not None
     assert float(found[1]) >= 96.5
     assert int(found[3]) == 449
+    assert "advice:" not in run.stdout
     losses = [float(number) for number in re.findall(r"epoch +\d+  loss (\S+)", run.stdout)]
     assert len(losses) == 10
     assert losses[-1] < losses[0]
@@ -244,6 +245,19 @@ def test_a_table_of_ones_own_is_learned_and_asked_again(
     assert Path("answers/a.csv").read_text() == printed.out
 
 
+def test_a_training_that_learns_nothing_says_so(
+    iris_table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "20"]
+    assert main([*words, "--optimizer", "sgd", "--learning-rate", "3", "--activation", "relu"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "advice: at the end the loss is" in shown
+    assert "the shares of the classes costs 1.099, so nothing was learned in Python: " in shown
+    assert "advice: dead relu units in layers.1: " in shown
+    assert main(words) == 0
+    assert "advice:" not in capsys.readouterr().out
+
+
 def test_a_number_is_learned_in_its_own_units(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +267,7 @@ def test_a_number_is_learned_in_its_own_units(
     assert main(["train", "wave.csv", "--target", "height", "--save", "net.npz"]) == 0
     shown = capsys.readouterr().out
     assert "to learn: height, a number from 80" in shown
+    assert "advice:" not in shown
     found = re.search(
         r"mean absolute error (\S+) \(always guessing the mean: (\S+)\), R2 (\S+)", shown
     )

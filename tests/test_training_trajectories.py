@@ -99,6 +99,7 @@ class TorchTraining:
             layers.append(torch.nn.Sigmoid())
         self.network = torch.nn.Sequential(*layers)
         self.losses: list[float] = []
+        self.penalties: list[float] = []
         self.held_out: list[float] = []
 
     def loss_of(self, X: Floats, y: NDArray[Any]) -> torch.Tensor:
@@ -126,23 +127,25 @@ class TorchTraining:
         y, y_held_out = targets_for(self.kind, X), targets_for(self.kind, X_HELD_OUT)
         rng = np.random.default_rng(SEED)
         for _ in range(epochs):
-            total = 0.0
+            total = total_penalty = 0.0
             order = np.arange(len(X)) if batch_size is None else rng.permutation(len(X))
             for start in range(0, len(X), batch_size or len(X)):
                 batch = order[start : start + (batch_size or len(X))]
                 optimizer.zero_grad()
                 loss = self.loss_of(X[batch], y[batch])
                 parameters = list(self.network.parameters())
-                loss = loss + l1 * sum(p.abs().sum() for p in parameters)
-                loss = loss + l2 * sum(p.square().sum() for p in parameters)
-                loss.backward()
+                penalty = l1 * sum(p.abs().sum() for p in parameters)
+                penalty = penalty + l2 * sum(p.square().sum() for p in parameters)
+                (loss + penalty).backward()
                 if clip_norm is not None:
                     torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
                 if clip_value is not None:
                     torch.nn.utils.clip_grad_value_(parameters, clip_value)
                 optimizer.step()
                 total += len(batch) * loss.item()
+                total_penalty += len(batch) * torch.as_tensor(penalty).item()
             self.losses.append(total / len(X))
+            self.penalties.append(total_penalty / len(X))
             self.held_out.append(self.loss_of(X_HELD_OUT, y_held_out).item())
             if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
                 schedule.step(self.held_out[-1])
@@ -181,6 +184,7 @@ def check(
     )
     assert history.engine == engine
     assert_close(history.loss, reference.losses, tolerance)
+    assert_close(history.penalty or [0.0] * epochs, reference.penalties, tolerance)
     assert_close(history.validation_loss, reference.held_out, tolerance)
     expected = torch.cat([p.flatten() for p in reference.network.parameters()])
     found = np.concatenate([a.ravel() for a in model.state_dict().values()])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -230,20 +229,16 @@ def test_a_history_without_a_loss_is_refused(history: Any) -> None:
         loss_curve(history)
 
 
-def test_a_loss_with_penalties_says_so() -> None:
-    loss, accuracy = loss_curve(replace(HISTORY, penalised=True)).axes
-    assert legend_texts(loss)[0] == "training, with penalty"
-    assert legend_texts(accuracy)[0] == "training"
-
-
-@pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_the_history_knows_whether_there_were_penalties(penalty: str) -> None:
-    def trained(**penalties: float) -> History:
-        model = MLP(1, [1], rng=0)
-        return fit(model, [[0.0], [1.0]], [0.0, 1.0], epochs=1, log_every=None, **penalties)  # type: ignore[arg-type]
-
-    assert trained(**{penalty: 0.01}).penalised
-    assert not trained().penalised
+def test_the_losses_that_are_drawn_together_have_no_penalties() -> None:
+    model = MLP(1, [1], rng=0)
+    X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
+    history = fit(model, X, y, epochs=3, l2=10.0, validation_data=(X, y), log_every=None)
+    (axes,) = loss_curve(history).axes
+    drawn = curves(axes)
+    assert drawn["training"] == history.loss
+    assert drawn["validation"] == history.validation_loss
+    # Of the whole batch, the loss of an epoch is that before its step: the validation one before.
+    assert drawn["training"][1:] == pytest.approx(drawn["validation"][:-1], rel=1e-12)
 
 
 def test_several_trainings_are_compared() -> None:

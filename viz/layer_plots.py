@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.data.arrays import check_plain
 from tinygrad_mlp.engine import no_grad
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
@@ -61,6 +62,7 @@ def activation_histograms(
     >>> [axes.get_title("left") for axes in figure.axes]
     ['layers.0', 'layers.1']
     """
+    check_plain(X, "X")
     samples = np.asarray(X, float)
     if samples.ndim != 2:
         raise ShapeError(f"X must have the shape (n_samples, n_features), got {samples.shape}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.data.arrays import check_plain
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn.module import Module
@@ -71,6 +72,8 @@ def loss_curve(
     theme: str = "light",
 ) -> Figure:
     """The loss of every epoch and, beside it, the accuracy, if the history has it.
+
+    The losses are those without penalties, which compare with one another.
 
     The lowest validation loss and the highest validation accuracy are marked; the legend says at
     which epoch they are.
@@ -470,9 +473,7 @@ def _runs(history: History | Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _series(columns: Mapping[str, Any], name: str) -> dict[str, NDArray[np.float64]]:
     """The training and the validation numbers of that name, as far as there are any."""
-    penalised = name == "loss" and columns.get("penalised")
-    training = "training, with penalty" if penalised else "training"
-    found = {training: columns.get(name), "validation": columns.get(f"validation_{name}")}
+    found = {"training": columns.get(name), "validation": columns.get(f"validation_{name}")}
     return {
         label: np.asarray(numbers, float)
         for label, numbers in found.items()
@@ -486,6 +487,8 @@ def _spans_magnitudes(losses: NDArray[np.float64]) -> bool:
 
 
 def _checked_samples(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    check_plain(X, "X")
+    check_plain(y, "y")
     points, labels = np.asarray(X, float), _as_labels(y)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(

@@ -50,7 +50,6 @@ def test_iris_is_split_in_proportion() -> None:
 @pytest.mark.parametrize(
     ("sizes", "n_test", "shares"),
     [
-        ((50, 50, 50), 38, [13, 13, 12]),  # quotas 12.67: two of the three get the rest
         ((60, 30, 10), 10, [6, 3, 1]),
         ((7, 2, 1), 5, [4, 1, 0]),  # quotas 3.5, 1, 0.5; the single sample stays in the train part
         ((90, 5, 5), 10, [8, 1, 1]),  # quotas 9, 0.5, 0.5; each class is in both parts
@@ -66,6 +65,19 @@ def test_the_shares_follow_the_largest_remainder(
     y = labels_of_sizes(*sizes)
     _, test = split_indices(y, n_test, stratify=True, rng=0)
     assert np.bincount(y[test], minlength=len(sizes)).tolist() == shares
+
+
+def test_chance_decides_between_classes_that_miss_as_much() -> None:
+    y = labels_of_sizes(50, 50, 50)  # quotas 12.67: two of the three get the rest
+    shares = [np.bincount(y[split_indices(y, 38, rng=seed)[1]]).tolist() for seed in range(20)]
+    assert {tuple(share) for share in shares} == {(13, 13, 12), (13, 12, 13), (12, 13, 13)}
+
+
+def test_the_test_part_of_numbers_that_come_twice_is_no_end_of_their_range() -> None:
+    y = np.repeat(np.arange(50), 2)
+    means = [y[split_indices(y, 25, rng=seed)[1]].mean() for seed in range(20)]
+    assert len(set(means)) > 10
+    assert abs(np.mean(means) - y.mean()) < 3.0  # of 500 draws, whose mean scatters by 0.6
 
 
 @settings(max_examples=200, deadline=None)
@@ -223,7 +235,7 @@ def test_the_folds_are_even_in_size_and_in_classes(
 ) -> None:
     y = labels_of_sizes(*sizes)
     assume(len(y) >= n_folds)
-    folds = list(k_fold(y, y, n_folds=n_folds, rng=seed))
+    folds = list(k_fold(y, y.astype(str), n_folds=n_folds, rng=seed))
     assert len(folds) == n_folds
     assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(len(y)))
     for train, test in folds:
@@ -245,6 +257,45 @@ def test_a_seed_gives_the_same_folds_each_time() -> None:
     first, same, other = ([test.tolist() for _, test in k_fold(y, y, rng=rng)] for rng in (1, 1, 2))
     assert first == same
     assert first != other
+
+
+def test_the_folds_of_a_regression_on_whole_numbers_are_those_without_targets() -> None:
+    for y in (np.arange(23), np.arange(23) * 2.0, np.array([1, 1, *range(2, 23)])):
+        for seed in range(3):
+            with_targets, without, unasked = (
+                [test.tolist() for _, test in k_fold(np.zeros((23, 1)), targets, rng=seed, **how)]
+                for targets, how in ((y, {}), (None, {}), (y, {"stratify": False}))
+            )
+            assert with_targets == without == unasked
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(20),
+        np.repeat(np.arange(10), 2),
+        np.array([f"name {i}" for i in range(20)]),
+        labels_of_sizes(10, 7, 3),
+    ],
+)
+@pytest.mark.parametrize("stratify", [None, False])
+def test_every_sample_can_be_in_every_fold(y: NDArray[Any], stratify: bool | None) -> None:
+    fold_of_first = set()
+    for seed in range(60):
+        folds = k_fold(y, y, n_folds=4, stratify=stratify, rng=seed)
+        fold_of_first |= {fold for fold, (_, test) in enumerate(folds) if 0 in test}
+    assert fold_of_first == {0, 1, 2, 3}
+
+
+def test_the_folds_have_the_class_counts_of_scikit_learn() -> None:
+    from sklearn.model_selection import StratifiedKFold
+
+    y = labels_of_sizes(23, 11, 8, 5)
+    ours = [np.bincount(y[test]) for _, test in k_fold(y, y, stratify=True, rng=0)]
+    splitter = StratifiedKFold(5, shuffle=True, random_state=0)
+    theirs = [np.bincount(y[test]) for _, test in splitter.split(y, y)]
+    for label in range(4):
+        assert sorted(count[label] for count in ours) == sorted(count[label] for count in theirs)
 
 
 def test_impossible_folds_are_refused_at_the_call() -> None:

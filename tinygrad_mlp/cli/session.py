@@ -44,7 +44,7 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
     print(f"{n_train} to learn from, {n_test} held out for the validation and the result")
     print(f"{model!r}, {len(model.parameters())} parameters")
     batch_size = min(recipe.batch_size, len(problem.X_train))
-    penalty = f", L2 penalty {recipe.l2:g} (in the training loss)" if recipe.l2 else ""
+    penalty = f", L2 penalty {recipe.l2:g}" if recipe.l2 else ""
     print(f"{recipe.epochs} epochs in batches of {batch_size} with {recipe.optimizer}{penalty}")
     print("Ctrl-C ends the training early\n", flush=True)
     history = fit(

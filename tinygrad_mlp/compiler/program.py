@@ -23,7 +23,7 @@ from tinygrad_mlp.compiler.layout import Plan
 from tinygrad_mlp.compiler.repetition import retrace
 from tinygrad_mlp.compiler.tracing import Nested, Traced, trace
 from tinygrad_mlp.compiler.translation import Translation, translate
-from tinygrad_mlp.data.arrays import as_floats
+from tinygrad_mlp.data.arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
@@ -475,6 +475,8 @@ class Program:
 
 def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
     try:
+        if numbers.__class__ is not np.ndarray:  # which it is in every step of a loop
+            check_plain(numbers, f"program.{name}")
         array[:] = numbers
     except (TypeError, ValueError) as error:
         raise ShapeError(

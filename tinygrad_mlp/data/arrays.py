@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.errors import DataError, ShapeError
 
-__all__ = ["Floats", "Integers", "as_array", "as_floats", "check_finite", "counted"]
+__all__ = [
+    "Floats",
+    "Integers",
+    "as_array",
+    "as_floats",
+    "check_finite",
+    "check_plain",
+    "counted",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 """An array of numbers."""
@@ -28,10 +36,43 @@ def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
         ...
     tinygrad_mlp.errors.ShapeError: the rows of X differ in length: row 0 has 2 cells, ...
     """
+    check_plain(values, name)
     try:
         return np.asarray(values)
     except ValueError:
         raise ShapeError(_ragged_message(values, name)) from None
+
+
+def check_plain(values: ArrayLike, name: str) -> None:
+    """Refuse what ``np.asarray`` would read wrongly: masked cells, and sparse matrices.
+
+    A masked array of which nothing is masked passes; so does anything that is no array.
+
+    Raises:
+        DataError: if a cell is masked, or the matrix is sparse.
+
+    >>> check_plain(np.ma.masked_equal([1.0, -9.0], -9.0), "y")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: y is masked in 1 cell, and what is under a mask is no data; ...
+    """
+    parts = values if isinstance(values, list | tuple) else [values]
+    masked = [part for part in parts if isinstance(part, np.ma.MaskedArray)]
+    n_masked = sum([int(np.ma.getmaskarray(part).sum()) for part in masked])
+    if n_masked:
+        whole = name if masked[0] is values else f"np.ma.stack({name})"
+        n_dimensions = masked[0].ndim + (masked[0] is not values)
+        keep = f"~np.ma.getmaskarray({whole})" + (".any(axis=1)" if n_dimensions > 1 else "")
+        raise DataError(
+            f"{name} is masked in {counted(n_masked, 'cell')}, and what is under a mask is no "
+            f"data; fill these cells in, {whole}.filled(0.0), or remove their samples from every "
+            f"array: keep = {keep}; {whole}[keep]"
+        )
+    if hasattr(values, "toarray") and not hasattr(values, "__array__"):
+        raise DataError(
+            f"{name} is a sparse matrix, {type(values).__name__}; pass all its cells: "
+            f"{name}.toarray()"
+        )
 
 
 def as_floats(values: ArrayLike, name: str) -> Floats:
@@ -43,11 +84,16 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
     array = as_array(values, name)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64, copy=False)
-    if array.dtype.kind in "mMc":
+    if array.dtype.kind in "mMcV":
         raise DataError(
-            f"{name} holds {array.dtype}; real numbers are needed: {name}.astype(float)"
+            f"{name} holds {array.dtype}; real numbers are needed: {_to_numbers(array, name)}"
         )
     cells = np.asarray(values, dtype=object)
+    if cells.ndim == 0 and not hasattr(cells.item(), "__float__"):
+        raise DataError(
+            f"{name} is {cells.item()!r:.60}, which is no array; pass a list or an array of "
+            f"numbers, one row per sample: {name} = [[5.1, 3.5], [4.9, 3.0]]"
+        )
     for index, cell in np.ndenumerate(cells):
         if not hasattr(cell, "__float__") or isinstance(cell, (complex, np.complexfloating)):
             raise DataError(
@@ -85,6 +131,18 @@ def counted(n: int, thing: str, things: str | None = None) -> str:
     ('1 row', '2 rows', '2 classes')
     """
     return f"{n} {thing if n == 1 else things or thing + 's'}"
+
+
+def _to_numbers(array: NDArray[Any], name: str) -> str:
+    """The call that makes numbers of another kind of array."""
+    if array.dtype.kind == "c":
+        return f"{name}.real, or np.abs({name})"
+    if array.dtype.names:
+        return (
+            "from numpy.lib.recfunctions import structured_to_unstructured; "
+            f"{name} = structured_to_unstructured({name})"
+        )
+    return f"{name}.astype(float)"
 
 
 def _remedy_for_cell(cell: object, name: str) -> str:

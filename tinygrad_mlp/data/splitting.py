@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor
 from numbers import Integral, Real
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers
+from tinygrad_mlp.data.labels import come_again
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
@@ -23,9 +24,6 @@ from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 __all__ = ["k_fold", "split_indices", "train_test_split"]
 
 Indices = NDArray[np.intp]
-
-SAMPLES_PER_LABEL: Final = 5
-"""Whole numbers of which one occurs once are labels if they occur so often on average."""
 
 
 def train_test_split(
@@ -108,8 +106,11 @@ def split_indices(
 
     by_class = order[np.argsort(classes[order], kind="stable")]
     rank_in_class = np.arange(n_samples) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    turns = generator.permutation(len(sizes))  # where classes miss as much, chance decides
+    shares = np.empty_like(sizes)
+    shares[turns] = _test_shares(sizes[turns], n_test)
     in_test = np.empty(n_samples, dtype=bool)
-    in_test[by_class] = rank_in_class < np.repeat(_test_shares(sizes, n_test), sizes)
+    in_test[by_class] = rank_in_class < np.repeat(shares, sizes)
     return order[~in_test[order]], order[in_test[order]]
 
 
@@ -130,7 +131,7 @@ def k_fold(
         y: the labels, needed for a stratified split only.
         n_folds: how many folds.
         stratify: True spreads the classes in y evenly; False does not look at y; None does it where
-            y holds whole numbers or text.
+            y holds labels, as for ``train_test_split``; not for the targets of a regression.
         rng: a seed or a Generator.
 
     Returns:
@@ -155,16 +156,22 @@ def k_fold(
         )
     if stratify and y is None:
         raise InvalidArgumentError("stratify=True needs the labels: k_fold(X, y, stratify=True)")
+    generator = as_generator(rng)
+    dealt = order = generator.permutation(n_samples)
     classes = None if y is None else _classes_to_keep(y, stratify)
-    if stratify and classes is not None and np.bincount(classes).min() < n_folds:
-        raise InvalidArgumentError(
-            f"the rarest class has {np.bincount(classes).min()} samples, too few for "
-            f"n_folds={n_folds}; choose fewer folds or stratify=None"
-        )
-    order = as_generator(rng).permutation(n_samples)
-    dealt = order if classes is None else order[np.argsort(classes[order], kind="stable")]
+    if classes is not None:
+        sizes = np.bincount(classes)
+        if stratify and sizes.min() < n_folds:
+            raise InvalidArgumentError(
+                f"the rarest class has {sizes.min()} samples, too few for "
+                f"n_folds={n_folds}; choose fewer folds or stratify=None"
+            )
+        if stratify or _are_labels(y, sizes, n_samples):
+            # Class after class, these in random order: chance decides on rare ones, too.
+            turn = generator.permutation(len(sizes))[classes[order]]
+            dealt = order[np.argsort(turn, kind="stable")]
     fold_of = np.empty(n_samples, dtype=np.intp)
-    fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt, class after class
+    fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt
     return _folds(order, fold_of, n_folds)
 
 
@@ -212,12 +219,12 @@ def _classes_to_keep(y: ArrayLike, stratify: bool | None) -> Integers | None:
     return encode_labels(targets)[0]
 
 
-def _are_labels(y: ArrayLike, sizes: Integers, n_train: int) -> bool:
+def _are_labels(y: ArrayLike | None, sizes: Integers, n_train: int) -> bool:
     """Whether y names classes of these sizes, rather than being the target of a regression."""
     if n_train < len(sizes):
         return False
     is_text = np.asarray(y).dtype.kind not in "iuf"
-    return is_text or bool(sizes.min() >= 2 or sizes.mean() >= SAMPLES_PER_LABEL)
+    return is_text or come_again(sizes)
 
 
 def _obstacle(sizes: Integers, n_test: int) -> str:

@@ -18,6 +18,7 @@ from tinygrad_mlp.data.arrays import (
     as_array,
     as_floats,
     check_finite,
+    check_plain,
     counted,
 )
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -169,7 +170,7 @@ def check_lengths(*arrays: ArrayLike, names: Sequence[str] = ("X", "y")) -> int:
 
     Raises:
         ShapeError: if two of them differ in length, or one is a single number.
-        DataError: if they are empty.
+        DataError: if they are empty, masked or sparse.
         InvalidArgumentError: if there are none.
 
     >>> check_lengths([[1.0], [2.0]], [0, 1])
@@ -231,6 +232,7 @@ def _label_range_message(
 
 
 def _length(array: ArrayLike, label: str) -> int:
+    check_plain(array, label)
     try:
         return len(array)  # type: ignore[arg-type]
     except TypeError:

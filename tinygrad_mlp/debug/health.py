@@ -16,7 +16,14 @@ from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.names import layer_of, number
 from tinygrad_mlp.engine import Value, topological_order
 
-__all__ = ["STATUSES", "HasParameters", "HealthReport", "LayerHealth", "health"]
+__all__ = [
+    "STATUSES",
+    "HasParameters",
+    "HealthReport",
+    "LayerHealth",
+    "health",
+    "parameter_behind",
+]
 
 STATUSES: Final = ("non-finite", "dead", "no gradient", "exploding", "vanishing", "healthy")
 """What a report can come to; the first that holds is said."""
@@ -290,7 +297,7 @@ def _units(
     activations: dict[str, str] = {}
     for node in order:
         if node.op in ACTIVATIONS:
-            parameter = _parameter_behind(node.parents[0], layer_of_parameter)
+            parameter = parameter_behind(node.parents[0], layer_of_parameter)
             if parameter is not None:
                 layer = layer_of_parameter[parameter]
                 activations.setdefault(layer, node.op.name)
@@ -300,8 +307,13 @@ def _units(
     return units, activations
 
 
-def _parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:
-    """The first parameter that a sum of products, written in any way, is made of."""
+def parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:
+    """The first parameter that a sum of products, written in any way, is made of.
+
+    >>> w = Value(2.0)
+    >>> parameter_behind(Value(1.0) + w * Value(3.0), {w: "layer"}) is w
+    True
+    """
     stack = [node]
     while stack:
         node = stack.pop()

@@ -7,7 +7,7 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,25 @@ __all__ = ["Buffer", "Module", "Sample"]
 
 Sample: TypeAlias = Sequence[Scalar] | NDArray[Any]
 """The inputs of one sample: Values or numbers, in a list or an array of one dimension."""
+
+
+class _NotAnAttribute:
+    """A name that says elsewhere whether something is trained; set here, it would do nothing."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: object, owner: type | None = None) -> NoReturn:
+        raise AttributeError(f"{owner and owner.__name__!r} object has no attribute {self.name!r}")
+
+    def __set__(self, module: object, value: object) -> NoReturn:
+        raise InvalidArgumentError(
+            f"{self.name} = {value!r:.60} would do nothing to this {type(module).__name__}: "
+            "trained is what the optimizer holds. To leave the parameters of a layer as they are, "
+            "leave them out: kept = set(layer.parameters()); "
+            "optimizer = SGD([p for p in model.parameters() if p not in kept], learning_rate=0.1); "
+            "fit(model, X, y, optimizer=optimizer)"
+        )
 
 
 class Buffer(Value):
@@ -47,6 +66,9 @@ class Module:
         training: whether it trains at present; ``train()`` and ``eval()`` set it, also in every
             module inside. Dropout and the like look at it.
 
+    Which parameters are trained is the optimizer's affair: those that it holds. ``requires_grad``
+    and ``trainable``, as other libraries have them, cannot be set.
+
     >>> class Line(Module):
     ...     def __init__(self):
     ...         self.slope = Value(2.0)
@@ -61,6 +83,9 @@ class Module:
     """
 
     training: bool = True
+    if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
+        requires_grad = _NotAnAttribute()
+        trainable = _NotAnAttribute()
 
     def forward(self, x: Sequence[Scalar]) -> list[Value]:
         """The outputs for one sample.

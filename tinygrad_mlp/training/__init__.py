@@ -25,7 +25,7 @@ from tinygrad_mlp.training.evaluation import (
     predict,
     predict_proba,
 )
-from tinygrad_mlp.training.history import History
+from tinygrad_mlp.training.history import Finding, History
 from tinygrad_mlp.training.loop import fit
 from tinygrad_mlp.training.registry import ENGINES
 from tinygrad_mlp.training.scores import RegressionScores, regression_scores
@@ -46,6 +46,7 @@ __all__ = [
     "EagerEngine",
     "EarlyStopping",
     "Engine",
+    "Finding",
     "History",
     "RegressionScores",
     "Task",

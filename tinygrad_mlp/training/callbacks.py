@@ -71,7 +71,7 @@ class EarlyStopping:
         patience: how many epochs without improvement are allowed.
         min_delta: what counts as an improvement, at least 0.
         monitor: "validation_loss", "loss", "accuracy" or "validation_accuracy"; None takes the
-            validation loss where there is one, else the loss.
+            validation loss where there is one, else the loss and its penalties.
         restore_best: whether to go back to the weights of the best epoch.
 
     Attributes:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data.arrays import as_array, check_finite
+from tinygrad_mlp.data.labels import look_like_classes
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.losses import Loss, loss_named
@@ -28,6 +29,10 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
         y: the targets, (n_samples,) or (n_samples, n_outputs).
         n_outputs: the number of outputs of the model.
 
+    Raises:
+        DataError: for one output and whole numbers of three kinds or more that come again and
+            again, as labels do: whether they are labels or quantities, nobody but you can say.
+
     >>> default_loss([0, 1, 1], n_outputs=1).name
     'binary_cross_entropy_with_logits'
     >>> default_loss([0, 1, 2], n_outputs=3).name
@@ -36,8 +41,17 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     'categorical_cross_entropy'
     >>> default_loss([0.5, 1.5, 2.5], n_outputs=1).name
     'mean_squared_error'
+    >>> default_loss([0, 1, 2, 0, 1, 2], n_outputs=1)
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: y has the 3 classes 0, 1, 2, but the model has 1 output, for ...
     """
-    if not _are_labels(without_column(y), n_outputs):
+    targets = without_column(y)
+    if targets.dtype.kind == "O":  # of Python's whole numbers, as a table gives them
+        targets = np.asarray(targets.tolist())
+    if not _are_labels(targets, n_outputs):
+        if n_outputs == 1 and targets.dtype.kind in "iu" and look_like_classes(targets):
+            raise DataError(_wrong_number(np.unique(targets), n_outputs, 2))
         return loss_named("mean_squared_error")
     if n_outputs == 1:
         return loss_named("binary_cross_entropy_with_logits")
@@ -154,6 +168,8 @@ def _wrong_number(found: NDArray[Any], n_outputs: int, n_classes: int) -> str:
         message += "; one class alone leaves nothing to tell apart: give samples of another, too"
     else:
         message += f"; give it {needed}: MLP(n_inputs, [..., {needed}])"
+    if n_outputs == 1 and len(found) > 2 and found.dtype.kind in "iu":
+        return f"{message}; or, for a quantity and no labels, name loss='mean_squared_error'"
     if found.dtype.kind in "iuf":
         message += f"; or keep to the labels 0 to {n_classes - 1}"
     return message

@@ -25,6 +25,7 @@ from tinygrad_mlp.training.engines import (
     Engine,
     StepSettings,
     checked_loss,
+    mean_of,
     unwrapped,
 )
 from tinygrad_mlp.training.outputs import evaluation_mode, recording_of, sample_outputs
@@ -74,9 +75,14 @@ class CompiledEngine(StepSettings):
         self._evaluation = self.program.prediction(evaluation)
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; the gradients are left in the program."""
+        """The loss of a batch; the gradients, of the penalties too, are left in the program."""
         value = self._in_turn(self._step, X, targets)
-        self.batch_outputs = self.program.auxiliary.reshape(len(X), -1)
+        kept = self.program.auxiliary
+        if self.objective.penalised:  # the losses, and the penalties, stand before the outputs
+            kept = kept if self._per_sample else kept.reshape(1, -1)
+            value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
+            kept = kept[:, 2:]
+        self.batch_outputs = kept.reshape(len(X), -1)
         return value
 
     def update(self) -> None:
@@ -101,7 +107,7 @@ class CompiledEngine(StepSettings):
     def _evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         results = self._evaluation(X, targets)
         if self._per_sample:
-            return float(np.mean(results[:, 0])), results[:, 1:]
+            return mean_of(results[:, 0]), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
 
     def _in_turn(
@@ -140,7 +146,7 @@ class CompiledEngine(StepSettings):
         loss = self.objective.loss
         assert isinstance(loss, Loss)
         outputs = sample_outputs(self.model, x, loss.from_logits)
-        return loss.sample_loss(outputs, target) + self._penalties(), outputs
+        return self._penalised(loss.sample_loss(outputs, target), outputs)
 
     def _sample_evaluation(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
         loss = self.objective.loss
@@ -152,7 +158,7 @@ class CompiledEngine(StepSettings):
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
     ) -> tuple[Value, list[Value]]:
         value, *outputs = self._batch_evaluation(X, targets)
-        return value + self._penalties(), outputs
+        return self._penalised(value, outputs)
 
     def _batch_evaluation(
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
@@ -171,14 +177,18 @@ class CompiledEngine(StepSettings):
             value = checked_loss(loss, loss(unwrapped(rows), targets))
         return [value, *[output for row in rows for output in row]]
 
-    def _penalties(self) -> Value | float:
+    def _penalised(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
+        """The objective, and what the program keeps beside it."""
         objective = self.objective
+        if not objective.penalised:
+            return value, outputs
         terms = []
         if objective.l1:
             terms.append(l1_penalty(self.trained, objective.l1))
         if objective.l2:
             terms.append(l2_penalty(self.trained, objective.l2))
-        return functional.sum(terms) if terms else 0.0
+        penalty = functional.sum(terms)
+        return value + penalty, [value, penalty, *outputs]
 
 
 class AutoEngine(StepSettings):
@@ -213,13 +223,14 @@ class AutoEngine(StepSettings):
         return self._engine.name + self._fallback
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; its gradients are ready for ``update``."""
+        """The loss of a batch, without penalties; the gradients are ready for ``update``."""
         try:
             value = self._engine.step(X, targets)
         except TinygradMLPError as error:
             self._fall_back(error)
             value = self._engine.step(X, targets)
         self.batch_outputs = self._engine.batch_outputs
+        self.batch_penalty = self._engine.batch_penalty
         return value
 
     def update(self) -> None:

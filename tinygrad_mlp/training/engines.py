@@ -29,6 +29,7 @@ __all__ = [
     "Objective",
     "StepSettings",
     "checked_loss",
+    "mean_of",
     "unwrapped",
 ]
 
@@ -50,11 +51,19 @@ class Objective:
         loss: a loss of single samples, or a person's own over the batch.
         l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
         l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
+
+    >>> Objective(max).penalised, Objective(max, l2=0.1).penalised
+    (False, True)
     """
 
     loss: Loss | BatchLoss
     l1: float = 0.0
     l2: float = 0.0
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there are penalties."""
+        return self.l1 > 0.0 or self.l2 > 0.0
 
 
 class StepSettings:
@@ -82,6 +91,7 @@ class StepSettings:
         self.clip_norm = clip_norm
         self.clip_value = clip_value
         self.batch_outputs: Floats = np.empty((0, 0))
+        self.batch_penalty = 0.0
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
@@ -106,16 +116,18 @@ class Engine(Protocol):
     Attributes:
         batch_outputs: the outputs (n_samples, n_outputs) for the batch of the last ``step``, as the
             loss took them and as they were before ``update``.
+        batch_penalty: the penalties of that step, which its gradients have in them.
     """
 
     batch_outputs: Floats
+    batch_penalty: float
 
     @property
     def name(self) -> str:
         """What the history calls it."""
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; its gradients are ready for ``update``.
+        """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
 
         Args:
             X: the features, (n_samples, n_features).
@@ -159,7 +171,7 @@ class EagerEngine(StepSettings):
     name = "eager"
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
-        """The objective on a batch; the gradients are left in the parameters."""
+        """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
@@ -168,7 +180,7 @@ class EagerEngine(StepSettings):
                 value, outputs = self._step_by_samples(loss, X, targets)
             else:
                 value, outputs = self._step_at_once(loss, X, targets)
-            value += self._penalise()
+            self.batch_penalty = self._penalise()
         self.batch_outputs = np.array(outputs)
         self._clear_frozen()
         return value
@@ -190,7 +202,7 @@ class EagerEngine(StepSettings):
             if isinstance(loss, Loss):
                 pairs = zip(outputs.tolist(), targets.tolist())
                 losses = [loss.sample_loss(_values(row), target).data for row, target in pairs]
-                return float(np.mean(losses)), outputs
+                return mean_of(losses), outputs
             rows = [_values(row) for row in outputs.tolist()]
             return checked_loss(loss, loss(unwrapped(rows), targets.tolist())).data, outputs
 
@@ -236,6 +248,16 @@ class EagerEngine(StepSettings):
                 value.backward()
                 total += value.data
         return total
+
+
+def mean_of(numbers: Floats | list[float]) -> float:
+    """The mean; of numbers that are too large it is inf, without a warning.
+
+    >>> mean_of([1e308, 1e308])
+    inf
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean(numbers))
 
 
 def _numbers(outputs: Sequence[Value]) -> list[float]:

@@ -1,18 +1,20 @@
 """What ``fit`` tells of a training: one entry per epoch in each list, and how it ended.
 
-It holds plain numbers and texts only, so it prints, pickles and turns into JSON as it is.
+It holds plain numbers and texts only, so it prints and pickles, and ``to_dict`` turns into JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from math import isfinite
+from operator import add
 from typing import Any, Final
 
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["COMPLETED", "INTERRUPTED", "History"]
+__all__ = ["COMPLETED", "INTERRUPTED", "Finding", "History"]
 
 COMPLETED: Final = "completed"
 """The reason of a training that went through all its epochs."""
@@ -22,6 +24,37 @@ INTERRUPTED: Final = "interrupted"
 
 MOST_ROWS: Final = 12
 SHORT_WIDTH: Final = 9
+WIDTH: Final = 96
+INDENT: Final = " " * len("advice: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that went wrong in a training, and what to do about it.
+
+    Attributes:
+        text: what was found, and what to try.
+        command: a line of Python that shows it, or mends it; ``model``, ``X`` and ``y`` in it are
+            what ``fit`` was given, ``history`` what it returned.
+
+    >>> print(Finding("the loss rose from 1 to 1e+9: take a smaller step", "print(history)"))
+    advice: the loss rose from 1 to 1e+9: take a smaller step
+            in Python: print(history)
+    """
+
+    text: str
+    command: str
+
+    def __str__(self) -> str:
+        lines = textwrap.wrap(
+            self.text,
+            WIDTH,
+            initial_indent="advice: ",
+            subsequent_indent=INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join([*lines, f"{INDENT}in Python: {self.command}"])
 
 
 @dataclass(repr=False)
@@ -29,8 +62,10 @@ class History:
     """The course of a training. Epochs count from 1; ``loss[epoch - 1]`` is that of an epoch.
 
     Attributes:
-        loss: the mean of the loss over the epoch, penalties included, each batch weighted by its
-            size and measured before its own step.
+        loss: the mean of the loss over the epoch, without penalties, each batch weighted by its
+            size and measured before its own step; so it compares with ``validation_loss``.
+        penalty: the L1 and L2 penalties, averaged in the same way; empty where there are none. What
+            is minimised is the sum of both, see ``objective``.
         validation_loss: the loss on the validation data after the epoch, without penalties; empty
             where there are no validation data.
         accuracy: for a classification the share of right answers among the training samples,
@@ -41,9 +76,10 @@ class History:
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimised.
         task: "classification" or "regression"; empty for a loss of one's own.
-        penalised: whether ``loss`` has penalties in it, which ``validation_loss`` never has.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
+        advice: what went wrong, in a tuple of ``Finding``; empty where training went well, where
+            it was interrupted, and while it is going on.
 
     >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
     ...     reason="completed")
@@ -67,7 +103,13 @@ class History:
     loss_name: str = ""
     task: str = ""
     reason: str = ""
-    penalised: bool = False
+    penalty: list[float] = field(default_factory=list)
+    advice: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Findings may come as the dicts that ``to_dict`` makes of them."""
+        given: Iterable[Any] = self.advice
+        self.advice = tuple([Finding(**x) if isinstance(x, dict) else x for x in given])
 
     def drop_unfinished_epoch(self) -> None:
         """Make all lists as long as ``seconds``, which an epoch writes last.
@@ -77,8 +119,7 @@ class History:
         >>> history.loss, history.accuracy
         ([0.5], [0.8])
         """
-        validation = [self.validation_loss, self.validation_accuracy]
-        for numbers in (self.loss, self.accuracy, self.learning_rate, *validation):
+        for _, numbers in self._columns():
             del numbers[len(self.seconds) :]
 
     @property
@@ -101,8 +142,19 @@ class History:
         """Whether training ended before its last epoch, and not by Ctrl-C."""
         return self.reason not in ("", COMPLETED, INTERRUPTED)
 
+    @property
+    def objective(self) -> list[float]:
+        """What was minimised: the loss and, where there are any, the penalties.
+
+        >>> History(loss=[0.5, 0.25], penalty=[0.25, 0.5]).objective
+        [0.75, 0.75]
+        """
+        if not self.penalty:
+            return list(self.loss)
+        return list(map(add, self.loss, self.penalty))
+
     def metric(self, name: str | None = None) -> list[float]:
-        """The loss that is watched: the one of that name, by default validation before training.
+        """The numbers of that name; by default those to watch: validation loss or else objective.
 
         Raises:
             InvalidArgumentError: if there is no such list, or nothing in it, although there are
@@ -112,7 +164,7 @@ class History:
         [0.9]
         """
         if name is None:
-            return self.validation_loss or self.loss
+            return self.validation_loss or self.objective
         filled = [column for column, numbers in self._columns() if numbers]
         if name not in filled and (self.n_epochs or name not in dict(self._columns())):
             raise InvalidArgumentError(
@@ -135,12 +187,12 @@ class History:
         return best_epoch
 
     def to_dict(self) -> dict[str, Any]:
-        """The lists, the engine and the reason under their names; the lists are copies.
+        """The lists, the engine, the reason, the findings, by name; the lists are copies.
 
         >>> sorted(History(loss=[0.7]).to_dict())[:3]
-        ['accuracy', 'engine', 'learning_rate']
+        ['accuracy', 'advice', 'engine']
         """
-        return asdict(self)
+        return {**asdict(self), "advice": [asdict(finding) for finding in self.advice]}
 
     def heading(self) -> str:
         """What was trained, in one line: the task, the loss, the engine.
@@ -156,10 +208,13 @@ class History:
 
         >>> History(loss=[0.7], accuracy=[0.5], learning_rate=[0.1], seconds=[0.2]).line()
         'epoch    1  loss 0.7  accuracy 50.0 %'
+        >>> History(loss=[0.12], penalty=[0.03], validation_loss=[0.14]).line()
+        'epoch    1  loss 0.12      + penalty 0.03  validation loss 0.14'
         """
         number = epoch if epoch > 0 else self.n_epochs + 1 + epoch
         shown = [
-            f"{name.replace('_', ' ')} {_text(name, numbers[number - 1]):{SHORT_WIDTH}}"
+            f"{'+ ' if name == 'penalty' else ''}{name.replace('_', ' ')} "
+            f"{_text(name, numbers[number - 1]):{SHORT_WIDTH}}"
             for name, numbers in self._columns()
             if numbers and name != "learning_rate"
         ]
@@ -182,10 +237,11 @@ class History:
         for epoch in self._rows_to_show():
             cells = (f"{_text(name, ns[epoch - 1]):>{_width(name)}}" for name, ns in columns)
             lines.append("  ".join([f"{epoch:>5}", *cells]))
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(str, self.advice)])
 
     def _columns(self) -> Iterator[tuple[str, list[float]]]:
         yield "loss", self.loss
+        yield "penalty", self.penalty
         yield "validation_loss", self.validation_loss
         yield "accuracy", self.accuracy
         yield "validation_accuracy", self.validation_accuracy

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import ceil, isfinite, isnan
+from sys import maxsize
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
+from tinygrad_mlp.training.advice import advice_for
 from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
@@ -84,7 +86,8 @@ def fit(
             over a batch (a Value and a number per sample, lists of them where there are several;
             while the step is recorded the numbers are Values too, so compute with them and do not
             ask for their type); or None for the one that suits ``y`` and the number of outputs:
-            cross-entropy for labels, the mean squared error for numbers.
+            cross-entropy for labels, the mean squared error for numbers. For whole numbers, three
+            kinds or more that come again and again, and one output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
@@ -108,7 +111,8 @@ def fit(
             attribute ``self.beta`` for instance; what a callback changes is read again after it.
 
     Returns:
-        The History.
+        The History. Where training failed (the loss diverged, or is no better than that of always
+        giving the same answer), its ``advice`` says so, and it is printed after the last line.
 
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output.
@@ -157,11 +161,12 @@ def fit(
         shuffle=shuffle,
         rng=as_generator(rng),
         callbacks=check_callbacks(callbacks),
+        penalised=objective.penalised,
+        unasked=loss is None,
         history=History(
             engine=engine,
             loss_name=task.loss_name,
             task=task.kind,
-            penalised=l1 > 0.0 or l2 > 0.0,
         ),
     )
     task.attach_to(model)
@@ -184,6 +189,8 @@ class _Training:
     shuffle: bool
     rng: np.random.Generator
     callbacks: list[Callback]
+    penalised: bool
+    unasked: bool
     history: History
 
     def run(self, progress: Progress) -> History:
@@ -208,8 +215,26 @@ class _Training:
             raise
         finally:
             self.end(was_training)
+        self.advise()
         progress.finish(history)
         return history
+
+    def advise(self) -> None:
+        """Say what went wrong, unless somebody is in a hurry."""
+        history = self.history
+        if history.interrupted:
+            return
+        n_steps = history.n_epochs * ceil(len(self.samples.X) / (self.batch_size or maxsize))
+        try:
+            history.advice = advice_for(
+                *(self.model, self.task, self.samples, history),
+                n_steps=n_steps,
+                unasked=self.unasked,
+            )
+        except KeyboardInterrupt:
+            history.reason = INTERRUPTED
+        except Exception:  # a callback may have left anything in the history
+            history.advice = ()
 
     def end(self, was_training: bool) -> None:
         """Leave model and optimizer as training by hand would; Ctrl-C comes too late here."""
@@ -231,19 +256,22 @@ class _Training:
         history, engine = self.history, self.engine
         started = time.perf_counter()
         if self.schedule is not None:
-            watched = history.validation_loss or history.loss
+            watched = history.metric()
             if watches_accuracy(self.schedule):
                 watched = history.validation_accuracy or history.accuracy
             self.schedule.step(self.optimizer, epoch - 1, watched[-1] if watched else None)
-        loss = 0.0
+        loss = penalty = 0.0
         n_right = 0.0
         for batch in self.batches():
             loss += len(batch.X) * engine.step(batch.X, batch.targets)
+            penalty += len(batch.X) * engine.batch_penalty
             n_right += self.task.count_right(engine.batch_outputs, batch)
             engine.update()
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
         history.loss.append(loss / n_samples)
+        if self.penalised:
+            history.penalty.append(penalty / n_samples)
         history.learning_rate.append(self.optimizer.learning_rate)
         if self.samples.answers is not None:
             history.accuracy.append(n_right / n_samples)
@@ -282,7 +310,8 @@ class _Training:
 
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
-        if isnan(self.history.loss[-1]):
+        history = self.history
+        if isnan(history.loss[-1]) or (self.penalised and isnan(history.penalty[-1])):
             return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""

@@ -67,13 +67,15 @@ class Progress:
             self._print_last(history)
 
     def finish(self, history: History) -> None:
-        """Print the last epoch, and why training ended where it did not go through to the end."""
+        """Print the last epoch, why training ended before the last of them, and what went wrong."""
         if not self.log_every:
             return
         if history.n_epochs > self._last_printed:
             self._print_last(history)
         if not history.completed:
             self._print(f"training ended after epoch {history.n_epochs}: {history.reason}")
+        for finding in history.advice:
+            self._print(str(finding))
 
     def _print_last(self, history: History) -> None:
         if not self._last_printed:

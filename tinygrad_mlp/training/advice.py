@@ -1,0 +1,254 @@
+"""What went wrong in a training that failed, in a few sentences, each with a line that shows it.
+
+A training that went well is told nothing, and costs nothing but the loss of the best constant
+answer. Where the loss is not much better than that, one pass over the training data looks at the
+units, see ``units``; there is no second look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Final
+
+import numpy as np
+
+from tinygrad_mlp.data.labels import look_like_classes
+from tinygrad_mlp.nn.layers import MLP
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.baselines import CONSTANTS, constant_loss
+from tinygrad_mlp.training.engines import Floats
+from tinygrad_mlp.training.history import Finding, History
+from tinygrad_mlp.training.task import Samples, Task
+from tinygrad_mlp.training.units import LayerUnits, look_at
+
+__all__ = ["advice_for"]
+
+FEWEST_STEPS: Final = 50
+"""After fewer steps nobody can tell a training that fails from one that has just begun."""
+
+NO_BETTER: Final = 0.99
+"""A loss above this share of that of the best constant answer is no better than it."""
+
+POOR: Final = 0.5
+"""A loss above this share is worth a look at what may hold the training back."""
+
+RISEN: Final = 10.0
+"""A loss that rose to so many times the first one was thrown off by too long steps."""
+
+FAR_APART: Final = 100.0
+"""How many times the spread of one feature may be that of another."""
+
+CONSTANT: Final = 1e-9
+"""A feature that varies by no more than this share of its size is constant but for rounding."""
+
+LARGE: Final = 5.0
+"""The typical size of features, or of the targets of a regression, above which steps get long."""
+
+FEWEST_OF_TWO: Final = 10
+"""Fewer zeros and ones than these are a truth table, which people learn as numbers, too."""
+
+OVERFLOWING: Final = 1e9
+"""A loss of one's own, for which no constant answer is known, has gone astray so far above 1."""
+
+
+def advice_for(
+    model: Module, task: Task, samples: Samples, history: History, *, n_steps: int, unasked: bool
+) -> tuple[Finding, ...]:
+    """What to tell about a training that has ended; nothing where it went well.
+
+    The model, its generators and the history are as they were afterwards. A model of one's own that
+    cannot be looked into gives no findings about its units.
+
+    Args:
+        model: the model as training has left it.
+        task: what it was trained for.
+        samples: the training data.
+        history: the course of the training.
+        n_steps: how many steps were taken.
+        unasked: whether the loss was chosen for want of another.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [1], init="zeros")
+    >>> task, samples = Task.for_data(model, [[1.0], [2.0], [3.0]], [1.0, 2.0, 9.0])
+    >>> history = History(loss=[28.0] * 60, learning_rate=[0.0] * 60)
+    >>> advice = advice_for(model, task, samples, history, n_steps=60, unasked=True)
+    >>> print(advice[0].text)
+    at the end the loss is 28.67; always answering the mean of y costs 12.67, so nothing was ...
+    """
+    findings = [*_on_whole_numbers(task, samples)] if unasked else []
+    if history.loss:
+        with np.errstate(all="ignore"):
+            findings += _on_the_course(model, task, samples, history, n_steps)
+    return tuple(findings)
+
+
+def _on_the_course(
+    model: Module, task: Task, samples: Samples, history: History, n_steps: int
+) -> Iterator[Finding]:
+    last = history.loss[-1]
+    constant = constant_loss(task, samples.targets)
+    if not isfinite(last) or (constant is None and last > OVERFLOWING):
+        yield _diverged(history, last)
+        yield from _on_sizes(task, samples)
+        return
+    if constant is None or n_steps < FEWEST_STEPS or last < POOR * constant:
+        return
+    look = look_at(model, task, samples)
+    # Only part of the samples may have been looked at; the loss of the last epoch is of them all.
+    loss = last if look is None or look.n_samples < len(samples.X) else look.loss
+    if not loss >= POOR * constant and isfinite(loss):
+        return
+    causes = []
+    if max(history.loss) > RISEN * history.loss[0] or not isfinite(loss):
+        causes.append(_diverged(history, loss))
+    for layer in () if look is None else look.layers:
+        causes += _on_units(model, task, samples, layer)
+    if loss < NO_BETTER * constant:
+        causes = [*causes, *_on_spreads(samples)]
+        if causes:
+            yield _beside_constant(loss, constant, task)
+    else:
+        causes += _on_sizes(task, samples)
+        so = ", so nothing was learned" + ("" if causes else _remedy(history))
+        yield _beside_constant(loss, constant, task, so)
+    yield from causes
+
+
+# The findings
+
+
+def _diverged(history: History, at_the_end: float) -> Finding:
+    rate = f", such as {history.learning_rate[0] / 10.0:.2g}" if history.learning_rate else ""
+    remedy = f"train a new model with a smaller learning_rate{rate}"
+    lost = [i for i, loss in enumerate(history.loss, 1) if not isfinite(loss)]
+    if lost or not isfinite(at_the_end):
+        when = f"in epoch {lost[0]}" if lost else "after the last step"
+        loss = history.loss[lost[0] - 1] if lost else at_the_end
+        text = (
+            f"the loss is {loss:g} {when}, mostly for too long steps: {remedy}; or have "
+            "debug.detect_anomaly() find the first nan"
+        )
+    else:
+        epoch = int(np.argmax(history.loss)) + 1
+        rise = f"{history.loss[0]:.4g} to {history.loss[epoch - 1]:.4g} in epoch {epoch}"
+        text = f"the loss rose from {rise}, so the steps are too long: {remedy}"
+    return Finding(text, "print(history)")
+
+
+def _beside_constant(loss: float, constant: float, task: Task, so: str = "") -> Finding:
+    return Finding(
+        f"at the end the loss is {loss:.4g}; always answering {CONSTANTS[task.loss_name][1]} costs "
+        f"{constant:.4g}{so}",
+        "from tinygrad_mlp import predict; print(predict(model, X)[:10], y[:10])",
+    )
+
+
+def _remedy(history: History) -> str:
+    """What to try where no cause was found."""
+    if history.loss[-1] < 0.9 * history.loss[-1 - len(history.loss) // 4]:
+        return "; it was still falling, so try more epochs"
+    without = "smaller l1 and l2, " if history.penalty else ""
+    return f"; try {without}another learning_rate or activation, more epochs, or a larger network"
+
+
+def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) -> Iterator[Finding]:
+    n_samples = f"each of the {len(samples.X)} samples"
+    if layer.n_samples < len(samples.X):
+        n_samples = f"each of {layer.n_samples} of the {len(samples.X)} samples"
+    outputs = "[model(x) for x in X[:100]]"
+    if task.n_outputs != 1:
+        outputs = "[output for x in X[:100] for output in model(x)]"
+    health = (
+        "from tinygrad_mlp import debug, functional; "
+        f"print(debug.health(model, functional.mean({outputs})))"
+    )
+    if 2 * layer.n_dead >= layer.n_units:
+        yield Finding(
+            f"dead relu units in {layer.name}: {layer.n_dead} of {layer.n_units} give 0 for "
+            f"{n_samples}, and no gradient comes through; train a new model with a smaller "
+            "learning_rate, or with activation='leaky_relu'",
+            health,
+        )
+    if 2 * layer.n_saturated >= layer.n_units:
+        histograms = (
+            "from viz.plots import activation_histograms; "
+            "activation_histograms(model, X, 'activations.svg')"
+        )
+        yield Finding(
+            f"saturated {layer.activation} units in {layer.name}: {layer.n_saturated} of "
+            f"{layer.n_units} are at an end for {n_samples}, and hardly any gradient comes "
+            "through; train a new model with smaller features, smaller first weights or a smaller "
+            "learning_rate",
+            histograms if isinstance(model, MLP) else health,
+        )
+
+
+STANDARDISE: Final = (
+    "from tinygrad_mlp.data import Standardiser; "
+    "scaler = Standardiser().fit(X); X = scaler.transform(X)"
+)
+
+
+def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
+    """Features and targets that are large, or of very different size."""
+    apart = list(_on_spreads(samples))
+    yield from apart
+    sizes = _sizes(samples.X)
+    widest = int(np.argmax(sizes))
+    if sizes[widest] > LARGE and not apart:
+        yield Finding(
+            f"column {widest} of X has numbers of the size {sizes[widest]:.4g}, which makes the "
+            "steps long; bring the features to mean 0 and standard deviation 1",
+            STANDARDISE,
+        )
+    if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
+        yield Finding(
+            f"y has numbers of the size {_sizes(samples.targets).max():.4g}, which makes the steps "
+            "long; bring the targets to mean 0 and standard deviation 1, and the answers back "
+            "with inverse_transform",
+            "import numpy as np; from tinygrad_mlp.data import Standardiser; "
+            "y = np.reshape(y, (len(y), -1)); scaler = Standardiser().fit(y); "
+            "y = scaler.transform(y)",
+        )
+
+
+def _on_spreads(samples: Samples) -> Iterator[Finding]:
+    """Features of which one varies far more than another."""
+    spreads = samples.X.std(axis=0)
+    varying = np.flatnonzero(spreads > CONSTANT * np.abs(samples.X).max(axis=0))
+    if len(varying) < 2:
+        return
+    widest, narrowest = (
+        int(varying[i]) for i in (spreads[varying].argmax(), spreads[varying].argmin())
+    )
+    if spreads[widest] > FAR_APART * spreads[narrowest]:
+        yield Finding(
+            f"the features differ much in size: column {widest} of X has the standard deviation "
+            f"{spreads[widest]:.4g}, column {narrowest} {spreads[narrowest]:.4g}; bring them all "
+            "to 1",
+            STANDARDISE,
+        )
+
+
+def _sizes(array: Floats) -> Floats:
+    """The root mean square of each column."""
+    with np.errstate(over="ignore"):
+        sizes: Floats = np.sqrt(np.mean(np.square(array, dtype=np.float64), axis=0))
+    return sizes
+
+
+def _on_whole_numbers(task: Task, samples: Samples) -> Iterator[Finding]:
+    """Whole numbers as floats, which may be classes, learned as a regression that nobody named."""
+    targets = samples.targets
+    if task.kind != "regression" or targets.shape[1] != 1 or (targets != np.floor(targets)).any():
+        return
+    numbers = np.unique(targets)
+    two = len(numbers) == 2 and len(targets) >= FEWEST_OF_TWO
+    if two or look_like_classes(targets[:, 0]):
+        shown = ", ".join([f"{number:g}" for number in numbers])
+        yield Finding(
+            f"y holds the numbers {shown} alone, as floats, so this was a regression; if they are "
+            "classes, pass them as whole numbers, and if not, name loss='mean_squared_error'",
+            "import numpy as np; y = np.asarray(y, dtype=int)",
+        )
