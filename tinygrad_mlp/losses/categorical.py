@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_mlp import functional
+from tinygrad_mlp import functional, ops
 from tinygrad_mlp.data.validation import check_labels
 from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses.reduction import Reduction, is_sequence, reduced
+from tinygrad_mlp.losses.targets import check_distribution, given_numbers
 
 __all__ = ["categorical_cross_entropy", "cross_entropy_of_sample"]
 
@@ -52,17 +53,44 @@ def categorical_cross_entropy(logits: Any, labels: Any, reduction: Reduction = "
 def cross_entropy_of_sample(logits: Sequence[Value], target: Sequence[Scalar]) -> Value:
     """log(e^z1 + ... + e^zk) - (t1 z1 + ... + tk zk), for one sample. No branches on t.
 
+    The largest logit is subtracted from all of them first. Then no term is negative, and none is
+    lost in a large one. A class with t = 0 counts nothing, even if its logit is -inf.
+
     Args:
         logits: z, k Values.
         target: t, the probabilities of the k classes: a one-hot row for a known class.
 
     Raises:
+        DataError: if a target is no probability, or the sum of the row is not 1.
         ShapeError: if there are not as many targets as logits.
 
     >>> round(cross_entropy_of_sample([Value(2.0), Value(1.0), Value(0.1)], [1, 0, 0]).data, 6)
     0.41703
     """
-    return functional.logsumexp(logits) - functional.dot(target, logits)
+    if len(target) != len(logits):
+        raise ShapeError(
+            f"{len(logits)} logits got a row of {len(target)} targets; give one number for each "
+            "class"
+        )
+    return _loss_of_row(logits, target, "the target")
+
+
+def _loss_of_row(logits: Sequence[Value], target: Sequence[Scalar], name: str) -> Value:
+    row = [as_value(t) for t in target]
+    check_distribution(row, name)
+    below = functional.below_largest(logits)
+    terms = [
+        functional.weighted(t, z)
+        for t, z in zip(row, below)
+        if not (t.op is ops.CONSTANT and t.data == 0.0)
+    ]
+    total = terms[0] if len(terms) == 1 else functional.sum(terms)
+    return functional.logsumexp(below) - total
+
+
+def _loss_of_label(logits: Sequence[Value], label: int) -> Value:
+    below = functional.below_largest(logits)
+    return functional.logsumexp(below) - below[label]
 
 
 def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
@@ -78,15 +106,17 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
                     "sample the number of its class, labels=[0, 2, 1], or each a row with a number "
                     "for every class, labels=[[1, 0, 0], [0, 0, 1], [0, 1, 0]]"
                 )
-        return [cross_entropy_of_sample(*pair) for pair in zip(samples, labels)]
-    if any(isinstance(label, Value) for label in labels):
         return [
-            cross_entropy_of_sample(sample, _one_hot(label, len(sample)))
-            for sample, label in zip(samples, labels)
+            _loss_of_row(sample, row, f"labels[{i}]")
+            for i, (sample, row) in enumerate(zip(samples, labels))
         ]
     n_classes = min(map(len, samples), default=1)
-    classes = check_labels(labels, n_classes, name="labels").tolist() if labels else []
-    return [functional.logsumexp(z) - as_value(z[label]) for z, label in zip(samples, classes)]
+    numbers = given_numbers([as_value(label) for label in labels])
+    classes = check_labels(numbers, n_classes, name="labels").tolist() if numbers else []
+    if any(isinstance(label, Value) for label in labels):
+        rows = [_one_hot(label, len(sample)) for sample, label in zip(samples, labels)]
+        return [_loss_of_row(*pair, "the target") for pair in zip(samples, rows)]
+    return [_loss_of_label(z, label) for z, label in zip(samples, classes)]
 
 
 def _one_hot(label: Scalar, n_classes: int) -> list[Value]:
