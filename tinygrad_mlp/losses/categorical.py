@@ -11,7 +11,7 @@ from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses.reduction import Reduction, is_sequence, reduced
-from tinygrad_mlp.losses.targets import check_distribution, given_numbers
+from tinygrad_mlp.losses.targets import DISTRIBUTION, Labels
 
 __all__ = ["categorical_cross_entropy", "cross_entropy_of_sample"]
 
@@ -77,7 +77,7 @@ def cross_entropy_of_sample(logits: Sequence[Value], target: Sequence[Scalar]) -
 
 def _loss_of_row(logits: Sequence[Value], target: Sequence[Scalar], name: str) -> Value:
     row = [as_value(t) for t in target]
-    check_distribution(row, name)
+    DISTRIBUTION.check(row, name)
     below = functional.below_largest(logits)
     terms = [
         functional.weighted(t, z)
@@ -111,11 +111,12 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
             for i, (sample, row) in enumerate(zip(samples, labels))
         ]
     n_classes = min(map(len, samples), default=1)
-    numbers = given_numbers([as_value(label) for label in labels])
-    classes = check_labels(numbers, n_classes, name="labels").tolist() if numbers else []
     if any(isinstance(label, Value) for label in labels):
-        rows = [_one_hot(label, len(sample)) for sample, label in zip(samples, labels)]
+        targets = [as_value(label) for label in labels]
+        Labels(n_classes).check(targets)
+        rows = [_one_hot(label, len(sample)) for sample, label in zip(samples, targets)]
         return [_loss_of_row(*pair, "the target") for pair in zip(samples, rows)]
+    classes = check_labels(labels, n_classes, name="labels").tolist() if labels else []
     return [_loss_of_label(z, label) for z, label in zip(samples, classes)]
 
 
