@@ -911,11 +911,9 @@ WEIGHTED: Final = declare(
 
 
 def binary_cross_entropy_forward(xp: Any, logit: Any, target: Any) -> Any:
-    # log(1 + exp(a)) - a b, in terms that do not cancel: 0 if the target is where the logit points
+    # log(1 + exp(a)) - a b as the sum of two terms that are never negative: nothing cancels
     positive = xp.where(logit > 0.0, 1.0, 0.0)
-    missing = positive - target
-    far = xp.where(xp.equal(missing, 0.0), 0.0, missing * logit)  # since 0 * inf is nan
-    return far + xp.log1p(xp.exp(-xp.absolute(logit)))
+    return (positive - target) * logit + xp.log1p(xp.exp(-xp.absolute(logit)))
 
 
 def binary_cross_entropy_partial_logit(xp: Any, out: Any, logit: Any, target: Any) -> Any:
@@ -1116,7 +1114,7 @@ LOGSUMEXP: Final = declare(
         partial_formulas=("exp(x) / (exp(x1) + ... + exp(xn))",),
         torch="logsumexp",
         kinks=(
-            *((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0), (1e12, 1e12, 1e12 - 1.0)),
+            *((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0)),
             *((-inf, 0.0, 1.0), (-inf, -inf, -inf), (inf, 0.0, 1.0)),
         ),
         variadic=True,

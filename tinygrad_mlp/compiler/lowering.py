@@ -187,9 +187,10 @@ class _Lowering:
         if made_by is None or made_by.op is not ops.WEIGHTED or len(made_by.shape) != 1:
             return None
         weights, x = made_by.operands
-        both = isinstance(weights, View) and isinstance(x, View) and weights.mapped and x.mapped
         whole = isinstance(terms, View) and prod(terms.shape) == made_by.out.size
-        return (self.work.ref(weights), self.work.ref(x)) if both and whole else None
+        if not (whole and isinstance(weights, View) and isinstance(x, View)):
+            return None
+        return (self.work.ref(weights), self.work.ref(x)) if weights.mapped and x.mapped else None
 
     def keep(self, kind: str, form: str, *refs: Ref) -> None:
         """Read a result into a local variable, before its memory is used again."""
@@ -244,11 +245,12 @@ class _Lowering:
         out = Symbol(self.xp, self.work.results(step))
         operands = step.operands
         if step.op.variadic:
-            operands = [moved_axes(_only_operand(step), 1, 0)]
-        if step.op.joint_partials is not None:
-            partial = step.op.joint_partials(self.xp, out, *inputs)
-            gradients.contribute(operands[0], upstream * partial, operands[0].shape, mapped)
-            return
+            stacked = moved_axes(_only_operand(step), 1, 0)
+            operands = [stacked]
+            if step.op.joint_partials is not None:
+                partial = step.op.joint_partials(self.xp, out, *inputs)
+                gradients.contribute(stacked, upstream * partial, stacked.shape, mapped)
+                return
         for operand, rule in zip(operands, step.op.partials):
             if not operand.needs_grad or rule == 0.0:
                 continue

@@ -271,11 +271,14 @@ class Emitter:
         if a.ref is None and a.factor == 0.0 and self._is_at_most_zero(condition, b):
             return self.maximum(b, 0.0)
         args = [condition.ref, self.argument(a), self.argument(b)]
-        shape, mapped, pad = broadcast(args)
-        out = self.new(shape, mapped)
-        out = out.padded() if pad else out
-        self.instructions.append(Instruction("select", "where", args, out))
-        return Symbol(self, out)
+        known = self._known.get(("where", *args))
+        if known is None:
+            shape, mapped, pad = broadcast(args)
+            out = self.new(shape, mapped)
+            out = out.padded() if pad else out
+            self.instructions.append(Instruction("select", "where", args, out))
+            known = self._known["where", *args] = Symbol(self, out)
+        return known
 
     def _made_by(self, ref: Ref | str | None) -> Instruction | None:
         for instruction in reversed(self.instructions[-_FAR_BACK:]):

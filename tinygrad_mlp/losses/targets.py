@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import fsum, inf
 from typing import Any, Final
 
@@ -96,16 +97,21 @@ def _is_sign(number: Any) -> Any:
 NUMBERS: Final = Kind(
     _is_finite, "a target is a finite number, got {:g}; fill it, or leave the sample out"
 )
+"""Any finite number: the targets of a regression."""
+
 PROBABILITIES: Final = Kind(
     _is_probability,
     "the targets of binary cross-entropy are 0 and 1, or between, got {:g}; for more than two "
     "classes use categorical_cross_entropy",
 )
+"""0, 1, or a number between them."""
+
 SIGNS: Final = Kind(
     _is_sign,
     "the targets of the hinge loss are -1 and +1, got {:g}; from labels 0 and 1: "
     "hinge(scores, 2 * y - 1)",
 )
+"""-1 or +1."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +153,15 @@ class Distribution:
         """
         # Two products and one pass over the numbers decide nearly always: no row is off by more
         # than the root of the sum of the squares.
-        off = rows.dot(np.ones(rows.shape[1], rows.dtype)) - 1.0
-        if np.vdot(off, off) <= TOLERANCE * TOLERANCE and np.minimum.reduce(rows, None) >= 0.0:
+        off = rows.dot(_ones(rows.shape[1], rows.dtype)) - 1.0
+        if off.dot(off) <= TOLERANCE * TOLERANCE and np.minimum.reduce(rows, None) >= 0.0:
             return
         for i, row in enumerate(rows):
             _check_row(row.astype(np.float64), f"{name}[{i}]")
 
 
 DISTRIBUTION: Final = Distribution()
+"""The one check of rows of probabilities."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,11 @@ class Labels:
     def check_array(self, rows: Array, name: str) -> None:
         """Refuse labels (n_labels, 1) of which one is no class."""
         check_labels(rows.ravel(), self.n_classes, name=name)
+
+
+@cache
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(n, dtype)
 
 
 def _check_row(row: Array, name: str) -> None:
