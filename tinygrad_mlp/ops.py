@@ -913,14 +913,15 @@ WEIGHTED: Final = declare(
 def binary_cross_entropy_forward(xp: Any, logit: Any, target: Any) -> Any:
     # log(1 + exp(a)) - a b as the sum of two terms that are never negative: nothing cancels
     positive = xp.where(logit > 0.0, 1.0, 0.0)
-    return (positive - target) * logit + xp.log1p(xp.exp(-xp.absolute(logit)))
+    sign = 1.0 - 2.0 * positive
+    return (positive - target) * logit + xp.log1p(xp.exp(sign * logit))
 
 
 def binary_cross_entropy_partial_logit(xp: Any, out: Any, logit: Any, target: Any) -> Any:
     positive = xp.where(logit > 0.0, 1.0, 0.0)
-    small = xp.exp(-xp.absolute(logit))
-    beyond = xp.divide(small, 1.0 + small)  # sigmoid(-|a|)
-    return (positive - target) + (1.0 - 2.0 * positive) * beyond
+    sign = 1.0 - 2.0 * positive
+    small = xp.exp(sign * logit)
+    return (positive - target) + sign * xp.divide(small, 1.0 + small)
 
 
 def binary_cross_entropy_partial_target(xp: Any, out: Any, logit: Any, target: Any) -> Any:
@@ -1115,7 +1116,7 @@ LOGSUMEXP: Final = declare(
         torch="logsumexp",
         kinks=(
             *((1000.0, 1000.0, -1000.0), (-1000.0, -1001.0, -1002.0)),
-            *((-inf, 0.0, 1.0), (-inf, -inf, -inf), (inf, 0.0, 1.0)),
+            *((-inf, 0.0, 1.0), (-inf, -inf, -inf)),
         ),
         variadic=True,
         joint_partials=logsumexp_partials,
