@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_mlp import ops
+from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.engine import (
     Number,
     Value,
@@ -434,8 +434,12 @@ def max(inputs: Sequence[Scalar]) -> Value:
     >>> max([Value(1.0), 3.0]).is_leaf
     True
     """
-    with no_grad():
-        return amax(inputs)
+    values = [as_value(x) for x in inputs]
+    numbers = numbers_of(values)
+    if numbers:
+        return as_value(float_math.max(numbers))
+    with no_grad():  # while a function is compiled
+        return amax(values)
 
 
 def isinf(x: Scalar) -> bool:
