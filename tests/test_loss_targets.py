@@ -11,7 +11,7 @@ import pytest
 
 from tests.against_torch import assert_close
 from tinygrad_mlp import MLP, Value, compile, fit
-from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.losses import (
     LOSSES,
     binary_cross_entropy,
@@ -185,7 +185,7 @@ def test_an_array_that_has_passed_is_not_checked_again_and_fit_need_not() -> Non
         ("binary_cross_entropy", 2, [0.0, nan]),
         ("categorical_cross_entropy", 3, [0.0, 0.0, 0.0]),
         ("categorical_cross_entropy", 3, [0.0, 2.0, 0.0]),
-        ("hinge", 3, [0.0, nan, 1.0]),
+        ("categorical_cross_entropy", 3, [0.0, nan, 1.0]),
     ],
 )
 def test_fit_refuses_before_the_first_step(
@@ -200,12 +200,22 @@ def test_fit_refuses_before_the_first_step(
     assert [p.data for p in model.parameters()] == before
 
 
+def of_rows(outputs: Any, rows: Any) -> Value:
+    loss: Value = categorical_cross_entropy(outputs, rows)
+    return loss
+
+
+def test_fit_says_how_to_train_on_probabilities() -> None:
+    rows = np.array([[0.25, 0.75], [1.0, 0.0]])
+    X = np.ones((2, 2))
+    with pytest.raises(ShapeError, match=r"loss=lambda outputs, rows: categorical_cross_entropy"):
+        fit(MLP(2, [2], rng=0), X, rows, loss="categorical_cross_entropy")
+    history = fit(MLP(2, [2], rng=0), X, rows, loss=of_rows)
+    assert history.engine == "compiled"
+
+
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
 def test_a_loss_of_ones_own_is_refused_at_the_batch(engine: str) -> None:
-    def own(outputs: Any, targets: Any) -> Value:
-        loss: Value = categorical_cross_entropy(outputs, targets)
-        return loss
-
     rows = np.array([[1.0, 0.0], [0.0, 0.5]])
     with pytest.raises(DataError, match=r"\[1\] has the sum 0\.5"):
-        fit(MLP(2, [2], rng=0), np.ones((2, 2)), rows, loss=own, engine=engine)
+        fit(MLP(2, [2], rng=0), np.ones((2, 2)), rows, loss=of_rows, engine=engine)
