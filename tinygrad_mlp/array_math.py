@@ -112,7 +112,8 @@ def sum_less_one(terms: NDArray[Any]) -> NDArray[Any]:
     ones = np.equal(terms, 1.0)
     n_ones: NDArray[Any] = np.add.reduce(ones, axis=0, dtype=terms.dtype)
     others: NDArray[Any] = np.add.reduce(np.where(ones, 0.0, terms), axis=0)
-    return (n_ones - 1.0) + others
+    result: NDArray[Any] = (n_ones - 1.0) + others
+    return result
 
 
 def shares(terms: NDArray[Any]) -> NDArray[Any]:
