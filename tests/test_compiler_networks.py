@@ -262,6 +262,7 @@ def test_every_loss_of_the_package(name: str, output: str | None) -> None:
     model = MLP(3, [4, 2], output_activation=output, rng=0)
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(5, 3)), np.eye(2)[[0, 1, 1, 0, 1]]
+    T = 2.0 * T - 1.0 if name == "hinge" else T
 
     def of_sample(x: list[Value], t: list[Value]) -> Value:
         outputs = model.logits(x) if loss.from_logits else model.forward(x)

@@ -27,6 +27,7 @@ from tests.torch_reference import (
 from tinygrad_mlp import array_math, float_math, functional, ops
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, apply, as_value, local_partials
+from tinygrad_mlp.losses import binary_cross_entropy_with_logits
 from tinygrad_mlp.ops import OPS, Op
 
 N_POINTS: Final = 200
@@ -151,6 +152,8 @@ OPERATORS: Final[Mapping[str, Callable[..., Value]]] = {
     "sum": lambda *operands: functional.sum(operands),
     "logsumexp": lambda *operands: functional.logsumexp(operands),
     "dot": lambda a, b, c: functional.dot([a], [b], c),
+    "amax": lambda *operands: functional.amax(operands),
+    "binary_cross_entropy": binary_cross_entropy_with_logits,
 }
 """How to write the ops that are no function of ``functional``, or take a list there."""
 
@@ -350,7 +353,11 @@ def test_float_math_gives_what_ieee_arithmetic_gives(call: float, expected: floa
     assert type(call) is float
 
 
-@pytest.mark.parametrize("name", sorted(set(array_math.__all__) - {"max", "where", "dot", "sum"}))
+OF_SEVERAL: Final = {"dot", "equal_each", "max", "shares", "sum", "sum_less_one", "where"}
+"""What takes a list of numbers, or three."""
+
+
+@pytest.mark.parametrize("name", sorted(set(array_math.__all__) - OF_SEVERAL))
 def test_the_two_namespaces_agree_on_special_numbers(name: str) -> None:
     special = [
         0.0,

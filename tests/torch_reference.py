@@ -62,6 +62,14 @@ def _logsumexp(*inputs: Tensor) -> Tensor:
     return torch.logsumexp(torch.stack(inputs), 0)
 
 
+def _amax(*inputs: Tensor) -> Tensor:
+    return torch.amax(torch.stack(inputs), 0)
+
+
+def _binary_cross_entropy(logit: Tensor, target: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logit, target, reduction="none")
+
+
 def _dot(*operands: Tensor) -> Tensor:
     n = len(operands) // 2
     weights, inputs = torch.stack(operands[:n], 1), torch.stack(operands[n : 2 * n], 1)
@@ -70,6 +78,8 @@ def _dot(*operands: Tensor) -> Tensor:
 
 
 CALLED_DIFFERENTLY: Final[Mapping[str, Reference]] = {
+    "amax": _amax,
+    "binary_cross_entropy": _binary_cross_entropy,
     "dot": _dot,
     "elu": _elu,
     "gelu": _gelu,

@@ -66,6 +66,11 @@ def _logsumexp(*inputs: float) -> tuple[float, Sequence[float]]:
     return log(total), [exp(x) / total for x in inputs]
 
 
+def _amax(*inputs: float) -> tuple[float, Sequence[float]]:
+    largest = max(inputs)
+    return largest, [(x == largest) / inputs.count(largest) for x in inputs]
+
+
 def _sigmoid(x: float) -> float:
     return (1 + tanh(x / 2)) / 2
 
@@ -120,6 +125,9 @@ RULES: Final[dict[str, Rule]] = {
     "greater_equal": lambda a, b: (a >= b, [0, 0]),
     "equal": lambda a, b: (a == b, [0, 0]),
     "sum": lambda *inputs: (fsum(inputs), [1] * len(inputs)),
+    "amax": _amax,
+    "weighted": lambda a, b: (a * b, [b, a]),
+    "binary_cross_entropy": lambda z, t: (log1p(exp(z)) - t * z, [_sigmoid(z) - t, -z]),
     "logsumexp": _logsumexp,
     "dot": _dot,
 }

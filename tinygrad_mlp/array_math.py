@@ -36,6 +36,7 @@ __all__ = [
     "divide",
     "dot",
     "equal",
+    "equal_each",
     "erfc",
     "exp",
     "exp_shifted",
@@ -47,10 +48,12 @@ __all__ = [
     "maximum",
     "minimum",
     "power",
+    "shares",
     "sigmoid",
     "sin",
     "sqrt",
     "sum",
+    "sum_less_one",
     "tanh",
     "where",
 ]
@@ -98,6 +101,38 @@ def max(inputs: NDArray[Any]) -> NDArray[Any]:
     """
     result: NDArray[Any] = np.maximum.reduce(inputs, axis=0)
     return result
+
+
+def sum_less_one(terms: NDArray[Any]) -> NDArray[Any]:
+    """x1 + ... + xn - 1 over the first axis, where a term that is 1 costs the others no digits.
+
+    >>> sum_less_one(np.array([[1.0, 2.0], [1e-20, 1.0]])).tolist()
+    [1e-20, 2.0]
+    """
+    ones = np.equal(terms, 1.0)
+    n_ones: NDArray[Any] = np.add.reduce(ones, axis=0, dtype=terms.dtype)
+    others: NDArray[Any] = np.add.reduce(np.where(ones, 0.0, terms), axis=0)
+    result: NDArray[Any] = (n_ones - 1.0) + others
+    return result
+
+
+def shares(terms: NDArray[Any]) -> NDArray[Any]:
+    """Each term over the sum of all, along the first axis.
+
+    >>> shares(np.array([[1.0], [3.0]])).tolist()
+    [[0.25], [0.75]]
+    """
+    result: NDArray[Any] = np.divide(terms, np.add.reduce(terms, axis=0))
+    return result
+
+
+def equal_each(inputs: NDArray[Any], x: Any) -> NDArray[Any]:
+    """1 for each input along the first axis that is x, else 0.
+
+    >>> equal_each(np.array([[1.0], [2.0]]), np.array([2.0])).tolist()
+    [[0.0], [1.0]]
+    """
+    return np.where(np.equal(inputs, x), 1.0, 0.0)
 
 
 def exp_shifted(inputs: NDArray[Any], shift: Any) -> NDArray[Any]:

@@ -565,6 +565,27 @@ def uniform(rng: np.random.Generator) -> Value:
     return leaf
 
 
+def check_at_calls(check: ArrayCheck, values: Sequence[Value]) -> None:
+    """Have a compiled program check these arguments of it at each call.
+
+    For what can only be checked when the numbers are there. Where no function is being compiled, it
+    does nothing.
+
+    Args:
+        check: its ``check_array`` gets these numbers as a row, together with all rows of the call.
+        values: Values that the function was called with.
+    """
+    if _recorder is not None:
+        _recorder.check_at_calls(check, values)
+
+
+class ArrayCheck(Protocol):
+    """A check of many rows of numbers at once; hashable, equal checks are put together."""
+
+    def check_array(self, rows: np.ndarray[Any, Any], name: str) -> None:
+        """Raise an error that names the row, ``name[i]``, if one of the rows is not allowed."""
+
+
 def _read(value: Value) -> float:
     return value.data
 
@@ -584,6 +605,7 @@ class Recorder(Protocol):
     def leaf(self, leaf: Value) -> None: ...
     def uniform(self, rng: np.random.Generator) -> Value: ...
     def assign(self, leaf: Value, value: Value) -> None: ...
+    def check_at_calls(self, check: ArrayCheck, values: Sequence[Value]) -> None: ...
     def without_gradients(self) -> AbstractContextManager[None]: ...
     def with_gradients(self) -> AbstractContextManager[None]: ...
 

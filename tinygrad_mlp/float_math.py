@@ -20,6 +20,7 @@ __all__ = [
     "divide",
     "dot",
     "equal",
+    "equal_each",
     "erfc",
     "exp",
     "exp_shifted",
@@ -33,10 +34,12 @@ __all__ = [
     "minimum",
     "nan",
     "power",
+    "shares",
     "sigmoid",
     "sin",
     "sqrt",
     "sum",
+    "sum_less_one",
     "tanh",
     "where",
 ]
@@ -198,6 +201,38 @@ def sum(inputs: Sequence[float]) -> float:
     (6.0, 0.0)
     """
     return builtins.sum(inputs, 0.0)
+
+
+def sum_less_one(terms: Sequence[float]) -> float:
+    """x1 + ... + xn - 1, where a term that is 1 costs the others no digits.
+
+    >>> sum_less_one([1.0, 1e-20]), sum([1.0, 1e-20]) - 1.0
+    (1e-20, 0.0)
+    """
+    others = list(terms)
+    if 1.0 not in others:
+        return sum(others) - 1.0
+    others.remove(1.0)
+    return sum(others)
+
+
+def shares(terms: Sequence[float]) -> list[float]:
+    """Each term over the sum of all: x_i / (x1 + ... + xn).
+
+    >>> shares([1.0, 3.0])
+    [0.25, 0.75]
+    """
+    total = sum(terms)
+    return [divide(x, total) for x in terms]
+
+
+def equal_each(inputs: Sequence[float], x: float) -> list[float]:
+    """1 for each input that is x, else 0.
+
+    >>> equal_each([1.0, 2.0], 2.0)
+    [0.0, 1.0]
+    """
+    return [1.0 if each == x else 0.0 for each in inputs]
 
 
 def exp_shifted(inputs: Sequence[float], shift: float) -> list[float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_mlp import ops
+from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.engine import (
     Number,
     Value,
@@ -16,6 +16,7 @@ from tinygrad_mlp.engine import (
     as_value,
     compare,
     dot_node,
+    no_grad,
     numbers_of,
     uniform,
 )
@@ -24,6 +25,7 @@ from tinygrad_mlp.float_math import inf
 
 __all__ = [
     "absolute",
+    "amax",
     "clamp",
     "cos",
     "divide",
@@ -55,6 +57,7 @@ __all__ = [
     "sum",
     "tanh",
     "uniform",
+    "weighted",
     "where",
 ]
 
@@ -282,6 +285,15 @@ def where(condition: Scalar | bool, a: Scalar, b: Scalar) -> Value:
     return apply(ops.WHERE, as_value(condition), as_value(a), as_value(b))
 
 
+def weighted(weight: Scalar, x: Scalar) -> Value:
+    """weight * x, and 0 for a weight of 0 even if x is infinite. Derivatives: x, weight.
+
+    >>> weighted(0.0, -inf).data, weighted(0.5, 3.0).data
+    (0.0, 1.5)
+    """
+    return apply(ops.WEIGHTED, as_value(weight), as_value(x))
+
+
 def clamp(x: Scalar, low: Scalar = -inf, high: Scalar = inf) -> Value:
     """x limited to low ... high. Derivative: 1 within (bounds included), else 0.
 
@@ -322,6 +334,18 @@ def mean(values: Iterable[Scalar]) -> Value:
     return sum(terms) / len(terms)
 
 
+def amax(values: Iterable[Scalar]) -> Value:
+    """The largest of the values as one node, nan if any is; m that tie get 1 / m of the gradient.
+
+    Raises:
+        ShapeError: for no values at all.
+
+    >>> amax([1.0, 3.0, 2.0]).data
+    3.0
+    """
+    return apply(ops.AMAX, *_at_least_one(values, "amax"))
+
+
 def dot(weights: Iterable[Scalar], inputs: Iterable[Scalar], bias: Scalar | None = None) -> Value:
     """w1 x1 + ... + wn xn + bias as one node: a neuron before its activation.
 
@@ -347,13 +371,15 @@ def dot(weights: Iterable[Scalar], inputs: Iterable[Scalar], bias: Scalar | None
 def logsumexp(values: Iterable[Scalar]) -> Value:
     """log(e^x1 + ... + e^xn), stable for large and small inputs. Derivatives: softmax(x).
 
-    The largest input is taken out of the sum: max + log(sum of e^(x - max)).
+    The largest input is taken out of the sum: max + log(1 + sum of e^(x - max) of the others).
 
     Raises:
         ShapeError: for no values at all.
 
     >>> logsumexp([1000.0, 1000.0]).data == 1000.0 + log(2.0).data
     True
+    >>> f"{logsumexp([0.0, -50.0]).data:.2e}"
+    '1.93e-22'
     """
     return apply(ops.LOGSUMEXP, *_at_least_one(values, "logsumexp"))
 
@@ -373,8 +399,8 @@ def softmax(values: Iterable[Scalar]) -> list[Value]:
 def log_softmax(values: Iterable[Scalar]) -> list[Value]:
     """log p_i = x_i - log(e^x1 + ... + e^xn).
 
-    With L, the logarithm as it is rounded, d_i = x_i - L; then log p_i = d_i - log(e^d1 + ... +
-    e^dn), where the second logarithm is nearly 0 and restores the digits that a large L has lost.
+    With m, the largest input, it is (x_i - m) - log(e^(x1 - m) + ... + e^(xn - m)): these are two
+    numbers of one sign, so that a large m costs no digits.
 
     Raises:
         ShapeError: for no values at all.
@@ -382,13 +408,75 @@ def log_softmax(values: Iterable[Scalar]) -> list[Value]:
     >>> [p.data for p in log_softmax([1000.0, 0.0])]
     [0.0, -1000.0]
     >>> f"{log_softmax([1000.0, 970.0])[0].data:.1e}"  # 1000 - logsumexp(...) would be -1.1e-13
-    '-9.3e-14'
+    '-9.4e-14'
     """
-    logits = _at_least_one(values, "log_softmax")
-    rounded = apply(ops.LOGSUMEXP, *logits)
-    differences = [logit - rounded for logit in logits]
-    correction = apply(ops.LOGSUMEXP, *differences)
-    return [difference - correction for difference in differences]
+    below = below_largest(_at_least_one(values, "log_softmax"))
+    total = apply(ops.LOGSUMEXP, *below)
+    return [each - total for each in below]
+
+
+def below_largest(values: Sequence[Value]) -> list[Value]:
+    """x_i - m with m, the largest, as a plain number: for results that do not depend on m.
+
+    >>> [x.data for x in below_largest([Value(1e12), Value(1e12 - 3.0)])]
+    [0.0, -3.0]
+    """
+    largest = max(values)
+    return [value - largest for value in values]
+
+
+# What the rules of variadic operations call
+
+
+def max(inputs: Sequence[Scalar]) -> Value:
+    """The largest of the inputs as a plain number, through which no gradient flows.
+
+    >>> max([Value(1.0), 3.0]).is_leaf
+    True
+    """
+    values = [as_value(x) for x in inputs]
+    numbers = numbers_of(values)
+    if numbers:
+        return as_value(float_math.max(numbers))
+    with no_grad():  # while a function is compiled
+        return amax(values)
+
+
+def isinf(x: Scalar) -> bool:
+    """Whether a number is inf or -inf; a node while a function is recorded.
+
+    >>> isinf(-inf), isinf(1.0)
+    (True, False)
+    """
+    return equal(absolute(x), inf)
+
+
+def exp_shifted(inputs: Sequence[Scalar], shift: Scalar) -> list[Value]:
+    """e^(x - shift) for each input.
+
+    >>> [x.data for x in exp_shifted([1.0, 800.0], 1.0)]
+    [1.0, inf]
+    """
+    return [exp(x - shift) for x in inputs]
+
+
+def equal_each(inputs: Sequence[Scalar], x: Scalar) -> list[Value]:
+    """1 for each input that is x, else 0.
+
+    >>> [each.data for each in equal_each([1.0, 2.0], 2.0)]
+    [0.0, 1.0]
+    """
+    return [where(equal(each, x), 1.0, 0.0) for each in inputs]
+
+
+def shares(terms: Sequence[Scalar]) -> list[Value]:
+    """Each term over the sum of all: x_i / (x1 + ... + xn).
+
+    >>> [share.data for share in shares([1.0, 3.0])]
+    [0.25, 0.75]
+    """
+    total = sum(terms)
+    return [divide(term, total) for term in terms]
 
 
 def _at_least_one(values: Iterable[Scalar], function: str) -> Sequence[Value]:

@@ -879,6 +879,72 @@ CLAMP: Final = declare(
 )
 
 
+def weighted_forward(xp: Any, weight: Any, x: Any) -> Any:
+    return xp.where(xp.equal(weight, 0.0), 0.0, weight * x)
+
+
+def weighted_partial_weight(xp: Any, out: Any, weight: Any, x: Any) -> Any:
+    return x
+
+
+def weighted_partial_x(xp: Any, out: Any, weight: Any, x: Any) -> Any:
+    return weight
+
+
+WEIGHTED: Final = declare(
+    Op(
+        name="weighted",
+        forward=weighted_forward,
+        partials=(weighted_partial_weight, weighted_partial_x),
+        symbol="·",
+        formula="a * b, 0 if a = 0",
+        partial_formulas=("b", "a"),
+        torch="mul",
+        domain=(REAL_LINE, REAL_LINE),
+        kinks=((0.0, 2.0), (0.0, 0.0), (0.5, -inf)),
+    )
+)
+"""A product in which the weight 0 counts nothing, even of inf, where 0 * inf would be nan."""
+
+
+# Losses of a logit
+
+
+def binary_cross_entropy_forward(xp: Any, logit: Any, target: Any) -> Any:
+    # log(1 + exp(a)) - a b as the sum of two terms that are never negative: nothing cancels
+    positive = xp.where(logit > 0.0, 1.0, 0.0)
+    sign = 1.0 - 2.0 * positive
+    return (positive - target) * logit + xp.log1p(xp.exp(sign * logit))
+
+
+def binary_cross_entropy_partial_logit(xp: Any, out: Any, logit: Any, target: Any) -> Any:
+    positive = xp.where(logit > 0.0, 1.0, 0.0)
+    sign = 1.0 - 2.0 * positive
+    small = xp.exp(sign * logit)
+    return (positive - target) + sign * xp.divide(small, 1.0 + small)
+
+
+def binary_cross_entropy_partial_target(xp: Any, out: Any, logit: Any, target: Any) -> Any:
+    return -logit
+
+
+BINARY_CROSS_ENTROPY: Final = declare(
+    Op(
+        name="binary_cross_entropy",
+        forward=binary_cross_entropy_forward,
+        partials=(binary_cross_entropy_partial_logit, binary_cross_entropy_partial_target),
+        symbol="bce",
+        formula="log(1 + exp(a)) - a * b",
+        partial_formulas=("sigmoid(a) - b", "-a"),
+        torch="nn.functional.binary_cross_entropy_with_logits",
+        domain=(REAL_LINE, (0.0, 1.0)),
+        kinks=(
+            *((0.0, 0.0), (0.0, 0.5), (800.0, 0.0), (-800.0, 1.0), (40.0, 0.25), (-40.0, 0.25)),
+        ),
+    )
+)
+
+
 # Comparisons: 1 or 0, and nothing flows through them. Eager code compares with plain ``<``; these
 # are the nodes that a recorded function has in its place, as conditions of ``where``.
 
@@ -1000,21 +1066,50 @@ SUM: Final = declare(
 )
 
 
+def amax_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+    return xp.max(inputs)
+
+
+def amax_partials(xp: Any, out: Any, inputs: Sequence[Any]) -> Any:
+    return xp.shares(xp.equal_each(inputs, out))
+
+
+AMAX: Final = declare(
+    Op(
+        name="amax",
+        forward=amax_forward,
+        partials=(),
+        symbol="max",
+        formula="max(x1, ..., xn)",
+        partial_formulas=("1/m if x is one of m largest, else 0",),
+        torch="amax",
+        kinks=((1.0, 1.0, 0.0), (2.0, 2.0, 2.0), (-inf, 0.0, 1.0), (inf, 0.0, 1.0)),
+        variadic=True,
+        joint_partials=amax_partials,
+    )
+)
+
+
 def logsumexp_forward(xp: Any, inputs: Sequence[Any]) -> Any:
     largest = xp.max(inputs)
-    shift = xp.where(xp.isinf(largest), 0.0, largest)  # since inf - inf is nan
-    return shift + xp.log(xp.sum(xp.exp_shifted(inputs, shift)))
+    infinite = xp.isinf(largest)
+    shift = xp.where(infinite, 0.0, largest)  # since inf - inf is nan
+    # The largest term is 1: log1p of the others keeps all their digits, log of the sum does not.
+    others = xp.sum_less_one(xp.exp_shifted(inputs, shift))
+    return xp.where(infinite, largest, shift + xp.log1p(others))
 
 
-def logsumexp_partial(xp: Any, out: Any, x: Any) -> Any:
-    return xp.exp(x - out)
+def logsumexp_partials(xp: Any, out: Any, inputs: Sequence[Any]) -> Any:
+    largest = xp.max(inputs)
+    shift = xp.where(xp.isinf(largest), 0.0, largest)
+    return xp.shares(xp.exp_shifted(inputs, shift))  # exp(x - out) has the rounding of a large out
 
 
 LOGSUMEXP: Final = declare(
     Op(
         name="logsumexp",
         forward=logsumexp_forward,
-        partials=(logsumexp_partial,),
+        partials=(),
         symbol="logsumexp",
         formula="log(exp(x1) + ... + exp(xn))",
         partial_formulas=("exp(x) / (exp(x1) + ... + exp(xn))",),
@@ -1024,6 +1119,7 @@ LOGSUMEXP: Final = declare(
             *((-inf, 0.0, 1.0), (-inf, -inf, -inf)),
         ),
         variadic=True,
+        joint_partials=logsumexp_partials,
     )
 )
 

@@ -79,10 +79,10 @@ class Contraction:
         left, right = self._left, self._right
         return p == q == 1 and left.mapped == right.mapped and (left.mapped or stacked > 1)
 
-    def inner_factors(self) -> list[Ref]:
+    def inner_factors(self) -> tuple[Ref, Ref] | None:
         """The two factors, if it is a plain inner product of rows of samples for one node."""
         rows = self._left.mapped and self._right.mapped and self._step.shape == (1, 1, 1)
-        return [self._left, self._right] if rows and not self._step.operands else []
+        return (self._left, self._right) if rows and not self._step.operands else None
 
     def forward(self) -> None:
         """The sums of products and the plain terms."""

@@ -301,6 +301,10 @@ class _Writer:
         ):
             self.prepare_once("ones = np.ones(B, dtype)")
             return f"matmul({name}, ones, out={out})"  # faster than add.reduce
+        if instruction.function == "add" and axes == (0,) and _is_matrix_of_rows(source):
+            n_rows = source.shape[0]
+            self.prepare_once(f"ones_{n_rows} = np.ones({n_rows}, dtype)")
+            return f"ones_{n_rows}.dot({name}, out={out})"  # likewise
         axis = str(axes[0]) if len(axes) == 1 else str(axes)
         return f"{instruction.function}.reduce({name}, axis={axis}, out={out})"
 
@@ -380,6 +384,11 @@ def _in_order(ref: Ref) -> bool:
     """Whether it is a contiguous matrix, or the transpose of one; ``dot`` copies any other."""
     (rows, columns), (down, across) = ref.shape, ref.strides
     return (across in (0, 1) and down in (0, columns)) or (down in (0, 1) and across in (0, rows))
+
+
+def _is_matrix_of_rows(source: Ref) -> bool:
+    """Whether it is a matrix in order: a row of samples for each of its slots."""
+    return source.mapped and len(source.shape) == 1 and source.in_order and not source.pad
 
 
 def _is_whole(ref: Ref, size: int, elementwise: bool) -> bool:

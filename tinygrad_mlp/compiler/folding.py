@@ -65,12 +65,11 @@ class _Numbering:
     """Gives every Value of the recording its id; equal tuples of Values share one tuple of ids."""
 
     def __init__(self, recording: Recording) -> None:
-        self.leaves: dict[Value, int] = {}
-        self.next_id = len(recording.nodes)
         self._tape = recording.nodes
         self._tuples: dict[tuple[Value, ...], Ids] = {}
-        for parameter in recording.parameters:
-            self.of(parameter)
+        n_nodes = len(recording.nodes)
+        self.leaves = {leaf: n_nodes + i for i, leaf in enumerate(recording.parameters)}
+        self.next_id = n_nodes + len(self.leaves)
 
     def of(self, value: Value) -> int:
         if isinstance(value, Traced):
@@ -89,8 +88,8 @@ class _Numbering:
         ids = self._tuples.get(values)
         if ids is not None:
             return ids, False
-        of = self.of
-        ids = self._tuples[values] = tuple([of(value) for value in values])
+        of, leaf = self.of, self.leaves.get  # most factors are known leaves
+        ids = self._tuples[values] = tuple([leaf(value) or of(value) for value in values])
         return ids, True
 
 

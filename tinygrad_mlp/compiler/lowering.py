@@ -8,6 +8,8 @@ becomes of that is up to ``gradients``; how sums of products are computed, up to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +77,7 @@ class _Lowering:
         self.work = Workspace(plan)
         self.xp = self.work.xp
         self.contractions: dict[int, Contraction] = {}  # by the base of the block of results
+        self.known: dict[int, dict[Any, Symbol]] = {}  # likewise, what its forward has computed
 
     def run(self, reduction: str | None) -> Lowered:
         folded, work = self.plan.folded, self.work
@@ -126,8 +129,8 @@ class _Lowering:
         mean = " / B" if reduction == "mean" else ""
         difference = self.difference_of(loss)
         if difference:
-            row, *products = difference
-            rows = "float(dot({0}, ones)) - float(vdot({1}, {2}))"
+            total, row, *products = difference
+            rows = f"float(dot({{0}}, ones)) - {total}"
             self.keep("loss", f"({rows}){mean}" if mean else rows, _flat(row), *products)
             return
         factors = self.factors_of(loss)
@@ -154,22 +157,40 @@ class _Lowering:
             return []
         return [_flat(factor) for factor in factors]
 
-    def difference_of(self, loss: Ref) -> list[Ref]:
-        """For a row minus a row of inner products, as cross-entropy is: the row, and the factors.
+    def difference_of(self, loss: Ref) -> tuple[str, Ref, Ref, Ref] | None:
+        """For a row minus a row of sums of products, as cross-entropy is: the row, the factors.
 
-        The sum over the samples is then the sum of the one minus one inner product over everything.
+        The sum over the samples is then the sum of the one minus one inner product over everything;
+        the first of the four is the call that computes it.
         """
         last = self.plan.steps[-1] if self.plan.steps else None
         if last is None or last.op is not ops.SUB or self.work.results(last).buffer != loss.buffer:
-            return []
+            return None
         row, products = last.operands
         if not isinstance(row, View) or not isinstance(products, View) or not row.mapped:
-            return []
+            return None
+        if row.block.size != 1 or products.block.size != 1:
+            return None
         contraction = self.contractions.get(products.block.base)
-        if contraction is None or row.block.size != 1 or products.block.size != 1:
-            return []
-        factors = contraction.inner_factors()
-        return [self.work.ref(row), *factors] if factors else []
+        if contraction is not None:
+            form, factors = "float(vdot({1}, {2}))", contraction.inner_factors()
+        else:
+            form, factors = "weighted_sum({1}, {2})", self.weighted_factors(products)
+        return (form, self.work.ref(row), *factors) if factors else None
+
+    def weighted_factors(self, total: View) -> tuple[Ref, Ref] | None:
+        """The weights and what they weigh, if that is the sum of all products of one sample."""
+        steps = {step.out.base: step for step in self.plan.steps}
+        summed = steps.get(total.block.base)
+        terms = summed.operands[0] if summed is not None and summed.op is ops.SUM else None
+        made_by = steps.get(terms.block.base) if isinstance(terms, View) else None
+        if made_by is None or made_by.op is not ops.WEIGHTED or len(made_by.shape) != 1:
+            return None
+        weights, x = made_by.operands
+        whole = isinstance(terms, View) and prod(terms.shape) == made_by.out.size
+        if not (whole and isinstance(weights, View) and isinstance(x, View)):
+            return None
+        return (self.work.ref(weights), self.work.ref(x)) if weights.mapped and x.mapped else None
 
     def keep(self, kind: str, form: str, *refs: Ref) -> None:
         """Read a result into a local variable, before its memory is used again."""
@@ -185,6 +206,7 @@ class _Lowering:
             contraction.forward()
             return
         result = step.op.forward(self.xp, *self.inputs(step))
+        self.known[step.out.base] = self.xp.known()
         self.work.store(self.xp.symbol(result), self.work.results(step))
 
     def inputs(self, step: Step) -> list[Symbol]:
@@ -210,7 +232,7 @@ class _Lowering:
         for step in reversed(plan.steps):
             upstream = gradients.take(step) if step.out.needs_grad else None
             if upstream is not None:
-                self.xp.forget()
+                self.xp.remember(self.known.get(step.out.base, {}))
                 self.backward_step(step, upstream, gradients)
         gradients.finish(plan.blocks[0])
 
@@ -223,7 +245,12 @@ class _Lowering:
         out = Symbol(self.xp, self.work.results(step))
         operands = step.operands
         if step.op.variadic:
-            operands = [moved_axes(_only_operand(step), 1, 0)]
+            stacked = moved_axes(_only_operand(step), 1, 0)
+            operands = [stacked]
+            if step.op.joint_partials is not None:
+                partial = step.op.joint_partials(self.xp, out, *inputs)
+                gradients.contribute(stacked, upstream * partial, stacked.shape, mapped)
+                return
         for operand, rule in zip(operands, step.op.partials):
             if not operand.needs_grad or rule == 0.0:
                 continue

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp.compiler.checks import ArgumentCheck, checks_of
 from tinygrad_mlp.compiler.hiding import recording_lock
 from tinygrad_mlp.compiler.layout import Plan
 from tinygrad_mlp.compiler.repetition import retrace
@@ -145,6 +146,8 @@ class Program:
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
         most_repetitions: how often at most a function is run again to see that it does the same.
+        checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
+            eagerly. An array that is the same object as at the last call is not checked again.
 
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
@@ -173,6 +176,7 @@ class Program:
         self.auxiliary: Array = np.empty(0, dtype)
         self.within: Callable[[], AbstractContextManager[None]] = nullcontext
         self.most_repetitions = _MOST_REPETITIONS
+        self.checks_targets = True
         self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -219,6 +223,7 @@ class Program:
         Raises:
             ShapeError: if the batch sizes differ, a batch is empty, or an array holds anything but
                 real numbers.
+            DataError: if a loss does not take a target (see ``checks_targets``).
             TracingError, GraphError: if the function cannot be recorded.
         """
         dtype = self._dtype
@@ -230,6 +235,9 @@ class Program:
         ]
         shapes = tuple([array.shape for array in given])
         bound = self._bound.get(shapes) or self._bind(shapes)
+        if bound.checks and self.checks_targets:
+            for check in bound.checks:
+                check.run(given)
         with bound.lock:
             result = self._silently.run(bound.run, *given)
             if self._has_auxiliary:
@@ -343,6 +351,7 @@ class Program:
         )
         other.within = self.within
         other.most_repetitions = self.most_repetitions
+        other.checks_targets = self.checks_targets
         return other
 
     def eager(self, *arrays: ArrayLike) -> Any:
@@ -431,7 +440,8 @@ class Program:
         looks_at_values = trace_.folded.outer or trace_.folded.effects
         lock = self._after_recordings if looks_at_values else self._lock
         run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
-        bound = _Bound(run, auxiliary_shape, trace_, lock)
+        checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
+        bound = _Bound(run, auxiliary_shape, trace_, lock, checks)
         _keep(self._bound, shapes, bound)
         return bound
 
@@ -515,6 +525,7 @@ class _Bound:
     auxiliary_shape: tuple[int, ...]
     trace: Translation
     lock: AbstractContextManager[Any]
+    checks: list[ArgumentCheck]
 
 
 def _leaves(numbers: Any) -> Nested:

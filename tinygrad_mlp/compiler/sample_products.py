@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["einsum_by_sample", "is_worth_copying"]
+__all__ = ["einsum_by_sample", "is_worth_copying", "weighted_sum"]
 
 _LEAST_PRODUCTS: Final = 2000
 _LEAST_PRODUCTS_PER_COPY: Final = 5
@@ -62,3 +62,19 @@ def einsum_by_sample(
         right = right.swapaxes(-1, -2)
     np.copyto(out, np.matmul(left, right).transpose(1, 2, 3, 0))
     return out
+
+
+def weighted_sum(weights: NDArray[Any], x: NDArray[Any]) -> float:
+    """The sum of all products, in which a weight of 0 counts nothing: 0 * inf is not nan.
+
+    Args:
+        weights: the weights, of any shape.
+        x: what they weigh, of the same shape.
+
+    >>> weighted_sum(np.array([0.0, 0.5]), np.array([-np.inf, 3.0]))
+    1.5
+    """
+    total = float(np.vdot(weights, x))
+    if total == total:
+        return total
+    return float(np.vdot(weights, np.where(weights == 0.0, 0.0, x)))

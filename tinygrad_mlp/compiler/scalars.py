@@ -112,19 +112,34 @@ class _TextNamespace:
         return _Text(f"({_code(a)} == {_code(b)})")
 
     def sum(self, inputs: Any) -> _Text:
-        return _Text(f"sum([{', '.join([_code(x) for x in inputs])}])")
+        return _Text(f"sum({_list(inputs)})")
 
     def max(self, inputs: Any) -> _Text:
-        return _Text(f"max([{', '.join([_code(x) for x in inputs])}])")
+        return _Text(f"max({_list(inputs)})")
 
-    def exp_shifted(self, inputs: Any, shift: Any) -> list[_Text]:
-        return [self.exp(x - shift) for x in inputs]
+    def sum_less_one(self, terms: Any) -> _Text:
+        return _Text(f"sum_less_one({_list(terms)})")
+
+    def shares(self, terms: Any) -> _Text:
+        return _Text(f"shares({_list(terms)})")
+
+    def equal_each(self, inputs: Any, x: Any) -> list[_Text]:
+        return [self.where(self.equal(each, x), 1.0, 0.0) for each in inputs]
+
+    def exp_shifted(self, inputs: Any, shift: Any) -> _Text:
+        return _Text(f"exp_shifted({_list(inputs)}, {_code(shift)})")
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any) -> _Text:
             return _Text(f"{name}({', '.join([_code(arg) for arg in args])})")
 
         return call
+
+
+def _list(texts: Any) -> str:
+    if isinstance(texts, _Text):
+        return texts.code
+    return f"[{', '.join([_code(text) for text in texts])}]"
 
 
 def _factor(x: Any) -> str:
@@ -244,6 +259,12 @@ class _ScalarWriter:
                 self.contribute(arg, upstream.code)
             return
         args = [self.value(arg) for arg in node.args]
+        if node.op.joint_partials is not None:
+            partials = node.op.joint_partials(self.xp, out, args)
+            self.lines.append(f"p{id_} = {_code(partials)}")
+            for position, arg in enumerate(node.args):
+                self.contribute(arg, f"g{id_} * p{id_}[{position}]")
+            return
         for position, arg in enumerate(node.args):
             if not self.folded.needs_grad[arg]:
                 continue

@@ -10,8 +10,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, prod
-from typing import Any
+from math import isfinite, isinf, prod
+from typing import Any, Final
 
 import numpy as np
 
@@ -122,7 +122,15 @@ class Emitter:
 
     def forget(self) -> None:
         """Start a group: results of earlier ones are not looked up any more."""
-        self._known.clear()
+        self._known = {}
+
+    def known(self) -> dict[Any, Symbol]:
+        """What is looked up now, for ``remember``."""
+        return self._known
+
+    def remember(self, known: dict[Any, Symbol]) -> None:
+        """Start the backward of a group whose forward results are looked up, too."""
+        self._known = dict(known)
 
     def number(self, factor: float, scale: int = 0) -> str:
         """The name of a constant in the program."""
@@ -229,9 +237,10 @@ class Emitter:
                 return Symbol(self, a.ref, factor, a.scale - b.scale)
         return self.call("divide", a, b)
 
-    def isinf(self, x: Any) -> Symbol:
-        """Where x is inf or -inf."""
-        return self.call("isinf", self.symbol(x), boolean=True)
+    def isinf(self, x: Any) -> Any:
+        """Where x is inf or -inf; known now for a constant."""
+        x = self.symbol(x)
+        return isinf(x.factor) if x.ref is None else self.call("isinf", x, boolean=True)
 
     def power(self, a: Any, b: Any) -> Symbol:
         """a to the power of b."""
@@ -262,28 +271,31 @@ class Emitter:
         if a.ref is None and a.factor == 0.0 and self._is_at_most_zero(condition, b):
             return self.maximum(b, 0.0)
         args = [condition.ref, self.argument(a), self.argument(b)]
-        shape, mapped, pad = broadcast(args)
-        out = self.new(shape, mapped)
-        out = out.padded() if pad else out
-        self.instructions.append(Instruction("select", "where", args, out))
-        return Symbol(self, out)
+        known = self._known.get(("where", *args))
+        if known is None:
+            shape, mapped, pad = broadcast(args)
+            out = self.new(shape, mapped)
+            out = out.padded() if pad else out
+            self.instructions.append(Instruction("select", "where", args, out))
+            known = self._known["where", *args] = Symbol(self, out)
+        return known
 
-    def _made_by(self, symbol: Symbol) -> Instruction | None:
-        for instruction in reversed(self.instructions[-16:]):
-            if symbol.ref is not None and instruction.out is symbol.ref:
+    def _made_by(self, ref: Ref | str | None) -> Instruction | None:
+        for instruction in reversed(self.instructions[-_FAR_BACK:]):
+            if ref is not None and instruction.out is ref:
                 return instruction
         return None
 
     def _opposite(self, condition: Symbol) -> Symbol:
         """not (a == b) as a != b, which is exact for nan too; else ``logical_not``."""
-        made_by = self._made_by(condition)
+        made_by = self._made_by(condition.ref)
         if made_by is not None and made_by.function == "equal":
             return self._ufunc("not_equal", made_by.args, boolean=True)
         return self.call("logical_not", condition, boolean=True)
 
     def _is_at_most_zero(self, condition: Symbol, b: Symbol) -> bool:
         """Whether the condition is ``b <= 0``: ``where(b <= 0, 0, b)`` is ``maximum(b, 0)``."""
-        made_by = self._made_by(condition)
+        made_by = self._made_by(condition.ref)
         return (
             made_by is not None
             and made_by.function == "less_equal"
@@ -323,25 +335,88 @@ class Emitter:
         return self.reduce("add", stacked, (0,))
 
     def max(self, stacked: Symbol) -> Symbol:
-        """The largest of the stacked operands."""
+        """The largest of the stacked operands; 0 of those from which it was subtracted already."""
+        if self._is_below_largest(stacked):
+            return self.symbol(0.0)
         return self.reduce("maximum", stacked, (0,))
 
-    def exp_shifted(self, stacked: Symbol, shift: Symbol) -> Symbol:
+    def exp_shifted(self, stacked: Symbol, shift: Any) -> Symbol:
         """exp(x - shift)."""
         return self.call("exp", stacked - shift)
+
+    def sum_less_one(self, terms: Symbol) -> Symbol:
+        """x1 + ... + xn - 1: the terms that are 1 are counted apart from what is below them."""
+        number_of_ones, others = self._ones_and_others(terms)
+        return (number_of_ones - 1.0) + others
+
+    def shares(self, terms: Symbol) -> Symbol:
+        """Each term over the sum of all."""
+        if ("floor", terms.ref) in self._known:  # the two sums are there
+            number_of_ones, others = self._ones_and_others(terms)
+            return self.divide(terms, number_of_ones + others)
+        return self.divide(terms, self.sum(terms))
+
+    def equal_each(self, stacked: Symbol, x: Any) -> Symbol:
+        """1 for each of the stacked operands that is x, else 0."""
+        return self._as_numbers(self.equal(stacked, x))
+
+    def _ones_and_others(self, terms: Symbol) -> tuple[Symbol, Symbol]:
+        """How many of the terms, none of them above 1, are 1; and the sum of the others."""
+        ones = self.call("floor", terms)
+        return self.sum(ones), self.sum(terms - ones)
+
+    def _is_below_largest(self, stacked: Symbol) -> bool:
+        """Whether these are the differences of the operands of one sample to their largest."""
+        stored = self._copy_into(stacked.ref)
+        difference = stored and self._made_by(stored.args[0])
+        if not stored or not difference or difference.function != "subtract":
+            return False
+        operand, largest = difference.args
+        stored_largest = self._copy_into(largest)
+        reduction = stored_largest and self._made_by(stored_largest.args[0])
+        return (
+            stacked.is_plain
+            and _extent(stacked.ref) == _extent(stored.out)
+            and isinstance(reduction, Instruction)
+            and (reduction.kind, reduction.function) == ("reduce", "maximum")
+            and reduction.out.is_single
+            and _extent(operand) == _extent(reduction.args[0])
+        )
+
+    def _copy_into(self, ref: Ref | str | None) -> Instruction | None:
+        """The call that stored the results which this is a view of."""
+        for instruction in reversed(self.instructions[-_FAR_BACK:]):
+            if isinstance(ref, Ref) and instruction.out.buffer is ref.buffer:
+                return instruction if instruction.kind == "copy" else None
+        return None
 
     def reduce(self, function: str, symbol: Symbol, axes: tuple[int, ...]) -> Symbol:
         """Reduce over slot axes; the axis number ``len(shape)`` means the samples."""
         factor, scale = (symbol.factor, symbol.scale) if function == "add" else (1.0, 0)
         arg = symbol.ref if function == "add" else self.argument(symbol)
         assert isinstance(arg, Ref)
+        known = self._known.get((function, axes, arg))
+        if known is not None:
+            return known.times(factor, scale)
         over_samples = len(arg.shape) in axes
         shape = tuple([n for axis, n in enumerate(arg.shape) if axis not in axes])
         out = self.new(shape, arg.mapped and not over_samples)
         if arg.pad and not over_samples:
             out = out.padded()
         self.instructions.append(Instruction("reduce", function, [arg], out, axes))
+        self._known[function, axes, arg] = Symbol(self, out)
         return Symbol(self, out, factor, scale)
+
+
+_FAR_BACK: Final = 32
+"""How many calls back it is looked for the one that made an operand."""
+
+
+def _extent(ref: Ref | str | None) -> tuple[Any, ...]:
+    """Which slots a view has: where it begins, and the axes along which it extends."""
+    assert isinstance(ref, Ref)
+    axes = [(length, stride) for length, stride in zip(ref.shape, ref.strides) if length != 1]
+    return ref.buffer, ref.offset, axes
 
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {

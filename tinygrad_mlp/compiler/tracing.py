@@ -30,7 +30,7 @@ from tinygrad_mlp.compiler.hiding import (
 )
 from tinygrad_mlp.compiler.refusals import function_failed, used_as_number
 from tinygrad_mlp.compiler.traced import Traced, TracedTruth
-from tinygrad_mlp.engine import Number, Value, as_value, recorded_by
+from tinygrad_mlp.engine import ArrayCheck, Number, Value, as_value, recorded_by
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
 
@@ -58,6 +58,7 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
+        checks: what the program checks at each call, with the numbers of the placeholders.
     """
 
     nodes: list[Value]
@@ -71,6 +72,7 @@ class Recording:
     effects: list[tuple[Value, Value]] = field(default_factory=list)
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
+    checks: dict[ArrayCheck, list[list[int]]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -242,6 +244,13 @@ class Tape:
         self.assigned[leaf] = value
         with self.without_gradients():
             self._present[leaf] = self.node(ops.SUM, (value,))
+
+    def check_at_calls(self, check: ArrayCheck, values: Sequence[Value]) -> None:
+        """A check of placeholders; what was computed from them is not checked."""
+        n_placeholders = sum([len(ids) for _, ids in self.recording.inputs])
+        ids = [value.index for value in values if isinstance(value, Traced)]
+        if len(ids) == len(values) and all([id_ < n_placeholders for id_ in ids]):
+            self.recording.checks.setdefault(check, []).append(ids)
 
     def present(self, values: Sequence[Value]) -> list[Value]:
         """What these Values stand for now: a leaf that was assigned to, for its new number."""

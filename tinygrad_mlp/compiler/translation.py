@@ -15,7 +15,7 @@ from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
-from tinygrad_mlp.compiler.sample_products import einsum_by_sample
+from tinygrad_mlp.compiler.sample_products import einsum_by_sample, weighted_sum
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Recording
@@ -86,6 +86,7 @@ class Translation:
                 view=view,
                 einsum_by_sample=einsum_by_sample,
                 draw=_Draw(rngs),
+                weighted_sum=weighted_sum,
                 constant_values=np.array(constants, dtype=dtype),
             )
         exec(self.source, namespace)
@@ -166,7 +167,7 @@ def _check_independence(folded: Folded) -> None:
 
 
 _NUMPY_FUNCTIONS: Final = [
-    *["add", "copyto", "dot", "einsum", "greater", "greater_equal", "less", "less_equal"],
+    *["add", "copyto", "dot", "einsum", "floor", "greater", "greater_equal", "less", "less_equal"],
     *["logical_and", "logical_not", "matmul", "maximum", "multiply", "negative", "not_equal"],
     *["subtract", "take", "vdot"],
 ]

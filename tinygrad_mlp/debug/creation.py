@@ -7,7 +7,7 @@ off it costs nothing. One frame is looked at for each node, the innermost that i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import CodeType
@@ -107,6 +107,11 @@ class CreationRecorder:
             self._outer.assign(leaf, engine.as_value(value))
         else:
             leaf.data = engine.as_value(value).data
+
+    def check_at_calls(self, check: engine.ArrayCheck, values: Sequence[Value]) -> None:
+        """A check that waits for the numbers; a block that has numbers checks at once."""
+        if self._outer is not None:
+            self._outer.check_at_calls(check, values)
 
     def without_gradients(self) -> AbstractContextManager[None]:
         """Within ``no_grad``, whose results are leaves without parents."""

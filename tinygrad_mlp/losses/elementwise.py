@@ -10,9 +10,9 @@ from math import exp
 from typing import Any, Final
 
 from tinygrad_mlp import functional, ops
-from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.engine import Value, apply
 from tinygrad_mlp.losses.reduction import Reduction, loss_of_each, reduced
+from tinygrad_mlp.losses.targets import NUMBERS, PROBABILITIES, SIGNS
 
 __all__ = [
     "binary_cross_entropy",
@@ -35,13 +35,14 @@ def mean_squared_error(outputs: Any, targets: Any, reduction: Reduction = "mean"
         One Value; for "none" the losses in the shape of the outputs.
 
     Raises:
+        DataError: if a target is nan or infinite.
         ShapeError: if the shapes differ or there are no outputs.
         UnknownNameError: for an unknown reduction.
 
     >>> mean_squared_error([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
     """
-    return reduced(loss_of_each(_squared_error, outputs, targets), reduction)
+    return reduced(loss_of_each(_squared_error, NUMBERS, outputs, targets), reduction)
 
 
 def mean_absolute_error(outputs: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -52,7 +53,7 @@ def mean_absolute_error(outputs: Any, targets: Any, reduction: Reduction = "mean
     >>> mean_absolute_error([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
     """
-    return reduced(loss_of_each(_absolute_error, outputs, targets), reduction)
+    return reduced(loss_of_each(_absolute_error, NUMBERS, outputs, targets), reduction)
 
 
 def binary_cross_entropy(probabilities: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -77,7 +78,10 @@ def binary_cross_entropy(probabilities: Any, targets: Any, reduction: Reduction 
     >>> round(binary_cross_entropy([Value(0.5), Value(0.8)], [0, 1]).data, 6)
     0.458145
     """
-    return reduced(loss_of_each(_cross_entropy_of_probability, probabilities, targets), reduction)
+    return reduced(
+        loss_of_each(_cross_entropy_of_probability, PROBABILITIES, probabilities, targets),
+        reduction,
+    )
 
 
 def binary_cross_entropy_with_logits(
@@ -85,12 +89,14 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """log(1 + e^z) - t z: ``binary_cross_entropy`` of p = sigmoid(z), stable for every z.
 
+    It is one node, in which the two terms do not cancel where the loss is small.
+
     Derivative by z: sigmoid(z) - t. Arguments, result and errors as for ``binary_cross_entropy``.
 
     >>> round(binary_cross_entropy_with_logits([Value(0.0), Value(1000.0)], [0, 1]).data, 6)
     0.346574
     """
-    return reduced(loss_of_each(_cross_entropy_of_logit, logits, targets), reduction)
+    return reduced(loss_of_each(_cross_entropy_of_logit, PROBABILITIES, logits, targets), reduction)
 
 
 def hinge(scores: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -113,10 +119,10 @@ def hinge(scores: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     >>> hinge([Value(0.25), Value(-3.0)], [1, -1]).data
     0.375
     """
-    return reduced(loss_of_each(_hinge_of_score, scores, targets), reduction)
+    return reduced(loss_of_each(_hinge_of_score, SIGNS, scores, targets), reduction)
 
 
-# The loss of one number. A target given as a number is checked; a Value may be anything.
+# The loss of one number.
 
 
 def _squared_error(output: Value, target: Value) -> Value:
@@ -132,7 +138,6 @@ LOWEST_LOG: Final = -100.0
 
 
 def _cross_entropy_of_probability(probability: Value, target: Value) -> Value:
-    _check_probability(target)
     return -(target * _log_yes(probability) + (1.0 - target) * _log_no(probability))
 
 
@@ -158,22 +163,8 @@ def _log_no(probability: Value) -> Value:
 
 
 def _cross_entropy_of_logit(logit: Value, target: Value) -> Value:
-    _check_probability(target)
-    return functional.softplus(logit) - target * logit
+    return apply(ops.BINARY_CROSS_ENTROPY, logit, target)
 
 
 def _hinge_of_score(score: Value, target: Value) -> Value:
-    if target.op is ops.CONSTANT and abs(target.data) != 1.0:
-        raise DataError(
-            f"the targets of the hinge loss are -1 and +1, got {target.data:g}; from labels "
-            "0 and 1: hinge(scores, 2 * y - 1)"
-        )
     return (1.0 - target * score).relu()
-
-
-def _check_probability(target: Value) -> None:
-    if target.op is ops.CONSTANT and not 0.0 <= target.data <= 1.0:
-        raise DataError(
-            f"the targets of binary cross-entropy are 0 and 1, or between, got {target.data:g}; "
-            "for more than two classes use categorical_cross_entropy"
-        )

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
+from tinygrad_mlp.losses.targets import Kind
 
 __all__ = ["REDUCTIONS", "Reduction", "is_sequence", "loss_of_each", "reduced"]
 
@@ -18,18 +19,28 @@ REDUCTIONS: Final[tuple[Reduction, ...]] = ("mean", "sum", "none")
 """The known reductions."""
 
 
-def loss_of_each(element: Callable[[Value, Value], Value], outputs: Any, targets: Any) -> Any:
+def loss_of_each(
+    element: Callable[[Value, Value], Value],
+    kind: Kind,
+    outputs: Any,
+    targets: Any,
+    place: tuple[int, ...] = (),
+) -> Any:
     """``element(output, target)`` for each output, nested as the outputs are.
 
     Args:
         element: the loss of one number.
+        kind: what the targets may be.
         outputs: one Value, a sequence of them, or a sequence of such sequences.
         targets: Values or numbers in the same shape; arrays too.
+        place: where these outputs are among all of them, for the messages.
 
     Raises:
+        DataError: if a target is not of the kind.
         ShapeError: if the shapes differ.
 
-    >>> loss_of_each(Value.__sub__, [Value(3.0), Value(5.0)], [1.0, 1.0])
+    >>> from tinygrad_mlp.losses.targets import NUMBERS
+    >>> loss_of_each(Value.__sub__, NUMBERS, [Value(3.0), Value(5.0)], [1.0, 1.0])
     [Value(data=2.0, grad=0.0), Value(data=4.0, grad=0.0)]
     """
     if not is_sequence(outputs):
@@ -38,7 +49,9 @@ def loss_of_each(element: Callable[[Value, Value], Value], outputs: Any, targets
                 f"a single output got the targets {targets!r:.60}; give one number, "
                 "or give the outputs as a list, too"
             )
-        return element(as_value(outputs), as_value(targets))
+        target = as_value(targets)
+        kind.check(target, place)
+        return element(as_value(outputs), target)
     rows = list(outputs)
     if not is_sequence(targets):
         raise ShapeError(
@@ -51,7 +64,10 @@ def loss_of_each(element: Callable[[Value, Value], Value], outputs: Any, targets
             f"{len(rows)} outputs got {len(row_targets)} targets; give one target for each output, "
             "in the same shape"
         )
-    return [loss_of_each(element, row, target) for row, target in zip(rows, row_targets)]
+    return [
+        loss_of_each(element, kind, row, target, (*place, i))
+        for i, (row, target) in enumerate(zip(rows, row_targets))
+    ]
 
 
 def reduced(losses: Any, reduction: Reduction) -> Any:

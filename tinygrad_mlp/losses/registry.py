@@ -25,6 +25,7 @@ from tinygrad_mlp.losses.elementwise import (
     mean_absolute_error,
     mean_squared_error,
 )
+from tinygrad_mlp.losses.targets import DISTRIBUTION
 
 __all__ = ["LOSSES", "Loss", "loss_named", "loss_of_function"]
 
@@ -177,11 +178,19 @@ def both_sigmoids(outputs: Floats) -> Floats:
 
 
 def encode_classes(y: ArrayLike, n_outputs: int) -> Floats:
-    """A one-hot row for each class number."""
+    """A one-hot row for each class number; says of rows what is wrong with them."""
     if n_outputs == 1:
         raise ShapeError(
             "categorical cross-entropy needs one output for each class, but the model has 1; for "
             "two classes use MLP(n_inputs, [..., 2]), or loss='binary_cross_entropy_with_logits'"
+        )
+    if np.ndim(y) == 2 and np.shape(y)[1] == n_outputs:
+        rows = check_targets(y, n_outputs)
+        DISTRIBUTION.check_array(rows, "y")
+        raise ShapeError(
+            "y holds rows of probabilities, but this loss takes one class for each sample here: "
+            "y.argmax(axis=1); to train on the probabilities, give a function as the loss: "
+            "fit(model, X, y, loss=lambda outputs, rows: categorical_cross_entropy(outputs, rows))"
         )
     return one_hot(y, n_outputs)
 

@@ -72,6 +72,8 @@ class CompiledEngine(StepSettings):
         )
         self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
         self.program.within = within
+        # The targets of a loss by name were checked before the first step, all at once.
+        self.program.checks_targets = not isinstance(self.objective.loss, Loss)
         self._evaluation = self.program.prediction(evaluation)
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:

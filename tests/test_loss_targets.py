@@ -1,0 +1,221 @@
+"""What every loss refuses as a target: eagerly, in a compiled program, and in ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import inf, nan
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from tests.against_torch import assert_close
+from tinygrad_mlp import MLP, Value, compile, fit
+from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    categorical_cross_entropy,
+    hinge,
+    mean_absolute_error,
+    mean_squared_error,
+)
+
+ELEMENTWISE: Final[dict[str, Callable[..., Any]]] = {
+    "mean_squared_error": mean_squared_error,
+    "mean_absolute_error": mean_absolute_error,
+    "binary_cross_entropy": binary_cross_entropy,
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "hinge": hinge,
+}
+NOT_FINITE: Final = "a target is a finite number, got {}; fill it"
+NO_PROBABILITY: Final = "binary cross-entropy are 0 and 1, or between, got {};"
+NO_SIGN: Final = r"hinge loss are -1 and \+1, got {}; .*2 \* y - 1"
+REFUSED: Final[dict[str, tuple[str, list[float]]]] = {
+    "mean_squared_error": (NOT_FINITE, [nan, inf, -inf]),
+    "mean_absolute_error": (NOT_FINITE, [nan, inf, -inf]),
+    "binary_cross_entropy": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
+    "binary_cross_entropy_with_logits": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
+    "hinge": (NO_SIGN, [nan, inf, 0.0, 2.0]),
+}
+ROWS: Final = [
+    ([0.0, 0.0, 0.0], r" has the sum 0, .*divide the row by its sum"),
+    ([0.0, 2.0, 0.0], r"\[1\] is 2, .* lies in 0 \.\.\. 1"),
+    ([-1.0, 1.0, 1.0], r"\[0\] is -1,"),
+    ([0.5, 0.5, 1e-5], r" has the sum 1\.00001,"),
+    ([0.0, nan, 1.0], r"\[1\] is nan,"),
+    ([0.0, inf, 0.0], r"\[1\] is inf,"),
+    ([1.0, 1.0, 0.0], r" has the sum 2, .*binary_cross_entropy_with_logits"),
+]
+
+
+def cases() -> Iterator[tuple[str, float, str]]:
+    for name, (message, targets) in REFUSED.items():
+        yield from [(name, target, message.format(f"{target:g}")) for target in targets]
+
+
+def test_every_loss_is_here() -> None:
+    assert {*ELEMENTWISE, "categorical_cross_entropy"} == set(LOSSES)
+    assert set(ELEMENTWISE) == set(REFUSED)
+
+
+@pytest.mark.parametrize(("name", "target", "message"), list(cases()))
+def test_a_wrong_target_of_one_output(name: str, target: float, message: str) -> None:
+    loss = ELEMENTWISE[name]
+    p = Value(0.5)
+    for given in (target, Value(target)):
+        with pytest.raises(DataError, match=message):
+            loss(p, given)
+        with pytest.raises(DataError, match=rf"targets\[1\]: .*{message}"):
+            loss([p, p], [1.0, given])
+        with pytest.raises(DataError, match=rf"targets\[1\]\[0\]: .*{message}"):
+            loss([[p], [p]], [[1.0], [given]])
+
+
+@pytest.mark.parametrize(("name", "target", "message"), list(cases()))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_wrong_target_of_a_program(name: str, target: float, message: str, dtype: str) -> None:
+    loss = ELEMENTWISE[name]
+    p = Value(0.5)
+    one = compile(lambda x, t: loss(p * x, t), [p], per_sample=True, dtype=dtype)
+    two = compile(lambda x, t: loss([p * x, p], t), [p], per_sample=True, dtype=dtype)
+    whole = compile(lambda X, T: loss([p * x for x in X], T), [p], dtype=dtype)
+    X, right, wrong = np.ones(3), np.array([1.0, 1.0, 1.0]), np.array([1.0, 1.0, target])
+    for program, good, bad in (
+        (one, right, wrong),
+        (two, np.ones((3, 2)), np.array([[1.0, 1.0], [target, 1.0], [1.0, 1.0]])),
+        (whole, right, wrong),
+    ):
+        before = program(X, good)
+        with pytest.raises(DataError, match=rf"(?i)t\[2\]: .*{message}"):
+            program(X, bad)
+        assert program(X, good) == before
+
+
+@pytest.mark.parametrize(("row", "message"), ROWS)
+@pytest.mark.parametrize("kind", ["numbers", "Values", "float32"])
+def test_a_row_that_is_no_distribution(row: list[float], message: str, kind: str) -> None:
+    z = [Value(1.0), Value(2.0), Value(0.5)]
+    given: Any = np.array(row, dtype=np.float32) if kind == "float32" else row
+    if kind == "Values":
+        given = [Value(t) for t in row]
+    with pytest.raises(DataError, match=rf"labels\[0\]{message}"):
+        categorical_cross_entropy(z, given)
+    with pytest.raises(DataError, match=rf"labels\[1\]{message}"):
+        categorical_cross_entropy([z, z], [[0.0, 1.0, 0.0], given])
+
+
+@pytest.mark.parametrize(("row", "message"), ROWS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_a_row_of_a_program_that_is_no_distribution(
+    row: list[float], message: str, dtype: str, per_sample: bool
+) -> None:
+    z = [Value(1.0), Value(2.0), Value(0.5)]
+
+    def of_sample(t: list[Value]) -> Value:
+        loss: Value = categorical_cross_entropy(z, t)
+        return loss
+
+    def of_batch(t: list[list[Value]]) -> Value:
+        loss: Value = categorical_cross_entropy([z, z], t)
+        return loss
+
+    program = compile(of_sample if per_sample else of_batch, z, per_sample=per_sample, dtype=dtype)
+    good = np.array([[0.25, 0.25, 0.5], [0.0, 1.0, 0.0]])
+    before = program(good)
+    with pytest.raises(DataError, match=rf"t\[1\]{message}"):
+        program(np.array([[1.0, 0.0, 0.0], row]))
+    assert program(good) == before
+
+
+@pytest.mark.parametrize("label", [3.0, -1.0, 0.5, nan])
+def test_labels_that_are_values_or_arguments(label: float) -> None:
+    z = [Value(1.0), Value(2.0), Value(0.5)]
+    message = rf"\[1\] is {label:g}"
+    with pytest.raises(DataError, match=f"labels{message}"):
+        categorical_cross_entropy([z, z], [Value(0.0), Value(label)])
+    program = compile(lambda t: categorical_cross_entropy(z, t), z, per_sample=True)
+    assert_close(program([0.0, 2.0]), categorical_cross_entropy([z, z], [0, 2]).data)
+    with pytest.raises(DataError, match=f"t{message}"):
+        program([0.0, label])
+
+
+def test_rows_of_float32_are_accepted() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.ones(100), size=50).astype(np.float32)
+    assert (rows.sum(axis=1) != 1.0).any()
+    z = [Value(x) for x in rng.normal(size=100)]
+    eager = categorical_cross_entropy([z] * 50, rows)
+    program = compile(
+        lambda t: categorical_cross_entropy(z, t), z, per_sample=True, dtype="float32"
+    )
+    assert program(rows) == pytest.approx(eager.data, rel=1e-5)
+
+
+def test_what_is_computed_may_be_anything() -> None:
+    x = Value(2.0)
+    assert mean_squared_error(x, x * inf).data == inf
+    assert binary_cross_entropy_with_logits(x, x * 1.0).data < 0.0
+    row = [x * 1.0, x * 0.0]
+    assert categorical_cross_entropy([Value(0.0), Value(0.0)], row).data > 0.0
+
+
+def test_an_array_that_has_passed_is_not_checked_again_and_fit_need_not() -> None:
+    p = Value(0.5)
+    program = compile(lambda x, t: hinge(p * x, t), [p], per_sample=True)
+    x, t = np.ones(2), np.array([1.0, -1.0])
+    program(x, t)
+    t[0] = 0.0
+    program(x, t)  # the same array
+    with pytest.raises(DataError, match=r"t\[0\]"):
+        program(x, t.copy())
+    program.checks_targets = False
+    program(x, t.copy())
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+@pytest.mark.parametrize(
+    ("loss", "n_outputs", "wrong"),
+    [
+        ("mean_squared_error", 1, nan),
+        ("mean_absolute_error", 1, inf),
+        ("binary_cross_entropy_with_logits", 2, [0.0, 1.5]),
+        ("binary_cross_entropy", 2, [0.0, nan]),
+        ("categorical_cross_entropy", 3, [0.0, 0.0, 0.0]),
+        ("categorical_cross_entropy", 3, [0.0, 2.0, 0.0]),
+        ("categorical_cross_entropy", 3, [0.0, nan, 1.0]),
+    ],
+)
+def test_fit_refuses_before_the_first_step(
+    engine: str, loss: str, n_outputs: int, wrong: Any
+) -> None:
+    model = MLP(2, [n_outputs], output_activation="sigmoid" if loss.endswith("py") else None, rng=0)
+    before = [p.data for p in model.parameters()]
+    right: Any = np.eye(n_outputs)[0].tolist() if n_outputs > 1 else 1.0
+    y = [right] * 9 + [wrong]
+    with pytest.raises(DataError, match="9"):
+        fit(model, np.ones((10, 2)), y, loss=loss, batch_size=1, engine=engine)
+    assert [p.data for p in model.parameters()] == before
+
+
+def of_rows(outputs: Any, rows: Any) -> Value:
+    loss: Value = categorical_cross_entropy(outputs, rows)
+    return loss
+
+
+def test_fit_says_how_to_train_on_probabilities() -> None:
+    rows = np.array([[0.25, 0.75], [1.0, 0.0]])
+    X = np.ones((2, 2))
+    with pytest.raises(ShapeError, match=r"loss=lambda outputs, rows: categorical_cross_entropy"):
+        fit(MLP(2, [2], rng=0), X, rows, loss="categorical_cross_entropy")
+    history = fit(MLP(2, [2], rng=0), X, rows, loss=of_rows)
+    assert history.engine == "compiled"
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_loss_of_ones_own_is_refused_at_the_batch(engine: str) -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 0.5]])
+    with pytest.raises(DataError, match=r"\[1\] has the sum 0\.5"):
+        fit(MLP(2, [2], rng=0), np.ones((2, 2)), rows, loss=of_rows, engine=engine)
