@@ -64,7 +64,7 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True)
 class AnyObject:
-    """An object, whatever it holds.
+    """An object, whatever it holds, but for nan and inf, which JSON does not know.
 
     >>> AnyObject().check([], "extra")
     Traceback (most recent call last):
@@ -78,6 +78,15 @@ class AnyObject:
         """Raise DataError if the value does not fit."""
         if not isinstance(value, dict):
             raise misfit(value, where, self.expected)
+        inside: list[tuple[str, object]] = [(where, value)]
+        while inside:  # a loop, however deep it is
+            place, item = inside.pop()
+            if isinstance(item, dict):
+                inside += [(f"{place}.{key}", child) for key, child in item.items()]
+            elif isinstance(item, list):
+                inside += [(f"{place}[{number}]", child) for number, child in enumerate(item)]
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise misfit(item, place, "a finite number")
 
 
 @dataclass(frozen=True)

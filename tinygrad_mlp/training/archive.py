@@ -88,8 +88,8 @@ def _name_of(member: zipfile.ZipInfo) -> str:
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     """What the headers promise: names, ways of packing and sizes, before anything is unpacked."""
-    if len(members) > MOST_MEMBERS:
-        raise DataError(f"it has {len(members)} members, but {MOST_MEMBERS} at most are read")
+    if not 0 < len(members) <= MOST_MEMBERS:
+        raise DataError(f"it has {len(members)} members, but 1 to {MOST_MEMBERS} are read")
     names: set[str] = set()
     for member in members:
         name = member.filename

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.files import check_writable, write_whole
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn.activations import activation_name
@@ -155,7 +155,10 @@ def put_weights(content: WeightsFile, model: Module, path: str | os.PathLike[str
     tinygrad_mlp.errors.InvalidArgumentError: weights.npz holds the weights of another model, ...
     """
     before = model.state_dict()
-    model.load_state_dict(content.state)
+    try:
+        model.load_state_dict(content.state)
+    except (ShapeError, InvalidArgumentError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
     try:
         if content.activations not in (None, activations_of(model)):
             raise InvalidArgumentError(
