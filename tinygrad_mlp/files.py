@@ -51,6 +51,8 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
             return Path(path)
         target = Path(os.path.realpath(path))
         with _part_of(target) as (part, stream):
+            if before is not None:
+                part.chmod(0o600)  # until it has the mode of the file, which may be a secret one
             part.write_bytes(content)
             if before is not None:
                 _keep_owner_and_mode(part, before)
