@@ -254,7 +254,8 @@ def test_a_part_that_was_taken_for_a_left_over_is_made_anew(
 ) -> None:
     """Between the moments in which it is made and locked, another writer can remove it."""
     fcntl = pytest.importorskip("fcntl")
-    flock, removed = fcntl.flock, []
+    flock = fcntl.flock
+    removed: list[Path] = []
 
     def removed_once(stream: object, how: int) -> None:
         if not removed:

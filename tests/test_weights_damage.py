@@ -12,7 +12,7 @@ import json
 import struct
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,13 +50,13 @@ def edits(details: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     """The text after each single edit, with the place of the edit."""
     for place in places(details):
         for substitute in SUBSTITUTES:
-            yield place, json.dumps(changed(details, place, lambda _, new=substitute: new))
+            yield place, json.dumps(replaced(details, place, substitute))
         item = at(details, place)
         if isinstance(item, dict):
-            yield place, json.dumps(changed(details, place, lambda old: {**old, "new": 1}))
+            yield place, json.dumps(replaced(details, place, {**item, "new": 1}))
         if isinstance(item, list):
             for new in (item * 2, item[:-1], [*item, None]):
-                yield place, json.dumps(changed(details, place, lambda _, new=new: new))
+                yield place, json.dumps(replaced(details, place, new))
         if place:
             yield place, json.dumps(without(details, place))
 
@@ -67,12 +67,12 @@ def at(details: Any, place: Place) -> Any:
     return details
 
 
-def changed(details: Any, place: Place, change: Callable[[Any], Any]) -> Any:
+def replaced(details: Any, place: Place, new: Any) -> Any:
     if not place:
-        return change(details)
-    new = copy.deepcopy(details)
-    at(new, place[:-1])[place[-1]] = change(at(details, place))
-    return new
+        return new
+    edited = copy.deepcopy(details)
+    at(edited, place[:-1])[place[-1]] = new
+    return edited
 
 
 def without(details: Any, place: Place) -> Any:
@@ -339,10 +339,10 @@ def test_a_file_that_is_cut_off_or_has_wrong_bits_is_named_or_gives_the_same(
     rng = np.random.default_rng(0)
     damaged = [whole[:length] for length in range(0, len(whole), 23)]
     for _ in range(600):
-        content = bytearray(whole)
+        flipped = bytearray(whole)
         for place in rng.integers(len(whole), size=int(rng.integers(1, 4))):
-            content[place] ^= 1 << int(rng.integers(8))
-        damaged.append(bytes(content))
+            flipped[place] ^= 1 << int(rng.integers(8))
+        damaged.append(bytes(flipped))
     for place in range(whole.index(b"PK\x01\x02"), len(whole)):  # the directory, byte by byte
         damaged += [whole[:place] + bytes([byte]) + whole[place + 1 :] for byte in (0, 255)][::3]
     messages = []
