@@ -23,8 +23,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
-        "tinygrad_mlp.frames",
-        "tinygrad_mlp.arguments",
+        "tinygrad_mlp.frames tinygrad_mlp.files",
+        "tinygrad_mlp.arguments tinygrad_mlp.schema",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
         "tinygrad_mlp.functional",

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.files import write_whole
 from viz.graph import SHOWABLE, Drawable, to_dot
-from viz.render import format_of, render, write_whole
+from viz.render import format_of, render
 from viz.themes import Theme
 
 __all__ = ["Svg", "draw", "to_svg"]

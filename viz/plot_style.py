@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp.errors import MissingDependencyError
-from viz.render import format_of, write_whole
+from tinygrad_mlp.files import write_whole
+from viz.render import format_of
 from viz.themes import DARK, LIGHT, Theme, known_name
 
 if TYPE_CHECKING:

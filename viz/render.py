@@ -1,7 +1,7 @@
 """DOT text to a picture: SVG, PNG, PDF, or the text itself.
 
 The ``dot`` program of Graphviz draws where there is one, else the libraries that come inside
-pygraphviz's wheels. Files are written whole or not at all.
+pygraphviz's wheels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
 
-__all__ = ["FORMATS", "format_of", "render", "write_whole"]
+__all__ = ["FORMATS", "format_of", "render"]
 
 FORMATS: Final = ("dot", "pdf", "png", "svg")
 """The kinds of file, named by their endings."""
@@ -76,32 +76,6 @@ def render(dot_text: str, file_format: str) -> bytes:
     draw = _drawn_by_program if shutil.which("dot") else _drawn_by_library
     picture = draw(dot_text, file_format)
     return _tidy(picture) if file_format == "svg" else picture
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file such that it is there whole or, after an error, as it was before.
-
-    Missing folders are made.
-
-    Raises:
-        OSError: if it cannot be written.
-
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_whole(f"{folder}/pictures/graph.dot", b"digraph {}").read_bytes()
-    b'digraph {}'
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            part.write_bytes(content)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:  # the target's name is the one that a person knows
-        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
-    return target
 
 
 def _drawn_by_program(dot_text: str, file_format: str) -> bytes:

@@ -24,8 +24,8 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.files import write_whole
 from viz import markup
-from viz.render import write_whole
 from viz.structure import ACTIVATION_OPS, Unit, roles_of, units_of
 from viz.themes import DARK, LIGHT, Theme
 

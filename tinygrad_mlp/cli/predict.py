@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -16,6 +16,7 @@ from tinygrad_mlp.cli.saved import SavedNetwork, load_network
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.csv_file import CsvFile, listing, parse_number, read_csv_file
 from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.files import write_whole
 from tinygrad_mlp.training import predict, predict_proba, regression_scores
 
 __all__ = ["run_predict"]
@@ -39,9 +40,9 @@ def run_predict(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         _write(sys.stdout, header, columns)
     else:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with Path(arguments.out).open("w", encoding="utf-8", newline="") as stream:
-            _write(stream, header, columns)
+        table = io.StringIO()
+        _write(table, header, columns)
+        write_whole(arguments.out, table.getvalue().encode())
         print(f"{counted(len(X), 'answer')} in {arguments.out}")
     sys.stdout.flush()
     comparison = _comparison(file, network, answers)

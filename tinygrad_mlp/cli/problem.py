@@ -14,7 +14,7 @@ from tinygrad_mlp.data import Standardiser, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["Problem", "Recipe", "split", "standardised_name"]
+__all__ = ["Problem", "Recipe", "make_network", "n_outputs_for", "split", "standardised_name"]
 
 Floats = NDArray[np.float64]
 
@@ -82,11 +82,14 @@ def make_network(
     n_inputs: int, hidden: Sequence[int], activation: str, classes: Sequence[str], rng: int = 0
 ) -> MLP:
     """A network with an output for each class; one output for two classes, or for a number."""
-    n_outputs = len(classes) if len(classes) > 2 else 1
     output = {0: None, 2: "sigmoid"}.get(len(classes), "softmax")
-    return MLP(
-        n_inputs, [*hidden, n_outputs], activation=activation, output_activation=output, rng=rng
-    )
+    sizes = [*hidden, n_outputs_for(classes)]
+    return MLP(n_inputs, sizes, activation=activation, output_activation=output, rng=rng)
+
+
+def n_outputs_for(classes: Sequence[str]) -> int:
+    """The number of outputs of a network for these classes."""
+    return len(classes) if len(classes) > 2 else 1
 
 
 def standardised_name(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import standardised_name
-from tinygrad_mlp.cli.saved import KIND, load_network
+from tinygrad_mlp.cli.saved import KIND, layer_sizes, network_of
 from tinygrad_mlp.data import load_dataset, read_table
 from tinygrad_mlp.data.csv_file import read_csv_file
 from tinygrad_mlp.data.datasets import DATASETS
@@ -19,7 +19,8 @@ from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
-from tinygrad_mlp.training import WeightsFile, load_weights, read_weights, task_of
+from tinygrad_mlp.training import WeightsFile, read_weights, task_of
+from tinygrad_mlp.training.weights import put_weights
 
 __all__ = ["SampleLoss", "loss_of_a_sample"]
 
@@ -55,7 +56,7 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str | None)
             f"{content.model}; leave the option out"
         )
     if content.extra.get("kind") == KIND:
-        saved = load_network(weights)
+        saved = network_of(content, weights)
         model = saved.model
         features, answer, names = _row(data, row, saved.target, list(saved.feature_names))
         x = saved.inputs.transform(features.reshape(1, -1))
@@ -115,9 +116,8 @@ def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> R
 
 def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP:
     """The network that the arrays in a file of weights fit."""
-    state, activations = content.state, content.activations
-    shapes = [array.shape for name, array in state.items() if name.endswith(".weight")]
-    if not shapes or len(state) != 2 * len(shapes):
+    sizes, activations = layer_sizes(content.state), content.activations
+    if sizes is None or (content.model is not None and activations is None):
         raise DataError(
             f"{weights} does not hold the weights of an MLP of plain layers; write a script that "
             "builds the model and its loss, then: step FILE.py:loss"
@@ -128,10 +128,8 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP
             f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "
             "write a script that builds the model and its loss, then: step FILE.py:loss"
         )
-    model = MLP(
-        shapes[0][1], [n_out for n_out, _ in shapes], activation=activations or activation or "relu"
-    )
-    load_weights(model, weights)
+    model = MLP(sizes[0], sizes[1:], activation=activations or activation or "relu")
+    put_weights(content, model, weights)
     return model
 
 

@@ -61,12 +61,13 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
             f"y has shape {true.shape}, but predicted has shape {answers.shape}; give both in the "
             "same shape: regression_scores(y, predict(model, X))"
         )
-    errors = answers - true
-    spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
-    unexplained = (errors**2).sum(axis=0)
     known = bool((true.max(axis=0) > true.min(axis=0)).all())
-    return RegressionScores(
-        mean_absolute_error=float(np.abs(errors).mean()),
-        root_mean_squared_error=float(np.sqrt((errors**2).mean())),
-        r2=float(np.mean(1.0 - unexplained / spread)) if known else nan,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers above 1e154 the squares are inf
+        errors = answers - true
+        spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+        unexplained = (errors**2).sum(axis=0)
+        return RegressionScores(
+            mean_absolute_error=float(np.abs(errors).mean()),
+            root_mean_squared_error=float(np.sqrt((errors**2).mean())),
+            r2=float(np.mean(1.0 - unexplained / spread)) if known else nan,
+        )

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,21 +18,26 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.files import check_writable, write_whole
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn.activations import activation_name
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.training.archive import pack, unpack
+from tinygrad_mlp.training.details import parse_details
 from tinygrad_mlp.training.task import Task, task_of
 
-__all__ = ["WeightsFile", "check_writable", "load_weights", "read_weights", "save_weights"]
+__all__ = [
+    "WeightsFile",
+    "activations_of",
+    "check_writable",
+    "load_weights",
+    "put_weights",
+    "read_weights",
+    "save_weights",
+]
 
-_DAMAGED: Final = (
-    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What reading a damaged archive raises."""
-
-DETAILS: Final = "__details__"
+ENTRY: Final = "__details__"
 """The name under which the JSON text stands in the file."""
 
 
@@ -86,11 +89,10 @@ def save_weights(
     >>> other([1.0, 2.0]).data == model([1.0, 2.0]).data
     True
     """
-    target = Path(path)
     task = task_of(model)
     details: dict[str, Any] = {
         "model": repr(model),
-        "activations": _activations(model),
+        "activations": activations_of(model),
         "task": None if task is None else task.to_dict(),
         "extra": dict(extra or {}),
     }
@@ -101,43 +103,7 @@ def save_weights(
             f"extra cannot be written as JSON ({error}); turn arrays into lists, "
             "extra={'mean': mean.tolist()}"
         ) from None
-    arrays = {**model.state_dict(), DETAILS: np.array(text)}
-    with _part_of(target) as part:
-        _write_npz(part, arrays)
-        part.replace(target)
-    return target
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out whether ``save_weights`` could write a file, before there is something to save.
-
-    Missing folders are made; a file that is there stays as it is.
-
-    Raises:
-        OSError: if it could not.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_writable(f"{folder}/weights.npz")
-    ...     os.listdir(folder)
-    []
-    """
-    with _part_of(Path(path)) as part:
-        part.touch()
-
-
-@contextmanager
-def _part_of(target: Path) -> Iterator[Path]:
-    """A file beside the target to be written first; what goes wrong, goes wrong with the target."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            yield part
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
+    return write_whole(path, pack({**model.state_dict(), ENTRY: np.array(text)}))
 
 
 def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -154,7 +120,7 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
         What was saved as ``extra``.
 
     Raises:
-        DataError: if it is not a file of weights.
+        DataError: if it is not a file of weights, or what it says of the model is not true.
         ShapeError, InvalidArgumentError: if the weights are those of another kind of model: other
             sizes, other activations.
         OSError: if the file cannot be opened.
@@ -166,18 +132,48 @@ def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
     tinygrad_mlp.errors.DataError: .../weights.py is not a file of weights (it is no ...
     """
     content = read_weights(path)
+    put_weights(content, model, path)
+    return content.extra
+
+
+def put_weights(content: WeightsFile, model: Module, path: str | os.PathLike[str]) -> None:
+    """Put what was read from a file into a model, as ``load_weights`` does.
+
+    Args:
+        content: what ``read_weights`` gave.
+        model: the model; after an error it is as it was.
+        path: the file that an error names.
+
+    Raises:
+        DataError, ShapeError, InvalidArgumentError: as ``load_weights``.
+
+    >>> model = MLP(2, [1], rng=0)
+    >>> content = WeightsFile(model.state_dict(), None, {}, repr(model), ["tanh"])
+    >>> put_weights(content, MLP(2, [1]), "weights.npz")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: weights.npz holds the weights of another model, ...
+    """
     before = model.state_dict()
-    model.load_state_dict(content.state)
-    if content.activations not in (None, _activations(model)):
+    try:
+        model.load_state_dict(content.state)
+    except (ShapeError, InvalidArgumentError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
+    try:
+        if content.activations not in (None, activations_of(model)):
+            raise InvalidArgumentError(
+                f"{os.fspath(path)} holds the weights of another model, {content.model}, with the "
+                f"activations {', '.join(content.activations)}, and this one is {model!r}; make it "
+                "as that one was made, or take over the numbers alone: "
+                "model.load_state_dict(read_weights(path).state)"
+            )
+        if content.task is not None:
+            _check_sizes(content.task, model, path)
+    except (DataError, InvalidArgumentError):
         model.load_state_dict(before)
-        raise InvalidArgumentError(
-            f"{os.fspath(path)} holds the weights of another model, {content.model}, and this one "
-            f"is {model!r}; make it as that one was made, or take over the numbers alone: "
-            "model.load_state_dict(read_weights(path).state)"
-        )
+        raise
     if content.task is not None:
         content.task.attach_to(model)
-    return content.extra
 
 
 def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
@@ -194,37 +190,63 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     >>> {name: array.shape for name, array in content.state.items()}
     {'layers.0.weight': (1, 2), 'layers.0.bias': (1,)}
     """
-    with Path(path).open("rb") as stream:
-        try:
-            with np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            details = json.loads(str(arrays.pop(DETAILS, '{"task": null, "extra": {}}')))
-            task = details["task"]
-            return WeightsFile(
-                arrays,
-                None if task is None else Task.from_dict(task),
-                details["extra"],
-                details.get("model"),
-                details.get("activations"),
-            )
-        except _DAMAGED as error:
-            reason = str(error) if zipfile.is_zipfile(path) else "it is no .npz archive"
-            raise DataError(
-                f"{os.fspath(path)} is not a file of weights ({reason}); "
-                "save_weights(model, 'weights.npz') writes one"
-            ) from None
+    try:
+        with Path(path).open("rb") as stream:
+            arrays = unpack(stream)
+        text = arrays.pop(ENTRY, np.array('{"task": null, "extra": {}}'))
+        wrong = [name for name, array in arrays.items() if array.dtype.kind == "U"]
+        if wrong or text.shape != () or text.dtype.kind != "U":
+            raise DataError(f"{(wrong or [ENTRY])[0]!r} does not hold what it must")
+    except DataError as error:
+        raise DataError(
+            f"{os.fspath(path)} is not a file of weights ({error}); "
+            "save_weights(model, 'weights.npz') writes one"
+        ) from None
+    try:
+        details = parse_details(_text(text), arrays)
+    except DataError as error:
+        raise DataError(
+            f"{os.fspath(path)}: {error}; the file is damaged or was changed: save the model again "
+            "with save_weights(model, 'weights.npz')"
+        ) from None
+    task = details["task"]
+    return WeightsFile(
+        arrays,
+        None if task is None else Task.from_dict(task),
+        details["extra"],
+        details["model"],
+        details["activations"],
+    )
 
 
-def _activations(model: Module) -> list[str] | None:
+def activations_of(model: Module) -> list[str] | None:
+    """The names of the activations of an MLP, layer by layer; None for any other model.
+
+    >>> activations_of(MLP(2, [3, 1], activation="tanh"))
+    ['tanh', 'linear']
+    """
     if not isinstance(model, MLP):
         return None
     return [activation_name(layer.activation) for layer in model.layers]
 
 
-def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """``numpy.savez``, for any names and without the time of day in the file."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+def _check_sizes(task: Task, model: Module, path: str | os.PathLike[str]) -> None:
+    """The numbers of inputs and outputs of the task are those of the model, where it says them."""
+    sizes = {"n_inputs": getattr(model, "n_inputs", None)}
+    if isinstance(model, MLP) and type(model).forward is MLP.forward:
+        sizes["n_outputs"] = model.n_outputs
+    for name, size in sizes.items():
+        of_task = getattr(task, name)
+        if of_task is not None and isinstance(size, int) and of_task != size:
+            raise DataError(
+                f"{os.fspath(path)}: task.{name} is {of_task}, but the model has {size}; the file "
+                "is damaged or was changed: save the model again with save_weights"
+            )
+
+
+def _text(array: NDArray[np.str_]) -> str:
+    """The text in an array, if all of it is letters."""
+    try:
+        return array.tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass").rstrip("\0")
+    except ValueError as error:
+        raise DataError(f"its text is damaged ({error})") from None
