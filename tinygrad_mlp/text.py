@@ -35,9 +35,7 @@ def visible(text: str, *, lines: bool = False) -> str:
         return text
     kept = OF_LINES if lines else ""
     characters = enumerate(text)
-    return "".join(
-        [c if c in kept else _visible_character(text, place) for place, c in characters]
-    )
+    return "".join([c if c in kept else _visible_character(text, place) for place, c in characters])
 
 
 def shortest(number: float) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.arrays import (
+    LARGEST_EXACT,
     Floats,
     Integers,
     as_array,
@@ -21,6 +22,7 @@ from tinygrad_mlp.data.arrays import (
     counted,
 )
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.text import shortest
 
 __all__ = [
     "check_features",
@@ -30,8 +32,6 @@ __all__ = [
     "check_lengths",
     "check_targets",
 ]
-
-_LARGEST_EXACT_LABEL = 2.0**53
 
 
 def check_features(X: ArrayLike, n_features: int | None = None, *, name: str = "X") -> Floats:
@@ -147,11 +147,12 @@ def check_labels(y: ArrayLike, n_classes: int | None = None, *, name: str = "y")
     if values.ndim != 1:
         raise ShapeError(_labels_shape_message(values, name))
     check_finite(values, name=name)
-    wrong = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > _LARGEST_EXACT_LABEL))
+    wrong = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > LARGEST_EXACT))
     if wrong.size:
+        found = shortest(values[wrong[0]])
         raise DataError(
-            f"{name}[{wrong[0]}] is {values[wrong[0]]:g}, but a label is a whole number: 0 for the "
-            "first class, 1 for the second, and so on; for a numeric target use a regression loss"
+            f"{name}[{wrong[0]}] is {found}, but a label is a whole number: 0 for the first class, "
+            "1 for the second, and so on; for a numeric target use a regression loss"
         )
     labels = values.astype(np.int64)
     outside = (labels < 0) if n_classes is None else (labels < 0) | (labels >= n_classes)

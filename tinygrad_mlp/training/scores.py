@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.data.spread import is_constant
 from tinygrad_mlp.data.validation import check_lengths, check_targets
 from tinygrad_mlp.errors import ShapeError
 
@@ -22,7 +23,7 @@ class RegressionScores:
         mean_absolute_error: the mean of abs(p - t).
         root_mean_squared_error: the square root of the mean of (p - t)^2.
         r2: 1 - sum (p - t)^2 / sum (t - mean of t)^2: 1 for right answers, 0 for those that always
-            guess the mean; nan where t never changes.
+            guess the mean; nan where t never changes, but for rounding.
 
     >>> print(RegressionScores(0.5, 0.75, 0.9))
     mean absolute error 0.5, root mean squared error 0.75, R2 0.900
@@ -64,7 +65,7 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
     errors = answers - true
     spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
     unexplained = (errors**2).sum(axis=0)
-    known = bool((true.max(axis=0) > true.min(axis=0)).all())
+    known = not is_constant(true.reshape(len(true), -1), np.asarray(y).dtype).any()
     return RegressionScores(
         mean_absolute_error=float(np.abs(errors).mean()),
         root_mean_squared_error=float(np.sqrt((errors**2).mean())),
