@@ -15,7 +15,15 @@ from pathlib import Path
 from tinygrad_mlp.data.arrays import LARGEST_EXACT, counted
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["CsvFile", "exact_number", "listing", "parse_number", "read_csv_file"]
+__all__ = [
+    "CsvFile",
+    "cells_of",
+    "exact_number",
+    "listing",
+    "parse_number",
+    "quoted_cell",
+    "read_csv_file",
+]
 
 DELIMITERS = (",", ";", "\t")
 _ROWS_TO_SNIFF = 20
@@ -120,6 +128,35 @@ def exact_number(cell: str) -> int | float | None:
         return number
     digits = re.fullmatch(r"([-+]?)0*(\d+)", cell.strip())
     return int(digits[1] + digits[2]) if digits else number
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of one row with commas, read as those of a file.
+
+    Raises:
+        DataError: if it is badly quoted.
+
+    >>> cells_of('a, "b, in cm",c')
+    ['a', 'b, in cm', 'c']
+    """
+    spaceless = io.StringIO(_without_space_around_cells(line, ","), newline="")
+    try:
+        return next(csv.reader(spaceless, strict=True), [])
+    except csv.Error as error:
+        raise DataError(
+            f"{line!r} is no list with commas ({error}); a name that holds a comma or a quote "
+            'stands in quotes, with its own quotes doubled: "a, in cm",b'
+        ) from None
+
+
+def quoted_cell(text: str) -> str:
+    """A cell as it stands in a row with commas: in quotes where it needs them.
+
+    >>> print(quoted_cell("a"), quoted_cell("b, in cm"), quoted_cell('5" pipe'))
+    a "b, in cm" "5"" pipe"
+    """
+    plain = text == text.strip() and text and not any(c in text for c in ',"\r\n')
+    return text if plain else '"' + text.replace('"', '""') + '"'
 
 
 def listing(items: list[str]) -> str:

@@ -34,6 +34,7 @@ from tinygrad_mlp.data.csv_file import (
     exact_number,
     listing,
     parse_number,
+    quoted_cell,
     read_csv_file,
 )
 from tinygrad_mlp.data.preprocessing import encode_labels
@@ -170,7 +171,7 @@ def _check_column(file: CsvFile, name: str, role: str) -> None:
         hint = "; is it one column only? Separate the columns by commas, semicolons or tabs"
     raise UnknownNameError(
         f"unknown {role} column {name!r} in {file.path}; its columns: "
-        f"{', '.join(file.header)}{hint}"
+        f"{', '.join(map(quoted_cell, file.header))}{hint}"
     )
 
 

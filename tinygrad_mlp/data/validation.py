@@ -7,6 +7,7 @@ caller's data. What it returns may share memory with what it was given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -193,6 +194,28 @@ def check_lengths(*arrays: ArrayLike, names: Sequence[str] = ("X", "y")) -> int:
     if lengths[0] == 0:
         raise DataError(f"{labels[0]} is empty; at least one sample is needed")
     return lengths[0]
+
+
+def check_not_a_number(value: object, name: str, call: str) -> None:
+    """Refuse a number in the place of an array: it is meant for an argument that goes by its name.
+
+    Args:
+        value: what was given.
+        name: what the message calls it.
+        call: the corrected call.
+
+    Raises:
+        InvalidArgumentError: if it is a single number.
+
+    >>> check_not_a_number(5, "y", "k_fold(X, n_folds=5)")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: y is 5, a number, but an array with one row per ...
+    """
+    if isinstance(value, Real | np.bool_):
+        raise InvalidArgumentError(
+            f"{name} is {value}, a number, but an array with one row per sample is needed: {call}"
+        )
 
 
 def _dimensions_message(array: Floats, name: str) -> str:
