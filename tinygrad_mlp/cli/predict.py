@@ -56,9 +56,12 @@ def _write(stream: TextIO, header: Sequence[str], columns: Sequence[Iterable[Any
     rows = [header, *(list(map(str, row)) for row in zip(*columns))]
     if stream.isatty():
         rows = [list(map(visible, row)) for row in rows]
-    spaced = any(cell != cell.strip() for row in rows for cell in row)  # kept by quotes alone
+    # Quotes alone keep white space at an end, and a return, which the csv module leaves without.
+    needs_quotes = any(cell != cell.strip() or "\r" in cell for row in rows for cell in row)
     csv.writer(
-        stream, lineterminator="\n", quoting=csv.QUOTE_ALL if spaced else csv.QUOTE_MINIMAL
+        stream,
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if needs_quotes else csv.QUOTE_MINIMAL,
     ).writerows(rows)
 
 
