@@ -78,7 +78,17 @@ def numbers_of(file: CsvFile, names: Sequence[str], *, droppable: bool = False) 
 
 
 def warn_of_inexact(file: CsvFile, name: str, *, droppable: bool) -> None:
-    """Tell of whole numbers in a column of numbers that no float can hold."""
+    """Tell of whole numbers in a column of numbers that no float can hold.
+
+    >>> import warnings
+    >>> from pathlib import Path
+    >>> file = CsvFile(Path("t.csv"), ["id"], [["9007199254740993"]], [2])
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_of_inexact(file, "id", droppable=False)
+    >>> print(caught[0].message)
+    t.csv: above 2^53 not every whole number is a float; in column 'id', row 2: ...
+    """
     inexact = [
         f"row {row}: {number} becomes {int(float(number))}"
         for row, cell in zip(file.row_numbers, file.column(name))

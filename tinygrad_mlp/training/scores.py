@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tinygrad_mlp.data.spread import is_constant
+from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_lengths, check_targets
 from tinygrad_mlp.errors import ShapeError
 
@@ -63,11 +63,12 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
             "same shape: regression_scores(y, predict(model, X))"
         )
     errors = answers - true
-    spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
-    unexplained = (errors**2).sum(axis=0)
-    known = not is_constant(true.reshape(len(true), -1), np.asarray(y).dtype).any()
+    mean, spread = mean_and_spread(true.reshape(len(true), -1))
+    known = not is_rounding(mean, spread, len(true), np.asarray(y).dtype).any()
+    # In units of the spread, the squares neither overflow nor vanish.
+    unexplained = (errors.reshape(len(true), -1) / spread) ** 2 if known else errors
     return RegressionScores(
         mean_absolute_error=float(np.abs(errors).mean()),
         root_mean_squared_error=float(np.sqrt((errors**2).mean())),
-        r2=float(np.mean(1.0 - unexplained / spread)) if known else nan,
+        r2=float(1.0 - unexplained.mean()) if known else nan,
     )
