@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,8 +14,9 @@ import pytest
 
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.cli.train import in_options
-from tinygrad_mlp.cli.words import column_names
+from tinygrad_mlp.cli.words import column_names, notes_to_stderr, say
 from tinygrad_mlp.data import read_table
+from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.errors import TinygradMLPError, UnknownNameError
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import read_weights
@@ -134,6 +136,45 @@ def test_errors_are_harmless(
     shown = capsys.readouterr().err
     assert harmless(shown)
     assert shown.count("\n") == 1
+
+
+def test_what_is_said_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    say("two\nlines\x1b")
+    with notes_to_stderr(str.upper):
+        warnings.warn("a\x07b", stacklevel=1)
+        warnings.warn("a\x07b", stacklevel=1)
+    assert capsys.readouterr() == ("two\nlines\\x1b\n", "note: A\\x07B\n")
+
+
+def test_a_walk_is_harmless_too(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("m\x1b.py").write_text(
+        "from tinygrad_mlp import Value\na = Value(2.0)\nloss = a * a\n"
+        "def broken():\n    raise ValueError('b\\x07ell\\u202e')\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("print \x9b2J\nprint a\nend\n"))
+    assert main(["step", "m\x1b.py:loss"]) == 1  # there is no such node
+    shown = capsys.readouterr().out
+    assert harmless(shown)
+    assert r"(step) print \x9b2J" in shown
+    assert main(["step", "m\x1b.py:broken"]) == 2
+    shown = capsys.readouterr().err
+    assert harmless(shown)
+    assert r"ValueError: b\x07ell\u202e" in shown
+
+    write_table("t\x1b.csv", ["x", "kind"], [[i % 5, [RED, BELL][i % 2]] for i in range(40)])
+    assert main(["train", "t\x1b.csv", "--target", "kind", "--epochs", "2", "--save", "w.npz"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("where loss\nend\n"))
+    capsys.readouterr()
+    assert main(["step", "--model", "w.npz", "--data", "t\x1b.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert harmless(shown)
+    assert r"loss: built from w.npz and t\x1b.csv" in shown
+    greetings: list[str] = []
+    monkeypatch.setattr(Console, "run", lambda console: greetings.append(console.greeting))
+    assert main(["step", "--model", "w.npz", "--data", "t\x1b.csv"]) == 0
+    assert greetings[0].startswith(r"row 2 of t\x1b.csv, features standardised, through MLP")
 
 
 def test_answers_with_white_space_at_their_ends_are_read_back(

@@ -42,6 +42,15 @@ def test_mean_and_spread_are_those_of_exact_arithmetic(column: list[float]) -> N
     np.testing.assert_allclose(spread, expected_spread, rtol=1e-13)
 
 
+def test_the_mean_of_a_long_column_keeps_its_digits() -> None:
+    column = [1.7e9 + k * 1e-6 for k in range(100_000)]
+    X = np.column_stack([column, column])  # of several columns, NumPy adds up one by one
+    mean, spread = mean_and_spread(X)
+    expected_mean, expected_spread = exactly(column)
+    np.testing.assert_allclose(mean, expected_mean, rtol=2**-52)
+    np.testing.assert_allclose(spread, expected_spread, rtol=1e-9)
+
+
 def ulps(start: float, *steps: int) -> list[float]:
     """Numbers so many floats above the first one."""
     return [start + k * math.ulp(start) for k in steps]
