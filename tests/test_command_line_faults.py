@@ -133,7 +133,7 @@ def test_a_table_that_does_not_fit_to_the_network(
     )
     Path("other.csv").write_text("c,b,a\n1,2,3\n1,,3\n1,x,3\n")
     shown = refused(["predict", "w.npz", "other.csv"], capsys)
-    assert "2 cells are missing or not a number: row 3, column 'b': '', row 4" in shown
+    assert "2 cells are missing or not a number: row 3, column 'b': empty, row 4" in shown
     save_weights(MLP(2, [1]), "own.npz")
     assert "not those of the command 'train'" in refused(["predict", "own.npz", "good.csv"], capsys)
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -548,7 +549,7 @@ def test_the_moment_is_drawn_as_far_as_it_is_computed(tmp_path: Path) -> None:
     [
         (["mine.py:of_model"], "of_model in mine.py needs arguments (model); give a function"),
         (["bare.py:late"], "bare.py has no name 'late' (it ended with sys.exit(0)); its Values"),
-        (["--row", "3"], "--row numbers the samples of --data"),
+        (["--row", "3"], "--row says which sample of --data"),
         (["mine.py:nobody"], "mine.py has no name 'nobody'; its Values are: a, b, loss"),
         (["mine.py:number"], "number in mine.py is 3, but a Value is needed"),
         (["mine.py:a"], "there is nothing to step through: the Value is a leaf"),
@@ -583,7 +584,7 @@ def test_the_loss_of_a_sample_through_saved_weights(
     weights = save_weights(model, tmp_path / "weights.npz")
     expected = functional.logsumexp(model(data.X[3].tolist())) - model(data.X[3].tolist())[0]
     monkeypatch.setattr(sys, "stdin", io.StringIO("end\nprint loss\ncheck\n"))
-    arguments = ["step", "--model", str(weights), "--data", "iris", "--row", "3"]
+    arguments = ["step", "--model", str(weights), "--data", "iris", "--row", "4"]  # from 1
     code = main(arguments)
     text = capsys.readouterr().out
     assert code == 0, text
@@ -591,6 +592,19 @@ def test_the_loss_of_a_sample_through_saved_weights(
     assert shown is not None
     assert float(shown[1]) == pytest.approx(expected.data, rel=1e-12)
     assert "dloss/d(petal width (cm)) = " in text
+
+
+@pytest.fixture
+def saved_by_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Trains on a table and leaves the network in net.npz."""
+
+    def train(text: str, target: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("train.csv").write_text(text)
+        options = "--task classification --epochs 2 --hidden 3 --save net.npz --out pictures"
+        assert main(["train", "train.csv", "--target", target, *options.split()]) == 0
+
+    return train
 
 
 def test_weights_that_know_their_activations_are_not_contradicted(
@@ -620,9 +634,9 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
         timeout=120,
     )
     losses = []
-    for source in ("iris", "iris.csv"):
+    for source, row in (("iris", "99"), ("iris.csv", "100")):  # the header is row 1 of the file
         code, text = step(
-            "--model", "net.npz", "--data", source, "--row", "99",
+            "--model", "net.npz", "--data", source, "--row", row,
             commands="where loss\nprint layers.0.neurons.2.out\nprint\nend\nprint loss\n",
             folder=tmp_path,
         )  # fmt: skip
@@ -634,12 +648,51 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
     sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, None)
-    assert sample.description.startswith("row 99 of iris, features standardised, through MLP")
+    assert sample.description.startswith("sample 99 of iris, features standardised, through MLP")
+    sample = loss_of_a_sample(tmp_path / "net.npz", str(tmp_path / "iris.csv"), 100, None)
+    assert sample.description.startswith(f"row 100 of {tmp_path / 'iris.csv'}, features")
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "message"),
+    [
+        ("iris", "0", "--row 0, but iris has the samples 1 to 150"),
+        ("iris", "151", "--row 151, but iris has the samples 1 to 150"),
+        ("t.csv", "1", "--row 1, but t.csv has the rows 2 to 6; rows count as in a spreadsheet"),
+        ("t.csv", "7", "--row 7, but t.csv has the rows 2 to 6"),
+        ("t.csv", "4", "--row 4, but row 4 is blank"),
+        ("t.csv", "5", "t.csv: row 5, column 'y' is 'blue', not one of the classes of the network"),
+        ("t.csv", "6", "row 6, column 'x': empty"),
+        ("u.csv", "2", "u.csv has no column 'y', which holds the right answers"),
+    ],
+)
+def test_rows_that_cannot_be_stepped_through(
+    data: str, row: str, message: str, tmp_path: Path, saved_by_train: Callable[[str, str], None]
+) -> None:
+    saved_by_train("x,y\n" + "1,red\n2,green\n" * 8, "y")
+    (tmp_path / "t.csv").write_text("y,x\nred,1\ngreen,2\n\nblue,3\nred,\n")
+    (tmp_path / "u.csv").write_text("x\n1\n")
     code, text = step(
-        "--model", "net.npz", "--data", "iris", "--row", "150", commands="", folder=tmp_path
+        "--model", "net.npz", "--data", data, "--row", row, commands="", folder=tmp_path
     )
     assert code == 2
-    assert "--row 150, but iris has the rows 0 to 149" in text
+    assert message in text
+
+
+def test_a_class_of_a_row_goes_by_its_text_and_else_by_its_number(
+    tmp_path: Path, saved_by_train: Callable[[str, str], None]
+) -> None:
+    saved_by_train("x,y\n" + "1,2.10\n2,2.20\n3,007\n4,2.30\n" * 8, "y")
+    (tmp_path / "t.csv").write_text("x,y\n1,2.10\n1,2.1\n1,210e-2\n3,7\n3,2.20\n")
+    losses = [
+        loss_of_a_sample(tmp_path / "net.npz", str(tmp_path / "t.csv"), row, None).loss.data
+        for row in range(2, 7)
+    ]
+    assert losses[0] == losses[1] == losses[2]
+    assert losses[3] != losses[4]
+    first = loss_of_a_sample(tmp_path / "net.npz", str(tmp_path / "t.csv"), None, None)
+    assert first.description.startswith("row 2 of ")
+    assert first.loss.data == losses[0]
 
 
 def test_the_opening_line_says_what_is_walked_through() -> None:

@@ -53,3 +53,14 @@ def test_what_cannot_be_compared(
 ) -> None:
     with pytest.raises(error, match=message):
         regression_scores(y, predicted)
+
+
+def test_truth_that_is_constant_but_for_rounding_has_no_r2() -> None:
+    assert isnan(regression_scores([0.3, 0.1 + 0.2, 0.3], [0.31, 0.3, 0.3]).r2)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-20, 1.0, 1e200])
+def test_r2_does_not_depend_on_the_unit(unit: float) -> None:
+    y, predicted = np.array([1.0, 2.0, 3.0]) * unit, np.array([2.0, 2.0, 3.5]) * unit
+    with np.errstate(over="ignore"):  # the squares of the errors themselves have no place
+        assert regression_scores(y, predicted).r2 == pytest.approx(1 - 1.25 / 2, rel=1e-13)

@@ -14,7 +14,7 @@ import pytest
 from tinygrad_mlp import functional, losses
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn import MLP, Module
@@ -305,6 +305,45 @@ def test_a_confusion_table() -> None:
     assert confusion_table([1, 2], [1, 1]).classes == ("1", "2")
     widths = {len(line.rstrip()) for line in str(table).splitlines()[1:]}
     assert len(widths) == 1
+
+
+def test_a_confusion_table_tells_apart_what_floats_and_texts_do_not() -> None:
+    large = 2**53
+    table = confusion_table([large, large + 1, large + 1], [large, large, large + 1])
+    assert table.counts.tolist() == [[1, 0], [1, 1]]
+    assert table.classes == ("9007199254740992", "9007199254740993")
+    assert confusion_table(["007", "7"], ["7", "7"]).counts.tolist() == [[0, 1], [0, 1]]
+    assert confusion_table([0, 1, 1], [False, True, False]).counts.tolist() == [[1, 0], [1, 1]]
+    with pytest.raises(DataError, match="all need to be text, or all numbers"):
+        confusion_table(["1", "2"], [1, 2])
+    with pytest.raises(DataError, match="9007199254740993, which is no float"):
+        confusion_table([large + 1, 1], [0.5, 1.0])
+
+
+def test_a_confusion_table_shows_names_and_never_lets_them_act() -> None:
+    names = ["a\x1b[31mred", "b\x07ell", "c\u202etrap\ntwo\tlines"]
+    lines = str(confusion_table(names, names)).splitlines()
+    shown = [r"a\x1b[31mred", r"b\x07ell", r"c\u202etrap\ntwo\tlines"]
+    assert lines[1].split() == ["true", *shown]
+    assert [line.split() for line in lines[2:]] == [
+        [shown[0], "1", "0", "0"],
+        [shown[1], "0", "1", "0"],
+        [shown[2], "0", "0", "1"],
+    ]
+    assert len(set(map(len, lines[1:]))) == 1
+    assert confusion_table(names, names).classes == tuple(names)
+
+
+def test_whole_numbers_above_2_53_stay_different_labels() -> None:
+    large = 2**53
+    y = [large, large + 1] * 4
+    X = [[-1.0], [1.0]] * 4
+    model = MLP(1, [1], rng=0)
+    fit(model, X, y, epochs=100, log_every=None, loss="binary_cross_entropy_with_logits")
+    assert predict(model, X).tolist() == y
+    assert accuracy(model, X, y) == 1.0
+    assert accuracy(model, X, y[::-1]) == 0.0
+    assert accuracy(model, X, np.full(8, float(large))) == 0.5
 
 
 def test_what_a_model_was_trained_for_is_copied_and_pickled_with_it() -> None:

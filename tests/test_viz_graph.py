@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tinygrad_mlp import functional, ops
-from tinygrad_mlp.debug.names import visible
 from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
+from tinygrad_mlp.text import visible
 from viz.graph import DIRECTIONS, SHOWABLE, to_dot
 from viz.markup import html_text, number, quoted, shortened
 from viz.themes import LIGHT

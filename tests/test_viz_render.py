@@ -20,10 +20,10 @@ import viz
 from tests.running import run_python
 from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program
-from tinygrad_mlp.debug.names import visible
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
 from tinygrad_mlp.nn import Module
+from tinygrad_mlp.text import visible
 from viz import notebook, render
 
 SVG: Final = "{http://www.w3.org/2000/svg}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tinygrad_mlp.text import visible
+
 __all__ = [
     "DataError",
     "GradientCheckError",
@@ -29,11 +31,19 @@ MOST_NAMES = 12
 
 
 class TinygradMLPError(Exception):
-    """The base of every exception that the project raises on purpose.
+    r"""The base of every exception that the project raises on purpose.
+
+    The names of files, columns and classes in a message are shown, never interpreted by the
+    terminal: see ``text.visible``.
 
     >>> issubclass(ShapeError, TinygradMLPError) and issubclass(ShapeError, ValueError)
     True
+    >>> print(TinygradMLPError("unknown column \x07"))
+    unknown column \x07
     """
+
+    def __str__(self) -> str:
+        return visible(super().__str__(), lines=True)
 
 
 class NotANumberError(TinygradMLPError, TypeError):

@@ -10,7 +10,7 @@ import html
 from collections.abc import Mapping
 from typing import Final
 
-from tinygrad_mlp.debug.names import visible
+from tinygrad_mlp.text import visible
 from viz.themes import Paint
 
 __all__ = [

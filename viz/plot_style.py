@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp.errors import MissingDependencyError
 from tinygrad_mlp.files import write_whole
+from tinygrad_mlp.text import visible
 from viz.render import format_of
 from viz.themes import DARK, LIGHT, Theme, known_name
 
@@ -261,8 +262,10 @@ def headline(figure: Figure, title: str) -> None:
 def literal(text: object) -> str:
     r"""The text as it stands: matplotlib reads formulas between dollars, and hides ``_names``.
 
-    >>> print(literal("$5 or $6"))
-    \$5 or \$6
+    Characters that cannot be seen, of which some would break an SVG, are shown as escapes.
+
+    >>> print(literal("$5 or $6\x07"))
+    \$5 or \$6\x07
     """
-    escaped = str(text).replace("$", r"\$")
+    escaped = visible(str(text), lines=True).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped

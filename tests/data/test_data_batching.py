@@ -115,6 +115,11 @@ def test_arrays_of_different_lengths_are_refused_at_the_call() -> None:
         iterate_batches(X, Y[:9])
 
 
+def test_a_batch_size_without_its_name_is_told() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"array 3 is 16, .*\(X, y, batch_size=16\)"):
+        iterate_batches(np.eye(4), np.arange(4), 16)
+
+
 def test_empty_arrays_and_no_arrays_are_refused() -> None:
     with pytest.raises(DataError, match="X is empty"):
         iterate_batches([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data import k_fold, load_iris, split_indices, train_test_split
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+
+X8 = np.arange(8.0).reshape(8, 1)
 
 
 def labels_of_sizes(*sizes: int) -> NDArray[np.int64]:
@@ -102,6 +105,65 @@ def test_a_stratified_split_keeps_its_promises(sizes: list[int], share: float, s
     quotas = np.array(sizes) * n_test / len(y)
     if min(sizes) >= 2 and (quotas >= 1).all() and (np.array(sizes) - quotas >= 1).all():
         assert (np.abs(in_test - quotas) < 1).all()
+
+
+# How many of each class scikit-learn 1.9 puts into the test part, with the same whole test_size.
+# Where two classes miss the next sample by as much, it draws one of them, and so either will do.
+@pytest.mark.parametrize(
+    ("sizes", "n_test", "expected"),
+    [
+        ([50, 50, 50], 30, [[10, 10, 10]]),
+        ([70, 20, 10], 25, [[18, 5, 2], [17, 5, 3]]),
+        ([90, 10], 20, [[18, 2]]),
+        ([33, 33, 34], 10, [[3, 3, 4]]),
+        ([61, 29, 10], 40, [[24, 12, 4]]),
+    ],
+)
+def test_labels_to_stratify_by_may_be_given_as_in_scikit_learn(
+    sizes: list[int], n_test: int, expected: list[list[int]]
+) -> None:
+    labels = np.repeat(np.array(["c", "a", "b"])[: len(sizes)], sizes)
+    numbers = np.arange(len(labels)) / 7
+    X = numbers.reshape(-1, 1)
+    for y in (labels, numbers):
+        split = train_test_split(X, y, n_test, stratify=labels, rng=0)
+        in_test = labels[np.searchsorted(numbers, split[1].ravel())]
+        counts = [int((in_test == name).sum()) for name in ("c", "a", "b")[: len(sizes)]]
+        assert counts in expected
+    by_flag = train_test_split(X, labels, n_test, stratify=True, rng=0)
+    by_labels = train_test_split(X, labels, n_test, stratify=labels.tolist(), rng=0)
+    for one, other in zip(by_flag, by_labels):
+        assert one.tolist() == other.tolist()
+
+
+def test_folds_may_be_stratified_by_labels_of_their_own() -> None:
+    y, labels = np.arange(12) / 7, np.repeat(["a", "b"], [8, 4])
+    for arguments in ((y,), (y, y)):
+        folds = list(k_fold(*arguments, n_folds=4, stratify=labels, rng=0))
+        assert [(labels[test] == "b").sum() for _, test in folds] == [1, 1, 1, 1]
+
+
+def test_labels_to_stratify_by_need_the_length_of_the_samples() -> None:
+    with pytest.raises(ShapeError, match="y has 8 samples but stratify has 2"):
+        train_test_split(X8, [0, 1] * 4, stratify=[0, 1])
+    with pytest.raises(ShapeError, match="stratify"):
+        k_fold(X8, stratify=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: train_test_split(X8, 0.2), "y is 0.2, .*: train_test_split.X, y, test_size=0.2"),
+        (lambda: k_fold(len(X8), 5), r"X is 8, a number, .*: k_fold\(X, n_folds=5\)"),
+        (lambda: k_fold(X8, 4), r"y is 4, a number, .*: k_fold\(X, n_folds=4\)"),
+        (lambda: k_fold(8), r"X is 8, a number, .*: k_fold\(X, n_folds=5\)"),
+    ],
+)
+def test_a_number_in_the_place_of_an_array_names_the_keyword(
+    call: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        call()
 
 
 def test_text_labels_are_stratified_too() -> None:
@@ -202,7 +264,7 @@ def test_a_test_size_that_leaves_a_part_empty_is_refused(test_size: Any, message
         ((5, 5, 5), 2, "test part of 2 samples is too small .* 3 classes; pass test_size=3"),
         ((5, 5, 5), 13, "train part of 2 samples is too small .* 3 classes; pass test_size=12"),
         ((5, 5, 1), 9, "train part of 2 samples is too small .* 3 classes; pass test_size=8"),
-        ((1, 1, 1, 1), 2, "no class in y has two samples"),
+        ((1, 1, 1, 1), 2, "no class has two samples"),
     ],
 )
 def test_a_split_that_cannot_be_stratified_is_refused(

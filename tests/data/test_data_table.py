@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_mlp.data import Table, read_table
+from tinygrad_mlp.data.csv_file import read_csv_file
 
 PLAIN = "height,weight,species\n1.5,2,cat\n2.5,-3e1,dog\n3.5,+4,cat\n"
 
@@ -90,6 +92,85 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_ends(write: Write) -> 
     assert table.target_names == ('a "b", c', "two\nlines")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ('"Name",   "Sex"|"A",   "F"|"B",  "M"|', [["Name", "Sex"], ["A", "F"], ["B", "M"]]),
+        ('x , "y" |1,"0"  |2 ,  0|', [["x", "y"], ["1", "0"], ["2", "0"]]),
+        ('x,y|1, " a "|2," ""b"" "|', [["x", "y"], ["1", " a "], ["2", ' "b" ']]),
+        ('x,y|1, "a, ""b"" , c" |2,d|', [["x", "y"], ["1", 'a, "b" , c'], ["2", "d"]]),
+        ('x,y|1, "two\n lines "|2,b|', [["x", "y"], ["1", "two\n lines "], ["2", "b"]]),
+        ('x,y| 5" pipe ,"b"|2,c "d" e|', [["x", "y"], ['5" pipe', "b"], ["2", 'c "d" e']]),
+        ('x,y|1,"b"| , |"", ""|2,c|', [["x", "y"], ["1", "b"], ["2", "c"]]),
+        ('x,y|1,"b"\u00a0|2,\u3000"c"|', [["x", "y"], ["1", "b"], ["2", "c"]]),
+    ],
+)
+def test_white_space_around_quotes_is_none_of_the_cell(
+    write: Write, text: str, cells: list[list[str]], delimiter: str
+) -> None:
+    def swapped(part: str) -> str:
+        return part.replace(",", delimiter)
+
+    file = read_csv_file(write(swapped(text).replace("|", "\r\n")))
+    found = [file.header, *file.rows]
+    assert found == [[swapped(cell) for cell in row] for row in cells]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Name",   "Sex"\n"A",   "F"\n"B",  "M"\n',
+        'x, "y"\n1,  " a "\n2, " ""b"" "\n',
+        'x, "y, in cm"\n  "1",  "a, ""b"" , c"\n2,d\n',
+        'x,y\n1, "two\n lines "\n2, 5" pipe\n',
+    ],
+)
+def test_white_space_before_cells_is_read_as_by_the_csv_module(write: Write, text: str) -> None:
+    file = read_csv_file(write(text))
+    expected = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+    assert [file.header, *file.rows] == list(expected)
+
+
+def test_tabs_before_quotes_are_white_space_between_commas(write: Write) -> None:
+    file = read_csv_file(write('x,\t"y"\t\n1,\t"0"\n2, \t 0\n'))
+    assert [file.header, *file.rows] == [["x", "y"], ["1", "0"], ["2", "0"]]
+
+
+def test_quotes_make_no_other_class(write: Write) -> None:
+    rows = "".join(f'{i}, "{i % 2}"\n' if i % 3 else f"{i}, {i % 2}\n" for i in range(40))
+    table = read_table(write(f'x, "y"\n{rows}'), "y")
+    assert table.target_names == ("0", "1")
+    assert table.y.tolist() == [i % 2 for i in range(40)]
+
+
+def test_a_class_is_its_text(write_target: WriteTarget) -> None:
+    with pytest.warns(UserWarning, match=r"different classes: '007' and '7'; .* one way"):
+        table = read_table(write_target(["007", "7", "1e1"] * 5), "y")
+    assert table.target_names == ("007", "7", "1e1")
+    assert table.y.tolist() == [0, 1, 2] * 5
+    grades = read_table(write_target(["2.10", "2.20"]), "y", task="classification")
+    assert grades.target_names == ("2.10", "2.20")
+    with pytest.warns(UserWarning, match=r"'1' and '1\.0', '2' and '2\.0'"):
+        read_table(write_target(["1", "1.0", "2", "2.0", "x"]), "y")
+    with pytest.warns(UserWarning, match=r"' F' and 'F'"):
+        read_table(write_target(["F", '" F"', "M"]), "y")
+
+
+def test_whole_numbers_that_are_no_floats_are_told(write: Write) -> None:
+    large = 2**53
+    ids = "".join(f"{large + i},{i % 2}\n" for i in range(4))
+    becomes = r"column 'id', row 3: 9007199254740993 becomes 9007199254740992"
+    with pytest.warns(UserWarning, match=rf"{becomes}.* drop=\['id'\], or subtract") as caught:
+        read_table(write(f"id,y\n{ids}"), "y")
+    assert caught[0].filename == __file__
+    times = "".join(f"{large + 1 + 1000 * i},{i}\n" for i in range(9))
+    with pytest.warns(UserWarning, match="'t', row 2: 9007199254740993 becomes 9007199254740992"):
+        assert read_table(write(f"t,y\n{times}"), "t").y[:2].tolist() == [large, large + 1000]
+    exact = read_table(write(f"x,y\n{2**60},a\n1e23,b\n{large + 1}.5,c\n"), "y")
+    assert exact.X.ravel().tolist() == [2.0**60, 1e23, large + 2]
+
+
 def test_dropped_columns_may_hold_anything(write: Write) -> None:
     path = write("id,name,x,y\n1,Ann,0.5,a\n2,,0.25,b\n")
     table = read_table(path, "y", drop=["id", "name"])
@@ -127,7 +208,9 @@ def test_what_the_csv_module_writes_is_read_back(
         (["a", "b", "a"], "classification", ("a", "b")),
         (["yes", "no"], "classification", ("no", "yes")),
         ([0, 1, 1], "classification", ("0", "1")),
-        (["0.0", "1.0", "1"], "classification", ("0", "1")),
+        (["0.0", "1.0", "1.0"], "classification", ("0.0", "1.0")),
+        (["2.0", "10.0", "1.0"] * 5, "classification", ("1.0", "2.0", "10.0")),
+        ([2**53, 2**53 + 1], "classification", ("9007199254740992", "9007199254740993")),
         ([10, 2, 1] * 5, "classification", ("1", "2", "10")),
         ([-1, 1] * 3, "classification", ("-1", "1")),
         (list(range(20)) * 5, "classification", tuple(str(i) for i in range(20))),
@@ -151,9 +234,7 @@ def test_the_target_decides_the_task(
     else:
         assert table.y.dtype == np.int64
         texts = [table.target_names[label] for label in table.y]
-        assert [text.removesuffix(".0") for text in texts] == [
-            str(value).removesuffix(".0") for value in values
-        ]
+        assert texts == list(map(str, values))
 
 
 def test_the_task_can_be_demanded(write_target: WriteTarget) -> None:

@@ -108,13 +108,23 @@ def test_texts_that_differ_from_row_to_row_are_no_classes(write_target: WriteTar
     assert "30 different texts in 30 rows, too many to be classes" in message
 
 
-@pytest.mark.parametrize("values", [["a", "a"], [1, 1, 1], ["1", "1.0"], [0.5]])
+@pytest.mark.parametrize("values", [["a", "a"], [1, 1, 1], [0.5]])
 @pytest.mark.parametrize("task", ["auto", "classification", "regression"])
 def test_a_target_that_never_changes_is_refused(
     write_target: WriteTarget, values: list[Any], task: str
 ) -> None:
     message = refusal(write_target(values), task=task)
     assert f"'y' holds '{values[0]}' in every row, so there is nothing to learn" in message
+
+
+@pytest.mark.parametrize("values", [["1", "1.0"], ["0.3", repr(0.1 + 0.2)]])
+@pytest.mark.parametrize("task", ["auto", "regression"])
+def test_a_number_that_never_changes_but_for_spelling_or_rounding_is_refused(
+    write_target: WriteTarget, values: list[str], task: str
+) -> None:
+    message = refusal(write_target(values), task=task)
+    assert f"'y' holds '{values[0]}' in every row but for spelling or rounding" in message
+    assert "task='classification' if these texts are classes" in message
 
 
 def test_an_unknown_column_lists_the_known_ones(write: Write) -> None:
@@ -165,10 +175,10 @@ def test_a_file_that_is_no_such_table_is_refused(write: Write, text: str, messag
         read_table(write(text), "y")
 
 
-def test_other_encodings_are_named_by_row(tmp_path: Path) -> None:
+def test_other_encodings_are_named_by_line(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes("x,y\n1,a\n2,é\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"not in UTF-8: row 3 holds the byte 0xe9.*CSV UTF-8"):
+    with pytest.raises(DataError, match=r"not in UTF-8: line 3 holds the byte 0xe9.*CSV UTF-8"):
         read_table(path, "y")
     path.write_bytes(PLAIN.encode("utf-16"))
     with pytest.raises(DataError, match=r"zero bytes.*CSV UTF-8"):

@@ -212,3 +212,30 @@ def test_the_data_of_the_caller_stays_as_it_was(check: Any) -> None:
     frozen = np.array([[1.0, 2.0]])
     frozen.setflags(write=False)
     check(frozen)
+
+
+@pytest.mark.parametrize(
+    ("X", "told"),
+    [
+        (np.array([[2**53], [2**53 + 1]]), r"X\[1, 0\] is 9007199254740993, .* 9007199254740992"),
+        (np.array([[-(2**53) - 1]]), r"X\[0, 0\] is -9007199254740993, .* -9007199254740992"),
+        (np.array([[2**64 - 1]], np.uint64), r"is 18446744073709551615, .* 18446744073709551616"),
+        (np.array([[2**63 - 1]]), r"is 9223372036854775807, .* 9223372036854775808"),
+    ],
+)
+def test_whole_numbers_that_are_no_floats_are_told(X: Any, told: str) -> None:
+    with pytest.warns(UserWarning, match=told) as caught:
+        check_features(X)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"y\[\d\] is .* y - y\.min\(axis=0\)"):
+        check_targets(X.ravel())
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**60 + 2**10, -(2**63), 3 * 2**61])
+def test_large_whole_numbers_that_are_floats_are_taken_as_they_are(number: int) -> None:
+    assert check_features(np.array([[number]])).tolist() == [[float(number)]]
+
+
+def test_a_number_that_is_no_label_is_shown_with_all_its_digits() -> None:
+    with pytest.raises(DataError, match=r"y\[1\] is 1700000000\.5, but a label is a whole number"):
+        check_labels([1.0, 1700000000.5])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from tinygrad_mlp import __version__
 from tinygrad_mlp.cli import words
@@ -17,6 +17,7 @@ from tinygrad_mlp.cli.train import run_train
 from tinygrad_mlp.data.table import TASKS
 from tinygrad_mlp.nn import ACTIVATIONS
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES
+from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import ENGINES
 
 __all__ = ["make_parser"]
@@ -33,22 +34,28 @@ examples:
   {PROGRAM} demo                                    train on a real data set, draw it
   {PROGRAM} demo --data moons --out pictures        two features: with the boundary
   {PROGRAM} train flowers.csv --target species      a table of your own
-  {PROGRAM} train houses.csv --target price --drop address --save weights.npz
+  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
   {PROGRAM} predict weights.npz new_houses.csv      what the trained network says"""
 
 TRAIN_EXAMPLES = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be
 numbers; they are standardised. A target of text, or of a few different whole numbers, is learned as
-classes, any other as a number (--task says otherwise).
+classes, any other as a number (--task says otherwise). A class is its text: 007 and 7 are different
+classes, and a note says so. Names of columns that hold a comma stand in quotes:
+--drop '"weight, kg",address'
 
 examples:
   {PROGRAM} train flowers.csv --target species
   {PROGRAM} train flowers.csv --target species --hidden 32,16 --epochs 300 --out pictures
-  {PROGRAM} train houses.csv --target price --drop address --save weights.npz"""
+  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz"""
 
 PREDICT_EXAMPLES = f"""\
 The file needs the feature columns of the training, by name; other columns are left alone. If it has
-the target column too, the answers are compared with it.
+the target column too, the answers are compared with it: a class by its text, or else by its number
+where one class alone has it. Rows count as in a spreadsheet: the header is row 1.
+
+The answers are a CSV file, numbers with as many digits as lead back to the same float. On a
+terminal, and only there, characters that cannot be seen are shown as escapes.
 
 examples:
   {PROGRAM} predict weights.npz new_houses.csv
@@ -56,10 +63,16 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that refuses words in one line."""
+    """A parser that refuses words in one line, which names the help of the command at hand."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return arguments
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see: {self.prog} --help)\n")
+        self.exit(2, f"error: {visible(message)} (see: {self.prog} --help)\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -108,10 +121,11 @@ def _add_train(commands: Commands) -> None:
     )
     parser.add_argument(
         "--drop",
-        action="append",
+        type=words.column_names,
+        action="extend",
         default=[],
-        metavar="COLUMN",
-        help="a column to leave out; may be given several times",
+        metavar="COLUMN,...",
+        help="columns to leave out, with commas between them; may be given several times",
     )
     parser.add_argument(
         "--task", choices=TASKS, default="auto", help="what the target is (default: %(default)s)"
@@ -218,7 +232,7 @@ def _command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

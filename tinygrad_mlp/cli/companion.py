@@ -21,6 +21,7 @@ from tinygrad_mlp.losses import (
     mean_squared_error,
 )
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.text import shortest
 from tinygrad_mlp.training import fit, task_of
 
 __all__ = ["Companion"]
@@ -74,7 +75,7 @@ class Companion:
         loss.backward()
         sizes = [X.shape[1], *(layer.n_outputs for layer in network.layers)]
         answer = small.y_train[chosen]
-        shown = f"{answer:.4g}" if small.outputs is not None else str(answer)
+        shown = shortest(answer) if small.outputs is not None else str(answer)
         knows = f" that knows {', '.join(small.classes)}" if small.classes else ""
         description = (
             f"the loss of one sample ({small.target}: {shown}) through a small "

@@ -9,6 +9,7 @@ from typing import Final
 
 from tinygrad_mlp.cli.problem import Problem, Recipe, split
 from tinygrad_mlp.cli.session import prepare_folder, report, train
+from tinygrad_mlp.cli.words import say
 from tinygrad_mlp.data import load_dataset, make_moons
 
 __all__ = ["DEMOS", "Demo", "run_demo"]
@@ -29,7 +30,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
     recipe = replace(demo.recipe, epochs=arguments.epochs or demo.recipe.epochs)
     prepare_folder(arguments.out)
     problem = demo.load(recipe, arguments.seed)
-    print(demo.description)
+    say(demo.description)
     model, history = train(problem, recipe, arguments.seed)
     report(problem, model, history, arguments.out)
 

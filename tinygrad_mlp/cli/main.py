@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tinygrad_mlp.cli.arguments import make_parser
-from tinygrad_mlp.cli.words import reason_of
+from tinygrad_mlp.cli.words import reason_of, say
 from tinygrad_mlp.errors import TinygradMLPError
 
 __all__ = ["main"]
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TinygradMLPError, OSError) as error:
-        print(f"error: {reason_of(error)}", file=sys.stderr)
+        say(f"error: {reason_of(error)}", to_stderr=True)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.companion import Companion
 from tinygrad_mlp.cli.problem import Problem
-from tinygrad_mlp.cli.words import reason_of
+from tinygrad_mlp.cli.words import reason_of, say
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import History, predict, predict_proba
 
 __all__ = ["draw_pictures"]
@@ -98,11 +99,12 @@ def draw_pictures(problem: Problem, model: MLP, history: History, folder: Path) 
             drawn.append((path, picture.shows))
             notes += [str(warning.message) for warning in caught]
     if drawn:
-        print("Pictures:")
-    width = max((len(str(path)) for path, _ in drawn), default=0)
-    for path, shows in drawn:
-        print(f"  {path!s:{width}}  {shows}")
+        say("Pictures:")
+    lines = [(visible(str(path)), visible(shows)) for path, shows in drawn]
+    width = max((len(file) for file, _ in lines), default=0)
+    for file, shows in lines:
+        say(f"  {file:{width}}  {shows}")
     for reason, files in left_out.items():
-        print(f"left out: {', '.join(files)}: {reason}")
+        say(f"left out: {', '.join(files)}: {reason}")
     for note in dict.fromkeys(notes):
-        print(f"note: {note}")
+        say(f"note: {note}")

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import standardised_name
-from tinygrad_mlp.cli.saved import KIND, layer_sizes, network_of
-from tinygrad_mlp.data import load_dataset, read_table
-from tinygrad_mlp.data.csv_file import read_csv_file
+from tinygrad_mlp.cli.rows import answer_in, features_of, only_row
+from tinygrad_mlp.cli.saved import KIND, SavedNetwork, layer_sizes, network_of
+from tinygrad_mlp.data import load_dataset
+from tinygrad_mlp.data.columns import class_of
+from tinygrad_mlp.data.csv_file import listing, read_csv_file
 from tinygrad_mlp.data.datasets import DATASETS
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
-from tinygrad_mlp.training import WeightsFile, read_weights, task_of
+from tinygrad_mlp.training import Task, WeightsFile, read_weights, task_of
 from tinygrad_mlp.training.weights import put_weights
 
 __all__ = ["SampleLoss", "loss_of_a_sample"]
 
-Row = tuple[NDArray[np.float64], Any, list[str]]
-"""The features of one sample, its answer, and the names of the features."""
+
+class Sample(NamedTuple):
+    """The features of one sample, its answer, the names of the features, and where it stands."""
+
+    features: NDArray[np.float64]
+    answer: Any
+    names: list[str]
+    place: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +44,16 @@ class SampleLoss:
     description: str
 
 
-def loss_of_a_sample(weights: Path, data: str, row: int, activation: str | None) -> SampleLoss:
+def loss_of_a_sample(
+    weights: Path, data: str, row: int | None, activation: str | None
+) -> SampleLoss:
     """Build it.
 
     Args:
         weights: a file that ``train`` or ``save_weights`` has written.
         data: the name of a data set that comes along, or a CSV file.
-        row: the number of the sample, from 0.
+        row: of a data set the number of the sample, from 1; of a file the row, the header being
+            row 1; None for the first.
         activation: of the hidden layers, where the file does not say it; None for relu.
 
     Raises:
@@ -55,63 +66,77 @@ def loss_of_a_sample(weights: Path, data: str, row: int, activation: str | None)
             f"--activation {activation}: {weights} says itself how the network was made: "
             f"{content.model}; leave the option out"
         )
-    if content.extra.get("kind") == KIND:
-        saved = network_of(content, weights)
-        model = saved.model
-        features, answer, names = _row(data, row, saved.target, list(saved.feature_names))
-        x = saved.inputs.transform(features.reshape(1, -1))
-        names = [standardised_name(name) for name in names]
-        scale = ", features standardised"
-        if saved.outputs is not None:
-            answer = saved.outputs.transform(np.array([[float(answer)]]))[0, 0]
-    else:
-        model = _rebuilt(weights, content, activation)
-        features, answer, names = _row(data, row, None, None)
-        x = features.reshape(1, -1)
-        scale = ""
+    saved = network_of(content, weights) if content.extra.get("kind") == KIND else None
+    model = _rebuilt(weights, content, activation) if saved is None else saved.model
     task = task_of(model)
     if task is None or not isinstance(task.loss, Loss):
         raise DataError(
             f"{weights} does not say which loss its network was trained with; train it with fit, "
             "then save_weights(model, 'weights.npz')"
         )
-    if data in DATASETS and task.classes is not None and answer not in task.classes.tolist():
-        answer = load_dataset(data).target_names.index(answer)  # trained on class numbers
+    sample = _of_dataset(data, row, saved, task) if data in DATASETS else _of_file(data, row, saved)
+    x, answer, names, scale = sample.features.reshape(1, -1), sample.answer, sample.names, ""
+    if saved is not None:
+        x = saved.inputs.transform(x)
+        names = [standardised_name(name) for name in names]
+        scale = ", features standardised"
+        if saved.outputs is not None:
+            answer = saved.outputs.transform(np.array([[answer]]))[0, 0]
     target = task.samples(x, [answer]).targets[0]
     inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
     outputs = model.logits(inputs) if task.loss.from_logits else model.forward(inputs)
     loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
     loss.label = "loss"
     _label_neurons(loss)
-    return SampleLoss(loss, f"row {row} of {data}{scale}, through {model!r} of {weights}")
+    return SampleLoss(loss, f"{sample.place}{scale}, through {model!r} of {weights}")
 
 
-def _row(data: str, row: int, target: str | None, wanted: list[str] | None) -> Row:
-    """One sample with the wanted columns, in that order; all columns where none are named."""
-    if data in DATASETS:
-        dataset = load_dataset(data)
-        X, names = dataset.X, list(dataset.feature_names)
-        y: NDArray[Any] = np.array(dataset.target_names)[dataset.y]
-    elif target is not None:
-        others = [name for name in read_csv_file(Path(data)).header if name != target]
-        unused = [name for name in others if wanted is not None and name not in wanted]
-        table = read_table(Path(data), target, drop=unused)
-        X, names = table.X, list(table.feature_names)
-        y = np.array(table.target_names)[table.y] if table.target_names else table.y
-    else:
+def _of_dataset(name: str, number: int | None, saved: SavedNetwork | None, task: Task) -> Sample:
+    """A sample of a data set that comes along; they count from 1."""
+    dataset = load_dataset(name)
+    number = 1 if number is None else number
+    if not 1 <= number <= len(dataset.X):
+        raise InvalidArgumentError(
+            f"--row {number}, but {name} has the samples 1 to {len(dataset.X)}"
+        )
+    names = list(dataset.feature_names if saved is None else saved.feature_names)
+    missing = [column for column in names if column not in dataset.feature_names]
+    if missing:
+        raise DataError(
+            f"{name} has no column {listing([repr(column) for column in missing])}, which the "
+            "network was trained with"
+        )
+    columns = [dataset.feature_names.index(column) for column in names]
+    label = int(dataset.y[number - 1])
+    classes = [] if task.classes is None else task.classes.tolist()
+    answer: Any = label
+    if classes and isinstance(classes[0], str):
+        answer = class_of(dataset.target_names[label], classes) or dataset.target_names[label]
+    return Sample(dataset.X[number - 1][columns], answer, names, f"sample {number} of {name}")
+
+
+def _of_file(data: str, number: int | None, saved: SavedNetwork | None) -> Sample:
+    """A row of a table, its answer as the network was trained with it."""
+    if saved is None:
         raise InvalidArgumentError(
             f"--data {data!r}: for weights that 'train' has not saved, give the name of a data "
             f"set: {', '.join(DATASETS)}"
         )
-    if not 0 <= row < len(X):
-        raise InvalidArgumentError(f"--row {row}, but {data} has the rows 0 to {len(X) - 1}")
-    columns = [names.index(name) for name in wanted if name in names] if wanted else None
-    if columns is None:
-        return X[row], y[row], names
-    if wanted is not None and len(columns) < len(wanted):
-        missing = ", ".join(name for name in wanted if name not in names)
-        raise DataError(f"{data} has no column {missing}, which the network was trained with")
-    return X[row][columns], y[row], [names[i] for i in columns]
+    file = only_row(read_csv_file(Path(data)), number)
+    row = file.row_numbers[0]
+    if saved.target not in file.header:
+        raise DataError(
+            f"{data} has no column {saved.target!r}, which holds the right answers: the loss "
+            "compares with them"
+        )
+    cell = file.column(saved.target)[0]
+    answer = answer_in(cell, saved)
+    if answer is None or (saved.outputs is None and answer not in saved.classes):
+        classes = listing([repr(name) for name in saved.classes])
+        needed = f"one of the classes of the network: {classes}" if classes else "a number"
+        raise DataError(f"{data}: row {row}, column {saved.target!r} is {cell!r}, not {needed}")
+    features = features_of(file, saved.feature_names)[0]
+    return Sample(features, answer, list(saved.feature_names), f"row {row} of {data}")
 
 
 def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP:

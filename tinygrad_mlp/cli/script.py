@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tinygrad_mlp.frames import is_ours
+from tinygrad_mlp.text import visible
 
 __all__ = ["PersonsScript"]
 
@@ -74,7 +75,7 @@ class PersonsScript:
         except Exception as error:
             report = traceback.TracebackException.from_exception(error)
             _drop_our_frames(report)
-            print("".join(report.format()), end="", file=sys.stderr)
+            print(visible("".join(report.format()), lines=True), end="", file=sys.stderr)
             raise SystemExit(2) from error
         finally:
             sys.argv, sys.path[:] = arguments, path

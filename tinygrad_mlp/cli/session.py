@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.pictures import draw_pictures
 from tinygrad_mlp.cli.problem import Floats, Problem, Recipe
+from tinygrad_mlp.cli.words import say
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
@@ -41,12 +42,12 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
     """
     model = problem.network(recipe.hidden, recipe.activation, seed)
     n_train, n_test = counted(len(problem.X_train), "sample"), len(problem.X_test)
-    print(f"{n_train} to learn from, {n_test} held out for the validation and the result")
-    print(f"{model!r}, {len(model.parameters())} parameters")
+    say(f"{n_train} to learn from, {n_test} held out for the validation and the result")
+    say(f"{model!r}, {len(model.parameters())} parameters")
     batch_size = min(recipe.batch_size, len(problem.X_train))
     penalty = f", L2 penalty {recipe.l2:g}" if recipe.l2 else ""
-    print(f"{recipe.epochs} epochs in batches of {batch_size} with {recipe.optimizer}{penalty}")
-    print("Ctrl-C ends the training early\n", flush=True)
+    say(f"{recipe.epochs} epochs in batches of {batch_size} with {recipe.optimizer}{penalty}")
+    say("Ctrl-C ends the training early\n")
     history = fit(
         model,
         problem.inputs.transform(problem.X_train),
@@ -71,22 +72,22 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         raise InvalidArgumentError(
             f"the training broke down: {history.reason}, for example --learning-rate 0.001"
         )
-    print(f"trained for {sum(history.seconds):.1f} s, engine: {history.engine}")
+    say(f"trained for {sum(history.seconds):.1f} s, engine: {history.engine}")
     return model, history
 
 
 def report(problem: Problem, model: MLP, history: History, folder: Path) -> None:
     """How good the network is on the samples held out, and where the pictures are."""
-    print("\nOn the samples held out:")
+    say("\nOn the samples held out:")
     answers = answers_of(problem, model, problem.X_test)
     if problem.classes:
         table = confusion_table(problem.y_test, answers, problem.classes)
         n_right = int(np.trace(table.counts))
-        print(f"accuracy {100 * table.accuracy:.1f} % ({n_right} of {len(answers)} right)\n")
-        print(table)
+        say(f"accuracy {100 * table.accuracy:.1f} % ({n_right} of {len(answers)} right)\n")
+        say(str(table))
     else:
-        print(describe_errors(problem.y_test, answers, problem.y_train.mean()))
-    print()
+        say(describe_errors(problem.y_test, answers, problem.y_train.mean()))
+    say()
     draw_pictures(problem, model, history, folder)
 
 

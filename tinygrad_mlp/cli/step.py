@@ -23,6 +23,7 @@ from tinygrad_mlp.debug.worked_example import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import ACTIVATIONS
+from tinygrad_mlp.text import visible
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -72,7 +73,8 @@ def add_step(commands: Commands) -> None:
         "--row",
         type=int,
         metavar="N",
-        help="with --data: the number of the sample, from 0 (default: 0)",
+        help="with --data: of a table the row, as a spreadsheet counts (the header is row 1), of "
+        "a data set the number of the sample, from 1 (default: the first)",
     )
     parser.add_argument(
         "--activation",
@@ -80,7 +82,7 @@ def add_step(commands: Commands) -> None:
         metavar="NAME",
         help="of the hidden layers, for weights that do not say it themselves (default: relu)",
     )
-    parser.set_defaults(run=run_step)
+    parser.set_defaults(run=run_step, parser=parser)
 
 
 def run_step(arguments: argparse.Namespace) -> None:
@@ -98,7 +100,7 @@ def run_step(arguments: argparse.Namespace) -> None:
         )
     if arguments.row is not None and not arguments.model:
         raise InvalidArgumentError(
-            "--row numbers the samples of --data: step --model weights.npz --data iris --row 3"
+            "--row says which sample of --data: step --model weights.npz --data iris --row 3"
         )
     # For the command ``where``; what comes from a file of weights has no line of a program.
     recording = nullcontext() if arguments.model else record_creation()
@@ -107,13 +109,18 @@ def run_step(arguments: argparse.Namespace) -> None:
             loss, description = _value_of_script(arguments.value), arguments.value
         elif arguments.model:
             sample = loss_of_a_sample(
-                arguments.model, arguments.data, arguments.row or 0, arguments.activation
+                arguments.model, arguments.data, arguments.row, arguments.activation
             )
             loss, description = sample.loss, sample.description
         else:
             loss, description = worked_example(), WORKED_EXAMPLE
         built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
-        console = Console(Session(loss), draw=_draw, built_from=built_from, title=description)
+        console = Console(
+            Session(loss),
+            draw=_draw,
+            built_from=visible(built_from),
+            title=visible(description),
+        )
         console.run()
     if console.failures and not console.on_terminal:
         raise SystemExit(1)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import textwrap
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from tinygrad_mlp.cli.problem import Recipe, split
 from tinygrad_mlp.cli.saved import save_network
 from tinygrad_mlp.cli.session import prepare_folder, report, train
+from tinygrad_mlp.cli.words import notes_to_stderr, say
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data.arrays import counted
+from tinygrad_mlp.data.csv_file import quoted_cell
 from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
+from tinygrad_mlp.text import shortest, visible
 from tinygrad_mlp.training import check_writable
 
-__all__ = ["run_train"]
+__all__ = ["in_options", "run_train"]
+
+TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+"""A text as Python writes it."""
 
 
 def run_train(arguments: argparse.Namespace) -> None:
@@ -35,9 +43,10 @@ def run_train(arguments: argparse.Namespace) -> None:
         engine=arguments.engine,
     )
     try:
-        table = read_table(
-            arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
-        )
+        with notes_to_stderr(in_options):
+            table = read_table(
+                arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
+            )
         problem = split(
             table.X,
             table.y,
@@ -52,25 +61,28 @@ def run_train(arguments: argparse.Namespace) -> None:
     prepare_folder(arguments.out)
     if arguments.save is not None:
         _prepare_file(arguments.save)
-    print(_description(table))
+    say(_description(table))
     model, history = train(problem, recipe, arguments.seed)
     if arguments.save is not None:  # before anything else can go wrong
         save_network(arguments.save, problem, recipe, model)
-        print(
-            f"\nThe network is in {arguments.save}; to ask it:\n"
-            f"  python -m tinygrad_mlp predict {arguments.save} FILE.csv"
+        saved = visible(str(arguments.save))
+        say(
+            f"\nThe network is in {saved}; to ask it:\n"
+            f"  python -m tinygrad_mlp predict {saved} FILE.csv"
         )
     report(problem, model, history, arguments.out)
 
 
 def in_options(message: str) -> str:
     """The message, with the remedy as options of the command line instead of Python's arguments."""
-    message = re.sub(r"drop=\[([^\]]*)\]", _drop_options, message)
+    message = re.sub(rf"drop=(\[{TEXT}(?:, {TEXT})*\])", _drop_option, message)
     return re.sub(r"\b(task|test_size)='?([\w.]+)'?", _option, message)
 
 
-def _drop_options(match: re.Match[str]) -> str:
-    return " ".join(f"--drop {name}" for name in re.findall(r"'[^']*'|\"[^\"]*\"", match[1]))
+def _drop_option(match: re.Match[str]) -> str:
+    names = ",".join(map(quoted_cell, ast.literal_eval(match[1])))
+    in_shell = names.replace("'", "'\"'\"'")
+    return f"--drop '{in_shell}'"
 
 
 def _option(match: re.Match[str]) -> str:
@@ -81,13 +93,14 @@ def _description(table: Table) -> str:
     """What was found in the file, in one or two lines."""
     samples = counted(len(table.X), "sample")
     features = counted(len(table.feature_names), "feature")
-    names = textwrap.shorten(", ".join(table.feature_names), 60, placeholder=" ...")
-    first = f"{table.path.name}: {samples}, {features} ({names})"
+    names = textwrap.shorten(visible(", ".join(table.feature_names)), 60, placeholder=" ...")
+    first = f"{visible(table.path.name)}: {samples}, {features} ({names})"
+    target = visible(table.target)
     if not table.target_names:
-        low, high = float(np.min(table.y)), float(np.max(table.y))
-        return f"{first}\nto learn: {table.target}, a number from {low:g} to {high:g}"
+        low, high = shortest(np.min(table.y)), shortest(np.max(table.y))
+        return f"{first}\nto learn: {target}, a number from {low} to {high}"
     classes = counted(len(table.target_names), "class", "classes")
-    return f"{first}\nto learn: {table.target}, {classes}: {', '.join(table.target_names)}"
+    return f"{first}\nto learn: {target}, {classes}: {visible(', '.join(table.target_names))}"
 
 
 def _prepare_file(path: Path) -> None:

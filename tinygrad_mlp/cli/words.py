@@ -1,17 +1,62 @@
-"""Words of the command line to numbers, and errors to words.
+"""Words of the command line to numbers and names; answers, notes and errors to words.
 
 argparse shows the text of an ArgumentTypeError.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 
+from tinygrad_mlp.data.csv_file import cells_of
 from tinygrad_mlp.debug.walking import whole_number
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.text import visible
 
-__all__ = ["count", "layer_sizes", "rate", "reason_of", "seed", "share", "strength"]
+__all__ = [
+    "column_names",
+    "count",
+    "layer_sizes",
+    "notes_to_stderr",
+    "rate",
+    "reason_of",
+    "say",
+    "seed",
+    "share",
+    "strength",
+]
+
+
+def say(text: str = "", *, to_stderr: bool = False) -> None:
+    """Print lines; what a terminal would carry out or not show is shown as an escape."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    print(visible(text, lines=True), file=stream, flush=True)
+
+
+@contextmanager
+def notes_to_stderr(worded: Callable[[str], str] = str) -> Iterator[None]:
+    """Within this block, warnings become notes of one line each on standard error.
+
+    Args:
+        worded: what makes a note of the text of a warning.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        say(f"note: {worded(text)}", to_stderr=True)
+
+
+def column_names(text: str) -> list[str]:
+    """Names with commas between them, as in a row of a CSV file."""
+    try:
+        return cells_of(text)
+    except DataError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def layer_sizes(text: str) -> tuple[int, ...]:
@@ -68,7 +113,7 @@ def reason_of(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
 
 
 def _whole_number(text: str, least: int) -> int:

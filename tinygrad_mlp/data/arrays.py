@@ -5,14 +5,16 @@ Messages name a cell as NumPy does, counting from 0: ``X[3, 1]`` is row 3, colum
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.frames import warn
 
 __all__ = [
+    "LARGEST_EXACT",
     "Floats",
     "Integers",
     "as_array",
@@ -26,6 +28,9 @@ Floats: TypeAlias = NDArray[np.float64]
 """An array of numbers."""
 Integers: TypeAlias = NDArray[np.int64]
 """An array of labels or indices."""
+
+LARGEST_EXACT: Final = 2**53
+"""Up to here every whole number is a float64; beyond, some are not."""
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -78,10 +83,14 @@ def check_plain(values: ArrayLike, name: str) -> None:
 def as_floats(values: ArrayLike, name: str) -> Floats:
     """The numbers as a float64 array of whatever shape; text is refused, nan and inf are not.
 
+    Warns of whole numbers above 2^53 that are no floats, and so become others.
+
     >>> as_floats([1, True], "y")
     array([1., 1.])
     """
     array = as_array(values, name)
+    if array.dtype.kind in "iu" and array.itemsize == 8:
+        _warn_of_inexact(array, name)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64, copy=False)
     if array.dtype.kind in "mMcV":
@@ -143,6 +152,24 @@ def _to_numbers(array: NDArray[Any], name: str) -> str:
             f"{name} = structured_to_unstructured({name})"
         )
     return f"{name}.astype(float)"
+
+
+def _warn_of_inexact(array: NDArray[Any], name: str) -> None:
+    """Tell of whole numbers that are no float64: more than 53 bits from the first 1 to the last."""
+    large = np.argwhere((array > LARGEST_EXACT) | (array < -LARGEST_EXACT))
+    if not large.size:
+        return
+    numbers = array[tuple(large.T)]
+    magnitudes = np.where(numbers < 0, -numbers, numbers).astype(np.uint64)
+    lowest_bits = magnitudes & (~magnitudes + np.uint64(1))
+    inexact = np.flatnonzero(magnitudes // lowest_bits > LARGEST_EXACT)
+    if inexact.size:
+        index, number = tuple(large[inexact[0]].tolist()), int(numbers[inexact[0]])
+        warn(
+            f"{_cell(name, index)} is {number}, which as a float64 becomes {int(float(number))}: "
+            f"above 2^53 not every whole number is a float; leave such a column out if it names "
+            f"things, or subtract an offset first: {name} - {name}.min(axis=0)",
+        )
 
 
 def _remedy_for_cell(cell: object, name: str) -> str:

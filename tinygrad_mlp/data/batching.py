@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import Rng, as_generator, check_integer
-from tinygrad_mlp.data.validation import check_lengths
+from tinygrad_mlp.data.validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["batch_indices", "iterate_batches"]
@@ -44,7 +44,8 @@ def iterate_batches(
     Raises:
         ShapeError: if the arrays differ in length.
         DataError: if they are empty.
-        InvalidArgumentError: if batch_size is no whole number of at least 1, or no batch is left.
+        InvalidArgumentError: if batch_size is no whole number of at least 1, or is not given by its
+            name, or no batch is left.
 
     >>> X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]
     >>> for X_batch, y_batch in iterate_batches(X, y, batch_size=2, shuffle=False):
@@ -53,6 +54,8 @@ def iterate_batches(
     [2. 3.] [0 1]
     [4.] [0]
     """
+    for i, array in enumerate(arrays):
+        check_not_a_number(array, f"array {i + 1}", f"iterate_batches(X, y, batch_size={array})")
     n_samples = check_lengths(*arrays)
     batches = batch_indices(n_samples, batch_size, shuffle=shuffle, rng=rng, drop_last=drop_last)
     return _take_each([np.asarray(array) for array in arrays], batches)

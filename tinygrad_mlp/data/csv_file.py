@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinygrad_mlp.data.arrays import counted
+from tinygrad_mlp.data.arrays import LARGEST_EXACT, counted
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["CsvFile", "parse_number", "read_csv_file"]
+__all__ = [
+    "CsvFile",
+    "cells_of",
+    "exact_number",
+    "listing",
+    "parse_number",
+    "quoted_cell",
+    "read_csv_file",
+]
 
 DELIMITERS = (",", ";", "\t")
 _ROWS_TO_SNIFF = 20
@@ -28,7 +37,8 @@ class CsvFile:
     Attributes:
         path: where it was read from.
         header: the name of each column.
-        rows: the cells of each row that is not blank, without white space around them.
+        rows: the cells of each row that is not blank, without the white space around them; what
+            stands in quotes keeps it.
         row_numbers: the number of each of these rows in the file, the header being row 1.
 
     >>> CsvFile(Path("t.csv"), ["a", "b"], [["1", "2"], ["3", "4"]], [2, 3]).column("b")
@@ -50,8 +60,9 @@ def read_csv_file(path: Path) -> CsvFile:
     r"""Read a CSV file in UTF-8 whose first row names the columns.
 
     The delimiter is the one of comma, semicolon and tab under which most of the first rows agree
-    with the header. Blank rows are left out, and so is a last column without a name and content,
-    as left behind by a delimiter at the end of each line.
+    with the header. White space around a cell, quoted or not, does not belong to it. Blank rows are
+    left out, and so is a last column without a name and content, as left behind by a delimiter at
+    the end of each line.
 
     Args:
         path: the file.
@@ -104,6 +115,50 @@ def parse_number(cell: str) -> float | None:
     return number if abs(number) < float("inf") else None
 
 
+def exact_number(cell: str) -> int | float | None:
+    """As ``parse_number``, but a whole number above 2^53, of which not all are floats, as an int.
+
+    A number with a point or an exponent is a float: floats are written that way.
+
+    >>> exact_number("9007199254740993"), exact_number("9007199254740993.0")
+    (9007199254740993, 9007199254740992.0)
+    """
+    number = parse_number(cell)
+    if number is None or abs(number) < LARGEST_EXACT:
+        return number
+    digits = re.fullmatch(r"([-+]?)0*(\d+)", cell.strip())
+    return int(digits[1] + digits[2]) if digits else number
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of one row with commas, read as those of a file.
+
+    Raises:
+        DataError: if it is badly quoted.
+
+    >>> cells_of('a, "b, in cm",c')
+    ['a', 'b, in cm', 'c']
+    """
+    spaceless = io.StringIO(_without_space_around_cells(line, ","), newline="")
+    try:
+        return next(csv.reader(spaceless, strict=True), [])
+    except csv.Error as error:
+        raise DataError(
+            f"{line!r} is no list with commas ({error}); a name that holds a comma or a quote "
+            'stands in quotes, with its own quotes doubled: "a, in cm",b'
+        ) from None
+
+
+def quoted_cell(text: str) -> str:
+    """A cell as it stands in a row with commas: in quotes where it needs them.
+
+    >>> print(quoted_cell("a"), quoted_cell("b, in cm"), quoted_cell('5" pipe'))
+    a "b, in cm" "5"" pipe"
+    """
+    plain = text == text.strip() and text and not any(c in text for c in ',"\r\n')
+    return text if plain else '"' + text.replace('"', '""') + '"'
+
+
 def listing(items: list[str]) -> str:
     """The first few items in one line, with the total where there are more.
 
@@ -130,7 +185,7 @@ def _records(path: Path) -> list[Record]:
 
 def _read_text(path: Path) -> str:
     data = path.read_bytes()
-    if b"\x00" in data[:1000]:
+    if b"\x00" in data:
         raise DataError(
             f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
             "save it as 'CSV UTF-8'"
@@ -138,21 +193,24 @@ def _read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path} is not in UTF-8: row {row} holds the byte 0x{data[error.start]:02x}; from a "
+            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
             "spreadsheet save it as 'CSV UTF-8'"
         ) from None
 
 
 def _parse(path: Path, text: str, delimiter: str) -> list[Record]:
+    has_quotes = '"' in text
+    if has_quotes:
+        text = _without_space_around_cells(text, delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records = []
     first_line = 1  # of the row that is read next
     try:
         for number, row in enumerate(reader, start=1):
-            cells = [cell.strip() for cell in row]
-            if any(cells):
+            cells = row if has_quotes else [cell.strip() for cell in row]
+            if any(map(str.strip, cells)):
                 records.append((number, cells))
             first_line = reader.line_num + 1
     except csv.Error as error:
@@ -165,13 +223,26 @@ def _parse(path: Path, text: str, delimiter: str) -> list[Record]:
     return records
 
 
+def _without_space_around_cells(text: str, delimiter: str) -> str:
+    """The text with no white space between a cell, or its quotes, and the delimiters.
+
+    The csv module drops spaces before a cell, no tabs and none behind it, where it refuses a
+    quoted cell. A quoted cell is passed over as a whole, with whatever stands in it.
+    """
+    ends = rf"\r\n{delimiter}"
+    space, at_the_end = rf"[^\S{ends}]", rf"(?=[{ends}]|\Z)"
+    quoted = rf'{space}*+("(?:[^"]|"")*+"){space}*+{at_the_end}'
+    before, behind = rf"{space}++", rf"(?<!{space}){space}++{at_the_end}"
+    return re.sub(rf"(?<![^{ends}])(?:{quoted}|{before})|{behind}", r"\1", text)
+
+
 def _sniff_delimiter(text: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: _agreement(text, delimiter))
 
 
 def _agreement(text: str, delimiter: str) -> tuple[int, int]:
     """How many of the first rows have the cells of the header, and how many cells these are."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     lengths: list[int] = []
     try:
         for row in reader:
@@ -189,7 +260,7 @@ def _agreement(text: str, delimiter: str) -> tuple[int, int]:
 def _without_empty_last_column(
     header: list[str], body: list[Record]
 ) -> tuple[list[str], list[Record]]:
-    if header[-1] or any(len(row) == len(header) and row[-1] for _, row in body):
+    if header[-1].strip() or any(len(row) == len(header) and row[-1].strip() for _, row in body):
         return header, body
     shorter = [(number, row[:-1] if len(row) == len(header) else row) for number, row in body]
     return header[:-1], shorter
@@ -201,7 +272,7 @@ def _check_header(path: Path, header: list[str], number: int) -> None:
             f"{path}: row {number} holds numbers ({listing(header)}), but the first row must "
             "name the columns; add a header row such as: height,weight,species"
         )
-    unnamed = [str(i + 1) for i, name in enumerate(header) if not name]
+    unnamed = [str(i + 1) for i, name in enumerate(header) if not name.strip()]
     if unnamed:
         raise DataError(
             f"{path}: the header names no column at position {listing(unnamed)} (from 1); name it "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers, as_array, as_floats, check_finite
+from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
@@ -25,8 +27,9 @@ class Standardiser:
 
         z = (x - m) / s
 
-    A column that never changes has no spread to divide by: its s is taken as 1, so it becomes 0.
-    Fit on the training part alone, then transform both parts with the same numbers.
+    A column that never changes, but for rounding, has no spread to divide by: its s is taken as 1,
+    so it becomes 0 (``data.spread.is_constant`` has the rule). Fit on the training part alone, then
+    transform both parts with the same numbers.
 
     Attributes:
         mean_: m of each column, shape (n_features,); there after ``fit``.
@@ -53,22 +56,23 @@ class Standardiser:
             The standardiser itself.
 
         Raises:
-            DataError, ShapeError: as ``check_features``; DataError also where a standard deviation
-                is too large for a float.
+            DataError, ShapeError: as ``check_features``; DataError also where a difference
+                in a column is too large for a float.
 
         >>> Standardiser().fit([[1.0], [3.0]]).mean_
         array([2.])
         """
         array = check_features(X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = _mean_and_scale(array)
-        too_large = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
+        with np.errstate(over="ignore"):
+            too_large = np.flatnonzero(~np.isfinite(np.ptp(array, axis=0)))
         if too_large.size:
             raise DataError(
                 f"column {too_large[0]} of X (counting from 0) holds numbers too large to "
                 "standardise; change its unit, for example X / 1e300"
             )
-        self.mean_, self.scale_ = mean, scale
+        mean, spread = mean_and_spread(array)
+        never_changes = is_rounding(mean, spread, len(array), np.asarray(X).dtype)
+        self.mean_, self.scale_ = mean, np.where(never_changes, 1.0, spread)
         return self
 
     def transform(self, X: ArrayLike) -> Floats:
@@ -82,13 +86,23 @@ class Standardiser:
 
         Raises:
             InvalidArgumentError: before ``fit``.
-            DataError, ShapeError: as ``check_features``.
+            DataError, ShapeError: as ``check_features``; DataError also for a number so far from
+                the mean that the result is no float.
 
         >>> Standardiser().fit([[1.0], [3.0]]).transform([[2.0]])
         array([[0.]])
         """
         array = check_features(X, self._n_features())
-        return (array - self.mean_) / self.scale_
+        with np.errstate(over="ignore"):
+            Z: Floats = (array - self.mean_) / self.scale_
+        if not np.isfinite(Z).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(Z))[0])
+            raise DataError(
+                f"X[{row}, {column}] is {array[row, column]}, too far from the mean "
+                f"{self.mean_[column]} for the standard deviation {self.scale_[column]} of its "
+                "column; change its unit, or leave the column out"
+            )
+        return Z
 
     def fit_transform(self, X: ArrayLike) -> Floats:
         """``fit`` and ``transform`` on the same data.
@@ -226,8 +240,8 @@ def encode_labels(
         classes: the distinct labels, shape (n_classes,).
 
     Raises:
-        DataError: if there are none, one is missing (None or nan), text and numbers are mixed, or
-            one is not among the given classes.
+        DataError: if there are none, one is missing (None or nan), text, numbers and booleans are
+            mixed, or one is not among the given classes.
         ShapeError: if they have not one dimension.
 
     >>> y, classes = encode_labels(["red", "blue", "red"])
@@ -264,32 +278,32 @@ def _labels_array(labels: ArrayLike, name: str) -> NDArray[Any]:
         raise DataError(f"{name} is empty; at least one label is needed")
     if array.dtype.kind == "f":
         check_finite(array, name=name)
-    if array.dtype.kind in "biuf":
+    if array.dtype.kind in "biuf" and not isinstance(labels, list | tuple):
         return array
     cells = np.asarray(labels, dtype=object).tolist()
     kinds = [_kind(cell) for cell in cells]
     for i, kind in enumerate(kinds):
         if kind == "other" or kind != kinds[0]:
             raise DataError(
-                f"{name}[{i}] is {cells[i]!r:.60}, but all need to be text, or all numbers; "
-                f"convert them, for example [str(label) for label in {name}]"
+                f"{name}[{i}] is {cells[i]!r:.60}, but all need to be text, or all numbers, or all "
+                f"True and False; convert them, for example [str(label) for label in {name}]"
             )
-    return np.array(cells)
+    result = np.array(cells)
+    if result.dtype.kind == "f":
+        for i, cell in enumerate(cells):
+            if isinstance(cell, Integral) and int(float(cell)) != cell:
+                raise DataError(
+                    f"{name}[{i}] is {cell}, which is no float as other labels are, and would "
+                    f"become {int(float(cell))}; give text: [str(label) for label in {name}]"
+                )
+    return result
 
 
 def _kind(cell: object) -> str:
     if isinstance(cell, str):
         return "text"
-    is_finite_number = isinstance(cell, Real) and np.isfinite(float(cell))
-    return "number" if is_finite_number else "other"
-
-
-def _mean_and_scale(X: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column, 1 for a constant one."""
-    constant = X.min(axis=0) == X.max(axis=0)
-    mean = np.where(constant, X[0], X.mean(axis=0))
-    deviations = X - mean
-    largest = np.where(constant, 1.0, np.abs(deviations).max(axis=0))
-    # Divided by the largest, the squares neither overflow nor vanish.
-    spread = largest * np.sqrt(np.mean((deviations / largest) ** 2, axis=0))
-    return mean, np.where(constant, 1.0, spread)
+    if isinstance(cell, bool | np.bool_):
+        return "truth"
+    if isinstance(cell, Integral):
+        return "number"
+    return "number" if isinstance(cell, Real) and isfinite(cell) else "other"

@@ -18,7 +18,7 @@ from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.labels import come_again
 from tinygrad_mlp.data.preprocessing import encode_labels
-from tinygrad_mlp.data.validation import check_lengths
+from tinygrad_mlp.data.validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["k_fold", "split_indices", "train_test_split"]
@@ -31,7 +31,7 @@ def train_test_split(
     y: ArrayLike,
     test_size: float = 0.25,
     *,
-    stratify: bool | None = None,
+    stratify: bool | ArrayLike | None = None,
     rng: Rng = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Split the samples at random into a train part and a test part.
@@ -45,9 +45,10 @@ def train_test_split(
         X: anything with one row per sample.
         y: the labels or targets, one per sample.
         test_size: the share of the test part, between 0 and 1, or its number of samples.
-        stratify: True keeps the proportions of the classes in y; False does not look at y; None
-            does it as far as it can where y holds labels: text, or whole numbers that all occur
-            twice or more, or five times on average.
+        stratify: True keeps the proportions of the classes in y, an array those of the labels in
+            it (``stratify=y`` is True); False does not look at y; None does it as far as it can
+            where y holds labels: text, or whole numbers that all occur twice or more, or five
+            times on average.
         rng: a seed or a Generator.
 
     Returns:
@@ -63,6 +64,7 @@ def train_test_split(
     >>> sorted(y_train.tolist()), sorted(y_test.tolist())
     (['a', 'a', 'a', 'b'], ['a', 'a', 'a', 'b'])
     """
+    check_not_a_number(y, "y", f"train_test_split(X, y, test_size={y!r})")
     check_lengths(X, y)
     train, test = split_indices(y, test_size, stratify=stratify, rng=rng)
     features, targets = np.asarray(X), np.asarray(y)
@@ -73,7 +75,7 @@ def split_indices(
     y: ArrayLike,
     test_size: float = 0.25,
     *,
-    stratify: bool | None = None,
+    stratify: bool | ArrayLike | None = None,
     rng: Rng = None,
 ) -> tuple[Indices, Indices]:
     """The positions of the train part and of the test part, as ``train_test_split`` takes them.
@@ -91,17 +93,18 @@ def split_indices(
     (6, [0, 1])
     """
     n_samples = check_lengths(y, names=("y",))
+    y, demanded = _labels_to_keep(y, stratify, n_samples)
     n_test = _test_count(test_size, n_samples)
     generator = as_generator(rng)
     order = generator.permutation(n_samples)
-    classes = _classes_to_keep(y, stratify)
+    classes = _classes_to_keep(y, demanded)
     if classes is None:
         return order[n_test:], order[:n_test]
     sizes = np.bincount(classes)
     obstacle = _obstacle(sizes, n_test)
-    if stratify and obstacle:
+    if demanded and obstacle:
         raise InvalidArgumentError(obstacle)
-    if not stratify and not _are_labels(y, sizes, n_samples - n_test):
+    if not demanded and not _are_labels(y, sizes, n_samples - n_test):
         return order[n_test:], order[:n_test]
 
     by_class = order[np.argsort(classes[order], kind="stable")]
@@ -119,7 +122,7 @@ def k_fold(
     y: ArrayLike | None = None,
     *,
     n_folds: int = 5,
-    stratify: bool | None = None,
+    stratify: bool | ArrayLike | None = None,
     rng: Rng = None,
 ) -> Iterator[tuple[Indices, Indices]]:
     """The folds of a cross-validation: every sample is in the test part of one fold.
@@ -130,8 +133,9 @@ def k_fold(
         X: anything with one row per sample.
         y: the labels, needed for a stratified split only.
         n_folds: how many folds.
-        stratify: True spreads the classes in y evenly; False does not look at y; None does it where
-            y holds labels, as for ``train_test_split``; not for the targets of a regression.
+        stratify: True spreads the classes in y evenly, an array those of the labels in it; False
+            does not look at y; None does it where y holds labels, as for ``train_test_split``; not
+            for the targets of a regression.
         rng: a seed or a Generator.
 
     Returns:
@@ -147,32 +151,44 @@ def k_fold(
     >>> [np.bincount(y[test]).tolist() for train, test in k_fold(y, y, n_folds=2, rng=0)]
     [[2, 1], [2, 1]]
     """
+    call = f"k_fold(X, n_folds={y if isinstance(y, int | np.integer) else n_folds})"
+    check_not_a_number(X, "X", call)
+    check_not_a_number(y, "y", call)
     n_samples = check_lengths(X) if y is None else check_lengths(X, y)
+    y, demanded = _labels_to_keep(y, stratify, n_samples)
     n_folds = check_integer(n_folds, "n_folds", minimum=2)
     if n_folds > n_samples:
         raise InvalidArgumentError(
             f"n_folds={n_folds} is more than the {n_samples} samples; choose "
             f"n_folds={n_samples} or less"
         )
-    if stratify and y is None:
+    if demanded and y is None:
         raise InvalidArgumentError("stratify=True needs the labels: k_fold(X, y, stratify=True)")
     generator = as_generator(rng)
     dealt = order = generator.permutation(n_samples)
-    classes = None if y is None else _classes_to_keep(y, stratify)
+    classes = None if y is None else _classes_to_keep(y, demanded)
     if classes is not None:
         sizes = np.bincount(classes)
-        if stratify and sizes.min() < n_folds:
+        if demanded and sizes.min() < n_folds:
             raise InvalidArgumentError(
                 f"the rarest class has {sizes.min()} samples, too few for "
                 f"n_folds={n_folds}; choose fewer folds or stratify=None"
             )
-        if stratify or _are_labels(y, sizes, n_samples):
+        if demanded or _are_labels(y, sizes, n_samples):
             # Class after class, these in random order: chance decides on rare ones, too.
             turn = generator.permutation(len(sizes))[classes[order]]
             dealt = order[np.argsort(turn, kind="stable")]
     fold_of = np.empty(n_samples, dtype=np.intp)
     fold_of[dealt] = np.arange(n_samples) % n_folds  # as cards are dealt
     return _folds(order, fold_of, n_folds)
+
+
+def _labels_to_keep(y: Any, stratify: Any, n_samples: int) -> tuple[Any, bool | None]:
+    """The labels to be split in proportion, and whether that is demanded."""
+    if stratify is None or isinstance(stratify, bool | np.bool_):
+        return y, None if stratify is None else bool(stratify)
+    check_lengths(range(n_samples), stratify, names=("y", "stratify"))
+    return stratify, True
 
 
 def _folds(order: Indices, fold_of: Indices, n_folds: int) -> Iterator[tuple[Indices, Indices]]:
@@ -234,7 +250,7 @@ def _obstacle(sizes: Integers, n_test: int) -> str:
     n_single = len(sizes) - n_shared
     if n_shared == 0:
         return (
-            "no class in y has two samples, so none can be in both parts; if y is the target of a "
+            "no class has two samples, so none can be in both parts; if y is the target of a "
             "regression, pass stratify=False"
         )
     if n_test < n_shared:

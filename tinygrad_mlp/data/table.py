@@ -17,9 +17,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data.arrays import Floats, counted
-from tinygrad_mlp.data.csv_file import CsvFile, listing, parse_number, read_csv_file
+from tinygrad_mlp.data.columns import (
+    MISSING_LABELS,
+    MISSING_MARKS,
+    bad_cells,
+    classes_in_order,
+    is_missing,
+    is_text,
+    numbers_of,
+    shortened,
+    spellings,
+    warn_of_inexact,
+)
+from tinygrad_mlp.data.csv_file import (
+    CsvFile,
+    exact_number,
+    listing,
+    parse_number,
+    quoted_cell,
+    read_csv_file,
+)
 from tinygrad_mlp.data.preprocessing import encode_labels
+from tinygrad_mlp.data.spread import is_constant
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.frames import warn
+from tinygrad_mlp.text import visible
 
 __all__ = ["TASKS", "Table", "read_table"]
 
@@ -30,10 +52,6 @@ MAX_CLASSES = 20
 """With ``task="auto"``, a target column of more distinct values is not taken as classes."""
 MIN_SAMPLES_PER_CLASS = 5
 """With ``task="auto"``, whole numbers are classes if each occurs at least so often on average."""
-MISSING_MARKS = frozenset({"", "-", "?", "n/a", "na", "nan", "none", "null"})
-"""What people write (in upper or lower case) where a number is missing."""
-MISSING_LABELS = frozenset({"", "?", "n/a", "na", "nan"})
-"""What people write where the name of a class is missing; "none" may be the name of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +65,8 @@ class Table:
             (float64) in a regression.
         feature_names: the name of each column of X.
         target: the name of the target column.
-        target_names: the name of each class, sorted; empty in a regression.
+        target_names: the name of each class as it is written in the file, sorted (by value, if all
+            are numbers); empty in a regression.
         task: "classification" or "regression".
     """
 
@@ -62,10 +81,9 @@ class Table:
     def __repr__(self) -> str:
         n_samples, n_features = self.X.shape
         classes = f" of {len(self.target_names)} classes" if self.target_names else ""
-        return (
-            f"Table({self.path.name}: {n_samples} samples, {counted(n_features, 'feature')}, "
-            f"{self.task}{classes} of {self.target!r})"
-        )
+        features = counted(n_features, "feature")
+        learned = f"{self.task}{classes} of {self.target!r}"
+        return f"Table({visible(self.path.name)}: {n_samples} samples, {features}, {learned})"
 
 
 def read_table(
@@ -87,6 +105,10 @@ def read_table(
     - whole numbers of which there are 2 to 20 distinct ones, each of them 5 times or more on
       average (any number of times if there are just 2): classification;
     - other numbers: regression.
+
+    A class is its text: 007 and 7, 2.10 and 2.1 are different classes. A warning tells of two that
+    spell one number, and of whole numbers above 2^53 in a column of numbers, of which not all are
+    floats.
 
     Args:
         path: the file.
@@ -126,7 +148,7 @@ def read_table(
             f"{file.path} has no column besides the target {target!r} to learn from; add a "
             "column of numbers (the columns are separated by commas, semicolons or tabs)"
         )
-    X = _numbers(file, feature_names)
+    X = _features(file, feature_names)
     y, target_names = _target(file, target, task)
     return Table(
         path=file.path,
@@ -149,15 +171,13 @@ def _check_column(file: CsvFile, name: str, role: str) -> None:
         hint = "; is it one column only? Separate the columns by commas, semicolons or tabs"
     raise UnknownNameError(
         f"unknown {role} column {name!r} in {file.path}; its columns: "
-        f"{', '.join(file.header)}{hint}"
+        f"{', '.join(map(quoted_cell, file.header))}{hint}"
     )
 
 
-def _numbers(file: CsvFile, names: list[str]) -> Floats:
+def _features(file: CsvFile, names: list[str]) -> Floats:
     """The feature columns as numbers, shape (n_rows, len(names))."""
-    cells = {name: file.column(name) for name in names}
-    numbers = {name: [parse_number(cell) for cell in cells[name]] for name in names}
-    text = [name for name in names if _is_text(cells[name])]
+    text = [name for name in names if is_text(file.column(name))]
     if text:
         found = [f"{name!r} ({_first_text(file, name)})" for name in text]
         raise DataError(
@@ -165,57 +185,62 @@ def _numbers(file: CsvFile, names: list[str]) -> Floats:
             f"{listing(found)}; leave them out, drop={text}, or replace each by "
             "columns of 0 and 1, one per value"
         )
-    bad = [
-        (row_number, name, cells[name][i])
-        for i, row_number in enumerate(file.row_numbers)
-        for name in names
-        if numbers[name][i] is None
-    ]
-    if bad:
-        columns = [name for name in names if None in numbers[name]]
-        raise DataError(_bad_cells(file, bad) + f", or leave columns out, drop={columns}")
-    return np.array([numbers[name] for name in names], dtype=np.float64).T.copy()
-
-
-def _is_text(cells: list[str]) -> bool:
-    """Whether a column holds no number in any notation, but more than marks of missing cells."""
-    has_number = any(parse_number(cell) is not None or _has_comma(cell) for cell in cells)
-    return not has_number and any(cell.lower() not in MISSING_MARKS for cell in cells)
-
-
-def _has_comma(cell: str) -> bool:
-    """Whether a cell is a number but for a decimal comma or commas between thousands."""
-    return "," in cell and parse_number(cell.replace(",", "")) is not None
+    return numbers_of(file, names, droppable=True)
 
 
 def _first_text(file: CsvFile, name: str) -> str:
     places = zip(file.row_numbers, file.column(name))
-    row_number, cell = next((row, cell) for row, cell in places if cell)
-    return f"row {row_number}: {_shortened(cell)}"
+    row_number, cell = next((row, cell) for row, cell in places if cell.strip())
+    return f"row {row_number}: {shortened(cell)}"
 
 
 def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The target and the names of its classes, none for a regression."""
     cells = file.column(name)
-    numbers = [number for cell in cells if (number := parse_number(cell)) is not None]
-    if len(set(cells)) == 1 or (len(numbers) == len(cells) and len(set(numbers)) == 1):
-        raise DataError(
-            f"{file.path}: the target column {name!r} holds {_shortened(cells[0])} in every row, "
-            "so there is nothing to learn; choose another target or add rows"
-        )
-    if len(numbers) == len(cells):
-        return _numeric_target(np.array(numbers), task)
+    if len(set(cells)) == 1:
+        raise DataError(_nothing_to_learn(file, name))
+    numbers = [number for cell in cells if (number := exact_number(cell)) is not None]
+    if len(numbers) < len(cells):
+        _check_target_cells(file, name, task)
+        n_distinct = len(set(cells))
+        if task == "auto" and n_distinct > MAX_CLASSES and 2 * n_distinct > len(cells):
+            raise DataError(
+                f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
+                f"{len(cells)} rows, too many to be classes; choose another target, or pass "
+                "task='classification' if they are"
+            )
+    elif task == "regression" or (task == "auto" and not _looks_like_classes(numbers)):
+        values = np.array([float(number) for number in numbers])
+        if len(set(numbers)) == 1 or is_constant(values.reshape(-1, 1))[0]:
+            raise DataError(_nothing_to_learn(file, name))
+        warn_of_inexact(file, name, droppable=False)
+        return values, ()
+    names = classes_in_order(cells)
+    _warn_of_spellings(file, name, names)
+    labels, _ = encode_labels(cells, names)
+    return labels, tuple(names)
 
-    _check_target_cells(file, name, task)
-    n_distinct = len(set(cells))
-    if task == "auto" and n_distinct > MAX_CLASSES and 2 * n_distinct > len(cells):
-        raise DataError(
-            f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
-            f"{len(cells)} rows, too many to be classes; choose another target, or pass "
-            "task='classification' if they are"
+
+def _nothing_to_learn(file: CsvFile, name: str) -> str:
+    cells = file.column(name)
+    texts = sorted(set(cells))
+    spelling = f" but for spelling or rounding ({listing(texts)})" if len(texts) > 1 else ""
+    classes = ", or pass task='classification' if these texts are classes" if spelling else ""
+    return (
+        f"{file.path}: the target column {name!r} holds {shortened(cells[0])} in every row"
+        f"{spelling}, so there is nothing to learn; choose another target or add rows{classes}"
+    )
+
+
+def _warn_of_spellings(file: CsvFile, name: str, classes: Sequence[str]) -> None:
+    """Tell of classes that may be one, since they differ in the spelling of a number alone."""
+    groups = [" and ".join(map(shortened, group)) for group in spellings(classes)]
+    if groups:
+        warn(
+            f"{file.path}: the target column {name!r} spells one value in several ways, which are "
+            f"taken as different classes: {listing(groups)}; if they are one class, write it in "
+            "one way; if the column is a number, pass task='regression'",
         )
-    labels, classes = encode_labels(cells)
-    return labels, tuple(classes.tolist())
 
 
 def _check_target_cells(file: CsvFile, name: str, task: str) -> None:
@@ -224,8 +249,8 @@ def _check_target_cells(file: CsvFile, name: str, task: str) -> None:
     places = list(zip(file.row_numbers, cells))
     if task == "regression" or (task == "auto" and _is_numeric_with_gaps(cells)):
         bad = [(row, name, cell) for row, cell in places if parse_number(cell) is None]
-        raise DataError(_bad_cells(file, bad) + "; if they are classes, task='classification'")
-    missing = [f"row {row}" for row, cell in places if cell.lower() in MISSING_LABELS]
+        raise DataError(bad_cells(file, bad) + "; if they are classes, task='classification'")
+    missing = [f"row {row}" for row, cell in places if is_missing(cell, MISSING_LABELS)]
     if missing:
         raise DataError(
             f"{file.path}: the target column {name!r} names no class in "
@@ -233,19 +258,11 @@ def _check_target_cells(file: CsvFile, name: str, task: str) -> None:
         )
 
 
-def _numeric_target(values: Floats, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    if task == "regression" or (task == "auto" and not _looks_like_classes(values)):
-        return values, ()
-    labels, classes = encode_labels(values)
-    names = (str(int(value)) if value.is_integer() else str(value) for value in classes.tolist())
-    return labels, tuple(names)
-
-
-def _looks_like_classes(values: Floats) -> bool:
-    n_distinct = len(np.unique(values))
-    often_enough = n_distinct == 2 or len(values) >= MIN_SAMPLES_PER_CLASS * n_distinct
-    whole = bool((values == np.floor(values)).all())
-    return whole and n_distinct <= MAX_CLASSES and often_enough
+def _looks_like_classes(numbers: Sequence[int | float]) -> bool:
+    n_distinct = len(set(numbers))
+    often_enough = n_distinct == 2 or len(numbers) >= MIN_SAMPLES_PER_CLASS * n_distinct
+    whole = all(isinstance(number, int) or number.is_integer() for number in numbers)
+    return whole and 2 <= n_distinct <= MAX_CLASSES and often_enough
 
 
 def _is_numeric_with_gaps(cells: list[str]) -> bool:
@@ -253,23 +270,5 @@ def _is_numeric_with_gaps(cells: list[str]) -> bool:
     others = [cell for cell in cells if parse_number(cell) is None]
     if len(others) == len(cells):
         return False
-    return len(set(cells)) > MAX_CLASSES or all(cell.lower() in MISSING_MARKS for cell in others)
-
-
-def _bad_cells(file: CsvFile, bad: list[tuple[int, str, str]]) -> str:
-    """What is wrong with cells given as (row number, column, text), and what to do."""
-    places = [
-        f"row {row_number}, column {name!r}: {_shortened(cell) if cell else 'empty'}"
-        for row_number, name, cell in bad
-    ]
-    has_comma = any(_has_comma(cell) for _, _, cell in bad)
-    return (
-        f"{file.path}: {counted(len(bad), 'cell is', 'cells are')} missing or not a "
-        f"number: {listing(places)}; "
-        + ("write 5.1, not 5,1, and 1200, not 1,200; " if has_comma else "")
-        + "fill the cells in or remove their rows"
-    )
-
-
-def _shortened(cell: str) -> str:
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+    few = len(set(cells)) <= MAX_CLASSES
+    return not few or all(is_missing(cell, MISSING_MARKS) for cell in others)

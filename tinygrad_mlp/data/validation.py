@@ -7,12 +7,14 @@ caller's data. What it returns may share memory with what it was given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.data.arrays import (
+    LARGEST_EXACT,
     Floats,
     Integers,
     as_array,
@@ -22,6 +24,7 @@ from tinygrad_mlp.data.arrays import (
     counted,
 )
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.text import shortest
 
 __all__ = [
     "check_features",
@@ -31,8 +34,6 @@ __all__ = [
     "check_lengths",
     "check_targets",
 ]
-
-_LARGEST_EXACT_LABEL = 2.0**53
 
 
 def check_features(X: ArrayLike, n_features: int | None = None, *, name: str = "X") -> Floats:
@@ -148,11 +149,12 @@ def check_labels(y: ArrayLike, n_classes: int | None = None, *, name: str = "y")
     if values.ndim != 1:
         raise ShapeError(_labels_shape_message(values, name))
     check_finite(values, name=name)
-    wrong = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > _LARGEST_EXACT_LABEL))
+    wrong = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > LARGEST_EXACT))
     if wrong.size:
+        found = shortest(values[wrong[0]])
         raise DataError(
-            f"{name}[{wrong[0]}] is {values[wrong[0]]:g}, but a label is a whole number: 0 for the "
-            "first class, 1 for the second, and so on; for a numeric target use a regression loss"
+            f"{name}[{wrong[0]}] is {found}, but a label is a whole number: 0 for the first class, "
+            "1 for the second, and so on; for a numeric target use a regression loss"
         )
     labels = values.astype(np.int64)
     outside = (labels < 0) if n_classes is None else (labels < 0) | (labels >= n_classes)
@@ -193,6 +195,28 @@ def check_lengths(*arrays: ArrayLike, names: Sequence[str] = ("X", "y")) -> int:
     if lengths[0] == 0:
         raise DataError(f"{labels[0]} is empty; at least one sample is needed")
     return lengths[0]
+
+
+def check_not_a_number(value: object, name: str, call: str) -> None:
+    """Refuse a number in the place of an array: it is meant for an argument that goes by its name.
+
+    Args:
+        value: what was given.
+        name: what the message calls it.
+        call: the corrected call.
+
+    Raises:
+        InvalidArgumentError: if it is a single number.
+
+    >>> check_not_a_number(5, "y", "k_fold(X, n_folds=5)")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: y is 5, a number, but an array with one row per ...
+    """
+    if isinstance(value, Real | np.bool_):
+        raise InvalidArgumentError(
+            f"{name} is {value}, a number, but an array with one row per sample is needed: {call}"
+        )
 
 
 def _dimensions_message(array: Floats, name: str) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.text import visible
 
 __all__ = [
     "derivative",
@@ -24,7 +24,6 @@ __all__ = [
     "names_of",
     "number",
     "product",
-    "visible",
 ]
 
 MOST_TERMS: Final = 8
@@ -108,15 +107,6 @@ def _last_digit(x: float) -> float:
     if x == 0.0 or 0.01 <= abs(x) < 10_000.0:
         return 1e-4
     return 10.0 ** (int(f"{x:.3e}".partition("e")[2]) - 3) if math.isfinite(x) else math.inf
-
-
-def visible(text: str) -> str:
-    r"""``text`` on one line, with every character that cannot be seen written as an escape.
-
-    >>> print(visible("two\nlines\x00"))
-    two\nlines\x00
-    """
-    return "".join([_visible_character(text, place) for place in range(len(text))])
 
 
 def derivative(output: str, by: str) -> str:
@@ -243,23 +233,3 @@ def _free(name: str, taken: Iterable[str]) -> str:
         count += 1
         candidate = f"{name}#{count}"
     return candidate
-
-
-def _visible_character(text: str, place: int) -> str:
-    character = text[place]
-    if character.isprintable() or joins_an_emoji(text, place):
-        return character
-    if unicodedata.category(character) == "Zs":  # a no-break space and its like
-        return " "
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def joins_an_emoji(text: str, place: int) -> bool:
-    """Whether there is a joiner before a symbol: it makes one emoji of two and is not seen itself.
-
-    >>> [joins_an_emoji(text, 1) for text in ("👩\u200d🔬", "a\u200db")]
-    [True, False]
-    """
-    if text[place] != "\u200d" or place == 0:
-        return False
-    return unicodedata.category(text[place + 1 : place + 2] or " ") == "So"

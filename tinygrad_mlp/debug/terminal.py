@@ -17,6 +17,7 @@ from typing import IO, ClassVar
 
 from tinygrad_mlp.debug.wrapping import wrapped
 from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.text import visible
 
 __all__ = ["CommandLoop"]
 
@@ -96,7 +97,7 @@ class CommandLoop(cmd.Cmd):
             self._line_number += 1
             text = line.strip()
             if text and not text.startswith("#"):
-                self.say(f"{self.prompt}{text}")
+                self.say(f"{self.prompt}{visible(text)}")
                 if self.onecmd(text):
                     return
 

@@ -14,6 +14,7 @@ from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import visible
 from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
@@ -129,8 +130,8 @@ def accuracy(
         task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)
-    if task.classes is not None:
-        encode_labels(labels, task.classes)  # a label that is no class is a mistake
+    if task.classes is not None:  # by class number: labels of another type may be rounded
+        return float(np.mean(encode_labels(labels, task.classes)[0] == answers))
     return float(np.mean(predicted == labels))
 
 
@@ -171,13 +172,14 @@ class ConfusionTable:
         return float(np.trace(self.counts) / max(self.counts.sum(), 1))
 
     def __str__(self) -> str:
-        first = max(len("true"), *map(len, self.classes))
-        rows = zip(self.classes, self.counts.tolist())
+        names = [visible(name) for name in self.classes]
+        first = max(len("true"), *map(len, names))
+        rows = zip(names, self.counts.tolist())
         widths = [
             max(len(name), *(len(str(count)) for count in column))
-            for name, column in zip(self.classes, self.counts.T.tolist())
+            for name, column in zip(names, self.counts.T.tolist())
         ]
-        titles = "  ".join(f"{name:>{width}}" for name, width in zip(self.classes, widths))
+        titles = "  ".join(f"{name:>{width}}" for name, width in zip(names, widths))
         lines = [f"{'':{first}}  predicted", f"{'true':{first}}  {titles}"]
         for name, counts in rows:
             cells = "  ".join(f"{count:>{width}}" for count, width in zip(counts, widths))
@@ -211,7 +213,9 @@ def confusion_table(
     check_lengths(y, predicted, names=("y", "predicted"))
     if classes is None:
         both = [as_array(y, "y").ravel(), as_array(predicted, "predicted").ravel()]
-        _, classes = encode_labels(np.concatenate(both))
+        if {part.dtype.kind for part in both} & set("iuf"):  # True and False among numbers: 1 and 0
+            both = [part.astype(np.int64) if part.dtype.kind == "b" else part for part in both]
+        _, classes = encode_labels([label for part in both for label in part.tolist()])
     true_numbers, known = encode_labels(y, classes)
     predicted_numbers, _ = encode_labels(predicted, classes)
     counts = np.zeros((len(known), len(known)), dtype=np.int64)

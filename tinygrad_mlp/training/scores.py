@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_lengths, check_targets
 from tinygrad_mlp.errors import ShapeError
 
@@ -22,7 +23,7 @@ class RegressionScores:
         mean_absolute_error: the mean of abs(p - t).
         root_mean_squared_error: the square root of the mean of (p - t)^2.
         r2: 1 - sum (p - t)^2 / sum (t - mean of t)^2: 1 for right answers, 0 for those that always
-            guess the mean; nan where t never changes.
+            guess the mean; nan where t never changes, but for rounding.
 
     >>> print(RegressionScores(0.5, 0.75, 0.9))
     mean absolute error 0.5, root mean squared error 0.75, R2 0.900
@@ -61,13 +62,14 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
             f"y has shape {true.shape}, but predicted has shape {answers.shape}; give both in the "
             "same shape: regression_scores(y, predict(model, X))"
         )
-    known = bool((true.max(axis=0) > true.min(axis=0)).all())
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers above 1e154 the squares are inf
         errors = answers - true
-        spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
-        unexplained = (errors**2).sum(axis=0)
+        mean, spread = mean_and_spread(true.reshape(len(true), -1))
+        known = not is_rounding(mean, spread, len(true), np.asarray(y).dtype).any()
+        # In units of the spread, the squares neither overflow nor vanish.
+        unexplained = (errors.reshape(len(true), -1) / spread) ** 2 if known else errors
         return RegressionScores(
             mean_absolute_error=float(np.abs(errors).mean()),
             root_mean_squared_error=float(np.sqrt((errors**2).mean())),
-            r2=float(np.mean(1.0 - unexplained / spread)) if known else nan,
+            r2=float(1.0 - unexplained.mean()) if known else nan,
         )

@@ -1,0 +1,67 @@
+"""How text and numbers that come from outside are shown to people.
+
+The name of a class, a column or a file is data. Written raw, a character in it could move the
+cursor of a terminal, turn the order of the letters around, or make an XML file unreadable.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+__all__ = ["joins_an_emoji", "shortest", "visible"]
+
+OF_LINES: Final = "\n\t"
+"""The two control characters that lay out a text of several lines."""
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""``text`` with every character that cannot be seen written as an escape.
+
+    These are the control characters, those that turn the direction of writing, lone surrogates
+    and whatever else has no picture. Spaces of other widths become plain ones.
+
+    Args:
+        text: what is to be shown.
+        lines: leave the line ends and tabs of a text of several lines as they are; otherwise they
+            are escapes too, and the result stands on one line.
+
+    >>> print(visible("two\nlines\x1b[31m \u202e"))
+    two\nlines\x1b[31m \u202e
+    >>> visible("two\nlines\x00", lines=True)
+    'two\nlines\\x00'
+    """
+    if text.isprintable():
+        return text
+    kept = OF_LINES if lines else ""
+    characters = enumerate(text)
+    return "".join([c if c in kept else _visible_character(text, place) for place, c in characters])
+
+
+def shortest(number: float) -> str:
+    """The fewest digits that lead back to the same number; whole numbers without a fraction.
+
+    >>> shortest(1700000000.5), shortest(0.1), shortest(19.0), shortest(-1e-20)
+    ('1700000000.5', '0.1', '19', '-1e-20')
+    """
+    return repr(float(number)).removesuffix(".0")
+
+
+def joins_an_emoji(text: str, place: int) -> bool:
+    """Whether there is a joiner before a symbol: it makes one emoji of two and is not seen itself.
+
+    >>> [joins_an_emoji(text, 1) for text in ("👩\u200d🔬", "a\u200db")]
+    [True, False]
+    """
+    if text[place] != "\u200d" or place == 0:
+        return False
+    return unicodedata.category(text[place + 1 : place + 2] or " ") == "So"
+
+
+def _visible_character(text: str, place: int) -> str:
+    character = text[place]
+    if character.isprintable() or joins_an_emoji(text, place):
+        return character
+    if unicodedata.category(character) == "Zs":  # a no-break space and its like
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
