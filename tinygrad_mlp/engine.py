@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.node_checks import check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "enable_grad",
     "local_partials",
     "no_grad",
+    "number_of",
     "numbers_of",
+    "orders_of",
     "recorded_by",
     "topological_order",
     "uniform",
@@ -60,7 +63,10 @@ class Value:
         label: its name, or "".
 
     Raises:
-        NotANumberError: if ``data`` is not one number.
+        NotANumberError: if ``data`` is not one number. Whatever is assigned to ``data`` later is
+            looked at by the first operation that cannot compute with it, or where the graph is
+            walked: by ``backward``, a drawing, ``compile``.
+        NotTextError: if ``label`` is no text.
 
     Equality and hash are by identity; ``<``, ``<=``, ``>``, ``>=`` compare the numbers.
 
@@ -73,7 +79,7 @@ class Value:
     (-0.004023, 0.002682)
     """
 
-    __slots__ = ("data", "grad", "label", "op", "parents", "partials")
+    __slots__ = ("_label", "data", "grad", "op", "parents", "partials")
 
     __array_ufunc__ = None  # so that ``np.float64(2) * value`` and ``array * value`` come to us
 
@@ -82,7 +88,7 @@ class Value:
     op: Op | None
     parents: tuple[Value, ...]
     partials: tuple[float, ...]
-    label: str
+    _label: str
 
     def __init__(self, data: Number, label: str = "") -> None:
         self.data = _as_float(data)
@@ -90,9 +96,27 @@ class Value:
         self.op = None
         self.parents = ()
         self.partials = ()
-        self.label = label
+        self._label = label if label.__class__ is str else checked_label(label)
         if _recorder is not None:
             _recorder.leaf(self)
+
+    @property
+    def label(self) -> str:
+        """A name for the debugger and for drawings, or "".
+
+        Raises:
+            NotTextError: if something else than text is assigned.
+
+        >>> a = Value(1.0)
+        >>> a.label = "rate"
+        >>> a
+        Value(data=1.0, grad=0.0, label='rate')
+        """
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = checked_label(label)
 
     @property
     def is_leaf(self) -> bool:
@@ -140,12 +164,12 @@ class Value:
         >>> b.grad, a.grad
         (1.0, 12.0)
         """
-        order = topological_order(self)
+        order, reached = orders_of(self)
         for node in order:
             if node.parents:
                 node.grad = 0.0
         self.grad = 1.0 if self.parents else self.grad + 1.0
-        for node in reversed(order):
+        for node in reversed(reached):
             upstream = node.grad
             for parent, partial in zip(node.parents, node.partials):
                 contribution = upstream * partial
@@ -156,10 +180,11 @@ class Value:
         return f"Value(data={self.data}, grad={self.grad}{name})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec) if spec else str(self)
+        return format(number_of(self), spec) if spec else str(self)
 
     def __float__(self) -> float:
-        return _read(self)
+        number = _read(self)
+        return number if number.__class__ is float else number_of(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """A copy of the graph, however deep; what is shared with other copies stays shared."""
@@ -174,10 +199,10 @@ class Value:
 
     def __getstate__(self) -> tuple[Any, ...]:
         grad = self.grad if self.has_grad else None
-        return (self.data, grad, self.op, self.parents, self.partials, self.label)
+        return (self.data, grad, self.op, self.parents, self.partials, self._label)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.data, grad, self.op, self.parents, self.partials, self.label = state
+        self.data, grad, self.op, self.parents, self.partials, self._label = state
         self.grad = _NOT_COMPUTED if grad is None else grad
 
     # Arithmetic. Each operator accepts a plain number on either side.
@@ -349,7 +374,11 @@ def dot_node(
         return apply(ops.DOT, *weights, *inputs, *(() if bias is None else (bias,)))
     weight_numbers = [weight.data for weight in weights]
     start = 0.0 if bias is None else bias.data
-    out = float_math.dot(weight_numbers, input_numbers, start)
+    try:
+        out = float_math.dot(weight_numbers, input_numbers, start)
+    except Exception as error:
+        refuse_inputs(ops.DOT, [*weights, *inputs, *(() if bias is None else (bias,))], error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
@@ -362,7 +391,7 @@ def dot_node(
     else:
         node.parents = (*weights, *inputs, bias)
         node.partials = (*input_numbers, *weight_numbers, 1.0)
-    node.label = ""
+    node._label = ""
     return node
 
 
@@ -372,37 +401,97 @@ def topological_order(root: Value) -> list[Value]:
     Depth first, parents from left to right, without recursion: the same graph always gives the same
     order, and a chain of a million nodes is no deeper than any other.
 
+    Raises:
+        NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
+
     >>> a = Value(1.0, label="a")
     >>> b = a + a; b.label = "b"
     >>> c = b * a; c.label = "c"
     >>> [node.label for node in topological_order(c)]
     ['a', 'b', 'c']
     """
+    order, _ = orders_of(root)
+    return order
+
+
+def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
+    """The topological order, and of its nodes those that a gradient of ``root`` reaches.
+
+    The second list is without what does nothing but decide a ``where``, or is compared: nothing
+    flows there, not even 0 times the infinite slope of a root at 0. It is the first list itself
+    where there is no such node.
+
+    Raises:
+        NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
+
+    >>> x, y = Value(0.0, label="x"), Value(3.0, label="y")
+    >>> out = apply(ops.WHERE, x.sqrt(), y, y)
+    >>> order, reached = orders_of(out)
+    >>> len(order), [node.label for node in reached]
+    (4, ['y', ''])
+    """
     order: list[Value] = []
     visited: set[Value] = set()
     stack: list[Value | None] = [root]
+    has_numbers = _recorder is None or _recorder.has_numbers
+    all_reached = True
+    suspects = []
+    if has_numbers and root.data.__class__ is not float:
+        suspects.append(root)
     while stack:
         node = stack.pop()
         if node is None:  # below the mark lies a node whose parents are all in the order now
             order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in visited:
             visited.add(node)
-            if len(node.parents) > 2 and visited.issuperset(node.parents):
+            parents = node.parents
+            op = node.op
+            if op is not None and op.closed and any(parents[place].parents for place in op.closed):
+                all_reached = False
+            if len(parents) > 2 and visited.issuperset(parents):
                 order.append(node)  # what the loop below comes to, faster for a long dot
                 continue
             stack.append(node)
             stack.append(None)
             first = len(stack)
-            for parent in node.parents:
+            for parent in parents:
                 if parent not in visited:
                     if parent.parents:
                         stack.append(parent)
                     else:
                         visited.add(parent)
                         order.append(parent)
+                        if has_numbers and parent.data.__class__ is not float:
+                            suspects.append(parent)
             if len(stack) > first + 1:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
-    return order
+    if suspects:
+        check_numbers(suspects, order)
+    return order, order if all_reached else _reached(order)
+
+
+def _reached(order: list[Value]) -> list[Value]:
+    reached = {order[-1]}
+    for node in reversed(order):
+        if node in reached:
+            closed = () if node.op is None else node.op.closed
+            reached.update([x for place, x in enumerate(node.parents) if place not in closed])
+    return [node for node in order if node in reached]
+
+
+def number_of(value: Value) -> float:
+    """The ``data`` of a Value as a float.
+
+    Raises:
+        NotANumberError: if something that is no number was assigned to it.
+
+    >>> count = Value(1.0)
+    >>> count.data = 3
+    >>> number_of(count)
+    3.0
+    """
+    check_numbers([value])
+    return _as_float(value.data)
 
 
 @contextmanager
@@ -483,7 +572,11 @@ def _is_off_here() -> bool:
 
 def _unary(op: Op, parent: Value) -> Value:
     x = parent.data
-    out = op.forward(float_math, x)
+    try:
+        out = op.forward(float_math, x)
+    except Exception as error:
+        refuse_inputs(op, (parent,), error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     (rule,) = op.partials
@@ -493,14 +586,18 @@ def _unary(op: Op, parent: Value) -> Value:
     node.op = op
     node.parents = (parent,)
     node.partials = op.fixed_partials or (rule(float_math, out, x),)  # type: ignore[operator]
-    node.label = ""
+    node._label = ""
     return node
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
     a = left.data
     b = right.data
-    out = op.forward(float_math, a, b)
+    try:
+        out = op.forward(float_math, a, b)
+    except Exception as error:
+        refuse_inputs(op, (left, right), error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     partials = op.fixed_partials
@@ -516,13 +613,17 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     node.op = op
     node.parents = (left, right)
     node.partials = partials
-    node.label = ""
+    node._label = ""
     return node
 
 
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     numbers = [parent.data for parent in parents]
-    out = op.compute(float_math, numbers)
+    try:
+        out = op.compute(float_math, numbers)
+    except Exception as error:
+        refuse_inputs(op, parents, error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
@@ -531,7 +632,7 @@ def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     node.op = op
     node.parents = parents
     node.partials = local_partials(op, float_math, out, numbers)
-    node.label = ""
+    node._label = ""
     return node
 
 
@@ -545,7 +646,12 @@ def compare(op: Op, left: Value, right: Value | Number) -> bool:
 
 
 def _compare(op: Op, left: Value, right: Value | Number) -> bool:
-    return bool(op.forward(float_math, left.data, _as_float(right)))
+    number = _as_float(right)
+    try:
+        return bool(op.forward(float_math, left.data, number))
+    except Exception as error:
+        refuse_inputs(op, (left,), error)
+        raise
 
 
 def uniform(rng: np.random.Generator) -> Value:
@@ -640,7 +746,7 @@ def _leaf(data: float) -> Value:
     node.grad = _NOT_COMPUTED
     node.op = None
     node.parents = node.partials = ()
-    node.label = ""
+    node._label = ""
     return node
 
 
