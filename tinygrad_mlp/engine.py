@@ -433,11 +433,8 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     order: list[Value] = []
     visited: set[Value] = set()
     stack: list[Value | None] = [root]
-    has_numbers = _recorder is None or _recorder.has_numbers
-    all_reached = True
-    suspects = []
-    if has_numbers and root.data.__class__ is not float:
-        suspects.append(root)
+    closed_inputs: list[Value] = []  # nothing flows to them
+    leaves: list[Value] = []
     while stack:
         node = stack.pop()
         if node is None:  # below the mark lies a node whose parents are all in the order now
@@ -446,8 +443,8 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
             visited.add(node)
             parents = node.parents
             op = node.op
-            if op is not None and op.closed and any(parents[place].parents for place in op.closed):
-                all_reached = False
+            if op is not None and op.closed:
+                closed_inputs += [parents[place] for place in op.closed]
             if len(parents) > 2 and visited.issuperset(parents):
                 order.append(node)  # what the loop below comes to, faster for a long dot
                 continue
@@ -461,13 +458,13 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
                     else:
                         visited.add(parent)
                         order.append(parent)
-                        if has_numbers and parent.data.__class__ is not float:
-                            suspects.append(parent)
+                        leaves.append(parent)
             if len(stack) > first + 1:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
-    if suspects:
-        check_numbers(suspects, order)
-    return order, order if all_reached else _reached(order)
+    if _recorder is None or _recorder.has_numbers:
+        check_numbers([*leaves, root], order)
+    is_cut = any([node.parents for node in closed_inputs])  # mostly they are plain truth values
+    return order, _reached(order) if is_cut else order
 
 
 def _reached(order: list[Value]) -> list[Value]:

@@ -1,4 +1,4 @@
-"""What was put into a node that does not belong there: a number that is none, a label that is no text.
+"""What does not belong into a node: data that is no number, a label that is no text.
 
 ``data`` is a plain slot, so that computing costs nothing more. Whatever is assigned to it is looked
 at where an operation fails, and where a graph is walked.
@@ -24,13 +24,20 @@ class Node(Protocol):
     """What is needed of a Value here."""
 
     @property
-    def data(self) -> float: ...
+    def data(self) -> float:
+        """The number, if it is one."""
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The name, or ""."""
+
     @property
-    def op(self) -> Op | None: ...
+    def op(self) -> Op | None:
+        """The operation; None for a leaf."""
+
     @property
-    def parents(self) -> tuple[Any, ...]: ...
+    def parents(self) -> tuple[Any, ...]:
+        """The inputs."""
 
 
 def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:

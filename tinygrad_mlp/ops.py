@@ -51,7 +51,8 @@ class Op:
         name: its unique name, for example ``"tanh"``.
         forward: ``forward(xp, *inputs)``; a variadic op takes ``forward(xp, inputs)`` instead.
         partials: per input the local derivative ``partial(xp, out, *inputs)``, or a number where it
-            is constant (``NOTHING`` if nothing flows there). A variadic op has one, applied to each operand: ``partial(xp, out, x)``.
+            is constant, ``NOTHING`` where nothing flows. A variadic op has one, applied to each
+            operand: ``partial(xp, out, x)``.
         symbol: what a drawing writes into the node.
         formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only).
         partial_formulas: the local derivatives as text.
