@@ -8,6 +8,7 @@ order, to be stepped through in a debugger. It stands on the table in ``ops`` an
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock, get_ident
@@ -17,6 +18,7 @@ import numpy as np
 
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.node_checks import check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 
@@ -33,6 +35,7 @@ __all__ = [
     "number_of",
     "numbers_of",
     "orders_of",
+    "read_numbers",
     "recorded_by",
     "topological_order",
     "uniform",
@@ -198,6 +201,7 @@ class Value:
         return copy
 
     def __getstate__(self) -> tuple[Any, ...]:
+        check_numbers([self])
         grad = self.grad if self.has_grad else None
         return (self.data, grad, self.op, self.parents, self.partials, self._label)
 
@@ -345,6 +349,19 @@ def numbers_of(values: Sequence[Value]) -> list[float]:
     """
     if _recorder is not None and not _recorder.has_numbers:
         return []
+    return [value.data for value in values]
+
+
+def read_numbers(values: Sequence[Value]) -> list[float]:
+    """The ``data`` of each Value, for arrays and files: only if each of them is one number.
+
+    Raises:
+        NotANumberError: if something else was assigned to one of them.
+
+    >>> read_numbers([Value(1.0), Value(2.0)])
+    [1.0, 2.0]
+    """
+    check_numbers(values)
     return [value.data for value in values]
 
 
@@ -536,6 +553,19 @@ class _Block:
 
 _open_blocks: list[_Block] = []
 _lock_of_blocks = Lock()
+waited_for_at_fork(_lock_of_blocks)
+
+
+def _forget_blocks_of_other_threads() -> None:
+    """In a forked process, where there is no other thread, but may be a new one with its number."""
+    global _recording
+    thread = get_ident()
+    _open_blocks[:] = [block for block in _open_blocks if block.thread == thread]
+    _recording = all([block.recorded for block in _open_blocks])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_blocks_of_other_threads)
 
 
 @contextmanager

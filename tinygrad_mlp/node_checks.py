@@ -78,10 +78,11 @@ def refuse_inputs(op: Op, inputs: Sequence[Node], error: Exception) -> None:
     """
     for place, node in enumerate(inputs, start=1):
         if not _is_number(node.data):
-            name = f"the Value {node.label!r}" if node.label else "a Value without a label"
+            source = _source_of(node)
+            behind = "" if source is node else "behind "
             raise NotANumberError(
-                f"{op.name} cannot be computed: the data of its input {place}, {name}, "
-                f"{_instead(node.data)}"
+                f"{op.name} cannot be computed: the data of {_described(source, ())}, {behind}its "
+                f"input {place}, {_instead(source.data)}"
             ) from error
 
 
@@ -122,6 +123,15 @@ def _instead(data: object) -> str:
         f"is no number but the {type(data).__name__} {data!r:.60}; assign a number to it, for "
         "example value.data = 2.0"
     )
+
+
+def _source_of(node: Node) -> Node:
+    """The leaf, or the innermost node, from which what is no number came to this one."""
+    while True:
+        wrong = [parent for parent in node.parents if not _is_number(parent.data)]
+        if not wrong:
+            return node
+        node = wrong[0]
 
 
 def _described(node: Node, order: Sequence[Node]) -> str:
