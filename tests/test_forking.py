@@ -39,7 +39,7 @@ HELD: Final = {
 SCRIPT: Final = """
 import os, signal, sys, threading, time, warnings
 import viz
-from tinygrad_mlp import Value, compile, no_grad
+from tinygrad_mlp import Value, compile, engine, no_grad
 from viz import render
 
 # Python 3.12 and later warn of any fork beside threads, which is what this is about.
@@ -59,6 +59,8 @@ def use():
     assert program(5.0) == 10.0
     assert compile(lambda x: w * x * x)(3.0) == 18.0
     assert viz.to_svg(out)
+    assert not engine._open_blocks
+    assert not render._library_lock.locked()
 
 other = threading.Thread(target=hold)
 other.start()

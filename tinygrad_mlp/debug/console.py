@@ -133,9 +133,9 @@ class Console(Walking):
         location = location_of(node)
         name = self.session.names[node]
         if location is not None:
-            self.say(f"{name}: {location}")
+            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
         elif self.built_from:
-            self.say(f"{name}: built from {self.built_from}")
+            self.say(f"{name}: built from {self.built_from}", whole=True)
         else:
             self.say(f"{name}: not known (it was made before the recording)")
 
@@ -189,7 +189,7 @@ class Console(Walking):
             raise InvalidArgumentError("there is nothing to draw with in this console")
         path = Path(argument or f"step-{self.session.position}.svg")
         self.draw(self.session, path)
-        self.say(f"drawn: {path}")
+        self.say(f"drawn: {path}", whole=True)
 
     # Changing and checking
 

@@ -128,11 +128,12 @@ class CommandLoop(cmd.Cmd):
         text = f"{place}{message}"
         self.say(f"\033[31m{text}\033[0m" if self.colours else text)
 
-    def say(self, text: str) -> None:
-        """Write lines, each broken to the width."""
+    def say(self, text: str, *, whole: bool = False) -> None:
+        """Write lines, each broken to the width, unless they are to stay whole."""
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
+        width = None if whole else self.width
         for line in _encodable(text, encoding).split("\n"):
-            self.stdout.write("".join(f"{part}\n" for part in wrapped(line, self.width)))
+            self.stdout.write("".join(f"{part}\n" for part in wrapped(line, width)))
         self.stdout.flush()
 
 
