@@ -33,7 +33,8 @@ MOST_SUMS: Final = 8
 """The number of sums of products up to which each has its line when they are expanded."""
 
 KEYS: Final = """\
-Enter alone does the last command again, Tab completes commands and names, Ctrl-D leaves."""
+Enter alone does the last next, back, continue or rcontinue again, Tab completes commands and \
+names, Ctrl-C breaks a command off, Ctrl-D leaves."""
 
 COMMANDS: Final = (
     "next",
