@@ -337,8 +337,16 @@ def apply(op: Op, *inputs: Value) -> Value:
     if op.arity == 1:
         return _unary(op, *inputs)
     if op.arity == 2:
-        return _binary(op, *inputs)
+        left, right = inputs
+        if op.closed and (_recorder is None or _recorder.has_numbers):
+            # Nothing flows through a comparison: like a plain ``<`` it takes numbers.
+            left, right = _without_history(left), _without_history(right)
+        return _binary(op, left, right)
     return _any_arity(op, inputs)
+
+
+def _without_history(value: Value) -> Value:
+    return as_value(value.data) if value.parents else value
 
 
 def numbers_of(values: Sequence[Value]) -> list[float]:
@@ -434,9 +442,9 @@ def topological_order(root: Value) -> list[Value]:
 def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     """The topological order, and of its nodes those that a gradient of ``root`` reaches.
 
-    The second list is without what does nothing but decide a ``where``, or is compared: nothing
-    flows there, not even 0 times the infinite slope of a root at 0. It is the first list itself
-    where there is no such node.
+    The second list is without what does nothing but decide a ``where``: nothing flows there, not
+    even 0 times the infinite slope of a root at 0. It is the first list itself where there is no
+    such node.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
@@ -450,7 +458,7 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     order: list[Value] = []
     visited: set[Value] = set()
     stack: list[Value | None] = [root]
-    closed_inputs: list[Value] = []  # nothing flows to them
+    conditions: list[Value] = []
     leaves: list[Value] = []
     while stack:
         node = stack.pop()
@@ -459,12 +467,12 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
         elif node not in visited:
             visited.add(node)
             parents = node.parents
-            op = node.op
-            if op is not None and op.closed:
-                closed_inputs += [parents[place] for place in op.closed]
-            if len(parents) > 2 and visited.issuperset(parents):
-                order.append(node)  # what the loop below comes to, faster for a long dot
-                continue
+            if len(parents) > 2:
+                if node.op is ops.WHERE:
+                    conditions.append(parents[0])
+                if visited.issuperset(parents):
+                    order.append(node)  # what the loop below comes to, faster for a long dot
+                    continue
             stack.append(node)
             stack.append(None)
             first = len(stack)
@@ -480,7 +488,7 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
     if _recorder is None or _recorder.has_numbers:
         check_numbers([*leaves, root], order)
-    is_cut = any([node.parents for node in closed_inputs])  # mostly they are plain truth values
+    is_cut = any([node.parents for node in conditions])  # mostly they are plain truth values
     return order, _reached(order) if is_cut else order
 
 
