@@ -87,48 +87,51 @@ with record_creation():  # for the command ``where``
 # breakpoint on the line ``contribution = ...`` and the condition ``parent.label == "w5"``.
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
-> engine.py(170)backward()
+> engine.py(172)backward()
 -> order, reached = orders_of(self)
 (Pdb) next
-> engine.py(171)backward()
+> engine.py(173)backward()
 -> for node in order:
 (Pdb) next
-> engine.py(172)backward()
+> engine.py(174)backward()
 -> if node.parents:
 (Pdb) until
-> engine.py(173)backward()
+> engine.py(175)backward()
 -> node.grad = 0.0
 (Pdb) until
-> engine.py(174)backward()
--> self.grad = 1.0 if self.parents else self.grad + 1.0
-(Pdb) next
-> engine.py(175)backward()
--> for node in reversed(reached):
-(Pdb) next
 > engine.py(176)backward()
--> upstream = node.grad
-(Pdb) next
-> engine.py(177)backward()
--> for parent, partial in zip(node.parents, node.partials):
+-> if reached is not order:
 (Pdb) next
 > engine.py(178)backward()
+-> self.grad = 1.0 if self.parents else self.grad + 1.0
+(Pdb) next
+> engine.py(179)backward()
+-> for node in reversed(reached):
+(Pdb) next
+> engine.py(180)backward()
+-> upstream = node.grad
+(Pdb) next
+> engine.py(181)backward()
+-> for parent, partial in zip(node.parents, node.partials):
+(Pdb) next
+> engine.py(182)backward()
 -> contribution = upstream * partial
 (Pdb) p node.label, parent.label
 ('L', 'E_o1')
 (Pdb) p upstream, partial
 (1.0, 1.0)
 (Pdb) next
-> engine.py(179)backward()
+> engine.py(183)backward()
 -> parent.grad += contribution
 (Pdb) p contribution, parent.grad
 (1.0, 0.0)
 (Pdb) next
-> engine.py(177)backward()
+> engine.py(181)backward()
 -> for parent, partial in zip(node.parents, node.partials):
 (Pdb) p parent.grad
 1.0
 (Pdb) next
-> engine.py(178)backward()
+> engine.py(182)backward()
 -> contribution = upstream * partial
 (Pdb) p node.label, parent.label
 ('L', 'E_o2')
@@ -139,7 +142,7 @@ PYTHON_DEBUGGER = """\
 class Typed(io.StringIO):
     """Lines that show when they are read, as if somebody typed them."""
 
-    def readline(self, size: int | None = -1, /) -> str:
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """The next line, shown."""
         line = super().readline(size)
         print(line, end="")

@@ -7,6 +7,7 @@ on purpose stands in one table with its reason; the README names it too.
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import inf, isinf, isnan, nan
@@ -17,6 +18,8 @@ import pytest
 import torch
 
 from tests.back_ends import BACK_ENDS, BackEnd, forced
+from tests.running import run_python
+from tests.source_files import ROOT
 from tests.test_ops import PLAIN_NUMBERS, each_op, second_derivatives, values_at
 from tests.torch_reference import (
     Floats,
@@ -265,6 +268,14 @@ def test_the_condition_stays_in_the_graph() -> None:
     out.backward()
     assert out.parents[0] is root
     assert root.grad == 0.0
+
+
+def test_nothing_flows_in_a_graph_that_was_stored() -> None:
+    """A new process has made no comparison yet, so what is loaded has to tell of one."""
+    x = Value(0.0)
+    out = pickle.dumps(apply(ops.LESS, x.sqrt(), Value(1.0)) * 2.0 + x)
+    code = f"import pickle; out = pickle.loads({out!r}); out.backward(); print(out.parents[1].grad)"
+    assert run_python("-W", "error", "-c", code, folder=ROOT) == "1.0\n"
 
 
 def test_the_closed_inputs_are_those_of_conditions_and_comparisons() -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "assign",
     "compare",
     "enable_grad",
+    "give_zero",
     "local_partials",
     "no_grad",
     "number_of",
@@ -45,6 +46,7 @@ Number = float | int | np.floating[Any] | np.integer[Any]
 """What is accepted wherever a Value is: a plain number, a NumPy scalar, a 0-d array."""
 
 _NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
+_comparisons_are_nodes = False  # eagerly ``<`` gives a bool, and only ``apply`` makes a node of it
 _recording = True  # False while a block of ``no_grad`` is open, in whatever thread
 _new_object = object.__new__
 
@@ -171,6 +173,8 @@ class Value:
         for node in order:
             if node.parents:
                 node.grad = 0.0
+        if reached is not order:
+            give_zero(order, reached)
         self.grad = 1.0 if self.parents else self.grad + 1.0
         for node in reversed(reached):
             upstream = node.grad
@@ -208,6 +212,8 @@ class Value:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.data, grad, self.op, self.parents, self.partials, self._label = state
         self.grad = _NOT_COMPUTED if grad is None else grad
+        if self.op is not None and self.op.closed:
+            _note_comparison()
 
     # Arithmetic. Each operator accepts a plain number on either side.
 
@@ -337,16 +343,15 @@ def apply(op: Op, *inputs: Value) -> Value:
     if op.arity == 1:
         return _unary(op, *inputs)
     if op.arity == 2:
-        left, right = inputs
-        if op.closed and (_recorder is None or _recorder.has_numbers):
-            # Nothing flows through a comparison: like a plain ``<`` it takes numbers.
-            left, right = _without_history(left), _without_history(right)
-        return _binary(op, left, right)
+        if op.closed:
+            _note_comparison()
+        return _binary(op, *inputs)
     return _any_arity(op, inputs)
 
 
-def _without_history(value: Value) -> Value:
-    return as_value(value.data) if value.parents else value
+def _note_comparison() -> None:
+    global _comparisons_are_nodes
+    _comparisons_are_nodes = True
 
 
 def numbers_of(values: Sequence[Value]) -> list[float]:
@@ -442,9 +447,9 @@ def topological_order(root: Value) -> list[Value]:
 def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     """The topological order, and of its nodes those that a gradient of ``root`` reaches.
 
-    The second list is without what does nothing but decide a ``where``: nothing flows there, not
-    even 0 times the infinite slope of a root at 0. It is the first list itself where there is no
-    such node.
+    The second list is without what does nothing but decide a ``where``, or is compared: nothing
+    flows there, not even 0 times the infinite slope of a root at 0. It is mostly the first list
+    itself.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
@@ -489,7 +494,21 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     if _recorder is None or _recorder.has_numbers:
         check_numbers([*leaves, root], order)
     is_cut = any([node.parents for node in conditions])  # mostly they are plain truth values
+    is_cut = is_cut or _comparisons_are_nodes
     return order, _reached(order) if is_cut else order
+
+
+def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:
+    """Let the leaves that nothing flows to have the gradient 0 (or keep it), as a computed one.
+
+    >>> x, y = Value(4.0), Value(3.0)
+    >>> give_zero([x, y], [y])
+    >>> x.grad, x.has_grad, y.has_grad
+    (0.0, True, False)
+    """
+    for node in set(order).difference(reached):
+        if not node.parents:
+            node.grad += 0.0
 
 
 def _reached(order: list[Value]) -> list[Value]:

@@ -75,6 +75,15 @@ def refuse_inputs(op: Op, inputs: Sequence[Node], error: Exception) -> None:
 
     Raises:
         NotANumberError: from ``error``, if the ``data`` of an input is no number.
+
+    >>> from tinygrad_mlp import Value
+    >>> x = Value(1.0, label="x")
+    >>> x.data = None
+    >>> x.tanh()
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.NotANumberError: tanh cannot be computed: the data of the Value 'x', its \
+input 1, is no number but the NoneType None; assign a number to it, for example value.data = 2.0
     """
     for place, node in enumerate(inputs, start=1):
         if not _is_number(node.data):
