@@ -87,48 +87,51 @@ with record_creation():  # for the command ``where``
 # breakpoint on the line ``contribution = ...`` and the condition ``parent.label == "w5"``.
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
-> engine.py(142)backward()
--> order = topological_order(self)
+> engine.py(172)backward()
+-> order, reached = orders_of(self)
 (Pdb) next
-> engine.py(143)backward()
+> engine.py(173)backward()
 -> for node in order:
 (Pdb) next
-> engine.py(144)backward()
+> engine.py(174)backward()
 -> if node.parents:
 (Pdb) until
-> engine.py(145)backward()
+> engine.py(175)backward()
 -> node.grad = 0.0
 (Pdb) until
-> engine.py(146)backward()
+> engine.py(176)backward()
+-> if reached is not order:
+(Pdb) next
+> engine.py(178)backward()
 -> self.grad = 1.0 if self.parents else self.grad + 1.0
 (Pdb) next
-> engine.py(147)backward()
--> for node in reversed(order):
+> engine.py(179)backward()
+-> for node in reversed(reached):
 (Pdb) next
-> engine.py(148)backward()
+> engine.py(180)backward()
 -> upstream = node.grad
 (Pdb) next
-> engine.py(149)backward()
+> engine.py(181)backward()
 -> for parent, partial in zip(node.parents, node.partials):
 (Pdb) next
-> engine.py(150)backward()
+> engine.py(182)backward()
 -> contribution = upstream * partial
 (Pdb) p node.label, parent.label
 ('L', 'E_o1')
 (Pdb) p upstream, partial
 (1.0, 1.0)
 (Pdb) next
-> engine.py(151)backward()
+> engine.py(183)backward()
 -> parent.grad += contribution
 (Pdb) p contribution, parent.grad
 (1.0, 0.0)
 (Pdb) next
-> engine.py(149)backward()
+> engine.py(181)backward()
 -> for parent, partial in zip(node.parents, node.partials):
 (Pdb) p parent.grad
 1.0
 (Pdb) next
-> engine.py(150)backward()
+> engine.py(182)backward()
 -> contribution = upstream * partial
 (Pdb) p node.label, parent.label
 ('L', 'E_o2')
@@ -136,17 +139,22 @@ PYTHON_DEBUGGER = """\
 """
 
 
+class Typed(io.StringIO):
+    """Lines that show when they are read, as if somebody typed them."""
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        """The next line, shown."""
+        line = super().readline(size)
+        print(line, end="")
+        return line
+
+
 class Debugger(pdb.Pdb):
-    """The Python debugger, which shows what it is given as if somebody typed it."""
+    """The Python debugger, which is given what stands after its prompt."""
 
     def __init__(self, transcript: str) -> None:
-        super().__init__(stdin=io.StringIO(typed(transcript, "(Pdb) ")), stdout=sys.stdout)
+        super().__init__(stdin=Typed(typed(transcript, "(Pdb) ")), stdout=sys.stdout)
         self.use_rawinput = False
-
-    def precmd(self, line: str) -> str:
-        """Show a line before it is done."""
-        print(line)
-        return super().precmd(line)
 
 
 loss = worked_example()

@@ -51,6 +51,18 @@ def gradients(loss: Value) -> list[float]:
     return [node.grad for node in order if node.op is not ops.CONSTANT]
 
 
+def at_a_terminal(*lines: str) -> list[str]:
+    """The last line of each answer where a person types; "" is Enter alone."""
+    out = io.StringIO()
+    console = Console(Session(worked_example()), stdin=io.StringIO(), stdout=out)
+    answers = []
+    for line in lines:
+        before = len(out.getvalue())
+        console.onecmd(line)
+        answers.append(out.getvalue()[before:].strip().rpartition("\n")[2])
+    return answers
+
+
 # Walking
 
 
@@ -325,7 +337,9 @@ def test_draw_hands_over_the_moment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("dance", "line 1: unknown command 'dance'"),
+        ("dance", "line 1: unknown command 'dance'; 'help' lists the commands"),
+        ("nxt", "line 1: unknown command 'nxt'; did you mean 'next'? 'help' lists the commands"),
+        ("b w5", "line 1: back takes a number of steps; to stop at w5: break w5"),
         ("print w55", "line 1: unknown node 'w55'; known: w5, ... and 30 more. Did you mean 'w5'?"),
         ("print foo", "net_o1, ... and 19 more"),
         ("next x", "line 1: 'x' is no whole number of at least 1"),
@@ -343,6 +357,32 @@ def test_what_cannot_be_done_is_told_in_one_line(command: str, message: str) -> 
     assert console.failures == 1
     assert text.count(message) == 1
     assert len([line for line in text.splitlines() if line.startswith("line ")]) == 1
+
+
+@pytest.mark.parametrize("between", ["dance", "print w5", "help", "where", "next x", "set w5 0.5"])
+def test_enter_alone_moves_again_whatever_came_between(between: str) -> None:
+    answers = at_a_terminal("next 2", between, "", "back", between, "", "  ")
+    positions = [re.match(r"\[ *(\d+)/49\]", answers[place]) for place in (0, 2, 3, 5, 6)]
+    assert [match and int(match[1]) for match in positions] == [2, 4, 3, 2, 1]
+
+
+def test_enter_alone_does_nothing_before_anything_has_moved() -> None:
+    assert at_a_terminal("", "dance", "", "print w5", "")[::2] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("command", "full"), [("s", "next"), ("step 3", "next 3"), ("cont", "continue")]
+)
+def test_commands_of_other_debuggers_work(command: str, full: str) -> None:
+    assert answer(command) == answer(full)
+    assert answer(f"help {command.split(maxsplit=1)[0]}") == answer(
+        f"help {full.split(maxsplit=1)[0]}"
+    )
+
+
+def test_a_step_with_the_name_of_a_number_does_not_hide_the_number() -> None:
+    loss = Value(2.0, label="1").exp() * 2.0
+    assert answer("next 2", "back 1", loss=loss) == answer("next 2", "back", loss=loss)
 
 
 def test_quit_ends_and_comments_are_left_out() -> None:

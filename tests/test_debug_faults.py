@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import viz
 from tests.running import run_python
 from tinygrad_mlp import Value, engine, functional, no_grad, ops
 from tinygrad_mlp.compiler import Program, compile
@@ -21,6 +22,7 @@ from tinygrad_mlp.debug import (
     break_when,
     chain,
     detect_anomaly,
+    finite_difference,
     health,
     location_of,
     record_creation,
@@ -30,6 +32,7 @@ from tinygrad_mlp.debug import (
     worked_example,
 )
 from tinygrad_mlp.debug.breakpoints import Breakpoint, Step
+from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.derivatives import grad, gradients
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import (
@@ -767,6 +770,31 @@ def test_nan_is_told_with_its_layer() -> None:
     report = health(model, loss_of_samples(model))
     assert report.status == "non-finite"
     assert "detect_anomaly" in report.verdict
+
+
+def test_whoever_only_looks_leaves_every_gradient(tmp_path: Path) -> None:
+    model = MLP(2, [3, 1], rng=0)
+    loss = loss_of_samples(model)
+    loss.backward()
+    model.parameters()[0].grad = 7.0
+    order = topological_order(loss)
+    before = [node.grad for node in order]
+    health(model, loss)
+    viz.replay(loss, tmp_path / "replay.html")
+    viz.draw(loss, tmp_path / "graph.dot")
+    finite_difference(loss, model.parameters()[0])
+    assert [node.grad for node in order] == before
+
+
+def test_a_session_after_backward_ends_with_the_gradients_of_one_backward() -> None:
+    once, twice = worked_example(), worked_example()
+    once.backward()
+    twice.backward()
+    session = Session(twice)
+    assert not any(node.has_grad for node in session.order)
+    session.run()
+    pairs = zip(topological_order(once), session.order, strict=True)
+    assert all(a.grad == b.grad for a, b in pairs if b.op is not ops.CONSTANT)
 
 
 def test_the_gradients_that_stood_there_come_back() -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.debug import (
+    break_when,
     chain,
     compare,
     finite_difference,
@@ -32,7 +34,12 @@ from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.worked_example import LEARNING_RATE, PUBLISHED
 from tinygrad_mlp.engine import as_value, topological_order
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
+from tinygrad_mlp.errors import (
+    GraphError,
+    InvalidArgumentError,
+    NotANumberError,
+    UnknownNameError,
+)
 from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP
 
@@ -101,13 +108,40 @@ def test_a_plain_number_with_a_label_has_steps() -> None:
     assert [trace.names[step.parent] for step in trace] == ["half", "x"]
 
 
-def test_leaves_add_up_over_two_traces_and_nodes_between_do_not() -> None:
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_a_trace_after_backward_starts_afresh_unless_it_is_to_add(accumulate: bool) -> None:
     a = Value(3.0)
     b = a * a
     loss = b * 1.0
-    trace_backward(loss)
-    trace_backward(loss)
-    assert (a.grad, b.grad) == (12.0, 1.0)
+    loss.backward()
+    trace = trace_backward(loss, accumulate=accumulate)
+    number = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    for _ in range(1 + accumulate):
+        (number * number).backward()
+    assert number.grad is not None
+    assert (a.grad, b.grad) == (number.grad.item(), 1.0)
+    assert [step.grad_before for step in trace if step.parent is a] == [
+        a.grad - 6.0,
+        a.grad - 3.0,
+    ]
+    trace.go_to(0)
+    assert (a.grad, a.has_grad) == ((6.0, True) if accumulate else (0.0, False))
+
+
+def test_a_second_trace_of_a_leaf_gives_1_again() -> None:
+    a = Value(3.0)
+    for expected, accumulate in ((1.0, False), (1.0, False), (2.0, True)):
+        trace_backward(a, accumulate=accumulate)
+        assert a.grad == expected
+
+
+def test_a_trace_that_is_refused_leaves_the_gradients() -> None:
+    a = Value(3.0)
+    loss = a * a
+    loss.backward()
+    with pytest.raises(UnknownNameError):
+        trace_backward(loss, break_when(label="b"))
+    assert a.grad == 6.0
 
 
 def test_tracing_a_leaf_gives_no_steps_and_the_gradient_1() -> None:

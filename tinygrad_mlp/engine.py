@@ -8,6 +8,7 @@ order, to be stepped through in a debugger. It stands on the table in ``ops`` an
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock, get_ident
@@ -17,6 +18,8 @@ import numpy as np
 
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.forking import waited_for_at_fork
+from tinygrad_mlp.node_checks import check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -27,9 +30,13 @@ __all__ = [
     "assign",
     "compare",
     "enable_grad",
+    "give_zero",
     "local_partials",
     "no_grad",
+    "number_of",
     "numbers_of",
+    "orders_of",
+    "read_numbers",
     "recorded_by",
     "topological_order",
     "uniform",
@@ -39,6 +46,7 @@ Number = float | int | np.floating[Any] | np.integer[Any]
 """What is accepted wherever a Value is: a plain number, a NumPy scalar, a 0-d array."""
 
 _NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
+_comparisons_are_nodes = False  # eagerly ``<`` gives a bool, and only ``apply`` makes a node of it
 _recording = True  # False while a block of ``no_grad`` is open, in whatever thread
 _new_object = object.__new__
 
@@ -60,7 +68,10 @@ class Value:
         label: its name, or "".
 
     Raises:
-        NotANumberError: if ``data`` is not one number.
+        NotANumberError: if ``data`` is not one number. Whatever is assigned to ``data`` later is
+            looked at by the first operation that cannot compute with it, or where the graph is
+            walked: by ``backward``, a drawing, ``compile``.
+        NotTextError: if ``label`` is no text.
 
     Equality and hash are by identity; ``<``, ``<=``, ``>``, ``>=`` compare the numbers.
 
@@ -73,7 +84,7 @@ class Value:
     (-0.004023, 0.002682)
     """
 
-    __slots__ = ("data", "grad", "label", "op", "parents", "partials")
+    __slots__ = ("_label", "data", "grad", "op", "parents", "partials")
 
     __array_ufunc__ = None  # so that ``np.float64(2) * value`` and ``array * value`` come to us
 
@@ -82,7 +93,7 @@ class Value:
     op: Op | None
     parents: tuple[Value, ...]
     partials: tuple[float, ...]
-    label: str
+    _label: str
 
     def __init__(self, data: Number, label: str = "") -> None:
         self.data = _as_float(data)
@@ -90,9 +101,27 @@ class Value:
         self.op = None
         self.parents = ()
         self.partials = ()
-        self.label = label
+        self._label = label if label.__class__ is str else checked_label(label)
         if _recorder is not None:
             _recorder.leaf(self)
+
+    @property
+    def label(self) -> str:
+        """A name for the debugger and for drawings, or "".
+
+        Raises:
+            NotTextError: if something else than text is assigned.
+
+        >>> a = Value(1.0)
+        >>> a.label = "rate"
+        >>> a
+        Value(data=1.0, grad=0.0, label='rate')
+        """
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = checked_label(label)
 
     @property
     def is_leaf(self) -> bool:
@@ -140,12 +169,14 @@ class Value:
         >>> b.grad, a.grad
         (1.0, 12.0)
         """
-        order = topological_order(self)
+        order, reached = orders_of(self)
         for node in order:
             if node.parents:
                 node.grad = 0.0
+        if reached is not order:
+            give_zero(order, reached)
         self.grad = 1.0 if self.parents else self.grad + 1.0
-        for node in reversed(order):
+        for node in reversed(reached):
             upstream = node.grad
             for parent, partial in zip(node.parents, node.partials):
                 contribution = upstream * partial
@@ -156,10 +187,11 @@ class Value:
         return f"Value(data={self.data}, grad={self.grad}{name})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec) if spec else str(self)
+        return format(number_of(self), spec) if spec else str(self)
 
     def __float__(self) -> float:
-        return _read(self)
+        number = _read(self)
+        return number if number.__class__ is float else number_of(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """A copy of the graph, however deep; what is shared with other copies stays shared."""
@@ -173,12 +205,15 @@ class Value:
         return copy
 
     def __getstate__(self) -> tuple[Any, ...]:
+        check_numbers([self])
         grad = self.grad if self.has_grad else None
-        return (self.data, grad, self.op, self.parents, self.partials, self.label)
+        return (self.data, grad, self.op, self.parents, self.partials, self._label)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.data, grad, self.op, self.parents, self.partials, self.label = state
+        self.data, grad, self.op, self.parents, self.partials, self._label = state
         self.grad = _NOT_COMPUTED if grad is None else grad
+        if self.op is not None and self.op.closed:
+            _note_comparison()
 
     # Arithmetic. Each operator accepts a plain number on either side.
 
@@ -308,8 +343,15 @@ def apply(op: Op, *inputs: Value) -> Value:
     if op.arity == 1:
         return _unary(op, *inputs)
     if op.arity == 2:
+        if op.closed:
+            _note_comparison()
         return _binary(op, *inputs)
     return _any_arity(op, inputs)
+
+
+def _note_comparison() -> None:
+    global _comparisons_are_nodes
+    _comparisons_are_nodes = True
 
 
 def numbers_of(values: Sequence[Value]) -> list[float]:
@@ -320,6 +362,19 @@ def numbers_of(values: Sequence[Value]) -> list[float]:
     """
     if _recorder is not None and not _recorder.has_numbers:
         return []
+    return [value.data for value in values]
+
+
+def read_numbers(values: Sequence[Value]) -> list[float]:
+    """The ``data`` of each Value, for arrays and files: only if each of them is one number.
+
+    Raises:
+        NotANumberError: if something else was assigned to one of them.
+
+    >>> read_numbers([Value(1.0), Value(2.0)])
+    [1.0, 2.0]
+    """
+    check_numbers(values)
     return [value.data for value in values]
 
 
@@ -349,7 +404,11 @@ def dot_node(
         return apply(ops.DOT, *weights, *inputs, *(() if bias is None else (bias,)))
     weight_numbers = [weight.data for weight in weights]
     start = 0.0 if bias is None else bias.data
-    out = float_math.dot(weight_numbers, input_numbers, start)
+    try:
+        out = float_math.dot(weight_numbers, input_numbers, start)
+    except Exception as error:
+        refuse_inputs(ops.DOT, [*weights, *inputs, *(() if bias is None else (bias,))], error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
@@ -362,7 +421,7 @@ def dot_node(
     else:
         node.parents = (*weights, *inputs, bias)
         node.partials = (*input_numbers, *weight_numbers, 1.0)
-    node.label = ""
+    node._label = ""
     return node
 
 
@@ -372,37 +431,108 @@ def topological_order(root: Value) -> list[Value]:
     Depth first, parents from left to right, without recursion: the same graph always gives the same
     order, and a chain of a million nodes is no deeper than any other.
 
+    Raises:
+        NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
+
     >>> a = Value(1.0, label="a")
     >>> b = a + a; b.label = "b"
     >>> c = b * a; c.label = "c"
     >>> [node.label for node in topological_order(c)]
     ['a', 'b', 'c']
     """
+    order, _ = orders_of(root)
+    return order
+
+
+def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
+    """The topological order, and of its nodes those that a gradient of ``root`` reaches.
+
+    The second list is without what does nothing but decide a ``where``, or is compared: nothing
+    flows there, not even 0 times the infinite slope of a root at 0. It is mostly the first list
+    itself.
+
+    Raises:
+        NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
+
+    >>> x, y = Value(0.0, label="x"), Value(3.0, label="y")
+    >>> out = apply(ops.WHERE, x.sqrt(), y, y)
+    >>> order, reached = orders_of(out)
+    >>> len(order), [node.label for node in reached]
+    (4, ['y', ''])
+    """
     order: list[Value] = []
     visited: set[Value] = set()
     stack: list[Value | None] = [root]
+    conditions: list[Value] = []
+    leaves: list[Value] = []
     while stack:
         node = stack.pop()
         if node is None:  # below the mark lies a node whose parents are all in the order now
             order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in visited:
             visited.add(node)
-            if len(node.parents) > 2 and visited.issuperset(node.parents):
-                order.append(node)  # what the loop below comes to, faster for a long dot
-                continue
+            parents = node.parents
+            if len(parents) > 2:
+                if node.op is ops.WHERE:
+                    conditions.append(parents[0])
+                if visited.issuperset(parents):
+                    order.append(node)  # what the loop below comes to, faster for a long dot
+                    continue
             stack.append(node)
             stack.append(None)
             first = len(stack)
-            for parent in node.parents:
+            for parent in parents:
                 if parent not in visited:
                     if parent.parents:
                         stack.append(parent)
                     else:
                         visited.add(parent)
                         order.append(parent)
+                        leaves.append(parent)
             if len(stack) > first + 1:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
-    return order
+    if _recorder is None or _recorder.has_numbers:
+        check_numbers([*leaves, root], order)
+    is_cut = any([node.parents for node in conditions])  # mostly they are plain truth values
+    is_cut = is_cut or _comparisons_are_nodes
+    return order, _reached(order) if is_cut else order
+
+
+def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:
+    """Let the leaves that nothing flows to have the gradient 0 (or keep it), as a computed one.
+
+    >>> x, y = Value(4.0), Value(3.0)
+    >>> give_zero([x, y], [y])
+    >>> x.grad, x.has_grad, y.has_grad
+    (0.0, True, False)
+    """
+    for node in set(order).difference(reached):
+        if not node.parents:
+            node.grad += 0.0
+
+
+def _reached(order: list[Value]) -> list[Value]:
+    reached = {order[-1]}
+    for node in reversed(order):
+        if node in reached:
+            closed = () if node.op is None else node.op.closed
+            reached.update([x for place, x in enumerate(node.parents) if place not in closed])
+    return [node for node in order if node in reached]
+
+
+def number_of(value: Value) -> float:
+    """The ``data`` of a Value as a float.
+
+    Raises:
+        NotANumberError: if something that is no number was assigned to it.
+
+    >>> count = Value(1.0)
+    >>> count.data = 3
+    >>> number_of(count)
+    3.0
+    """
+    check_numbers([value])
+    return _as_float(value.data)
 
 
 @contextmanager
@@ -450,6 +580,19 @@ class _Block:
 
 _open_blocks: list[_Block] = []
 _lock_of_blocks = Lock()
+waited_for_at_fork(_lock_of_blocks)
+
+
+def _forget_blocks_of_other_threads() -> None:
+    """In a forked process, where there is no other thread, but may be a new one with its number."""
+    global _recording
+    thread = get_ident()
+    _open_blocks[:] = [block for block in _open_blocks if block.thread == thread]
+    _recording = all([block.recorded for block in _open_blocks])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_blocks_of_other_threads)
 
 
 @contextmanager
@@ -483,7 +626,11 @@ def _is_off_here() -> bool:
 
 def _unary(op: Op, parent: Value) -> Value:
     x = parent.data
-    out = op.forward(float_math, x)
+    try:
+        out = op.forward(float_math, x)
+    except Exception as error:
+        refuse_inputs(op, (parent,), error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     (rule,) = op.partials
@@ -493,14 +640,18 @@ def _unary(op: Op, parent: Value) -> Value:
     node.op = op
     node.parents = (parent,)
     node.partials = op.fixed_partials or (rule(float_math, out, x),)  # type: ignore[operator]
-    node.label = ""
+    node._label = ""
     return node
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
     a = left.data
     b = right.data
-    out = op.forward(float_math, a, b)
+    try:
+        out = op.forward(float_math, a, b)
+    except Exception as error:
+        refuse_inputs(op, (left, right), error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     partials = op.fixed_partials
@@ -516,13 +667,17 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     node.op = op
     node.parents = (left, right)
     node.partials = partials
-    node.label = ""
+    node._label = ""
     return node
 
 
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     numbers = [parent.data for parent in parents]
-    out = op.compute(float_math, numbers)
+    try:
+        out = op.compute(float_math, numbers)
+    except Exception as error:
+        refuse_inputs(op, parents, error)
+        raise
     if not _recording and _is_off_here():
         return _leaf(out)
     node = _new_object(Value)
@@ -531,7 +686,7 @@ def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     node.op = op
     node.parents = parents
     node.partials = local_partials(op, float_math, out, numbers)
-    node.label = ""
+    node._label = ""
     return node
 
 
@@ -545,7 +700,12 @@ def compare(op: Op, left: Value, right: Value | Number) -> bool:
 
 
 def _compare(op: Op, left: Value, right: Value | Number) -> bool:
-    return bool(op.forward(float_math, left.data, _as_float(right)))
+    number = _as_float(right)
+    try:
+        return bool(op.forward(float_math, left.data, number))
+    except Exception as error:
+        refuse_inputs(op, (left,), error)
+        raise
 
 
 def uniform(rng: np.random.Generator) -> Value:
@@ -662,7 +822,7 @@ def _leaf(data: float) -> Value:
     node.grad = _NOT_COMPUTED
     node.op = None
     node.parents = node.partials = ()
-    node.label = ""
+    node._label = ""
     return node
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "MissingDependencyError",
     "NonFiniteError",
     "NotANumberError",
+    "NotTextError",
     "SampleOrderError",
     "ShapeError",
     "TinygradMLPError",
@@ -48,6 +49,10 @@ class TinygradMLPError(Exception):
 
 class NotANumberError(TinygradMLPError, TypeError):
     """Something that is not one number was given where one number (or a Value) is needed."""
+
+
+class NotTextError(TinygradMLPError, TypeError):
+    """Something that is no text was given where a label is needed."""
 
 
 class InvalidArgumentError(TinygradMLPError, ValueError):

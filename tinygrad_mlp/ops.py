@@ -22,6 +22,23 @@ __all__ = ["CONSTANT", "OPS", "Op", "declare", "op_named"]
 Rule = Callable[..., Any]
 """A rule: ``forward(xp, *inputs)`` or ``partial(xp, out, *inputs)``."""
 
+
+class Nothing(float):
+    """A local derivative that is 0 by definition: what flows is 0 also where inf meets it.
+
+    >>> float("inf") * Nothing(), float("inf") * 0.0
+    (0.0, nan)
+    """
+
+    __slots__ = ()
+
+    def __mul__(self, other: object) -> float:
+        return 0.0
+
+    __rmul__ = __mul__
+
+
+NOTHING: Final = Nothing()
 REAL_LINE: Final = (-4.0, 4.0)
 POSITIVE: Final = (0.05, 4.0)
 
@@ -34,7 +51,8 @@ class Op:
         name: its unique name, for example ``"tanh"``.
         forward: ``forward(xp, *inputs)``; a variadic op takes ``forward(xp, inputs)`` instead.
         partials: per input the local derivative ``partial(xp, out, *inputs)``, or a number where it
-            is constant. A variadic op has one, applied to each operand: ``partial(xp, out, x)``.
+            is constant, ``NOTHING`` where nothing flows. A variadic op has one, applied to each
+            operand: ``partial(xp, out, x)``.
         symbol: what a drawing writes into the node.
         formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only).
         partial_formulas: the local derivatives as text.
@@ -66,12 +84,16 @@ class Op:
     """The number of inputs, or None for an op that takes any number."""
     fixed_partials: tuple[float, ...] | None = field(init=False)
     """The local derivatives where all of them are constant numbers, else None."""
+    closed: tuple[int, ...] = field(init=False)
+    """The places of the inputs to which nothing flows."""
 
     def __post_init__(self) -> None:
         fixed = tuple(rule for rule in self.partials if isinstance(rule, float))
         all_fixed = len(fixed) == len(self.partials) and self.joint_partials is None
         object.__setattr__(self, "arity", None if self.variadic else len(self.partials))
         object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
+        closed = tuple([place for place, rule in enumerate(self.partials) if rule is NOTHING])
+        object.__setattr__(self, "closed", closed)
 
     def compute(self, xp: Any, inputs: Sequence[Any]) -> Any:
         """The value at these inputs, as ``xp`` interprets the rule.
@@ -258,16 +280,24 @@ NEG: Final = declare(
 )
 
 
+_LEAST_WITH_RECIPROCAL: Final = 1e-308
+"""1 / x overflows for numbers that are not greater by much."""
+
+
 def pow_forward(xp: Any, a: Any, b: Any) -> Any:
     return xp.power(a, b)
 
 
 def pow_partial_base(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(xp.equal(b, 0.0), 0.0, b * xp.power(a, b - 1.0))
+    # At b = 0 it is 0, also where a^-1 is inf or nan. (Elsewhere the product stays even there,
+    # since its derivative by b is 1 / a.)
+    is_zero = xp.equal(b, 0.0) * (1.0 - (xp.absolute(a) > _LEAST_WITH_RECIPROCAL))
+    return xp.where(is_zero, 0.0, b * xp.power(a, b - 1.0 + is_zero))
 
 
 def pow_partial_exponent(xp: Any, out: Any, a: Any, b: Any) -> Any:
-    return xp.where(xp.equal(a, 0.0) & (b >= 0.0), 0.0, out * xp.log(a))
+    # 0^b is 0 for all b > 0, so all derivatives by b are 0.
+    return out * xp.log(xp.where(xp.equal(a, 0.0) & (b >= 0.0), 1.0, a))
 
 
 POW: Final = declare(
@@ -836,7 +866,7 @@ WHERE: Final = declare(
     Op(
         name="where",
         forward=where_forward,
-        partials=(0.0, where_partial_a, where_partial_b),
+        partials=(NOTHING, where_partial_a, where_partial_b),
         symbol="where",
         formula="b if a else c",
         partial_formulas=("0", "1 if a else 0", "0 if a else 1"),
@@ -957,7 +987,7 @@ LESS: Final = declare(
     Op(
         name="less",
         forward=less_forward,
-        partials=(0.0, 0.0),
+        partials=(NOTHING, NOTHING),
         symbol="<",
         formula="1 if a < b else 0",
         partial_formulas=("0", "0"),
@@ -976,7 +1006,7 @@ LESS_EQUAL: Final = declare(
     Op(
         name="less_equal",
         forward=less_equal_forward,
-        partials=(0.0, 0.0),
+        partials=(NOTHING, NOTHING),
         symbol="≤",
         formula="1 if a <= b else 0",
         partial_formulas=("0", "0"),
@@ -995,7 +1025,7 @@ GREATER: Final = declare(
     Op(
         name="greater",
         forward=greater_forward,
-        partials=(0.0, 0.0),
+        partials=(NOTHING, NOTHING),
         symbol=">",
         formula="1 if a > b else 0",
         partial_formulas=("0", "0"),
@@ -1014,7 +1044,7 @@ GREATER_EQUAL: Final = declare(
     Op(
         name="greater_equal",
         forward=greater_equal_forward,
-        partials=(0.0, 0.0),
+        partials=(NOTHING, NOTHING),
         symbol="≥",
         formula="1 if a >= b else 0",
         partial_formulas=("0", "0"),
@@ -1033,7 +1063,7 @@ EQUAL: Final = declare(
     Op(
         name="equal",
         forward=equal_forward,
-        partials=(0.0, 0.0),
+        partials=(NOTHING, NOTHING),
         symbol="=",
         formula="1 if a = b else 0",
         partial_formulas=("0", "0"),

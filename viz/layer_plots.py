@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data.arrays import check_plain
-from tinygrad_mlp.engine import no_grad
+from tinygrad_mlp.engine import no_grad, read_numbers
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
 from tinygrad_mlp.nn.module import Module
@@ -74,7 +74,7 @@ def activation_histograms(
             x = sample
             for numbers, layer in zip(found, model.layers, strict=True):
                 x = layer.forward(x)
-                numbers.extend(value.data for value in x)
+                numbers.extend(read_numbers(x))
     panels = {f"layers.{index}": np.array(numbers) for index, numbers in enumerate(found)}
     return _histograms(panels, "activation", title, theme, bins, path)
 
@@ -147,7 +147,7 @@ def weight_images(
     """
     layers = _layers(model)
     images = [
-        (name, np.array([[w.data for w in neuron.w] for neuron in layer.neurons]))
+        (name, np.array([read_numbers(neuron.w) for neuron in layer.neurons]))
         for name, layer in layers
     ]
     if image_shape is not None:

@@ -17,6 +17,7 @@ from typing import IO, Final
 from xml.etree import ElementTree
 
 from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
+from tinygrad_mlp.forking import waited_for_at_fork
 
 __all__ = ["FORMATS", "format_of", "render"]
 
@@ -31,6 +32,7 @@ XLINK_TITLE: Final = "{http://www.w3.org/1999/xlink}title"
 XML_SPACE: Final = "{http://www.w3.org/XML/1998/namespace}space"
 
 _library_lock = threading.Lock()  # Graphviz's libraries serve one thread at a time
+waited_for_at_fork(_library_lock)
 
 
 def format_of(path: str | os.PathLike[str], known: Sequence[str] = FORMATS) -> str:

@@ -22,11 +22,11 @@ from typing import Any, Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.files import write_whole
 from viz import markup
-from viz.structure import ACTIVATION_OPS, Unit, roles_of, units_of
+from viz.structure import ACTIVATION_OPS, Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, Theme
 
 __all__ = ["replay", "replay_page"]
@@ -176,7 +176,7 @@ def _checked_order(loss: Value, max_nodes: int) -> list[Value]:
             f"a replay starts from one Value, the output of a graph, but got "
             f"{type(loss).__name__} {loss!r:.60}; take one output: viz.replay(outputs[0], path)"
         )
-    order = topological_order(loss)
+    order = order_of([loss])
     if len(order) > max_nodes:
         raise GraphError(
             f"this graph has {len(order):,} nodes, more than max_nodes={max_nodes:,}; replay a "

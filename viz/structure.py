@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.node_checks import check_numbers
 
 __all__ = [
     "COMPARISONS",
@@ -57,7 +58,9 @@ def order_of(outputs: Iterable[Value]) -> list[Value]:
     """
     seen: dict[Value, None] = {}
     for output in outputs:
-        seen.update(dict.fromkeys(topological_order(output)))
+        order = topological_order(output)
+        check_numbers(order, order)
+        seen.update(dict.fromkeys(order))
     return list(seen)
 
 

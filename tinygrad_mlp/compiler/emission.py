@@ -82,7 +82,7 @@ class _Writer:
                 run += self.input_lines(number, shape, buffer)
         if n_outer and lowered.buffers["outer"] in used:
             name = self.own_memory(lowered.buffers["outer"])
-            run.append(f"{name}[:] = [leaf.data for leaf in outer_leaves]")
+            run.append(f"{name}[:] = read_numbers(outer_leaves)")
         if n_random and lowered.buffers["random"] in used:
             name = self.own_memory(lowered.buffers["random"])
             run.append(f"draw({name})")

@@ -18,6 +18,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.compiler.refusals import Running, does_not_repeat, running, used_as_number
 from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.frames import is_ours
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
 
 recording_lock = threading.RLock()
 """Held while a function is recorded, and by programs that look at Values, which are hidden then."""
+waited_for_at_fork(recording_lock)
 
 
 @contextmanager

@@ -205,7 +205,9 @@ class _Lowering:
             contraction = self.contractions[step.out.base] = Contraction(self.work, step)
             contraction.forward()
             return
+        self.xp.factors_first = True
         result = step.op.forward(self.xp, *self.inputs(step))
+        self.xp.factors_first = False
         self.known[step.out.base] = self.xp.known()
         self.work.store(self.xp.symbol(result), self.work.results(step))
 

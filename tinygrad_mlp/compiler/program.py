@@ -7,12 +7,14 @@ the gradients of the parameters in one flat array. It stands on the passes besid
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +27,7 @@ from tinygrad_mlp.compiler.repetition import retrace
 from tinygrad_mlp.compiler.tracing import Nested, Traced, trace
 from tinygrad_mlp.compiler.translation import Translation, translate
 from tinygrad_mlp.data.arrays import as_floats, check_plain
-from tinygrad_mlp.engine import Value
+from tinygrad_mlp.engine import Value, read_numbers
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,
@@ -183,21 +185,27 @@ class Program:
         self._dtype = dtype
         if numbers is None:
             with recording_lock:
-                numbers = np.array([p.data for p in self._values], dtype=dtype)
+                numbers = np.array(read_numbers(self._values), dtype=dtype)
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
         self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
         self._last: Translation | None = None
-        # The memory of a call is that of the next one. Who records or looks at Values takes the
-        # lock of all recordings too, always before this one.
-        self._lock = threading.RLock()
-        self._after_recordings = _InOrder(recording_lock, self._lock)
+        self._make_locks()
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
         self._silently = copy_context()
         self._silently.run(np.seterr, all="ignore")
+
+    def _make_locks(self) -> None:
+        # The memory of a call is that of the next one. Who records or looks at Values takes the
+        # lock of all recordings too, always before this one.
+        self._lock = threading.RLock()
+        self._after_recordings = _InOrder(recording_lock, self._lock)
+        for bound in self._bound.values():
+            bound.lock = self._after_recordings if bound.looks_at_values else self._lock
+        _programs.add(self)
 
     @property
     def parameters(self) -> Array:
@@ -303,7 +311,7 @@ class Program:
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
         with recording_lock:
-            self.parameters[:] = [value.data for value in self._values]
+            self.parameters[:] = read_numbers(self._values)
 
     def refresh(self) -> None:
         """Forget the recordings that the function would not make any more.
@@ -437,11 +445,11 @@ class Program:
         self._last = trace_
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
-        looks_at_values = trace_.folded.outer or trace_.folded.effects
+        looks_at_values = bool(trace_.folded.outer or trace_.folded.effects)
         lock = self._after_recordings if looks_at_values else self._lock
         run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
-        bound = _Bound(run, auxiliary_shape, trace_, lock, checks)
+        bound = _Bound(run, auxiliary_shape, trace_, looks_at_values, lock, checks)
         _keep(self._bound, shapes, bound)
         return bound
 
@@ -481,6 +489,19 @@ class Program:
 
     def __repr__(self) -> str:
         return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
+
+
+_programs: WeakSet[Program] = WeakSet()
+
+
+def _make_all_locks() -> None:
+    """In a forked process: who held a lock may not be there to release it."""
+    for program in _programs:
+        program._make_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_make_all_locks)
 
 
 def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
@@ -524,6 +545,7 @@ class _Bound:
     run: Callable[..., Any]
     auxiliary_shape: tuple[int, ...]
     trace: Translation
+    looks_at_values: bool
     lock: AbstractContextManager[Any]
     checks: list[ArgumentCheck]
 

@@ -212,8 +212,7 @@ class _ScalarWriter:
         self.unpack([f"v{id_}" for id_ in folded.parameters], "parameters.tolist()")
         for number, (_, ids) in enumerate(self.recording.inputs):
             self.unpack([f"v{id_}" for id_ in ids], f"X{number}.ravel().tolist()")
-        for number, (id_, _) in enumerate(folded.outer):
-            self.lines.append(f"v{id_} = outer_leaves[{number}].data")
+        self.unpack([f"v{id_}" for id_, _ in folded.outer], "read_numbers(outer_leaves)")
         for number, (id_, _) in enumerate(self.recording.random):
             self.lines.append(f"v{id_} = rngs[{number}].random()")
 

@@ -100,6 +100,9 @@ class Symbol:
 class Emitter:
     """Collects instructions; it is the ``xp`` of the rules.
 
+    With ``factors_first``, a factor is multiplied in before the product of two arrays, as eagerly:
+    that product may overflow where ``0.5 * x * y`` does not.
+
     >>> from tinygrad_mlp.ops import RELU
     >>> xp = Emitter()
     >>> x = Symbol(xp, xp.new((3,), mapped=False))
@@ -109,6 +112,7 @@ class Emitter:
     """
 
     instructions: list[Instruction] = field(default_factory=list)
+    factors_first: bool = False
     numbers: dict[str, tuple[float, int]] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _known: dict[Any, Symbol] = field(default_factory=dict)
@@ -200,8 +204,18 @@ class Emitter:
             return self._scaled(b, a.factor, a.scale)
         if b.ref is None:
             return self._scaled(a, b.factor, b.scale)
+        if self.factors_first:
+            a, b = self._without_factor(a), self._without_factor(b)
+        assert a.ref is not None
+        assert b.ref is not None
         product = self._ufunc("multiply", [a.ref, b.ref])
         return self._scaled(product.times(a.factor, a.scale), b.factor, b.scale)
+
+    def _without_factor(self, symbol: Symbol) -> Symbol:
+        """The factor multiplied in, unless it is a sign alone."""
+        if symbol.scale == 0 and abs(symbol.factor) == 1.0:
+            return symbol
+        return Symbol(self, self.argument(symbol))  # type: ignore[arg-type]
 
     def _scaled(self, symbol: Symbol, factor: float, scale: int) -> Symbol:
         """A constant factor stays outside, unless it leaves the range of floats with the other."""

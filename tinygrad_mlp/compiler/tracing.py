@@ -181,7 +181,7 @@ class Tape:
         node = _new_object(Traced)
         node.op = op
         node.parents = tuple(self.present(parents)) if self._present else parents
-        node.label = ""
+        node._label = ""
         node.index = len(self._nodes)
         self._nodes.append(node)
         return node
@@ -197,7 +197,7 @@ class Tape:
         node = _new_object(Traced)
         node.op = op
         node.parents = (left, right)
-        node.label = ""
+        node._label = ""
         nodes = self._nodes
         node.index = len(nodes)
         nodes.append(node)

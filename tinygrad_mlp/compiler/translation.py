@@ -19,6 +19,7 @@ from tinygrad_mlp.compiler.sample_products import einsum_by_sample, weighted_sum
 from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Recording
+from tinygrad_mlp.engine import read_numbers
 from tinygrad_mlp.errors import SampleOrderError
 
 __all__ = ["Translation", "translate"]
@@ -74,6 +75,7 @@ class Translation:
             "outer_leaves": [leaf for _, leaf in self.folded.outer],
             "assigned": [leaf for leaf, _ in self.folded.effects],
             "rngs": rngs,
+            "read_numbers": read_numbers,
         }
         if self.lowered is None:
             namespace.update({name: getattr(float_math, name) for name in float_math.__all__})

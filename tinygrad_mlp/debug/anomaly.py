@@ -19,7 +19,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
 from tinygrad_mlp.derivatives import gradients
-from tinygrad_mlp.engine import Value, enable_grad, topological_order
+from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.ops import Op
 
@@ -138,13 +138,15 @@ class _Check:
 
 def _checked_backward(self: Value) -> None:
     """``Value.backward`` with a look at each contribution."""
-    order = topological_order(self)
+    order, reached = orders_of(self)
     check = _Check(order)
     for node in order:
         if node.parents:
             node.grad = 0.0
+    if reached is not order:
+        give_zero(order, reached)
     self.grad = 1.0 if self.parents else self.grad + 1.0
-    for node in reversed(order):
+    for node in reversed(reached):
         upstream = node.grad
         for position, (parent, partial) in enumerate(zip(node.parents, node.partials)):
             before = parent.grad

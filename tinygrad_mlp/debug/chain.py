@@ -162,10 +162,17 @@ def _count_paths(order: Sequence[Value], node: Value) -> dict[Value, int]:
     counts = {node: 1}
     for child in order:
         if child is not node:
-            count = sum(counts.get(parent, 0) for parent in child.parents)
+            count = sum(counts.get(parent, 0) for parent, _ in _open_edges(child))
             if count:
                 counts[child] = count
     return counts
+
+
+def _open_edges(node: Value) -> list[tuple[Value, float]]:
+    """The parents to which something flows, with the local derivatives."""
+    closed = () if node.op is None else node.op.closed
+    edges = enumerate(zip(node.parents, node.partials))
+    return [edge for place, edge in edges if place not in closed]
 
 
 def _paths(
@@ -180,7 +187,7 @@ def _paths(
             continue
         onward = [
             ((*nodes, parent), (*partials, partial))
-            for parent, partial in zip(last.parents, last.partials)
+            for parent, partial in _open_edges(last)
             if parent in leads_there
         ]
         stack.extend(reversed(onward))

@@ -33,7 +33,8 @@ MOST_SUMS: Final = 8
 """The number of sums of products up to which each has its line when they are expanded."""
 
 KEYS: Final = """\
-Enter alone does the last command again, Tab completes commands and names, Ctrl-D leaves."""
+Enter alone does the last next, back, continue or rcontinue again, Tab completes commands and \
+names, Ctrl-C breaks a command off, Ctrl-D leaves."""
 
 COMMANDS: Final = (
     "next",
@@ -133,9 +134,9 @@ class Console(Walking):
         location = location_of(node)
         name = self.session.names[node]
         if location is not None:
-            self.say(f"{name}: {location}")
+            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
         elif self.built_from:
-            self.say(f"{name}: built from {self.built_from}")
+            self.say(f"{name}: built from {self.built_from}", whole=True)
         else:
             self.say(f"{name}: not known (it was made before the recording)")
 
@@ -189,7 +190,7 @@ class Console(Walking):
             raise InvalidArgumentError("there is nothing to draw with in this console")
         path = Path(argument or f"step-{self.session.position}.svg")
         self.draw(self.session, path)
-        self.say(f"drawn: {path}")
+        self.say(f"drawn: {path}", whole=True)
 
     # Changing and checking
 

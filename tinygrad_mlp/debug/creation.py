@@ -135,7 +135,7 @@ class CreationRecorder:
         located.op = node.op
         located.parents = node.parents
         located.partials = node.partials
-        located.label = node.label
+        located._label = node._label
         located.made_at = place
         return located
 

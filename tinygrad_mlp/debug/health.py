@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.names import layer_of, number
+from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 
 __all__ = [
@@ -213,11 +214,11 @@ def health(
 ) -> HealthReport:
     """Look at the gradients of a loss, and at the units behind it, layer by layer.
 
-    The gradients are those of this loss alone; what stood in the ``grad`` of the leaves comes back
-    afterwards. Layers are told by the names of the parameters, see ``layer_of``. A relu unit counts
-    as dead if it gave 0 for every sample in the loss, so give the loss of many samples. The verdict
-    compares the first layer with the last: gradients a thousand times larger there explode (as do
-    gradients a thousand times larger than the parameters), a thousand times smaller vanish.
+    The gradients are those of this loss alone; no ``grad`` attribute is touched. Layers are told by
+    the names of the parameters, see ``layer_of``. A relu unit counts as dead if it gave 0 for every
+    sample in the loss, so give the loss of many samples. The verdict compares the first layer with
+    the last: gradients a thousand times larger there explode (as do gradients a thousand times
+    larger than the parameters), a thousand times smaller vanish.
 
     A compiled program keeps no nodes: build the loss of the samples eagerly, as here, or with
     ``program.eager(X, y)``.
@@ -239,7 +240,7 @@ def health(
     """
     order = topological_order(require_value(loss, "health(model, loss)"))
     parameters = dict(model.named_parameters())
-    gradients = _gradients(loss, order, parameters)
+    gradients = dict(zip(parameters, grad(loss, list(parameters.values()))))
     groups: dict[str, list[str]] = {}
     for name in parameters:
         groups.setdefault(layer_of(name) or name, []).append(name)
@@ -266,24 +267,6 @@ def health(
             )
         )
     return HealthReport(tuple(layers), loss.data)
-
-
-def _gradients(
-    loss: Value, order: Sequence[Value], parameters: Mapping[str, Value]
-) -> dict[str, float]:
-    """The gradients of this loss alone; those of the leaves are as before afterwards."""
-    leaves = [*(node for node in order if node.is_leaf), *parameters.values()]
-    before = {leaf: leaf.grad if leaf.has_grad else None for leaf in leaves}
-    for leaf in before:
-        leaf.zero_grad()
-    loss.backward()
-    gradients = {name: parameter.grad for name, parameter in parameters.items()}
-    for leaf, grad in before.items():
-        if grad is None:
-            leaf.zero_grad()
-        else:
-            leaf.grad = grad
-    return gradients
 
 
 def _units(

@@ -18,7 +18,7 @@ from tinygrad_mlp.debug.anomaly import contribution_check
 from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.names import derivative, layers_of, names_of, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value, orders_of
 from tinygrad_mlp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -158,28 +158,29 @@ class BackwardTrace(Sequence[BackwardStep]):
         loss: Value,
         breakpoints: Breakpoint | Iterable[Breakpoint] = (),
         constants: bool = False,
+        accumulate: bool = False,
     ) -> None:
         self.loss = loss
-        self.order = topological_order(loss)
+        self.order, reached = orders_of(loss)
         self.hit: Hit | None = None
         plain = [] if constants else [x for x in self.order if x.op is ops.CONSTANT]
         self._has_left_out = not all(x.label for x in plain)
         self._labelled = {x for x in plain if x.label}  # a label that comes later changes nothing
-        self._nodes = [node for node in reversed(self.order) if node.parents]
+        self._nodes = [node for node in reversed(reached) if node.parents]
         self._partials = [node.partials for node in self._nodes]
         self._starts = array("q", [0])  # _starts[i] is the index of the first step of _nodes[i]
         for node in self._nodes:
             self._starts.append(self._starts[-1] + len(self._receivers(node)))
         self._upstream = array("d")
         self._grad_before = array("d")
-        self._without_grad = {
-            node
-            for node in self.order
-            if not node.parents and not node.has_grad and self._receives(node)
-        }
         self._breakpoints = all_of(breakpoints)
         for point in self._breakpoints:
             point.require(self)
+        leaves = [node for node in self.order if not node.parents and self._receives(node)]
+        if not accumulate:
+            for leaf in leaves:
+                leaf.zero_grad()
+        self._without_grad = {leaf for leaf in leaves if not leaf.has_grad}
         self._remembered: tuple[int, Sequence[int]] = (-1, ())
         self._recording = self._record()
         self.position = 0
@@ -344,11 +345,14 @@ def trace_backward(
     breakpoints: Breakpoint | Iterable[Breakpoint] = (),
     *,
     constants: bool = False,
+    accumulate: bool = False,
 ) -> BackwardTrace:
-    """Do ``loss.backward()`` and return its steps.
+    """Do ``loss.backward()`` from cleared gradients and return its steps.
 
-    The gradients are the same as after ``loss.backward()``, to the last bit, and stay in the graph:
-    nodes between are reset first, leaves add up. The plain numbers of a formula, such as the 2 in
+    The gradients are those that one ``loss.backward()`` gives, to the last bit, and stay in the
+    graph. What stood in the leaves before is gone, so it does not matter whether ``backward`` has
+    run already. To add to it instead, as a second ``backward`` does (and torch's), say
+    ``accumulate=True``. The plain numbers of a formula, such as the 2 in
     ``2 * v``, are no variables: no step leads to them, and their ``grad`` stays as it is.
 
     The graph is the eager one. To look into a step of a compiled program, have the same loss built
@@ -361,6 +365,7 @@ def trace_backward(
         breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
             step where one of them holds, and ``resume`` goes on.
         constants: whether plain numbers have steps too, as in ``Value.backward``.
+        accumulate: whether the leaves keep the gradients that they have, and add to them.
 
     Raises:
         NotANumberError: if ``loss`` is no Value.
@@ -375,5 +380,10 @@ def trace_backward(
     dloss/db += dloss/dloss * dloss/db = 1 * 2 = 2
     >>> [len(trace_backward(2.0 * a, constants=shown)) for shown in (False, True)]
     [1, 2]
+    >>> for accumulate in (False, False, True):
+    ...     _ = trace_backward(loss, accumulate=accumulate)
+    ...     print(a.grad, end=" ")
+    -3.0 -3.0 -6.0
     """
-    return BackwardTrace(require_value(loss, "trace_backward(loss)"), breakpoints, constants)
+    loss = require_value(loss, "trace_backward(loss)")
+    return BackwardTrace(loss, breakpoints, constants, accumulate)

@@ -10,8 +10,9 @@ import cmd
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -51,6 +52,8 @@ class CommandLoop(cmd.Cmd):
     prompt = "(step) "
     greeting = ""
     short_names: ClassVar[Mapping[str, str]] = {}
+    repeatable: ClassVar[Set[str]] = frozenset()
+    """The commands that Enter alone does again."""
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class CommandLoop(cmd.Cmd):
         self.on_terminal = self.stdin.isatty() and self.stdout.isatty()
         self.use_rawinput = self.on_terminal
         self._line_number = 0
+        self._again = ""
         self._width = width
 
     @property
@@ -108,19 +112,27 @@ class CommandLoop(cmd.Cmd):
             return True
         name, _, rest = line.strip().partition(" ")
         full = self.short_names.get(name, name)
+        text = f"{full} {rest.strip()}".strip()
         try:
-            return bool(super().onecmd(f"{full} {rest.strip()}".strip()))
+            stop = bool(super().onecmd(text))
+            if full in self.repeatable:
+                self._again = text
+            return stop
         except (TinygradMLPError, OSError) as error:
             self.fail(" ".join(str(error).split()))
             return False
 
     def emptyline(self) -> bool:
-        """Enter alone does the last command again."""
-        return super().emptyline() if self.lastcmd else False
+        """Enter alone does the last command again that moved; without one it does nothing."""
+        return self.onecmd(self._again) if self._again else False
 
     def default(self, line: str) -> None:
         """Refuse a command that there is not."""
-        self.fail(f"unknown command {line.partition(' ')[0]!r}; 'help' lists the commands")
+        name = line.partition(" ")[0]
+        known = [known.removeprefix("do_") for known in dir(self) if known.startswith("do_")]
+        close = get_close_matches(name.lower(), known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        self.fail(f"unknown command {name!r}; {hint}'help' lists the commands")
 
     def fail(self, message: str) -> None:
         """Tell that a command could not be done, and count it."""
@@ -129,11 +141,12 @@ class CommandLoop(cmd.Cmd):
         text = f"{place}{message}"
         self.say(f"\033[31m{text}\033[0m" if self.colours else text)
 
-    def say(self, text: str) -> None:
-        """Write lines, each broken to the width."""
+    def say(self, text: str, *, whole: bool = False) -> None:
+        """Write lines, each broken to the width, unless they are to stay whole."""
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
+        width = None if whole else self.width
         for line in _encodable(text, encoding).split("\n"):
-            self.stdout.write("".join(f"{part}\n" for part in wrapped(line, self.width)))
+            self.stdout.write("".join(f"{part}\n" for part in wrapped(line, width)))
         self.stdout.flush()
 
 

@@ -39,16 +39,22 @@ class Walking(CommandLoop):
 
     short_names: ClassVar[dict[str, str]] = {
         "n": "next",
+        "s": "next",
+        "step": "next",
         "b": "back",
         "c": "continue",
+        "cont": "continue",
         "rc": "rcontinue",
         "p": "print",
         "l": "list",
         "w": "where",
         "q": "quit",
+        "exit": "quit",
         "h": "help",
         "?": "help",
     }
+
+    repeatable = frozenset({"next", "back", "continue", "rcontinue"})
 
     def __init__(
         self,
@@ -73,6 +79,10 @@ class Walking(CommandLoop):
 
     def do_back(self, argument: str) -> None:
         """back [N]: undo the last step, or N steps; old values come back exactly."""
+        if not argument.isdecimal() and argument in self.session.names.values():
+            raise InvalidArgumentError(
+                f"back takes a number of steps; to stop at {argument}: break {argument}"
+            )
         self._walk(-count_of(argument))
 
     def _walk(self, steps: int) -> None:

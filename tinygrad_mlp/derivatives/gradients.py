@@ -20,6 +20,7 @@ from tinygrad_mlp.engine import (
     enable_grad,
     local_partials,
     numbers_of,
+    orders_of,
     topological_order,
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
@@ -72,7 +73,7 @@ def grad(
     """
     _require_values([output], "grad", "output", "grad(output, [x, y])")
     wanted = _require_values(inputs, "grad", "inputs", "grad(output, [x, y])")
-    order = topological_order(output)
+    _, order = orders_of(output)
     dependents = _dependents(order, wanted)
     if create_graph:
         with enable_grad():

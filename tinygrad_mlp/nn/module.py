@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value
+from tinygrad_mlp.engine import Value, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 
@@ -176,7 +176,7 @@ class Module:
         {'layers.0.weight': (3, 2), 'layers.0.bias': (3,)}
         """
         return {
-            name: np.array([value.data for value in values], dtype=np.float64).reshape(shape)
+            name: np.array(read_numbers(values), dtype=np.float64).reshape(shape)
             for name, shape, values in _named_entries(self)
         }
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.engine import Value, no_grad, read_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.node_checks import check_numbers
 
 __all__ = [
     "Attributes",
@@ -51,6 +52,7 @@ def model_outputs(
     >>> model_outputs(model, np.array([[1.0], [2.0]])).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
+    check_numbers(model.parameters())
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
@@ -59,7 +61,7 @@ def model_outputs(
                 pass  # it cannot be recorded, so each sample goes through it by itself
         with no_grad():
             rows = [sample_outputs(model, x, from_logits) for x in X.tolist()]
-    return np.array([[output.data for output in row] for row in rows])
+    return np.array([read_numbers(row) for row in rows])
 
 
 def _is_worth_compiling(model: Module, n_samples: int) -> bool:
@@ -265,6 +267,7 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     >>> check_outputs(MLP(1, [2]), np.array([[1.0]]), None)
     2
     """
+    check_numbers(model.parameters())
     with undisturbed(model), evaluation_mode(model), no_grad():
         rows: list[Any] = [
             sample_outputs(model, x, loss is not None and loss.from_logits)

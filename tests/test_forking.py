@@ -1,0 +1,95 @@
+"""A process that is forked while other threads record, compute or draw can do all of it again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.running import run_python
+
+HELD: Final = {
+    "a recording": """
+        def slow(x):
+            started.set()
+            time.sleep(0.2)
+            return x * x
+        compile(slow)(3.0)
+    """,
+    "a program": """
+        with program._lock:
+            started.set()
+            over.wait()
+    """,
+    "no_grad": """
+        with no_grad():
+            started.set()
+            over.wait()
+    """,
+    "a drawing": """
+        with render._library_lock:
+            started.set()
+            time.sleep(0.2)
+    """,
+}
+"""What another thread is at when the process is forked."""
+
+SCRIPT: Final = """
+import os, signal, sys, threading, time, warnings
+import viz
+from tinygrad_mlp import Value, compile, engine, no_grad
+from viz import render
+
+# Python 3.12 and later warn of any fork beside threads, which is what this is about.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+started, over = threading.Event(), threading.Event()
+w = Value(2.0)
+program = compile(lambda x: w * x, [w])
+program(1.0)
+
+def hold():
+{held}
+
+def use():
+    out = w * 3.0
+    out.backward()
+    assert (w.grad, out.parents[0]) == (3.0, w)
+    assert program(5.0) == 10.0
+    assert compile(lambda x: w * x * x)(3.0) == 18.0
+    assert viz.to_svg(out)
+    assert not engine._open_blocks
+    assert not render._library_lock.locked()
+
+other = threading.Thread(target=hold)
+other.start()
+assert started.wait(20)
+child = os.fork()
+if not child:
+    signal.alarm(60)  # a child that hangs is ended, and tells so by its code
+    try:
+        use()
+        thread = threading.Thread(target=use)  # it may get the number of the thread that is gone
+        thread.start()
+        thread.join()
+    except BaseException as error:
+        print(repr(error), flush=True)
+        os._exit(1)
+    os._exit(0)
+over.set()
+other.join()
+_, status = os.waitpid(child, 0)
+use()
+assert os.waitstatus_to_exitcode(status) == 0, status
+print("both work")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no os.fork")
+@pytest.mark.parametrize("held", HELD)
+def test_a_fork_beside_a_thread_leaves_a_child_that_works(held: str, tmp_path: Path) -> None:
+    script = tmp_path / "fork.py"
+    body = "\n".join(line[4:] for line in HELD[held].strip("\n").splitlines())
+    script.write_text(SCRIPT.format(held=body))
+    assert run_python("-W", "error", script, folder=tmp_path).endswith("both work\n")

@@ -1,0 +1,205 @@
+"""What does not belong into a node is refused, and the message names the node."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+import viz
+from tests.back_ends import BACK_ENDS, BackEnd, forced
+from tinygrad_mlp import MLP, Value, compile, fit, functional, predict, save_weights
+from tinygrad_mlp.debug import health, record_creation, trace_backward, trace_forward
+from tinygrad_mlp.derivatives import grad, hessian
+from tinygrad_mlp.engine import numbers_of
+from tinygrad_mlp.errors import NotANumberError, NotTextError
+
+NO_LABELS: Final[list[Any]] = [(), (Value(1.0),), None, 3, b"x", ["x"]]
+
+
+@pytest.mark.parametrize("label", NO_LABELS)
+def test_a_label_is_text(label: Any) -> None:
+    value = Value(1.0, label="x")
+    with pytest.raises(NotTextError, match=r"label of a Value is text, got .*Value\(data, child"):
+        Value(1.0, label)
+    with pytest.raises(NotTextError, match="label of a Value is text"):
+        value.label = label
+    assert value.label == "x"
+
+
+def test_text_of_any_kind_is_a_label() -> None:
+    value = Value(1.0, np.str_("rate"))
+    value.label = value.label + "!"
+    assert (value.label, repr(value)) == ("rate!", "Value(data=1.0, grad=0.0, label='rate!')")
+
+
+NO_NUMBERS: Final[list[Any]] = [
+    *("2", None, 1 + 2j, [1.0], np.array([1.0, 2.0]), np.array([2.0]), np.array("2")),
+    Value(2.0),
+]
+
+OPERATIONS: Final[dict[str, Callable[[Value], object]]] = {
+    "mul": lambda w: w * 3.0,
+    "rsub": lambda w: 1.0 - w,
+    "tanh": lambda w: w.tanh(),
+    "relu": lambda w: w.relu(),
+    "dot": lambda w: functional.dot([w, 1.0], [2.0, 3.0], w),
+    "sum": lambda w: functional.sum([w, 1.0]),
+    "where": lambda w: functional.where(w, 1.0, 2.0),
+    "less": lambda w: w < 1.0,
+    "float": float,
+    "format": lambda w: f"{w:.2f}",
+}
+
+WALKS: Final[dict[str, Callable[[Value, Value, Path], object]]] = {
+    "backward": lambda w, out, path: out.backward(),
+    "grad": lambda w, out, path: grad(out, [w]),
+    "hessian": lambda w, out, path: hessian(out, [w]),
+    "trace_backward": lambda w, out, path: trace_backward(out),
+    "trace_forward": lambda w, out, path: trace_forward(out),
+    "draw": lambda w, out, path: viz.draw(out, path / "graph.dot"),
+    "replay": lambda w, out, path: viz.replay(out, path / "replay.html"),
+    "health": lambda w, out, path: health(MLP(1, [1]), out),
+    "deepcopy": lambda w, out, path: copy.deepcopy(out),
+    "pickle": lambda w, out, path: pickle.dumps(w),
+    "compile": lambda w, out, path: compile(lambda x: w * x, [w]),
+}
+
+
+def compute_and_differentiate(operation: Callable[[Value], object], w: Value) -> None:
+    result = operation(w)
+    (result if isinstance(result, Value) else w).backward()
+
+
+def of_no_number(data: Any) -> str:
+    if isinstance(data, Value):
+        return r"Value 'rate'.* is a Value; assign its number: value\.data = other\.data"
+    if isinstance(data, np.ndarray) and data.ndim:
+        return re.escape(f"an array of shape {data.shape}, and a Value holds one number")
+    return f"Value 'rate'.* is no number but the {type(data).__name__} .*; assign a number"
+
+
+@pytest.mark.parametrize("data", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_first_operation_that_fails_or_else_backward_names_the_leaf(
+    name: str, data: Any
+) -> None:
+    w = Value(1.0, label="rate")
+    w.data = data
+    with pytest.raises(NotANumberError, match=of_no_number(data)) as caught:
+        compute_and_differentiate(OPERATIONS[name], w)
+    assert "'rate'" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("name", WALKS)
+def test_whoever_walks_the_graph_names_the_leaf(name: str, data: Any, tmp_path: Path) -> None:
+    w = Value(1.0, label="rate")
+    out = functional.where(True, w * 3.0, w.exp())
+    w.data = data
+    with pytest.raises(NotANumberError, match=of_no_number(data)) as caught:
+        WALKS[name](w, out, tmp_path)
+    assert "'rate'" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("data", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_model_names_the_parameter(engine: str, data: Any, tmp_path: Path) -> None:
+    model = MLP(2, [3, 1], rng=0)
+    model.parameters()[1].data = data
+    X, y = [[1.0, 2.0]] * 4, [1.0] * 4
+    path = tmp_path / "weights.npz"
+    for use in (
+        lambda: predict(model, X[:1]),
+        lambda: predict(model, X * 100),
+        lambda: fit(model, X, y, epochs=1, log_every=None, engine=engine),
+        lambda: save_weights(model, path),
+        lambda: viz.plots.weight_images(model, image_shape=(1, 2)),
+    ):
+        with pytest.raises(NotANumberError, match=r"'layers\.0\.neurons\.0\.w\.1'"):
+            use()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("data", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_a_program_names_a_leaf_that_it_reads_at_each_call(back_end: BackEnd, data: Any) -> None:
+    rate = Value(2.0, label="rate")
+    with forced(back_end):
+        program = compile(lambda x: rate * x)
+        assert program(3.0) == 6.0
+    rate.data = data
+    with pytest.raises(NotANumberError, match="'rate'"):
+        program(3.0)
+
+
+def test_a_leaf_without_a_label_is_named_by_its_way_to_the_output() -> None:
+    w = Value(1.0)
+    out = ((1.0 + w) * 2.0).tanh()
+    w.data = "2"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError, match=r"\(input 2 of add, input 1 of mul, input 1 of tan"):
+        out.backward()
+
+
+def test_an_operation_that_fails_further_on_names_the_leaf() -> None:
+    w = Value(1.0, label="w")
+    w.data = np.array([1.0, 2.0])  # type: ignore[assignment]
+    product = w * 3.0
+    with pytest.raises(NotANumberError, match=r"tanh .* 'w', behind its input 1, is an array"):
+        product.tanh()
+
+
+def test_a_result_that_is_no_number_is_found_after_the_leaf_was_mended() -> None:
+    w = Value(1.0)
+    w.data = np.array([1.0, 2.0])  # type: ignore[assignment]
+    product = w * 3.0
+    w.data = 1.0
+    with pytest.raises(NotANumberError, match="the result of mul is an array of shape"):
+        product.backward()
+
+
+def test_an_error_that_is_not_the_numbers_stays_what_it_is() -> None:
+    w = Value(1.0)
+    w.data = 10**400  # an int is a number, but no float holds this one
+    with pytest.raises(OverflowError):
+        w.tanh()
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    "data", [np.float64(2.0), np.float32(2.0), 2, np.int64(2), np.array(2.0), np.array(2)], ids=repr
+)
+def test_numbers_of_other_types_work(data: Any, recorded: bool, tmp_path: Path) -> None:
+    def use(w: Value) -> Value:
+        return (w * 3.0).tanh() * w + functional.dot([w], [w]) + functional.where(w > 1, w, 0.0)
+
+    w, plain = Value(1.0), Value(2.0)
+    w.data = data
+    if recorded:
+        with record_creation():
+            out = use(w)
+    else:
+        out = use(w)
+    expected = use(plain)
+    out.backward()
+    expected.backward()
+    assert float(out) == pytest.approx(expected.data, rel=1e-6)
+    assert w.grad == pytest.approx(plain.grad, rel=1e-6)
+    assert (float(w), f"{w:.1f}", w < 3, numbers_of([w])) == (2.0, "2.0", True, [2.0])
+    assert compile(lambda x: w * x, [w])(3.0) == 6.0
+    viz.draw(out, tmp_path / "graph.dot")
+    assert pickle.loads(pickle.dumps(w)).data == 2.0
+
+
+def test_true_is_one() -> None:
+    w = Value(0.0)
+    w.data = True
+    (w * 3.0).backward()
+    assert (float(w), w.grad) == (1.0, 3.0)
