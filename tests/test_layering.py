@@ -23,7 +23,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
-        "tinygrad_mlp.frames",
+        "tinygrad_mlp.frames tinygrad_mlp.at_once",
         "tinygrad_mlp.arguments",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
