@@ -7,7 +7,7 @@ its ``initial_learning_rate`` times the factor. It is told so once, before the e
         schedule.step(optimizer, epoch, loss)  # loss: that of the epoch before; None in the first
         loss = train_one_epoch()
 
-``epoch`` may count steps just as well. ``fit`` has the schedule itself count, over several trainings
+``epoch`` may count steps just as well. ``fit`` has the schedule itself count, over all trainings
 with one optimizer. The schedules here are plain functions of the epoch; the one that looks at the
 loss and remembers it is in ``plateau.py``.
 """

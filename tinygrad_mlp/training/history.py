@@ -36,14 +36,24 @@ class History:
         accuracy: for a classification the share of right answers among the training samples,
             counted along with the loss; else empty.
         validation_accuracy: the same on the validation data, after the epoch.
+        epoch_end_loss: the loss on the training data after the epoch, measured like
+            ``validation_loss``: with the weights that a callback then may keep. It costs a pass
+            through the data, so it is empty where no callback that keeps weights needs it. A loss
+            of one's own is measured batch by batch, and weighted like ``loss``.
+        epoch_end_accuracy: the accuracy on the training data after the epoch, likewise.
         learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimised.
         task: "classification" or "regression"; empty for a loss of one's own.
-        penalised: whether ``loss`` has penalties in it, which ``validation_loss`` never has.
+        penalised: whether ``loss`` has penalties in it, which ``validation_loss`` and
+            ``epoch_end_loss`` never have.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
+
+    ``loss`` and ``accuracy`` are means over an epoch, in which the weights change: no weights have
+    just these numbers. (All samples in one batch: those before the epoch.) The other numbers are
+    those of the weights after the epoch.
 
     >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
     ...     reason="completed")
@@ -61,6 +71,8 @@ class History:
     validation_loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
+    epoch_end_loss: list[float] = field(default_factory=list)
+    epoch_end_accuracy: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     engine: str = "eager"
@@ -77,8 +89,7 @@ class History:
         >>> history.loss, history.accuracy
         ([0.5], [0.8])
         """
-        validation = [self.validation_loss, self.validation_accuracy]
-        for numbers in (self.loss, self.accuracy, self.learning_rate, *validation):
+        for _, numbers in self._columns():
             del numbers[len(self.seconds) :]
 
     @property
@@ -102,7 +113,10 @@ class History:
         return self.reason not in ("", COMPLETED, INTERRUPTED)
 
     def metric(self, name: str | None = None) -> list[float]:
-        """The loss that is watched: the one of that name, by default validation before training.
+        """The loss that is watched: the one of that name.
+
+        By default that of the validation data; without them that of the training data after each
+        epoch, or, where that was not measured, ``loss``.
 
         Raises:
             InvalidArgumentError: if there is no such list, or nothing in it, although there are
@@ -112,7 +126,7 @@ class History:
         [0.9]
         """
         if name is None:
-            return self.validation_loss or self.loss
+            return self.validation_loss or self.epoch_end_loss or self.loss
         filled = [column for column, numbers in self._columns() if numbers]
         if name not in filled and (self.n_epochs or name not in dict(self._columns())):
             raise InvalidArgumentError(
@@ -123,6 +137,10 @@ class History:
 
     def best_epoch(self, monitor: str | None = None) -> int:
         """The epoch (from 1) with the lowest loss, or the highest accuracy; 0 without epochs.
+
+        Args:
+            monitor: as for ``metric``. Only "loss" and "accuracy" are not numbers of the weights
+                after that epoch.
 
         >>> History(loss=[0.7, 0.3, 0.5]).best_epoch()
         2
@@ -189,6 +207,8 @@ class History:
         yield "validation_loss", self.validation_loss
         yield "accuracy", self.accuracy
         yield "validation_accuracy", self.validation_accuracy
+        yield "epoch_end_loss", self.epoch_end_loss
+        yield "epoch_end_accuracy", self.epoch_end_accuracy
         yield "learning_rate", self.learning_rate
 
     def _rows_to_show(self) -> list[int]:
