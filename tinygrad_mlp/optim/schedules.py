@@ -46,8 +46,10 @@ class HasLearningRate(Protocol):
 class Schedule(ABC):
     """The base of all schedules; one of your own needs ``__call__``.
 
-    One that remembers something needs ``observe`` and ``reset`` too. One that is made of others is
-    asked about them: they are found in its attributes, also in lists, tuples and dicts there.
+    One that remembers something needs ``observe`` and ``reset`` too, and to be saved ``state_dict``
+    and ``load_state_dict``; each of them calls that of ``super()``. The schedules of which one is
+    made are found in its attributes, also in lists, tuples and dicts there, for all but the factor
+    and ``observe``.
 
     Attributes:
         epoch: the epoch that comes next where ``fit`` has the schedule count, from 0.
@@ -98,7 +100,7 @@ class Schedule(ABC):
     def reset(self) -> None:
         """Be as at the start: the count of epochs, and the schedules inside.
 
-        Override it for what a schedule of your own remembers, and call ``super().reset()``.
+        Override it for what a schedule of your own remembers.
         """
         for inner in self._inside():
             inner.reset()
@@ -152,8 +154,11 @@ class Schedule(ABC):
         optimizer.learning_rate = optimizer.initial_learning_rate * self(epoch)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """What the schedule remembers, as arrays: for most only the count of epochs."""
-        return {"epoch": np.array(self.epoch)}
+        """What the schedule, and those inside, remember: for most only the count of epochs."""
+        state = {"epoch": np.array(self.epoch)}
+        for i, inner in enumerate(self._inside()):
+            state |= {f"{i}.{name}": array for name, array in inner.state_dict().items()}
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
         """Take over what ``state_dict`` of the same kind of schedule gave.
@@ -167,7 +172,9 @@ class Schedule(ABC):
                 f"the state of {self} has the names {expected}, got {sorted(state_dict)}; "
                 f"load what the state_dict() of another {type(self).__name__} gave"
             )
-        self.epoch = int(state_dict.get("epoch", self.epoch))
+        for i, inner in enumerate(self._inside()):
+            inner.load_state_dict({name: state_dict[f"{i}.{name}"] for name in inner.state_dict()})
+        self.epoch = int(state_dict["epoch"])
         self._optimizer = None
 
     def _inside(self) -> Iterator[Schedule]:
@@ -329,16 +336,12 @@ class WarmupSchedule(Schedule):
             return self.then(epoch - self.n_epochs)
         return self.start_factor + (1.0 - self.start_factor) * epoch / self.n_epochs
 
+    @property
+    def watches(self) -> Literal["loss", "accuracy"] | None:
+        """What the schedule that follows watches."""
+        return self.then.watches
+
     def observe(self, epoch: int, loss: float) -> None:
         """Pass the loss on to what follows, once it has begun."""
         if epoch >= self.n_epochs:
             self.then.observe(epoch - self.n_epochs, loss)
-
-    def state_dict(self) -> dict[str, NDArray[Any]]:
-        """The count of epochs, and what the schedule that follows remembers."""
-        return {**self.then.state_dict(), **super().state_dict()}
-
-    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where the schedule stood whose ``state_dict`` this is."""
-        super().load_state_dict(state_dict)
-        self.then.load_state_dict({name: state_dict[name] for name in self.then.state_dict()})

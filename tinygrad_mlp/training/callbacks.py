@@ -31,8 +31,8 @@ class Callback(Protocol):
     """What ``fit`` needs of a callback.
 
     It may change the model: weights, rates, modes. After a compiled epoch that costs ``fit`` a look
-    at all of it; a class with ``only_looks = True`` promises not to. The numbers in the history were
-    measured before the callbacks are called, so one that changes weights comes last.
+    at all of it; a class with ``only_looks = True`` promises not to. The numbers in the history
+    were measured before the callbacks are called, so one that changes weights comes last.
 
     A class with ``keeps_weights = True`` has ``fit`` measure the training data after each epoch, as
     ``epoch_end_loss``, unless there are validation data or its ``monitor`` is one of theirs:
