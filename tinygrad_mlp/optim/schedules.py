@@ -174,7 +174,7 @@ class Schedule(ABC):
             )
         for i, inner in enumerate(self._inside()):
             inner.load_state_dict({name: state_dict[f"{i}.{name}"] for name in inner.state_dict()})
-        self.epoch = int(state_dict["epoch"])
+        self.epoch = int(state_dict.get("epoch", 0))
         self._optimizer = None
 
     def _inside(self) -> Iterator[Schedule]:
