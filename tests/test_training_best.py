@@ -230,6 +230,40 @@ def test_a_loss_over_a_batch_is_measured_over_such_batches(engine: str) -> None:
     assert stopping.best_number == min(history.epoch_end_loss)
 
 
+# Callbacks that fail
+
+
+class Failing:
+    def __init__(self, at_epoch: int) -> None:
+        self.at_epoch = at_epoch
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        if epoch == self.at_epoch:
+            raise OSError("in an epoch")
+
+    def on_training_end(self, history: History, model: Module) -> None:
+        raise OSError("at the end")
+
+
+@engines
+@pytest.mark.parametrize("at_epoch", [0, 1, 4])
+def test_the_best_weights_come_back_when_another_callback_fails(engine: str, at_epoch: int) -> None:
+    model, recorder, stopping = MLP(3, [4, 1], "tanh", rng=0), Recorder(), EarlyStopping()
+    optimizer = Adam(model.parameters(), learning_rate=0.3)
+    with pytest.raises(OSError, match="at the end"):
+        fit(
+            model, X, Y, epochs=6, batch_size=4, optimizer=optimizer, engine=engine,
+            callbacks=[recorder, Failing(at_epoch), stopping], **QUIET,
+        )  # fmt: skip
+    n_seen = at_epoch - 1 if at_epoch else 6  # the one that fails stands before
+    losses = [measured(state, "loss") for state in recorder.states[:n_seen]]
+    if losses:
+        assert measured(model.state_dict(), "loss") == min(losses)
+        assert stopping.best_number == pytest.approx(min(losses), rel=1e-12)
+    assert optimizer.step_count == 6 * len(recorder.states)
+    optimizer.step()  # by hand
+
+
 # Ctrl-C
 
 

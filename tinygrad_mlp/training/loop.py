@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import repeat
 from math import isfinite, isnan
@@ -244,16 +245,16 @@ class _Training:
         if self.has_ended:
             return
         try:
-            with interrupts_wait():
+            with interrupts_wait(), ExitStack() as at_end:  # all of it, should one part fail
                 self.has_ended = True
+                state = self.optimizer.state_dict()
+                at_end.callback(self.optimizer.load_state_dict, state)  # for either way of stepping
+                for callback in reversed(self.callbacks):
+                    if isinstance(callback, TrainingEndCallback):
+                        at_end.callback(callback.on_training_end, self.history, self.model)
                 self.engine.write_back()
                 self.model.train(self.was_training)
                 self.history.engine = self.engine.name
-                for callback in self.callbacks:
-                    if isinstance(callback, TrainingEndCallback):
-                        callback.on_training_end(self.history, self.model)
-                optimizer = self.optimizer
-                optimizer.load_state_dict(optimizer.state_dict())  # for either way of stepping
         except KeyboardInterrupt:
             if not self.has_ended:
                 raise
