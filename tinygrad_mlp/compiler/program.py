@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.compiler.checks import ArgumentCheck, checks_of
 from tinygrad_mlp.compiler.hiding import recording_lock
 from tinygrad_mlp.compiler.layout import Plan
@@ -303,10 +304,12 @@ class Program:
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
         with recording_lock:
-            for value, number in zip(self._values, self._parameters.tolist()):
-                value.data = number
-            for value, gradient in zip(self._values, self._gradients.tolist()):
-                value.grad = gradient
+            numbers, gradients = self._parameters.tolist(), self._gradients.tolist()
+            assign_at_once(
+                [*self._values, *self._values[: len(gradients)]],
+                [*["data"] * len(numbers), *["grad"] * len(gradients)],
+                [*numbers, *gradients],
+            )
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""

@@ -7,11 +7,13 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.engine import Value, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
@@ -126,6 +128,10 @@ class Module:
         """Every parameter, once each, in the order in which they were defined."""
         return [parameter for name, parameter in self.named_parameters()]
 
+    def buffers(self) -> list[Buffer]:
+        """Every buffer, once each, in the order in which they were defined."""
+        return [item for _, item in _contents(self) if isinstance(item, Buffer)]
+
     def modules(self) -> Iterator[Module]:
         """This module and every module inside it, once each."""
         for _, item in _contents(self):
@@ -200,9 +206,9 @@ class Module:
         entries = _named_entries(self)
         _check_names(self, [name for name, _, _ in entries], state_dict)
         arrays = [_checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
-        for (_, _, values), array in zip(entries, arrays):
-            for value, number in zip(values, array.ravel().tolist()):
-                value.data = number
+        leaves = [value for _, _, values in entries for value in values]
+        numbers = [number for array in arrays for number in array.ravel().tolist()]
+        assign_at_once(leaves, repeat("data"), numbers)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"

@@ -1,23 +1,31 @@
 """What all optimizers share: the parameters, the state of the rule, the two ways of taking a step.
 
 The rules themselves stand in ``optimizers.py``, each written once. This file applies one of them
-either to every Value, number by number, or to one flat array that holds all parameters.
+either to every Value, number by number, or to one flat array that holds all parameters. A step is
+computed aside and then taken at once, so that Ctrl-C never leaves half of one.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+from math import nan
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
+from numpy import subtract
 from numpy.typing import NDArray
 
 from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.arguments import check_number
+from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["Number", "Optimizer", "Parameter"]
+
+Units = tuple[float, ...]
+"""What the settings in ``unit_names`` were."""
 
 Number = TypeVar("Number", float, NDArray[Any])
 """What a rule works on: one float, or one array with a number for each parameter."""
@@ -41,7 +49,9 @@ class Optimizer(ABC):
     """The base of all optimizers.
 
     A rule of your own needs three things: the names of what it remembers (``state_names``), the
-    numbers of one step (``coefficients``), and the rule (``update``).
+    numbers of one step (``coefficients``), and the rule (``update``). It changes nothing itself: a
+    step that an error or Ctrl-C ends before its time leaves parameters, state and ``step_count`` as
+    they were.
 
     Args:
         parameters: the Values to step; those left out stay as they are. None are needed where only
@@ -52,20 +62,19 @@ class Optimizer(ABC):
         parameters: the list of the Values.
         learning_rate: the rate of the next step.
         initial_learning_rate: the rate it was made with, which schedules scale.
-        step_count: the number of steps taken, t in the formulas.
+        step_count: the number of steps taken.
 
     Raises:
         InvalidArgumentError: for a number out of its range, for parameters that are not Values,
             come twice or are themselves results of a computation.
 
     >>> class SignDescent(Optimizer):
-    ...     def coefficients(self):
+    ...     def coefficients(self, step):
     ...         return (self.learning_rate,)
     ...
     ...     def update(self, xp, parameter, gradient, state, coefficients):
     ...         (learning_rate,) = coefficients
-    ...         parameter -= learning_rate * gradient / xp.absolute(gradient)
-    ...         return parameter, state
+    ...         return learning_rate * gradient / xp.absolute(gradient), state
     >>> numbers = np.array([1.0, 2.0])
     >>> SignDescent(learning_rate=0.5).step_array(numbers, np.array([-3.0, 7.0]))
     >>> numbers
@@ -74,6 +83,10 @@ class Optimizer(ABC):
 
     state_names: ClassVar[tuple[str, ...]] = ()
     """What the rule remembers for each parameter."""
+
+    unit_names: ClassVar[tuple[str, ...]] = ()
+    """The settings in whose units the state is kept; when one of them changes, so does the state,
+    by ``in_present_units``."""
 
     setting_names: ClassVar[tuple[str, ...]] = ("learning_rate",)
     """What ``repr`` shows."""
@@ -84,10 +97,11 @@ class Optimizer(ABC):
         self.initial_learning_rate = self.learning_rate
         self.step_count = 0
         # The state is in one of three places: a tuple for each Value, an array for each name, or
-        # loaded and in neither form yet. It is in none of them before the first step.
-        self._state_of_values: list[tuple[float, ...]] | None = None
-        self._state_of_array: tuple[NDArray[Any], ...] | None = None
-        self._loaded_state: list[NDArray[Any]] | None = None
+        # loaded and in neither form yet. It is in none of them before the first step. With it go
+        # the units that it is in.
+        self._state_of_values: tuple[list[tuple[float, ...]], Units] | None = None
+        self._state_of_array: tuple[tuple[NDArray[Any], ...], Units] | None = None
+        self._loaded_state: tuple[list[NDArray[Any]], Units] | None = None
         # The arrays of the last call, which need no second check, and the coefficients as 0-d
         # arrays: NumPy multiplies a small array by one in half the time that a float takes.
         self._last_parameters: NDArray[Any] | None = None
@@ -96,8 +110,12 @@ class Optimizer(ABC):
         self._last_coefficients: tuple[float, ...] = ()
 
     @abstractmethod
-    def coefficients(self) -> tuple[float, ...]:
-        """The numbers of the current step that are the same for all parameters."""
+    def coefficients(self, step: int) -> tuple[float, ...]:
+        """The numbers of a step that are the same for all parameters.
+
+        Args:
+            step: the number of the step, from 1: t in the formulas.
+        """
 
     @abstractmethod
     def update(
@@ -108,19 +126,29 @@ class Optimizer(ABC):
         state: tuple[Number, ...],
         coefficients: tuple[Number, ...],
     ) -> tuple[Number, tuple[Number, ...]]:
-        """Apply the rule to one float, or in place to an array, a number for each parameter.
+        """The rule, for one float or for an array with a number for each parameter.
 
         Args:
             xp: the namespace with ``sqrt`` and so on: ``float_math`` or ``array_math``.
-            parameter: the parameter; an array must be changed in place, with ``-=`` and the like.
-            gradient: the derivative of the loss by it; must stay as it is.
-            state: what the rule remembers, in the order of ``state_names``, zeros at the start;
-                arrays must be changed in place.
-            coefficients: what ``coefficients()`` gave.
+            parameter: the parameter.
+            gradient: the derivative of the loss by it.
+            state: what the rule remembers, in the order of ``state_names``, zeros at the start.
+            coefficients: what ``coefficients(step)`` gave.
+
+        All of them must stay as they are: ``mean = beta * mean``, not ``mean *= beta``.
 
         Returns:
-            The new parameter and the new state.
+            What is subtracted from the parameter, and the new state.
         """
+
+    def in_present_units(self, state: tuple[Number, ...], units: Units) -> tuple[Number, ...]:
+        """The state that was kept in other units, in those of the present settings.
+
+        Args:
+            state: as for ``update``; must stay as it is.
+            units: what the settings in ``unit_names`` were.
+        """
+        return state
 
     def step(self) -> None:
         """Step every Value once: read its ``grad``, write its ``data``.
@@ -130,15 +158,24 @@ class Optimizer(ABC):
         Raises:
             InvalidArgumentError: if there are no parameters, or if ``step_array`` was used before.
         """
-        state = self._state_of_values
-        if state is None:
-            state = self._state_of_values = self._first_state_of_values()
-        self.step_count += 1
-        coefficients = self.coefficients()
-        for i, parameter in enumerate(self.parameters):
-            parameter.data, state[i] = self.update(
-                float_math, parameter.data, parameter.grad, state[i], coefficients
-            )
+        states, kept_in = self._state_of_values or self._first_state_of_values()
+        units = self._present_units()
+        if units != kept_in:
+            states = [self.in_present_units(state, kept_in) for state in states]
+        step_count = self.step_count + 1
+        coefficients = self.coefficients(step_count)
+        numbers: list[float] = []
+        new_states: list[tuple[float, ...]] = []
+        for parameter, state in zip(self.parameters, states):
+            number = parameter.data
+            change, new = self.update(float_math, number, parameter.grad, state, coefficients)
+            numbers.append(number - change)
+            new_states.append(new)
+        assign_at_once(
+            [*self.parameters, self, self],
+            [*["data"] * len(numbers), "_state_of_values", "step_count"],
+            [*numbers, (new_states, units), step_count],
+        )
 
     def step_array(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
         """Step all parameters at once, in place, with the same rule and the same results.
@@ -157,18 +194,32 @@ class Optimizer(ABC):
         """
         if parameters is not self._last_parameters or gradients is not self._last_gradients:
             self._prepare(parameters, gradients)
-        state = self._state_of_array
-        assert state is not None
-        self.step_count += 1
-        coefficients = self.coefficients()
-        if not self._coefficient_arrays:
-            dtype = parameters.dtype
-            self._coefficient_arrays = tuple([np.array(number, dtype) for number in coefficients])
-        elif coefficients != self._last_coefficients:
-            for array, number in zip(self._coefficient_arrays, coefficients):
-                array[()] = number
-        self._last_coefficients = coefficients
-        self.update(array_math, parameters, gradients, state, self._coefficient_arrays)
+        assert self._state_of_array is not None
+        state, units = self._state_of_array
+        if self.unit_names:
+            kept_in, units = units, self._present_units()
+            if units != kept_in:
+                state = self.in_present_units(state, kept_in)
+        step_count = self.step_count + 1
+        coefficients = self.coefficients(step_count)
+        known = self._last_coefficients
+        if coefficients != known:
+            self._last_coefficients = ()  # in case this is interrupted
+            arrays = self._coefficient_arrays
+            for array, number, before in zip(arrays, coefficients, known or repeat(nan)):
+                if number != before:
+                    array[()] = number
+            self._last_coefficients = coefficients
+        change, state = self.update(
+            array_math, parameters, gradients, state, self._coefficient_arrays
+        )
+        call_at_once(
+            (
+                (setattr, self, "_state_of_array", (state, units)),
+                (setattr, self, "step_count", step_count),
+                (subtract, parameters, change, parameters),
+            )
+        )
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""
@@ -178,28 +229,36 @@ class Optimizer(ABC):
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """What the rule remembers: ``step_count`` and one flat array for each of ``state_names``.
 
-        The arrays are copies and the same whichever way the steps were taken.
+        Beside them stand the settings of ``unit_names``, in whose units the arrays are. All are
+        copies and the same whichever way the steps were taken.
         """
         names = self.state_names
+        nothing = [np.zeros(len(self.parameters)) for _ in names], self._present_units()
         if self._state_of_values is not None:
-            columns = [np.array(column) for column in zip(*self._state_of_values)]
+            rows, units = self._state_of_values
+            columns = [np.array(column) for column in zip(*rows)]
         else:
-            nothing = [np.zeros(len(self.parameters)) for _ in names]
-            before = self._state_of_array or self._loaded_state or nothing
+            before, units = self._state_of_array or self._loaded_state or nothing
             columns = [array.copy() for array in before]
-        return {"step_count": np.array(self.step_count), **dict(zip(names, columns))}
+        settings = [np.array(setting) for setting in units]
+        return {
+            "step_count": np.array(self.step_count),
+            **dict(zip(names, columns)),
+            **dict(zip(self.unit_names, settings)),
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
         """Take over what ``state_dict`` of the same kind of optimizer gave.
 
         Afterwards either way of stepping is open, so that training can go from eager to compiled:
-        ``optimizer.load_state_dict(optimizer.state_dict())``.
+        ``optimizer.load_state_dict(optimizer.state_dict())``. The settings stay those of this
+        optimizer: averages that were gathered with others go on with these.
 
         Raises:
             InvalidArgumentError: if a name is missing or unknown.
             ShapeError: if an array is not flat or not as long as there are parameters.
         """
-        expected = {"step_count", *self.state_names}
+        expected = {"step_count", *self.state_names, *self.unit_names}
         if set(state_dict) != expected:
             raise InvalidArgumentError(
                 f"the state of {self} has the names {sorted(expected)}, got {sorted(state_dict)}; "
@@ -213,10 +272,15 @@ class Optimizer(ABC):
                     f"{name!r} in the state of {self} has shape {column.shape}, "
                     f"expected ({n_parameters},), one number for each parameter"
                 )
-        self.step_count = int(state_dict["step_count"])
-        self._loaded_state = columns if n_parameters else None
-        self._state_of_values = self._state_of_array = None
-        self._last_parameters = self._last_gradients = None
+        units = tuple([np.asarray(state_dict[name]).item() for name in self.unit_names])
+        self._assign(
+            step_count=int(state_dict["step_count"]),
+            _loaded_state=(columns, units) if n_parameters else None,
+            _state_of_values=None,
+            _state_of_array=None,
+            _last_parameters=None,
+            _last_gradients=None,
+        )
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
@@ -248,7 +312,13 @@ class Optimizer(ABC):
             )
         return list(checked.values())
 
-    def _first_state_of_values(self) -> list[tuple[float, ...]]:
+    def _assign(self, **attributes: Any) -> None:
+        assign_at_once([self] * len(attributes), attributes.keys(), attributes.values())
+
+    def _present_units(self) -> Units:
+        return tuple(map(self.__getattribute__, self.unit_names))
+
+    def _first_state_of_values(self) -> tuple[list[tuple[float, ...]], Units]:
         if not self.parameters:
             raise InvalidArgumentError(
                 f"{self} has no parameters to step; for example "
@@ -256,26 +326,31 @@ class Optimizer(ABC):
             )
         if self._state_of_array is not None:
             self._refuse_mixing("step_array()", "step()")
-        if self._loaded_state:
-            columns = [column.tolist() for column in self._loaded_state]
-            return list(zip(*columns))
-        return [(0.0,) * len(self.state_names)] * len(self.parameters)
+        if self._loaded_state and self.state_names:
+            columns, units = self._loaded_state
+            return list(zip(*[column.tolist() for column in columns])), units
+        zeros = (0.0,) * len(self.state_names)
+        return [zeros] * len(self.parameters), self._present_units()
 
     def _prepare(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
         """Check arrays that ``step_array`` has not seen, and make the state fit to them."""
         if self._state_of_values is not None:
             self._refuse_mixing("step()", "step_array()")
         _check_arrays(parameters, gradients)
-        before = self._state_of_array or self._loaded_state or ()
+        nothing: tuple[list[NDArray[Any]], Units] = [], self._present_units()
+        before, units = self._state_of_array or self._loaded_state or nothing
         n_expected = before[0].size if before else len(self.parameters) or parameters.size
         if parameters.size != n_expected:
             raise ShapeError(f"{self} steps {n_expected} parameters, got {parameters.size}")
         columns = before or [np.zeros_like(parameters) for _ in self.state_names]
-        self._state_of_array = tuple(
-            [column.astype(parameters.dtype, copy=False) for column in columns]
+        dtype = parameters.dtype
+        self._assign(
+            _state_of_array=(tuple([c.astype(dtype, copy=False) for c in columns]), units),
+            _last_parameters=parameters,
+            _last_gradients=gradients,
+            _coefficient_arrays=tuple([np.array(c, dtype) for c in self.coefficients(1)]),
+            _last_coefficients=(),
         )
-        self._last_parameters, self._last_gradients = parameters, gradients
-        self._coefficient_arrays = ()
 
     def _refuse_mixing(self, before: str, now: str) -> None:
         raise InvalidArgumentError(

@@ -1,13 +1,16 @@
 """The rules: stochastic gradient descent (SGD), RMSprop, Adam and AdamW.
 
-Each rule is written once, with ``+=`` and the like, so that the same lines step the float of one
-Value and, in place, an array of all parameters. What is the same for all parameters is computed
-once for each step, by ``coefficients``. The rest is in ``base.py``.
+Each rule is written once, and the same lines serve the float of one Value and an array of all
+parameters. What it is given stays as it is: only what a line of the rule has made itself is changed
+in place, with ``+=`` and the like, which saves time on arrays. What is the same for all parameters
+is computed once for each step, by ``coefficients``. The rest is in ``base.py``.
 
 Averages over time are kept as sums. With s = beta s + g the last gradient has the weight 1, the one
 before beta, then beta^2; divided by the sum of the weights, N = 1 + beta + ... + beta^(t-1), s is
 the weighted mean of the gradients. Textbooks keep m = beta m + (1 - beta) g, which is (1 - beta) s,
 and correct its bias with 1 - beta^t, which is (1 - beta) N: the same mean, with more to compute.
+So s is the textbook's m in units of 1 - beta: after a change of beta ``in_present_units`` gives the
+s that stands for the same m.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from tinygrad_mlp.optim.base import Number, Optimizer, Parameter
+from tinygrad_mlp.optim.base import Number, Optimizer, Parameter, Units
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
@@ -68,7 +71,7 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.0001, at_least=0.0)
 
-    def coefficients(self) -> tuple[float, ...]:
+    def coefficients(self, step: int) -> tuple[float, ...]:
         """The learning rate, mu and the weight decay."""
         return self.learning_rate, self.momentum, self.weight_decay
 
@@ -80,17 +83,16 @@ class SGD(Optimizer):
         state: tuple[Number, ...],
         coefficients: tuple[Number, ...],
     ) -> tuple[Number, tuple[Number, ...]]:
-        """The rule, for a float or in place for an array."""
+        """What is subtracted, and the new state."""
         learning_rate, momentum, weight_decay = coefficients
         if self.weight_decay:
             gradient = gradient + weight_decay * parameter
         (velocity,) = state
         if self.momentum:
-            velocity *= momentum
+            velocity = momentum * velocity
             velocity += gradient
             gradient = gradient + momentum * velocity if self.nesterov else velocity
-        parameter -= learning_rate * gradient
-        return parameter, (velocity,)
+        return learning_rate * gradient, (velocity,)
 
 
 class RMSprop(Optimizer):
@@ -125,6 +127,7 @@ class RMSprop(Optimizer):
     """
 
     state_names = ("square_sum", "mean", "velocity")
+    unit_names = ("alpha", "centered")
     setting_names = ("learning_rate", "alpha", "epsilon", "momentum", "centered", "weight_decay")
 
     def __init__(
@@ -145,7 +148,7 @@ class RMSprop(Optimizer):
         self.centered = bool(centered)
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.0001, at_least=0.0)
 
-    def coefficients(self) -> tuple[float, ...]:
+    def coefficients(self, step: int) -> tuple[float, ...]:
         """The numbers of the step, with 1 / sqrt(1 - alpha) moved out of the fraction."""
         scale = 1.0 / math.sqrt(1.0 - self.alpha)
         return (
@@ -165,28 +168,38 @@ class RMSprop(Optimizer):
         state: tuple[Number, ...],
         coefficients: tuple[Number, ...],
     ) -> tuple[Number, tuple[Number, ...]]:
-        """The rule, for a float or in place for an array."""
+        """What is subtracted, and the new state."""
         rate, epsilon, alpha, one_minus_alpha, momentum, weight_decay = coefficients
         square_sum, mean, velocity = state
         if self.weight_decay:
             gradient = gradient + weight_decay * parameter
         if self.centered:
             difference = gradient - mean
-            mean += one_minus_alpha * difference
-            square_sum += difference * difference
+            mean = mean + one_minus_alpha * difference
+            square_sum = square_sum + difference * difference
             square_sum *= alpha
         else:
-            square_sum *= alpha
+            square_sum = alpha * square_sum
             square_sum += gradient * gradient
         denominator = xp.sqrt(square_sum)
         denominator += epsilon
         change = gradient / denominator
         if self.momentum:
-            velocity *= momentum
+            velocity = momentum * velocity
             velocity += change
             change = velocity
-        parameter -= rate * change
-        return parameter, (square_sum, mean, velocity)
+        return rate * change, (square_sum, mean, velocity)
+
+    def in_present_units(self, state: tuple[Number, ...], units: Units) -> tuple[Number, ...]:
+        """The state after a change of alpha, or of ``centered``."""
+        square_sum, mean, velocity = state
+        alpha, centered = units
+        ratio = (1.0 - alpha) / (1.0 - self.alpha)
+        square_sum = ratio * square_sum
+        if centered and not self.centered:  # E[g^2] = variance + mean^2
+            square_sum = square_sum + mean * mean / (1.0 - self.alpha)
+            mean = 0.0 * mean
+        return square_sum, mean, velocity / math.sqrt(ratio)
 
 
 class Adam(Optimizer):
@@ -219,6 +232,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("gradient_sum", "square_sum")
+    unit_names = ("beta1", "beta2")
     setting_names = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay")
     decoupled_weight_decay: ClassVar[bool] = False
 
@@ -238,17 +252,17 @@ class Adam(Optimizer):
         self.epsilon = self._setting("epsilon", epsilon, 1e-8, above=0.0)
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.01, at_least=0.0)
 
-    def coefficients(self) -> tuple[float, ...]:
+    def coefficients(self, step: int) -> tuple[float, ...]:
         """The numbers of the step, with N1 and N2 moved out of the fraction.
 
         m / (sqrt(v) + epsilon) = (sqrt(N2) / N1) * s / (sqrt(q) + epsilon * sqrt(N2)).
         """
-        n1 = (1.0 - self.beta1**self.step_count) / (1.0 - self.beta1)
-        n2 = (1.0 - self.beta2**self.step_count) / (1.0 - self.beta2)
+        n1 = (1.0 - self.beta1**step) / (1.0 - self.beta1)
+        n2 = (1.0 - self.beta2**step) / (1.0 - self.beta2)
         rate = self.learning_rate * math.sqrt(n2) / n1
         epsilon = self.epsilon * math.sqrt(n2)
-        shrink = 1.0 - self.learning_rate * self.weight_decay
-        return self.beta1, self.beta2, rate, epsilon, self.weight_decay, shrink
+        decay = self.learning_rate * self.weight_decay
+        return self.beta1, self.beta2, rate, epsilon, self.weight_decay, decay
 
     def update(
         self,
@@ -258,24 +272,30 @@ class Adam(Optimizer):
         state: tuple[Number, ...],
         coefficients: tuple[Number, ...],
     ) -> tuple[Number, tuple[Number, ...]]:
-        """The rule: p = p - rate * s / (sqrt(q) + epsilon)."""
-        beta1, beta2, rate, epsilon, weight_decay, shrink = coefficients
+        """What is subtracted, rate * s / (sqrt(q) + epsilon), and the new s and q."""
+        beta1, beta2, rate, epsilon, weight_decay, decay = coefficients
         gradient_sum, square_sum = state
-        if self.weight_decay:
-            if self.decoupled_weight_decay:
-                parameter *= shrink
-            else:
-                gradient = gradient + weight_decay * parameter
-        gradient_sum *= beta1
+        if self.weight_decay and not self.decoupled_weight_decay:
+            gradient = gradient + weight_decay * parameter
+        gradient_sum = beta1 * gradient_sum
         gradient_sum += gradient
-        square_sum *= beta2
+        square_sum = beta2 * square_sum
         square_sum += gradient * gradient
         denominator = xp.sqrt(square_sum)
         denominator += epsilon
         change = gradient_sum / denominator
         change *= rate
-        parameter -= change
-        return parameter, (gradient_sum, square_sum)
+        if self.weight_decay and self.decoupled_weight_decay:
+            change += decay * parameter
+        return change, (gradient_sum, square_sum)
+
+    def in_present_units(self, state: tuple[Number, ...], units: Units) -> tuple[Number, ...]:
+        """The state after a change of beta1 or beta2."""
+        gradient_sum, square_sum = state
+        beta1, beta2 = units
+        gradient_sum = (1.0 - beta1) / (1.0 - self.beta1) * gradient_sum
+        square_sum = (1.0 - beta2) / (1.0 - self.beta2) * square_sum
+        return gradient_sum, square_sum
 
 
 class AdamW(Adam):

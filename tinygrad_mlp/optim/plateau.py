@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from itertools import repeat
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.arguments import check_integer, check_number
+from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.schedules import Schedule
 
 __all__ = ["PlateauSchedule"]
+
+_REMEMBERED = ("current_factor", "best", "n_bad_epochs", "n_cooldown_epochs")
 
 
 class PlateauSchedule(Schedule):
@@ -73,42 +77,52 @@ class PlateauSchedule(Schedule):
                 f"mode must be 'min' or 'max', got {mode!r}; for example {call}"
             )
         self.mode = mode
-        self.current_factor = 1.0
-        self.best = math.inf if mode == "min" else -math.inf
-        self.n_bad_epochs = 0
-        self.n_cooldown_epochs = 0
+        self.reset()
 
     def __call__(self, epoch: int) -> float:
         """The factor that the losses so far have led to, whatever the epoch."""
         return self.current_factor
 
+    @property
+    def watches(self) -> Literal["loss", "accuracy"]:
+        """The accuracy with mode "max", else the loss."""
+        return "accuracy" if self.mode == "max" else "loss"
+
+    def reset(self) -> None:
+        """Forget the losses; the factor is 1 again."""
+        super().reset()
+        self._remember(1.0, math.inf if self.mode == "min" else -math.inf, 0, 0)
+
     def observe(self, epoch: int, loss: float) -> None:
         """Count an epoch as good or bad, and drop after too many bad ones; nan is bad."""
+        factor, best, n_cooldown = self.current_factor, self.best, self.n_cooldown_epochs
+        n_bad = self.n_bad_epochs + 1
         if self._improves(loss):
-            self.best = loss
-            self.n_bad_epochs = 0
-        else:
-            self.n_bad_epochs += 1
-        if self.n_cooldown_epochs > 0:
-            self.n_cooldown_epochs -= 1
-            self.n_bad_epochs = 0
-        if self.n_bad_epochs > self.patience:
-            self.current_factor = max(self.current_factor * self.factor, self.minimum_factor)
-            self.n_cooldown_epochs = self.cooldown
-            self.n_bad_epochs = 0
+            best, n_bad = loss, 0
+        if n_cooldown > 0:
+            n_cooldown, n_bad = n_cooldown - 1, 0
+        if n_bad > self.patience:
+            factor = max(factor * self.factor, self.minimum_factor)
+            n_cooldown, n_bad = self.cooldown, 0
+        self._remember(factor, best, n_bad, n_cooldown)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """The factor, the best loss and the two counts."""
-        names = ("current_factor", "best", "n_bad_epochs", "n_cooldown_epochs")
-        return {name: np.array(getattr(self, name)) for name in names}
+        """The count of epochs, the factor, the best loss and the two counts of the rule."""
+        remembered = {name: np.array(getattr(self, name)) for name in _REMEMBERED}
+        return {**super().state_dict(), **remembered}
 
     def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
         """Go on where the schedule stood whose ``state_dict`` this is."""
         super().load_state_dict(state_dict)
-        self.current_factor = float(state_dict["current_factor"])
-        self.best = float(state_dict["best"])
-        self.n_bad_epochs = int(state_dict["n_bad_epochs"])
-        self.n_cooldown_epochs = int(state_dict["n_cooldown_epochs"])
+        factor, best, n_bad, n_cooldown = [state_dict[name] for name in _REMEMBERED]
+        self._remember(float(factor), float(best), int(n_bad), int(n_cooldown))
+
+    def _remember(self, factor: float, best: float, n_bad: int, n_cooldown: int) -> None:
+        self.current_factor: float
+        self.best: float
+        self.n_bad_epochs: int
+        self.n_cooldown_epochs: int
+        assign_at_once(repeat(self), _REMEMBERED, (factor, best, n_bad, n_cooldown))
 
     def _improves(self, loss: float) -> bool:
         threshold = math.copysign(self.threshold, self.best)  # best may be negative, or infinite

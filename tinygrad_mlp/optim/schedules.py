@@ -7,17 +7,20 @@ its ``initial_learning_rate`` times the factor. It is told so once, before the e
         schedule.step(optimizer, epoch, loss)  # loss: that of the epoch before; None in the first
         loss = train_one_epoch()
 
-``epoch`` may count steps just as well. The schedules here are plain functions of the epoch; the one
-that looks at the loss and remembers it is in ``plateau.py``.
+``epoch`` may count steps just as well. ``fit`` has the schedule itself count, over all trainings
+with one optimizer. The schedules here are plain functions of the epoch; the one that looks at the
+loss and remembers it is in ``plateau.py``.
 """
 
 from __future__ import annotations
 
 import math
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.arguments import check_integer, check_number
@@ -43,6 +46,14 @@ class HasLearningRate(Protocol):
 class Schedule(ABC):
     """The base of all schedules; one of your own needs ``__call__``.
 
+    One that remembers something needs ``observe`` and ``reset`` too, and to be saved ``state_dict``
+    and ``load_state_dict``; each of them calls that of ``super()``. The schedules of which one is
+    made are found in its attributes, also in lists, tuples and dicts there, for all but the factor
+    and ``observe``.
+
+    Attributes:
+        epoch: the epoch that comes next where ``fit`` has the schedule count, from 0.
+
     >>> class Halving(Schedule):
     ...     def __call__(self, epoch):
     ...         return 0.5**epoch
@@ -53,12 +64,75 @@ class Schedule(ABC):
     setting_names: ClassVar[tuple[str, ...]] = ()
     """What ``repr`` shows."""
 
+    epoch: int = 0
+    _optimizer: weakref.ref[HasLearningRate] | None = None  # whose epochs it counts
+
     @abstractmethod
     def __call__(self, epoch: int) -> float:
         """The factor for the epoch, counted from 0."""
 
     def observe(self, epoch: int, loss: float) -> None:  # noqa: B027 (most have no use for it)
         """Take note of the loss at the end of an epoch; does nothing unless overridden."""
+
+    @property
+    def watches(self) -> Literal["loss", "accuracy"] | None:
+        """What ``observe`` is to be shown; None where it looks at nothing.
+
+        That is what the schedules inside watch; without any, the loss.
+
+        Raises:
+            InvalidArgumentError: if some of them watch a loss and others an accuracy.
+
+        >>> from tinygrad_mlp.optim import PlateauSchedule
+        >>> WarmupSchedule(5, then=PlateauSchedule(mode="max")).watches
+        'accuracy'
+        """
+        watched = {inner.watches for inner in self._inside()} - {None}
+        if len(watched) > 1:
+            raise InvalidArgumentError(
+                f"{self} holds schedules that watch a loss and others that watch an accuracy, but "
+                "is shown one number after each epoch; take PlateauSchedules of one mode"
+            )
+        if watched:
+            return watched.pop()
+        return None if type(self).observe is Schedule.observe else "loss"
+
+    def reset(self) -> None:
+        """Be as at the start: the count of epochs, and the schedules inside.
+
+        Override it for what a schedule of your own remembers.
+        """
+        for inner in self._inside():
+            inner.reset()
+        self.epoch = 0
+
+    def begin(self, optimizer: HasLearningRate) -> None:
+        """Be ready to go on with this optimizer, or to start anew if it was another one before.
+
+        A fresh schedule, a copy and one with a loaded state go on with the optimizer that comes
+        first.
+
+        >>> from tinygrad_mlp.optim import SGD
+        >>> schedule, optimizer = CosineSchedule(n_epochs=10), SGD()
+        >>> schedule.begin(optimizer)
+        >>> schedule.end_epoch(loss=0.5)
+        >>> schedule.begin(optimizer)
+        >>> schedule.epoch
+        1
+        >>> schedule.begin(SGD())
+        >>> schedule.epoch
+        0
+        """
+        if self._optimizer is not None and self._optimizer() is not optimizer:
+            self.reset()
+        self._optimizer = weakref.ref(optimizer)
+        for inner in self._inside():
+            inner.begin(optimizer)
+
+    def end_epoch(self, loss: float) -> None:
+        """Observe the epoch and count it; ``loss`` is what the schedule ``watches``."""
+        self.observe(self.epoch, loss)
+        self.epoch += 1
 
     def step(self, optimizer: HasLearningRate, epoch: int, loss: float | None = None) -> None:
         """Set the optimizer's learning rate for the epoch that begins.
@@ -80,8 +154,11 @@ class Schedule(ABC):
         optimizer.learning_rate = optimizer.initial_learning_rate * self(epoch)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """What the schedule remembers, as arrays; empty for most."""
-        return {}
+        """What the schedule, and those inside, remember: for most only the count of epochs."""
+        state = {"epoch": np.array(self.epoch)}
+        for i, inner in enumerate(self._inside()):
+            state |= {f"{i}.{name}": array for name, array in inner.state_dict().items()}
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
         """Take over what ``state_dict`` of the same kind of schedule gave.
@@ -95,6 +172,24 @@ class Schedule(ABC):
                 f"the state of {self} has the names {expected}, got {sorted(state_dict)}; "
                 f"load what the state_dict() of another {type(self).__name__} gave"
             )
+        for i, inner in enumerate(self._inside()):
+            inner.load_state_dict({name: state_dict[f"{i}.{name}"] for name in inner.state_dict()})
+        self.epoch = int(state_dict.get("epoch", 0))
+        self._optimizer = None
+
+    def _inside(self) -> Iterator[Schedule]:
+        """The schedules of which this one is made."""
+        found: list[object] = [*vars(self).values()]
+        for item in found:
+            if isinstance(item, Schedule):
+                yield item
+            elif isinstance(item, list | tuple):
+                found += item
+            elif isinstance(item, dict):
+                found += item.values()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: item for name, item in vars(self).items() if name != "_optimizer"}
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
@@ -241,15 +336,12 @@ class WarmupSchedule(Schedule):
             return self.then(epoch - self.n_epochs)
         return self.start_factor + (1.0 - self.start_factor) * epoch / self.n_epochs
 
+    @property
+    def watches(self) -> Literal["loss", "accuracy"] | None:
+        """What the schedule that follows watches."""
+        return self.then.watches
+
     def observe(self, epoch: int, loss: float) -> None:
         """Pass the loss on to what follows, once it has begun."""
         if epoch >= self.n_epochs:
             self.then.observe(epoch - self.n_epochs, loss)
-
-    def state_dict(self) -> dict[str, NDArray[Any]]:
-        """What the schedule that follows remembers."""
-        return self.then.state_dict()
-
-    def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
-        """Hand the state to the schedule that follows."""
-        self.then.load_state_dict(state_dict)

@@ -6,6 +6,7 @@ A callback is any object with ``on_epoch_end``; ``fit`` knows nothing else of it
 from __future__ import annotations
 
 import os
+from itertools import repeat
 from math import isfinite
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.arguments import check_integer
+from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.history import History
@@ -29,7 +31,12 @@ class Callback(Protocol):
     """What ``fit`` needs of a callback.
 
     It may change the model: weights, rates, modes. After a compiled epoch that costs ``fit`` a look
-    at all of it; a class with ``only_looks = True`` promises not to.
+    at all of it; a class with ``only_looks = True`` promises not to. The numbers in the history
+    were measured before the callbacks are called, so one that changes weights comes last.
+
+    A class with ``keeps_weights = True`` has ``fit`` measure the training data after each epoch, as
+    ``epoch_end_loss``, unless there are validation data or its ``monitor`` is one of theirs:
+    ``loss`` is measured while the weights change.
 
     >>> class StopWhenGood:
     ...     def on_epoch_end(self, epoch, history, model):
@@ -64,18 +71,22 @@ class EarlyStopping:
     """Ends the training when it gets no better, and goes back to the best weights.
 
     Training stops after ``patience`` epochs in a row in which the monitored number was not better
-    than the best one by more than ``min_delta``. The best weights come back at the end however
-    training ended, so also after all the epochs and after Ctrl-C.
+    than the best one by more than ``min_delta``. It is measured after each epoch. The weights with
+    which it was the best come back at the end however training ended, so also after all the epochs
+    and after Ctrl-C within an epoch; ``best_number`` is what they were measured to have.
 
     Args:
         patience: how many epochs without improvement are allowed.
         min_delta: what counts as an improvement, at least 0.
         monitor: "validation_loss", "loss", "accuracy" or "validation_accuracy"; None takes the
-            validation loss where there is one, else the loss and its penalties.
+            validation loss where there is one, else the loss and its penalties. "loss" and
+            "accuracy" are those of the training data after the epoch, in the history
+            ``epoch_end_loss`` and ``epoch_end_accuracy``: without penalties, and with dropout off.
         restore_best: whether to go back to the weights of the best epoch.
 
     Attributes:
         best_epoch: the best epoch so far, from 1; 0 before the first.
+        best_number: the monitored number after the best epoch; nan before the first.
 
     Raises:
         InvalidArgumentError: for a number out of its range; in training for a monitor without
@@ -97,6 +108,7 @@ class EarlyStopping:
     """
 
     only_looks = True
+    keeps_weights = True
 
     def __init__(
         self,
@@ -119,6 +131,7 @@ class EarlyStopping:
 
     def _start(self) -> None:
         self.best_epoch = 0
+        self.best_number = float("nan")
         self._best = float("inf")
         self._best_weights: dict[str, NDArray[np.float64]] | None = None
 
@@ -126,16 +139,17 @@ class EarlyStopping:
         """Remember the epoch where it is the best; True when patience is at its end."""
         if epoch == 1:
             self._start()  # the same object may serve one training after another
-        score = _score(history, self.monitor)
+        name, number = _measured(history, self.monitor)
+        score = _score(name, number)
         if score < self._best - self.min_delta or (self.best_epoch == 0 and score == score):
-            self._best, self.best_epoch = score, epoch
-            if self.restore_best:
-                self._best_weights = model.state_dict()
+            weights = model.state_dict() if self.restore_best else None
+            names = ("best_epoch", "best_number", "_best", "_best_weights")
+            assign_at_once(repeat(self), names, (epoch, number, score, weights))
         return epoch - self.best_epoch >= self.patience
 
     def on_training_end(self, history: History, model: Module) -> None:
         """Put the best weights back."""
-        if self._best_weights is not None and self.best_epoch < history.n_epochs:
+        if self._best_weights is not None:  # another epoch may have begun since
             model.load_state_dict(self._best_weights)
         self._best_weights = None
 
@@ -148,11 +162,13 @@ class EarlyStopping:
 class Checkpoint:
     """Writes the weights into an .npz file after an epoch, such that ``load_weights`` reads them.
 
+    Beside them stand the epoch and the monitored number that these weights have, under its name.
+
     Args:
         path: the file; ``{epoch}`` in it becomes the number of the epoch, which keeps every file.
         every: look after every so many epochs.
         best_only: write only where the monitored number is the best of those looked at.
-        monitor: as for ``EarlyStopping``; used with ``best_only``.
+        monitor: as for ``EarlyStopping``.
 
     Raises:
         InvalidArgumentError: if ``every`` is no whole number of at least 1.
@@ -163,6 +179,7 @@ class Checkpoint:
     """
 
     only_looks = True
+    keeps_weights = True
 
     def __init__(
         self,
@@ -184,14 +201,13 @@ class Checkpoint:
             self._best = float("inf")
         if epoch % self.every:
             return
-        if self.best_only:
-            score = _score(history, self.monitor)
-            if not score < self._best:
-                return
-            self._best = score
-        loss = history.loss[-1]
-        details = {"epoch": epoch, "loss": loss if isfinite(loss) else str(loss)}
+        name, number = _measured(history, self.monitor)
+        score = _score(name, number)
+        if self.best_only and not score < self._best:
+            return
+        details = {"epoch": epoch, name: number if isfinite(number) else str(number)}
         save_weights(model, self.file_for(epoch), extra=details)
+        self._best = score
 
     def file_for(self, epoch: int) -> Path:
         """The file that is written after that epoch."""
@@ -204,7 +220,17 @@ def _checked_monitor(monitor: str | None) -> str | None:
     return monitor
 
 
-def _score(history: History, monitor: str | None) -> float:
-    """The last monitored number, turned such that less is better."""
-    number = history.metric(monitor)[-1]
-    return -number if monitor is not None and "accuracy" in monitor else number
+def _measured(history: History, monitor: str | None) -> tuple[str, float]:
+    """The name of the monitored number, and the number that the present weights have."""
+    if monitor is None:
+        of_training = "objective" if history.penalty else "loss"
+        return "validation_loss" if history.validation_loss else of_training, history.metric()[-1]
+    after_epoch = {"loss": history.epoch_end_loss, "accuracy": history.epoch_end_accuracy}
+    # A loop other than ``fit`` measures as it likes, and has one list.
+    numbers = after_epoch.get(monitor) or history.metric(monitor)
+    return monitor, numbers[-1]
+
+
+def _score(name: str, number: float) -> float:
+    """The number, turned such that less is better."""
+    return -number if "accuracy" in name else number

@@ -65,6 +65,16 @@ class Objective:
         """Whether there are penalties."""
         return self.l1 > 0.0 or self.l2 > 0.0
 
+    def penalty(self, numbers: Sequence[float]) -> float:
+        """The penalties together for parameters of this size.
+
+        >>> Objective(max, l1=0.5, l2=0.1).penalty([3.0, -1.0])
+        3.0
+        """
+        p: Floats = np.asarray(numbers)
+        with np.errstate(over="ignore"):
+            return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
+
 
 class StepSettings:
     """What every engine is made with.

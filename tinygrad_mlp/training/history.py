@@ -71,6 +71,12 @@ class History:
         accuracy: for a classification the share of right answers among the training samples,
             counted along with the loss; else empty.
         validation_accuracy: the same on the validation data, after the epoch.
+        epoch_end_loss: the loss on the training data after the epoch, measured like
+            ``validation_loss``: with the weights that a callback then may keep. It costs a pass
+            through the data, so it is empty where no callback that keeps weights needs it. A loss
+            of one's own is measured batch by batch, and weighted like ``loss``.
+        epoch_end_penalty: the penalties of these weights, where there are any.
+        epoch_end_accuracy: the accuracy on the training data after the epoch, likewise.
         learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
@@ -80,6 +86,10 @@ class History:
             a callback, by a loss that became nan); empty while it is going on.
         advice: what went wrong, in a tuple of ``Finding``; empty where training went well, where
             it was interrupted, and while it is going on.
+
+    ``loss`` and ``accuracy`` are means over an epoch, in which the weights change: no weights have
+    just these numbers. (All samples in one batch: those before the epoch.) The other numbers are
+    those of the weights after the epoch.
 
     >>> history = History(loss=[0.7, 0.4], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5],
     ...     reason="completed")
@@ -97,6 +107,9 @@ class History:
     validation_loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
+    epoch_end_loss: list[float] = field(default_factory=list)
+    epoch_end_penalty: list[float] = field(default_factory=list)
+    epoch_end_accuracy: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     engine: str = "eager"
@@ -149,12 +162,13 @@ class History:
         >>> History(loss=[0.5, 0.25], penalty=[0.25, 0.5]).objective
         [0.75, 0.75]
         """
-        if not self.penalty:
-            return list(self.loss)
-        return list(map(add, self.loss, self.penalty))
+        return _sums(self.loss, self.penalty)
 
     def metric(self, name: str | None = None) -> list[float]:
-        """The numbers of that name; by default those to watch: validation loss or else objective.
+        """The loss that is watched: the one of that name.
+
+        By default that of the validation data; without them what is minimised, loss and penalties:
+        after each epoch or, where that was not measured, over the epoch (``objective``).
 
         Raises:
             InvalidArgumentError: if there is no such list, or nothing in it, although there are
@@ -164,7 +178,8 @@ class History:
         [0.9]
         """
         if name is None:
-            return self.validation_loss or self.objective
+            after_epoch = _sums(self.epoch_end_loss, self.epoch_end_penalty)
+            return list(self.validation_loss) or after_epoch or self.objective
         filled = [column for column, numbers in self._columns() if numbers]
         if name not in filled and (self.n_epochs or name not in dict(self._columns())):
             raise InvalidArgumentError(
@@ -175,6 +190,10 @@ class History:
 
     def best_epoch(self, monitor: str | None = None) -> int:
         """The epoch (from 1) with the lowest loss, or the highest accuracy; 0 without epochs.
+
+        Args:
+            monitor: as for ``metric``. Only "loss" and "accuracy" are not numbers of the weights
+                after that epoch.
 
         >>> History(loss=[0.7, 0.3, 0.5]).best_epoch()
         2
@@ -245,6 +264,9 @@ class History:
         yield "validation_loss", self.validation_loss
         yield "accuracy", self.accuracy
         yield "validation_accuracy", self.validation_accuracy
+        yield "epoch_end_loss", self.epoch_end_loss
+        yield "epoch_end_penalty", self.epoch_end_penalty
+        yield "epoch_end_accuracy", self.epoch_end_accuracy
         yield "learning_rate", self.learning_rate
 
     def _rows_to_show(self) -> list[int]:
@@ -253,6 +275,10 @@ class History:
         if n <= MOST_ROWS:
             return list(range(1, n + 1))
         return [1 + round(i * (n - 1) / (MOST_ROWS - 1)) for i in range(MOST_ROWS)]
+
+
+def _sums(losses: list[float], penalties: list[float]) -> list[float]:
+    return list(map(add, losses, penalties)) if penalties else list(losses)
 
 
 def _epochs(n: int) -> str:

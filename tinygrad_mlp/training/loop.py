@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
 from math import ceil, isfinite, isnan
 from sys import maxsize
 
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp.arguments import Rng, as_generator
+from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.compiler.hiding import interrupts_wait
 from tinygrad_mlp.data.batching import batch_indices
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -35,7 +38,7 @@ from tinygrad_mlp.training.settings import (
     check_strength,
     optimizer_for,
     schedule_for,
-    watches_accuracy,
+    training_is_measured,
 )
 from tinygrad_mlp.training.task import Samples, Task
 
@@ -68,9 +71,11 @@ def fit(
     """Train a model: in every epoch go through the samples in batches and take a step with each.
 
     For each batch of m samples: objective = (1/m) sum of the losses + l1 sum |p| + l2 sum p^2, its
-    gradients by ``backward``, clipping, a step of the optimizer. Ctrl-C ends the training with the
-    weights as they are and the history so far; a loss that becomes nan ends it too. The same seeds
-    (of the model, and ``rng``) give the same weights to the last bit.
+    gradients by ``backward``, clipping, a step of the optimizer. Ctrl-C ends the training between
+    two steps: weights, buffers and optimizer are those after the last step that was taken, which
+    may lie within an epoch that the history does not have yet (``EarlyStopping`` goes back to the
+    best weights all the same). A loss that becomes nan ends it too. The same seeds (of the model,
+    and ``rng``) give the same weights to the last bit.
 
     Args:
         model: the model; its parameters are changed. It learns what it was trained for, so that
@@ -92,7 +97,9 @@ def fit(
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
         schedule: a ``Schedule``, or a name for one that spans the epochs; it sets the optimizer's
-            ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it.
+            ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it. A
+            ``Schedule`` goes on where it stood when it is given again with the same optimizer, as
+            if the epochs of both trainings were one; with another optimizer it starts anew.
         l1: the strength of the L1 penalty on all trained parameters.
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
@@ -143,11 +150,13 @@ def fit(
         clip_value = check_strength("clip_value", clip_value, above_0=True)
     objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
     stepped_by_schedule = schedule_for(schedule, epochs)
-    if watches_accuracy(stepped_by_schedule) and samples.answers is None:
+    watches = None if stepped_by_schedule is None else stepped_by_schedule.watches
+    if watches == "accuracy" and samples.answers is None:
         raise InvalidArgumentError(
             f"{schedule!r} watches an accuracy, but there is none to be counted with the loss "
             f"{task.loss_name!r}; for a loss take PlateauSchedule(mode='min')"
         )
+    listed_callbacks = check_callbacks(callbacks)
     training = _Training(
         model=model,
         engine=make_engine(engine, model, objective, stepped_by, clip_norm, clip_value),
@@ -160,8 +169,9 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         rng=as_generator(rng),
-        callbacks=check_callbacks(callbacks),
-        penalised=objective.penalised,
+        callbacks=listed_callbacks,
+        measures_training=training_is_measured(listed_callbacks, validation is not None),
+        objective=objective,
         unasked=loss is None,
         history=History(
             engine=engine,
@@ -189,16 +199,37 @@ class _Training:
     shuffle: bool
     rng: np.random.Generator
     callbacks: list[Callback]
-    penalised: bool
+    measures_training: bool
+    objective: Objective
     unasked: bool
     history: History
 
+    def __post_init__(self) -> None:
+        self.buffers = self.model.buffers()
+        self.was_training = self.model.training
+        self.failed = self.has_ended = False
+
     def run(self, progress: Progress) -> History:
         """All epochs, or as many as there are until something ends them."""
+        try:
+            self.run_epochs(progress)
+        except KeyboardInterrupt:  # a second Ctrl-C, or one in the moment before the end
+            self.end()
+            self.history.drop_unfinished_epoch()
+            if self.failed:
+                raise
+            self.history.reason = INTERRUPTED
+        self.advise()
+        progress.finish(self.history)
+        return self.history
+
+    def run_epochs(self, progress: Progress) -> None:
+        """All epochs, and the end."""
         history = self.history
-        was_training = self.model.training
         try:
             self.model.train()
+            if self.schedule is not None:
+                self.schedule.begin(self.optimizer)
             with progress:
                 for epoch in range(1, self.epochs + 1):
                     self.train_epoch(epoch)
@@ -212,12 +243,10 @@ class _Training:
             history.reason = INTERRUPTED
         except BaseException as error:
             history.reason = f"{type(error).__name__}: {error}"
+            self.failed = True
             raise
         finally:
-            self.end(was_training)
-        self.advise()
-        progress.finish(history)
-        return history
+            self.end()
 
     def advise(self) -> None:
         """Say what went wrong, unless somebody is in a hurry."""
@@ -236,19 +265,24 @@ class _Training:
         except Exception:  # a callback may have left anything in the history
             history.advice = ()
 
-    def end(self, was_training: bool) -> None:
+    def end(self) -> None:
         """Leave model and optimizer as training by hand would; Ctrl-C comes too late here."""
+        if self.has_ended:
+            return
         try:
-            with interrupts_wait():
-                self.engine.write_back()
-                self.model.train(was_training)
-                self.history.engine = self.engine.name
-                for callback in self.callbacks:
+            with interrupts_wait(), ExitStack() as at_end:  # all of it, should one part fail
+                self.has_ended = True
+                state = self.optimizer.state_dict()
+                at_end.callback(self.optimizer.load_state_dict, state)  # for either way of stepping
+                for callback in reversed(self.callbacks):
                     if isinstance(callback, TrainingEndCallback):
-                        callback.on_training_end(self.history, self.model)
-                optimizer = self.optimizer
-                optimizer.load_state_dict(optimizer.state_dict())  # for either way of stepping
+                        at_end.callback(callback.on_training_end, self.history, self.model)
+                self.engine.write_back()
+                self.model.train(self.was_training)
+                self.history.engine = self.engine.name
         except KeyboardInterrupt:
+            if not self.has_ended:
+                raise
             self.history.reason = INTERRUPTED
 
     def train_epoch(self, epoch: int) -> None:
@@ -256,21 +290,18 @@ class _Training:
         history, engine = self.history, self.engine
         started = time.perf_counter()
         if self.schedule is not None:
-            watched = history.metric()
-            if watches_accuracy(self.schedule):
-                watched = history.validation_accuracy or history.accuracy
-            self.schedule.step(self.optimizer, epoch - 1, watched[-1] if watched else None)
+            self.schedule.step(self.optimizer, self.schedule.epoch)
         loss = penalty = 0.0
         n_right = 0.0
         for batch in self.batches():
-            loss += len(batch.X) * engine.step(batch.X, batch.targets)
+            loss += len(batch.X) * self.take_step(batch)
             penalty += len(batch.X) * engine.batch_penalty
             n_right += self.task.count_right(engine.batch_outputs, batch)
-            engine.update()
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
+        after = self.measure_training() if self.measures_training else None
         history.loss.append(loss / n_samples)
-        if self.penalised:
+        if self.objective.penalised:
             history.penalty.append(penalty / n_samples)
         history.learning_rate.append(self.optimizer.learning_rate)
         if self.samples.answers is not None:
@@ -279,8 +310,38 @@ class _Training:
             history.validation_loss.append(measured[0])
             if self.samples.answers is not None:
                 history.validation_accuracy.append(measured[1])
+        if after is not None:
+            history.epoch_end_loss.append(after[0])
+            if self.objective.penalised:
+                self.engine.write_back()
+                numbers = [parameter.data for parameter in self.optimizer.parameters]
+                history.epoch_end_penalty.append(self.objective.penalty(numbers))
+            if self.samples.answers is not None:
+                history.epoch_end_accuracy.append(after[1])
+        if self.schedule is not None:
+            watched = history.validation_loss or history.objective
+            if self.schedule.watches == "accuracy":
+                watched = history.validation_accuracy or history.accuracy
+            self.schedule.end_epoch(watched[-1])
         history.seconds.append(time.perf_counter() - started)
         history.engine = engine.name
+
+    def take_step(self, batch: Samples) -> float:
+        """One step; the loss before it. What interrupts it leaves all of it or none."""
+        engine, buffers = self.engine, self.buffers
+        if not buffers:
+            value = engine.step(batch.X, batch.targets)
+            engine.update()
+            return value
+        step_count, numbers = self.optimizer.step_count, [buffer.data for buffer in buffers]
+        try:
+            value = engine.step(batch.X, batch.targets)
+            engine.update()
+        except BaseException:
+            if self.optimizer.step_count == step_count:  # a step that was not taken
+                assign_at_once(buffers, repeat("data"), numbers)
+            raise
+        return value
 
     def batches(self) -> Iterator[Samples]:
         """The batches of one epoch."""
@@ -292,6 +353,17 @@ class _Training:
             n_samples, self.batch_size, shuffle=self.shuffle, rng=self.rng
         ):
             yield self.samples.take(indices)
+
+    def measure_training(self) -> tuple[float, float]:
+        """The loss and the accuracy on the training samples, with the weights as they are."""
+        n_samples = len(self.samples.X)
+        if isinstance(self.task.loss, Loss) or self.batch_size is None:
+            return self.measure(self.samples)
+        loss = n_right = 0.0  # a loss of one's own is one of a batch of this size
+        for indices in batch_indices(n_samples, self.batch_size, shuffle=False):
+            mean, share = self.measure(self.samples.take(indices))
+            loss, n_right = loss + len(indices) * mean, n_right + len(indices) * share
+        return loss / n_samples, n_right / n_samples
 
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""
@@ -311,7 +383,7 @@ class _Training:
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
         history = self.history
-        if isnan(history.loss[-1]) or (self.penalised and isnan(history.penalty[-1])):
+        if isnan(history.loss[-1]) or (self.objective.penalised and isnan(history.penalty[-1])):
             return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""

@@ -6,12 +6,14 @@ import pickle
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from operator import is_
+from itertools import repeat
+from operator import is_, setitem
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, no_grad, read_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
@@ -107,13 +109,13 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     >>> model.training
     True
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    modules = list(model.modules())
+    modes = [module.training for module in modules]
     try:
+        model.eval()
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        assign_at_once(modules, repeat("training"), modes)
 
 
 @contextmanager
@@ -230,16 +232,17 @@ class Attributes:
         return pickle.dumps(self._generator_states()) != self._states
 
     def restore(self) -> None:
-        """Make everything what it was."""
+        """Make everything what it was, at once: Ctrl-C must not leave a model without parts."""
+        calls: list[tuple[Any, ...]] = []
         for items, kept in self._lists:
             if not _same(items, kept):
-                items[:] = kept
+                calls.append((setitem, items, slice(None), kept))
         for attributes, kept_attributes in self._dicts:
             if not _same_items(attributes, kept_attributes):
-                attributes.clear()
-                attributes.update(kept_attributes)
+                calls += [(attributes.clear,), (attributes.update, kept_attributes)]
         for generator, state in zip(self._generators, pickle.loads(self._states)):
-            generator.bit_generator.state = state
+            calls.append((setattr, generator.bit_generator, "state", state))
+        call_at_once(calls)
 
     def _generator_states(self) -> list[Any]:
         return [generator.bit_generator.state for generator in self._generators]

@@ -11,7 +11,6 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import (
     OPTIMIZERS,
     Optimizer,
-    PlateauSchedule,
     Schedule,
     make_optimizer,
     make_schedule,
@@ -25,7 +24,7 @@ __all__ = [
     "check_strength",
     "optimizer_for",
     "schedule_for",
-    "watches_accuracy",
+    "training_is_measured",
 ]
 
 LEARNING_RATES: Final = {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.01, "adamw": 0.01}
@@ -114,13 +113,34 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
     return schedule
 
 
-def watches_accuracy(schedule: Schedule | None) -> bool:
-    """Whether a schedule is to be shown the accuracy of each epoch rather than the loss.
+def training_is_measured(callbacks: Iterable[Callback], has_validation: bool) -> bool:
+    """Whether a callback keeps weights by how good they are on the training data.
 
-    >>> watches_accuracy(make_schedule("plateau", mode="max"))
+    Callbacks that others hold in their attributes count as well.
+
+    >>> from tinygrad_mlp.training.callbacks import EarlyStopping
+    >>> training_is_measured([EarlyStopping()], has_validation=True)
+    False
+    >>> training_is_measured([EarlyStopping(monitor="loss")], has_validation=True)
     True
     """
-    return isinstance(schedule, PlateauSchedule) and schedule.mode == "max"
+    found: list[Any] = list(callbacks)
+    seen: set[int] = set()
+    for item in found:
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Callback):
+            if getattr(item, "keeps_weights", False):
+                monitor = getattr(item, "monitor", None)
+                if monitor in ("loss", "accuracy") or (monitor is None and not has_validation):
+                    return True
+            found += getattr(item, "__dict__", {}).values()
+        elif isinstance(item, list | tuple):
+            found += item
+        elif isinstance(item, dict):
+            found += item.values()
+    return False
 
 
 def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> None:
