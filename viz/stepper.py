@@ -62,8 +62,8 @@ def replay(
 
     The page works without a network, on a phone, and with the keyboard alone: left and right step,
     with shift to the next node, home and end, space plays, "?" explains; up and down go through the
-    nodes, enter selects one, "e" expands or collapses its neuron. While a neuron is one box, the steps inside of
-    it are passed over, and its arrows carry the derivative of the whole neuron.
+    nodes, enter selects one, "e" expands or collapses its neuron. While a neuron is one box, the
+    steps inside of it are passed over, and its arrows carry the derivative of the whole neuron.
     ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
 
     Args:

@@ -154,7 +154,7 @@ const NOT_OF_A_MENU = ["ArrowRight", "ArrowLeft", "Escape", "?"]; // the other k
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const kind = event.target.tagName;
-  if (byId("help").matches(":popover-open") && event.key !== "?") return;
+  if (byId("help").matches(":popover-open") && event.key === "Escape") return; // the browser closes it
   if (kind === "BUTTON" && event.key === " ") return; // the space bar presses the button
   if (kind === "SELECT" && !NOT_OF_A_MENU.includes(event.key)) return;
   if (event.repeat && ONCE.includes(event.key)) event.preventDefault();
