@@ -124,8 +124,8 @@ function expression(node, formula, operands) {
   return filledIn(formula.replace(", b a plain number", "").replaceAll(" * ", " · "), operands);
 }
 
-function sumOf([first, ...others]) {
-  const terms = [first, ...others.map(bracketedIfNegative)];
+function sumOf(summands) {
+  const terms = summands.map(bracketedIfNegative);
   if (terms.length <= LONGEST_SUM) return terms.join(" + ");
   return [...terms.slice(0, LONGEST_SUM - 2), "…", terms.at(-1)].join(" + ");
 }
@@ -136,7 +136,7 @@ function filledIn(formula, operands) {
     const text = byLetter[letter];
     if (text === undefined) return letter;
     const [before, after] = [whole.slice(0, at).trimEnd().at(-1), whole.slice(at + 1).trimStart()[0]];
-    const isBesideOperator = "+−·/^√".includes(before ?? " ") || "·/^²".includes(after ?? " ");
+    const isBesideOperator = "+−·/^√".includes(before ?? " ") || "+−·/^²".includes(after ?? " ");
     return isBesideOperator ? bracketedIfNegative(text) : text;
   });
 }
