@@ -21,6 +21,8 @@ from tinygrad_mlp.debug.names import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.functional import dot, logsumexp, maximum, where
+from tinygrad_mlp.functional import sum as sum_of
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
@@ -1043,3 +1045,246 @@ def test_the_slider_has_the_colour_of_the_phase(viewer: Opener) -> None:
     assert page.page.evaluate(color) == rgb(THEMES["light"].roles["parameter"].ink)
     page.press("End")
     assert page.page.evaluate(color) == rgb(THEMES["light"].gradient)
+
+
+# Equations with the names that networks have by themselves
+
+
+def labelled_loss() -> Value:
+    """Three classes and eight hidden neurons, with the package's own names."""
+    model = MLP(4, [8, 3], activation="tanh", rng=0)
+    outputs = model.forward([0.5, -1.0, 0.25, 2.0])
+    return loss_named("categorical_cross_entropy").sample_loss(outputs, [0.0, 1.0, 0.0])
+
+
+def unlabelled_loss() -> Value:
+    loss = labelled_loss()
+    for node in topological_order(loss):
+        node.label = ""
+    return loss
+
+
+SHOWN_EQUATION = "document.getElementById('equation').textContent"
+
+
+@pytest.mark.parametrize("make_loss", [labelled_loss, unlabelled_loss, hostile_loss])
+@pytest.mark.parametrize("collapse", [True, False])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_every_forward_step_is_shown_in_numbers_whatever_the_names(
+    make_loss: Any, collapse: bool, size: tuple[int, int], viewer: Opener
+) -> None:
+    """Such as tanh((-0.5) · 2 + 0.1): numbers alone, and what they give."""
+    loss = make_loss()
+    values = {f"n{i}": node.data for i, node in enumerate(topological_order(loss))}
+    page = viewer(loss, size, collapse=collapse)
+    n_steps = 0
+    page.press("ArrowRight")
+    while "forward" in (page.page.get_attribute("body", "data-phase") or ""):
+        *_, numbers, result = page.page.evaluate(SHOWN_EQUATION).replace("−", "-").split("=")
+        current = page.page.get_attribute(".node.current", "id") or ""
+        assert result == number(values[current])
+        assert re.fullmatch(r"(?:[a-z_0-9]+\(|[-+·/^²(),. \de…|]|inf|log|exp)+", numbers), numbers
+        assert re.search(r"\d", numbers)
+        n_steps += 1
+        page.press("ArrowRight")
+    assert n_steps > 5
+
+
+@pytest.mark.parametrize("make_loss", [labelled_loss, unlabelled_loss, worked_example])
+@pytest.mark.parametrize("collapse", [True, False])
+def test_a_step_is_read_without_scrolling(make_loss: Any, collapse: bool, viewer: Opener) -> None:
+    page = viewer(make_loss(), collapse=collapse)
+    hidden = "(() => { const box = byId('step'); const found = [];"
+    hidden += " for (const at of scene.stops) { goTo(at);"
+    hidden += " if (box.scrollHeight > box.clientHeight + 1) found.push(at); } return found; })()"
+    assert page.page.evaluate(hidden) == []
+
+
+def test_names_that_have_no_room_go_by_their_names_in_the_neuron(viewer: Opener) -> None:
+    page = viewer(labelled_loss(), collapse=False)
+    page.page.fill("#slider", "17")  # the first neuron of the last layer, over eight inputs
+    shown = page.page.evaluate(SHOWN_EQUATION)
+    assert shown.startswith("layers.1.neurons.0.net=w.0 · layers…0.out + w.1 · layers…1.out + ")
+    assert page.equation().startswith("layers.1.neurons.0.net = layers.1.neurons.0.w.0 · layers.0")
+
+
+@pytest.mark.parametrize(
+    ("make", "numbers"),
+    [
+        (lambda a, b, c: logsumexp([a, b, c]), "logsumexp(−0.66, −2, 3)"),
+        (lambda a, b, c: logsumexp([a, b]), "logsumexp(−0.66, −2)"),
+        (lambda a, b, c: a.tanh(), "tanh(−0.66)"),
+        (lambda a, b, c: abs(a), "|−0.66|"),
+        (lambda a, b, c: maximum(a, b), "max(−0.66, −2)"),
+        (lambda a, b, c: a * b, "(−0.66) · (−2)"),
+        (lambda a, b, c: a + b, "(−0.66) + (−2)"),
+        (lambda a, b, c: c - b, "3 − (−2)"),
+        (lambda a, b, c: a - c, "(−0.66) − 3"),
+        (lambda a, b, c: -a, "−(−0.66)"),
+        (lambda a, b, c: a.square(), "(−0.66)²"),
+        (lambda a, b, c: 1.0 / b, "1 / (−2)"),
+        (lambda a, b, c: c**b, "3 ^ (−2)"),
+        (lambda a, b, c: where(c > 0.0, a, b), "−0.66 if 1 else −2"),
+        (lambda a, b, c: sum_of([a, b, c, a]), "(−0.66) + (−2) + 3 + (−0.66)"),
+        (lambda a, b, c: dot([a, c], [b, a], b), "(−0.66) · (−2) + 3 · (−0.66) + (−2)"),
+    ],
+)
+def test_a_negative_number_has_brackets_beside_an_operator_alone(
+    make: Any, numbers: str, viewer: Opener
+) -> None:
+    a, b, c = Value(-0.66, label="n.w.0"), Value(-2.0, label="n.w.1"), Value(3.0, label="n.b")
+    loss = make(a, b, c)
+    loss.label = "y"
+    page = viewer(loss, collapse=True)
+    page.page.fill("#slider", page.page.evaluate("String(trace.seedAt - 1)"))
+    *_, shown, _ = page.page.evaluate(SHOWN_EQUATION).split("=")
+    assert shown == numbers
+
+
+# Keys
+
+BUTTONS: Final = (
+    *("first", "back", "play", "next", "last"),
+    *("theme", "fit", "smaller", "larger", "neurons", "how"),
+)
+STATE: Final = """JSON.stringify([position, timer !== null, document.documentElement.dataset.theme,
+    scene.zoom, scene.collapsed.size, byId("help").matches(":popover-open"), selected,
+    byId("speed").value])"""
+
+
+def after(page: Viewer, act: Any) -> str:
+    """What the page shows after an action that begins at step 5, with one more second to play."""
+    page.page.evaluate("setPlaying(false); select(null); byId('help').hidePopover()")
+    page.page.evaluate("setTheme(false); rebuild(new Set()); fit(READABLE); zoomBy(1.1); visit(5)")
+    act()
+    state: str = page.page.evaluate(STATE)
+    return state
+
+
+def test_space_presses_the_button_that_has_the_focus_once(viewer: Opener) -> None:
+    page = viewer(worked_example())
+
+    def press(button: str, key: str) -> None:
+        page.page.focus(f"#{button}")
+        page.press(key)
+
+    nothing = after(page, lambda: None)
+    for button in BUTTONS:
+        clicked = after(page, lambda: page.page.evaluate(f"byId('{button}').click()"))  # noqa: B023
+        assert clicked != nothing, button
+        for key in (" ", "Enter"):
+            assert after(page, lambda: press(button, key)) == clicked, (button, key)  # noqa: B023
+
+
+@pytest.mark.parametrize(("key", "step"), [("ArrowRight", 1), ("ArrowLeft", -1)])
+def test_arrows_step_whatever_has_the_focus(key: str, step: int, viewer: Opener) -> None:
+    page = viewer(worked_example())
+    expected = after(page, lambda: page.page.evaluate(f"stepTo(5 + {step})"))
+    for element in (*BUTTONS, "slider", "speed"):
+        page.page.evaluate("stepTo(5)")
+        page.page.focus(f"#{element}")
+        assert after(page, lambda: page.press(key)) == expected, element
+
+
+def test_the_keys_of_the_menu_choose_in_it(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.focus("#speed")
+    page.press("ArrowDown")
+    assert page.page.input_value("#speed") == "5"
+    assert page.position() == 0
+    assert page.page.evaluate("document.activeElement.id") == "speed"
+
+
+def test_after_a_choice_with_the_mouse_the_keys_are_those_of_the_page(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.focus("#speed")
+    page.page.dispatch_event("#speed", "pointerdown")
+    page.page.select_option("#speed", "10")
+    page.press(" ")
+    assert page.page.get_attribute("#play", "aria-label") == "Pause"
+
+
+def test_a_key_that_is_held_down_acts_once(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.keyboard.down(" ")
+    page.page.keyboard.down(" ")
+    assert page.page.get_attribute("#play", "aria-label") == "Pause"
+    page.page.keyboard.up(" ")
+    page.page.keyboard.down("?")
+    page.page.keyboard.down("?")
+    assert page.page.locator("#help").is_visible()
+
+
+@pytest.mark.parametrize("element", ["#slider", "#next", "#speed", "#graph [tabindex='0']", None])
+def test_the_question_mark_shows_the_help_and_closes_it(
+    element: str | None, viewer: Opener
+) -> None:
+    page = viewer(worked_example())
+    if element:
+        page.page.focus(element)
+    page.press("?")
+    assert page.page.locator("#help").is_visible()
+    page.press("ArrowRight", "?")
+    assert page.page.locator("#help").is_hidden()
+    assert page.position() == 1
+    page.press("?", "Escape")
+    assert page.page.locator("#help").is_hidden()
+
+
+def test_stepping_keeps_the_focus_in_the_details(viewer: Opener) -> None:
+    page = viewer(network_loss([2, 1]), collapse=False)
+    page.page.locator("#n0").click()
+    for button in page.page.locator("#details button").all():
+        button.focus()
+        before = page.page.evaluate("document.activeElement.textContent")
+        page.press("ArrowRight")
+        assert page.page.evaluate("document.activeElement.textContent") == before
+
+
+# First sight
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("sizes", [None, [1], [3, 1], [3, 3], [4, 2], [8, 1], [8, 8, 1]])
+def test_the_first_view_shows_all_of_it(
+    sizes: list[int] | None, dark: bool, viewer: Opener
+) -> None:
+    page = viewer(network_loss(sizes) if sizes else worked_example(), dark=dark)
+    assert page.page.evaluate("document.documentElement.scrollHeight") == DESKTOP[1]
+    (stage,) = areas(page, "#stage")
+    for box in areas(page, ".node .box, .frame .ground"):
+        assert stage.left <= box.left < box.right <= stage.right
+        assert stage.top <= box.top < box.bottom <= stage.bottom
+    overflow = "stage.scrollWidth > stage.clientWidth || stage.scrollHeight > stage.clientHeight"
+    assert not page.page.evaluate(overflow)
+
+
+def test_a_small_network_is_boxes_where_its_parts_would_not_fit(viewer: Opener) -> None:
+    loss = MLP(2, [3, 1], rng=0).forward([0.5, -1.0])[0].square()
+    assert recorded(replay_page(loss))["collapsed"] is None
+    for options, size, n_boxes in (
+        ({}, DESKTOP, 4),
+        ({}, (2000, 1600), 0),
+        ({}, PHONE, 0),  # there one scrolls in any case
+        ({"collapse": False}, DESKTOP, 0),
+    ):
+        page = viewer(loss, size, **options)
+        assert page.page.locator(".node.group").count() == n_boxes
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+def test_the_number_of_the_current_arrow_is_drawn_once(collapse: bool, viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=collapse)
+    page.press("End")
+    seen = 0
+    while "backward" in (page.page.get_attribute("body", "data-phase") or ""):
+        twice = page.page.evaluate(
+            "scene.lit && scene.lit.text && getComputedStyle(scene.lit.text).visibility"
+        )
+        assert twice in (None, "hidden")
+        seen += twice == "hidden"
+        shown = page.page.locator(".derivative.lit").count()
+        assert shown == page.page.evaluate("scene.lit ? 1 : 0")
+        page.press("ArrowLeft")
+    assert seen > 3
+    assert page.page.evaluate("scene.lit") is None
