@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         running.prepare()
     outcomes: list[Outcome] = []
     for package in options.package or list(packages.PACKAGES):
-        edits = _drawn(options.root, package, options.count, options.seed)
+        edits = _drawn(options, package)
         if not options.list_survivors:
             _run(options, package, edits, known)
         outcomes += [found for edit in edits if (found := known.of(package, edit))]
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=int, default=25, help="edits for each package (default: 25)")
     add("--seed", type=int, default=0, help="which edits (default: 0)")
     add("--jobs", type=int, default=1, help="copies that are tested at once (default: 1)")
+    add("--module", default="", help="only files with this in their path")
+    add("--kind", default="", help="only edits of this kind: condition, comparison, ...")
     add("--again", action="store_true", help="run those that survived before once more")
     add("--list-survivors", action="store_true", help="run nothing, show what survived")
     add("--results", type=Path, default=ROOT / ".mutation" / "results.jsonl", help="the file")
@@ -60,11 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _drawn(root: Path, package: str, count: int, seed: int) -> list[Edit]:
+def _drawn(options: argparse.Namespace, package: str) -> list[Edit]:
     edits = []
-    for module in packages.sources(root, package):
-        edits += edits_of((root / module).read_text(encoding="utf-8"), module)
-    return drawn(edits, count, f"{package} {seed}")
+    for module in packages.sources(options.root, package):
+        if options.module in module:
+            edits += edits_of((options.root / module).read_text(encoding="utf-8"), module)
+    edits = [edit for edit in edits if options.kind in {"", edit.kind}]
+    return drawn(edits, options.count, f"{package} {options.seed}")
 
 
 def _run(options: argparse.Namespace, package: str, edits: list[Edit], known: Records) -> None:
