@@ -66,7 +66,7 @@ ORDERS: Final = {
 
 @dataclass
 class Layer:
-    """``z[p][q] = sum over k of w[p][k] h[k][q] + b[p][q]``; the places say which parameter is which.
+    """``z[p][q] = sum over k of w[p][k] h[k][q] + b[p][q]``; each of w and b is some parameter.
 
     Attributes:
         weights: the place of each weight among the parameters, (P, K).
@@ -150,9 +150,7 @@ def layer(
     return Layer(weights, biases, len(names), hidden, by_columns)
 
 
-def check(
-    made: Layer, per_sample: bool, rng: np.random.Generator, dtype: str = "float64"
-) -> None:
+def check(made: Layer, per_sample: bool, rng: np.random.Generator, dtype: str = "float64") -> None:
     """The compiled program against PyTorch and the eager engine, with two sets of numbers."""
     tolerance = 1e-11 if dtype == "float64" else 2e-4
     parameters = [Value(0.0) for _ in range(made.n_parameters)]

@@ -112,9 +112,7 @@ def watched() -> Iterator[None]:
 
 @given(recipe=recipes(EXACT_OPS), seed=SEEDS, mapped=st.booleans())
 @settings(max_examples=120)
-def test_random_programs_read_only_what_they_wrote(
-    recipe: Recipe, seed: int, mapped: bool
-) -> None:
+def test_random_programs_read_only_what_they_wrote(recipe: Recipe, seed: int, mapped: bool) -> None:
     with watched():
         check(recipe, three_calls(recipe, seed, mapped, WHOLE_NUMBERS), "sum", largest=2**50)
 

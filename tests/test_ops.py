@@ -50,6 +50,8 @@ TORCH_AT_FAULT: Final = {
 }
 """Kinks at which second derivatives differ from torch's on purpose."""
 
+TAILS: Final = (1e-12, -1e-12, 6.0, -6.0, 19.0, -19.0, 30.0, -30.0, 40.0, -40.0)
+
 each_op: Final = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
 
 
@@ -69,9 +71,14 @@ def points_in_domain(op: Op) -> Iterator[Floats]:
 
 
 def kinks(op: Op) -> Iterator[Floats]:
-    """The op's kinks, (1, n_inputs) each, since they may differ in their numbers of inputs."""
+    """The op's kinks, (1, n_inputs) each, since they may differ in their numbers of inputs.
+
+    And, of one input, the numbers at which a careless formula loses its digits.
+    """
     for kink in op.kinks:
         yield np.array([kink])
+    for x in TAILS if op.arity == 1 else ():
+        yield np.array([[x]])
 
 
 def values_at(op: Op, point: Floats) -> list[Value]:

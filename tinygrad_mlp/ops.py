@@ -234,7 +234,10 @@ DIV: Final = declare(
         partial_formulas=("1 / b", "-a / b^2"),
         torch="div",
         domain=(REAL_LINE, POSITIVE),
-        kinks=((1.0, 0.0), (-1.0, 0.0), (0.0, 0.0), (1.0, -0.0), (1.0, inf)),
+        kinks=(
+            *((1.0, 0.0), (-1.0, 0.0), (0.0, 0.0), (1.0, inf)),
+            *((1.0, -0.0), (-1.0, -0.0), (0.0, -0.0)),
+        ),
         analytic=True,
     )
 )
@@ -280,7 +283,10 @@ POW: Final = declare(
         partial_formulas=("b * a^(b - 1)", "a^b * log(a)"),
         torch="pow",
         domain=(POSITIVE, REAL_LINE),
-        kinks=((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 0.5), (0.0, -1.0), (2.0, 0.0)),
+        kinks=(
+            *((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 0.5)),
+            *((0.0, -1.0), (-0.0, -1.0), (2.0, 0.0)),
+        ),
     )
 )
 """Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
@@ -300,7 +306,10 @@ POW_NUMBER: Final = declare(
         partial_formulas=("b * a^(b - 1)", "0 (a plain number)"),
         torch="pow",
         domain=(POSITIVE, REAL_LINE),
-        kinks=((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 3.0), (-2.0, 0.5), (0.0, -1.0)),
+        kinks=(
+            *((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 3.0), (-2.0, 0.5)),
+            *((0.0, -1.0), (-0.0, -1.0)),
+        ),
         analytic=True,
     )
 )
@@ -325,7 +334,7 @@ SQUARE: Final = declare(
         formula="x^2",
         partial_formulas=("2 x",),
         torch="square",
-        kinks=((0.0,),),
+        kinks=((0.0,), (inf,), (-inf,)),
         analytic=True,
     )
 )
@@ -349,7 +358,7 @@ RECIPROCAL: Final = declare(
         partial_formulas=("-1 / x^2",),
         torch="reciprocal",
         domain=(POSITIVE,),
-        kinks=((0.0,), (-0.0,), (-2.0,), (inf,)),
+        kinks=((0.0,), (-0.0,), (-1.0,), (inf,)),
         analytic=True,
     )
 )
@@ -398,7 +407,7 @@ EXPM1: Final = declare(
         formula="exp(x) - 1",
         partial_formulas=("exp(x)",),
         torch="expm1",
-        kinks=((0.0,), (1e-12,), (800.0,), (-800.0,)),
+        kinks=((0.0,), (800.0,), (-800.0,)),
         analytic=True,
     )
 )
@@ -446,7 +455,7 @@ LOG1P: Final = declare(
         partial_formulas=("1 / (1 + x)",),
         torch="log1p",
         domain=((-0.9, 4.0),),
-        kinks=((0.0,), (1e-12,), (-1.0,), (-2.0,), (inf,)),
+        kinks=((0.0,), (-1.0,), (-800.0,), (inf,)),
         analytic=True,
     )
 )
@@ -470,7 +479,7 @@ SQRT: Final = declare(
         partial_formulas=("1 / (2 sqrt(x))",),
         torch="sqrt",
         domain=(POSITIVE,),
-        kinks=((0.0,), (-1.0,), (inf,)),
+        kinks=((0.0,), (-0.0,), (-1.0,), (inf,)),
         analytic=True,
     )
 )
@@ -539,7 +548,7 @@ ERFC: Final = declare(
         formula="erfc(x) = 1 - erf(x)",
         partial_formulas=("-2 exp(-x^2) / sqrt(pi)",),
         torch="special.erfc",
-        kinks=((0.0,), (-6.0,), (inf,), (-inf,)),
+        kinks=((0.0,), (800.0,), (-800.0,), (inf,), (-inf,)),
     )
 )
 
@@ -587,7 +596,7 @@ SIGMOID: Final = declare(
         formula="1 / (1 + exp(-x))",
         partial_formulas=("sigmoid(x) * (1 - sigmoid(x))",),
         torch="sigmoid",
-        kinks=((0.0,), (800.0,), (-800.0,), (40.0,), (-40.0,)),
+        kinks=((0.0,), (800.0,), (-800.0,)),
         analytic=True,
     )
 )
@@ -664,7 +673,7 @@ ELU: Final = declare(
         partial_formulas=("1 if a > 0 else b * exp(a)", "0 if a > 0 else exp(a) - 1"),
         torch="nn.functional.elu",
         domain=(REAL_LINE, (0.5, 2.0)),
-        kinks=((0.0, 1.0), (800.0, 1.0), (-800.0, 1.0)),
+        kinks=((0.0, 2.0), (800.0, 1.0), (-800.0, 1.0)),
     )
 )
 
@@ -686,7 +695,7 @@ SOFTPLUS: Final = declare(
         formula="log(1 + exp(x))",
         partial_formulas=("sigmoid(x)",),
         torch="nn.functional.softplus",
-        kinks=((0.0,), (800.0,), (-800.0,), (19.0,)),
+        kinks=((0.0,), (800.0,), (-800.0,), (inf,)),
     )
 )
 
@@ -709,7 +718,7 @@ SILU: Final = declare(
         formula="x * sigmoid(x)",
         partial_formulas=("s * (1 + x * (1 - s)), s = sigmoid(x)",),
         torch="nn.functional.silu",
-        kinks=((0.0,), (800.0,), (-800.0,)),
+        kinks=((0.0,), (800.0,), (-800.0,), (inf,), (-inf,)),
         analytic=True,
     )
 )
@@ -736,7 +745,7 @@ GELU: Final = declare(
         formula="x * Phi(x), Phi the standard normal distribution function",
         partial_formulas=("Phi(x) + x * phi(x)",),
         torch="nn.functional.gelu",
-        kinks=((0.0,), (30.0,), (-30.0,)),
+        kinks=((0.0,), (800.0,), (-800.0,), (inf,), (-inf,)),
     )
 )
 

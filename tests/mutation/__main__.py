@@ -9,18 +9,19 @@ A run that was cut goes on where it was: the same command reads the file of resu
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from tests.mutation import packages, records, running
 from tests.mutation.edits import Edit, drawn, edits_of
 from tests.mutation.records import Outcome, Records
 from tests.source_files import ROOT
 
-TIME_LIMIT = 90.0
+TIME_LIMIT: Final = 90.0
+"""Seconds of a processor that the tests of one edit may take; more than twice what they need."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=int, default=25, help="edits for each package (default: 25)")
     add("--seed", type=int, default=0, help="which edits (default: 0)")
     add("--jobs", type=int, default=1, help="copies that are tested at once (default: 1)")
-    add("--module", default="", help="only files with this in their path")
+    add("--module", action="append", default=[], help="only files with this in their path")
     add("--kind", default="", help="only edits of this kind: condition, comparison, ...")
     add("--again", action="store_true", help="run those that survived before once more")
     add("--list-survivors", action="store_true", help="run nothing, show what survived")
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 def _drawn(options: argparse.Namespace, package: str) -> list[Edit]:
     edits = []
     for module in packages.sources(options.root, package):
-        if options.module in module:
+        if not options.module or any(part in module for part in options.module):
             edits += edits_of((options.root / module).read_text(encoding="utf-8"), module)
     edits = [edit for edit in edits if options.kind in {"", edit.kind}]
     return drawn(edits, options.count, f"{package} {options.seed}")
@@ -82,25 +83,23 @@ def _run(options: argparse.Namespace, package: str, edits: list[Edit], known: Re
         return
     copies = [running.Copy(options.root) for _ in range(min(options.jobs, len(missing)))]
     try:
-        files, limit = _unedited(copies, package)
+        files, limit = _unedited(copies, package, known)
         _work(copies, files, limit, package, missing, known)
     finally:
         for copy in copies:
             copy.__exit__()
 
 
-def _unedited(copies: list[running.Copy], package: str) -> tuple[list[str], float]:
+def _unedited(copies: list[running.Copy], package: str, known: Records) -> tuple[list[str], float]:
     """The files of tests, the quickest first, and how long they may take together."""
-    seconds = {}
-    for number, copy in enumerate(copies):
-        for file in packages.test_files(copy.root, package):
-            child = copy.start([file], write_bytecode=True)
-            _, status = os.waitpid(child.pid, 0)
-            if status:
-                output = (copy.folder / "output").read_text(encoding="utf-8")
-                raise SystemExit(f"{file} fails without any edit:\n{output}")
-            if not number:
-                seconds[file] = child.seconds
+    seconds = known.unedited(copies[0].root, package)
+    if not seconds:
+        for file in packages.test_files(copies[0].root, package):
+            child = copies[0].start([file], 10 * TIME_LIMIT)
+            if child.wait():
+                raise SystemExit(f"{file} fails without any edit:\n{copies[0].output()}")
+            seconds[file] = round(child.seconds, 1)
+        known.keep_unedited(copies[0].root, package, seconds)
     files = sorted(seconds, key=lambda file: seconds[file])
     for file in files:
         print(f"{seconds[file]:6.1f} s  {file}")
@@ -124,21 +123,16 @@ def _work(
         while idle and waiting:
             copy, edit = idle.pop(), waiting.pop()
             copy.apply(edit)
-            busy.append((copy, copy.start([edit.module, *files]), edit))
+            busy.append((copy, copy.start([edit.module, *files], limit), edit))
         time.sleep(0.05)
         for entry in list(busy):
             copy, child, edit = entry
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if not pid and child.seconds < limit:
+            status = child.poll()
+            if status is None:
                 continue
-            if pid:
-                result = "killed" if status else "survived"
-            else:
-                result = "timeout"
-                child.end()
-            failed = child.log.read_text(encoding="utf-8").split("\n") if child.log.exists() else []
-            by = failed[0] if failed else ""
-            known.add(Outcome(package, edit, result, by, round(child.seconds, 1)))
+            result = running.RESULTS.get(status, "killed")
+            outcome = Outcome(package, edit, result, child.failed(), round(child.seconds, 1))
+            known.add(outcome)
             print(f"{result:8} {child.seconds:5.1f} s  {edit.module}:{edit.line}  {edit.change}")
             sys.stdout.flush()
             copy.restore()

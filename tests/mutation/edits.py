@@ -93,7 +93,7 @@ class Edit:
 def edits_of(source: str, module: str) -> list[Edit]:
     """Every edit of a source text, in the order of its lines.
 
-    >>> [edit.change for edit in edits_of("def f(x):\\n    return x < 1\\n", "a.py")]
+    >>> [edit.change for edit in edits_of("def f(x): return x < 1", "a.py")]
     ['return x < 1 -> return None', 'x < 1 -> x <= 1', 'x < 1 -> x > 1', '1 -> 2', '1 -> -1']
     """
     finder = _Finder(source, module)
@@ -184,7 +184,9 @@ class _Finder(ast.NodeVisitor):
     def visit_If(self, node: ast.If) -> None:
         if "TYPE_CHECKING" in ast.unparse(node.test) or "__name__" in ast.unparse(node.test):
             return
-        self._condition(node.test)
+        if not isinstance(node.test, ast.Constant):
+            self._add("guard", node.test, "False")
+            self._add("condition", node.test, "True")
         self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> None:
@@ -330,7 +332,7 @@ class _Finder(ast.NodeVisitor):
     def visit_Slice(self, node: ast.Slice) -> None:
         for part in ("lower", "upper", "step"):
             if getattr(node, part) is not None:
-                text = ast.unparse(self._changed(node, **{part: None}))  # type: ignore[arg-type]
+                text = ast.unparse(self._changed(node, **{part: None}))
                 self._add("slice", node, text)
         self.generic_visit(node)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Final
 
 from tests.mutation.edits import Edit
 
-__all__ = ["ARGUED", "Outcome", "Records", "read_argued", "table"]
+__all__ = ["ARGUED", "Outcome", "Records", "difference", "read_argued", "table"]
 
 ARGUED: Final = Path(__file__).parent / "argued.toml"
 """Edits that no test can find, each with the reason."""
@@ -65,8 +66,37 @@ class Records:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")
 
+    # What the tests need without any edit, which is measured once for each state of the tree
+
+    def unedited(self, root: Path, package: str) -> dict[str, float]:
+        """The seconds by file of tests, if they passed in this state of the tree."""
+        measured: dict[str, float] = self._measured().get(f"{package} {_digest(root)}", {})
+        return measured
+
+    def keep_unedited(self, root: Path, package: str, seconds: dict[str, float]) -> None:
+        """Write them down."""
+        measured = {**self._measured(), f"{package} {_digest(root)}": seconds}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._times.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+
+    @property
+    def _times(self) -> Path:
+        return self.path.with_suffix(".unedited.json")
+
+    def _measured(self) -> dict[str, dict[str, float]]:
+        exists = self._times.exists()
+        return json.loads(self._times.read_text(encoding="utf-8")) if exists else {}
+
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self._known.values())
+
+
+def _digest(root: Path) -> str:
+    """Of every Python file in the tree."""
+    found = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        found.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def read_argued(path: Path = ARGUED) -> dict[tuple[str, str, str, str], str]:
@@ -86,12 +116,12 @@ def table(outcomes: Iterable[Outcome], argued: Iterable[tuple[str, str, str, str
             row[1] += 1
         else:
             row[3 if outcome.edit.key in known else 2] += 1
-    lines = [f"{'package':12} {'made':>5} {'killed':>7} {'survived':>9} {'argued':>7} {'percent':>8}"]
+    lines = [
+        f"{'package':12} {'made':>5} {'killed':>7} {'survived':>9} {'argued':>7} {'percent':>8}"
+    ]
     for package, (made, killed, survived, reasons) in rows.items():
         percent = 100.0 * killed / max(made - reasons, 1)
-        lines.append(
-            f"{package:12} {made:5} {killed:7} {survived:9} {reasons:7} {percent:8.1f}"
-        )
+        lines.append(f"{package:12} {made:5} {killed:7} {survived:9} {reasons:7} {percent:8.1f}")
     return "\n".join(lines)
 
 

@@ -16,19 +16,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
 from tests.mutation.edits import Edit
 
-__all__ = ["Child", "Copy", "prepare"]
+__all__ = ["OUT_OF_TIME", "RESULTS", "Child", "Copy", "prepare"]
 
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "venv*", "demo_output", "train_output"
 )
 _OURS: Final = ("tests", "tinygrad_mlp", "viz")
 _MOST_MEMORY: Final = 6 << 30
+
+OUT_OF_TIME: Final = -1000
+RESULTS: Final = {0: "survived", OUT_OF_TIME: "timeout"}
+"""By exit status; any other one means that the edit was found."""
 
 
 def prepare() -> None:
@@ -47,24 +51,51 @@ class Child:
 
     Attributes:
         pid: its number.
-        started: when.
+        limit: how many seconds of a processor it may take; of the clock, five times as many.
         log: where it writes which test failed.
+        seconds: of a processor, when it has ended.
     """
 
     pid: int
-    started: float
+    limit: float
     log: Path
+    seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
 
-    @property
-    def seconds(self) -> float:
-        """How long it has been running."""
-        return time.monotonic() - self.started
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs, or ``OUT_OF_TIME``."""
+        if time.monotonic() - self.started > 5 * self.limit:
+            self._end()
+            return OUT_OF_TIME
+        return self._ended(os.WNOHANG)
 
-    def end(self) -> None:
-        """End it, and what it started."""
-        with contextlib.suppress(ProcessLookupError):
+    def wait(self) -> int:
+        """Wait until it ends."""
+        while (status := self.poll()) is None:
+            time.sleep(0.05)
+        return status
+
+    def failed(self) -> str:
+        """The first test that failed."""
+        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        return text.partition("\n")[0]
+
+    def _ended(self, flag: int) -> int | None:
+        pid, status, usage = os.wait4(self.pid, flag)
+        if not pid:
+            return None
+        self.seconds = usage.ru_utime + usage.ru_stime
+        self._end_group()
+        out_of_time = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+        return OUT_OF_TIME if out_of_time else os.waitstatus_to_exitcode(status)
+
+    def _end(self) -> None:
+        self._end_group()
+        self._ended(0)
+
+    def _end_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
 
 
 class Copy:
@@ -102,28 +133,38 @@ class Copy:
             os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
             self._edited = None
 
-    def start(self, tests: Sequence[str], write_bytecode: bool = False) -> Child:
-        """Run tests, up to the first failure, in a process of its own."""
+    def output(self) -> str:
+        """What the last run wrote."""
+        return (self.folder / "output").read_text(encoding="utf-8")
+
+    def start(self, tests: Sequence[str], limit: float) -> Child:
+        """Run tests, up to the first failure, in a process of its own.
+
+        Args:
+            tests: the files.
+            limit: how many seconds of a processor it may take.
+        """
         log = self.folder / "log"
         log.unlink(missing_ok=True)
         pid = os.fork()
         if not pid:
-            self._run(tests, log, write_bytecode)
+            self._run(tests, log, limit)
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
-        return Child(pid, time.monotonic(), log)
+        return Child(pid, limit, log)
 
-    def _run(self, tests: Sequence[str], log: Path, write_bytecode: bool) -> NoReturn:
+    def _run(self, tests: Sequence[str], log: Path, limit: float) -> NoReturn:
         status = 70
         try:
             os.setpgid(0, 0)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
             resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
             os.chdir(self.root)
             for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
                 del sys.modules[name]
             sys.path[:] = [str(self.root), *[p for p in sys.path if p and not _is_tree(p)]]
             os.environ["PYTHONPATH"] = str(self.root)
-            sys.dont_write_bytecode = not write_bytecode
+            sys.dont_write_bytecode = self._edited is not None
             with (self.folder / "output").open("w") as output:
                 for stream in (1, 2):
                     os.dup2(output.fileno(), stream)
