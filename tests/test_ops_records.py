@@ -6,17 +6,14 @@ here with what PyTorch, or complex analysis, says without asking the record.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Iterator
 from math import inf, isfinite, isnan
 from typing import Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from tests.test_ops import PLAIN_NUMBERS, each_op, values_at
+from tests.test_ops import CONDITIONS, PLAIN_NUMBERS, each_op, values_at
 from tests.torch_reference import Floats, reference_partials, reference_values
 from tinygrad_mlp import array_math
 from tinygrad_mlp.engine import apply
@@ -95,8 +92,9 @@ def kind_of(x: float) -> str:
 
 def to_be_declared(op: Op) -> dict[str, list[Point]]:
     """Each special behaviour of torch that a kink should show, with the points that do."""
-    if op.variadic or op.fixed_partials is not None and set(op.fixed_partials) != {0.0}:
-        return {}  # linear
+    linear = op.fixed_partials is not None and set(op.fixed_partials) != {0.0}
+    if op.variadic or linear:
+        return {}
     coordinates = SPECIAL if op.arity == 1 else (-1.0, -0.0, 0.0, 1.0)
     points = list(itertools.product(coordinates, repeat=n_inputs(op)))
     points += [(LARGE,), (-LARGE,)] if op.arity == 1 else []
@@ -125,3 +123,87 @@ def test_every_kink_is_special(op: Op) -> None:
     for kink, kinds in zip(op.kinks, behaviour(op, list(op.kinks)) if op.kinks else []):
         met = all(low < x < high and abs(x) > 1e-6 for x, (low, high) in zip(kink, domain))
         assert kinds or not met, kink
+
+
+# domain
+
+
+NARROWER: Final[dict[tuple[str, int], tuple[float, float]]] = {
+    ("div", 1): (0.05, 4.0),  # a pole at 0; what is left of it is among the kinks
+    ("reciprocal", 0): (0.05, 4.0),
+    ("leaky_relu", 1): (0.001, 0.5),  # slopes as people choose them
+    ("elu", 1): (0.5, 2.0),
+    ("clamp", 1): (-2.0, -1.0),  # the lower limit is lower than the upper one
+    ("clamp", 2): (1.0, 2.0),
+    ("where", 0): (-1.0, 1.0),  # rounded, so that it is often false
+}
+"""Intervals that are shorter than where torch has numbers, on purpose."""
+
+
+@each_op
+def test_the_domain_is_where_torch_has_numbers(op: Op) -> None:
+    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    grid = np.linspace(-4.0, 4.0, 801)
+    for index, interval in enumerate(domain):
+        if (op.name, index) in NARROWER:
+            assert interval == NARROWER[op.name, index]
+            continue
+        points = np.tile(inside(op, 0.5), (len(grid), 1))
+        points[:, index] = grid
+        values, partials = reference_values(op, points), reference_partials(op, points)
+        finite = grid[np.isfinite(values) & np.isfinite(partials).all(axis=1)]
+        assert len(finite) > 300
+        assert np.diff(finite).max() < 0.011, "a hole"
+        low, high = interval
+        assert finite.min() <= low < finite.min() + 0.11
+        assert high == finite.max() == 4.0
+
+
+def test_intervals_that_are_narrower_on_purpose_are_inputs_of_operations() -> None:
+    assert all(index < n_inputs(OPS[name]) for name, index in NARROWER)
+
+
+# analytic
+
+
+def is_analytic(op: Op) -> bool:
+    """Whether the rule on complex numbers is one analytic function, by the mean value property.
+
+    The mean over a circle is the value at its center for such a function, and for no other: not
+    where pieces meet, nor where a rule takes real parts or the modulus.
+    """
+    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    turns = np.exp(2j * np.pi * np.arange(256) / 256.0)
+    ties = inside(op, 0.4, shift=0.0)
+    centers = [inside(op, 0.3), inside(op, 0.5), ties]
+    for index, center in itertools.product(range(len(domain)), centers):
+        if (op.name, index) in PLAIN_NUMBERS:
+            continue
+        columns = np.repeat(center[:, None].astype(complex), len(turns) + 1, axis=1)
+        columns[index, :-1] += 0.4 * min(np.ptp(domain[index]), 2.0) * turns
+        try:
+            values = op.compute(array_math, columns) + np.zeros(len(turns) + 1)
+        except TypeError:  # erfc has no complex version
+            return False
+        if not np.allclose(np.mean(values[:-1]), values[-1], rtol=1e-10, atol=1e-12):
+            return False
+    return True
+
+
+def inside(op: Op, fraction: float, shift: float = 0.02) -> Floats:
+    """A point of the domain, so far from its lower end, further by input; conditions are 0."""
+    point = []
+    for index, (low, high) in enumerate(op.domain * n_inputs(op) if op.variadic else op.domain):
+        number = low + (fraction + shift * index) * (high - low)
+        point.append(0.0 if (op.name, index) in CONDITIONS else number)
+    return np.array(point)
+
+
+@each_op
+def test_an_operation_is_declared_analytic_exactly_where_it_is(op: Op) -> None:
+    assert op.analytic == is_analytic(op)
+
+
+@pytest.mark.parametrize("name", ["abs", "relu", "leaky_relu", "maximum", "less", "erfc", "where"])
+def test_what_is_not_analytic_is_found(name: str) -> None:
+    assert not is_analytic(OPS[name])

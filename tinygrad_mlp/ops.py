@@ -287,6 +287,7 @@ POW: Final = declare(
             *((0.0, 0.0), (0.0, 2.0), (-2.0, 2.0), (-2.0, 0.5)),
             *((0.0, -1.0), (-0.0, -1.0), (2.0, 0.0)),
         ),
+        analytic=True,
     )
 )
 """Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
@@ -1033,6 +1034,7 @@ LOGSUMEXP: Final = declare(
             *((-inf, 0.0, 1.0), (-inf, -inf, -inf)),
         ),
         variadic=True,
+        analytic=True,
     )
 )
 

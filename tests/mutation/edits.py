@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import copy
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
