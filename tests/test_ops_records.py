@@ -182,7 +182,7 @@ def is_analytic(op: Op) -> bool:
         columns = np.repeat(center[:, None].astype(complex), len(turns) + 1, axis=1)
         columns[index, :-1] += 0.4 * min(np.ptp(domain[index]), 2.0) * turns
         try:
-            values = op.compute(array_math, columns) + np.zeros(len(turns) + 1)
+            values = op.compute(array_math, list(columns)) + np.zeros(len(turns) + 1)
         except TypeError:  # erfc has no complex version
             return False
         if not np.allclose(np.mean(values[:-1]), values[-1], rtol=1e-10, atol=1e-12):

@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 1 if an edit without a reason survived."""
     options = _parser().parse_args(arguments)
     known = Records(options.results)
-    argued = records.read_argued()
+    argued = records.read_argued(options.argued)
     if not options.list_survivors:
-        running.prepare()
+        running.prepare(options.root)
     outcomes: list[Outcome] = []
     for package in options.package or list(packages.PACKAGES):
         edits = _drawn(options, package)
@@ -55,10 +55,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="which edits (default: 0)")
     add("--jobs", type=int, default=1, help="copies that are tested at once (default: 1)")
     add("--module", action="append", default=[], help="only files with this in their path")
-    add("--kind", default="", help="only edits of this kind: condition, comparison, ...")
+    add(
+        "--kind",
+        action="append",
+        default=[],
+        help="only edits of these kinds: condition, comparison, ...",
+    )
     add("--again", action="store_true", help="run those that survived before once more")
     add("--list-survivors", action="store_true", help="run nothing, show what survived")
     add("--results", type=Path, default=ROOT / ".mutation" / "results.jsonl", help="the file")
+    add("--argued", type=Path, default=records.ARGUED, help="the edits that nobody can notice")
     add("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     return parser
 
@@ -68,7 +74,7 @@ def _drawn(options: argparse.Namespace, package: str) -> list[Edit]:
     for module in packages.sources(options.root, package):
         if not options.module or any(part in module for part in options.module):
             edits += edits_of((options.root / module).read_text(encoding="utf-8"), module)
-    edits = [edit for edit in edits if options.kind in {"", edit.kind}]
+    edits = [edit for edit in edits if not options.kind or edit.kind in options.kind]
     return drawn(edits, options.count, f"{package} {options.seed}")
 
 

@@ -158,7 +158,7 @@ class _Finder(ast.NodeVisitor):
         start = self._offset(node.lineno, node.col_offset)
         end = self._offset(node.end_lineno or 0, node.end_col_offset or 0)
         is_whole = self._source[:start].rstrip(" ").endswith(("return", "=", "if", "elif", "("))
-        ends = self._source[end : end + 1] in {"\n", ":", ")"}
+        ends = self._source[end : end + 1] in {"", "\n", ":", ")"}
         if not (is_whole and ends) and not isinstance(new, ast.Name | ast.Constant | ast.Call):
             text = f"({text})"
         self._add(kind, node, text)

@@ -35,14 +35,16 @@ RESULTS: Final = {0: "survived", OUT_OF_TIME: "timeout"}
 """By exit status; any other one means that the edit was found."""
 
 
-def prepare() -> None:
-    """Set what the tests run under, and import what is slow to import."""
+def prepare(root: Path) -> None:
+    """Set what the tests run under, and import what they import and is slow to import."""
     # Where CI is set, Hypothesis draws the same examples in every run.
     os.environ.update(CI="true", MPLBACKEND="Agg", PYTHONDONTWRITEBYTECODE="1")
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[threads] = "1"
-    for name in ("numpy", "torch", "pytest", "hypothesis", "hypothesis.strategies"):
-        importlib.import_module(name)
+    text = "".join([file.read_text(encoding="utf-8") for file in root.glob("tests/**/*.py")])
+    for name in ("pytest", "hypothesis", "hypothesis.strategies", "numpy", "torch"):
+        if f"import {name}" in text or f"from {name} import" in text:
+            importlib.import_module(name)
 
 
 @dataclass
@@ -188,7 +190,7 @@ def _pytest(tests: Sequence[str], log: Path, files: Path) -> int:
             """After the settings of conftest.py, before any test is made."""
             phases = (Phase.explicit, Phase.generate)
             settings.register_profile(
-                "mutation", settings.get_profile("without-deadline"), phases=phases,
+                "mutation", settings.default, phases=phases,
                 derandomize=True, database=None, report_multiple_bugs=False,
             )  # fmt: skip
             settings.load_profile("mutation")
