@@ -130,7 +130,7 @@ def run(tree: Path, *options: str) -> str:
         timeout=300,
         check=False,
     )
-    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert ran.returncode == 1 and not ran.stderr, ran.stdout + ran.stderr
     return ran.stdout
 
 

@@ -48,9 +48,11 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[tuple[str, Edit], Outcome] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            if not line.endswith("}"):  # the run was cut while it wrote
-                continue
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # the run was cut while it wrote
+            path.write_text(whole, encoding="utf-8")
+        for line in whole.splitlines():
             fields = json.loads(line)
             edit = Edit(**fields.pop("edit"))
             self._known[fields["package"], edit] = Outcome(edit=edit, **fields)
