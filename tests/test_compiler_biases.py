@@ -63,6 +63,16 @@ ORDERS: Final = {
     )
 }  # fmt: skip
 
+READING: Final[dict[str, Callable[[int], list[int]]]] = {
+    "the last": lambda k: list(range(k, 2 * k)),
+    "the first": lambda k: list(range(k)),
+    "every second, the last left out": lambda k: list(range(0, 2 * k, 2)),
+    "every second, the first left out": lambda k: list(range(1, 2 * k, 2)),
+    "backwards": lambda k: list(range(2 * k - 1, k - 1, -1)),
+    "one again and again": lambda k: [k] * k,
+}
+"""Which rows of the 2 K that are computed are multiplied by the K weights."""
+
 
 @dataclass
 class Layer:
@@ -73,6 +83,7 @@ class Layer:
         biases: the place of each bias, (P, Q).
         hidden: whether h is computed, ``tanh(x)``, or the input itself.
         by_columns: whether h is computed column by column.
+        reading: which rows of h are multiplied, of more that are computed.
     """
 
     weights: Places
@@ -80,10 +91,15 @@ class Layer:
     n_parameters: int
     hidden: bool
     by_columns: bool
+    reading: str
 
     @property
     def input_shape(self) -> tuple[int, int]:
-        return self.weights.shape[1], self.biases.shape[1]
+        return 2 * self.weights.shape[1], self.biases.shape[1]
+
+    @property
+    def rows(self) -> list[int]:
+        return READING[self.reading](self.weights.shape[1])
 
     def loss(self, parameters: list[Value]) -> Callable[[Any], Value]:
         """The sum of the squares of tanh(z)."""
@@ -100,7 +116,7 @@ class Layer:
             z = [
                 F.dot(
                     [parameters[place] for place in self.weights[p]],
-                    [h[k][q] for k in range(k_)],
+                    [h[k][q] for k in self.rows],
                     parameters[self.biases[p, q]],
                 )
                 for p in range(n_rows)
@@ -116,6 +132,7 @@ class Layer:
         h = torch.tensor(x)
         if self.hidden:
             h = torch.tanh(h)
+        h = h[..., self.rows, :]
         z = theta[torch.tensor(self.weights)] @ h + theta[torch.tensor(self.biases)]
         loss = (torch.tanh(z) ** 2).sum()
         loss.backward()
@@ -129,6 +146,7 @@ def layer(
     order: str,
     hidden: bool,
     by_columns: bool = False,
+    reading: str = "the last",
     seed: int | None = None,
 ) -> Layer:
     """A layer of P x K weights with Q columns; with a seed its parameters lie in a random order."""
@@ -147,7 +165,7 @@ def layer(
     weights = np.array([[place["a", p, k] for k in range(k_)] for p in range(n_rows)])
     numbers = [[bias_of(p, q, n_columns) for q in range(n_columns)] for p in range(n_rows)]
     biases = np.array([[place["b", owner[n], n] for n in row] for row in numbers])
-    return Layer(weights, biases, len(names), hidden, by_columns)
+    return Layer(weights, biases, len(names), hidden, by_columns, reading)
 
 
 def check(made: Layer, per_sample: bool, rng: np.random.Generator, dtype: str = "float64") -> None:
@@ -204,6 +222,7 @@ SIZES: Final = st.integers(1, 4)
     order=st.sampled_from(list(ORDERS)),
     hidden=st.booleans(),
     by_columns=st.booleans(),
+    reading=st.sampled_from(list(READING)),
     shuffled=st.one_of(st.none(), st.integers(0, 99)),
     per_sample=st.booleans(),
 )
@@ -214,10 +233,11 @@ def test_biases_anywhere_in_memory(
     order: str,
     hidden: bool,
     by_columns: bool,
+    reading: str,
     shuffled: int | None,
     per_sample: bool,
 ) -> None:
-    made = layer(shape, sharing, order, hidden, by_columns, shuffled)
+    made = layer(shape, sharing, order, hidden, by_columns, reading, shuffled)
     check(made, per_sample, np.random.default_rng(1))
 
 

@@ -108,8 +108,8 @@ class Copy:
     """
 
     def __init__(self, root: Path) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
-        self.root = self.folder / "tree"
+        self.folder = Path(tempfile.mkdtemp(prefix="m"))
+        self.root = self.folder / "t"  # short, as places in the source are printed
         shutil.copytree(root, self.root, ignore=_LEFT_OUT)
         self._edited: tuple[Path, str, os.stat_result] | None = None
 
