@@ -20,7 +20,7 @@ from tests.test_compiler_equal_programs import EQUAL
 from tests.test_compiler_networks import arrays_of, names, parameters_of, sample_loss, whole_batch
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value
+from tinygrad_mlp.engine import Value, no_grad
 
 Row = list[Value]
 Cost = tuple[int, int, int, int, int]
@@ -190,6 +190,17 @@ def used_unequally(w: Row, x: Row) -> Value:
     return F.sum(h[:3]) * h[4] + h[0] * h[5]
 
 
+def mixed_factors(w: Row, x: Row) -> Value:
+    return F.sum([F.sin(F.dot(x[:2], [w[i], x[3]])) for i in range(3)])
+
+
+def half_detached(w: Row, x: Row) -> Value:
+    with no_grad():
+        held = [F.exp(a * b) for a, b in zip(w[:3], x)]
+    free = [F.exp(a * b) for a, b in zip(w[3:6], x)]
+    return F.sum([a * F.sin(b) for a, b in zip(held, free)])
+
+
 SMALL: Final[dict[str, Callable[[Row, Row], Value]]] = {
     **{name: one for name, (one, _) in EQUAL.items()},
     **{
@@ -198,6 +209,7 @@ SMALL: Final[dict[str, Callable[[Row, Row], Value]]] = {
             in_other_axes, in_other_axes_by_weights, windows, backwards, shuffled, from_two_places,
             outer_product, comparisons, comparisons_as_numbers, rectified, inner_products,
             its_own_square, reduced, constants, used_unequally,
+            mixed_factors, half_detached,
         )
     },
 }  # fmt: skip
@@ -216,6 +228,10 @@ OF_SMALL: Final[dict[str, tuple[Cost, Cost]]] = {
     "factors the other way round": ((10, 0, 10, 8, 0), (12, 10, 3, 7, 0)),
     "some factors the other way round": ((10, 0, 10, 8, 0), (12, 10, 3, 7, 0)),
     "sums in sums": ((10, 0, 7, 8, 0), (12, 7, 1, 8, 0)),
+    "a dot and products": ((10, 0, 7, 8, 0), (12, 7, 1, 8, 0)),
+    "products and a dot": ((13, 0, 13, 9, 4), (15, 10, 4, 8, 4)),
+    "two dots": ((11, 0, 7, 9, 0), (13, 7, 1, 9, 0)),
+    "the same again, used twice": ((13, 0, 9, 8, 0), (16, 8, 1, 10, 0)),
     "computed twice": ((24, 0, 17, 16, 16), (26, 16, 0, 10, 16)),
     "not used": ((7, 0, 8, 4, 0), (9, 8, 1, 5, 0)),
     "no gradient from data": ((7, 0, 8, 5, 0), (8, 8, 1, 6, 0)),
@@ -236,6 +252,8 @@ OF_SMALL: Final[dict[str, tuple[Cost, Cost]]] = {
     "reduced": ((28, 0, 59, 12, 3), (28, 43, 20, 13, 3)),
     "constants": ((8, 0, 9, 9, 0), (8, 9, 0, 8, 0)),
     "used unequally": ((24, 0, 27, 14, 12), (24, 26, 5, 10, 12)),
+    "mixed factors": ((11, 0, 19, 8, 6), (12, 19, 0, 6, 6)),
+    "half detached": ((16, 0, 16, 10, 0), (17, 16, 3, 7, 0)),
 }
 
 

@@ -89,3 +89,21 @@ def test_a_value_from_before_with_many_paths_through_it_is_looked_at_once() -> N
     w = Value(2.0)
     program = compile(lambda x: w * x + earlier, [w])
     assert program(np.array(3.0)) == 7.0
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_a_sum_of_nothing_is_zero(back_end: BackEnd) -> None:
+    w = Value(2.0)
+    for nothing in (F.dot([], []), F.sum([]), F.dot([], [], Value(0.0))):
+        assert nothing.data == 0.0
+    losses: list[Callable[[Value], Value]] = [
+        lambda x: F.dot([], []) + w * x,
+        lambda x: F.sum([]) + w * x,
+        lambda x: F.dot([], []) * F.exp(w) + w * x,
+        lambda x: (F.sum([]) - w * x) * -1.0,
+    ]
+    for loss in losses:
+        program = compile(loss, [w])
+        with forced(back_end):
+            assert program(np.array(3.0)) == 6.0
+        assert program.gradients.tolist() == [3.0]

@@ -30,6 +30,10 @@ def unused(w: Row, x: Row) -> Any:
     return F.sin(w[0] * x[0])
 
 
+def by_two_ways(t: Value, w: Row) -> Any:
+    return (w[1] - t) * F.exp(w[2] + t)
+
+
 def twice(w: Row, x: Row) -> Any:
     return (w[0] * x[0]).tanh() * (w[0] * x[0]).tanh() + (w[1] + x[1]).exp() * (w[1] + x[1]).exp()
 
@@ -86,6 +90,22 @@ EQUAL: Final[dict[str, tuple[Loss, Loss]]] = {
     "sums in sums": (
         lambda w, x: F.tanh((w[0] * x[0] + w[2]) + (w[1] * x[1])),
         lambda w, x: F.tanh(F.dot(w[:2], x[:2], w[2])),
+    ),
+    "a dot and products": (
+        lambda w, x: F.tanh(F.dot(w[:2], x[:2]) + (w[2] * x[2] + w[3])),
+        lambda w, x: F.tanh(F.dot(w[:3], x[:3], w[3])),
+    ),
+    "products and a dot": (
+        lambda w, x: F.tanh((w[0] * x[0] + w[3]) + F.dot(w[1:3], x[1:3])),
+        lambda w, x: F.tanh(F.dot(w[1:3], x[1:3]) + (w[0] * x[0] + w[3])),
+    ),
+    "two dots": (
+        lambda w, x: F.tanh(F.dot(w[:2], x[:2], w[5]) + F.dot(w[2:3], x[2:3])),
+        lambda w, x: F.tanh(F.dot(w[:3], x[:3], w[5])),
+    ),
+    "the same again, used twice": (
+        lambda w, x: by_two_ways((w[0] * x[0]) * 1.0, w),
+        lambda w, x: by_two_ways(w[0] * x[0], w),
     ),
     "computed twice": (twice, once),
     "not used": (unused, lambda w, x: F.sin(w[0] * x[0])),

@@ -39,6 +39,8 @@ SWAPPED: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.BitAnd: ast.BitOr,
 }
 OTHER_CALL: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
+EITHER_WAY: Final = frozenset(["array_equal", "gcd", "max", "maximum", "min", "minimum"])
+"""Functions that do not mind in which order their arguments come."""
 NOTHING_CHANGES: Final = frozenset(["dtype", "encoding", "kind", "strict"])
 """Keywords whose loss changes nothing here: the default is the same, or it is a safeguard."""
 TYPE_CALLS: Final = frozenset(["NewType", "ParamSpec", "TypeVar", "cast", "isinstance"])
@@ -351,7 +353,8 @@ class _Finder(ast.NodeVisitor):
     def _change_arguments(self, node: ast.Call) -> None:
         args = node.args
         has_star = any(isinstance(arg, ast.Starred) for arg in args)
-        if len(args) >= 2 and not has_star and ast.dump(args[0]) != ast.dump(args[1]):
+        either_way = ast.unparse(node.func).rpartition(".")[2] in EITHER_WAY
+        if len(args) >= 2 and not has_star and not either_way:
             swapped = [args[1], args[0], *args[2:]]
             self._replace("argument", node, self._changed(node, args=swapped))
         for number, keyword in enumerate(node.keywords):
