@@ -194,6 +194,12 @@ def mixed_factors(w: Row, x: Row) -> Value:
     return F.sum([F.sin(F.dot(x[:2], [w[i], x[3]])) for i in range(3)])
 
 
+def in_another_order(w: Row, x: Row) -> Value:
+    z = [w[i] + x[i] for i in range(6)]
+    p = [z[3 * i + j] * x[2 * j + i] for i in range(2) for j in range(3)]
+    return F.sum(p + p)
+
+
 def half_detached(w: Row, x: Row) -> Value:
     with no_grad():
         held = [F.exp(a * b) for a, b in zip(w[:3], x)]
@@ -209,7 +215,7 @@ SMALL: Final[dict[str, Callable[[Row, Row], Value]]] = {
             in_other_axes, in_other_axes_by_weights, windows, backwards, shuffled, from_two_places,
             outer_product, comparisons, comparisons_as_numbers, rectified, inner_products,
             its_own_square, reduced, constants, used_unequally,
-            mixed_factors, half_detached,
+            mixed_factors, half_detached, in_another_order,
         )
     },
 }  # fmt: skip
@@ -254,6 +260,7 @@ OF_SMALL: Final[dict[str, tuple[Cost, Cost]]] = {
     "used unequally": ((24, 0, 27, 14, 12), (24, 26, 5, 10, 12)),
     "mixed factors": ((11, 0, 19, 8, 6), (12, 19, 0, 6, 6)),
     "half detached": ((16, 0, 16, 10, 0), (17, 16, 3, 7, 0)),
+    "in another order": ((10, 0, 25, 7, 4), (11, 25, 12, 8, 4)),
 }
 
 

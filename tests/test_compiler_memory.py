@@ -165,6 +165,18 @@ def test_results_are_no_views_of_the_memory(per_sample: bool) -> None:
             np.testing.assert_array_equal(first, kept)
 
 
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_a_matrix_meets_its_own_transpose(per_sample: bool) -> None:
+    def symmetric(x: list[list[Value]]) -> list[list[Value]]:
+        h = [[a.tanh() for a in row] for row in x]
+        return [[h[i][j] + h[j][i] for j in range(3)] for i in range(3)]
+
+    x = np.random.default_rng(0).normal(size=(2, 3, 3) if per_sample else (3, 3))
+    with watched():
+        found = compile(symmetric, per_sample=per_sample)(x)
+    np.testing.assert_allclose(found, np.tanh(x) + np.tanh(x).swapaxes(-1, -2), rtol=1e-14)
+
+
 def test_the_watch_finds_what_it_is_for() -> None:
     x = np.arange(12.0).reshape(3, 4)
     add = Watched("add", np.add)

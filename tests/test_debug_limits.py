@@ -126,3 +126,40 @@ def test_finite_differences_have_steps_of_the_size_of_the_number(number: float) 
 def test_a_leaf_has_no_formula() -> None:
     assert formula_of(Value(2.0), []) == ""
     assert formula_of(Value(inf, label="a"), ["a"]) == ""
+
+
+@pytest.mark.parametrize(("n", "lines"), [(1, 1), (59, 59), (60, 60), (61, 1), (500, 1)])
+def test_up_to_60_steps_are_shown_one_by_one(n: int, lines: int) -> None:
+    forward = answer(f"next {n}", loss=chain_of(300)).splitlines()
+    assert len([line for line in forward if line.startswith("[")]) == lines
+    back = answer("end", f"back {n}", loss=chain_of(300)).splitlines()
+    assert len([line for line in back if line.startswith("[")]) == lines + 1
+
+
+@pytest.mark.parametrize("command", ["next", "continue", "next 3"])
+def test_at_the_end_nothing_is_shown_again(command: str) -> None:
+    lines = answer("end", command, loss=chain_of(2)).splitlines()
+    assert lines[-1] == "this is the end"
+    assert len(lines) == len(answer("end", loss=chain_of(2)).splitlines()) + 1
+    assert answer("back 70", loss=chain_of(2)).splitlines() == ["this is the start"]
+
+
+def test_completion_looks_at_what_stands_before_the_cursor() -> None:
+    console = Console(Session(worked_example()), stdin=io.StringIO(), stdout=io.StringIO())
+    line = "print net_h1 and more"
+    found = console.completedefault("net_h", line, 6, len("print net_h"))
+    assert found == ["net_h1", "net_h2"]
+    assert console.completedefault("", "print ", 6, 6) == list(console.session.names.values())
+    assert console.completenames("coll") == ["collapse"]
+
+
+@pytest.mark.parametrize("n", [8, 9, 30])
+def test_long_sums_of_products_show_their_first_terms_and_the_last(n: int) -> None:
+    w = [Value(float(i), label=f"w{i}") for i in range(n)]
+    x = [Value(1.0, label=f"x{i}") for i in range(n)]
+    text = formula_of(
+        functional.dot(w, x), [*[value.label for value in w], *[value.label for value in x]]
+    )
+    terms = [f"w{i} * x{i}" for i in range(n)]
+    shown = terms if n <= 8 else [*terms[:3], "...", terms[-1]]
+    assert text == " + ".join(shown)
