@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_mlp import array_math
+from tinygrad_mlp import array_math, functional
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.engine import Value, enable_grad, no_grad
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError, UnknownNameError
 
 INSIDE = 0.5
 
@@ -80,3 +80,15 @@ def test_whole_numbers_are_taken_up_to_their_limits() -> None:
     assert check_integer(3, "n", "f(n=3)", minimum=3) == 3
     with pytest.raises(InvalidArgumentError, match="n is 2"):
         check_integer(2, "n", "f(n=3)", minimum=3)
+    for wrong in (True, False, 3.0, "3", None):
+        with pytest.raises(InvalidArgumentError, match=r"n is .*: f\(n=3\)"):
+            check_integer(wrong, "n", "f(n=3)", minimum=0)
+
+
+@pytest.mark.parametrize("name", ["mean", "logsumexp", "softmax", "log_softmax"])
+def test_functions_of_lists_refuse_anything_else(name: str) -> None:
+    function = getattr(functional, name)
+    with pytest.raises(ShapeError, match=rf"{name} takes a list of values: {name}\(\[a, b\]\)"):
+        function(Value(1.0))
+    with pytest.raises(ShapeError, match=f"{name} of no values is undefined; give at least one"):
+        function([])
