@@ -177,6 +177,18 @@ def test_a_matrix_meets_its_own_transpose(per_sample: bool) -> None:
     np.testing.assert_allclose(found, np.tanh(x) + np.tanh(x).swapaxes(-1, -2), rtol=1e-14)
 
 
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_a_prediction_is_made_in_the_memory_of_its_result(per_sample: bool) -> None:
+    def predict(x: list[Value]) -> list[Value]:
+        return [(a.exp() + 1.0).log() for a in x]
+
+    x = np.array([[0.5, -1.0, 2.0]]) if per_sample else np.array([0.5, -1.0, 2.0])
+    with watched():
+        program = compile(predict, per_sample=per_sample)
+        np.testing.assert_allclose(program(x), np.log1p(np.exp(x)), rtol=1e-14)
+    assert program.source.count("np.empty(") == 2  # for the argument and the result
+
+
 def test_the_watch_finds_what_it_is_for() -> None:
     x = np.arange(12.0).reshape(3, 4)
     add = Watched("add", np.add)
