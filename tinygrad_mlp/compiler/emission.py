@@ -396,7 +396,7 @@ def _is_whole(ref: Ref, size: int, elementwise: bool) -> bool:
     shape = ref.shape
     while elementwise and len(shape) > 1 and shape[0] == 1:
         shape = shape[1:]
-    in_order = size == 1 or ref.strides[-1:] == (1,)
+    in_order = size == 1 or ref.strides == (1,)
     return ref.offset == 0 and shape == (size,) and in_order and not ref.pad
 
 

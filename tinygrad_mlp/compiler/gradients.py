@@ -216,8 +216,6 @@ class Gradients:
         sums = table(starts) if len(starts) < len(places) else ""
         source = g.reshaped((prod(g.shape),)).padded(block.mapped)
         args: list[Ref | str] = [source, table(positions[order]), sums, table(distinct)]
-        if function == "+=":
-            args.append(whole)
         self._xp.instructions.append(Instruction("scatter", function, args, whole))
 
     def _target(self, block: Block) -> Buffer:
@@ -248,14 +246,12 @@ class Gradients:
 
     # Out
 
-    def take(self, step: Step) -> Symbol | None:
-        """All that flowed to the results of a step, in its axes; None if nothing did."""
+    def take(self, step: Step) -> Symbol:
+        """All that flowed to the results of a step, in its axes."""
         block = step.out
         symbol = self._symbols.pop(block.base, None)
         if symbol is not None:
             return self._in_axes(symbol, step.shape)
-        if block.base not in self._memory:
-            return None
         self.finish(block)
         buffer = self._memory[block.base]
         return Symbol(self._xp, Ref(buffer, 0, step.shape, contiguous(step.shape)))

@@ -398,8 +398,8 @@ def _product_step(plan: Plan, group: Group, product: Product, number: int) -> St
 def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: IntArray) -> None:
     """Make the bias one more column of the left matrix, against a row of ones on the right.
 
-    Possible where the bias follows its weights (as in a neuron) and the right matrix is a whole
-    computed block, behind which the ones can lie.
+    Possible where the bias is that of a whole row and follows its weights (as in a neuron), and the
+    rows of the right matrix go on to the end of a computed block, behind which the ones can lie.
     """
     view = step.right
     if not isinstance(view, View) or len(left) != 1:
@@ -409,18 +409,17 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     small_input = block.kind == "input" and block.size <= left.shape[1] * right.shape[1]
     if block.kind != "computed" and not (small_input and block.mapped):
         return
-    n_columns, k = right.shape[1:]
-    covers = view.offset == 0 and block.size == n_columns * k
-    by_rows = n_columns == 1 or (view.strides[1] == 1 and (k == 1 or view.strides[2] == n_columns))
-    if not covers or not by_rows or (k > 1 and view.strides[2] != n_columns):
-        return
     if not (bias == bias[..., :1]).all():
         return
     with_bias = plan.view(np.concatenate([left, bias[..., :1]], axis=2))
     if with_bias is None or with_bias.block.kind != "parameters":
         return
-    block.ones = max(block.ones, n_columns)
+    n_columns = right.shape[1]
+    ones_before = block.ones
+    block.ones = max(ones_before, n_columns)
     ones = block.base + block.size + np.arange(n_columns)
     with_ones = plan.view(np.concatenate([right, ones.reshape(1, n_columns, 1)], axis=2))
-    if with_ones is not None:
-        step.left, step.right, step.operands = with_bias, with_ones, []
+    if with_ones is None:  # the right matrix does not reach to the end of its block row by row
+        block.ones = ones_before
+        return
+    step.left, step.right, step.operands = with_bias, with_ones, []

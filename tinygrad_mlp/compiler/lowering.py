@@ -232,10 +232,9 @@ class _Lowering:
         gradients = Gradients(self.work, loss)
         gradients.contribute(loss, seed, loss.shape, mapped=False)
         for step in reversed(plan.steps):
-            upstream = gradients.take(step) if step.out.needs_grad else None
-            if upstream is not None:
+            if step.out.needs_grad:
                 self.xp.remember(self.known.get(step.out.base, {}))
-                self.backward_step(step, upstream, gradients)
+                self.backward_step(step, gradients.take(step), gradients)
         gradients.finish(plan.blocks[0])
 
     def backward_step(self, step: Step, upstream: Symbol, gradients: Gradients) -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 __all__ = ["einsum_by_sample", "is_worth_copying", "weighted_sum"]
 
-_LEAST_PRODUCTS: Final = 2000
 _LEAST_PRODUCTS_PER_COPY: Final = 5
 _MOST_SAMPLES: Final = 64
 
@@ -28,7 +27,7 @@ def is_worth_copying(p: int, q: int, k: int) -> bool:
     """
     products = p * q * k
     copies = p * k + k * q + p * q
-    return products >= max(_LEAST_PRODUCTS, _LEAST_PRODUCTS_PER_COPY * copies)
+    return products >= _LEAST_PRODUCTS_PER_COPY * copies
 
 
 def einsum_by_sample(

@@ -224,10 +224,13 @@ class SumsOfProducts:
         """
         plain = total.plain
         minus = total.scaled.pop(-1.0, None)
-        for factor, factors in total.scaled.items():
-            plain.append(
-                self._split_off(Node(ops.MUL, (self._apart(*factors), self._number(factor))))
-            )
+        scaled = [
+            Node(ops.MUL, (self._apart(*factors), self._number(factor)))
+            for factor, factors in total.scaled.items()
+        ]
+        if len(scaled) == 1 and minus is None and not plain and not total.left:
+            return scaled[0]
+        plain += [self._split_off(node) for node in scaled]
         if minus is None:
             return self._with_plain_terms(id_, total)
         subtracted = self._apart(*minus)

@@ -79,8 +79,6 @@ def _squeezed_reduction(instruction: Instruction) -> Instruction:
     assert isinstance(source, Ref)
     n_axes = len(source.shape)
     remaining = [axis for axis in range(n_axes) if axis not in over]
-    if len(out.shape) != len(remaining):
-        return instruction
     kept = [axis for axis in range(n_axes) if axis in over or source.shape[axis] != 1]
     kept = kept or list(range(n_axes))[-1:]  # one axis of slots stays, as in the buffers
     axes = tuple([len(kept) if axis == n_axes else kept.index(axis) for axis in over])

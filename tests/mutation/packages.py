@@ -1,0 +1,62 @@
+"""Which tests belong to which modules. ``running`` sorts the files by the time that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+__all__ = ["PACKAGES", "sources", "test_files"]
+
+PACKAGES: Final[dict[str, tuple[str, str]]] = {
+    "core": (
+        "tinygrad_mlp/*.py",
+        "tests/test_arguments.py tests/test_derivatives.py tests/test_drop_in.py "
+        "tests/test_edge_cases.py tests/test_engine*.py tests/test_functional.py "
+        "tests/test_ops*.py tests/test_random_graphs.py tests/test_weights.py "
+        "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
+        "tests/test_limits_and_types.py tests/test_losses.py",
+    ),
+    "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py"),
+    "optim": (
+        "tinygrad_mlp/optim/*.py",
+        "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "
+        "tests/test_training_callbacks.py tests/test_training_trajectories.py",
+    ),
+    "losses": (
+        "tinygrad_mlp/losses/*.py",
+        "tests/test_loss*.py tests/test_training.py tests/test_training_errors.py "
+        "tests/test_training_engines.py",
+    ),
+    "training": (
+        "tinygrad_mlp/training/*.py",
+        "tests/test_training*.py tests/test_scores.py tests/test_weights.py",
+    ),
+    "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
+    "data": ("tinygrad_mlp/data/*.py", "tests/data/test_*.py"),
+    "nn": (
+        "tinygrad_mlp/nn/*.py",
+        "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py",
+    ),
+    "derivatives": (
+        "tinygrad_mlp/derivatives/*.py",
+        "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py",
+    ),
+    "viz": ("viz/*.py", "tests/test_viz*.py"),
+    "cli": ("tinygrad_mlp/cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
+}
+"""By the name for the command line: the modules, and the files of tests; both as patterns."""
+
+
+def sources(root: Path, package: str) -> list[str]:
+    """The files of a package, relative to the root."""
+    return _found(root, PACKAGES[package][0].split())
+
+
+def test_files(root: Path, package: str) -> list[str]:
+    """The files of its tests, likewise."""
+    return _found(root, PACKAGES[package][1].split())
+
+
+def _found(root: Path, patterns: Iterable[str]) -> list[str]:
+    return sorted({str(f.relative_to(root)) for pattern in patterns for f in root.glob(pattern)})

@@ -1,0 +1,86 @@
+"""What keeps the eager engine fast is in force: what nobody asked for is not looked up."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tinygrad_mlp import engine
+from tinygrad_mlp import functional as F
+from tinygrad_mlp.engine import Value, enable_grad, no_grad
+
+
+def nodes() -> list[Value]:
+    """One node of each way in which they are made."""
+    a, b = Value(0.5), Value(2.0)
+    return [
+        a + b,
+        a * 2.0,
+        1.0 - a,
+        a.tanh(),
+        a**2,
+        F.sum([a, b]),
+        F.dot([a], [b]),
+        F.maximum(a, b),
+    ]
+
+
+def after_a_block() -> None:
+    with no_grad():
+        nodes()
+
+
+def after_blocks_in_blocks() -> None:
+    with no_grad(), enable_grad(), no_grad():
+        nodes()
+
+
+def after_an_error() -> None:
+    with pytest.raises(ZeroDivisionError), no_grad():
+        _ = 1 / 0
+
+
+@pytest.mark.parametrize("block", [nodes, after_a_block, after_blocks_in_blocks, after_an_error])
+def test_no_node_asks_for_a_block_where_none_is_open(
+    block: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block()
+    monkeypatch.setattr(engine, "_is_off_here", pytest.fail)
+    assert all(len(node.parents) for node in nodes())
+
+
+def test_blocks_that_record_do_not_slow_others_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    with enable_grad():
+        monkeypatch.setattr(engine, "_is_off_here", pytest.fail)
+        assert all(len(node.parents) for node in nodes())
+        monkeypatch.undo()
+
+
+@pytest.fixture
+def thresholds() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("thresholds")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((700, 10, 10), (10_000, 100, 10)),
+        ((1, 10, 7), (10_000, 100, 7)),
+        ((2000, 500, 0), (10_000, 500, 0)),
+        ((9_999, 100, 10), (10_000, 100, 10)),
+        ((10_000, 10, 10), (10_000, 10, 10)),
+        ((50_000, 10, 10), (50_000, 10, 10)),
+        ((0, 10, 10), (0, 10, 10)),
+    ],
+)
+def test_the_garbage_collector_is_only_ever_relaxed(
+    before: tuple[int, int, int], after: tuple[int, int, int]
+) -> None:
+    gc.set_threshold(*before)
+    engine._relax_garbage_collector()
+    assert gc.get_threshold() == after

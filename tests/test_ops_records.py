@@ -1,0 +1,193 @@
+"""What the records of the operations tell the tests is true: ``kinks``, ``domain``, ``analytic``.
+
+A wrong entry would make other tests look at the wrong places and stay green. So each is compared
+here with what PyTorch, or complex analysis, says without asking the record.
+"""
+
+from __future__ import annotations
+
+import itertools
+from math import inf, isfinite, isnan
+from typing import Final
+
+import numpy as np
+import pytest
+
+from tests.test_ops import CONDITIONS, PLAIN_NUMBERS, each_op, values_at
+from tests.torch_reference import Floats, reference_partials, reference_values
+from tinygrad_mlp import array_math
+from tinygrad_mlp.engine import apply
+from tinygrad_mlp.ops import OPS, Op
+
+Point = tuple[float, ...]
+
+SPECIAL: Final = (-inf, -1.0, -0.0, 0.0, 1.0, inf)
+LARGE: Final = 800.0
+
+
+def n_inputs(op: Op) -> int:
+    return 3 if op.arity is None else op.arity
+
+
+def torch_at(op: Op, points: list[Point]) -> tuple[Floats, Floats]:
+    """Value (n,) and local derivatives (n, n_inputs)."""
+    return reference_values(op, points), reference_partials(op, points)
+
+
+# The rules at special numbers, all of them in all places
+
+
+@each_op
+def test_special_numbers_are_treated_as_torch_treats_them(op: Op) -> None:
+    further = (2.0, -2.5, 19.0, LARGE, -LARGE) if n_inputs(op) < 3 else ()
+    points = list(itertools.product((*SPECIAL, *further), repeat=n_inputs(op)))
+    if op.name == "elu":  # torch has nan all over where alpha is infinite, which nobody asks for
+        points = [point for point in points if isfinite(point[1])]
+    values, partials = torch_at(op, points)
+    nodes = [apply(op, *values_at(op, np.array(point))) for point in points]
+    wrong = [
+        f"{op.name}{point}: {node.data}, {node.partials}; torch: {value}, {expected.tolist()}"
+        for point, node, value, expected in zip(points, nodes, values, partials)
+        if not np.allclose(
+            [node.data, *node.partials], [value, *expected], rtol=1e-12, atol=0.0, equal_nan=True
+        )
+    ]
+    assert not wrong, f"{len(wrong)} of {len(points)}\n" + "\n".join(wrong)
+
+
+# kinks
+
+
+def behaviour(op: Op, points: list[Point]) -> list[str]:
+    """What torch shows that is special at each point; "" where it shows nothing.
+
+    For the value and each derivative "n" for nan, "+" or "-" for an infinity, "." for a number;
+    then "jump" where one of them jumps close by, and "end" where a curve has become a line.
+    """
+    array = np.array(points)
+    values, partials = torch_at(op, points)
+    results = np.column_stack([values, partials])
+    jumps = np.zeros(len(points), dtype=bool)
+    for index in range(array.shape[1]):
+        for step in (1e-6, -1e-6):
+            near = array.copy()
+            near[:, index] += step
+            close_by = np.column_stack(torch_at(op, [tuple(row) for row in near.tolist()]))
+            with np.errstate(invalid="ignore"):
+                jump = np.abs(close_by - results) > 1e-3 * np.maximum(1.0, np.abs(results))
+            jumps |= np.isfinite(array).all(axis=1) & jump.any(axis=1)
+    found = []
+    for point, row, jump in zip(points, results.tolist(), jumps):
+        kinds = "".join([kind_of(x) for x in row]) + "jump" * bool(jump)
+        if len(point) == 1 and abs(point[0]) == LARGE and row[1] in {0.0, 1.0}:
+            (slope,) = reference_partials(op, [(point[0] / 400.0,)])[0]
+            kinds += ("end" + "-+"[point[0] > 0.0]) * (slope not in {-1.0, 0.0, 1.0})
+        found.append("" if set(kinds) == {"."} else kinds)
+    return found
+
+
+def kind_of(x: float) -> str:
+    return "n" if isnan(x) else "." if isfinite(x) else "+" if x > 0.0 else "-"
+
+
+def expected_kinks(op: Op) -> tuple[Point, ...]:
+    """The first point for each special behaviour of torch."""
+    linear = op.fixed_partials is not None and set(op.fixed_partials) != {0.0}
+    if op.variadic or linear:
+        return ()
+    coordinates = (0.0, -0.0, 1.0, -1.0, LARGE, -LARGE, inf, -inf)
+    points = list(itertools.product(coordinates[: 8 if op.arity == 1 else 4], repeat=n_inputs(op)))
+    found: dict[str, Point] = {}
+    for point, kinds in zip(points, behaviour(op, points)):
+        if kinds:
+            found.setdefault(kinds, point)
+    return tuple(found.values())
+
+
+@each_op
+def test_the_kinks_are_a_point_for_each_special_behaviour(op: Op) -> None:
+    assert repr(op.kinks) == repr(expected_kinks(op))  # which tells 0.0 from -0.0
+
+
+# domain
+
+
+NARROWER: Final[dict[tuple[str, int], tuple[float, float]]] = {
+    ("div", 1): (0.05, 4.0),  # a pole at 0; what is left of it is among the kinks
+    ("reciprocal", 0): (0.05, 4.0),
+    ("leaky_relu", 1): (0.001, 0.5),  # slopes as people choose them
+    ("elu", 1): (0.5, 2.0),
+    ("clamp", 1): (-2.0, -1.0),  # the lower limit is lower than the upper one
+    ("clamp", 2): (1.0, 2.0),
+    ("where", 0): (-1.0, 1.0),  # rounded, so that it is often false
+}
+"""Intervals that are shorter than where torch has numbers, on purpose."""
+
+
+@each_op
+def test_the_domain_is_where_torch_has_numbers(op: Op) -> None:
+    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    grid = np.linspace(-4.0, 4.0, 801)
+    for index, interval in enumerate(domain):
+        if (op.name, index) in NARROWER:
+            assert interval == NARROWER[op.name, index]
+            continue
+        points = np.tile(inside(op, 0.5), (len(grid), 1))
+        points[:, index] = grid
+        values, partials = reference_values(op, points), reference_partials(op, points)
+        finite = grid[np.isfinite(values) & np.isfinite(partials).all(axis=1)]
+        assert len(finite) > 300
+        assert np.diff(finite).max() < 0.011, "a hole"
+        low, high = interval
+        assert finite.min() <= low < finite.min() + 0.06
+        assert high == finite.max() == 4.0
+
+
+def test_intervals_that_are_narrower_on_purpose_are_inputs_of_operations() -> None:
+    assert all(index < n_inputs(OPS[name]) for name, index in NARROWER)
+
+
+# analytic
+
+
+def is_analytic(op: Op) -> bool:
+    """Whether the rule on complex numbers is one analytic function, by the mean value property.
+
+    The mean over a circle is the value at its center for such a function, and for no other: not
+    where pieces meet, nor where a rule takes real parts or the modulus.
+    """
+    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    turns = np.exp(2j * np.pi * np.arange(256) / 256.0)
+    ties = inside(op, 0.4, shift=0.0)
+    centers = [inside(op, 0.3), inside(op, 0.5), ties]
+    for index, center in itertools.product(range(len(domain)), centers):
+        if (op.name, index) in PLAIN_NUMBERS:
+            continue
+        columns = np.repeat(center[:, None].astype(complex), len(turns) + 1, axis=1)
+        columns[index, :-1] += 0.4 * min(np.ptp(domain[index]), 2.0) * turns
+        try:
+            values = op.compute(array_math, list(columns)) + np.zeros(len(turns) + 1)
+        except TypeError:  # erfc has no complex version
+            return False
+        if not np.allclose(np.mean(values[:-1]), values[-1], rtol=1e-10, atol=1e-12):
+            return False
+    return True
+
+
+def inside(op: Op, fraction: float, shift: float = 0.02) -> Floats:
+    """A point of the domain, so far from its lower end, further by input; conditions are 0."""
+    point = []
+    for index, (low, high) in enumerate(op.domain * n_inputs(op) if op.variadic else op.domain):
+        number = low + (fraction + shift * index) * (high - low)
+        point.append(0.0 if (op.name, index) in CONDITIONS else number)
+    return np.array(point)
+
+
+@each_op
+def test_an_operation_is_declared_analytic_exactly_where_it_is(op: Op) -> None:
+    assert op.analytic == is_analytic(op)
+
+
+@pytest.mark.parametrize("name", ["abs", "relu", "leaky_relu", "maximum", "less", "erfc", "where"])
+def test_what_is_not_analytic_is_found(name: str) -> None:
+    assert not is_analytic(OPS[name])
