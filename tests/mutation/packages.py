@@ -15,13 +15,16 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_edge_cases.py tests/test_engine*.py tests/test_functional.py "
         "tests/test_ops*.py tests/test_random_graphs.py tests/test_weights.py "
         "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
-        "tests/test_limits_and_types.py tests/test_losses.py",
+        "tests/test_limits_and_types.py tests/test_losses.py tests/test_extremes.py "
+        "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
+        "tests/test_interrupted_steps.py",
     ),
     "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py"),
     "optim": (
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "
-        "tests/test_training_callbacks.py tests/test_training_trajectories.py",
+        "tests/test_training_callbacks.py tests/test_training_trajectories.py "
+        "tests/test_training_schedules.py tests/test_interrupted_steps.py",
     ),
     "losses": (
         "tinygrad_mlp/losses/*.py",
@@ -30,10 +33,11 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "training": (
         "tinygrad_mlp/training/*.py",
-        "tests/test_training*.py tests/test_scores.py tests/test_weights.py",
+        "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
+        "tests/test_interrupted_steps.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
-    "data": ("tinygrad_mlp/data/*.py", "tests/data/test_*.py"),
+    "data": ("tinygrad_mlp/data/*.py", "tests/data/test_*.py tests/test_command_line_text.py"),
     "nn": (
         "tinygrad_mlp/nn/*.py",
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py",
