@@ -45,8 +45,7 @@ SCRIPTS: Final = (
 )
 """The parts of the program, in the order in which they stand in the page."""
 COLLAPSED_FROM: Final = 35
-"""The number of nodes from which a page opens with every neuron as one box; the page of a smaller
-graph does so where it would not fit into the window."""
+"""The number of nodes from which a page opens with every neuron as one box."""
 
 
 def replay(
@@ -61,9 +60,9 @@ def replay(
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
     The page works without a network, on a phone, and with the keyboard alone: left and right step,
-    with shift to the next node, home and end, space plays, "?" explains; up and down go through the
-    nodes, enter selects one, "e" expands or collapses its neuron. While a neuron is one box, the
-    steps inside of it are passed over, and its arrows carry the derivative of the whole neuron.
+    with shift to the next node, home and end, space plays; up and down go through the nodes, enter
+    selects one, "e" expands or collapses its neuron. While a neuron is one box, the steps inside of
+    it are passed over, and its arrows carry the derivative of the whole neuron.
     ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
 
     Args:
@@ -72,8 +71,7 @@ def replay(
         path: the file to write; a missing folder is made.
         title: the heading, "Backpropagation of loss" unless given.
         parameters: the leaves to colour as parameters, for example ``model.parameters()``.
-        collapse: whether each neuron starts as one box; unless given, where the graph is too large
-            to be read as a whole.
+        collapse: whether each neuron starts as one box; unless given, for larger graphs only.
         max_nodes: the number of nodes up to which a page is written.
 
     Returns:
@@ -160,7 +158,7 @@ def _recorded(
             for name, op in used.items()
         },
         "groups": groups,
-        "collapsed": (len(order) >= COLLAPSED_FROM or None) if collapse is None else collapse,
+        "collapsed": len(order) >= COLLAPSED_FROM if collapse is None else collapse,
         "steps": [
             [places[step.node], step.position]
             + [

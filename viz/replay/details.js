@@ -15,7 +15,7 @@ function select(index) {
 function showDetails() {
   const node = trace.nodes[selected];
   const group = scene.groupOf[selected];
-  const close = made("button", { type: "button", "aria-label": "Close", "data-keep": "close" }, "×");
+  const close = made("button", { type: "button", "aria-label": "Close" }, "×");
   close.addEventListener("click", () => {
     select(null);
     focusNode(focused, true);

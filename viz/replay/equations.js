@@ -2,9 +2,8 @@
 // One step in words: its phase, its chain rule in symbols and numbers, and a remark. Names are data:
 // they are only ever written as text.
 
+const LONGEST_EQUATION = 150; // of names and numbers; a longer one is written with names alone
 const MOST_GRADIENTS = 4;
-const LETTERS_OF_NAMES = [22, 14, 9]; // the most of each name in an equation, until it has room
-const LONG_SIZE = 17; // pixels of the letters of a long equation, as in style.css
 
 const byId = (id) => document.getElementById(id);
 
@@ -54,53 +53,38 @@ function describedStart() {
   const leaves = trace.nodes.filter((node) => !node.parents.length).length;
   const known = leaves === 1 ? "1 leaf is known" : `${leaves} leaves are known`;
   const text = `${known}: inputs, parameters, constants.`;
-  const remark = "Arrow keys step, space plays, and a node that you select tells its history; the key ? says more.";
+  const remark = "Arrow keys step, space plays, and a node that you select tells its history; ? says more.";
   return { phase: "Start", symbols: [text], text, remark };
 }
 
 function describedForward(node) {
   const { formula } = trace.ops[node.op];
-  const namesBy = (nameOf) => expression(node, formula, node.parents.map(nameOf));
-  const numbers = expression(node, formula, node.parents.map((parent) => shortNumber(trace.nodes[parent].data)));
-  return equated(node, namesBy, numbers, `${node.op}: ${formula}`);
+  const names = expression(node, formula, namesOf(node).map((name) => shortName(name)));
+  const operands = node.parents.map((parent) => factor(trace.nodes[parent].data));
+  const numbers = expression(node, formula, operands).replace(/\(\((−[^()]+)\)\)/g, "($1)");
+  return equated(node, names, numbers, `${node.op}: ${formula}`);
 }
 
 /** The forward step of a neuron that is one box: its whole formula at once. */
 function describedNeuron(node, group) {
-  const namesBy = (nameOf) => composed(node, group, nameOf);
-  const numbers = composed(node, group, (index) => shortNumber(trace.nodes[index].data));
-  return equated(node, namesBy, numbers, `${group.name}: ${group.formula}`);
+  const nameOf = (index) => shortName(namesOf({ parents: [index] })[0]);
+  const names = composed(node, group, nameOf);
+  const numbers = composed(node, group, (index) => factor(trace.nodes[index].data));
+  return equated(node, names, numbers, `${group.name}: ${group.formula}`);
 }
 
-/**
- * A forward step in names and in numbers. Where the names are too long, those of the neuron go by
- * their names inside of it and all of them get shorter; the numbers are there in any case.
- */
-function equated(node, namesBy, numbers, remark) {
+function equated(node, names, numbers, remark) {
   const result = shortNumber(node.data);
-  const nameOf = (index) => namesOf({ parents: [index] })[0];
-  const nameHere = (index) => nameInside(nameOf(index), scene.groupOf[node.index]);
-  const ways = [
-    namesBy((index) => shortName(nameOf(index))),
-    ...LETTERS_OF_NAMES.map((limit) => namesBy((index) => shortName(nameHere(index), limit))),
-  ];
-  const name = shortName(node.name, 26);
-  const names = ways.find((way) => hasRoom(`${name} = ${way} = ${numbers} = ${result}`));
+  const isShort = names.length + numbers.length < LONGEST_EQUATION;
   return {
     phase: `Forward, ${node.computedAt} of ${trace.seedAt - 1}`,
     symbols: [
-      ...[name, sign("="), ...(names ? [names, sign("=")] : []), numbers],
+      ...[shortName(node.name, 26), sign("="), ...(isShort ? [names, sign("="), numbers] : [names])],
       ...[sign("="), styled(result, "result")],
     ],
-    text: `${node.name} = ${ways[0]} = ${numbers} = ${result}`,
+    text: `${node.name} = ${names} = ${numbers} = ${result}`,
     remark,
   };
-}
-
-/** Whether a text has room in the lines for the equation; those break a little before their end. */
-function hasRoom(text) {
-  const lines = isNarrow.matches ? 4 : 2;
-  return widthOf(text, LONG_SIZE) <= 0.9 * lines * byId("equation").clientWidth;
 }
 
 /** The formula of a neuron down to what comes into it from outside and to its leaves. */
@@ -113,7 +97,7 @@ function composed(node, group, textOf) {
     const text = composed(inner, group, textOf);
     return isCall || node.op === "add" || node.op === "sum" || inner.op === "mul" ? text : `(${text})`;
   });
-  return expression(node, formula, operands);
+  return expression(node, formula, operands).replace(/\(\((−[^()]+)\)\)/g, "($1)");
 }
 
 function describedSeed() {

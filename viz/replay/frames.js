@@ -5,7 +5,7 @@
 const SIZES = {
   node: { width: 108, height: 60 },
   chip: { width: 62, height: 28 },
-  group: { width: 176, height: 68 },
+  group: { width: 176, height: 78 },
   widest: 136,
 };
 const FRAME = { pad: 10, title: 24, row: 12 };

@@ -2,7 +2,7 @@
 // Where the boxes of a graph stand: in columns from the inputs to the output, with few crossings.
 // An arrow over several columns crosses each of them on one level; arrows from one box share it.
 
-const GAP = { box: 12, bend: 10 };
+const GAP = { box: 14, bend: 10 };
 const MOST_BENDS = 6000;
 
 /**

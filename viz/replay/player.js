@@ -6,8 +6,7 @@ const trace = new Trace(recorded);
 const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
-const isSmall = matchMedia("(max-width: 760px), (max-height: 500px)");
-const READABLE = 0.81; // the zoom below which letters would be too small
+const READABLE = 0.85; // the zoom below which letters would be too small
 const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
 const loss = trace.nodes[trace.root].name;
 let position = 0;
@@ -28,7 +27,6 @@ function goTo(wanted) {
   byId("equation").replaceChildren(...symbols);
   byId("equation").setAttribute("aria-label", text);
   byId("equation").classList.toggle("long", byId("equation").textContent.length > 70);
-  byId("equation").classList.toggle("plain", !byId("equation").querySelector(".fraction"));
   byId("remark").textContent = remark;
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
   byId("slider").value = position;
@@ -145,20 +143,15 @@ const KEYS = {
   End: () => stepTo(trace.last),
   " ": () => setPlaying(timer === null),
   Escape: () => select(null),
-  "?": () => byId("help").togglePopover(),
 };
-const ONCE = [" ", "?"]; // keys that do nothing more while they are held down
-const NOT_OF_A_MENU = ["ArrowRight", "ArrowLeft", "Escape", "?"]; // the other keys choose in it
 
-/** Every key does one thing: what it does with the element that has the focus, or else a step. */
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (byId("help").matches(":popover-open")) return;
   const kind = event.target.tagName;
-  if (byId("help").matches(":popover-open") && event.key === "Escape") return; // the browser closes it
-  if (kind === "BUTTON" && event.key === " ") return; // the space bar presses the button
-  if (kind === "SELECT" && !NOT_OF_A_MENU.includes(event.key)) return;
-  if (event.repeat && ONCE.includes(event.key)) event.preventDefault();
-  else if (keyOnGraph(event)) event.preventDefault();
+  const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
+  if (isPressed || kind === "SELECT") return;
+  if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
     KEYS[event.key](event);
@@ -172,23 +165,13 @@ function setTheme(isDark) {
   byId("theme").setAttribute("aria-pressed", isDark);
 }
 
-/** Small graphs show every node, as long as all of it can be read at first sight. */
-function startCollapsed() {
-  if (recorded.collapsed !== null) return recorded.collapsed;
-  scene.build(new Set());
-  return !isSmall.matches && wholeZoom() < READABLE;
-}
-
-/** The zoom at which all of the graph fits into the room that there is. */
-function wholeZoom() {
-  return Math.min((stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height, 1.8);
-}
-
 /** Fit the graph into the room that there is, but not smaller than `least`; also when that changes. */
 function fit(least) {
   leastZoom = least;
+  const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
+  const whole = Math.min(...room, 1.8);
   const isBeside = selected !== null && !isNarrow.matches;
-  scene.setZoom(Math.max(wholeZoom(), isBeside ? Math.min(least, BESIDE_DETAILS) : least), 0);
+  scene.setZoom(Math.max(whole, isBeside ? Math.min(least, BESIDE_DETAILS) : least), 0);
   scene.bringIntoView(stage, trace.events[position]);
 }
 
@@ -230,10 +213,6 @@ function start() {
   for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
   byId("slider").addEventListener("input", () => stepTo(Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
-  let isPointed = false; // a person who chose with the mouse goes on with the keys of the page
-  byId("speed").addEventListener("pointerdown", () => (isPointed = true));
-  byId("speed").addEventListener("keydown", () => (isPointed = false));
-  byId("speed").addEventListener("change", () => isPointed && byId("speed").blur());
   byId("graph").addEventListener("click", (event) => {
     const corner = event.target.closest(".switch");
     if (corner) toggle(recorded.groups[corner.dataset.group]);
@@ -250,7 +229,7 @@ function start() {
   });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
-  rebuild(new Set(startCollapsed() ? recorded.groups : []));
+  rebuild(new Set(recorded.collapsed ? recorded.groups : []));
   fit(READABLE);
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   fromAddress();

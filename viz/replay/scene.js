@@ -203,7 +203,7 @@ class Scene {
     if (kind === "group") {
       element.append(
         drawn("text", { class: "head", ...left }, fitted(group.name, width - 36, 12, 600)),
-        drawn("text", { class: "formula", x: 8, y: 31 }, fitted(group.formula, width - 16, 11)),
+        drawn("text", { class: "formula", x: 8, y: 35 }, fitted(group.formula, width - 16, 11)),
       );
     } else {
       const symbol = node.parents.length ? node.symbol : "";
@@ -213,7 +213,7 @@ class Scene {
       const place = symbol ? { ...left, x: width - 8, "text-anchor": "end" } : left;
       element.append(drawn("text", { class: node.unnamed ? "head muted" : "head", ...place }, name));
     }
-    const rows = node.constant ? [["data", 16]] : [["data", 23], ["grad", 8]];
+    const rows = node.constant ? [["data", 16]] : [["data", 24], ["grad", 8]];
     for (const [key, above] of rows) {
       element.append(
         drawn("text", { class: "key", x: 8, y: height - above }, key),
@@ -227,7 +227,6 @@ class Scene {
     this.current = this.itemOf[event.node];
     const link = event.phase === "backward" && this.linkOf.get(`${event.from}/${event.place}`);
     const isForward = event.phase === "forward";
-    this.lit = link || null;
     for (const item of this.items) this.showItem(item, position, event);
     for (const other of this.links) this.showLink(other, position);
     this.texts.classList.toggle("waiting", position < this.trace.seedAt);
@@ -296,9 +295,7 @@ class Scene {
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
     // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
-    // The current arrow has its number on the sheet above.
-    const isNear = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
-    const isTextShown = isNear && link !== this.lit;
+    const isTextShown = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
     if (link.text && isTextShown !== link.isTextShown) {
       link.isTextShown = isTextShown;
       link.text.classList.toggle("apart", !isTextShown);

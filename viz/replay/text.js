@@ -21,8 +21,7 @@ function shortName(name, limit = 22) {
   const letters = lettersOf(name);
   if (letters.length <= limit) return name;
   const end = Math.floor((limit - 1) / 2);
-  const [start, rest] = [letters.slice(0, limit - 1 - end), letters.slice(-end || letters.length)];
-  return `${start.join("").replace(/\.+$/, "")}…${rest.join("").replace(/^\.+/, "")}`; // no dots beside dots
+  return `${letters.slice(0, limit - 1 - end).join("")}…${letters.slice(-end || letters.length).join("")}`;
 }
 
 /** The name, shortened until it fits into `room` at that size of letters. */
@@ -84,11 +83,8 @@ function bracketed(name) {
 }
 
 function factor(x) {
-  return bracketedIfNegative(shortNumber(x));
-}
-
-function bracketedIfNegative(text) {
-  return /^−(inf|[\d.]+(e−?\d+)?)$/.test(text) ? `(${text})` : text;
+  const text = shortNumber(x);
+  return text.startsWith("−") ? `(${text})` : text;
 }
 
 /** Whether numbers as written give the product as written, within the rounding of its last digit. */
@@ -106,16 +102,12 @@ function lastDigit(x) {
 const INFIX = { neg: "−x", square: "x²", reciprocal: "1 / x", abs: "|x|", sqrt: "√x" };
 const LONGEST_SUM = 6;
 
-/**
- * The operation of a node applied to `operands`, texts of names or numbers. A negative number gets
- * brackets where it stands beside an operator, and none as an argument: tanh(−1), but 2 · (−1).
- */
+/** The operation of a node applied to `operands`, texts of names or numbers. */
 function expression(node, formula, operands) {
   const count = operands.length;
   if (node.op === "dot") {
     const half = Math.floor(count / 2);
-    const [weights, inputs] = [operands.slice(0, half), operands.slice(half)].map((part) => part.map(bracketedIfNegative));
-    const terms = weights.map((w, index) => `${w} · ${inputs[index]}`);
+    const terms = operands.slice(0, half).map((w, index) => `${w} · ${operands[half + index]}`);
     return sumOf(count % 2 ? [...terms, operands.at(-1)] : terms);
   }
   if (node.op === "sum") return sumOf(operands);
@@ -124,21 +116,14 @@ function expression(node, formula, operands) {
   return filledIn(formula.replace(", b a plain number", "").replaceAll(" * ", " · "), operands);
 }
 
-function sumOf(summands) {
-  const terms = summands.map(bracketedIfNegative);
+function sumOf(terms) {
   if (terms.length <= LONGEST_SUM) return terms.join(" + ");
   return [...terms.slice(0, LONGEST_SUM - 2), "…", terms.at(-1)].join(" + ");
 }
 
 function filledIn(formula, operands) {
   const byLetter = { x: operands[0], a: operands[0], b: operands[1], c: operands[2] };
-  return formula.replaceAll("-", "−").replace(/\b[abcx]\b/g, (letter, at, whole) => {
-    const text = byLetter[letter];
-    if (text === undefined) return letter;
-    const [before, after] = [whole.slice(0, at).trimEnd().at(-1), whole.slice(at + 1).trimStart()[0]];
-    const isBesideOperator = "+−·/^√".includes(before ?? " ") || "+−·/^²".includes(after ?? " ");
-    return isBesideOperator ? bracketedIfNegative(text) : text;
-  });
+  return formula.replace(/\b[abcx]\b/g, (letter) => byLetter[letter] ?? letter);
 }
 
 /** The local derivative of a node by its operand at `place`, as a formula in the operands' names. */
