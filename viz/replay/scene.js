@@ -150,7 +150,7 @@ class Scene {
     link.look = "edge";
     link.element = arrows.appendChild(drawn("path", { class: link.look, d: link.path }));
     const [from, to] = [this.items[link.from].node.name, this.items[link.to].node.name];
-    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${link.derivative}`;
+    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${exactNumber(link.derivative)}`;
     link.element.append(drawn("title", {}, text));
   }
 
@@ -228,7 +228,7 @@ class Scene {
     const link = event.phase === "backward" && this.linkOf.get(`${event.from}/${event.place}`);
     const isForward = event.phase === "forward";
     for (const item of this.items) this.showItem(item, position, event);
-    for (const other of this.links) this.showLink(other, position);
+    for (const other of this.links) this.showLink(other, position, other === link);
     this.texts.classList.toggle("waiting", position < this.trace.seedAt);
     this.light(isForward ? this.current.incoming : link ? [link] : [], isForward);
   }
@@ -280,13 +280,14 @@ class Scene {
     const name = isGroup ? group.name : kind === "chip" ? shortNumber(node.data) : node.name;
     const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
     const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
-    const lines = [`data ${data ?? "not computed yet"}`];
-    if (!node.constant) lines.push(`gradient ${grad ?? "not computed yet"}`);
+    const written = (number) => (number === null ? "not computed yet" : exactNumber(number));
+    const lines = [`data ${written(data)}`];
+    if (!node.constant) lines.push(`gradient ${written(grad)}`);
     tip.textContent = [`${name}: ${meaning}`, ...lines].join("\n");
     element.setAttribute("aria-label", [name, meaning, ...lines].join(", "));
   }
 
-  showLink(link, position) {
+  showLink(link, position, isLit) {
     const look = ["edge"];
     if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
     if (link.firstFlow <= position) look.push("flowed");
@@ -295,7 +296,8 @@ class Scene {
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
     // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
-    const isTextShown = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
+    const matters = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
+    const isTextShown = matters && !isLit; // the current arrow has its number on the sheet above
     if (link.text && isTextShown !== link.isTextShown) {
       link.isTextShown = isTextShown;
       link.text.classList.toggle("apart", !isTextShown);
