@@ -6,7 +6,7 @@ const trace = new Trace(recorded);
 const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
-const READABLE = 0.85; // the zoom below which letters would be too small
+const READABLE = 0.82; // the zoom below which letters would be too small
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
 const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
 const loss = trace.nodes[trace.root].name;
@@ -28,7 +28,9 @@ function goTo(wanted) {
   byId("phase").textContent = phase;
   byId("equation").replaceChildren(...symbols);
   byId("equation").setAttribute("aria-label", text);
-  byId("equation").classList.toggle("long", byId("equation").textContent.length > 70);
+  const { length } = byId("equation").textContent;
+  byId("equation").classList.toggle("long", length > 70);
+  byId("equation").classList.toggle("longest", length > 150);
   byId("remark").textContent = remark;
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
   byId("slider").value = position;

@@ -158,12 +158,16 @@ class Scene {
     const boxes = this.items.map(({ x, y, width, height }) => ({ x, y, width, height }));
     placeLabels(this.links, curves, boxes, isRoomy);
     this.obstacles = new Raster(boxes);
+    this.labels = new Raster([]);
     this.texts = texts;
     texts.setAttribute("aria-hidden", "true");
     for (const link of this.links) {
       if (!link.spot) continue;
       link.text = texts.appendChild(drawnLabel(link.label, link.spot, "derivative"));
       link.isTextShown = true;
+      const width = widthOf(link.label, LABEL.size) + LABEL.pad;
+      const corner = { x: link.spot.x - width / 2, y: link.spot.y - LABEL.height / 2 };
+      this.labels.add({ ...corner, width, height: LABEL.height, owner: link });
     }
   }
 
@@ -240,7 +244,7 @@ class Scene {
       sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
       if (isForward) continue;
       const text = `× ${link.label}`;
-      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles), "derivative lit"));
+      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles, this.labels), "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
   }
