@@ -297,6 +297,7 @@ class Scene {
     if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
+    if (isLit) look.push("beneath");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
     // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
