@@ -7,7 +7,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,6 +21,17 @@ from tinygrad_mlp.debug.names import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.functional import (
+    amax,
+    clamp,
+    dot,
+    logsumexp,
+    maximum,
+    minimum,
+    reciprocal,
+    where,
+)
+from tinygrad_mlp.functional import sum as total
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
@@ -382,13 +393,14 @@ def test_keys_buttons_and_the_slider_step(viewer: Opener) -> None:
     page = viewer(worked_example())
     page.press("End")
     assert page.position() == page.last() == 15 + 1 + 34
-    assert page.page.is_disabled("#next")
+    assert page.page.get_attribute("#next", "aria-disabled") == "true"
     page.press("Home")
     assert page.position() == 0
     page.page.click("#next")
     page.page.click("#next")
     page.page.click("#back")
     assert page.position() == 1
+    assert page.page.get_attribute("#last", "aria-disabled") == "false"
     page.page.click("#last")
     page.press("Shift+ArrowLeft")  # to the node before, over all five operands
     assert page.equation().startswith("dL/dnet_h1 +=")
@@ -617,9 +629,11 @@ def test_numbers_are_written_as_in_the_step_log(viewer: Opener) -> None:
         1e300,
     ]
     numbers = [*sizes.tolist(), *ties, *edges, math.inf, -math.inf, math.nan]
-    shown = page.page.evaluate("numbers => numbers.map(shortNumber)", numbers)
-    expected = [re.sub(r"e([+-])0*(\d+)", r"e\1\2", number(x)) for x in numbers]
-    assert [x.replace("−", "-") for x in shown] == [x.replace("e+", "e") for x in expected]
+    # As text: Playwright before 1.64 sends the float 0.0 as -0.
+    texts = [repr(x).replace("inf", "Infinity").replace("nan", "NaN") for x in numbers]
+    shown = page.page.evaluate("texts => texts.map(Number).map(shortNumber)", texts)
+    assert [x.replace("−", "-") for x in shown] == [as_on_the_page(x) for x in numbers]
+    assert shown[numbers.index(0.0) :][:2] == ["0", "−0"]
 
 
 def test_products_that_do_not_hold_as_written_are_marked_as_in_the_step_log(viewer: Opener) -> None:
@@ -640,6 +654,136 @@ def test_products_that_do_not_hold_as_written_are_marked_as_in_the_step_log(view
     for step in (trace[10], *trace[-6:]):
         page.page.evaluate("position => goTo(position)", 17 + step.index)
         assert page.equation() == step.equation()
+
+
+def as_on_the_page(x: float) -> str:
+    """The number as the step log writes it, but for the sign and the zeros of its exponent."""
+    return re.sub(r"e([+-])0*(\d+)", r"e\1\2", number(x)).replace("e+", "e")
+
+
+NEGATIVE: Final = (
+    (lambda a, b: a + b, "(-2) + (-3)"),
+    (lambda a, b: a - b, "(-2) - (-3)"),
+    (lambda a, b: a * b, "(-2) · (-3)"),
+    (lambda a, b: a / b, "(-2) / (-3)"),
+    (lambda a, b: -a, "-(-2)"),
+    (lambda a, b: abs(a), "|-2|"),
+    (lambda a, b: a**-3, "(-2) ^ (-3)"),
+    (lambda a, b: a.square(), "(-2)²"),
+    (lambda a, b: reciprocal(a), "1 / (-2)"),
+    (lambda a, b: a.tanh(), "tanh(-2)"),
+    (maximum, "max(-2, -3)"),
+    (minimum, "min(-2, -3)"),
+    (lambda a, b: clamp(a, -5.0, -1.0), "min(max(-2, -5), -1)"),
+    (lambda a, b: where(a, b, -4.0), "(-3) if (-2) else (-4)"),
+    (lambda a, b: total([a, b, -4.0]), "(-2) + (-3) + (-4)"),
+    (lambda a, b: amax([a, b]), "amax(-2, -3)"),
+    (lambda a, b: logsumexp([a, b]), "logsumexp(-2, -3)"),
+    (lambda a, b: logsumexp([a] * 9 + [b]), "logsumexp(-2, -2, -2, -2, …, -3)"),
+    (lambda a, b: amax([a] * 9 + [b]), "amax(-2, -2, -2, -2, …, -3)"),
+    (lambda a, b: dot([a, b], [b, 4.0], -1.0), "(-2) · (-3) + (-3) · 4 + (-1)"),
+)
+"""How a formula of a = -2 and b = -3 stands in the equation, by hand."""
+
+
+@pytest.mark.parametrize(("formula", "written"), NEGATIVE, ids=[text for _, text in NEGATIVE])
+def test_negative_numbers_have_brackets_where_an_operator_needs_them(
+    viewer: Opener, formula: Callable[[Value, Value], Value], written: str
+) -> None:
+    page = viewer(formula(Value(-2.0, label="a"), Value(-3.0, label="b")))
+    page.press("ArrowRight")
+    assert page.equation().split(" = ")[-2] == written
+    names = re.sub(r"(?<!\w)\(-2\)|-2", "a", written)
+    names = re.sub(r"(?<!\w)\(-3\)|-3", "b", names)
+    if "^" not in written:  # there the -3 is a plain number
+        assert page.equation().split(" = ")[1] == names
+
+
+def test_a_plain_number_in_a_formula_has_brackets_like_any_other(viewer: Opener) -> None:
+    page = viewer(Value(2.0, label="a") ** -1)
+    page.press("ArrowRight")
+    assert page.equation() == "L = a ^ (-1) = 2 ^ (-1) = 0.5"
+    page.press("End")
+    remark = (page.page.text_content("#remark") or "").replace("−", "-")
+    assert "(-1) · a^((-1) - 1) = -0.25" in remark
+
+
+def test_a_name_of_several_words_stays_together(viewer: Opener) -> None:
+    page = viewer((Value(2.0, label="my loss").square() * Value(3.0, label="a+b")).tanh())
+    page.press("ArrowRight")
+    assert page.equation().split(" = ")[1] == "(my loss)²"
+    page.press("ArrowRight")
+    assert page.equation().split(" = ")[1].endswith(" · (a+b)")
+
+
+def test_the_rule_of_a_list_is_about_the_operand_of_the_step(viewer: Opener) -> None:
+    inputs = [Value(x, label=f"x{i}") for i, x in enumerate((0.5, 2.0, 1.0, 0.25))]
+    page = viewer(amax(inputs))
+    remarks = []
+    while page.position() < page.last():
+        page.press("ArrowRight")
+        remarks.append(page.page.text_content("#remark") or "")
+    assert [re.findall(r"if (x\d) is", text) for text in remarks[-4:]] == [
+        [f"x{i}"] for i in range(4)
+    ]
+
+
+def named_badly() -> Value:
+    labels = [f"a label that a person wrote, number {i}" for i in range(9)]
+    return logsumexp([Value(-1234.5678 * i, label=x) for i, x in enumerate(labels)]).square()
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: network_loss([3, 2]),
+        lambda: network_loss([8, 8, 3]),
+        lambda: MLP(20, [1], rng=0)([0.1] * 20).square(),
+        lambda: MLP(3, [2, 1], activation="leaky_relu", rng=0)([0.5] * 3),
+        lambda: logsumexp([Value(-0.1234 * i) for i in range(200)]),
+        named_badly,
+    ],
+)
+def test_a_forward_step_shows_its_numbers_whatever_the_names(
+    viewer: Opener, build: Callable[[], Value], collapse: bool
+) -> None:
+    loss = build()
+    order = topological_order(loss)
+    page = viewer(loss, collapse=collapse)
+    steps = page.page.evaluate(
+        "scene.stops.filter((at) => trace.events[at].phase === 'forward').map((at) => { goTo(at);"
+        " const { scrollHeight, clientHeight } = byId('step'); return [trace.events[at].node,"
+        " byId('equation').innerText, scrollHeight <= clientHeight]; })"
+    )
+    assert steps
+    for index, text, is_whole in steps:
+        node = order[index]
+        parts = [part.strip() for part in text.replace("−", "-").split("=")]
+        assert parts[-1] == as_on_the_page(node.data)
+        numbers = re.findall(r"-?[\d.]+(?:e-?\d+)?", parts[-2])
+        if not collapse:
+            ends = {as_on_the_page(node.parents[place].data) for place in (0, -1)}
+            assert ends <= set(numbers), text
+        assert len(numbers) >= min(len(node.parents), 2)
+        assert is_whole, "all of it is in view"
+
+
+def test_a_name_needs_no_path_beside_its_neuron(viewer: Opener) -> None:
+    page = viewer(MLP(2, [1], activation="tanh", rng=0)([0.5, -1.0]).square(), collapse=False)
+    page.press("ArrowRight")
+    assert (page.page.text_content("#equation") or "").startswith(
+        "layers.0.neurons.0.net=w.0 · 0.5 + w.1 · (−1) + b="
+    )
+    assert page.equation().startswith("layers.0.neurons.0.net = layers.0.neurons.0.w.0 · 0.5 + ")
+
+
+def test_minus_zero_keeps_its_sign(viewer: Opener) -> None:
+    page = viewer(Value(-0.0, label="a") * 2.0)
+    page.press("End")
+    assert page.numbers()["n0"] == ("-0", "2")
+    page.page.click("#n0")
+    assert page.page.text_content("#exact-data") == "data = -0"
 
 
 def test_the_path_of_the_output_is_one_without_a_product(viewer: Opener) -> None:
@@ -885,7 +1029,85 @@ def touch(one: Area, other: Area) -> bool:
     return not beside and one.top < other.bottom and other.top < one.bottom
 
 
+@pytest.mark.parametrize("collapse", [True, False])
+def test_the_number_of_the_current_arrow_is_drawn_once(viewer: Opener, collapse: bool) -> None:
+    page = viewer(worked_example(), collapse=collapse)
+    drawn = page.page.evaluate(
+        "scene.stops.filter((at) => trace.events[at].phase === 'backward').map((at) => {"
+        " goTo(at); const { from, place } = trace.events[at];"
+        " const link = scene.linkOf.get(`${from}/${place}`);"
+        " const isShown = (text) => getComputedStyle(text).visibility !== 'hidden';"
+        " const head = link ? getComputedStyle(link.element).markerEnd : 'none';"
+        " const numbers = document.querySelectorAll('.derivative.lit').length;"
+        " return [Boolean(link?.text) && isShown(link.text), head, numbers - (link ? 1 : 0)]; })"
+    )
+    assert {tuple(step) for step in drawn} == {(False, "none", 0)}, "and the arrow has one head"
+    if not collapse:
+        hidden = "scene.links.filter(({ text }) => text?.classList.contains('apart')).length"
+        assert page.page.evaluate(hidden) == 1
+        page.page.evaluate("goTo(trace.seedAt)")
+        assert page.page.evaluate(hidden) == 0, "the number comes back"
+
+
+def test_the_number_of_the_current_arrow_covers_no_other_if_it_need_not(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=False)
+    covered = page.page.evaluate(
+        "scene.stops.map((at) => { goTo(at);"
+        " const rect = document.querySelector('.derivative.lit rect'); if (!rect) return 0;"
+        " const [x, y, width, height] = ['x', 'y', 'width', 'height']"
+        ".map((name) => Number(rect.getAttribute(name)));"
+        " const { from, place } = trace.events[at];"
+        " const own = scene.linkOf.get(`${from}/${place}`);"
+        " const others = scene.labels.under({ x, y, width, height });"
+        " return others.filter(({ owner }) => owner !== own).length; })"
+    )
+    assert sum(covered) == 0
+
+
 # Sizes
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        worked_example,
+        lambda: MLP(2, [3, 1], activation="tanh", rng=0)([0.5, -1.0]).square(),
+        lambda: network_loss([3, 2]),
+        lambda: network_loss([8, 8, 3]),
+        lambda: network_loss([16, 16, 4]),
+        lambda: logsumexp([Value(float(i)) for i in range(10)]),
+    ],
+)
+def test_the_first_view_of_a_desktop_shows_everything(
+    viewer: Opener, build: Callable[[], Value]
+) -> None:
+    page = viewer(build())
+    assert page.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [1280, 1280]
+    assert page.page.evaluate("document.documentElement.scrollHeight") == 800
+    (stage,) = areas(page, "#stage")
+    for box in areas(page, "#graph .box, #graph .frame .ground"):
+        assert stage.left <= box.left < box.right <= stage.right
+        assert stage.top <= box.top < box.bottom <= stage.bottom
+    for tool in areas(page, "header button:not([hidden]), #step, #legend, footer > *"):
+        assert 0.0 <= tool.left < tool.right <= 1280.0
+        assert 0.0 <= tool.top < tool.bottom <= 800.0
+
+
+def test_steps_of_a_large_graph_are_shown_larger_than_its_whole(viewer: Opener) -> None:
+    page = viewer(network_loss([8, 8, 3]))
+    whole = page.page.evaluate("scene.zoom")
+    page.press("ArrowRight")
+    assert page.page.evaluate("scene.zoom") > whole
+    page.press("ArrowLeft")
+    assert page.page.evaluate("scene.zoom") == whole
+
+
+def test_neurons_start_as_one_box_where_only_so_all_is_seen(viewer: Opener) -> None:
+    loss = MLP(2, [3, 1], activation="tanh", rng=0)([0.5, -1.0]).square()
+    assert recorded(replay_page(loss))["collapsed"] is None, "the page decides"
+    assert viewer(loss).page.locator(".node.group").count() == 4
+    assert viewer(loss, collapse=False).page.locator(".node.group").count() == 0
+    assert viewer(worked_example()).page.locator(".node.group").count() == 0
 
 
 @pytest.mark.parametrize("collapse", [True, False])
@@ -993,6 +1215,110 @@ def test_the_space_bar_selects_the_node_that_has_the_focus(viewer: Opener) -> No
     page.press(" ")
     assert page.page.locator("#details h2").text_content() == "L"
     assert page.page.get_attribute("#play", "aria-label") == "Play"
+
+
+@pytest.mark.parametrize("button", ["fit", "larger", "theme", "neurons", "first", "last", "play"])
+def test_arrows_step_after_a_click_on_a_button(viewer: Opener, button: str) -> None:
+    page = viewer(worked_example())
+    page.page.fill("#slider", "5")
+    page.page.click(f"#{button}")
+    before = page.position()
+    page.press("ArrowRight" if before < page.last() else "ArrowLeft")
+    assert abs(page.position() - before) == 1
+    assert page.page.evaluate("document.activeElement.id") == button
+
+
+def test_space_presses_the_button_that_has_the_focus_once(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.select_option("#speed", "0.5")
+    label = "document.querySelector('#play').getAttribute('aria-label')"
+    page.page.click("#play")
+    assert page.page.evaluate(label) == "Pause"
+    page.press(" ")
+    assert page.page.evaluate(label) == "Play"
+    page.page.fill("#slider", "5")
+    page.page.click("#next")
+    page.press(" ")
+    assert page.position() == 7
+    page.page.click("#theme")
+    page.press(" ")
+    assert page.page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert page.page.evaluate(label) == "Play"
+
+
+@pytest.mark.parametrize(("button", "end"), [("next", "End"), ("back", "Home")])
+def test_space_on_a_button_that_is_at_its_end_does_nothing(
+    viewer: Opener, button: str, end: str
+) -> None:
+    page = viewer(Value(2.0, label="a") * 3.0)
+    page.press("End" if end == "Home" else "Home")
+    page.page.focus(f"#{button}")
+    page.press(*[" "] * (page.last() + 2))
+    assert page.position() == (page.last() if end == "End" else 0)
+    assert page.page.evaluate("document.activeElement.id") == button
+    assert page.page.get_attribute("#play", "aria-label") == "Play"
+    assert page.page.get_attribute(f"#{button}", "aria-disabled") == "true"
+
+
+def test_the_keys_of_a_menu_are_its_own(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.fill("#slider", "5")
+    page.page.focus("#speed")
+    page.press("ArrowDown")
+    assert page.page.input_value("#speed") == "5"
+    page.press("ArrowUp", "ArrowRight", "End", "Home")
+    assert page.position() == 5
+    page.page.focus("#next")
+    page.press("ArrowRight")
+    assert page.position() == 6
+
+
+def test_a_space_bar_that_is_held_down_plays_once(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.page.select_option("#speed", "0.5")
+    page.page.evaluate("document.activeElement.blur()")
+    for _ in range(4):  # from the second on it is a repetition
+        page.page.keyboard.down(" ")
+    page.page.keyboard.up(" ")
+    assert page.page.get_attribute("#play", "aria-label") == "Pause"
+
+
+@pytest.mark.parametrize("focus", ["body", "#next", "#speed", "#slider", "#graph [tabindex='0']"])
+def test_the_question_mark_opens_and_closes_the_help(viewer: Opener, focus: str) -> None:
+    page = viewer(worked_example())
+    if focus != "body":
+        page.page.focus(focus)
+    help_text = page.page.locator("#help")
+    page.press("?")
+    assert help_text.is_visible()
+    page.press("ArrowRight")
+    assert page.position() == 0, "what lies under the help stays as it is"
+    page.press("?")
+    assert help_text.is_hidden()
+    page.press("?", "Escape")
+    assert help_text.is_hidden()
+    page.press("?")
+    page.page.click("#help button")
+    assert help_text.is_hidden()
+
+
+@pytest.mark.parametrize(
+    "modifiers", ["shiftKey: true", "", "ctrlKey: true, altKey: true, modifierAltGraph: true"]
+)
+def test_the_question_mark_is_known_by_what_it_writes(viewer: Opener, modifiers: str) -> None:
+    """With Shift, with no other key, or with AltGr: keyboards differ in where it is."""
+    page = viewer(worked_example())
+    page.page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown',"
+        f" {{ key: '?', code: 'Minus', bubbles: true, {modifiers} }}))"
+    )
+    assert page.page.locator("#help").is_visible()
+
+
+def test_keys_of_the_browser_stay_with_it(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.press("Control+ArrowRight", "Alt+Home")
+    assert page.position() == 0
 
 
 @pytest.mark.parametrize("key", ["ArrowRight", "ArrowLeft", "Home", "End"])

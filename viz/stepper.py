@@ -45,7 +45,10 @@ SCRIPTS: Final = (
 )
 """The parts of the program, in the order in which they stand in the page."""
 COLLAPSED_FROM: Final = 35
-"""The number of nodes from which a page opens with every neuron as one box."""
+"""The number of nodes from which a page opens with every neuron as one box.
+
+A page of a smaller graph decides for itself: where its window shows the whole graph only so.
+"""
 
 
 def replay(
@@ -60,10 +63,10 @@ def replay(
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
     The page works without a network, on a phone, and with the keyboard alone: left and right step,
-    with shift to the next node, home and end, space plays; up and down go through the nodes, enter
-    selects one, "e" expands or collapses its neuron. While a neuron is one box, the steps inside of
-    it are passed over, and its arrows carry the derivative of the whole neuron.
-    ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
+    with shift to the next node, home and end, space plays, "?" opens the help; up and down go
+    through the nodes, enter selects one, "e" expands or collapses its neuron. While a neuron is one
+    box, the steps inside of it are passed over, and its arrows carry the derivative of the whole
+    neuron. ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
 
     Args:
         loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
@@ -71,7 +74,8 @@ def replay(
         path: the file to write; a missing folder is made.
         title: the heading, "Backpropagation of loss" unless given.
         parameters: the leaves to colour as parameters, for example ``model.parameters()``.
-        collapse: whether each neuron starts as one box; unless given, for larger graphs only.
+        collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
+            a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
 
     Returns:
@@ -158,7 +162,7 @@ def _recorded(
             for name, op in used.items()
         },
         "groups": groups,
-        "collapsed": len(order) >= COLLAPSED_FROM if collapse is None else collapse,
+        "collapsed": collapse if collapse is not None else len(order) >= COLLAPSED_FROM or None,
         "steps": [
             [places[step.node], step.position]
             + [

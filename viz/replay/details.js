@@ -23,11 +23,11 @@ function showDetails() {
   const top = made("div", { class: "top" }, made("h2", {}, node.name), close);
   const [data, grad] = [trace.dataAt(node, position), trace.gradAt(node, position)];
   const content = [top];
-  const meaning = node.parents.length ? `${node.op}: ${trace.ops[node.op].formula}` : node.role;
+  const meaning = node.parents.length ? `${node.op}: ${typeset(trace.ops[node.op].formula)}` : node.role;
   content.push(made("p", {}, meaning));
-  content.push(made("p", { id: "exact-data" }, `data = ${data ?? "not computed yet"}`));
+  content.push(made("p", { id: "exact-data" }, `data = ${data === null ? "not computed yet" : exactNumber(data)}`));
   const none = node.constant ? "none: a constant" : "not computed yet";
-  content.push(made("p", { id: "exact-grad" }, `grad = ${grad ?? none}`));
+  content.push(made("p", { id: "exact-grad" }, `grad = ${grad === null ? none : exactNumber(grad)}`));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
   content.push(made("h3", {}, `The whole path to ${shortName(loss)}`), ...productsOf(node));

@@ -2,7 +2,8 @@
 // One step in words: its phase, its chain rule in symbols and numbers, and a remark. Names are data:
 // they are only ever written as text.
 
-const LONGEST_EQUATION = 150; // of names and numbers; a longer one is written with names alone
+const LONGEST_EQUATION = 240; // of names and numbers; in a longer one the names give way
+const NAME_LIMITS = [22, 12]; // letters of a name, tried in this order
 const MOST_GRADIENTS = 4;
 
 const byId = (id) => document.getElementById(id);
@@ -29,11 +30,10 @@ function sign(text) {
   return made("span", { class: "sign" }, text);
 }
 
-function namesOf(node) {
-  return node.parents.map((parent) => {
-    const { constant, unnamed, name, data } = trace.nodes[parent];
-    return constant && unnamed ? shortNumber(data) : name;
-  });
+/** The name of a node, or the number itself; next to nodes of its neuron it needs no path. */
+function operandName(index, limit, group = null) {
+  const { constant, unnamed, name, data } = trace.nodes[index];
+  return constant && unnamed ? shortNumber(data) : shortName(nameInside(name, group), limit);
 }
 
 function described(event) {
@@ -59,30 +59,29 @@ function describedStart() {
 
 function describedForward(node) {
   const { formula } = trace.ops[node.op];
-  const names = expression(node, formula, namesOf(node).map((name) => shortName(name)));
-  const operands = node.parents.map((parent) => factor(trace.nodes[parent].data));
-  const numbers = expression(node, formula, operands).replace(/\(\((−[^()]+)\)\)/g, "($1)");
-  return equated(node, names, numbers, `${node.op}: ${formula}`);
+  const written = (textOf) => expression(node, formula, node.parents.map(textOf));
+  return equated(node, written, scene.groupOf[node.index], `${node.op}: ${typeset(formula)}`);
 }
 
 /** The forward step of a neuron that is one box: its whole formula at once. */
 function describedNeuron(node, group) {
-  const nameOf = (index) => shortName(namesOf({ parents: [index] })[0]);
-  const names = composed(node, group, nameOf);
-  const numbers = composed(node, group, (index) => factor(trace.nodes[index].data));
-  return equated(node, names, numbers, `${group.name}: ${group.formula}`);
+  return equated(node, (textOf) => composed(node, group, textOf), group, `${group.name}: ${group.formula}`);
 }
 
-function equated(node, names, numbers, remark) {
+/** `written` gives the formula of the node with a text for each operand. */
+function equated(node, written, group, remark) {
   const result = shortNumber(node.data);
-  const isShort = names.length + numbers.length < LONGEST_EQUATION;
+  const numbers = written((index) => shortNumber(trace.nodes[index].data));
+  const room = LONGEST_EQUATION - numbers.length;
+  const tries = NAME_LIMITS.map((limit) => written((index) => operandName(index, limit, group)));
+  const names = tries.find(({ length }) => length <= room);
   return {
     phase: `Forward, ${node.computedAt} of ${trace.seedAt - 1}`,
     symbols: [
-      ...[shortName(node.name, 26), sign("="), ...(isShort ? [names, sign("="), numbers] : [names])],
+      ...[shortName(node.name, 26), sign("="), ...(names ? [names, sign("=")] : []), numbers],
       ...[sign("="), styled(result, "result")],
     ],
-    text: `${node.name} = ${names} = ${numbers} = ${result}`,
+    text: `${node.name} = ${written((index) => operandName(index))} = ${numbers} = ${result}`,
     remark,
   };
 }
@@ -90,14 +89,18 @@ function equated(node, names, numbers, remark) {
 /** The formula of a neuron down to what comes into it from outside and to its leaves. */
 function composed(node, group, textOf) {
   const { formula } = trace.ops[node.op];
-  const isCall = /^\w+\(/.test(expression(node, formula, node.parents.map(String)));
-  const operands = node.parents.map((parent) => {
-    const inner = trace.nodes[parent];
-    if (!inner.parents.length || !group.members.includes(parent)) return textOf(parent);
-    const text = composed(inner, group, textOf);
-    return isCall || node.op === "add" || node.op === "sum" || inner.op === "mul" ? text : `(${text})`;
-  });
-  return expression(node, formula, operands).replace(/\(\((−[^()]+)\)\)/g, "($1)");
+  const isInside = (index) => trace.nodes[index].parents.length > 0 && group.members.includes(index);
+  const textInside = (index) => (isInside(index) ? composed(trace.nodes[index], group, textOf) : textOf(index));
+  const isSum = ({ op }) => op === "add" || op === "sum" || op === "dot";
+  const terms = (sum) => {
+    if (sum.op === "dot") return termsOf(sum, sum.parents.map(textInside));
+    return sum.parents.flatMap((index) => {
+      return isInside(index) && isSum(trace.nodes[index]) ? terms(trace.nodes[index]) : textInside(index);
+    });
+  };
+  if (isSum(node)) return sumOf(terms(node));
+  const operands = node.parents.map(textInside);
+  return formula.includes(" if ") ? callOf(node, operands) : expression(node, formula, operands);
 }
 
 function describedSeed() {
@@ -111,9 +114,10 @@ function describedSeed() {
 
 function describedBackward(event, parent) {
   const node = trace.nodes[event.from];
-  const rule = localRule(node, trace.ops[node.op].partials, event.place, namesOf(node));
+  const names = node.parents.map((index) => operandName(index));
+  const rule = localRule(node, trace.ops[node.op].partials, event.place, names);
   const number = shortNumber(event.partial);
-  const local = [number, ""].includes(rule.replaceAll("-", "−")) ? number : `${rule} = ${number}`;
+  const local = [number, ""].includes(rule) ? number : `${rule} = ${number}`;
   return chained(parent, node, event, `Local derivative of ${node.op}: ${local}`);
 }
 

@@ -37,15 +37,21 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
   });
 }
 
-/** Where the larger number of the current arrow covers no box, if there is such a place. */
-function litPlace({ curves, spot }, text, obstacles) {
+/**
+ * Where the larger number of the current arrow covers no box, if there is such a place, and no
+ * number of another arrow either, if there is such a place too.
+ */
+function litPlace(link, text, obstacles, labels) {
+  const { curves, spot } = link;
   const [width, height] = [widthOf(text, LABEL.lit, 700) + LABEL.pad, LABEL.lit + 4];
   const longest = longestOf(curves);
   const others = curves.filter((curve) => curve !== longest);
   const on = [longest, ...others].flatMap((curve) => SHARES.map((share) => pointOn(curve, share)));
   const beside = ASIDE.flatMap((aside) => on.map(({ x, y }) => ({ x, y: y + aside })));
-  const isFree = ({ x, y }) => !obstacles.under({ x: x - width / 2, y: y - height / 2, width, height }).length;
-  return [...(spot ? [spot] : []), ...on, ...beside].find(isFree) ?? spot ?? on[0];
+  const areaAt = ({ x, y }) => ({ x: x - width / 2, y: y - height / 2, width, height });
+  const free = [...(spot ? [spot] : []), ...on, ...beside].filter((place) => !obstacles.under(areaAt(place)).length);
+  const isClear = (place) => labels.under(areaAt(place)).every(({ owner }) => owner === link);
+  return free.find(isClear) ?? free[0] ?? spot ?? on[0];
 }
 
 /** Points along the curves of a link. */

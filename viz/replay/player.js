@@ -6,7 +6,8 @@ const trace = new Trace(recorded);
 const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
-const READABLE = 0.85; // the zoom below which letters would be too small
+const READABLE = 0.82; // the zoom below which letters would be too small
+const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
 const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
 const loss = trace.nodes[trace.root].name;
 let position = 0;
@@ -19,6 +20,7 @@ let leastZoom = null; // of a graph that is to fit into its room; null where a p
 
 /** Show the step at that position, or the next one on the way there that can be seen. */
 function goTo(wanted) {
+  const wasStart = position === 0;
   position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
   const { phase, symbols, text, remark } = described(event);
@@ -26,16 +28,24 @@ function goTo(wanted) {
   byId("phase").textContent = phase;
   byId("equation").replaceChildren(...symbols);
   byId("equation").setAttribute("aria-label", text);
-  byId("equation").classList.toggle("long", byId("equation").textContent.length > 70);
+  const { length } = byId("equation").textContent;
+  byId("equation").classList.toggle("long", length > 70);
+  byId("equation").classList.toggle("longest", length > 150);
   byId("remark").textContent = remark;
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
   byId("slider").value = position;
   byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
-  byId("first").disabled = byId("back").disabled = position === 0;
-  byId("last").disabled = byId("next").disabled = position === trace.last;
+  for (const id of ["first", "back"]) setUsable(id, position > 0);
+  for (const id of ["last", "next"]) setUsable(id, position < trace.last);
   scene.show(position);
-  scene.bringIntoView(stage, event);
+  if (leastZoom !== null && wasStart !== (position === 0)) fit(leastZoom);
+  else scene.bringIntoView(stage, event);
   if (selected !== null) showDetails();
+}
+
+/** A button that is of no use now keeps the focus, so that the next key still goes to it. */
+function setUsable(id, isUsable) {
+  byId(id).setAttribute("aria-disabled", !isUsable);
 }
 
 function stopNear(wanted) {
@@ -141,16 +151,18 @@ const KEYS = {
   ArrowLeft: (event) => stepTo(event.shiftKey ? otherNode(-1) : position - 1),
   Home: () => stepTo(0),
   End: () => stepTo(trace.last),
-  " ": () => setPlaying(timer === null),
+  " ": (event) => event.repeat || setPlaying(timer === null),
+  "?": (event) => event.repeat || byId("help").togglePopover(),
   Escape: () => select(null),
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (byId("help").matches(":popover-open")) return;
+  const isLetter = event.getModifierState("AltGraph"); // it counts as Ctrl and Alt in some systems
+  if ((event.ctrlKey || event.metaKey || event.altKey) && !isLetter) return;
   const kind = event.target.tagName;
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
-  if (isPressed || kind === "SELECT") return;
+  const isElsewhere = isPressed || kind === "SELECT" || byId("help").matches(":popover-open");
+  if (isElsewhere && event.key !== "?") return;
   if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
@@ -168,11 +180,26 @@ function setTheme(isDark) {
 /** Fit the graph into the room that there is, but not smaller than `least`; also when that changes. */
 function fit(least) {
   leastZoom = least;
-  const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
-  const whole = Math.min(...room, 1.8);
+  const whole = wholeZoom();
+  const isOverview = position === 0 && !isNarrow.matches && whole >= OVERVIEW;
   const isBeside = selected !== null && !isNarrow.matches;
-  scene.setZoom(Math.max(whole, isBeside ? Math.min(least, BESIDE_DETAILS) : least), 0);
+  scene.setZoom(isOverview ? whole : Math.max(whole, isBeside ? Math.min(least, BESIDE_DETAILS) : least), 0);
   scene.bringIntoView(stage, trace.events[position]);
+}
+
+/** The zoom at which all of the graph is in view. */
+function wholeZoom() {
+  const room = [(stage.clientWidth - 4) / scene.width, (stage.clientHeight - 4) / scene.height];
+  return Math.min(...room, 1.8);
+}
+
+/** Which neurons start as one box: where nobody said it, all if only so the graph can be read whole. */
+function buildFirst() {
+  const { groups, collapsed } = recorded;
+  rebuild(new Set(collapsed ? groups : []));
+  if (collapsed !== null || wholeZoom() >= READABLE) return;
+  rebuild(new Set(groups));
+  if (wholeZoom() < READABLE) rebuild(new Set());
 }
 
 function zoomBy(ratio) {
@@ -229,7 +256,7 @@ function start() {
   });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
-  rebuild(new Set(recorded.collapsed ? recorded.groups : []));
+  buildFirst();
   fit(READABLE);
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   fromAddress();

@@ -150,7 +150,7 @@ class Scene {
     link.look = "edge";
     link.element = arrows.appendChild(drawn("path", { class: link.look, d: link.path }));
     const [from, to] = [this.items[link.from].node.name, this.items[link.to].node.name];
-    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${link.derivative}`;
+    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${exactNumber(link.derivative)}`;
     link.element.append(drawn("title", {}, text));
   }
 
@@ -158,12 +158,16 @@ class Scene {
     const boxes = this.items.map(({ x, y, width, height }) => ({ x, y, width, height }));
     placeLabels(this.links, curves, boxes, isRoomy);
     this.obstacles = new Raster(boxes);
+    this.labels = new Raster([]);
     this.texts = texts;
     texts.setAttribute("aria-hidden", "true");
     for (const link of this.links) {
       if (!link.spot) continue;
       link.text = texts.appendChild(drawnLabel(link.label, link.spot, "derivative"));
       link.isTextShown = true;
+      const width = widthOf(link.label, LABEL.size) + LABEL.pad;
+      const corner = { x: link.spot.x - width / 2, y: link.spot.y - LABEL.height / 2 };
+      this.labels.add({ ...corner, width, height: LABEL.height, owner: link });
     }
   }
 
@@ -228,7 +232,7 @@ class Scene {
     const link = event.phase === "backward" && this.linkOf.get(`${event.from}/${event.place}`);
     const isForward = event.phase === "forward";
     for (const item of this.items) this.showItem(item, position, event);
-    for (const other of this.links) this.showLink(other, position);
+    for (const other of this.links) this.showLink(other, position, other === link);
     this.texts.classList.toggle("waiting", position < this.trace.seedAt);
     this.light(isForward ? this.current.incoming : link ? [link] : [], isForward);
   }
@@ -240,7 +244,7 @@ class Scene {
       sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
       if (isForward) continue;
       const text = `× ${link.label}`;
-      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles), "derivative lit"));
+      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles, this.labels), "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
   }
@@ -280,22 +284,25 @@ class Scene {
     const name = isGroup ? group.name : kind === "chip" ? shortNumber(node.data) : node.name;
     const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
     const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
-    const lines = [`data ${data ?? "not computed yet"}`];
-    if (!node.constant) lines.push(`gradient ${grad ?? "not computed yet"}`);
+    const written = (number) => (number === null ? "not computed yet" : exactNumber(number));
+    const lines = [`data ${written(data)}`];
+    if (!node.constant) lines.push(`gradient ${written(grad)}`);
     tip.textContent = [`${name}: ${meaning}`, ...lines].join("\n");
     element.setAttribute("aria-label", [name, meaning, ...lines].join(", "));
   }
 
-  showLink(link, position) {
+  showLink(link, position, isLit) {
     const look = ["edge"];
     if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
     if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
+    if (isLit) look.push("beneath");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
     // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
-    const isTextShown = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
+    const matters = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
+    const isTextShown = matters && !isLit; // the current arrow has its number on the sheet above
     if (link.text && isTextShown !== link.isTextShown) {
       link.isTextShown = isTextShown;
       link.text.classList.toggle("apart", !isTextShown);

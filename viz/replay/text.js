@@ -99,31 +99,63 @@ function lastDigit(x) {
   return 10 ** (Number(x.toExponential(3).split("e")[1]) - 3);
 }
 
+/** The number to its last digit. */
+function exactNumber(x) {
+  return Object.is(x, -0) ? "-0" : String(x);
+}
+
 const INFIX = { neg: "−x", square: "x²", reciprocal: "1 / x", abs: "|x|", sqrt: "√x" };
-const LONGEST_SUM = 6;
+const MOST_OPERANDS = 6; // of a sum, or of a function of a list
 
 /** The operation of a node applied to `operands`, texts of names or numbers. */
 function expression(node, formula, operands) {
-  const count = operands.length;
-  if (node.op === "dot") {
-    const half = Math.floor(count / 2);
-    const terms = operands.slice(0, half).map((w, index) => `${w} · ${operands[half + index]}`);
-    return sumOf(count % 2 ? [...terms, operands.at(-1)] : terms);
-  }
-  if (node.op === "sum") return sumOf(operands);
-  if (count === 1) return filledIn(INFIX[node.op] ?? `${node.op}(x)`, operands);
-  if (count > 3 || node.op === "logsumexp") return `${node.op}(${operands.join(", ")})`;
-  return filledIn(formula.replace(", b a plain number", "").replaceAll(" * ", " · "), operands);
+  if (node.op === "dot" || node.op === "sum") return sumOf(termsOf(node, operands));
+  if (operands.length === 1) return filledIn(INFIX[node.op] ?? `${node.op}(x)`, operands);
+  if (formula.includes("...")) return callOf(node, operands);
+  const alone = formula.replace(/, [^()]*$/, ""); // without a remark such as ", b a plain number"
+  return filledIn(typeset(alone), operands);
+}
+
+function callOf(node, operands) {
+  return `${node.op}(${withDots(operands).join(", ")})`;
+}
+
+function termsOf({ op }, operands) {
+  if (op !== "dot") return operands;
+  const half = Math.floor(operands.length / 2);
+  const products = operands.slice(0, half).map((w, index) => {
+    return `${enclosed(w)} · ${enclosed(operands[half + index])}`;
+  });
+  return operands.length % 2 ? [...products, operands.at(-1)] : products;
 }
 
 function sumOf(terms) {
-  if (terms.length <= LONGEST_SUM) return terms.join(" + ");
-  return [...terms.slice(0, LONGEST_SUM - 2), "…", terms.at(-1)].join(" + ");
+  return withDots(terms).map((term) => (term.startsWith("−") ? `(${term})` : term)).join(" + ");
 }
 
+function withDots(texts) {
+  if (texts.length <= MOST_OPERANDS) return texts;
+  return [...texts.slice(0, MOST_OPERANDS - 2), "…", texts.at(-1)];
+}
+
+/** A formula of the table of operations with the signs of this page. */
+function typeset(formula) {
+  return formula.replaceAll(" * ", " · ").replaceAll("-", "−").replace(/\^2\b/g, "²");
+}
+
+/** The formula with operands for its letters; in brackets, but for arguments that stand alone. */
 function filledIn(formula, operands) {
   const byLetter = { x: operands[0], a: operands[0], b: operands[1], c: operands[2] };
-  return formula.replace(/\b[abcx]\b/g, (letter) => byLetter[letter] ?? letter);
+  return formula.replace(/\b[abcx]\b/g, (letter, at) => {
+    const text = byLetter[letter] ?? letter;
+    const [before, after] = [formula.slice(0, at), formula.slice(at + 1)];
+    return /(^|[(,|] ?)$/.test(before) && /^([),|]|$)/.test(after) ? text : enclosed(text);
+  });
+}
+
+/** In brackets unless it is one name or one number without a sign. */
+function enclosed(text) {
+  return /^([\p{L}\p{N}_.#…]|(?<=\de)−(?=\d))+$/u.test(text) ? text : `(${text})`;
 }
 
 /** The local derivative of a node by its operand at `place`, as a formula in the operands' names. */
@@ -133,7 +165,8 @@ function localRule(node, rules, place, operands) {
     if (place >= 2 * half) return "1";
     return operands[place < half ? place + half : place - half];
   }
-  if (node.op === "logsumexp") return `exp(${operands[place]} − ${node.name})`;
-  const rule = (rules[Math.min(place, rules.length - 1)] ?? "").replace(" (a plain number)", "");
-  return filledIn(rule.replaceAll(" * ", " · "), operands);
+  if (node.op === "logsumexp") return `exp(${enclosed(operands[place])} − ${enclosed(shortName(node.name))})`;
+  const isOneForAll = rules.length < operands.length;
+  const rule = typeset((rules[isOneForAll ? 0 : place] ?? "").replace(" (a plain number)", ""));
+  return filledIn(rule, isOneForAll ? [operands[place]] : operands);
 }
