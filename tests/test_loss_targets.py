@@ -219,3 +219,26 @@ def test_a_loss_of_ones_own_is_refused_at_the_batch(engine: str) -> None:
     rows = np.array([[1.0, 0.0], [0.0, 0.5]])
     with pytest.raises(DataError, match=r"\[1\] has the sum 0\.5"):
         fit(MLP(2, [2], rng=0), np.ones((2, 2)), rows, loss=of_rows, engine=engine)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x: hinge(x, 0.5),
+        lambda x: binary_cross_entropy_with_logits(x, -1.0),
+        lambda x: categorical_cross_entropy([x, x], [0.5, 0.25]),
+        lambda x: categorical_cross_entropy([x, x], 2),
+    ],
+)
+def test_a_number_that_is_written_in_the_function_is_checked_while_it_is_recorded(
+    wrong: Any,
+) -> None:
+    with pytest.raises(DataError, match=r"0\.5|-1|0\.75|2"):
+        compile(wrong)(1.0)
+
+
+def test_a_label_is_a_class_of_every_sample() -> None:
+    two, three = [Value(0.0)] * 2, [Value(0.0)] * 3
+    for labels in ([2, 2], [Value(2.0), Value(2.0)]):
+        with pytest.raises(DataError, match="the labels of 2 classes are 0 to 1"):
+            categorical_cross_entropy([two, three], labels)

@@ -224,6 +224,7 @@ def test_a_label_outside_the_known_classes_is_named() -> None:
         ([0, False, 2], DataError, r"labels\[1\] is False"),
         ([2**53 + 1, 0.5], DataError, r"labels\[0\] is 9007199254740993, .* 9007199254740992"),
         ([0.0, float("nan")], DataError, r"labels\[1\] is nan"),
+        (np.array([0.0, float("nan")]), DataError, r"labels\[1\] is nan"),
         (["a", float("nan")], DataError, r"labels\[1\] is nan"),
         ([["a"], ["b"]], ShapeError, r"shape \(2, 1\)"),
         ([["a"], ["b", "c"]], ShapeError, "row 1 has 2 cells"),

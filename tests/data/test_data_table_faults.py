@@ -188,3 +188,12 @@ def test_other_encodings_are_named_by_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_file_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
         read_table(tmp_path / "nowhere.csv", "y")
+
+
+def test_numbers_and_words_with_a_gap_are_classes_one_of_which_is_missing(
+    write_target: WriteTarget,
+) -> None:
+    message = refusal(write_target(["1", "2", "?", "high"] * 4))
+    assert "names no class in 4 rows: row 4, row 8" in message
+    message = refusal(write_target(["1", "2", "?", "3"] * 4))
+    assert "not a number" in message

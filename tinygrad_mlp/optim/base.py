@@ -265,7 +265,7 @@ class Optimizer(ABC):
                 f"load what the state_dict() of another {type(self).__name__} gave"
             )
         columns = [np.array(state_dict[name]) for name in self.state_names]
-        n_parameters = len(self.parameters) or max([column.size for column in columns], default=0)
+        n_parameters = len(self.parameters) or (columns[0].size if columns else 0)
         for name, column in zip(self.state_names, columns):
             if column.shape != (n_parameters,):
                 raise ShapeError(
