@@ -15,6 +15,8 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, PlateauSchedule
 from tinygrad_mlp.training import History, fit, predict
+from tinygrad_mlp.training.classes import classes_for
+from tinygrad_mlp.training.outputs import Attributes
 
 
 def history(n: int) -> History:
@@ -121,3 +123,25 @@ def test_many_classes_are_told_in_short(n: int, shown: str) -> None:
     with pytest.raises((DataError, ShapeError)) as caught:
         fit(MLP(1, [2], rng=0), X, y, epochs=1, loss="categorical_cross_entropy")
     assert f"{n} classes {shown} but" in str(caught.value)
+
+
+def test_truth_values_of_one_kind_are_still_two_classes() -> None:
+    for y in ([True, True], [False, False]):
+        assert classes_for(y, n_outputs=1).tolist() == [False, True]
+        assert classes_for(y, n_outputs=2).tolist() == [False, True]
+
+
+def test_one_list_among_others_that_changes_is_noticed() -> None:
+    class Lists(Module):
+        def __init__(self) -> None:
+            self.one, self.other, self.table = [1.0], [2.0], {"rate": 1.0}
+
+    for change in ("one", "other", "table"):
+        model = Lists()
+        before = Attributes(model)
+        assert not before.changed()
+        content = getattr(model, change)
+        content.clear()
+        assert before.changed()
+        before.restore()
+        assert not before.changed()
