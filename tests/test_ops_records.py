@@ -43,13 +43,22 @@ def test_special_numbers_are_treated_as_torch_treats_them(op: Op) -> None:
     points = list(itertools.product((*SPECIAL, *further), repeat=n_inputs(op)))
     if op.name == "elu":  # torch has nan all over where alpha is infinite, which nobody asks for
         points = [point for point in points if isfinite(point[1])]
+    if op.name == "weighted":  # 0 of an infinite number is 0, in place of nan: what it is made for
+        points = [point for point in points if point[0] != 0.0 or isfinite(point[1])]
+    if op.name == "binary_cross_entropy":  # torch has nan at -inf, whatever the target
+        points = [point for point in points if point[0] != -inf]
+    # Of a confident logit torch subtracts 1 from a sigmoid near 1, which leaves some digits.
+    rounding = 1e-16 if op.name == "binary_cross_entropy" else 0.0
     values, partials = torch_at(op, points)
     nodes = [apply(op, *values_at(op, np.array(point))) for point in points]
     wrong = [
         f"{op.name}{point}: {node.data}, {node.partials}; torch: {value}, {expected.tolist()}"
         for point, node, value, expected in zip(points, nodes, values, partials)
         if not np.allclose(
-            [node.data, *node.partials], [value, *expected], rtol=1e-12, atol=0.0, equal_nan=True
+            *([node.data, *node.partials], [value, *expected]),
+            rtol=1e-12,
+            atol=rounding,
+            equal_nan=True,
         )
     ]
     assert not wrong, f"{len(wrong)} of {len(points)}\n" + "\n".join(wrong)
@@ -93,7 +102,7 @@ def kind_of(x: float) -> str:
 def expected_kinks(op: Op) -> tuple[Point, ...]:
     """The first point for each special behaviour of torch."""
     linear = op.fixed_partials is not None and set(op.fixed_partials) != {0.0}
-    if op.variadic or linear:
+    if (op.variadic and op.analytic) or linear:
         return ()
     coordinates = (0.0, -0.0, 1.0, -1.0, LARGE, -LARGE, inf, -inf)
     points = list(itertools.product(coordinates[: 8 if op.arity == 1 else 4], repeat=n_inputs(op)))
@@ -119,6 +128,7 @@ NARROWER: Final[dict[tuple[str, int], tuple[float, float]]] = {
     ("elu", 1): (0.5, 2.0),
     ("clamp", 1): (-2.0, -1.0),  # the lower limit is lower than the upper one
     ("clamp", 2): (1.0, 2.0),
+    ("binary_cross_entropy", 1): (0.0, 1.0),  # a probability
     ("where", 0): (-1.0, 1.0),  # rounded, so that it is often false
 }
 """Intervals that are shorter than where torch has numbers, on purpose."""
