@@ -118,3 +118,14 @@ def test_nothing_flows_through_what_was_computed_without_gradients(back_end: Bac
         program = compile(loss, w)
         assert program([1.0, 10.0]) == 32.0**2 + 2.0 + 32.0
     assert program.gradients.tolist() == [32.0, 320.0]
+
+
+def test_the_generators_of_a_program_that_is_mapped_over_a_batch() -> None:
+    rng, other = np.random.default_rng(0), np.random.default_rng(1)
+    program = compile(
+        lambda x: x[0] * uniform(rng) + x[1] * uniform(other),
+        per_sample=True,
+    )
+    assert program.generators(np.ones((4, 2))) == [rng, other]
+    program(np.ones((4, 2)))
+    assert program.generators(np.ones((7, 2))) == [rng, other]

@@ -532,3 +532,8 @@ def test_gradients_may_flow_again_inside_a_block_without() -> None:
     eager = loss(Value(3.0))
     eager.backward()
     assert program.gradients.tolist() == [w.grad] == [21.0]
+
+
+def test_of_shared_randomness_no_line_is_named_since_it_is_found_afterwards() -> None:
+    with pytest.raises(GraphError, match=r"from np\.random; a program does the same at each call"):
+        compile(lambda x: x * random.random())(1.0)
