@@ -181,3 +181,16 @@ def test_extra_is_json(extra: dict[str, Any], tmp_path: Path) -> None:
 def test_interop_has_them_too() -> None:
     assert interop.save_weights is save_weights
     assert interop.load_weights is load_weights
+
+
+def test_a_model_of_many_small_modules_is_kept(tmp_path: Path) -> None:
+    class Many(Module):
+        def __init__(self) -> None:
+            self.parts = [MLP(1, [1], rng=i) for i in range(6000)]
+
+    model, other = Many(), Many()
+    for parameter in other.parameters():
+        parameter.data = 0.0
+    save_weights(model, tmp_path / "many.npz")
+    load_weights(other, tmp_path / "many.npz")
+    assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]

@@ -23,7 +23,8 @@ from tinygrad_mlp.errors import DataError
 
 __all__ = ["pack", "unpack"]
 
-MOST_MEMBERS: Final = 10_000
+MOST_MEMBERS: Final = 1_000_000
+"""An array for each parameter, or for all of a layer: more has nobody."""
 MOST_INFLATED: Final = 100
 """How many times its size an archive may hold, beyond ``ALWAYS_ALLOWED``: weights are random
 numbers, which hardly shrink."""
@@ -48,6 +49,8 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     >>> unpack(io.BytesIO(pack({"weight": np.eye(1)})))
     {'weight': array([[1.]])}
     """
+    if len(arrays) > MOST_MEMBERS:
+        raise DataError(f"{len(arrays):,} arrays are more than a file can hold: {MOST_MEMBERS:,}")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -89,7 +92,7 @@ def _name_of(member: zipfile.ZipInfo) -> str:
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     """What the headers promise: names, ways of packing and sizes, before anything is unpacked."""
     if not 0 < len(members) <= MOST_MEMBERS:
-        raise DataError(f"it has {len(members)} members, but 1 to {MOST_MEMBERS} are read")
+        raise DataError(f"it has {len(members):,} members, but 1 to {MOST_MEMBERS:,} are read")
     names: set[str] = set()
     for member in members:
         name = member.filename
