@@ -682,6 +682,16 @@ def test_a_loss_without_the_parameters_gives_no_gradient() -> None:
     assert report.verdict.startswith("no gradient reaches the model")
 
 
+@pytest.mark.parametrize("blocked", [0, 1])
+def test_a_gradient_that_is_0_in_some_layers_only_reaches_the_model(blocked: int) -> None:
+    model = MLP(1, [1, 1, 1], activation="tanh", rng=0)
+    model.layers[blocked].neurons[0].b.data = 1e3  # tanh is 1 there, and its derivative exactly 0
+    report = health(model, (model([1.0]) - 5.0) ** 2)
+    without = [layer.n_zero == layer.n_parameters for layer in report.layers]
+    assert without == [index <= blocked for index in range(3)]
+    assert report.status == "vanishing"
+
+
 def test_a_loss_that_is_no_value_is_refused() -> None:
     with pytest.raises(NotANumberError, match=r"write health\(model, loss\)"):
         health(MLP(1, [1]), 3.0)  # type: ignore[arg-type]
@@ -702,6 +712,7 @@ def test_the_advice_is_about_the_activation_that_is_used(activation: str, advice
         parameter.data *= 0.1
     report = health(model, loss_of_samples(model))
     assert report.status == "vanishing"
+    assert re.search(r" in layers\.0, \S+ in layers\.6; ", report.verdict)
     assert report.verdict.endswith(advice)
 
 

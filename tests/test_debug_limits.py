@@ -77,6 +77,18 @@ def test_help_shows_one_command_or_all() -> None:
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_help_says_what_the_docstring_says_once(width: int) -> None:
+    for name in COMMANDS:
+        out = io.StringIO()
+        console = Console(Session(worked_example()), stdout=out, width=width)
+        console.do_help(name)
+        usage, _, meaning = (getattr(console, f"do_{name}").__doc__ or "").partition(": ")
+        shorts = [short for short, full in Console.short_names.items() if full == name]
+        expected = [*usage.split(), *meaning.split(), *f"[{', '.join(shorts)}]".split()]
+        assert out.getvalue().split() == expected[: None if shorts else -1]
+
+
 class Terminal(io.StringIO):
     """A stream that says that a person is there."""
 

@@ -183,9 +183,12 @@ def test_a_step_that_is_not_there_is_refused(index: int) -> None:
         trace_backward(Value(1.0) * Value(2.0))[index]
 
 
-def test_slices_are_lists_of_steps() -> None:
-    trace = trace_backward(worked_example())
-    assert [step.index for step in trace[5:11:2]] == [5, 7, 9]
+@pytest.mark.parametrize("trace_of", [trace_backward, trace_forward])
+def test_slices_are_lists_of_steps(trace_of: Callable[[Value], Any]) -> None:
+    trace = trace_of(worked_example())
+    places = list(range(len(trace)))
+    for part in (slice(5, 11, 2), slice(-3, None), slice(None, None, -1), slice(7, 7)):
+        assert [step.index for step in trace[part]] == places[part]
     assert trace[-1].index == len(trace) - 1
 
 

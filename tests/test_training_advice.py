@@ -252,6 +252,12 @@ def test_a_column_that_is_constant_but_for_rounding_is_not_small() -> None:
     assert "differ much" not in texts(failed(MLP(2, [8, 1], rng=0), features))
 
 
+@pytest.mark.parametrize("n_constant", [1, 2])
+def test_features_that_are_all_constant_do_not_differ_in_size(n_constant: int) -> None:
+    features = np.full((20, n_constant), 3.0)
+    assert "differ much" not in texts(failed(MLP(n_constant, [8, 1], rng=0), features, 1e3 * Y))
+
+
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_a_loss_that_is_nan(engine: str) -> None:
     history = failed(MLP(1, [8, 8, 1], rng=0), X * 1e6, learning_rate=10.0, engine=engine)
@@ -449,6 +455,30 @@ def test_a_unit_that_lives_for_a_single_sample_is_not_dead(n_samples: int) -> No
     assert [layer.n_dead for layer in look.layers] == dead
     error = np.mean(np.abs(predict(model, features) - features[:, 0]))
     assert look.loss == pytest.approx(error, rel=1e-12)
+
+
+class Tiring(Module):
+    """Lets 100 samples through, then none; running it twice shows no difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.turn = MLP(1, [60, 1], rng=0), 0
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        self.turn += 1
+        return [self.inner.forward(x)[0] * float(self.turn <= 100)]
+
+
+def test_a_model_that_counts_its_samples_is_looked_at_one_by_one() -> None:
+    features = np.linspace(0.5, 2.0, 400).reshape(-1, 1)
+    model = Tiring()
+    assert len(features) * len(list(model.parameters())) > MOST_WORK // 10  # else none is compiled
+    task, samples = Task.for_data(model, features, np.zeros(400), "mean_squared_error")
+    look = look_at(model, task, samples)
+    assert look is not None
+    outputs = predict(model.inner, features) * (np.arange(400) < 100)
+    assert look.loss == pytest.approx(np.mean(outputs**2), rel=1e-12)
+    assert model.turn == 0
 
 
 def test_the_samples_go_through_the_model_once() -> None:

@@ -100,7 +100,7 @@ class StepSettings:
         self.optimizer = optimizer
         self.clip_norm = clip_norm
         self.clip_value = clip_value
-        self.batch_outputs: Floats = np.empty((0, 0))
+        self.batch_outputs: Floats  # there is none before the first step
         self.batch_penalty = 0.0
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
