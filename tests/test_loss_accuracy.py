@@ -331,3 +331,24 @@ def test_a_network_with_an_impossible_class_trains_as_in_torch(
         ]
     assert_close(history.loss, losses)
     assert_close([p.data for p in parameters], [p.item() for p in torch_parameters])
+
+
+@pytest.mark.parametrize("target", [0, 1, [1.0, 0.0], [0.0, 1.0]])
+@pytest.mark.parametrize("logits", [[-1e308, 1e308], [1e308, -1e308], [1e308, 1e308]])
+def test_logits_whose_difference_is_too_large_for_a_float(logits: list[float], target: Any) -> None:
+    ours, theirs = [Value(z) for z in logits], tensor_of(logits, requires_grad=True)
+    categorical_cross_entropy([ours], [target]).backward()
+    wanted = torch.tensor([target]) if isinstance(target, int) else tensor_of([target])
+    F.cross_entropy(theirs[None], wanted).backward()
+    assert theirs.grad is not None
+    assert_close(grad_of(ours), theirs.grad)
+
+
+def test_the_logit_of_a_single_class_has_the_gradient_0() -> None:
+    z, theirs = Value(3.0), tensor_of([[3.0]], requires_grad=True)
+    loss = categorical_cross_entropy([[z]], [0])
+    loss.backward()
+    wanted = F.cross_entropy(theirs, torch.tensor([0]))
+    wanted.backward()
+    assert theirs.grad is not None
+    assert (loss.data, z.has_grad, z.grad) == (wanted.item(), True, theirs.grad.item())

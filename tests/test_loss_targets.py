@@ -11,6 +11,7 @@ import pytest
 
 from tests.against_torch import assert_close
 from tinygrad_mlp import MLP, Value, compile, fit
+from tinygrad_mlp.engine import assign
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.losses import (
     LOSSES,
@@ -20,6 +21,7 @@ from tinygrad_mlp.losses import (
     hinge,
     mean_absolute_error,
     mean_squared_error,
+    targets,
 )
 
 ELEMENTWISE: Final[dict[str, Callable[..., Any]]] = {
@@ -47,12 +49,14 @@ ROWS: Final = [
     ([0.0, nan, 1.0], r"\[1\] is nan,"),
     ([0.0, inf, 0.0], r"\[1\] is inf,"),
     ([1.0, 1.0, 0.0], r" has the sum 2, .*binary_cross_entropy_with_logits"),
+    ([0.0, inf, -inf], r"\[1\] is inf,"),
+    ([3e38, 3e38, 0.0], r"\[0\] is 3e\+38,"),
 ]
 
 
 def cases() -> Iterator[tuple[str, float, str]]:
-    for name, (message, targets) in REFUSED.items():
-        yield from [(name, target, message.format(f"{target:g}")) for target in targets]
+    for name, (message, wrong) in REFUSED.items():
+        yield from [(name, target, message.format(f"{target:g}")) for target in wrong]
 
 
 def test_every_loss_is_here() -> None:
@@ -154,6 +158,32 @@ def test_rows_of_float32_are_accepted() -> None:
     assert program(rows) == pytest.approx(eager.data, rel=1e-5)
 
 
+@pytest.mark.parametrize("row", [[1e308, 1.7e308], [nan, inf], [inf, -inf]])
+def test_rows_of_which_there_is_no_sum(row: list[float]) -> None:
+    with pytest.raises(DataError, match=r"labels\[0\]\[0\] is .* lies in 0 \.\.\. 1"):
+        categorical_cross_entropy([[Value(0.0), Value(1.0)]], [row])
+
+
+def test_of_many_rows_of_float32_only_the_wrong_ones_are_looked_at_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = np.random.default_rng(0).dirichlet(np.ones(10), size=5000).astype(np.float32)
+    looked_at: list[str] = []
+    check_row = targets._check_row
+
+    def note(row: Any, name: str) -> None:
+        looked_at.append(name)
+        check_row(row, name)
+
+    monkeypatch.setattr(targets, "_check_row", note)
+    targets.DISTRIBUTION.check_array(rows, "t")
+    assert looked_at == []
+    rows[4321, 0] += 0.5
+    with pytest.raises(DataError, match=r"t\[4321\] has the sum 1\.49999"):
+        targets.DISTRIBUTION.check_array(rows, "t")
+    assert looked_at == ["t[4321]"]
+
+
 def test_what_is_computed_may_be_anything() -> None:
     x = Value(2.0)
     assert mean_squared_error(x, x * inf).data == inf
@@ -235,6 +265,84 @@ def test_a_number_that_is_written_in_the_function_is_checked_while_it_is_recorde
 ) -> None:
     with pytest.raises(DataError, match=r"0\.5|-1|0\.75|2"):
         compile(wrong)(1.0)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_a_target_of_a_program_that_is_a_leaf_is_checked_at_each_call(per_sample: bool) -> None:
+    p, target = Value(0.5), Value(2.0)
+
+    def of_sample(x: Value) -> Value:
+        loss: Value = binary_cross_entropy_with_logits([p * x], [target])
+        return loss
+
+    def of_batch(xs: list[Value]) -> Value:
+        return of_sample(xs[0])
+
+    program = compile(of_sample if per_sample else of_batch, [p], per_sample=per_sample)
+    x = np.ones(1)
+    for wrong in (2.0, nan):
+        target.data = wrong
+        with pytest.raises(DataError, match=rf"targets\[0\]: .*, got {wrong:g};"):
+            program(x)
+        target.data = 1.0
+        assert_close(program(x), binary_cross_entropy_with_logits([p], [target]).data)
+    target.data = -1.0
+    program.checks_targets = False
+    program(x)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_row_of_arguments_numbers_and_leaves_is_checked(dtype: str) -> None:
+    p, rest = Value(0.5), Value(0.5)
+
+    def of_sample(x: Value, y: Value) -> Value:
+        loss: Value = categorical_cross_entropy([[p * x, 0.0, 1.0]], [[y, rest, 0.25]])
+        return loss
+
+    program = compile(of_sample, [p], per_sample=True, dtype=dtype)
+    x, y = np.ones(2), np.array([0.25, 0.25])
+    before = program(x, y)
+    with pytest.raises(DataError, match=r"targets\[1\]\[0\] is 7,"):
+        program(x, np.array([0.25, 7.0]))
+    with pytest.raises(DataError, match=r"targets\[0\] has the sum 1\.25,"):
+        program(x, np.array([0.5, 0.25]))
+    rest.data = 0.0
+    with pytest.raises(DataError, match=r"targets\[0\] has the sum 0\.5,"):
+        program(x, y)
+    rest.data = 0.5
+    assert program(x, y) == before
+
+
+def test_a_row_of_two_arguments_is_checked() -> None:
+    p = Value(0.5)
+    program = compile(lambda x, y: categorical_cross_entropy([[p, 0.0]], [[x, y]]), [p])
+    program(0.25, 0.75)
+    with pytest.raises(DataError, match=r"targets\[0\] has the sum 0\.5,"):
+        program(0.25, 0.25)
+
+
+@pytest.mark.parametrize("label", [2.0, 0.5])
+def test_a_label_of_a_program_that_is_a_leaf(label: float) -> None:
+    p, own = Value(0.5), Value(1.0)
+    program = compile(
+        lambda x, t: categorical_cross_entropy([[p * x, 0.0]] * 2, [t, own]), [p], per_sample=True
+    )
+    program([1.0], [0.0])
+    own.data = label
+    with pytest.raises(DataError, match=rf"is {label:g}, but|is {label:g}"):
+        program([1.0], [0.0])
+
+
+def test_a_target_that_is_trained_computed_or_assigned_is_not_checked() -> None:
+    p, buffer = Value(2.0), Value(2.0)
+    compile(lambda x: binary_cross_entropy_with_logits(x, p), [p])(1.0)
+
+    def assigned(x: Value) -> Value:
+        assign(buffer, x * 3.0)
+        loss: Value = binary_cross_entropy_with_logits(x, buffer)
+        return loss
+
+    compile(assigned, [])(1.0)
 
 
 def test_a_label_is_a_class_of_every_sample() -> None:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.at_once import assign_at_once
-from tinygrad_mlp.compiler.checks import ArgumentCheck, checks_of
+from tinygrad_mlp.compiler.checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler.hiding import recording_lock
 from tinygrad_mlp.compiler.layout import Plan
 from tinygrad_mlp.compiler.repetition import retrace
@@ -244,10 +244,9 @@ class Program:
         ]
         shapes = tuple([array.shape for array in given])
         bound = self._bound.get(shapes) or self._bind(shapes)
-        if bound.checks and self.checks_targets:
-            for check in bound.checks:
-                check.run(given)
         with bound.lock:
+            if bound.checks and self.checks_targets:
+                self._silently.run(run_all, bound.checks, given)
             result = self._silently.run(bound.run, *given)
             if self._has_auxiliary:
                 result, auxiliary = result
@@ -448,10 +447,12 @@ class Program:
         self._last = trace_
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
-        looks_at_values = bool(trace_.folded.outer or trace_.folded.effects)
+        checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
+        looks_at_values = bool(
+            trace_.folded.outer or trace_.folded.effects or any([check.leaves for check in checks])
+        )
         lock = self._after_recordings if looks_at_values else self._lock
         run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
-        checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
         bound = _Bound(run, auxiliary_shape, trace_, looks_at_values, lock, checks)
         _keep(self._bound, shapes, bound)
         return bound
@@ -550,7 +551,7 @@ class _Bound:
     trace: Translation
     looks_at_values: bool
     lock: AbstractContextManager[Any]
-    checks: list[ArgumentCheck]
+    checks: list[TargetCheck]
 
 
 def _leaves(numbers: Any) -> Nested:

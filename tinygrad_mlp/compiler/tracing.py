@@ -58,7 +58,8 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
-        checks: what the program checks at each call, with the numbers of the placeholders.
+        checks: what the program checks at each call, with rows of placeholders' numbers, and of
+            leaves that are read.
     """
 
     nodes: list[Value]
@@ -72,7 +73,7 @@ class Recording:
     effects: list[tuple[Value, Value]] = field(default_factory=list)
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
-    checks: dict[ArrayCheck, list[list[int]]] = field(default_factory=dict)
+    checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -246,11 +247,19 @@ class Tape:
             self._present[leaf] = self.node(ops.SUM, (value,))
 
     def check_at_calls(self, check: ArrayCheck, values: Sequence[Value]) -> None:
-        """A check of placeholders; what was computed from them is not checked."""
+        """A check of placeholders and leaves; what was computed or is trained is not checked."""
         n_placeholders = sum([len(ids) for _, ids in self.recording.inputs])
-        ids = [value.index for value in values if isinstance(value, Traced)]
-        if len(ids) == len(values) and all([id_ < n_placeholders for id_ in ids]):
-            self.recording.checks.setdefault(check, []).append(ids)
+        row: list[int | Value] = []
+        for value in self.present(values):
+            if not isinstance(value, Traced):
+                if value in self._parameters or value.parents:
+                    return
+                row.append(value)
+            elif value.index < n_placeholders:
+                row.append(value.index)
+            else:
+                return
+        self.recording.checks.setdefault(check, []).append(row)
 
     def present(self, values: Sequence[Value]) -> list[Value]:
         """What these Values stand for now: a leaf that was assigned to, for its new number."""

@@ -96,7 +96,7 @@ def _loss_of_row(logits: Sequence[Value], target: Sequence[Scalar], name: str) -
 
 def _loss_of_label(logits: Sequence[Value], label: int) -> Value:
     numbers = numbers_of(logits)
-    if numbers and max(numbers) < inf and numbers[label] > -inf:
+    if len(numbers) > 1 and abs(max(numbers) - numbers[label]) < inf:
         # log(1 + sum of e^(z_k - z_t) of the others): a small derivative is exact, too
         own = logits[label]
         others = [logit - own for k, logit in enumerate(logits) if k != label]

@@ -186,7 +186,8 @@ def encode_classes(y: ArrayLike, n_outputs: int) -> Floats:
         )
     if np.ndim(y) == 2 and np.shape(y)[1] == n_outputs:
         rows = check_targets(y, n_outputs)
-        DISTRIBUTION.check_array(rows, "y")
+        with np.errstate(all="ignore"):
+            DISTRIBUTION.check_array(rows, "y")
         raise ShapeError(
             "y holds rows of probabilities, but this loss takes one class for each sample here: "
             "y.argmax(axis=1); to train on the probabilities, give a function as the loss: "
