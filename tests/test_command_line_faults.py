@@ -121,7 +121,35 @@ def test_a_training_that_breaks_down_says_so(
 ) -> None:
     Path("line.csv").write_text("x,y\n" + "".join(f"{i},{3.7 * i}\n" for i in range(40)))
     words = "train line.csv --target y --optimizer sgd --learning-rate 1e9 --activation relu"
-    assert "the loss is nan in epoch" in refused(words.split(), capsys)
+    assert main(words.split()) == 2
+    shown = capsys.readouterr()
+    assert "error: the training broke down: the loss is nan in epoch" in shown.err
+    assert "advice: the " in shown.out
+    assert "advice above" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ("--learning-rate 1", ["a smaller --learning-rate, such as 0.1"]),
+        ("--learning-rate 1e9", ["--learning-rate", "--l2"]),
+        ("--l2 1000", ["a smaller --l2", "--learning-rate"]),
+        ("--learning-rate 1e-9", ["--learning-rate or --activation", "--epochs"]),
+    ],
+)
+def test_advice_names_the_options_of_the_command_line(
+    settings: str, options: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("line.csv").write_text("x,y\n" + "".join(f"{i},{3.7 * i}\n" for i in range(40)))
+    words = "train line.csv --target y --optimizer sgd --epochs 60 --activation relu --hidden 8,8"
+    main([*words.split(), *settings.split()])
+    shown = capsys.readouterr()
+    said = " ".join(shown.out.split()) + shown.err
+    assert "advice: " in said
+    for python in ("in Python", "learning_rate", "history", "debug.", "l1", "activation='", "of y"):
+        assert python not in said
+    for option in options:
+        assert option in said
 
 
 def test_a_table_that_does_not_fit_to_the_network(
