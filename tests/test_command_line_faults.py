@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from tests.source_files import ROOT
 from tinygrad_mlp.cli import main
+from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import save_weights
 
@@ -119,7 +121,35 @@ def test_a_training_that_breaks_down_says_so(
 ) -> None:
     Path("line.csv").write_text("x,y\n" + "".join(f"{i},{3.7 * i}\n" for i in range(40)))
     words = "train line.csv --target y --optimizer sgd --learning-rate 1e9 --activation relu"
-    assert "the loss is nan in epoch" in refused(words.split(), capsys)
+    assert main(words.split()) == 2
+    shown = capsys.readouterr()
+    assert "error: the training broke down: the loss is nan in epoch" in shown.err
+    assert "advice: the " in shown.out
+    assert "advice above" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ("--learning-rate 1", ["a smaller --learning-rate, such as 0.1"]),
+        ("--learning-rate 1e9", ["--learning-rate", "--l2"]),
+        ("--l2 1000", ["a smaller --l2", "--learning-rate"]),
+        ("--learning-rate 1e-9", ["--learning-rate or --activation", "--epochs"]),
+    ],
+)
+def test_advice_names_the_options_of_the_command_line(
+    settings: str, options: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("line.csv").write_text("x,y\n" + "".join(f"{i},{3.7 * i}\n" for i in range(40)))
+    words = "train line.csv --target y --optimizer sgd --epochs 60 --activation relu --hidden 8,8"
+    main([*words.split(), *settings.split()])
+    shown = capsys.readouterr()
+    said = " ".join(shown.out.split()) + shown.err
+    assert "advice: " in said
+    for python in ("in Python", "learning_rate", "history", "debug.", "l1", "activation='", "of y"):
+        assert python not in said
+    for option in options:
+        assert option in said
 
 
 def test_a_table_that_does_not_fit_to_the_network(
@@ -279,3 +309,75 @@ def test_a_reader_who_has_seen_enough_is_no_error(folder: Path) -> None:
         complaints = process.stderr.read()
     assert complaints == ""
     assert process.returncode == 0
+
+
+# Files that would be overwritten
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("predict w.npz good.csv --out {table}", "--out {table} would overwrite good.csv"),
+        ("predict w.npz good.csv --out {weights}", "--out {weights} would overwrite w.npz"),
+        ("predict w.npz {table} --out good.csv", "--out good.csv would overwrite {table}"),
+        ("train good.csv --target kind --save {table}", "--save {table} would overwrite good.csv"),
+        ("train good.csv --target kind --save ./good.csv", "--save good.csv would overwrite"),
+    ],
+)
+def test_a_file_that_is_read_is_not_written(
+    words: str,
+    option: str,
+    link: Callable[[str, str], None] | None,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(TRAIN) == 0
+    capsys.readouterr()
+    names = {"table": "good.csv", "weights": "w.npz"}
+    if link is not None:
+        for kind, name in names.items():
+            link(name, kind)
+            names[kind] = kind
+    weights = Path("w.npz").read_bytes()
+    shown = refused(words.format(**names).split(), capsys)
+    assert option.format(**names) in shown
+    assert "give another name: --" in shown
+    assert Path("good.csv").read_text() == GOOD
+    assert Path("w.npz").read_bytes() == weights
+
+
+@pytest.mark.parametrize("name", ["loss.svg", "computation_graph.svg", "backprop.html"])
+def test_a_picture_takes_the_place_of_no_other_file(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("good.csv").rename(name)
+    words = ["train", name, "--target", "kind", "--out", "."]
+    assert f"--out .: its picture {name} would overwrite {name}" in refused(words, capsys)
+    assert Path(name).read_text() == GOOD
+    Path("good.csv").write_text(GOOD)
+    words = f"train good.csv --target kind --out pictures --save pictures/{name}"
+    assert f"would overwrite pictures/{name}" in refused(words.split(), capsys)
+    assert not Path("pictures").exists()
+
+
+def test_a_drawing_of_a_step_takes_the_place_of_no_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "from tinygrad_mlp import Value\nloss = Value(2.0) * 3.0\n"
+    Path("script.dot").write_text(script)
+    monkeypatch.setattr("sys.stdin", io.StringIO("draw script.dot\ndraw other.dot\n"))
+    assert main(["step", "script.dot:loss"]) == 1
+    assert "draw script.dot would overwrite script.dot" in capsys.readouterr().out
+    assert Path("script.dot").read_text() == script
+    assert Path("other.dot").read_text().startswith("digraph")
+
+
+def test_what_is_no_file_on_a_disk_may_be_read_and_written(folder: Path) -> None:
+    reading, writing = os.pipe()
+    try:
+        pipe = Path(f"/dev/fd/{reading}")
+        keep_apart("--out", pipe, [pipe], instead="")
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -24,6 +24,7 @@ from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import Buffer, Module
 from tinygrad_mlp.training import Finding, History, loop
+from tinygrad_mlp.training.advice import advice_for
 from tinygrad_mlp.training.baselines import constant_loss
 from tinygrad_mlp.training.task import Task
 from tinygrad_mlp.training.units import MOST_WORK, LayerUnits, look_at
@@ -80,13 +81,19 @@ def test_a_line_on_raw_features_fails_and_says_why(
 def test_who_follows_the_advice_gets_a_line_and_no_more_advice(seed: int) -> None:
     history = fit(MLP(1, [8, 1], rng=seed), X, Y, log_every=None)
     names: dict[str, Any] = {"X": X, "y": Y}
+    back = ""
     for finding in history.advice:
         if "Standardiser" in finding.command:
             exec(finding.command, names)
+        back = finding.text.partition("of the new model back: ")[2] or back
     model = MLP(1, [8, 1], rng=seed)
     better = fit(model, names["X"], names["y"], log_every=None)
     assert better.advice == ()
     assert better.loss[-1] < 0.02 * np.var(names["y"])
+    answers = eval(back, {**names, "predict": predict, "model": model})
+    assert answers.shape == (20, 1)
+    assert np.mean((answers[:, 0] - Y) ** 2) < 0.02 * np.var(Y)
+    assert names["x_scaler"].inverse_transform(names["X"]) == pytest.approx(X)
 
 
 # Trainings that go well
@@ -265,6 +272,75 @@ def test_a_loss_that_is_nan(engine: str) -> None:
     assert f"the loss is {history.loss[lost - 1]:g} in epoch {lost}" in texts(history)
     assert "learning_rate, such as 1;" in texts(history)
     assert "X has numbers of the size" in texts(history)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 30, "learning_rate": 1.0},
+        {"epochs": 20, "learning_rate": 100.0},
+        {"epochs": 3, "learning_rate": 1.0, "l2": 1e-4},
+        {"epochs": 2, "learning_rate": 1.0},
+        {"epochs": 1, "learning_rate": 100.0, "batch_size": 5},
+    ],
+)
+def test_a_training_that_diverges_within_few_steps(settings: Any, engine: str) -> None:
+    history = failed(MLP(1, [8, 1], "relu", rng=0), engine=engine, **settings)
+    found = texts(history)
+    assert "so nothing was learned" in found
+    if settings["epochs"] > 1:
+        peak = f"{max(history.loss):.4g} in epoch {np.argmax(history.loss) + 1}"
+        assert f"the loss rose from {history.loss[0]:.4g} to {peak}, so the steps are" in found
+    else:
+        assert f"the loss reached {history.loss[0]:.4g} in epoch 1 already" in found
+    assert f"a smaller learning_rate, such as {settings['learning_rate'] / 10.0:g}" in found
+    assert "l1 and l2" not in found
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(
+    "settings", [{"l2": 100.0}, {"l2": 100.0, "epochs": 4}, {"l1": 1e6}, {"l2": 1e4, "epochs": 100}]
+)
+def test_penalties_that_diverge_are_named(settings: Any, engine: str) -> None:
+    settings = {"epochs": 20, **settings}
+    for y in (Y, 0.0 * Y + 1.0, Y * 1e3):  # all targets the same, too
+        history = failed(MLP(1, [8, 1], "relu", rng=0), targets=y, engine=engine, **settings)
+        (said,) = [finding.text for finding in history.advice if "penalties" in finding.text]
+        finite = [penalty for penalty in history.penalty if np.isfinite(penalty)]
+        assert f"rose from {finite[0]:.4g} to {max(finite):.4g} in epoch" in said
+        assert "smaller l1 and l2" in said
+
+
+def test_penalties_that_diverge_while_the_loss_is_small() -> None:
+    y = np.sign(X[:, 0] - 9.5)
+    history = History(loss=[1.0, 0.1], penalty=[1.0, 1e9], learning_rate=[0.1, 0.1])
+    model = MLP(1, [1], rng=0)
+    task, samples = Task.for_data(model, X, y, "mean_squared_error")
+    (said,) = advice_for(model, task, samples, history, n_steps=2, unasked=False, pull=100.0)
+    assert said.text.startswith("the penalties rose from 1 to 1e+09 in epoch 2")
+    history.penalty[:] = [0.001, 0.1]  # as the weights grow
+    assert not advice_for(model, task, samples, history, n_steps=2, unasked=False, pull=100.0)
+
+
+@pytest.mark.parametrize("y", [Y, Y * 1e4 + 1e6, Y > 20.0])
+def test_a_training_that_has_just_begun_is_no_failure(y: Any) -> None:
+    for features in (X / 20.0, X):
+        history = fit(MLP(1, [8, 1], rng=0), features, y, epochs=1, log_every=None)
+        assert history.advice == ()
+    history = fit(
+        MLP(1, [8, 1], rng=0), X / 20.0, y, epochs=3, learning_rate=1e-8, l2=1e-3, log_every=None
+    )
+    assert history.advice == ()
+
+
+def test_a_loss_of_ones_own_that_diverges() -> None:
+    def own(outputs: Sequence[Value], targets: Sequence[Any]) -> Value:
+        return mean([(output - target) ** 2 for output, target in zip(outputs, targets)])
+
+    history = failed(MLP(1, [8, 1], "relu", rng=0), loss=own, epochs=3, learning_rate=0.5)
+    assert max(history.loss) < 1e9
+    assert "the loss rose from 1528 to" in texts(history)
 
 
 def test_a_penalty_that_leaves_nothing_to_learn() -> None:
@@ -525,8 +601,10 @@ def test_the_commands_run(make: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     model, features, targets = make()
     history = failed(model, features, targets, learning_rate=0.5)
-    for finding in history.advice:
-        exec(finding.command, {"model": model, "X": features, "y": targets, "history": history})
+    names = {"model": model, "X": features, "y": targets, "history": history}
+    for finding in sorted(history.advice, key=lambda finding: "Standardiser" in finding.command):
+        exec(finding.command, names)  # one after the other, the data as the last one left them
+    assert len(predict(model, names["X"])) == len(names["y"])
 
 
 def test_advice_is_kept_with_the_history() -> None:

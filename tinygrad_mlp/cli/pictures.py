@@ -21,7 +21,15 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import History, predict, predict_proba
 
-__all__ = ["draw_pictures"]
+__all__ = ["FILES", "draw_pictures"]
+
+GRAPH, REPLAY, LOSS, BOUNDARY = FILES = (
+    "computation_graph.svg",
+    "backprop.html",
+    "loss.svg",
+    "decision_boundary.svg",
+)
+"""The files that there may be in the folder for the pictures."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,13 @@ class Drawings:
         """Those that there are for this problem."""
         companion = Companion.of(self.problem, self.model)
         found = [
-            Picture("computation_graph.svg", companion.description, companion.draw),
-            Picture("backprop.html", "the same, step by step, in a browser", companion.replay),
-            Picture("loss.svg", "the loss of every epoch", self.draw_loss),
+            Picture(GRAPH, companion.description, companion.draw),
+            Picture(REPLAY, "the same, step by step, in a browser", companion.replay),
+            Picture(LOSS, "the loss of every epoch", self.draw_loss),
         ]
         if self.problem.classes and len(self.problem.feature_names) == 2:
             shows = "which class the network sees where"
-            found.append(Picture("decision_boundary.svg", shows, self.draw_boundary))
+            found.append(Picture(BOUNDARY, shows, self.draw_boundary))
         return found
 
     def draw_loss(self, path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from numpy.typing import NDArray
 
+from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.cli.rows import answer_in, features_of
 from tinygrad_mlp.cli.saved import SavedNetwork, load_network
 from tinygrad_mlp.cli.words import notes_to_stderr, say
@@ -25,6 +26,9 @@ __all__ = ["run_predict"]
 
 def run_predict(arguments: argparse.Namespace) -> None:
     """Read, ask, write."""
+    if arguments.out is not None:
+        inputs = [arguments.weights, arguments.file]
+        keep_apart("--out", arguments.out, inputs, instead="--out answers.csv")
     network = load_network(arguments.weights)
     file = read_csv_file(arguments.file)
     with notes_to_stderr():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,27 @@ from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import History, confusion_table, fit, predict, regression_scores
+from tinygrad_mlp.training.progress import Progress
 
 __all__ = ["answers_of", "describe_errors", "prepare_folder", "report", "train"]
 
 LINES_OF_PROGRESS = 10
+
+WORDS: Final = {
+    "; try a smaller learning_rate$": "",  # the advice says more
+    r"; or have debug\.detect_anomaly\(\) find the first nan": "",
+    r"scale them, X = [^;]*; or ": "",
+    "train a new model": "train again",
+    "smaller features, smaller first weights or ": "",
+    "smaller l1 and l2": "a smaller --l2",
+    "another learning_rate or activation": "another --learning-rate or --activation",
+    "more epochs": "more --epochs",
+    "a larger network": "larger --hidden layers",
+    "activation='leaky_relu'": "--activation leaky_relu",
+    "learning_rate": "--learning-rate",
+    r"\bof y\b": "of the target",
+}
+"""The words of advice for people who write Python, and those for a command line."""
 
 
 def prepare_folder(folder: Path) -> None:
@@ -37,7 +55,7 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
     """Make the network and train it, with the loss as it goes.
 
     Raises:
-        InvalidArgumentError: if the loss becomes nan.
+        InvalidArgumentError: if the loss becomes nan; what to do about it was printed before.
         KeyboardInterrupt: after Ctrl-C within the first epoch.
     """
     model = problem.network(recipe.hidden, recipe.activation, seed)
@@ -63,17 +81,31 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
             problem.encoded(problem.y_test),
         ),
         rng=seed,
-        log_every=max(recipe.epochs // LINES_OF_PROGRESS, 1),
+        progress=Progress(
+            recipe.epochs, max(recipe.epochs // LINES_OF_PROGRESS, 1), worded=for_a_command_line
+        ),
         engine=recipe.engine,
     )
     if not history.loss:  # Ctrl-C within the first epoch: there is nothing to report
         raise KeyboardInterrupt
     if isnan(history.loss[-1]):
         raise InvalidArgumentError(
-            f"the training broke down: {history.reason}, for example --learning-rate 0.001"
+            f"the training broke down: {history.reason.partition(';')[0]}; the advice above says "
+            "what to change"
         )
     say(f"trained for {sum(history.seconds):.1f} s, engine: {history.engine}")
     return model, history
+
+
+def for_a_command_line(text: str) -> str:
+    """A sentence of ``History`` with the options of the command line in place of Python's names.
+
+    >>> for_a_command_line("so nothing was learned; try smaller l1 and l2, more epochs")
+    'so nothing was learned; try a smaller --l2, more --epochs'
+    """
+    for words, instead in WORDS.items():
+        text = re.sub(words, instead, text)
+    return text
 
 
 def report(problem: Problem, model: MLP, history: History, folder: Path) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.cli.script import PersonsScript
 from tinygrad_mlp.debug.console import Console
@@ -117,7 +120,7 @@ def run_step(arguments: argparse.Namespace) -> None:
         built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
         console = Console(
             Session(loss),
-            draw=_draw,
+            draw=partial(_draw, inputs=_files_of(arguments)),
             built_from=visible(built_from),
             title=visible(description),
         )
@@ -126,9 +129,17 @@ def run_step(arguments: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
-def _draw(session: Session, path: Path) -> None:
+def _files_of(arguments: argparse.Namespace) -> list[Path]:
+    """The files that the graph was built from, which a drawing must not replace."""
+    script = (arguments.value or "").rpartition(":")[0]
+    return [Path(name) for name in (script, arguments.model, arguments.data) if name]
+
+
+def _draw(session: Session, path: Path, *, inputs: Iterable[Path]) -> None:
     """Draw the moment: in the forward pass the graph as far as it is computed."""
     import viz
+
+    keep_apart("draw", path, inputs, instead="draw step.svg")
 
     step = session.last_step
     marked: list[Value] = [] if step is None else [step.node]

@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from tinygrad_mlp.cli.outputs import keep_apart
+from tinygrad_mlp.cli.pictures import FILES
 from tinygrad_mlp.cli.problem import Recipe, split
 from tinygrad_mlp.cli.saved import save_network
 from tinygrad_mlp.cli.session import prepare_folder, report, train
@@ -30,6 +32,7 @@ TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 
 def run_train(arguments: argparse.Namespace) -> None:
     """Read, train, save, measure, draw."""
+    _keep_files_apart(arguments)
     recipe = Recipe(
         hidden=arguments.hidden,
         epochs=arguments.epochs,
@@ -101,6 +104,19 @@ def _description(table: Table) -> str:
         return f"{first}\nto learn: {target}, a number from {low} to {high}"
     classes = counted(len(table.target_names), "class", "classes")
     return f"{first}\nto learn: {target}, {classes}: {visible(', '.join(table.target_names))}"
+
+
+def _keep_files_apart(arguments: argparse.Namespace) -> None:
+    """The table stays, and the weights are not overwritten by a picture."""
+    kept = [arguments.file]
+    if arguments.save is not None:
+        keep_apart("--save", arguments.save, kept, instead="--save weights.npz")
+        kept.append(arguments.save)
+    for name in FILES:
+        instead = "--out pictures" if arguments.out != Path("pictures") else "--out drawings"
+        keep_apart(
+            f"--out {arguments.out}: its picture", arguments.out / name, kept, instead=instead
+        )
 
 
 def _prepare_file(path: Path) -> None:

@@ -25,7 +25,7 @@ from tinygrad_mlp.training.units import LayerUnits, look_at
 __all__ = ["advice_for"]
 
 FEWEST_STEPS: Final = 50
-"""After fewer steps nobody can tell a training that fails from one that has just begun."""
+"""After fewer steps a loss that has not fallen tells nothing: the training has just begun."""
 
 NO_BETTER: Final = 0.99
 """A loss above this share of that of the best constant answer is no better than it."""
@@ -35,6 +35,9 @@ POOR: Final = 0.5
 
 RISEN: Final = 10.0
 """A loss that rose to so many times the first one was thrown off by too long steps."""
+
+ASTRAY: Final = 1e6
+"""So far above that of the best constant answer no loss is that has only just begun to fall."""
 
 FAR_APART: Final = 100.0
 """How many times the spread of one feature may be that of another."""
@@ -53,7 +56,14 @@ OVERFLOWING: Final = 1e9
 
 
 def advice_for(
-    model: Module, task: Task, samples: Samples, history: History, *, n_steps: int, unasked: bool
+    model: Module,
+    task: Task,
+    samples: Samples,
+    history: History,
+    *,
+    n_steps: int,
+    unasked: bool,
+    pull: float = 0.0,
 ) -> tuple[Finding, ...]:
     """What to tell about a training that has ended; nothing where it went well.
 
@@ -67,6 +77,7 @@ def advice_for(
         history: the course of the training.
         n_steps: how many steps were taken.
         unasked: whether the loss was chosen for want of another.
+        pull: how strongly the penalties pull at a parameter of 1: the larger one of l1 and 2 l2.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], init="zeros")
@@ -79,20 +90,29 @@ def advice_for(
     findings = [*_on_whole_numbers(task, samples)] if unasked else []
     if history.loss:
         with np.errstate(all="ignore"):
-            findings += _on_the_course(model, task, samples, history, n_steps)
+            findings += _on_the_course(model, task, samples, history, n_steps, pull)
     return tuple(findings)
 
 
 def _on_the_course(
-    model: Module, task: Task, samples: Samples, history: History, n_steps: int
+    model: Module, task: Task, samples: Samples, history: History, n_steps: int, pull: float
 ) -> Iterator[Finding]:
     last = history.loss[-1]
     constant = constant_loss(task, samples.targets)
-    if not isfinite(last) or (constant is None and last > OVERFLOWING):
-        yield _diverged(history, last)
+    if not isfinite(last) or (constant is None and _is_astray(history)):
+        yield _diverged(history, last, pull)
         yield from _on_sizes(task, samples)
         return
-    if constant is None or n_steps < FEWEST_STEPS or last < POOR * constant:
+    if constant is None:
+        return
+    if last < POOR * constant:
+        if _penalty_rose(history, pull) and history.penalty[-1] > RISEN * constant:
+            yield _diverged(history, last, pull)
+        return
+    scale = max(constant, float(_sizes(samples.targets).max()) ** 2)
+    astray = n_steps > 1 and last > ASTRAY * scale
+    diverged = astray or history.objective[-1] > RISEN * history.objective[0]
+    if n_steps < FEWEST_STEPS and not diverged:
         return
     look = look_at(model, task, samples)
     # Only part of the samples may have been looked at; the loss of the last epoch is of them all.
@@ -100,8 +120,8 @@ def _on_the_course(
     if not loss >= POOR * constant and isfinite(loss):
         return
     causes = []
-    if max(history.loss) > RISEN * history.loss[0] or not isfinite(loss):
-        causes.append(_diverged(history, loss))
+    if diverged or max(history.loss) > RISEN * history.loss[0] or not isfinite(loss):
+        causes.append(_diverged(history, loss, pull))
     for layer in () if look is None else look.layers:
         causes += _on_units(model, task, samples, layer)
     if loss < NO_BETTER * constant:
@@ -118,9 +138,37 @@ def _on_the_course(
 # The findings
 
 
-def _diverged(history: History, at_the_end: float) -> Finding:
+def _is_astray(history: History) -> bool:
+    """Whether a loss that cannot be compared with a constant answer has diverged."""
+    first, last = history.objective[0], history.objective[-1]
+    return last > OVERFLOWING or last > RISEN**3 * max(abs(first), 1.0)
+
+
+def _penalty_rose(history: History, pull: float) -> bool:
+    """Whether the penalties rose by themselves: their steps go beyond the 0 that they pull to."""
+    goes_beyond = bool(history.penalty) and history.learning_rate[0] * pull > 1.0
+    return goes_beyond and any([not p <= RISEN * history.penalty[0] for p in history.penalty])
+
+
+def _peak(numbers: list[float]) -> str:
+    """How numbers rose: from the first to the largest that is finite, if that is another."""
+    finite = [number if isfinite(number) else -np.inf for number in numbers]
+    epoch = int(np.argmax(finite)) + 1
+    if epoch == 1:
+        return f"reached {numbers[0]:.4g} in epoch 1 already"
+    return f"rose from {numbers[0]:.4g} to {finite[epoch - 1]:.4g} in epoch {epoch}"
+
+
+def _diverged(history: History, at_the_end: float, pull: float) -> Finding:
     rate = f", such as {history.learning_rate[0] / 10.0:.2g}" if history.learning_rate else ""
     remedy = f"train a new model with a smaller learning_rate{rate}"
+    if _penalty_rose(history, pull):
+        return Finding(
+            f"the penalties {_peak(history.penalty)}, so the steps are too long for so "
+            "strong penalties: train a new model with smaller l1 and l2, or with a smaller "
+            "learning_rate",
+            "print(history)",
+        )
     lost = [i for i, loss in enumerate(history.loss, 1) if not isfinite(loss)]
     if lost or not isfinite(at_the_end):
         when = f"in epoch {lost[0]}" if lost else "after the last step"
@@ -130,9 +178,7 @@ def _diverged(history: History, at_the_end: float) -> Finding:
             "debug.detect_anomaly() find the first nan"
         )
     else:
-        epoch = int(np.argmax(history.loss)) + 1
-        rise = f"{history.loss[0]:.4g} to {history.loss[epoch - 1]:.4g} in epoch {epoch}"
-        text = f"the loss rose from {rise}, so the steps are too long: {remedy}"
+        text = f"the loss {_peak(history.loss)}, so the steps are too long: {remedy}"
     return Finding(text, "print(history)")
 
 
@@ -186,7 +232,7 @@ def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) ->
 
 STANDARDISE: Final = (
     "from tinygrad_mlp.data import Standardiser; "
-    "scaler = Standardiser().fit(X); X = scaler.transform(X)"
+    "x_scaler = Standardiser().fit(X); X = x_scaler.transform(X)"
 )
 
 
@@ -203,13 +249,15 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
             STANDARDISE,
         )
     if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
+        rows = ".reshape(-1, 1)" if samples.targets.shape[1] == 1 else ""
+        back = f"y_scaler.inverse_transform(predict(model, X){rows})"
         yield Finding(
             f"y has numbers of the size {_sizes(samples.targets).max():.4g}, which makes the steps "
-            "long; bring the targets to mean 0 and standard deviation 1, and the answers back "
-            "with inverse_transform",
+            "long; bring the targets to mean 0 and standard deviation 1, and the answers of the "
+            f"new model back: {back}",
             "import numpy as np; from tinygrad_mlp.data import Standardiser; "
-            "y = np.reshape(y, (len(y), -1)); scaler = Standardiser().fit(y); "
-            "y = scaler.transform(y)",
+            "y = np.reshape(y, (len(y), -1)); y_scaler = Standardiser().fit(y); "
+            "y = y_scaler.transform(y)",
         )
 
 

@@ -35,7 +35,7 @@ class Finding:
     Attributes:
         text: what was found, and what to try.
         command: a line of Python that shows it, or mends it; ``model``, ``X`` and ``y`` in it are
-            what ``fit`` was given, ``history`` what it returned.
+            what ``fit`` was given, ``history`` what it returned. Empty where there is none.
 
     >>> print(Finding("the loss rose from 1 to 1e+9: take a smaller step", "print(history)"))
     advice: the loss rose from 1 to 1e+9: take a smaller step
@@ -54,7 +54,8 @@ class Finding:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return "\n".join([*lines, f"{INDENT}in Python: {self.command}"])
+        in_python = [f"{INDENT}in Python: {self.command}"] if self.command else []
+        return "\n".join([*lines, *in_python])
 
 
 @dataclass(repr=False)

@@ -64,7 +64,7 @@ def fit(
     shuffle: bool = True,
     rng: Rng = None,
     log_every: int | None = 100,
-    progress: bool | None = None,
+    progress: bool | Progress | None = None,
     callbacks: Iterable[Callback] = (),
     engine: str = "auto",
 ) -> History:
@@ -109,7 +109,7 @@ def fit(
         rng: the seed, or the generator, of these orders.
         log_every: print the losses after every so many epochs, and the last; None or 0 for never.
         progress: whether to show a progress bar; None where tqdm is installed and the output is a
-            terminal.
+            terminal; or a ``Progress`` of your own, which then prints the losses too.
         callbacks: what else to do after each epoch; see ``Callback``.
         engine: what computes the steps. "eager" builds the graph of every sample anew; "compiled"
             records it once and replays it as matrix products, with the same numbers; "auto" is
@@ -180,7 +180,9 @@ def fit(
         ),
     )
     task.attach_to(model)
-    return training.run(Progress(epochs, log_every, progress))
+    if not isinstance(progress, Progress):
+        progress = Progress(epochs, log_every, progress)
+    return training.run(progress)
 
 
 @dataclass
@@ -259,6 +261,7 @@ class _Training:
                 *(self.model, self.task, self.samples, history),
                 n_steps=n_steps,
                 unasked=self.unasked,
+                pull=max(self.objective.l1, 2.0 * self.objective.l2),
             )
         except KeyboardInterrupt:
             history.reason = INTERRUPTED

@@ -7,6 +7,8 @@ stand alone.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 from tinygrad_mlp.errors import MissingDependencyError
@@ -23,6 +25,8 @@ class Progress:
         log_every: print a line after every so many epochs, and after the last; None or 0 for never.
         bar: whether to show a progress bar; None where tqdm is installed and standard error is a
             terminal.
+        worded: puts the reason and the advice into the words of a program whose users write no
+            Python; the lines of Python are left out then.
 
     Raises:
         MissingDependencyError: for ``bar=True`` without tqdm.
@@ -39,9 +43,17 @@ class Progress:
     epoch    3  loss 0.4
     """
 
-    def __init__(self, epochs: int, log_every: int | None = 100, bar: bool | None = None) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        log_every: int | None = 100,
+        bar: bool | None = None,
+        *,
+        worded: Callable[[str], str] | None = None,
+    ) -> None:
         self.epochs = epochs
         self.log_every = log_every or 0
+        self._worded = worded
         self._make_bar = _bar_maker(bar)
         self._bar: Any = None
         self._last_printed = 0
@@ -73,9 +85,13 @@ class Progress:
         if history.n_epochs > self._last_printed:
             self._print_last(history)
         if not history.completed:
-            self._print(f"training ended after epoch {history.n_epochs}: {history.reason}")
+            reason = history.reason if self._worded is None else self._worded(history.reason)
+            self._print(f"training ended after epoch {history.n_epochs}: {reason}")
         for finding in history.advice:
-            self._print(str(finding))
+            said = finding
+            if self._worded is not None:
+                said = replace(finding, text=self._worded(finding.text), command="")
+            self._print(str(said))
 
     def _print_last(self, history: History) -> None:
         if not self._last_printed:
