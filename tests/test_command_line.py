@@ -53,7 +53,8 @@ def texts(path: Path) -> str:
     """All text of an SVG, which has to be well-formed; a plot has its texts in comments."""
     builder = ElementTree.TreeBuilder(insert_comments=True)
     root = ElementTree.parse(path, ElementTree.XMLParser(target=builder)).getroot()
-    return " ".join("".join(root.itertext()).split())
+    pieces = [piece for node in root.iter() for piece in (node.text, node.tail) if piece]
+    return " ".join("".join(pieces).split())
 
 
 # demo

@@ -72,7 +72,8 @@ def test_nothing_flows_through_what_is_detached(back_end: BackEnd, held: str) ->
             loss = program(x)
         expected = batch_loss([[Value(a) for a in row] for row in x])
         expected.backward()
-        assert_close(loss, expected.data)
+        # Losses that cancel to 0: from Python 3.12 on, ``sum`` carries the rounding along.
+        assert loss == pytest.approx(expected.data, rel=1e-12, abs=1e-15)
         assert_close(program.gradients, [value.grad for value in w])
         if back_end == "arrays":
             mapped = compile(sample_loss, w, per_sample=True, reduction="sum")
