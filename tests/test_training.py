@@ -388,3 +388,11 @@ def test_the_function_of_a_loss_means_that_loss(name: str) -> None:
         assert history.loss_name == name
         answers.append((history.loss, predict(model, X, loss=loss).tolist()))
     assert answers[0] == answers[1]
+
+
+def test_probabilities_of_an_infinite_logit() -> None:
+    model = MLP(1, [1], init="zeros")
+    model.parameters()[0].data = 1e308
+    X = [[100.0], [-100.0], [0.0]]
+    found = predict_proba(model, X, loss="binary_cross_entropy_with_logits")
+    assert found.tolist() == [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]

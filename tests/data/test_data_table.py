@@ -248,3 +248,23 @@ def test_the_task_can_be_demanded(write_target: WriteTarget) -> None:
     assert many.y.tolist() == [0, 2, 1]
     names = read_table(write_target([f"n{i:02}" for i in range(30)]), "y", task="classification")
     assert names.y.tolist() == list(range(30))
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (
+            'id;"name, first"\n1;"Doe, Jane"\n2;"Roe, Tim"\n',
+            [["1", "Doe, Jane"], ["2", "Roe, Tim"]],
+        ),
+        ('n\t"a, b"\n1\t"c, d"\n', [["1", "c, d"]]),
+        ('x;"l, w, h";y\n1;"1, 2, 3";2\n', [["1", "1, 2, 3", "2"]]),
+        ('a,\t"b"\n1,\t"x, y"\n', [["1", "x, y"]]),
+        ('a,b\n5" pipe,1\n6" pipe,2\n', [['5" pipe', "1"], ['6" pipe', "2"]]),
+        ('"a;b","c;d"\n"1;2","say ""no"";"\n', [["1;2", 'say "no";']]),
+    ],
+)
+def test_a_delimiter_within_quotes_divides_nothing(
+    write: Callable[[str], Path], text: str, rows: list[list[str]]
+) -> None:
+    assert read_csv_file(write(text)).rows == rows

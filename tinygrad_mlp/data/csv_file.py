@@ -28,6 +28,7 @@ __all__ = [
 DELIMITERS = (",", ";", "\t")
 _ROWS_TO_SNIFF = 20
 _MAX_LISTED = 5
+_QUOTED = re.compile(r'(?<![^,;\s])"(?:[^"]|"")*+"(?=[,;\s]|\Z)')
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,7 @@ def _without_space_around_cells(text: str, delimiter: str) -> str:
 
 
 def _sniff_delimiter(text: str) -> str:
+    text = _QUOTED.sub("quoted", text)  # a delimiter within quotes divides nothing
     return max(DELIMITERS, key=lambda delimiter: _agreement(text, delimiter))
 
 

@@ -169,7 +169,7 @@ def both_probabilities(outputs: Floats) -> Floats:
 def both_sigmoids(outputs: Floats) -> Floats:
     """As ``both_probabilities``, from logits."""
     if outputs.shape[1] == 1:
-        return softmax_rows(np.hstack([np.zeros_like(outputs), outputs]))
+        return np.exp(-np.logaddexp(0.0, np.hstack([outputs, -outputs])))
     logarithms: Floats = -np.logaddexp(0.0, -outputs)
     return np.exp(logarithms)
 
