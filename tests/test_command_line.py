@@ -253,7 +253,8 @@ def test_a_training_that_learns_nothing_says_so(
     assert main([*words, "--optimizer", "sgd", "--learning-rate", "3", "--activation", "relu"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "advice: at the end the loss is" in shown
-    assert "the shares of the classes costs 1.099, so nothing was learned in Python: " in shown
+    assert "the shares of the classes costs 1.099, so nothing was learned" in shown
+    assert "in Python:" not in shown
     assert "advice: dead relu units in layers.1: " in shown
     assert main(words) == 0
     assert "advice:" not in capsys.readouterr().out
