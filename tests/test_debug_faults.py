@@ -294,6 +294,10 @@ def inf_in_a_sum() -> Value:
     return Value(math.inf) - Value(math.inf)
 
 
+def exp_of_inf() -> Value:
+    return functional.exp(Value(math.inf))
+
+
 def product_too_large() -> Value:
     return Value(1e300) * Value(1e300)
 
@@ -311,9 +315,13 @@ def inf_within_a_dot() -> Value:
         (by_nothing, ["div gives inf", "a division by 0"]),
         (root_of_negative, ["sqrt gives nan", "sqrt of a negative number"]),
         (fractional_power, ["pow_number gives nan", "a negative number to a fractional power"]),
-        (inf_in_a_sum, ["sub gives nan", "an input is inf already"]),
-        (product_too_large, ["mul gives inf", "larger than 1.8e308"]),
-        (inf_within_a_dot, ["dot gives nan", "inf - inf is nan; the numbers explode"]),
+        (inf_in_a_sum, ["sub gives nan", "an input is inf already, and inf - inf or 0"]),
+        (exp_of_inf, ["exp gives inf", "an input is inf already; look where"]),
+        (product_too_large, ["mul gives inf", "the result is larger than 1.8e308"]),
+        (
+            inf_within_a_dot,
+            ["dot gives nan", "on the way are larger than 1.8e308", "inf - inf is nan;"],
+        ),
     ],
 )
 def test_the_first_anomaly_forward(function: Callable[[], Value], parts: list[str]) -> None:
