@@ -135,6 +135,50 @@ def test_a_second_trace_of_a_leaf_gives_1_again() -> None:
         assert a.grad == expected
 
 
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_where_nothing_flows_the_gradient_is_0_and_no_step_leads_there(accumulate: bool) -> None:
+    x, y = Value(4.0, label="x"), Value(3.0, label="y")
+    condition = x.sqrt().exp()
+    out = functional.where(condition, y, y * 2.0)
+    nodes = topological_order(out)
+    variables = [node for node in nodes if node.op is not ops.CONSTANT]
+
+    def state() -> list[tuple[float, bool]]:
+        return [(node.grad, node.has_grad) for node in variables]
+
+    out.backward()
+    expected = state()
+    theirs = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    torch.where(torch.tensor(True), theirs, theirs * 2.0).backward()
+    assert theirs.grad is not None
+    assert (x.grad, x.has_grad, y.grad) == (0.0, True, theirs.grad.item())
+    for leaf in (x, y):
+        leaf.zero_grad()
+    trace = trace_backward(out, accumulate=accumulate)
+    assert state() == expected
+    assert [step.parent for step in trace] == [y, out.parents[2], y]
+    trace.go_to(0)
+    assert not any(node.has_grad for node in variables if node is not out)
+    trace.go_to(len(trace))
+    assert state() == expected
+
+
+def test_a_leaf_that_only_decides_has_the_gradient_0_though_there_is_no_step() -> None:
+    x = Value(4.0)
+    trace = trace_backward(functional.where(x.sqrt(), 1.0, 2.0))
+    assert (len(trace), x.grad, x.has_grad) == (0, 0.0, True)
+
+
+def test_no_step_and_no_path_leads_through_what_only_decides() -> None:
+    x = Value(4.0, label="x")
+    condition = x.sqrt()
+    out = functional.where(condition, x * 2.0, x)
+    trace = trace_backward(out)
+    assert condition not in [step.parent for step in trace]
+    assert all(condition not in path.nodes for path in chain(out, x).paths)
+    assert sum(step.contribution for step in trace if step.parent is x) == chain(out, x).total
+
+
 def test_a_trace_that_is_refused_leaves_the_gradients() -> None:
     a = Value(3.0)
     loss = a * a

@@ -17,9 +17,22 @@ import pytest
 
 from tests.running import run_python
 from tinygrad_mlp import functional, ops
-from tinygrad_mlp.engine import Value, no_grad, topological_order
+from tinygrad_mlp.engine import Value, apply, no_grad, orders_of, topological_order
 
 # Order
+
+
+def test_a_comparison_costs_nothing_in_the_graphs_that_have_none() -> None:
+    x = Value(4.0)
+    compared = apply(ops.LESS, x.sqrt(), Value(1.0)) * 2.0 + x
+    pickle.loads(pickle.dumps(compared))
+    order, reached = orders_of(compared)
+    assert len(reached) < len(order)
+    plain = functional.where(x > 1.0, x * x, x)
+    loaded = pickle.loads(pickle.dumps(plain))
+    for out in (plain, loaded):
+        order, reached = orders_of(out)
+        assert reached is order
 
 
 def random_graph(seed: int, n_nodes: int = 300) -> list[Value]:

@@ -46,7 +46,7 @@ Number = float | int | np.floating[Any] | np.integer[Any]
 """What is accepted wherever a Value is: a plain number, a NumPy scalar, a 0-d array."""
 
 _NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
-_comparisons_are_nodes = False  # eagerly ``<`` gives a bool, and only ``apply`` makes a node of it
+_comparisons: set[Op] = set()  # of which there are nodes: eagerly ``<`` gives a bool, ``apply`` one
 _recording = True  # False while a block of ``no_grad`` is open, in whatever thread
 _new_object = object.__new__
 
@@ -212,8 +212,8 @@ class Value:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.data, grad, self.op, self.parents, self.partials, self._label = state
         self.grad = _NOT_COMPUTED if grad is None else grad
-        if self.op is not None and self.op.closed:
-            _note_comparison()
+        if self.op is not None and self.op.closed and self.op is not ops.WHERE:
+            _comparisons.add(self.op)
 
     # Arithmetic. Each operator accepts a plain number on either side.
 
@@ -344,14 +344,9 @@ def apply(op: Op, *inputs: Value) -> Value:
         return _unary(op, *inputs)
     if op.arity == 2:
         if op.closed:
-            _note_comparison()
+            _comparisons.add(op)
         return _binary(op, *inputs)
     return _any_arity(op, inputs)
-
-
-def _note_comparison() -> None:
-    global _comparisons_are_nodes
-    _comparisons_are_nodes = True
 
 
 def numbers_of(values: Sequence[Value]) -> list[float]:
@@ -493,9 +488,14 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
     if _recorder is None or _recorder.has_numbers:
         check_numbers([*leaves, root], order)
-    is_cut = any([node.parents for node in conditions])  # mostly they are plain truth values
-    is_cut = is_cut or _comparisons_are_nodes
-    return order, _reached(order) if is_cut else order
+    return order, _reached(order) if _is_cut(order, conditions) else order
+
+
+def _is_cut(order: list[Value], conditions: list[Value]) -> bool:
+    """Whether there is a node that nothing flows to: a computed condition, or what is compared."""
+    if any([node.parents for node in conditions]):  # mostly they are plain truth values
+        return True
+    return bool(_comparisons) and not _comparisons.isdisjoint([node.op for node in order])
 
 
 def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:

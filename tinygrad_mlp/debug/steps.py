@@ -162,6 +162,9 @@ class BackwardTrace(Sequence[BackwardStep]):
     ) -> None:
         self.loss = loss
         self.order, reached = orders_of(loss)
+        self._apart: set[Value] = set()  # what only decides: nothing flows there
+        if reached is not self.order:
+            self._apart.update(set(self.order).difference(reached))
         self.hit: Hit | None = None
         plain = [] if constants else [x for x in self.order if x.op is ops.CONSTANT]
         self._has_left_out = not all(x.label for x in plain)
@@ -181,6 +184,7 @@ class BackwardTrace(Sequence[BackwardStep]):
             for leaf in leaves:
                 leaf.zero_grad()
         self._without_grad = {leaf for leaf in leaves if not leaf.has_grad}
+        self._zeros = [x for x in self._apart if x.parents or x in self._without_grad]
         self._remembered: tuple[int, Sequence[int]] = (-1, ())
         self._recording = self._record()
         self.position = 0
@@ -190,11 +194,18 @@ class BackwardTrace(Sequence[BackwardStep]):
         return node.op is not ops.CONSTANT or not self._has_left_out or node in self._labelled
 
     def _receivers(self, node: Value) -> Sequence[int]:
-        """Which operands of a node have steps: all, or those that are no plain numbers."""
+        """Which operands have steps: not plain numbers, nor those that nothing flows on from."""
+        apart = self._apart
         if not self._has_left_out:
-            return range(len(node.parents))
+            if not apart:
+                return range(len(node.parents))
+            return [i for i, x in enumerate(node.parents) if x not in apart]
         constant, labelled = ops.CONSTANT, self._labelled
-        return [i for i, x in enumerate(node.parents) if x.op is not constant or x in labelled]
+        return [
+            i
+            for i, x in enumerate(node.parents)
+            if (x.op is not constant or x in labelled) and x not in apart
+        ]
 
     def resume(self) -> Hit | None:
         """Go on with the pass from a breakpoint to the next one, or to the end.
@@ -208,7 +219,17 @@ class BackwardTrace(Sequence[BackwardStep]):
         self.go_to(len(self))
         self.hit = next(self._recording, None)
         self.position = len(self)
+        self._give_zero()
         return self.hit
+
+    def _give_zero(self) -> None:
+        """Where nothing flows the gradient is 0, as after ``backward``; before the pass, none."""
+        has_flowed = self.position > 0 or self._starts[-1] == 0
+        for node in self._zeros:
+            if has_flowed:
+                node.grad = 0.0
+            else:
+                node.zero_grad()
 
     @property
     def finished(self) -> bool:
@@ -314,6 +335,7 @@ class BackwardTrace(Sequence[BackwardStep]):
                 step.parent.zero_grad()
             else:
                 step.parent.grad = step.grad_before
+        self._give_zero()
 
     @cached_property
     def _first_steps(self) -> dict[Value, int]:
