@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.source_files import ROOT
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training import save_weights
+from tinygrad_mlp.training import fit, save_weights
 
 TRAIN = ["train", "good.csv", "--target", "kind", "--epochs", "1", "--save", "w.npz"]
 GOOD = "a,b,kind\n" + "1.5,2.5,x\n2.5,0.5,z\n" * 10
@@ -166,6 +167,44 @@ def test_a_table_that_does_not_fit_to_the_network(
     assert "2 cells are missing or not a number: row 3, column 'b': empty, row 4" in shown
     save_weights(MLP(2, [1]), "own.npz")
     assert "not those of the command 'train'" in refused(["predict", "own.npz", "good.csv"], capsys)
+
+
+def test_a_name_with_a_comma_is_dropped_in_quotes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.csv").write_text(GOOD.replace("a,b", 'a,"weight, kg"'))
+    train = ["train", "t.csv", "--target", "kind", "--epochs", "1", "--drop"]
+    said = refused([*train, "weight, kg"], capsys)
+    words = said.rpartition("stands in quotes: ")[2].split("--drop ")[1].strip()
+    assert words == """'"weight, kg"'"""
+    assert main([*train, words.strip("'")]) == 0
+    assert "in quotes" not in refused([*train, "weight, g"], capsys)
+
+
+def test_step_says_what_data_and_network_have(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n_features, n_classes in ((2, 3), (4, 2)):
+        rng = np.random.default_rng(0)
+        model = MLP(n_features, [n_classes], rng=0)
+        y = np.arange(12) % n_classes
+        fit(model, rng.normal(size=(12, n_features)), y, epochs=1, log_every=None)
+        save_weights(model, f"w{n_features}.npz")
+    said = refused(["step", "--model", "w2.npz", "--data", "iris"], capsys)
+    assert "iris has 4 features, but the network of w2.npz takes 2" in said
+    said = refused(["step", "--model", "w4.npz", "--data", "iris", "--row", "150"], capsys)
+    assert "sample 150 of iris does not fit to w4.npz: labels[0] is 2" in said
+
+
+def test_step_gives_warnings_as_notes(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(TRAIN) == 0
+    capsys.readouterr()
+    Path("large.csv").write_text(GOOD.replace("1.5", "9007199254740993"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("quit\n"))
+    assert main(["step", "--model", "w.npz", "--data", "large.csv"]) == 0
+    assert capsys.readouterr().err.startswith("note: large.csv: above 2^53 not every")
 
 
 def start(words: str, folder: Path) -> subprocess.Popen[str]:

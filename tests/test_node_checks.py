@@ -18,7 +18,8 @@ from tinygrad_mlp import MLP, Value, compile, fit, functional, predict, save_wei
 from tinygrad_mlp.debug import health, record_creation, trace_backward, trace_forward
 from tinygrad_mlp.derivatives import grad, hessian
 from tinygrad_mlp.engine import numbers_of
-from tinygrad_mlp.errors import NotANumberError, NotTextError
+from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
+from tinygrad_mlp.nn import Buffer
 
 NO_LABELS: Final[list[Any]] = [(), (Value(1.0),), None, 3, b"x", ["x"]]
 
@@ -203,3 +204,25 @@ def test_true_is_one() -> None:
     w.data = True
     (w * 3.0).backward()
     assert (float(w), w.grad) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("grad", ["2", None, [1.0]])
+@pytest.mark.parametrize("root", ["leaf", "sum"])
+def test_a_gradient_that_is_no_number_is_named_by_backward(grad: Any, root: str) -> None:
+    rate = Value(2.0, label="rate")
+    rate.grad = grad
+    out = rate if root == "leaf" else rate * 3.0 + rate
+    with pytest.raises(NotANumberError, match=r"the grad of the Value 'rate' is no number but the"):
+        out.backward()
+    rate.zero_grad()
+    out.backward()
+    assert rate.grad == (1.0 if root == "leaf" else 4.0)
+
+
+@pytest.mark.parametrize("kind", [Value, Buffer])
+def test_requires_grad_is_refused_with_the_remedy(kind: type[Value]) -> None:
+    node: Any = kind(2.0)
+    with pytest.raises(InvalidArgumentError, match=r"leave it out: SGD\(\[p for p in"):
+        node.requires_grad = False
+    assert not hasattr(node, "requires_grad")
+    assert not hasattr(node, "__dict__")

@@ -118,6 +118,19 @@ ARGUMENTS: list[tuple[dict[str, Any], type[TinygradMLPError], str]] = [
 ]
 
 
+@pytest.mark.parametrize("loss", [None, lambda outputs, targets: outputs[0][0]])
+def test_labels_of_the_validation_data_that_are_of_no_class(loss: Any) -> None:
+    features, labels = [[0.0], [1.0], [2.0]], ["a", "b", "c"]
+    with pytest.raises(DataError, match=r"^validation_data: labels\[0\] is 'd'"):
+        fit(
+            MLP(1, [3]),
+            features,
+            labels,
+            validation_data=(features, ["d", "b", "c"]),
+            loss=loss,
+        )
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"), ARGUMENTS, ids=[str(case[0])[:50] for case in ARGUMENTS]
 )

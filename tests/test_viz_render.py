@@ -21,7 +21,12 @@ from tests.running import run_python
 from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
+from tinygrad_mlp.errors import (
+    GraphError,
+    InvalidArgumentError,
+    MissingDependencyError,
+    UnknownNameError,
+)
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.text import visible
 from viz import notebook, render
@@ -464,3 +469,32 @@ def test_the_stand_in_is_a_program_of_its_own(
     )
     assert b"<svg" in run.stdout
     assert b"Warning" in run.stderr
+
+
+WRONG_CALLS: Final[list[Any]] = [
+    lambda v, folder: viz.draw(v, folder / "a.svg", parameters=v),
+    lambda v, folder: viz.draw(v, folder / "a.svg", parameters=[1.0]),
+    lambda v, folder: viz.to_svg(v, parameters=3),
+    lambda v, folder: viz.replay(v, folder / "a.html", parameters=v),
+]
+
+
+@pytest.mark.parametrize("call", WRONG_CALLS)
+def test_parameters_are_a_list_of_values(call: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^parameters is .*model\.parameters\(\)"):
+        call(Value(2.0) * 3.0, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("show", [viz.draw, viz.replay])
+def test_the_name_of_the_file_comes_second(show: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^the file is Value.* its name is needed"):
+        show("a.html", Value(2.0) * 3.0)
+
+
+@pytest.mark.parametrize("name", ["r.svg", "r", "r.html.txt"])
+def test_a_replay_is_a_web_page(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"known: \.htm, \.html"):
+        viz.replay(Value(2.0) * 3.0, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    assert viz.replay(Value(2.0) * 3.0, tmp_path / "r.HTM").exists()

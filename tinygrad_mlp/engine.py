@@ -12,14 +12,20 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock, get_ident
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import numpy as np
 
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.forking import waited_for_at_fork
-from tinygrad_mlp.node_checks import check_numbers, checked_label, refuse_inputs
+from tinygrad_mlp.node_checks import (
+    NotAnAttribute,
+    check_gradients,
+    check_numbers,
+    checked_label,
+    refuse_inputs,
+)
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -94,6 +100,9 @@ class Value:
     parents: tuple[Value, ...]
     partials: tuple[float, ...]
     _label: str
+
+    if not TYPE_CHECKING:
+        requires_grad = NotAnAttribute()
 
     def __init__(self, data: Number, label: str = "") -> None:
         self.data = _as_float(data)
@@ -175,12 +184,16 @@ class Value:
                 node.grad = 0.0
         if reached is not order:
             give_zero(order, reached)
-        self.grad = 1.0 if self.parents else self.grad + 1.0
-        for node in reversed(reached):
-            upstream = node.grad
-            for parent, partial in zip(node.parents, node.partials):
-                contribution = upstream * partial
-                parent.grad += contribution
+        try:
+            self.grad = 1.0 if self.parents else self.grad + 1.0
+            for node in reversed(reached):
+                upstream = node.grad
+                for parent, partial in zip(node.parents, node.partials):
+                    contribution = upstream * partial
+                    parent.grad += contribution
+        except TypeError:
+            check_gradients(order)
+            raise
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""

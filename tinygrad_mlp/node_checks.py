@@ -7,14 +7,21 @@ at where an operation fails, and where a graph is walked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import numpy as np
 
-from tinygrad_mlp.errors import NotANumberError, NotTextError
+from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
 from tinygrad_mlp.ops import Op
 
-__all__ = ["Node", "check_numbers", "checked_label", "refuse_inputs"]
+__all__ = [
+    "Node",
+    "NotAnAttribute",
+    "check_gradients",
+    "check_numbers",
+    "checked_label",
+    "refuse_inputs",
+]
 
 LONGEST_WAY: Final = 4
 """Up to so many operations between a node and the output are named."""
@@ -63,6 +70,49 @@ def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:
         data: object = node.data
         if data.__class__ is not float and not _is_number(data):
             raise NotANumberError(f"the data of {_described(node, order)} {_instead(data)}")
+
+
+def check_gradients(nodes: Iterable[Any]) -> None:
+    """See that the ``grad`` of each node is one number.
+
+    Raises:
+        NotANumberError: at the first one that holds something else.
+
+    >>> from tinygrad_mlp import Value
+    >>> rate = Value(0.1, label="rate")
+    >>> rate.grad = None
+    >>> check_gradients([rate])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.NotANumberError: the grad of the Value 'rate' is no number but the \
+NoneType None; clear it with value.zero_grad(), or assign a number: value.grad = 0.0
+    """
+    for node in nodes:
+        grad: object = node.grad
+        if not _is_number(grad):
+            raise NotANumberError(
+                f"the grad of {_described(node, ())} is no number but the {type(grad).__name__} "
+                f"{grad!r:.60}; clear it with value.zero_grad(), or assign a number: "
+                "value.grad = 0.0"
+            )
+
+
+class NotAnAttribute:
+    """A name that other libraries assign to; a Value has nothing of that name."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: object, owner: type | None = None) -> NoReturn:
+        raise AttributeError(f"{owner and owner.__name__!r} object has no attribute {self.name!r}")
+
+    def __set__(self, node: object, value: object) -> NoReturn:
+        raise InvalidArgumentError(
+            f"{self.name} = {value!r:.60} would do nothing to a Value: trained is what the "
+            "optimizer holds. To leave a parameter as it is, leave it out: "
+            "SGD([p for p in model.parameters() if p is not kept], learning_rate=0.1); "
+            "to compute without a graph: with no_grad(): ..."
+        )
 
 
 def refuse_inputs(op: Op, inputs: Sequence[Node], error: Exception) -> None:

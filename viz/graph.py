@@ -23,7 +23,7 @@ from viz.models import outputs_of
 from viz.neurons import neurons_dot
 from viz.operations import drawn_by_itself, operations_dot
 from viz.programs import program_dot
-from viz.structure import Unit, order_of, roles_of, units_of
+from viz.structure import Unit, listed, order_of, roles_of, units_of
 from viz.themes import Theme, known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "to_dot"]
@@ -119,7 +119,7 @@ def to_dot(
             f"a drawing starts from one Value, the output of a graph, but got "
             f"{type(value).__name__} {value!r:.60}; draw one output: viz.draw(outputs[0], path)"
         )
-    graph = _Graph(outputs, None if parameters is None else list(parameters), look)
+    graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
     marked = _marked(highlight, graph.order)
     return graph.text(detail, max_nodes, marked)
 

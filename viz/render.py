@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import IO, Final
 from xml.etree import ElementTree
 
-from tinygrad_mlp.errors import GraphError, MissingDependencyError, UnknownNameError
+from tinygrad_mlp.errors import (
+    GraphError,
+    InvalidArgumentError,
+    MissingDependencyError,
+    UnknownNameError,
+)
 from tinygrad_mlp.forking import waited_for_at_fork
 
 __all__ = ["FORMATS", "format_of", "render"]
@@ -40,10 +45,16 @@ def format_of(path: str | os.PathLike[str], known: Sequence[str] = FORMATS) -> s
 
     Raises:
         UnknownNameError: for an ending that is not ``known``.
+        InvalidArgumentError: if it is no name of a file.
 
     >>> format_of("graph.SVG")
     'svg'
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidArgumentError(
+            f"the file is {path!r:.60}, but its name is needed, after what is to be shown: "
+            f"(value, 'graph.{known[0]}')"
+        )
     ending = Path(path).suffix.lower()
     if ending[1:] not in known:
         endings = [f".{name}" for name in known]

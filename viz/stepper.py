@@ -26,6 +26,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.files import write_whole
 from viz import markup
+from viz.render import format_of
 from viz.structure import ACTIVATION_OPS, Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, Theme
 
@@ -71,7 +72,7 @@ def replay(
     Args:
         loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
             that starts without gradients, whatever the graph holds now.
-        path: the file to write; a missing folder is made.
+        path: the file to write, .html or .htm; a missing folder is made.
         title: the heading, "Backpropagation of loss" unless given.
         parameters: the leaves to colour as parameters, for example ``model.parameters()``.
         collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
@@ -83,6 +84,7 @@ def replay(
 
     Raises:
         NotANumberError: if ``loss`` is not a Value.
+        UnknownNameError: for another ending.
         GraphError: if the graph has more than ``max_nodes`` nodes.
 
     >>> import tempfile
@@ -91,6 +93,7 @@ def replay(
     ...     replay((a * b).tanh(), f"{folder}/backprop.html").name
     'backprop.html'
     """
+    format_of(path, ("html", "htm"))
     page = replay_page(
         loss, title=title, parameters=parameters, collapse=collapse, max_nodes=max_nodes
     )

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.node_checks import check_numbers
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "dot_operands",
     "input_names",
     "is_neuron",
+    "listed",
     "order_of",
     "place_in_layer",
     "roles_of",
@@ -104,6 +106,24 @@ def uses_of(node: Value) -> list[Use]:
     return [use for pair in pairs for use in pair] + uses[2 * n :]
 
 
+def listed(parameters: Iterable[Value]) -> list[Value]:
+    """The parameters in a list.
+
+    Raises:
+        InvalidArgumentError: if it is none of Values, but one Value or a model, for instance.
+
+    >>> listed(iter([Value(2.0)]))
+    [Value(data=2.0, grad=0.0)]
+    """
+    found: list[object] = list(parameters) if isinstance(parameters, Iterable) else [None]
+    if not all(isinstance(parameter, Value) for parameter in found):
+        raise InvalidArgumentError(
+            f"parameters is {parameters!r:.60}, but a list of Values is needed: "
+            "parameters=[w, b], or parameters=model.parameters()"
+        )
+    return found  # type: ignore[return-value]
+
+
 def roles_of(
     order: Sequence[Value], outputs: Iterable[Value], parameters: Iterable[Value] | None
 ) -> dict[Value, str]:
@@ -123,7 +143,7 @@ def roles_of(
     """
     roles = {node: _role_by_itself(node) for node in order}
     dots = [node for node in order if node.op is ops.DOT]
-    known = _parameters_in(order, dots) if parameters is None else set(parameters)
+    known = _parameters_in(order, dots) if parameters is None else set(listed(parameters))
     roles.update((leaf, "parameter") for leaf in known if roles.get(leaf) in ("input", "constant"))
     for found in sums_of(order, roles).values():
         # Plain numbers fed to a neuron are its input, more than a constant of the formula.

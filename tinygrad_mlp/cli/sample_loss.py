@@ -13,11 +13,12 @@ from tinygrad_mlp.cli.problem import standardised_name
 from tinygrad_mlp.cli.rows import answer_in, features_of, only_row
 from tinygrad_mlp.cli.saved import KIND, SavedNetwork, layer_sizes, network_of
 from tinygrad_mlp.data import load_dataset
+from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.columns import class_of
 from tinygrad_mlp.data.csv_file import listing, read_csv_file
 from tinygrad_mlp.data.datasets import DATASETS
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
@@ -82,7 +83,15 @@ def loss_of_a_sample(
         scale = ", features standardised"
         if saved.outputs is not None:
             answer = saved.outputs.transform(np.array([[answer]]))[0, 0]
-    target = task.samples(x, [answer]).targets[0]
+    if x.shape[1] != model.n_inputs:
+        raise ShapeError(
+            f"{data} has {counted(x.shape[1], 'feature')}, but the network of {weights} takes "
+            f"{model.n_inputs}; give the data that it was trained with"
+        )
+    try:
+        target = task.samples(x, [answer]).targets[0]
+    except DataError as error:
+        raise DataError(f"{sample.place} does not fit to {weights}: {error}") from None
     inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
     outputs = model.logits(inputs) if task.loss.from_logits else model.forward(inputs)
     loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())

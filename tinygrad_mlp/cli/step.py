@@ -18,6 +18,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.cli.script import PersonsScript
+from tinygrad_mlp.cli.words import notes_to_stderr
 from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.creation import record_creation
 from tinygrad_mlp.debug.session import Session
@@ -111,9 +112,10 @@ def run_step(arguments: argparse.Namespace) -> None:
         if arguments.value:
             loss, description = _value_of_script(arguments.value), arguments.value
         elif arguments.model:
-            sample = loss_of_a_sample(
-                arguments.model, arguments.data, arguments.row, arguments.activation
-            )
+            with notes_to_stderr():
+                sample = loss_of_a_sample(
+                    arguments.model, arguments.data, arguments.row, arguments.activation
+                )
             loss, description = sample.loss, sample.description
         else:
             loss, description = worked_example(), WORKED_EXAMPLE

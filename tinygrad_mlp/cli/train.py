@@ -6,6 +6,7 @@ import argparse
 import ast
 import re
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,8 @@ from tinygrad_mlp.cli.session import prepare_folder, report, train
 from tinygrad_mlp.cli.words import notes_to_stderr, say
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data.arrays import counted
-from tinygrad_mlp.data.csv_file import quoted_cell
-from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
+from tinygrad_mlp.data.csv_file import quoted_cell, read_csv_file
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError, UnknownNameError
 from tinygrad_mlp.text import shortest, visible
 from tinygrad_mlp.training import check_writable
 
@@ -60,7 +61,8 @@ def run_train(arguments: argparse.Namespace) -> None:
             rng=arguments.seed,
         )
     except TinygradMLPError as error:
-        raise type(error)(in_options(str(error))) from error
+        hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
+        raise type(error)(in_options(str(error)) + hint) from error
     prepare_folder(arguments.out)
     if arguments.save is not None:
         _prepare_file(arguments.save)
@@ -83,9 +85,23 @@ def in_options(message: str) -> str:
 
 
 def _drop_option(match: re.Match[str]) -> str:
-    names = ",".join(map(quoted_cell, ast.literal_eval(match[1])))
-    in_shell = names.replace("'", "'\"'\"'")
+    return _drop(ast.literal_eval(match[1]))
+
+
+def _drop(names: Iterable[str]) -> str:
+    in_shell = ",".join(map(quoted_cell, names)).replace("'", "'\"'\"'")
     return f"--drop '{in_shell}'"
+
+
+def _quoting(arguments: argparse.Namespace) -> str:
+    """A hint where what was to be dropped is one column with commas in its name."""
+    dropped = [name.strip() for name in arguments.drop]
+    for column in read_csv_file(arguments.file).header:
+        parts = [part.strip() for part in column.split(",")]
+        starts = range(len(dropped) - len(parts) + 1) if len(parts) > 1 else ()
+        if any(dropped[start : start + len(parts)] == parts for start in starts):
+            return f"; a name that holds a comma stands in quotes: {_drop([column])}"
+    return ""
 
 
 def _option(match: re.Match[str]) -> str:

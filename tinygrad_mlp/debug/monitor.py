@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.debug.health import STATUSES, HasParameters, HealthReport, health
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 
 __all__ = ["HealthMonitor"]
 
@@ -31,7 +31,8 @@ class HealthMonitor:
         reports: the ``HealthReport`` of each.
 
     Raises:
-        InvalidArgumentError: if ``every`` is no whole number of at least 1.
+        InvalidArgumentError: if ``loss_of`` is no function of a model, or ``every`` is no whole
+            number of at least 1.
         UnknownNameError: for an unknown status.
 
     >>> from tinygrad_mlp.losses import mean_squared_error
@@ -56,6 +57,12 @@ class HealthMonitor:
         every: int = 1,
         stop_when: str | Iterable[str] = (),
     ) -> None:
+        if not callable(loss_of) or hasattr(loss_of, "named_parameters"):
+            raise InvalidArgumentError(
+                f"loss_of is {loss_of!r:.60}, but a function is needed that makes a loss of the "
+                "model: HealthMonitor(lambda model: mean_squared_error("
+                "[model(x) for x in X[:20]], y[:20]))"
+            )
         self.loss_of = loss_of
         self.every = check_integer(every, "every")
         self.stop_when = (stop_when,) if isinstance(stop_when, str) else tuple(stop_when)

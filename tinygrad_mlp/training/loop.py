@@ -21,7 +21,7 @@ from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.compiler.hiding import interrupts_wait
 from tinygrad_mlp.data.batching import batch_indices
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
@@ -143,7 +143,7 @@ def fit(
     assert task.loss is not None
     validation = None
     if validation_data is not None:
-        validation = task.samples(*_pair(validation_data))
+        validation = _validation(task, *_pair(validation_data))
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
@@ -410,6 +410,16 @@ def _reason(callback: Callback) -> str:
     reason = getattr(callback, "reason", "")
     name = type(callback).__name__
     return f"stopped by {name} ({reason})" if reason else f"stopped by {name}"
+
+
+def _validation(task: Task, X: ArrayLike, y: ArrayLike) -> Samples:
+    """The validation data as the task takes them; what is wrong with them is said of them."""
+    try:
+        return task.samples(X, y)
+    except (DataError, ShapeError) as error:
+        if "validation" in str(error):
+            raise
+        raise type(error)(f"validation_data: {error}") from None
 
 
 def _pair(validation_data: object) -> tuple[ArrayLike, ArrayLike]:
