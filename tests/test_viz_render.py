@@ -471,18 +471,16 @@ def test_the_stand_in_is_a_program_of_its_own(
     assert b"Warning" in run.stderr
 
 
-WRONG_CALLS: Final[list[Any]] = [
-    lambda v, folder: viz.draw(v, folder / "a.svg", parameters=v),
-    lambda v, folder: viz.draw(v, folder / "a.svg", parameters=[1.0]),
-    lambda v, folder: viz.to_svg(v, parameters=3),
-    lambda v, folder: viz.replay(v, folder / "a.html", parameters=v),
-]
+WRONG: Final[list[Any]] = [Value(1.0), [1.0], 3]
 
 
-@pytest.mark.parametrize("call", WRONG_CALLS)
-def test_parameters_are_a_list_of_values(call: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parameters", WRONG)
+@pytest.mark.parametrize(("show", "name"), [(viz.draw, "a.svg"), (viz.replay, "a.html")])
+def test_parameters_are_a_list_of_values(
+    show: Any, name: str, parameters: Any, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^parameters is .*model\.parameters\(\)"):
-        call(Value(2.0) * 3.0, tmp_path)
+        show(Value(2.0) * 3.0, tmp_path / name, parameters=parameters)
     assert list(tmp_path.iterdir()) == []
 
 
