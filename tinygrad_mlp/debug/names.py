@@ -130,7 +130,7 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
         return ""
     if op is ops.DOT:
         n = len(operands) // 2
-        pairs = zip(operands[:n], operands[n : 2 * n])
+        pairs = zip(operands, operands[n : 2 * n])
         return _sum([*(f"{_signed(w)} * {_signed(x)}" for w, x in pairs), *operands[2 * n :]])
     if op is ops.SUM:
         return _sum(operands)

@@ -210,12 +210,10 @@ class Session:
         """The next position at which a node is ready: its number, then its gradient."""
         if node.parents and not self.is_computed(node):
             return self._computed_at[node]
-        last = 0
+        last = 0  # the loss, whose gradient of 1 is no step, stays complete
         for step in self.backward:
             if step.parent is node:
                 last = self.n_forward + step.index + 1
-        if node is self.loss:
-            last = self.n_forward
         if last <= self.position:
             raise InvalidArgumentError(
                 f"{self.names[node]} is complete already at this step; go back first"
