@@ -202,7 +202,8 @@ def test_nothing_is_measured_that_nobody_needs() -> None:
 
 def test_what_is_measured_is_shown() -> None:
     history = fit(MLP(3, [3], rng=0), X, LABELS, epochs=3, callbacks=[EarlyStopping()], **QUIET)
-    assert f"epoch end loss {history.epoch_end_loss[-1]:.4g}" in history.line()
+    assert "epoch end" not in history.line(), "the line of an epoch has room for what is watched"
+    assert "epoch end loss" in str(history)
     assert "epoch end accuracy" in str(history)
 
 
@@ -353,3 +354,49 @@ def test_the_best_of_a_training_that_only_gets_worse_is_what_is_reported() -> No
     fit(model, x, y, epochs=30, optimizer=optimizer, callbacks=[stopping], **QUIET)
     assert stopping.best_epoch == 1
     assert stopping.best_number == pytest.approx(measured(model.state_dict(), "loss", x, y))
+
+
+def test_nothing_is_measured_in_epochs_that_a_checkpoint_skips(tmp_path: Path) -> None:
+    path = tmp_path / "{epoch}.npz"
+    history = fit(
+        MLP(3, [3], rng=0), X, LABELS, epochs=7, l2=0.01, callbacks=[Checkpoint(path, every=3)],
+        **QUIET,
+    )  # fmt: skip
+    for numbers in (
+        history.epoch_end_loss,
+        history.epoch_end_penalty,
+        history.epoch_end_accuracy,
+    ):
+        measured_in = [epoch for epoch, number in enumerate(numbers, 1) if not np.isnan(number)]
+        assert len(numbers) == 7
+        assert measured_in == [3, 6]
+    assert history.metric() == history.objective
+    written = load_weights(tmp_path / "6.npz").extra["objective"]
+    assert written == history.epoch_end_loss[5] + history.epoch_end_penalty[5]
+
+
+def test_early_stopping_beside_a_checkpoint_looks_at_every_epoch(tmp_path: Path) -> None:
+    stopping, checkpoint = EarlyStopping(50), Checkpoint(tmp_path / "w.npz", every=3)
+    history = fit(
+        MLP(3, [3], rng=0), X, LABELS, epochs=7, callbacks=[checkpoint, stopping], **QUIET
+    )
+    assert np.isfinite(history.epoch_end_loss).all()
+    assert stopping.best_number == min(history.epoch_end_loss)
+
+
+def test_the_numbers_that_a_callback_holds_are_not_gone_through() -> None:
+    class Holder(Both):
+        looked_at = 0
+
+    class Counted(list[Any]):
+        def __iter__(self) -> Any:
+            for item in super().__iter__():
+                Holder.looked_at += 1
+                yield item
+
+    stopping = EarlyStopping()
+    holder = Holder(stopping, Counted([Counted([0.5] * 1000)] * 100))
+    holder.parts.append(holder.parts)
+    holder.parent = holder
+    assert those_that_measure([holder], has_validation=False) == [stopping]
+    assert Holder.looked_at <= 2300, "each list once"

@@ -14,7 +14,7 @@ from math import nan
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
-from numpy import subtract
+from numpy import copyto, subtract
 from numpy.typing import NDArray
 
 from tinygrad_mlp import array_math, float_math
@@ -106,6 +106,7 @@ class Optimizer(ABC):
         # arrays: NumPy multiplies a small array by one in half the time that a float takes.
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
+        self._stepped: NDArray[Any] = np.empty(0)  # room for the parameters after a step
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
 
@@ -194,6 +195,7 @@ class Optimizer(ABC):
         """
         if parameters is not self._last_parameters or gradients is not self._last_gradients:
             self._prepare(parameters, gradients)
+            self._try_rule(parameters, gradients)
         assert self._state_of_array is not None
         state, units = self._state_of_array
         if self.unit_names:
@@ -213,11 +215,13 @@ class Optimizer(ABC):
         change, state = self.update(
             array_math, parameters, gradients, state, self._coefficient_arrays
         )
+        stepped = self._stepped
+        subtract(parameters, change, stepped)  # aside, as it may fail; what follows cannot
         call_at_once(
             (
                 (setattr, self, "_state_of_array", (state, units)),
                 (setattr, self, "step_count", step_count),
-                (subtract, parameters, change, parameters),
+                (copyto, parameters, stepped),
             )
         )
 
@@ -348,9 +352,29 @@ class Optimizer(ABC):
             _state_of_array=(tuple([c.astype(dtype, copy=False) for c in columns]), units),
             _last_parameters=parameters,
             _last_gradients=gradients,
+            _stepped=np.empty_like(parameters),
             _coefficient_arrays=tuple([np.array(c, dtype) for c in self.coefficients(1)]),
             _last_coefficients=(),
         )
+
+    def _try_rule(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
+        """Raise if the rule steps the parameters itself, instead of returning the change."""
+        assert self._state_of_array is not None
+        state, units = self._state_of_array
+        tried = parameters.copy()
+        copies = tuple([array.copy() for array in state])
+        if units != self._present_units():
+            copies = self.in_present_units(copies, units)
+        coefficients = tuple([np.array(c, parameters.dtype) for c in self.coefficients(1)])
+        with np.errstate(all="ignore"):
+            change, _ = self.update(array_math, tried, gradients.copy(), copies, coefficients)
+        if np.shares_memory(change, tried) or tried.tobytes() != parameters.tobytes():
+            self._last_parameters = None  # so that the next call tries it again
+            raise InvalidArgumentError(
+                f"{type(self).__name__}.update changed the parameters or returned them, but what "
+                "is subtracted from them is needed, in an array of its own: "
+                "return learning_rate * gradient, state"
+            )
 
     def _refuse_mixing(self, before: str, now: str) -> None:
         raise InvalidArgumentError(

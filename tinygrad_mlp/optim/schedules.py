@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.optim.inside import held_by
 
 __all__ = [
     "ConstantSchedule",
@@ -34,6 +35,8 @@ __all__ = [
     "StepSchedule",
     "WarmupSchedule",
 ]
+
+_PASSING = ("_optimizer", "_is_gone_through")  # what a copy does not have
 
 
 class HasLearningRate(Protocol):
@@ -66,6 +69,7 @@ class Schedule(ABC):
 
     epoch: int = 0
     _optimizer: weakref.ref[HasLearningRate] | None = None  # whose epochs it counts
+    _is_gone_through: bool = False
 
     @abstractmethod
     def __call__(self, epoch: int) -> float:
@@ -163,33 +167,41 @@ class Schedule(ABC):
     def load_state_dict(self, state_dict: Mapping[str, NDArray[Any]]) -> None:
         """Take over what ``state_dict`` of the same kind of schedule gave.
 
+        A count of epochs that is missing, as in states of earlier versions, begins at 0.
+
         Raises:
             InvalidArgumentError: if a name is missing or unknown.
         """
         expected = sorted(self.state_dict())
-        if sorted(state_dict) != expected:
+        counts = {name: np.array(0) for name in expected if name.split(".")[-1] == "epoch"}
+        given = {**counts, **state_dict}
+        if sorted(given) != expected:
             raise InvalidArgumentError(
                 f"the state of {self} has the names {expected}, got {sorted(state_dict)}; "
                 f"load what the state_dict() of another {type(self).__name__} gave"
             )
         for i, inner in enumerate(self._inside()):
-            inner.load_state_dict({name: state_dict[f"{i}.{name}"] for name in inner.state_dict()})
-        self.epoch = int(state_dict.get("epoch", 0))
+            inner.load_state_dict({name: given[f"{i}.{name}"] for name in inner.state_dict()})
+        self.epoch = int(given.get("epoch", 0))
         self._optimizer = None
 
     def _inside(self) -> Iterator[Schedule]:
-        """The schedules of which this one is made."""
-        found: list[object] = [*vars(self).values()]
-        for item in found:
-            if isinstance(item, Schedule):
-                yield item
-            elif isinstance(item, list | tuple):
-                found += item
-            elif isinstance(item, dict):
-                found += item.values()
+        """The schedules of which this one is made, but those whose insides are being gone through.
+
+        So one that knows the schedule it stands in leads to no endless round.
+        """
+        if self._is_gone_through:
+            return
+        self._is_gone_through = True
+        try:
+            for inner in held_by(self, lambda kind: issubclass(kind, Schedule)):
+                if not inner._is_gone_through:
+                    yield inner
+        finally:
+            del self._is_gone_through
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: item for name, item in vars(self).items() if name != "_optimizer"}
+        return {name: item for name, item in vars(self).items() if name not in _PASSING}
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)

@@ -21,7 +21,7 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.weights import save_weights
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "TrainingEndCallback"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "TrainingEndCallback", "looks_at"]
 
 MONITORS = ("loss", "validation_loss", "accuracy", "validation_accuracy")
 
@@ -36,7 +36,8 @@ class Callback(Protocol):
 
     A class with ``keeps_weights = True`` has ``fit`` measure the training data after each epoch, as
     ``epoch_end_loss``, unless there are validation data or its ``monitor`` is one of theirs:
-    ``loss`` is measured while the weights change.
+    ``loss`` is measured while the weights change. With a method ``looks_at(epoch)`` too it says for
+    each epoch whether it needs that; other epochs get nan in this list.
 
     >>> class StopWhenGood:
     ...     def on_epoch_end(self, epoch, history, model):
@@ -199,7 +200,7 @@ class Checkpoint:
         """Write the file if it is time."""
         if epoch == 1:
             self._best = float("inf")
-        if epoch % self.every:
+        if not self.looks_at(epoch):
             return
         name, number = _measured(history, self.monitor)
         score = _score(name, number)
@@ -209,9 +210,27 @@ class Checkpoint:
         save_weights(model, self.file_for(epoch), extra=details)
         self._best = score
 
+    def looks_at(self, epoch: int) -> bool:
+        """Whether it is the turn of this epoch.
+
+        >>> [epoch for epoch in range(1, 10) if Checkpoint("weights.npz", every=4).looks_at(epoch)]
+        [4, 8]
+        """
+        return epoch % self.every == 0
+
     def file_for(self, epoch: int) -> Path:
         """The file that is written after that epoch."""
         return Path(str(self.path).replace("{epoch}", str(epoch)))
+
+
+def looks_at(callback: Callback, epoch: int) -> bool:
+    """Whether a callback that keeps weights looks at them after this epoch.
+
+    >>> looks_at(EarlyStopping(), epoch=3), looks_at(Checkpoint("weights.npz", every=2), epoch=3)
+    (True, False)
+    """
+    asked = getattr(callback, "looks_at", None)
+    return asked is None or bool(asked(epoch))
 
 
 def _checked_monitor(monitor: str | None) -> str | None:
@@ -223,8 +242,12 @@ def _checked_monitor(monitor: str | None) -> str | None:
 def _measured(history: History, monitor: str | None) -> tuple[str, float]:
     """The name of the monitored number, and the number that the present weights have."""
     if monitor is None:
-        of_training = "objective" if history.penalty else "loss"
-        return "validation_loss" if history.validation_loss else of_training, history.metric()[-1]
+        if history.validation_loss:
+            return "validation_loss", history.validation_loss[-1]
+        number = history.objective[-1]
+        if history.epoch_end_loss:
+            number = history.epoch_end_loss[-1] + sum(history.epoch_end_penalty[-1:])
+        return "objective" if history.penalty else "loss", number
     after_epoch = {"loss": history.epoch_end_loss, "accuracy": history.epoch_end_accuracy}
     # A loop other than ``fit`` measures as it likes, and has one list.
     numbers = after_epoch.get(monitor) or history.metric(monitor)

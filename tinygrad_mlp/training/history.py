@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from operator import add
 from typing import Any, Final
 
@@ -75,7 +75,8 @@ class History:
         epoch_end_loss: the loss on the training data after the epoch, measured like
             ``validation_loss``: with the weights that a callback then may keep. It costs a pass
             through the data, so it is empty where no callback that keeps weights needs it. A loss
-            of one's own is measured batch by batch, and weighted like ``loss``.
+            of one's own is measured batch by batch, and weighted like ``loss``. nan for an epoch at
+            which no such callback looks (``Checkpoint(path, every=10)``).
         epoch_end_penalty: the penalties of these weights, where there are any.
         epoch_end_accuracy: the accuracy on the training data after the epoch, likewise.
         learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
@@ -169,7 +170,8 @@ class History:
         """The loss that is watched: the one of that name.
 
         By default that of the validation data; without them what is minimised, loss and penalties:
-        after each epoch or, where that was not measured, over the epoch (``objective``).
+        after each epoch or, where that was not measured for all of them, over the epoch
+        (``objective``).
 
         Raises:
             InvalidArgumentError: if there is no such list, or nothing in it, although there are
@@ -180,6 +182,8 @@ class History:
         """
         if name is None:
             after_epoch = _sums(self.epoch_end_loss, self.epoch_end_penalty)
+            if any(map(isnan, after_epoch)):
+                after_epoch = []
             return list(self.validation_loss) or after_epoch or self.objective
         filled = [column for column, numbers in self._columns() if numbers]
         if name not in filled and (self.n_epochs or name not in dict(self._columns())):
@@ -226,6 +230,8 @@ class History:
     def line(self, epoch: int = -1) -> str:
         """One epoch in one line, as ``fit`` prints it; by default the last one.
 
+        What was measured for callbacks (``epoch_end_loss``) is only in the table of ``str``.
+
         >>> History(loss=[0.7], accuracy=[0.5], learning_rate=[0.1], seconds=[0.2]).line()
         'epoch    1  loss 0.7  accuracy 50.0 %'
         >>> History(loss=[0.12], penalty=[0.03], validation_loss=[0.14]).line()
@@ -236,7 +242,7 @@ class History:
             f"{'+ ' if name == 'penalty' else ''}{name.replace('_', ' ')} "
             f"{_text(name, numbers[number - 1]):{SHORT_WIDTH}}"
             for name, numbers in self._columns()
-            if numbers and name != "learning_rate"
+            if numbers and name != "learning_rate" and not name.startswith("epoch_end_")
         ]
         return "  ".join([f"epoch {number:4}", *shown]).rstrip()
 

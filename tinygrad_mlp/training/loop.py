@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import repeat
-from math import ceil, isfinite, isnan
+from math import ceil, isfinite, isnan, nan
 from sys import maxsize
 
 import numpy as np
@@ -26,7 +26,7 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training.advice import advice_for
-from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback
+from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback, looks_at
 from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.outputs import Attributes
@@ -38,7 +38,7 @@ from tinygrad_mlp.training.settings import (
     check_strength,
     optimizer_for,
     schedule_for,
-    training_is_measured,
+    those_that_measure,
 )
 from tinygrad_mlp.training.task import Samples, Task
 
@@ -165,12 +165,13 @@ def fit(
         validation=validation,
         optimizer=stepped_by,
         schedule=stepped_by_schedule,
+        watches=watches,
         epochs=epochs,
         batch_size=batch_size,
         shuffle=shuffle,
         rng=as_generator(rng),
         callbacks=listed_callbacks,
-        measures_training=training_is_measured(listed_callbacks, validation is not None),
+        measuring=those_that_measure(listed_callbacks, validation is not None),
         objective=objective,
         unasked=loss is None,
         history=History(
@@ -196,12 +197,13 @@ class _Training:
     validation: Samples | None
     optimizer: Optimizer
     schedule: Schedule | None
+    watches: str | None
     epochs: int
     batch_size: int | None
     shuffle: bool
     rng: np.random.Generator
     callbacks: list[Callback]
-    measures_training: bool
+    measuring: list[Callback]
     objective: Objective
     unasked: bool
     history: History
@@ -275,8 +277,7 @@ class _Training:
         try:
             with interrupts_wait(), ExitStack() as at_end:  # all of it, should one part fail
                 self.has_ended = True
-                state = self.optimizer.state_dict()
-                at_end.callback(self.optimizer.load_state_dict, state)  # for either way of stepping
+                at_end.callback(self.open_both_ways_of_stepping)
                 for callback in reversed(self.callbacks):
                     if isinstance(callback, TrainingEndCallback):
                         at_end.callback(callback.on_training_end, self.history, self.model)
@@ -287,6 +288,10 @@ class _Training:
             if not self.has_ended:
                 raise
             self.history.reason = INTERRUPTED
+
+    def open_both_ways_of_stepping(self) -> None:
+        """Let the optimizer go on with ``step`` or ``step_array``, whichever took the last step."""
+        self.optimizer.load_state_dict(self.optimizer.state_dict())
 
     def train_epoch(self, epoch: int) -> None:
         """Go through the samples once; the history has one more entry in each list afterwards."""
@@ -302,7 +307,8 @@ class _Training:
             n_right += self.task.count_right(engine.batch_outputs, batch)
         n_samples = len(self.samples.X)
         measured = None if self.validation is None else self.measure(self.validation)
-        after = self.measure_training() if self.measures_training else None
+        is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.measuring])
+        after = self.measure_training() if is_due else (nan, nan)
         history.loss.append(loss / n_samples)
         if self.objective.penalised:
             history.penalty.append(penalty / n_samples)
@@ -313,17 +319,15 @@ class _Training:
             history.validation_loss.append(measured[0])
             if self.samples.answers is not None:
                 history.validation_accuracy.append(measured[1])
-        if after is not None:
+        if self.measuring:  # lists as long as the others
             history.epoch_end_loss.append(after[0])
             if self.objective.penalised:
-                self.engine.write_back()
-                numbers = [parameter.data for parameter in self.optimizer.parameters]
-                history.epoch_end_penalty.append(self.objective.penalty(numbers))
+                history.epoch_end_penalty.append(self.penalty_now() if is_due else nan)
             if self.samples.answers is not None:
                 history.epoch_end_accuracy.append(after[1])
         if self.schedule is not None:
             watched = history.validation_loss or history.objective
-            if self.schedule.watches == "accuracy":
+            if self.watches == "accuracy":
                 watched = history.validation_accuracy or history.accuracy
             self.schedule.end_epoch(watched[-1])
         history.seconds.append(time.perf_counter() - started)
@@ -367,6 +371,11 @@ class _Training:
             mean, share = self.measure(self.samples.take(indices))
             loss, n_right = loss + len(indices) * mean, n_right + len(indices) * share
         return loss / n_samples, n_right / n_samples
+
+    def penalty_now(self) -> float:
+        """The penalties of the weights as they are."""
+        self.engine.write_back()
+        return self.objective.penalty([parameter.data for parameter in self.optimizer.parameters])
 
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""

@@ -15,6 +15,7 @@ from tinygrad_mlp.optim import (
     make_optimizer,
     make_schedule,
 )
+from tinygrad_mlp.optim.inside import held_by
 from tinygrad_mlp.training.callbacks import Callback
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "check_strength",
     "optimizer_for",
     "schedule_for",
-    "training_is_measured",
+    "those_that_measure",
 ]
 
 LEARNING_RATES: Final = {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.01, "adamw": 0.01}
@@ -113,34 +114,32 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
     return schedule
 
 
-def training_is_measured(callbacks: Iterable[Callback], has_validation: bool) -> bool:
-    """Whether a callback keeps weights by how good they are on the training data.
+def those_that_measure(callbacks: Iterable[Callback], has_validation: bool) -> list[Callback]:
+    """The callbacks that keep weights by how good they are on the training data.
 
-    Callbacks that others hold in their attributes count as well.
+    Callbacks that others hold in their attributes count as well, also in lists, tuples and dicts
+    there.
 
     >>> from tinygrad_mlp.training.callbacks import EarlyStopping
-    >>> training_is_measured([EarlyStopping()], has_validation=True)
-    False
-    >>> training_is_measured([EarlyStopping(monitor="loss")], has_validation=True)
-    True
+    >>> those_that_measure([EarlyStopping()], has_validation=True)
+    []
+    >>> len(those_that_measure([EarlyStopping(monitor="loss")], has_validation=True))
+    1
     """
-    found: list[Any] = list(callbacks)
-    seen: set[int] = set()
-    for item in found:
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, Callback):
-            if getattr(item, "keeps_weights", False):
-                monitor = getattr(item, "monitor", None)
-                if monitor in ("loss", "accuracy") or (monitor is None and not has_validation):
-                    return True
-            found += getattr(item, "__dict__", {}).values()
-        elif isinstance(item, list | tuple):
-            found += item
-        elif isinstance(item, dict):
-            found += item.values()
-    return False
+    found = list({id(callback): callback for callback in callbacks}.values())
+    seen = {id(callback) for callback in found}
+    for callback in found:  # it grows on the way
+        for inner in held_by(callback, lambda kind: hasattr(kind, "on_epoch_end")):
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                found.append(inner)
+    monitors = ("loss", "accuracy") if has_validation else ("loss", "accuracy", None)
+    return [
+        callback
+        for callback in found
+        if getattr(callback, "keeps_weights", False)
+        and getattr(callback, "monitor", None) in monitors
+    ]
 
 
 def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> None:
