@@ -395,8 +395,8 @@ def test_a_picture_takes_the_place_of_no_other_file(
     assert f"--out .: its picture {name} would overwrite {name}" in refused(words, capsys)
     assert Path(name).read_text() == GOOD
     Path("good.csv").write_text(GOOD)
-    words = f"train good.csv --target kind --out pictures --save pictures/{name}"
-    assert f"would overwrite pictures/{name}" in refused(words.split(), capsys)
+    options = f"train good.csv --target kind --out pictures --save pictures/{name}"
+    assert f"would overwrite pictures/{name}" in refused(options.split(), capsys)
     assert not Path("pictures").exists()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.names import layer_of
@@ -106,7 +106,7 @@ def uses_of(node: Value) -> list[Use]:
     return [use for pair in pairs for use in pair] + uses[2 * n :]
 
 
-def listed(parameters: Iterable[Value]) -> list[Value]:
+def listed(parameters: Any) -> list[Value]:
     """The parameters in a list.
 
     Raises:
@@ -115,13 +115,13 @@ def listed(parameters: Iterable[Value]) -> list[Value]:
     >>> listed(iter([Value(2.0)]))
     [Value(data=2.0, grad=0.0)]
     """
-    found: list[object] = list(parameters) if isinstance(parameters, Iterable) else [None]
+    found: list[Any] = list(parameters) if isinstance(parameters, Iterable) else [None]
     if not all(isinstance(parameter, Value) for parameter in found):
         raise InvalidArgumentError(
             f"parameters is {parameters!r:.60}, but a list of Values is needed: "
             "parameters=[w, b], or parameters=model.parameters()"
         )
-    return found  # type: ignore[return-value]
+    return found
 
 
 def roles_of(

@@ -57,7 +57,8 @@ class HealthMonitor:
         every: int = 1,
         stop_when: str | Iterable[str] = (),
     ) -> None:
-        if not callable(loss_of) or hasattr(loss_of, "named_parameters"):
+        given: Any = loss_of
+        if not callable(given) or hasattr(loss_of, "named_parameters"):
             raise InvalidArgumentError(
                 f"loss_of is {loss_of!r:.60}, but a function is needed that makes a loss of the "
                 "model: HealthMonitor(lambda model: mean_squared_error("
