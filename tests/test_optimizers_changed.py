@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.against_torch import assert_close
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop, make_optimizer
 from tinygrad_mlp.training import History, fit
@@ -221,3 +222,59 @@ def test_a_training_with_changing_settings_follows_torch(
         losses.append(loss.item())
         change_torch(theirs, after_epoch(optimizer, epoch))
     assert_close(history.loss, losses, 1e-10)
+
+
+@pytest.mark.parametrize("optimizer", [Adam(), RMSprop()])
+def test_the_units_of_a_state_are_checked(optimizer: Optimizer) -> None:
+    optimizer.step_array(START.copy(), SLOPES[0])
+    state, before = optimizer.state_dict(), optimizer.state_dict()
+    for name in optimizer.unit_names:
+        for number in (np.nan, -0.1, 2.0):
+            with pytest.raises(InvalidArgumentError, match=f"'{name}' in the state of"):
+                optimizer.load_state_dict({**state, name: np.array(number)})
+        with pytest.raises(ShapeError, match=r"shape \(2,\), expected \(\)"):
+            optimizer.load_state_dict({**state, name: np.array([0.5, 0.5])})
+        del before[name]
+    optimizer.load_state_dict(before)
+    for name, array in optimizer.state_dict().items():
+        np.testing.assert_array_equal(array, state[name])
+
+
+def test_an_array_step_that_fails_changes_nothing() -> None:
+    class Tall(SGD):
+        def update(self, xp: Any, *arguments: Any) -> Any:
+            change, state = super().update(xp, *arguments)
+            return (change[:, None] if self.learning_rate == 1.0 else change), state
+
+    numbers, gradients = np.array([1.0, -1e308]), np.array([0.5, 1e308])
+    optimizer = Tall(learning_rate=0.5, momentum=0.5)
+    optimizer.step_array(numbers, gradients)
+    before, state = numbers.copy(), optimizer.state_dict()
+    optimizer.learning_rate = 1.0
+    with pytest.raises(ValueError, match="shape"):
+        optimizer.step_array(numbers, gradients)
+    optimizer.learning_rate = 0.9
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        optimizer.step_array(numbers, gradients)
+    np.testing.assert_array_equal(numbers, before)
+    assert optimizer.step_count == 1
+    assert optimizer.state_dict()["velocity"].tolist() == state["velocity"].tolist()
+
+
+def test_a_rule_that_steps_the_parameters_itself_is_refused() -> None:
+    class InPlace(SGD):
+        returns_them = True
+
+        def update(self, xp: Any, parameter: Any, gradient: Any, state: Any, _: Any) -> Any:
+            change = self.learning_rate * gradient
+            parameter -= change
+            return (parameter if self.returns_them else change), state
+
+    for returns_them in (True, False):
+        optimizer, numbers = InPlace(learning_rate=0.5), START.copy()
+        optimizer.returns_them = returns_them
+        for _ in range(2):
+            with pytest.raises(InvalidArgumentError, match="update changed the parameters"):
+                optimizer.step_array(numbers, SLOPES[0])
+        np.testing.assert_array_equal(numbers, START)
+        assert optimizer.step_count == 0

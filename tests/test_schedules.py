@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -310,3 +311,47 @@ def test_a_schedule_shows_its_settings() -> None:
 def test_a_wrong_argument_is_refused(name: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         make_schedule(name, **settings)
+
+
+class Holding(Schedule):
+    """One that holds others in whatever form."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+        self.parent: Any = self
+
+    def __call__(self, epoch: int) -> float:
+        return 1.0
+
+
+def test_schedules_that_hold_each_other_and_much_else() -> None:
+    plateau = PlateauSchedule(mode="max")
+    inner = Holding([0.5] * 100, [(5, plateau)])
+    outer = Holding({"inner": inner})
+    rounds: list[Any] = [outer]
+    rounds.append(rounds)
+    inner.parent, outer.parent = outer, rounds
+    assert outer.watches == inner.watches == "accuracy"
+    plateau.epoch = inner.epoch = 3
+    copied = copy.deepcopy(outer)
+    copied.load_state_dict(outer.state_dict())
+    assert {name: int(n) for name, n in copied.state_dict().items() if "epoch" in name[-5:]} == {
+        "epoch": 0, "0.epoch": 3, "0.0.epoch": 3,
+    }  # fmt: skip
+    outer.reset()
+    assert plateau.epoch == inner.epoch == 0
+
+
+def test_a_state_without_the_count_of_epochs_begins_at_0() -> None:
+    schedule, other = (
+        WarmupSchedule(2, then=PlateauSchedule()),
+        WarmupSchedule(2, PlateauSchedule()),
+    )
+    schedule.observe(2, 0.5)
+    other.epoch = 9
+    state = schedule.state_dict()
+    other.load_state_dict({name: state[name] for name in state if not name.endswith("epoch")})
+    assert other.epoch == 0
+    assert other.state_dict() == state
+    with pytest.raises(InvalidArgumentError, match="has the names"):
+        other.load_state_dict({"epoch": state["epoch"]})

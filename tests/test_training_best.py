@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import (
@@ -26,6 +27,7 @@ from tinygrad_mlp.training import (
     fit,
     read_weights,
 )
+from tinygrad_mlp.training.settings import those_that_measure
 
 _rng = np.random.default_rng(4)
 X: Final = _rng.normal(size=(21, 3))
@@ -371,7 +373,7 @@ def test_nothing_is_measured_in_epochs_that_a_checkpoint_skips(tmp_path: Path) -
         assert len(numbers) == 7
         assert measured_in == [3, 6]
     assert history.metric() == history.objective
-    written = load_weights(tmp_path / "6.npz").extra["objective"]
+    written = read_weights(tmp_path / "6.npz").extra["objective"]
     assert written == history.epoch_end_loss[5] + history.epoch_end_penalty[5]
 
 
@@ -400,3 +402,22 @@ def test_the_numbers_that_a_callback_holds_are_not_gone_through() -> None:
     holder.parent = holder
     assert those_that_measure([holder], has_validation=False) == [stopping]
     assert Holder.looked_at <= 2300, "each list once"
+
+
+def test_what_a_callback_does_to_the_optimizer_at_the_end_stays() -> None:
+    class Loading(Recorder):
+        def on_training_end(self, history: History, model: Module) -> None:
+            optimizer.load_state_dict({"step_count": np.array(7), "velocity": np.full(4, 0.5)})
+
+    model = MLP(3, [1], rng=0)
+    optimizer = SGD(model.parameters(), 0.1, momentum=0.9)
+    fit(model, X, Y, epochs=3, optimizer=optimizer, callbacks=[Loading()], **QUIET)
+    assert optimizer.step_count == 7
+    assert optimizer.state_dict()["velocity"].tolist() == [0.5] * 4
+
+
+def test_histories_of_earlier_versions() -> None:
+    assert History(loss=[0.5], penalised=False).loss == [0.5]
+    assert "penalised" not in History().to_dict()
+    with pytest.raises(InvalidArgumentError, match="its loss has the penalties in it"):
+        History(loss=[0.5], penalised=True)

@@ -92,6 +92,7 @@ class Optimizer(ABC):
     """What ``repr`` shows."""
 
     def __init__(self, parameters: Iterable[Parameter] = (), learning_rate: float = 0.001) -> None:
+        self._ranges: dict[str, tuple[str, dict[str, float]]] = {}  # of the settings
         self.parameters = self._checked_parameters(parameters)
         self.learning_rate = self._setting("learning_rate", learning_rate, 0.001, at_least=0.0)
         self.initial_learning_rate = self.learning_rate
@@ -193,9 +194,10 @@ class Optimizer(ABC):
             InvalidArgumentError: if these are not arrays of floats of one dtype, or if ``step`` was
                 used before.
         """
+        given = parameters
         if parameters is not self._last_parameters or gradients is not self._last_gradients:
             self._prepare(parameters, gradients)
-            self._try_rule(parameters, gradients)
+            given = parameters.copy()  # to see whether the rule leaves it as it is
         assert self._state_of_array is not None
         state, units = self._state_of_array
         if self.unit_names:
@@ -212,9 +214,9 @@ class Optimizer(ABC):
                 if number != before:
                     array[()] = number
             self._last_coefficients = coefficients
-        change, state = self.update(
-            array_math, parameters, gradients, state, self._coefficient_arrays
-        )
+        change, state = self.update(array_math, given, gradients, state, self._coefficient_arrays)
+        if given is not parameters:
+            self._check_rule(change, given, parameters)
         stepped = self._stepped
         subtract(parameters, change, stepped)  # aside, as it may fail; what follows cannot
         call_at_once(
@@ -256,14 +258,17 @@ class Optimizer(ABC):
 
         Afterwards either way of stepping is open, so that training can go from eager to compiled:
         ``optimizer.load_state_dict(optimizer.state_dict())``. The settings stay those of this
-        optimizer: averages that were gathered with others go on with these.
+        optimizer: averages that were gathered with others go on with these. A setting that is
+        missing, as in states of earlier versions, counts as the present one.
 
         Raises:
-            InvalidArgumentError: if a name is missing or unknown.
-            ShapeError: if an array is not flat or not as long as there are parameters.
+            InvalidArgumentError: if a name is missing or unknown, or a setting out of its range.
+            ShapeError: if an array is not flat or not as long as there are parameters, or if a
+                setting is not one number.
         """
+        present = dict(zip(self.unit_names, self._present_units()))
         expected = {"step_count", *self.state_names, *self.unit_names}
-        if set(state_dict) != expected:
+        if {*present, *state_dict} != expected:
             raise InvalidArgumentError(
                 f"the state of {self} has the names {sorted(expected)}, got {sorted(state_dict)}; "
                 f"load what the state_dict() of another {type(self).__name__} gave"
@@ -276,7 +281,12 @@ class Optimizer(ABC):
                     f"{name!r} in the state of {self} has shape {column.shape}, "
                     f"expected ({n_parameters},), one number for each parameter"
                 )
-        units = tuple([np.asarray(state_dict[name]).item() for name in self.unit_names])
+        units = tuple(
+            [
+                self._checked_unit(name, state_dict[name]) if name in state_dict else setting
+                for name, setting in present.items()
+            ]
+        )
         self._assign(
             step_count=int(state_dict["step_count"]),
             _loaded_state=(columns, units) if n_parameters else None,
@@ -292,7 +302,24 @@ class Optimizer(ABC):
 
     def _setting(self, name: str, number: object, example: float, **limits: float) -> float:
         call = f"{type(self).__name__}(parameters, {name}={example})"
+        self._ranges[name] = call, limits
         return check_number(number, name, call, **limits)
+
+    def _checked_unit(self, name: str, array: object) -> float:
+        """A setting that comes with a state, if it is one that this optimizer could have."""
+        unit = np.asarray(array)
+        called = f"{name!r} in the state of {self}"
+        if unit.shape != ():
+            raise ShapeError(f"{called} has shape {unit.shape}, expected (), one number")
+        number = unit.item()
+        if isinstance(getattr(self, name), bool):
+            if number not in (False, True):
+                raise InvalidArgumentError(
+                    f"{called} is {number!r}, but True or False is needed: np.array(True)"
+                )
+            return bool(number)
+        call, limits = self._ranges.get(name, (f"np.array({getattr(self, name)!r})", {}))
+        return check_number(number, called, call, **limits)
 
     def _checked_parameters(self, parameters: object) -> list[Parameter]:
         call = f"{type(self).__name__}(model.parameters())"
@@ -357,18 +384,11 @@ class Optimizer(ABC):
             _last_coefficients=(),
         )
 
-    def _try_rule(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
+    def _check_rule(
+        self, change: NDArray[Any], given: NDArray[Any], parameters: NDArray[Any]
+    ) -> None:
         """Raise if the rule steps the parameters itself, instead of returning the change."""
-        assert self._state_of_array is not None
-        state, units = self._state_of_array
-        tried = parameters.copy()
-        copies = tuple([array.copy() for array in state])
-        if units != self._present_units():
-            copies = self.in_present_units(copies, units)
-        coefficients = tuple([np.array(c, parameters.dtype) for c in self.coefficients(1)])
-        with np.errstate(all="ignore"):
-            change, _ = self.update(array_math, tried, gradients.copy(), copies, coefficients)
-        if np.shares_memory(change, tried) or tried.tobytes() != parameters.tobytes():
+        if np.shares_memory(change, given) or given.tobytes() != parameters.tobytes():
             self._last_parameters = None  # so that the next call tries it again
             raise InvalidArgumentError(
                 f"{type(self).__name__}.update changed the parameters or returned them, but what "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import InitVar, asdict, dataclass, field
 from math import isfinite, isnan
 from operator import add
 from typing import Any, Final
@@ -119,9 +119,21 @@ class History:
     reason: str = ""
     penalty: list[float] = field(default_factory=list)
     advice: tuple[Finding, ...] = ()
+    penalised: InitVar[bool] = False  # of earlier versions, and no attribute any more
 
-    def __post_init__(self) -> None:
-        """Findings may come as the dicts that ``to_dict`` makes of them."""
+    def __post_init__(self, penalised: bool) -> None:
+        """Findings may come as the dicts that ``to_dict`` makes of them.
+
+        Raises:
+            InvalidArgumentError: for a history of an earlier version whose loss has the penalties
+                in it.
+        """
+        if penalised:
+            raise InvalidArgumentError(
+                "this history is from an earlier version: penalised=True says that its loss has "
+                "the penalties in it, which are a list of their own now; without them it is "
+                "History(loss=[0.5], penalty=[0.1])"
+            )
         given: Iterable[Any] = self.advice
         self.advice = tuple([Finding(**x) if isinstance(x, dict) else x for x in given])
 
