@@ -274,7 +274,7 @@ def test_a_rule_that_steps_the_parameters_itself_is_refused() -> None:
         optimizer, numbers = InPlace(learning_rate=0.5), START.copy()
         optimizer.returns_them = returns_them
         for _ in range(2):
-            with pytest.raises(InvalidArgumentError, match="changed the parameters"):
+            with pytest.raises(InvalidArgumentError, match="update changed the parameters"):
                 optimizer.step_array(numbers, SLOPES[0])
         np.testing.assert_array_equal(numbers, START)
         assert optimizer.step_count == 0

@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 from math import nan
+from operator import setitem
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
-from numpy import copyto, subtract
+from numpy import subtract
 from numpy.typing import NDArray
 
 from tinygrad_mlp import array_math, float_math
@@ -223,7 +224,7 @@ class Optimizer(ABC):
             (
                 (setattr, self, "_state_of_array", (state, units)),
                 (setattr, self, "step_count", step_count),
-                (copyto, parameters, stepped),
+                (setitem, parameters, ..., stepped),
             )
         )
 
