@@ -19,13 +19,7 @@ import numpy as np
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.forking import waited_for_at_fork
-from tinygrad_mlp.node_checks import (
-    NotAnAttribute,
-    check_gradients,
-    check_numbers,
-    checked_label,
-    refuse_inputs,
-)
+from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -184,16 +178,12 @@ class Value:
                 node.grad = 0.0
         if reached is not order:
             give_zero(order, reached)
-        try:
-            self.grad = 1.0 if self.parents else self.grad + 1.0
-            for node in reversed(reached):
-                upstream = node.grad
-                for parent, partial in zip(node.parents, node.partials):
-                    contribution = upstream * partial
-                    parent.grad += contribution
-        except TypeError:
-            check_gradients(order)
-            raise
+        self.grad = 1.0 if self.parents else self.grad + 1.0
+        for node in reversed(reached):
+            upstream = node.grad
+            for parent, partial in zip(node.parents, node.partials):
+                contribution = upstream * partial
+                parent.grad += contribution
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""

@@ -17,7 +17,6 @@ from tinygrad_mlp.ops import Op
 __all__ = [
     "Node",
     "NotAnAttribute",
-    "check_gradients",
     "check_numbers",
     "checked_label",
     "refuse_inputs",
@@ -70,31 +69,6 @@ def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:
         data: object = node.data
         if data.__class__ is not float and not _is_number(data):
             raise NotANumberError(f"the data of {_described(node, order)} {_instead(data)}")
-
-
-def check_gradients(nodes: Iterable[Any]) -> None:
-    """See that the ``grad`` of each node is one number.
-
-    Raises:
-        NotANumberError: at the first one that holds something else.
-
-    >>> from tinygrad_mlp import Value
-    >>> rate = Value(0.1, label="rate")
-    >>> rate.grad = None
-    >>> check_gradients([rate])
-    Traceback (most recent call last):
-        ...
-    tinygrad_mlp.errors.NotANumberError: the grad of the Value 'rate' is no number but the \
-NoneType None; clear it with value.zero_grad(), or assign a number: value.grad = 0.0
-    """
-    for node in nodes:
-        grad: object = node.grad
-        if not _is_number(grad):
-            raise NotANumberError(
-                f"the grad of {_described(node, ())} is no number but the {type(grad).__name__} "
-                f"{grad!r:.60}; clear it with value.zero_grad(), or assign a number: "
-                "value.grad = 0.0"
-            )
 
 
 class NotAnAttribute:
