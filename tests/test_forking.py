@@ -93,3 +93,21 @@ def test_a_fork_beside_a_thread_leaves_a_child_that_works(held: str, tmp_path: P
     body = "\n".join(line[4:] for line in HELD[held].strip("\n").splitlines())
     script.write_text(SCRIPT.format(held=body))
     assert run_python("-W", "error", script, folder=tmp_path).endswith("both work\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing")
+def test_blocks_that_are_open_stay_open_in_the_child(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from tinygrad_mlp import Value, enable_grad, no_grad
+w = Value(2.0)
+with enable_grad():
+    with no_grad():
+        if os.fork() == 0:
+            os._exit(len((w * 3.0).parents))
+        _, status = os.wait()
+    assert (w * 3.0).parents
+print(os.waitstatus_to_exitcode(status))
+"""
+    (tmp_path / "blocks.py").write_text(script, encoding="utf-8")
+    assert run_python("blocks.py", folder=tmp_path) == "0\n"

@@ -213,3 +213,15 @@ def test_requires_grad_is_refused_with_the_remedy(kind: type[Value]) -> None:
         node.requires_grad = False
     assert not hasattr(node, "requires_grad")
     assert not hasattr(node, "__dict__")
+
+
+def test_a_long_way_to_a_leaf_is_shortened_in_the_middle() -> None:
+    leaf = Value(1.0)
+    out = leaf * 2.0
+    for _ in range(10):
+        out = out.exp().tanh()
+    leaf.data = "2"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError) as caught:
+        out.backward()
+    way = str(caught.value).partition("(")[2].partition(")")[0]
+    assert way == "input 1 of mul, input 1 of exp, input 1 of tanh, ..., input 1 of tanh"

@@ -15,7 +15,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_edge_cases.py tests/test_engine*.py tests/test_functional.py "
         "tests/test_ops*.py tests/test_random_graphs.py tests/test_weights.py "
         "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
-        "tests/test_limits_and_types.py tests/test_losses.py tests/test_extremes.py "
+        "tests/test_limits_and_types.py tests/test_loss*.py tests/test_extremes.py "
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
         "tests/test_interrupted_steps.py",
     ),
