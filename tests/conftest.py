@@ -10,12 +10,7 @@ from hypothesis import settings
 
 # How long an example may take depends on the machine and on what else runs there, so there is no
 # deadline; everything else stays as Hypothesis has it (in CI: the same examples in every run).
-settings.register_profile(
-    "without-deadline",
-    settings.default,
-    deadline=None,
-    derandomize=settings.default.derandomize or "CI" in os.environ,  # old versions do not know CI
-)
+settings.register_profile("without-deadline", settings.default, deadline=None)
 settings.load_profile("without-deadline")
 
 # A run that a shell starts in the background ignores Ctrl-C, which the tests send to themselves.
