@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 from torch import Tensor
@@ -207,6 +207,9 @@ def test_grad_and_evaluate_repeat_the_numbers_of_the_engine(graph: GraphAndTorch
 @given(graphs(max_steps=6, on_kinks=False))
 @settings(max_examples=150)
 def test_second_derivatives_are_torchs(graph: GraphAndTorch) -> None:
+    # At an exponent of 0 torch leaves out the 1/x of its mixed second derivative.
+    powers = [node for node in graph.values if node.op is ops.POW]
+    assume(all([node.parents[1].data != 0.0 for node in powers]))
     leaves = [i for i, value in enumerate(graph.values) if value.is_leaf and value.op is None]
     ours = hessian(graph.values[-1], [graph.values[index] for index in leaves])
     assert_close(ours, graph.torch_hessian(graph.tensors[-1], leaves), 1e-9)
