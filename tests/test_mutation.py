@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -166,3 +167,33 @@ def test_it_finds_what_no_test_finds_and_goes_on_where_it_was_cut(tree: Path) ->
     assert made == killed + survived + by_argument
     assert "\n-    return len(x) >= 3\n+    return len(x) > 3" in third
     assert "-    if a < 0.0:\n+    if False:" not in third
+
+
+def test_the_tests_that_touch_an_edit_run_first(tree: Path) -> None:
+    pytest.importorskip("coverage")
+    for letter in "abc":  # these touch the module and find nothing
+        file = tree / f"tests/test_compiler_{letter}.py"
+        text = "from tinygrad_mlp.compiler.sizes import is_long\n\n\ndef test_it():\n"
+        file.write_text(text + "    assert is_long([1, 2, 3])\n", encoding="utf-8")
+    one = ["--kind", "arithmetic"]
+    run_one = run(tree, *one, "--cover", "--quick", "--count", "9", "--kind", "guard")
+    assert re.search(r"killed .*a \* b -> a / b", run_one)
+    assert re.search(r"survived .*a < 0.0 -> False", run_one)
+    found = json.loads((tree / "compiler.covering.json").read_text(encoding="utf-8"))
+    lines = found["lines"]["tinygrad_mlp/compiler/sizes.py"]
+    touching = {line: [found["tests"][n] for n in numbers] for line, numbers in lines.items()}
+    line_of = SOURCE.splitlines().index("    return a * b") + 1
+    assert touching[str(line_of)] == ["tests/test_compiler_sizes.py::test_both"]
+    assert len(touching[str(SOURCE.splitlines().index("    return len(x) >= 3") + 1)]) == 4
+    by = [json.loads(line)["by"] for line in (tree / "results.jsonl").read_text().splitlines()]
+    assert sorted(by) == ["", "tests/test_compiler_sizes.py::test_both"]
+
+
+def test_a_test_that_is_no_longer_there_finds_nothing(tree: Path) -> None:
+    gone = {"tests": ["tests/test_compiler_gone.py::test_it"], "seconds": [0.1]}
+    lines = {"tinygrad_mlp/compiler/sizes.py": {str(n): [0] for n in range(1, 40)}}
+    file = tree / "compiler.covering.json"
+    file.write_text(json.dumps({**gone, "lines": lines}), encoding="utf-8")
+    printed = run(tree, "--kind", "guard", "--kind", "arithmetic")
+    assert re.search(r"killed .*a \* b -> a / b", printed)
+    assert re.search(r"survived .*a < 0.0 -> False", printed)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation import packages, records, running
+from tests.mutation.covering import Covering
 from tests.mutation.edits import Edit, drawn, edits_of
 from tests.mutation.records import Outcome, Records
 from tests.source_files import ROOT
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         running.prepare(options.root)
     outcomes: list[Outcome] = []
     for package in options.package or list(packages.PACKAGES):
+        if options.cover:
+            _cover(options, package, known)
         edits = _drawn(options, package)
         if not options.list_survivors:
             _run(options, package, edits, known)
@@ -62,11 +65,24 @@ def _parser() -> argparse.ArgumentParser:
         help="only edits of these kinds: condition, comparison, ...",
     )
     add("--again", action="store_true", help="run those that survived before once more")
+    add("--cover", action="store_true", help="first measure which tests run which lines")
+    add("--quick", action="store_true", help="run no other tests on what survives these")
     add("--list-survivors", action="store_true", help="run nothing, show what survived")
     add("--results", type=Path, default=ROOT / ".mutation" / "results.jsonl", help="the file")
     add("--argued", type=Path, default=records.ARGUED, help="the edits that nobody can notice")
     add("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     return parser
+
+
+def _cover(options: argparse.Namespace, package: str, known: Records) -> None:
+    """Measure which test of a package runs which lines."""
+    with running.Copy(options.root) as copy:
+        known.path.parent.mkdir(parents=True, exist_ok=True)
+        files = packages.test_files(copy.root, package)
+        child = copy.start(files, 20 * TIME_LIMIT, known.covering(package).absolute())
+        if child.wait():
+            raise SystemExit(f"the tests of {package} fail without any edit:\n{copy.output()}")
+    print(f"{child.seconds:6.1f} s  {package}, which tests run which lines", flush=True)
 
 
 def _drawn(options: argparse.Namespace, package: str) -> list[Edit]:
@@ -89,8 +105,12 @@ def _run(options: argparse.Namespace, package: str, edits: list[Edit], known: Re
         return
     copies = [running.Copy(options.root) for _ in range(min(options.jobs, len(missing)))]
     try:
-        files, limit = _unedited(copies, package, known)
-        _work(copies, files, limit, package, missing, known)
+        if options.quick:
+            files, limit = packages.test_files(copies[0].root, package), TIME_LIMIT
+        else:
+            files, limit = _unedited(copies, package, known)
+        covering = Covering.read(known.covering(package))
+        _work(copies, files, limit, package, missing, known, covering, options.quick)
     finally:
         for copy in copies:
             copy.__exit__()
@@ -121,29 +141,36 @@ def _work(
     package: str,
     edits: list[Edit],
     known: Records,
+    covering: Covering,
+    quick: bool,
 ) -> None:
-    waiting = list(reversed(edits))
+    """Run the tests that touch each edit, and all tests on those that survive these."""
+    waiting = [(edit, covering.tests_of(edit)) for edit in reversed(edits)]
     idle = list(copies)
-    busy: list[tuple[running.Copy, running.Child, Edit]] = []
+    busy: list[tuple[running.Copy, running.Child, Edit, list[str]]] = []
     while waiting or busy:
         while idle and waiting:
-            copy, edit = idle.pop(), waiting.pop()
+            copy, (edit, tests) = idle.pop(), waiting.pop()
             copy.apply(edit)
-            busy.append((copy, copy.start([edit.module, *files], limit), edit))
+            child = copy.start(tests or [edit.module, *files], limit)
+            busy.append((copy, child, edit, tests))
         time.sleep(0.05)
         for entry in list(busy):
-            copy, child, edit = entry
+            copy, child, edit, tests = entry
             status = child.poll()
             if status is None:
+                continue
+            copy.restore()
+            busy.remove(entry)
+            idle.append(copy)
+            if tests and (status == running.NOT_FOUND or (status == 0 and not quick)):
+                waiting.append((edit, []))
                 continue
             result = running.RESULTS.get(status, "killed")
             outcome = Outcome(package, edit, result, child.failed(), round(child.seconds, 1))
             known.add(outcome)
             print(f"{result:8} {child.seconds:5.1f} s  {edit.module}:{edit.line}  {edit.change}")
             sys.stdout.flush()
-            copy.restore()
-            busy.remove(entry)
-            idle.append(copy)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,10 @@ class Records:
             edit = Edit(**fields.pop("edit"))
             self._known[fields["package"], edit] = Outcome(edit=edit, **fields)
 
+    def covering(self, package: str) -> Path:
+        """The file beside it that says which tests run which lines."""
+        return self.path.with_name(f"{package}.covering.json")
+
     def of(self, package: str, edit: Edit) -> Outcome | None:
         """What is known about an edit."""
         return self._known.get((package, edit))

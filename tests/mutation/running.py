@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
+from tests.mutation.covering import Recorder
 from tests.mutation.edits import Edit
 
-__all__ = ["OUT_OF_TIME", "RESULTS", "Child", "Copy", "prepare"]
+__all__ = ["NOT_FOUND", "OUT_OF_TIME", "RESULTS", "Child", "Copy", "prepare"]
 
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "venv*", "demo_output", "train_output"
@@ -31,6 +32,8 @@ _OURS: Final = ("tests", "tinygrad_mlp", "viz")
 _MOST_MEMORY: Final = 6 << 30
 
 OUT_OF_TIME: Final = -1000
+NOT_FOUND: Final = 4
+"""What pytest says of a test that is no longer there."""
 RESULTS: Final = {0: "survived", OUT_OF_TIME: "timeout"}
 """By exit status; any other one means that the edit was found."""
 
@@ -139,23 +142,26 @@ class Copy:
         """What the last run wrote."""
         return (self.folder / "output").read_text(encoding="utf-8")
 
-    def start(self, tests: Sequence[str], limit: float) -> Child:
+    def start(self, tests: Sequence[str], limit: float, covering: Path | None = None) -> Child:
         """Run tests, up to the first failure, in a process of its own.
 
         Args:
-            tests: the files.
+            tests: the files, or single tests.
             limit: how many seconds of a processor it may take.
+            covering: a file to write which test runs which lines.
         """
         log = self.folder / "log"
         log.unlink(missing_ok=True)
         pid = os.fork()
         if not pid:
-            self._run(tests, log, limit)
+            self._run(tests, log, limit, covering)
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
         return Child(pid, limit, log)
 
-    def _run(self, tests: Sequence[str], log: Path, limit: float) -> NoReturn:
+    def _run(
+        self, tests: Sequence[str], log: Path, limit: float, covering: Path | None
+    ) -> NoReturn:
         status = 70
         try:
             os.setpgid(0, 0)
@@ -170,7 +176,8 @@ class Copy:
             with (self.folder / "output").open("w") as output:
                 for stream in (1, 2):
                     os.dup2(output.fileno(), stream)
-                status = _pytest(tests, log, self.folder / "files")
+                recorders = [Recorder(self.root, covering)] if covering else []
+                status = _pytest(tests, log, self.folder / "files", recorders)
         finally:
             os._exit(status)
 
@@ -179,7 +186,7 @@ def _is_tree(folder: str) -> bool:
     return (Path(folder) / "tinygrad_mlp" / "__init__.py").exists()
 
 
-def _pytest(tests: Sequence[str], log: Path, files: Path) -> int:
+def _pytest(tests: Sequence[str], log: Path, files: Path, recorders: list[Recorder]) -> int:
     import pytest
     from hypothesis import Phase, settings
 
@@ -209,8 +216,11 @@ def _pytest(tests: Sequence[str], log: Path, files: Path) -> int:
 
     options = ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={files}"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    for file in tests:  # one by one, as collecting them all takes longer than finding most edits
-        status = int(pytest.main([*options, file], plugins=[Plugin()]))
+    # File by file, as collecting them all takes longer than finding most edits.
+    for file in [tests] if tests and "::" in tests[0] else [[file] for file in tests]:
+        status = int(pytest.main([*options, *file], plugins=[Plugin(), *recorders]))
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return status
+    for recorder in recorders:
+        recorder.write()
     return 0
