@@ -83,7 +83,7 @@ def average(rows: Sequence[Value]) -> Value:
     return F.sum(rows) / len(rows)
 
 
-def normalised(row: Row, scale: Row, shift: Row) -> Row:
+def normalized(row: Row, scale: Row, shift: Row) -> Row:
     mean = average(row)
     variance = average([(a - mean) ** 2 for a in row])
     return [(a - mean) / (variance + 1e-5).sqrt() * s + b for a, s, b in zip(row, scale, shift)]
@@ -159,32 +159,32 @@ def _softmax_classifier_torch(p: Parameters, x: Tensor, one_hot: Tensor) -> Tens
     return torch.nn.functional.cross_entropy(logits, one_hot)
 
 
-def _batch_normalised(p: Parameters, X: Matrix, T: Matrix) -> Value:
+def _batch_normalized(p: Parameters, X: Matrix, T: Matrix) -> Value:
     w, b, scale, shift, v, c = p
     columns = zip(*[linear(w, x, b) for x in X])
     per_unit = [
-        normalised(list(column), [s] * len(X), [a] * len(X))
+        normalized(list(column), [s] * len(X), [a] * len(X))
         for column, s, a in zip(columns, scale, shift)
     ]
     rows = [[unit.relu() for unit in row] for row in zip(*per_unit)]
     return average([squares(linear(v, row, c), t) for row, t in zip(rows, T)])
 
 
-def _batch_normalised_torch(p: Parameters, X: Tensor, T: Tensor) -> Tensor:
+def _batch_normalized_torch(p: Parameters, X: Tensor, T: Tensor) -> Tensor:
     w, b, scale, shift, v, c = p
     z = torch.nn.functional.batch_norm(X @ w.T + b, None, None, scale, shift, training=True)
     loss: Tensor = ((torch.relu(z) @ v.T + c - T) ** 2).sum(1).mean()
     return loss
 
 
-def _layer_normalised(p: Parameters, x: Row, t: Row) -> Value:
+def _layer_normalized(p: Parameters, x: Row, t: Row) -> Value:
     w, b, scale, shift = p
-    row = normalised(linear(w, x, b), scale, shift)
+    row = normalized(linear(w, x, b), scale, shift)
     residual = [a + h.sigmoid() for a, h in zip(x, row)]
     return squares(residual, t)
 
 
-def _layer_normalised_torch(p: Parameters, x: Tensor, t: Tensor) -> Tensor:
+def _layer_normalized_torch(p: Parameters, x: Tensor, t: Tensor) -> Tensor:
     w, b, scale, shift = p
     row = torch.nn.functional.layer_norm(x @ w.T + b, (len(b),), scale, shift)
     loss: Tensor = ((x + torch.sigmoid(row) - t) ** 2).sum(1).mean()
@@ -302,7 +302,7 @@ NETWORKS: Final = [
             ((5,), (2,), (3,), (3,)), ((0, 5), (0, 1)), per_sample=True),
     Network("softmax classifier", _softmax_classifier, _softmax_classifier_torch,
             ((6, 4), (6,), (3, 6), (3,)), ((0, 4), (0, 3)), per_sample=True),
-    Network("layer normalised, residual", _layer_normalised, _layer_normalised_torch,
+    Network("layer normalized, residual", _layer_normalized, _layer_normalized_torch,
             ((4, 4), (4,), (4,), (4,)), ((0, 4), (0, 4)), per_sample=True),
     Network("attention", _attention, _attention_torch,
             ((3, 4), (3, 4), (2, 4)), ((0, 5, 4), (0, 2)), per_sample=True),
@@ -314,7 +314,7 @@ NETWORKS: Final = [
             ((3,), (8,), (2,)), ((0, 8), (0, 1)), per_sample=True),
     Network("gated", _gated, _gated_torch,
             ((4, 4), (4,), (1,)), ((0, 4), (0, 4)), per_sample=True),
-    Network("batch normalised", _batch_normalised, _batch_normalised_torch,
+    Network("batch normalized", _batch_normalized, _batch_normalized_torch,
             ((5, 3), (5,), (5,), (5,), (2, 5), (2,)), ((0, 3), (0, 2))),
     Network("contrastive", _contrastive, _contrastive_torch,
             ((3, 4), (3, 2), (1,)), ((0, 4), (0, 2))),

@@ -12,7 +12,7 @@ import pytest
 from tinygrad_mlp import data
 from tinygrad_mlp.arguments import as_generator
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.nn import INITIALISERS, MLP, Layer, Neuron
+from tinygrad_mlp.nn import INITIALIZERS, MLP, Layer, Neuron
 from tinygrad_mlp.training import fit
 
 X = [[0.0], [1.0], [2.0], [3.0]]
@@ -33,8 +33,8 @@ WITH_RNG: dict[str, Callable[[Any], object]] = {
     "make_spirals": lambda rng: data.make_spirals(rng=rng),
     "make_blobs": lambda rng: data.make_blobs(rng=rng),
     **{
-        name: partial(initialiser, 2, 3)
-        for name, initialiser in INITIALISERS.items()
+        name: partial(initializer, 2, 3)
+        for name, initializer in INITIALIZERS.items()
         if name != "zeros"
     },
 }

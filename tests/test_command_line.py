@@ -21,7 +21,7 @@ from tinygrad_mlp import __version__
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.cli.companion import Companion
 from tinygrad_mlp.cli.demo import DEMOS
-from tinygrad_mlp.cli.problem import standardised_name
+from tinygrad_mlp.cli.problem import standardized_name
 from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.training import load_weights, read_weights
@@ -150,7 +150,7 @@ def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: P
     assert all(node.has_grad for node in order)
     assert companion.loss.data == pytest.approx(0.7, abs=0.4)
     labels = {node.label for node in order}
-    assert len(labels & set(map(standardised_name, problem.feature_names))) == 2
+    assert len(labels & set(map(standardized_name, problem.feature_names))) == 2
     assert not labels & set(problem.feature_names)
     logits = {f"logit {name}" for name in problem.classes[:3]}
     assert len(labels & logits) == (1 if len(problem.classes) == 2 else 3)

@@ -90,7 +90,7 @@ def test_a_table_that_is_no_text(folder: Path, capsys: pytest.CaptureFixture[str
         ("demo --epochs many", "'many' is no whole number"),
         ("demo --seed -1", "at least 0"),
         ("demo --out good.csv", "--out good.csv is a file"),
-        ("demo --colour red", "unrecognized arguments: --colour red"),
+        ("demo --color red", "unrecognized arguments: --color red"),
         ("train good.csv", "required: --target"),
         ("train good.csv --target kind --hidden 16,x", "'16,x' is no list of layer sizes"),
         ("train good.csv --target kind --hidden 16,0", "'16,0' is no list of layer sizes"),

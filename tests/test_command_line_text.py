@@ -174,7 +174,7 @@ def test_a_walk_is_harmless_too(
     greetings: list[str] = []
     monkeypatch.setattr(Console, "run", lambda console: greetings.append(console.greeting))
     assert main(["step", "--model", "w.npz", "--data", "t\x1b.csv"]) == 0
-    assert greetings[0].startswith(r"row 2 of t\x1b.csv, features standardised, through MLP")
+    assert greetings[0].startswith(r"row 2 of t\x1b.csv, features standardized, through MLP")
 
 
 def test_answers_with_white_space_at_their_ends_are_read_back(
@@ -293,13 +293,13 @@ def test_the_remedy_drops_just_these_columns(names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "help_of"),
     [
-        ("demo --colour red", "demo"),
+        ("demo --color red", "demo"),
         ("demo digits", "demo"),
-        ("train t.csv --target y --colour red", "train"),
+        ("train t.csv --target y --color red", "train"),
         ("predict w.npz t.csv --quiet", "predict"),
         ("step --rows 3", "step"),
         ("demo --epochs x", "demo"),
-        ("--colour", ""),
+        ("--color", ""),
     ],
 )
 def test_an_unknown_word_points_to_the_help_of_its_command(

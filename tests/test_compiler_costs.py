@@ -1,6 +1,6 @@
 """How much the compiled networks do: NumPy calls, memory, views, index tables, lines.
 
-A number here is what the optimisations of the compiler come to, not what is right: a change that
+A number here is what the optimizations of the compiler come to, not what is right: a change that
 saves something may lower it, and then it is lowered here as well. None may rise unnoticed.
 """
 
@@ -49,7 +49,7 @@ BY_SAMPLE: Final[dict[str, Cost]] = {
     "recurrent": (74, 61, 182, 40, 27),
     "sums of different lengths": (28, 17, 0, 19, 16),
     "softmax classifier": (36, 33, 0, 15, 0),
-    "layer normalised, residual": (51, 30, 4, 12, 0),
+    "layer normalized, residual": (51, 30, 4, 12, 0),
     "attention": (55, 262, 161, 32, 4),
     "convolutional": (49, 197, 182, 39, 7),
     "pictures": (21, 106, 5, 11, 0),
@@ -62,13 +62,13 @@ OF_THE_BATCH: Final[dict[str, Cost]] = {
     "recurrent": (77, 0, 555, 52, 30),
     "sums of different lengths": (32, 0, 109, 26, 16),
     "softmax classifier": (45, 0, 241, 24, 0),
-    "layer normalised, residual": (53, 0, 181, 20, 0),
+    "layer normalized, residual": (53, 0, 181, 20, 0),
     "attention": (52, 0, 1567, 34, 4),
     "convolutional": (54, 0, 1335, 35, 15),
     "pictures": (25, 0, 882, 19, 3),
     "smoothed": (56, 0, 448, 37, 31),
     "gated": (45, 0, 227, 14, 0),
-    "batch normalised": (58, 0, 229, 30, 3),
+    "batch normalized": (58, 0, 229, 30, 3),
     "contrastive": (50, 0, 272, 32, 0),
 }
 LINES_OF_ARITHMETIC: Final[dict[str, int]] = {
@@ -77,13 +77,13 @@ LINES_OF_ARITHMETIC: Final[dict[str, int]] = {
     "recurrent": 687,
     "sums of different lengths": 79,
     "softmax classifier": 245,
-    "layer normalised, residual": 261,
+    "layer normalized, residual": 261,
     "attention": 1522,
     "convolutional": 913,
     "pictures": 3079,
     "smoothed": 273,
     "gated": 209,
-    "batch normalised": 337,
+    "batch normalized": 337,
     "contrastive": 129,
 }
 

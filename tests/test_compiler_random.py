@@ -70,7 +70,7 @@ class Eager:
     loss: float
     gradients: Floats
     largest: float
-    magnitudes: Floats  # the gradients, had nothing cancelled
+    magnitudes: Floats  # the gradients, had nothing canceled
     nodes: list[Value]
 
 

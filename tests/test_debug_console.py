@@ -463,7 +463,7 @@ def test_names_and_commands_are_completed() -> None:
     assert console.completedefault("1", "print hidden 1", 13, 14) == ["1"]
 
 
-def test_there_are_no_colours_outside_of_a_terminal() -> None:
+def test_there_are_no_colors_outside_of_a_terminal() -> None:
     assert "\033" not in typed("next 20", "break w5", "continue", "dance")[0]
 
 
@@ -681,14 +681,14 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(tmp_path: Path) ->
             folder=tmp_path,
         )  # fmt: skip
         assert code == 0, text
-        assert "petal length, standardised" in text
+        assert "petal length, standardized" in text
         assert "(cm)" not in text
         assert f"loss: built from net.npz and {source}" in text
         assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
     sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, None)
-    assert sample.description.startswith("sample 99 of iris, features standardised, through MLP")
+    assert sample.description.startswith("sample 99 of iris, features standardized, through MLP")
     sample = loss_of_a_sample(tmp_path / "net.npz", str(tmp_path / "iris.csv"), 100, None)
     assert sample.description.startswith(f"row 100 of {tmp_path / 'iris.csv'}, features")
 

@@ -97,7 +97,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("environment", "coloured"),
+    ("environment", "colored"),
     [
         ({}, True),
         ({"TERM": "xterm"}, True),
@@ -107,17 +107,17 @@ class Terminal(io.StringIO):
         ({"NO_COLOR": ""}, True),
     ],
 )
-def test_colours_are_for_terminals_that_take_them(
-    environment: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+def test_colors_are_for_terminals_that_take_them(
+    environment: dict[str, str], colored: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     session = Session(worked_example())
-    assert Console(session, stdin=Terminal(), stdout=Terminal()).colours == coloured
+    assert Console(session, stdin=Terminal(), stdout=Terminal()).colors == colored
     for stdin, stdout in [(io.StringIO(), Terminal()), (Terminal(), io.StringIO())]:
-        assert not Console(session, stdin=stdin, stdout=stdout).colours
+        assert not Console(session, stdin=stdin, stdout=stdout).colors
 
 
 def test_a_script_is_not_greeted_and_ends_with_its_last_line() -> None:

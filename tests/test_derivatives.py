@@ -94,7 +94,7 @@ def test_third_derivatives_are_torchs(function: Function, point: Sequence[float]
         return result
 
     x = torch.tensor(point, dtype=torch.float64)
-    # Tens of products, some of them cancelling, are added in another order.
+    # Tens of products, some of them canceling, are added in another order.
     assert_close(third, torch.autograd.functional.jacobian(torch_hessian, x), tolerance=1e-11)
 
 

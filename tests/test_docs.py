@@ -1,4 +1,4 @@
-"""What the README and its neighbours say holds: links, the quick start, commands, Python code."""
+"""What the README and its neighbors say holds: links, the quick start, commands, Python code."""
 
 from __future__ import annotations
 

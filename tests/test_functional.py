@@ -185,7 +185,7 @@ def test_nothing_flows_to_a_condition() -> None:
     assert (condition.grad, a.grad, b.grad) == (0.0, 1.0, 0.0)
 
 
-def test_softmax_shares_its_normaliser() -> None:
+def test_softmax_shares_its_normalizer() -> None:
     probabilities = functional.softmax([Value(0.1) for _ in range(50)])
     assert len(topological_order(functional.sum(probabilities))) == 50 + 2 + 3 * 50 + 1
 

@@ -1,4 +1,4 @@
-"""Initialisers: mean, variance and bounds of what they draw, defaults, seeds, errors."""
+"""Initializers: mean, variance and bounds of what they draw, defaults, seeds, errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
-from tinygrad_mlp.nn import ACTIVATIONS, INITIALISERS, MLP, Layer, Neuron, initialiser_named
-from tinygrad_mlp.nn.init import RELU_FAMILY, initialiser_for, normal
+from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS, MLP, Layer, Neuron, initializer_named
+from tinygrad_mlp.nn.init import RELU_FAMILY, initializer_for, normal
 
 SIZES = [(50, 400), (400, 50), (200, 200)]
 
@@ -34,14 +34,14 @@ BOUNDS: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def test_every_initialiser_has_a_reference() -> None:
-    assert set(VARIANCES) == set(INITIALISERS)
+def test_every_initializer_has_a_reference() -> None:
+    assert set(VARIANCES) == set(INITIALIZERS)
 
 
-@pytest.mark.parametrize("name", INITIALISERS)
+@pytest.mark.parametrize("name", INITIALIZERS)
 @pytest.mark.parametrize(("n_inputs", "n_outputs"), SIZES)
 def test_mean_and_variance(name: str, n_inputs: int, n_outputs: int) -> None:
-    weights = INITIALISERS[name](n_inputs, n_outputs, np.random.default_rng(0))
+    weights = INITIALIZERS[name](n_inputs, n_outputs, np.random.default_rng(0))
     assert weights.shape == (n_outputs, n_inputs)
     variance = VARIANCES[name](n_inputs, n_outputs)
     # Five standard errors: of a mean, std / sqrt(N); of a normal variance, variance sqrt(2 / N),
@@ -52,7 +52,7 @@ def test_mean_and_variance(name: str, n_inputs: int, n_outputs: int) -> None:
 
 @pytest.mark.parametrize("name", ["normal", "xavier_normal", "he_normal"])
 def test_normal_ones_have_the_tails_of_a_normal_distribution(name: str) -> None:
-    weights = INITIALISERS[name](200, 200, np.random.default_rng(1))
+    weights = INITIALIZERS[name](200, 200, np.random.default_rng(1))
     inside = (np.abs(weights) < sqrt(VARIANCES[name](200, 200))).mean()
     assert inside == pytest.approx(0.6827, abs=0.012)  # uniform: 0.577
     kurtosis = (weights**4).mean() / (weights**2).mean() ** 2
@@ -62,20 +62,20 @@ def test_normal_ones_have_the_tails_of_a_normal_distribution(name: str) -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 @pytest.mark.parametrize(("n_inputs", "n_outputs"), SIZES)
 def test_uniform_ones_fill_their_bounds(name: str, n_inputs: int, n_outputs: int) -> None:
-    weights = INITIALISERS[name](n_inputs, n_outputs, np.random.default_rng(2))
+    weights = INITIALIZERS[name](n_inputs, n_outputs, np.random.default_rng(2))
     bound = BOUNDS[name](n_inputs, n_outputs)
     assert 0.999 * bound < weights.max() <= bound
     assert -bound <= weights.min() < -0.999 * bound
     assert np.quantile(weights, [0.25, 0.75]) == pytest.approx([-bound / 2, bound / 2], rel=0.03)
 
 
-@pytest.mark.parametrize("name", set(INITIALISERS) - {"zeros"})
+@pytest.mark.parametrize("name", set(INITIALIZERS) - {"zeros"})
 def test_seeds(name: str) -> None:
-    initialiser: Any = INITIALISERS[name]  # each takes a seed as well as a generator
-    assert (initialiser(3, 4, 5) == initialiser(3, 4, 5)).all()
-    assert (initialiser(3, 4, 5) == initialiser(3, 4, np.random.default_rng(5))).all()
-    assert (initialiser(3, 4, 5) != initialiser(3, 4, 6)).all()
-    assert (initialiser(3, 4) != initialiser(3, 4)).all()
+    initializer: Any = INITIALIZERS[name]  # each takes a seed as well as a generator
+    assert (initializer(3, 4, 5) == initializer(3, 4, 5)).all()
+    assert (initializer(3, 4, 5) == initializer(3, 4, np.random.default_rng(5))).all()
+    assert (initializer(3, 4, 5) != initializer(3, 4, 6)).all()
+    assert (initializer(3, 4) != initializer(3, 4)).all()
 
 
 def test_the_global_random_state_is_left_alone() -> None:
@@ -88,15 +88,15 @@ def test_the_global_random_state_is_left_alone() -> None:
 def test_the_default_follows_the_activation(activation: str | None) -> None:
     relatives_of_relu = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
     name = "he_normal" if activation in relatives_of_relu else "xavier_normal"
-    assert initialiser_for(activation) is INITIALISERS[name]
+    assert initializer_for(activation) is INITIALIZERS[name]
     chosen = Layer(3, 4, activation, init=name, rng=0).state_dict()["weight"]
     assert (Layer(3, 4, activation, rng=0).state_dict()["weight"] == chosen).all()
 
 
 def test_the_default_follows_a_function_s_name() -> None:
-    assert initialiser_for(functional.gelu) is INITIALISERS["he_normal"]
-    assert initialiser_for(Value.relu) is INITIALISERS["he_normal"]
-    assert initialiser_for(functional.sin) is INITIALISERS["xavier_normal"]
+    assert initializer_for(functional.gelu) is INITIALIZERS["he_normal"]
+    assert initializer_for(Value.relu) is INITIALIZERS["he_normal"]
+    assert initializer_for(functional.sin) is INITIALIZERS["xavier_normal"]
     assert set(ACTIVATIONS) >= RELU_FAMILY
 
 
@@ -107,21 +107,21 @@ def test_each_layer_of_a_network_has_its_own_default() -> None:
     assert output.var() == pytest.approx(1 / 300, rel=0.03)
 
 
-@pytest.mark.parametrize("name", INITIALISERS)
+@pytest.mark.parametrize("name", INITIALIZERS)
 def test_biases_begin_at_zero(name: str) -> None:
     state = MLP(3, [4, 2], init=name, rng=0).state_dict()
     assert not state["layers.0.bias"].any()
     assert not state["layers.1.bias"].any()
 
 
-def test_a_layer_and_its_initialiser_draw_the_same() -> None:
+def test_a_layer_and_its_initializer_draw_the_same() -> None:
     weights = Layer(3, 4, init="he_uniform", rng=9).state_dict()["weight"]
-    assert (weights == INITIALISERS["he_uniform"](3, 4, np.random.default_rng(9))).all()
+    assert (weights == INITIALIZERS["he_uniform"](3, 4, np.random.default_rng(9))).all()
     row = Neuron(3, init="xavier_uniform", rng=9).state_dict()["weight"]
-    assert (row == INITIALISERS["xavier_uniform"](3, 1, np.random.default_rng(9))[0]).all()
+    assert (row == INITIALIZERS["xavier_uniform"](3, 1, np.random.default_rng(9))[0]).all()
 
 
-def test_an_initialiser_of_one_s_own() -> None:
+def test_an_initializer_of_one_s_own() -> None:
     def counting(n_inputs: int, n_outputs: int, rng: np.random.Generator) -> NDArray[np.float64]:
         return np.arange(n_outputs * n_inputs, dtype=np.float64).reshape(n_outputs, n_inputs)
 
@@ -130,7 +130,7 @@ def test_an_initialiser_of_one_s_own() -> None:
     assert wide.state_dict()["layers.0.weight"].std() == pytest.approx(3.0, rel=0.02)
 
 
-def test_an_initialiser_of_the_wrong_shape_is_refused() -> None:
+def test_an_initializer_of_the_wrong_shape_is_refused() -> None:
     def transposed(n_inputs: int, n_outputs: int, rng: object) -> NDArray[np.float64]:
         return np.zeros((n_inputs, n_outputs))
 
@@ -138,8 +138,8 @@ def test_an_initialiser_of_the_wrong_shape_is_refused() -> None:
         Layer(2, 3, init=transposed)
 
 
-def test_an_unknown_initialiser_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="unknown initialiser 'xavier'; known: he_normal"):
+def test_an_unknown_initializer_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="unknown initializer 'xavier'; known: he_normal"):
         MLP(2, [1], init="xavier")
-    with pytest.raises(UnknownNameError, match="unknown initialiser 'kaiming'"):
-        initialiser_named("kaiming")
+    with pytest.raises(UnknownNameError, match="unknown initializer 'kaiming'"):
+        initializer_named("kaiming")

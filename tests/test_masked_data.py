@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import MLP, Value, accuracy, compile, fit, predict
 from tinygrad_mlp.data import (
-    Standardiser,
+    StandardScaler,
     encode_labels,
     iterate_batches,
     k_fold,
@@ -59,8 +59,8 @@ ENTRIES: dict[str, Callable[[], Any]] = {
     "k_fold, X": lambda: k_fold(MASKED_X, n_folds=2),
     "k_fold, y": lambda: k_fold(X, MASKED_Y, n_folds=2),
     "iterate_batches": lambda: iterate_batches(X, MASKED_Y),
-    "Standardiser.fit": lambda: Standardiser().fit(MASKED_X),
-    "Standardiser.transform": lambda: Standardiser().fit(X).transform(MASKED_X),
+    "StandardScaler.fit": lambda: StandardScaler().fit(MASKED_X),
+    "StandardScaler.transform": lambda: StandardScaler().fit(X).transform(MASKED_X),
     "one_hot": lambda: one_hot(MASKED_Y),
     "encode_labels": lambda: encode_labels(MASKED_Y),
     "labels of a loss": lambda: categorical_cross_entropy([[Value(1.0)] * 2] * 4, MASKED_Y),
@@ -138,7 +138,7 @@ def test_what_holds_no_plain_numbers_is_refused(given: Any, message: str) -> Non
     with pytest.raises(DataError, match=message):
         predict(model(), given)
     with pytest.raises(DataError, match=message):
-        Standardiser().fit(given)
+        StandardScaler().fit(given)
 
 
 def test_a_sparse_matrix_is_refused_by_whatever_counts_samples() -> None:

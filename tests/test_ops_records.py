@@ -67,7 +67,7 @@ def test_special_numbers_are_treated_as_torch_treats_them(op: Op) -> None:
 # kinks
 
 
-def behaviour(op: Op, points: list[Point]) -> list[str]:
+def behavior(op: Op, points: list[Point]) -> list[str]:
     """What torch shows that is special at each point; "" where it shows nothing.
 
     For the value and each derivative "n" for nan, "+" or "-" for an infinity, "." for a number;
@@ -100,21 +100,21 @@ def kind_of(x: float) -> str:
 
 
 def expected_kinks(op: Op) -> tuple[Point, ...]:
-    """The first point for each special behaviour of torch."""
+    """The first point for each special behavior of torch."""
     linear = op.fixed_partials is not None and set(op.fixed_partials) != {0.0}
     if (op.variadic and op.analytic) or linear:
         return ()
     coordinates = (0.0, -0.0, 1.0, -1.0, LARGE, -LARGE, inf, -inf)
     points = list(itertools.product(coordinates[: 8 if op.arity == 1 else 4], repeat=n_inputs(op)))
     found: dict[str, Point] = {}
-    for point, kinds in zip(points, behaviour(op, points)):
+    for point, kinds in zip(points, behavior(op, points)):
         if kinds:
             found.setdefault(kinds, point)
     return tuple(found.values())
 
 
 @each_op
-def test_the_kinks_are_a_point_for_each_special_behaviour(op: Op) -> None:
+def test_the_kinks_are_a_point_for_each_special_behavior(op: Op) -> None:
     assert repr(op.kinks) == repr(expected_kinks(op))  # which tells 0.0 from -0.0
 
 

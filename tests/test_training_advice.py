@@ -83,7 +83,7 @@ def test_who_follows_the_advice_gets_a_line_and_no_more_advice(seed: int) -> Non
     names: dict[str, Any] = {"X": X, "y": Y}
     back = ""
     for finding in history.advice:
-        if "Standardiser" in finding.command:
+        if "StandardScaler" in finding.command:
             exec(finding.command, names)
         back = finding.text.partition("of the new model back: ")[2] or back
     model = MLP(1, [8, 1], rng=seed)
@@ -602,7 +602,7 @@ def test_the_commands_run(make: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPa
     model, features, targets = make()
     history = failed(model, features, targets, learning_rate=0.5)
     names = {"model": model, "X": features, "y": targets, "history": history}
-    for finding in sorted(history.advice, key=lambda finding: "Standardiser" in finding.command):
+    for finding in sorted(history.advice, key=lambda finding: "StandardScaler" in finding.command):
         exec(finding.command, names)  # one after the other, the data as the last one left them
     assert len(predict(model, names["X"])) == len(names["y"])
 

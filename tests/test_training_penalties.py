@@ -60,7 +60,7 @@ def test_a_loss_of_zero_beside_a_large_penalty_is_zero() -> None:
         assert history.penalty[0] > 2.7
 
 
-def test_the_objective_is_what_is_minimised() -> None:
+def test_the_objective_is_what_is_minimized() -> None:
     history = trained(l2=0.1)
     sums = [loss + penalty for loss, penalty in zip(history.loss, history.penalty)]
     assert history.objective == history.metric() == sums
@@ -85,7 +85,7 @@ def test_a_penalty_may_raise_the_loss_while_the_objective_falls() -> None:
     assert history.best_epoch("loss") == 1
 
 
-def test_what_watches_the_loss_watches_what_is_minimised() -> None:
+def test_what_watches_the_loss_watches_what_is_minimized() -> None:
     assert shrunk(callbacks=[EarlyStopping(patience=2)]).completed
     assert shrunk(callbacks=[EarlyStopping(patience=2, monitor="loss")]).n_epochs == 3
     assert set(shrunk(schedule=PlateauSchedule(patience=1)).learning_rate) == {0.05}

@@ -204,7 +204,7 @@ def test_a_cross_entropy_is_no_neuron(as_leaves: bool) -> None:
     target: list[Value | float] = [0.0, 1.0, 0.0]
     if as_leaves:
         target = [Value(t, label=f"t{i}") for i, t in enumerate([0.0, 1.0, 0.0])]
-    models = [MLP(2, [4, 3], rng=0).forward([0.1, 0.2]), hand_labelled([0.1, 0.2])]
+    models = [MLP(2, [4, 3], rng=0).forward([0.1, 0.2]), hand_labeled([0.1, 0.2])]
     for logits in models:
         loss = cross_entropy(target, logits)
         roles, units = structure(loss)
@@ -215,7 +215,7 @@ def test_a_cross_entropy_is_no_neuron(as_leaves: bool) -> None:
         assert "3 parameters" not in to_dot(loss, detail="layers")
 
 
-def hand_labelled(x: list[float]) -> list[Value]:
+def hand_labeled(x: list[float]) -> list[Value]:
     """Three neurons whose labels are no paths."""
     return [
         functional.dot([Value(0.5, label=f"w{i}{j}") for j in range(2)], x, Value(0.0, label="b"))
@@ -427,12 +427,12 @@ def test_a_value_from_elsewhere_cannot_be_highlighted() -> None:
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
-def test_the_themes_differ_in_nothing_but_colours(detail: str) -> None:
+def test_the_themes_differ_in_nothing_but_colors(detail: str) -> None:
     loss = batch_loss(MLP(2, [2, 1], rng=0))
     light, dark = (to_dot(loss, detail=detail, theme=theme) for theme in ("light", "dark"))
     assert DARK.background in dark
-    colour = re.compile(r"#[0-9a-f]{6}")
-    assert colour.sub("", light) == colour.sub("", dark)
+    color = re.compile(r"#[0-9a-f]{6}")
+    assert color.sub("", light) == color.sub("", dark)
     assert light != dark
 
 
@@ -443,7 +443,7 @@ def test_constants_can_be_left_out() -> None:
     assert arrows(dot) == [("n1", "n3"), ("n3", "n4"), ("n4", "n5")]
 
 
-def test_colours_follow_the_size_of_the_gradient() -> None:
+def test_colors_follow_the_size_of_the_gradient() -> None:
     a, b = Value(100.0, label="a"), Value(0.1, label="b")
     product = a * b
     product.backward()
@@ -454,7 +454,7 @@ def test_colours_follow_the_size_of_the_gradient() -> None:
 
 
 def lines(dot: str) -> dict[str, tuple[float, str]]:
-    """Width and colour of each coloured arrow, by the number on it, or else by its weight."""
+    """Width and color of each colored arrow, by the number on it, or else by its weight."""
     found = {}
     for attributes in re.findall(r"^  b\d+ -> b\d+ \[(.*)\];$", dot, flags=re.MULTILINE):
         style = re.search(r'penwidth=([\d.]+), color="(#\w+)"', attributes)
@@ -471,7 +471,7 @@ def silu_neuron() -> Neuron:
     return neuron
 
 
-def test_an_arrow_of_a_neuron_has_the_colour_and_width_of_the_number_on_it() -> None:
+def test_an_arrow_of_a_neuron_has_the_color_and_width_of_the_number_on_it() -> None:
     z = torch.tensor(-3.0, dtype=torch.float64, requires_grad=True)
     torch.nn.functional.silu(z).backward()
     assert z.grad is not None
@@ -486,7 +486,7 @@ def test_an_arrow_of_a_neuron_has_the_colour_and_width_of_the_number_on_it() -> 
     assert not any("weight" in text for text in legend_of(dot))
 
 
-def test_arrows_without_numbers_have_the_colour_and_width_of_the_weight() -> None:
+def test_arrows_without_numbers_have_the_color_and_width_of_the_weight() -> None:
     neuron = silu_neuron()
     samples = [neuron([-3.0, 0.0]), neuron([-2.0, 1.0])]
     for dot in (
@@ -507,7 +507,7 @@ def test_a_derivative_of_0_has_no_sign() -> None:
 
 
 @pytest.mark.parametrize("detail", ["neurons", "layers"])
-def test_the_legend_says_which_number_colours_a_box(detail: str) -> None:
+def test_the_legend_says_which_number_colors_a_box(detail: str) -> None:
     model = MLP(2, [2, 1], rng=0)
     loss = (model([1.0, 2.0]) - 1.0) ** 2
     loss.backward()
@@ -547,13 +547,13 @@ def legend_of(dot: str) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-300])
-def test_sizes_that_are_much_alike_have_one_colour(size: float) -> None:
+def test_sizes_that_are_much_alike_have_one_color(size: float) -> None:
     scale = GradientScale.of([0.83 * size, 0.97 * size, 1.18 * size])
     assert {scale.position(factor * size) for factor in (0.83, 0.97, 1.18)} == {2}
     assert scale.highest / scale.lowest == pytest.approx(10.0)
 
 
-def test_a_gradient_of_0_has_a_colour_of_its_own() -> None:
+def test_a_gradient_of_0_has_a_color_of_its_own() -> None:
     a, b = Value(3.0, label="a"), Value(0.0, label="b")
     (a * b).backward()
     dot = to_dot(a * b, color="gradient")
@@ -573,7 +573,7 @@ def test_the_legend_of_gradients_goes_from_the_smallest_to_the_largest() -> None
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons"])
-def test_gradients_and_local_derivatives_have_two_colours_that_the_legend_explains(
+def test_gradients_and_local_derivatives_have_two_colors_that_the_legend_explains(
     detail: str,
 ) -> None:
     dot = to_dot(batch_loss(MLP(2, [2, 1], rng=0)) * 1.0, detail=detail)

@@ -49,7 +49,7 @@ def box_of(dot: str, label: str) -> str:
 
 
 def role_of(box: str) -> str:
-    """The kind of node that a box has the colours of."""
+    """The kind of node that a box has the colors of."""
     (fill,) = re.findall(r'STYLE="ROUNDED" BGCOLOR="([^"]+)"', box)
     (role,) = (role for role, paint in LIGHT.roles.items() if paint.fill == fill)
     return role
@@ -298,7 +298,7 @@ def hand_written_neuron() -> Value:
         (hand_written_neuron, "x", "input"),
     ],
 )
-def test_kinds_of_nodes_are_told_apart_by_colour(
+def test_kinds_of_nodes_are_told_apart_by_color(
     build: Callable[[], Value], label: str, role: str
 ) -> None:
     assert role_of(box_of(to_dot(build(), legend=False), label)) == role

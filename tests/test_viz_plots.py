@@ -284,7 +284,7 @@ def test_a_long_headline_has_more_lines() -> None:
 # Decision boundary
 
 
-def test_regions_have_the_colour_of_the_class_that_is_predicted() -> None:
+def test_regions_have_the_color_of_the_class_that_is_predicted() -> None:
     (axes,) = decision_boundary(right_half, X, Y, resolution=40).axes
     image = np.asarray(axes.images[0].get_array())
     left, right, bottom, top = axes.images[0].get_extent()

@@ -566,7 +566,7 @@ def test_the_policy_of_the_page_stops_scripts_from_elsewhere(viewer: Opener) -> 
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_colours_follow_the_system_and_the_button(viewer: Opener, dark: bool) -> None:
+def test_colors_follow_the_system_and_the_button(viewer: Opener, dark: bool) -> None:
     page = viewer(worked_example(), dark=dark)
     ground = "getComputedStyle(document.querySelector('#view')).backgroundColor"
     first, second = ("dark", "light") if dark else ("light", "dark")
@@ -1206,7 +1206,7 @@ def test_wide_names_stay_in_their_boxes(viewer: Opener, name: str) -> None:
     assert "\\u200d" not in (page.page.text_content("body svg") or "")
 
 
-# Keys, words for screen readers, colours
+# Keys, words for screen readers, colors
 
 
 def test_the_space_bar_selects_the_node_that_has_the_focus(viewer: Opener) -> None:
@@ -1363,7 +1363,7 @@ def test_the_signs_in_the_corner_expand_and_collapse(viewer: Opener) -> None:
     assert page.page.locator("#details").is_hidden()
 
 
-def test_the_slider_has_the_colour_of_the_phase(viewer: Opener) -> None:
+def test_the_slider_has_the_color_of_the_phase(viewer: Opener) -> None:
     page = viewer(worked_example())
     color = "getComputedStyle(byId('slider')).accentColor"
     assert page.page.evaluate(color) == rgb(THEMES["light"].roles["parameter"].ink)

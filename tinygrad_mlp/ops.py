@@ -2,7 +2,7 @@
 
 A rule is a named function of ``xp``, the namespace that interprets it. ``float_math`` makes it the
 eager value and local derivative; ``functional`` (on Values) makes it the derivative as a graph;
-``array_math`` (NumPy) makes it the vectorised program of the compiler, or, on complex numbers, an
+``array_math`` (NumPy) makes it the vectorized program of the compiler, or, on complex numbers, an
 oracle by complex step. Rules are therefore free of branches: ``xp.where`` instead of ``if``,
 ``xp.divide`` instead of ``/`` (a Python float raises where IEEE arithmetic gives inf).
 

@@ -147,7 +147,7 @@ class CoarseDrawing:
             yield from self.look.chip(theme.roles["parameter"], self.unit_kind)
 
     def paint(self, box: Box) -> Paint:
-        """The colours of a box."""
+        """The colors of a box."""
         theme = self.look.theme
         paint = theme.roles["parameter" if box.units else box.role]
         if box.units and self.by_gradient:
@@ -247,7 +247,7 @@ class CoarseDrawing:
         return [self.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
 
     def norm(self, box: Box) -> float | None:
-        """The size of the gradient of a box's parameters: what its colour and its number say."""
+        """The size of the gradient of a box's parameters: what its color and its number say."""
         return box.gradient if box.parameters else None
 
     def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:

@@ -24,7 +24,7 @@ class Box:
     Attributes:
         name: what the drawing calls it, b0, b1, ...
         kind: "neuron", "layer", "operation" or "leaf".
-        role: the kind of its nodes, which decides its colours.
+        role: the kind of its nodes, which decides its colors.
         units: the neurons in it.
         members: its nodes, without parameters, in topological order.
         sums: what its neurons add up, once for each sample.

@@ -75,14 +75,14 @@ def to_dot(
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
-        color: what colours mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
+        color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
             where every operation is drawn, else the gradient.
         constants: whether to draw the plain numbers of a formula.
         max_nodes: the number of boxes up to which a graph is drawn.
-        parameters: the leaves to colour as parameters, for example ``model.parameters()``. Unless
+        parameters: the leaves to color as parameters, for example ``model.parameters()``. Unless
             given, these are the weights and biases of each ``dot``, and the leaves whose label is
             a path in a model, such as "layers.0.w.1".
-        legend: whether a line under the graph explains the colours.
+        legend: whether a line under the graph explains the colors.
 
     Returns:
         The text, which ``viz.draw`` renders, and any other Graphviz tool as well.
@@ -91,7 +91,7 @@ def to_dot(
         NotANumberError: if ``value`` is nothing that there are drawings of.
         GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser
             detail to use. Also for a program of plain arithmetic.
-        UnknownNameError: for an unknown detail, direction, theme, colour, label, or an unknown name
+        UnknownNameError: for an unknown detail, direction, theme, color, label, or an unknown name
             in ``show``.
 
     >>> a = Value(3.0, label="a")

@@ -126,7 +126,7 @@ def weight_images(
     theme: str = "light",
     image_shape: tuple[int, int] | None = None,
 ) -> Figure:
-    """The weights as colours, blue above 0 and orange below: a matrix for each layer.
+    """The weights as colors, blue above 0 and orange below: a matrix for each layer.
 
     Args:
         model: a model with layers in it.

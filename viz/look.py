@@ -29,7 +29,7 @@ SHOWABLE: Final = ("data", "grad", "partials")
 """What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
 
 COLORS: Final = ("auto", "kind", "gradient")
-"""What colours may mean: the kind of a node, or the size of its gradient."""
+"""What colors may mean: the kind of a node, or the size of its gradient."""
 
 BESIDE: Final = "  "
 """What keeps the first character of a label off the arrow on its left."""
@@ -58,9 +58,9 @@ class Look:
     Attributes:
         direction: where the arrows lead.
         shown: what is shown, of ``SHOWABLE``.
-        theme: the colours.
-        color: what colours mean: "kind", "gradient", or "auto" (the drawing decides).
-        legend: whether a line under the graph explains the colours.
+        theme: the colors.
+        color: what colors mean: "kind", "gradient", or "auto" (the drawing decides).
+        legend: whether a line under the graph explains the colors.
         constants: whether the plain numbers of a formula are drawn.
         parameters_only: whether data is shown of parameters alone, as where there is no sample.
     """
@@ -86,14 +86,14 @@ class Look:
         """The look for these arguments.
 
         Raises:
-            UnknownNameError: for an unknown direction, theme, colour, or thing to show.
+            UnknownNameError: for an unknown direction, theme, color, or thing to show.
 
         >>> look = Look.of("TB", "data", "dark", "kind", legend=True, constants=False)
         >>> look.direction, sorted(look.shown)
         ('TB', ['data'])
         """
         direction = known_name("direction", direction, DIRECTIONS)
-        color = known_name("meaning of colours", color, COLORS)
+        color = known_name("meaning of colors", color, COLORS)
         wanted = [show] if isinstance(show, str) else show
         shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
         return cls(direction, shown, theme_named(theme), color, legend, constants)
@@ -117,7 +117,7 @@ class Look:
         return f"label={markup.quoted(beside + text)}"
 
     def chip(self, paint: Paint, text: str) -> list[str]:
-        """The cells of a legend for one colour: a small box and what it means.
+        """The cells of a legend for one color: a small box and what it means.
 
         >>> len(Look().chip(Look().theme.roles["input"], "input"))
         2
@@ -129,7 +129,7 @@ class Look:
         """The cells of a legend for the sizes of gradients, from the smallest to the largest.
 
         Args:
-            scale: which size has which colour.
+            scale: which size has which color.
             name: whose gradients they are.
             with_zero: whether any of them is 0.
 
@@ -149,7 +149,7 @@ class Look:
         return cells
 
     def number_keys(self, gradient: bool, partial: bool) -> list[str]:
-        """The cells of a legend for the two kinds of numbers that have colours.
+        """The cells of a legend for the two kinds of numbers that have colors.
 
         >>> len(Look().number_keys(gradient=True, partial=True))
         4

@@ -79,7 +79,7 @@ def _quoted_line(line: str) -> str:
 
 
 def font(markup: str, color: str, size: int, *, bold: bool = False) -> str:
-    """``markup`` in that colour and size (in points).
+    """``markup`` in that color and size (in points).
 
     >>> font("x", "#000000", 9, bold=True)
     '<FONT COLOR="#000000" POINT-SIZE="9"><B>x</B></FONT>'
@@ -107,7 +107,7 @@ def row(*cells: str) -> str:
 
 
 def table(*rows: str, paint: Paint | None = None, border: float = 1, padding: int = 2) -> str:
-    """A table: a rounded box in the colours of ``paint``, or, without it, an invisible one.
+    """A table: a rounded box in the colors of ``paint``, or, without it, an invisible one.
 
     >>> table(row(cell("x")), padding=0)
     '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD>x</TD></TR></TABLE>'

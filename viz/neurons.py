@@ -1,6 +1,6 @@
 """One box for each neuron, with its formula in numbers; a frame around each layer.
 
-An arrow carries the derivative of one neuron's output by another's; its colour is the sign of that
+An arrow carries the derivative of one neuron's output by another's; its color is the sign of that
 number, its width the size. Where arrows have no numbers, these are the sign and the size of the
 weight.
 """
@@ -211,7 +211,7 @@ class _NeuronDrawing(CoarseDrawing):
         return next((weights[node] for node in arrow.nodes if node in weights), None)
 
     def strength(self, arrow: Arrow) -> float | None:
-        """The number that the colour and the width of an arrow show, if there is one."""
+        """The number that the color and the width of an arrow show, if there is one."""
         strength = self.slope(arrow) if self.by_slope else self.weight(arrow)
         return None if strength is None or isnan(strength) else strength
 

@@ -55,7 +55,7 @@ def operations_dot(
     Args:
         order: every node, parents before children; the first is called n0.
         roles: the kind of each node.
-        units: the neurons that nodes belong to; those of a labelled model get frames.
+        units: the neurons that nodes belong to; those of a labeled model get frames.
         look: how the drawing is to look.
         highlight: the nodes to mark, and the arrows between them.
 
@@ -158,7 +158,7 @@ class _Drawing:
     def text(self) -> str:
         edges = [edge for node in self.shown for edge in self.edges(node)]
         drawn = [x for node in self.shown for x in node.parents if self.is_drawn(x)]
-        if self.framed and not any(map(self.is_labelled, drawn)):
+        if self.framed and not any(map(self.is_labeled, drawn)):
             edges[0] += f", {UNSEEN_LABEL}"
         return digraph(
             self.look,
@@ -408,7 +408,7 @@ class _Drawing:
             head = f"{target}:{port}:{side}" if port in places else target
             titles = [title_of(each, self.titles[each]) for each in (node, parent)]
             meaning = f"{derivative(*titles)} = {partial!r}"
-            label = f"{self.look.edge_label(number(partial))}, " if self.is_labelled(parent) else ""
+            label = f"{self.look.edge_label(number(partial))}, " if self.is_labeled(parent) else ""
             mark = f"tooltip={markup.quoted(meaning)}"
             if node in self.highlight and parent in self.highlight:
                 mark += f', color="{self.look.theme.accent}", penwidth=2.4'
@@ -418,6 +418,6 @@ class _Drawing:
                 source = gate
             yield f"{source} -> {head} [{label}{mark}"
 
-    def is_labelled(self, parent: Value) -> bool:
+    def is_labeled(self, parent: Value) -> bool:
         """Whether an arrow shows its number; nobody asks for the derivative by a constant."""
         return "partials" in self.look.shown and self.roles[parent] != "constant"

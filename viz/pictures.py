@@ -62,18 +62,18 @@ def draw(
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
-        color: what colours mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
+        color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
             where every operation is drawn, else the gradient.
         constants: whether to draw the plain numbers of a formula.
         max_nodes: the number of boxes up to which a graph is drawn.
-        parameters: the leaves to colour as parameters, for example ``model.parameters()``.
-        legend: whether a line under the graph explains the colours.
+        parameters: the leaves to color as parameters, for example ``model.parameters()``.
+        legend: whether a line under the graph explains the colors.
 
     Returns:
         The path of the file.
 
     Raises:
-        UnknownNameError: for another ending, detail, direction, theme, colour, label or thing to
+        UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
             show; the message lists them.
         GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser detail
             to use.

@@ -48,7 +48,7 @@ PALETTE: Final = (
     "#7a5195",
     "#5f6b7a",
 )
-"""Okabe and Ito's colours, which people with any kind of colour vision tell apart (Wong, "Points of
+"""Okabe and Ito's colors, which people with any kind of color vision tell apart (Wong, "Points of
 view: Color blindness", Nature Methods 8, 2011), and two more."""
 
 ON_DARK: Final = (
@@ -74,7 +74,7 @@ LONGEST_LEVEL_TICK: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class PlotTheme:
-    """The colours of a plot: its ground, its texts, its lines; ``palette`` is for what it shows.
+    """The colors of a plot: its ground, its texts, its lines; ``palette`` is for what it shows.
 
     >>> PLOT_THEMES["dark"].color(8) == PLOT_THEMES["dark"].color(0)
     True
@@ -88,11 +88,11 @@ class PlotTheme:
     palette: tuple[str, ...]
 
     def color(self, index: int) -> str:
-        """The colour of the curve or class of that number."""
+        """The color of the curve or class of that number."""
         return self.palette[index % len(self.palette)]
 
     def class_look(self, index: int) -> dict[str, Any]:
-        """Colour and marker of a class; who sees no colours tells them by their markers.
+        """Color and marker of a class; who sees no colors tells them by their markers.
 
         >>> PLOT_THEMES["light"].class_look(1)
         {'color': '#d55e00', 'marker': 's'}
@@ -100,7 +100,7 @@ class PlotTheme:
         return {"color": self.color(index), "marker": MARKERS[index % len(MARKERS)]}
 
     def pale(self, index: int) -> tuple[float, ...]:
-        """The colour of that number, thin on the ground.
+        """The color of that number, thin on the ground.
 
         >>> PLOT_THEMES["light"].pale(0)
         (0.78, 0.878..., 0.933...)
@@ -156,7 +156,7 @@ MISSING_CHARACTER: Final = re.compile(r"Glyph (\d+) .* missing from font")
 
 @contextmanager
 def style(theme: str = "light") -> Iterator[PlotTheme]:
-    """Within this block matplotlib draws in our style, with the colours of a theme.
+    """Within this block matplotlib draws in our style, with the colors of a theme.
 
     Raises:
         UnknownNameError: for another theme than "light" and "dark".

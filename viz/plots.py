@@ -224,7 +224,7 @@ def confusion_table_plot(
 
     Args:
         counts: what ``confusion_table`` returns; or (n_classes, n_classes) counts, a row for each
-            true class, a column for each predicted one. The colour is the share of the row.
+            true class, a column for each predicted one. The color is the share of the row.
         class_names: what the classes are called; unless given, as in the table, or 0, 1, ...
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
@@ -345,7 +345,7 @@ def _draw_curves(
     run: int,
     run_name: str,
 ) -> None:
-    """The curves of one training: each in its colour, or, among several, all in that of the run."""
+    """The curves of one training: each in its color, or, among several, all in that of the run."""
     best = np.nanargmax if name == "accuracy" else np.nanargmin
     for index, (label, numbers) in enumerate(series.items()):
         epochs = np.arange(1, len(numbers) + 1)
@@ -354,7 +354,7 @@ def _draw_curves(
         line_style = "--" if run_name and validation else "-"
         full_label = literal(f"{run_name}, {label}" if run_name else label)
         axes.plot(epochs, numbers, line_style, label=full_label, color=color)
-        alone = _without_neighbours(numbers)
+        alone = _without_neighbors(numbers)
         axes.plot(epochs[alone], numbers[alone], ".", ms=8, color=color)
         if validation and np.isfinite(numbers).any():
             at = int(best(np.where(np.isfinite(numbers), numbers, np.nan)))
@@ -369,7 +369,7 @@ def _draw_curves(
             )
 
 
-def _without_neighbours(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _without_neighbors(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which numbers a line does not reach: those that stand between nan or inf."""
     finite = np.concatenate([[False], np.isfinite(numbers), [False]])
     return np.asarray(finite[1:-1] & ~finite[:-2] & ~finite[2:])
@@ -420,7 +420,7 @@ def _draw_regions(
     indices: NDArray[np.intp],
     n_classes: int,
 ) -> None:
-    """From answers without probabilities: a colour for each point that was asked for."""
+    """From answers without probabilities: a color for each point that was asked for."""
     pale = np.array([look.pale(index) for index in range(n_classes)])
     xs, ys = axis_points
     extent = (xs[0], xs[-1], ys[0], ys[-1])
@@ -447,7 +447,7 @@ def _draw_smooth_regions(
 
 
 def _without_steps(inside: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each number averaged with its neighbours, so that a slanted boundary is no staircase."""
+    """Each number averaged with its neighbors, so that a slanted boundary is no staircase."""
     for _ in range(2):
         padded = np.pad(inside, 1, mode="edge")
         rows = (padded[:-2] + 2.0 * padded[1:-1] + padded[2:]) / 4.0

@@ -74,7 +74,7 @@ def replay(
             that starts without gradients, whatever the graph holds now.
         path: the file to write, .html or .htm; a missing folder is made.
         title: the heading, "Backpropagation of loss" unless given.
-        parameters: the leaves to colour as parameters, for example ``model.parameters()``.
+        parameters: the leaves to color as parameters, for example ``model.parameters()``.
         collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
             a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
@@ -222,7 +222,7 @@ def _names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]
 
 def _place_in_network(node: Value, unit: Unit | None) -> str:
     """Such as layers.0.neurons.3.net for the weighted sum, and .out for its activation."""
-    if unit is None or not unit.labelled or node.op is None:
+    if unit is None or not unit.labeled or node.op is None:
         return ""
     if node.op is ops.DOT:
         return f"{unit.path}.net"
@@ -277,7 +277,7 @@ def _last_place(group: tuple[Value, list[int]]) -> int:
 
 
 def _group_name(names: dict[Value, str], head: Value, unit: Unit) -> str:
-    if unit.labelled:
+    if unit.labeled:
         return unit.path
     return names[head] if head.label else unit.path.replace(".", ", ")
 
@@ -304,7 +304,7 @@ def _embedded(recorded: dict[str, Any]) -> str:
 
 
 def _variables() -> str:
-    """The colours of the drawings as variables of CSS."""
+    """The colors of the drawings as variables of CSS."""
     return f":root {{{_colors(LIGHT)}}}\n:root[data-theme=dark] {{{_colors(DARK)}}}\n"
 
 

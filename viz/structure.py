@@ -128,7 +128,7 @@ def listed(parameters: object) -> list[Value]:
 def roles_of(
     order: Sequence[Value], outputs: Iterable[Value], parameters: Iterable[Value] | None
 ) -> dict[Value, str]:
-    """For each node the kind of node that it is, which decides its colours.
+    """For each node the kind of node that it is, which decides its colors.
 
     Args:
         order: every node, parents before children.
@@ -248,18 +248,18 @@ class Unit:
     Attributes:
         path: the path that the labels of its parameters begin with, "layers.0.neurons.3".
         layer: the path of its layer, "layers.0".
-        labelled: whether the labels said so; else both paths are made up.
+        labeled: whether the labels said so; else both paths are made up.
     """
 
     path: str
     layer: str
-    labelled: bool
+    labeled: bool
 
     @property
     def name(self) -> str:
         """What stands on its box: the path inside its layer.
 
-        >>> Unit("layers.0.neurons.3", "layers.0", labelled=True).name
+        >>> Unit("layers.0.neurons.3", "layers.0", labeled=True).name
         'neuron 3'
         """
         inside = self.path[len(self.layer) :].lstrip(".") if self.layer else self.path
@@ -270,7 +270,7 @@ class Unit:
     def layer_name(self) -> str:
         """What stands on its layer.
 
-        >>> Unit("neurons.3", "", labelled=True).layer_name
+        >>> Unit("neurons.3", "", labeled=True).layer_name
         'layer'
         """
         return self.layer or "layer"
@@ -278,17 +278,17 @@ class Unit:
     def title(self, outputs: Iterable[Value]) -> str:
         """The name of the neuron; where labels do not tell it, the label of its output.
 
-        >>> Unit("layer 1.neuron 2", "layer 1", labelled=False).title([Value(0.5, label="h2")])
+        >>> Unit("layer 1.neuron 2", "layer 1", labeled=False).title([Value(0.5, label="h2")])
         'h2'
         """
-        labels = "" if self.labelled else next((node.label for node in outputs if node.label), "")
+        labels = "" if self.labeled else next((node.label for node in outputs if node.label), "")
         return labels or self.name
 
 
 def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
     """What neurons are sorted by: numbers in their paths count as numbers.
 
-    >>> units = [Unit(f"layers.0.neurons.{n}", "layers.0", labelled=True) for n in (10, 2)]
+    >>> units = [Unit(f"layers.0.neurons.{n}", "layers.0", labeled=True) for n in (10, 2)]
     >>> [unit.name for unit in sorted(units, key=place_in_layer)]
     ['neuron 2', 'neuron 10']
     """
@@ -306,7 +306,7 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
     >>> order = order_of([y])
     >>> units = units_of(order, roles_of(order, [y], None))
     >>> units[y]
-    Unit(path='layers.1.neurons.0', layer='layers.1', labelled=True)
+    Unit(path='layers.1.neurons.0', layer='layers.1', labeled=True)
     >>> len([node for node in order if node not in units])  # the two inputs
     2
     """
@@ -339,7 +339,7 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
             if unit is None and (node.op is ops.DOT or claims == {None}):
                 number = per_layer[depth] = per_layer.get(depth, -1) + 1
                 layer = f"layer {depth}"
-                unit = Unit(f"{layer}.neuron {number}", layer, labelled=False)
+                unit = Unit(f"{layer}.neuron {number}", layer, labeled=False)
             if unit is not None:
                 by_weights[weights] = unit
                 units.update((member, unit) for member in found.members)
@@ -365,9 +365,9 @@ def _unit_of_label(label: str) -> Unit:
     match = UNIT_PATH.fullmatch(label)
     if match is None:
         path = label.rpartition(".")[0]
-        return Unit(path, layer_of(label), labelled=True)
+        return Unit(path, layer_of(label), labeled=True)
     path = match["unit"] or "neuron"
-    return Unit(path, IN_A_LAYER.sub("", path), labelled=True)
+    return Unit(path, IN_A_LAYER.sub("", path), labeled=True)
 
 
 def _count_uses(order: Sequence[Value]) -> dict[Value, int]:

@@ -1,6 +1,6 @@
-"""The colours of a drawing, light and dark, and the scale that shows how large a gradient is.
+"""The colors of a drawing, light and dark, and the scale that shows how large a gradient is.
 
-Hues are ones that people who do not tell red from green keep apart: bluish green, blue, grey,
+Hues are ones that people who do not tell red from green keep apart: bluish green, blue, gray,
 orange. Nothing here knows about graphs.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["DARK", "LIGHT", "THEMES", "GradientScale", "Paint", "Theme", "theme_
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """The colours of one kind of node: its ground, its border, its headline."""
+    """The colors of one kind of node: its ground, its border, its headline."""
 
     fill: str
     border: str
@@ -28,7 +28,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Every colour of a drawing; ``roles`` has one paint for each kind of node.
+    """Every color of a drawing; ``roles`` has one paint for each kind of node.
 
     ``ramp`` leads from small gradients to large ones, ``accent`` marks what is highlighted,
     ``frame`` and ``outline`` are for what stands around a group of boxes.
@@ -52,7 +52,7 @@ class Theme:
 
     @property
     def partial(self) -> str:
-        """The colour of local derivatives, which gradients do not have.
+        """The color of local derivatives, which gradients do not have.
 
         >>> LIGHT.partial == LIGHT.gradient
         False
@@ -153,14 +153,14 @@ def theme_named(theme: str | Theme) -> Theme:
 
 @dataclass(frozen=True, slots=True)
 class GradientScale:
-    """Colours for the sizes of gradients, each step a factor; one to three magnitudes in all.
+    """Colors for the sizes of gradients, each step a factor; one to three magnitudes in all.
 
-    Sizes that are much alike get the same colour, one of the middle; and 0 one of its own.
+    Sizes that are much alike get the same color, one of the middle; and 0 one of its own.
 
     Attributes:
         lowest: the size at which the scale begins.
         highest: the one at which it ends.
-        clipped: whether there are smaller sizes, which have its first colour.
+        clipped: whether there are smaller sizes, which have its first color.
 
     >>> scale = GradientScale.of([0.001, 0.1, 1.0])
     >>> [scale.position(size) for size in (0.0, 0.0001, 0.001, 0.1, 1.0)]
@@ -220,7 +220,7 @@ class GradientScale:
         return sqrt(self.lowest) * sqrt(self.highest)
 
     def paint(self, theme: Theme, size: float) -> Paint:
-        """The colours for a size.
+        """The colors for a size.
 
         >>> GradientScale(0.01, 1.0).paint(LIGHT, 1.0) == LIGHT.ramp[-1]
         True

@@ -30,7 +30,7 @@ class Work:
         name: its letter.
         title: the heading of its table.
         layer_sizes: of inputs, hidden layers, outputs; hidden layers are relu, the output linear.
-        loss: what is minimised, as a mean over the batch.
+        loss: what is minimized, as a mean over the batch.
         optimizer: what steps the weights.
         learning_rate: its learning rate.
         X: the features (n_samples, n_features).

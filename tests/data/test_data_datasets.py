@@ -122,7 +122,7 @@ def test_a_data_set_says_where_it_comes_from(name: str) -> None:
     assert dataset.X.shape[1] == len(dataset.feature_names)
     assert set(np.unique(dataset.y)) == set(range(len(dataset.target_names)))
     assert "https://doi.org/" in dataset.source
-    assert dataset.licence.startswith("CC BY 4.0")
+    assert dataset.license.startswith("CC BY 4.0")
     notice = (files("tinygrad_mlp.data") / "README.md").read_text(encoding="utf-8")
     assert dataset.source.split("https://doi.org/")[1].split(";")[0] in notice
 

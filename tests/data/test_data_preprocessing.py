@@ -1,4 +1,4 @@
-"""Standardising, one-hot rows and the numbering of labels."""
+"""Standardizing, one-hot rows and the numbering of labels."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_mlp.data import Standardiser, encode_labels, load_digits, load_iris, one_hot
+from tinygrad_mlp.data import StandardScaler, encode_labels, load_digits, load_iris, one_hot
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
 
-def test_standardised_columns_have_mean_zero_and_deviation_one() -> None:
-    Z = Standardiser().fit_transform(load_iris().X)
+def test_standardized_columns_have_mean_zero_and_deviation_one() -> None:
+    Z = StandardScaler().fit_transform(load_iris().X)
     np.testing.assert_allclose(Z.mean(axis=0), 0.0, atol=1e-14)
     np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-14)
 
 
 def test_the_deviation_is_the_one_over_n() -> None:
-    standardiser = Standardiser().fit([[2.0], [4.0], [4.0], [4.0], [5.0], [5.0], [7.0], [9.0]])
-    assert standardiser.mean_.tolist() == [5.0]
-    assert standardiser.scale_.tolist() == [2.0]
+    scaler = StandardScaler().fit([[2.0], [4.0], [4.0], [4.0], [5.0], [5.0], [7.0], [9.0]])
+    assert scaler.mean_.tolist() == [5.0]
+    assert scaler.scale_.tolist() == [2.0]
 
 
 def test_a_test_part_is_moved_by_the_numbers_of_the_train_part() -> None:
-    standardiser = Standardiser().fit([[0.0, 10.0], [2.0, 30.0]])
-    assert standardiser.transform([[4.0, 20.0]]).tolist() == [[3.0, 0.0]]
+    scaler = StandardScaler().fit([[0.0, 10.0], [2.0, 30.0]])
+    assert scaler.transform([[4.0, 20.0]]).tolist() == [[3.0, 0.0]]
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -7.0, 1e-300, 1e15 + 0.3])
 def test_a_constant_column_becomes_zero_and_is_divided_by_one(constant: float) -> None:
     X = np.column_stack([np.full(7, constant), np.arange(7.0)])
-    standardiser = Standardiser().fit(X)
-    assert standardiser.scale_[0] == 1.0
-    assert standardiser.transform(X)[:, 0].tolist() == [0.0] * 7
-    assert standardiser.transform([[constant + 1.0, 3.0]])[0].tolist() == [
+    scaler = StandardScaler().fit(X)
+    assert scaler.scale_[0] == 1.0
+    assert scaler.transform(X)[:, 0].tolist() == [0.0] * 7
+    assert scaler.transform([[constant + 1.0, 3.0]])[0].tolist() == [
         (constant + 1.0) - constant,
         0.0,
     ]
 
 
 def test_the_empty_corners_of_the_digits_do_no_harm() -> None:
-    Z = Standardiser().fit_transform(load_digits().X)
+    Z = StandardScaler().fit_transform(load_digits().X)
     assert np.isfinite(Z).all()
     assert (Z[:, 0] == 0.0).all()
 
@@ -53,13 +53,13 @@ def test_the_empty_corners_of_the_digits_do_no_harm() -> None:
 @pytest.mark.parametrize("unit", [1e-200, 1e-30, 1.0, 1e30, 1e200])
 def test_the_unit_of_a_column_does_not_matter(unit: float) -> None:
     X = np.array([[1.0], [2.0], [4.0]])
-    Z = Standardiser().fit_transform(X * unit)
-    np.testing.assert_allclose(Z, Standardiser().fit_transform(X), rtol=1e-13)
+    Z = StandardScaler().fit_transform(X * unit)
+    np.testing.assert_allclose(Z, StandardScaler().fit_transform(X), rtol=1e-13)
 
 
 def test_numbers_too_large_are_named_by_their_column() -> None:
     with pytest.raises(DataError, match=r"column 1 of X \(counting from 0\) .* too large"):
-        Standardiser().fit([[0.0, 1.7e308], [1.0, -1.7e308], [2.0, 1.7e308]])
+        StandardScaler().fit([[0.0, 1.7e308], [1.0, -1.7e308], [2.0, 1.7e308]])
 
 
 @settings(deadline=None)
@@ -71,33 +71,33 @@ def test_numbers_too_large_are_named_by_their_column() -> None:
     )
 )
 def test_the_inverse_leads_back(rows: list[list[float]]) -> None:
-    standardiser = Standardiser()
-    Z = standardiser.fit_transform(rows)
-    np.testing.assert_allclose(standardiser.inverse_transform(Z), rows, rtol=1e-12, atol=1e-9)
+    scaler = StandardScaler()
+    Z = scaler.fit_transform(rows)
+    np.testing.assert_allclose(scaler.inverse_transform(Z), rows, rtol=1e-12, atol=1e-9)
 
 
 def test_the_data_of_the_caller_stays_as_it_was() -> None:
     X = load_iris().X
     before = X.copy()
-    standardiser = Standardiser().fit(X)
-    Z = standardiser.transform(X)
-    standardiser.inverse_transform(Z)[:] = 0.0
+    scaler = StandardScaler().fit(X)
+    Z = scaler.transform(X)
+    scaler.inverse_transform(Z)[:] = 0.0
     np.testing.assert_array_equal(X, before)
     X[:] = 0.0
-    np.testing.assert_array_equal(standardiser.transform(before), Z)
+    np.testing.assert_array_equal(scaler.transform(before), Z)
 
 
 def test_what_was_learned_goes_through_arrays_and_back() -> None:
     X = load_iris().X
-    standardiser = Standardiser().fit(X)
-    state = standardiser.state_dict()
-    twin = Standardiser()
+    scaler = StandardScaler().fit(X)
+    state = scaler.state_dict()
+    twin = StandardScaler()
     twin.load_state_dict(state)
-    np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
+    np.testing.assert_array_equal(twin.transform(X), scaler.transform(X))
     state["mean"][:] = 0.0
-    np.testing.assert_array_equal(twin.transform(X), standardiser.transform(X))
-    for other in (copy.deepcopy(standardiser), pickle.loads(pickle.dumps(standardiser))):
-        np.testing.assert_array_equal(other.transform(X), standardiser.transform(X))
+    np.testing.assert_array_equal(twin.transform(X), scaler.transform(X))
+    for other in (copy.deepcopy(scaler), pickle.loads(pickle.dumps(scaler))):
+        np.testing.assert_array_equal(other.transform(X), scaler.transform(X))
 
 
 @pytest.mark.parametrize(
@@ -120,26 +120,26 @@ def test_a_state_that_cannot_be_right_is_refused(
     state: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        Standardiser().load_state_dict(state)
+        StandardScaler().load_state_dict(state)
 
 
 def test_nothing_works_before_fit() -> None:
-    standardiser = Standardiser()
-    assert repr(standardiser) == "Standardiser(not fitted)"
-    for call in (standardiser.transform, standardiser.inverse_transform):
-        with pytest.raises(InvalidArgumentError, match=r"call standardiser.fit\(X_train\) first"):
+    scaler = StandardScaler()
+    assert repr(scaler) == "StandardScaler(not fitted)"
+    for call in (scaler.transform, scaler.inverse_transform):
+        with pytest.raises(InvalidArgumentError, match=r"call scaler.fit\(X_train\) first"):
             call([[1.0]])
     with pytest.raises(InvalidArgumentError, match="fit"):
-        standardiser.state_dict()
+        scaler.state_dict()
 
 
 def test_other_columns_than_in_fit_are_refused() -> None:
-    standardiser = Standardiser().fit([[1.0, 2.0], [3.0, 4.0]])
-    assert repr(standardiser) == "Standardiser(n_features=2)"
+    scaler = StandardScaler().fit([[1.0, 2.0], [3.0, 4.0]])
+    assert repr(scaler) == "StandardScaler(n_features=2)"
     with pytest.raises(ShapeError, match=r"X has 3 columns, .* 2 features"):
-        standardiser.transform([[1.0, 2.0, 3.0]])
+        scaler.transform([[1.0, 2.0, 3.0]])
     with pytest.raises(ShapeError, match=r"Z has 1 column, .* 2 features"):
-        standardiser.inverse_transform([[1.0]])
+        scaler.inverse_transform([[1.0]])
 
 
 def test_one_hot_rows_have_a_single_one_at_the_label() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp.data import Standardiser
+from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.data.spread import is_constant, mean_and_spread
 from tinygrad_mlp.errors import DataError
 
@@ -90,10 +90,10 @@ def test_a_column_is_constant_where_its_spread_is_rounding(
 ) -> None:
     X = np.array(column).reshape(-1, 1)
     assert is_constant(X).tolist() == [constant]
-    standardiser = Standardiser().fit(X)
-    assert bool(standardiser.scale_[0] == 1.0) is constant
+    scaler = StandardScaler().fit(X)
+    assert bool(scaler.scale_[0] == 1.0) is constant
     if not constant:
-        np.testing.assert_allclose(standardiser.scale_, exactly(column)[1], rtol=1e-3)
+        np.testing.assert_allclose(scaler.scale_, exactly(column)[1], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_a_column_is_constant_where_its_spread_is_rounding(
 )
 def test_float32_numbers_are_rounded_more_coarsely(column: Any, constant: bool) -> None:
     X = np.asarray(column).reshape(-1, 1)
-    assert bool(Standardiser().fit(X).scale_[0] == 1.0) is constant
+    assert bool(StandardScaler().fit(X).scale_[0] == 1.0) is constant
 
 
 def test_a_new_number_is_not_blown_up_by_rounding() -> None:
-    standardiser = Standardiser().fit([[0.3], [0.1 + 0.2], [0.3]])
-    np.testing.assert_allclose(standardiser.transform([[0.31]]), 0.01, rtol=1e-12)
-    np.testing.assert_allclose(standardiser.inverse_transform([[0.01]]), 0.31, rtol=1e-12)
+    scaler = StandardScaler().fit([[0.3], [0.1 + 0.2], [0.3]])
+    np.testing.assert_allclose(scaler.transform([[0.31]]), 0.01, rtol=1e-12)
+    np.testing.assert_allclose(scaler.inverse_transform([[0.01]]), 0.31, rtol=1e-12)
 
 
 def test_a_number_beyond_all_floats_is_named() -> None:
-    standardiser = Standardiser().fit([[0.0, 1e-320], [1.0, 9e-320]])
+    scaler = StandardScaler().fit([[0.0, 1e-320], [1.0, 9e-320]])
     with pytest.raises(DataError, match=r"X\[1, 1\] is 1\.0, too far from the mean 5e-320"):
-        standardiser.transform([[0.0, 5e-320], [0.0, 1.0]])
+        scaler.transform([[0.0, 5e-320], [0.0, 1.0]])

@@ -20,7 +20,7 @@ MAKERS: list[tuple[Maker, int]] = [
     (make_spirals, 2),
     (partial(make_spirals, n_classes=5), 5),
     (make_blobs, 3),
-    (partial(make_blobs, centres=4), 4),
+    (partial(make_blobs, centers=4), 4),
 ]
 
 
@@ -117,19 +117,19 @@ def test_noise_has_the_standard_deviation_that_was_asked_for() -> None:
 
 
 def test_blobs_stand_evenly_on_a_circle_of_radius_four() -> None:
-    X, y = make_blobs(6, spread=0.0, rng=0, centres=3)
+    X, y = make_blobs(6, spread=0.0, rng=0, centers=3)
     half, root = 2.0, 2.0 * np.sqrt(3.0)
-    centres = np.array([[4.0, 0.0], [-half, root], [-half, -root]])
-    np.testing.assert_allclose(X, centres[y], atol=1e-12)
+    centers = np.array([[4.0, 0.0], [-half, root], [-half, -root]])
+    np.testing.assert_allclose(X, centers[y], atol=1e-12)
 
 
-def test_blobs_have_the_centres_and_spreads_that_were_asked_for() -> None:
-    centres = np.array([[0.0, 0.0, 1.0], [5.0, -5.0, 2.0]])
+def test_blobs_have_the_centers_and_spreads_that_were_asked_for() -> None:
+    centers = np.array([[0.0, 0.0, 1.0], [5.0, -5.0, 2.0]])
     spreads = [0.1, 2.0]
-    X, y = make_blobs(20_000, spread=spreads, rng=1, centres=centres)
+    X, y = make_blobs(20_000, spread=spreads, rng=1, centers=centers)
     for label, spread in enumerate(spreads):
         cloud = X[y == label]
-        error = np.abs(cloud.mean(axis=0) - centres[label]).max()
+        error = np.abs(cloud.mean(axis=0) - centers[label]).max()
         assert error < 5 * spread / np.sqrt(len(cloud))
         np.testing.assert_allclose(cloud.std(axis=0), spread, rtol=5 / np.sqrt(2 * len(cloud)))
 
@@ -146,7 +146,7 @@ def test_blobs_have_the_centres_and_spreads_that_were_asked_for() -> None:
         (partial(make_spirals, 10, n_classes=0), "n_classes is 0"),
         (partial(make_spirals, 2, n_classes=3), "n_samples is 2, .* at least 3"),
         (partial(make_blobs, 10, spread=-1.0), "spread is -1.0"),
-        (partial(make_blobs, 10, centres=0), "centres is 0"),
+        (partial(make_blobs, 10, centers=0), "centers is 0"),
         (partial(make_moons, noise="a"), "noise is 'a', but a number >= 0 is needed: noise=0.1"),  # type: ignore[arg-type]
         (partial(make_circles, factor=None), "factor is None"),  # type: ignore[arg-type]
         (partial(make_spirals, turns="a"), "turns is 'a'"),  # type: ignore[arg-type]
@@ -158,10 +158,10 @@ def test_impossible_arguments_are_refused(call: Callable[[], object], message: s
         call()
 
 
-def test_blobs_refuse_centres_and_spreads_that_do_not_fit() -> None:
-    with pytest.raises(ShapeError, match="spread has 3 entries but there are 2 centres"):
-        make_blobs(10, spread=[1.0, 1.0, 1.0], centres=2)
-    with pytest.raises(ShapeError, match="rows of centres differ in length"):
-        make_blobs(10, centres=[[1.0, 2.0], [3.0]])
-    with pytest.raises(ShapeError, match=r"centres.reshape\(-1, 1\)"):
-        make_blobs(10, centres=[0.0, 1.0])
+def test_blobs_refuse_centers_and_spreads_that_do_not_fit() -> None:
+    with pytest.raises(ShapeError, match="spread has 3 entries but there are 2 centers"):
+        make_blobs(10, spread=[1.0, 1.0, 1.0], centers=2)
+    with pytest.raises(ShapeError, match="rows of centers differ in length"):
+        make_blobs(10, centers=[[1.0, 2.0], [3.0]])
+    with pytest.raises(ShapeError, match=r"centers.reshape\(-1, 1\)"):
+        make_blobs(10, centers=[0.0, 1.0])

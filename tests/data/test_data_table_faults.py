@@ -135,8 +135,8 @@ def test_an_unknown_column_lists_the_known_ones(write: Write) -> None:
         "species; did you mean 'species'",
     ):
         read_table(path, "Specis")
-    with pytest.raises(UnknownNameError, match="unknown dropped column 'colour'") as caught:
-        read_table(path, "species", drop=["colour"])
+    with pytest.raises(UnknownNameError, match="unknown dropped column 'color'") as caught:
+        read_table(path, "species", drop=["color"])
     assert "did you mean" not in str(caught.value)
 
 

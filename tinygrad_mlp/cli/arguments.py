@@ -39,7 +39,7 @@ examples:
 
 TRAIN_EXAMPLES = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be
-numbers; they are standardised. A target of text, or of a few different whole numbers, is learned as
+numbers; they are standardized. A target of text, or of a few different whole numbers, is learned as
 classes, any other as a number (--task says otherwise). A class is its text: 007 and 7 are different
 classes, and a note says so. Names of columns that hold a comma stand in quotes:
 --drop '"weight, kg",address'

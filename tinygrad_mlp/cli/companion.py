@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_mlp.cli.problem import Floats, Problem, standardised_name
-from tinygrad_mlp.data import Standardiser
+from tinygrad_mlp.cli.problem import Floats, Problem, standardized_name
+from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.losses import (
     binary_cross_entropy_with_logits,
@@ -118,13 +118,13 @@ def _excerpt(problem: Problem, features: list[int]) -> Problem:
         y_train=y,
         feature_names=tuple(problem.feature_names[i] for i in features),
         classes=classes,
-        inputs=Standardiser().fit(X),
+        inputs=StandardScaler().fit(X),
     )
 
 
 def _sample_loss(problem: Problem, network: MLP, x: Floats, target: Any) -> Value:
     """The graph of the loss of one sample, its inputs, hidden neurons and outputs named."""
-    names = map(standardised_name, problem.feature_names)
+    names = map(standardized_name, problem.feature_names)
     inputs = [Value(xi, label=name) for xi, name in zip(x, names)]
     first, last = network.layers
     hidden = first.forward(inputs)
@@ -143,7 +143,7 @@ def _names_of_outputs(problem: Problem, classes: list[str]) -> list[str]:
     """A logit is no probability yet; two classes have one, that of the second."""
     if classes:
         return [f"logit {name}" for name in (classes if len(classes) > 2 else classes[1:])]
-    return [standardised_name(problem.target)]
+    return [standardized_name(problem.target)]
 
 
 def _classes_in_order(network: MLP) -> list[str]:
@@ -160,6 +160,6 @@ def _loss(problem: Problem, classes: list[str], outputs: list[Value], target: An
         is_second = Value(float(classes.index(target)), label=f"is {classes[1]}")
         loss = binary_cross_entropy_with_logits(outputs[0], is_second)
     else:
-        label = f"true {standardised_name(problem.target)}"
+        label = f"true {standardized_name(problem.target)}"
         loss = mean_squared_error(outputs[0], Value(target.item(), label=label))
     return loss

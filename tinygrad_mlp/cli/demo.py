@@ -71,7 +71,7 @@ def _load_bundled(name: str, target: str, recipe: Recipe, seed: int) -> Problem:
 
 DEMOS: Final = {
     "iris": Demo(
-        "150 iris flowers of three species, by four lengths in centimetres",
+        "150 iris flowers of three species, by four lengths in centimeters",
         _load_iris,
         Recipe(),
     ),

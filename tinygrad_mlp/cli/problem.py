@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data import Standardiser, split_indices
+from tinygrad_mlp.data import StandardScaler, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["Problem", "Recipe", "make_network", "n_outputs_for", "split", "standardised_name"]
+__all__ = ["Problem", "Recipe", "make_network", "n_outputs_for", "split", "standardized_name"]
 
 Floats = NDArray[np.float64]
 
@@ -60,8 +60,8 @@ class Problem:
     feature_names: tuple[str, ...]
     target: str
     classes: tuple[str, ...]
-    inputs: Standardiser
-    outputs: Standardiser | None
+    inputs: StandardScaler
+    outputs: StandardScaler | None
 
     def encoded(self, y: NDArray[Any]) -> NDArray[Any]:
         """The targets as the network learns them."""
@@ -92,14 +92,14 @@ def n_outputs_for(classes: Sequence[str]) -> int:
     return len(classes) if len(classes) > 2 else 1
 
 
-def standardised_name(name: str) -> str:
+def standardized_name(name: str) -> str:
     """What a column is called once it has mean 0 and standard deviation 1: it has no unit then.
 
-    >>> standardised_name("petal length (cm)"), standardised_name("mass [kg]")
-    ('petal length, standardised', 'mass, standardised')
+    >>> standardized_name("petal length (cm)"), standardized_name("mass [kg]")
+    ('petal length, standardized', 'mass, standardized')
     """
     without_unit = re.sub(r"(?<=\S)\s*(\([^()]*\)|\[[^][]*\])\s*$", "", name)
-    return f"{without_unit}, standardised"
+    return f"{without_unit}, standardized"
 
 
 def split(
@@ -112,7 +112,7 @@ def split(
     test_size: float,
     rng: int,
 ) -> Problem:
-    """Hold some samples out, the same share of every class, and learn how to standardise the rest.
+    """Hold some samples out, the same share of every class, and learn how to standardize the rest.
 
     A class of one sample is learned from; there is none to hold out.
 
@@ -145,6 +145,6 @@ def split(
         feature_names=tuple(feature_names),
         target=target,
         classes=tuple(classes),
-        inputs=Standardiser().fit(X[train]),
-        outputs=None if classes else Standardiser().fit(y[train].reshape(-1, 1)),
+        inputs=StandardScaler().fit(X[train]),
+        outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.cli.problem import standardised_name
+from tinygrad_mlp.cli.problem import standardized_name
 from tinygrad_mlp.cli.rows import answer_in, features_of, only_row
 from tinygrad_mlp.cli.saved import KIND, SavedNetwork, layer_sizes, network_of
 from tinygrad_mlp.data import load_dataset
@@ -79,8 +79,8 @@ def loss_of_a_sample(
     x, answer, names, scale = sample.features.reshape(1, -1), sample.answer, sample.names, ""
     if saved is not None:
         x = saved.inputs.transform(x)
-        names = [standardised_name(name) for name in names]
-        scale = ", features standardised"
+        names = [standardized_name(name) for name in names]
+        scale = ", features standardized"
         if saved.outputs is not None:
             answer = saved.outputs.transform(np.array([[answer]]))[0, 0]
     if x.shape[1] != model.n_inputs:

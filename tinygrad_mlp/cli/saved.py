@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import Problem, Recipe, make_network, n_outputs_for
-from tinygrad_mlp.data import Standardiser
+from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.schema import ListOf, Number, OrNone, Record, Text, Whole
@@ -48,8 +48,8 @@ class SavedNetwork:
     feature_names: tuple[str, ...]
     target: str
     classes: tuple[str, ...]
-    inputs: Standardiser
-    outputs: Standardiser | None
+    inputs: StandardScaler
+    outputs: StandardScaler | None
 
 
 def save_network(path: Path, problem: Problem, recipe: Recipe, model: MLP) -> None:
@@ -112,8 +112,8 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         feature_names=tuple(names),
         target=details["target"],
         classes=tuple(classes),
-        inputs=_standardiser(details["inputs"]),
-        outputs=None if outputs is None else _standardiser(outputs),
+        inputs=_scaler(details["inputs"]),
+        outputs=None if outputs is None else _scaler(outputs),
     )
 
 
@@ -170,11 +170,11 @@ def _check_task(task: Task | None, classes: list[str], n_outputs: int) -> None:
         raise DataError("task.classes and extra.classes are not the same")
 
 
-def _standardiser(scale: Mapping[str, list[float]]) -> Standardiser:
-    standardiser = Standardiser()
-    standardiser.load_state_dict(scale)
-    return standardiser
+def _scaler(scale: Mapping[str, list[float]]) -> StandardScaler:
+    scaler = StandardScaler()
+    scaler.load_state_dict(scale)
+    return scaler
 
 
-def _scale(standardiser: Standardiser) -> dict[str, list[float]]:
-    return {name: np.asarray(a).tolist() for name, a in standardiser.state_dict().items()}
+def _scale(scaler: StandardScaler) -> dict[str, list[float]]:
+    return {name: np.asarray(a).tolist() for name, a in scaler.state_dict().items()}

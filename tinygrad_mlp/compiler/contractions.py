@@ -119,7 +119,7 @@ class Contraction:
                     flowing = upstream * Symbol(self._xp, other)
                     gradients.contribute(operand, flowing, operand.shape, mapped)
         else:
-            g = self._work.materialised(upstream, step.shape, mapped)
+            g = self._work.materialized(upstream, step.shape, mapped)
             if left.needs_grad:
                 self._backward_left(gradients, g)
             if right.needs_grad:

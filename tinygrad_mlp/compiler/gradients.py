@@ -155,7 +155,7 @@ class Gradients:
     def _add_symbol(self, block: Block, symbol: Symbol, shape: Shape) -> None:
         ref = symbol.ref
         if ref is not None and not ref.is_single and ref.shape != shape:  # broadcast in part
-            ref = self._work.materialised(symbol, shape, symbol.mapped)
+            ref = self._work.materialized(symbol, shape, symbol.mapped)
             symbol = Symbol(self._xp, ref.padded(block.mapped))
         before = self._symbols.get(block.base)
         if before is not None:
@@ -172,7 +172,7 @@ class Gradients:
             return symbol.seen_as(Ref(ref.buffer, ref.offset, ones, contiguous(ones), ref.pad))
         if not ref.in_order:
             pad = ref.pad
-            ref = self._work.materialised(symbol, ref.shape, symbol.mapped).padded(pad)
+            ref = self._work.materialized(symbol, ref.shape, symbol.mapped).padded(pad)
             return Symbol(self._xp, ref.reshaped(shape))
         return symbol.seen_as(ref.reshaped(shape))
 
@@ -204,7 +204,7 @@ class Gradients:
             from_all = mapped and not block.mapped and not symbol.mapped
             if from_all not in arrays:
                 flowing = symbol.times(1.0, -1) if from_all else symbol
-                arrays[from_all] = self._work.materialised(flowing, shape, symbol.mapped)
+                arrays[from_all] = self._work.materialized(flowing, shape, symbol.mapped)
             self._scatter(block, slots[positions] - block.base, positions, arrays[from_all])
 
     def _scatter(self, block: Block, places: IntArray, positions: IntArray, g: Ref) -> None:

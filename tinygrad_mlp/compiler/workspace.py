@@ -127,7 +127,7 @@ class Workspace:
         kind = "copy" if isinstance(arg, Ref) else "fill"
         self.xp.instructions.append(Instruction(kind, "copyto", [arg], target))
 
-    def materialised(self, symbol: Symbol, shape: tuple[int, ...], mapped: bool) -> Ref:
+    def materialized(self, symbol: Symbol, shape: tuple[int, ...], mapped: bool) -> Ref:
         """The symbol as an array of its own in that shape, its slots in order."""
         arg = self.xp.argument(symbol)
         if (

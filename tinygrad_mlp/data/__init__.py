@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tinygrad_mlp.data.batching import batch_indices, iterate_batches
 from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
-from tinygrad_mlp.data.preprocessing import Standardiser, encode_labels, one_hot
+from tinygrad_mlp.data.preprocessing import StandardScaler, encode_labels, one_hot
 from tinygrad_mlp.data.splitting import k_fold, split_indices, train_test_split
 from tinygrad_mlp.data.synthetic import make_blobs, make_circles, make_moons, make_spirals
 from tinygrad_mlp.data.table import Table, read_table
@@ -21,7 +21,7 @@ from tinygrad_mlp.data.validation import (
 
 __all__ = [
     "Dataset",
-    "Standardiser",
+    "StandardScaler",
     "Table",
     "batch_indices",
     "check_features",

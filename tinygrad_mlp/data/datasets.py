@@ -1,6 +1,6 @@
 """Two real data sets, small enough to ship: iris flowers and handwritten digits.
 
-The files stand beside this module; its README.md names their sources and licences.
+The files stand beside this module; its README.md names their sources and licenses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Dataset:
         task: "classification".
         description: what was measured.
         source: who published it, and where.
-        licence: under which licence.
+        license: under which license.
 
     >>> load_iris()
     Dataset(iris: 150 samples, 4 features, 3 classes)
@@ -48,7 +48,7 @@ class Dataset:
     task: str
     description: str
     source: str
-    licence: str
+    license: str
 
     def __repr__(self) -> str:
         n_samples, n_features = self.X.shape
@@ -59,7 +59,7 @@ class Dataset:
 
 
 def load_iris() -> Dataset:
-    """150 iris flowers of three species, 50 of each, by four lengths in centimetres.
+    """150 iris flowers of three species, 50 of each, by four lengths in centimeters.
 
     Setosa is linearly separable from the two others, which overlap.
 
@@ -82,13 +82,13 @@ def load_iris() -> Dataset:
         feature_names=table.feature_names,
         target_names=table.target_names,
         task="classification",
-        description="150 iris flowers of three species by four lengths in centimetres",
+        description="150 iris flowers of three species by four lengths in centimeters",
         source=(
             'R. A. Fisher, "The use of multiple measurements in taxonomic problems", 1936; UCI '
             "Machine Learning Repository, https://doi.org/10.24432/C56C76; as distributed with "
             "scikit-learn (BSD 3-Clause)"
         ),
-        licence="CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
+        license="CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
     )
 
 
@@ -123,7 +123,7 @@ def load_digits() -> Dataset:
             "test part; UCI Machine Learning Repository, https://doi.org/10.24432/C50P49; as "
             "distributed with scikit-learn (BSD 3-Clause)"
         ),
-        licence="CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
+        license="CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
     )
 
 

@@ -16,10 +16,10 @@ from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
-__all__ = ["Standardiser", "encode_labels", "one_hot"]
+__all__ = ["StandardScaler", "encode_labels", "one_hot"]
 
 
-class Standardiser:
+class StandardScaler:
     """Brings every column to mean 0 and standard deviation 1.
 
     With the mean m and the standard deviation s of a column of the training data (s over all n
@@ -35,11 +35,11 @@ class Standardiser:
         mean_: m of each column, shape (n_features,); there after ``fit``.
         scale_: s of each column, shape (n_features,); there after ``fit``.
 
-    >>> standardiser = Standardiser()
-    >>> standardiser.fit_transform([[1.0, 7.0], [3.0, 7.0]])
+    >>> scaler = StandardScaler()
+    >>> scaler.fit_transform([[1.0, 7.0], [3.0, 7.0]])
     array([[-1.,  0.],
            [ 1.,  0.]])
-    >>> standardiser.transform([[5.0, 8.0]])
+    >>> scaler.transform([[5.0, 8.0]])
     array([[3., 1.]])
     """
 
@@ -53,13 +53,13 @@ class Standardiser:
             X: shape (n_samples, n_features).
 
         Returns:
-            The standardiser itself.
+            The scaler itself.
 
         Raises:
             DataError, ShapeError: as ``check_features``; DataError also where a difference
                 in a column is too large for a float.
 
-        >>> Standardiser().fit([[1.0], [3.0]]).mean_
+        >>> StandardScaler().fit([[1.0], [3.0]]).mean_
         array([2.])
         """
         array = check_features(X)
@@ -68,7 +68,7 @@ class Standardiser:
         if too_large.size:
             raise DataError(
                 f"column {too_large[0]} of X (counting from 0) holds numbers too large to "
-                "standardise; change its unit, for example X / 1e300"
+                "standardize; change its unit, for example X / 1e300"
             )
         mean, spread = mean_and_spread(array)
         never_changes = is_rounding(mean, spread, len(array), np.asarray(X).dtype)
@@ -89,7 +89,7 @@ class Standardiser:
             DataError, ShapeError: as ``check_features``; DataError also for a number so far from
                 the mean that the result is no float.
 
-        >>> Standardiser().fit([[1.0], [3.0]]).transform([[2.0]])
+        >>> StandardScaler().fit([[1.0], [3.0]]).transform([[2.0]])
         array([[0.]])
         """
         array = check_features(X, self._n_features())
@@ -107,7 +107,7 @@ class Standardiser:
     def fit_transform(self, X: ArrayLike) -> Floats:
         """``fit`` and ``transform`` on the same data.
 
-        >>> Standardiser().fit_transform([[1.0], [3.0]]).ravel()
+        >>> StandardScaler().fit_transform([[1.0], [3.0]]).ravel()
         array([-1.,  1.])
         """
         return self.fit(X).transform(X)
@@ -116,7 +116,7 @@ class Standardiser:
         """Z * scale + mean: back to the units of the data.
 
         Args:
-            Z: standardised numbers, shape (n_samples, n_features).
+            Z: standardized numbers, shape (n_samples, n_features).
 
         Returns:
             A new array of the same shape.
@@ -125,7 +125,7 @@ class Standardiser:
             InvalidArgumentError: before ``fit``.
             DataError, ShapeError: as ``check_features``.
 
-        >>> Standardiser().fit([[1.0], [3.0]]).inverse_transform([[-1.0], [1.0]]).ravel()
+        >>> StandardScaler().fit([[1.0], [3.0]]).inverse_transform([[-1.0], [1.0]]).ravel()
         array([1., 3.])
         """
         array = check_features(Z, self._n_features(), name="Z")
@@ -140,7 +140,7 @@ class Standardiser:
         Raises:
             InvalidArgumentError: before ``fit``.
 
-        >>> Standardiser().fit([[1.0], [3.0]]).state_dict()
+        >>> StandardScaler().fit([[1.0], [3.0]]).state_dict()
         {'mean': array([2.]), 'scale': array([1.])}
         """
         self._n_features()
@@ -157,14 +157,14 @@ class Standardiser:
             ShapeError: if the two do not have one and the same length.
             DataError: if an entry is no number, nan or inf.
 
-        >>> standardiser = Standardiser()
-        >>> standardiser.load_state_dict({"mean": [2.0], "scale": [1.0]})
-        >>> standardiser.transform([[5.0]])
+        >>> scaler = StandardScaler()
+        >>> scaler.load_state_dict({"mean": [2.0], "scale": [1.0]})
+        >>> scaler.transform([[5.0]])
         array([[3.]])
         """
         if set(state_dict) != {"mean", "scale"}:
             raise InvalidArgumentError(
-                f"a Standardiser needs the keys 'mean' and 'scale', got {sorted(state_dict)}; "
+                f"a StandardScaler needs the keys 'mean' and 'scale', got {sorted(state_dict)}; "
                 "pass what state_dict() returned"
             )
         mean, scale = (as_floats(state_dict[name], name).copy() for name in ("mean", "scale"))
@@ -183,13 +183,13 @@ class Standardiser:
 
     def __repr__(self) -> str:
         if not hasattr(self, "mean_"):
-            return "Standardiser(not fitted)"
-        return f"Standardiser(n_features={len(self.mean_)})"
+            return "StandardScaler(not fitted)"
+        return f"StandardScaler(n_features={len(self.mean_)})"
 
     def _n_features(self) -> int:
         if not hasattr(self, "mean_"):
             raise InvalidArgumentError(
-                "this Standardiser has not seen any data; call standardiser.fit(X_train) first"
+                "this StandardScaler has not seen any data; call scaler.fit(X_train) first"
             )
         return len(self.mean_)
 

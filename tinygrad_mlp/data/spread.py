@@ -47,7 +47,7 @@ def is_constant(X: Floats, dtype: np.dtype[Any] | None = None) -> NDArray[np.boo
     The n is the bound that scikit-learn has, of the rounding errors in a mean of n numbers; the 100
     is there since the mean here is more exact, and a long column of times would lose a real spread.
     Below the normal floats, where a rounding is no longer relative, the smallest float takes the
-    place of eps |m|. Numbers that were float32 are also constant where they are two neighbours.
+    place of eps |m|. Numbers that were float32 are also constant where they are two neighbors.
 
     Args:
         X: finite numbers, shape (n_samples, n_features).
@@ -70,7 +70,7 @@ def is_rounding(
     """
     eps, smallest = np.finfo(np.float64).eps, np.finfo(np.float64).smallest_subnormal
     rounding = min(n, MOST_ROUNDINGS) * np.maximum(eps * np.abs(mean), smallest)
-    if dtype == np.float32:  # s of two neighbours in equal parts
+    if dtype == np.float32:  # s of two neighbors in equal parts
         rounding = np.maximum(rounding, 0.5 * np.finfo(np.float32).eps * np.abs(mean))
     constant: NDArray[np.bool_] = spread <= rounding
     return constant

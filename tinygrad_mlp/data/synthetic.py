@@ -140,18 +140,18 @@ def make_blobs(
     spread: float | Sequence[float] = 1.0,
     rng: Rng = None,
     *,
-    centres: int | ArrayLike = 3,
+    centers: int | ArrayLike = 3,
 ) -> tuple[Floats, Integers]:
-    """Clouds of points, normally distributed around one centre per class.
+    """Clouds of points, normally distributed around one center per class.
 
-    A point of class k is centre_k + spread_k z, z from N(0, 1) in each coordinate. K centres given
-    as a number stand evenly on a circle of radius 4: centre_k = 4 (cos 2 pi k / K, sin 2 pi k / K).
+    A point of class k is center_k + spread_k z, z from N(0, 1) in each coordinate. K centers given
+    as a number stand evenly on a circle of radius 4: center_k = 4 (cos 2 pi k / K, sin 2 pi k / K).
 
     Args:
         n_samples: how many points in all.
         spread: the standard deviation of a cloud, one for all or one per class.
         rng: a seed or a Generator.
-        centres: how many, or where they are, shape (n_classes, n_features).
+        centers: how many, or where they are, shape (n_classes, n_features).
 
     Returns:
         X of shape (n_samples, n_features) and the labels y, 0 to n_classes - 1, of shape
@@ -159,31 +159,31 @@ def make_blobs(
 
     Raises:
         InvalidArgumentError: if there are fewer samples than classes, or a spread is negative.
-        ShapeError: if spread is a sequence of another length than centres.
+        ShapeError: if spread is a sequence of another length than centers.
 
-    >>> X, y = make_blobs(6, spread=0.0, rng=0, centres=[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+    >>> X, y = make_blobs(6, spread=0.0, rng=0, centers=[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
     >>> X[y == 1]
     array([[1., 2., 3.],
            [1., 2., 3.],
            [1., 2., 3.]])
     """
-    places = _blob_centres(centres)
+    places = _blob_centers(centers)
     given: list[Any] = list(spread) if isinstance(spread, Iterable) else [spread] * len(places)
     spreads = [_spread(each, "spread") for each in given]
     if len(spreads) != len(places):
         raise ShapeError(
-            f"spread has {len(spreads)} entries but there are {len(places)} centres; give one "
-            "number, or one per centre"
+            f"spread has {len(spreads)} entries but there are {len(places)} centers; give one "
+            "number, or one per center"
         )
     sizes = _class_sizes(n_samples, len(places))
     clouds = [np.tile(place, (size, 1)) for place, size in zip(places, sizes)]
     return _finish(clouds, spreads, rng)
 
 
-def _blob_centres(centres: int | ArrayLike) -> Floats:
-    if isinstance(centres, Iterable):
-        return check_features(centres, name="centres")
-    n_classes = check_integer(centres, "centres")
+def _blob_centers(centers: int | ArrayLike) -> Floats:
+    if isinstance(centers, Iterable):
+        return check_features(centers, name="centers")
+    n_classes = check_integer(centers, "centers")
     angle = 2.0 * pi * np.arange(n_classes) / n_classes
     return BLOB_CIRCLE_RADIUS * np.column_stack([np.cos(angle), np.sin(angle)])
 

@@ -1,4 +1,4 @@
-"""What the terminal writes: a step, a node, a list of commands, with colours or without."""
+"""What the terminal writes: a step, a node, a list of commands, with colors or without."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class Display:
 
     Args:
         session: the session.
-        colours: whether the text carries the escape codes of colours.
+        colors: whether the text carries the escape codes of colors.
 
     Attributes:
         expanded: the sums of products that are shown product by product.
 
     >>> from tinygrad_mlp.debug.worked_example import worked_example
-    >>> display = Display(Session(worked_example()), colours=False)
+    >>> display = Display(Session(worked_example()), colors=False)
     >>> display.step_line(0)
     '[ 1/49] forward   net_h1 = w1 * i1 + w2 * i2 + b1 = 0.15 * 0.05 + 0.2 * 0.1 + 0.35 = 0.3775'
     """
 
-    def __init__(self, session: Session, colours: bool) -> None:
+    def __init__(self, session: Session, colors: bool) -> None:
         self.session = session
-        self.colours = colours
+        self.colors = colors
         self.expanded: set[Value] = set()
 
     def paint(self, style: str, text: str) -> str:
-        """The text in a style ("bold", "red", ...), where there are colours."""
-        return f"\033[{STYLES[style]}m{text}\033[0m" if self.colours else text
+        """The text in a style ("bold", "red", ...), where there are colors."""
+        return f"\033[{STYLES[style]}m{text}\033[0m" if self.colors else text
 
     def step_line(self, index: int) -> str:
         """One step in a line."""

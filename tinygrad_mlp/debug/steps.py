@@ -168,7 +168,7 @@ class BackwardTrace(Sequence[BackwardStep]):
         self.hit: Hit | None = None
         plain = [] if constants else [x for x in self.order if x.op is ops.CONSTANT]
         self._has_left_out = not all(x.label for x in plain)
-        self._labelled = {x for x in plain if x.label}  # a label that comes later changes nothing
+        self._labeled = {x for x in plain if x.label}  # a label that comes later changes nothing
         self._nodes = [node for node in reversed(reached) if node.parents]
         self._partials = [node.partials for node in self._nodes]
         self._starts = array("q", [0])  # _starts[i] is the index of the first step of _nodes[i]
@@ -191,7 +191,7 @@ class BackwardTrace(Sequence[BackwardStep]):
         self.resume()
 
     def _receives(self, node: Value) -> bool:
-        return node.op is not ops.CONSTANT or not self._has_left_out or node in self._labelled
+        return node.op is not ops.CONSTANT or not self._has_left_out or node in self._labeled
 
     def _receivers(self, node: Value) -> Sequence[int]:
         """Which operands have steps: not plain numbers, nor those that nothing flows on from."""
@@ -200,11 +200,11 @@ class BackwardTrace(Sequence[BackwardStep]):
             if not apart:
                 return range(len(node.parents))
             return [i for i, x in enumerate(node.parents) if x not in apart]
-        constant, labelled = ops.CONSTANT, self._labelled
+        constant, labeled = ops.CONSTANT, self._labeled
         return [
             i
             for i, x in enumerate(node.parents)
-            if (x.op is not constant or x in labelled) and x not in apart
+            if (x.op is not constant or x in labeled) and x not in apart
         ]
 
     def resume(self) -> Hit | None:

@@ -77,8 +77,8 @@ class CommandLoop(cmd.Cmd):
         return self._width
 
     @property
-    def colours(self) -> bool:
-        """Whether answers may be coloured: on a terminal, unless NO_COLOR is set."""
+    def colors(self) -> bool:
+        """Whether answers may be colored: on a terminal, unless NO_COLOR is set."""
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return self.on_terminal and not plain
 
@@ -139,7 +139,7 @@ class CommandLoop(cmd.Cmd):
         self.failures += 1
         place = "" if self.on_terminal else f"line {self._line_number}: "
         text = f"{place}{message}"
-        self.say(f"\033[31m{text}\033[0m" if self.colours else text)
+        self.say(f"\033[31m{text}\033[0m" if self.colors else text)
 
     def say(self, text: str, *, whole: bool = False) -> None:
         """Write lines, each broken to the width, unless they are to stay whole."""

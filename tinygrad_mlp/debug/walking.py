@@ -65,7 +65,7 @@ class Walking(CommandLoop):
     ) -> None:
         super().__init__(stdin or sys.stdin, stdout or sys.stdout, width)
         self.session = session
-        self.display = Display(session, self.colours)
+        self.display = Display(session, self.colors)
         self.greeting = (
             f"{len(session.order)} nodes, {session.n_forward} steps forward and "
             f"{len(session.backward)} backward. Type help for the commands, next for a step."

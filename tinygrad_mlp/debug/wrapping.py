@@ -23,7 +23,7 @@ def wrapped(line: str, width: int | None) -> list[str]:
     the head such as ``[12/49] forward``, that the line begins with.
 
     Args:
-        line: the line, which may carry the escape codes of colours.
+        line: the line, which may carry the escape codes of colors.
         width: the number of columns; None to leave the line as it is.
 
     >>> for part in wrapped("[1/9] forward   net = w1 * x1 + w2 * x2 + b = 1 * 2 + 3 * 4 + 5", 36):

@@ -13,18 +13,18 @@ True
 from __future__ import annotations
 
 from tinygrad_mlp.nn.activations import ACTIVATIONS, activation_named
-from tinygrad_mlp.nn.init import INITIALISERS, initialiser_named
+from tinygrad_mlp.nn.init import INITIALIZERS, initializer_named
 from tinygrad_mlp.nn.layers import MLP, Layer, Neuron
 from tinygrad_mlp.nn.module import Buffer, Module
 
 __all__ = [
     "ACTIVATIONS",
-    "INITIALISERS",
+    "INITIALIZERS",
     "MLP",
     "Buffer",
     "Layer",
     "Module",
     "Neuron",
     "activation_named",
-    "initialiser_named",
+    "initializer_named",
 ]

@@ -1,6 +1,6 @@
 """How the weights of a layer begin: small random numbers, zeros, Xavier (Glorot), He.
 
-An initialiser is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. Xavier
+An initializer is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. Xavier
 and He aim at sums that have about the variance of the layer's inputs, so that signals and gradients
 neither die nor explode over many layers. Biases begin at zero.
 """
@@ -19,22 +19,22 @@ from tinygrad_mlp.errors import ShapeError, UnknownNameError
 from tinygrad_mlp.nn.activations import activation_name
 
 __all__ = [
-    "INITIALISERS",
+    "INITIALIZERS",
     "RELU_FAMILY",
-    "Initialiser",
+    "Initializer",
     "draw_weights",
     "he_normal",
     "he_uniform",
-    "initialiser_for",
-    "initialiser_named",
+    "initializer_for",
+    "initializer_named",
     "normal",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
 ]
 
-Initialiser = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
-"""``initialiser(n_inputs, n_outputs, rng)`` gives the weights, (n_outputs, n_inputs)."""
+Initializer = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
+"""``initializer(n_inputs, n_outputs, rng)`` gives the weights, (n_outputs, n_inputs)."""
 
 
 def normal(
@@ -116,7 +116,7 @@ def _uniform(n_inputs: int, n_outputs: int, rng: Rng, bound: float) -> NDArray[n
     return as_generator(rng).uniform(-bound, bound, (n_outputs, n_inputs))
 
 
-INITIALISERS: Final[dict[str, Initialiser]] = {
+INITIALIZERS: Final[dict[str, Initializer]] = {
     "normal": normal,
     "zeros": zeros,
     "xavier_normal": xavier_normal,
@@ -124,38 +124,38 @@ INITIALISERS: Final[dict[str, Initialiser]] = {
     "he_normal": he_normal,
     "he_uniform": he_uniform,
 }
-"""The initialisers by name."""
+"""The initializers by name."""
 
 RELU_FAMILY: Final = frozenset({"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"})
 """The activations whose layers begin with ``he_normal``; all others with ``xavier_normal``."""
 
 
-def initialiser_named(name: str) -> Initialiser:
-    """The initialiser of that name, in upper or lower case.
+def initializer_named(name: str) -> Initializer:
+    """The initializer of that name, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
 
-    >>> initialiser_named("zeros")(2, 1, None).tolist()
+    >>> initializer_named("zeros")(2, 1, None).tolist()
     [[0.0, 0.0]]
     """
-    initialiser = INITIALISERS.get(str(name).lower())
-    if initialiser is None:
-        raise UnknownNameError.of("initialiser", name, INITIALISERS)
-    return initialiser
+    initializer = INITIALIZERS.get(str(name).lower())
+    if initializer is None:
+        raise UnknownNameError.of("initializer", name, INITIALIZERS)
+    return initializer
 
 
-def initialiser_for(activation: object) -> Initialiser:
+def initializer_for(activation: object) -> Initializer:
     """The default: ``he_normal`` for relu and its relatives, ``xavier_normal`` for the rest.
 
-    >>> initialiser_for("relu").__name__, initialiser_for("tanh").__name__
+    >>> initializer_for("relu").__name__, initializer_for("tanh").__name__
     ('he_normal', 'xavier_normal')
     """
     return he_normal if activation_name(activation) in RELU_FAMILY else xavier_normal
 
 
 def draw_weights(
-    init: str | Initialiser | None,
+    init: str | Initializer | None,
     activation: object,
     n_inputs: int,
     n_outputs: int,
@@ -164,7 +164,7 @@ def draw_weights(
     """The first weights of a layer, (n_outputs, n_inputs).
 
     Args:
-        init: the name of an initialiser, one of your own, or None for the default.
+        init: the name of an initializer, one of your own, or None for the default.
         activation: the activation (its name or the function) that the default follows.
         n_inputs: the number of inputs.
         n_outputs: the number of neurons.
@@ -172,20 +172,20 @@ def draw_weights(
 
     Raises:
         UnknownNameError: for an unknown name.
-        ShapeError: if an initialiser of your own gives another shape.
+        ShapeError: if an initializer of your own gives another shape.
 
     >>> draw_weights("zeros", "relu", 2, 1, rng=0).tolist()
     [[0.0, 0.0]]
     """
     if init is None:
-        initialiser = initialiser_for(activation)
+        initializer = initializer_for(activation)
     else:
-        initialiser = init if callable(init) else initialiser_named(init)
-    drawn: Any = initialiser(n_inputs, n_outputs, as_generator(rng))
+        initializer = init if callable(init) else initializer_named(init)
+    drawn: Any = initializer(n_inputs, n_outputs, as_generator(rng))
     weights = np.asarray(drawn, dtype=np.float64)
     if weights.shape != (n_outputs, n_inputs):
         raise ShapeError(
-            f"the initialiser {activation_name(initialiser)} gave shape {weights.shape} for "
+            f"the initializer {activation_name(initializer)} gave shape {weights.shape} for "
             f"{n_inputs} inputs and {n_outputs} neurons; one row for each neuron is needed: "
             f"(n_outputs, n_inputs) = ({n_outputs}, {n_inputs})"
         )

@@ -21,7 +21,7 @@ from tinygrad_mlp.nn.activations import (
     activation_named,
     check_activations,
 )
-from tinygrad_mlp.nn.init import Initialiser, draw_weights
+from tinygrad_mlp.nn.init import Initializer, draw_weights
 from tinygrad_mlp.nn.module import Module, Sample
 
 __all__ = ["MLP", "Layer", "Neuron"]
@@ -33,7 +33,7 @@ class Neuron(Module):
     Args:
         n_inputs: the number of its inputs, n.
         activation: f: a name from ``ACTIVATIONS``, a function of a Value, or None for none.
-        init: how the weights begin: a name from ``INITIALISERS``, an initialiser of your own, or
+        init: how the weights begin: a name from ``INITIALIZERS``, an initializer of your own, or
             None for what suits the activation.
         rng: a seed or a generator for the weights.
         weights: the weights themselves, n numbers, instead of drawing them.
@@ -46,7 +46,7 @@ class Neuron(Module):
 
     Raises:
         InvalidArgumentError: if n_inputs is no whole number of at least 1.
-        UnknownNameError: for an unknown activation or initialiser.
+        UnknownNameError: for an unknown activation or initializer.
         ShapeError: if there are not n weights.
 
     >>> neuron = Neuron(2, "tanh", weights=[0.5, -1.0], bias=0.25)
@@ -60,7 +60,7 @@ class Neuron(Module):
         self,
         n_inputs: int,
         activation: str | Activation | None = "relu",
-        init: str | Initialiser | None = None,
+        init: str | Initializer | None = None,
         rng: Rng = None,
         *,
         weights: Sequence[float] | None = None,
@@ -138,8 +138,8 @@ class Layer(Module):
 
     Raises:
         InvalidArgumentError: if a size is no whole number of at least 1.
-        UnknownNameError: for an unknown activation or initialiser.
-        ShapeError: if an initialiser of your own gives another shape than (n_outputs, n_inputs).
+        UnknownNameError: for an unknown activation or initializer.
+        ShapeError: if an initializer of your own gives another shape than (n_outputs, n_inputs).
 
     >>> layer = Layer(2, 3, "tanh", rng=0)
     >>> layer
@@ -153,7 +153,7 @@ class Layer(Module):
         n_inputs: int,
         n_outputs: int,
         activation: str | Activation | None = "relu",
-        init: str | Initialiser | None = None,
+        init: str | Initializer | None = None,
         rng: Rng = None,
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
@@ -223,7 +223,7 @@ class MLP(Module):
     Raises:
         InvalidArgumentError: if a size is no whole number of at least 1, or the activations are too
             many or too few.
-        UnknownNameError: for an unknown activation or initialiser.
+        UnknownNameError: for an unknown activation or initializer.
 
     >>> MLP(4, [16, 3], output_activation="softmax", rng=0)
     MLP of [Layer of 16 relu(4) neurons, Layer of 3 softmax(16) neurons]
@@ -238,7 +238,7 @@ class MLP(Module):
         layer_sizes: Sequence[int],
         activation: str | Activation | Sequence[str | Activation | None] | None = "relu",
         output_activation: str | Activation | None = None,
-        init: str | Initialiser | None = None,
+        init: str | Initializer | None = None,
         rng: Rng = None,
     ) -> None:
         sizes = _check_sizes(n_inputs, layer_sizes)

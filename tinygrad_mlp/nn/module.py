@@ -47,14 +47,14 @@ class _NotAnAttribute:
 class Buffer(Value):
     """A leaf that belongs to a module's state but is not trained, such as a running mean.
 
-    >>> class Centre(Module):
+    >>> class Center(Module):
     ...     def __init__(self):
     ...         self.mean = Buffer(0.5)
     ...         self.scale = Value(2.0)
     ...     def forward(self, x):
     ...         return [self.scale * (xi - self.mean) for xi in x]
-    >>> centre = Centre()
-    >>> [name for name, parameter in centre.named_parameters()], list(centre.state_dict())
+    >>> center = Center()
+    >>> [name for name, parameter in center.named_parameters()], list(center.state_dict())
     (['scale'], ['mean', 'scale'])
     """
 

@@ -230,9 +230,9 @@ def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) ->
         )
 
 
-STANDARDISE: Final = (
-    "from tinygrad_mlp.data import Standardiser; "
-    "x_scaler = Standardiser().fit(X); X = x_scaler.transform(X)"
+STANDARDIZE: Final = (
+    "from tinygrad_mlp.data import StandardScaler; "
+    "x_scaler = StandardScaler().fit(X); X = x_scaler.transform(X)"
 )
 
 
@@ -246,7 +246,7 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
         yield Finding(
             f"column {widest} of X has numbers of the size {sizes[widest]:.4g}, which makes the "
             "steps long; bring the features to mean 0 and standard deviation 1",
-            STANDARDISE,
+            STANDARDIZE,
         )
     if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
         rows = ".reshape(-1, 1)" if samples.targets.shape[1] == 1 else ""
@@ -255,8 +255,8 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
             f"y has numbers of the size {_sizes(samples.targets).max():.4g}, which makes the steps "
             "long; bring the targets to mean 0 and standard deviation 1, and the answers of the "
             f"new model back: {back}",
-            "import numpy as np; from tinygrad_mlp.data import Standardiser; "
-            "y = np.reshape(y, (len(y), -1)); y_scaler = Standardiser().fit(y); "
+            "import numpy as np; from tinygrad_mlp.data import StandardScaler; "
+            "y = np.reshape(y, (len(y), -1)); y_scaler = StandardScaler().fit(y); "
             "y = y_scaler.transform(y)",
         )
 
@@ -275,7 +275,7 @@ def _on_spreads(samples: Samples) -> Iterator[Finding]:
             f"the features differ much in size: column {widest} of X has the standard deviation "
             f"{spreads[widest]:.4g}, column {narrowest} {spreads[narrowest]:.4g}; bring them all "
             "to 1",
-            STANDARDISE,
+            STANDARDIZE,
         )
 
 

@@ -80,7 +80,7 @@ class CompiledEngine(StepSettings):
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
         value = self._in_turn(self._step, X, targets)
         kept = self.program.auxiliary
-        if self.objective.penalised:  # the losses, and the penalties, stand before the outputs
+        if self.objective.penalized:  # the losses, and the penalties, stand before the outputs
             kept = kept if self._per_sample else kept.reshape(1, -1)
             value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
             kept = kept[:, 2:]
@@ -148,7 +148,7 @@ class CompiledEngine(StepSettings):
         loss = self.objective.loss
         assert isinstance(loss, Loss)
         outputs = sample_outputs(self.model, x, loss.from_logits)
-        return self._penalised(loss.sample_loss(outputs, target), outputs)
+        return self._penalized(loss.sample_loss(outputs, target), outputs)
 
     def _sample_evaluation(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
         loss = self.objective.loss
@@ -160,7 +160,7 @@ class CompiledEngine(StepSettings):
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
     ) -> tuple[Value, list[Value]]:
         value, *outputs = self._batch_evaluation(X, targets)
-        return self._penalised(value, outputs)
+        return self._penalized(value, outputs)
 
     def _batch_evaluation(
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
@@ -179,10 +179,10 @@ class CompiledEngine(StepSettings):
             value = checked_loss(loss, loss(unwrapped(rows), targets))
         return [value, *[output for row in rows for output in row]]
 
-    def _penalised(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
+    def _penalized(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
         """The objective, and what the program keeps beside it."""
         objective = self.objective
-        if not objective.penalised:
+        if not objective.penalized:
             return value, outputs
         terms = []
         if objective.l1:

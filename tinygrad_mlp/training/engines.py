@@ -45,14 +45,14 @@ BatchLoss = Callable[[Sequence[Any], Sequence[Any]], Value]
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What is minimised: the mean loss of a batch, and penalties on the size of the parameters.
+    """What is minimized: the mean loss of a batch, and penalties on the size of the parameters.
 
     Attributes:
         loss: a loss of single samples, or a person's own over the batch.
         l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
         l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
 
-    >>> Objective(max).penalised, Objective(max, l2=0.1).penalised
+    >>> Objective(max).penalized, Objective(max, l2=0.1).penalized
     (False, True)
     """
 
@@ -61,7 +61,7 @@ class Objective:
     l2: float = 0.0
 
     @property
-    def penalised(self) -> bool:
+    def penalized(self) -> bool:
         """Whether there are penalties."""
         return self.l1 > 0.0 or self.l2 > 0.0
 
@@ -81,8 +81,8 @@ class StepSettings:
 
     Args:
         model: the model.
-        objective: what is minimised.
-        optimizer: steps the parameters that it holds; those are also clipped and penalised.
+        objective: what is minimized.
+        optimizer: steps the parameters that it holds; those are also clipped and penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
     """
@@ -190,7 +190,7 @@ class EagerEngine(StepSettings):
                 value, outputs = self._step_by_samples(loss, X, targets)
             else:
                 value, outputs = self._step_at_once(loss, X, targets)
-            self.batch_penalty = self._penalise()
+            self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
         self._clear_frozen()
         return value
@@ -249,7 +249,7 @@ class EagerEngine(StepSettings):
         batch_loss.backward()
         return batch_loss.data, [_numbers(row) for row in rows]
 
-    def _penalise(self) -> float:
+    def _penalize(self) -> float:
         """Add the gradients of the penalties; the value of both together."""
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):

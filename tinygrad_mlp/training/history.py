@@ -66,7 +66,7 @@ class History:
         loss: the mean of the loss over the epoch, without penalties, each batch weighted by its
             size and measured before its own step; so it compares with ``validation_loss``.
         penalty: the L1 and L2 penalties, averaged in the same way; empty where there are none. What
-            is minimised is the sum of both, see ``objective``.
+            is minimized is the sum of both, see ``objective``.
         validation_loss: the loss on the validation data after the epoch, without penalties; empty
             where there are no validation data.
         accuracy: for a classification the share of right answers among the training samples,
@@ -82,7 +82,7 @@ class History:
         learning_rate: the rate of the epoch's steps (of the last of them, should it change within).
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
-        loss_name: which loss was minimised.
+        loss_name: which loss was minimized.
         task: "classification" or "regression"; empty for a loss of one's own.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
@@ -120,18 +120,18 @@ class History:
     reason: str = ""
     penalty: list[float] = field(default_factory=list)
     advice: tuple[Finding, ...] = ()
-    penalised: InitVar[bool] = False  # of earlier versions, and no attribute any more
+    penalized: InitVar[bool] = False  # of earlier versions, and no attribute any more
 
-    def __post_init__(self, penalised: bool) -> None:
+    def __post_init__(self, penalized: bool) -> None:
         """Findings may come as the dicts that ``to_dict`` makes of them.
 
         Raises:
             InvalidArgumentError: for a history of an earlier version whose loss has the penalties
                 in it.
         """
-        if penalised:
+        if penalized:
             raise InvalidArgumentError(
-                "this history is from an earlier version: penalised=True says that its loss has "
+                "this history is from an earlier version: penalized=True says that its loss has "
                 "the penalties in it, which are a list of their own now; without them it is "
                 "History(loss=[0.5], penalty=[0.1])"
             )
@@ -171,7 +171,7 @@ class History:
 
     @property
     def objective(self) -> list[float]:
-        """What was minimised: the loss and, where there are any, the penalties.
+        """What was minimized: the loss and, where there are any, the penalties.
 
         >>> History(loss=[0.5, 0.25], penalty=[0.25, 0.5]).objective
         [0.75, 0.75]
@@ -181,7 +181,7 @@ class History:
     def metric(self, name: str | None = None) -> list[float]:
         """The loss that is watched: the one of that name.
 
-        By default that of the validation data; without them what is minimised, loss and penalties:
+        By default that of the validation data; without them what is minimized, loss and penalties:
         after each epoch or, where that was not measured for all of them, over the epoch
         (``objective``).
 

@@ -310,7 +310,7 @@ class _Training:
         is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.measuring])
         after = self.measure_training() if is_due else (nan, nan)
         history.loss.append(loss / n_samples)
-        if self.objective.penalised:
+        if self.objective.penalized:
             history.penalty.append(penalty / n_samples)
         history.learning_rate.append(self.optimizer.learning_rate)
         if self.samples.answers is not None:
@@ -321,7 +321,7 @@ class _Training:
                 history.validation_accuracy.append(measured[1])
         if self.measuring:  # lists as long as the others
             history.epoch_end_loss.append(after[0])
-            if self.objective.penalised:
+            if self.objective.penalized:
                 history.epoch_end_penalty.append(self.penalty_now() if is_due else nan)
             if self.samples.answers is not None:
                 history.epoch_end_accuracy.append(after[1])
@@ -389,13 +389,13 @@ class _Training:
             return "try a smaller learning_rate"
         return (
             "it was not finite from the first epoch on, so the data may be too large: scale them, "
-            "X = Standardiser().fit(X).transform(X); or try a smaller learning_rate"
+            "X = StandardScaler().fit(X).transform(X); or try a smaller learning_rate"
         )
 
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
         history = self.history
-        if isnan(history.loss[-1]) or (self.objective.penalised and isnan(history.penalty[-1])):
+        if isnan(history.loss[-1]) or (self.objective.penalized and isnan(history.penalty[-1])):
             return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""

@@ -19,13 +19,13 @@ function arrange(items, links, isRoomy) {
   const outer = links.filter((link) => ends(link).from !== ends(link).to);
   // Between collapsed neurons the number of the current arrow needs room beside its boxes.
   const gap = (isRoomy ? 50 : 44) + (items.some(({ kind }) => kind === "group") ? 12 : 0);
-  const { centres, routes, width, height } = layOut(blocks, outer.map(ends), gap);
+  const { centers, routes, width, height } = layOut(blocks, outer.map(ends), gap);
   const corners = new Array(items.length);
   const curves = new Map();
   const frames = [];
   blocks.forEach((block, index) => {
-    const x = centres[index].x - block.width / 2;
-    const y = centres[index].y - block.height / 2;
+    const x = centers[index].x - block.width / 2;
+    const y = centers[index].y - block.height / 2;
     block.items.forEach((item, place) => {
       corners[item.index] = { x: x + block.places[place].x, y: y + block.places[place].y };
     });
@@ -91,7 +91,7 @@ function frameOf(items, links, isRoomy) {
   const height = top + below.height + FRAME.pad;
   const places = new Array(items.length);
   rest.forEach((item, place) => {
-    const { x, y } = below.centres[ports.length + place];
+    const { x, y } = below.centers[ports.length + place];
     places[within.get(item.index)] = {
       x: left + x - item.size.width / 2,
       y: top + y - item.size.height / 2,

@@ -10,7 +10,7 @@ const MOST_BENDS = 6000;
  * leave below or above the middle, and `room`, the height along which they come in; one that
  * `isPort` stands on the left, where something comes in from outside; links: [{from, to}], indices of boxes, one for
  * each operand; columnGap: the least room between two columns.
- * Returns {centres: [{x, y}], routes: [[{x, y}, ...]], width, height}.
+ * Returns {centers: [{x, y}], routes: [[{x, y}, ...]], width, height}.
  */
 function layOut(boxes, links, columnGap) {
   const column = columnsOf(boxes, links);
@@ -21,8 +21,8 @@ function layOut(boxes, links, columnGap) {
   placeVertically(columns);
   const width = placeHorizontally(columns, columnGap);
   const height = moveToOrigin(cells);
-  const centres = boxes.map((_, index) => ({ x: cells[index].x, y: cells[index].y }));
-  return { centres, routes: routesOf(boxes, links, cells, trails), width, height };
+  const centers = boxes.map((_, index) => ({ x: cells[index].x, y: cells[index].y }));
+  return { centers, routes: routesOf(boxes, links, cells, trails), width, height };
 }
 
 function columnsOf(boxes, links) {
@@ -80,7 +80,7 @@ function mean(numbers) {
   return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
-/** Sweeps to and fro: each cell goes to the mean place of its neighbours. The best sweep counts. */
+/** Sweeps to and fro: each cell goes to the mean place of its neighbors. The best sweep counts. */
 function reduceCrossings(columns) {
   const number = (cells) => cells.forEach((cell, index) => (cell.order = index));
   columns.forEach(number);

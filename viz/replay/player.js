@@ -170,7 +170,7 @@ function onKey(event) {
   }
 }
 
-// Colours, size, start
+// Colors, size, start
 
 function setTheme(isDark) {
   document.documentElement.dataset.theme = isDark ? "dark" : "light";
