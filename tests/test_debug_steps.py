@@ -411,6 +411,8 @@ def test_of_two_equal_labels_the_one_that_is_used_first_keeps_its_name() -> None
     [
         (functional.relu, "v1 = max(x, 0) = max(-1.2589, 0) = 0"),
         (functional.exp, "v1 = exp(x) = exp(-1.2589) = 0.284"),
+        (abs, "v1 = |x| = |-1.2589| = 1.2589"),
+        (functional.log1p, "v1 = log(1 + x) = log(1 + (-1.2589)) = nan"),
         (functional.square, "v1 = x^2 = (-1.2589)^2 = 1.5848"),
         (operator.neg, "v1 = -x = -(-1.2589) = 1.2589"),
     ],
@@ -419,6 +421,18 @@ def test_negative_numbers_stand_in_brackets_where_they_need_them(
     function: Callable[[Value], Value], formula: str
 ) -> None:
     assert trace_forward(function(Value(-1.2589, label="x")))[0].equation() == formula
+
+
+def test_brackets_stand_around_negative_numbers_beside_arithmetic_alone() -> None:
+    a, b = Value(-0.66, label="a"), Value(-2.0, label="b")
+    assert (
+        trace_forward(functional.where(1.0, a, b))[0].equation()
+        == "v3 = a if 1 else b = -0.66 if 1 else -2 = -0.66"
+    )
+    assert (
+        trace_forward(functional.leaky_relu(a, b))[0].equation()
+        == "v2 = a if a > 0 else b * a = -0.66 if -0.66 > 0 else (-2) * (-0.66) = 1.32"
+    )
 
 
 # Chains

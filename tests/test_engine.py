@@ -306,3 +306,12 @@ def test_assign_sets_a_leaf_outside_the_graph() -> None:
     assert mean.is_leaf
     with pytest.raises(GraphError, match="leaf"):
         assign(x * x, 1.0)
+
+
+@pytest.mark.parametrize("function", [np.exp, np.cosh, np.isnan, np.add, np.maximum])
+def test_functions_of_numpy_refuse_a_value(function: np.ufunc) -> None:
+    """The graph is not cut, and no object array is made."""
+    values = [Value(2.0)] * function.nin
+    with pytest.raises(TypeError, match="operand 'Value' does not support ufuncs"):
+        function(*values)
+    assert (np.float64(3.0) * values[0]).parents[1] is values[0]

@@ -29,6 +29,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
         "tinygrad_mlp.functional",
+        "tinygrad_mlp.value_math",
         "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses tinygrad_mlp.compiler",
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",

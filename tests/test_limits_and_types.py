@@ -22,7 +22,11 @@ INSIDE = 0.5
         ({"below": 1.0}, [0.999, -1.0], [1.0, 2.0]),
         ({"at_least": 0.0, "below": 1.0}, [0.0, 0.999], [-0.001, 1.0]),
         ({"above": 0.0, "at_most": 1.0}, [0.001, 1.0], [0.0, 1.001]),
-        ({}, [0.0, -1e308, 1e308, np.float64(2.0), 3], [np.inf, -np.inf, np.nan, True, "1", None]),
+        (
+            {},
+            [0.0, -1e308, 1e308, np.float64(2.0), 3],
+            [np.inf, -np.inf, np.nan, 10**400, True, "1", None],
+        ),
     ],
 )
 def test_a_number_is_taken_up_to_its_limits(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import MLP, Value, fit, predict
 from tinygrad_mlp.data import (
+    StandardScaler,
     load_digits,
     load_iris,
     make_circles,
@@ -23,7 +24,7 @@ from tinygrad_mlp.data import (
 from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import Buffer, Module
-from tinygrad_mlp.training import Finding, History, loop
+from tinygrad_mlp.training import EarlyStopping, Finding, History, loop
 from tinygrad_mlp.training.advice import advice_for
 from tinygrad_mlp.training.baselines import constant_loss
 from tinygrad_mlp.training.task import Task
@@ -259,6 +260,14 @@ def test_a_column_that_is_constant_but_for_rounding_is_not_small() -> None:
     assert "differ much" not in texts(failed(MLP(2, [8, 1], rng=0), features))
 
 
+def test_a_column_that_the_standardizer_scales_is_small_however_near_to_its_mean() -> None:
+    features = np.hstack([X, 1e3 + 1e-7 * np.sin(X)])  # by more than rounding: 1e-10 of its size
+    assert not np.array_equal(
+        StandardScaler().fit(features).transform(features)[:, 1], 0.0 * X[:, 0]
+    )
+    assert "differ much" in texts(failed(MLP(2, [8, 1], rng=0), features))
+
+
 @pytest.mark.parametrize("n_constant", [1, 2])
 def test_features_that_are_all_constant_do_not_differ_in_size(n_constant: int) -> None:
     features = np.full((20, n_constant), 3.0)
@@ -310,6 +319,71 @@ def test_penalties_that_diverge_are_named(settings: Any, engine: str) -> None:
         finite = [penalty for penalty in history.penalty if np.isfinite(penalty)]
         assert f"rose from {finite[0]:.4g} to {max(finite):.4g} in epoch" in said
         assert "smaller l1 and l2" in said
+
+
+def test_the_rate_that_was_too_large_is_the_largest_of_a_schedule() -> None:
+    model = MLP(1, [1], rng=0)
+    task, samples = Task.for_data(model, X, Y, "mean_squared_error")
+    rates = [0.0, 0.5, 0.1]  # warmed up, then lowered
+    history = History(loss=[1e3, 1e9, np.inf], learning_rate=rates)
+    found = advice_for(model, task, samples, history, n_steps=3, unasked=False)
+    assert "smaller learning_rate, such as 0.05;" in found[0].text
+    history = History(loss=[1.0] * 3, penalty=[1.0, 1e3, 1e9], learning_rate=rates)
+    found = advice_for(model, task, samples, history, n_steps=3, unasked=False, pull=3.0)
+    assert found[0].text.startswith("the penalties rose from 1 to 1e+09 in epoch 3")
+
+
+class Spoils:
+    """A callback that ruins the weights, as too long steps do, from an epoch on."""
+
+    def __init__(self, epoch: int, factor: float) -> None:
+        self.epoch, self.factor = epoch, factor
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        if epoch >= self.epoch:
+            weights = model.state_dict()
+            model.load_state_dict({name: self.factor * w for name, w in weights.items()})
+
+
+def squares(outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+    return mean([(output - target) ** 2 for output, target in zip(outputs, targets)])
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "factor"),
+    [("mean_squared_error", 1e3), ("mean_squared_error", 1e200), (squares, 1e3), (squares, 1e200)],
+)
+def test_the_model_is_judged_to_which_early_stopping_went_back(
+    loss: Any, factor: float, validated: bool, engine: str
+) -> None:
+    scaled, y = (X - X.mean()) / X.std(), (Y - Y.mean()) / Y.std()
+    settings: dict[str, Any] = {"loss": loss, "engine": engine, "rng": 0, "log_every": None}
+    if validated:
+        settings["validation_data"] = (scaled, y)
+    stopping = EarlyStopping(patience=3)
+    model, spoiled = MLP(1, [8, 1], "tanh", rng=0), MLP(1, [8, 1], "tanh", rng=0)
+    with np.errstate(all="ignore"):
+        kept = fit(
+            model, scaled, y, callbacks=[stopping, Spoils(30, factor)], epochs=40, **settings
+        )
+        stopping.restore_best = False
+        left = fit(
+            spoiled, scaled, y, callbacks=[stopping, Spoils(30, factor)], epochs=40, **settings
+        )
+    assert not kept.loss[-1] < 1e4  # the last epoch is a failure
+    assert np.mean((predict(model, scaled) - y) ** 2) < 0.5 * np.var(y)
+    assert kept.advice == ()
+    assert re.search("the loss (rose from|is inf|is nan)", texts(left))
+
+
+def test_a_best_epoch_that_is_no_good_is_told_with_the_whole_course() -> None:
+    settings = {"epochs": 20, "learning_rate": 1.0, "callbacks": [EarlyStopping(patience=5)]}
+    history = failed(MLP(1, [8, 1], "relu", rng=0), **settings)
+    assert history.stopped_early
+    assert "so nothing was learned" in texts(history)
+    assert f"the loss rose from {history.loss[0]:.4g} to" in texts(history)
 
 
 def test_penalties_that_diverge_while_the_loss_is_small() -> None:

@@ -675,7 +675,7 @@ NEGATIVE: Final = (
     (maximum, "max(-2, -3)"),
     (minimum, "min(-2, -3)"),
     (lambda a, b: clamp(a, -5.0, -1.0), "min(max(-2, -5), -1)"),
-    (lambda a, b: where(a, b, -4.0), "(-3) if (-2) else (-4)"),
+    (lambda a, b: where(a, b, -4.0), "-3 if -2 else -4"),
     (lambda a, b: total([a, b, -4.0]), "(-2) + (-3) + (-4)"),
     (lambda a, b: amax([a, b]), "amax(-2, -3)"),
     (lambda a, b: logsumexp([a, b]), "logsumexp(-2, -3)"),

@@ -81,7 +81,10 @@ def check_number(
     SGD(parameters, momentum=0.9)
     """
     if isinstance(value, Real) and not isinstance(value, bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond the floats
+            number = math.inf
         if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
             return number
     limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))

@@ -17,7 +17,6 @@ from numpy import (
     equal,
     exp,
     expm1,
-    isinf,
     log,
     log1p,
     maximum,
@@ -41,7 +40,7 @@ __all__ = [
     "exp",
     "exp_shifted",
     "expm1",
-    "isinf",
+    "finite",
     "log",
     "log1p",
     "max",
@@ -101,6 +100,16 @@ def max(inputs: NDArray[Any]) -> NDArray[Any]:
     """
     result: NDArray[Any] = np.maximum.reduce(inputs, axis=0)
     return result
+
+
+def finite(x: Any) -> Any:
+    """x limited to the finite numbers of its dtype, element by element; nan stays nan.
+
+    >>> finite(np.array([-np.inf, 2.0, np.inf], np.float32)).tolist()
+    [-3.4028234663852886e+38, 2.0, 3.4028234663852886e+38]
+    """
+    largest = np.finfo(np.asarray(x).dtype).max
+    return np.minimum(np.maximum(x, -largest), largest)
 
 
 def sum_less_one(terms: NDArray[Any]) -> NDArray[Any]:

@@ -74,6 +74,7 @@ class Value:
         NotTextError: if ``label`` is no text.
 
     Equality and hash are by identity; ``<``, ``<=``, ``>``, ``>=`` compare the numbers.
+    NumPy's functions refuse a Value ("does not support ufuncs"): write ``functional.exp(x)``.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> loss = (a * b + 10.0).tanh()
@@ -86,7 +87,9 @@ class Value:
 
     __slots__ = ("_label", "data", "grad", "op", "parents", "partials")
 
-    __array_ufunc__ = None  # so that ``np.float64(2) * value`` and ``array * value`` come to us
+    # So that ``np.float64(2) * value`` and ``array * value`` come to us at once. A method could
+    # name the remedy for ``np.exp(value)``, but would make ``np.float64(2) * value`` twice as slow.
+    __array_ufunc__ = None
 
     data: float
     grad: float

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import builtins
 import math
+import sys
 from builtins import abs as absolute
 from collections.abc import Sequence
 from math import erfc, inf, isinf, nan, tanh
 from operator import eq as equal
 from operator import mul
+from typing import Final
 
 __all__ = [
     "absolute",
@@ -25,8 +27,8 @@ __all__ = [
     "exp",
     "exp_shifted",
     "expm1",
+    "finite",
     "inf",
-    "isinf",
     "log",
     "log1p",
     "max",
@@ -43,6 +45,8 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+_LARGEST: Final = sys.float_info.max
 
 
 def exp(x: float) -> float:
@@ -180,6 +184,15 @@ def minimum(a: float, b: float) -> float:
     (nan, nan, 1.0)
     """
     return a if a < b or a != a else b
+
+
+def finite(x: float) -> float:
+    """x limited to the finite numbers: the largest of them for inf; nan stays nan.
+
+    >>> finite(inf), finite(-inf), finite(2.0)
+    (1.7976931348623157e+308, -1.7976931348623157e+308, 2.0)
+    """
+    return _LARGEST if x > _LARGEST else maximum(x, -_LARGEST)
 
 
 def max(inputs: Sequence[float]) -> float:

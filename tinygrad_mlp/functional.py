@@ -1,6 +1,5 @@
 """The functions on Values: every op of the table as a function, and the composites on top.
 
-It is also the namespace that interprets a rule on Values, which gives the derivative as a graph.
 Every function takes Values or plain numbers and returns a Value.
 """
 
@@ -26,6 +25,7 @@ from tinygrad_mlp.float_math import inf
 __all__ = [
     "absolute",
     "amax",
+    "below_largest",
     "clamp",
     "cos",
     "divide",
@@ -415,68 +415,26 @@ def log_softmax(values: Iterable[Scalar]) -> list[Value]:
     return [each - total for each in below]
 
 
-def below_largest(values: Sequence[Value]) -> list[Value]:
+def below_largest(values: Iterable[Scalar]) -> list[Value]:
     """x_i - m with m, the largest, as a plain number: for results that do not depend on m.
+
+    No gradient flows to m, so that the derivatives by x are right only in such a result: in
+    ``softmax``, for example, which is the same for x and for x - m.
+
+    Raises:
+        ShapeError: for no values at all.
 
     >>> [x.data for x in below_largest([Value(1e12), Value(1e12 - 3.0)])]
     [0.0, -3.0]
     """
-    largest = max(values)
-    return [value - largest for value in values]
-
-
-# What the rules of variadic operations call
-
-
-def max(inputs: Sequence[Scalar]) -> Value:
-    """The largest of the inputs as a plain number, through which no gradient flows.
-
-    >>> max([Value(1.0), 3.0]).is_leaf
-    True
-    """
-    values = [as_value(x) for x in inputs]
-    numbers = numbers_of(values)
+    terms = _at_least_one(values, "below_largest")
+    numbers = numbers_of(terms)
     if numbers:
-        return as_value(float_math.max(numbers))
-    with no_grad():  # while a function is compiled
-        return amax(values)
-
-
-def isinf(x: Scalar) -> bool:
-    """Whether a number is inf or -inf; a node while a function is recorded.
-
-    >>> isinf(-inf), isinf(1.0)
-    (True, False)
-    """
-    return equal(absolute(x), inf)
-
-
-def exp_shifted(inputs: Sequence[Scalar], shift: Scalar) -> list[Value]:
-    """e^(x - shift) for each input.
-
-    >>> [x.data for x in exp_shifted([1.0, 800.0], 1.0)]
-    [1.0, inf]
-    """
-    return [exp(x - shift) for x in inputs]
-
-
-def equal_each(inputs: Sequence[Scalar], x: Scalar) -> list[Value]:
-    """1 for each input that is x, else 0.
-
-    >>> [each.data for each in equal_each([1.0, 2.0], 2.0)]
-    [0.0, 1.0]
-    """
-    return [where(equal(each, x), 1.0, 0.0) for each in inputs]
-
-
-def shares(terms: Sequence[Scalar]) -> list[Value]:
-    """Each term over the sum of all: x_i / (x1 + ... + xn).
-
-    >>> [share.data for share in shares([1.0, 3.0])]
-    [0.25, 0.75]
-    """
-    total = sum(terms)
-    return [divide(term, total) for term in terms]
+        largest = as_value(float_math.max(numbers))
+    else:
+        with no_grad():  # while a function is compiled
+            largest = amax(terms)
+    return [term - largest for term in terms]
 
 
 def _at_least_one(values: Iterable[Scalar], function: str) -> Sequence[Value]:

@@ -47,7 +47,9 @@ class Node(Protocol):
 
 
 def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:
-    """See that the ``data`` of each node is one number.
+    """See that the ``data`` of each node is one number, with which Python computes in float64.
+
+    Floats are (``numpy.float64`` is one), and whole numbers of Python's.
 
     Args:
         nodes: the Values to look at.
@@ -138,9 +140,15 @@ def checked_label(label: object) -> str:
 
 
 def _is_number(data: object) -> bool:
-    if isinstance(data, np.ndarray):
-        return data.ndim == 0 and data.dtype.kind in "biuf"
-    return isinstance(data, float | int | np.floating | np.integer | np.bool_)
+    return isinstance(data, float) or (isinstance(data, int) and not _is_too_large(data))
+
+
+def _is_too_large(number: int) -> bool:
+    try:
+        float(number)
+    except OverflowError:
+        return True
+    return False
 
 
 def _instead(data: object) -> str:
@@ -151,6 +159,17 @@ def _instead(data: object) -> str:
         return (
             f"is an array of shape {data.shape}, and a Value holds one number; work element by "
             "element, with a Value for each"
+        )
+    if isinstance(data, np.generic | np.ndarray) and data.dtype.kind in "biuf":
+        kind = "array of no dimension" if isinstance(data, np.ndarray) else data.dtype.name
+        return (
+            f"is the NumPy {kind} {data}, and operations on it would be those of "
+            f"{data.dtype.name}; assign a float: value.data = float({data})"
+        )
+    if isinstance(data, int):
+        return (
+            f"is a whole number of {data.bit_length()} bits, which is too large for a float; "
+            "assign a float, for example value.data = 1e300"
         )
     return (
         f"is no number but the {type(data).__name__} {data!r:.60}; assign a number to it, for "

@@ -1,7 +1,7 @@
 """The table of operations: for each one record, from which everything else follows.
 
 A rule is a named function of ``xp``, the namespace that interprets it. ``float_math`` makes it the
-eager value and local derivative; ``functional`` (on Values) makes it the derivative as a graph;
+eager value and local derivative; ``value_math`` makes it the derivative as a graph of Values;
 ``array_math`` (NumPy) makes it the vectorized program of the compiler, or, on complex numbers, an
 oracle by complex step. Rules are therefore free of branches: ``xp.where`` instead of ``if``,
 ``xp.divide`` instead of ``/`` (a Python float raises where IEEE arithmetic gives inf).
@@ -1119,17 +1119,14 @@ AMAX: Final = declare(
 
 
 def logsumexp_forward(xp: Any, inputs: Sequence[Any]) -> Any:
-    largest = xp.max(inputs)
-    infinite = xp.isinf(largest)
-    shift = xp.where(infinite, 0.0, largest)  # since inf - inf is nan
+    shift = xp.finite(xp.max(inputs))  # since inf - inf is nan
     # The largest term is 1: log1p of the others keeps all their digits, log of the sum does not.
     others = xp.sum_less_one(xp.exp_shifted(inputs, shift))
-    return xp.where(infinite, largest, shift + xp.log1p(others))
+    return shift + xp.log1p(others)
 
 
 def logsumexp_partials(xp: Any, out: Any, inputs: Sequence[Any]) -> Any:
-    largest = xp.max(inputs)
-    shift = xp.where(xp.isinf(largest), 0.0, largest)
+    shift = xp.finite(xp.max(inputs))
     return xp.shares(xp.exp_shifted(inputs, shift))  # exp(x - out) has the rounding of a large out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-__all__ = ["joins_an_emoji", "shortest", "visible"]
+__all__ = ["joins_an_emoji", "shortened", "shortest", "visible"]
 
 OF_LINES: Final = "\n\t"
 """The two control characters that lay out a text of several lines."""
@@ -36,6 +36,18 @@ def visible(text: str, *, lines: bool = False) -> str:
     kept = OF_LINES if lines else ""
     characters = enumerate(text)
     return "".join([c if c in kept else _visible_character(text, place) for place, c in characters])
+
+
+def shortened(text: str, limit: int) -> str:
+    """``text``, or its start and its end where it has more than ``limit`` characters.
+
+    >>> shortened("layers.0.neurons.31.w.512", 16)
+    'layers.0…1.w.512'
+    """
+    if len(text) <= limit:
+        return text
+    kept = limit - 1
+    return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
 
 
 def shortest(number: float) -> str:

@@ -29,7 +29,7 @@ COLUMNS: Final = 8
 LARGEST: Final = 1e300
 """Numbers beyond this are drawn here: matplotlib's own arithmetic would overflow."""
 LEAST_SPREAD: Final = 1e-9
-"""Of the largest number: a smaller spread is rounding, and is drawn as none."""
+"""Of the largest number: bars within a narrower range could not be told apart by their ticks."""
 
 
 def activation_histograms(

@@ -10,7 +10,7 @@ import html
 from collections.abc import Mapping
 from typing import Final
 
-from tinygrad_mlp.text import visible
+from tinygrad_mlp.text import shortened, visible
 from viz.themes import Paint
 
 __all__ = [
@@ -39,18 +39,6 @@ def number(x: float) -> str:
     mantissa, _, exponent = f"{x:.4g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def shortened(text: str, limit: int) -> str:
-    """``text``, or its start and its end where it has more than ``limit`` characters.
-
-    >>> shortened("layers.0.neurons.31.w.512", 16)
-    'layers.0…1.w.512'
-    """
-    if len(text) <= limit:
-        return text
-    kept = limit - 1
-    return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
 
 
 def html_text(text: str) -> str:

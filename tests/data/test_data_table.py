@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data.csv_file import read_csv_file
+from tinygrad_mlp.data.labels import look_like_classes
 
 PLAIN = "height,weight,species\n1.5,2,cat\n2.5,-3e1,dog\n3.5,+4,cat\n"
 
@@ -216,6 +217,9 @@ def test_what_the_csv_module_writes_is_read_back(
         (list(range(20)) * 5, "classification", tuple(str(i) for i in range(20))),
         (["3", "2", "3+"], "classification", ("2", "3", "3+")),
         (["none", "mild", "severe"], "classification", ("mild", "none", "severe")),
+        ([3, 7, 5] * 2, "classification", ("3", "5", "7")),  # each comes again
+        ([1] + [2, 3] * 7, "classification", ("1", "2", "3")),  # five times on average
+        ([1] + [2, 3] * 6, "regression", ()),
         ([0, 1, 2], "regression", ()),  # too few of each to be classes
         (list(range(21)) * 5, "regression", ()),  # too many to be classes
         ([0.5, 1.5], "regression", ()),
@@ -235,6 +239,17 @@ def test_the_target_decides_the_task(
         assert table.y.dtype == np.int64
         texts = [table.target_names[label] for label in table.y]
         assert texts == list(map(str, values))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2, 2, 2), (1, 7, 7), (1, 6, 6), (1, 1, 1), (2,) * 20, (2,) * 21]
+)
+def test_a_table_and_an_array_say_the_same_of_whole_numbers(
+    write_target: WriteTarget, sizes: tuple[int, ...]
+) -> None:
+    numbers = np.repeat(np.arange(3, 3 + len(sizes)), sizes)
+    table = read_table(write_target(numbers.tolist()), "y")
+    assert (table.task == "classification") == look_like_classes(numbers)
 
 
 def test_the_task_can_be_demanded(write_target: WriteTarget) -> None:

@@ -7,9 +7,9 @@ elementwise call writes over an operand that nobody reads afterwards.
 
 from __future__ import annotations
 
-from math import prod
+from math import isfinite, prod
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
+from tinygrad_mlp.compiler.instructions import LARGEST, Buffer, Instruction, Ref
 from tinygrad_mlp.compiler.lowering import Lowered
 from tinygrad_mlp.compiler.memory import SharedMemory
 
@@ -401,7 +401,7 @@ def _is_whole(ref: Ref, size: int, elementwise: bool) -> bool:
 
 
 def _number(factor: float, scale: int) -> str:
-    text = (
-        repr(factor) if factor == factor and abs(factor) != float("inf") else f"float('{factor}')"
-    )
+    text = repr(factor) if isfinite(factor) else f"float('{factor}')"
+    if abs(factor) == LARGEST:
+        text = "-np.finfo(dtype).max" if factor < 0.0 else "np.finfo(dtype).max"
     return text + (" / B" * scale if scale >= 0 else " * B" * -scale)

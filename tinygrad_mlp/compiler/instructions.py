@@ -5,10 +5,15 @@ The lowering makes these, the tidying rearranges them, the emission writes them 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from math import prod
+from typing import Final
 
-__all__ = ["Buffer", "Instruction", "Ref", "contiguous"]
+__all__ = ["LARGEST", "Buffer", "Instruction", "Ref", "contiguous"]
+
+LARGEST: Final = sys.float_info.max
+"""As a constant of a program it means the largest number of the program's dtype."""
 
 
 @dataclass(slots=True, eq=False)

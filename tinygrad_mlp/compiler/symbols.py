@@ -10,13 +10,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, isinf, prod
+from math import isfinite, prod
 from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_mlp import array_math
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp.compiler.instructions import LARGEST, Buffer, Instruction, Ref, contiguous
 
 __all__ = ["Emitter", "Symbol"]
 
@@ -251,10 +251,12 @@ class Emitter:
                 return Symbol(self, a.ref, factor, a.scale - b.scale)
         return self.call("divide", a, b)
 
-    def isinf(self, x: Any) -> Any:
-        """Where x is inf or -inf; known now for a constant."""
+    def finite(self, x: Any) -> Symbol:
+        """x limited to the finite numbers of the program's dtype; known now for a constant."""
         x = self.symbol(x)
-        return isinf(x.factor) if x.ref is None else self.call("isinf", x, boolean=True)
+        if x.ref is None:
+            return self.symbol(float_math.finite(x.factor))
+        return self.minimum(self.maximum(x, -LARGEST), LARGEST)
 
     def power(self, a: Any, b: Any) -> Symbol:
         """a to the power of b."""
@@ -356,7 +358,10 @@ class Emitter:
 
     def exp_shifted(self, stacked: Symbol, shift: Any) -> Symbol:
         """exp(x - shift)."""
-        return self.call("exp", stacked - shift)
+        terms = self.call("exp", stacked - shift)
+        if self.symbol(shift).ref is not None:  # limited to the finite numbers, where x may be inf
+            self._known["may be inf", terms.ref] = terms
+        return terms
 
     def sum_less_one(self, terms: Symbol) -> Symbol:
         """x1 + ... + xn - 1: the terms that are 1 are counted apart from what is below them."""
@@ -375,9 +380,16 @@ class Emitter:
         return self._as_numbers(self.equal(stacked, x))
 
     def _ones_and_others(self, terms: Symbol) -> tuple[Symbol, Symbol]:
-        """How many of the terms, none of them above 1, are 1; and the sum of the others."""
+        """How many of the terms, none of them between 1 and inf, are 1; the sum of the others.
+
+        Of an infinite term inf is counted and nothing is summed.
+        """
         ones = self.call("floor", terms)
-        return self.sum(ones), self.sum(terms - ones)
+        number_of_ones = self.sum(ones)
+        others = self.sum(terms - ones)
+        if ("may be inf", terms.ref) in self._known:
+            others = self.call("fmax", others, self.symbol(0.0))  # 0 for the nan of inf - inf
+        return number_of_ones, others
 
     def _is_below_largest(self, stacked: Symbol) -> bool:
         """Whether these are the differences of the operands of one sample to their largest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import copysign
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.compiler.contractions import is_elementwise
 from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
+from tinygrad_mlp.compiler.instructions import LARGEST
 from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowering import Lowered, lower
 from tinygrad_mlp.compiler.sample_products import einsum_by_sample, weighted_sum
@@ -89,7 +91,7 @@ class Translation:
                 einsum_by_sample=einsum_by_sample,
                 draw=_Draw(rngs),
                 weighted_sum=weighted_sum,
-                constant_values=np.array(constants, dtype=dtype),
+                constant_values=_constants_of(dtype, constants),
             )
         exec(self.source, namespace)
         run: Callable[..., Any] = namespace["prepare"](batch_size)
@@ -170,9 +172,23 @@ def _check_independence(folded: Folded) -> None:
 
 _NUMPY_FUNCTIONS: Final = [
     *["add", "copyto", "dot", "einsum", "floor", "greater", "greater_equal", "less", "less_equal"],
-    *["logical_and", "logical_not", "matmul", "maximum", "multiply", "negative", "not_equal"],
+    *[
+        "fmax",
+        "logical_and",
+        "logical_not",
+        "matmul",
+        "maximum",
+        "multiply",
+        "negative",
+        "not_equal",
+    ],
     *["subtract", "take", "vdot"],
 ]
+
+
+def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
+    largest = np.finfo(dtype).max
+    return np.array([copysign(largest, x) if abs(x) == LARGEST else x for x in numbers], dtype)
 
 
 @dataclass(slots=True)

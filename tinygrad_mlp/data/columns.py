@@ -14,6 +14,7 @@ from tinygrad_mlp.data.arrays import Floats, counted
 from tinygrad_mlp.data.csv_file import CsvFile, exact_number, listing, parse_number
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.frames import warn
+from tinygrad_mlp.text import shortened
 
 __all__ = [
     "MISSING_LABELS",
@@ -21,10 +22,10 @@ __all__ = [
     "bad_cells",
     "class_of",
     "classes_in_order",
+    "in_quotes",
     "is_missing",
     "is_text",
     "numbers_of",
-    "shortened",
     "spellings",
     "warn_of_inexact",
 ]
@@ -161,7 +162,7 @@ def bad_cells(file: CsvFile, bad: Sequence[tuple[int, str, str]]) -> str:
     t.csv: 1 cell is missing or not a number: row 2, column 'a': 'x'; fill the cells in or ...
     """
     places = [
-        f"row {row_number}, column {name!r}: {shortened(cell) if cell else 'empty'}"
+        f"row {row_number}, column {name!r}: {in_quotes(cell) if cell else 'empty'}"
         for row_number, name, cell in bad
     ]
     has_comma = any(_has_comma(cell) for _, _, cell in bad)
@@ -173,13 +174,13 @@ def bad_cells(file: CsvFile, bad: Sequence[tuple[int, str, str]]) -> str:
     )
 
 
-def shortened(cell: str) -> str:
-    """A cell in quotes, of a long one the start.
+def in_quotes(cell: str) -> str:
+    """A cell in quotes, of a long one the start and the end.
 
-    >>> shortened("abc")
+    >>> in_quotes("abc")
     "'abc'"
     """
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+    return repr(shortened(cell, 40))
 
 
 def _meaning(cell: str) -> object:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data.arrays import Integers
 
-__all__ = ["come_again", "look_like_classes"]
+__all__ = ["MOST_CLASSES", "are_classes", "come_again", "look_like_classes"]
 
 SAMPLES_PER_LABEL: Final = 5
 """Whole numbers of which one occurs once are labels if they occur so often on average."""
@@ -30,6 +30,18 @@ def come_again(sizes: Integers) -> bool:
     return bool(sizes.min() >= 2 or sizes.mean() >= SAMPLES_PER_LABEL)
 
 
+def are_classes(sizes: Integers) -> bool:
+    """Whether whole numbers are labels: two of them, or three to twenty that come again and again.
+
+    Args:
+        sizes: how often each of them occurs, (n_distinct,).
+
+    >>> are_classes(np.array([1, 1])), are_classes(np.array([1, 1, 1])), are_classes(np.full(21, 9))
+    (True, False, False)
+    """
+    return 2 <= len(sizes) <= MOST_CLASSES and (len(sizes) == 2 or come_again(sizes))
+
+
 def look_like_classes(y: NDArray[Any]) -> bool:
     """Whether targets are three to twenty whole numbers, also as floats, that come again and again.
 
@@ -44,4 +56,4 @@ def look_like_classes(y: NDArray[Any]) -> bool:
     if y.ndim != 1 or y.dtype.kind not in "iuf" or bool((y != np.floor(y)).any()):
         return False
     _, sizes = np.unique(y, return_counts=True)
-    return 2 < len(sizes) <= MOST_CLASSES and come_again(sizes)
+    return len(sizes) > 2 and are_classes(sizes)

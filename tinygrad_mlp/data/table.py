@@ -6,6 +6,7 @@ or a number. Whatever cannot be used is named by its row in the file and by its 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,10 +23,10 @@ from tinygrad_mlp.data.columns import (
     MISSING_MARKS,
     bad_cells,
     classes_in_order,
+    in_quotes,
     is_missing,
     is_text,
     numbers_of,
-    shortened,
     spellings,
     warn_of_inexact,
 )
@@ -37,6 +38,7 @@ from tinygrad_mlp.data.csv_file import (
     quoted_cell,
     read_csv_file,
 )
+from tinygrad_mlp.data.labels import MOST_CLASSES, are_classes
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.spread import is_constant
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
@@ -47,11 +49,6 @@ __all__ = ["TASKS", "Table", "read_table"]
 
 TASKS = ("auto", "classification", "regression")
 """What can be asked of the target column."""
-
-MAX_CLASSES = 20
-"""With ``task="auto"``, a target column of more distinct values is not taken as classes."""
-MIN_SAMPLES_PER_CLASS = 5
-"""With ``task="auto"``, whole numbers are classes if each occurs at least so often on average."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +99,9 @@ def read_table(
     With task="auto" the target decides:
 
     - text: classification;
-    - whole numbers of which there are 2 to 20 distinct ones, each of them 5 times or more on
-      average (any number of times if there are just 2): classification;
+    - whole numbers of which there are 2 to 20 distinct ones that come again and again, each of
+      them twice or all of them 5 times on average (any number of times if there are just 2):
+      classification;
     - other numbers: regression.
 
     A class is its text: 007 and 7, 2.10 and 2.1 are different classes. A warning tells of two that
@@ -191,7 +189,7 @@ def _features(file: CsvFile, names: list[str]) -> Floats:
 def _first_text(file: CsvFile, name: str) -> str:
     places = zip(file.row_numbers, file.column(name))
     row_number, cell = next((row, cell) for row, cell in places if cell.strip())
-    return f"row {row_number}: {shortened(cell)}"
+    return f"row {row_number}: {in_quotes(cell)}"
 
 
 def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -203,7 +201,7 @@ def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[st
     if len(numbers) < len(cells):
         _check_target_cells(file, name, task)
         n_distinct = len(set(cells))
-        if task == "auto" and n_distinct > MAX_CLASSES and 2 * n_distinct > len(cells):
+        if task == "auto" and n_distinct > MOST_CLASSES and 2 * n_distinct > len(cells):
             raise DataError(
                 f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
                 f"{len(cells)} rows, too many to be classes; choose another target, or pass "
@@ -227,14 +225,14 @@ def _nothing_to_learn(file: CsvFile, name: str) -> str:
     spelling = f" but for spelling or rounding ({listing(texts)})" if len(texts) > 1 else ""
     classes = ", or pass task='classification' if these texts are classes" if spelling else ""
     return (
-        f"{file.path}: the target column {name!r} holds {shortened(cells[0])} in every row"
+        f"{file.path}: the target column {name!r} holds {in_quotes(cells[0])} in every row"
         f"{spelling}, so there is nothing to learn; choose another target or add rows{classes}"
     )
 
 
 def _warn_of_spellings(file: CsvFile, name: str, classes: Sequence[str]) -> None:
     """Tell of classes that may be one, since they differ in the spelling of a number alone."""
-    groups = [" and ".join(map(shortened, group)) for group in spellings(classes)]
+    groups = [" and ".join(map(in_quotes, group)) for group in spellings(classes)]
     if groups:
         warn(
             f"{file.path}: the target column {name!r} spells one value in several ways, which are "
@@ -259,10 +257,8 @@ def _check_target_cells(file: CsvFile, name: str, task: str) -> None:
 
 
 def _looks_like_classes(numbers: Sequence[int | float]) -> bool:
-    n_distinct = len(set(numbers))
-    often_enough = n_distinct == 2 or len(numbers) >= MIN_SAMPLES_PER_CLASS * n_distinct
     whole = all(isinstance(number, int) or number.is_integer() for number in numbers)
-    return whole and 2 <= n_distinct <= MAX_CLASSES and often_enough
+    return whole and are_classes(np.array(list(Counter(numbers).values())))
 
 
 def _is_numeric_with_gaps(cells: list[str]) -> bool:
@@ -270,5 +266,5 @@ def _is_numeric_with_gaps(cells: list[str]) -> bool:
     others = [cell for cell in cells if parse_number(cell) is None]
     if len(others) == len(cells):
         return False
-    few = len(set(cells)) <= MAX_CLASSES
+    few = len(set(cells)) <= MOST_CLASSES
     return not few or all(is_missing(cell, MISSING_MARKS) for cell in others)

@@ -19,6 +19,7 @@ from tinygrad_mlp import engine, ops
 from tinygrad_mlp.engine import Number, Value, recorded_by
 from tinygrad_mlp.frames import is_ours
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.text import visible
 
 __all__ = ["CreationRecorder", "Location", "location_of", "record_creation"]
 
@@ -40,7 +41,7 @@ class Location(NamedTuple):
     function: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}"
+        return visible(f"{self.file}:{self.line} in {self.function}")
 
 
 class LocatedValue(Value):

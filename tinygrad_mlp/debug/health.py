@@ -16,6 +16,7 @@ from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.names import layer_of, number
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.text import visible
 
 __all__ = [
     "STATUSES",
@@ -113,7 +114,7 @@ class HealthReport:
 
     @property
     def status(self) -> str:
-        """One of ``STATUSES``."""
+        """One of ``STATUSES``; "no gradient" also where one layer has none and the rest is fine."""
         if any(layer.n_nan or layer.n_inf for layer in self.layers):
             return "non-finite"
         if not self.layers:
@@ -127,11 +128,16 @@ class HealthReport:
             return "exploding"
         if first * FAR_APART < last:
             return "vanishing"
+        if self._without_gradient() is not None:
+            return "no gradient"
         return "healthy"
 
     @property
     def verdict(self) -> str:
         """The status with its reason, in a sentence."""
+        return visible(self._verdict())
+
+    def _verdict(self) -> str:
         status = self.status
         if status == "healthy":
             return "healthy: the gradients are finite and of similar size in all layers"
@@ -140,6 +146,12 @@ class HealthReport:
             return (
                 f"non-finite: {bad.name} has {bad.n_nan} nan and {bad.n_inf} inf among its "
                 "gradients; detect_anomaly() says where the first one comes from"
+            )
+        missed = self._without_gradient()
+        if status == "no gradient" and missed and any(x.gradient_norm for x in self.layers):
+            return (
+                f"no gradient reaches {missed.name}: all of its gradients are 0; the loss does not "
+                "depend on its parameters, or is flat in them here"
             )
         if status == "no gradient":
             return (
@@ -181,6 +193,13 @@ class HealthReport:
                 return layer
         return None
 
+    def _without_gradient(self) -> LayerHealth | None:
+        """The first layer of which all gradients are 0."""
+        for layer in self.layers:
+            if layer.n_zero == layer.n_parameters:
+                return layer
+        return None
+
     def _overwhelmed(self) -> LayerHealth | None:
         """The first layer whose gradients are far larger than its parameters."""
         for layer in self.layers:
@@ -189,16 +208,17 @@ class HealthReport:
         return None
 
     def __str__(self) -> str:
-        width = max([8, *(len(layer.name) for layer in self.layers)])
+        names = [visible(layer.name) for layer in self.layers]
+        width = max([8, *map(len, names)])
         lines = [
             f"{'layer':<{width}}   parameters  nan  inf  zero   dead  |gradient|  |weights|  "
             "update/weight"
         ]
-        for layer in self.layers:
+        for name, layer in zip(names, self.layers):
             dead = "-" if layer.dead_share is None else f"{100 * layer.dead_share:.0f} %"
             ratio = "-" if layer.update_ratio is None else number(layer.update_ratio)
             lines.append(
-                f"{layer.name:<{width}}   {layer.n_parameters:10}  {layer.n_nan:3}  "
+                f"{name:<{width}}   {layer.n_parameters:10}  {layer.n_nan:3}  "
                 f"{layer.n_inf:3}  {layer.n_zero:4}  {dead:>5}  {number(layer.gradient_norm):>10}"
                 f"  {number(layer.weight_norm):>9}  {ratio:>13}"
             )

@@ -34,6 +34,8 @@ FORMULAS: Final = {"pow_number": "a ^ b", "gelu": "x * Phi(x)", "erfc": "erfc(x)
 
 PARAMETER: Final = re.compile(r"(?P<owner>\w+(\.\w+)*?)\.[^\W\d]\w*(\.\d+)*")
 LIST_OF_PARAMETERS: Final = re.compile(r"(?P<owner>[^\W\d]\w*)(\.\d+)+")
+OPENS: Final = re.compile(r"(^|[(,|<>=]|\bif|\belse) ?$")
+CLOSES: Final = re.compile(r" ?([),|<>=]|if\b|else\b|$)")
 NEURON: Final = re.compile(r"\.neurons\.\d+$|(?<=^neurons)\.\d+$")
 
 
@@ -200,7 +202,8 @@ def layers_of(order: Sequence[Value]) -> dict[Value, str]:
 class _Filling:
     """Puts operands in the place of the letters of a formula.
 
-    A negative number stands in brackets unless it is an argument by itself, as in ``max(-2, 0)``.
+    A negative number stands in brackets only beside a sign of arithmetic: not in ``max(-2, 0)``,
+    ``|-2|`` or ``-2 if 1 else 3``.
     """
 
     def __init__(self, letters: dict[str, str]) -> None:
@@ -208,9 +211,8 @@ class _Filling:
 
     def __call__(self, match: re.Match[str]) -> str:
         text = self.letters.get(match[0], match[0])
-        before, after = match.string[: match.start()].rstrip(), match.string[match.end() :].lstrip()
-        by_itself = before.endswith(("(", ",")) and after.startswith((")", ","))
-        return text if by_itself else _signed(text)
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        return text if OPENS.search(before) and CLOSES.match(after) else _signed(text)
 
 
 def _signed(text: str) -> str:

@@ -2,7 +2,7 @@
 
 ``Value.backward`` leaves its results in the graph; these functions return them and leave every
 ``grad`` as it was. A derivative as a graph comes from the rules of the table, interpreted on Values
-by ``functional``.
+by ``value_math``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp import float_math, functional, ops
+from tinygrad_mlp import float_math, ops, value_math
 from tinygrad_mlp.engine import (
     Value,
     as_value,
@@ -226,7 +226,7 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
         parent.data if parent.op is ops.CONSTANT and parent not in dependents else parent
         for parent in node.parents
     ]
-    partials: Sequence[Value | float] = local_partials(node.op, functional, node, inputs)
+    partials: Sequence[Value | float] = local_partials(node.op, value_math, node, inputs)
     if _is_recorded(node):
         return partials
     for partial, number in zip(partials, node.partials):

@@ -8,12 +8,14 @@ units, see ``units``; there is no second look.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite
 from typing import Final
 
 import numpy as np
 
 from tinygrad_mlp.data.labels import look_like_classes
+from tinygrad_mlp.data.spread import is_constant, mean_and_spread
 from tinygrad_mlp.nn.layers import MLP
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.baselines import CONSTANTS, constant_loss
@@ -42,9 +44,6 @@ ASTRAY: Final = 1e6
 FAR_APART: Final = 100.0
 """How many times the spread of one feature may be that of another."""
 
-CONSTANT: Final = 1e-9
-"""A feature that varies by no more than this share of its size is constant but for rounding."""
-
 LARGE: Final = 5.0
 """The typical size of features, or of the targets of a regression, above which steps get long."""
 
@@ -64,6 +63,7 @@ def advice_for(
     n_steps: int,
     unasked: bool,
     pull: float = 0.0,
+    kept_epoch: int = 0,
 ) -> tuple[Finding, ...]:
     """What to tell about a training that has ended; nothing where it went well.
 
@@ -78,6 +78,7 @@ def advice_for(
         n_steps: how many steps were taken.
         unasked: whether the loss was chosen for want of another.
         pull: how strongly the penalties pull at a parameter of 1: the larger one of l1 and 2 l2.
+        kept_epoch: the epoch whose weights a callback has put back; 0 where the last ones stayed.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], init="zeros")
@@ -90,23 +91,30 @@ def advice_for(
     findings = [*_on_whole_numbers(task, samples)] if unasked else []
     if history.loss:
         with np.errstate(all="ignore"):
-            findings += _on_the_course(model, task, samples, history, n_steps, pull)
+            findings += _on_the_course(model, task, samples, history, n_steps, pull, kept_epoch)
     return tuple(findings)
 
 
 def _on_the_course(
-    model: Module, task: Task, samples: Samples, history: History, n_steps: int, pull: float
+    model: Module,
+    task: Task,
+    samples: Samples,
+    history: History,
+    n_steps: int,
+    pull: float,
+    kept_epoch: int,
 ) -> Iterator[Finding]:
-    last = history.loss[-1]
+    kept = _until(history, kept_epoch) if kept_epoch else history
+    last = kept.loss[-1]
     constant = constant_loss(task, samples.targets)
-    if not isfinite(last) or (constant is None and _is_astray(history)):
+    if not isfinite(last) or (constant is None and _is_astray(kept)):
         yield _diverged(history, last, pull)
         yield from _on_sizes(task, samples)
         return
     if constant is None:
         return
     if last < POOR * constant:
-        if _penalty_rose(history, pull) and history.penalty[-1] > RISEN * constant:
+        if _penalty_rose(history, pull) and kept.penalty[-1] > RISEN * constant:
             yield _diverged(history, last, pull)
         return
     scale = max(constant, float(_sizes(samples.targets).max()) ** 2)
@@ -138,6 +146,13 @@ def _on_the_course(
 # The findings
 
 
+def _until(history: History, epoch: int) -> History:
+    """The course up to an epoch, whose loss is that of the weights after it, if it was measured."""
+    loss, after = history.loss[:epoch], history.epoch_end_loss[epoch - 1 : epoch]
+    loss[-1:] = [number if isfinite(number) else loss[-1] for number in after] or loss[-1:]
+    return replace(history, loss=loss, penalty=history.penalty[:epoch])
+
+
 def _is_astray(history: History) -> bool:
     """Whether a loss that cannot be compared with a constant answer has diverged."""
     first, last = history.objective[0], history.objective[-1]
@@ -146,7 +161,7 @@ def _is_astray(history: History) -> bool:
 
 def _penalty_rose(history: History, pull: float) -> bool:
     """Whether the penalties rose by themselves: their steps go beyond the 0 that they pull to."""
-    goes_beyond = bool(history.penalty) and history.learning_rate[0] * pull > 1.0
+    goes_beyond = bool(history.penalty) and max(history.learning_rate) * pull > 1.0
     return goes_beyond and any([not p <= RISEN * history.penalty[0] for p in history.penalty])
 
 
@@ -160,7 +175,7 @@ def _peak(numbers: list[float]) -> str:
 
 
 def _diverged(history: History, at_the_end: float, pull: float) -> Finding:
-    rate = f", such as {history.learning_rate[0] / 10.0:.2g}" if history.learning_rate else ""
+    rate = f", such as {max(history.learning_rate) / 10.0:.2g}" if history.learning_rate else ""
     remedy = f"train a new model with a smaller learning_rate{rate}"
     if _penalty_rose(history, pull):
         return Finding(
@@ -263,8 +278,8 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
 
 def _on_spreads(samples: Samples) -> Iterator[Finding]:
     """Features of which one varies far more than another."""
-    spreads = samples.X.std(axis=0)
-    varying = np.flatnonzero(spreads > CONSTANT * np.abs(samples.X).max(axis=0))
+    _, spreads = mean_and_spread(samples.X)
+    varying = np.flatnonzero(~is_constant(samples.X))
     if len(varying) < 2:
         return
     widest, narrowest = (

@@ -39,6 +39,9 @@ class Callback(Protocol):
     ``loss`` is measured while the weights change. With a method ``looks_at(epoch)`` too it says for
     each epoch whether it needs that; other epochs get nan in this list.
 
+    A class that puts the weights of an earlier epoch back at the end says in ``kept_epoch`` which
+    (0 for none), so that the advice is about the model that stays.
+
     >>> class StopWhenGood:
     ...     def on_epoch_end(self, epoch, history, model):
     ...         return history.loss[-1] < 0.01
@@ -153,6 +156,11 @@ class EarlyStopping:
         if self._best_weights is not None:  # another epoch may have begun since
             model.load_state_dict(self._best_weights)
         self._best_weights = None
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights come back; 0 where none do."""
+        return self.best_epoch if self.restore_best else 0
 
     @property
     def reason(self) -> str:

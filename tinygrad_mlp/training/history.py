@@ -13,6 +13,7 @@ from operator import add
 from typing import Any, Final
 
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.text import visible
 
 __all__ = ["COMPLETED", "INTERRUPTED", "Finding", "History"]
 
@@ -55,7 +56,7 @@ class Finding:
             break_on_hyphens=False,
         )
         in_python = [f"{INDENT}in Python: {self.command}"] if self.command else []
-        return "\n".join([*lines, *in_python])
+        return visible("\n".join([*lines, *in_python]), lines=True)
 
 
 @dataclass(repr=False)
@@ -260,13 +261,14 @@ class History:
 
     def __repr__(self) -> str:
         course = f", loss {self.loss[0]:.4g} -> {self.loss[-1]:.4g}" if self.loss else ""
-        return f"History({_epochs(self.n_epochs)}{course}, {self.reason or 'going on'})"
+        reason = visible(self.reason or "going on")
+        return f"History({_epochs(self.n_epochs)}{course}, {reason})"
 
     def __str__(self) -> str:
         total = sum(self.seconds)
         lines = [
             self.heading(),
-            f"{_epochs(self.n_epochs)} in {total:.1f} s: {self.reason or 'going on'}",
+            f"{_epochs(self.n_epochs)} in {total:.1f} s: {visible(self.reason or 'going on')}",
         ]
         columns = [(name, numbers) for name, numbers in self._columns() if numbers]
         if columns:
@@ -275,7 +277,7 @@ class History:
         for epoch in self._rows_to_show():
             cells = (f"{_text(name, ns[epoch - 1]):>{_width(name)}}" for name, ns in columns)
             lines.append("  ".join([f"{epoch:>5}", *cells]))
-        return "\n".join([*lines, *map(str, self.advice)])
+        return visible("\n".join([*lines, *map(str, self.advice)]), lines=True)
 
     def _columns(self) -> Iterator[tuple[str, list[float]]]:
         yield "loss", self.loss

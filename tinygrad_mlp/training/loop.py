@@ -257,6 +257,9 @@ class _Training:
         history = self.history
         if history.interrupted:
             return
+        kept_epoch = 0
+        for callback in self.callbacks:  # of several that put weights back the last has its way
+            kept_epoch = getattr(callback, "kept_epoch", 0) or kept_epoch
         n_steps = history.n_epochs * ceil(len(self.samples.X) / (self.batch_size or maxsize))
         try:
             history.advice = advice_for(
@@ -264,6 +267,7 @@ class _Training:
                 n_steps=n_steps,
                 unasked=self.unasked,
                 pull=max(self.objective.l1, 2.0 * self.objective.l2),
+                kept_epoch=kept_epoch,
             )
         except KeyboardInterrupt:
             history.reason = INTERRUPTED

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from tinygrad_mlp.errors import MissingDependencyError
+from tinygrad_mlp.text import visible
 from tinygrad_mlp.training.history import History
 
 __all__ = ["Progress"]
@@ -100,6 +101,7 @@ class Progress:
         self._print(history.line())
 
     def _print(self, text: str) -> None:
+        text = visible(text, lines=True)
         if self._bar is not None:
             self._bar.write(text, file=sys.stdout)
         else:

@@ -143,13 +143,17 @@ function typeset(formula) {
   return formula.replaceAll(" * ", " · ").replaceAll("-", "−").replace(/\^2\b/g, "²");
 }
 
-/** The formula with operands for its letters; in brackets, but for arguments that stand alone. */
+/** The formula with operands for its letters; in brackets, but for arguments that stand alone,
+ * and for numbers that stand beside no sign of arithmetic. */
 function filledIn(formula, operands) {
   const byLetter = { x: operands[0], a: operands[0], b: operands[1], c: operands[2] };
   return formula.replace(/\b[abcx]\b/g, (letter, at) => {
     const text = byLetter[letter] ?? letter;
     const [before, after] = [formula.slice(0, at), formula.slice(at + 1)];
-    return /(^|[(,|] ?)$/.test(before) && /^([),|]|$)/.test(after) ? text : enclosed(text);
+    if (/(^|[(,|] ?)$/.test(before) && /^([),|]|$)/.test(after)) return text;
+    const apart =
+      /(^|[(,|<>=]|\bif|\belse) ?$/.test(before) && /^ ?([),|<>=]|if\b|else\b|$)/.test(after);
+    return apart && /^−?(inf|[\d.]+(e−?\d+)?)$/.test(text) ? text : enclosed(text);
   });
 }
 

@@ -1,0 +1,117 @@
+"""The namespace that interprets a rule on Values, which gives the derivative as a graph.
+
+Functions of people's are in ``functional``. What is here beside them is for rules alone: no
+gradient flows through ``max``, and the functions of a list of operands return lists.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from tinygrad_mlp.engine import Value, as_value, no_grad, numbers_of
+from tinygrad_mlp.float_math import max as largest_of
+from tinygrad_mlp.functional import (
+    Scalar,
+    absolute,
+    amax,
+    clamp,
+    cos,
+    divide,
+    equal,
+    erfc,
+    exp,
+    expm1,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    power,
+    sigmoid,
+    sin,
+    sqrt,
+    sum,
+    tanh,
+    where,
+)
+
+__all__ = [
+    "absolute",
+    "cos",
+    "divide",
+    "equal",
+    "equal_each",
+    "erfc",
+    "exp",
+    "exp_shifted",
+    "expm1",
+    "finite",
+    "log",
+    "log1p",
+    "max",
+    "maximum",
+    "minimum",
+    "power",
+    "shares",
+    "sigmoid",
+    "sin",
+    "sqrt",
+    "sum",
+    "tanh",
+    "where",
+]
+
+_LARGEST: Final = sys.float_info.max
+
+
+def max(inputs: Sequence[Scalar]) -> Value:
+    """The largest of the inputs as a constant.
+
+    >>> max([Value(1.0), 3.0]).is_leaf
+    True
+    """
+    values = [as_value(x) for x in inputs]
+    numbers = numbers_of(values)
+    if numbers:
+        return as_value(largest_of(numbers))
+    with no_grad():  # while a function is compiled
+        return amax(values)
+
+
+def finite(x: Scalar) -> Value:
+    """x, which is a constant, limited to the finite numbers; nan stays nan.
+
+    >>> finite(float("inf")).data, finite(2.0).data
+    (1.7976931348623157e+308, 2.0)
+    """
+    with no_grad():
+        return clamp(x, -_LARGEST, _LARGEST)
+
+
+def exp_shifted(inputs: Sequence[Scalar], shift: Scalar) -> list[Value]:
+    """e^(x - shift) for each input.
+
+    >>> [x.data for x in exp_shifted([1.0, 800.0], 1.0)]
+    [1.0, inf]
+    """
+    return [exp(x - shift) for x in inputs]
+
+
+def equal_each(inputs: Sequence[Scalar], x: Scalar) -> list[Value]:
+    """1 for each input that is x, else 0.
+
+    >>> [each.data for each in equal_each([1.0, 2.0], 2.0)]
+    [0.0, 1.0]
+    """
+    return [where(equal(each, x), 1.0, 0.0) for each in inputs]
+
+
+def shares(terms: Sequence[Scalar]) -> list[Value]:
+    """Each term over the sum of all: x_i / (x1 + ... + xn).
+
+    >>> [share.data for share in shares([1.0, 3.0])]
+    [0.25, 0.75]
+    """
+    total = sum(terms)
+    return [divide(term, total) for term in terms]
