@@ -57,7 +57,7 @@ def test_every_operation_is_mapped_over_a_batch(op: Op) -> None:
 def points_of(op: Op) -> list[tuple[float, ...]]:
     """Some points of the domain."""
     rng = np.random.default_rng(0)
-    domain = op.domain * (4 if op.variadic else 1)
+    domain = op.reference.domain * (4 if op.variadic else 1)
     return [tuple(rng.uniform(low, high) for low, high in domain) for _ in range(3)]
 
 

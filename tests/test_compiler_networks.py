@@ -24,7 +24,7 @@ from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, apply
 from tinygrad_mlp.losses import LOSSES, loss_named
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
-from tinygrad_mlp.ops import Op
+from tinygrad_mlp.ops import Op, Reference
 
 Floats = NDArray[np.float64]
 N_SAMPLES: Final = 6
@@ -323,7 +323,7 @@ def arctan(monkeypatch: pytest.MonkeyPatch) -> Op:
         symbol="arctan",
         formula="arctan(x)",
         partial_formulas=("1 / (1 + x^2)",),
-        torch="atan",
+        reference=Reference("atan"),
     )
 
 

@@ -11,7 +11,7 @@ from tests.test_debug_console import answer, typed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug.console import COMMANDS, Console
-from tinygrad_mlp.debug.names import formula_of
+from tinygrad_mlp.debug.equations import formula_of
 from tinygrad_mlp.debug.recompute import finite_difference
 from tinygrad_mlp.debug.session import Session
 

@@ -30,7 +30,6 @@ from tinygrad_mlp.debug import (
     watch,
     worked_example,
 )
-from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.worked_example import LEARNING_RATE, PUBLISHED
 from tinygrad_mlp.engine import as_value, topological_order
@@ -377,27 +376,6 @@ def test_layers_are_told_by_the_parameters() -> None:
     assert {layers[p] for p in model.layers[1].parameters()} == {"layers.1"}
     dots = [node for node in layers if node.op is not None and node.op.name == "dot"]
     assert [layers[node] for node in dots].count("layers.0") == 4 * 3
-
-
-@pytest.mark.parametrize(
-    ("label", "layer"),
-    [
-        ("layers.0.neurons.3.w.1", "layers.0"),
-        ("encoder.layers.12.neurons.0.b", "encoder.layers.12"),
-        ("blocks.2.gamma.0", "blocks.2"),
-        ("hidden.w.0.1", "hidden"),
-        ("neurons.3.w.1", "neurons"),
-        ("w.0", "w"),
-        ("w.0.1", "w"),
-        ("w", ""),
-        ("petal width (cm)", ""),
-        ("", ""),
-    ],
-)
-def test_the_layer_of_a_parameter_is_its_path_without_neuron_and_weight(
-    label: str, layer: str
-) -> None:
-    assert layer_of(label) == layer
 
 
 def test_of_two_equal_labels_the_one_that_is_used_first_keeps_its_name() -> None:

@@ -21,7 +21,7 @@ from tinygrad_mlp.ops import OPS, Op, declare
 def inner_point(op: Op) -> list[float]:
     """A point in the middle third of the op's domain, away from its kinks."""
     n_inputs = op.arity or 5
-    intervals = op.domain * n_inputs if op.variadic else op.domain
+    intervals = op.reference.domain * n_inputs if op.variadic else op.reference.domain
     shares = np.random.default_rng(3).uniform(0.55, 0.65, n_inputs)
     return [low + share * (high - low) for (low, high), share in zip(intervals, shares)]
 
@@ -135,7 +135,6 @@ def wrong_op() -> Iterator[Op]:
             symbol="2x",
             formula="2 x",
             partial_formulas=("2",),
-            torch="add",
         )
     )
     yield wrong
@@ -222,7 +221,7 @@ def test_every_rule_that_is_not_zero_was_broken() -> None:
 def points_of_every_piece(op: Op) -> Iterator[list[float]]:
     """Random points: of a piecewise function, the broken rule may be 0 on one piece."""
     n_inputs = op.arity or 5
-    low, high = np.array(op.domain * n_inputs if op.variadic else op.domain).T
+    low, high = np.array(op.reference.domain * n_inputs if op.variadic else op.reference.domain).T
     yield from np.random.default_rng(0).uniform(low, high, (8, n_inputs)).tolist()
     if op.name == "where":
         yield [0.0, 2.0, 3.0]

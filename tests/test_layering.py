@@ -24,19 +24,21 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     for layer in (
         "tinygrad_mlp.text",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
-        "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once",
+        "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once "
+        "tinygrad_mlp.places",
         "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.schema",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
         "tinygrad_mlp.functional",
         "tinygrad_mlp.value_math",
+        "tinygrad_mlp.graph",
         "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses tinygrad_mlp.compiler",
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz.themes viz.structure",
+        "viz.themes",
         "viz.markup viz.condense viz.models viz.wording",
         "viz.look viz.render",
         "viz.operations viz.programs viz.plot_style",

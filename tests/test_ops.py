@@ -28,7 +28,7 @@ from tinygrad_mlp import array_math, float_math, functional, ops
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, apply, as_value, local_partials
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits
-from tinygrad_mlp.ops import OPS, Op
+from tinygrad_mlp.ops import OPS, Op, Reference
 
 N_POINTS: Final = 200
 N_OPERANDS: Final = (1, 2, 3, 6)  # of a variadic op
@@ -115,7 +115,7 @@ def points_in_domain(op: Op) -> Iterator[Floats]:
     """Random points from the op's domain (N_POINTS, n_inputs), for each number of inputs."""
     rng = np.random.default_rng(0)
     for n_inputs in N_OPERANDS if op.arity is None else (op.arity,):
-        intervals = op.domain * n_inputs if op.variadic else op.domain
+        intervals = op.reference.domain * n_inputs if op.variadic else op.reference.domain
         if op.name == "dot" and n_inputs == 1:
             continue  # a bias alone, which torch.dot cannot
         low, high = np.array(intervals).T
@@ -131,7 +131,7 @@ def kinks(op: Op) -> Iterator[Floats]:
 
     And, of one input, the numbers at which a careless formula loses its digits.
     """
-    for kink in (*op.kinks, *FURTHER_POINTS.get(op.name, ())):
+    for kink in (*op.reference.kinks, *FURTHER_POINTS.get(op.name, ())):
         yield np.array([kink])
     for x in TAILS if op.arity == 1 else ():
         yield np.array([[x]])
@@ -156,17 +156,17 @@ def assert_close(ours: Any, theirs: Any, rounding: float, tolerance: float = TOL
 def test_has_a_reference_and_enough_points(op: Op) -> None:
     assert callable(reference(op))
     if op.arity is not None:
-        assert len(op.domain) == len(op.partial_formulas) == op.arity
-        assert all(len(kink) == op.arity for kink in op.kinks)
-    assert all(low < high for low, high in op.domain)
+        assert len(op.reference.domain) == len(op.partial_formulas) == op.arity
+        assert all(len(kink) == op.arity for kink in op.reference.kinks)
+    assert all(low < high for low, high in op.reference.domain)
     for points in points_in_domain(op):
         assert len(np.unique(points, axis=0)) >= 100
     if not op.analytic:
-        assert op.kinks, "name the points at which its pieces meet, or at which it ends"
+        assert op.reference.kinks, "name the points at which its pieces meet, or at which it ends"
 
 
 def test_an_op_without_a_reference_is_found() -> None:
-    lost = dataclasses.replace(OPS["tanh"], name="lost", torch="special.tanhh")
+    lost = dataclasses.replace(OPS["tanh"], name="lost", reference=Reference("special.tanhh"))
     with pytest.raises(LookupError, match=r"no torch\.special\.tanhh"):
         reference(lost)
 
@@ -182,7 +182,7 @@ def test_every_exception_belongs_to_an_op() -> None:
 def test_has_what_a_drawing_shows(op: Op) -> None:
     assert op.symbol
     assert op.formula
-    assert repr(op) == f"Op({op.name}: {op.formula})"
+    assert repr(op) == f"Op({op.explained})"
     assert OPS[op.name] is ops.op_named(op.name) is op
 
 
@@ -190,6 +190,13 @@ def test_has_what_a_drawing_shows(op: Op) -> None:
 def test_pickles_and_copies_as_itself(op: Op) -> None:
     assert pickle.loads(pickle.dumps(op)) is op
     assert copy.deepcopy(op) is op
+
+
+def test_what_a_record_leaves_out_is_its_name_and_its_letters() -> None:
+    plain = Op(name="hypotenuse", forward=ops.add_forward, partials=(1.0, 1.0))
+    assert (plain.symbol, plain.formula) == ("hypotenuse", "hypotenuse(a, b)")
+    assert plain.partial_formulas == ("d hypotenuse / da", "d hypotenuse / db")
+    assert repr(OPS["gelu"]).endswith("x * Phi(x), Phi the standard normal distribution function)")
 
 
 def test_two_ops_cannot_have_one_name() -> None:
@@ -220,13 +227,10 @@ OPERATORS: Final[Mapping[str, Callable[..., Value]]] = {
 }
 """How to write the ops that are no function of ``functional``, or take a list there."""
 
-COMPARISONS: Final = {"less", "less_equal", "greater", "greater_equal", "equal"}
-"""They are nodes only where a function is being recorded; else ``<`` gives a plain bool."""
-
 
 @each_op
 def test_can_be_written_by_a_person(op: Op) -> None:
-    if op.name in COMPARISONS:
+    if op.comparison:  # a node only where a function is recorded; else ``<`` gives a plain bool
         return
     function = OPERATORS.get(op.name) or getattr(functional, op.name)
     inputs = [Value(0.5 * index + 0.25) for index in range(op.arity or 3)]

@@ -1,4 +1,4 @@
-"""What the records of the operations tell the tests is true: ``kinks``, ``domain``, ``analytic``.
+"""What the records of the operations say of them is true: ``kinks``, ``domain``, ``masking``, ...
 
 A wrong entry would make other tests look at the wrong places and stay green. So each is compared
 here with what PyTorch, or complex analysis, says without asking the record.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import itertools
 from math import inf, isfinite, isnan
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
+import torch
 
+from tests.running import run_python
 from tests.test_ops import CONDITIONS, PLAIN_NUMBERS, each_op, values_at
 from tests.torch_reference import Floats, reference_partials, reference_values
 from tinygrad_mlp import array_math
@@ -115,7 +118,7 @@ def expected_kinks(op: Op) -> tuple[Point, ...]:
 
 @each_op
 def test_the_kinks_are_a_point_for_each_special_behavior(op: Op) -> None:
-    assert repr(op.kinks) == repr(expected_kinks(op))  # which tells 0.0 from -0.0
+    assert repr(op.reference.kinks) == repr(expected_kinks(op))  # which tells 0.0 from -0.0
 
 
 # domain
@@ -136,7 +139,7 @@ NARROWER: Final[dict[tuple[str, int], tuple[float, float]]] = {
 
 @each_op
 def test_the_domain_is_where_torch_has_numbers(op: Op) -> None:
-    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    domain = op.reference.domain * n_inputs(op) if op.variadic else op.reference.domain
     grid = np.linspace(-4.0, 4.0, 801)
     for index, interval in enumerate(domain):
         if (op.name, index) in NARROWER:
@@ -166,7 +169,7 @@ def is_analytic(op: Op) -> bool:
     The mean over a circle is the value at its center for such a function, and for no other: not
     where pieces meet, nor where a rule takes real parts or the modulus.
     """
-    domain = op.domain * n_inputs(op) if op.variadic else op.domain
+    domain = op.reference.domain * n_inputs(op) if op.variadic else op.reference.domain
     turns = np.exp(2j * np.pi * np.arange(256) / 256.0)
     ties = inside(op, 0.4, shift=0.0)
     centers = [inside(op, 0.3), inside(op, 0.5), ties]
@@ -187,7 +190,9 @@ def is_analytic(op: Op) -> bool:
 def inside(op: Op, fraction: float, shift: float = 0.02) -> Floats:
     """A point of the domain, so far from its lower end, further by input; conditions are 0."""
     point = []
-    for index, (low, high) in enumerate(op.domain * n_inputs(op) if op.variadic else op.domain):
+    for index, (low, high) in enumerate(
+        op.reference.domain * n_inputs(op) if op.variadic else op.reference.domain
+    ):
         number = low + (fraction + shift * index) * (high - low)
         point.append(0.0 if (op.name, index) in CONDITIONS else number)
     return np.array(point)
@@ -201,3 +206,160 @@ def test_an_operation_is_declared_analytic_exactly_where_it_is(op: Op) -> None:
 @pytest.mark.parametrize("name", ["abs", "relu", "leaky_relu", "maximum", "less", "erfc", "where"])
 def test_what_is_not_analytic_is_found(name: str) -> None:
     assert not is_analytic(OPS[name])
+
+
+# What kind of operation it is
+
+
+def torch_function(op: Op) -> Floats:
+    """Value and derivative by the first input at -800 and 800, the further inputs as usual."""
+    further = [0.01 if op.name == "leaky_relu" else 1.0] * (n_inputs(op) - 1)
+    points: list[Point] = [(-LARGE, *further), (LARGE, *further)]
+    values, partials = torch_at(op, points)
+    return np.column_stack([values, partials[:, 0]])
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.activation], ids=lambda op: op.name)
+def test_an_activation_is_like_relu_or_saturates_as_torch_s_does(op: Op) -> None:
+    (low, slope_at_low), (high, slope_at_high) = torch_function(op).tolist()
+    assert op.relu_like == (abs(high - LARGE) < 1e-9 and abs(low) < 0.1 * LARGE)
+    ends = (low, high) if slope_at_low == slope_at_high == 0.0 else None
+    assert op.saturating == ends
+
+
+def test_the_activations_are_those_that_torch_has_as_modules() -> None:
+    modules = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softplus": "Softplus"}
+    modules |= {"silu": "SiLU", "gelu": "GELU", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+    assert all(isinstance(getattr(torch.nn, name)(), torch.nn.Module) for name in modules.values())
+    assert {op.name for op in OPS.values() if op.activation} == set(modules)
+    assert not any(op.relu_like or op.saturating for op in OPS.values() if not op.activation)
+
+
+@each_op
+def test_a_comparison_answers_0_or_1_and_nothing_flows(op: Op) -> None:
+    points = list(itertools.product((-1.0, 0.5, 2.0), repeat=n_inputs(op)))
+    values, partials = torch_at(op, points)
+    assert op.comparison == (set(values.tolist()) <= {0.0, 1.0} and not partials.any())
+    assert not op.comparison or op.closed == (0, 1)
+
+
+@each_op
+def test_a_masking_operation_has_derivatives_of_0_where_another_operand_is_chosen(op: Op) -> None:
+    if op.variadic:  # which hands over to all, or to the largest: no mask that a person writes
+        assert not op.masking
+        return
+    domain = [(-4.0, 4.0) if index else (low, high) for index, (low, high) in
+              enumerate(op.reference.domain)]  # fmt: skip
+    rng = np.random.default_rng(0)
+    points = rng.uniform(*np.array(domain).T, (400, len(domain)))
+    for index in range(len(domain)):
+        if (op.name, index) in CONDITIONS:
+            points[:, index] = np.round(points[:, index])
+    partials = reference_partials(op, points)
+    choosing = [
+        index
+        for index in range(len(domain))
+        if index not in op.closed and (op.name, index) not in PLAIN_NUMBERS
+        and 10 < np.count_nonzero(partials[:, index] == 0.0) < 390
+    ]  # fmt: skip
+    assert op.masking == bool([i for i in choosing if op.name not in {"leaky_relu", "elu"}])
+
+
+AS_PYTHON: Final = {"−": "-", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "=": "=="}
+
+
+@each_op
+def test_the_symbol_of_an_infix_operation_stands_between_its_operands(op: Op) -> None:
+    a, b = 1.5, 0.25
+    try:
+        value = float(eval(f"a {AS_PYTHON.get(op.symbol, op.symbol)} b", {"a": a, "b": b}))
+    except (NameError, SyntaxError):  # as "exp" and "|x|" give
+        assert not op.infix
+        return
+    if op.arity == 2:
+        assert op.infix
+        assert value == reference_values(op, [(a, b)])[0]
+    else:
+        assert op.name == "neg"
+        assert not op.infix
+
+
+@each_op
+def test_the_operands_of_a_commutative_operation_can_change_places(op: Op) -> None:
+    size = n_inputs(op)
+    points = list(itertools.product((-inf, -1.5, 0.0, 0.25, 2.0), repeat=size))
+    same = all(
+        repr(apply(op, *values_at(op, np.array(point))).data)
+        == repr(apply(op, *values_at(op, np.array(point[1:] + point[:1]))).data)
+        for point in points
+        if not (op.name == "logsumexp" and -inf not in point)  # whose last digit may differ
+    )
+    assert op.commutative == (size > 1 and same)
+
+
+@each_op
+def test_places_are_a_word_for_each_operand(op: Op) -> None:
+    assert len(op.places) in (0, op.arity)
+
+
+# An operation is declared in one place
+
+
+MISH: Final = """
+from tinygrad_mlp import functional, ops
+from tinygrad_mlp.engine import Value, apply
+from tinygrad_mlp.ops import Op, Reference, declare
+
+
+def mish_forward(xp, x):
+    return x * xp.tanh(xp.log1p(xp.exp(x)))
+
+
+def mish_partial(xp, out, x):
+    gate = xp.tanh(xp.log1p(xp.exp(x)))
+    return gate + x * xp.sigmoid(x) * (1.0 - gate * gate)
+
+
+MISH = declare(
+    Op(
+        name="mish",
+        forward=mish_forward,
+        partials=(mish_partial,),
+        reference=Reference("nn.functional.mish"),
+        activation=True,
+        relu_like=True,
+    )
+)
+
+
+def mish(x):
+    return apply(MISH, x)
+
+
+functional.mish = mish
+"""
+
+FINDS_IT: Final = """
+import viz
+from tinygrad_mlp import debug, nn
+from tinygrad_mlp.nn.init import initializer_for
+
+print(initializer_for("mish").__name__)
+model = nn.MLP(2, [3, 1], activation="mish", rng=0)
+loss = model([1.0, 2.0]) ** 2
+print(debug.health(model, loss).layers[0].activation)
+print(viz.to_dot(loss, detail="layers"))
+print(viz.to_dot(loss, detail="neurons"))
+print(debug.trace_forward(loss))
+"""
+
+
+def test_an_activation_is_known_everywhere_by_its_record_alone(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(MISH + FINDS_IT, encoding="utf-8")
+    printed = run_python(program, folder=tmp_path)
+    first, second, *_ = printed.splitlines()
+    assert (first, second) == ("he_normal", "mish")
+    assert "3 neurons, mish" in printed
+    assert "1 neuron, linear" in printed
+    assert "mish(" in printed

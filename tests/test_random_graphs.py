@@ -85,7 +85,7 @@ class Graph:
 
     def apply(self, op: Op, operands: Sequence[int]) -> int:
         """The op on these nodes, moved to where it is defined and has a derivative."""
-        intervals = op.domain * len(operands) if op.variadic else op.domain
+        intervals = op.reference.domain * len(operands) if op.variadic else op.reference.domain
         moved = [self._moved(index, *interval) for index, interval in zip(operands, intervals)]
         if op is ops.POW_NUMBER:
             moved[1] = self.constant(self.values[moved[1]].data)

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 import viz
+from tests.holding import held
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, ShapeError, UnknownNameError
+from tinygrad_mlp.graph import Unit, order_of, roles_of, units_of
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
 from viz import notebook, to_dot
@@ -25,7 +27,6 @@ from viz.condense import condense
 from viz.markup import number
 from viz.neurons import formula
 from viz.render import render
-from viz.structure import Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, GradientScale
 
 N_SAMPLES: Final = 12
@@ -151,9 +152,9 @@ def test_neurons_stand_in_the_frame_of_their_layer_in_their_order() -> None:
     assert dot.count("rank=same") == 2
 
 
-def test_a_neuron_that_is_written_out_is_found_by_its_labels() -> None:
-    weights = [Value(0.5, label=f"hidden.neurons.0.w.{i}") for i in range(2)]
-    bias = Value(0.1, label="hidden.neurons.0.b")
+def test_a_neuron_that_is_written_out_is_found_by_its_module() -> None:
+    weights, bias = [Value(0.5), Value(0.5)], Value(0.1)
+    held(hidden=held(neurons=[held(w=weights, b=bias)]))
     z = sum((w * x for w, x in zip(weights, [1.0, 2.0], strict=True)), start=bias)
     y = z.tanh()
     order = order_of([y])
@@ -264,17 +265,16 @@ def test_an_operand_from_a_layer_says_which_neuron_it_is() -> None:
     scores = Layer(2, 3, None, rng=0)([1.0, 2.0])
     loss = functional.logsumexp(scores) - scores[2]
     dot = to_dot(loss, detail="layers")
-    assert texts(boxes(dot)[list(boxes(dot))[-1]])[0] == "logsumexp − layer [2]"
+    assert texts(boxes(dot)[list(boxes(dot))[-1]])[0] == "logsumexp − neurons [2]"
 
 
-@pytest.mark.parametrize("known", ["labels", "given"])
+@pytest.mark.parametrize("known", ["by a module", "given"])
 def test_sums_that_are_written_out_are_neurons(known: str) -> None:
-    named = known == "labels"
-    w = [
-        [Value(0.1 * i + j, label=f"w.{i}.{j}" if named else "") for j in range(2)]
-        for i in range(2)
-    ]
-    b = [Value(0.5, label=f"b.{i}" if named else "") for i in range(2)]
+    named = known == "by a module"
+    w = [[Value(0.1 * i + j) for j in range(2)] for i in range(2)]
+    b = [Value(0.5) for i in range(2)]
+    if named:
+        held(w=w, b=b)
     h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + b[i]).tanh() for i in range(2)]
     order = order_of([h[0] * h[1]])
     roles = roles_of(order, [order[-1]], None if named else [*w[0], *w[1], *b])
@@ -299,7 +299,7 @@ def test_no_node_of_a_backward_pass_belongs_to_a_neuron() -> None:
         (slope,) = grad(y, [x], create_graph=True)
         order = order_of([slope])
         units = units_of(order, roles_of(order, [slope], None))
-        assert {unit.layer for unit in units.values()} == {"layers.0"}
+        assert {unit.layer.name for unit in units.values()} == {"layers.0"}
         assert set(units) <= forward
 
 
@@ -528,8 +528,10 @@ def test_the_scale_of_gradients_is_that_of_the_boxes_that_are_drawn() -> None:
 
 
 def test_a_weight_is_never_called_by_a_number_alone() -> None:
-    w = [[Value(0.5, label=f"w.{i}.{j}") for j in range(2)] for i in range(2)]
-    h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + Value(0.1, label=f"b.{i}")).tanh() for i in range(2)]
+    w = [[Value(0.5) for j in range(2)] for i in range(2)]
+    b = [Value(0.1), Value(0.1)]
+    held(w=w, b=b)
+    h = [(w[i][0] * 1.0 + w[i][1] * 2.0 + b[i]).tanh() for i in range(2)]
     shown = {texts(box)[0] for box in boxes(to_dot(h[0] * h[1], detail="ops")).values()}
     assert {"w.0.0", "w.0.1", "w.1.0", "w.1.1"} <= shown
 

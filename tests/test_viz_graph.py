@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import held
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
@@ -280,7 +281,8 @@ def neuron() -> Value:
 
 
 def hand_written_neuron() -> Value:
-    w, x, b = Value(0.5, label="w.0"), Value(3.0, label="x"), Value(0.25, label="neurons.0.b")
+    w, x, b = Value(0.5), Value(3.0, label="x"), Value(0.25)
+    held(w=[w], neurons=[held(b=b)])
     return w * x + b + 1.0
 
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.holding import held
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
@@ -141,8 +142,9 @@ def test_a_marked_arrow_is_marked_where_it_enters_a_frame() -> None:
 
 def hand_written() -> Value:
     """Two neurons as a beginner writes them: loops over plain products."""
-    w = [[Value(0.3 * i - 0.2 * j + 0.1, label=f"w.{i}.{j}") for j in range(2)] for i in range(2)]
-    b = [Value(0.1, label=f"b.{i}") for i in range(2)]
+    w = [[Value(0.3 * i - 0.2 * j + 0.1) for j in range(2)] for i in range(2)]
+    b = [Value(0.1) for i in range(2)]
+    held(w=w, b=b)
     h = [sum((a * x for a, x in zip(w[i], [0.5, -1.0])), b[i]).tanh() for i in range(2)]
     return (h[0] * h[1] - 1.0) ** 2
 

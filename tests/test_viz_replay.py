@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import viz
+from tests.holding import held
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward, trace_forward, worked_example
-from tinygrad_mlp.debug.names import number, product
+from tinygrad_mlp.debug.equations import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
@@ -952,9 +953,10 @@ def test_a_neuron_that_is_one_box_shows_its_whole_formula(viewer: Opener) -> Non
 
 
 def test_a_sum_written_by_hand_is_one_box_too(viewer: Opener) -> None:
-    weights = [Value(w, label=f"n.w.{i}") for i, w in enumerate((0.5, -0.25))]
+    weights, bias = [Value(0.5), Value(-0.25)], Value(0.1)
+    held(n=held(w=weights, b=bias))
     inputs = [Value(2.0, label="x0"), Value(3.0, label="x1")]
-    output = (weights[0] * inputs[0] + weights[1] * inputs[1] + Value(0.1, label="n.b")).tanh()
+    output = (weights[0] * inputs[0] + weights[1] * inputs[1] + bias).tanh()
     output.label = "y"
     loss = output * 2.0
     loss.label = "loss"

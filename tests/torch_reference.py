@@ -100,10 +100,11 @@ def reference(op: Op) -> Reference:
         LookupError: if torch has no function of the name that the op's record gives.
     """
     found: Any = torch
-    for name in op.torch.split("."):
+    called = op.reference.torch or op.name
+    for name in called.split("."):
         found = getattr(found, name, None)
     if not callable(found):
-        raise LookupError(f"{op!r} has no reference: there is no torch.{op.torch}")
+        raise LookupError(f"{op!r} has no reference: there is no torch.{called}")
     call: Reference = CALLED_DIFFERENTLY.get(op.name, found)
     return call
 

@@ -11,6 +11,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -21,6 +22,7 @@ from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.places import Place
 
 __all__ = [
     "Number",
@@ -36,6 +38,7 @@ __all__ = [
     "number_of",
     "numbers_of",
     "orders_of",
+    "put_in_place",
     "read_numbers",
     "recorded_by",
     "topological_order",
@@ -96,7 +99,7 @@ class Value:
     op: Op | None
     parents: tuple[Value, ...]
     partials: tuple[float, ...]
-    _label: str
+    _label: str | Place
 
     if not TYPE_CHECKING:
         requires_grad = NotAnAttribute()
@@ -123,11 +126,25 @@ class Value:
         >>> a
         Value(data=1.0, grad=0.0, label='rate')
         """
-        return self._label
+        label = self._label
+        return label if isinstance(label, str) else label.text
 
     @label.setter
     def label(self, label: str) -> None:
-        self._label = checked_label(label)
+        place, checked = self.place, checked_label(label)
+        self._label = checked if place is None else Place(place.owner, place.keys, checked)
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands in the module that it is a parameter of; None for other Values.
+
+        >>> from tinygrad_mlp.nn import Layer
+        >>> weight = Layer(2, 1, rng=0).neurons[0].w[1]
+        >>> weight.place.keys, weight.place.owner.path
+        (('w', 1), 'neurons.0')
+        """
+        label = self._label
+        return None if isinstance(label, str) else label
 
     @property
     def is_leaf(self) -> bool:
@@ -206,7 +223,9 @@ class Value:
                 copied = memo[id(node)] = _new_object(type(node))
                 data, grad, op, parents, *rest = node.__getstate__()
                 copies = tuple([memo[id(parent)] for parent in parents])
-                copied.__setstate__((data, grad, op, copies, *rest))
+                partials, label = rest
+                label = label if label.__class__ is str else deepcopy(label, memo)
+                copied.__setstate__((data, grad, op, copies, partials, label))
         copy: Value = memo[id(self)]
         return copy
 
@@ -315,6 +334,20 @@ class Value:
     def relu(self) -> Value:
         """max(x, 0). Derivative: 1 where x > 0, else 0 (also at 0)."""
         return _unary(ops.RELU, self)
+
+
+def put_in_place(parameter: Value, place: Place) -> None:
+    """Say where a parameter stands in its module; a label that a person gave it stays.
+
+    >>> from tinygrad_mlp.places import Owner
+    >>> w = Value(2.0, label="slope")
+    >>> put_in_place(w, Place(Owner("Line"), ("w",)))
+    >>> w.label, w.place.keys
+    ('slope', ('w',))
+    """
+    before = parameter._label
+    place.label = before if isinstance(before, str) else before.label
+    parameter._label = place
 
 
 def as_value(number: Value | Number) -> Value:

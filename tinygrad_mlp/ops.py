@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from math import inf, pi, sqrt
 from typing import Any, Final
 
-__all__ = ["CONSTANT", "OPS", "Op", "declare", "op_named"]
+__all__ = ["CONSTANT", "OPS", "Op", "Reference", "declare", "op_named"]
 
 Rule = Callable[..., Any]
 """A rule: ``forward(xp, *inputs)`` or ``partial(xp, out, *inputs)``."""
@@ -43,6 +43,24 @@ REAL_LINE: Final = (-4.0, 4.0)
 POSITIVE: Final = (0.05, 4.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the tests compare an op with; nothing else reads it.
+
+    Args:
+        torch: a dotted name in ``torch``, called with the same inputs; "" is the name of the op.
+        domain: per input the open interval from which tests draw points.
+        kinks: a point (a tuple of inputs) for each special behavior, such as a jump or an infinity.
+
+    >>> op_named("log").reference.domain
+    ((0.05, 4.0),)
+    """
+
+    torch: str = ""
+    domain: tuple[tuple[float, float], ...] = (REAL_LINE,)
+    kinks: tuple[tuple[float, ...], ...] = ()
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Op:
     """One operation: how to compute it, how to differentiate it, how to show it, how to test it.
@@ -53,15 +71,25 @@ class Op:
         partials: per input the local derivative ``partial(xp, out, *inputs)``, or a number where it
             is constant, ``NOTHING`` where nothing flows. A variadic op has one, applied to each
             operand: ``partial(xp, out, x)``.
-        symbol: what a drawing writes into the node.
-        formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only).
-        partial_formulas: the local derivatives as text.
-        torch: the reference: a dotted name in ``torch``, called with the same inputs.
-        domain: per input the open interval from which tests draw points.
-        kinks: a point (a tuple of inputs) for each special behavior, such as a jump or an infinity.
+        symbol: what a drawing writes into the node; the name unless given.
+        formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only);
+            unless given, the name with its inputs, such as ``exp(x)``.
+        partial_formulas: the local derivatives as text; unless given ``d exp / dx``, and so on.
+        reference: what the tests compare it with, and where.
+        note: what the formula leaves unsaid.
         variadic: whether it takes any number of inputs.
         joint_partials: for an op whose partials come all at once (``dot``).
         analytic: whether the rules hold for complex numbers, so that complex step applies.
+        activation: whether it is made to stand behind the weighted sum of a neuron.
+        relu_like: whether it goes to x for large x and stays small for small x, as relu does: the
+            layer then begins with larger weights (He et al. 2015).
+        saturating: the two values that it comes near to, and where hardly any gradient comes
+            through, as with tanh; None for an activation without them.
+        comparison: whether it answers 1 or 0.
+        infix: whether its symbol stands between its two operands.
+        commutative: whether the order of its operands does not matter.
+        masking: whether it lets no gradient through to an operand that it does not choose.
+        places: what its operands are to it, as words before them.
 
     >>> op_named("tanh").partial_formulas
     ('1 - tanh(x)^2',)
@@ -70,15 +98,22 @@ class Op:
     name: str
     forward: Rule
     partials: tuple[Rule | float, ...]
-    symbol: str
-    formula: str
-    partial_formulas: tuple[str, ...]
-    torch: str
-    domain: tuple[tuple[float, float], ...] = (REAL_LINE,)
-    kinks: tuple[tuple[float, ...], ...] = ()
+    symbol: str = ""
+    formula: str = ""
+    partial_formulas: tuple[str, ...] = ()
+    reference: Reference = Reference()
+    note: str = ""
     variadic: bool = False
     joint_partials: Rule | None = None
     analytic: bool = False
+    activation: bool = False
+    relu_like: bool = False
+    saturating: tuple[float, float] | None = None
+    comparison: bool = False
+    infix: bool = False
+    commutative: bool = False
+    masking: bool = False
+    places: tuple[str, ...] = ()
 
     arity: int | None = field(init=False)
     """The number of inputs, or None for an op that takes any number."""
@@ -94,6 +129,14 @@ class Op:
         object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
         closed = tuple([place for place, rule in enumerate(self.partials) if rule is NOTHING])
         object.__setattr__(self, "closed", closed)
+        letters = "x" if len(self.partials) == 1 else "abcdefgh"[: len(self.partials)]
+        unsaid = {
+            "symbol": self.name,
+            "formula": f"{self.name}({', '.join(letters)})",
+            "partial_formulas": tuple([f"d {self.name} / d{letter}" for letter in letters]),
+        }
+        for name, text in unsaid.items():
+            object.__setattr__(self, name, getattr(self, name) or text)
 
     def compute(self, xp: Any, inputs: Sequence[Any]) -> Any:
         """The value at these inputs, as ``xp`` interprets the rule.
@@ -104,8 +147,17 @@ class Op:
         """
         return self.forward(xp, inputs) if self.variadic else self.forward(xp, *inputs)
 
+    @property
+    def explained(self) -> str:
+        """The name, the formula and what it leaves unsaid.
+
+        >>> op_named("gelu").explained
+        'gelu: x * Phi(x), Phi the standard normal distribution function'
+        """
+        return ", ".join([f"{self.name}: {self.formula}", *([self.note] if self.note else [])])
+
     def __repr__(self) -> str:
-        return f"Op({self.name}: {self.formula})"
+        return f"Op({self.explained})"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
         return op_named, (self.name,)
@@ -125,10 +177,10 @@ def declare(op: Op) -> Op:
     ...     return x * x * x
     >>> def cube_partial(xp, out, x):
     ...     return 3.0 * x * x
-    >>> CUBE = declare(Op(name="cube", forward=cube, partials=(cube_partial,), symbol="^3",
-    ...     formula="x^3", partial_formulas=("3 x^2",), torch="pow"))
-    >>> OPS.pop("cube") is CUBE
-    True
+    >>> declare(Op(name="cube", forward=cube, partials=(cube_partial,)))
+    Op(cube: cube(x))
+    >>> OPS.pop("cube").partial_formulas
+    ('d cube / dx',)
     """
     if op.name in OPS:
         raise ValueError(f"an operation named {op.name!r} is declared already; choose another name")
@@ -159,8 +211,7 @@ CONSTANT: Final = Op(
     symbol="const",
     formula="c",
     partial_formulas=(),
-    torch="tensor",
-    domain=(),
+    reference=Reference("tensor", domain=()),
 )
 """Marks a leaf that stands for a plain number in the user's expression, such as 2 in ``2 * v``."""
 
@@ -180,9 +231,10 @@ ADD: Final = declare(
         symbol="+",
         formula="a + b",
         partial_formulas=("1", "1"),
-        torch="add",
-        domain=(REAL_LINE, REAL_LINE),
+        reference=Reference(domain=(REAL_LINE, REAL_LINE)),
         analytic=True,
+        infix=True,
+        commutative=True,
     )
 )
 
@@ -199,9 +251,9 @@ SUB: Final = declare(
         symbol="−",
         formula="a - b",
         partial_formulas=("1", "-1"),
-        torch="sub",
-        domain=(REAL_LINE, REAL_LINE),
+        reference=Reference(domain=(REAL_LINE, REAL_LINE)),
         analytic=True,
+        infix=True,
     )
 )
 
@@ -226,9 +278,10 @@ MUL: Final = declare(
         symbol="×",
         formula="a * b",
         partial_formulas=("b", "a"),
-        torch="mul",
-        domain=(REAL_LINE, REAL_LINE),
+        reference=Reference(domain=(REAL_LINE, REAL_LINE)),
         analytic=True,
+        infix=True,
+        commutative=True,
     )
 )
 
@@ -253,10 +306,12 @@ DIV: Final = declare(
         symbol="÷",
         formula="a / b",
         partial_formulas=("1 / b", "-a / b^2"),
-        torch="div",
-        domain=(REAL_LINE, POSITIVE),
-        kinks=((0.0, 0.0), (0.0, -0.0), (1.0, 0.0), (1.0, -0.0), (-1.0, 0.0), (-1.0, -0.0)),
+        reference=Reference(
+            domain=(REAL_LINE, POSITIVE),
+            kinks=((0.0, 0.0), (0.0, -0.0), (1.0, 0.0), (1.0, -0.0), (-1.0, 0.0), (-1.0, -0.0)),
+        ),
         analytic=True,
+        infix=True,
     )
 )
 
@@ -273,7 +328,6 @@ NEG: Final = declare(
         symbol="−",
         formula="-x",
         partial_formulas=("-1",),
-        torch="neg",
         analytic=True,
     )
 )
@@ -307,10 +361,12 @@ POW: Final = declare(
         symbol="^",
         formula="a ^ b",
         partial_formulas=("b * a^(b - 1)", "a^b * log(a)"),
-        torch="pow",
-        domain=(POSITIVE, REAL_LINE),
-        kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0), (-1.0, 0.0)),
+        reference=Reference(
+            domain=(POSITIVE, REAL_LINE),
+            kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0), (-1.0, 0.0)),
+        ),
         analytic=True,
+        infix=True,
     )
 )
 """Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
@@ -326,12 +382,14 @@ POW_NUMBER: Final = declare(
         forward=pow_forward,
         partials=(pow_number_partial, 0.0),
         symbol="^",
-        formula="a ^ b, b a plain number",
+        formula="a ^ b",
+        note="b a plain number",
         partial_formulas=("b * a^(b - 1)", "0 (a plain number)"),
-        torch="pow",
-        domain=(POSITIVE, REAL_LINE),
-        kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0)),
+        reference=Reference(
+            "pow", domain=(POSITIVE, REAL_LINE), kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0))
+        ),
         analytic=True,
+        infix=True,
     )
 )
 """A power whose exponent is a plain number: nothing flows to the exponent, as in torch. (By ``b``
@@ -354,8 +412,7 @@ SQUARE: Final = declare(
         symbol="x²",
         formula="x^2",
         partial_formulas=("2 x",),
-        torch="square",
-        kinks=((inf,), (-inf,)),
+        reference=Reference(kinks=((inf,), (-inf,))),
         analytic=True,
     )
 )
@@ -377,9 +434,7 @@ RECIPROCAL: Final = declare(
         symbol="1/x",
         formula="1 / x",
         partial_formulas=("-1 / x^2",),
-        torch="reciprocal",
-        domain=(POSITIVE,),
-        kinks=((0.0,), (-0.0,)),
+        reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,))),
         analytic=True,
     )
 )
@@ -401,11 +456,8 @@ EXP: Final = declare(
         name="exp",
         forward=exp_forward,
         partials=(exp_partial,),
-        symbol="exp",
-        formula="exp(x)",
         partial_formulas=("exp(x)",),
-        torch="exp",
-        kinks=((800.0,), (-800.0,)),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
 )
@@ -424,11 +476,9 @@ EXPM1: Final = declare(
         name="expm1",
         forward=expm1_forward,
         partials=(expm1_partial,),
-        symbol="expm1",
         formula="exp(x) - 1",
         partial_formulas=("exp(x)",),
-        torch="expm1",
-        kinks=((800.0,), (-800.0,)),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
 )
@@ -447,12 +497,8 @@ LOG: Final = declare(
         name="log",
         forward=log_forward,
         partials=(log_partial,),
-        symbol="log",
-        formula="log(x)",
         partial_formulas=("1 / x",),
-        torch="log",
-        domain=(POSITIVE,),
-        kinks=((0.0,), (-0.0,), (-1.0,), (inf,)),
+        reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
 )
@@ -471,12 +517,9 @@ LOG1P: Final = declare(
         name="log1p",
         forward=log1p_forward,
         partials=(log1p_partial,),
-        symbol="log1p",
         formula="log(1 + x)",
         partial_formulas=("1 / (1 + x)",),
-        torch="log1p",
-        domain=((-0.95, 4.0),),
-        kinks=((-1.0,), (-800.0,), (inf,)),
+        reference=Reference(domain=((-0.95, 4.0),), kinks=((-1.0,), (-800.0,), (inf,))),
         analytic=True,
     )
 )
@@ -496,11 +539,8 @@ SQRT: Final = declare(
         forward=sqrt_forward,
         partials=(sqrt_partial,),
         symbol="√",
-        formula="sqrt(x)",
         partial_formulas=("1 / (2 sqrt(x))",),
-        torch="sqrt",
-        domain=(POSITIVE,),
-        kinks=((0.0,), (-0.0,), (-1.0,), (inf,)),
+        reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
 )
@@ -519,11 +559,8 @@ SIN: Final = declare(
         name="sin",
         forward=sin_forward,
         partials=(sin_partial,),
-        symbol="sin",
-        formula="sin(x)",
         partial_formulas=("cos(x)",),
-        torch="sin",
-        kinks=((inf,),),
+        reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
 )
@@ -542,11 +579,8 @@ COS: Final = declare(
         name="cos",
         forward=cos_forward,
         partials=(cos_partial,),
-        symbol="cos",
-        formula="cos(x)",
         partial_formulas=("-sin(x)",),
-        torch="cos",
-        kinks=((inf,),),
+        reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
 )
@@ -565,11 +599,9 @@ ERFC: Final = declare(
         name="erfc",
         forward=erfc_forward,
         partials=(erfc_partial,),
-        symbol="erfc",
-        formula="erfc(x) = 1 - erf(x)",
+        note="1 - erf(x)",
         partial_formulas=("-2 exp(-x^2) / sqrt(pi)",),
-        torch="special.erfc",
-        kinks=((800.0,), (-800.0,)),
+        reference=Reference("special.erfc", kinks=((800.0,), (-800.0,))),
     )
 )
 
@@ -590,12 +622,11 @@ TANH: Final = declare(
         name="tanh",
         forward=tanh_forward,
         partials=(tanh_partial,),
-        symbol="tanh",
-        formula="tanh(x)",
         partial_formulas=("1 - tanh(x)^2",),
-        torch="tanh",
-        kinks=((800.0,), (-800.0,)),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
+        activation=True,
+        saturating=(-1.0, 1.0),
     )
 )
 
@@ -616,9 +647,10 @@ SIGMOID: Final = declare(
         symbol="σ",
         formula="1 / (1 + exp(-x))",
         partial_formulas=("sigmoid(x) * (1 - sigmoid(x))",),
-        torch="sigmoid",
-        kinks=((800.0,), (-800.0,)),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
+        activation=True,
+        saturating=(0.0, 1.0),
     )
 )
 
@@ -636,11 +668,12 @@ RELU: Final = declare(
         name="relu",
         forward=relu_forward,
         partials=(relu_partial,),
-        symbol="relu",
         formula="max(x, 0)",
         partial_formulas=("1 if x > 0 else 0",),
-        torch="relu",
-        kinks=((0.0,), (inf,)),
+        reference=Reference(kinks=((0.0,), (inf,))),
+        activation=True,
+        relu_like=True,
+        masking=True,
     )
 )
 
@@ -665,9 +698,11 @@ LEAKY_RELU: Final = declare(
         symbol="leaky relu",
         formula="a if a > 0 else b * a",
         partial_formulas=("1 if a > 0 else b", "0 if a > 0 else a"),
-        torch="nn.functional.prelu",
-        domain=(REAL_LINE, (0.001, 0.5)),
-        kinks=((0.0, 0.0),),
+        reference=Reference(
+            "nn.functional.prelu", domain=(REAL_LINE, (0.001, 0.5)), kinks=((0.0, 0.0),)
+        ),
+        activation=True,
+        relu_like=True,
     )
 )
 
@@ -689,12 +724,13 @@ ELU: Final = declare(
         name="elu",
         forward=elu_forward,
         partials=(elu_partial_x, elu_partial_alpha),
-        symbol="elu",
         formula="a if a > 0 else b * (exp(a) - 1)",
         partial_formulas=("1 if a > 0 else b * exp(a)", "0 if a > 0 else exp(a) - 1"),
-        torch="nn.functional.elu",
-        domain=(REAL_LINE, (0.5, 2.0)),
-        kinks=((0.0, 0.0),),
+        reference=Reference(
+            "nn.functional.elu", domain=(REAL_LINE, (0.5, 2.0)), kinks=((0.0, 0.0),)
+        ),
+        activation=True,
+        relu_like=True,
     )
 )
 
@@ -712,11 +748,11 @@ SOFTPLUS: Final = declare(
         name="softplus",
         forward=softplus_forward,
         partials=(softplus_partial,),
-        symbol="softplus",
         formula="log(1 + exp(x))",
         partial_formulas=("sigmoid(x)",),
-        torch="nn.functional.softplus",
-        kinks=((800.0,), (-800.0,), (inf,)),
+        reference=Reference("nn.functional.softplus", kinks=((800.0,), (-800.0,), (inf,))),
+        activation=True,
+        relu_like=True,
     )
 )
 
@@ -735,12 +771,12 @@ SILU: Final = declare(
         name="silu",
         forward=silu_forward,
         partials=(silu_partial,),
-        symbol="silu",
         formula="x * sigmoid(x)",
         partial_formulas=("s * (1 + x * (1 - s)), s = sigmoid(x)",),
-        torch="nn.functional.silu",
-        kinks=((800.0,), (-800.0,), (inf,), (-inf,)),
+        reference=Reference("nn.functional.silu", kinks=((800.0,), (-800.0,), (inf,), (-inf,))),
         analytic=True,
+        activation=True,
+        relu_like=True,
     )
 )
 
@@ -762,11 +798,12 @@ GELU: Final = declare(
         name="gelu",
         forward=gelu_forward,
         partials=(gelu_partial,),
-        symbol="gelu",
-        formula="x * Phi(x), Phi the standard normal distribution function",
+        formula="x * Phi(x)",
+        note="Phi the standard normal distribution function",
         partial_formulas=("Phi(x) + x * phi(x)",),
-        torch="nn.functional.gelu",
-        kinks=((800.0,), (-800.0,), (inf,), (-inf,)),
+        reference=Reference("nn.functional.gelu", kinks=((800.0,), (-800.0,), (inf,), (-inf,))),
+        activation=True,
+        relu_like=True,
     )
 )
 
@@ -790,8 +827,7 @@ ABS: Final = declare(
         symbol="|x|",
         formula="|x|",
         partial_formulas=("sign(x)",),
-        torch="abs",
-        kinks=((0.0,), (inf,)),
+        reference=Reference(kinks=((0.0,), (inf,))),
     )
 )
 
@@ -816,9 +852,9 @@ MAXIMUM: Final = declare(
         symbol="max",
         formula="max(a, b)",
         partial_formulas=("1 if a > b, 1/2 if a = b, else 0", "1 if b > a, 1/2 if a = b, else 0"),
-        torch="maximum",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference(domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        commutative=True,
+        masking=True,
     )
 )
 
@@ -843,9 +879,9 @@ MINIMUM: Final = declare(
         symbol="min",
         formula="min(a, b)",
         partial_formulas=("1 if a < b, 1/2 if a = b, else 0", "1 if b < a, 1/2 if a = b, else 0"),
-        torch="minimum",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference(domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        commutative=True,
+        masking=True,
     )
 )
 
@@ -867,12 +903,13 @@ WHERE: Final = declare(
         name="where",
         forward=where_forward,
         partials=(NOTHING, where_partial_a, where_partial_b),
-        symbol="where",
         formula="b if a else c",
         partial_formulas=("0", "1 if a else 0", "0 if a else 1"),
-        torch="where",
-        domain=((-1.0, 1.0), REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0, 0.0),),
+        reference=Reference(
+            "where", domain=((-1.0, 1.0), REAL_LINE, REAL_LINE), kinks=((0.0, 0.0, 0.0),)
+        ),
+        masking=True,
+        places=("if", "then", "else"),
     )
 )
 """The condition is a number: 0 is false, everything else is true. Nothing flows to it."""
@@ -899,12 +936,13 @@ CLAMP: Final = declare(
         name="clamp",
         forward=clamp_forward,
         partials=(clamp_partial_x, clamp_partial_low, clamp_partial_high),
-        symbol="clamp",
         formula="min(max(a, b), c)",
         partial_formulas=("1 if b <= a <= c else 0", "1 if a < b < c else 0", "1 if a > c else 0"),
-        torch="clamp",
-        domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)),
-        kinks=((0.0, 0.0, 0.0),),
+        reference=Reference(
+            "clamp", domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)), kinks=((0.0, 0.0, 0.0),)
+        ),
+        masking=True,
+        places=("", "from", "to"),
     )
 )
 
@@ -929,8 +967,7 @@ WEIGHTED: Final = declare(
         symbol="·",
         formula="a * b, 0 if a = 0",
         partial_formulas=("b", "a"),
-        torch="mul",
-        domain=(REAL_LINE, REAL_LINE),
+        reference=Reference("mul", domain=(REAL_LINE, REAL_LINE)),
         analytic=True,
     )
 )
@@ -966,8 +1003,9 @@ BINARY_CROSS_ENTROPY: Final = declare(
         symbol="bce",
         formula="log(1 + exp(a)) - a * b",
         partial_formulas=("sigmoid(a) - b", "-a"),
-        torch="nn.functional.binary_cross_entropy_with_logits",
-        domain=(REAL_LINE, (0.0, 1.0)),
+        reference=Reference(
+            "nn.functional.binary_cross_entropy_with_logits", domain=(REAL_LINE, (0.0, 1.0))
+        ),
         analytic=True,
     )
 )
@@ -989,9 +1027,9 @@ LESS: Final = declare(
         symbol="<",
         formula="1 if a < b else 0",
         partial_formulas=("0", "0"),
-        torch="lt",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference("lt", domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        comparison=True,
+        infix=True,
     )
 )
 
@@ -1008,9 +1046,9 @@ LESS_EQUAL: Final = declare(
         symbol="≤",
         formula="1 if a <= b else 0",
         partial_formulas=("0", "0"),
-        torch="le",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference("le", domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        comparison=True,
+        infix=True,
     )
 )
 
@@ -1027,9 +1065,9 @@ GREATER: Final = declare(
         symbol=">",
         formula="1 if a > b else 0",
         partial_formulas=("0", "0"),
-        torch="gt",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference("gt", domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        comparison=True,
+        infix=True,
     )
 )
 
@@ -1046,9 +1084,9 @@ GREATER_EQUAL: Final = declare(
         symbol="≥",
         formula="1 if a >= b else 0",
         partial_formulas=("0", "0"),
-        torch="ge",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference("ge", domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        comparison=True,
+        infix=True,
     )
 )
 
@@ -1065,9 +1103,10 @@ EQUAL: Final = declare(
         symbol="=",
         formula="1 if a = b else 0",
         partial_formulas=("0", "0"),
-        torch="eq",
-        domain=(REAL_LINE, REAL_LINE),
-        kinks=((0.0, 0.0),),
+        reference=Reference("eq", domain=(REAL_LINE, REAL_LINE), kinks=((0.0, 0.0),)),
+        comparison=True,
+        infix=True,
+        commutative=True,
     )
 )
 
@@ -1087,9 +1126,9 @@ SUM: Final = declare(
         symbol="Σ",
         formula="x1 + x2 + ... + xn",
         partial_formulas=("1",),
-        torch="sum",
         variadic=True,
         analytic=True,
+        commutative=True,
     )
 )
 
@@ -1110,10 +1149,10 @@ AMAX: Final = declare(
         symbol="max",
         formula="max(x1, ..., xn)",
         partial_formulas=("1/m if x is one of m largest, else 0",),
-        torch="amax",
-        kinks=((0.0, 0.0, 0.0),),
+        reference=Reference(kinks=((0.0, 0.0, 0.0),)),
         variadic=True,
         joint_partials=amax_partials,
+        commutative=True,
     )
 )
 
@@ -1135,13 +1174,12 @@ LOGSUMEXP: Final = declare(
         name="logsumexp",
         forward=logsumexp_forward,
         partials=(),
-        symbol="logsumexp",
         formula="log(exp(x1) + ... + exp(xn))",
         partial_formulas=("exp(x) / (exp(x1) + ... + exp(xn))",),
-        torch="logsumexp",
         variadic=True,
         joint_partials=logsumexp_partials,
         analytic=True,
+        commutative=True,
     )
 )
 
@@ -1166,7 +1204,6 @@ DOT: Final = declare(
         symbol="w·x+b",
         formula="w1 x1 + ... + wn xn + b",
         partial_formulas=("xi by wi", "wi by xi", "1 by b"),
-        torch="dot",
         variadic=True,
         joint_partials=dot_partials,
         analytic=True,

@@ -11,12 +11,12 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import place_in_layer
 from viz import markup
 from viz.condense import Arrow, Box, Condensed
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz.markup import cell, font, number, row, table
 from viz.operations import title_of
-from viz.structure import ACTIVATION_OPS, place_in_layer
 from viz.themes import GradientScale, Paint
 from viz.wording import in_words, order_matters
 
@@ -54,7 +54,7 @@ def activation_of(box: Box) -> str:
     >>> activation_of(Box("b0", "neuron", "operation", members=[z, z.tanh()]))
     'tanh'
     """
-    names = [node.op.name for node in box.members if node.op and node.op.name in ACTIVATION_OPS]
+    names = [node.op.name for node in box.members if node.op and node.op.activation]
     return " and ".join(dict.fromkeys(names)) or "linear"
 
 
@@ -265,7 +265,7 @@ class CoarseDrawing:
         if first.label:
             yield title_of(first, "")
         is_operation = first.op is not None and first.op is not ops.CONSTANT
-        yield f"{first.op.name}: {first.op.formula}" if is_operation and first.op else box.role
+        yield first.op.explained if is_operation and first.op else box.role
         if len(box.members) == 1:
             yield f"data = {first.data!r}"
             yield f"grad = {first.grad!r}" if first.has_grad else "grad: not computed"

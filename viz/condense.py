@@ -12,7 +12,8 @@ from math import hypot, inf
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
-from viz.structure import NeuronSum, Unit, dot_operands, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, sums_of
+from tinygrad_mlp.graph.walk import gradients_of
 
 __all__ = ["Arrow", "Box", "Condensed", "condense"]
 
@@ -101,13 +102,7 @@ class Box:
         if len(self.exits) != 1:
             return {}
         (exit_,) = self.exits
-        found: dict[Value, float] = {exit_: 1.0}
-        for node in reversed(self.members):
-            upstream = found.get(node)
-            if upstream is not None:
-                for parent, partial in zip(node.parents, node.partials):
-                    found[parent] = found.get(parent, 0.0) + upstream * partial
-        return found
+        return gradients_of(exit_, reversed(self.members))
 
 
 @dataclass(eq=False, slots=True)
@@ -157,7 +152,7 @@ def condense(
     Returns:
         The coarser graph, or None if it was given up.
 
-    >>> from viz.structure import order_of, roles_of, units_of
+    >>> from tinygrad_mlp.graph import order_of, roles_of, units_of
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(2, [3, 1], rng=0)
     >>> loss = sum((model([i, 1.0]) - 1.0) ** 2 for i in range(10))
@@ -190,6 +185,13 @@ class _Builder:
         self.units = units
         self.sums = sums
         self.by_layer = by_layer
+        self.positions = {  # of the products of sums that are written out
+            member: position
+            for found in sums.values()
+            for position, member in enumerate(
+                [x for x in reversed(found.members) if x.op is ops.MUL]
+            )
+        }
         self.box_of: dict[Value, Box] = {}
         self.by_key: dict[Hashable, Box] = {}
 
@@ -244,11 +246,10 @@ class _Builder:
             box.sums.append(self.sums[node])
 
     def inputs(self, node: Value) -> Iterable[tuple[object, Value]]:
-        """The leaves that a node of a neuron reads, each with its position."""
+        """The leaves that a node of a neuron reads, each with its position among its inputs."""
         if node.op is ops.DOT:
             return [(at, x) for at, x in enumerate(dot_operands(node)[1]) if not x.parents]
-        weights = [parent.label.rpartition(".")[2] for parent in node.parents if parent.label]
-        position: object = int(weights[0]) if weights and weights[0].isdigit() else "".join(weights)
+        position = self.positions.get(node)
         return [(position, x) for x in node.parents if not x.parents and x not in self.units]
 
     def add_operation(self, node: Value) -> None:

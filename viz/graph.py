@@ -15,6 +15,7 @@ from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError, UnknownNameError
+from tinygrad_mlp.graph import Unit, listed, order_of, roles_of, units_of
 from tinygrad_mlp.nn.module import Module
 from viz.condense import Condensed, condense
 from viz.layers import layers_dot
@@ -23,7 +24,6 @@ from viz.models import outputs_of
 from viz.neurons import neurons_dot
 from viz.operations import drawn_by_itself, operations_dot
 from viz.programs import program_dot
-from viz.structure import Unit, listed, order_of, roles_of, units_of
 from viz.themes import Theme, known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "to_dot"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.module import Module, make_known
 from tinygrad_mlp.training.outputs import evaluation_mode
 
 __all__ = ["outputs_of"]
@@ -29,6 +29,7 @@ def outputs_of(model: Module) -> list[Value]:
             f"{model!r:.80} cannot be drawn, as it has no attribute n_inputs that says how many "
             "numbers a sample has; set it, or draw an output: viz.draw(model([1.0, 2.0]), path)"
         )
+    make_known(model)
     with evaluation_mode(model):
         outputs = model.forward([Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)])
     if not outputs:

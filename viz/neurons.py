@@ -12,12 +12,12 @@ from math import isfinite, isnan
 from typing import Final
 
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import input_names, place_in_layer
 from viz import markup
 from viz.boxes import CoarseDrawing, activation_of, range_text
 from viz.condense import Arrow, Box, Condensed
 from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look
 from viz.markup import cell, font, number, row
-from viz.structure import input_names, place_in_layer
 
 __all__ = ["formula", "neurons_dot"]
 

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import derivative, names_of
+from tinygrad_mlp.debug.equations import derivative
 from tinygrad_mlp.engine import Value
-from viz import markup
-from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look, digraph
-from viz.markup import cell, font, number, row, table
-from viz.structure import (
+from tinygrad_mlp.graph import (
     Unit,
     dot_operands,
     input_names,
     is_neuron,
+    names_of,
     place_in_layer,
     sums_of,
     uses_of,
 )
+from viz import markup
+from viz.look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look, digraph
+from viz.markup import cell, font, number, row, table
 from viz.themes import GradientScale, Paint
 from viz.wording import added, bracketed, in_words, operand_words
 
@@ -393,7 +394,7 @@ class _Drawing:
         if node.op is None or node.op is ops.CONSTANT:
             yield self.kind(self.roles[node])
         else:
-            yield f"{node.op.name}: {node.op.formula}"
+            yield node.op.explained
         yield f"data = {node.data!r}"
         yield f"grad = {node.grad!r}" if node.has_grad else "grad: not computed"
 

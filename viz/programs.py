@@ -139,7 +139,7 @@ class _ProgramDrawing:
             padding=4,
         )
         tooltip = markup.quoted(
-            f"{step.out.name} {shape}", f"{step.op.name}: {step.op.formula}",
+            f"{step.out.name} {shape}", step.op.explained,
             "a gradient flows through it" if step.out.needs_grad else "no gradient is needed",
         )  # fmt: skip
         for operand in operands:

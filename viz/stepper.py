@@ -25,9 +25,9 @@ from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.files import write_whole
+from tinygrad_mlp.graph import Unit, name_in_network, order_of, roles_of, units_of
 from viz import markup
 from viz.render import format_of
-from viz.structure import ACTIVATION_OPS, Unit, order_of, roles_of, units_of
 from viz.themes import DARK, LIGHT, Theme
 
 __all__ = ["replay", "replay_page"]
@@ -210,7 +210,7 @@ def _names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]
     names = names_of(order)
     taken = set(names.values())
     for node in order:
-        wish = "" if node.label else _place_in_network(node, units.get(node))
+        wish = "" if node.label else name_in_network(node, units.get(node))
         if not wish and node is order[-1] and node.parents and not node.label:
             wish = "L"
         if wish:
@@ -218,15 +218,6 @@ def _names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]
             names[node] = name
             taken.add(name)
     return names
-
-
-def _place_in_network(node: Value, unit: Unit | None) -> str:
-    """Such as layers.0.neurons.3.net for the weighted sum, and .out for its activation."""
-    if unit is None or not unit.labeled or node.op is None:
-        return ""
-    if node.op is ops.DOT:
-        return f"{unit.path}.net"
-    return f"{unit.path}.out" if node.op.name in ACTIVATION_OPS else ""
 
 
 def _candidates(wish: str) -> Iterator[str]:
@@ -277,13 +268,13 @@ def _last_place(group: tuple[Value, list[int]]) -> int:
 
 
 def _group_name(names: dict[Value, str], head: Value, unit: Unit) -> str:
-    if unit.labeled:
-        return unit.path
+    if unit.placed:
+        return unit.path or "neuron"
     return names[head] if head.label else unit.path.replace(".", ", ")
 
 
 def _group_formula(head: Value) -> str:
-    if head.op is not None and head.op.name in ACTIVATION_OPS:
+    if head.op is not None and head.op.activation:
         return f"{head.op.name}(w·x + b)"
     return "w·x + b"
 

@@ -8,14 +8,9 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.ops import Op
-from viz.structure import COMPARISONS
 
 __all__ = ["added", "bracketed", "in_words", "operand_words", "order_matters"]
 
-INFIX: Final = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.POW_NUMBER)
-POWERS: Final = (ops.POW, ops.POW_NUMBER)
-SYMMETRIC: Final = (ops.ADD, ops.MUL, ops.MAXIMUM, ops.MINIMUM, ops.EQUAL)
-PLACES: Final = {ops.WHERE: ("if", "then", "else"), ops.CLAMP: ("", "from", "to")}
 OPERAND: Final = "u"
 """What formulas call an operand that an arrow brings, as the replay does."""
 MINUS: Final = "\N{MINUS SIGN}"
@@ -43,11 +38,11 @@ def in_words(op: Op, numbers: Sequence[str | None]) -> str:
     if op.variadic:
         return f"{op.symbol}(…, {', '.join(filter(None, numbers))})"
     words = [number or OPERAND for number in numbers]
-    if op in POWERS:
+    if op.symbol == ops.POW.symbol:
         base, exponent = words
         raised = exponent.translate(RAISED)
         return f"{bracketed(base)}{raised if raised.isnumeric() else f'^{exponent}'}"
-    if op in INFIX or op in COMPARISONS:
+    if op.infix:
         first, second = words
         return f"{first} {op.symbol} {bracketed(second)}"
     return f"{op.symbol}({', '.join(words)})"
@@ -59,7 +54,7 @@ def order_matters(op: Op) -> bool:
     >>> order_matters(ops.DIV), order_matters(ops.MUL)
     (True, False)
     """
-    return not op.variadic and op not in SYMMETRIC
+    return not (op.variadic or op.commutative)
 
 
 def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
@@ -72,10 +67,10 @@ def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
     """
     if not order_matters(op) or len(operands) < 2:
         return []
-    if op in INFIX or op in COMPARISONS:
+    if op.infix:
         first, second = operands
         return [first, f"{op.symbol} {bracketed(second)}"]
-    places = PLACES.get(op, "abc")
+    places = op.places or "abc"
     return [f"{place} {operand}".strip() for place, operand in zip(places, operands, strict=False)]
 
 

@@ -17,8 +17,9 @@ from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.columns import class_of
 from tinygrad_mlp.data.csv_file import listing, read_csv_file
 from tinygrad_mlp.data.datasets import DATASETS
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.graph import name_in_network, order_of, roles_of, units_of
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
@@ -169,11 +170,9 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP
 
 def _label_neurons(loss: Value) -> None:
     """Name the weighted sum and the output of each neuron after its weights."""
-    for node in topological_order(loss):
-        if node.label or node.op is None or not node.parents:
-            continue
-        first = node.parents[0]
-        if node.op.name == "dot" and ".w." in first.label:
-            node.label = f"{first.label.rpartition('.w.')[0]}.net"
-        elif len(node.parents) == 1 and first.label.endswith(".net"):
-            node.label = f"{first.label.removesuffix('.net')}.out"
+    order = order_of([loss])
+    units = units_of(order, roles_of(order, [loss], None))
+    for node in order:
+        name = name_in_network(node, units.get(node))
+        if name and not node.label:
+            node.label = name

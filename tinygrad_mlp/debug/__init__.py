@@ -15,10 +15,10 @@ from tinygrad_mlp.debug.creation import Location, location_of, record_creation
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace, trace_forward
 from tinygrad_mlp.debug.health import HealthReport, LayerHealth, health
 from tinygrad_mlp.debug.monitor import HealthMonitor
-from tinygrad_mlp.debug.names import layers_of, names_of
 from tinygrad_mlp.debug.recompute import finite_difference, recompute
 from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace, trace_backward
 from tinygrad_mlp.debug.worked_example import worked_example
+from tinygrad_mlp.graph import layers_of, names_of
 
 __all__ = [
     "BackwardStep",

@@ -8,7 +8,7 @@ functions that compute, as the recording of places does, so that off it costs no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,19 +21,17 @@ from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, l
 from tinygrad_mlp.derivatives import gradients
 from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of
 from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.graph.walk import Flow, flows, gradients_of
 from tinygrad_mlp.ops import Op
 
 __all__ = ["advice_for", "detect_anomaly"]
-
-MASKING: Final = frozenset(["where", "clamp", "maximum", "minimum", "relu"])
-"""The ops that let a gradient of 0 through to a branch that was not chosen."""
 
 MOST_INPUTS: Final = 6
 
 BOTH_BRANCHES: Final = "inside a where too, which computes both branches"
 
-ContributionCheck = Callable[[Value, int, float, float], None]
-"""Looks at what operand ``position`` of a node has received: (node, position, upstream, before)."""
+ContributionCheck = Callable[[Flow], None]
+"""Looks at a step of the chain rule."""
 
 
 @contextmanager
@@ -65,7 +63,7 @@ branches), or take the loss from the logits
     with (
         _recording(recorder),
         _replaced(Value, "backward", _checked_backward),
-        _replaced(gradients, "_gradients", _checked_gradients),
+        _replaced(gradients, "gradients_of", _checked_gradients_of),
         _replaced(Program, "__call__", _checked_call),
     ):
         yield
@@ -130,10 +128,10 @@ class _Check:
                 raise NonFiniteError(_forward_message(node, node.op, node.parents))
         self.order = order
 
-    def __call__(self, node: Value, position: int, upstream: float, before: float) -> None:
-        contribution = upstream * node.partials[position]
-        if not math.isfinite(before + contribution):
-            raise NonFiniteError(_backward_message(node, position, upstream, before, self.order))
+    def __call__(self, flow: Flow) -> None:
+        contribution = flow.upstream * flow.node.partials[flow.position]
+        if not math.isfinite(flow.before + contribution):
+            raise NonFiniteError(_backward_message(flow, self.order))
 
 
 def _checked_backward(self: Value) -> None:
@@ -146,26 +144,18 @@ def _checked_backward(self: Value) -> None:
     if reached is not order:
         give_zero(order, reached)
     self.grad = 1.0 if self.parents else self.grad + 1.0
-    for node in reversed(reached):
-        upstream = node.grad
-        for position, (parent, partial) in enumerate(zip(node.parents, node.partials)):
-            before = parent.grad
-            parent.grad = before + upstream * partial
-            check(node, position, upstream, before)
+    for flow in flows(reversed(reached)):
+        check(flow)
 
 
-def _checked_gradients(order: Sequence[Value], dependents: set[Value]) -> dict[Value, float]:
-    """The loop of ``grad``, likewise."""
-    check = _Check(order)
-    found = {order[-1]: 1.0}
-    for node in reversed(order):
-        if node in dependents and node in found:
-            upstream = found[node]
-            for position, (parent, partial) in enumerate(zip(node.parents, node.partials)):
-                if parent in dependents:
-                    before = found.get(parent, 0.0)
-                    found[parent] = before + upstream * partial
-                    check(node, position, upstream, before)
+def _checked_gradients_of(output: Value, nodes: Iterable[Value], **settings: Any) -> Any:
+    """``gradients_of``, likewise, where the gradients are numbers."""
+    if "partials_of" in settings:
+        return gradients_of(output, nodes, **settings)
+    check = _Check(orders_of(output)[1])
+    found = {output: 1.0}
+    for flow in flows(nodes, found.get, found.__setitem__, **settings):
+        check(flow)
     return found
 
 
@@ -286,9 +276,8 @@ def _forward_message(node: Value, op: Op | None, parents: Sequence[Value]) -> st
     return _message(what, node, parents, advice)
 
 
-def _backward_message(
-    node: Value, position: int, upstream: float, before: float, order: Sequence[Value]
-) -> str:
+def _backward_message(flow: Flow, order: Sequence[Value]) -> str:
+    node, position, upstream, before = flow
     parent, partial = node.parents[position], node.partials[position]
     name = parent.label or f"operand {position + 1} of {node.op.name if node.op else 'a node'}"
     contribution = upstream * partial
@@ -343,7 +332,7 @@ def _mask_above(node: Value, order: Sequence[Value]) -> Value | None:
     for child in order:
         for parent, partial in zip(child.parents, child.partials):
             if parent in reached:
-                if partial == 0.0 and child.op is not None and child.op.name in MASKING:
+                if partial == 0.0 and child.op is not None and child.op.masking:
                     return child
                 reached.add(child)
     return None

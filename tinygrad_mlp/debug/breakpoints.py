@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tinygrad_mlp import ops
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.debug.arguments import require_value
+from tinygrad_mlp.debug.equations import number
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
-from tinygrad_mlp.debug.names import number
 from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError

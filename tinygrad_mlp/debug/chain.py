@@ -15,9 +15,10 @@ from typing import Final
 
 from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import derivative, factor, names_of, number, product
+from tinygrad_mlp.debug.equations import derivative, factor, number, product
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.graph import names_of
 
 __all__ = ["Chain", "Path", "chain"]
 

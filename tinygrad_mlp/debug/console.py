@@ -15,7 +15,7 @@ from typing import IO, Final
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.debug.chain import chain
 from tinygrad_mlp.debug.creation import location_of
-from tinygrad_mlp.debug.names import derivative, number
+from tinygrad_mlp.debug.equations import derivative, number
 from tinygrad_mlp.debug.recompute import finite_difference
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.steps import BackwardStep

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tinygrad_mlp.debug.breakpoints import Hit
-from tinygrad_mlp.debug.names import derivative, number
+from tinygrad_mlp.debug.equations import derivative, number
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.steps import BackwardStep
 from tinygrad_mlp.engine import Value

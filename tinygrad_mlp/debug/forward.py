@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import factor, formula_of, layers_of, names_of, number, product
+from tinygrad_mlp.debug.equations import factor, formula_of, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.graph import layers_of, names_of
 from tinygrad_mlp.ops import Op
 
 if TYPE_CHECKING:

@@ -13,9 +13,11 @@ from typing import Final, Protocol
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import layer_of, number
+from tinygrad_mlp.debug.equations import number
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.graph import layers_of
+from tinygrad_mlp.nn.module import Module, make_known
 from tinygrad_mlp.text import visible
 
 __all__ = [
@@ -32,11 +34,6 @@ STATUSES: Final = ("non-finite", "dead", "no gradient", "exploding", "vanishing"
 
 FAR_APART: Final = 1000.0
 """How many times the gradients of one end may be those of the other, or the parameters."""
-
-SATURATING: Final = (ops.SIGMOID, ops.TANH)
-ACTIVATIONS: Final = frozenset(
-    [*SATURATING, ops.RELU, ops.LEAKY_RELU, ops.ELU, ops.SOFTPLUS, ops.SILU, ops.GELU]
-)
 
 
 class HasParameters(Protocol):
@@ -180,8 +177,8 @@ class HealthReport:
         return f"{status}: a gradient is typically {sizes} in {last.name}; {remedy}"
 
     def _against_vanishing(self) -> str:
-        used = dict.fromkeys(layer.activation for layer in self.layers)
-        saturating = [op.name for op in SATURATING if op.name in used]
+        used = dict.fromkeys(layer.activation for layer in self.layers if layer.activation)
+        saturating = sorted([name for name in used if ops.op_named(name).saturating])
         if saturating:
             return f"relu instead of {' or '.join(saturating)}, or larger first weights, help"
         return "larger first weights or fewer layers help"
@@ -235,7 +232,7 @@ def health(
     """Look at the gradients of a loss, and at the units behind it, layer by layer.
 
     The gradients are those of this loss alone; no ``grad`` attribute is touched. Layers are told by
-    the names of the parameters, see ``layer_of``. A relu unit counts as dead if it gave 0 for every
+    the places of the parameters in the model. A relu unit counts as dead if it gave 0 for every
     sample in the loss, so give the loss of many samples. The verdict compares the first layer with
     the last: gradients a thousand times larger there explode (as do gradients a thousand times
     larger than the parameters), a thousand times smaller vanish.
@@ -261,10 +258,12 @@ def health(
     order = topological_order(require_value(loss, "health(model, loss)"))
     parameters = dict(model.named_parameters())
     gradients = dict(zip(parameters, grad(loss, list(parameters.values()))))
+    if isinstance(model, Module):
+        make_known(model)
+    layer_names = layers_by_parameter(order, parameters)
     groups: dict[str, list[str]] = {}
-    for name in parameters:
-        groups.setdefault(layer_of(name) or name, []).append(name)
-    layer_names = {parameter: layer_of(name) or name for name, parameter in parameters.items()}
+    for name, parameter in parameters.items():
+        groups.setdefault(layer_names[parameter], []).append(name)
     units, activations = _units(order, layer_names)
     layers = []
     for layer, names in groups.items():
@@ -289,6 +288,31 @@ def health(
     return HealthReport(tuple(layers), loss.data)
 
 
+def layers_by_parameter(
+    order: Sequence[Value], parameters: Mapping[str, Value]
+) -> dict[Value, str]:
+    """The layer of each parameter of a model; what belongs to none is one by itself.
+
+    Args:
+        order: the nodes of a graph of the model, in topological order.
+        parameters: the parameters by name.
+
+    >>> w = Value(2.0)
+    >>> layers_by_parameter([w], {"slope": w})[w]
+    'slope'
+    """
+    layers = layers_of(order, parameters.values())
+    return {x: layers.get(x, "") or _holder(name) for name, x in parameters.items()}
+
+
+def _holder(name: str) -> str:
+    """What holds a parameter that stands in no module: its name without its place in a list."""
+    *above, last = name.split(".")
+    while above and last.isdigit():
+        *above, last = above
+    return ".".join(above) or last
+
+
 def _units(
     order: Sequence[Value], layer_of_parameter: Mapping[Value, str]
 ) -> tuple[dict[str, dict[Value, bool]], dict[str, str]]:
@@ -299,12 +323,12 @@ def _units(
     units: dict[str, dict[Value, bool]] = {}
     activations: dict[str, str] = {}
     for node in order:
-        if node.op in ACTIVATIONS:
+        if node.op is not None and node.op.activation:
             parameter = parameter_behind(node.parents[0], layer_of_parameter)
             if parameter is not None:
                 layer = layer_of_parameter[parameter]
                 activations.setdefault(layer, node.op.name)
-                if node.op is ops.RELU:
+                if node.op.masking:
                     is_dead = units.setdefault(layer, {})
                     is_dead[parameter] = is_dead.get(parameter, True) and node.data == 0.0
     return units, activations

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, overload
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug.anomaly import contribution_check
 from tinygrad_mlp.debug.arguments import require_value
-from tinygrad_mlp.debug.names import derivative, layers_of, names_of, number, product
+from tinygrad_mlp.debug.equations import derivative, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
 from tinygrad_mlp.engine import Value, orders_of
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.graph import layers_of, names_of
+from tinygrad_mlp.graph.walk import flows
 
 if TYPE_CHECKING:
     from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit
@@ -241,26 +243,30 @@ class BackwardTrace(Sequence[BackwardStep]):
         return len(self) == self._starts[-1]
 
     def _record(self) -> Iterator[Hit]:
-        """The loop of ``Value.backward``, with a note of what each step finds."""
+        """The steps of the chain rule, with a note of what each finds."""
         check = contribution_check(self.order)
         for node in self.order:
             if node.parents:
                 node.zero_grad()
         self.loss.grad = 1.0 if self.loss.parents else self.loss.grad + 1.0
-        for node, partials in zip(self._nodes, self._partials):
-            upstream = node.grad
-            self._upstream.append(upstream)
-            for position in self._receivers(node):
-                parent = node.parents[position]
-                before = parent.grad
-                self._grad_before.append(before)
-                parent.grad += upstream * partials[position]
-                if check is not None:
-                    check(node, position, upstream, before)
-                if self._breakpoints:
-                    hit = stopped_by(self._breakpoints, self[-1])
-                    if hit is not None:
-                        yield hit
+        for flow in flows(self._noted(), receivers=self._receivers, partials_of=self._partials_of):
+            self._grad_before.append(flow.before)
+            if check is not None:
+                check(flow)
+            if self._breakpoints:
+                hit = stopped_by(self._breakpoints, self[-1])
+                if hit is not None:
+                    yield hit
+
+    def _noted(self) -> Iterator[Value]:
+        """The nodes that gradients flow from; what flows is noted as each is reached."""
+        for node in self._nodes:
+            self._upstream.append(node.grad)
+            yield node
+
+    def _partials_of(self, node: Value) -> Sequence[float]:
+        """Of the node that was noted last, as they were when the trace began."""
+        return self._partials[len(self._upstream) - 1]
 
     @cached_property
     def names(self) -> dict[Value, str]:

@@ -7,7 +7,7 @@ by ``value_math``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -24,6 +24,7 @@ from tinygrad_mlp.engine import (
     topological_order,
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
+from tinygrad_mlp.graph.walk import gradients_of
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
 
@@ -74,17 +75,27 @@ def grad(
     _require_values([output], "grad", "output", "grad(output, [x, y])")
     wanted = _require_values(inputs, "grad", "inputs", "grad(output, [x, y])")
     _, order = orders_of(output)
-    dependents = _dependents(order, wanted)
     if create_graph:
+        graphs_by = _AsGraphs(order, wanted)
         with enable_grad():
-            graphs = _gradient_graphs(order, dependents)
+            graphs: dict[Value, Value | float] = gradients_of(
+                output,
+                graphs_by.downwards(order),
+                receivers=graphs_by.receivers,
+                partials_of=graphs_by.partials,
+                product=_product,
+                start=None,
+            )
         return [as_value(graphs.get(x, 0.0)) for x in wanted]
     if _is_recorded(output):
         raise TracingError(
             "grad gives plain numbers, and a function that is being compiled has none yet; "
             "write grad(output, inputs, create_graph=True)"
         )
-    gradients = _gradients(order, dependents)
+    dependents = _Dependents(order, wanted)
+    gradients: dict[Value, float] = gradients_of(
+        output, dependents.downwards(order), receivers=dependents.receivers
+    )
     return [gradients.get(x, 0.0) for x in wanted]
 
 
@@ -192,30 +203,36 @@ def _dependents(order: Sequence[Value], inputs: Sequence[Value]) -> set[Value]:
     return dependents
 
 
-def _gradients(order: Sequence[Value], dependents: set[Value]) -> dict[Value, float]:
-    """The loop of ``Value.backward``, with the gradients in a dictionary."""
-    gradients = {order[-1]: 1.0}
-    for node in reversed(order):
-        if node in dependents and node in gradients:
-            upstream = gradients[node]
-            for parent, partial in zip(node.parents, node.partials):
-                if parent in dependents:
-                    gradients[parent] = gradients.get(parent, 0.0) + upstream * partial
-    return gradients
+class _Dependents:
+    """Which operands of a node depend on the inputs, so that something flows to them."""
+
+    def __init__(self, order: Sequence[Value], inputs: Sequence[Value]) -> None:
+        self.nodes = _dependents(order, inputs)
+
+    def downwards(self, order: Sequence[Value]) -> Iterator[Value]:
+        """The computed ones among the nodes, the output first."""
+        return (node for node in reversed(order) if node.parents and node in self.nodes)
+
+    def receivers(self, node: Value) -> list[int]:
+        """The places of the operands that depend on the inputs."""
+        return [place for place, parent in enumerate(node.parents) if parent in self.nodes]
 
 
-def _gradient_graphs(order: Sequence[Value], dependents: set[Value]) -> dict[Value, Value | float]:
-    """The same loop on Values. A gradient is a plain number as long as it depends on nothing."""
-    gradients: dict[Value, Value | float] = {order[-1]: 1.0}
-    for node in reversed(order):
-        if node.parents and node in dependents and node in gradients:
-            upstream = gradients[node]
-            for parent, partial in zip(node.parents, _partials_as_graphs(node, dependents)):
-                if parent in dependents and not _is_number(partial, 0.0):
-                    contribution = _product(upstream, partial)
-                    known = gradients.get(parent)
-                    gradients[parent] = contribution if known is None else known + contribution
-    return gradients
+class _AsGraphs(_Dependents):
+    """The same on Values. A gradient is a plain number as long as it depends on nothing."""
+
+    def __init__(self, order: Sequence[Value], inputs: Sequence[Value]) -> None:
+        super().__init__(order, inputs)
+        self._partials: tuple[Value | None, Sequence[Value | float]] = (None, ())
+
+    def partials(self, node: Value) -> Sequence[Value | float]:
+        if self._partials[0] is not node:
+            self._partials = node, _partials_as_graphs(node, self.nodes)
+        return self._partials[1]
+
+    def receivers(self, node: Value) -> list[int]:
+        partials = self.partials(node)
+        return [place for place in super().receivers(node) if not _is_number(partials[place], 0.0)]
 
 
 def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value | float]:

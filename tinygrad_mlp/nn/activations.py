@@ -8,6 +8,7 @@ from typing import Any, Final
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.ops import OPS, Op
 
 __all__ = ["ACTIVATIONS", "SOFTMAX", "Activation", "activation_name", "activation_named"]
 
@@ -24,19 +25,18 @@ def linear(x: Value) -> Value:
     return x
 
 
+def _function_of(op: Op) -> Activation:
+    """The method of ``Value`` that applies an op, or else the function in ``functional``."""
+    function: Activation = getattr(Value, op.name, None) or getattr(functional, op.name)
+    return function
+
+
 ACTIVATIONS: Final[dict[str, Activation]] = {
     "linear": linear,
     "identity": linear,
-    "relu": Value.relu,
-    "leaky_relu": functional.leaky_relu,
-    "elu": functional.elu,
-    "softplus": functional.softplus,
-    "silu": functional.silu,
-    "gelu": functional.gelu,
-    "tanh": Value.tanh,
-    "sigmoid": Value.sigmoid,
+    **{op.name: _function_of(op) for op in OPS.values() if op.activation},
 }
-"""The activations of a single neuron by name."""
+"""The activations of a single neuron by name: every op whose record says that it is one."""
 
 SOFTMAX: Final = "softmax"
 """The one activation that works on all outputs of a layer together."""

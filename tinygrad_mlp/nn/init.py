@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
 from tinygrad_mlp.nn.activations import activation_name
+from tinygrad_mlp.ops import OPS
 
 __all__ = [
     "INITIALIZERS",
-    "RELU_FAMILY",
     "Initializer",
     "draw_weights",
     "he_normal",
@@ -126,9 +126,6 @@ INITIALIZERS: Final[dict[str, Initializer]] = {
 }
 """The initializers by name."""
 
-RELU_FAMILY: Final = frozenset({"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"})
-"""The activations whose layers begin with ``he_normal``; all others with ``xavier_normal``."""
-
 
 def initializer_named(name: str) -> Initializer:
     """The initializer of that name, in upper or lower case.
@@ -146,12 +143,15 @@ def initializer_named(name: str) -> Initializer:
 
 
 def initializer_for(activation: object) -> Initializer:
-    """The default: ``he_normal`` for relu and its relatives, ``xavier_normal`` for the rest.
+    """The default: ``he_normal`` for activations like relu, ``xavier_normal`` for the rest.
+
+    The record of the op says which are like relu.
 
     >>> initializer_for("relu").__name__, initializer_for("tanh").__name__
     ('he_normal', 'xavier_normal')
     """
-    return he_normal if activation_name(activation) in RELU_FAMILY else xavier_normal
+    op = OPS.get(activation_name(activation))
+    return he_normal if op is not None and op.relu_like else xavier_normal
 
 
 def draw_weights(

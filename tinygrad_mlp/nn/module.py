@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, read_numbers
+from tinygrad_mlp.engine import Value, put_in_place, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
+from tinygrad_mlp.places import Key, Owner, Place
 
-__all__ = ["Buffer", "Module", "Sample"]
+__all__ = ["Buffer", "Module", "Sample", "make_known"]
 
 Sample: TypeAlias = Sequence[Scalar] | NDArray[Any]
 """The inputs of one sample: Values or numbers, in a list or an array of one dimension."""
@@ -109,6 +110,7 @@ class Module:
 
     def __call__(self, x: Sample) -> Any:
         """The outputs for one sample: a list of Values, or the only one itself."""
+        make_known(self)
         inputs: Any = x
         outputs: Any = self.forward(inputs)
         return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
@@ -139,16 +141,15 @@ class Module:
                 yield item
 
     def label_parameters(self) -> None:
-        """Give every parameter its name as its label, for the debugger and for drawings.
+        """Tell every parameter where it stands; its path is its label unless it has one.
 
-        Neuron, Layer and MLP do it when they are made; call it at the end of your own ``__init__``.
+        Calling a module does it too, so nobody needs to.
 
         >>> from tinygrad_mlp.nn import Layer
         >>> Layer(2, 1, rng=0).neurons[0].w[1].label
         'neurons.0.w.1'
         """
-        for name, parameter in self.named_parameters():
-            parameter.label = name
+        make_known(self)
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""
@@ -212,6 +213,83 @@ class Module:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"
+
+
+def make_known(module: Module) -> None:
+    """Tell the parameters of a module where they stand, unless they know it.
+
+    The graphs that are made with them know by that which of their nodes are neurons and layers of
+    which model. Parameters that were told earlier, as those of a part that was called by itself,
+    keep their owners, which now stand in this module.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> class Net(Module):
+    ...     def __init__(self):
+    ...         self.body = MLP(2, [1], rng=0)
+    >>> net = Net()
+    >>> make_known(net)
+    >>> net.body.layers[0].neurons[0].b.label
+    'body.layers.0.neurons.0.b'
+    """
+    owner = _owner_of(module)
+    if not _knows(vars(module), owner.model):
+        _put_in_places(module, owner, {id(module)})
+
+
+_OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
+
+
+def _owner_of(module: Module) -> Owner:
+    attributes = vars(module)
+    if _OWNER not in attributes:
+        attributes[_OWNER] = Owner(type(module).__name__)
+    owner: Owner = attributes[_OWNER]
+    return owner
+
+
+def _knows(item: object, model: Owner) -> bool:
+    """Whether what is in there stands in that model. Of long lists the ends are looked at."""
+    if isinstance(item, Value):
+        place = item.place
+        return place.owner.model is model if place else not _is_parameter(item)
+    if isinstance(item, Module):
+        owner: Owner | None = vars(item).get(_OWNER)
+        return owner is not None and owner.model is model
+    if isinstance(item, dict):
+        return all([_knows(child, model) for child in item.values()])
+    if isinstance(item, list | tuple) and item:
+        some = item if isinstance(item[0], Module) else (item[0], item[-1])
+        return all([_knows(child, model) for child in some])
+    return True
+
+
+def _put_in_places(module: Module, owner: Owner, seen: set[int]) -> None:
+    groups: dict[tuple[Key, ...], bool] = {}  # by where they stand, and whether of rows alone
+    containers: list[tuple[object, tuple[Key, ...]]] = [(module, ())]
+    for container, above in containers:  # it grows on the way
+        for key, child in _children(container):
+            if not isinstance(child, _WALKED) or id(child) in seen:
+                continue
+            seen.add(id(child))
+            keys = (*above, key if isinstance(key, int) else str(key))
+            if isinstance(child, Value):
+                if _is_parameter(child):
+                    put_in_place(child, Place(owner, keys))
+                    if len(keys) > 2:
+                        groups[keys[:-2]] = False
+            elif isinstance(child, Module):
+                below = _owner_of(child)
+                if owner.is_within(below):
+                    continue  # a module that holds the one that holds it
+                below.above, below.keys = owner, keys
+                if not _knows(vars(child), owner.model) or not below.n_groups + below.is_row:
+                    _put_in_places(child, below, seen)
+                is_row = below.is_row and isinstance(keys[-1], int)
+                groups[keys[:-1] if is_row else keys] = is_row
+            else:
+                containers.append((child, keys))
+    owner.is_row = not groups
+    owner.n_groups = len(groups)
 
 
 _WALKED = (Value, Module, list, tuple, dict)

@@ -16,13 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, enable_grad
 from tinygrad_mlp.errors import TinygradMLPError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
-from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.module import Module, make_known
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.training.engines import Floats
 from tinygrad_mlp.training.outputs import (
@@ -39,9 +38,6 @@ SAMPLES_AT_ONCE: Final = 512
 
 MOST_WORK: Final = 200_000
 """How many samples times parameters at most, about, go through a model that is not compiled."""
-
-ENDS: Final = {ops.RELU: (0.0, 0.0), ops.TANH: (-1.0, 1.0), ops.SIGMOID: (0.0, 1.0)}
-"""The activations that have ends at which the gradient is lost, and these ends."""
 
 NEAR_AN_END: Final = 0.01
 """How near to an end, as a share of the whole range, a unit counts as saturated."""
@@ -183,10 +179,10 @@ class _Probe:
     units: list[tuple[str, Op, Value]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        from tinygrad_mlp.debug.names import layer_of  # here, as few trainings need it
+        from tinygrad_mlp.debug.health import layers_by_parameter  # few trainings need it
 
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
-        self.layers = {parameter: layer_of(name) or name for parameter, name in names.items()}
+        make_known(self.model)
+        self.layers = layers_by_parameter([], dict(self.model.named_parameters()))
 
     @property
     def loss(self) -> Loss | None:
@@ -208,7 +204,7 @@ class _Probe:
         """Which units are at an end for all these samples, (n_units,)."""
         lost = []
         for (_, op, _), column in zip(self.units, outputs.T):
-            low, high = ENDS[op]
+            low, high = op.saturating or (0.0, 0.0)
             near = NEAR_AN_END * (high - low)
             distance = np.minimum(np.abs(column - low), np.abs(column - high))
             lost.append(bool((distance <= near).all()))
@@ -219,12 +215,22 @@ class _Probe:
 
         nodes: dict[Value, tuple[str, Op, Value]] = {}
         for node in _computed_nodes(outputs):
-            if node.op in ENDS:
+            if node.op is not None and _can_be_lost(node.op):
                 parameter = parameter_behind(node.parents[0], self.layers)
                 if parameter is not None:
                     nodes[node] = (self.layers[parameter], node.op, parameter)
         self.units = list(nodes.values())
         return list(nodes)
+
+
+def _can_be_lost(op: Op) -> bool:
+    """Whether a unit may give no gradient for any sample: as a dead relu, or as a tanh at an end.
+
+    >>> from tinygrad_mlp.ops import op_named
+    >>> [name for name in ("relu", "tanh", "gelu") if _can_be_lost(op_named(name))]
+    ['relu', 'tanh']
+    """
+    return op.activation and (op.masking or op.saturating is not None)
 
 
 def _computed_nodes(outputs: Sequence[Value]) -> Iterator[Value]:

@@ -1,54 +1,34 @@
-"""What a graph consists of besides its nodes: their roles, and the neurons and layers they form.
+"""What a graph consists of besides its nodes: the roles of its leaves, and the sums of neurons.
 
-A neuron is a sum of products of parameters with what is fed to it, and its activation: one ``dot``,
-or a sum written out. Labels such as "layers.0.neurons.3.w.1" say where it stands.
+A neuron begins with a sum of products of parameters with what is fed to it: one ``dot``, or a sum
+that is written out. Parameters are told by their places in modules, not by their labels.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.names import layer_of
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.node_checks import check_numbers
 
 __all__ = [
-    "COMPARISONS",
     "NeuronSum",
-    "Unit",
     "Use",
+    "count_uses",
     "dot_operands",
     "input_names",
     "is_neuron",
     "listed",
     "order_of",
-    "place_in_layer",
     "roles_of",
     "sums_of",
-    "units_of",
     "uses_of",
 ]
 
-PARAMETER_PATH: Final = re.compile(r"\w+(\.\w+)+")  # such as layers.0.neurons.3.w.1
-UNIT_PATH: Final = re.compile(r"(?P<unit>.*?)\.?(?P<kind>[^\W\d]\w*)(\.\d+)?")
-IN_A_LAYER: Final = re.compile(r"\.?neurons\.\d+$")
-NEURON: Final = re.compile(r"(neurons?[. ])?(?P<number>\d+)")
-
-ACTIVATION_OPS: Final = frozenset(
-    op.name
-    for op in (
-        *(ops.RELU, ops.LEAKY_RELU, ops.ELU, ops.SOFTPLUS, ops.SILU, ops.GELU),
-        *(ops.TANH, ops.SIGMOID),
-    )
-)
 SUMMING_OPS: Final = (ops.ADD, ops.SUM)
-COMPARISONS: Final = (ops.EQUAL, ops.GREATER, ops.GREATER_EQUAL, ops.LESS, ops.LESS_EQUAL)
-"""The operations that answer 0 or 1; nothing flows back through them."""
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
@@ -133,9 +113,9 @@ def roles_of(
     Args:
         order: every node, parents before children.
         outputs: those of them that the graph was drawn for.
-        parameters: the leaves that are parameters; None to tell them by a label that is a path, or
-            by the neuron that they belong to: the weights and the bias of a ``dot``. A ``dot`` with
-            other weights, such as the classes of a cross-entropy, is no neuron.
+        parameters: the leaves that are parameters; None for those that stand in a module and, where
+            a ``dot`` has weights of none, its weights and its bias. A ``dot`` with other weights,
+            such as the classes of a cross-entropy, is no neuron.
 
     >>> w, x = Value(2.0), Value(3.0)
     >>> y = w * x
@@ -160,7 +140,7 @@ def _role_by_itself(node: Value) -> str:
 
 
 def _parameters_in(order: Sequence[Value], dots: Sequence[Value]) -> set[Value]:
-    """The leaves with a path for a label, and the weights and biases of the ``dot`` that have one.
+    """The leaves that stand in a module, and the weights and biases of the ``dot`` that have one.
 
     A ``dot`` with a bias is taken for a neuron as well; where there is none of either kind, any.
     """
@@ -168,7 +148,7 @@ def _parameters_in(order: Sequence[Value], dots: Sequence[Value]) -> set[Value]:
     biases_of = {dot: [b for b in dot_operands(dot)[2] if b.op is None] for dot in dots}
     weights = {weight for found in weights_of.values() for weight in found}
     fed = {x for dot in dots for x in dot_operands(dot)[1]} - weights
-    known = {node for node in order if PARAMETER_PATH.fullmatch(node.label)} - fed
+    known = {node for node in order if node.place is not None} - fed
     neurons = [dot for dot in dots if biases_of[dot] or not known.isdisjoint(weights_of[dot])]
     for dot in neurons if neurons or known else dots:
         if weights_of[dot]:
@@ -220,7 +200,7 @@ def sums_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Neur
     >>> found.weights == (w,), found.inputs == (x,), found.biases == (b,)
     (True, True, True)
     """
-    return _sums(order, roles, _count_uses(order))
+    return _sums(order, roles, count_uses(order))
 
 
 def input_names(sums: Iterable[NeuronSum]) -> dict[Value, str]:
@@ -241,140 +221,17 @@ def input_names(sums: Iterable[NeuronSum]) -> dict[Value, str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A neuron: where it stands in its model, and what it is called.
+def count_uses(order: Sequence[Value]) -> dict[Value, int]:
+    """How often each node is used, comparisons apart: nothing flows through them.
 
-    Attributes:
-        path: the path that the labels of its parameters begin with, "layers.0.neurons.3".
-        layer: the path of its layer, "layers.0".
-        labeled: whether the labels said so; else both paths are made up.
-    """
-
-    path: str
-    layer: str
-    labeled: bool
-
-    @property
-    def name(self) -> str:
-        """What stands on its box: the path inside its layer.
-
-        >>> Unit("layers.0.neurons.3", "layers.0", labeled=True).name
-        'neuron 3'
-        """
-        inside = self.path[len(self.layer) :].lstrip(".") if self.layer else self.path
-        match = NEURON.fullmatch(inside)
-        return f"neuron {match['number']}" if match else inside or self.path
-
-    @property
-    def layer_name(self) -> str:
-        """What stands on its layer.
-
-        >>> Unit("neurons.3", "", labeled=True).layer_name
-        'layer'
-        """
-        return self.layer or "layer"
-
-    def title(self, outputs: Iterable[Value]) -> str:
-        """The name of the neuron; where labels do not tell it, the label of its output.
-
-        >>> Unit("layer 1.neuron 2", "layer 1", labeled=False).title([Value(0.5, label="h2")])
-        'h2'
-        """
-        labels = "" if self.labeled else next((node.label for node in outputs if node.label), "")
-        return labels or self.name
-
-
-def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
-    """What neurons are sorted by: numbers in their paths count as numbers.
-
-    >>> units = [Unit(f"layers.0.neurons.{n}", "layers.0", labeled=True) for n in (10, 2)]
-    >>> [unit.name for unit in sorted(units, key=place_in_layer)]
-    ['neuron 2', 'neuron 10']
-    """
-    parts = re.split(r"[. ]", unit.path)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
-
-
-def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Unit]:
-    """For each node that belongs to a neuron, which neuron; its parameters included.
-
-    A parameter that several neurons share, such as one bias for a whole layer, belongs to none.
-
-    >>> from tinygrad_mlp.nn import MLP
-    >>> y = MLP(2, [2, 1], rng=0)([1.0, 2.0])
-    >>> order = order_of([y])
-    >>> units = units_of(order, roles_of(order, [y], None))
-    >>> units[y]
-    Unit(path='layers.1.neurons.0', layer='layers.1', labeled=True)
-    >>> len([node for node in order if node not in units])  # the two inputs
+    >>> a = Value(3.0)
+    >>> b = a * a
+    >>> count_uses([a, b])[a]
     2
     """
-    n_uses = _count_uses(order)
-    sums = _sums(order, roles, n_uses)
-    if not sums:
-        return {}
-    owners = {
-        leaf: _unit_of_label(leaf.label)
-        for leaf in order
-        if roles[leaf] == "parameter" and PARAMETER_PATH.fullmatch(leaf.label)
-    }
-    units: dict[Value, Unit] = {}
-    sharing: dict[Value, dict[Unit, None]] = {}
-    by_weights: dict[tuple[Value, ...], Unit] = {}
-    per_layer: dict[int, int] = {}
-    depths: dict[Value, int] = {}
-    for node in order:
-        depth = max((depths[parent] for parent in node.parents), default=0)
-        found = sums.get(node)
-        if found is not None:
-            depth += 1
-            weights = tuple(w for w in found.weights if roles[w] == "parameter")
-            biases = [b for b in found.biases if roles[b] == "parameter"]
-            unit = by_weights.get(weights)
-            claims = {owners.get(weight) for weight in weights}
-            if unit is None and len(claims) == 1:
-                (unit,) = claims
-            # Weights of several neurons in one sum: a sum of the backward pass, not a neuron.
-            if unit is None and (node.op is ops.DOT or claims == {None}):
-                number = per_layer[depth] = per_layer.get(depth, -1) + 1
-                layer = f"layer {depth}"
-                unit = Unit(f"{layer}.neuron {number}", layer, labeled=False)
-            if unit is not None:
-                by_weights[weights] = unit
-                units.update((member, unit) for member in found.members)
-                owners.update((weight, unit) for weight in weights)
-                for leaf in (*weights, *biases):
-                    sharing.setdefault(leaf, {})[unit] = None
-        elif _is_activation(node, roles, n_uses) and node.parents[0] in sums:
-            owner = units.get(node.parents[0])
-            if owner is not None:
-                units[node] = owner
-        depths[node] = depth
-    occurring = set(units.values())
-    units.update((leaf, unit) for leaf, unit in owners.items() if unit in occurring)
-    for leaf, users in sharing.items():
-        units[leaf] = next(iter(users))
-        if len(users) > 1:
-            del units[leaf]
-    return units
-
-
-def _unit_of_label(label: str) -> Unit:
-    """The neuron that a parameter belongs to: "w.0.1" is the second weight of the first neuron."""
-    match = UNIT_PATH.fullmatch(label)
-    if match is None:
-        path = label.rpartition(".")[0]
-        return Unit(path, layer_of(label), labeled=True)
-    path = match["unit"] or "neuron"
-    return Unit(path, IN_A_LAYER.sub("", path), labeled=True)
-
-
-def _count_uses(order: Sequence[Value]) -> dict[Value, int]:
-    """How often each node is used, comparisons apart: nothing flows through them."""
     n_uses = dict.fromkeys(order, 0)
     for node in order:
-        if node.op not in COMPARISONS:
+        if node.op is None or not node.op.comparison:
             for parent in node.parents:
                 n_uses[parent] += 1
     return n_uses
@@ -426,10 +283,3 @@ def _written_out(root: Value, roles: dict[Value, str]) -> NeuronSum:
                 biases.append(parent)
     weights, inputs = zip(*factors, strict=True)
     return NeuronSum(members[::-1], weights, inputs, tuple(biases[::-1]))
-
-
-def _is_activation(node: Value, roles: dict[Value, str], n_uses: dict[Value, int]) -> bool:
-    """Whether a node is an activation that alone uses what it is applied to."""
-    if node.op is None or node.op.name not in ACTIVATION_OPS or n_uses[node.parents[0]] != 1:
-        return False
-    return all(roles[parent] == "constant" for parent in node.parents[1:])

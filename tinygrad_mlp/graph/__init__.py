@@ -1,0 +1,49 @@
+"""A graph, understood once: roles, neurons, layers, models and names of its nodes.
+
+Health reports, the step log, the console, drawings of every detail, the replay and the command line
+ask here. The answers go by identity of parameters and modules, never by the text of a label.
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.graph.naming import names_of
+from tinygrad_mlp.graph.roles import (
+    NeuronSum,
+    Use,
+    dot_operands,
+    input_names,
+    is_neuron,
+    listed,
+    order_of,
+    roles_of,
+    sums_of,
+    uses_of,
+)
+from tinygrad_mlp.graph.units import (
+    Unit,
+    UnitLayer,
+    layers_of,
+    name_in_network,
+    place_in_layer,
+    units_of,
+)
+
+__all__ = [
+    "NeuronSum",
+    "Unit",
+    "UnitLayer",
+    "Use",
+    "dot_operands",
+    "input_names",
+    "is_neuron",
+    "layers_of",
+    "listed",
+    "name_in_network",
+    "names_of",
+    "order_of",
+    "place_in_layer",
+    "roles_of",
+    "sums_of",
+    "units_of",
+    "uses_of",
+]

@@ -1,0 +1,101 @@
+"""Where a parameter stands in its model: what a graph knows of the modules that it was made by.
+
+A module makes its parameters known when it is made or called. Each of them then carries a
+``Place``, and an ``Owner`` in it stands for the module, told from others by identity. Both live as
+long as the graph does, also without the model, and are copied and pickled with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Key", "Owner", "Place", "joined"]
+
+Key = str | int
+"""An attribute, a key of a dict, or an index in a list."""
+
+
+@dataclass(eq=False, slots=True)
+class Owner:
+    """A module, as the graphs that were made with it remember it.
+
+    Attributes:
+        kind: the name of its class.
+        above: the module that holds it; None for a model.
+        keys: where it stands there, such as ("layers", 0).
+        is_row: whether it holds parameters alone, none of them in a matrix, as a neuron does.
+        n_groups: how many modules, lists of neurons and matrices of parameters it holds.
+
+    >>> model = Owner("MLP")
+    >>> layer = Owner("Layer", above=model, keys=("layers", 0))
+    >>> Owner("Neuron", above=layer, keys=("neurons", 3)).path, layer.model is model
+    ('layers.0.neurons.3', True)
+    """
+
+    kind: str
+    above: Owner | None = None
+    keys: tuple[Key, ...] = ()
+    is_row: bool = False
+    n_groups: int = 0
+
+    @property
+    def model(self) -> Owner:
+        """The outermost module that holds it; itself if none does."""
+        owner = self
+        while owner.above is not None:
+            owner = owner.above
+        return owner
+
+    @property
+    def path(self) -> str:
+        """The way to it from the model, with dots; "" for the model itself."""
+        keys: tuple[Key, ...] = ()
+        owner = self
+        while owner.above is not None:
+            keys = owner.keys + keys
+            owner = owner.above
+        return joined(*keys)
+
+    def is_within(self, other: Owner) -> bool:
+        """Whether it is the other, or held by it at any depth.
+
+        >>> model = Owner("MLP")
+        >>> Owner("Layer", above=model).is_within(model), model.is_within(Owner("MLP"))
+        (True, False)
+        """
+        owner: Owner | None = self
+        while owner is not None and owner is not other:
+            owner = owner.above
+        return owner is other
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where a parameter stands.
+
+    Attributes:
+        owner: the module that holds it.
+        keys: where it stands there, such as ("w", 1).
+        label: what a person calls it; "" for its path.
+
+    >>> Place(Owner("Layer", above=Owner("MLP"), keys=("out",)), ("w", 1)).text
+    'out.w.1'
+    """
+
+    owner: Owner
+    keys: tuple[Key, ...]
+    label: str = ""
+
+    @property
+    def text(self) -> str:
+        """The label, or else the path from the model."""
+        return self.label or joined(self.owner.path, *self.keys)
+
+
+def joined(*keys: Key) -> str:
+    """The keys with dots between them, empty ones left out.
+
+    >>> joined("", "layers", 0)
+    'layers.0'
+    """
+    return ".".join([str(key) for key in keys if key != ""])
