@@ -130,3 +130,26 @@ def test_empty_arrays_and_no_arrays_are_refused() -> None:
 def test_dropping_the_only_batch_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="leaves no batch of 10 samples"):
         iterate_batches(X, batch_size=11, drop_last=True)
+
+
+def test_unless_told_otherwise_an_epoch_is_shuffled_and_whole() -> None:
+    order = np.random.default_rng(3).permutation(10)
+    batches = [batch.tolist() for batch in batch_indices(10, 4, rng=3)]
+    assert batches == [order[:4].tolist(), order[4:8].tolist(), order[8:].tolist()]
+    labels = [batch.tolist() for (batch,) in iterate_batches(Y, batch_size=4, rng=3)]
+    assert labels == batches
+    assert [len(batch) for batch in batch_indices(10)] == [10]
+    whole = [batch.tolist() for batch in batch_indices(10, 5, rng=3, drop_last=True)]
+    assert whole == [order[:5].tolist(), order[5:].tolist()]
+    assert [len(batch) for batch in batch_indices(10, 10, drop_last=True)] == [10]
+
+
+def test_what_is_said_of_a_batch_that_is_not_there() -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        batch_indices(10, 11, drop_last=True)
+    assert str(caught.value) == (
+        "batch_size=11 with drop_last=True leaves no batch of 10 samples; choose batch_size=10 or "
+        "less, or drop_last=False"
+    )
+    with pytest.raises(InvalidArgumentError, match="n_samples is 0"):
+        batch_indices(0)

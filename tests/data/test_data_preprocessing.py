@@ -185,6 +185,10 @@ def test_one_hot_refuses_labels_out_of_range() -> None:
         (np.array([np.str_("b"), np.str_("a")], dtype=object), [1, 0], ["a", "b"]),
         (["7", "007", "7.0"], [1, 0, 2], ["007", "7", "7.0"]),
         ([np.bool_(True), False], [1, 0], [False, True]),
+        ([10**400, 1], [1, 0], [1, 10**400]),
+        ([1, 10**400, 2.5], [0, 2, 1], [1, 2.5, 10**400]),
+        ([np.float32(0.5), 1], [0, 1], [0.5, 1]),
+        ([2**60, 0.5], [1, 0], [0.5, 2**60]),
     ],
 )
 def test_labels_are_numbered_in_sorted_order(
@@ -234,3 +238,78 @@ def test_a_label_outside_the_known_classes_is_named() -> None:
 def test_labels_that_are_none_are_named(labels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         encode_labels(labels)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (
+            {"mean": [0.0], "scales": [1.0]},
+            "a StandardScaler needs the keys 'mean' and 'scale', got ['mean', 'scales']; pass what "
+            "state_dict() returned",
+        ),
+        (
+            {"mean": [], "scale": []},
+            "mean has shape (0,) and scale has shape (0,), but both need the shape (n_features,)",
+        ),
+        (
+            {"mean": [1.0, 2.0], "scale": [1.0]},
+            "mean has shape (2,) and scale has shape (1,), but both need the shape (n_features,)",
+        ),
+        (
+            {"mean": [1.0, 2.0, 3.0], "scale": [1.0, 0.0, -1.0]},
+            "scale[1] is not positive; use 1 for a constant column",
+        ),
+        (
+            {"mean": [1.0, 2.0], "scale": [1.0, float("inf")]},
+            "scale[1] is inf (row 1, counting from 0); fill in such cells, or remove their samples "
+            "from every array: keep = np.isfinite(scale); scale[keep]",
+        ),
+    ],
+)
+def test_what_is_said_of_a_wrong_state(state: dict[str, Any], message: str) -> None:
+    scaler = StandardScaler()
+    with pytest.raises((InvalidArgumentError, ShapeError, DataError)) as caught:
+        scaler.load_state_dict(state)
+    assert str(caught.value) == message
+    assert repr(scaler) == "StandardScaler(not fitted)"
+
+
+def test_a_state_is_taken_over_as_a_copy() -> None:
+    state = {"mean": np.array([2.0]), "scale": np.array([4.0])}
+    scaler = StandardScaler()
+    scaler.load_state_dict(state)
+    for array in (*state.values(), *scaler.state_dict().values()):
+        array[:] = 9.0
+    assert scaler.transform([[6.0]]).tolist() == [[1.0]]
+    assert scaler.inverse_transform([[1.0]]).tolist() == [[6.0]]
+
+
+def test_what_is_said_of_numbers_that_are_too_large() -> None:
+    with pytest.raises(DataError) as caught:
+        StandardScaler().fit([[0.0, 1.7e308, 1.7e308], [1.0, -1.7e308, -1.7e308]])
+    assert str(caught.value) == (
+        "column 1 of X (counting from 0) holds numbers too large to standardize; change its unit, "
+        "for example X / 1e300"
+    )
+    scaler = StandardScaler().fit([[0.0, 1e-320], [1.0, 9e-320]])
+    with pytest.raises(DataError) as caught:
+        scaler.transform([[0.0, 5e-320], [0.0, 1.0], [0.0, 2.0]])
+    assert str(caught.value) == (
+        "X[1, 1] is 1.0, too far from the mean 5e-320 for the standard deviation 4e-320 of its "
+        "column; change its unit, or leave the column out"
+    )
+
+
+def test_one_hot_has_at_least_the_columns_that_were_asked_for() -> None:
+    assert one_hot([0, 1], 3).tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    assert one_hot([0], 1).tolist() == [[1.0]]
+    with pytest.raises(DataError, match=r"y\[0\] is -1, but labels count from 0"):
+        one_hot([-1])
+
+
+def test_the_classes_of_an_array_have_its_type() -> None:
+    for dtype in ("i1", "u2", "f4", "?"):
+        y, classes = encode_labels(np.array([1, 0], dtype))
+        assert y.tolist() == [1, 0]
+        assert classes.dtype == np.dtype(dtype)

@@ -60,6 +60,8 @@ def test_iris_is_split_in_proportion() -> None:
         ((80, 2, 2, 2), 4, [1, 1, 1, 1]),  # being in both parts comes first
         ((60, 40, 2, 2, 2), 6, [2, 1, 1, 1, 1]),  # and who is most above the quota gives way
         ((4, 4), 6, [3, 3]),
+        ((60, 40, 2, 2, 2, 1), 6, [2, 1, 1, 1, 1, 0]),
+        ((3, 1), 1, [1, 0]),
     ],
 )
 def test_the_shares_follow_the_largest_remainder(
@@ -372,3 +374,170 @@ def test_impossible_folds_are_refused_at_the_call() -> None:
         k_fold(X, n_folds=3, stratify=True)
     with pytest.raises(ShapeError, match="X has 6 samples but y has 5"):
         k_fold(X, y[:5], n_folds=2)
+
+
+def test_real_numbers_that_come_again_are_the_targets_of_a_regression() -> None:
+    y = np.repeat([0.5, 1.5, 2.0], [20, 10, 10])
+    for seed in range(3):
+        parts = split_indices(y, 0.25, rng=seed)
+        plain = split_indices(y, 0.25, stratify=False, rng=seed)
+        assert [part.tolist() for part in parts] == [part.tolist() for part in plain]
+    assert [np.sum(y[test] == 0.5) for _, test in k_fold(y, y, stratify=True, rng=0)] == [4] * 5
+
+
+# Where the numbers of a class begin to come often enough: twice each, or 5 times on average; and
+# every class must find room in the train part.
+@pytest.mark.parametrize(
+    ("sizes", "n_test", "is_stratified"),
+    [
+        ((2, 2, 2, 2), 4, True),
+        ((6, 1, 1, 1), 2, False),
+        ((17, 1, 1, 1), 4, True),
+        ((16, 1, 1, 1), 4, False),
+        ((5, 5), 8, True),
+        ((3, 3, 2), 5, True),
+        ((3, 3, 2), 6, False),
+    ],
+)
+def test_unasked_a_split_is_stratified_from_here_on(
+    sizes: tuple[int, ...], n_test: int, is_stratified: bool
+) -> None:
+    y = labels_of_sizes(*sizes)
+    same = [
+        [part.tolist() for part in split_indices(y, n_test, rng=seed)]
+        == [part.tolist() for part in split_indices(y, n_test, stratify=False, rng=seed)]
+        for seed in range(10)
+    ]
+    assert all(same) is not is_stratified
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: split_indices(X8, 1.5),
+            "test_size is 1.5, but a share between 0 and 1 or a whole number of samples is needed, "
+            "for example test_size=0.25",
+        ),
+        (
+            lambda: split_indices(X8, 8),
+            "test_size=8 puts 8 of 8 samples into the test part, which leaves one part empty; both "
+            "parts need a sample",
+        ),
+        (
+            lambda: split_indices(X8, 0),
+            "test_size=0 puts 0 of 8 samples into the test part, which leaves one part empty; both "
+            "parts need a sample",
+        ),
+        (
+            lambda: split_indices(X8, 0.06),
+            "test_size=0.06 puts 0 of 8 samples into the test part, which leaves one part empty; "
+            "both parts need a sample",
+        ),
+        (
+            lambda: split_indices([0, 0, 0, 1, 1, 1], 1, stratify=True),
+            "a test part of 1 samples is too small to hold each of the 2 classes; pass test_size=2 "
+            "or more, or stratify=False",
+        ),
+        (
+            lambda: split_indices([0, 0, 0, 1, 1, 1, 2], 5, stratify=True),
+            "a train part of 2 samples is too small to hold each of the 3 classes; pass "
+            "test_size=4 or less, or stratify=False",
+        ),
+        (
+            lambda: split_indices([0, 0, 1, 1], 1, stratify=True),
+            "a test part of 1 samples is too small to hold each of the 2 classes; pass test_size=2 "
+            "or more, or stratify=False",
+        ),
+        (
+            lambda: split_indices([0, 1, 2], 1, stratify=True),
+            "no class has two samples, so none can be in both parts; if y is the target of a "
+            "regression, pass stratify=False",
+        ),
+        (
+            lambda: k_fold(X8, [0, 0, 0, 0, 0, 0, 1, 1], n_folds=3, stratify=True),
+            "the rarest class has 2 samples, too few for n_folds=3; choose fewer folds or "
+            "stratify=None",
+        ),
+        (
+            lambda: k_fold(X8, n_folds=9),
+            "n_folds=9 is more than the 8 samples; choose n_folds=8 or less",
+        ),
+        (
+            lambda: k_fold(X8, stratify=True),
+            "stratify=True needs the labels: k_fold(X, y, stratify=True)",
+        ),
+        (
+            lambda: k_fold(X8, np.int64(4)),
+            "y is 4, a number, but an array with one row per sample is needed: "
+            "k_fold(X, n_folds=4)",
+        ),
+        (
+            lambda: k_fold(X8, 0.5),
+            "y is 0.5, a number, but an array with one row per sample is needed: "
+            "k_fold(X, n_folds=5)",
+        ),
+    ],
+)
+def test_what_is_said_of_a_split_that_cannot_be(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_the_smallest_and_the_largest_parts() -> None:
+    y = [0, 0, 0, 1, 1, 1]
+    for n_test, stratify in ((1, False), (5, False), (2, True), (4, True)):
+        train, test = split_indices(y, n_test, stratify=stratify, rng=0)
+        assert (len(train), len(test)) == (6 - n_test, n_test)
+    train, test = split_indices([0, 0, 0, 1, 1, 1, 2], 4, stratify=True, rng=0)
+    assert 6 in train
+    folds = list(k_fold(X8, [0] * 6 + [1] * 2, n_folds=2, stratify=True, rng=0))
+    assert [len(test) for _, test in folds] == [4, 4]
+    assert [len(test) for _, test in k_fold(X8, n_folds=8, rng=0)] == [1] * 8
+
+
+@pytest.mark.parametrize("stratify", [True, np.bool_(True)])
+def test_the_labels_of_a_column_can_be_stratified(stratify: Any) -> None:
+    y = labels_of_sizes(6, 2).reshape(-1, 1)
+    _, test = split_indices(y, 4, stratify=stratify, rng=0)
+    assert sorted(y[test].ravel().tolist()) == [0, 0, 0, 1]
+    _, test = split_indices(y[:, 0], 4, stratify=y.tolist(), rng=0)
+    assert sorted(y[test].ravel().tolist()) == [0, 0, 0, 1]
+
+
+def test_a_seed_means_the_same_split_for_ever() -> None:
+    y = labels_of_sizes(4, 2, 2)
+    rng = np.random.default_rng(3)
+    order, turns = rng.permutation(8), rng.permutation(3)
+    train, test = split_indices(y, 4, rng=3)
+    first_of_class = {i for k, n in enumerate((2, 1, 1)) for i in order[y[order] == k][:n].tolist()}
+    assert test.tolist() == [i for i in order.tolist() if i in first_of_class]
+    assert train.tolist() == [i for i in order.tolist() if i not in first_of_class]
+    assert sorted(turns.tolist()) == [0, 1, 2]
+    plain_train, plain_test = split_indices(y, 3, stratify=False, rng=3)
+    assert [*plain_test.tolist(), *plain_train.tolist()] == order.tolist()
+    assert train_test_split(X8, y, 4, rng=3)[1].ravel().tolist() == test.tolist()
+    dealt = [order[i::3].tolist() for i in range(3)]
+    folds = list(k_fold(X8, n_folds=3, rng=3))
+    assert [test.tolist() for _, test in folds] == dealt
+    assert [train.tolist() for train, _ in folds] == [
+        [i for i in order.tolist() if i not in fold] for fold in dealt
+    ]
+    assert len(list(k_fold(X8, rng=3))) == 5
+    assert len(split_indices(np.zeros(100), rng=3)[1]) == 25
+    assert len(train_test_split(np.zeros((100, 1)), np.zeros(100), rng=3)[1]) == 25
+
+
+def test_labels_of_more_than_one_dimension_are_none() -> None:
+    for y in (np.zeros((8, 2, 1)), np.zeros((8, 2))):
+        with pytest.raises(ShapeError) as caught:
+            split_indices(y, stratify=True)
+        assert str(caught.value) == (
+            f"y has shape {y.shape}, but stratify=True needs one label per sample; for one-hot "
+            "rows pass y.argmax(axis=1), or stratify=False"
+        )
+        parts, plain = (split_indices(y, rng=0, stratify=stratify) for stratify in (None, False))
+        assert [part.tolist() for part in parts] == [part.tolist() for part in plain]
+    with pytest.raises(DataError, match="y is empty"):
+        split_indices([])

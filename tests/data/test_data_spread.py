@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp.data import StandardScaler
-from tinygrad_mlp.data.spread import is_constant, mean_and_spread
+from tinygrad_mlp.data.spread import is_constant, is_rounding, mean_and_spread
 from tinygrad_mlp.errors import DataError
 
 
@@ -121,3 +121,38 @@ def test_a_number_beyond_all_floats_is_named() -> None:
     scaler = StandardScaler().fit([[0.0, 1e-320], [1.0, 9e-320]])
     with pytest.raises(DataError, match=r"X\[1, 1\] is 1\.0, too far from the mean 5e-320"):
         scaler.transform([[0.0, 5e-320], [0.0, 1.0]])
+
+
+EPS, TINY = 2.0**-52, 5e-324
+
+
+@pytest.mark.parametrize(
+    ("mean", "n", "dtype", "bound"),
+    [
+        (1.0, 4, "f8", 4 * EPS),
+        (-2.0, 4, "f8", 8 * EPS),
+        (1.0, 99, "f8", 99 * EPS),
+        (1.0, 101, "f8", 100 * EPS),
+        (1.0, 10**6, None, 100 * EPS),
+        (0.0, 3, "f8", 3 * TINY),
+        (1e-310, 2, None, 2 * TINY),
+        (1.0, 4, "f4", 2.0**-24),  # half the step of a float32
+        (-2.0, 4, "f4", 2.0**-23),
+        (0.0, 3, "f4", 3 * TINY),
+        (1.0, 4, "f2", 4 * EPS),
+    ],
+)
+def test_the_largest_spread_that_is_rounding(
+    mean: float, n: int, dtype: str | None, bound: float
+) -> None:
+    means = np.full(2, mean)
+    spreads = np.array([bound, np.nextafter(bound, 1.0)])
+    of = None if dtype is None else np.dtype(dtype)
+    assert is_rounding(means, spreads, n, of).tolist() == [True, False]
+
+
+def test_columns_of_any_type_are_constant_as_their_numbers_are() -> None:
+    near = np.array([[1.0], [1.0 + 2.0**-30]])
+    assert is_constant(near).tolist() == [False]
+    assert is_constant(near, np.dtype("f4")).tolist() == [True]
+    assert is_constant(np.array([[2.0], [1.0]]), np.dtype("f4")).tolist() == [False]

@@ -165,3 +165,103 @@ def test_blobs_refuse_centers_and_spreads_that_do_not_fit() -> None:
         make_blobs(10, centers=[[1.0, 2.0], [3.0]])
     with pytest.raises(ShapeError, match=r"centers.reshape\(-1, 1\)"):
         make_blobs(10, centers=[0.0, 1.0])
+
+
+@pytest.mark.parametrize("make", [make_moons, make_circles, make_spirals, make_blobs])
+def test_unless_told_otherwise_there_are_100_points_without_noise(make: Maker) -> None:
+    X, y = make(rng=3)
+    given = {make_circles: {"factor": 0.5}, make_spirals: {"n_classes": 2, "turns": 1.0}}
+    spread = 1.0 if make is make_blobs else 0.0
+    expected_X, expected_y = make(100, spread, 3, **given.get(make, {}))
+    np.testing.assert_array_equal(X, expected_X)
+    np.testing.assert_array_equal(y, expected_y)
+    assert len(np.unique(y)) == (3 if make is make_blobs else 2)
+
+
+def test_the_first_classes_are_the_larger_ones() -> None:
+    for make, sizes in ((make_moons, [4, 3]), (partial(make_blobs, centers=4), [2, 2, 2, 1])):
+        assert np.bincount(make(7, rng=0)[1]).tolist() == sizes
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            partial(make_circles, factor=0.0),
+            "factor is 0.0, but a number > 0 and < 1 is needed: factor=0.5",
+        ),
+        (
+            partial(make_circles, factor=1.0),
+            "factor is 1.0, but a number > 0 and < 1 is needed: factor=0.5",
+        ),
+        (
+            partial(make_spirals, turns=np.inf),
+            "turns is inf, but a number is needed: turns=1.0",
+        ),
+        (
+            partial(make_blobs, spread=-1.0),
+            "spread is -1.0, but a number >= 0 is needed: spread=0.1",
+        ),
+        (partial(make_moons, noise=-1.0), "noise is -1.0, but a number >= 0 is needed: noise=0.1"),
+        (
+            partial(make_blobs, 2, centers=3),
+            "n_samples is 2, but a whole number of at least 3 is needed: n_samples=3",
+        ),
+        (
+            partial(make_spirals, n_classes=0),
+            "n_classes is 0, but a whole number of at least 1 is needed: n_classes=1",
+        ),
+    ],
+)
+def test_what_is_said_of_an_impossible_argument(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_as_few_points_as_classes_will_do() -> None:
+    for make, n_classes in MAKERS:
+        assert sorted(make(n_classes, rng=0)[1].tolist()) == list(range(n_classes))
+
+
+def test_one_generator_shuffles_after_it_has_drawn_the_noise() -> None:
+    rng = np.random.default_rng(5)
+    noise, order = rng.standard_normal((6, 1)), rng.permutation(6)
+    X, y = make_blobs(6, [0.5, 2.0], 5, centers=[[10.0], [20.0]])
+    clean = np.repeat([[10.0], [20.0]], 3, axis=0)
+    np.testing.assert_allclose(X, (clean + np.repeat([[0.5], [2.0]], 3, axis=0) * noise)[order])
+    assert y.tolist() == (order >= 3).tolist()
+
+
+T = 2.0 * np.pi / 3.0
+
+
+@pytest.mark.parametrize(
+    ("make", "clean"),
+    [
+        (make_moons, [(1, 0), (0, 1), (-1, 0), (0, 0.5), (1, -0.5), (2, 0.5)]),
+        (
+            partial(make_circles, factor=0.25),
+            [(r * np.cos(k * T), r * np.sin(k * T)) for r in (1.0, 0.25) for k in range(3)],
+        ),
+        (
+            partial(make_spirals, turns=0.5),
+            [
+                (s * k / 3 * np.cos(np.pi * k / 3), s * k / 3 * np.sin(np.pi * k / 3))
+                for s in (1.0, -1.0)
+                for k in (1, 2, 3)
+            ],
+        ),
+        (
+            partial(make_blobs, centers=3),
+            [(4.0 * np.cos(k * T), 4.0 * np.sin(k * T)) for k in (0, 0, 1, 1, 2, 2)],
+        ),
+    ],
+)
+def test_a_seed_means_the_same_points_for_ever(make: Maker, clean: list[Any]) -> None:
+    rng = np.random.default_rng(5)
+    noise, order = rng.standard_normal((6, 2)), rng.permutation(6)
+    X, y = make(6, 0.5, 5)
+    np.testing.assert_allclose(X, (np.array(clean) + 0.5 * noise)[order], atol=1e-14)
+    labels = [0, 0, 1, 1, 2, 2] if y.max() == 2 else [0, 0, 0, 1, 1, 1]
+    assert y.tolist() == [labels[i] for i in order]

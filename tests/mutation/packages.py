@@ -37,7 +37,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_interrupted_steps.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
-    "data": ("tinygrad_mlp/data/*.py", "tests/data/test_*.py tests/test_command_line_text.py"),
+    "data": (
+        "tinygrad_mlp/data/*.py",
+        "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py",
+    ),
     "nn": (
         "tinygrad_mlp/nn/*.py",
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py",

@@ -67,7 +67,7 @@ def check_plain(values: ArrayLike, name: str) -> None:
     if n_masked:
         whole = name if masked[0] is values else f"np.ma.stack({name})"
         n_dimensions = masked[0].ndim + (masked[0] is not values)
-        keep = f"~np.ma.getmaskarray({whole})" + (".any(axis=1)" if n_dimensions > 1 else "")
+        keep = f"~np.ma.getmaskarray({whole}){_by_sample('any', n_dimensions)}"
         raise DataError(
             f"{name} is masked in {counted(n_masked, 'cell')}, and what is under a mask is no "
             f"data; fill these cells in, {whole}.filled(0.0), or remove their samples from every "
@@ -125,11 +125,13 @@ def check_finite(array: NDArray[Any], *, name: str = "X") -> None:
     if not n_bad:
         return
     index = tuple(int(i) for i in np.argwhere(bad)[0])
+    if not index:
+        raise DataError(f"{name} is {array[index]:g}, but a finite number is needed")
     more = f", the first of {n_bad} such cells" if n_bad > 1 else ""
-    rows = f"np.isfinite({name})" + (".all(axis=1)" if array.ndim == 2 else "")
+    keep = f"np.isfinite({name}){_by_sample('all', array.ndim)}"
     raise DataError(
         f"{_cell(name, index)} is {array[index]:g} ({_place(index)}){more}; fill in such cells, or "
-        f"remove their samples from every array: keep = {rows}; {name}[keep]"
+        f"remove their samples from every array: keep = {keep}; {name}[keep]"
     )
 
 
@@ -156,15 +158,14 @@ def _to_numbers(array: NDArray[Any], name: str) -> str:
 
 def _warn_of_inexact(array: NDArray[Any], name: str) -> None:
     """Tell of whole numbers that are no float64: more than 53 bits from the first 1 to the last."""
-    large = np.argwhere((array > LARGEST_EXACT) | (array < -LARGEST_EXACT))
-    if not large.size:
-        return
-    numbers = array[tuple(large.T)]
-    magnitudes = np.where(numbers < 0, -numbers, numbers).astype(np.uint64)
+    is_large = (array > LARGEST_EXACT) | (array < -LARGEST_EXACT)
+    numbers = array[is_large]
+    magnitudes = np.abs(numbers).astype(np.uint64)
     lowest_bits = magnitudes & (~magnitudes + np.uint64(1))
     inexact = np.flatnonzero(magnitudes // lowest_bits > LARGEST_EXACT)
     if inexact.size:
-        index, number = tuple(large[inexact[0]].tolist()), int(numbers[inexact[0]])
+        index = tuple(np.argwhere(is_large)[inexact[0]].tolist())
+        number = int(numbers[inexact[0]])
         warn(
             f"{_cell(name, index)} is {number}, which as a float64 becomes {int(float(number))}: "
             f"above 2^53 not every whole number is a float; leave such a column out if it names "
@@ -196,8 +197,14 @@ def _ragged_message(values: Any, name: str) -> str:
     return f"the rows of {name} differ in shape; every row needs the same number of cells"
 
 
+def _by_sample(method: str, n_dimensions: int) -> str:
+    """The call that makes one truth value per sample of an array with one per cell."""
+    axes = range(1, n_dimensions)
+    return f".{method}(axis={axes[0] if len(axes) == 1 else tuple(axes)})" if axes else ""
+
+
 def _cell(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(str(i) for i in index)}]"
+    return f"{name}[{', '.join(str(i) for i in index)}]" if index else name
 
 
 def _place(index: tuple[int, ...]) -> str:

@@ -109,7 +109,7 @@ def is_text(cells: Sequence[str]) -> bool:
     >>> is_text(["?", "red"]), is_text(["?", "1,5"])
     (True, False)
     """
-    has_number = any(parse_number(cell) is not None or _has_comma(cell) for cell in cells)
+    has_number = any(map(_is_number_but_for_commas, cells))
     return not has_number and not all(is_missing(cell, MISSING_MARKS) for cell in cells)
 
 
@@ -151,7 +151,7 @@ def class_of(cell: str, classes: Sequence[str]) -> str | None:
         return cell
     meaning = _meaning(cell)
     same = [name for name in classes if _meaning(name) == meaning]
-    return same[0] if len(same) == 1 else None
+    return same.pop() if len(same) == 1 else None
 
 
 def bad_cells(file: CsvFile, bad: Sequence[tuple[int, str, str]]) -> str:
@@ -165,7 +165,7 @@ def bad_cells(file: CsvFile, bad: Sequence[tuple[int, str, str]]) -> str:
         f"row {row_number}, column {name!r}: {in_quotes(cell) if cell else 'empty'}"
         for row_number, name, cell in bad
     ]
-    has_comma = any(_has_comma(cell) for _, _, cell in bad)
+    has_comma = any(_is_number_but_for_commas(cell) for _, _, cell in bad)
     return (
         f"{file.path}: {counted(len(bad), 'cell is', 'cells are')} missing or not a "
         f"number: {listing(places)}; "
@@ -188,6 +188,6 @@ def _meaning(cell: str) -> object:
     return cell.strip() if number is None else number
 
 
-def _has_comma(cell: str) -> bool:
-    """Whether a cell is a number but for a decimal comma or commas between thousands."""
-    return "," in cell and parse_number(cell.replace(",", "")) is not None
+def _is_number_but_for_commas(cell: str) -> bool:
+    """Whether a cell is a number, a decimal comma and commas between thousands set aside."""
+    return parse_number(cell.replace(",", "")) is not None

@@ -140,9 +140,8 @@ def cells_of(line: str) -> list[str]:
     >>> cells_of('a, "b, in cm",c')
     ['a', 'b, in cm', 'c']
     """
-    spaceless = io.StringIO(_without_space_around_cells(line, ","), newline="")
     try:
-        return next(csv.reader(spaceless, strict=True), [])
+        return next(csv.reader([_without_space_around_cells(line, ",")], strict=True))
     except csv.Error as error:
         raise DataError(
             f"{line!r} is no list with commas ({error}); a name that holds a comma or a quote "
@@ -244,7 +243,7 @@ def _sniff_delimiter(text: str) -> str:
 
 def _agreement(text: str, delimiter: str) -> tuple[int, int]:
     """How many of the first rows have the cells of the header, and how many cells these are."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     lengths: list[int] = []
     try:
         for row in reader:

@@ -163,7 +163,7 @@ def _check_column(file: CsvFile, name: str, role: str) -> None:
     if name in file.header:
         return
     by_lower_case = {column.lower(): column for column in file.header}
-    close = get_close_matches(name.lower(), by_lower_case, n=1)
+    close = get_close_matches(name.lower(), by_lower_case)
     hint = f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""
     if len(file.header) == 1:
         hint = "; is it one column only? Separate the columns by commas, semicolons or tabs"
@@ -209,7 +209,7 @@ def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[st
             )
     elif task == "regression" or (task == "auto" and not _looks_like_classes(numbers)):
         values = np.array([float(number) for number in numbers])
-        if len(set(numbers)) == 1 or is_constant(values.reshape(-1, 1))[0]:
+        if is_constant(values.reshape(-1, 1)).item():
             raise DataError(_nothing_to_learn(file, name))
         warn_of_inexact(file, name, droppable=False)
         return values, ()

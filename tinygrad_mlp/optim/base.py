@@ -108,7 +108,7 @@ class Optimizer(ABC):
         # arrays: NumPy multiplies a small array by one in half the time that a float takes.
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
-        self._stepped: NDArray[Any] = np.empty(0)  # room for the parameters after a step
+        self._stepped: NDArray[Any]  # room for the parameters after a step
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
 
@@ -275,7 +275,7 @@ class Optimizer(ABC):
                 f"load what the state_dict() of another {type(self).__name__} gave"
             )
         columns = [np.array(state_dict[name]) for name in self.state_names]
-        n_parameters = len(self.parameters) or (columns[0].size if columns else 0)
+        n_parameters = len(self.parameters) or max([c.size for c in columns], default=0)
         for name, column in zip(self.state_names, columns):
             if column.shape != (n_parameters,):
                 raise ShapeError(
@@ -294,7 +294,6 @@ class Optimizer(ABC):
             _state_of_values=None,
             _state_of_array=None,
             _last_parameters=None,
-            _last_gradients=None,
         )
 
     def __repr__(self) -> str:

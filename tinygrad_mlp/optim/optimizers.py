@@ -193,10 +193,10 @@ class RMSprop(Optimizer):
     def in_present_units(self, state: tuple[Number, ...], units: Units) -> tuple[Number, ...]:
         """The state after a change of alpha, or of ``centered``."""
         square_sum, mean, velocity = state
-        alpha, centered = units
+        alpha, _ = units
         ratio = (1.0 - alpha) / (1.0 - self.alpha)
         square_sum = ratio * square_sum
-        if centered and not self.centered:  # E[g^2] = variance + mean^2
+        if not self.centered:  # any more: E[g^2] = variance + mean^2
             square_sum = square_sum + mean * mean / (1.0 - self.alpha)
             mean = 0.0 * mean
         return square_sum, mean, velocity / math.sqrt(ratio)
