@@ -81,8 +81,11 @@ def check_number(
     SGD(parameters, momentum=0.9)
     """
     if isinstance(value, Real) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
+        try:
+            number = float(value)
+        except OverflowError:  # of a whole number of more than 308 digits
+            number = math.inf
+        if at_least <= number <= at_most and above < number < below:  # as inf and nan never are
             return number
     limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
     wanted = " and ".join(f"{sign} {limit:g}" for sign, limit in limits if math.isfinite(limit))

@@ -138,9 +138,9 @@ def checked_label(label: object) -> str:
 
 
 def _is_number(data: object) -> bool:
-    if isinstance(data, np.ndarray):
-        return data.ndim == 0 and data.dtype.kind in "biuf"
-    return isinstance(data, float | int | np.floating | np.integer | np.bool_)
+    if isinstance(data, np.ndarray | np.generic):
+        return data.ndim == 0 and data.dtype.kind in "biuf"  # a duration is no number
+    return isinstance(data, float | int)
 
 
 def _instead(data: object) -> str:
