@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf, isnan, nan
 from typing import Any, Final
 
@@ -297,6 +297,31 @@ def test_local_partials_of_every_kind_of_op() -> None:
     assert local_partials(ops.SUM, float_math, 3.0, [1.0, 1.0, 1.0]) == (1.0, 1.0, 1.0)
     assert local_partials(ops.DOT, float_math, 7.0, [2.0, 3.0, 1.0]) == (3.0, 2.0, 1.0)
     assert local_partials(ops.LOGSUMEXP, float_math, 5.0, [5.0]) == (1.0,)
+
+
+def sum_of_squares(xp: Any, inputs: Sequence[Any]) -> Any:
+    return xp.sum([x * x for x in inputs])
+
+
+def slope_of_square(xp: Any, out: Any, x: Any) -> Any:
+    return 2.0 * x
+
+
+def test_an_op_of_any_number_of_inputs_may_have_one_rule_for_each_of_them() -> None:
+    op = ops.Op(
+        name="sum of squares",
+        forward=sum_of_squares,
+        partials=(slope_of_square,),
+        symbol="x²",
+        formula="x1^2 + ... + xn^2",
+        partial_formulas=("2 x",),
+        torch="sum",
+        variadic=True,
+    )
+    assert (op.arity, op.fixed_partials, op.closed) == (None, None, ())
+    inputs = [Value(3.0), Value(-4.0)]
+    node = apply(op, *inputs)
+    assert (node.data, node.partials, node.parents) == (25.0, (6.0, -8.0), tuple(inputs))
 
 
 def test_assign_sets_a_leaf_outside_the_graph() -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tinygrad_mlp import engine
+from tinygrad_mlp import engine, functional, ops
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.engine import Value, enable_grad, no_grad
+from tinygrad_mlp.engine import Value, apply, enable_grad, no_grad, orders_of
+from tinygrad_mlp.ops import OPS, Op
 
 
 def nodes() -> list[Value]:
@@ -56,6 +57,43 @@ def test_blocks_that_record_do_not_slow_others_down(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(engine, "_is_off_here", pytest.fail)
         assert all(len(node.parents) for node in nodes())
         monkeypatch.undo()
+
+
+def test_what_is_right_is_not_checked_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "checked_label", pytest.fail)
+    value = Value(2.0, "x")
+    monkeypatch.setattr(engine, "number_of", pytest.fail)
+    assert float(value) == 2.0
+
+
+def test_a_value_is_not_made_a_value_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = Value(2.0), Value(3.0)
+    monkeypatch.setattr(engine, "as_value", pytest.fail)
+    monkeypatch.setattr(functional, "as_value", pytest.fail)
+    results = [a + b, a - b, a * b, a / b, a**b, F.dot([a], [b])]
+    assert [result.data for result in results] == [5.0, -1.0, 6.0, 2.0 / 3.0, 8.0, 6.0]
+
+
+def test_operations_on_one_or_two_values_take_the_short_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "_any_arity", pytest.fail)
+    for op in OPS.values():
+        if op.arity in {1, 2}:
+            assert apply(op, *[Value(0.5)] * op.arity).op is op
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.arity and not op.closed], ids=repr)
+def test_a_graph_of_which_no_part_is_cut_off_has_one_order(
+    op: Op, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = Value(0.5)
+    apply(ops.LESS, a, a)  # elsewhere
+    monkeypatch.setattr(engine, "give_zero", pytest.fail)
+    out = apply(op, *[a.tanh() for _ in range(op.arity or 0)]) * a
+    order, reached = orders_of(out)
+    assert reached is order
+    out.backward()
 
 
 @pytest.fixture

@@ -16,8 +16,19 @@ import numpy as np
 import pytest
 
 from tests.running import run_python
-from tinygrad_mlp import functional, ops
-from tinygrad_mlp.engine import Value, apply, no_grad, orders_of, topological_order
+from tinygrad_mlp import compile, functional, ops
+from tinygrad_mlp.debug import record_creation
+from tinygrad_mlp.engine import (
+    Value,
+    apply,
+    assign,
+    enable_grad,
+    no_grad,
+    orders_of,
+    topological_order,
+)
+
+NUMBERS: Final = np.random.default_rng(0)
 
 # Order
 
@@ -78,6 +89,24 @@ def ancestors(root: Value) -> set[Value]:
         found.add(node)
         waiting += [parent for parent in node.parents if parent not in found]
     return found
+
+
+def test_a_gradient_reaches_neither_conditions_nor_what_is_compared() -> None:
+    x, y, plain = Value(4.0), Value(9.0), Value(1.0)
+    computed = functional.where(x.sqrt(), y, 2.0)
+    chosen = functional.where(plain, 3.0, y)
+    compared = apply(ops.LESS, x.exp(), y)
+    for out, n_lost in ((computed * chosen, 3), (chosen * computed, 3), (compared + y, 2)):
+        order, reached = orders_of(out)
+        lost = set(order).difference(reached)
+        assert (len(lost), x in lost, y in lost, out in lost) == (n_lost, True, False, False)
+        assert reached == [node for node in order if node not in lost]
+        x.zero_grad()
+        out.backward()
+        assert (x.grad, x.has_grad) == (0.0, True)  # as what is computed
+        x.grad = 5.0
+        out.backward()
+        assert x.grad == 5.0  # and it is added to
 
 
 # Size
@@ -186,7 +215,99 @@ def test_a_small_graph_can_be_copied_and_pickled(duplicate: Callable[[Value], Va
     assert not a.has_grad
 
 
+def test_what_copies_share_is_shared_whichever_comes_first() -> None:
+    a = Value(2.0)
+    b = a * a
+    for graphs in ([b, b + 1.0, a], [a, b + 1.0, b], [b + 1.0, b, a]):
+        twins = copy.deepcopy(graphs)
+        places = [graphs.index(node) for node in (a, b)]
+        twin_a, twin_b = (twins[place] for place in places)
+        (end,) = (twin for twin in twins if twin.op is ops.ADD)
+        assert end.parents[0] is twin_b
+        assert twin_b.parents == (twin_a, twin_a)
+
+
 # Without a graph
+
+
+def results_of(a: Value) -> list[Value]:
+    """One of each way in which nodes are made."""
+    return [
+        *(a + a, a * 2.0, 2.0 - a, a**2, a.tanh(), -a, functional.sum([a, a])),
+        *(functional.dot([a], [a], a), functional.dot([a], [a]), functional.where(True, a, 1.0)),
+    ]
+
+
+def test_blocks_decide_for_every_kind_of_node_in_their_own_thread() -> None:
+    a = Value(3.0)
+    with no_grad():
+        for node in results_of(a):
+            assert (node.op, node.parents, node.partials, node.label) == (None, (), (), "")
+            assert not node.has_grad
+        with enable_grad():
+            assert all(node.parents and node.partials for node in results_of(a))
+        elsewhere: list[Value] = []
+        thread = threading.Thread(target=lambda: elsewhere.extend(results_of(a)))
+        thread.start()
+        thread.join()
+        assert elsewhere
+        assert all(node.parents and node.partials for node in elsewhere)
+    for node in results_of(a):
+        assert node.parents
+        assert (node.label, node.has_grad) == ("", False)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_blocks_hold_in_a_function_that_is_compiled(recorded: bool) -> None:
+    a = Value(3.0)
+
+    def loss(x: Value) -> Value:
+        with no_grad():
+            detached = a * x
+            with enable_grad() if recorded else no_grad():
+                inner = a * a
+        return detached * a + inner
+
+    program = compile(loss, [a])
+    assert program(2.0) == 2.0 * 9.0 + 9.0
+    assert program.gradients.tolist() == [6.0 + 6.0 * recorded]
+
+
+def test_a_random_leaf_is_the_next_number_of_its_generator() -> None:
+    drawn, expected = np.random.default_rng(3), np.random.default_rng(3)
+    leaf = functional.uniform(drawn)
+    assert (leaf.op, leaf.parents, leaf.data) == (ops.CONSTANT, (), expected.random())
+    program = compile(lambda x: x + functional.uniform(drawn))
+    assert [program(0.0) for _ in range(3)] == expected.random(3).tolist()
+
+
+def test_an_assignment_in_a_compiled_function_is_made_at_each_call() -> None:
+    total = Value(1.0)
+
+    def add(x: Value) -> Value:
+        assign(total, total + x)
+        return total * 2.0
+
+    program = compile(add)
+    assert total.data == 1.0
+    assert [program(3.0), total.data, program(0.5), total.data] == [8.0, 4.0, 9.0, 4.5]
+
+
+def test_a_recording_that_has_numbers_gives_them() -> None:
+    a, b = Value(3.0), Value(2.0)
+    eager = [
+        functional.log_softmax([a, b])[0],
+        functional.dot([a], [b], a),
+        functional.dot([a], [b]),
+    ]
+    with record_creation():
+        recorded = [
+            *(functional.log_softmax([a, b])[0], functional.dot([a], [b], a)),
+            *(functional.dot([a], [b]), functional.max([a, b]), functional.uniform(NUMBERS)),
+        ]
+    assert [node.data for node in recorded[:3]] == [node.data for node in eager]
+    assert [len(node.parents) for node in recorded] == [2, 3, 2, 0, 0]
+    assert [node.partials for node in recorded[1:3]] == [(2.0, 3.0, 1.0), (2.0, 3.0)]
 
 
 def test_no_grad_gives_plain_leaves() -> None:

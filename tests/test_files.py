@@ -15,7 +15,7 @@ import pytest
 
 import viz
 from tests.source_files import ROOT
-from tinygrad_mlp import Value
+from tinygrad_mlp import Value, files
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.files import check_writable, write_whole
 from tinygrad_mlp.nn import MLP
@@ -127,14 +127,126 @@ def test_what_a_crash_has_left_is_removed_and_nothing_else(target: Path) -> None
         f".other-{name}.{NOBODY}.part",
         f".{name}.{NOBODY}.part.txt",
         f".{name}.notes.part",
-        f".{name}.{os.getppid()}.part",  # of a process that runs
+        f".{name}.{NOBODY}.0123abcde.part",
+        f".{name}.{NOBODY}.x0123abcd.part",
     ]
     for part in left + others:
         (target.parent / part).write_text("half")
-    folder = target.parent / f".{name}.{NOBODY}.00000000.part"
+    folder, link = (target.parent / f".{name}.{NOBODY}.{i:08}.part" for i in range(2))
     folder.mkdir()
+    link.symlink_to(others[0])
     WRITERS[name](target)
-    assert names_in(target.parent) == sorted([name, *others, folder.name])
+    assert names_in(target.parent) == sorted([name, *others, folder.name, link.name])
+
+
+def test_the_part_of_a_process_that_runs_stays_and_the_process_too(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        part = tmp_path / f".w.{other.pid}.part"
+        part.write_text("half")
+        write_whole(tmp_path / "w", b"content")
+        other.communicate(b"go on\n")
+    assert other.returncode == 0
+    assert names_in(tmp_path) == [part.name, "w"]
+
+
+def test_the_part_of_a_process_of_someone_else_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_permitted(number: int, sign: int) -> None:
+        raise PermissionError
+
+    part = tmp_path / f".w.{NOBODY}.part"
+    part.write_text("half")
+    monkeypatch.setattr(os, "kill", not_permitted)
+    write_whole(tmp_path / "w", b"content")
+    assert names_in(tmp_path) == [part.name, "w"]
+
+
+def test_a_part_that_is_locked_stays_whatever_its_number(tmp_path: Path) -> None:
+    """Another machine that shares the folder has numbers of its own."""
+    fcntl = pytest.importorskip("fcntl")
+    part = tmp_path / f".w.{NOBODY}.part"
+    with part.open("xb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        write_whole(tmp_path / "w", b"content")
+        assert names_in(tmp_path) == [part.name, "w"]
+    write_whole(tmp_path / "w", b"content")
+    assert names_in(tmp_path) == ["w"]
+
+
+def open_files() -> list[str]:
+    """What this process has open, by name."""
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        pytest.skip("this system does not list the files that are open")
+    return [str(entry.readlink()) for entry in folder.iterdir() if entry.exists()]
+
+
+def test_the_part_is_locked_until_it_takes_its_place_and_nothing_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    replace, parts = Path.replace, []
+
+    def watched(part: Path, target: Path) -> Path:
+        parts.append(part.name)
+        assert str(part) in open_files()
+        with part.open("rb") as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    n_open = len(open_files())
+    write_whole(tmp_path / "w", b"content")
+    check_writable(tmp_path / "w")
+    assert len(parts) == 1
+    assert len(open_files()) == n_open
+
+
+def test_where_there_are_no_locks_files_are_whole_and_parts_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, which moves no file that is open."""
+    replace, parts = Path.replace, []
+
+    def watched(part: Path, target: Path) -> Path:
+        parts.append(part.name)
+        assert str(part) not in open_files()
+        return replace(part, target)
+
+    left = tmp_path / f".w.{NOBODY}.part"
+    left.write_text("half")
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(Path, "replace", watched)
+    write_whole(tmp_path / "w", b"content")
+    assert len(parts) == 1
+    assert (tmp_path / "w").read_bytes() == b"content"
+    assert names_in(tmp_path) == [left.name, "w"]
+
+
+def test_a_file_keeps_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    (tmp_path / "w").touch()
+    before = (tmp_path / "w").stat()
+
+    def watched(path: Path, user: int, group: int) -> None:
+        assert path.name.endswith(".part")
+        given.append((user, group))
+        raise PermissionError  # only root gives files away, which is no reason to write none
+
+    monkeypatch.setattr(os, "chown", watched)
+    write_whole(tmp_path / "w", b"content")
+    assert given == [(before.st_uid, before.st_gid)]
+    assert (tmp_path / "w").read_bytes() == b"content"
+    write_whole(tmp_path / "new", b"content")
+    assert len(given) == 1
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "w")
+    assert names_in(tmp_path / "a" / "b") == []
+    write_whole(tmp_path / "c" / "d" / "w", b"content")
+    assert names_in(tmp_path / "c" / "d") == ["w"]
 
 
 def test_after_an_error_nothing_is_left(
@@ -281,6 +393,21 @@ def test_what_is_no_file_on_a_disk_is_written_to(tmp_path: Path) -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_device_is_opened_only_where_it_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opening some, such as a pipe with a name, waits for somebody."""
+
+    def refused(path: Path, mode: str) -> None:
+        raise PermissionError(13, f"no {mode}")
+
+    monkeypatch.setattr(Path, "open", refused)
+    check_writable("/dev/null")
+    monkeypatch.setattr(os, "access", lambda path, how: how != os.W_OK)
+    with pytest.raises(OSError, match="no ab: '/dev/null'"):
+        check_writable("/dev/null")
 
 
 @pytest.mark.parametrize("write", [check_writable, lambda path: write_whole(path, b"")])

@@ -28,6 +28,11 @@ HELD: Final = {
             started.set()
             over.wait()
     """,
+    "the list of blocks": """
+        with engine._lock_of_blocks:
+            started.set()
+            time.sleep(0.2)
+    """,
     "a drawing": """
         with render._library_lock:
             started.set()

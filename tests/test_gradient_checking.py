@@ -285,6 +285,75 @@ def test_step_and_tolerances_can_be_chosen() -> None:
     check_gradients(lambda a: a.exp(), [1.0], step=0.01, absolute=1e-3)
 
 
+@pytest.mark.parametrize("x", [0.5, -0.5, 1.0, 8.0, -8.0])
+def test_the_step_is_the_cube_root_of_the_machine_epsilon_for_the_size_of_the_point(
+    x: float,
+) -> None:
+    seen: list[float] = []
+
+    def square(a: Value) -> Value:
+        seen.append(a.data)
+        return a * a
+
+    report = check_gradients(square, [x])
+    h = 2.0 ** (-52 / 3) * max(1.0, abs(x))
+    assert seen == pytest.approx([x, x + h, x - h], rel=1e-15)
+    assert report.largest_difference < 1e-9
+    del seen[:]
+    check_gradients(square, [x], step=0.25)
+    assert seen == [x, x + 0.25, x - 0.25]
+
+
+def hidden(slope: float, engine: float = 0.0, base: float = 0.0) -> Callable[[Value], Value]:
+    """A function whose graph has the derivative ``engine``, but which is steeper by ``slope``.
+
+    The relu keeps complex step away.
+    """
+    return lambda a: a.relu() * engine + (base + a.data * slope)
+
+
+@pytest.mark.parametrize(
+    ("let_pass", "refused"),
+    [
+        # a part of the larger one, 1e-6, for either sign
+        (hidden(0.97e-3, 1e3), hidden(1.03e-3, 1e3)),
+        (hidden(-0.97e-3, 1e3), hidden(-1.03e-3, 1e3)),
+        (hidden(0.97e-3, -1e3), hidden(-1.03e-3, -1e3)),
+        # beyond that 1e-8
+        (hidden(0.97e-8), hidden(1.03e-8)),
+        (hidden(-0.97e-8), hidden(-1.03e-8)),
+        # and what rounding may do to a difference of large numbers: 8 * 2.2e-16 * 1e6 / 6.1e-6
+        (hidden(2.7e-4, base=1e6), hidden(3.2e-4, base=1e6)),
+        (hidden(2.7e-4, base=-1e6), hidden(3.2e-4, base=-1e6)),
+    ],
+)
+def test_so_far_may_the_engine_be_from_central_differences(
+    let_pass: Callable[[Value], Value], refused: Callable[[Value], Value]
+) -> None:
+    check_gradients(let_pass, [1.0])
+    with pytest.raises(GradientCheckError, match="central differences give"):
+        check_gradients(refused, [1.0])
+
+
+def test_the_differences_that_are_let_pass_can_be_chosen() -> None:
+    check_gradients(hidden(0.9, 100.0), [1.0], relative=0.01, absolute=0.0)
+    check_gradients(hidden(0.9, 100.0), [1.0], relative=0.0, absolute=1.0)
+    for relative, absolute, bound in ((0.001, 0.0, "0.1"), (0.0, 0.5, "0.5"), (0.001, 0.2, "0.3")):
+        with pytest.raises(GradientCheckError, match=f"they may differ by {bound}"):
+            check_gradients(hidden(0.9, 100.0), [1.0], relative=relative, absolute=absolute)
+
+
+def test_the_largest_difference_is_a_part_of_the_larger_number_or_of_1() -> None:
+    def largest(engine: list[float], central: list[float]) -> float:
+        point = (0.0,) * len(engine)
+        return GradientReport(point, tuple(engine), tuple(central), None).largest_difference
+
+    assert largest([], []) == 0.0
+    assert largest([0.25], [0.75]) == largest([-0.25], [0.25]) == 0.5
+    assert largest([4.0], [5.0]) == largest([-5.0], [-4.0]) == 0.2
+    assert largest([1.0, 4.0, 2.0], [1.0, 5.0, 2.1]) == 0.2
+
+
 def test_the_report_prints_as_a_table() -> None:
     report = GradientReport((1.0, -2.0), (0.5, inf), (0.5, 1.0), (0.5, 1.0))
     lines = str(report).splitlines()

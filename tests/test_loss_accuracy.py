@@ -42,6 +42,8 @@ TARGETS: Final[dict[str, list[float]]] = {
     "second": [0.0, 1.0, 0.0],
     "soft": [0.5, 0.25, 0.25],
     "nearly hard": [1.0 - 2.0**-30, 2.0**-30, 0.0],
+    "one and a little": [1.0, 5e-7, 0.0],  # sums that are 1 only nearly, as those of float32
+    "nearly one": [0.0, 1.0 - 5e-7, 0.0],
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import inf, nan
+from math import inf, log, nan
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from tests.against_torch import assert_close
 from tinygrad_mlp import MLP, Value, compile, fit
-from tinygrad_mlp.engine import assign
+from tinygrad_mlp.engine import as_value, assign
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.losses import (
     LOSSES,
@@ -184,12 +184,62 @@ def test_of_many_rows_of_float32_only_the_wrong_ones_are_looked_at_one_by_one(
     assert looked_at == ["t[4321]"]
 
 
+DISTRIBUTIONS: Final = [
+    *([1.0], [0.0, 1.0], [1.0, 0.0, 0.0], [0.5, 0.5], [0.25, 0.25, 0.5], [1.0 / 3.0] * 3),
+    *([0.5, 0.5 + 9e-7], [0.5, 0.5 - 9e-7], [1.0, 9e-7, 0.0]),
+]
+
+
+@pytest.mark.parametrize("row", DISTRIBUTIONS, ids=str)
+def test_a_right_target_is_looked_at_once(
+    row: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What says what is wrong, and takes longer, is not asked."""
+    monkeypatch.setattr(targets, "_check_row", pytest.fail)
+    targets.DISTRIBUTION.check([Value(t) for t in row], "t")
+    monkeypatch.setattr(targets, "_given_numbers", pytest.fail)
+    targets.PROBABILITIES.check(as_value(row[-1]))
+    monkeypatch.setattr(targets, "_is_probability", pytest.fail)
+    targets.DISTRIBUTION.check_array(np.array([row] * 1), "t")
+    if abs(sum(row) - 1.0) < 1e-15:
+        targets.DISTRIBUTION.check_array(np.array([row] * 9, dtype=np.float32), "t")
+
+
+def test_many_rows_of_float32_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.full((5000, 10), 0.1, dtype=np.float32)
+    rows[:, 0] += np.float32(2e-7)  # together they are off by more than one row may be
+    assert np.linalg.norm(rows.dot(np.ones(10, np.float32)) - 1.0) > targets.TOLERANCE
+    monkeypatch.setattr(targets, "_is_probability", pytest.fail)
+    targets.DISTRIBUTION.check_array(rows, "t")
+
+
+@pytest.mark.parametrize("kind", ["numbers", "Values"])
+@pytest.mark.parametrize("off", [1.5e-6, -1.5e-6])
+def test_a_sum_that_is_off_by_more_than_rounding(off: float, kind: str) -> None:
+    row: list[Any] = [0.5, 0.5 + off]
+    with pytest.raises(DataError, match=r"^t\[1\] has the sum"):
+        targets.DISTRIBUTION.check_array(np.array([[0.0, 1.0], row]), "t")
+    if kind == "Values":
+        row = [Value(t) for t in row]
+    with pytest.raises(DataError, match=r"^labels\[0\] has the sum"):
+        categorical_cross_entropy([[Value(0.0), Value(1.0)]], [row])
+
+
+def test_sums_that_are_off_to_both_sides_are_found() -> None:
+    for row in ([0.5, 0.75], [0.5, 0.25], [-0.5, 1.5], [1.5, -0.5], [-1e-9, 1.0]):
+        with pytest.raises(DataError, match=r"^t\[1\]"):
+            targets.DISTRIBUTION.check_array(np.array([[1.0, 0.0], row, [0.0, 1.0]]), "t")
+
+
 def test_what_is_computed_may_be_anything() -> None:
     x = Value(2.0)
     assert mean_squared_error(x, x * inf).data == inf
     assert binary_cross_entropy_with_logits(x, x * 1.0).data < 0.0
     row = [x * 1.0, x * 0.0]
     assert categorical_cross_entropy([Value(0.0), Value(0.0)], row).data > 0.0
+    for part in ([x * 1.0, 0.0], [7.0, x * 0.0], [Value(7.0), x * 1.0]):  # or partly
+        assert categorical_cross_entropy([Value(0.0), Value(0.0)], part).data > 0.0
+    assert categorical_cross_entropy([[Value(0.0)] * 2], [x * 0.5]).data == pytest.approx(log(2.0))
 
 
 def test_an_array_that_has_passed_is_not_checked_again_and_fit_need_not() -> None:

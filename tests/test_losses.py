@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pickle
 from collections.abc import Callable
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.against_torch import assert_close, data_of, grad_of, tensor_of, values_of
-from tinygrad_mlp import functional, ops
+from tinygrad_mlp import functional, losses, ops
+from tinygrad_mlp.debug import detect_anomaly
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError, UnknownNameError
 from tinygrad_mlp.losses import (
@@ -26,6 +30,7 @@ from tinygrad_mlp.losses import (
     l1_penalty,
     l2_penalty,
     loss_named,
+    loss_of_function,
     mean_absolute_error,
     mean_squared_error,
 )
@@ -120,6 +125,16 @@ def test_categorical_cross_entropy_agrees_with_torch(
 
     assert_close(data_of(losses), torch_losses)
     assert_close(grad_of(values), tensor.grad)
+
+
+@pytest.mark.parametrize("target", [[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]])
+def test_a_target_that_is_a_value_has_a_gradient_beside_a_plain_number(target: list[float]) -> None:
+    """-(z - max z) is a part of the loss for each unit of the target."""
+    for place, below in ((0, 0.0), (1, -2.0)):
+        row: list[Any] = list(target)
+        row[place] = Value(target[place])
+        categorical_cross_entropy([Value(0.5), Value(-1.5)], row).backward()
+        assert (row[place].grad, row[place].has_grad) == (-below, True)
 
 
 def test_categorical_cross_entropy_of_a_single_sample() -> None:
@@ -217,6 +232,25 @@ def test_nothing_flows_where_the_logarithm_is_cut_off(
     assert value.grad == gradient
 
 
+@pytest.mark.parametrize("target", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("probability", [0.0, 1e-300, 1e-50, 1.0])
+def test_nothing_that_is_not_finite_is_computed_where_it_is_cut_off(
+    probability: float, target: float
+) -> None:
+    """In a branch of ``where`` that is not taken it would do no harm, and alarm."""
+    with detect_anomaly():
+        binary_cross_entropy(Value(probability), target).backward()
+
+
+def test_the_logarithm_is_cut_off_below_its_limit() -> None:
+    limit = Value(exp(-100.0))
+    binary_cross_entropy(limit, 1.0).backward()
+    assert limit.grad == pytest.approx(-exp(100.0), rel=1e-12)
+    below = Value(exp(-100.001))
+    binary_cross_entropy(below, 1.0).backward()
+    assert below.grad == 0.0
+
+
 @pytest.mark.parametrize("no_probability", [-0.5, 1.5, float("nan")])
 def test_what_is_no_probability_gives_nan(no_probability: float) -> None:
     for target in (0.25, 1.0):
@@ -244,6 +278,32 @@ def test_the_mean_is_one_sum() -> None:
     order = topological_order(loss)
     assert [node.op for node in order].count(ops.SUM) == 1
     assert [node.op for node in order].count(ops.ADD) == 0
+
+
+def test_a_class_without_probability_adds_nothing_to_the_graph() -> None:
+    def n_nodes(row: list[float]) -> int:
+        return len(topological_order(categorical_cross_entropy([Value(0.5), Value(-1.0)], row)))
+
+    # [1, 0] goes the way of a label; of [0.5, 0.5] a product for each logit, of this one for one
+    assert n_nodes([0.5, 0.5]) - n_nodes([1.0 - 1e-9, 0.0]) == 2  # a target and a product
+    label = topological_order(categorical_cross_entropy([Value(0.5), Value(-1.0)], 0))
+    assert n_nodes([1.0, 0.0]) == len(label) < n_nodes([1.0 - 1e-9, 0.0])
+
+
+def test_an_array_of_no_dimensions_is_a_number() -> None:
+    one = np.array(1.0)
+    for loss, _ in ELEMENTWISE.values():
+        expected = loss(Value(0.25), 1.0).data
+        assert loss(Value(0.25), one).data == expected
+        assert loss(np.array(0.25), one).data == expected
+        assert loss([Value(0.25)], [one], "none")[0].data == expected
+    logits = [Value(0.25), Value(0.5)]
+    label = np.array(1)
+    expected = categorical_cross_entropy(logits, 1).data
+    assert categorical_cross_entropy(logits, label).data == expected
+    assert categorical_cross_entropy([logits], [label]).data == expected
+    with pytest.raises(ShapeError, match=r"1 samples got the single label array\(1\)"):
+        categorical_cross_entropy([logits], label)
 
 
 # Penalties
@@ -319,7 +379,15 @@ def test_records(name: str) -> None:
     assert loss.name == name
     assert loss.from_logits == (name.endswith("logits") or name == "categorical_cross_entropy")
     assert (loss.task == "regression") == name.startswith("mean_")
-    assert pickle.loads(pickle.dumps(loss)) == loss
+    assert pickle.loads(pickle.dumps(loss)) is copy.deepcopy(loss) is loss
+    assert loss_named(name.upper()) is loss_of_function(getattr(losses, name)) is loss
+
+
+def test_a_loss_that_is_not_of_the_table_stays_what_it_is() -> None:
+    own = dataclasses.replace(loss_named("hinge"), sample_loss=mean_squared_error)
+    restored = pickle.loads(pickle.dumps(own))
+    assert restored == own != loss_named("hinge")
+    assert loss_of_function(lambda outputs, targets: outputs) is None
 
 
 @pytest.mark.parametrize(
@@ -354,6 +422,27 @@ def test_encoded_targets(name: str, y: Any, n_outputs: int, encoded: list[list[f
         ("categorical_cross_entropy", [0, 3], 3, DataError, r"y\[1\] is 3, .* 0 to 2"),
         ("categorical_cross_entropy", [0, 1], 1, ShapeError, "one output for each class"),
         ("categorical_cross_entropy", ["cat"], 2, DataError, "y holds text"),
+        ("categorical_cross_entropy", [[1, 0], [0, 1]], 2, ShapeError, r"y\.argmax\(axis=1\)"),
+        (
+            "categorical_cross_entropy",
+            [[1, 0], [0, 0.5]],
+            2,
+            DataError,
+            r"y\[1\] has the sum 0\.5,",
+        ),
+        ("categorical_cross_entropy", [[1e308, 1.7e308]], 2, DataError, r"y\[0\]\[0\] is 1e\+308,"),
+        ("categorical_cross_entropy", [[1, 0], [0, 1]], 3, ShapeError, r"y has shape \(2, 2\)"),
+        ("categorical_cross_entropy", [[0], [1]], 2, ShapeError, r"pass y\.ravel\(\)"),
+        ("categorical_cross_entropy", [[1], [1]], 1, ShapeError, "one output for each class"),
+        ("binary_cross_entropy_with_logits", [[0, 1]], 1, ShapeError, "2 outputs per sample"),
+        ("binary_cross_entropy_with_logits", [[-0.5, 7]], 2, DataError, r"y\[0, 0\] is -0\.5,"),
+        (
+            "binary_cross_entropy_with_logits",
+            [[1, 0], [0, 1.5]],
+            2,
+            DataError,
+            r"y\[1, 1\] is 1\.5",
+        ),
         ("hinge", [0, 2], 1, DataError, r"y\[1\] is 2"),
         ("hinge", [0.0, float("inf")], 2, DataError, r"y\[1\] is inf"),
     ],
@@ -398,7 +487,8 @@ def test_probabilities() -> None:
     p_array = np.array([[0.25], [1.0]])
     from_p = loss_named("binary_cross_entropy").probabilities(p_array)
     assert_close(from_p, [[0.75, 0.25], [0.0, 1.0]])
-    assert loss_named("binary_cross_entropy").probabilities(np.eye(2)) is not None
+    p_array = np.array([[0.25, 1.0], [0.5, 0.75]])
+    assert_close(loss_named("binary_cross_entropy").probabilities(p_array), p_array)
     for name in ("hinge", "mean_squared_error", "mean_absolute_error"):
         assert loss_named(name).probabilities(p_array) is None
 
@@ -441,6 +531,28 @@ def test_shapes_that_differ(name: str, outputs: Floats, targets: Any, message: s
 def test_labels_that_do_not_fit(labels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         categorical_cross_entropy(values_of(np.ones((2, 3))), labels)
+
+
+def test_labels_may_be_numbers_and_values_together() -> None:
+    logits = values_of(np.random.default_rng(0).normal(size=(3, 2)))
+    expected = categorical_cross_entropy(logits, [0, 1, 1], "none")
+    for labels in ([0, Value(1.0), 1], [Value(0.0), 1, Value(1.0)]):
+        found = categorical_cross_entropy(logits, labels, "none")
+        assert_close(data_of(found), data_of(expected))
+
+
+def test_samples_may_have_classes_of_their_own_in_number() -> None:
+    two, three = [Value(0.5), Value(-1.0)], [Value(0.25), Value(1.0), Value(-2.0)]
+    expected = [categorical_cross_entropy(two, 1).data, categorical_cross_entropy(three, 0).data]
+    rows = [[0.0, 1.0], [1.0, 0.0, 0.0]]
+    for labels in ([1, 0], [Value(1.0), Value(0.0)], rows):
+        assert_close(data_of(categorical_cross_entropy([two, three], labels, "none")), expected)
+
+
+def test_the_row_of_a_sample_has_a_number_for_each_logit() -> None:
+    loss = loss_named("categorical_cross_entropy").sample_loss
+    with pytest.raises(ShapeError, match="2 logits got a row of 3 targets"):
+        loss([Value(0.0), Value(1.0)], [1.0, 0.0, 0.0])
 
 
 def test_no_samples_at_all() -> None:

@@ -382,12 +382,82 @@ def test_a_state_that_is_no_dict_is_refused() -> None:
         Layer(3, 2).load_state_dict([1.0])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("n_inputs", "x", "message"),
+    [
+        (
+            1,
+            [1.0, 2.0],
+            "1 inputs, got 2; give one number for each input of one sample, as in model([0.0])",
+        ),
+        (
+            2,
+            [1.0],
+            "2 inputs, got 1; give one number for each input of one sample, as in "
+            "model([0.0, 0.0])",
+        ),
+        (
+            3,
+            [],
+            "3 inputs, got 0; give one number for each input of one sample, as in "
+            "model([0.0, 0.0, ...])",
+        ),
+        (2, 7.5, "the inputs of one sample in a list, got 7.5; call it as model([2.0])"),
+        (
+            1,
+            np.array(7.5),
+            "the inputs of one sample in a list, got array(7.5); call it as model([2.0])",
+        ),
+        (
+            2,
+            Value(7.5),
+            "the inputs of one sample in a list, got Value(data=7.5, grad=0.0); call "
+            "it as model([2.0])",
+        ),
+        *[
+            (
+                2,
+                x,
+                "the inputs of one sample in a list, got several samples; call it as "
+                "[model(x) for x in X]",
+            )
+            for x in (np.ones((2, 2)), [[1.0, 2.0]], [np.ones(2), (1.0, 2.0)], np.ones((2, 1)))
+        ],
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("make", [Neuron, lambda n: Layer(n, 2), lambda n: MLP(n, [2])])
+def test_what_is_not_one_sample_is_told_with_the_right_call(
+    make: Callable[[int], Any], n_inputs: int, x: Any, message: str
+) -> None:
+    model = make(n_inputs)
+    first = getattr(model, "layers", [model])[0]  # which is the one that takes the inputs
+    for call in (model, model.logits):
+        with pytest.raises(ShapeError) as caught:
+            call(x)
+        assert str(caught.value) == f"{first!r} takes {message}"
+
+
+def test_a_list_among_the_numbers_of_a_sample_is_no_number() -> None:
+    for x in ([1.0, [2.0]], [[1.0], 2.0], [Value(1.0), (2.0, 3.0)]):
+        with pytest.raises(NotANumberError):
+            MLP(2, [1])(x)  # type: ignore[arg-type]
+
+
+def test_layers_of_one_neuron_and_of_several() -> None:
+    assert repr(Layer(3, 1, "softmax")) == "Layer of 1 softmax(3) neuron"
+    assert repr(Layer(1, 2, None)) == "Layer of 2 linear(1) neurons"
+    assert repr(Layer(1, 2, "TANH")) == "Layer of 2 tanh(1) neurons"
+
+
 def test_parameters_carry_their_names_as_labels() -> None:
     model = MLP(2, [4, 1])
     assert [p.label for p in model.parameters()] == [name for name, _ in model.named_parameters()]
     assert model.layers[0].neurons[3].w[1].label == "layers.0.neurons.3.w.1"
     assert model.layers[1].neurons[0].b.label == "layers.1.neurons.0.b"
     assert Neuron(2).w[1].label == "w.1"
+    assert Layer(2, 3).neurons[2].w[1].label == "neurons.2.w.1"
+    assert Layer(2, 3).neurons[2].b.label == "neurons.2.b"
     everything = Everything()
     everything.label_parameters()
     assert everything.row[1].label == "row.1"

@@ -15,7 +15,13 @@ import pytest
 import viz
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import MLP, Value, compile, fit, functional, predict, save_weights
-from tinygrad_mlp.debug import health, record_creation, trace_backward, trace_forward
+from tinygrad_mlp.debug import (
+    detect_anomaly,
+    health,
+    record_creation,
+    trace_backward,
+    trace_forward,
+)
 from tinygrad_mlp.derivatives import grad, hessian
 from tinygrad_mlp.engine import apply, numbers_of
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
@@ -43,6 +49,7 @@ def test_text_of_any_kind_is_a_label() -> None:
 
 NO_NUMBERS: Final[list[Any]] = [
     *("2", None, 1 + 2j, [1.0], np.array([1.0, 2.0]), np.array([2.0]), np.array("2")),
+    *(np.timedelta64(2, "s"), np.complex128(2.0)),
     Value(2.0),
     *(np.uint8(200), np.int64(2), np.float32(2.0), np.float16(2.0), np.longdouble(2.0), np.True_),
     *(np.array(2.0), np.array(2), 10**400, -(10**5000)),
@@ -54,6 +61,10 @@ OPERATIONS: Final[dict[str, Callable[[Value], object]]] = {
     "tanh": lambda w: w.tanh(),
     "relu": lambda w: w.relu(),
     "dot": lambda w: functional.dot([w, 1.0], [2.0, 3.0], w),
+    "dot, in the weights": lambda w: functional.dot([w, 1.0], [2.0, 3.0]),
+    "dot, in the inputs": lambda w: functional.dot([2.0, 3.0], [1.0, w], 4.0),
+    "dot, in the bias": lambda w: functional.dot([1.0], [2.0], w),
+    "pow": lambda w: w**2.0,
     "sum": lambda w: functional.sum([w, 1.0]),
     "where": lambda w: functional.where(w, 1.0, 2.0),
     "less": lambda w: w < 1.0,
@@ -196,6 +207,134 @@ def test_an_error_that_is_not_the_numbers_stays_what_it_is() -> None:
     w = Value(1.0)
     with pytest.raises(ZeroDivisionError):
         apply(FAULTY, w)
+
+
+class Stubborn(float):
+    """A number that cannot be computed with, for a reason of its own."""
+
+    def refuse(self, *others: Any) -> Any:
+        raise RuntimeError("stubborn")
+
+    __neg__ = __add__ = __radd__ = __mul__ = __rmul__ = __lt__ = __float__ = refuse
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda w: -w,
+        lambda w: w + 1.0,
+        lambda w: functional.sum([1.0, w]),
+        lambda w: functional.dot([w], [1.0]),
+        lambda w: functional.dot([w], [1.0], 2.0),
+        lambda w: w < 1.0,
+    ],
+)
+def test_an_error_of_another_kind_stays_what_it_is_in_every_operation(
+    compute: Callable[[Value], object],
+) -> None:
+    w = Value(1.0)
+    w.data = Stubborn(1.0)
+    with pytest.raises(RuntimeError, match="stubborn"):
+        compute(w)
+
+
+def test_a_leaf_is_named_while_every_node_is_recorded_too() -> None:
+    w = Value(1.0, label="rate")
+    out = w * 3.0
+    w.data = "2"  # type: ignore[assignment]
+    with record_creation(), pytest.raises(NotANumberError, match="'rate'"):
+        out.backward()
+    with detect_anomaly(), pytest.raises(NotANumberError, match="'rate'"):
+        out.backward()
+
+
+WAYS: Final[list[tuple[int, str]]] = [
+    (1, "input 1 of exp"),
+    (2, "input 1 of exp, input 1 of tanh"),
+    (4, "input 1 of exp, input 1 of tanh, input 1 of exp, input 1 of tanh"),
+    (5, "input 1 of exp, input 1 of tanh, input 1 of exp, ..., input 1 of exp"),
+    (8, "input 1 of exp, input 1 of tanh, input 1 of exp, ..., input 1 of tanh"),
+]
+
+
+@pytest.mark.parametrize(("length", "way"), WAYS)
+def test_a_way_names_up_to_four_operations(length: int, way: str) -> None:
+    leaf = out = Value(1.0)
+    for number in range(length):
+        out = out.tanh() if number % 2 else out.exp()
+    leaf.data = "2"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError) as caught:
+        out.backward()
+    said = f"the data of a Value without a label ({way}) is no number but the str '2'; assign "
+    assert str(caught.value) == f"{said}a number to it, for example value.data = 2.0"
+
+
+def test_the_way_starts_at_the_leaf_and_follows_it_alone() -> None:
+    a, b, leaf = Value(1.0), Value(2.0), Value(3.0)
+    out = functional.sum([a * b, functional.where(True, a.exp(), leaf), b.tanh()]) - a
+    leaf.data = "2"  # type: ignore[assignment]
+    with pytest.raises(
+        NotANumberError, match=r"\(input 3 of where, input 2 of sum, input 1 of sub\)"
+    ):
+        out.backward()
+
+
+def test_a_leaf_alone_has_no_way() -> None:
+    leaf = Value(1.0)
+    leaf.data = None  # type: ignore[assignment]
+    with pytest.raises(NotANumberError, match=r"^the data of a Value without a label is no number"):
+        leaf.backward()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("2", "no number but the str '2'; assign a number to it, for example value.data = 2.0"),
+        (
+            "x" * 99,
+            f"no number but the str '{'x' * 59}; assign a number to it, for example "
+            "value.data = 2.0",
+        ),
+        (Value(2.0), "a Value; assign its number: value.data = other.data"),
+        (
+            np.ones((2, 3)),
+            "an array of shape (2, 3), and a Value holds one number; work element "
+            "by element, with a Value for each",
+        ),
+        (
+            np.array("2"),
+            "no number but the ndarray array('2', dtype='<U1'); assign a number to "
+            "it, for example value.data = 2.0",
+        ),
+        (
+            np.timedelta64(2, "s"),
+            "no number but the timedelta64 np.timedelta64(2,'s'); assign a "
+            "number to it, for example value.data = 2.0",
+        ),
+    ],
+    ids=repr,
+)
+def test_what_stands_in_the_place_of_a_number_is_told(data: Any, message: str) -> None:
+    w, stubborn = Value(1.0, label="w"), Value(1.0)
+    w.data, stubborn.data = data, Stubborn(1.0)
+    with pytest.raises(NotANumberError) as caught:
+        w.backward()
+    assert str(caught.value) == f"the data of the Value 'w' is {message}"
+    with pytest.raises(NotANumberError) as caught:
+        functional.dot([stubborn], [w])
+    said = "dot cannot be computed: the data of the Value 'w', its input 2, is "
+    assert str(caught.value) == said + message
+
+
+def test_of_several_inputs_that_are_no_numbers_the_first_one_is_named() -> None:
+    u, v, w = Value(1.0, "u"), Value(2.0, "v"), Value(3.0, "w")
+    v.data = w.data = np.ones(2)  # type: ignore[assignment]
+    behind = u * (v * w)
+    with pytest.raises(NotANumberError, match=r"tanh .* 'v', behind its input 1, is an array"):
+        behind.tanh()
+    v.data = None  # type: ignore[assignment]
+    with pytest.raises(NotANumberError, match=r"add .* 'v', its input 2, is no number"):
+        u + v
 
 
 @pytest.mark.parametrize("recorded", [False, True])

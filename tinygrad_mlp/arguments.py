@@ -83,9 +83,9 @@ def check_number(
     if isinstance(value, Real) and not isinstance(value, bool):
         try:
             number = float(value)
-        except OverflowError:  # a whole number beyond the floats
+        except OverflowError:  # of a whole number of more than 308 digits
             number = math.inf
-        if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
+        if at_least <= number <= at_most and above < number < below:  # as inf and nan never are
             return number
     limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
     wanted = " and ".join(f"{sign} {limit:g}" for sign, limit in limits if math.isfinite(limit))

@@ -1,7 +1,7 @@
 """The namespace that interprets a rule on NumPy arrays: NumPy itself and what it lacks.
 
-Variadic rules get their operands stacked along the first axis. Complex arrays work too, which makes
-complex step an oracle for the analytic rules.
+Variadic rules get their operands stacked along the first axis, over which ``reduce`` goes. Complex
+arrays work too, which makes complex step an oracle for the analytic rules.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def sum(inputs: NDArray[Any]) -> NDArray[Any]:
     >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [4.0, 6.0]
     """
-    result: NDArray[Any] = np.add.reduce(inputs, axis=0)
+    result: NDArray[Any] = np.add.reduce(inputs)
     return result
 
 
@@ -98,7 +98,7 @@ def max(inputs: NDArray[Any]) -> NDArray[Any]:
     >>> max(np.array([[1.0, 4.0], [3.0, 2.0]])).tolist()
     [3.0, 4.0]
     """
-    result: NDArray[Any] = np.maximum.reduce(inputs, axis=0)
+    result: NDArray[Any] = np.maximum.reduce(inputs)
     return result
 
 
@@ -119,8 +119,8 @@ def sum_less_one(terms: NDArray[Any]) -> NDArray[Any]:
     [1e-20, 2.0]
     """
     ones = np.equal(terms, 1.0)
-    n_ones: NDArray[Any] = np.add.reduce(ones, axis=0, dtype=terms.dtype)
-    others: NDArray[Any] = np.add.reduce(np.where(ones, 0.0, terms), axis=0)
+    n_ones: NDArray[Any] = np.add.reduce(ones, dtype=terms.dtype)
+    others: NDArray[Any] = np.add.reduce(np.where(ones, 0.0, terms))
     result: NDArray[Any] = (n_ones - 1.0) + others
     return result
 
@@ -131,7 +131,7 @@ def shares(terms: NDArray[Any]) -> NDArray[Any]:
     >>> shares(np.array([[1.0], [3.0]])).tolist()
     [[0.25], [0.75]]
     """
-    result: NDArray[Any] = np.divide(terms, np.add.reduce(terms, axis=0))
+    result: NDArray[Any] = np.divide(terms, np.add.reduce(terms))
     return result
 
 
@@ -161,4 +161,4 @@ def dot(weights: NDArray[Any], inputs: NDArray[Any], start: Any) -> Any:
     11.5
     """
     products: NDArray[Any] = np.multiply(weights, inputs)
-    return start + np.add.reduce(products, axis=0)
+    return start + np.add.reduce(products)

@@ -546,8 +546,7 @@ def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:
     (0.0, True, False)
     """
     for node in set(order).difference(reached):
-        if not node.parents:
-            node.grad += 0.0
+        node.grad = 0.0 + node.grad  # which is computed now; of what is no leaf it is 0 by now
 
 
 def _reached(order: list[Value]) -> list[Value]:

@@ -77,7 +77,7 @@ class UnknownNameError(TinygradMLPError, ValueError):
         from difflib import get_close_matches  # here, since importing it takes a millisecond
 
         names = sorted(known)
-        close = get_close_matches(str(name).lower(), names, n=1)
+        close = get_close_matches(str(name).lower(), names)
         hint = f". Did you mean {close[0]!r}?" if close else ""
         shown = names
         if len(names) > MOST_NAMES:

@@ -167,10 +167,8 @@ def _is_another_process(number: int) -> bool:
 
 
 def _keep_owner_and_mode(part: Path, before: os.stat_result) -> None:
-    new = part.stat()
-    if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
-        with suppress(OSError):  # only root gives files away
-            os.chown(part, before.st_uid, before.st_gid)
+    with suppress(OSError):  # only root gives files away
+        os.chown(part, before.st_uid, before.st_gid)
     part.chmod(stat.S_IMODE(before.st_mode))
 
 

@@ -130,7 +130,7 @@ def divide(a: float, b: float) -> float:
     """
     if b:
         return a / b
-    return nan if a == 0.0 or a != a else math.copysign(inf, a) * math.copysign(1.0, b)
+    return nan if a == 0.0 or a != a else math.copysign(inf, a) * math.copysign(inf, b)
 
 
 def power(a: float, b: float) -> float:

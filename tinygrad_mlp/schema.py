@@ -55,7 +55,7 @@ def _shown(value: object) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, dict):
         return f"an object of {len(value)}"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**60:
+    if isinstance(value, int) and abs(value) >= 10**60:
         return "a number of more than 60 digits"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

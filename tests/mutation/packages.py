@@ -17,7 +17,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
         "tests/test_limits_and_types.py tests/test_loss*.py tests/test_extremes.py "
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
-        "tests/test_interrupted_steps.py",
+        "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py",
     ),
     "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py"),
     "optim": (

@@ -44,7 +44,8 @@ def categorical_cross_entropy(logits: Any, labels: Any, reduction: Reduction = "
     """
     samples = list(logits)
     if samples and not is_sequence(samples[0]):  # a single sample
-        return reduced(_losses([samples], [labels])[0], reduction)
+        (loss,) = _losses([samples], [labels])
+        return reduced(loss, reduction)
     if not is_sequence(labels):
         raise ShapeError(
             f"{len(samples)} samples got the single label {labels!r:.60}; give a list of labels, "
@@ -110,6 +111,8 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
         raise ShapeError(
             f"{len(samples)} samples got {len(labels)} labels; give one label for each sample"
         )
+    if not samples:
+        return []
     if any(is_sequence(label) for label in labels):
         for i, (sample, label) in enumerate(zip(samples, labels)):
             if not is_sequence(label) or len(label) != len(sample):
@@ -122,13 +125,13 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
             _loss_of_row(sample, row, f"labels[{i}]")
             for i, (sample, row) in enumerate(zip(samples, labels))
         ]
-    n_classes = min(map(len, samples), default=1)
+    n_classes = min(map(len, samples))
     if any(isinstance(label, Value) for label in labels):
         targets = [as_value(label) for label in labels]
         Labels(n_classes).check(targets)
         rows = [_one_hot(label, len(sample)) for sample, label in zip(samples, targets)]
         return [_loss_of_row(*pair, "the target") for pair in zip(samples, rows)]
-    classes = check_labels(labels, n_classes, name="labels").tolist() if labels else []
+    classes = check_labels(labels, n_classes, name="labels").tolist()
     return [_loss_of_label(list(map(as_value, z)), t) for z, t in zip(samples, classes)]
 
 

@@ -95,7 +95,7 @@ def reduced(losses: Any, reduction: Reduction) -> Any:
     if not terms:
         raise ShapeError("a loss of no outputs is undefined; give at least one output and target")
     if len(terms) == 1:
-        return terms[0]
+        return terms.pop()
     total = functional.sum(terms)
     return total / len(terms) if reduction == "mean" else total
 

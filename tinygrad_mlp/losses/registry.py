@@ -112,7 +112,7 @@ def encode_numbers(y: ArrayLike, n_outputs: int) -> Floats:
 
 def predict_numbers(outputs: Floats) -> Floats:
     """The outputs themselves, (n_samples,) if there is one for each sample."""
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+    return outputs.ravel() if _is_column(outputs) else outputs
 
 
 def no_probabilities(outputs: Floats) -> None:
@@ -155,12 +155,19 @@ def predict_from_signs(outputs: Floats) -> NDArray[np.int64]:
 
 def _squeezed(answers: NDArray[np.bool_]) -> NDArray[np.int64]:
     whole: NDArray[np.int64] = answers.astype(np.int64)
-    return whole[:, 0] if answers.shape[1] == 1 else whole
+    return whole.ravel() if _is_column(answers) else whole
+
+
+def _is_column(outputs: NDArray[Any]) -> bool:
+    """Whether there is one output for each sample."""
+    n_outputs: int
+    _, n_outputs = outputs.shape
+    return n_outputs == 1
 
 
 def both_probabilities(outputs: Floats) -> Floats:
     """For one output p the columns 1 - p and p; several outputs as they are."""
-    if outputs.shape[1] > 1:
+    if not _is_column(outputs):
         return outputs
     both: Floats = np.hstack([1.0 - outputs, outputs])
     return both
@@ -168,7 +175,7 @@ def both_probabilities(outputs: Floats) -> Floats:
 
 def both_sigmoids(outputs: Floats) -> Floats:
     """As ``both_probabilities``, from logits."""
-    if outputs.shape[1] == 1:
+    if _is_column(outputs):
         return np.exp(-np.logaddexp(0.0, np.hstack([outputs, -outputs])))
     logarithms: Floats = -np.logaddexp(0.0, -outputs)
     return np.exp(logarithms)
@@ -184,7 +191,7 @@ def encode_classes(y: ArrayLike, n_outputs: int) -> Floats:
             "categorical cross-entropy needs one output for each class, but the model has 1; for "
             "two classes use MLP(n_inputs, [..., 2]), or loss='binary_cross_entropy_with_logits'"
         )
-    if np.ndim(y) == 2 and np.shape(y)[1] == n_outputs:
+    if np.shape(y)[1:] == (n_outputs,):
         rows = check_targets(y, n_outputs)
         with np.errstate(all="ignore"):
             DISTRIBUTION.check_array(rows, "y")
@@ -211,7 +218,7 @@ def predict_classes(outputs: Floats) -> NDArray[np.int64]:
 
 def predict_sides(outputs: Floats) -> NDArray[np.int64]:
     """For one output 1 where it is positive, else the class of the largest output."""
-    return predict_from_signs(outputs) if outputs.shape[1] == 1 else predict_classes(outputs)
+    return predict_from_signs(outputs) if _is_column(outputs) else predict_classes(outputs)
 
 
 def softmax_rows(outputs: Floats) -> Floats:

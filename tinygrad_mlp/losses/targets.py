@@ -63,10 +63,10 @@ class Kind:
         if target.op is ops.CONSTANT and self.allowed(target.data):
             return  # the common case, without a detour
         numbers = _given_numbers([target])
-        if numbers and not self.allowed(numbers[0]):
-            raise DataError(f"{_named('targets', place)}{self.message.format(*numbers)}")
         if numbers is None:
             check_at_calls(self, [target])
+        elif numbers and not self.allowed(*numbers):
+            raise DataError(f"{_named('targets', place)}{self.message.format(*numbers)}")
 
     def check_array(self, rows: Array, name: str) -> None:
         """Refuse an array in which a number is not allowed, and say which.
@@ -140,12 +140,10 @@ class Distribution:
         tinygrad_mlp.errors.DataError: labels[0][1] is 2, but the probability of a class lies ...
         """
         numbers = _given_numbers(row)
-        if numbers and min(numbers) >= 0.0 and max(numbers) <= 1.0 and _is_one(fsum(numbers)):
-            return  # the common case, without a detour; fsum refuses inf - inf
-        if numbers:
-            _check_row(np.array(numbers), name)
-        elif numbers is None:
+        if numbers is None:
             check_at_calls(self, row)
+        elif numbers and not _is_distribution(numbers):
+            _check_row(np.array(numbers), name)
 
     def check_array(self, rows: Array, name: str) -> None:
         """Refuse rows (n_rows, n_classes) of which one is no distribution, and say which.
@@ -159,7 +157,8 @@ class Distribution:
         """
         # Two products and one pass over the numbers decide nearly always: no row is off by more
         # than the root of the sum of the squares. Many rows of float32 together may exceed it.
-        off = rows.dot(_ones(rows.shape[1], rows.dtype)) - 1.0
+        _, n_classes = rows.shape
+        off = rows.dot(_ones(n_classes, rows.dtype)) - 1.0
         is_one = off.dot(off) <= TOLERANCE * TOLERANCE or abs(off).max() <= TOLERANCE
         if is_one and np.minimum.reduce(rows, None) >= 0.0:
             return
@@ -197,10 +196,11 @@ class Labels:
         tinygrad_mlp.errors.DataError: labels[1] is 0.5, but a label is a whole number: ...
         """
         numbers = _given_numbers(labels)
-        if numbers:
+        if numbers is None:
+            for label in labels:
+                check_at_calls(self, [label])
+        elif numbers:
             check_labels(numbers, self.n_classes, name="labels")
-        for label in labels if numbers is None else ():
-            check_at_calls(self, [label])
 
     def check_array(self, rows: Array, name: str) -> None:
         """Refuse labels (n_labels, 1) of which one is no class."""
@@ -210,6 +210,11 @@ class Labels:
 @cache
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(n, dtype)
+
+
+def _is_distribution(numbers: list[float]) -> bool:
+    """Whether ``_check_row`` would accept them, without an array; fsum refuses inf - inf."""
+    return min(numbers) >= 0.0 and max(numbers) <= 1.0 and _is_one(fsum(numbers))
 
 
 def _check_row(row: Array, name: str) -> None:
