@@ -1,87 +1,21 @@
 """Ctrl-C at any moment of a step: parameters, state and step count change together or not at all.
 
-A real SIGINT is raised at every single instruction of the step in turn, which is more often than
-Python itself looks for signals.
+A real SIGINT is raised at every single instruction of the step in turn, see ``interrupting``.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
-import tinygrad_mlp
+from tests.interrupting import interrupted_everywhere
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.nn import MLP, Buffer, Module
 from tinygrad_mlp.optim import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, PlateauSchedule, RMSprop
 from tinygrad_mlp.training import EarlyStopping, History, fit
-
-ROOT: Final = str(Path(tinygrad_mlp.__file__).parent)
-Tracer = Callable[[FrameType, str, Any], Any]
-
-
-class Moments:
-    """Counts the moments of a run, and raises SIGINT in one of them.
-
-    Args:
-        at: the number of the moment, from 0; -1 for never.
-        event: "opcode" for every instruction, "line" for every line.
-        within: only code in this folder of the package counts.
-    """
-
-    def __init__(self, at: int, event: str, within: str) -> None:
-        self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
-        self.n = 0
-
-    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(self.folder):
-            return None
-        frame.f_trace_opcodes = self.event == "opcode"
-        if event == self.event:
-            self.n += 1
-            if self.n - 1 == self.at:
-                signal.raise_signal(signal.SIGINT)
-        return self
-
-
-@contextmanager
-def traced(moments: Moments) -> Iterator[None]:
-    before = sys.gettrace()
-    sys.settrace(moments)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
-def interrupted_everywhere(
-    run: Callable[[], Callable[[], Any]], event: str = "opcode", within: str = "", stride: int = 1
-) -> Iterator[Any]:
-    """What ``run()`` leaves when its work is interrupted at each of its moments.
-
-    ``run`` makes things ready and returns the work, which returns what is to be looked at.
-    """
-    counting = Moments(-1, event, within)
-    work = run()
-    with traced(counting):
-        work()
-    assert counting.n > 5
-    for at in range(0, counting.n, stride):
-        work = run()
-        try:
-            with traced(Moments(at, event, within)):
-                work()
-        except KeyboardInterrupt:
-            pass
-        yield work
-
 
 MAKERS: Final[dict[str, Callable[[list[Value]], Optimizer]]] = {
     "sgd": lambda ps: SGD(ps, 0.1),

@@ -411,7 +411,7 @@ def test_probabilities_in_place_of_labels_are_refused() -> None:
 
 
 def test_labels_of_two_kinds_are_refused() -> None:
-    with pytest.raises(DataError, match="both must be numbers, or both texts"):
+    with pytest.raises(DataError, match="such as 0, but y has labels such as 'a'; both must"):
         decision_boundary(right_half, X, ["a", "a", "b", "b", "a"])
 
 

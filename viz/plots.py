@@ -535,9 +535,10 @@ def _predicted(
             f"shape {predicted.shape}; from probabilities take the class: p.argmax(axis=1)"
         )
     if (predicted.dtype.kind == "U") != (labels.dtype.kind == "U"):
+        answered, given = predicted.tolist()[0], labels.tolist()[0]
         raise DataError(
-            f"predict answers with labels such as {predicted[0]!r}, but y has labels such as "
-            f"{labels[0]!r}; both must be numbers, or both texts; names go into class_names"
+            f"predict answers with labels such as {answered!r}, but y has labels such as "
+            f"{given!r}; both must be numbers, or both texts; names go into class_names"
         )
     return predicted
 

@@ -229,7 +229,9 @@ def _task_and_outputs(
     """What the model was trained for, with another loss if one is given, and its outputs."""
     task = task_of(model) or Task(None)
     if loss is not None:
-        task = replace(task, loss=resolve_loss(loss))
+        chosen = resolve_loss(loss)
+        of_numbers = isinstance(chosen, Loss) and chosen.task == "regression"
+        task = replace(task, loss=chosen, classes=None if of_numbers else task.classes)
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
     features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
     return task, model_outputs(model, features, from_logits=task.from_logits)
@@ -244,8 +246,9 @@ def _comparable(y: ArrayLike, predicted: NDArray[Any]) -> NDArray[Any]:
             "give one label for each answer"
         )
     if is_text(labels) != is_text(predicted):
+        given, answered = labels.ravel().tolist()[0], predicted.ravel().tolist()[0]
         raise InvalidArgumentError(
-            f"y holds labels such as {labels.flat[0]!r}, but the model answers in labels such as "
-            f"{predicted.flat[0]!r}; give the labels as they were in training"
+            f"y holds labels such as {given!r}, but the model answers in labels such as "
+            f"{answered!r}; give the labels as they were in training"
         )
     return labels

@@ -246,8 +246,8 @@ class _Training:
             history.drop_unfinished_epoch()
             history.reason = INTERRUPTED
         except BaseException as error:
-            history.reason = f"{type(error).__name__}: {error}"
             self.failed = True
+            history.reason = f"{type(error).__name__}: {error}"
             raise
         finally:
             self.end()

@@ -120,7 +120,7 @@ def evaluation_mode(model: Module) -> Iterator[None]:
 
 @contextmanager
 def undisturbed(model: Module) -> Iterator[None]:
-    """What the model keeps in attributes is afterwards what it was, its generators included.
+    """What the model keeps is afterwards what it was: attributes, generators, numbers of leaves.
 
     >>> model = Module()
     >>> with undisturbed(model):
@@ -129,10 +129,15 @@ def undisturbed(model: Module) -> Iterator[None]:
     False
     """
     before = Attributes(model)
+    leaves = [*model.parameters(), *model.buffers()]
+    numbers = [leaf.data for leaf in leaves]
     try:
         yield
     finally:
         before.restore()
+        changed = [pair for pair in zip(leaves, numbers) if pair[0].data is not pair[1]]
+        if changed:
+            assign_at_once([leaf for leaf, _ in changed], repeat("data"), [n for _, n in changed])
 
 
 @contextmanager

@@ -165,7 +165,7 @@ class Task:
         """
         answers = self.answers(outputs)
         if answers is None and self.classes is not None:
-            first, second = self.classes.tolist()
+            first, *_, second = self.classes.tolist()
             raise InvalidArgumentError(
                 f"the model was trained with the loss {self.loss_name or 'of its maker'!r}, which "
                 f"does not say where one output turns from {first!r} to {second!r}; name a loss of "

@@ -8,7 +8,6 @@ has no such parameter is not known to be a unit, and is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from math import nan
@@ -112,23 +111,10 @@ def look_at(model: Module, task: Task, samples: Samples) -> Look | None:
     Look(loss=1.25, n_samples=2, layers=(LayerUnits(name='layers.0', activation='relu', ...
     """
     try:
-        with _left_alone(model), evaluation_mode(model), enable_grad(), np.errstate(all="ignore"):
+        with undisturbed(model), evaluation_mode(model), enable_grad(), np.errstate(all="ignore"):
             return _looked(_Probe(model, task), samples)
     except Exception:  # whatever a model of one's own raises, its training is over
         return None
-
-
-@contextmanager
-def _left_alone(model: Module) -> Iterator[None]:
-    """What the model keeps, the numbers of its buffers included, is afterwards what it was."""
-    before = model.state_dict()
-    try:
-        with undisturbed(model):
-            yield
-    finally:
-        after = model.state_dict()
-        if any([before[name].tobytes() != after[name].tobytes() for name in before]):
-            model.load_state_dict(before)
 
 
 def _looked(probe: _Probe, samples: Samples) -> Look:
@@ -176,7 +162,7 @@ class _Probe:
     model: Module
     task: Task
     layers: dict[Value, str] = field(init=False)
-    units: list[tuple[str, Op, Value]] = field(init=False, default_factory=list)
+    units: list[tuple[str, Op, Value]] = field(init=False)
 
     def __post_init__(self) -> None:
         from tinygrad_mlp.debug.health import layers_by_parameter  # few trainings need it
