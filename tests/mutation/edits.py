@@ -39,7 +39,7 @@ SWAPPED: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.BitAnd: ast.BitOr,
 }
 OTHER_CALL: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
-EITHER_WAY: Final = frozenset(["array_equal", "gcd", "max", "maximum", "min", "minimum"])
+EITHER_WAY: Final = frozenset(["array_equal", "gcd", "isclose", "max", "maximum", "min", "minimum"])
 """Functions that do not mind in which order their arguments come."""
 NOTHING_CHANGES: Final = frozenset(["dtype", "encoding", "kind", "strict"])
 """Keywords whose loss changes nothing here: the default is the same, or it is a safeguard."""
