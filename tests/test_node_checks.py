@@ -199,7 +199,6 @@ FAULTY: Final = Op(
     symbol="?",
     formula="?",
     partial_formulas=("0",),
-    torch="none",
 )
 
 

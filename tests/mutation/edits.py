@@ -40,7 +40,7 @@ SWAPPED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 }
 OTHER_CALL: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 EITHER_WAY: Final = frozenset(
-    ["array_equal", "gcd", "max", "maximum", "min", "minimum", "shares_memory"]
+    ["array_equal", "gcd", "isclose", "max", "maximum", "min", "minimum", "shares_memory"]
 )
 """Functions that do not mind in which order their arguments come."""
 NOTHING_CHANGES: Final = frozenset(["dtype", "encoding", "kind", "strict"])

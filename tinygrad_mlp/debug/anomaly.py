@@ -125,7 +125,7 @@ class _Check:
     def __init__(self, order: Sequence[Value]) -> None:
         for node in order:
             if node.parents and not math.isfinite(node.data):
-                raise NonFiniteError(_forward_message(node, node.op, node.parents))
+                raise NonFiniteError(_forward_message(node, _op_of(node), node.parents))
         self.order = order
 
     def __call__(self, flow: Flow) -> None:
@@ -141,8 +141,7 @@ def _checked_backward(self: Value) -> None:
     for node in order:
         if node.parents:
             node.grad = 0.0
-    if reached is not order:
-        give_zero(order, reached)
+    give_zero(order, reached)
     self.grad = 1.0 if self.parents else self.grad + 1.0
     for flow in flows(reversed(reached)):
         check(flow)
@@ -188,7 +187,7 @@ def _checked_call(self: Program, *arrays: ArrayLike) -> Any:
 
 
 def advice_for(op: Op, inputs: Sequence[float], output: float) -> str:
-    """What to do about an op that gave nan or inf, in one line; "" where the cause is not known.
+    """What to do about an op that gave nan or inf, in one line.
 
     Args:
         op: the operation.
@@ -198,14 +197,18 @@ def advice_for(op: Op, inputs: Sequence[float], output: float) -> str:
     >>> advice_for(ops.EXP, [800.0], float("inf"))
     'exp overflows above 709.78; subtract the largest first, as softmax and logsumexp do'
     """
-    wrong = [x for x in inputs if not math.isfinite(x)]
-    if wrong and (math.isnan(wrong[0]) or len(inputs) == 1):
-        return f"an input is {wrong[0]} already; look where that one comes from"
-    known = ADVISERS[op.name](inputs) if op.name in ADVISERS else ""
-    if known:
+    if any(map(math.isnan, inputs)):
+        return "an input is nan already; look where that one comes from"
+    infinite = [x for x in inputs if math.isinf(x)]
+    if infinite and len(inputs) == 1:
+        return f"an input is {infinite[0]} already; look where that one comes from"
+    known = ADVISERS[op](inputs) if op in ADVISERS else None
+    if known is not None:
         return known
-    if wrong:
-        return f"an input is {wrong[0]} already, and inf - inf or 0 * inf is nan"
+    if infinite and math.isnan(output):
+        return f"an input is {infinite[0]} already, and inf - inf or 0 * inf is nan"
+    if infinite:
+        return f"an input is {infinite[0]} already; look where that one comes from"
     if math.isinf(output):
         return "the result is larger than 1.8e308; the numbers explode: scale them, or step less"
     return (
@@ -236,42 +239,48 @@ def _about_exp(inputs: Sequence[float]) -> str:
     return "exp overflows above 709.78; subtract the largest first, as softmax and logsumexp do"
 
 
-def _about_division(inputs: Sequence[float]) -> str:
+def _about_division(inputs: Sequence[float]) -> str | None:
     if inputs[-1] != 0.0:
-        return ""
+        return None
     remedy = f"keep the divisor away from 0 ({BOTH_BRANCHES})"
     if len(inputs) == 2 and inputs[0] == 0.0:
         return f"0/0 is nan; {remedy}"
     return f"a division by 0; {remedy}"
 
 
-def _about_power(inputs: Sequence[float]) -> str:
+def _about_power(inputs: Sequence[float]) -> str | None:
     base, exponent = inputs
     if base < 0.0 and math.isfinite(exponent) and exponent != math.floor(exponent):
         return (
             "a negative number to a fractional power is nan; keep the base at least 0 "
             f"({BOTH_BRANCHES})"
         )
-    if base == 0.0 and exponent < 0.0:
+    if base == 0.0:
         return f"0 to a negative power is inf; keep the base away from 0 ({BOTH_BRANCHES})"
-    return ""
+    return None
 
 
-ADVISERS: Final[dict[str, Callable[[Sequence[float]], str]]] = {
-    "log": _about_log,
-    "log1p": _about_log1p,
-    "sqrt": _about_sqrt,
-    "exp": _about_exp,
-    "expm1": _about_exp,
-    "div": _about_division,
-    "reciprocal": _about_division,
-    "pow": _about_power,
-    "pow_number": _about_power,
+ADVISERS: Final[dict[Op, Callable[[Sequence[float]], str | None]]] = {
+    ops.LOG: _about_log,
+    ops.LOG1P: _about_log1p,
+    ops.SQRT: _about_sqrt,
+    ops.EXP: _about_exp,
+    ops.EXPM1: _about_exp,
+    ops.DIV: _about_division,
+    ops.RECIPROCAL: _about_division,
+    ops.POW: _about_power,
+    ops.POW_NUMBER: _about_power,
 }
+"""What is known of an op, or None where that is not the cause."""
 
 
-def _forward_message(node: Value, op: Op | None, parents: Sequence[Value]) -> str:
-    advice = "" if op is None else advice_for(op, [parent.data for parent in parents], node.data)
+def _op_of(node: Value) -> Op:
+    assert node.op is not None  # a node with parents has one
+    return node.op
+
+
+def _forward_message(node: Value, op: Op, parents: Sequence[Value]) -> str:
+    advice = advice_for(op, [parent.data for parent in parents], node.data)
     what = f"{_title(op, node.label)} gives {node.data} in the forward pass"
     return _message(what, node, parents, advice)
 
@@ -279,11 +288,11 @@ def _forward_message(node: Value, op: Op | None, parents: Sequence[Value]) -> st
 def _backward_message(flow: Flow, order: Sequence[Value]) -> str:
     node, position, upstream, before = flow
     parent, partial = node.parents[position], node.partials[position]
-    name = parent.label or f"operand {position + 1} of {node.op.name if node.op else 'a node'}"
+    name = parent.label or f"operand {position + 1} of {_op_of(node).name}"
     contribution = upstream * partial
     what = (
         f"the gradient of {name} becomes {before + contribution} in the backward pass of "
-        f"{_title(node.op, node.label)}: {upstream} * {partial} = {contribution}"
+        f"{_title(_op_of(node), node.label)}: {upstream} * {partial} = {contribution}"
     )
     if not math.isfinite(before):
         advice = (
@@ -298,16 +307,14 @@ def _backward_message(flow: Flow, order: Sequence[Value]) -> str:
 def _backward_advice(node: Value, position: int, upstream: float, order: Sequence[Value]) -> str:
     partial = node.partials[position]
     if math.isfinite(partial):
-        if math.isfinite(upstream):
-            return "the gradient is larger than 1.8e308: it explodes; clip it, or step less"
-        return "the gradient from above is not finite already"
+        return "the gradient is larger than 1.8e308: it explodes; clip it, or step less"
     if upstream == 0.0:
         mask = _mask_above(node, order)
         if mask is not None:
             return (
-                f"0 * inf is nan: this branch was not chosen by {_title(mask.op, mask.label)}, but "
-                "its derivative is computed all the same; choose the argument first: "
-                f"{_call(node)}"
+                "0 * inf is nan: this branch was not chosen by "
+                f"{_title(_op_of(mask), mask.label)}, but its derivative is computed all the same; "
+                f"choose the argument first: {_call(node)}"
             )
         return "0 * inf is nan; keep away from the point where the local derivative is inf"
     if node.op in (ops.SQRT, ops.POW, ops.POW_NUMBER) and node.parents[0].data == 0.0:
@@ -323,7 +330,7 @@ def _call(node: Value) -> str:
         return f"{argument} ** {node.parents[1].data:g}"
     if node.op in (ops.DIV, ops.RECIPROCAL):
         return f"1.0 / {argument}"
-    return f"{node.op.name if node.op else 'f'}({argument})"
+    return f"{_op_of(node).name}({argument})"
 
 
 def _mask_above(node: Value, order: Sequence[Value]) -> Value | None:
@@ -341,13 +348,12 @@ def _mask_above(node: Value, order: Sequence[Value]) -> Value | None:
 def _message(what: str, node: Value, parents: Sequence[Value], advice: str) -> str:
     location = location_of(node)
     place = str(location) if location else "unknown (make the graph within the block too)"
-    lines = [what, f"  made at: {place}", f"  inputs: {_inputs(parents)}"]
-    return "\n".join([*lines, f"  advice: {advice}"] if advice else lines)
+    lines = [what, f"  made at: {place}", f"  inputs: {_inputs(parents)}", f"  advice: {advice}"]
+    return "\n".join(lines)
 
 
-def _title(op: Op | None, label: str) -> str:
-    name = op.name if op else "a node without an operation"
-    return f"{name} ({label})" if label else name
+def _title(op: Op, label: str) -> str:
+    return f"{op.name} ({label})" if label else op.name
 
 
 def _inputs(parents: Sequence[Value]) -> str:

@@ -148,7 +148,8 @@ class Breakpoint:
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:
-            if step.node.op is None or self.op not in (step.node.op.name, step.node.op.symbol):
+            assert step.node.op is not None  # what has a step was computed
+            if self.op not in (step.node.op.name, step.node.op.symbol):
                 return None
             found.append(f"in {self.op} ({names[step.node]})")
         if self.layer is not None:
@@ -183,7 +184,8 @@ class Breakpoint:
         if step.node.op is not ops.RELU:
             return None
         if isinstance(step, ForwardStep):
-            blocked, x = step.inputs[0] <= 0.0, step.inputs[0]
+            (x,) = step.inputs
+            blocked = x <= 0.0
         else:
             blocked, x = step.partial == 0.0, step.parent.data
         if not blocked:

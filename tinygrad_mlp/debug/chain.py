@@ -8,6 +8,7 @@ one by one, of which there may be very many.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -58,7 +59,7 @@ class Path:
         """The product with symbols: dL/dz * dz/dw."""
         names = [self.names[node] for node in self.nodes]
         return " * ".join(derivative(*pair) for pair in pairwise(names)) or derivative(
-            names[0], names[0]
+            *names, *names
         )
 
     def numbers(self) -> str:
@@ -147,25 +148,23 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
     names = names_of(order)
     names.setdefault(node, node.label or "the node")
     n_paths = _count_paths(order, node)
-    found = n_paths.get(loss, 0)
+    found = n_paths[loss]
     if found > max_paths:
         raise GraphError(
             f"{found:,} paths lead from {names[node]} to {names[loss]}, more than "
             f"max_paths={max_paths:,}; start at a node nearer to the loss, or allow more: "
             f"chain(loss, node, max_paths={found})"
         )
-    paths = tuple(_paths(loss, node, n_paths, names)) if found else ()
-    return Chain(loss, node, paths, names)
+    return Chain(loss, node, tuple(_paths(loss, node, n_paths, names)), names)
 
 
-def _count_paths(order: Sequence[Value], node: Value) -> dict[Value, int]:
+def _count_paths(order: Sequence[Value], node: Value) -> Counter[Value]:
     """How many paths lead from ``node`` to each node that it leads to."""
-    counts = {node: 1}
+    counts = Counter([node])
     for child in order:
-        if child is not node:
-            count = sum(counts.get(parent, 0) for parent, _ in _open_edges(child))
-            if count:
-                counts[child] = count
+        count = sum(counts[parent] for parent, _ in _open_edges(child))
+        if count:
+            counts[child] = count
     return counts
 
 
@@ -177,7 +176,7 @@ def _open_edges(node: Value) -> list[tuple[Value, float]]:
 
 
 def _paths(
-    loss: Value, node: Value, leads_there: dict[Value, int], names: dict[Value, str]
+    loss: Value, node: Value, leads_there: Counter[Value], names: dict[Value, str]
 ) -> Iterator[Path]:
     stack: list[tuple[tuple[Value, ...], tuple[float, ...]]] = [((loss,), ())]
     while stack:
@@ -185,7 +184,6 @@ def _paths(
         last = nodes[-1]
         if last is node:
             yield Path(nodes, partials, names)
-            continue
         onward = [
             ((*nodes, parent), (*partials, partial))
             for parent, partial in _open_edges(last)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
 from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace
@@ -87,11 +88,12 @@ def _features(
     a: BackwardStep | ForwardStep, b: BackwardStep | ForwardStep
 ) -> list[tuple[str, object, object]]:
     """What two steps are compared by, in the order of telling."""
-    op_a = None if a.node.op is None else a.node.op.name
-    op_b = None if b.node.op is None else b.node.op.name
-    features: list[tuple[str, object, object]] = [("op", op_a, op_b)]
+    assert a.node.op is not None  # what has a step was computed
+    assert b.node.op is not None
+    features: list[tuple[str, object, object]] = [("op", a.node.op.name, b.node.op.name)]
     named = [("label", a.node, b.node)]
-    if isinstance(a, BackwardStep) and isinstance(b, BackwardStep):
+    if isinstance(a, BackwardStep):
+        assert isinstance(b, BackwardStep)
         named.append(("operand", a.parent, b.parent))
         numbers = ("upstream", "partial", "contribution", "grad_before", "grad_after")
     else:
@@ -102,13 +104,13 @@ def _features(
     return features
 
 
-def _same(a: object, b: object, tolerance: float) -> bool:
-    if isinstance(a, tuple) and isinstance(b, tuple):
+def _same(a: Any, b: Any, tolerance: float) -> bool:
+    """Whether two of one kind are the same: numbers, tuples of numbers, or names."""
+    if isinstance(a, tuple):
         return len(a) == len(b) and all(_same(x, y, tolerance) for x, y in zip(a, b))
-    if isinstance(a, float) and isinstance(b, float):
-        if math.isnan(a) or math.isnan(b):
-            return math.isnan(a) and math.isnan(b)
+    if isinstance(a, float):
         if tolerance:
-            return math.isclose(a, b, rel_tol=tolerance)
-        return a == b and math.copysign(1.0, a) == math.copysign(1.0, b)
-    return a == b
+            both_nan = math.isnan(a) and math.isnan(b)
+            return both_nan or math.isclose(a, b, rel_tol=tolerance)
+        return repr(a) == repr(b)  # as the bits are, and nan is nan
+    return bool(a == b)

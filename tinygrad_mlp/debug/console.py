@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from tinygrad_mlp import ops
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.debug.chain import chain
 from tinygrad_mlp.debug.creation import location_of
@@ -160,7 +162,7 @@ class Console(Walking):
     def _expand(self, argument: str, change: Callable[[Value], None]) -> None:
         if argument:
             node = self._node(argument)
-            if node.op is None or node.op.name != "dot":
+            if node.op is not ops.DOT:
                 raise InvalidArgumentError(
                     f"{self.session.names[node]} is no sum of products; those are: "
                     + (", ".join(self._sums_of_products()) or "(none)")
@@ -170,7 +172,7 @@ class Console(Walking):
             nodes = [self.session.node(name) for name in self._sums_of_products()]
         for node in nodes:
             change(node)
-            if argument or len(nodes) <= MOST_SUMS:
+            if len(nodes) <= MOST_SUMS:
                 products = counted(len(node.parents) // 2, "product")
                 is_open = node in self.display.expanded
                 self.say(f"{self.session.names[node]}: {products if is_open else 'one node'}")
@@ -182,7 +184,7 @@ class Console(Walking):
 
     def _sums_of_products(self) -> list[str]:
         names = self.session.names
-        return [names[x] for x in self.session.order if x.op is not None and x.op.name == "dot"]
+        return [names[x] for x in self.session.order if x.op is ops.DOT]
 
     def do_draw(self, argument: str) -> None:
         """draw [FILE]: draw this moment (.svg, .png, .pdf or .dot); without FILE step-N.svg."""
@@ -212,9 +214,14 @@ class Console(Walking):
         Where there are many leaves, some of them from all over the graph are checked.
         """
         if argument:
-            nodes = [self._node(argument)]
+            node = self._node(argument)
+            if node.op is ops.CONSTANT and not node.label:
+                raise InvalidArgumentError(
+                    f"{argument} is a plain number of a formula, to which no gradient flows here"
+                )
+            nodes = [node]
         else:
-            nodes = [node for node in self.session.order if node.is_leaf and node.op is None]
+            nodes = [node for node in self.session.order if node.op is None]
             if len(nodes) > MOST_LINES:
                 apart = -(-len(nodes) // MOST_LINES)
                 self.say(
@@ -234,8 +241,7 @@ class Console(Walking):
         gradient = node.grad
         self.session.go_to(here)
         expected = finite_difference(self.session.loss, node)
-        apart = abs(gradient - expected)
-        agrees = apart <= 1e-6 * max(1.0, abs(gradient), abs(expected))
+        agrees = math.isclose(gradient, expected, rel_tol=1e-6, abs_tol=1e-6)
         names = self.session.names
         symbol = derivative(names[self.session.loss], names[node])
         self.say(
@@ -252,26 +258,34 @@ class Console(Walking):
         """help [COMMAND]: what the commands do."""
         if argument:
             name = self.short_names.get(argument, argument)
-            method = getattr(self, f"do_{name}", None)
-            if method is None:
+            if not hasattr(self, f"do_{name}"):
                 raise InvalidArgumentError(f"there is no command {argument!r}")
-            self.say("\n".join(self._help_of(name, inspect.getdoc(method) or "")))
+            self.say("\n".join(self._help_of(name, self._doc(name))))
             return
         for name in COMMANDS:
-            first_line, *_ = (getattr(self, f"do_{name}").__doc__ or "").splitlines()
-            self.say("\n".join(self._help_of(name, first_line)))
-        self.say("\n".join(textwrap.wrap(KEYS, self.width or 80)))
+            self.say("\n".join(self._help_of(name, self._doc(name).partition("\n")[0])))
+        self.say("\n".join(textwrap.wrap(KEYS, self._help_width)))
+
+    @property
+    def _help_width(self) -> int:
+        return self.width or 80
+
+    def _doc(self, name: str) -> str:
+        """What the docstring of a command says; ``python -OO`` leaves only its name."""
+        return inspect.getdoc(getattr(self, f"do_{name}")) or name
 
     def _help_of(self, name: str, text: str) -> list[str]:
         """How the command is used, beside what it does."""
         usage, _, meaning = text.partition(": ")
         shorts = [short for short, full in self.short_names.items() if full == name]
         meaning += f" [{', '.join(shorts)}]" if shorts else ""
-        right = textwrap.wrap(" ".join(meaning.split()), max(20, (self.width or 80) - HELP_INDENT))
-        lines = [" " * HELP_INDENT + line for line in right]
-        left = textwrap.wrap(usage, (self.width or 80) - 4, subsequent_indent="    ")
+        width = self._help_width
+        indent = HELP_INDENT if width >= 2 * HELP_INDENT else 4
+        right = textwrap.wrap(" ".join(meaning.split()), width - indent)
+        lines = [" " * indent + line for line in right or [""]]
+        left = textwrap.wrap(usage, width - 4, subsequent_indent="    ")
         usage_lines = [self.display.paint("bold", line) for line in left]
-        if len(left) == 1 and len(usage) < HELP_INDENT:
+        if len(left) == 1 and len(usage) < indent:
             return [usage_lines[0] + lines[0][len(usage) :], *lines[1:]]
         return [*usage_lines, *lines]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import CodeType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class LocatedValue(Value):
 
     __slots__ = ("made_at",)
 
-    made_at: Place
+    made_at: Place | None
 
 
 class CreationRecorder:
@@ -67,7 +67,9 @@ class CreationRecorder:
         self._unary, self._binary = engine._unary, engine._binary
         self._any_arity = engine._any_arity
         self.compare, self.read = engine._compare, engine._read
-        self._leaves: dict[Value, Place] = {}  # a leaf cannot carry it, so it lives with the block
+        self._leaves: dict[
+            Value, Place | None
+        ] = {}  # a leaf cannot carry it, so it lives with the block
 
     @property
     def has_numbers(self) -> bool:
@@ -90,9 +92,7 @@ class CreationRecorder:
         """A leaf was made."""
         if self._outer is not None:
             self._outer.leaf(leaf)
-        place = _place()
-        if place is not None:
-            self._leaves[leaf] = place
+        self._leaves[leaf] = _place()
 
     def uniform(self, rng: np.random.Generator) -> Value:
         """A random leaf."""
@@ -124,9 +124,9 @@ class CreationRecorder:
 
     def made(self, node: Value) -> Value:
         """The node with its place noted."""
-        place = _place()
-        if place is None or isinstance(node, LocatedValue) or not self.has_numbers:
+        if not self.has_numbers:
             return node
+        place = _place()
         if not node.parents:  # within no_grad()
             self._leaves[node] = place
             return node
@@ -191,10 +191,9 @@ def location_of(node: Value) -> Location | None:
     >>> print(location_of(Value(1.0)))
     None
     """
-    place: Any = getattr(node, "made_at", None)
-    if place is None:
-        for recorder in reversed(_active):
-            place = place or recorder.place_of_leaf(node)
+    place: Place | None = getattr(node, "made_at", None)
+    for recorder in reversed(_active):
+        place = place or recorder.place_of_leaf(node)
     if place is None:
         return None
     code, line = place
@@ -206,7 +205,7 @@ _ours: dict[str, bool] = {}  # whether a file belongs to the package
 
 def _place() -> Place | None:
     """The innermost frame that is not ours."""
-    frame = sys._getframe(2)
+    frame = sys._getframe()
     while True:
         file = frame.f_code.co_filename
         skipped = _ours.get(file)

@@ -71,7 +71,7 @@ class Display:
     def rows(self, nodes: Sequence[Value]) -> Iterator[str]:
         """Nodes with their numbers and gradients at this moment, in columns."""
         lengths = (len(self.session.names[node]) for node in nodes)
-        width = min(max(lengths, default=0), MOST_NAME_WIDTH)
+        width = min(max(lengths), MOST_NAME_WIDTH)
         for node in nodes:
             name, kind, data, grad = self._facts(node, number)
             yield f"{name:<{width}} {kind:<10} data = {data:<17} grad = {grad}"

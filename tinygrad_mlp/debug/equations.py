@@ -89,9 +89,10 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
     >>> formula_of(a * b, ["a", "b"]), formula_of(a * b, ["2", "-3"])
     ('a * b', '2 * (-3)')
     """
-    op = node.op
-    if op is None or not node.parents:
+    if not node.parents:
         return ""
+    op = node.op
+    assert op is not None  # a node with parents has one
     if op is ops.DOT:
         n = len(operands) // 2
         pairs = zip(operands, operands[n : 2 * n])
@@ -127,7 +128,7 @@ def _signed(text: str) -> str:
 def _sum(terms: Sequence[str]) -> str:
     if len(terms) > MOST_TERMS:
         terms = [*terms[:3], "...", terms[-1]]
-    return " + ".join(map(_signed, terms)) if terms else "0"
+    return " + ".join(map(_signed, terms))
 
 
 def _bracketed(name: str) -> str:

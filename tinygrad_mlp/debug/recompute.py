@@ -26,7 +26,8 @@ def recompute(loss: Value) -> float:
     (25.0, (5.0, 5.0))
     """
     for node in topological_order(loss):
-        if node.op is not None and node.parents:
+        if node.parents:
+            assert node.op is not None  # a node with parents has one
             numbers = [parent.data for parent in node.parents]
             node.data = node.op.compute(float_math, numbers)
             node.partials = local_partials(node.op, float_math, node.data, numbers)
@@ -59,7 +60,7 @@ def _evaluate(order: Sequence[Value], held: Value, at: float) -> float:
     """The last node's number if ``held`` had the number ``at``."""
     changed = {held: at}
     for node in order:
-        if node is not held and any(parent in changed for parent in node.parents):
+        if any(parent in changed for parent in node.parents):
             numbers = [changed.get(parent, parent.data) for parent in node.parents]
             assert node.op is not None  # a node with parents has one
             changed[node] = node.op.compute(float_math, numbers)

@@ -161,19 +161,16 @@ class Session:
                 f"position is {position}, but the session has {len(self)} steps: 0 is the start, "
                 f"{len(self)} the end"
             )
-        before, self.position = self.position, position
-        if before >= self.n_forward and position >= self.n_forward:
-            self.backward.go_to(position - self.n_forward)
-        elif before >= self.n_forward or position >= self.n_forward:
-            self._place_gradients()
+        self.position = position
+        self._place_gradients()
 
     def _place_gradients(self) -> None:
         """Gradients for a position: none in the forward pass."""
-        self.backward.go_to(0)
         if self.position >= self.n_forward:
             self.loss.grad = 1.0
             self.backward.go_to(self.position - self.n_forward)
         else:
+            self.backward.go_to(0)
             self.loss.zero_grad()
 
     def run(self, to: Value | None = None) -> Step | None:
@@ -194,7 +191,7 @@ class Session:
         """Go back to the last step at which a breakpoint holds, or to the start."""
         while self.position > 0:
             self.go_to(self.position - 1)
-            if self.position and self.hits():
+            if self.hits():
                 break
         return self.last_step
 
@@ -208,12 +205,16 @@ class Session:
 
     def _arrival(self, node: Value) -> int:
         """The next position at which a node is ready: its number, then its gradient."""
-        if node.parents and not self.is_computed(node):
+        if not self.is_computed(node):
             return self._computed_at[node]
         last = 0  # the loss, whose gradient of 1 is no step, stays complete
         for step in self.backward:
             if step.parent is node:
                 last = self.n_forward + step.index + 1
+        if not last and node is not self.loss:
+            raise InvalidArgumentError(
+                f"no gradient flows to {self.names[node]}: no step leads there"
+            )
         if last <= self.position:
             raise InvalidArgumentError(
                 f"{self.names[node]} is complete already at this step; go back first"

@@ -158,9 +158,9 @@ class BackwardTrace(Sequence[BackwardStep]):
     def __init__(
         self,
         loss: Value,
-        breakpoints: Breakpoint | Iterable[Breakpoint] = (),
-        constants: bool = False,
-        accumulate: bool = False,
+        breakpoints: Breakpoint | Iterable[Breakpoint],
+        constants: bool,
+        accumulate: bool,
     ) -> None:
         self.loss = loss
         self.order, reached = orders_of(loss)
@@ -293,9 +293,7 @@ class BackwardTrace(Sequence[BackwardStep]):
             raise IndexError(f"there is no step {index}; the trace has {len(self)} steps")
         place = bisect_right(self._starts, number_of_step) - 1
         node = self._nodes[place]
-        position = number_of_step - self._starts[place]
-        if self._starts[place + 1] - self._starts[place] < len(node.parents):
-            position = self._receivers_at(place)[position]
+        position = self._receivers_at(place)[number_of_step - self._starts[place]]
         partial = self._partials[place][position]
         upstream = self._upstream[place]
         contribution = upstream * partial

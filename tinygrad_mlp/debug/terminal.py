@@ -9,9 +9,8 @@ from __future__ import annotations
 import cmd
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, ClassVar
@@ -61,7 +60,7 @@ class CommandLoop(cmd.Cmd):
         stdout: IO[str] | None = None,
         width: int | None = None,
     ) -> None:
-        super().__init__(stdin=stdin or sys.stdin, stdout=stdout or sys.stdout)
+        super().__init__(stdin=stdin, stdout=stdout)
         self.failures = 0
         self.on_terminal = self.stdin.isatty() and self.stdout.isatty()
         self.use_rawinput = self.on_terminal
@@ -130,7 +129,7 @@ class CommandLoop(cmd.Cmd):
         """Refuse a command that there is not."""
         name = line.partition(" ")[0]
         known = [known.removeprefix("do_") for known in dir(self) if known.startswith("do_")]
-        close = get_close_matches(name.lower(), known, n=1)
+        close = get_close_matches(name.lower(), known)
         hint = f"did you mean {close[0]!r}? " if close else ""
         self.fail(f"unknown command {name!r}; {hint}'help' lists the commands")
 
@@ -179,10 +178,7 @@ def _readline() -> Iterator[None]:
         _try(readline.write_history_file, file)
 
 
-def _try(use: object, file: Path) -> None:
+def _try(use: Callable[[Path], object], file: Path) -> None:
     """Read or write the history; a console without one is a console all the same."""
-    assert callable(use)
-    try:
+    with suppress(OSError):
         use(file)
-    except OSError:
-        return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import suppress
 from typing import IO, ClassVar, Final
 
 from tinygrad_mlp.debug.breakpoints import Breakpoint, break_when, watch
@@ -63,7 +63,7 @@ class Walking(CommandLoop):
         stdout: IO[str] | None = None,
         width: int | None = None,
     ) -> None:
-        super().__init__(stdin or sys.stdin, stdout or sys.stdout, width)
+        super().__init__(stdin, stdout, width)
         self.session = session
         self.display = Display(session, self.colors)
         self.greeting = (
@@ -75,7 +75,7 @@ class Walking(CommandLoop):
 
     def do_next(self, argument: str) -> None:
         """next [N]: do the next step, or N steps."""
-        self._walk(count_of(argument))
+        self._walk(count_of(argument), forwards=True)
 
     def do_back(self, argument: str) -> None:
         """back [N]: undo the last step, or N steps; old values come back exactly."""
@@ -83,20 +83,19 @@ class Walking(CommandLoop):
             raise InvalidArgumentError(
                 f"back takes a number of steps; to stop at {argument}: break {argument}"
             )
-        self._walk(-count_of(argument))
+        self._walk(count_of(argument), forwards=False)
 
-    def _walk(self, steps: int) -> None:
-        ahead = len(self.session) - self.session.position
-        room = ahead if steps > 0 else self.session.position
-        if room == 0:
-            self.say("this is the end" if steps > 0 else "this is the start")
+    def _walk(self, n: int, *, forwards: bool) -> None:
+        here = self.session.position
+        room = len(self.session) - here if forwards else here
+        if not room:
+            self.say("this is the end" if forwards else "this is the start")
             return
-        direction = 1 if steps > 0 else -1
-        for _ in range(min(abs(steps), room)):
-            self.session.move(direction)
-            if abs(steps) <= MOST_LINES:
+        for _ in range(min(n, room)):
+            self.session.move(1 if forwards else -1)
+            if n <= MOST_LINES:
                 self._show_step()
-        if abs(steps) > MOST_LINES:
+        if n > MOST_LINES:
             self._show_step()
 
     def do_continue(self, argument: str) -> None:
@@ -212,13 +211,11 @@ def whole_number(text: str, least: int = 0) -> int:
     >>> whole_number("12")
     12
     """
-    try:
+    with suppress(ValueError):
         number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise InvalidArgumentError(f"{text!r} is no whole number of at least {least}")
-    return number
+        if number >= least:
+            return number
+    raise InvalidArgumentError(f"{text!r} is no whole number of at least {least}")
 
 
 def real_number(text: str) -> float:

@@ -6,6 +6,8 @@ Backpropagation Example" (2015), which many courses use.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.functional import dot, sigmoid, square
 
@@ -49,14 +51,9 @@ def worked_example() -> Value:
     numbers = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
     weights = [Value(w, label=f"w{i + 1}") for i, w in enumerate(numbers)]
     b1, b2 = Value(0.35, label="b1"), Value(0.60, label="b2")
-    hidden = [
-        _neuron(weights[0:2], inputs, b1, "h1"),
-        _neuron(weights[2:4], inputs, b1, "h2"),
-    ]
-    outputs = [
-        _neuron(weights[4:6], hidden, b2, "o1"),
-        _neuron(weights[6:8], hidden, b2, "o2"),
-    ]
+    of_h1, of_h2, of_o1, of_o2 = zip(weights[::2], weights[1::2])
+    hidden = [_neuron(of_h1, inputs, b1, "h1"), _neuron(of_h2, inputs, b1, "h2")]
+    outputs = [_neuron(of_o1, hidden, b2, "o1"), _neuron(of_o2, hidden, b2, "o2")]
     errors = []
     for name, target, output in zip(("o1", "o2"), targets, outputs):
         difference = _named(f"diff_{name}", target - output)
@@ -64,7 +61,7 @@ def worked_example() -> Value:
     return _named("L", errors[0] + errors[1])
 
 
-def _neuron(weights: list[Value], inputs: list[Value], bias: Value, name: str) -> Value:
+def _neuron(weights: Sequence[Value], inputs: Sequence[Value], bias: Value, name: str) -> Value:
     net = _named(f"net_{name}", dot(weights, inputs, bias))
     return _named(f"out_{name}", sigmoid(net))
 

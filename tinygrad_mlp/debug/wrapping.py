@@ -66,7 +66,8 @@ def _filled(parts: list[str], indent: str, width: int) -> list[str]:
 
 def _head(line: str) -> str:
     match = HEAD.match(line)
-    return match[0] if match else ""
+    assert match is not None  # it may be empty
+    return match[0]
 
 
 def _columns(text: str) -> int:
