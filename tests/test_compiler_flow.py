@@ -15,7 +15,7 @@ from tests.against_torch import assert_close
 from tests.back_ends import BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, assign
+from tinygrad_mlp.engine import Value, assign, no_grad
 
 Weights = list[Value]
 
@@ -42,11 +42,20 @@ def beside_the_loss(w: Weights, x: Value, buffer: Value) -> tuple[Value, list[Va
     return 2.0 * w[0] + outputs[1] * x, outputs
 
 
+def held_back(w: Weights, x: Value, buffer: Value) -> Value:
+    """The root of w[0] reaches the loss only through what has no gradient."""
+    root = w[0].sqrt()
+    with no_grad():
+        held = root * 3.0 + F.dot([root, x], [root, x])
+    return 2.0 * w[0] + held * x + w[1].sqrt() * x
+
+
 CASES: Final[list[Callable[..., Any]]] = [
     condition_only,
     behind_a_condition,
     assigned_only,
     beside_the_loss,
+    held_back,
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, assign, no_grad, uniform
+from tinygrad_mlp.engine import Value, as_value, assign, no_grad, uniform
 
 Row = list[Value]
 
@@ -77,6 +77,21 @@ def test_assignments_are_carried_out_at_each_call(back_end: BackEnd) -> None:
     program([4.0, 8.0])
     assert (mean.data, count.data) == (11.25, 2.0)
     assert program.gradients.tolist() == [6.0]
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_a_number_that_is_assigned_to_is_no_constant(back_end: BackEnd) -> None:
+    w, total, other = Value(3.0), as_value(0.0), as_value(5.0)
+
+    def loss(x: Value) -> Value:
+        before = total * other
+        assign(total, total + x)
+        return w * (total + before)
+
+    with forced(back_end):
+        program = compile(loss, [w])
+        assert [program(1.0), program(2.0), total.data] == [3.0, 3.0 * (3.0 + 5.0), 3.0]
+    assert program.gradients.tolist() == [8.0]
 
 
 @pytest.mark.parametrize("back_end", BACK_ENDS)

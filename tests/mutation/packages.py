@@ -19,7 +19,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
         "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py",
     ),
-    "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py"),
+    "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py tests/test_forking.py"),
     "optim": (
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "

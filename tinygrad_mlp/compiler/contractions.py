@@ -81,7 +81,7 @@ class Contraction:
 
     def inner_factors(self) -> tuple[Ref, Ref] | None:
         """The two factors, if it is a plain inner product of rows of samples for one node."""
-        rows = self._left.mapped and self._right.mapped and self._step.shape == (1, 1, 1)
+        rows = self._left.mapped and self._step.shape == (1, 1, 1)  # then the right one is, too
         return (self._left, self._right) if rows and not self._step.operands else None
 
     def forward(self) -> None:

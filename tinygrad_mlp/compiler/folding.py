@@ -155,7 +155,7 @@ def _uses(
     for id_ in range(n_tape - 1, -1, -1):
         node = tape[id_]
         op, parents = node.op, node.parents
-        if op is None or not uses[id_]:
+        if not uses[id_]:
             continue
         if op is ops.DOT:
             n = len(parents) // 2
@@ -267,5 +267,5 @@ def _stop_where_nothing_flows(nodes: dict[int, Node], outputs: list[int], flags:
         partials = node.op.partials
         if 0.0 not in partials:
             reached.update(node.args)
-        elif not node.op.variadic:
+        else:
             reached.update([arg for arg, rule in zip(node.args, partials) if rule != 0.0])

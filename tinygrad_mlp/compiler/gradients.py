@@ -265,12 +265,13 @@ class Gradients:
 
 
 def _is_one_row_of_factors(view: View) -> bool:
-    """Whether what flows back to a factor has the slots in the order of the block."""
-    block = view.block
+    """Whether what flows back to a factor has the slots in the order of the block.
+
+    The ones behind a block, to which nothing flows, may be among them.
+    """
     stacked, columns, length = view.shape
-    without_ones = length - 1 if block.ones and length > block.size else length
     in_order = length == 1 or view.strides[2] == 1
-    return view.offset == 0 and stacked == columns == 1 and without_ones == block.size and in_order
+    return view.offset == 0 and stacked == columns == 1 and length >= view.block.size and in_order
 
 
 def _slots(view: View) -> IntArray:

@@ -159,7 +159,7 @@ class Instruction:
         if self.kind == "auxiliary":
             return f"auxiliary = {args[0]}"
         if self.kind == "scatter":
-            source, order, _, places = args[:4]
+            source, order, _, places = args
             return f"{out}[{places}] {function} {source}[{order}]"
         if self.kind in ("copy", "fill"):
             return f"copyto({out}, {args[0]})"

@@ -23,7 +23,6 @@ from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.tidying import tidied
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError
 
 __all__ = ["Lowered", "lower"]
 
@@ -112,11 +111,7 @@ class _Lowering:
 
     def assigned(self, id_: int) -> Ref:
         ref = self.results([id_])
-        if ref.mapped:
-            raise GraphError(
-                "an assignment to a leaf depends on the sample, so a program recorded with "
-                "per_sample=True has one value for each; record the whole batch instead"
-            )
+        assert not ref.mapped  # what depends on the sample is refused before, in ``translate``
         ref.buffer.pinned = True
         return ref
 
@@ -139,11 +134,11 @@ class _Lowering:
         else:
             self.keep("loss", f"float(dot({{0}}, ones)){mean}", _flat(loss))
 
-    def factors_of(self, loss: Ref) -> list[Ref]:
+    def factors_of(self, loss: Ref) -> list[Ref] | None:
         """The two rows whose products the loss was made from last, if it was."""
         calls = self.xp.instructions[-2:]
         if len(calls) < 2 or calls[1].kind != "copy" or calls[1].out.buffer is not loss.buffer:
-            return []
+            return None
         product = calls[0]
         factors = [arg for arg in product.args if isinstance(arg, Ref)]
         is_row_of_products = (
@@ -154,7 +149,7 @@ class _Lowering:
             and all(factor.mapped and factor.is_single for factor in factors)
         )
         if not is_row_of_products:
-            return []
+            return None
         return [_flat(factor) for factor in factors]
 
     def difference_of(self, loss: Ref) -> tuple[str, Ref, Ref, Ref] | None:

@@ -390,7 +390,7 @@ class Program:
             results = [self._function(*map(_leaves, sample)) for sample in zip(*given)]
         else:
             results = [self._function(*map(_leaves, given))]
-        if self._differentiate and self._has_auxiliary:
+        if self._has_auxiliary:
             results = [loss for loss, _ in results]
         if not self._per_sample:
             return results[0]
@@ -405,11 +405,8 @@ class Program:
         []
         """
         shapes = tuple([self._as_array(array).shape for array in arrays])
-        if shapes not in self._bound:
-            self._bind(shapes)
-        sample_shapes = tuple([shape[1:] for shape in shapes]) if self._per_sample else shapes
-        random = self._traces[sample_shapes].recording.random
-        return list({id(rng): rng for _, rng in random}.values())
+        bound = self._bound.get(shapes) or self._bind(shapes)
+        return list({id(rng): rng for _, rng in bound.trace.recording.random}.values())
 
     def _as_array(self, array: ArrayLike) -> Array:
         if isinstance(array, np.ma.MaskedArray):

@@ -119,7 +119,7 @@ class _Repetition(Tape):
 
 def _is_own(leaf: Value, own_leaves: set[Value]) -> bool:
     """Whether a Value is a number that was made in a trace, or is one for good."""
-    return not isinstance(leaf, Traced) and (leaf.op is ops.CONSTANT or leaf in own_leaves)
+    return leaf.op is ops.CONSTANT or leaf in own_leaves
 
 
 def _named(op: Op | None) -> str:

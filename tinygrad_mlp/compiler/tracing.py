@@ -290,7 +290,7 @@ def _nest(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:
         return placeholders[0]
     if len(shape) == 1:
         return list(placeholders)
-    step = len(placeholders) // shape[0] if shape[0] else 0
+    step = len(placeholders) // max(shape[0], 1)
     return [_nest(placeholders[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
 
 
