@@ -33,6 +33,8 @@ from tests.test_compiler_networks import (
 from tests.test_compiler_random import SEEDS, TOLERANCE, WHOLE_NUMBERS, check, three_calls
 from tinygrad_mlp import array_math
 from tinygrad_mlp.compiler import compile, translation
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
+from tinygrad_mlp.compiler.memory import SharedMemory
 from tinygrad_mlp.engine import Value
 
 Array = NDArray[Any]
@@ -187,6 +189,21 @@ def test_a_prediction_is_made_in_the_memory_of_its_result(per_sample: bool) -> N
         program = compile(predict, per_sample=per_sample)
         np.testing.assert_allclose(program(x), np.log1p(np.exp(x)), rtol=1e-14)
     assert program.source.count("np.empty(") == 2  # for the argument and the result
+
+
+def ref(name: str = "", pinned: bool = False) -> Ref:
+    return Ref(Buffer(2, mapped=False, name=name, pinned=pinned), 0, (2,), (1,))
+
+
+def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -> None:
+    x, out, t = ref("x", pinned=True), ref("out", pinned=True), ref()
+    made = Instruction("ufunc", "tanh", [x], t)
+    SharedMemory([made, Instruction("ufunc", "add", [x, t], out)])
+    assert t.buffer.inside is out.buffer
+    x, out, t = ref("x", pinned=True), ref("out", pinned=True), ref()
+    made, before = Instruction("ufunc", "tanh", [x], t), Instruction("ufunc", "exp", [x], out)
+    SharedMemory([made, before, Instruction("ufunc", "add", [out, t], out)])
+    assert t.buffer.inside is None
 
 
 def test_the_watch_finds_what_it_is_for() -> None:

@@ -516,6 +516,19 @@ def test_a_second_interrupt_ends_a_function_that_does_not() -> None:
     assert (Value(2.0) * 3.0).data == 6.0
 
 
+def test_where_interrupts_are_ignored_they_are_ignored_while_recording() -> None:
+    def loss(x: Value) -> Value:
+        signal.raise_signal(signal.SIGINT)
+        return w * x
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert compile(loss, [w])(1.0) == 2.0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_gradients_may_flow_again_inside_a_block_without() -> None:
     w = Value(2.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, assign
@@ -147,6 +149,169 @@ def _train_by_hand(x: Value) -> Value:
 def _assign_to_traced(x: Value) -> Value:
     assign(x, 1.0)
     return w * x
+
+
+# The whole message
+
+
+def _set_data(x: Value) -> Value:
+    w.data = 1.0
+    return w * x
+
+
+def _grad(x: Value) -> Value:
+    return w * x * w.grad
+
+
+def _dict(x: Value) -> Value:
+    return {x: w}[x]
+
+
+def _look_up(x: Value) -> Value:
+    return _dict(x)
+
+
+def _two_refusals(x: Value) -> Value:
+    for function in (float, str):
+        with contextlib.suppress(TracingError):
+            function(x)
+    return w * x
+
+
+RECORDED: Final = (
+    "; a program is recorded and replayed on other numbers, so it cannot depend on them otherwise: "
+)
+USE_WHERE: Final = (
+    "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
+)
+HIDDEN: Final[list[tuple[Callable[[Value], Value], Callable[..., Any], str, str]]] = [
+    (
+        _parameter_data,
+        _parameter_data,
+        "the .data of a Value was read",
+        "compute with the Value itself, w * x instead of w.data * x, and choose with "
+        "functional.where",
+    ),
+    (
+        _set_data,
+        _set_data,
+        "the .data of a Value was assigned",
+        "use assign(leaf, value), which the program carries out at each call",
+    ),
+    (
+        _grad,
+        _grad,
+        "the .grad of a Value was read",
+        "the program computes the gradients after the function",
+    ),
+    (
+        _look_up,
+        _dict,
+        "it was looked up in a dict or set, or hashed",
+        "use functional.equal(a, b), with functional.where(functional.equal(t, 1.0), a, b) in the "
+        "place of a branch",
+    ),
+    (_int, _int, "int() was called on it", USE_WHERE),
+]
+
+
+@pytest.mark.parametrize(("function", "at", "reason", "remedy"), HIDDEN)
+def test_the_message_is_what_was_done_where_why_not_and_what_instead(
+    function: Callable[[Value], Value], at: Callable[..., Any], reason: str, remedy: str
+) -> None:
+    with pytest.raises(TracingError) as caught:
+        compile(function, [w])(1.0)
+    line = at.__code__.co_firstlineno + 1
+    assert str(caught.value) == (
+        f"a traced Value has no number yet, but {reason} ({__file__}, line {line})"
+        f"{RECORDED}{remedy}"
+    )
+    assert caught.value.reason == reason
+
+
+def test_of_two_refusals_that_a_function_swallows_the_first_is_raised() -> None:
+    with pytest.raises(TracingError) as caught:
+        compile(_two_refusals, [w])(1.0)
+    assert caught.value.reason == "float() was called on it"
+
+
+def _raises_nothing_in_particular(x: Value) -> Value:
+    raise ValueError
+
+
+def _raises(x: Value) -> Value:
+    raise ValueError("no: ")
+
+
+def _raises_in_numpy(x: Value) -> Value:
+    return w * np.linalg.inv(np.zeros((2, 2)))[0, 0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        (_raises_nothing_in_particular, "ValueError"),
+        (_raises, "ValueError: no"),
+    ],
+)
+def test_what_a_function_raises_is_told_with_its_line(
+    function: Callable[[Value], Value], what: str
+) -> None:
+    with pytest.raises(TracingError) as caught:
+        compile(function, [w])(1.0)
+    line = function.__code__.co_firstlineno + 1
+    assert str(caught.value) == (
+        f"the function raised {what} ({__file__}, line {line}) while it was recorded, when its "
+        "arguments are Values without numbers; write it with + - * / ** and functional, such as "
+        "functional.exp(v) for np.exp(v) and functional.where(v > 0, a, b) for a choice"
+    )
+    assert caught.value.reason == f"it raised {what}"
+
+
+def test_the_line_of_an_error_is_the_innermost_one_that_is_not_ours() -> None:
+    with pytest.raises(TracingError, match=r"LinAlgError.*linalg.*, line \d+\) while"):
+        compile(_raises_in_numpy, [w])(1.0)
+
+
+def test_a_function_that_does_something_else_is_told_with_its_line() -> None:
+    calls: list[int] = []
+
+    def counting(x: Value) -> Value:
+        calls.append(1)
+        return x * 2.0 if len(calls) == 1 else F.exp(x)
+
+    with pytest.raises(GraphError) as caught:
+        compile(counting)(1.0)
+    line = counting.__code__.co_firstlineno + 2
+    message = str(caught.value)
+    start = "the function did something else when it ran again: "
+    assert message.startswith(start)
+    how, _, rest = message.removeprefix(start).partition(f" ({__file__}, line {line})")
+    assert rest == (
+        "; a program does the same at each call, so random numbers come from "
+        "functional.uniform(rng), what is remembered between calls goes into a Buffer by "
+        "assign(buffer, value), and a number that changes is a Value"
+    )
+    assert caught.value.reason == f"it does something else each time: {how}"
+
+
+# What is allowed while a function is recorded
+
+
+def test_gradients_may_be_zeroed_and_constants_read_and_hashed_by_the_package() -> None:
+    leaf = Value(3.0)
+    leaf.grad = 5.0
+
+    def loss(x: Value) -> Value:
+        leaf.grad = 0.0
+        step = Value(2.0, label="step")
+        assert repr(step) == "Value(data=2.0, label='step')"
+        assert repr(leaf) == "Value(number hidden in a trace, label='')"
+        return F.dot([w, step], [x, leaf])
+
+    assert compile(loss, [w])(1.0) == 2.0 + 6.0
+    assert leaf.grad == 0.0
+    assert leaf.data == 3.0
 
 
 def test_a_failed_trace_leaves_the_engine_as_it_was() -> None:

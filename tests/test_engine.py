@@ -315,7 +315,6 @@ def test_an_op_of_any_number_of_inputs_may_have_one_rule_for_each_of_them() -> N
         symbol="x²",
         formula="x1^2 + ... + xn^2",
         partial_formulas=("2 x",),
-        torch="sum",
         variadic=True,
     )
     assert (op.arity, op.fixed_partials, op.closed) == (None, None, ())

@@ -137,22 +137,14 @@ class _Writer:
         return f"t{self.n_temporaries}"
 
     def give_memory(self, buffer: Buffer, plan: SharedMemory) -> None:
-        if buffer in self.memory:
-            return
-        if buffer.pinned:
-            self.own_memory(buffer)
-            return
-        host = buffer.inside
+        host, reused = buffer.inside, plan.reused_by(buffer)
         if host is not None:
-            name = buffer.name or self.temporary()
+            name = self.memory[buffer] = buffer.name or self.temporary()
             self.prepare.append(f"{name} = {self.own_memory(host)}[:{buffer.size}]")
-            self.memory[buffer] = name
-            return
-        reused = plan.reused_by(buffer)
-        if reused is not None and reused in self.memory:
+        elif reused is not None:
             self.memory[buffer] = self.memory[reused]
-            return
-        self.own_memory(buffer)
+        else:
+            self.own_memory(buffer)
 
     # References
 
@@ -198,14 +190,14 @@ class _Writer:
             name = self.own_memory(buffer)
             return [f"copyto({name}, {given}.reshape(-1))"]
         uses = [
-            (ref, instruction.is_elementwise)
+            ref
             for instruction in self.lowered.instructions
             for ref in instruction.refs()
             if ref.buffer is buffer
         ]
         if self.lowered.outputs.buffer is buffer:
-            uses.append((self.lowered.outputs, False))
-        is_whole = all([_is_whole(ref, buffer.size, elementwise) for ref, elementwise in uses])
+            uses.append(self.lowered.outputs)
+        is_whole = all([_is_whole(ref, buffer.size) for ref in uses])
         rows = given if len(shape) == 1 else f"{given}.reshape(B, {buffer.size})"
         columns = f"{given}.reshape(1, B)" if buffer.size == 1 else f"{rows}.T"
         name = f"x{number}"
@@ -226,9 +218,9 @@ class _Writer:
         self.memory[buffer] = name
         self.direct[buffer] = rows
         lines = []
-        if any(not ref.swap for ref, _ in uses):
+        if any([not ref.swap for ref in uses]):
             lines.append(f"{name} = {columns}")
-        if any(ref.swap for ref, _ in uses) and rows != given:
+        if any([ref.swap for ref in uses]) and rows != given:
             lines.append(f"{name}_rows = {rows}")
             self.direct[buffer] = f"{name}_rows"
         return lines
@@ -321,7 +313,7 @@ class _Writer:
         return [f"{flat}[{where or ':'}] = {values}"]
 
     def scatter_lines(self, instruction: Instruction, args: list[str]) -> list[str]:
-        source, order, starts, places = args[:4]
+        source, order, starts, places = args
         first, out = instruction.args[0], instruction.out
         assert isinstance(first, Ref)
         values = f"{source}[{order}]"
@@ -391,13 +383,10 @@ def _is_matrix_of_rows(source: Ref) -> bool:
     return source.mapped and len(source.shape) == 1 and source.in_order and not source.pad
 
 
-def _is_whole(ref: Ref, size: int, elementwise: bool) -> bool:
-    """Whether it is all rows of an input in order; elementwise, axes of length 1 may lead."""
-    shape = ref.shape
-    while elementwise and len(shape) > 1 and shape[0] == 1:
-        shape = shape[1:]
+def _is_whole(ref: Ref, size: int) -> bool:
+    """Whether it is all rows of an input in order."""
     in_order = size == 1 or ref.strides == (1,)
-    return ref.offset == 0 and shape == (size,) and in_order and not ref.pad
+    return ref.offset == 0 and ref.shape == (size,) and in_order and not ref.pad
 
 
 def _number(factor: float, scale: int) -> str:

@@ -263,17 +263,18 @@ def lay_out(groups: list[Group], recording: Recording, folded: Folded, per_sampl
 def _place_leaves(plan: Plan) -> None:
     folded, recording, slot_of = plan.folded, plan.recording, plan.slot_of
 
-    def place(name: str, kind: str, ids: list[int], mapped: bool, needs_grad: bool) -> None:
-        block = plan.add_block(name, kind, len(ids), mapped, needs_grad)
+    def place(
+        kind: str, ids: list[int], mapped: bool = False, needs_grad: bool = False, name: str = ""
+    ) -> None:
+        block = plan.add_block(name or kind, kind, len(ids), mapped, needs_grad)
         slot_of[np.array(ids, dtype=np.int64)] = block.base + np.arange(len(ids))
 
-    place("parameters", "parameters", folded.parameters, mapped=False, needs_grad=True)
-    place("constants", "constants", list(folded.constants), mapped=False, needs_grad=False)
-    place("outer", "outer", [id_ for id_, _ in folded.outer], mapped=False, needs_grad=False)
+    place("parameters", folded.parameters, needs_grad=True)
+    place("constants", list(folded.constants))
+    place("outer", [id_ for id_, _ in folded.outer])
     for number, (_, ids) in enumerate(recording.inputs):
-        place(f"x{number}", "input", ids, mapped=plan.per_sample, needs_grad=False)
-    random_ids = [id_ for id_, _ in recording.random]
-    place("random", "random", random_ids, mapped=plan.per_sample, needs_grad=False)
+        place("input", ids, mapped=plan.per_sample, name=f"x{number}")
+    place("random", [id_ for id_, _ in recording.random], mapped=plan.per_sample)
 
 
 def _new_block(plan: Plan, group: Group, size: int, number: int) -> Block:

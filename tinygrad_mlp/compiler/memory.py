@@ -55,7 +55,7 @@ class SharedMemory:
             host = out.inside or out
             if instruction.kind != "ufunc" or not host.pinned or host.external:
                 continue
-            if self.first.get(out) != index or self.first.get(host, index) < index:
+            if self.first[out] != index:  # so that the host, too, holds nothing before
                 continue
             dying = self._dying(instruction, index)
             if dying is not None:

@@ -114,16 +114,16 @@ class SumsOfProducts:
     def _as_scaled(self, id_: int, op: Op, args: Ids) -> _Scaled | None:
         """A waiting product times a number of a common size, which waits likewise."""
         constants = self._constants
-        of = args[0]
+        of, by = args[0], args[-1]
         if op is ops.NEG:
             number = -1.0
-        elif op is ops.DIV and args[1] in constants:
-            divisor = constants[args[1]]
+        elif op is ops.DIV and by in constants:
+            divisor = constants[by]
             number = 1.0 / divisor if divisor else 0.0
-        elif op is ops.MUL and args[1] in constants:
-            number = constants[args[1]]
-        elif op is ops.MUL and args[0] in constants:
-            of, number = args[1], constants[args[0]]
+        elif op is ops.MUL and by in constants:
+            number = constants[by]
+        elif op is ops.MUL and of in constants:
+            of, number = by, constants[of]
         else:
             return None
         if not self._is_waiting_product(of, self.flags[id_]):
