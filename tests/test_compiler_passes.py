@@ -128,7 +128,7 @@ def groups_of(function: Any, n_inputs: int = 4) -> list[str]:
             ],
         ),
         (
-            lambda w, x: [F.max([x[0], w[0]]), F.max([w[1], x[1]]), F.max([x[0], x[1], x[2]])],
+            lambda w, x: [F.amax([x[0], w[0]]), F.amax([w[1], x[1]]), F.amax([x[0], x[1], x[2]])],
             ["level 1: 2 x amax", "level 1: 1 x amax"],
         ),
         (

@@ -81,7 +81,7 @@ def assigns(w: Row, x: Row) -> Value:
 def variadic(w: Row, x: Row) -> Value:
     """Operations on lists of operands, of rows and of single numbers."""
     products = [a * b for a, b in zip(w, x)]
-    largest = F.max(products[:3]) + F.max(w[:3]) + F.max([1.0, w[3], x[0]])
+    largest = F.amax(products[:3]) + F.amax(w[:3]) + F.amax([1.0, w[3], x[0]])
     return largest * F.logsumexp(products[3:]) - F.logsumexp([w[6], w[7], w[6]])
 
 

@@ -105,7 +105,7 @@ CHANGES: Final[dict[str, tuple[Function, Function, str]]] = {
         LESS + "a random number",
     ),
     "inputs": (
-        lambda x: F.max([x[0], x[1]]), lambda x: F.max([x[0], x[1], x[0]]),
+        lambda x: F.amax([x[0], x[1]]), lambda x: F.amax([x[0], x[1], x[0]]),
         "it took 3 inputs in the place of 2",
     ),
     "left": (lambda x: x[0] * x[1], lambda x: x[1] * x[1], ANOTHER),
@@ -124,7 +124,7 @@ CHANGES: Final[dict[str, tuple[Function, Function, str]]] = {
         "it took the number 3.0 in the place of 2.0",
     ),
     "the last of three numbers": (
-        lambda x: F.max([1.0, x[0], 2.0]), lambda x: F.max([1.0, x[0], 4.0]),
+        lambda x: F.amax([1.0, x[0], 2.0]), lambda x: F.amax([1.0, x[0], 4.0]),
         "it took the number 4.0 in the place of 2.0",
     ),
     "a number for nan": (
@@ -214,9 +214,9 @@ def holds_back(x: Row) -> Value:
 
 SAME: Final[dict[str, tuple[Function, float]]] = {
     "nan again": (lambda x: F.where(x[0] > 5.0, nan, x[0] + x[1]), 3.0),
-    "new leaves of equal numbers": (lambda x: x[0] * Value(2.0) + F.max([x[0], Value(3.0)]), 5.0),
+    "new leaves of equal numbers": (lambda x: x[0] * Value(2.0) + F.amax([x[0], Value(3.0)]), 5.0),
     "numbers as results": (lambda x: [4.0, x[0]], [4.0, 1.0]),  # type: ignore[dict-item]
-    "numbers of another type": (lambda x: F.max([x[0], 2, np.float64(3.0)]), 3.0),
+    "numbers of another type": (lambda x: F.amax([x[0], 2, np.float64(3.0)]), 3.0),
     "an assigned leaf that is read": (reads_what_it_assigned, float(np.exp(4.0)) + 4.0),
     "gradients held back": (holds_back, 8.0),
 }
