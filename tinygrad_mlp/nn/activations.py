@@ -8,6 +8,7 @@ from typing import Any, Final
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.registry import Registry
 
 __all__ = ["ACTIVATIONS", "SOFTMAX", "Activation", "activation_name", "activation_named"]
 
@@ -24,19 +25,19 @@ def linear(x: Value) -> Value:
     return x
 
 
-ACTIVATIONS: Final[dict[str, Activation]] = {
-    "linear": linear,
-    "identity": linear,
-    "relu": Value.relu,
-    "leaky_relu": functional.leaky_relu,
-    "elu": functional.elu,
-    "softplus": functional.softplus,
-    "silu": functional.silu,
-    "gelu": functional.gelu,
-    "tanh": Value.tanh,
-    "sigmoid": Value.sigmoid,
-}
-"""The activations of a single neuron by name."""
+ACTIVATIONS: Final = Registry[Activation](
+    "activation",
+    ("linear", linear, "identity"),
+    ("relu", Value.relu),
+    ("leaky_relu", functional.leaky_relu),
+    ("elu", functional.elu),
+    ("softplus", functional.softplus),
+    ("silu", functional.silu, "swish"),
+    ("gelu", functional.gelu),
+    ("tanh", Value.tanh),
+    ("sigmoid", Value.sigmoid, "logistic"),
+)
+"""The activations of a single neuron by name, each with what other libraries call it."""
 
 SOFTMAX: Final = "softmax"
 """The one activation that works on all outputs of a layer together."""
@@ -46,8 +47,8 @@ def activation_named(activation: str | Activation | None) -> Activation:
     """The activation function of that name.
 
     Args:
-        activation: one of ``ACTIVATIONS``, in upper or lower case; a function of your own
-            is returned as it is, None means linear.
+        activation: one of ``ACTIVATIONS`` or an alias, in upper or lower case; a function of your
+            own is returned as it is, None means linear.
 
     Raises:
         UnknownNameError: if there is none of that name; the message lists the known ones.
@@ -58,34 +59,34 @@ def activation_named(activation: str | Activation | None) -> Activation:
     >>> activation_named("rleu")
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.UnknownNameError: unknown activation 'rleu'; known: elu, gelu, identity, ...
+    tinygrad_mlp.errors.UnknownNameError: unknown activation 'rleu'; known: elu, gelu, ...
     """
     if activation is None:
         return linear
     if callable(activation):
         return activation
-    name = str(activation).lower()
-    if name == SOFTMAX:
+    if str(activation).lower() == SOFTMAX:
         raise InvalidArgumentError(
             "softmax works on all outputs of a layer together, not on one neuron; give it to the "
             "layer: Layer(4, 3, activation='softmax'), or to the output of a network: "
             "MLP(4, [16, 3], output_activation='softmax')"
         )
-    if name not in ACTIVATIONS:
-        raise UnknownNameError.of("activation", activation, [*ACTIVATIONS, SOFTMAX])
+    name = ACTIVATIONS.find(activation)
+    if name is None:
+        raise UnknownNameError.of(ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX])
     return ACTIVATIONS[name]
 
 
 def activation_name(activation: object) -> str:
     """What to call an activation: its name in the table, or the name of the function.
 
-    >>> activation_name(functional.sin), activation_name(None)
-    ('sin', 'linear')
+    >>> activation_name(functional.sin), activation_name(None), activation_name("Swish")
+    ('sin', 'linear', 'silu')
     """
     if activation is None:
         return "linear"
     if isinstance(activation, str):
-        return activation
+        return ACTIVATIONS.find(activation) or activation.lower()
     return str(getattr(activation, "__name__", type(activation).__name__))
 
 
