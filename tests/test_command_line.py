@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import __version__
 from tinygrad_mlp.cli import main
@@ -352,3 +354,13 @@ def test_help_shows_every_command_with_examples(capsys: pytest.CaptureFixture[st
         assert "--out" in shown
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"tinygrad_mlp {__version__}\n"
+
+
+def test_both_ways_of_starting_tell_the_version(tmp_path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["tinygrad-mlp"].partition(":")
+    script = (
+        f"import sys; from {module} import {function}; sys.exit({function}())"  # as pip writes it
+    )
+    for start in (["-m", "tinygrad_mlp"], ["-c", script]):
+        assert run_python(*start, "--version", folder=tmp_path) == f"tinygrad_mlp {__version__}\n"

@@ -166,7 +166,6 @@ TORCH_ACTIVATIONS: Final[dict[str, Callable[..., torch.Tensor]]] = {
     "silu": torch.nn.functional.silu,
     "gelu": torch.nn.functional.gelu,
     "linear": torch.nn.Identity(),
-    "identity": torch.nn.Identity(),
 }
 
 

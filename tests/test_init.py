@@ -24,6 +24,7 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
     "zeros": lambda n_in, n_out: 0.0,
     "xavier_normal": lambda n_in, n_out: 1 / n_in,
     "xavier_uniform": lambda n_in, n_out: 2 / (n_in + n_out),
+    "glorot_normal": lambda n_in, n_out: 2 / (n_in + n_out),
     "he_normal": lambda n_in, n_out: 2 / n_in,
     "he_uniform": lambda n_in, n_out: 2 / n_in,
 }
@@ -50,7 +51,7 @@ def test_mean_and_variance(name: str, n_inputs: int, n_outputs: int) -> None:
     assert abs(weights.var() - variance) <= 5 * variance * sqrt(2 / weights.size)
 
 
-@pytest.mark.parametrize("name", ["normal", "xavier_normal", "he_normal"])
+@pytest.mark.parametrize("name", ["normal", "xavier_normal", "glorot_normal", "he_normal"])
 def test_normal_ones_have_the_tails_of_a_normal_distribution(name: str) -> None:
     weights = INITIALIZERS[name](200, 200, np.random.default_rng(1))
     inside = (np.abs(weights) < sqrt(VARIANCES[name](200, 200))).mean()
@@ -138,7 +139,9 @@ def test_an_initializer_of_the_wrong_shape_is_refused() -> None:
 
 
 def test_an_unknown_initializer_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="unknown initializer 'xavier'; known: he_normal"):
+    with pytest.raises(
+        UnknownNameError, match="unknown initializer 'xavier'; known: glorot_normal"
+    ):
         MLP(2, [1], init="xavier")
     with pytest.raises(UnknownNameError, match="unknown initializer 'kaiming'"):
         initializer_named("kaiming")

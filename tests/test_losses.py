@@ -574,7 +574,7 @@ def test_a_target_that_is_no_probability(loss: Callable[..., Any], target: float
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(UnknownNameError, match="unknown loss 'mse'; known: binary_cross_entropy"):
-        loss_named("mse")
+    with pytest.raises(UnknownNameError, match="unknown loss 'rmse'; known: binary_cross_entropy"):
+        loss_named("rmse")
     with pytest.raises(UnknownNameError, match="unknown reduction 'average'; known: mean, none"):
         mean_squared_error([Value(1.0)], [1.0], reduction="average")  # type: ignore[arg-type]

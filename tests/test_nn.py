@@ -34,7 +34,6 @@ from tinygrad_mlp.nn import ACTIVATIONS, MLP, Buffer, Layer, Module, Neuron, act
 
 TORCH_ACTIVATIONS: dict[str, Callable[[], torch_nn.Module]] = {
     "linear": torch_nn.Identity,
-    "identity": torch_nn.Identity,
     "relu": torch_nn.ReLU,
     "leaky_relu": torch_nn.LeakyReLU,
     "elu": torch_nn.ELU,
@@ -160,7 +159,7 @@ def test_logits_leave_out_a_final_softmax_or_sigmoid_only() -> None:
         model = MLP(2, [3, 2], output_activation=output_activation, rng=0)
         linear = MLP(2, [3, 2], output_activation="linear", rng=0)
         linear.load_state_dict(model.state_dict())
-        left_out = output_activation in ("softmax", "sigmoid", "linear", "identity")
+        left_out = output_activation in ("softmax", "sigmoid", "linear")
         expected = linear.forward([0.5, -1.0]) if left_out else model.forward([0.5, -1.0])
         assert data_of(model.logits([0.5, -1.0])) == data_of(expected)
 
@@ -606,7 +605,7 @@ def test_unknown_activation_of_the_hidden_layers(activation: Any) -> None:
 
 @pytest.mark.parametrize("init", ["xavier", 3, [0.1, 0.2]])
 def test_unknown_initializer(init: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown initializer .*; known: he_normal, "):
+    with pytest.raises(UnknownNameError, match=r"unknown initializer .*; known: glorot_normal, "):
         MLP(2, [3, 1], init=init)
 
 

@@ -417,7 +417,7 @@ def test_what_a_callback_does_to_the_optimizer_at_the_end_stays() -> None:
 
 
 def test_histories_of_earlier_versions() -> None:
-    assert History(loss=[0.5], penalized=False).loss == [0.5]
-    assert "penalized" not in History().to_dict()
+    assert History(loss=[0.5], penalised=False).loss == [0.5]
+    assert "penalised" not in History().to_dict()
     with pytest.raises(InvalidArgumentError, match="its loss has the penalties in it"):
-        History(loss=[0.5], penalized=True)
+        History(loss=[0.5], penalised=True)

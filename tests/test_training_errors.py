@@ -87,7 +87,7 @@ def test_data_that_cannot_be_trained_on(
 
 
 ARGUMENTS: list[tuple[dict[str, Any], type[TinygradMLPError], str]] = [
-    ({"loss": "crossentropy"}, UnknownNameError, "known: binary_cross_entropy, "),
+    ({"loss": "entropy"}, UnknownNameError, "known: binary_cross_entropy, "),
     ({"loss": 3}, InvalidArgumentError, "loss is 3"),
     ({"loss": "binary_cross_entropy"}, InvalidArgumentError, "output_activation='sigmoid'"),
     ({"loss": "categorical_cross_entropy"}, DataError, "the 3 classes 0.5, 1.5, 2.5"),
@@ -180,7 +180,7 @@ def test_a_loss_of_ones_own_must_not_see_numbers_where_values_are_needed() -> No
         (lambda: predict(trained(NUMBERS), [[1.0]]), ShapeError, "X has 1 column"),
         (lambda: predict(MLP(2, [1]), [[1.0]]), ShapeError, "X has 1 column"),
         (lambda: predict(trained(NUMBERS), [[1.0, np.nan]]), DataError, "X[0, 1] is nan"),
-        (lambda: predict(MLP(2, [1]), X, loss="mse"), UnknownNameError, "unknown loss 'mse'"),
+        (lambda: predict(MLP(2, [1]), X, loss="rmse"), UnknownNameError, "unknown loss 'rmse'"),
         (
             lambda: predict_proba(trained(NUMBERS), X),
             InvalidArgumentError,

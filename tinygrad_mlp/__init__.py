@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tinygrad_mlp import errors, functional
 from tinygrad_mlp.engine import Value, enable_grad, no_grad, topological_order
 from tinygrad_mlp.functional import dot
+from tinygrad_mlp.words import refuse_name
 
 if TYPE_CHECKING:
     from tinygrad_mlp import (
@@ -101,14 +102,18 @@ _PACKAGES: Final = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _imported(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f"{__name__}.{name}")
     if name in _PACKAGE_OF:
         value = getattr(import_module(f"{__name__}.{_PACKAGE_OF[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return refuse_name(__name__, name)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name
+    __getattr__ = _imported
 
 
 def __dir__() -> list[str]:

@@ -23,6 +23,7 @@ from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.places import Place
+from tinygrad_mlp.words import AnotherWord, NotASetting
 
 __all__ = [
     "Number",
@@ -103,6 +104,10 @@ class Value:
 
     if not TYPE_CHECKING:
         requires_grad = NotAnAttribute()
+        _prev = AnotherWord("value.parents")
+        _op = AnotherWord("value.op")
+        _backward = NotASetting("the function of basic operations; they know their derivatives")
+        item = AnotherWord("value.data")
 
     def __init__(self, data: Number, label: str = "") -> None:
         self.data = _as_float(data)

@@ -19,10 +19,13 @@ __all__ = [
     "NonFiniteError",
     "NotANumberError",
     "NotTextError",
+    "RenamedError",
     "SampleOrderError",
     "ShapeError",
     "TinygradMLPError",
     "TracingError",
+    "UnknownArgumentError",
+    "UnknownAttributeError",
     "UnknownNameError",
 ]
 
@@ -85,6 +88,18 @@ class UnknownNameError(TinygradMLPError, ValueError):
             shown = shown or names[:MOST_NAMES]
         more = f", ... and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
         return cls(f"unknown {kind} {name!r}; known: {', '.join(shown)}{more}{hint}")
+
+
+class UnknownArgumentError(TinygradMLPError, TypeError):
+    """A call with an argument that the function does not have, such as ``Adam(lr=0.1)``."""
+
+
+class UnknownAttributeError(TinygradMLPError, AttributeError):
+    """An attribute that has another name here, such as ``history.history``."""
+
+
+class RenamedError(TinygradMLPError, ImportError):
+    """A name that a module does not have, or no longer, under which people look for another."""
 
 
 class ShapeError(TinygradMLPError, ValueError):

@@ -81,6 +81,7 @@ class Op:
         joint_partials: for an op whose partials come all at once (``dot``).
         analytic: whether the rules hold for complex numbers, so that complex step applies.
         activation: whether it is made to stand behind the weighted sum of a neuron.
+        aliases: what other libraries call it.
         relu_like: whether it goes to x for large x and stays small for small x, as relu does: the
             layer then begins with larger weights (He et al. 2015).
         saturating: the two values that it comes near to, and where hardly any gradient comes
@@ -107,6 +108,7 @@ class Op:
     joint_partials: Rule | None = None
     analytic: bool = False
     activation: bool = False
+    aliases: tuple[str, ...] = ()
     relu_like: bool = False
     saturating: tuple[float, float] | None = None
     comparison: bool = False
@@ -650,6 +652,7 @@ SIGMOID: Final = declare(
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
         activation=True,
+        aliases=("logistic",),
         saturating=(0.0, 1.0),
     )
 )
@@ -776,6 +779,7 @@ SILU: Final = declare(
         reference=Reference("nn.functional.silu", kinks=((800.0,), (-800.0,), (inf,), (-inf,))),
         analytic=True,
         activation=True,
+        aliases=("swish",),
         relu_like=True,
     )
 )

@@ -17,7 +17,9 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
         "tests/test_limits_and_types.py tests/test_loss*.py tests/test_extremes.py "
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
-        "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py",
+        "tests/test_registry.py tests/test_words.py "
+        "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py "
+        "tests/test_graph.py",
     ),
     "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py tests/test_forking.py"),
     "optim": (
@@ -43,7 +45,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "nn": (
         "tinygrad_mlp/nn/*.py",
-        "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py",
+        "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
+        "tests/test_summary.py tests/test_registry.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -148,6 +149,7 @@ def _add_network(group: Group) -> None:
     )
     group.add_argument(
         "--activation",
+        type=partial(words.name_in, ACTIVATIONS),
         choices=sorted(ACTIVATIONS),
         default=DEFAULTS.activation,
         metavar="NAME",
@@ -172,6 +174,7 @@ def _add_training(group: Group) -> None:
     )
     group.add_argument(
         "--optimizer",
+        type=partial(words.name_in, OPTIMIZERS),
         choices=sorted(OPTIMIZERS),
         default=DEFAULTS.optimizer,
         help="(default: %(default)s)",
@@ -181,6 +184,7 @@ def _add_training(group: Group) -> None:
     )
     group.add_argument(
         "--schedule",
+        type=partial(words.name_in, SCHEDULES),
         choices=sorted(SCHEDULES),
         default=DEFAULTS.schedule,
         help="how the learning rate changes over the epochs (default: %(default)s)",

@@ -157,7 +157,7 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP
             f"{weights} does not hold the weights of an MLP of plain layers; write a script that "
             "builds the model and its loss, then: step FILE.py:loss"
         )
-    own = [name for name in activations or [] if name not in (*ACTIVATIONS, SOFTMAX)]
+    own = [name for name in activations or [] if ACTIVATIONS.find(name) is None and name != SOFTMAX]
     if own:
         raise DataError(
             f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "

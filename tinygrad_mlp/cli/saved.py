@@ -17,7 +17,7 @@ from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.schema import ListOf, Number, OrNone, Record, Text, Whole
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, save_weights
 from tinygrad_mlp.training.classes import default_loss
-from tinygrad_mlp.training.weights import activations_of, put_weights
+from tinygrad_mlp.training.weights import activations_of, has_activations, put_weights
 
 __all__ = ["SavedNetwork", "layer_sizes", "load_network", "network_of", "save_network"]
 
@@ -32,7 +32,7 @@ EXTRA: Final = Record(
         "target": Text(least=1),
         "classes": ListOf(Text()),
         "hidden": ListOf(Whole(1)),
-        "activation": Text(choices=tuple(ACTIVATIONS)),
+        "activation": Text(choices=(*ACTIVATIONS, *ACTIVATIONS.aliases)),
         "inputs": SCALE,
         "outputs": OrNone(SCALE),
     }
@@ -96,7 +96,7 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         _check_details(details, content)
         names, classes = details["feature_names"], details["classes"]
         model = make_network(len(names), details["hidden"], details["activation"], classes)
-        if content.activations not in (None, activations_of(model)):
+        if content.activations and not has_activations(model, content.activations):
             raise DataError(
                 f"activations is {content.activations}, but extra.activation and extra.classes "
                 f"make {activations_of(model)}"

@@ -18,7 +18,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.cli.outputs import keep_apart
 from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.cli.script import PersonsScript
-from tinygrad_mlp.cli.words import notes_to_stderr
+from tinygrad_mlp.cli.words import name_in, notes_to_stderr
 from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.creation import record_creation
 from tinygrad_mlp.debug.session import Session
@@ -82,6 +82,7 @@ def add_step(commands: Commands) -> None:
     )
     parser.add_argument(
         "--activation",
+        type=partial(name_in, ACTIVATIONS),
         choices=sorted(ACTIVATIONS),
         metavar="NAME",
         help="of the hidden layers, for weights that do not say it themselves (default: relu)",

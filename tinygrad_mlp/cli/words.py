@@ -11,16 +11,19 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
+from typing import Any
 
 from tinygrad_mlp.data.csv_file import cells_of
 from tinygrad_mlp.debug.walking import whole_number
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.registry import Registry
 from tinygrad_mlp.text import visible
 
 __all__ = [
     "column_names",
     "count",
     "layer_sizes",
+    "name_in",
     "notes_to_stderr",
     "rate",
     "reason_of",
@@ -72,6 +75,11 @@ def layer_sizes(text: str) -> tuple[int, ...]:
             f"{text!r} is no list of layer sizes; give whole numbers with commas: 16,16"
         )
     return sizes
+
+
+def name_in(registry: Registry[Any], text: str) -> str:
+    """The name that a name or an alias means; of an unknown one the text, which is no choice."""
+    return registry.find(text) or text
 
 
 def count(text: str) -> int:

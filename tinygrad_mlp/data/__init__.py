@@ -5,6 +5,9 @@ It stands on NumPy alone and knows nothing of the engine.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tinygrad_mlp.data.batching import batch_indices, iterate_batches
 from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
 from tinygrad_mlp.data.preprocessing import StandardScaler, encode_labels, one_hot
@@ -18,6 +21,7 @@ from tinygrad_mlp.data.validation import (
     check_lengths,
     check_targets,
 )
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "Dataset",
@@ -44,3 +48,6 @@ __all__ = [
     "split_indices",
     "train_test_split",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)

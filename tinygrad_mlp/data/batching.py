@@ -6,7 +6,7 @@ The three differ in the batch size alone: all samples (None), one sample (1), or
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.arguments import Rng, as_generator, check_integer
 from tinygrad_mlp.data.validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.words import our_words
 
 __all__ = ["batch_indices", "iterate_batches"]
 
 
+BATCH_SIZE_CALL: Final = "batch_size=32, or batch_size=None for all samples at once"
+"""What is right, for a message."""
+
+
+@our_words
 def iterate_batches(
     *arrays: ArrayLike,
     batch_size: int | None = None,
@@ -90,7 +96,7 @@ def batch_indices(
     n_samples = check_integer(n_samples, "n_samples")
     if batch_size is None:
         return iter([np.arange(n_samples)])
-    batch_size = check_integer(batch_size, "batch_size")
+    batch_size = check_integer(batch_size, "batch_size", BATCH_SIZE_CALL)
     if drop_last and batch_size > n_samples:
         raise InvalidArgumentError(
             f"batch_size={batch_size} with drop_last=True leaves no batch of {n_samples} samples; "

@@ -9,12 +9,14 @@ import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.table import read_table
 from tinygrad_mlp.errors import UnknownNameError
+from tinygrad_mlp.words import AnotherWord, our_words
 
 __all__ = ["DATASETS", "Dataset", "load_dataset", "load_digits", "load_iris"]
 
@@ -50,6 +52,12 @@ class Dataset:
     source: str
     license: str
 
+    if not TYPE_CHECKING:
+        licence = AnotherWord("dataset.license")
+        data = AnotherWord("dataset.X")
+        target = AnotherWord("dataset.y")
+        DESCR = AnotherWord("dataset.description")
+
     def __repr__(self) -> str:
         n_samples, n_features = self.X.shape
         return (
@@ -58,6 +66,7 @@ class Dataset:
         )
 
 
+@our_words
 def load_iris() -> Dataset:
     """150 iris flowers of three species, 50 of each, by four lengths in centimeters.
 
@@ -92,6 +101,7 @@ def load_iris() -> Dataset:
     )
 
 
+@our_words
 def load_digits() -> Dataset:
     """1797 handwritten digits as pictures of 8 x 8 pixels, each pixel from 0 to 16.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +16,12 @@ from tinygrad_mlp.data.arrays import Floats, Integers, as_array, as_floats, chec
 from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.words import refuse_name
 
 __all__ = ["StandardScaler", "encode_labels", "one_hot"]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)
 
 
 class StandardScaler:

@@ -20,12 +20,14 @@ from tinygrad_mlp.data.labels import come_again
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.words import our_words
 
 __all__ = ["k_fold", "split_indices", "train_test_split"]
 
 Indices = NDArray[np.intp]
 
 
+@our_words
 def train_test_split(
     X: ArrayLike,
     y: ArrayLike,
@@ -71,6 +73,7 @@ def train_test_split(
     return features[train], features[test], targets[train], targets[test]
 
 
+@our_words
 def split_indices(
     y: ArrayLike,
     test_size: float = 0.25,
@@ -117,6 +120,7 @@ def split_indices(
     return order[~in_test[order]], order[in_test[order]]
 
 
+@our_words
 def k_fold(
     X: ArrayLike,
     y: ArrayLike | None = None,

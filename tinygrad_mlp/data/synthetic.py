@@ -17,12 +17,14 @@ from tinygrad_mlp.arguments import Rng, as_generator, check_integer, check_numbe
 from tinygrad_mlp.data.arrays import Floats, Integers
 from tinygrad_mlp.data.validation import check_features
 from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.words import our_words
 
 __all__ = ["make_blobs", "make_circles", "make_moons", "make_spirals"]
 
 BLOB_CIRCLE_RADIUS = 4.0
 
 
+@our_words
 def make_moons(
     n_samples: int = 100, noise: float = 0.0, rng: Rng = None
 ) -> tuple[Floats, Integers]:
@@ -55,6 +57,7 @@ def make_moons(
     return _finish([outer, inner], [_spread(noise, "noise")] * 2, rng)
 
 
+@our_words
 def make_circles(
     n_samples: int = 100,
     noise: float = 0.0,
@@ -94,6 +97,7 @@ def make_circles(
     return _finish([outer, factor * inner], [_spread(noise, "noise")] * 2, rng)
 
 
+@our_words
 def make_spirals(
     n_samples: int = 100,
     noise: float = 0.0,
@@ -135,6 +139,7 @@ def make_spirals(
     return _finish(arms, [_spread(noise, "noise")] * n_classes, rng)
 
 
+@our_words
 def make_blobs(
     n_samples: int = 100,
     spread: float | Sequence[float] = 1.0,

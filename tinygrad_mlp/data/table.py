@@ -44,6 +44,7 @@ from tinygrad_mlp.data.spread import is_constant
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.frames import warn
 from tinygrad_mlp.text import visible
+from tinygrad_mlp.words import our_words
 
 __all__ = ["TASKS", "Table", "read_table"]
 
@@ -83,6 +84,7 @@ class Table:
         return f"Table({visible(self.path.name)}: {n_samples} samples, {features}, {learned})"
 
 
+@our_words
 def read_table(
     path: str | PathLike[str],
     target: str,

@@ -18,6 +18,7 @@ from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.derivatives.gradients import evaluate, grad
 from tinygrad_mlp.engine import Number, Value, as_value, topological_order
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError
+from tinygrad_mlp.words import our_words
 
 __all__ = ["GradientReport", "check_gradients"]
 
@@ -74,6 +75,7 @@ class GradientReport:
         return "\n".join(lines)
 
 
+@our_words
 def check_gradients(
     function: Callable[..., Value],
     point: Sequence[Number],

@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tinygrad_mlp.losses.categorical import categorical_cross_entropy
 from tinygrad_mlp.losses.elementwise import (
     binary_cross_entropy,
@@ -20,6 +23,7 @@ from tinygrad_mlp.losses.elementwise import (
 )
 from tinygrad_mlp.losses.penalties import l1_penalty, l2_penalty
 from tinygrad_mlp.losses.registry import LOSSES, Loss, loss_named, loss_of_function
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "LOSSES",
@@ -35,3 +39,6 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)

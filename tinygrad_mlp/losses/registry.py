@@ -5,7 +5,7 @@ How targets become numbers, whether the loss takes logits, how outputs become pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, SupportsIndex, TypeAlias
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.data.preprocessing import one_hot
 from tinygrad_mlp.data.validation import check_labels, check_targets
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import DataError, ShapeError, UnknownNameError
+from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses.categorical import categorical_cross_entropy, cross_entropy_of_sample
 from tinygrad_mlp.losses.elementwise import (
@@ -26,6 +26,7 @@ from tinygrad_mlp.losses.elementwise import (
     mean_squared_error,
 )
 from tinygrad_mlp.losses.targets import DISTRIBUTION
+from tinygrad_mlp.registry import Registry
 
 __all__ = ["LOSSES", "Loss", "loss_named", "loss_of_function"]
 
@@ -38,6 +39,7 @@ class Loss:
 
     Args:
         name: its name in ``LOSSES``.
+        aliases: other names by which ``loss_named`` finds it.
         task: "classification" or "regression".
         from_logits: whether it takes ``model.logits(x)`` rather than ``model.forward(x)``.
         sample_loss: ``sample_loss(outputs, target)``, the loss of one sample, from k Values and a
@@ -67,6 +69,7 @@ class Loss:
     encode_targets: Callable[[ArrayLike, int], Floats]
     predict: Callable[[Floats], NDArray[Any]]
     probabilities: Callable[[Floats], Floats | None]
+    aliases: tuple[str, ...] = ()
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """A loss of the table stays the one of the table when it is copied or unpickled."""
@@ -76,18 +79,15 @@ class Loss:
 
 
 def loss_named(name: str) -> Loss:
-    """The loss of that name, in upper or lower case.
+    """The loss of that name or alias, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
 
-    >>> loss_named("hinge").task
-    'classification'
+    >>> loss_named("hinge").task, loss_named("MSE").name
+    ('classification', 'mean_squared_error')
     """
-    loss = LOSSES.get(str(name).lower())
-    if loss is None:
-        raise UnknownNameError.of("loss", name, LOSSES)
-    return loss
+    return LOSSES.named(name)
 
 
 def loss_of_function(function: object) -> Loss | None:
@@ -228,11 +228,18 @@ def softmax_rows(outputs: Floats) -> Floats:
     return rows
 
 
-LOSSES: Final[dict[str, Loss]] = {
-    loss.name: loss
-    for loss in (
+def _by_name(losses: Iterable[Loss]) -> Registry[Loss]:
+    registry = Registry[Loss]("loss")
+    for loss in losses:
+        registry.add(loss.name, loss, *loss.aliases)
+    return registry
+
+
+LOSSES: Final = _by_name(
+    (
         Loss(
             name="mean_squared_error",
+            aliases=("mse", "mse_loss", "squared_error"),
             task="regression",
             from_logits=False,
             sample_loss=mean_squared_error,
@@ -242,6 +249,7 @@ LOSSES: Final[dict[str, Loss]] = {
         ),
         Loss(
             name="mean_absolute_error",
+            aliases=("mae", "l1_loss", "absolute_error"),
             task="regression",
             from_logits=False,
             sample_loss=mean_absolute_error,
@@ -251,6 +259,7 @@ LOSSES: Final[dict[str, Loss]] = {
         ),
         Loss(
             name="binary_cross_entropy",
+            aliases=("bce", "bce_loss"),
             task="classification",
             from_logits=False,
             sample_loss=binary_cross_entropy,
@@ -260,6 +269,7 @@ LOSSES: Final[dict[str, Loss]] = {
         ),
         Loss(
             name="binary_cross_entropy_with_logits",
+            aliases=("bce_with_logits", "bce_with_logits_loss"),
             task="classification",
             from_logits=True,
             sample_loss=binary_cross_entropy_with_logits,
@@ -269,6 +279,7 @@ LOSSES: Final[dict[str, Loss]] = {
         ),
         Loss(
             name="categorical_cross_entropy",
+            aliases=("cross_entropy", "cross_entropy_loss", "sparse_categorical_cross_entropy"),
             task="classification",
             from_logits=True,
             sample_loss=cross_entropy_of_sample,
@@ -278,6 +289,7 @@ LOSSES: Final[dict[str, Loss]] = {
         ),
         Loss(
             name="hinge",
+            aliases=("hinge_loss",),
             task="classification",
             from_logits=False,
             sample_loss=hinge,
@@ -286,8 +298,8 @@ LOSSES: Final[dict[str, Loss]] = {
             probabilities=no_probabilities,
         ),
     )
-}
-"""The losses by name."""
+)
+"""The losses by name, each with what other libraries call it."""
 
 FUNCTIONS: Final = (
     mean_squared_error,

@@ -12,10 +12,14 @@ True
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tinygrad_mlp.nn.activations import ACTIVATIONS, activation_named
 from tinygrad_mlp.nn.init import INITIALIZERS, initializer_named
 from tinygrad_mlp.nn.layers import MLP, Layer, Neuron
 from tinygrad_mlp.nn.module import Buffer, Module
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "ACTIVATIONS",
@@ -28,3 +32,6 @@ __all__ = [
     "activation_named",
     "initializer_named",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)

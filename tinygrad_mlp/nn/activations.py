@@ -9,6 +9,7 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.ops import OPS, Op
+from tinygrad_mlp.registry import Registry
 
 __all__ = ["ACTIVATIONS", "SOFTMAX", "Activation", "activation_name", "activation_named"]
 
@@ -31,11 +32,11 @@ def _function_of(op: Op) -> Activation:
     return function
 
 
-ACTIVATIONS: Final[dict[str, Activation]] = {
-    "linear": linear,
-    "identity": linear,
-    **{op.name: _function_of(op) for op in OPS.values() if op.activation},
-}
+ACTIVATIONS: Final = Registry[Activation](
+    "activation",
+    ("linear", linear, "identity"),
+    *[(op.name, _function_of(op), *op.aliases) for op in OPS.values() if op.activation],
+)
 """The activations of a single neuron by name: every op whose record says that it is one."""
 
 SOFTMAX: Final = "softmax"
@@ -46,8 +47,8 @@ def activation_named(activation: str | Activation | None) -> Activation:
     """The activation function of that name.
 
     Args:
-        activation: one of ``ACTIVATIONS``, in upper or lower case; a function of your own
-            is returned as it is, None means linear.
+        activation: one of ``ACTIVATIONS`` or an alias, in upper or lower case; a function of your
+            own is returned as it is, None means linear.
 
     Raises:
         UnknownNameError: if there is none of that name; the message lists the known ones.
@@ -58,34 +59,34 @@ def activation_named(activation: str | Activation | None) -> Activation:
     >>> activation_named("rleu")
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.UnknownNameError: unknown activation 'rleu'; known: elu, gelu, identity, ...
+    tinygrad_mlp.errors.UnknownNameError: unknown activation 'rleu'; known: elu, gelu, ...
     """
     if activation is None:
         return linear
     if callable(activation):
         return activation
-    name = str(activation).lower()
-    if name == SOFTMAX:
+    if str(activation).lower() == SOFTMAX:
         raise InvalidArgumentError(
             "softmax works on all outputs of a layer together, not on one neuron; give it to the "
             "layer: Layer(4, 3, activation='softmax'), or to the output of a network: "
             "MLP(4, [16, 3], output_activation='softmax')"
         )
-    if name not in ACTIVATIONS:
-        raise UnknownNameError.of("activation", activation, [*ACTIVATIONS, SOFTMAX])
+    name = ACTIVATIONS.find(activation)
+    if name is None:
+        raise UnknownNameError.of(ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX])
     return ACTIVATIONS[name]
 
 
 def activation_name(activation: object) -> str:
     """What to call an activation: its name in the table, or the name of the function.
 
-    >>> activation_name(functional.sin), activation_name(None)
-    ('sin', 'linear')
+    >>> activation_name(functional.sin), activation_name(None), activation_name("Swish")
+    ('sin', 'linear', 'silu')
     """
     if activation is None:
         return "linear"
     if isinstance(activation, str):
-        return activation
+        return ACTIVATIONS.find(activation) or activation.lower()
     return str(getattr(activation, "__name__", type(activation).__name__))
 
 

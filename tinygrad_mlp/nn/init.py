@@ -8,21 +8,25 @@ neither die nor explode over many layers. Biases begin at zero.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import sqrt
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.arguments import Rng, as_generator
-from tinygrad_mlp.errors import ShapeError, UnknownNameError
+from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.nn.activations import activation_name
 from tinygrad_mlp.ops import OPS
+from tinygrad_mlp.registry import Registry
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "INITIALIZERS",
     "Initializer",
     "draw_weights",
+    "glorot_normal",
     "he_normal",
     "he_uniform",
     "initializer_for",
@@ -32,6 +36,9 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)
 
 Initializer = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
 """``initializer(n_inputs, n_outputs, rng)`` gives the weights, (n_outputs, n_inputs)."""
@@ -72,13 +79,25 @@ def zeros(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]
 def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
     """N(0, 1/n) with n = n_inputs: for tanh, sigmoid and linear neurons.
 
-    The form that courses teach; Glorot and Bengio (2010) divide by (n_inputs + n_outputs) / 2.
+    The form that courses teach, LeCun's in Keras. Glorot and Bengio (2010) divide by
+    (n_inputs + n_outputs) / 2, as PyTorch's ``xavier_normal_`` does: ``glorot_normal``.
     Arguments and result as for ``normal``.
 
     >>> xavier_normal(3, 2, rng=0).shape
     (2, 3)
     """
     return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / n_inputs))
+
+
+def glorot_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """N(0, 2 / (n_inputs + n_outputs)): the variance of ``xavier_uniform``.
+
+    Glorot and Bengio (2010), equation 12. Arguments and result as for ``normal``.
+
+    >>> glorot_normal(3, 2, rng=0).shape
+    (2, 3)
+    """
+    return normal(n_inputs, n_outputs, rng, std=sqrt(2.0 / (n_inputs + n_outputs)))
 
 
 def xavier_uniform(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
@@ -116,19 +135,21 @@ def _uniform(n_inputs: int, n_outputs: int, rng: Rng, bound: float) -> NDArray[n
     return as_generator(rng).uniform(-bound, bound, (n_outputs, n_inputs))
 
 
-INITIALIZERS: Final[dict[str, Initializer]] = {
-    "normal": normal,
-    "zeros": zeros,
-    "xavier_normal": xavier_normal,
-    "xavier_uniform": xavier_uniform,
-    "he_normal": he_normal,
-    "he_uniform": he_uniform,
-}
-"""The initializers by name."""
+INITIALIZERS: Final = Registry[Initializer](
+    "initializer",
+    ("normal", normal),
+    ("zeros", zeros, "zeros_"),
+    ("xavier_normal", xavier_normal, "lecun_normal"),
+    ("xavier_uniform", xavier_uniform, "xavier_uniform_", "glorot_uniform"),
+    ("glorot_normal", glorot_normal, "xavier_normal_"),
+    ("he_normal", he_normal, "kaiming_normal", "kaiming_normal_"),
+    ("he_uniform", he_uniform, "kaiming_uniform", "kaiming_uniform_"),
+)
+"""The initializers by name, each with what PyTorch (with ``_`` at the end) and Keras call it."""
 
 
 def initializer_named(name: str) -> Initializer:
-    """The initializer of that name, in upper or lower case.
+    """The initializer of that name or alias, in upper or lower case.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
@@ -136,10 +157,7 @@ def initializer_named(name: str) -> Initializer:
     >>> initializer_named("zeros")(2, 1, None).tolist()
     [[0.0, 0.0]]
     """
-    initializer = INITIALIZERS.get(str(name).lower())
-    if initializer is None:
-        raise UnknownNameError.of("initializer", name, INITIALIZERS)
-    return initializer
+    return INITIALIZERS.named(name)
 
 
 def initializer_for(activation: object) -> Initializer:

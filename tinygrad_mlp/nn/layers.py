@@ -23,6 +23,7 @@ from tinygrad_mlp.nn.activations import (
 )
 from tinygrad_mlp.nn.init import Initializer, draw_weights
 from tinygrad_mlp.nn.module import Module, Sample
+from tinygrad_mlp.words import our_words
 
 __all__ = ["MLP", "Layer", "Neuron"]
 
@@ -56,6 +57,7 @@ class Neuron(Module):
     0.0
     """
 
+    @our_words
     def __init__(
         self,
         n_inputs: int,
@@ -68,7 +70,6 @@ class Neuron(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
-        activation = activation.lower() if isinstance(activation, str) else activation
         if weights is None:
             weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
         elif len(weights) != n_inputs:
@@ -118,6 +119,20 @@ class Neuron(Module):
         others = {name: item for name, item in vars(self).items() if name not in ("w", "b")}
         return {"weight": self.w, "bias": self.b, **others}
 
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs."""
+        return len(self.w)
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs, 1."""
+        return 1
+
+    def summary_kind(self) -> str:
+        """The kind and the activation."""
+        return f"Neuron, {activation_name(self.activation)}"
+
     def __repr__(self) -> str:
         return f"{activation_name(self.activation)}({len(self.w)}) neuron"
 
@@ -148,6 +163,7 @@ class Layer(Module):
     3
     """
 
+    @our_words
     def __init__(
         self,
         n_inputs: int,
@@ -158,9 +174,8 @@ class Layer(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         n_outputs = check_integer(n_outputs, "n_outputs")
-        if isinstance(activation, str):
-            activation = activation.lower()
-        self.activation = "linear" if activation is None else activation
+        is_named = activation is None or isinstance(activation, str)
+        self.activation = activation_name(activation) if is_named else activation
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
         rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
         self.neurons = [Neuron(n_inputs, of_each, weights=row) for row in rows]
@@ -197,6 +212,10 @@ class Layer(Module):
         matrix = {name: [state.pop(name) for state in of_neurons] for name in ("weight", "bias")}
         return {**matrix, **vars(self), "neurons": of_neurons}
 
+    def summary_kind(self) -> str:
+        """The kind and the activation."""
+        return f"Layer, {activation_name(self.activation)}"
+
     def __repr__(self) -> str:
         name = (
             SOFTMAX if self.activation == SOFTMAX else activation_name(self.neurons[0].activation)
@@ -232,6 +251,7 @@ class MLP(Module):
     1.0
     """
 
+    @our_words
     def __init__(
         self,
         n_inputs: int,

@@ -18,7 +18,9 @@ from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.engine import Value, put_in_place, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
+from tinygrad_mlp.nn.summary import layer_table
 from tinygrad_mlp.places import Key, Owner, Place
+from tinygrad_mlp.words import AnotherWord
 
 __all__ = ["Buffer", "Module", "Sample", "make_known"]
 
@@ -89,6 +91,11 @@ class Module:
     if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
         requires_grad = _NotAnAttribute()
         trainable = _NotAnAttribute()
+        compile = AnotherWord("fit(model, X, y, optimizer='adam', loss='mean_squared_error')")
+        fit = AnotherWord("fit(model, X, y)")
+        predict = AnotherWord("predict(model, X)")
+        predict_proba = AnotherWord("predict_proba(model, X)")
+        score = AnotherWord("accuracy(model, X, y)")
 
     def forward(self, x: Sequence[Scalar]) -> list[Value]:
         """The outputs for one sample.
@@ -210,6 +217,30 @@ class Module:
         leaves = [value for _, _, values in entries for value in values]
         numbers = [number for array in arrays for number in array.ravel().tolist()]
         assign_at_once(leaves, repeat("data"), numbers)
+
+    def summary(self) -> str:
+        """A table of the layers: output shapes for one sample, numbers of parameters, the total.
+
+        The numbers are those of values that are trained, each counted once, also where layers
+        share it. A module of your own that has an attribute ``n_outputs`` shows its output shape.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> print(MLP(2, [16, 16, 1], rng=0).summary())
+        MLP, 2 inputs
+        layer     kind           output shape  parameters
+        layers.0  Layer, relu    (16,)                 48
+        layers.1  Layer, relu    (16,)                272
+        layers.2  Layer, linear  (1,)                  17
+        -------------------------------------------------
+        total                                         337
+        """
+        modules = {name: item for name, item in _contents(self) if isinstance(item, Module)}
+        names = [name for name, _ in self.named_parameters()]
+        return layer_table(modules, names, len(self.buffers()))
+
+    def summary_kind(self) -> str:
+        """What ``summary`` calls the module where it is one row; empty where it lists the parts."""
+        return ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"

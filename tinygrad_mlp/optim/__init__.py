@@ -17,6 +17,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tinygrad_mlp.optim.base import Optimizer, Parameter
 from tinygrad_mlp.optim.clipping import clip_by_norm, clip_by_value
 from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
@@ -30,6 +33,7 @@ from tinygrad_mlp.optim.schedules import (
     StepSchedule,
     WarmupSchedule,
 )
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "OPTIMIZERS",
@@ -52,3 +56,6 @@ __all__ = [
     "make_optimizer",
     "make_schedule",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)

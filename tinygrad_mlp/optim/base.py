@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from math import nan
 from operator import setitem
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy import subtract
@@ -22,6 +22,7 @@ from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.words import NotASetting
 
 __all__ = ["Number", "Optimizer", "Parameter"]
 
@@ -91,6 +92,9 @@ class Optimizer(ABC):
 
     setting_names: ClassVar[tuple[str, ...]] = ("learning_rate",)
     """What ``repr`` shows."""
+
+    if not TYPE_CHECKING:
+        lr = NotASetting("optimizer.learning_rate")
 
     def __init__(self, parameters: Iterable[Parameter] = (), learning_rate: float = 0.001) -> None:
         self._ranges: dict[str, tuple[str, dict[str, float]]] = {}  # of the settings

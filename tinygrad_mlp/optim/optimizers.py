@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tinygrad_mlp.optim.base import Number, Optimizer, Parameter, Units
+from tinygrad_mlp.words import our_words
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
@@ -56,6 +57,7 @@ class SGD(Optimizer):
     state_names = ("velocity",)
     setting_names = ("learning_rate", "momentum", "nesterov", "weight_decay")
 
+    @our_words
     def __init__(
         self,
         parameters: Iterable[Parameter] = (),
@@ -130,6 +132,7 @@ class RMSprop(Optimizer):
     unit_names = ("alpha", "centered")
     setting_names = ("learning_rate", "alpha", "epsilon", "momentum", "centered", "weight_decay")
 
+    @our_words
     def __init__(
         self,
         parameters: Iterable[Parameter] = (),
@@ -236,6 +239,7 @@ class Adam(Optimizer):
     setting_names = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay")
     decoupled_weight_decay: ClassVar[bool] = False
 
+    @our_words
     def __init__(
         self,
         parameters: Iterable[Parameter] = (),
@@ -316,12 +320,22 @@ class AdamW(Adam):
 
     decoupled_weight_decay = True
 
+    @our_words
     def __init__(
         self,
         parameters: Iterable[Parameter] = (),
         learning_rate: float = 0.001,
         *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
         weight_decay: float = 0.01,
-        **adam_settings: float,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **adam_settings)
+        super().__init__(
+            parameters,
+            learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+        )

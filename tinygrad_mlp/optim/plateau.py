@@ -14,6 +14,7 @@ from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.schedules import Schedule
+from tinygrad_mlp.words import our_words
 
 __all__ = ["PlateauSchedule"]
 
@@ -54,6 +55,7 @@ class PlateauSchedule(Schedule):
 
     setting_names = ("factor", "patience", "threshold", "cooldown", "minimum_factor", "mode")
 
+    @our_words
     def __init__(
         self,
         factor: float = 0.1,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.optim.base import Optimizer, Parameter
 from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
 from tinygrad_mlp.optim.plateau import PlateauSchedule
@@ -17,33 +16,36 @@ from tinygrad_mlp.optim.schedules import (
     StepSchedule,
     WarmupSchedule,
 )
+from tinygrad_mlp.registry import Registry
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "make_schedule"]
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-}
+OPTIMIZERS: Final = Registry[type[Optimizer]](
+    "optimizer",
+    ("sgd", SGD, "gradient_descent"),
+    ("rmsprop", RMSprop),
+    ("adam", Adam),
+    ("adamw", AdamW),
+)
 """The optimizers by name."""
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    "constant": ConstantSchedule,
-    "step": StepSchedule,
-    "exponential": ExponentialSchedule,
-    "cosine": CosineSchedule,
-    "warmup": WarmupSchedule,
-    "plateau": PlateauSchedule,
-}
-"""The schedules by name."""
+SCHEDULES: Final = Registry[type[Schedule]](
+    "schedule",
+    ("constant", ConstantSchedule, "constant_lr"),
+    ("step", StepSchedule, "step_lr"),
+    ("exponential", ExponentialSchedule, "exponential_lr"),
+    ("cosine", CosineSchedule, "cosine_annealing", "cosine_annealing_lr"),
+    ("warmup", WarmupSchedule),
+    ("plateau", PlateauSchedule, "reduce_lr_on_plateau"),
+)
+"""The schedules by name, each with what PyTorch calls it."""
 
 
 def make_optimizer(name: str, parameters: Iterable[Parameter] = (), **settings: Any) -> Optimizer:
     """The optimizer of that name.
 
     Args:
-        name: one of ``OPTIMIZERS``, in upper or lower case.
+        name: one of ``OPTIMIZERS`` or an alias, in upper or lower case.
         parameters: the Values to step.
         settings: the keyword arguments of its class, for example ``learning_rate``.
 
@@ -53,17 +55,14 @@ def make_optimizer(name: str, parameters: Iterable[Parameter] = (), **settings: 
     >>> make_optimizer("sgd", learning_rate=0.1)
     SGD(learning_rate=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)
     """
-    optimizer_class = OPTIMIZERS.get(str(name).lower())
-    if optimizer_class is None:
-        raise UnknownNameError.of("optimizer", name, OPTIMIZERS)
-    return optimizer_class(parameters, **settings)
+    return OPTIMIZERS.named(name)(parameters, **settings)
 
 
 def make_schedule(name: str, **settings: Any) -> Schedule:
     """The schedule of that name.
 
     Args:
-        name: one of ``SCHEDULES``, in upper or lower case.
+        name: one of ``SCHEDULES`` or an alias, in upper or lower case.
         settings: the keyword arguments of its class, for example ``n_epochs``.
 
     Raises:
@@ -72,7 +71,4 @@ def make_schedule(name: str, **settings: Any) -> Schedule:
     >>> make_schedule("cosine", n_epochs=100)
     CosineSchedule(n_epochs=100, final_factor=0.0)
     """
-    schedule_class = SCHEDULES.get(str(name).lower())
-    if schedule_class is None:
-        raise UnknownNameError.of("schedule", name, SCHEDULES)
-    return schedule_class(**settings)
+    return SCHEDULES.named(name)(**settings)

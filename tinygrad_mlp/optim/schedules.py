@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.inside import held_by
+from tinygrad_mlp.words import our_words
 
 __all__ = [
     "ConstantSchedule",
@@ -238,6 +239,7 @@ class StepSchedule(Schedule):
 
     setting_names = ("step_size", "gamma")
 
+    @our_words
     def __init__(self, step_size: int, gamma: float = 0.1) -> None:
         call = "StepSchedule(step_size=30, gamma=0.1)"
         self.step_size = check_integer(step_size, "step_size", call, minimum=1)
@@ -265,6 +267,7 @@ class ExponentialSchedule(Schedule):
 
     setting_names = ("gamma",)
 
+    @our_words
     def __init__(self, gamma: float) -> None:
         call = "ExponentialSchedule(gamma=0.95)"
         self.gamma = check_number(gamma, "gamma", call, above=0.0)
@@ -296,6 +299,7 @@ class CosineSchedule(Schedule):
 
     setting_names = ("n_epochs", "final_factor")
 
+    @our_words
     def __init__(self, n_epochs: int, final_factor: float = 0.0) -> None:
         call = "CosineSchedule(n_epochs=100, final_factor=0.0)"
         self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
@@ -330,6 +334,7 @@ class WarmupSchedule(Schedule):
 
     setting_names = ("n_epochs", "then", "start_factor")
 
+    @our_words
     def __init__(
         self, n_epochs: int, then: Schedule | None = None, start_factor: float = 1.0 / 3.0
     ) -> None:

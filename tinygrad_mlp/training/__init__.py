@@ -11,6 +11,9 @@ True
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tinygrad_mlp.training.callbacks import (
     Callback,
     Checkpoint,
@@ -37,6 +40,7 @@ from tinygrad_mlp.training.weights import (
     read_weights,
     save_weights,
 )
+from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "ENGINES",
@@ -64,3 +68,6 @@ __all__ = [
     "save_weights",
     "task_of",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = partial(refuse_name, __name__)

@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.weights import save_weights
+from tinygrad_mlp.words import our_words
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "TrainingEndCallback", "looks_at"]
 
@@ -114,6 +115,7 @@ class EarlyStopping:
     only_looks = True
     keeps_weights = True
 
+    @our_words
     def __init__(
         self,
         patience: int = 10,
@@ -190,6 +192,7 @@ class Checkpoint:
     only_looks = True
     keeps_weights = True
 
+    @our_words
     def __init__(
         self,
         path: str | os.PathLike[str],

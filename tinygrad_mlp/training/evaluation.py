@@ -19,10 +19,12 @@ from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, witho
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
 from tinygrad_mlp.training.task import Task, resolve_loss, task_of
+from tinygrad_mlp.words import our_words
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
 
 
+@our_words
 def predict(
     model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
 ) -> NDArray[Any]:
@@ -57,6 +59,7 @@ def predict(
     return task.predictions(outputs)
 
 
+@our_words
 def predict_proba(
     model: Module, X: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
 ) -> NDArray[np.float64]:
@@ -91,6 +94,7 @@ def predict_proba(
     return probabilities
 
 
+@our_words
 def accuracy(
     model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
 ) -> float:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, asdict, dataclass, field
 from math import isfinite, isnan
 from operator import add
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.text import visible
+from tinygrad_mlp.words import AnotherWord
 
 __all__ = ["COMPLETED", "INTERRUPTED", "Finding", "History"]
 
@@ -121,18 +122,24 @@ class History:
     reason: str = ""
     penalty: list[float] = field(default_factory=list)
     advice: tuple[Finding, ...] = ()
-    penalized: InitVar[bool] = False  # of earlier versions, and no attribute any more
+    penalised: InitVar[bool] = False  # the word in the histories of earlier versions
 
-    def __post_init__(self, penalized: bool) -> None:
+    if not TYPE_CHECKING:
+        history = AnotherWord("history.loss, history.accuracy and so on; history.to_dict()")
+        val_loss = AnotherWord("history.validation_loss")
+        val_accuracy = AnotherWord("history.validation_accuracy")
+        losses = AnotherWord("history.loss")
+
+    def __post_init__(self, penalised: bool) -> None:
         """Findings may come as the dicts that ``to_dict`` makes of them.
 
         Raises:
             InvalidArgumentError: for a history of an earlier version whose loss has the penalties
                 in it.
         """
-        if penalized:
+        if penalised:
             raise InvalidArgumentError(
-                "this history is from an earlier version: penalized=True says that its loss has "
+                "this history is from an earlier version: penalised=True says that its loss has "
                 "the penalties in it, which are a list of their own now; without them it is "
                 "History(loss=[0.5], penalty=[0.1])"
             )

@@ -41,10 +41,12 @@ from tinygrad_mlp.training.settings import (
     those_that_measure,
 )
 from tinygrad_mlp.training.task import Samples, Task
+from tinygrad_mlp.words import our_words
 
 __all__ = ["fit"]
 
 
+@our_words
 def fit(
     model: Module,
     X: ArrayLike,

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tinygrad_mlp.arguments import check_integer, check_number
+from tinygrad_mlp.data.batching import BATCH_SIZE_CALL
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import (
     OPTIMIZERS,
+    SCHEDULES,
     Optimizer,
     Schedule,
     make_optimizer,
@@ -59,8 +61,9 @@ def optimizer_for(
         )
     if isinstance(optimizer, str):
         rate = learning_rate
-        if rate is None and optimizer.lower() in OPTIMIZERS:
-            rate = LEARNING_RATES[optimizer.lower()]
+        name = OPTIMIZERS.find(optimizer)
+        if rate is None and name is not None:
+            rate = LEARNING_RATES[name]
         return make_optimizer(optimizer, parameters, learning_rate=rate)
     if not isinstance(optimizer, Optimizer):
         raise InvalidArgumentError(
@@ -105,7 +108,7 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
             "step": {"step_size": max(epochs // 3, 1)},
             "warmup": {"n_epochs": max(epochs // 10, 1)},
         }
-        return make_schedule(schedule, **spans.get(schedule.lower(), {}))
+        return make_schedule(schedule, **spans.get(SCHEDULES.find(schedule) or "", {}))
     if not isinstance(schedule, Schedule):
         raise InvalidArgumentError(
             f"schedule is {schedule!r:.60}, but a name or a schedule is needed: "
@@ -152,7 +155,7 @@ def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> 
     """
     check_integer(epochs, "epochs")
     if batch_size is not None:
-        check_integer(batch_size, "batch_size")
+        check_integer(batch_size, "batch_size", BATCH_SIZE_CALL)
     if log_every is not None:
         check_integer(log_every, "log_every", minimum=0)
 

@@ -160,10 +160,11 @@ def put_weights(content: WeightsFile, model: Module, path: str | os.PathLike[str
     except (ShapeError, InvalidArgumentError) as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
     try:
-        if content.activations not in (None, activations_of(model)):
+        activations = content.activations
+        if activations is not None and not has_activations(model, activations):
             raise InvalidArgumentError(
                 f"{os.fspath(path)} holds the weights of another model, {content.model}, with the "
-                f"activations {', '.join(content.activations)}, and this one is {model!r}; make it "
+                f"activations {', '.join(activations)}, and this one is {model!r}; make it "
                 "as that one was made, or take over the numbers alone: "
                 "model.load_state_dict(read_weights(path).state)"
             )
@@ -228,6 +229,16 @@ def activations_of(model: Module) -> list[str] | None:
     if not isinstance(model, MLP):
         return None
     return [activation_name(layer.activation) for layer in model.layers]
+
+
+def has_activations(model: Module, activations: list[str]) -> bool:
+    """Whether the layers of an MLP have these activations, by whatever names.
+
+    >>> has_activations(MLP(2, [3, 1], activation="silu"), ["swish", "identity"])
+    True
+    """
+    own = activations_of(model)
+    return own is not None and [*map(activation_name, own)] == [*map(activation_name, activations)]
 
 
 def _check_sizes(task: Task, model: Module, path: str | os.PathLike[str]) -> None:

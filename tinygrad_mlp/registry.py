@@ -1,0 +1,69 @@
+"""Things by name, such as losses and optimizers; an alias stands beside the name that it means."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from tinygrad_mlp.errors import UnknownNameError
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(dict[str, T], Generic[T]):
+    """A dict of things by name, which also finds them by what other libraries call them.
+
+    Listed are the names alone, and ``find`` gives the name for every way of writing it: in upper or
+    lower case, with ``_``, ``-`` or nothing between the words. A ``_`` at the end counts, since
+    PyTorch has functions of that form.
+
+    Args:
+        kind: what the things are, for the error.
+        entries: for each of them its name, the thing itself, and its aliases.
+
+    >>> shapes = Registry[int]("shape", ("triangle", 3), ("square", 4, "regular_quadrilateral"))
+    >>> list(shapes), shapes.find("RegularQuadrilateral"), shapes.named("Square")
+    (['triangle', 'square'], 'square', 4)
+    >>> shapes.named("sqare")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.UnknownNameError: unknown shape 'sqare'; known: square, triangle. Did you \
+mean 'square'?
+    """
+
+    def __init__(self, kind: str, *entries: tuple[str, T, *tuple[str, ...]]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.aliases: dict[str, str] = {}
+        for entry in entries:
+            self.add(*entry)
+
+    def add(self, name: str, thing: T, *aliases: str) -> None:
+        """Put a thing under its name, to be found by its aliases too."""
+        self[name] = thing
+        self.aliases.update(dict.fromkeys(aliases, name))
+
+    def find(self, name: object) -> str | None:
+        """The name under which the thing is listed; None for an unknown one."""
+        if isinstance(name, str) and name in self:
+            return name
+        wanted = _plain(str(name))
+        known = {**self.aliases, **{name: name for name in self}}
+        return next((name for spelled, name in known.items() if _plain(spelled) == wanted), None)
+
+    def named(self, name: object) -> T:
+        """The thing of that name.
+
+        Raises:
+            UnknownNameError: if there is none; the message lists the names, without the aliases.
+        """
+        found = self.find(name)
+        if found is None:
+            raise UnknownNameError.of(self.kind, name, self)
+        return self[found]
+
+
+def _plain(name: str) -> str:
+    end = "_" if name.endswith("_") else ""
+    return "".join(letter for letter in name.lower() if letter not in "_- ") + end
