@@ -30,7 +30,8 @@ _OWNERS: Final[dict[str, Owner]] = {"": Owner("Model")}
 
 def placed(path: str, x: float = 1.0) -> Value:
     """A parameter at a path of one model that all of them share: ``placed("layers.0.w.1")``."""
-    above, last = path.split("."), []
+    above = path.split(".")
+    last: list[str] = []
     while not last or last[0].isdigit():
         last.insert(0, above.pop())
     parameter = Value(x)
