@@ -22,7 +22,7 @@ from tests.source_files import PACKAGES, module_files
 LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "tinygrad_mlp.text",
+        "tinygrad_mlp.text tinygrad_mlp.interpreter",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
         "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once "
         "tinygrad_mlp.places tinygrad_mlp.vocabulary",

@@ -20,6 +20,7 @@ import numpy as np
 from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.forking import waited_for_at_fork
+from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.places import Place
@@ -869,7 +870,7 @@ def _leaf(data: float) -> Value:
     return node
 
 
-def local_partials(op: Op, xp: Any, out: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+def local_partials(op: Op, xp: Interpreter, out: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """d out / d input for each input, as ``xp`` interprets the op's rules.
 
     >>> local_partials(ops.MUL, float_math, 6.0, [2.0, 3.0])

@@ -6,8 +6,8 @@ eager value and local derivative; ``value_math`` makes it the derivative as a gr
 oracle by complex step. Rules are therefore free of branches: ``xp.where`` instead of ``if``,
 ``xp.divide`` instead of ``/`` (a Python float raises where IEEE arithmetic gives inf).
 
-This module imports nothing of ours. Edge cases follow PyTorch: ``relu'(0) = 0``, ``abs'(0) = 0``, a
-tie in ``maximum`` splits in halves, ``log(0) = -inf``.
+``interpreter`` writes down what such a namespace has. Edge cases follow PyTorch: ``relu'(0) = 0``,
+``abs'(0) = 0``, a tie in ``maximum`` splits in halves, ``log(0) = -inf``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf, pi, sqrt
 from typing import Any, Final
+
+from tinygrad_mlp.interpreter import ForwardInterpreter, Interpreter
 
 __all__ = ["CONSTANT", "OPS", "Op", "Reference", "declare", "op_named"]
 
@@ -140,7 +142,7 @@ class Op:
         for name, text in unsaid.items():
             object.__setattr__(self, name, getattr(self, name) or text)
 
-    def compute(self, xp: Any, inputs: Sequence[Any]) -> Any:
+    def compute(self, xp: Interpreter, inputs: Sequence[Any]) -> Any:
         """The value at these inputs, as ``xp`` interprets the rule.
 
         >>> from tinygrad_mlp import float_math
@@ -202,7 +204,7 @@ def op_named(name: str) -> Op:
     return CONSTANT if name == CONSTANT.name else OPS[name]
 
 
-def _constant_forward(xp: Any) -> Any:
+def _constant_forward(xp: Interpreter) -> Any:
     raise TypeError("a constant has no inputs to be computed from")
 
 
@@ -221,7 +223,7 @@ CONSTANT: Final = Op(
 # Arithmetic
 
 
-def add_forward(xp: Any, a: Any, b: Any) -> Any:
+def add_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return a + b
 
 
@@ -241,7 +243,7 @@ ADD: Final = declare(
 )
 
 
-def sub_forward(xp: Any, a: Any, b: Any) -> Any:
+def sub_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return a - b
 
 
@@ -260,15 +262,15 @@ SUB: Final = declare(
 )
 
 
-def mul_forward(xp: Any, a: Any, b: Any) -> Any:
+def mul_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return a * b
 
 
-def mul_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def mul_partial_a(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return b
 
 
-def mul_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def mul_partial_b(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return a
 
 
@@ -288,15 +290,15 @@ MUL: Final = declare(
 )
 
 
-def div_forward(xp: Any, a: Any, b: Any) -> Any:
+def div_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.divide(a, b)
 
 
-def div_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def div_partial_a(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return xp.divide(1.0, b)
 
 
-def div_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def div_partial_b(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return -xp.divide(out, b)
 
 
@@ -318,7 +320,7 @@ DIV: Final = declare(
 )
 
 
-def neg_forward(xp: Any, x: Any) -> Any:
+def neg_forward(xp: Interpreter, x: Any) -> Any:
     return -x
 
 
@@ -339,18 +341,18 @@ _LEAST_WITH_RECIPROCAL: Final = 1e-308
 """1 / x overflows for numbers that are not greater by much."""
 
 
-def pow_forward(xp: Any, a: Any, b: Any) -> Any:
+def pow_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.power(a, b)
 
 
-def pow_partial_base(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def pow_partial_base(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     # At b = 0 it is 0, also where a^-1 is inf or nan. (Elsewhere the product stays even there,
     # since its derivative by b is 1 / a.)
     is_zero = xp.equal(b, 0.0) * (1.0 - (xp.absolute(a) > _LEAST_WITH_RECIPROCAL))
     return xp.where(is_zero, 0.0, b * xp.power(a, b - 1.0 + is_zero))
 
 
-def pow_partial_exponent(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def pow_partial_exponent(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     # 0^b is 0 for all b > 0, so all derivatives by b are 0.
     return out * xp.log(xp.where(xp.equal(a, 0.0) & (b >= 0.0), 1.0, a))
 
@@ -374,7 +376,7 @@ POW: Final = declare(
 """Both sides are differentiated; see POW_NUMBER for a plain number as the exponent."""
 
 
-def pow_number_partial(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def pow_number_partial(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return b * xp.power(a, b - 1.0 + xp.equal(b, 0.0))  # 0 * a^0 = 0 at a = 0 too
 
 
@@ -398,11 +400,11 @@ POW_NUMBER: Final = declare(
 the derivative of ``(-2) ** b`` is nan, which would turn up in a graph that never asked for it.)"""
 
 
-def square_forward(xp: Any, x: Any) -> Any:
+def square_forward(xp: Interpreter, x: Any) -> Any:
     return x * x
 
 
-def square_partial(xp: Any, out: Any, x: Any) -> Any:
+def square_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return 2.0 * x
 
 
@@ -420,11 +422,11 @@ SQUARE: Final = declare(
 )
 
 
-def reciprocal_forward(xp: Any, x: Any) -> Any:
+def reciprocal_forward(xp: Interpreter, x: Any) -> Any:
     return xp.divide(1.0, x)
 
 
-def reciprocal_partial(xp: Any, out: Any, x: Any) -> Any:
+def reciprocal_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return -(out * out)
 
 
@@ -445,11 +447,11 @@ RECIPROCAL: Final = declare(
 # Exponentials, logarithms, roots, trigonometry
 
 
-def exp_forward(xp: Any, x: Any) -> Any:
+def exp_forward(xp: Interpreter, x: Any) -> Any:
     return xp.exp(x)
 
 
-def exp_partial(xp: Any, out: Any, x: Any) -> Any:
+def exp_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return out
 
 
@@ -465,11 +467,11 @@ EXP: Final = declare(
 )
 
 
-def expm1_forward(xp: Any, x: Any) -> Any:
+def expm1_forward(xp: Interpreter, x: Any) -> Any:
     return xp.expm1(x)
 
 
-def expm1_partial(xp: Any, out: Any, x: Any) -> Any:
+def expm1_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return out + 1.0
 
 
@@ -486,11 +488,11 @@ EXPM1: Final = declare(
 )
 
 
-def log_forward(xp: Any, x: Any) -> Any:
+def log_forward(xp: Interpreter, x: Any) -> Any:
     return xp.log(x)
 
 
-def log_partial(xp: Any, out: Any, x: Any) -> Any:
+def log_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.divide(1.0, x)
 
 
@@ -506,11 +508,11 @@ LOG: Final = declare(
 )
 
 
-def log1p_forward(xp: Any, x: Any) -> Any:
+def log1p_forward(xp: Interpreter, x: Any) -> Any:
     return xp.log1p(x)
 
 
-def log1p_partial(xp: Any, out: Any, x: Any) -> Any:
+def log1p_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.divide(1.0, 1.0 + x)
 
 
@@ -527,11 +529,11 @@ LOG1P: Final = declare(
 )
 
 
-def sqrt_forward(xp: Any, x: Any) -> Any:
+def sqrt_forward(xp: Interpreter, x: Any) -> Any:
     return xp.sqrt(x)
 
 
-def sqrt_partial(xp: Any, out: Any, x: Any) -> Any:
+def sqrt_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.divide(0.5, out)
 
 
@@ -548,11 +550,11 @@ SQRT: Final = declare(
 )
 
 
-def sin_forward(xp: Any, x: Any) -> Any:
+def sin_forward(xp: Interpreter, x: Any) -> Any:
     return xp.sin(x)
 
 
-def sin_partial(xp: Any, out: Any, x: Any) -> Any:
+def sin_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.cos(x)
 
 
@@ -568,11 +570,11 @@ SIN: Final = declare(
 )
 
 
-def cos_forward(xp: Any, x: Any) -> Any:
+def cos_forward(xp: Interpreter, x: Any) -> Any:
     return xp.cos(x)
 
 
-def cos_partial(xp: Any, out: Any, x: Any) -> Any:
+def cos_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return -xp.sin(x)
 
 
@@ -588,11 +590,11 @@ COS: Final = declare(
 )
 
 
-def erfc_forward(xp: Any, x: Any) -> Any:
+def erfc_forward(xp: Interpreter, x: Any) -> Any:
     return xp.erfc(x)
 
 
-def erfc_partial(xp: Any, out: Any, x: Any) -> Any:
+def erfc_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return (-2.0 / sqrt(pi)) * xp.exp(-(x * x))
 
 
@@ -611,11 +613,11 @@ ERFC: Final = declare(
 # Activations
 
 
-def tanh_forward(xp: Any, x: Any) -> Any:
+def tanh_forward(xp: Interpreter, x: Any) -> Any:
     return xp.tanh(x)
 
 
-def tanh_partial(xp: Any, out: Any, x: Any) -> Any:
+def tanh_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return 1.0 - out * out
 
 
@@ -633,11 +635,11 @@ TANH: Final = declare(
 )
 
 
-def sigmoid_forward(xp: Any, x: Any) -> Any:
+def sigmoid_forward(xp: Interpreter, x: Any) -> Any:
     return xp.divide(1.0, 1.0 + xp.exp(-x))
 
 
-def sigmoid_partial(xp: Any, out: Any, x: Any) -> Any:
+def sigmoid_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return out * (1.0 - out)
 
 
@@ -658,11 +660,11 @@ SIGMOID: Final = declare(
 )
 
 
-def relu_forward(xp: Any, x: Any) -> Any:
+def relu_forward(xp: Interpreter, x: Any) -> Any:
     return xp.where(x <= 0.0, 0.0, x)  # in this order nan stays nan
 
 
-def relu_partial(xp: Any, out: Any, x: Any) -> Any:
+def relu_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.where(xp.equal(out, 0.0), 0.0, 1.0)
 
 
@@ -681,15 +683,15 @@ RELU: Final = declare(
 )
 
 
-def leaky_relu_forward(xp: Any, x: Any, slope: Any) -> Any:
+def leaky_relu_forward(xp: Interpreter, x: Any, slope: Any) -> Any:
     return xp.where(x > 0.0, x, slope * x)
 
 
-def leaky_relu_partial_x(xp: Any, out: Any, x: Any, slope: Any) -> Any:
+def leaky_relu_partial_x(xp: Interpreter, out: Any, x: Any, slope: Any) -> Any:
     return xp.where(x > 0.0, 1.0, slope)
 
 
-def leaky_relu_partial_slope(xp: Any, out: Any, x: Any, slope: Any) -> Any:
+def leaky_relu_partial_slope(xp: Interpreter, out: Any, x: Any, slope: Any) -> Any:
     return xp.where(x > 0.0, 0.0, x)
 
 
@@ -710,15 +712,15 @@ LEAKY_RELU: Final = declare(
 )
 
 
-def elu_forward(xp: Any, x: Any, alpha: Any) -> Any:
+def elu_forward(xp: Interpreter, x: Any, alpha: Any) -> Any:
     return xp.where(x > 0.0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
-def elu_partial_x(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
+def elu_partial_x(xp: Interpreter, out: Any, x: Any, alpha: Any) -> Any:
     return xp.where(x <= 0.0, alpha * xp.exp(xp.where(x < 0.0, x, 0.0)), 1.0)
 
 
-def elu_partial_alpha(xp: Any, out: Any, x: Any, alpha: Any) -> Any:
+def elu_partial_alpha(xp: Interpreter, out: Any, x: Any, alpha: Any) -> Any:
     return xp.where(x > 0.0, 0.0, xp.expm1(xp.where(x > 0.0, 0.0, x)))
 
 
@@ -738,11 +740,11 @@ ELU: Final = declare(
 )
 
 
-def softplus_forward(xp: Any, x: Any) -> Any:
+def softplus_forward(xp: Interpreter, x: Any) -> Any:
     return xp.where(x > 0.0, x, 0.0) + xp.log1p(xp.exp(-xp.absolute(x)))
 
 
-def softplus_partial(xp: Any, out: Any, x: Any) -> Any:
+def softplus_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.sigmoid(x)
 
 
@@ -760,11 +762,11 @@ SOFTPLUS: Final = declare(
 )
 
 
-def silu_forward(xp: Any, x: Any) -> Any:
+def silu_forward(xp: Interpreter, x: Any) -> Any:
     return xp.divide(x, 1.0 + xp.exp(-x))
 
 
-def silu_partial(xp: Any, out: Any, x: Any) -> Any:
+def silu_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     gate = xp.sigmoid(x)
     return gate * (1.0 + x * (1.0 - gate))
 
@@ -788,11 +790,11 @@ _SQRT_HALF: Final = sqrt(0.5)
 _NORMAL_DENSITY_AT_ZERO: Final = 1.0 / sqrt(2.0 * pi)
 
 
-def gelu_forward(xp: Any, x: Any) -> Any:
+def gelu_forward(xp: Interpreter, x: Any) -> Any:
     return 0.5 * x * xp.erfc(-_SQRT_HALF * x)
 
 
-def gelu_partial(xp: Any, out: Any, x: Any) -> Any:
+def gelu_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     cumulative = 0.5 * xp.erfc(-_SQRT_HALF * x)
     return cumulative + x * (_NORMAL_DENSITY_AT_ZERO * xp.exp(-0.5 * (x * x)))
 
@@ -815,11 +817,11 @@ GELU: Final = declare(
 # Piecewise
 
 
-def abs_forward(xp: Any, x: Any) -> Any:
+def abs_forward(xp: Interpreter, x: Any) -> Any:
     return xp.absolute(x)
 
 
-def abs_partial(xp: Any, out: Any, x: Any) -> Any:
+def abs_partial(xp: Interpreter, out: Any, x: Any) -> Any:
     return xp.where(x > 0.0, 1.0, xp.where(x < 0.0, -1.0, 0.0))
 
 
@@ -836,15 +838,15 @@ ABS: Final = declare(
 )
 
 
-def maximum_forward(xp: Any, a: Any, b: Any) -> Any:
+def maximum_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.maximum(a, b)
 
 
-def maximum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def maximum_partial_a(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return xp.where(a < b, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
-def maximum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def maximum_partial_b(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return xp.where(b < a, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
@@ -863,15 +865,15 @@ MAXIMUM: Final = declare(
 )
 
 
-def minimum_forward(xp: Any, a: Any, b: Any) -> Any:
+def minimum_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.minimum(a, b)
 
 
-def minimum_partial_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def minimum_partial_a(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return xp.where(a > b, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
-def minimum_partial_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+def minimum_partial_b(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
     return xp.where(b > a, 0.0, xp.where(xp.equal(a, b), 0.5, 1.0))
 
 
@@ -890,15 +892,15 @@ MINIMUM: Final = declare(
 )
 
 
-def where_forward(xp: Any, condition: Any, a: Any, b: Any) -> Any:
+def where_forward(xp: Interpreter, condition: Any, a: Any, b: Any) -> Any:
     return xp.where(condition, a, b)
 
 
-def where_partial_a(xp: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+def where_partial_a(xp: Interpreter, out: Any, condition: Any, a: Any, b: Any) -> Any:
     return xp.where(condition, 1.0, 0.0)
 
 
-def where_partial_b(xp: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+def where_partial_b(xp: Interpreter, out: Any, condition: Any, a: Any, b: Any) -> Any:
     return xp.where(condition, 0.0, 1.0)
 
 
@@ -919,19 +921,19 @@ WHERE: Final = declare(
 """The condition is a number: 0 is false, everything else is true. Nothing flows to it."""
 
 
-def clamp_forward(xp: Any, x: Any, low: Any, high: Any) -> Any:
+def clamp_forward(xp: Interpreter, x: Any, low: Any, high: Any) -> Any:
     return xp.minimum(xp.maximum(x, low), high)
 
 
-def clamp_partial_x(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+def clamp_partial_x(xp: Interpreter, out: Any, x: Any, low: Any, high: Any) -> Any:
     return xp.where(x >= low, xp.where(x <= high, 1.0, 0.0), 0.0)
 
 
-def clamp_partial_low(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+def clamp_partial_low(xp: Interpreter, out: Any, x: Any, low: Any, high: Any) -> Any:
     return xp.where(x < low, xp.where(low < high, 1.0, 0.0), 0.0)
 
 
-def clamp_partial_high(xp: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+def clamp_partial_high(xp: Interpreter, out: Any, x: Any, low: Any, high: Any) -> Any:
     return xp.where(x > high, 1.0, xp.where(low > high, 1.0, 0.0))
 
 
@@ -951,15 +953,15 @@ CLAMP: Final = declare(
 )
 
 
-def weighted_forward(xp: Any, weight: Any, x: Any) -> Any:
+def weighted_forward(xp: Interpreter, weight: Any, x: Any) -> Any:
     return xp.where(xp.equal(weight, 0.0), 0.0, weight * x)
 
 
-def weighted_partial_weight(xp: Any, out: Any, weight: Any, x: Any) -> Any:
+def weighted_partial_weight(xp: Interpreter, out: Any, weight: Any, x: Any) -> Any:
     return x
 
 
-def weighted_partial_x(xp: Any, out: Any, weight: Any, x: Any) -> Any:
+def weighted_partial_x(xp: Interpreter, out: Any, weight: Any, x: Any) -> Any:
     return weight
 
 
@@ -981,21 +983,21 @@ WEIGHTED: Final = declare(
 # Losses of a logit
 
 
-def binary_cross_entropy_forward(xp: Any, logit: Any, target: Any) -> Any:
+def binary_cross_entropy_forward(xp: Interpreter, logit: Any, target: Any) -> Any:
     # log(1 + exp(a)) - a b as the sum of two terms that are never negative: nothing cancels
     positive = xp.where(logit > 0.0, 1.0, 0.0)
     sign = 1.0 - 2.0 * positive
     return (positive - target) * logit + xp.log1p(xp.exp(sign * logit))
 
 
-def binary_cross_entropy_partial_logit(xp: Any, out: Any, logit: Any, target: Any) -> Any:
+def binary_cross_entropy_partial_logit(xp: Interpreter, out: Any, logit: Any, target: Any) -> Any:
     positive = xp.where(logit > 0.0, 1.0, 0.0)
     sign = 1.0 - 2.0 * positive
     small = xp.exp(sign * logit)
     return (positive - target) + sign * xp.divide(small, 1.0 + small)
 
 
-def binary_cross_entropy_partial_target(xp: Any, out: Any, logit: Any, target: Any) -> Any:
+def binary_cross_entropy_partial_target(xp: Interpreter, out: Any, logit: Any, target: Any) -> Any:
     return -logit
 
 
@@ -1019,7 +1021,7 @@ BINARY_CROSS_ENTROPY: Final = declare(
 # are the nodes that a recorded function has in its place, as conditions of ``where``.
 
 
-def less_forward(xp: Any, a: Any, b: Any) -> Any:
+def less_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a < b, 1.0, 0.0)
 
 
@@ -1038,7 +1040,7 @@ LESS: Final = declare(
 )
 
 
-def less_equal_forward(xp: Any, a: Any, b: Any) -> Any:
+def less_equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a <= b, 1.0, 0.0)
 
 
@@ -1057,7 +1059,7 @@ LESS_EQUAL: Final = declare(
 )
 
 
-def greater_forward(xp: Any, a: Any, b: Any) -> Any:
+def greater_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a > b, 1.0, 0.0)
 
 
@@ -1076,7 +1078,7 @@ GREATER: Final = declare(
 )
 
 
-def greater_equal_forward(xp: Any, a: Any, b: Any) -> Any:
+def greater_equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a >= b, 1.0, 0.0)
 
 
@@ -1095,7 +1097,7 @@ GREATER_EQUAL: Final = declare(
 )
 
 
-def equal_forward(xp: Any, a: Any, b: Any) -> Any:
+def equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(xp.equal(a, b), 1.0, 0.0)
 
 
@@ -1118,7 +1120,7 @@ EQUAL: Final = declare(
 # Any number of inputs
 
 
-def sum_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+def sum_forward(xp: Interpreter, inputs: Sequence[Any]) -> Any:
     return xp.sum(inputs)
 
 
@@ -1137,11 +1139,11 @@ SUM: Final = declare(
 )
 
 
-def amax_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+def amax_forward(xp: Interpreter, inputs: Sequence[Any]) -> Any:
     return xp.max(inputs)
 
 
-def amax_partials(xp: Any, out: Any, inputs: Sequence[Any]) -> Any:
+def amax_partials(xp: Interpreter, out: Any, inputs: Sequence[Any]) -> Any:
     return xp.shares(xp.equal_each(inputs, out))
 
 
@@ -1161,14 +1163,14 @@ AMAX: Final = declare(
 )
 
 
-def logsumexp_forward(xp: Any, inputs: Sequence[Any]) -> Any:
+def logsumexp_forward(xp: ForwardInterpreter, inputs: Sequence[Any]) -> Any:
     shift = xp.finite(xp.max(inputs))  # since inf - inf is nan
     # The largest term is 1: log1p of the others keeps all their digits, log of the sum does not.
     others = xp.sum_less_one(xp.exp_shifted(inputs, shift))
     return shift + xp.log1p(others)
 
 
-def logsumexp_partials(xp: Any, out: Any, inputs: Sequence[Any]) -> Any:
+def logsumexp_partials(xp: Interpreter, out: Any, inputs: Sequence[Any]) -> Any:
     shift = xp.finite(xp.max(inputs))
     return xp.shares(xp.exp_shifted(inputs, shift))  # exp(x - out) has the rounding of a large out
 
@@ -1188,13 +1190,13 @@ LOGSUMEXP: Final = declare(
 )
 
 
-def dot_forward(xp: Any, operands: Sequence[Any]) -> Any:
+def dot_forward(xp: ForwardInterpreter, operands: Sequence[Any]) -> Any:
     n = len(operands) // 2
     total = operands[2 * n] if len(operands) % 2 else 0.0
     return xp.dot(operands[:n], operands[n : 2 * n], total)
 
 
-def dot_partials(xp: Any, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+def dot_partials(xp: Interpreter, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
     n = len(operands) // 2
     bias = (1.0,) if len(operands) % 2 else ()
     return (*operands[n : 2 * n], *operands[:n], *bias)

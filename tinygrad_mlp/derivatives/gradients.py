@@ -25,6 +25,7 @@ from tinygrad_mlp.engine import (
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 from tinygrad_mlp.graph.walk import gradients_of
+from tinygrad_mlp.interpreter import Interpreter
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
 
@@ -146,7 +147,7 @@ def hessian(output: Value, inputs: Sequence[Value]) -> NDArray[np.float64]:
     return jacobian(grad(output, by, create_graph=True), by)
 
 
-def evaluate(output: Value, leaf_values: Mapping[Value, Any], xp: Any = float_math) -> Any:
+def evaluate(output: Value, leaf_values: Mapping[Value, Any], xp: Interpreter = float_math) -> Any:
     """Compute a recorded graph again, with other numbers at its leaves.
 
     Args:

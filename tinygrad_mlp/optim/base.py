@@ -22,6 +22,7 @@ from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.words import NotASetting
 
 __all__ = ["Number", "Optimizer", "Parameter"]
@@ -127,7 +128,7 @@ class Optimizer(ABC):
     @abstractmethod
     def update(
         self,
-        xp: Any,
+        xp: Interpreter,
         parameter: Number,
         gradient: Number,
         state: tuple[Number, ...],

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.optim.base import Number, Optimizer, Parameter, Units
 from tinygrad_mlp.words import our_words
 
@@ -79,7 +80,7 @@ class SGD(Optimizer):
 
     def update(
         self,
-        xp: Any,
+        xp: Interpreter,
         parameter: Number,
         gradient: Number,
         state: tuple[Number, ...],
@@ -165,7 +166,7 @@ class RMSprop(Optimizer):
 
     def update(
         self,
-        xp: Any,
+        xp: Interpreter,
         parameter: Number,
         gradient: Number,
         state: tuple[Number, ...],
@@ -270,7 +271,7 @@ class Adam(Optimizer):
 
     def update(
         self,
-        xp: Any,
+        xp: Interpreter,
         parameter: Number,
         gradient: Number,
         state: tuple[Number, ...],
