@@ -224,7 +224,7 @@ def label(text: str) -> Value:
         (lambda: label("a.w") * 2.0, "a"),
         (lambda: label("a.w") * label("a.v"), "a"),
         (lambda: label("a.w") * label("b.w"), None),
-        (lambda: label("a.w") * 2.0 + label("b.w"), "a"),
+        (lambda: label("a.w") * 2.0 + label("b.w"), "b"),
         # A sum belongs to the layer of its computed terms; other ops of two nodes to none.
         (lambda: label("a.w") * 2.0 + label("a.v") * 3.0, "a"),
         (lambda: label("a.w") * 2.0 + label("plain"), "a"),

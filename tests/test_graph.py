@@ -158,6 +158,65 @@ def test_a_model_is_drawn_logged_and_judged_as_it_was_composed(
     assert {parameter.label for parameter in named.values()} == set(named)
 
 
+class SharedWeights(Module):
+    """Two layers with the same weights and biases of their own."""
+
+    def __init__(self) -> None:
+        self.a, self.b = Layer(2, 2, rng=0), Layer(2, 2, rng=1)
+        for mine, other in zip(self.b.neurons, self.a.neurons):
+            mine.w = other.w
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        return self.b.forward(self.a.forward(x))
+
+
+def test_layers_that_share_their_weights_are_two() -> None:
+    model = SharedWeights()
+    loss = loss_of(model)
+    report = health(model, loss)
+    assert [(layer.name, layer.n_parameters) for layer in report.layers] == [("a", 6), ("b", 2)]
+    assert layers_in(loss)[:2] == ["a", "b"]
+
+
+def test_parameters_may_stand_on_the_right_of_a_product() -> None:
+    class Right(Module):
+        def __init__(self) -> None:
+            self.w = [Value(1.0), Value(2.0)]
+
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            return [functional.dot(x, self.w)]
+
+    model = Right()
+    order = order_of([loss_of(model, [Value(3.0), Value(4.0)])])
+    roles = roles_of(order, order[-1:], None)
+    assert {roles[w] for w in model.w} == {"parameter"}
+    assert [roles[x] for x in order if x.data in (3.0, 4.0)] == ["input", "input"]
+
+
+def test_a_key_may_be_any_text() -> None:
+    class Odd(Module):
+        def __init__(self) -> None:
+            self.parts = {
+                "²": Layer(2, 2, rng=0),
+                "a.b": Layer(2, 2, rng=1),
+                "": Layer(2, 1, rng=2),
+            }
+
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            return [functional.sum([y for part in self.parts.values() for y in part.forward(x)])]
+
+    loss = loss_of(Odd())
+    for detail in ("ops", "neurons", "layers"):
+        assert "²" in viz.to_dot(loss, detail=detail)
+
+
+def test_drawings_of_operations_name_the_model_too() -> None:
+    first, second = MLP(1, [1], rng=0), MLP(1, [1], rng=1)
+    dot = viz.to_dot(first([1.0]) * second([2.0]), detail="ops")
+    assert {"MLP#1", "MLP#2"} <= set(re.findall(r"MLP#\d", dot))
+    assert not re.search(r'tooltip="layers', dot)
+
+
 def test_what_is_in_no_neuron_is_shown_as_a_leaf() -> None:
     model = OwnNames()
     loss = loss_of(model)

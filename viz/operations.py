@@ -134,7 +134,9 @@ def title_of(node: Value, name: str) -> str:
     >>> title_of(Value(1.0, label="x"), "n0"), title_of(Value(1.0), "n0")
     ('x', 'n0')
     """
-    return markup.shortened(markup.visible(node.label), LONGEST_IN_TOOLTIP) or name
+    placed = node.place is not None and not node.place.label
+    title = "" if placed else markup.shortened(markup.visible(node.label), LONGEST_IN_TOOLTIP)
+    return title or markup.shortened(name, LONGEST_IN_TOOLTIP)
 
 
 @dataclass(frozen=True)
@@ -332,7 +334,8 @@ class _Drawing:
 
     def label(self, node: Value) -> str:
         """The label, inside a frame without what the frame says already."""
-        visible = markup.visible(node.label)
+        placed = node.place is not None and not node.place.label
+        visible = self.titles[node] if placed else markup.visible(node.label)
         inside = visible
         if node in self.units:
             inside = visible.removeprefix(f"{self.units[node].path}.")

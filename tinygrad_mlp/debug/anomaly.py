@@ -19,8 +19,9 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
 from tinygrad_mlp.derivatives import gradients
-from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of
+from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of, topological_order
 from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.graph.naming import PlaceNames
 from tinygrad_mlp.graph.walk import Flow, flows, gradients_of
 from tinygrad_mlp.ops import Op
 
@@ -288,7 +289,7 @@ def _forward_message(node: Value, op: Op, parents: Sequence[Value]) -> str:
 def _backward_message(flow: Flow, order: Sequence[Value]) -> str:
     node, position, upstream, before = flow
     parent, partial = node.parents[position], node.partials[position]
-    name = parent.label or f"operand {position + 1} of {_op_of(node).name}"
+    name = PlaceNames(order).of(parent) or f"operand {position + 1} of {_op_of(node).name}"
     contribution = upstream * partial
     what = (
         f"the gradient of {name} becomes {before + contribution} in the backward pass of "
@@ -361,8 +362,9 @@ def _inputs(parents: Sequence[Value]) -> str:
     first = list(parents)
     if len(first) > MOST_INPUTS:
         first.sort(key=_is_finite)
+    names = PlaceNames([node for parent in parents for node in topological_order(parent)])
     shown = [
-        f"{parent.label} = {parent.data!r}" if parent.label else repr(parent.data)
+        f"{name} = {parent.data!r}" if (name := names.of(parent)) else repr(parent.data)
         for parent in first[:MOST_INPUTS]
     ]
     more = len(parents) - len(shown)

@@ -383,7 +383,7 @@ def trace_backward(
 
     The graph is the eager one. To look into a step of a compiled program, have the same loss built
     from Values: ``trace_backward(program.eager(X, y))``. Of a training with ``fit``, build the loss
-    of the same samples: ``loss_named("mean_squared_error").sample_loss(model.forward(x), target)``.
+    of the same samples: ``loss_named("mean_squared_error").sample_loss([model(x)], [target])``.
     The numbers are the same up to rounding.
 
     Args:

@@ -147,7 +147,7 @@ def _parameters_in(order: Sequence[Value], dots: Sequence[Value]) -> set[Value]:
     weights_of = {dot: [w for w in dot_operands(dot)[0] if w.op is None] for dot in dots}
     biases_of = {dot: [b for b in dot_operands(dot)[2] if b.op is None] for dot in dots}
     weights = {weight for found in weights_of.values() for weight in found}
-    fed = {x for dot in dots for x in dot_operands(dot)[1]} - weights
+    fed = {x for dot in dots for x in dot_operands(dot)[1] if x.place is None} - weights
     known = {node for node in order if node.place is not None} - fed
     neurons = [dot for dot in dots if biases_of[dot] or not known.isdisjoint(weights_of[dot])]
     for dot in neurons if neurons or known else dots:

@@ -50,10 +50,12 @@ class Unit:
     Attributes:
         path: its path in the model, such as "layers.0.neurons.3".
         layer: its layer.
+        owner: the module that holds its parameters, if one does.
     """
 
     path: str
     layer: UnitLayer
+    owner: Owner | None = None
 
     @property
     def placed(self) -> bool:
@@ -104,7 +106,7 @@ def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
     ['neuron 2', 'neuron 10']
     """
     parts = re.split(r"[. ]", unit.path)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Unit]:
@@ -154,8 +156,9 @@ def layers_of(order: Sequence[Value], further: Iterable[Value] = ()) -> dict[Val
     units = units_of(order, roles_of(order, order[-1:], None)) if order else {}
     layers: dict[Value, str] = {}
     for leaf in leaves:
-        unit = units.get(leaf)
-        name = unit.layer.name if unit is not None else names.of_group(_home(leaf.place))
+        place, unit = leaf.place, units.get(leaf)
+        own = unit is not None and place is not None and unit.owner is place.owner
+        name = unit.layer.name if unit and own else names.of_group(_home(place))
         if name:
             layers[leaf] = name
     for node in order:
@@ -207,12 +210,19 @@ class _Draft:
     """A neuron that has no name yet."""
 
     weights: tuple[Value, ...]
+    biases: list[Value]
     depth: int  # how many neurons lie before it and in it
     members: list[Value] = field(default_factory=list)
 
     def row(self) -> tuple[Owner, tuple[Key, ...]] | None:
-        """The module and the list that hold all its weights; None if they stand apart."""
+        """The module and the list that hold all its weights; None if they stand apart.
+
+        Of a neuron that has its weights from another one it is what holds its bias.
+        """
         places = [weight.place for weight in self.weights]
+        own = self.biases[0].place if self.biases else None
+        if own is not None and own.owner.is_row and all(p and p.owner.is_row for p in places):
+            return own.owner, own.keys[:-1]
         first = places[0]
         if first is None or not first.keys:
             return None
@@ -246,18 +256,21 @@ class _Drafts:
 
     def _add(self, node: Value, found: NeuronSum, depth: int) -> None:
         weights = tuple([w for w in found.weights if self.roles[w] == "parameter"])
+        biases = [b for b in found.biases if self.roles[b] == "parameter"]
         claims = {self.of.get(weight) for weight in weights}
         draft = claims.pop() if len(claims) == 1 else None
+        if draft is not None and biases and draft.biases and biases != draft.biases:
+            draft = None  # another neuron with the same weights
         if draft is None and (not claims or node.op is ops.DOT):
             if not self._is_one_neuron(node, weights):
                 return
-            draft = _Draft(weights, depth)
+            draft = _Draft(weights, biases, depth)
             self.found.append(draft)
         if draft is None:  # weights of several neurons: a sum of the backward pass
             return
         for member in found.members:
             self.of[member] = draft
-        for leaf in (*weights, *[b for b in found.biases if self.roles[b] == "parameter"]):
+        for leaf in (*weights, *biases):
             self.sharing.setdefault(leaf, {})[draft] = None
         for weight in weights:
             self.of[weight] = draft
@@ -314,35 +327,39 @@ def _named(drafts: _Drafts, names: PlaceNames) -> dict[Value, Unit]:
 
 def _placed(drafts: Iterable[_Draft], names: PlaceNames) -> dict[_Draft, Unit]:
     """The neurons whose weights stand together in a module."""
-    groups: dict[Group, list[tuple[_Draft, str]]] = {}
+    groups: dict[Group, list[_Member]] = {}
     for draft in drafts:
         row = draft.row()
         if row is not None:
             owner, keys = row
             path = names.within(owner) if owner.is_row else names.within(owner, *keys)
-            groups.setdefault(_group_of(row), []).append((draft, path))
+            groups.setdefault(_group_of(row), []).append((draft, path, owner))
     units: dict[_Draft, Unit] = {}
     for group, members in groups.items():
         name = names.of_group(group)
-        depths = sorted({draft.depth for draft, _ in members})
+        depths = sorted({draft.depth for draft, _, _ in members})
         for depth in depths:
-            beside = [(draft, path) for draft, path in members if draft.depth == depth]
+            beside = [member for member in members if member[0].depth == depth]
             units.update(_layer(name, depth if len(depths) > 1 else 0, beside))
     return units
 
 
-def _layer(name: str, depth: int, members: list[tuple[_Draft, str]]) -> dict[_Draft, Unit]:
+_Member = tuple[_Draft, str, Owner]
+"""A neuron, its path, and the module that holds its parameters."""
+
+
+def _layer(name: str, depth: int, members: list[_Member]) -> dict[_Draft, Unit]:
     """The units of one layer. Where one stands behind another, they are layers of their own."""
-    paths = [path for _, path in members]
+    paths = [path for _, path, _ in members]
     if depth:
         (only, *others) = dict.fromkeys(paths)
         name = joined(name, f"layer {depth}") if others or only == name else only
     layer = UnitLayer(name)
     units: dict[_Draft, Unit] = {}
-    for draft, path in members:
+    for draft, path, owner in members:
         # Where several share a list, or the attributes of a module, they are counted.
         own = path if paths.count(path) == 1 else joined(path, f"neuron {len(units)}")
-        units[draft] = Unit(own, layer)
+        units[draft] = Unit(own, layer, owner)
     return units
 
 
