@@ -329,6 +329,23 @@ def test_a_copied_model_is_another_model() -> None:
     assert [p.label for p in target.parameters()] == [p.label for p in online.parameters()]
 
 
+def test_a_parameter_that_is_copied_by_itself_stands_in_no_model() -> None:
+    model = MLP(2, [2, 1], rng=0)
+    start = [copy.deepcopy(parameter) for parameter in model.parameters()]
+    loss = functional.sum([(p - q).square() for p, q in zip(model.parameters(), start)])
+    assert [q.place for q in start] == [None] * len(start)
+    assert [q.label for q in start] == [p.label for p in model.parameters()]
+    assert "#" not in "".join(layers_of(topological_order(loss + loss_of(model))).values())
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_parameters_are_pickled_with_their_places(protocol: int) -> None:
+    parameter = MLP(2, [1], rng=0).layers[0].neurons[0].b
+    again = pickle.loads(pickle.dumps(parameter, protocol))
+    assert again.label == parameter.label
+    assert again.place.owner.model.kind == "MLP"
+
+
 def test_modules_that_hold_each_other_come_to_an_end() -> None:
     class Child(Module):
         def __init__(self, parent: Any) -> None:

@@ -223,7 +223,15 @@ class Value:
         return number if number.__class__ is float else number_of(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        """A copy of the graph, however deep; what is shared with other copies stays shared."""
+        """A copy of the graph, however deep; what is shared with other copies stays shared.
+
+        A parameter that is copied by itself stands in no model.
+        """
+        if not memo and not self.parents:
+            alone = memo[id(self)] = _new_object(type(self))
+            state = self.__getstate__()
+            alone.__setstate__((*state[:-1], self.label))
+            return alone
         for node in topological_order(self):
             if id(node) not in memo:
                 copied = memo[id(node)] = _new_object(type(node))

@@ -2,12 +2,14 @@
 
 A module makes its parameters known when it is made or called. Each of them then carries a
 ``Place``, and an ``Owner`` in it stands for the module, told from others by identity. Both live as
-long as the graph does, also without the model, and are copied and pickled with it.
+long as the graph does, also without the model, and are copied and pickled with it. They say what is
+so at the last call: where a part moves to another model, graphs of before know it by its new place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 __all__ = ["Key", "Owner", "Place", "joined"]
 
@@ -25,6 +27,7 @@ class Owner:
         keys: where it stands there, such as ("layers", 0).
         is_row: whether it holds parameters alone, none of them in a matrix, as a neuron does.
         n_groups: how many modules, lists of neurons and matrices of parameters it holds.
+        holder: gives the module as long as it lives; copies have none.
 
     >>> model = Owner("MLP")
     >>> layer = Owner("Layer", above=model, keys=("layers", 0))
@@ -37,6 +40,10 @@ class Owner:
     keys: tuple[Key, ...] = ()
     is_row: bool = False
     n_groups: int = 0
+    holder: Callable[[], object] | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[type[Owner], tuple[object, ...]]:
+        return Owner, (self.kind, self.above, self.keys, self.is_row, self.n_groups)
 
     @property
     def model(self) -> Owner:
@@ -85,6 +92,9 @@ class Place:
     owner: Owner
     keys: tuple[Key, ...]
     label: str = ""
+
+    def __reduce__(self) -> tuple[type[Place], tuple[object, ...]]:
+        return Place, (self.owner, self.keys, self.label)
 
     @property
     def text(self) -> str:
