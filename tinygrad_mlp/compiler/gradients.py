@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.instructions import Argument, Buffer, Instruction, Ref, contiguous
 from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Step, View
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
@@ -47,8 +47,8 @@ class Gradients:
     >>> gradients.contribute(View(block, 0, (3,), (0,)), two, (3,), mapped=False)
     >>> work.xp.instructions
     [copyto(gradients[1], c0), add(gradients, c1, out=gradients)]
-    >>> work.xp.numbers
-    {'c0': (2.0, 0), 'c1': (6.0, 0)}
+    >>> [number.factor for number in work.xp.numbers]
+    [2.0, 6.0]
     """
 
     def __init__(self, work: Workspace, loss: View) -> None:
@@ -212,10 +212,10 @@ class Gradients:
         distinct, starts = np.unique(places[order], return_index=True)
         table = self._work.table
         whole = Ref(self._target(block), 0, (block.size,), contiguous((block.size,)))
-        function = "=" if self._is_first(block, distinct) else "+="
-        sums = table(starts) if len(starts) < len(places) else ""
+        function = "assign" if self._is_first(block, distinct) else "add"
+        sums = table(starts) if len(starts) < len(places) else None
         source = g.reshaped((prod(g.shape),)).padded(block.mapped)
-        args: list[Ref | str] = [source, table(positions[order]), sums, table(distinct)]
+        args: list[Argument] = [source, table(positions[order]), sums, table(distinct)]
         self._xp.instructions.append(Instruction("scatter", function, args, whole))
 
     def _target(self, block: Block) -> Buffer:
