@@ -61,7 +61,8 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
     for layer in (
         "hiding refusals traced tracing repetition checks",  # record
         "nodes sums folding schedule products layout",  # plan
-        "instructions symbols workspace gradients contractions tidying lowered lowering",  # lower
+        "softmax instructions symbols workspace gradients contractions tidying",  # lower
+        "lowered lowering",
         "backends.protocol backends.memory backends.sample_products",
         "backends.numpy_text backends.arithmetic",
         "backends.choice",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler.instructions import Argument, Buffer, Instruction, Ref, contiguous
-from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Step, View
+from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Step, View, slots_of
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 
@@ -180,13 +180,13 @@ class Gradients:
 
     def _add_in_memory(self, view: View, symbol: Symbol) -> None:
         block = view.block
-        slots = _slots(view)
+        slots = slots_of(view)
         if len(np.unique(slots)) != slots.size:  # windows that overlap
-            gather = Gather(block.base + slots, block.mapped, needs_grad=True)
+            gather = Gather(slots, block.mapped, needs_grad=True)
             self._contribute_to_slots(gather, symbol, view.shape, mapped=False)
             return
         target = Ref(self._target(block), view.offset, view.shape, view.strides)
-        if self._is_first(block, slots):
+        if self._is_first(block, slots - block.base):
             self._work.store(symbol, target)
         else:
             arg = self._xp.argument(symbol)
@@ -272,12 +272,3 @@ def _is_one_row_of_factors(view: View) -> bool:
     stacked, columns, length = view.shape
     in_order = length == 1 or view.strides[2] == 1
     return view.offset == 0 and stacked == columns == 1 and length >= view.block.size and in_order
-
-
-def _slots(view: View) -> IntArray:
-    slots = np.array(view.offset, dtype=np.int64)
-    for axis, (length, stride) in enumerate(zip(view.shape, view.strides)):
-        shape = [1] * len(view.shape)
-        shape[axis] = length
-        slots = slots + (stride * np.arange(length)).reshape(shape)
-    return slots

@@ -11,18 +11,30 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler.contractions import Contraction
 from tinygrad_mlp.compiler.gradients import Gradients
 from tinygrad_mlp.compiler.instructions import Instruction, Kind, Ref
-from tinygrad_mlp.compiler.layout import Constant, Gather, Plan, Step, View
+from tinygrad_mlp.compiler.layout import (
+    Constant,
+    Gather,
+    Plan,
+    Step,
+    View,
+    affine_strides,
+    common_shape,
+)
 from tinygrad_mlp.compiler.lowered import Arrays, Leaves
+from tinygrad_mlp.compiler.softmax import shares_read_by
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.tidying import tidied
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 
 __all__ = ["lower"]
+
+IntArray = NDArray[np.int64]
 
 
 def lower(plan: Plan, reduction: str | None) -> Arrays:
@@ -176,11 +188,35 @@ class _Lowering:
             contraction = self.contractions[step.out.base] = Contraction(self.work, step)
             contraction.forward()
             return
+        shares = shares_read_by(step, self.plan)
+        if shares is not None:
+            self.read_shares(step, *shares)
+            return
         self.xp.factors_first = True
         result = step.op.forward(self.xp, *self.inputs(step))
         self.xp.factors_first = False
         self.known[step.out.base] = self.xp.known()
         self.work.store(self.xp.symbol(result), self.work.results(step))
+
+    def read_shares(self, step: Step, logsumexp: Step, places: IntArray) -> None:
+        """The results of a softmax: what the derivatives of its logsumexp are, too."""
+        joint_partials = logsumexp.op.joint_partials
+        assert joint_partials is not None
+        self.xp.remember(self.known[logsumexp.out.base])
+        out = Symbol(self.xp, self.work.results(logsumexp))
+        shares = joint_partials(self.xp, out, *self.inputs(logsumexp)).ref
+        self.known[logsumexp.out.base] = self.xp.known()  # the backward finds them
+        target = self.work.results(step)
+        shape = common_shape([places.ravel()], places.size)
+        strides = affine_strides(places.reshape(shape))
+        if strides is not None:
+            view = Ref(shares.buffer, int(places.flat[0]), shape, strides)
+            self.work.store(Symbol(self.xp, view), target.reshaped(shape))
+        else:
+            table = self.work.table(places.ravel())
+            whole = shares.reshaped((shares.buffer.size,)).padded(False)
+            call = Instruction("gather", "take", [whole, table, None], target)
+            self.xp.instructions.append(call)
 
     def inputs(self, step: Step) -> list[Symbol]:
         """The operands; those of a variadic group as one, stacked along the first axis."""

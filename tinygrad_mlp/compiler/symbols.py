@@ -360,7 +360,9 @@ class Emitter:
 
     def max(self, stacked: Symbol) -> Symbol:
         """The largest of the stacked operands; 0 of those from which it was subtracted already."""
-        if self._is_below_largest(stacked):
+        key = ("below largest", stacked.ref)
+        if key in self._known or self._is_below_largest(stacked):
+            self._known[key] = stacked  # so that the backward, far from here, finds the same
             return self.symbol(0.0)
         return self.reduce("maximum", stacked, (0,))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp import float_math
+from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.compiler.backends.protocol import Memory, Run
 from tinygrad_mlp.compiler.folding import Node
 from tinygrad_mlp.compiler.lowered import Lowered
@@ -119,7 +119,15 @@ class _Text:
 
 
 class _TextNamespace:
-    """The ``xp`` that writes calls of ``float_math`` down."""
+    """The ``xp`` that writes calls of ``float_math`` down.
+
+    Exponentials, and their shares of the sum, go into variables of their own: the value of a
+    logsumexp, its derivatives and a softmax are made of the same ones.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._kept: dict[str, _Text] = {}
 
     def where(self, condition: Any, a: Any, b: Any) -> _Text:
         return _Text(f"({_code(a)} if {_code(condition)} else {_code(b)})")
@@ -137,13 +145,24 @@ class _TextNamespace:
         return _Text(f"sum_less_one({_list(terms)})")
 
     def shares(self, terms: Any) -> _Text:
-        return _Text(f"shares({_list(terms)})")
+        return self._in_a_variable(f"shares({_list(terms)})")
 
     def equal_each(self, inputs: Any, x: Any) -> list[_Text]:
         return [self.where(self.equal(each, x), 1.0, 0.0) for each in inputs]
 
     def exp_shifted(self, inputs: Any, shift: Any) -> _Text:
-        return _Text(f"exp_shifted({_list(inputs)}, {_code(shift)})")
+        return self._in_a_variable(f"exp_shifted({_list(inputs)}, {_code(shift)})")
+
+    def finite(self, x: Any) -> _Text:
+        return self._in_a_variable(f"finite({_code(x)})")
+
+    def _in_a_variable(self, code: str) -> _Text:
+        """The variable that holds the result; no variable is ever assigned to again."""
+        kept = self._kept.get(code)
+        if kept is None:
+            kept = self._kept[code] = _Text(f"e{len(self._kept)}")
+            self._lines.append(f"{kept.code} = {code}")
+        return kept
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any) -> _Text:
@@ -175,9 +194,9 @@ class _ScalarWriter:
         self.lowered = lowered
         self.recording = lowered.recording
         self.folded = lowered.folded
-        self.xp = _TextNamespace()
         self.started: set[int] = set()
         self.lines: list[str] = []
+        self.xp = _TextNamespace(self.lines)
 
     def text(self) -> str:
         folded, lines = self.folded, self.lines
@@ -229,7 +248,24 @@ class _ScalarWriter:
             self.lines.append(f"v{id_} = {first}")
             self.lines += [f"v{id_} += {part}" for part in rest]
             return
-        self.lines.append(f"v{id_} = {_code(node.op.compute(self.xp, args))}")
+        share = self.share(node)
+        result = node.op.compute(self.xp, args) if share is None else share
+        self.lines.append(f"v{id_} = {_code(result)}")
+
+    def share(self, node: Node) -> _Text | None:
+        """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: its share of the sum."""
+        nodes = self.folded.nodes
+        difference = nodes.get(node.args[0]) if node.op is ops.EXP else None
+        if difference is None or difference.op is not ops.SUB:
+            return None
+        x, total = difference.args
+        logsumexp = nodes.get(total)
+        if logsumexp is None or logsumexp.op is not ops.LOGSUMEXP or x not in logsumexp.args:
+            return None
+        assert logsumexp.op.joint_partials is not None
+        args = [self.value(arg) for arg in logsumexp.args]
+        shares = logsumexp.op.joint_partials(self.xp, self.value(total), args)
+        return _Text(f"{shares.code}[{logsumexp.args.index(x)}]")
 
     def backward(self) -> None:
         folded = self.folded
@@ -257,9 +293,12 @@ class _ScalarWriter:
         args = [self.value(arg) for arg in node.args]
         if node.op.joint_partials is not None:
             partials = node.op.joint_partials(self.xp, out, args)
-            self.lines.append(f"p{id_} = {_code(partials)}")
+            name = _code(partials)
+            if not name.isidentifier():
+                self.lines.append(f"p{id_} = {name}")
+                name = f"p{id_}"
             for position, arg in enumerate(node.args):
-                self.contribute(arg, f"g{id_} * p{id_}[{position}]")
+                self.contribute(arg, f"g{id_} * {name}[{position}]")
             return
         for position, arg in enumerate(node.args):
             if not self.folded.needs_grad[arg]:
