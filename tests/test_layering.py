@@ -60,7 +60,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
         "hiding refusals traced tracing repetition checks",  # record
-        "nodes sums folding schedule products layout",  # plan
+        "nodes sums folding schedule ragged products layout",  # plan
         "softmax instructions symbols workspace gradients contractions tidying",  # lower
         "lowered lowering",
         "backends.protocol backends.memory backends.sample_products",

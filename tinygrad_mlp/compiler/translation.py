@@ -16,6 +16,7 @@ from tinygrad_mlp.compiler.folding import Folded, fold
 from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
 from tinygrad_mlp.compiler.lowered import Lowered
 from tinygrad_mlp.compiler.lowering import lower
+from tinygrad_mlp.compiler.ragged import padded
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Recording
 from tinygrad_mlp.errors import SampleOrderError
@@ -124,7 +125,11 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     if per_sample:
         _check_independence(folded)
     groups = schedule(folded)
-    choice = choose(groups, lambda: lay_out(groups, recording, folded, per_sample), per_sample)
+
+    def laid_out() -> Plan:
+        return lay_out(padded(groups, folded), recording, folded, per_sample)
+
+    choice = choose(groups, laid_out, per_sample)
     plan = choice.plan
     arrays = lower(plan, reduction) if plan is not None else None
     lowered = Lowered(recording, folded, per_sample, reduction, plan, arrays)
