@@ -2,3 +2,5 @@
 
 ``protocol`` says what a back end is; ``choice`` is the one place where it is chosen.
 """
+
+__all__: list[str] = []

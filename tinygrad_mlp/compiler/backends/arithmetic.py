@@ -58,7 +58,17 @@ class ScalarText:
     lowered: Lowered
 
     def bind(self, memory: Memory) -> Run:
-        """The function ``run``; there is nothing to allocate for it."""
+        """The function ``run``; there is nothing to allocate for it.
+
+        >>> from tinygrad_mlp.compiler.folding import fold
+        >>> from tinygrad_mlp.compiler.tracing import trace
+        >>> recording = trace(lambda x: x[0] * x[1], [(2,)], [])
+        >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+        >>> text = Arithmetic().prepare(lowered)
+        >>> run = text.bind(Memory(0, np.dtype("float64"), np.empty(0), np.empty(0)))
+        >>> run(np.array([2.0, 3.0])).tolist()
+        [6.0]
+        """
         namespace: dict[str, Any] = {
             "np": np,
             "dtype": memory.dtype,

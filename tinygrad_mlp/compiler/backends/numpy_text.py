@@ -36,7 +36,7 @@ from tinygrad_mlp.compiler.instructions import (
 from tinygrad_mlp.compiler.lowered import Arrays, Lowered
 from tinygrad_mlp.engine import read_numbers
 
-__all__ = ["NumpyText", "Text", "view"]
+__all__ = ["NumpyText", "Text"]
 
 Array = NDArray[Any]
 
@@ -80,7 +80,16 @@ class Text:
     lowered: Lowered
 
     def bind(self, memory: Memory) -> Run:
-        """The function ``run`` with memory for one batch size."""
+        """The function ``run`` with memory for one batch size.
+
+        >>> from tinygrad_mlp.compiler.tracing import trace
+        >>> from tinygrad_mlp.compiler.translation import translate
+        >>> made = translate(trace(lambda x: x + 1.0, [()], []), per_sample=True, reduction=None)
+        >>> text = NumpyText().prepare(made.lowered)
+        >>> run = text.bind(Memory(2, np.dtype("float64"), np.empty(0), np.empty(0)))
+        >>> run(np.array([1.0, 2.0])).tolist()
+        [[2.0], [3.0]]
+        """
         lowered, dtype = self.lowered, memory.dtype
         assert lowered.arrays is not None
         namespace: dict[str, Any] = {
