@@ -3,4 +3,6 @@
 ``protocol`` says what a back end is; ``choice`` is the one place where it is chosen.
 """
 
+from __future__ import annotations
+
 __all__: list[str] = []
