@@ -339,6 +339,26 @@ def test_predictions_come_in_their_shape(per_sample: bool) -> None:
         np.testing.assert_allclose(found[1], found[0], rtol=1e-14)
 
 
+def test_an_epoch_runs_from_the_data_alone() -> None:
+    """Batches by index and the optimizer's step are outside of the record; all else is inside."""
+    network = next(network for network in NETWORKS if network.name == "softmax classifier")
+    parameters = parameters_of(network)
+    program = compile(sample_loss(network, parameters), parameters, per_sample=True)
+    arrays = arrays_of(network, n_samples=12)
+    batches = np.random.default_rng(0).permutation(12).reshape(3, 4)
+    start = program.parameters.copy()
+    losses = []
+    for batch in batches:
+        losses.append(program(*[array[batch] for array in arrays]))
+        program.parameters -= 0.1 * program.gradients
+    memory = Memory(4, start.dtype, start, np.empty_like(start))
+    run = Interpreter().prepare(program._traced().lowered).bind(memory)
+    for batch, loss in zip(batches, losses):
+        np.testing.assert_allclose(run(*[array[batch] for array in arrays]), loss, rtol=1e-12)
+        memory.parameters[:] -= 0.1 * memory.gradients
+    np.testing.assert_allclose(memory.parameters, program.parameters, rtol=1e-12)
+
+
 def test_no_instruction_holds_text_of_a_program() -> None:
     """Its operands are data, and what it does is one of few names."""
     functions, kinds = set(), set()

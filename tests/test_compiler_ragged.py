@@ -80,7 +80,8 @@ def transformer_torch(
     wq, wk, wv, wo, w1, w2, head = weights
 
     def normalized(x: Tensor) -> Tensor:
-        return x * ((x * x).mean(-1, keepdim=True) + 1e-5) ** -0.5
+        scaled: Tensor = x * ((x * x).mean(-1, keepdim=True) + 1e-5) ** -0.5
+        return scaled
 
     def of_heads(x: Tensor) -> Tensor:
         return x.unflatten(-1, (n_heads, -1)).transpose(-2, -3)
