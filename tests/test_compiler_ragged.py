@@ -80,11 +80,11 @@ def transformer_torch(
     wq, wk, wv, wo, w1, w2, head = weights
 
     def normalized(x: Tensor) -> Tensor:
-        scaled: Tensor = x * ((x * x).mean(-1, keepdim=True) + 1e-5) ** -0.5
-        return scaled
+        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5)
 
     def of_heads(x: Tensor) -> Tensor:
-        return x.unflatten(-1, (n_heads, -1)).transpose(-2, -3)
+        heads: Tensor = x.reshape(*x.shape[:-1], n_heads, -1)
+        return heads.transpose(-2, -3)
 
     x = normalized(tokens)
     mixed = torch.nn.functional.scaled_dot_product_attention(
