@@ -6,6 +6,8 @@ has the exponentials already: its derivatives are made of them. So they are comp
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,9 +65,13 @@ def _all_from(operand: Operand, plan: Plan, op: ops.Op) -> tuple[Step, IntArray]
         return None
     slots = slots_of(operand)
     block = plan.block_at(int(slots.flat[0]))
-    for step in plan.steps:
-        if step.out is block:
-            places = slots - block.base
-            inside = bool(((places >= 0) & (places < block.size)).all())
-            return (step, places) if step.op is op and inside else None
-    return None
+    at = bisect_left(plan.steps, block.base, key=_base_of)  # their blocks lie in their order
+    if at == len(plan.steps) or plan.steps[at].out is not block or plan.steps[at].op is not op:
+        return None
+    places = slots - block.base
+    inside = bool(((places >= 0) & (places < block.size)).all())
+    return (plan.steps[at], places) if inside else None
+
+
+def _base_of(step: Step) -> int:
+    return step.out.base
