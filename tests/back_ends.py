@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 from unittest.mock import patch
 
-from tinygrad_mlp.compiler import translation
+from tinygrad_mlp.compiler.backends import choice
 
 BackEnd = Literal["arrays", "arithmetic"]
 BACK_ENDS: Final[tuple[BackEnd, ...]] = ("arrays", "arithmetic")
@@ -18,7 +18,7 @@ def forced(back_end: BackEnd) -> Iterator[None]:
     """Compile everything to NumPy calls, or everything to plain arithmetic."""
     arithmetic = back_end == "arithmetic"
     with (
-        patch.object(translation, "is_scattered", lambda groups: arithmetic),
-        patch.object(translation, "is_irregular", lambda plan, groups: False),
+        patch.object(choice, "is_scattered", lambda groups: arithmetic),
+        patch.object(choice, "is_irregular", lambda plan, groups: False),
     ):
         yield

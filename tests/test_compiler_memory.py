@@ -32,9 +32,10 @@ from tests.test_compiler_networks import (
 )
 from tests.test_compiler_random import SEEDS, TOLERANCE, WHOLE_NUMBERS, check, three_calls
 from tinygrad_mlp import array_math
-from tinygrad_mlp.compiler import compile, translation
+from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.compiler.backends import numpy_text
+from tinygrad_mlp.compiler.backends.memory import SharedMemory
 from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
-from tinygrad_mlp.compiler.memory import SharedMemory
 from tinygrad_mlp.engine import Value
 
 Array = NDArray[Any]
@@ -92,7 +93,7 @@ class Namespace:
         found = getattr(self._module, name)
         if name == "empty":
             return empty
-        if name in translation._NUMPY_FUNCTIONS or isinstance(found, np.ufunc):
+        if name in numpy_text._NUMPY_FUNCTIONS or isinstance(found, np.ufunc):
             return Watched(name, found)
         return found
 
@@ -106,8 +107,8 @@ def watched() -> Iterator[None]:
     """Watch what is compiled meanwhile."""
     with (
         forced("arrays"),
-        patch.object(translation, "np", Namespace(np)),
-        patch.object(translation, "array_math", Namespace(array_math)),
+        patch.object(numpy_text, "np", Namespace(np)),
+        patch.object(numpy_text, "array_math", Namespace(array_math)),
     ):
         yield
 
@@ -198,12 +199,12 @@ def ref(name: str = "", pinned: bool = False) -> Ref:
 def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -> None:
     x, out, t = ref("x", pinned=True), ref("out", pinned=True), ref()
     made = Instruction("ufunc", "tanh", [x], t)
-    SharedMemory([made, Instruction("ufunc", "add", [x, t], out)])
-    assert t.buffer.inside is out.buffer
+    memory = SharedMemory([made, Instruction("ufunc", "add", [x, t], out)])
+    assert memory.host_of(t.buffer) is out.buffer
     x, out, t = ref("x", pinned=True), ref("out", pinned=True), ref()
     made, before = Instruction("ufunc", "tanh", [x], t), Instruction("ufunc", "exp", [x], out)
-    SharedMemory([made, before, Instruction("ufunc", "add", [out, t], out)])
-    assert t.buffer.inside is None
+    memory = SharedMemory([made, before, Instruction("ufunc", "add", [out, t], out)])
+    assert memory.host_of(t.buffer) is None
 
 
 def test_the_watch_finds_what_it_is_for() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
+from tinygrad_mlp.compiler.backends.choice import is_irregular, is_scattered
 from tinygrad_mlp.compiler.folding import fold
 from tinygrad_mlp.compiler.layout import Gather
 from tinygrad_mlp.compiler.products import find_products
-from tinygrad_mlp.compiler.scalars import is_irregular, is_scattered
 from tinygrad_mlp.compiler.schedule import Group, schedule
 from tinygrad_mlp.compiler.tracing import trace
 from tinygrad_mlp.engine import Value

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
 import pytest
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.instructions import (
+    Buffer,
+    Instruction,
+    Kind,
+    Number,
+    Ref,
+    Table,
+    contiguous,
+)
 from tinygrad_mlp.compiler.tidying import tidied
 
 Program = list[Instruction]
 Axes = tuple[int, ...]
+
+C0: Final = Number("c0", 2.0)
+C1: Final = Number("c1", 3.0)
 
 
 class Memory:
@@ -42,11 +54,11 @@ def exp(source: Ref, out: Ref) -> Instruction:
     return Instruction("ufunc", "exp", [source], out)
 
 
-def add(a: Ref | str, b: Ref | str, out: Ref) -> Instruction:
+def add(a: Ref | Number, b: Ref | Number, out: Ref) -> Instruction:
     return Instruction("ufunc", "add", [a, b], out)
 
 
-def copy(source: Ref | str, out: Ref) -> Instruction:
+def copy(source: Ref | Number, out: Ref) -> Instruction:
     return Instruction("copy", "copyto", [source], out)
 
 
@@ -125,7 +137,7 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
     )
     m = Memory()
     made["nobody makes it"] = (
-        [copy(m("x"), m("y")), copy("c0", m("z"))],
+        [copy(m("x"), m("y")), copy(C0, m("z"))],
         [
             "copyto(y[6], x[6])",
             "copyto(z[6], c0)",
@@ -188,17 +200,20 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
                 "copyto(y[6], t[6])",
             ],
         )
-    for kind in ("gather", "scatter", "loss"):
+    at0, at1 = [Table(name, np.arange(2)) for name in ("at0", "at1")]
+    stays: list[Kind] = ["gather", "scatter", "loss"]
+    for kind in stays:
         m = Memory()
-        maker = Instruction(kind, "+=", [m("x"), "at0", "", "at1"], m("t"))
+        maker = Instruction(kind, "add", [m("x"), at0, None, at1], m("t"))
         made[f"by {kind}"] = [maker, copy(m("t"), m("y"))], [repr(maker), "copyto(y[6], t[6])"]
-    for kind, axes in (
+    writes_anywhere: list[tuple[Kind, Axes]] = [
         ("reduce", (0,)),
         ("matmul", ()),
-        ("einsum", ()),
+        ("contract", ()),
         ("select", ()),
         ("call", ()),
-    ):
+    ]
+    for kind, axes in writes_anywhere:
         m = Memory()
         source = m("x", 2, 6) if kind == "reduce" else m("x")
         maker = Instruction(kind, "add", [source], m("t"), axes)
@@ -299,7 +314,8 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
                 "copyto(y[6], t[6])",
             ],
         )
-    for kind in ("matmul", "select"):
+    not_over_operands: list[Kind] = ["matmul", "select"]
+    for kind in not_over_operands:
         maker = Instruction(kind, "f", [m("x"), m("y")], m("t"))
         made[f"over the operand of a {kind}"] = (
             [maker, copy(m("t"), m("y"))],
@@ -320,12 +336,12 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
     )
     m = Memory()
     made["axes of length 1 alone"] = (
-        [add(m("x", 1, 1, at=1), "c0", m("y", 1, 1, 1, at=4))],
+        [add(m("x", 1, 1, at=1), C0, m("y", 1, 1, 1, at=4))],
         ["add(x[1], c0, out=y[1]) at 4 by (0,)"],
     )
     m = Memory()
     made["no axes"] = (
-        [add("c0", "c1", Ref(m.buffer("y"), 0, (), ()))],
+        [add(C0, C1, Ref(m.buffer("y"), 0, (), ()))],
         ["add(c0, c1, out=y) at 0 by ()"],
     )
     m = Memory()

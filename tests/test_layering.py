@@ -56,6 +56,23 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
 """From the bottom to the top. A module, or a sub-package as a whole, imports only from lower ones;
 the modules inside a sub-package import one another, but not in a circle."""
 
+COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
+    frozenset(layer.split())
+    for layer in (
+        "hiding refusals traced tracing repetition checks",  # record
+        "nodes sums folding schedule ragged products layout",  # plan
+        "softmax instructions symbols workspace gradients contractions tidying",  # lower
+        "lowered lowering",
+        "backends.protocol backends.memory backends.sample_products",
+        "backends.numpy_text backends.arithmetic",
+        "backends.choice",
+        "backends",
+        "translation",
+        "program",
+    )
+)
+"""The same for the modules of the compiler, without the names of their packages."""
+
 RANK: Final = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 
 AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}}
@@ -200,6 +217,16 @@ def test_modules_do_not_import_in_a_circle() -> None:
     }
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle
     assert set(order) == set(files)
+
+
+def test_so_do_those_of_the_compiler() -> None:
+    files, start = module_files(), "tinygrad_mlp.compiler."
+    rank = {start + name: rank for rank, layer in enumerate(COMPILER) for name in layer}
+    modules = [module for module in files if module.startswith(start)]
+    assert set(rank) == set(modules)
+    for module in modules:
+        for found in read_imports(module, files):
+            assert rank.get(found.target, 0) <= rank[module], (module, found)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

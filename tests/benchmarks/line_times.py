@@ -10,6 +10,7 @@ from tests.benchmarks.timing import Timing, markdown, number
 from tests.benchmarks.trainers import OurTrainer
 from tests.benchmarks.works import WORKS, Array
 from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.compiler.backends.numpy_text import Text
 
 __all__ = ["line_times", "report"]
 
@@ -23,9 +24,10 @@ def line_times(program: Program, *arrays: Array, n_calls: int = N_CALLS) -> dict
     """
     program(*arrays)
     trace = program._traced()
+    assert isinstance(trace.prepared, Text)
     lines, texts = timed(trace.source)
     nanoseconds: list[list[int]] = [[] for _ in texts]
-    clocked = replace(trace, source=lines)
+    clocked = replace(trace, prepared=replace(trace.prepared, source=lines))
     _CLOCKED.update(clock=perf_counter_ns, nanoseconds=nanoseconds)
     run: Any = clocked.bind(len(arrays[0]), program._dtype, program.parameters, program.gradients)
     for _ in range(n_calls):

@@ -21,7 +21,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py "
         "tests/test_graph.py",
     ),
-    "compiler": ("tinygrad_mlp/compiler/*.py", "tests/test_compiler*.py tests/test_forking.py"),
+    "compiler": (
+        "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/backends/*.py",
+        "tests/test_compiler*.py tests/test_forking.py",
+    ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "

@@ -1,4 +1,4 @@
-"""Sums of products as NumPy calls: products, inner products, matrix products and ``einsum``.
+"""Sums of products as instructions: products, inner products, matrix products, contractions.
 
 In all of them ``out[s, p, q] = sum over k of left[s, p, k] * right[s, q, k]``, plus plain terms. In
 a per-sample program the samples are one more axis ``b`` of whatever depends on them. Where the left
@@ -13,7 +13,6 @@ import numpy as np
 from tinygrad_mlp.compiler.gradients import Gradients
 from tinygrad_mlp.compiler.instructions import Instruction, Ref
 from tinygrad_mlp.compiler.layout import Constant, Gather, Operand, Step, View
-from tinygrad_mlp.compiler.sample_products import is_worth_copying
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 
@@ -134,7 +133,7 @@ class Contraction:
     # Matrix products
 
     @property
-    def _by_einsum(self) -> bool:
+    def _by_contraction(self) -> bool:
         """Whether the samples are neither absent nor the columns of the right matrix."""
         return self._left.mapped or self._mapped != self._right.mapped
 
@@ -142,8 +141,8 @@ class Contraction:
         """left (S, P, K) right (S, Q, K), the last two transposed."""
         left, right = self._left, self._right
         out = self._xp.new(self._step.shape, self._mapped)
-        if self._by_einsum:
-            self._einsum("spk", left, "sqk", right, "spq", out)
+        if self._by_contraction:
+            self._contract("spk", left, "sqk", right, "spq", out)
         elif self._mapped:  # (S, P, K) (S, K, B)
             self._matmul(left, right.axes(0, 2), out.axes(0, 1))
         else:
@@ -154,8 +153,8 @@ class Contraction:
         """left += g right."""
         left, right = self._factors[0], self._right
         out = self._xp.new(left.shape, left.mapped)
-        if self._by_einsum:
-            self._einsum("spq", g, "sqk", right, "spk", out)
+        if self._by_contraction:
+            self._contract("spq", g, "sqk", right, "spk", out)
         elif self._mapped:  # (S, P, B) (S, B, K)
             self._matmul(g.axes(0, 1), _rows_of_samples(right.axes(0, 2)), out)
         else:
@@ -174,8 +173,8 @@ class Contraction:
                 left = Ref(left.buffer, left.offset, (*left.shape[:2], k), left.strides)
         out = self._xp.new((s, k, q), right.mapped)
         right = moved_axes(right, 0, 2, 1)
-        if self._by_einsum:
-            self._einsum("spq", g, "spk", left, "skq", out)
+        if self._by_contraction:
+            self._contract("spq", g, "spk", left, "skq", out)
         elif self._mapped:  # (S, K, P) (S, P, B)
             self._matmul(left.axes(0, 2, 1), g.axes(0, 1), out.axes(0, 1))
         else:  # (S, K, P) (S, P, Q)
@@ -183,16 +182,15 @@ class Contraction:
         gradients.contribute(right, Symbol(self._xp, out), (s, k, q), right.mapped)
 
     def _matmul(self, a: Ref, b: Ref, out: Ref) -> None:
-        args: list[Ref | str] = [a.unstacked(), b.unstacked()]
+        args = [a.unstacked(), b.unstacked()]
         self._xp.instructions.append(Instruction("matmul", "matmul", args, out.unstacked()))
 
-    def _einsum(self, a: str, x: Ref, b: str, y: Ref, c: str, out: Ref) -> None:
+    def _contract(self, a: str, x: Ref, b: str, y: Ref, c: str, out: Ref) -> None:
         inputs = [axes + "b" * ref.mapped for axes, ref in ((a, x), (b, y))]
-        formula = f"{','.join(inputs)}->{c}{'b' * out.mapped}"
-        _, p, q = self._step.shape
-        by_sample = x.mapped and y.mapped and is_worth_copying(p, q, self._left.shape[2])
-        kind = "einsum_by_sample" if by_sample else "einsum"
-        self._xp.instructions.append(Instruction(kind, formula, [x, y], out))
+        labels = (inputs[0], inputs[1], c + "b" * out.mapped)
+        self._xp.instructions.append(
+            Instruction("contract", "contract", [x, y], out, labels=labels)
+        )
 
 
 def _along(operand: View | Gather, axis: int, length: int) -> Operand:

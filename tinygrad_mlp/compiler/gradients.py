@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
-from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Step, View
+from tinygrad_mlp.compiler.instructions import Argument, Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Step, View, slots_of
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
 
@@ -47,8 +47,8 @@ class Gradients:
     >>> gradients.contribute(View(block, 0, (3,), (0,)), two, (3,), mapped=False)
     >>> work.xp.instructions
     [copyto(gradients[1], c0), add(gradients, c1, out=gradients)]
-    >>> work.xp.numbers
-    {'c0': (2.0, 0), 'c1': (6.0, 0)}
+    >>> [number.factor for number in work.xp.numbers]
+    [2.0, 6.0]
     """
 
     def __init__(self, work: Workspace, loss: View) -> None:
@@ -180,13 +180,13 @@ class Gradients:
 
     def _add_in_memory(self, view: View, symbol: Symbol) -> None:
         block = view.block
-        slots = _slots(view)
+        slots = slots_of(view)
         if len(np.unique(slots)) != slots.size:  # windows that overlap
-            gather = Gather(block.base + slots, block.mapped, needs_grad=True)
+            gather = Gather(slots, block.mapped, needs_grad=True)
             self._contribute_to_slots(gather, symbol, view.shape, mapped=False)
             return
         target = Ref(self._target(block), view.offset, view.shape, view.strides)
-        if self._is_first(block, slots):
+        if self._is_first(block, slots - block.base):
             self._work.store(symbol, target)
         else:
             arg = self._xp.argument(symbol)
@@ -212,10 +212,10 @@ class Gradients:
         distinct, starts = np.unique(places[order], return_index=True)
         table = self._work.table
         whole = Ref(self._target(block), 0, (block.size,), contiguous((block.size,)))
-        function = "=" if self._is_first(block, distinct) else "+="
-        sums = table(starts) if len(starts) < len(places) else ""
+        function = "assign" if self._is_first(block, distinct) else "add"
+        sums = table(starts) if len(starts) < len(places) else None
         source = g.reshaped((prod(g.shape),)).padded(block.mapped)
-        args: list[Ref | str] = [source, table(positions[order]), sums, table(distinct)]
+        args: list[Argument] = [source, table(positions[order]), sums, table(distinct)]
         self._xp.instructions.append(Instruction("scatter", function, args, whole))
 
     def _target(self, block: Block) -> Buffer:
@@ -272,12 +272,3 @@ def _is_one_row_of_factors(view: View) -> bool:
     stacked, columns, length = view.shape
     in_order = length == 1 or view.strides[2] == 1
     return view.offset == 0 and stacked == columns == 1 and length >= view.block.size and in_order
-
-
-def _slots(view: View) -> IntArray:
-    slots = np.array(view.offset, dtype=np.int64)
-    for axis, (length, stride) in enumerate(zip(view.shape, view.strides)):
-        shape = [1] * len(view.shape)
-        shape[axis] = length
-        slots = slots + (stride * np.arange(length)).reshape(shape)
-    return slots

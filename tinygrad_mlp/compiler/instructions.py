@@ -1,16 +1,31 @@
-"""What a NumPy program consists of: buffers, strided views of them, and calls.
+"""What a lowered program consists of: buffers, strided views of them, and instructions.
 
-The lowering makes these, the tidying rearranges them, the emission writes them down as text.
+All of it is data, and none of it is text of a program: the lowering makes the instructions, the
+tidying rearranges them, a back end runs them in its own way.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Final
+from typing import Final, Literal
 
-__all__ = ["LARGEST", "Buffer", "Instruction", "Ref", "contiguous"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "LARGEST",
+    "Argument",
+    "Buffer",
+    "Instruction",
+    "Kind",
+    "Number",
+    "Ref",
+    "Table",
+    "contiguous",
+]
 
 LARGEST: Final = sys.float_info.max
 """As a constant of a program it means the largest number of the program's dtype."""
@@ -28,7 +43,6 @@ class Buffer:
         pinned: whether it has memory of its own for the whole run.
         external: whether the memory is given from outside (parameters, gradients, direct inputs).
         boolean: whether it holds truth values.
-        inside: the buffer whose first slots it shares, if any.
     """
 
     size: int
@@ -38,7 +52,6 @@ class Buffer:
     pinned: bool = False
     external: bool = False
     boolean: bool = False
-    inside: Buffer | None = None
 
     def __repr__(self) -> str:
         return f"Buffer({self.name or 'temporary'}: {self.size}{' x B' if self.mapped else ''})"
@@ -130,44 +143,124 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([0 if n == 1 else s for n, s in zip(shape, strides)])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    """A constant of the program: ``factor / B^scale``, B the batch size of the call.
+
+    A factor of ``LARGEST`` is the largest number of the program's dtype.
+
+    >>> Number("c0", 2.0, 1), Number("c0", 2.0, 1).value(4)
+    (c0, 0.5)
+    """
+
+    name: str
+    factor: float
+    scale: int = 0
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def value(self, batch_size: int) -> float:
+        """The number, for one batch size."""
+        return self.factor * float(batch_size) ** -self.scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """An array of indices, for a gather or a scatter.
+
+    >>> Table("at0", np.array([2, 0, 1]))
+    at0
+    """
+
+    name: str
+    indices: NDArray[np.intp]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+Argument = Ref | Number | Table | None
+"""What an instruction reads; None for a table that is not needed."""
+
+Kind = Literal[
+    "ufunc",
+    "call",
+    "select",
+    "copy",
+    "fill",
+    "reduce",
+    "matmul",
+    "contract",
+    "gather",
+    "scatter",
+    "loss",
+    "auxiliary",
+]
+"""What an instruction does (see ``Instruction``)."""
+
+
 @dataclass(slots=True, eq=False)
 class Instruction:
-    """``out = function(*args)``: one NumPy call of the program.
+    """One step of a program: what it does, with which operands, and where its result goes.
 
-    ``kind`` is "ufunc" (elementwise, may write over an operand that nobody reads afterwards),
-    "reduce", "matmul", "einsum", "einsum_by_sample", "select" (where), "call" (no ``out``), "copy",
-    "fill", "gather", "scatter", "loss" or "auxiliary" (a result is read).
+    In the order of their ``args``, by ``kind``:
+
+    * "ufunc": ``function`` of the operands, element by element; it may write over an operand that
+      nobody reads afterwards. Its name is that of NumPy's function.
+    * "call": likewise, a function that NumPy lacks (``array_math`` has it).
+    * "select": ``a`` where the condition holds, else ``b``.
+    * "copy", "fill": an array, or a number, to another place.
+    * "reduce": ``function`` ("add" or "maximum") over ``axes``; the number of slot axes stands for
+      the samples.
+    * "matmul": the product of two matrices, or of two stacks of them.
+    * "contract": the sum of products over the axes that ``labels`` has for the two operands and not
+      for the result: one letter for each axis.
+    * "gather": the slots ``table`` of a buffer, to the places ``where`` (all in order if None).
+    * "scatter": the slots ``order`` of an array, those from each of ``starts`` to the next one
+      added up (unless None), and over the samples where the result is not mapped; "assign" or "add"
+      them to the slots ``places``.
+    * "loss": the number that is differentiated, over ``B^scale``. ``function`` says how it is
+      reduced: "element" (it is there), "sum" over the samples, "inner" (product of two rows),
+      "sum_less_inner" (the sum of the first, less the inner product of the others),
+      "sum_less_weighted" (likewise, where the weight 0 counts nothing, even of inf).
+    * "auxiliary": what is returned beside the loss is read, before its memory is used again.
 
     >>> t = Ref(Buffer(1, mapped=False, name="t"), 0, (1,), (0,))
-    >>> call = Instruction("ufunc", "add", [t, "c0"], t)
+    >>> call = Instruction("ufunc", "add", [t, Number("c0", 2.0)], t)
     >>> call
     add(t[1], c0, out=t[1])
     >>> call.is_elementwise, call.refs()
     (True, [t[1], t[1]])
     """
 
-    kind: str
+    kind: Kind
     function: str
-    args: list[Ref | str]
+    args: Sequence[Argument]
     out: Ref
     axes: tuple[int, ...] = ()
+    labels: tuple[str, str, str] = ("", "", "")
+    scale: int = 0
 
     def __repr__(self) -> str:
         function, args, out = self.function, [str(arg) for arg in self.args], self.out
         if self.kind == "loss":
-            return f"loss = {function.format(*args)}"
+            over = " / B" * self.scale or " * B" * -self.scale
+            return f"loss = {function}({', '.join(args)}){over}"
         if self.kind == "auxiliary":
             return f"auxiliary = {args[0]}"
         if self.kind == "scatter":
             source, order, _, places = args
-            return f"{out}[{places}] {function} {source}[{order}]"
+            sign = "=" if function == "assign" else "+="
+            return f"{out}[{places}] {sign} {source}[{order}]"
         if self.kind in ("copy", "fill"):
             return f"copyto({out}, {args[0]})"
         if self.kind == "reduce":
             function, args = f"{function}.reduce", [*args, f"axis={self.axes}"]
-        elif self.kind in ("einsum", "einsum_by_sample"):
-            function, args = self.kind, [repr(function), *args]
-        return f"{function}({', '.join([arg for arg in args if arg])}, out={out})"
+        elif self.kind == "contract":
+            a, b, result = self.labels
+            function, args = "contract", [f"{a},{b}->{result}", *args]
+        return f"{function}({', '.join([arg for arg in args if arg != 'None'])}, out={out})"
 
     @property
     def is_elementwise(self) -> bool:

@@ -23,7 +23,19 @@ from tinygrad_mlp.compiler.schedule import Group
 from tinygrad_mlp.compiler.tracing import Recording
 from tinygrad_mlp.ops import Op
 
-__all__ = ["Block", "Constant", "Gather", "Operand", "Plan", "Step", "View", "lay_out"]
+__all__ = [
+    "Block",
+    "Constant",
+    "Gather",
+    "Operand",
+    "Plan",
+    "Step",
+    "View",
+    "affine_strides",
+    "common_shape",
+    "lay_out",
+    "slots_of",
+]
 
 IntArray = NDArray[np.int64]
 
@@ -206,29 +218,57 @@ class Plan:
     def view(self, slots: IntArray) -> View | None:
         """The strided view that reads exactly these slots, if there is one."""
         block = self.block_at(int(slots.flat[0]))
-        first = int(slots.flat[0])
-        strides = []
-        predicted: IntArray = np.array(first, dtype=np.int64)
-        for axis, length in enumerate(slots.shape):
-            index = [0] * slots.ndim
-            stride = 0
-            if length > 1:
-                index[axis] = 1
-                stride = int(slots[tuple(index)]) - first
-            strides.append(stride)
-            shape = [1] * slots.ndim
-            shape[axis] = length
-            predicted = predicted + (stride * np.arange(length)).reshape(shape)
         lowest, highest = int(slots.min()), int(slots.max())
-        limit = block.base + block.size + block.ones
-        if lowest < block.base or highest >= limit or not np.array_equal(predicted, slots):
+        if lowest < block.base or highest >= block.base + block.size + block.ones:
             return None
-        return View(block, first - block.base, tuple(slots.shape), tuple(strides))
+        strides = affine_strides(slots)
+        if strides is None:
+            return None
+        return View(block, int(slots.flat[0]) - block.base, tuple(slots.shape), strides)
 
     def _gather(self, slots: IntArray) -> Gather:
         blocks = [self.block_at(int(slot)) for slot in np.unique(slots)]
         mapped = any([block.mapped for block in blocks])
         return Gather(slots, mapped, any([block.needs_grad for block in blocks]))
+
+
+def affine_strides(slots: IntArray) -> tuple[int, ...] | None:
+    """By how much the slots go on along each axis, if it is the same everywhere.
+
+    >>> affine_strides(np.array([[4, 6, 8], [5, 7, 9]])), affine_strides(np.array([0, 1, 3]))
+    ((1, 2), None)
+    """
+    first = int(slots.flat[0])
+    strides = []
+    predicted: IntArray = np.array(first, dtype=np.int64)
+    for axis, length in enumerate(slots.shape):
+        index = [0] * slots.ndim
+        stride = 0
+        if length > 1:
+            index[axis] = 1
+            stride = int(slots[tuple(index)]) - first
+        strides.append(stride)
+        shape = [1] * slots.ndim
+        shape[axis] = length
+        predicted = predicted + (stride * np.arange(length)).reshape(shape)
+    return tuple(strides) if np.array_equal(predicted, slots) else None
+
+
+def slots_of(operand: View | Gather) -> IntArray:
+    """Where the elements of an operand lie, in its axes.
+
+    >>> block = Block("z0", "computed", base=10, size=6, mapped=False, needs_grad=True)
+    >>> slots_of(View(block, offset=1, shape=(2, 2), strides=(3, 1))).tolist()
+    [[11, 12], [14, 15]]
+    """
+    if isinstance(operand, Gather):
+        return operand.slots
+    slots = np.array(operand.block.base + operand.offset, dtype=np.int64)
+    for axis, (length, stride) in enumerate(zip(operand.shape, operand.strides)):
+        shape = [1] * len(operand.shape)
+        shape[axis] = length
+        slots = slots + (stride * np.arange(length)).reshape(shape)
+    return slots
 
 
 def lay_out(groups: list[Group], recording: Recording, folded: Folded, per_sample: bool) -> Plan:

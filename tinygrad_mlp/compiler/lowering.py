@@ -1,4 +1,4 @@
-"""Pass 6, lower: the steps of the plan as NumPy calls, forward and then backward.
+"""Pass 6, lower: the steps of the plan as instructions, forward and then backward.
 
 Forward, a group is the op's rule on whole views. Backward, the groups run in reverse: a product
 gives two products, an elementwise group multiplies what comes from above by its partials. What
@@ -7,7 +7,6 @@ becomes of that is up to ``gradients``; how sums of products are computed, up to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,44 +16,28 @@ from numpy.typing import NDArray
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler.contractions import Contraction
 from tinygrad_mlp.compiler.gradients import Gradients
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
-from tinygrad_mlp.compiler.layout import Constant, Gather, Plan, Step, View
+from tinygrad_mlp.compiler.instructions import Instruction, Kind, Ref
+from tinygrad_mlp.compiler.layout import (
+    Constant,
+    Gather,
+    Plan,
+    Step,
+    View,
+    affine_strides,
+    common_shape,
+)
+from tinygrad_mlp.compiler.lowered import Arrays, Leaves
+from tinygrad_mlp.compiler.softmax import shares_read_by
 from tinygrad_mlp.compiler.symbols import Symbol
 from tinygrad_mlp.compiler.tidying import tidied
 from tinygrad_mlp.compiler.workspace import Workspace, moved_axes
-from tinygrad_mlp.engine import Value
 
-__all__ = ["Lowered", "lower"]
+__all__ = ["lower"]
 
-
-@dataclass(slots=True)
-class Lowered:
-    """The program as instructions.
-
-    Attributes:
-        instructions: the NumPy calls in order.
-        numbers: the constants by name: (factor, power of 1 / B).
-        buffers: the leaves by name: parameters, constants, outer, random, and each argument.
-        outputs: what to return: the loss, or the results in C order.
-        effects: (leaf, number in memory) for assignments.
-        tables: index arrays of gathers and scatters by name.
-        gradients: the parameters' derivatives; None if they are not wanted.
-    """
-
-    instructions: list[Instruction]
-    numbers: dict[str, tuple[float, int]]
-    buffers: dict[str, Buffer]
-    outputs: Ref
-    effects: list[tuple[Value, Ref]]
-    tables: dict[str, NDArray[np.intp]]
-    gradients: Buffer | None = None
-
-    def __repr__(self) -> str:
-        n_gradients = self.gradients.size if self.gradients is not None else 0
-        return f"Lowered({len(self.instructions)} instructions, {n_gradients} gradients)"
+IntArray = NDArray[np.int64]
 
 
-def lower(plan: Plan, reduction: str | None) -> Lowered:
+def lower(plan: Plan, reduction: str | None) -> Arrays:
     """Instructions for the plan; with a ``reduction`` ("mean" or "sum") the gradients as well.
 
     >>> from tinygrad_mlp.compiler.folding import fold
@@ -78,29 +61,36 @@ class _Lowering:
         self.contractions: dict[int, Contraction] = {}  # by the base of the block of results
         self.known: dict[int, dict[Any, Symbol]] = {}  # likewise, what its forward has computed
 
-    def run(self, reduction: str | None) -> Lowered:
+    def run(self, reduction: str | None) -> Arrays:
         folded, work = self.plan.folded, self.work
         for step in self.plan.steps:
             self.xp.forget()
             self.forward(step)
-        outputs = self.results(folded.outputs)
+        outputs, auxiliary = self.results(folded.outputs), None
         effects = [(leaf, self.assigned(id_)) for leaf, id_ in folded.effects]
         if reduction is None:
             outputs.buffer.pinned = True
         else:
             self.read_loss(outputs, reduction)
             if folded.auxiliary:
-                self.keep("auxiliary", "", self.results(folded.auxiliary))
+                auxiliary = self.results(folded.auxiliary)
+                self.keep("auxiliary", "", auxiliary)
             self.backward(reduction)
-        return Lowered(
+        return Arrays(
             tidied(self.xp.instructions),
             self.xp.numbers,
-            work.leaves,
-            outputs,
-            effects,
             work.tables,
+            self.leaves(),
+            outputs,
+            auxiliary,
+            effects,
             work.gradients if reduction is not None else None,
         )
+
+    def leaves(self) -> Leaves:
+        of = self.work.leaves
+        arguments = [of[f"x{number}"] for number in range(len(self.plan.recording.inputs))]
+        return Leaves(of["parameters"], of["constants"], of["outer"], arguments, of["random"])
 
     # Results
 
@@ -118,21 +108,19 @@ class _Lowering:
     def read_loss(self, loss: Ref, reduction: str) -> None:
         """Read the loss: a number, or a sum over the samples; of products, as an inner product."""
         if not loss.mapped:
-            times = " * B" if self.plan.per_sample and reduction == "sum" else ""
-            self.keep("loss", f"float({{0}}[0]){times}", loss)
+            for_each = self.plan.per_sample and reduction == "sum"  # the same for B samples
+            self.keep("loss", "element", loss, scale=-1 if for_each else 0)
             return
-        mean = " / B" if reduction == "mean" else ""
+        scale = 1 if reduction == "mean" else 0
         difference = self.difference_of(loss)
-        if difference:
-            total, row, *products = difference
-            rows = f"float(dot({{0}}, ones)) - {total}"
-            self.keep("loss", f"({rows}){mean}" if mean else rows, _flat(row), *products)
-            return
         factors = self.factors_of(loss)
-        if factors:
-            self.keep("loss", f"float(dot({{0}}, {{1}})){mean}", *factors)
+        if difference:
+            function, row, *products = difference
+            self.keep("loss", function, _flat(row), *products, scale=scale)
+        elif factors:
+            self.keep("loss", "inner", *factors, scale=scale)
         else:
-            self.keep("loss", f"float(dot({{0}}, ones)){mean}", _flat(loss))
+            self.keep("loss", "sum", _flat(loss), scale=scale)
 
     def factors_of(self, loss: Ref) -> list[Ref] | None:
         """The two rows whose products the loss was made from last, if it was."""
@@ -156,7 +144,7 @@ class _Lowering:
         """For a row minus a row of sums of products, as cross-entropy is: the row, the factors.
 
         The sum over the samples is then the sum of the one minus one inner product over everything;
-        the first of the four is the call that computes it.
+        the first of the four is what such a loss is called.
         """
         last = self.plan.steps[-1] if self.plan.steps else None
         if last is None or last.op is not ops.SUB or self.work.results(last).buffer != loss.buffer:
@@ -168,10 +156,10 @@ class _Lowering:
             return None
         contraction = self.contractions.get(products.block.base)
         if contraction is not None:
-            form, factors = "float(vdot({1}, {2}))", contraction.inner_factors()
+            function, factors = "sum_less_inner", contraction.inner_factors()
         else:
-            form, factors = "weighted_sum({1}, {2})", self.weighted_factors(products)
-        return (form, self.work.ref(row), *factors) if factors else None
+            function, factors = "sum_less_weighted", self.weighted_factors(products)
+        return (function, self.work.ref(row), *factors) if factors else None
 
     def weighted_factors(self, total: View) -> tuple[Ref, Ref] | None:
         """The weights and what they weigh, if that is the sum of all products of one sample."""
@@ -187,11 +175,11 @@ class _Lowering:
             return None
         return (self.work.ref(weights), self.work.ref(x)) if weights.mapped and x.mapped else None
 
-    def keep(self, kind: str, form: str, *refs: Ref) -> None:
-        """Read a result into a local variable, before its memory is used again."""
+    def keep(self, kind: Kind, function: str, *refs: Ref, scale: int = 0) -> None:
+        """Read a result, before its memory is used again."""
         out = self.xp.new((), mapped=False)
         out.buffer.pinned = True
-        self.xp.instructions.append(Instruction(kind, form, [*refs], out))
+        self.xp.instructions.append(Instruction(kind, function, refs, out, scale=scale))
 
     # Steps
 
@@ -200,11 +188,35 @@ class _Lowering:
             contraction = self.contractions[step.out.base] = Contraction(self.work, step)
             contraction.forward()
             return
+        shares = shares_read_by(step, self.plan)
+        if shares is not None:
+            self.read_shares(step, *shares)
+            return
         self.xp.factors_first = True
         result = step.op.forward(self.xp, *self.inputs(step))
         self.xp.factors_first = False
         self.known[step.out.base] = self.xp.known()
         self.work.store(self.xp.symbol(result), self.work.results(step))
+
+    def read_shares(self, step: Step, logsumexp: Step, places: IntArray) -> None:
+        """The results of a softmax: what the derivatives of its logsumexp are, too."""
+        joint_partials = logsumexp.op.joint_partials
+        assert joint_partials is not None
+        self.xp.remember(self.known[logsumexp.out.base])
+        out = Symbol(self.xp, self.work.results(logsumexp))
+        shares = joint_partials(self.xp, out, *self.inputs(logsumexp)).ref
+        self.known[logsumexp.out.base] = self.xp.known()  # the backward finds them
+        target = self.work.results(step)
+        shape = common_shape([places.ravel()], places.size)
+        strides = affine_strides(places.reshape(shape))
+        if strides is not None:
+            view = Ref(shares.buffer, int(places.flat[0]), shape, strides)
+            self.work.store(Symbol(self.xp, view), target.reshaped(shape))
+        else:
+            table = self.work.table(places.ravel())
+            whole = shares.reshaped((shares.buffer.size,)).padded(False)
+            call = Instruction("gather", "take", [whole, table, None], target)
+            self.xp.instructions.append(call)
 
     def inputs(self, step: Step) -> list[Symbol]:
         """The operands; those of a variadic group as one, stacked along the first axis."""

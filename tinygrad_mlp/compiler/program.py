@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.at_once import assign_at_once
+from tinygrad_mlp.compiler.backends.choice import Choice
 from tinygrad_mlp.compiler.checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler.hiding import recording_lock
 from tinygrad_mlp.compiler.layout import Plan
@@ -255,7 +256,7 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The NumPy text of the program that was traced last, worth reading.
+        """The text of the program that was traced last, worth reading.
 
         Raises:
             ShapeError: before the first call, when the shapes are not known.
@@ -265,6 +266,20 @@ class Program:
     def summary(self) -> str:
         """How many scalar operations became how many NumPy calls, and which products were found."""
         return self._traced().summary()
+
+    @property
+    def backend(self) -> Choice:
+        """What runs the program that was traced last, and the reason for it.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+
+        >>> program = compile(lambda x: x * x, per_sample=True)
+        >>> result = program([1.0, 2.0])
+        >>> program.backend
+        NumPy text, because one sample is mapped over the batch, in rows
+        """
+        return self._traced().choice
 
     @property
     def plan(self) -> Plan | None:

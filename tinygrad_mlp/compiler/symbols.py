@@ -1,4 +1,4 @@
-"""The namespace that interprets a rule as NumPy calls: what the compiler emits instead of numbers.
+"""The namespace that interprets a rule as instructions: what the compiler has instead of numbers.
 
 A rule of the op table is run once on ``Symbol`` operands; every function it calls becomes an
 instruction. A symbol is ``factor * array``: constant factors are carried along and multiplied out
@@ -8,7 +8,7 @@ only where something else than a product needs the array.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any, Final
@@ -16,7 +16,15 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_mlp import array_math, float_math
-from tinygrad_mlp.compiler.instructions import LARGEST, Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.instructions import (
+    LARGEST,
+    Argument,
+    Buffer,
+    Instruction,
+    Number,
+    Ref,
+    contiguous,
+)
 
 __all__ = ["Emitter", "Symbol"]
 
@@ -113,8 +121,8 @@ class Emitter:
 
     instructions: list[Instruction] = field(default_factory=list)
     factors_first: bool = False
-    numbers: dict[str, tuple[float, int]] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
+    numbers: list[Number] = field(default_factory=list)
+    _number_of: dict[str, Number] = field(default_factory=dict)
     _known: dict[Any, Symbol] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -136,16 +144,16 @@ class Emitter:
         """Start the backward of a group whose forward results are looked up, too."""
         self._known = dict(known)
 
-    def number(self, factor: float, scale: int = 0) -> str:
-        """The name of a constant in the program."""
+    def number(self, factor: float, scale: int = 0) -> Number:
+        """A constant of the program; the same one each time."""
         key = repr((factor, scale))  # tells 0.0 from -0.0, and finds nan again
-        name = self._names.get(key)
-        if name is None:
-            name = self._names[key] = f"c{len(self._names)}"
-            self.numbers[name] = (factor, scale)
-        return name
+        number = self._number_of.get(key)
+        if number is None:
+            number = self._number_of[key] = Number(f"c{len(self.numbers)}", factor, scale)
+            self.numbers.append(number)
+        return number
 
-    def argument(self, symbol: Symbol) -> Ref | str:
+    def argument(self, symbol: Symbol) -> Ref | Number:
         """What stands for a symbol in an instruction; its factor is multiplied out first."""
         if symbol.ref is None:
             return self.number(symbol.factor, symbol.scale)
@@ -165,7 +173,7 @@ class Emitter:
         buffer = Buffer(prod(shape), mapped, boolean=boolean)
         return Ref(buffer, 0, shape, contiguous(shape))
 
-    def _ufunc(self, function: str, args: list[Ref | str], boolean: bool = False) -> Symbol:
+    def _ufunc(self, function: str, args: Sequence[Argument], boolean: bool = False) -> Symbol:
         key = (function, *args)
         known = self._known.get(key)
         if known is None:
@@ -296,7 +304,7 @@ class Emitter:
             known = self._known["where", *args] = Symbol(self, out)
         return known
 
-    def _made_by(self, ref: Ref | str | None) -> Instruction | None:
+    def _made_by(self, ref: Argument) -> Instruction | None:
         for instruction in reversed(self.instructions[-_FAR_BACK:]):
             if ref is not None and instruction.out is ref:
                 return instruction
@@ -352,7 +360,9 @@ class Emitter:
 
     def max(self, stacked: Symbol) -> Symbol:
         """The largest of the stacked operands; 0 of those from which it was subtracted already."""
-        if self._is_below_largest(stacked):
+        key = ("below largest", stacked.ref)
+        if key in self._known or self._is_below_largest(stacked):
+            self._known[key] = stacked  # so that the backward, far from here, finds the same
             return self.symbol(0.0)
         return self.reduce("maximum", stacked, (0,))
 
@@ -409,7 +419,7 @@ class Emitter:
             and _extent(operand) == _extent(reduction.args[0])
         )
 
-    def _copy_into(self, ref: Ref | str | None) -> Instruction | None:
+    def _copy_into(self, ref: Argument) -> Instruction | None:
         """The call that stored the results which this is a view of."""
         for instruction in reversed(self.instructions[-_FAR_BACK:]):
             if isinstance(ref, Ref) and instruction.out.buffer is ref.buffer:
@@ -438,7 +448,7 @@ _FAR_BACK: Final = 32
 """How many calls back it is looked for the one that made an operand."""
 
 
-def _extent(ref: Ref | str | None) -> tuple[Any, ...]:
+def _extent(ref: Argument) -> tuple[Any, ...]:
     """Which slots a view has: where it begins, and the axes along which it extends."""
     assert isinstance(ref, Ref)
     axes = [(length, stride) for length, stride in zip(ref.shape, ref.strides) if length != 1]
@@ -455,7 +465,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def broadcast(args: list[Ref | str]) -> tuple[tuple[int, ...], bool, bool]:
+def broadcast(args: Sequence[Argument]) -> tuple[tuple[int, ...], bool, bool]:
     """The shape of an elementwise result, whether it is mapped, and whether it is padded."""
     refs = [arg for arg in args if isinstance(arg, Ref)]
     n_axes = max([len(ref.shape) for ref in refs], default=0)

@@ -1,4 +1,4 @@
-"""Between lowering and emission: drop what nobody reads, squeeze axes, write results where they go.
+"""After the lowering: drop what nobody reads, squeeze axes, write results where they go.
 
 The lowering is simple-minded: it computes into temporaries and copies. Here a copy disappears by
 letting the call that made the temporary write to the copy's target, which is what ``out=`` is for.
@@ -13,9 +13,7 @@ from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
 
 __all__ = ["tidied"]
 
-_WRITES_ANYWHERE = frozenset(
-    ["ufunc", "reduce", "matmul", "einsum", "einsum_by_sample", "select", "call"]
-)
+_WRITES_ANYWHERE = frozenset(["ufunc", "reduce", "matmul", "contract", "select", "call"])
 
 
 def tidied(instructions: list[Instruction]) -> list[Instruction]:

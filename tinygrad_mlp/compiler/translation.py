@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import copysign
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp.compiler.backends.choice import Choice, choose
+from tinygrad_mlp.compiler.backends.protocol import Memory, Prepared, Run
 from tinygrad_mlp.compiler.contractions import is_elementwise
-from tinygrad_mlp.compiler.emission import emit
 from tinygrad_mlp.compiler.folding import Folded, fold
-from tinygrad_mlp.compiler.instructions import LARGEST
 from tinygrad_mlp.compiler.layout import Plan, Step, lay_out
-from tinygrad_mlp.compiler.lowering import Lowered, lower
-from tinygrad_mlp.compiler.sample_products import einsum_by_sample, weighted_sum
-from tinygrad_mlp.compiler.scalars import emit_scalars, is_irregular, is_scattered
+from tinygrad_mlp.compiler.lowered import Lowered
+from tinygrad_mlp.compiler.lowering import lower
+from tinygrad_mlp.compiler.ragged import padded
 from tinygrad_mlp.compiler.schedule import schedule
 from tinygrad_mlp.compiler.tracing import Recording
-from tinygrad_mlp.engine import read_numbers
 from tinygrad_mlp.errors import SampleOrderError
 
 __all__ = ["Translation", "translate"]
@@ -31,16 +28,12 @@ Array = NDArray[Any]
 
 @dataclass(slots=True)
 class Translation:
-    """One recording with everything that the passes made of it.
+    """One recording, lowered and prepared by a back end.
 
     Attributes:
-        recording: what was recorded.
-        folded: its nodes after folding.
-        source: the program's text, a function ``prepare``.
-        per_sample: whether it is mapped over the samples.
-        reduction: "mean" or "sum" of the samples' losses; None for a program that predicts.
-        plan: the groups and their memory; None for a program of plain arithmetic.
-        lowered: the NumPy calls, likewise.
+        lowered: the program as data.
+        choice: the back end, and the reason for it.
+        prepared: what the back end made of it.
 
     >>> from tinygrad_mlp.compiler.tracing import trace
     >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
@@ -49,18 +42,34 @@ class Translation:
     [3.0, 6.0]
     """
 
-    recording: Recording
-    folded: Folded
-    source: str
-    per_sample: bool
-    reduction: str | None
-    plan: Plan | None = None
-    lowered: Lowered | None = None
+    lowered: Lowered
+    choice: Choice
+    prepared: Prepared
+
+    @property
+    def recording(self) -> Recording:
+        """What was recorded."""
+        return self.lowered.recording
+
+    @property
+    def folded(self) -> Folded:
+        """Its nodes after folding."""
+        return self.lowered.folded
+
+    @property
+    def plan(self) -> Plan | None:
+        """The groups and their memory; None for a program of plain arithmetic."""
+        return self.lowered.plan
+
+    @property
+    def source(self) -> str:
+        """The program as a person reads it."""
+        return self.prepared.source
 
     def bind(
         self, batch_size: int, dtype: np.dtype[Any], parameters: Array, gradients: Array
     ) -> Callable[..., Any]:
-        """The function ``run`` with memory for one batch size.
+        """The function that runs, with memory for one batch size.
 
         Args:
             batch_size: the number of samples, if it is mapped over them.
@@ -68,47 +77,23 @@ class Translation:
             parameters: the array that it reads the parameters from.
             gradients: the array that it writes their derivatives to.
         """
-        rngs = [rng for _, rng in self.recording.random]
-        namespace: dict[str, Any] = {
-            "np": np,
-            "dtype": dtype,
-            "parameters": parameters,
-            "gradients": gradients,
-            "outer_leaves": [leaf for _, leaf in self.folded.outer],
-            "assigned": [leaf for leaf, _ in self.folded.effects],
-            "rngs": rngs,
-            "read_numbers": read_numbers,
-        }
-        if self.lowered is None:
-            namespace.update({name: getattr(float_math, name) for name in float_math.__all__})
-        else:
-            constants = list(self.folded.constants.values())
-            namespace.update({name: getattr(array_math, name) for name in array_math.__all__})
-            namespace.update({name: getattr(np, name) for name in _NUMPY_FUNCTIONS})
-            namespace.update(self.lowered.tables)
-            namespace.update(
-                view=view,
-                einsum_by_sample=einsum_by_sample,
-                draw=_Draw(rngs),
-                weighted_sum=weighted_sum,
-                constant_values=_constants_of(dtype, constants),
-            )
-        exec(self.source, namespace)
-        run: Callable[..., Any] = namespace["prepare"](batch_size)
-        if self.reduction is not None:
+        lowered = self.lowered
+        run = self.prepared.bind(Memory(batch_size, dtype, parameters, gradients))
+        if lowered.reduction is not None:
             return run
-        if not self.recording.output_shape:
-            return _Squeezed(run, self.per_sample)
-        return _Reshaped(run, self.recording.output_shape, self.per_sample)
+        if not lowered.output_shape:
+            return _Squeezed(run, lowered.per_sample)
+        return _Reshaped(run, lowered.output_shape, lowered.per_sample)
 
     def summary(self) -> str:
         """The counts, then one line for each product."""
-        one = "of one sample " if self.per_sample else ""
+        one = "of one sample " if self.lowered.per_sample else ""
         start = f"{self.folded.n_recorded} scalar operations {one}->"
-        if self.plan is None or self.lowered is None:
+        plan, arrays = self.plan, self.lowered.arrays
+        if plan is None or arrays is None:
             return f"{start} plain arithmetic, as nothing in them is regular"
         lines = [
-            f"{start} {len(self.plan.steps)} groups -> {len(self.lowered.instructions)} NumPy "
+            f"{start} {len(plan.steps)} groups -> {len(arrays.instructions)} NumPy "
             f"calls, {len(self.products())} matrix products:"
         ]
         lines += [f"  {step.out.name}: {step.product_shapes()}" for step in self.products()]
@@ -121,9 +106,7 @@ class Translation:
 
 
 def translate(recording: Recording, per_sample: bool, reduction: str | None) -> Translation:
-    """All passes after the trace.
-
-    A graph of the whole batch in which nothing is regular becomes plain arithmetic.
+    """All passes after the trace, then the back end (``backends.choice`` says which).
 
     Args:
         recording: the graph.
@@ -142,17 +125,15 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     if per_sample:
         _check_independence(folded)
     groups = schedule(folded)
-    plan = None
-    if per_sample or not is_scattered(groups):
-        plan = lay_out(groups, recording, folded, per_sample)
-    if plan is None or (not per_sample and is_irregular(plan, groups)):
-        source = emit_scalars(recording, folded, reduction is not None)
-        return Translation(recording, folded, source, per_sample, reduction)
-    lowered = lower(plan, reduction)
-    shapes = [shape for shape, _ in recording.inputs]
-    n_outer, n_random = len(folded.outer), len(recording.random)
-    source = emit(lowered, shapes, n_outer, n_random, per_sample, reduction)
-    return Translation(recording, folded, source, per_sample, reduction, plan, lowered)
+
+    def laid_out() -> Plan:
+        return lay_out(padded(groups, folded), recording, folded, per_sample)
+
+    choice = choose(groups, laid_out, per_sample)
+    plan = choice.plan
+    arrays = lower(plan, reduction) if plan is not None else None
+    lowered = Lowered(recording, folded, per_sample, reduction, plan, arrays)
+    return Translation(lowered, choice, choice.backend.prepare(lowered))
 
 
 def _check_independence(folded: Folded) -> None:
@@ -170,69 +151,22 @@ def _check_independence(folded: Folded) -> None:
         raise error
 
 
-_NUMPY_FUNCTIONS: Final = [
-    *["add", "copyto", "dot", "einsum", "floor", "greater", "greater_equal", "less", "less_equal"],
-    *[
-        "fmax",
-        "logical_and",
-        "logical_not",
-        "matmul",
-        "maximum",
-        "multiply",
-        "negative",
-        "not_equal",
-    ],
-    *["subtract", "take", "vdot"],
-]
-
-
-def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
-    largest = np.finfo(dtype).max
-    return np.array([copysign(largest, x) if abs(x) == LARGEST else x for x in numbers], dtype)
-
-
 @dataclass(slots=True)
 class _Squeezed:
-    run: Callable[..., Array]
+    run: Run
     per_sample: bool
 
     def __call__(self, *arrays: Array) -> Any:
-        result = self.run(*arrays)
+        result: Array = self.run(*arrays)
         return result[:, 0] if self.per_sample else float(result[0])
 
 
 @dataclass(slots=True)
 class _Reshaped:
-    run: Callable[..., Array]
+    run: Run
     shape: tuple[int, ...]
     per_sample: bool
 
     def __call__(self, *arrays: Array) -> Array:
-        result = self.run(*arrays)
+        result: Array = self.run(*arrays)
         return result.reshape(-1, *self.shape) if self.per_sample else result.reshape(self.shape)
-
-
-class _Draw:
-    """Draws the random leaves, sample by sample in the order of the trace."""
-
-    def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
-        self._rngs = rngs
-
-    def __call__(self, out: Array) -> None:
-        if len(set(map(id, self._rngs))) == 1:
-            out[...] = self._rngs[0].random(out.shape[::-1]).T
-            return
-        rows = out.reshape(len(self._rngs), -1)
-        for sample in range(rows.shape[1]):
-            for leaf, rng in enumerate(self._rngs):
-                rows[leaf, sample] = rng.random()
-
-
-def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """A strided view: shape and strides count rows of ``array``, further axes stay as they are."""
-    item = array.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        array[offset:],
-        (*shape, *array.shape[1:]),
-        (*[s * item for s in strides], *array.strides[1:]),
-    )

@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Kind, Ref, Table, contiguous
 from tinygrad_mlp.compiler.layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.compiler.symbols import Emitter, Symbol
 
@@ -26,7 +26,7 @@ class Workspace:
     Attributes:
         plan: what is lowered.
         xp: collects the instructions.
-        tables: the index arrays of gathers and scatters by name.
+        tables: the index arrays of gathers and scatters.
         leaves: the buffers of parameters, constants, inputs ... by name.
         gradients: the parameters' derivatives.
 
@@ -43,13 +43,13 @@ class Workspace:
     Buffer(x0: 3)
     >>> slots = plan.slot_of[[2, 0, 1]]
     >>> work.ref(plan.operand(slots)).buffer, work.xp.instructions[-1].function, work.tables
-    (Buffer(temporary: 3), 'take', {'at0': array([2, 0, 1])})
+    (Buffer(temporary: 3), 'take', [at0])
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.xp = Emitter()
-        self.tables: dict[str, NDArray[np.intp]] = {}
+        self.tables: list[Table] = []
         self.leaves: dict[str, Buffer] = {}
         self._buffers: dict[int, Buffer] = {}  # by the base of the block
         self._bases = np.array([block.base for block in plan.blocks])
@@ -99,7 +99,7 @@ class Workspace:
             source = self.buffer(block)
             whole = Ref(source, 0, (source.size,), contiguous((source.size,)))
             table = self.table(slots[positions] - block.base)
-            where = self.table(positions) if len(parts) > 1 else ""
+            where = self.table(positions) if len(parts) > 1 else None
             self.xp.instructions.append(Instruction("gather", "take", [whole, table, where], out))
         return out
 
@@ -111,11 +111,11 @@ class Workspace:
         blocks = [self.plan.blocks[n] for n in distinct.tolist()]
         return list(zip(blocks, np.split(order, starts[1:])))
 
-    def table(self, indices: IntArray) -> str:
-        """A name for an array of indices."""
-        name = f"at{len(self.tables)}"
-        self.tables[name] = np.ascontiguousarray(indices, dtype=np.intp)
-        return name
+    def table(self, indices: IntArray) -> Table:
+        """An array of indices for an instruction."""
+        table = Table(f"at{len(self.tables)}", np.ascontiguousarray(indices, dtype=np.intp))
+        self.tables.append(table)
+        return table
 
     # Writing
 
@@ -124,7 +124,7 @@ class Workspace:
         arg = self.xp.argument(symbol)
         if isinstance(arg, Ref):
             arg = arg.padded(target.mapped)
-        kind = "copy" if isinstance(arg, Ref) else "fill"
+        kind: Kind = "copy" if isinstance(arg, Ref) else "fill"
         self.xp.instructions.append(Instruction(kind, "copyto", [arg], target))
 
     def materialized(self, symbol: Symbol, shape: tuple[int, ...], mapped: bool) -> Ref:

@@ -1,4 +1,4 @@
-"""The other back end: a graph with nothing regular in it, as straight-line Python.
+"""The back end of plain arithmetic: the scalar graph as straight-line Python.
 
 NumPy calls pay for groups of nodes. Where a graph falls apart into groups of one or two with
 operands in no order, plain arithmetic on local variables is faster, forwards and backwards, than
@@ -12,51 +12,77 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from tinygrad_mlp.compiler.folding import Folded, Node
-from tinygrad_mlp.compiler.layout import Gather, Plan
-from tinygrad_mlp.compiler.schedule import Group
-from tinygrad_mlp.compiler.tracing import Recording
+import numpy as np
 
-__all__ = ["emit_scalars", "is_irregular", "is_scattered"]
+from tinygrad_mlp import float_math, ops
+from tinygrad_mlp.compiler.backends.protocol import Memory, Run
+from tinygrad_mlp.compiler.folding import Node
+from tinygrad_mlp.compiler.lowered import Lowered
+from tinygrad_mlp.engine import read_numbers
 
-_MICROSECONDS_PER_CALL_GROUP = 10.0
-_MICROSECONDS_PER_OPERAND = 0.2
+__all__ = ["Arithmetic", "ScalarText"]
+
 _TERMS_PER_LINE = 50
 
 
-def is_scattered(groups: list[Group]) -> bool:
-    """Whether there are so many small groups that arrays cannot pay, whatever their layout.
-
-    >>> is_scattered([])
-    False
-    """
-    return len(groups) > 200 and _scalar_cost(groups) < _MICROSECONDS_PER_CALL_GROUP * len(groups)
-
-
-def is_irregular(plan: Plan, groups: list[Group]) -> bool:
-    """Whether many operands would have to be gathered, at a higher cost than plain arithmetic.
+class Arithmetic:
+    """Runs the scalar graph as straight-line Python.
 
     >>> from tinygrad_mlp.compiler.folding import fold
-    >>> from tinygrad_mlp.compiler.layout import lay_out
-    >>> from tinygrad_mlp.compiler.schedule import schedule
     >>> from tinygrad_mlp.compiler.tracing import trace
-    >>> recording = trace(lambda x: x[0] * x[1], [(2,)], [])
-    >>> folded = fold(recording)
-    >>> groups = schedule(folded)
-    >>> is_irregular(lay_out(groups, recording, folded, per_sample=False), groups)
-    False
+    >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+    >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+    >>> print(Arithmetic().prepare(lowered).source.strip())
+    def prepare(B):
+        def run(X0):
+            v0, v1, = X0.ravel().tolist()
+            v2 = tanh(v0)
+            v3 = v2 * v1
+            return np.array([v3], dtype)
+    <BLANKLINE>
+        return run
     """
-    operands = [o for step in plan.steps for o in (*step.operands, step.left, step.right)]
-    n_gathered = sum([isinstance(operand, Gather) for operand in operands])
-    cost = _MICROSECONDS_PER_CALL_GROUP * (len(plan.steps) + n_gathered)
-    return 4 * n_gathered > len(plan.steps) and _scalar_cost(groups) < cost
+
+    name = "plain arithmetic"
+
+    def prepare(self, lowered: Lowered) -> ScalarText:
+        """The text: a function ``prepare`` that returns the function ``run``."""
+        return ScalarText(_ScalarWriter(lowered).text(), lowered)
 
 
-def _scalar_cost(groups: list[Group]) -> float:
-    n_operands = sum(
-        [len(g.ids) * (len(g.args[0]) + (2 * len(g.left[0]) if g.left else 0)) for g in groups]
-    )
-    return _MICROSECONDS_PER_OPERAND * n_operands
+@dataclass(frozen=True, slots=True)
+class ScalarText:
+    """A program's text, and what it is about."""
+
+    source: str
+    lowered: Lowered
+
+    def bind(self, memory: Memory) -> Run:
+        """The function ``run``; there is nothing to allocate for it.
+
+        >>> from tinygrad_mlp.compiler.folding import fold
+        >>> from tinygrad_mlp.compiler.tracing import trace
+        >>> recording = trace(lambda x: x[0] * x[1], [(2,)], [])
+        >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+        >>> text = Arithmetic().prepare(lowered)
+        >>> run = text.bind(Memory(0, np.dtype("float64"), np.empty(0), np.empty(0)))
+        >>> run(np.array([2.0, 3.0])).tolist()
+        [6.0]
+        """
+        namespace: dict[str, Any] = {
+            "np": np,
+            "dtype": memory.dtype,
+            "parameters": memory.parameters,
+            "gradients": memory.gradients,
+            "outer_leaves": self.lowered.outer,
+            "assigned": self.lowered.assigned,
+            "rngs": self.lowered.generators,
+            "read_numbers": read_numbers,
+        }
+        namespace.update({name: getattr(float_math, name) for name in float_math.__all__})
+        exec(self.source, namespace)
+        run: Run = namespace["prepare"](memory.batch_size)
+        return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +129,15 @@ class _Text:
 
 
 class _TextNamespace:
-    """The ``xp`` that writes calls of ``float_math`` down."""
+    """The ``xp`` that writes calls of ``float_math`` down.
+
+    Exponentials, and their shares of the sum, go into variables of their own: the value of a
+    logsumexp, its derivatives and a softmax are made of the same ones.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._kept: dict[str, _Text] = {}
 
     def where(self, condition: Any, a: Any, b: Any) -> _Text:
         return _Text(f"({_code(a)} if {_code(condition)} else {_code(b)})")
@@ -121,13 +155,24 @@ class _TextNamespace:
         return _Text(f"sum_less_one({_list(terms)})")
 
     def shares(self, terms: Any) -> _Text:
-        return _Text(f"shares({_list(terms)})")
+        return self._in_a_variable(f"shares({_list(terms)})")
 
     def equal_each(self, inputs: Any, x: Any) -> list[_Text]:
         return [self.where(self.equal(each, x), 1.0, 0.0) for each in inputs]
 
     def exp_shifted(self, inputs: Any, shift: Any) -> _Text:
-        return _Text(f"exp_shifted({_list(inputs)}, {_code(shift)})")
+        return self._in_a_variable(f"exp_shifted({_list(inputs)}, {_code(shift)})")
+
+    def finite(self, x: Any) -> _Text:
+        return self._in_a_variable(f"finite({_code(x)})")
+
+    def _in_a_variable(self, code: str) -> _Text:
+        """The variable that holds the result; no variable is ever assigned to again."""
+        kept = self._kept.get(code)
+        if kept is None:
+            kept = self._kept[code] = _Text(f"e{len(self._kept)}")
+            self._lines.append(f"{kept.code} = {code}")
+        return kept
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any) -> _Text:
@@ -154,35 +199,16 @@ def _code(x: Any) -> str:
     return repr(x) if isfinite(x) else f"float('{x}')"
 
 
-def emit_scalars(recording: Recording, folded: Folded, differentiate: bool) -> str:
-    """The program's text, with the same surroundings as that of ``emission``.
-
-    >>> from tinygrad_mlp.compiler.folding import fold
-    >>> from tinygrad_mlp.compiler.tracing import trace
-    >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
-    >>> print(emit_scalars(recording, fold(recording), differentiate=False).strip())
-    def prepare(B):
-        def run(X0):
-            v0, v1, = X0.ravel().tolist()
-            v2 = tanh(v0)
-            v3 = v2 * v1
-            return np.array([v3], dtype)
-    <BLANKLINE>
-        return run
-    """
-    writer = _ScalarWriter(recording, folded)
-    return writer.text(differentiate)
-
-
 class _ScalarWriter:
-    def __init__(self, recording: Recording, folded: Folded) -> None:
-        self.recording = recording
-        self.folded = folded
-        self.xp = _TextNamespace()
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.recording = lowered.recording
+        self.folded = lowered.folded
         self.started: set[int] = set()
         self.lines: list[str] = []
+        self.xp = _TextNamespace(self.lines)
 
-    def text(self, differentiate: bool) -> str:
+    def text(self) -> str:
         folded, lines = self.folded, self.lines
         self.read_leaves()
         for id_, node in folded.nodes.items():
@@ -190,7 +216,7 @@ class _ScalarWriter:
         for number, (_, id_) in enumerate(folded.effects):
             lines.append(f"assigned[{number}].data = {self.value(id_).code}")
         results = [self.value(id_).code for id_ in folded.outputs]
-        if differentiate:
+        if self.lowered.reduction is not None:
             lines.append(f"loss = {results[0]}")
             self.backward()
             extra = [self.value(id_).code for id_ in folded.auxiliary]
@@ -232,7 +258,24 @@ class _ScalarWriter:
             self.lines.append(f"v{id_} = {first}")
             self.lines += [f"v{id_} += {part}" for part in rest]
             return
-        self.lines.append(f"v{id_} = {_code(node.op.compute(self.xp, args))}")
+        share = self.share(node)
+        result = node.op.compute(self.xp, args) if share is None else share
+        self.lines.append(f"v{id_} = {_code(result)}")
+
+    def share(self, node: Node) -> _Text | None:
+        """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: its share of the sum."""
+        nodes = self.folded.nodes
+        difference = nodes.get(node.args[0]) if node.op is ops.EXP else None
+        if difference is None or difference.op is not ops.SUB:
+            return None
+        x, total = difference.args
+        logsumexp = nodes.get(total)
+        if logsumexp is None or logsumexp.op is not ops.LOGSUMEXP or x not in logsumexp.args:
+            return None
+        assert logsumexp.op.joint_partials is not None
+        args = [self.value(arg) for arg in logsumexp.args]
+        shares = logsumexp.op.joint_partials(self.xp, self.value(total), args)
+        return _Text(f"{shares.code}[{logsumexp.args.index(x)}]")
 
     def backward(self) -> None:
         folded = self.folded
@@ -260,9 +303,12 @@ class _ScalarWriter:
         args = [self.value(arg) for arg in node.args]
         if node.op.joint_partials is not None:
             partials = node.op.joint_partials(self.xp, out, args)
-            self.lines.append(f"p{id_} = {_code(partials)}")
+            name = _code(partials)
+            if not name.isidentifier():
+                self.lines.append(f"p{id_} = {name}")
+                name = f"p{id_}"
             for position, arg in enumerate(node.args):
-                self.contribute(arg, f"g{id_} * p{id_}[{position}]")
+                self.contribute(arg, f"g{id_} * {name}[{position}]")
             return
         for position, arg in enumerate(node.args):
             if not self.folded.needs_grad[arg]:

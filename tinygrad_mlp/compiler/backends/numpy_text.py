@@ -1,44 +1,57 @@
-"""Pass 7, emit: give every buffer memory, and write the program down as NumPy text.
+"""The back end of NumPy text: give every buffer memory, and write the program down.
 
 The text has two parts. ``prepare`` allocates the arrays for one batch size and takes all views of
 them, once; ``run`` inside it is the list of NumPy calls, each into memory that is there already. An
 elementwise call writes over an operand that nobody reads afterwards.
+
+This text is the program as a person reads it, and the program that runs.
 """
 
 from __future__ import annotations
 
-from math import isfinite, prod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import copysign, isfinite, prod
+from typing import Any, Final
 
-from tinygrad_mlp.compiler.instructions import LARGEST, Buffer, Instruction, Ref
-from tinygrad_mlp.compiler.lowering import Lowered
-from tinygrad_mlp.compiler.memory import SharedMemory
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["emit"]
+from tinygrad_mlp import array_math
+from tinygrad_mlp.compiler.backends.memory import SharedMemory
+from tinygrad_mlp.compiler.backends.protocol import Memory, Run
+from tinygrad_mlp.compiler.backends.sample_products import (
+    einsum_by_sample,
+    is_worth_copying,
+    weighted_sum,
+)
+from tinygrad_mlp.compiler.instructions import (
+    LARGEST,
+    Argument,
+    Buffer,
+    Instruction,
+    Number,
+    Ref,
+)
+from tinygrad_mlp.compiler.lowered import Arrays, Lowered
+from tinygrad_mlp.engine import read_numbers
+
+__all__ = ["NumpyText", "Text"]
+
+Array = NDArray[Any]
 
 _SMALL_ENOUGH_TO_COPY = 1000
 _MOST_NAMES_IN_A_CLOSURE = 500
 _FASTER_REPEATED = 1_000_000
 
 
-def emit(
-    lowered: Lowered,
-    input_shapes: list[tuple[int, ...]],
-    n_outer: int,
-    n_random: int,
-    per_sample: bool,
-    reduction: str | None,
-) -> str:
-    """The program's text: a function ``prepare`` that returns the function ``run``.
+class NumpyText:
+    """Runs the instructions as a NumPy program whose text it writes.
 
-    >>> from tinygrad_mlp.compiler.folding import fold
-    >>> from tinygrad_mlp.compiler.layout import lay_out
-    >>> from tinygrad_mlp.compiler.lowering import lower
-    >>> from tinygrad_mlp.compiler.schedule import schedule
     >>> from tinygrad_mlp.compiler.tracing import trace
-    >>> recording = trace(lambda x: x.tanh(), [()], [])
-    >>> folded = fold(recording)
-    >>> plan = lay_out(schedule(folded), recording, folded, per_sample=True)
-    >>> print(emit(lower(plan, None), [()], 0, 0, True, None))
+    >>> from tinygrad_mlp.compiler.translation import translate
+    >>> made = translate(trace(lambda x: x.tanh(), [()], []), per_sample=True, reduction=None)
+    >>> print(NumpyText().prepare(made.lowered).source)
     def prepare(B):
         tanh0 = np.empty((1, B), dtype)
     <BLANKLINE>
@@ -50,17 +63,62 @@ def emit(
         return run
     <BLANKLINE>
     """
-    writer = _Writer(lowered, input_shapes, per_sample)
-    return writer.text(n_outer, n_random, reduction)
+
+    name = "NumPy text"
+
+    def prepare(self, lowered: Lowered) -> Text:
+        """The text: a function ``prepare`` that returns the function ``run``."""
+        assert lowered.arrays is not None
+        return Text(_Writer(lowered, lowered.arrays).text(), lowered)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A program's text, and what it is about."""
+
+    source: str
+    lowered: Lowered
+
+    def bind(self, memory: Memory) -> Run:
+        """The function ``run`` with memory for one batch size.
+
+        >>> from tinygrad_mlp.compiler.tracing import trace
+        >>> from tinygrad_mlp.compiler.translation import translate
+        >>> made = translate(trace(lambda x: x + 1.0, [()], []), per_sample=True, reduction=None)
+        >>> text = NumpyText().prepare(made.lowered)
+        >>> run = text.bind(Memory(2, np.dtype("float64"), np.empty(0), np.empty(0)))
+        >>> run(np.array([1.0, 2.0])).tolist()
+        [[2.0], [3.0]]
+        """
+        lowered, dtype = self.lowered, memory.dtype
+        assert lowered.arrays is not None
+        namespace: dict[str, Any] = {
+            "np": np,
+            "dtype": dtype,
+            "parameters": memory.parameters,
+            "gradients": memory.gradients,
+            "outer_leaves": lowered.outer,
+            "assigned": lowered.assigned,
+            "read_numbers": read_numbers,
+            "view": view,
+            "einsum_by_sample": einsum_by_sample,
+            "weighted_sum": weighted_sum,
+            "draw": _Draw(lowered.generators),
+            "constant_values": _constants_of(dtype, lowered.constants),
+        }
+        namespace.update({name: getattr(array_math, name) for name in array_math.__all__})
+        namespace.update({name: getattr(np, name) for name in _NUMPY_FUNCTIONS})
+        namespace.update({table.name: table.indices for table in lowered.arrays.tables})
+        exec(self.source, namespace)
+        run: Run = namespace["prepare"](memory.batch_size)
+        return run
 
 
 class _Writer:
-    def __init__(
-        self, lowered: Lowered, input_shapes: list[tuple[int, ...]], per_sample: bool
-    ) -> None:
+    def __init__(self, lowered: Lowered, arrays: Arrays) -> None:
         self.lowered = lowered
-        self.shapes = input_shapes
-        self.per_sample = per_sample
+        self.arrays = arrays
+        self.per_sample = lowered.per_sample
         self.prepare: list[str] = []
         self.prepared_once: set[str] = set()
         self.views: dict[object, str] = {}
@@ -69,37 +127,34 @@ class _Writer:
         self.n_views = 0
         self.n_temporaries = 0
 
-    def text(self, n_outer: int, n_random: int, reduction: str | None) -> str:
-        lowered = self.lowered
-        used = {arg.buffer for instruction in lowered.instructions for arg in instruction.refs()}
-        if reduction is None:
-            used.add(lowered.outputs.buffer)
-        used.update([ref.buffer for _, ref in lowered.effects])
+    def text(self) -> str:
+        lowered, arrays = self.lowered, self.arrays
+        leaves = arrays.leaves
+        used = {arg.buffer for instruction in arrays.instructions for arg in instruction.refs()}
+        if lowered.reduction is None:
+            used.add(arrays.outputs.buffer)
+        used.update([ref.buffer for _, ref in arrays.effects])
         run: list[str] = []
-        for number, shape in enumerate(self.shapes):
-            buffer = lowered.buffers[f"x{number}"]
+        for number, shape in enumerate(lowered.argument_shapes):
+            buffer = leaves.arguments[number]
             if buffer in used:
                 run += self.input_lines(number, shape, buffer)
-        if n_outer and lowered.buffers["outer"] in used:
-            name = self.own_memory(lowered.buffers["outer"])
+        if leaves.outer.size and leaves.outer in used:
+            name = self.own_memory(leaves.outer)
             run.append(f"{name}[:] = read_numbers(outer_leaves)")
-        if n_random and lowered.buffers["random"] in used:
-            name = self.own_memory(lowered.buffers["random"])
+        if leaves.random.size and leaves.random in used:
+            name = self.own_memory(leaves.random)
             run.append(f"draw({name})")
         body: list[str] = []
-        plan = SharedMemory(lowered.instructions)
-        for index, instruction in enumerate(lowered.instructions):
+        plan = SharedMemory(arrays.instructions)
+        for index, instruction in enumerate(arrays.instructions):
             for buffer in plan.starting_at(index):
                 if instruction.kind not in ("loss", "auxiliary"):
                     self.give_memory(buffer, plan)
             body += self.lines(instruction)
-        returned = self.return_lines(reduction)
-        run += body + self.effect_lines() + returned
-        arguments = ", ".join([f"X{number}" for number in range(len(self.shapes))])
-        numbers = [
-            f"{name} = np.asarray({_number(factor, scale)}, dtype)"
-            for name, (factor, scale) in lowered.numbers.items()
-        ]
+        run += body + self.effect_lines() + self.return_lines()
+        arguments = ", ".join([f"X{number}" for number in range(len(lowered.argument_shapes))])
+        numbers = [f"{n.name} = np.asarray({_number(n)}, dtype)" for n in arrays.numbers]
         if self.per_sample and any([line.startswith("dot(") for line in run]):
             self.prepare.append("dot = np.dot if B > 1 else matmul  # for 0 * inf is nan")
         lines = ["def prepare(B):"]
@@ -124,7 +179,7 @@ class _Writer:
     def allocate(self, name: str, buffer: Buffer) -> None:
         rows = buffer.size + buffer.ones
         shape = f"({rows}, B)" if buffer.mapped else f"{rows}"
-        if buffer.name == "constants":
+        if buffer is self.arrays.leaves.constants:
             self.prepare.append(f"{name} = constant_values")
             return
         dtype = "bool" if buffer.boolean else "dtype"
@@ -137,7 +192,7 @@ class _Writer:
         return f"t{self.n_temporaries}"
 
     def give_memory(self, buffer: Buffer, plan: SharedMemory) -> None:
-        host, reused = buffer.inside, plan.reused_by(buffer)
+        host, reused = plan.host_of(buffer), plan.reused_by(buffer)
         if host is not None:
             name = self.memory[buffer] = buffer.name or self.temporary()
             self.prepare.append(f"{name} = {self.own_memory(host)}[:{buffer.size}]")
@@ -173,8 +228,10 @@ class _Writer:
             self.prepare.append(f"{view} = {expression}  # ({', '.join(shape)})")
         return view
 
-    def arg(self, arg: Ref | str) -> str:
-        return arg if isinstance(arg, str) else self.ref(arg)
+    def arg(self, arg: Argument) -> str:
+        if isinstance(arg, Ref):
+            return self.ref(arg)
+        return "" if arg is None else arg.name
 
     def prepare_once(self, line: str) -> None:
         if line not in self.prepared_once:
@@ -191,12 +248,12 @@ class _Writer:
             return [f"copyto({name}, {given}.reshape(-1))"]
         uses = [
             ref
-            for instruction in self.lowered.instructions
+            for instruction in self.arrays.instructions
             for ref in instruction.refs()
             if ref.buffer is buffer
         ]
-        if self.lowered.outputs.buffer is buffer:
-            uses.append(self.lowered.outputs)
+        if self.arrays.outputs.buffer is buffer:
+            uses.append(self.arrays.outputs)
         is_whole = all([_is_whole(ref, buffer.size) for ref in uses])
         rows = given if len(shape) == 1 else f"{given}.reshape(B, {buffer.size})"
         columns = f"{given}.reshape(1, B)" if buffer.size == 1 else f"{rows}.T"
@@ -205,7 +262,7 @@ class _Writer:
         only_in_products = all(
             [
                 instruction.kind == "matmul"
-                for instruction in self.lowered.instructions
+                for instruction in self.arrays.instructions
                 if any([ref.buffer is buffer for ref in instruction.refs()])
             ]
         )
@@ -233,20 +290,18 @@ class _Writer:
         function = instruction.function
         kind = instruction.kind
         if kind == "ufunc":
-            return [self.elementwise(function, args, instruction.out)]
+            return [self.elementwise(instruction, args)]
         if kind == "matmul":
             function = "dot" if _dot_applies(instruction) else "matmul"
             return [f"{function}({', '.join(args)}, out={out})"]
         if kind == "auxiliary":
             return [f"auxiliary = {self.result(instruction.args[0])}"]
         if kind == "loss":
-            if "ones" in function:
-                self.prepare_once("ones = np.ones(B, dtype)")
-            return [f"loss = {function.format(*args)}"]
+            return [f"loss = {self.loss(instruction, args)}"]
         if kind == "reduce":
             return [self.reduction(instruction, args[0], out)]
-        if kind in ("einsum", "einsum_by_sample"):
-            return [f"{kind}({function!r}, {', '.join(args)}, out={out})"]
+        if kind == "contract":
+            return [self.contraction(instruction, args, out)]
         if kind == "select":
             condition, a, b = args
             lines = [] if out == b else [f"copyto({out}, {b})"]
@@ -260,24 +315,25 @@ class _Writer:
         assert kind == "scatter"
         return self.scatter_lines(instruction, args)
 
-    def elementwise(self, function: str, args: list[str], out: Ref) -> str:
+    def elementwise(self, instruction: Instruction, args: list[str]) -> str:
         """One NumPy call."""
+        function, operands, out = instruction.function, instruction.args, instruction.out
         if function in ("maximum", "minimum"):
-            args = [self.repeated(arg, out) for arg in args]
+            args = [self.repeated(arg, name, out) for arg, name in zip(operands, args)]
         return f"{function}({', '.join(args)}, out={self.ref(out)})"
 
-    def repeated(self, arg: str, out: Ref) -> str:
+    def repeated(self, arg: Argument, name: str, out: Ref) -> str:
         """A constant as an array like ``out``.
 
         NumPy has fast loops for the extrema of two arrays, and none for an array and a number.
         """
-        if arg not in self.lowered.numbers or not (out.mapped and out.in_order):
-            return arg
+        if not isinstance(arg, Number) or not (out.mapped and out.in_order):
+            return name
         shape = ", ".join([str(n) for n in out.shape])
-        rows = f"{arg}_{'x'.join([str(n) for n in out.shape])}"
+        rows = f"{name}_{'x'.join([str(n) for n in out.shape])}"
         self.prepare_once(
-            f"{rows} = np.full(({shape}{', ' * bool(shape)}B), {arg}) "
-            f"if {prod(out.shape)} * B <= {_FASTER_REPEATED} else {arg}"
+            f"{rows} = np.full(({shape}{', ' * bool(shape)}B), {name}) "
+            f"if {prod(out.shape)} * B <= {_FASTER_REPEATED} else {name}"
         )
         return rows
 
@@ -300,6 +356,35 @@ class _Writer:
         axis = str(axes[0]) if len(axes) == 1 else str(axes)
         return f"{instruction.function}.reduce({name}, axis={axis}, out={out})"
 
+    def contraction(self, instruction: Instruction, args: list[str], out: str) -> str:
+        """By ``einsum``; of two matrices of each sample, where it pays, by matrix products."""
+        x, y = instruction.args
+        assert isinstance(x, Ref)
+        assert isinstance(y, Ref)
+        first, second, result = instruction.labels
+        lengths = {**dict(zip(first, x.shape)), **dict(zip(second, y.shape))}
+        by_sample = (
+            x.mapped and y.mapped and is_worth_copying(lengths["p"], lengths["q"], lengths["k"])
+        )
+        function = "einsum_by_sample" if by_sample else "einsum"
+        return f"{function}('{first},{second}->{result}', {', '.join(args)}, out={out})"
+
+    def loss(self, instruction: Instruction, args: list[str]) -> str:
+        """The loss as a Python float."""
+        over = " / B" * instruction.scale or " * B" * -instruction.scale
+        function = instruction.function
+        if function == "element":
+            return f"float({args[0]}[0]){over}"
+        if function == "inner":
+            return f"float(dot({args[0]}, {args[1]})){over}"
+        self.prepare_once("ones = np.ones(B, dtype)")
+        total = f"float(dot({args[0]}, ones))"
+        if function == "sum":
+            return f"{total}{over}"
+        inner = "float(vdot({}, {}))" if function == "sum_less_inner" else "weighted_sum({}, {})"
+        total = f"{total} - {inner.format(*args[1:])}"
+        return f"({total}){over}" if over else total
+
     def gather_lines(self, instruction: Instruction, args: list[str]) -> list[str]:
         source, table, where = args
         flat = self.ref(instruction.out.reshaped((instruction.out.buffer.size,)))
@@ -321,23 +406,23 @@ class _Writer:
             values = f"add.reduceat({values}, {starts})"
         if first.mapped and not out.mapped:
             values += ".sum(axis=1)"
-        return [f"{self.ref(out)}[{places}] {instruction.function} {values}"]
+        sign = "=" if instruction.function == "assign" else "+="
+        return [f"{self.ref(out)}[{places}] {sign} {values}"]
 
     # Results
 
     def effect_lines(self) -> list[str]:
         lines = []
-        for number, (_, ref) in enumerate(self.lowered.effects):
+        for number, (_, ref) in enumerate(self.arrays.effects):
             lines.append(f"assigned[{number}].data = float({self.ref(ref)}[0])")
         return lines
 
-    def return_lines(self, reduction: str | None) -> list[str]:
-        if reduction is None:
-            return [f"return {self.result(self.lowered.outputs)}"]
-        kinds = [instruction.kind for instruction in self.lowered.instructions]
-        return ["return loss, auxiliary" if "auxiliary" in kinds else "return loss"]
+    def return_lines(self) -> list[str]:
+        if self.lowered.reduction is None:
+            return [f"return {self.result(self.arrays.outputs)}"]
+        return ["return loss, auxiliary" if self.arrays.auxiliary else "return loss"]
 
-    def result(self, ref: Ref | str) -> str:
+    def result(self, ref: Argument) -> str:
         """An array of results, the samples first."""
         assert isinstance(ref, Ref)
         name = self.ref(ref)
@@ -389,8 +474,58 @@ def _is_whole(ref: Ref, size: int) -> bool:
     return ref.offset == 0 and ref.shape == (size,) and in_order and not ref.pad
 
 
-def _number(factor: float, scale: int) -> str:
+def _number(number: Number) -> str:
+    factor, scale = number.factor, number.scale
     text = repr(factor) if isfinite(factor) else f"float('{factor}')"
     if abs(factor) == LARGEST:
         text = "-np.finfo(dtype).max" if factor < 0.0 else "np.finfo(dtype).max"
     return text + (" / B" * scale if scale >= 0 else " * B" * -scale)
+
+
+# What the text calls
+
+_NUMPY_FUNCTIONS: Final = [
+    *["add", "copyto", "dot", "einsum", "floor", "greater", "greater_equal", "less", "less_equal"],
+    *[
+        "fmax",
+        "logical_and",
+        "logical_not",
+        "matmul",
+        "maximum",
+        "multiply",
+        "negative",
+        "not_equal",
+    ],
+    *["subtract", "take", "vdot"],
+]
+
+
+def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
+    largest = np.finfo(dtype).max
+    return np.array([copysign(largest, x) if abs(x) == LARGEST else x for x in numbers], dtype)
+
+
+class _Draw:
+    """Draws the random leaves, sample by sample in the order of the trace."""
+
+    def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
+        self._rngs = rngs
+
+    def __call__(self, out: Array) -> None:
+        if len(set(map(id, self._rngs))) == 1:
+            out[...] = self._rngs[0].random(out.shape[::-1]).T
+            return
+        rows = out.reshape(len(self._rngs), -1)
+        for sample in range(rows.shape[1]):
+            for leaf, rng in enumerate(self._rngs):
+                rows[leaf, sample] = rng.random()
+
+
+def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """A strided view: shape and strides count rows of ``array``, further axes stay as they are."""
+    item = array.strides[0]
+    return np.lib.stride_tricks.as_strided(
+        array[offset:],
+        (*shape, *array.shape[1:]),
+        (*[s * item for s in strides], *array.strides[1:]),
+    )

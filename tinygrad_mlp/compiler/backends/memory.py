@@ -1,6 +1,6 @@
 """Which buffers of a program can share memory: one scan over the instructions.
 
-``emission`` asks here when it comes to a buffer for the first time.
+``numpy_text`` asks here when it comes to a buffer for the first time.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class SharedMemory:
         self.last: dict[Buffer, int] = {}
         self._starting: dict[int, list[Buffer]] = {}
         self._reused: dict[Buffer, Buffer] = {}
+        self._hosts: dict[Buffer, Buffer] = {}
         for index, instruction in enumerate(instructions):
             for ref in instruction.refs():
                 if ref.buffer not in self.first:
@@ -47,19 +48,23 @@ class SharedMemory:
         """The buffer whose memory this one takes over, if any."""
         return self._reused.get(buffer)
 
+    def host_of(self, buffer: Buffer) -> Buffer | None:
+        """The pinned buffer whose first slots this one shares, if any."""
+        return self._hosts.get(buffer)
+
     def _host(self, instructions: list[Instruction]) -> None:
         """Put an operand that dies in an elementwise call into the pinned result's memory."""
         for index in range(len(instructions) - 1, -1, -1):
             instruction = instructions[index]
             out = instruction.out.buffer
-            host = out.inside or out
+            host = self._hosts.get(out, out)
             if instruction.kind != "ufunc" or not host.pinned or host.external:
                 continue
             if self.first[out] != index:  # so that the host, too, holds nothing before
                 continue
             dying = self._dying(instruction, index)
             if dying is not None:
-                dying.inside = host
+                self._hosts[dying] = host
 
     def _dying(self, instruction: Instruction, index: int) -> Buffer | None:
         """An operand that the result may overwrite: whole, read for the last time, same kind."""
@@ -75,7 +80,7 @@ class SharedMemory:
                 self.last[buffer] == index
                 and not buffer.pinned
                 and not buffer.external
-                and buffer.inside is None
+                and buffer not in self._hosts
                 and (buffer.size, buffer.mapped, buffer.boolean)
                 == (out.buffer.size, out.buffer.mapped, out.buffer.boolean)
             )
@@ -89,7 +94,7 @@ class SharedMemory:
         for index, instruction in enumerate(instructions):
             out = instruction.out.buffer
             taken = None
-            if self.first[out] == index and not out.pinned and out.inside is None:
+            if self.first[out] == index and not out.pinned and out not in self._hosts:
                 if instruction.kind in ("ufunc", "select"):
                     taken = self._dying(instruction, index)
                 if taken is None:
@@ -102,7 +107,7 @@ class SharedMemory:
             for ref in {id(r.buffer): r for r in instruction.refs()}.values():
                 buffer = ref.buffer
                 ends = self.last[buffer] == index
-                lasting = buffer.pinned or buffer.external or buffer.inside is not None
+                lasting = buffer.pinned or buffer.external or buffer in self._hosts
                 if ends and buffer is not taken and not lasting:
                     key = (buffer.size, buffer.mapped, buffer.boolean)
                     free.setdefault(key, []).append(buffer)
