@@ -6,10 +6,12 @@ cursor of a terminal, turn the order of the letters around, or make an XML file 
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from numbers import Integral, Real
 from typing import Final
 
-__all__ = ["joins_an_emoji", "shortened", "shortest", "visible"]
+__all__ = ["joins_an_emoji", "literal", "shortened", "shortest", "visible"]
 
 OF_LINES: Final = "\n\t"
 """The two control characters that lay out a text of several lines."""
@@ -59,6 +61,26 @@ def shortest(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
+def literal(value: object) -> str:
+    """A number, a text or a list of them as Python reads it; nothing for any other value.
+
+    >>> literal(0.5), literal([3, 1]), literal(float("inf")), literal(object())
+    ('0.5', '[3, 1]', "float('inf')", '')
+    """
+    if value is None or isinstance(value, str | bool):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        texts = [literal(item) for item in value]
+        inside = ", ".join(texts)
+        if not all(texts):
+            return ""
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
+    if not isinstance(value, Real):
+        return ""
+    number = value if isinstance(value, Integral) else float(value)
+    return repr(int(number)) if isinstance(number, Integral) else _of_float(number)
+
+
 def joins_an_emoji(text: str, place: int) -> bool:
     """Whether there is a joiner before a symbol: it makes one emoji of two and is not seen itself.
 
@@ -77,3 +99,7 @@ def _visible_character(text: str, place: int) -> str:
     if unicodedata.category(character) == "Zs":  # a no-break space and its like
         return " "
     return character.encode("unicode_escape").decode("ascii")
+
+
+def _of_float(number: float) -> str:
+    return repr(number) if math.isfinite(number) else f"float({str(number)!r})"
