@@ -314,12 +314,12 @@ OF_OTHERS: Final = {
 }  # fmt: skip
 
 FORMS: Final = {
-    "fit": "model=model X=X y=y", "predict": "model=model X=X", "Adam": "", "AdamW": "",
+    "fit": "model=model X=X y=y epochs=2", "predict": "model=model X=X", "Adam": "", "AdamW": "",
     "SGD": "", "RMSprop": "", "Layer": "n_inputs=2 n_outputs=3", "Neuron": "n_inputs=2",
     "MLP": "n_inputs=2 layer_sizes=[3,1]", "CosineSchedule": "n_epochs=10",
     "ExponentialSchedule": "gamma=0.5", "WarmupSchedule": "n_epochs=5", "PlateauSchedule": "",
     "StepSchedule": "step_size=3", "EarlyStopping": "", "Checkpoint": "path='w.npz'",
-    "train_test_split": "X=X y=y", "make_blobs": "", "make_moons": "", "k_fold": "X=X",
+    "train_test_split": "X=X y=y", "make_blobs": "", "make_moons": "", "k_fold": "X=X n_folds=2",
     "check_gradients": "function=square point=[1.0]",
 }  # fmt: skip
 """What the calls need beside a word."""

@@ -214,7 +214,7 @@ def sizes_of(given: Given) -> Texts:
 def only_a_list(given: Given) -> Texts:
     """All sizes in a list; a single number may be the number of layers, or of neurons.
 
-    >>> only_a_list({"nouts": [8, 1]}), only_a_list({"layers": 3})
+    >>> only_a_list({"n_inputs": 2, "nouts": [8, 1]}), only_a_list({"layers": 3})
     ({'layer_sizes': '[8, 1]'}, None)
     """
     sizes = _first(given, *SIZES.split())
