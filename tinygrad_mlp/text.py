@@ -11,7 +11,10 @@ import unicodedata
 from numbers import Integral, Real
 from typing import Final
 
-__all__ = ["joins_an_emoji", "literal", "shortened", "shortest", "visible"]
+__all__ = ["described", "joins_an_emoji", "literal", "shortened", "shortest", "visible"]
+
+LONGEST_REPR: Final = 60
+"""So many characters of what was given stand in a message."""
 
 OF_LINES: Final = "\n\t"
 """The two control characters that lay out a text of several lines."""
@@ -50,6 +53,29 @@ def shortened(text: str, limit: int) -> str:
         return text
     kept = limit - 1
     return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
+
+
+def described(value: object, *, with_type: bool = False) -> str:
+    """What was given where something else is needed: its repr on one line, shortened.
+
+    An array is told by its shape.
+
+    Args:
+        value: what was given.
+        with_type: begin with the name of its type.
+
+    >>> described("x" * 99), described(2.0, with_type=True)
+    ("'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxxxxxxxxxxxxx'", 'float 2.0')
+    >>> import numpy as np
+    >>> described(np.zeros((150, 4)))
+    'ndarray of shape (150, 4)'
+    """
+    kind = type(value).__name__
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and shape:
+        return f"{kind} of shape {shape}"
+    text = shortened(" ".join(repr(value).split()), LONGEST_REPR)
+    return f"{kind} {text}" if with_type and not text.startswith(kind) else text
 
 
 def shortest(number: float) -> str:

@@ -97,8 +97,8 @@ def other_part(given: Given) -> Texts:
         return None
     if isinstance(size, Integral):
         n_test = len(given["X"]) - int(size) if hasattr(given.get("X"), "__len__") else 0
-        return {"test_size": str(n_test)} if n_test > 0 and size > 0 else None
-    is_share = isinstance(size, Real) and 0.0 < size < 1.0
+        return {"test_size": str(n_test)} if n_test > 0 and int(size) > 0 else None
+    is_share = isinstance(size, Real) and 0.0 < float(size) < 1.0
     return {"test_size": f"{1.0 - float(size):.12g}"} if is_share else None
 
 
