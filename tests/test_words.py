@@ -18,8 +18,12 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp
+import viz
 from tinygrad_mlp import MLP, Layer, Module, Neuron, Value, data, fit, optim
+from tinygrad_mlp.cli.arguments import make_parser
+from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.data import load_iris, make_blobs
+from tinygrad_mlp.debug import break_when, trace_backward
 from tinygrad_mlp.derivatives import check_gradients
 from tinygrad_mlp.errors import (
     InvalidArgumentError,
@@ -52,7 +56,13 @@ def run(call: str) -> Any:
     names |= {"X": X, "y": [0.5, -1.0, 2.0, 0.0], "model": MLP(2, [1], rng=0)}
     names |= {"X_test": X, "y_test": [0.5, -1.0, 2.0, 0.0], "parameters": [Value(1.0)]}
     names |= {"n_samples": 20, "patience": 5, "factor": 0.1, "point": [1.0], "arrays": [X]}
-    names |= {"activation": Value.tanh, "np": np, "validation_data": (X, [0.5, -1.0, 2.0, 0.0])}
+    names |= {"compile": compile, "break_when": break_when, "trace_backward": trace_backward}
+    names |= {
+        "viz": viz,
+        "activation": Value.tanh,
+        "np": np,
+        "validation_data": (X, [0.5, -1.0, 2.0, 0.0]),
+    }
     return eval(call, names)  # the calls are those of the table below
 
 
@@ -541,6 +551,48 @@ def test_children_of_a_value_are_no_label() -> None:
         make(2.0, (Value(1.0),))
     with pytest.raises(TypeError, match="_children"):
         make(2.0, _children=())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("fit(model, X, y, loss='msee')", "Did you mean 'mean_squared_error'?"),
+        ("MLP(2, [1], init='he')", "Did you mean 'he_normal'?"),
+        ("Neuron(2, init='he_nromal', weights=[1.0, 2.0])", "Did you mean 'he_normal'?"),
+        ("MLP(2, [1], activation='rleu')", "Did you mean 'relu'?"),
+        ("break_when(lable='a')", "did you mean label: break_when(label='a')"),
+        ("compile(square, persample=True)", "per_sample: compile(square, per_sample=True)"),
+        ("check_gradients(Value(2.0), [2.0])", "check_gradients(lambda x: x**2, [2.0])"),
+        ("MLP(2, [4, 1], output_activation='softmax')", "Layer(4, 1, 'sigmoid')"),
+        ("Layer(2, 1, 'softmax')", "the softmax of one output is always 1"),
+        ("fit(np.zeros((150, 4)), y, model)", "the model is ndarray of shape (150, 4), but"),
+        ("predict(X, model)", "X is MLP of [Layer of 1 linear(2) neuron], which"),
+        ("trace_backward(MLP(4, [16, 16, 3]))", "but got MLP of [Layer of 16 relu(4) neu…"),
+        ("viz.replay(model, 'a.html')", "build a loss or an output first: viz.replay(model(x), "),
+        ("viz.replay([Value(1.0)], 'a.html')", "take one output: viz.replay(outputs[0], path)"),
+    ],
+)
+def test_what_was_meant_or_given_is_told(call: str, message: str) -> None:
+    with pytest.raises(TinygradMLPError) as caught:
+        run(call)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ("--lr 0.1", "--lr 0.1; did you mean --learning-rate?"),
+        ("--batchsize=8", "--batchsize=8; did you mean --batch-size?"),
+        ("--momentum 0.9", "--momentum 0.9 (see"),
+        ("--colour", "--colour (see"),
+    ],
+)
+def test_an_option_from_elsewhere_is_answered_with_ours(
+    options: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["train", "a.csv", "--target", "y", *options.split()])
+    assert f"unrecognized arguments: {hint}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 0, -1])

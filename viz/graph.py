@@ -120,6 +120,8 @@ def to_dot(
             f"a drawing starts from one Value, the output of a graph, but got "
             f"{described(value, with_type=True)}; draw one output: viz.draw(outputs[0], path)"
         )
+    if not isinstance(value, Module) and not any(output.has_grad for output in outputs):
+        look = replace(look, gradients=False)
     graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
     marked = _marked(highlight, graph.order)
     return graph.text(detail, max_nodes, marked)

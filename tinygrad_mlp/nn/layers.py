@@ -21,7 +21,7 @@ from tinygrad_mlp.nn.activations import (
     activation_named,
     check_activations,
 )
-from tinygrad_mlp.nn.init import Initializer, draw_weights
+from tinygrad_mlp.nn.init import Initializer, draw_weights, initializer_named
 from tinygrad_mlp.nn.module import Module, Sample
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
@@ -71,6 +71,8 @@ class Neuron(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
+        if isinstance(init, str):
+            initializer_named(init)  # also where the weights are given
         if weights is None:
             weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
         elif len(weights) != n_inputs:
