@@ -567,7 +567,7 @@ def test_children_of_a_value_are_no_label() -> None:
         ("Layer(2, 1, 'softmax')", "the softmax of one output is always 1"),
         ("fit(np.zeros((150, 4)), y, model)", "the model is ndarray of shape (150, 4), but"),
         ("predict(X, model)", "X is MLP of [Layer of 1 linear(2) neuron], which"),
-        ("trace_backward(MLP(4, [16, 16, 3]))", "but got MLP of [Layer of 16 relu(4) neu…"),
+        ("trace_backward(MLP(4, [16, 16, 3]))", "but got MLP of [Layer of 16 relu(4) ne…"),
         ("viz.replay(model, 'a.html')", "build a loss or an output first: viz.replay(model(x), "),
         ("viz.replay([Value(1.0)], 'a.html')", "take one output: viz.replay(outputs[0], path)"),
     ],
