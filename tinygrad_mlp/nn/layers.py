@@ -348,7 +348,8 @@ def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:
     sizes = list(layer_sizes) if hasattr(layer_sizes, "__iter__") else []
     if not sizes:
         raise InvalidArgumentError(
-            f"layer_sizes is {layer_sizes!r}, but a list with the number of neurons of each layer "
+            f"layer_sizes is {described(layer_sizes)}, but a list with the number of neurons of "
+            "each layer "
             "is needed, the output layer last: MLP(2, [16, 16, 1])"
         )
     names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(sizes)))]
