@@ -58,7 +58,7 @@ def shortened(text: str, limit: int) -> str:
 def described(value: object, *, with_type: bool = False) -> str:
     """What was given where something else is needed: its repr on one line, shortened.
 
-    An array is told by its shape.
+    A larger array is told by its shape.
 
     Args:
         value: what was given.
@@ -72,9 +72,10 @@ def described(value: object, *, with_type: bool = False) -> str:
     """
     kind = type(value).__name__
     shape = getattr(value, "shape", ())
-    if isinstance(shape, tuple) and shape:
+    text = " ".join(repr(value).split())
+    if len(text) > LONGEST_REPR and isinstance(shape, tuple) and shape:
         return f"{kind} of shape {shape}"
-    text = shortened(" ".join(repr(value).split()), LONGEST_REPR)
+    text = shortened(text, LONGEST_REPR)
     return f"{kind} {text}" if with_type and not text.startswith(kind) else text
 
 
