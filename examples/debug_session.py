@@ -2,7 +2,8 @@
 
 Three ways into one and the same backward pass, that of the worked example (2-2-2 network, sigmoid):
 the terminal of this project, the Python debugger, and a program that stops where it is told to.
-Each transcript below is what one sees; running this file types it again and shows the answers.
+Each transcript below is what one sees, but for the numbers of lines, which change with the version;
+running this file types it again and shows the answers.
 """
 
 # %% The terminal: ``python -m tinygrad_mlp step``. What stands after ``(step)`` is typed.

@@ -10,13 +10,13 @@ from pathlib import Path
 from tests.source_files import ROOT
 
 
-def run_python(*arguments: str | Path, folder: Path) -> str:
-    """What ``python ARGUMENTS``, run in ``folder`` without input, prints; it must succeed."""
+def run_python(*arguments: str | Path, folder: Path, typed: str = "") -> str:
+    """What ``python ARGUMENTS`` prints in ``folder`` where ``typed`` is typed; it must succeed."""
     run = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
-        stdin=subprocess.DEVNULL,
+        input=typed,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -111,6 +111,28 @@ def names_in_prose(text: str) -> list[str]:
     return [match[1] for match in matches if match and not match[1].endswith((".py", ".md"))]
 
 
+def test_the_readme_steps_through_the_network_that_it_has_saved(tmp_path: Path) -> None:
+    """The Python blocks, read from top to bottom, make the file that the command names."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"^python (-m tinygrad_mlp step --model .*?) +#", text, flags=re.MULTILINE)
+    assert command is not None
+    before = text[: command.start()]
+    blocks = [block for block in fenced_blocks(before, "python") if ">>>" not in block]
+    run_python("-W", "error", "-c", "\n".join(blocks), folder=tmp_path)
+    shown = run_python(*shlex.split(command[1]), folder=tmp_path, typed="next\nquit\n")
+    assert "petal length" in shown
+
+
+def test_the_console_has_the_commands_that_the_readme_names() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    sentence = re.search(r"a console steps(.*?):\n", text, flags=re.DOTALL)
+    assert sentence is not None
+    commands = re.findall(r"`(\w+)`", sentence[1])
+    assert len(commands) > 8
+    listed = run_python("-m", "tinygrad_mlp", "step", folder=ROOT, typed="help\nquit\n")
+    assert [name for name in commands if not re.search(rf"^{name}\b", listed, re.MULTILINE)] == []
+
+
 def test_a_name_that_does_not_exist_is_found() -> None:
     assert names_in_prose("`viz.drew(x)`, `a + b.c`, `optim.Adam`, `ops.py`") == [
         "viz.drew",

@@ -56,7 +56,9 @@ def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
     """The methods and properties that ``cls`` defines, by name."""
     for name, member in vars(cls).items():
         kinds = (property, classmethod, staticmethod)
-        if not name.startswith("_") and (inspect.isroutine(member) or isinstance(member, kinds)):
+        if name.startswith("_") or not hasattr(cls, name):  # the latter says where to look instead
+            continue
+        if inspect.isroutine(member) or isinstance(member, kinds):
             yield name, getattr(cls, name)
 
 

@@ -19,6 +19,7 @@ from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.at_once import call_at_once
 from tinygrad_mlp.engine import Value, enable_grad, no_grad
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from tinygrad_mlp.text import shortened
 
 INSIDE = 0.5
 
@@ -133,7 +134,7 @@ def test_the_least_whole_number_is_told(wrong: object) -> None:
     assert type(check_integer(np.int64(7), "n")) is int
     with pytest.raises(InvalidArgumentError) as caught:
         check_integer(wrong, "n")
-    shown = f"{wrong!r:.60}"
+    shown = shortened(repr(wrong), 60)
     assert str(caught.value) == (f"n is {shown}, but a whole number of at least 1 is needed: n=1")
 
 

@@ -444,7 +444,7 @@ def test_a_list_among_the_numbers_of_a_sample_is_no_number() -> None:
 
 
 def test_layers_of_one_neuron_and_of_several() -> None:
-    assert repr(Layer(3, 1, "softmax")) == "Layer of 1 softmax(3) neuron"
+    assert repr(Layer(3, 1, "sigmoid")) == "Layer of 1 sigmoid(3) neuron"
     assert repr(Layer(1, 2, None)) == "Layer of 2 linear(1) neurons"
     assert repr(Layer(1, 2, "TANH")) == "Layer of 2 tanh(1) neurons"
 

@@ -291,7 +291,7 @@ def test_a_leaf_alone_has_no_way() -> None:
         ("2", "no number but the str '2'; assign a number to it, for example value.data = 2.0"),
         (
             "x" * 99,
-            f"no number but the str '{'x' * 59}; assign a number to it, for example "
+            f"no number but the str '{'x' * 29}…{'x' * 28}'; assign a number to it, for example "
             "value.data = 2.0",
         ),
         (Value(2.0), "a Value; assign its number: value.data = other.data"),

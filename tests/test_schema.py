@@ -96,7 +96,7 @@ REFUSED: Final[list[tuple[Part, Any, str]]] = [
     (POINT, {"x": 1, "y": 2, "name": 3}, "place.name is 3, but a text is needed"),
     (
         *(POINT, {"x": 1, "y": 2, "z" * 99: 3}),
-        f"place has the unknown key '{'z' * 59}; its keys are x, y, name",
+        f"place has the unknown key '{'z' * 29}…{'z' * 28}'; its keys are x, y, name",
     ),
     (Record({"a": POINT}), {"a": {"x": 1}}, "place.a has no 'y'; its keys are x, y, name"),
 ]
@@ -126,8 +126,11 @@ def test_the_outermost_record_has_no_name(value: Any, message: str) -> None:
     ("value", "shown"),
     [
         *[(10**60 - 1, "9" * 60), (10**60, "a number of more than 60 digits")],
-        *[(-(10**60) + 1, "-" + "9" * 59), (-(10**60), "a number of more than 60 digits")],
-        *[("a" * 58, f"'{'a' * 58}'"), ("a" * 70, "'" + "a" * 59)],
+        *[
+            (-(10**60) + 1, f"-{'9' * 29}…{'9' * 29}"),
+            (-(10**60), "a number of more than 60 digits"),
+        ],
+        *[("a" * 58, f"'{'a' * 58}'"), ("a" * 70, f"'{'a' * 29}…{'a' * 28}'")],
         *[(True, "true"), (False, "false"), (None, "null"), (1.5, "1.5"), ({1: 2, 3: 4}, None)],
     ],
 )

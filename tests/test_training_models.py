@@ -114,7 +114,7 @@ class Giving(Module):
         (lambda w: (), "()"),
         (lambda w: None, "None"),
         (lambda w: [2.5], "[2.5]"),
-        (lambda w: ["x" * 99], f"['{'x' * 58}"),
+        (lambda w: ["x" * 99], f"['{'x' * 28}…{'x' * 27}']"),
         (lambda w: {w: 1}, None),
     ],
 )

@@ -557,11 +557,12 @@ def test_sizes_that_are_much_alike_have_one_color(size: float) -> None:
 
 def test_a_gradient_of_0_has_a_color_of_its_own() -> None:
     a, b = Value(3.0, label="a"), Value(0.0, label="b")
-    (a * b).backward()
-    dot = to_dot(a * b, color="gradient")
+    product = a * b
+    product.backward()
+    dot = to_dot(product, color="gradient")
     assert LIGHT.roles["operation"].fill in box_with(dot, "a")
-    assert LIGHT.ramp[2].fill in box_with(dot, "b")
-    scale = GradientScale.of([3.0])
+    scale = GradientScale.of([1.0, 3.0])
+    assert scale.paint(LIGHT, 3.0).fill in box_with(dot, "b")
     assert legend_of(dot)[:5] == [
         *("size of the gradient", "0", number(scale.lowest), number(scale.highest)),
         f"logarithmic, {number(scale.middle)} in the middle",
@@ -570,15 +571,16 @@ def test_a_gradient_of_0_has_a_color_of_its_own() -> None:
 
 def test_the_legend_of_gradients_goes_from_the_smallest_to_the_largest() -> None:
     a, b = Value(0.01, label="a"), Value(0.5, label="b")
-    (a * b).backward()
-    assert legend_of(to_dot(a * b, detail="ops", color="gradient"))[1:3] == ["0.01", "0.5"]
+    product = a * b
+    product.backward()
+    assert legend_of(to_dot(product, detail="ops", color="gradient"))[1:3] == ["0.01", "1"]
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons"])
 def test_gradients_and_local_derivatives_have_two_colors_that_the_legend_explains(
     detail: str,
 ) -> None:
-    dot = to_dot(batch_loss(MLP(2, [2, 1], rng=0)) * 1.0, detail=detail)
+    dot = to_dot(batch_loss(MLP(2, [2, 1], rng=0)), detail=detail)
     assert legend_of(dot)[-4:] == ["grad 0.5", "gradient", "→ 0.5", "local derivative"]
     assert f'fontcolor="{LIGHT.partial}"' in dot
     assert LIGHT.partial != LIGHT.gradient
@@ -741,3 +743,27 @@ def test_labels_stay_data_in_the_coarser_drawings(detail: str, label: str) -> No
     titles = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")]
     assert not any(re.search(r"\bb\d+(:\w)?->b\d", title) for title in titles)
     assert tags <= {"svg", "g", "title", "path", "polygon", "polyline", "text"}
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+@pytest.mark.parametrize("color", ["auto", "gradient"])
+def test_gradients_of_another_loss_are_not_shown(detail: str, color: str) -> None:
+    used, fresh = network(), network()
+    batch_loss(used)  # its parameters have gradients, the output below has none
+    drawings = [
+        to_dot(model([0.5, 1.0]), detail=detail, color=color, parameters=model.parameters())
+        for model in (used, fresh)
+    ]
+    assert drawings[0] == drawings[1]
+    output = used([0.5, 1.0])
+    output.backward()
+    shown = to_dot(output, detail=detail, color=color, parameters=used.parameters())
+    assert "grad" in shown
+    assert shown != drawings[0]
+
+
+def test_the_drawing_of_a_model_shows_the_gradients_of_the_last_loss() -> None:
+    model = network()
+    without = to_dot(model)
+    batch_loss(model)
+    assert to_dot(model) != without

@@ -124,7 +124,8 @@ def test_what_is_said_of_an_archive_that_lies(name: str, tmp_path: Path) -> None
         ),
         (
             archive((f"{'x' * 70}.npy", npy("<f8", f"({'7, ' * 30})", bytes(8)))),
-            f"'{'x' * 59} says that it has the shape ({'7, ' * 19}7, of <f8, but holds 8 bytes",
+            f"'{'x' * 29}…{'x' * 24}.npy' says that it has the shape "
+            f"({'7, ' * 9}7,…{'7, ' * 9}7) of <f8, but holds 8 bytes",
         ),
         (b"hello", "it is no .npz archive"),
     ],

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.text import described
 
 __all__ = ["Rng", "as_generator", "check_integer", "check_number"]
 
@@ -43,7 +44,7 @@ def check_integer(value: object, name: str, call: str | None = None, *, minimum:
         if number >= minimum:
             return number
     raise InvalidArgumentError(
-        f"{name} is {value!r:.60}, but a whole number of at least {minimum} is needed: "
+        f"{name} is {described(value)}, but a whole number of at least {minimum} is needed: "
         f"{call or f'{name}={minimum}'}"
     )
 
@@ -90,7 +91,8 @@ def check_number(
     limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
     wanted = " and ".join(f"{sign} {limit:g}" for sign, limit in limits if math.isfinite(limit))
     raise InvalidArgumentError(
-        f"{name} is {value!r:.60}, but {f'a number {wanted}' if wanted else 'a number'} is needed: "
+        f"{name} is {described(value)}, but {f'a number {wanted}' if wanted else 'a number'} is "
+        "needed: "
         f"{call}"
     )
 
@@ -117,6 +119,6 @@ def as_generator(rng: Rng, name: str = "rng") -> np.random.Generator:
         return np.random.default_rng(given)
     except (TypeError, ValueError):
         raise InvalidArgumentError(
-            f"{name} is {rng!r:.60}, but a seed (a whole number of at least 0), a "
+            f"{name} is {described(rng)}, but a seed (a whole number of at least 0), a "
             f"numpy.random.Generator or None is needed: {name}=0"
         ) from None

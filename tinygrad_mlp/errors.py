@@ -6,7 +6,8 @@ message says what was wrong, which object it was, what was expected, and the cor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from tinygrad_mlp.text import visible
 
@@ -68,6 +69,9 @@ class UnknownNameError(TinygradMLPError, ValueError):
     >>> str(UnknownNameError.of("activation", "rleu", ["relu", "tanh"]))
     "unknown activation 'rleu'; known: relu, tanh. Did you mean 'relu'?"
 
+    >>> str(UnknownNameError.of("loss", "msee", ["hinge"], {"mse": "mean_squared_error"}))
+    "unknown loss 'msee'; known: hinge. Did you mean 'mean_squared_error'?"
+
     Of many names it lists those that are like the one that was given, or else the first.
 
     >>> str(UnknownNameError.of("label", "bais", ["bias", *(f"w{i}" for i in range(99))]))
@@ -75,12 +79,25 @@ class UnknownNameError(TinygradMLPError, ValueError):
     """
 
     @classmethod
-    def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-        """The error for ``name``, listing the ``known`` names of that ``kind``, or some of many."""
+    def of(
+        cls,
+        kind: str,
+        name: object,
+        known: Iterable[str],
+        aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> UnknownNameError:
+        """The error for ``name``, listing the ``known`` names of that ``kind``, or some of many.
+
+        It says which name was meant: one that is alike or that begins so, or whose alias does.
+        """
         from difflib import get_close_matches  # here, since importing it takes a millisecond
 
         names = sorted(known)
-        close = get_close_matches(str(name).lower(), names)
+        wanted = str(name).lower()
+        close = get_close_matches(wanted, names) or [
+            known_name for known_name in names if wanted and known_name.startswith(f"{wanted}_")
+        ]
+        close = close or [aliases[each] for each in get_close_matches(wanted, aliases)]
         hint = f". Did you mean {close[0]!r}?" if close else ""
         shown = names
         if len(names) > MOST_NAMES:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.text import described
 
 __all__ = [
     "Node",
@@ -84,7 +85,7 @@ class NotAnAttribute:
 
     def __set__(self, node: object, value: object) -> NoReturn:
         raise InvalidArgumentError(
-            f"{self.name} = {value!r:.60} would do nothing to a Value: trained is what the "
+            f"{self.name} = {described(value)} would do nothing to a Value: trained is what the "
             "optimizer holds. To leave a parameter as it is, leave it out: "
             "SGD([p for p in model.parameters() if p is not kept], learning_rate=0.1); "
             "to compute without a graph: with no_grad(): ..."
@@ -133,7 +134,7 @@ def checked_label(label: object) -> str:
     if isinstance(label, str):
         return label
     raise NotTextError(
-        f"the label of a Value is text, got {type(label).__name__} {label!r:.60}; write "
+        f"the label of a Value is text, got {described(label, with_type=True)}; write "
         "Value(2.0, label='x'). The form Value(data, children) of the hundred-line engines has no "
         "place here: an operation gives a Value its parents"
     )
@@ -172,7 +173,7 @@ def _instead(data: object) -> str:
             "assign a float, for example value.data = 1e300"
         )
     return (
-        f"is no number but the {type(data).__name__} {data!r:.60}; assign a number to it, for "
+        f"is no number but the {described(data, with_type=True)}; assign a number to it, for "
         "example value.data = 2.0"
     )
 

@@ -60,7 +60,7 @@ mean 'square'?
         """
         found = self.find(name)
         if found is None:
-            raise UnknownNameError.of(self.kind, name, self)
+            raise UnknownNameError.of(self.kind, name, self, self.aliases)
         return self[found]
 
 

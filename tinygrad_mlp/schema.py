@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.text import described
 
 __all__ = [
     "AnyObject",
@@ -59,7 +60,7 @@ def _shown(value: object) -> str:
         return "a number of more than 60 digits"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"{value!r:.60}"
+    return f"{described(value)}"
 
 
 @dataclass(frozen=True)
@@ -252,5 +253,5 @@ class Record:
                 raise DataError(f"{title} has no {key!r}; {keys}")
         for key, item in value.items():
             if key not in self.parts:
-                raise DataError(f"{title} has the unknown key {key!r:.60}; {keys}")
+                raise DataError(f"{title} has the unknown key {described(key)}; {keys}")
             self.parts[key].check(item, f"{where}.{key}" if where else key)

@@ -6,10 +6,15 @@ cursor of a terminal, turn the order of the letters around, or make an XML file 
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from numbers import Integral, Real
 from typing import Final
 
-__all__ = ["joins_an_emoji", "shortened", "shortest", "visible"]
+__all__ = ["described", "joins_an_emoji", "literal", "shortened", "shortest", "visible"]
+
+LONGEST_REPR: Final = 60
+"""So many characters of what was given stand in a message."""
 
 OF_LINES: Final = "\n\t"
 """The two control characters that lay out a text of several lines."""
@@ -50,6 +55,30 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
 
 
+def described(value: object, *, with_type: bool = False) -> str:
+    """What was given where something else is needed: its repr on one line, shortened.
+
+    A larger array is told by its shape.
+
+    Args:
+        value: what was given.
+        with_type: begin with the name of its type.
+
+    >>> described("x" * 99), described(2.0, with_type=True)
+    ("'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxxxxxxxxxxxxx'", 'float 2.0')
+    >>> import numpy as np
+    >>> described(np.zeros((150, 4)))
+    'ndarray of shape (150, 4)'
+    """
+    kind = type(value).__name__
+    shape = getattr(value, "shape", ())
+    text = " ".join(repr(value).split())
+    if len(text) > LONGEST_REPR and isinstance(shape, tuple) and shape:
+        return f"{kind} of shape {shape}"
+    text = shortened(text, LONGEST_REPR)
+    return f"{kind} {text}" if with_type and not text.startswith(kind) else text
+
+
 def shortest(number: float) -> str:
     """The fewest digits that lead back to the same number; whole numbers without a fraction.
 
@@ -57,6 +86,26 @@ def shortest(number: float) -> str:
     ('1700000000.5', '0.1', '19', '-1e-20')
     """
     return repr(float(number)).removesuffix(".0")
+
+
+def literal(value: object) -> str:
+    """A number, a text or a list of them as Python reads it; nothing for any other value.
+
+    >>> literal(0.5), literal([3, 1]), literal(float("inf")), literal(object())
+    ('0.5', '[3, 1]', "float('inf')", '')
+    """
+    if value is None or isinstance(value, str | bool):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        texts = [literal(item) for item in value]
+        inside = ", ".join(texts)
+        if not all(texts):
+            return ""
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
+    if not isinstance(value, Real):
+        return ""
+    number = value if isinstance(value, Integral) else float(value)
+    return repr(int(number)) if isinstance(number, Integral) else _of_float(number)
 
 
 def joins_an_emoji(text: str, place: int) -> bool:
@@ -77,3 +126,7 @@ def _visible_character(text: str, place: int) -> str:
     if unicodedata.category(character) == "Zs":  # a no-break space and its like
         return " "
     return character.encode("unicode_escape").decode("ascii")
+
+
+def _of_float(number: float) -> str:
+    return repr(number) if math.isfinite(number) else f"float({str(number)!r})"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from tinygrad_mlp.errors import RenamedError, UnknownArgumentError, UnknownAttributeError
+from tinygrad_mlp.text import literal
 
 if TYPE_CHECKING:
     from inspect import Parameter
@@ -79,14 +80,12 @@ class AnotherWord:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: object, owner: type | None = None) -> AnotherWord:
-        if instance is None:  # what looks through a class, such as help, finds the descriptor
-            return self
-        raise self.refusal(instance)
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
+        raise self.refusal(owner or type(instance))
 
-    def refusal(self, instance: object) -> UnknownAttributeError:
-        """The error for an object of the class."""
-        kind = type(instance).__name__
+    def refusal(self, owner: type) -> UnknownAttributeError:
+        """The error for a class and its objects."""
+        kind = owner.__name__
         return UnknownAttributeError(f"{kind} has no attribute {self.name!r}; write {self.ours}")
 
 
@@ -102,7 +101,7 @@ class NotASetting(AnotherWord):
     """
 
     def __set__(self, instance: object, value: object) -> NoReturn:
-        raise self.refusal(instance)
+        raise self.refusal(type(instance))
 
 
 def refuse_name(module: str, name: str) -> NoReturn:
@@ -140,31 +139,34 @@ class _Call:
         kwargs: Mapping[str, Any],
     ) -> None:
         self.function, self.wrapped, self.args, self.kwargs = function, wrapped, args, kwargs
+        self.meant: dict[str, str] = {}  # for each other word the one of the table that it means
 
     def refusal(self) -> UnknownArgumentError | None:
         """The error that says what is wrong; None where Python's own says it."""
         strangers = [word for word in self.kwargs if word not in self.parameters]
         if not strangers:
             return self.of_form()
-        from tinygrad_mlp.vocabulary import nearest_word, our_word
+        from tinygrad_mlp.vocabulary import Words, nearest_word, our_word
 
         known = self.parameters
-        rows = {word: our_word(word, known) or nearest_word(word, known) for word in strangers}
-        unknown = [word for word, row in rows.items() if row is None]
-        if unknown:
-            return UnknownArgumentError(
-                f"{self.name} has no argument {unknown[0]!r}; its arguments are "
-                f"{', '.join(self.parameters)}"
-            )
-        for word, row in rows.items():
-            if row is not None and not row.ours:
+        found: dict[str, Words] = {}
+        for word in strangers:
+            meant = word if our_word(word, known) else nearest_word(word, known)
+            if meant is None:
+                return UnknownArgumentError(
+                    f"{self.name} has no argument {word!r}; its arguments are {', '.join(known)}"
+                )
+            self.meant[word] = meant
+            found[word] = our_word(meant, known) or Words(meant, "")
+        for word, row in found.items():
+            if not row.ours:
                 return UnknownArgumentError(f"{self.name} has no argument {word!r}; {row.remark}")
-        found = {word: row for word, row in rows.items() if row is not None}
-        remarks = "".join(f" ({row.remark})" for row in found.values() if row.remark)
+        remarks = dict.fromkeys(f" ({row.remark})" for row in found.values() if row.remark)
         given = " and ".join(map(repr, strangers))
+        call = self.corrected(found)
         return UnknownArgumentError(
-            f"{self.name} has no argument{'s' * (len(found) > 1)} {given}; {_instead(found)}: "
-            f"{self.corrected(found)}{remarks}"
+            f"{self.name} has no argument{'s' * (len(found) > 1)} {given}; {_instead(found)}"
+            f"{call and ': '}{call}{''.join(remarks)}"
         )
 
     def of_form(self) -> UnknownArgumentError | None:
@@ -174,7 +176,7 @@ class _Call:
             n_inputs, *sizes = first
             return UnknownArgumentError(
                 f"{self.name} takes the number of inputs apart from the sizes of the layers: "
-                f"{self.name}({', '.join([repr(n_inputs), repr(sizes), *self.keywords({})])})"
+                f"{self.name}({', '.join([repr(n_inputs), repr(sizes), *self.keywords()])})"
             )
         by_place = [name for name, p in self.parameters.items() if p.kind is not p.KEYWORD_ONLY]
         n_given = len(self.args) - self.is_init
@@ -187,12 +189,27 @@ class _Call:
         )
 
     def corrected(self, rows: Mapping[str, Words]) -> str:
-        """The call in our words."""
-        return f"{self.name}({', '.join([*self.places(rows), *self.keywords(rows)])})"
+        """The call in our words; empty where none means the same."""
+        texts = self.texts(rows)
+        if texts is None:
+            return ""
+        first: list[str] = []
+        if any(row.by_place for row in rows.values()):
+            for name in list(self.all_parameters)[len(self.by_place) :]:
+                parameter = self.all_parameters[name]
+                if name not in texts or parameter.default is not parameter.empty:
+                    break
+                first.append(texts.pop(name))
+        named = [f"{name}={text}" for name, text in texts.items()]
+        return f"{self.name}({', '.join([*self.places({*texts}, len(first)), *first, *named])})"
 
-    def places(self, rows: Mapping[str, Words]) -> Iterator[str]:
-        """The arguments by their place: those given, the first, and those that a call needs."""
-        named = {*self.kwargs, *(row.ours for row in rows.values())}
+    def places(self, named: Collection[str], n_more: int) -> Iterator[str]:
+        """The arguments by their place: those given, the first, and those that a call needs.
+
+        Args:
+            named: those that are given by their names.
+            n_more: how many after those given are given by their place, too.
+        """
         given = self.args[self.is_init :]
         for i, (name, parameter) in enumerate(self.all_parameters.items()):
             if parameter.kind is parameter.VAR_POSITIONAL and i < len(given):
@@ -201,20 +218,53 @@ class _Call:
                 continue
             if i < len(given):
                 yield _written(given[i], name)
-            elif i == 0 or parameter.default is parameter.empty:
+            elif i >= len(given) + n_more and (i == 0 or parameter.default is parameter.empty):
                 yield name
 
-    def keywords(self, rows: Mapping[str, Words]) -> Iterator[str]:
-        """The arguments by their names, each once."""
-        texts: dict[str, str] = {}
+    def texts(self, rows: Mapping[str, Words]) -> dict[str, str] | None:
+        """The arguments by our names, each once; None where they say two things of one."""
+        given = {"": self.name, **self.by_place}
         for word, value in self.kwargs.items():
             row = rows.get(word)
-            ours = word if row is None else row.ours
-            if row is None or row.written is None:
-                texts[ours] = f"{ours}={_written(value, ours)}"
+            is_plain = row is not None and row.written is None
+            name = row.ours if row is not None and is_plain else self.meant.get(word, word)
+            if name in given:
+                return None
+            given[name] = value
+        rewritten = {word: row.written(given) for word, row in rows.items() if row.written}
+        settled = {
+            name
+            for word, texts in rewritten.items()
+            for name in rows[word].settles.split()
+            if texts and name in texts
+        }
+        made: dict[str, str] = {}
+        for word, value in self.kwargs.items():
+            if word in rewritten:
+                texts = rewritten[word]
             else:
-                texts[ours] = row.written(value)
-        yield from texts.values()
+                ours = rows[word].ours if word in rows else word
+                texts = {} if ours in settled else {ours: _written(value, ours)}
+            if texts is None or any(made.get(name, text) != text for name, text in texts.items()):
+                return None
+            made.update(texts)
+        if not self.by_place.keys().isdisjoint(made):
+            return None
+        return {name: text for name, text in made.items() if text}
+
+    def keywords(self) -> Iterator[str]:
+        """The arguments by their names, as they were given."""
+        for name, value in self.kwargs.items():
+            yield f"{name}={_written(value, name)}"
+
+    @functools.cached_property
+    def by_place(self) -> dict[str, Any]:
+        """What was given without a name, by the names."""
+        return {
+            name: value
+            for (name, p), value in zip(self.all_parameters.items(), self.args[self.is_init :])
+            if p.kind is p.POSITIONAL_OR_KEYWORD
+        }
 
     @property
     def is_init(self) -> bool:
@@ -259,13 +309,10 @@ def _instead(found: Mapping[str, Words]) -> str:
 def _written(value: object, name: str) -> str:
     """A value as it stands in a call: itself where that is short, else the name."""
     if callable(value):
-        return str(getattr(value, "__name__", name))
-    if isinstance(value, list | tuple):
-        is_short = all(isinstance(item, int | str) for item in value)
-    else:
-        is_short = isinstance(value, float | int | str | None)
-    if is_short:
-        text = repr(value)
-        if len(text) <= LONGEST_VALUE:
-            return text
-    return name
+        called = getattr(value, "__name__", "")
+        path = str(getattr(value, "__qualname__", ""))
+        is_name = called.isidentifier() and path.rpartition("<locals>.")[2] == called
+        return called if is_name else name
+    is_data = isinstance(value, list | tuple) and any(not isinstance(x, int | str) for x in value)
+    text = "" if is_data else literal(value)
+    return text if 0 < len(text) <= LONGEST_VALUE else name

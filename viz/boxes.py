@@ -73,11 +73,13 @@ class CoarseDrawing:
         self.marked = {graph.box_of[node] for node in marked}
         sizes = [self.norm(box) for box in graph.boxes if box.units]
         computed = [size for size in sizes if size is not None]
-        self.by_gradient = look.color == "gradient" or (look.color == "auto" and bool(computed))
+        self.by_gradient = look.gradients and (
+            look.color == "gradient" or (look.color == "auto" and bool(computed))
+        )
         self.scale = GradientScale.of(computed)
         self.with_zero = 0.0 in computed
         self.with_gradients = "grad" in look.shown and any(
-            node.has_grad for box in graph.boxes for node in box.members
+            look.grad_of(node) is not None for box in graph.boxes for node in box.members
         )
 
     def text(self) -> str:
@@ -236,7 +238,8 @@ class CoarseDrawing:
 
     def gradient_entry(self, node: Value, ink: str = "") -> str:
         """The row for the gradient of one node."""
-        text = number(node.grad) if node.has_grad else "\N{EN DASH}"
+        grad = self.look.grad_of(node)
+        text = "\N{EN DASH}" if grad is None else number(grad)
         return self.entry("grad", text, ink or self.look.theme.gradient, ink)
 
     def norm_entry(self, box: Box, ink: str = "") -> list[str]:
@@ -248,7 +251,7 @@ class CoarseDrawing:
 
     def norm(self, box: Box) -> float | None:
         """The size of the gradient of a box's parameters: what its color and its number say."""
-        return box.gradient if box.parameters else None
+        return box.gradient if box.parameters and self.look.gradients else None
 
     def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
         """A row: what it is, and the number."""
@@ -268,7 +271,8 @@ class CoarseDrawing:
         yield first.op.explained if is_operation and first.op else box.role
         if len(box.members) == 1:
             yield f"data = {first.data!r}"
-            yield f"grad = {first.grad!r}" if first.has_grad else "grad: not computed"
+            grad = self.look.grad_of(first)
+            yield "grad: not computed" if grad is None else f"grad = {grad!r}"
         else:
             numbers = [node.data for node in box.members]
             yield f"{len(numbers):,} values from {min(numbers)!r} to {max(numbers)!r}"

@@ -17,6 +17,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError, UnknownNameError
 from tinygrad_mlp.graph import Unit, listed, order_of, roles_of, units_of
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import described
 from viz.condense import Condensed, condense
 from viz.layers import layers_dot
 from viz.look import COLORS, DIRECTIONS, SHOWABLE, Look
@@ -117,8 +118,10 @@ def to_dot(
     else:
         raise NotANumberError(
             f"a drawing starts from one Value, the output of a graph, but got "
-            f"{type(value).__name__} {value!r:.60}; draw one output: viz.draw(outputs[0], path)"
+            f"{described(value, with_type=True)}; draw one output: viz.draw(outputs[0], path)"
         )
+    if not isinstance(value, Module) and not any(output.has_grad for output in outputs):
+        look = replace(look, gradients=False)
     graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
     marked = _marked(highlight, graph.order)
     return graph.text(detail, max_nodes, marked)
@@ -209,7 +212,8 @@ def _marked(
         if isinstance(item, Value):
             if item not in nodes:
                 raise GraphError(
-                    f"{item!r:.80} is to be highlighted, but it is no node of this graph; give "
+                    f"{described(item)} is to be highlighted, but it is no node of this graph; "
+                    "give "
                     "nodes that the drawn Value was computed from, or their labels"
                 )
             marked.add(item)

@@ -15,6 +15,7 @@ from tinygrad_mlp.engine import no_grad, read_numbers
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training.outputs import evaluation_mode
 from viz.plot_style import headline, literal, new_figure, save, style, turn_long_ticks
 
@@ -197,7 +198,9 @@ def _layers(model: Module) -> list[tuple[str, Layer]]:
             label = layer.neurons[0].b.label.partition(".neurons.")[0]
             found.append((label if "neurons" not in label else f"layer {len(found)}", layer))
     if not found:
-        raise DataError(f"{model!r:.80} has no layers in it; give a model such as MLP(2, [16, 1])")
+        raise DataError(
+            f"{described(model)} has no layers in it; give a model such as MLP(2, [16, 1])"
+        )
     return found
 
 

@@ -79,7 +79,7 @@ class _LayerDrawing(CoarseDrawing):
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)
         yield from self.facts(box)
-        if box.gradient is not None:
+        if box.gradient is not None and self.look.gradients:
             yield f"norm of the gradient of its parameters = {box.gradient!r}"
 
     def arrow(self, arrow: Arrow) -> Iterator[str]:

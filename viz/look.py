@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tinygrad_mlp.engine import Value
 from viz import markup
 from viz.markup import cell, font, number, row, table
 from viz.themes import LIGHT, GradientScale, Paint, Theme, known_name, theme_named
@@ -63,6 +64,8 @@ class Look:
         legend: whether a line under the graph explains the colors.
         constants: whether the plain numbers of a formula are drawn.
         parameters_only: whether data is shown of parameters alone, as where there is no sample.
+        gradients: whether there are gradients of what is drawn; those that parameters still have of
+            another loss are none of it.
     """
 
     direction: str = "LR"
@@ -72,6 +75,7 @@ class Look:
     legend: bool = True
     constants: bool = True
     parameters_only: bool = False
+    gradients: bool = True
 
     @classmethod
     def of(
@@ -97,6 +101,16 @@ class Look:
         wanted = [show] if isinstance(show, str) else show
         shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
         return cls(direction, shown, theme_named(theme), color, legend, constants)
+
+    def grad_of(self, node: Value) -> float | None:
+        """The gradient of a node in what is drawn; None where it was not computed.
+
+        >>> x = Value(2.0)
+        >>> x.backward()
+        >>> Look().grad_of(x), Look(gradients=False).grad_of(x)
+        (1.0, None)
+        """
+        return node.grad if self.gradients and node.has_grad else None
 
     def shows_data(self, role: str) -> bool:
         """Whether the numbers of nodes of that kind are shown.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn.module import Module, make_known
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training.outputs import evaluation_mode
 
 __all__ = ["outputs_of"]
@@ -26,12 +27,13 @@ def outputs_of(model: Module) -> list[Value]:
         n_inputs = len(weights)
     if not isinstance(n_inputs, int):
         raise GraphError(
-            f"{model!r:.80} cannot be drawn, as it has no attribute n_inputs that says how many "
+            f"{described(model)} cannot be drawn, as it has no attribute n_inputs that says how "
+            "many "
             "numbers a sample has; set it, or draw an output: viz.draw(model([1.0, 2.0]), path)"
         )
     make_known(model)
     with evaluation_mode(model):
         outputs = model.forward([Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)])
     if not outputs:
-        raise GraphError(f"{model!r:.80} cannot be drawn, as it has no outputs")
+        raise GraphError(f"{described(model)} cannot be drawn, as it has no outputs")
     return list(outputs)

@@ -142,7 +142,7 @@ class _NeuronDrawing(CoarseDrawing):
         yield markup.shortened(unit.path, LONGEST_IN_TOOLTIP)
         yield markup.shortened(self.formula_of(box, whole=True), LONGEST_IN_TOOLTIP)
         yield f"{len(box.parameters)} parameters"
-        if box.gradient is not None:
+        if box.gradient is not None and self.look.gradients:
             yield f"norm of their gradient = {box.gradient!r}"
         outputs = [node for node in box.exits if node.parents]
         if len(outputs) == 1:

@@ -81,12 +81,15 @@ def operations_dot(
         look=look,
         highlight=marked,
         scale=GradientScale.of(
-            abs(node.grad) for node in shown if node.has_grad and roles[node] != "constant"
+            abs(grad)
+            for node in shown
+            if (grad := look.grad_of(node)) is not None and roles[node] != "constant"
         ),
         framed=framed,
         gates=_gates(shown, units),
         leaf="input" if "parameter" in roles.values() else "leaf",
-        with_gradients="grad" in look.shown and any(node.has_grad for node in order),
+        with_gradients="grad" in look.shown
+        and any(look.grad_of(node) is not None for node in order),
     )
     return drawing.text()
 
@@ -192,15 +195,14 @@ class _Drawing:
 
     @property
     def by_gradient(self) -> bool:
-        return self.look.color == "gradient"
+        return self.look.color == "gradient" and self.look.gradients
 
     def legend(self) -> Iterator[str]:
         look, theme = self.look, self.look.theme
         present = {self.roles[node] for node in self.shown}
         if self.by_gradient:
             with_zero = any(
-                node.has_grad and node.grad == 0.0 and self.roles[node] != "constant"
-                for node in self.shown
+                look.grad_of(node) == 0.0 and self.roles[node] != "constant" for node in self.shown
             )
             yield from look.scale_chips(self.scale, "size of the gradient", with_zero)
         else:
@@ -287,9 +289,9 @@ class _Drawing:
         theme = self.look.theme
         paint = theme.roles[self.roles[node]]
         if self.by_gradient:
-            plain = not node.has_grad or self.roles[node] == "constant"
-            size = self.scale.paint(theme, abs(node.grad))
-            paint = theme.roles["constant"] if plain else size
+            grad = None if self.roles[node] == "constant" else self.look.grad_of(node)
+            plain = theme.roles["constant"]
+            paint = plain if grad is None else self.scale.paint(theme, abs(grad))
         if node in self.highlight:
             paint = Paint(paint.fill, theme.accent, paint.ink)
         return paint
@@ -309,7 +311,8 @@ class _Drawing:
         if look.shows_data(role):
             rows.append(self.entry("data", number(node.data), look.theme.text, strong))
         if self.with_gradients and role != "constant":
-            grad = number(node.grad) if node.has_grad else NOT_COMPUTED
+            computed = look.grad_of(node)
+            grad = NOT_COMPUTED if computed is None else number(computed)
             rows.append(self.entry("grad", grad, strong or look.theme.gradient, strong))
         if look.direction == "TB":  # where the arrows come in
             rows = products + rows
@@ -399,7 +402,8 @@ class _Drawing:
         else:
             yield node.op.explained
         yield f"data = {node.data!r}"
-        yield f"grad = {node.grad!r}" if node.has_grad else "grad: not computed"
+        grad = self.look.grad_of(node)
+        yield "grad: not computed" if grad is None else f"grad = {grad!r}"
 
     def edges(self, node: Value) -> Iterator[str]:
         """The arrows into a node, each of them without its id and its closing bracket."""

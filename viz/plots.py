@@ -20,6 +20,7 @@ from tinygrad_mlp.data.arrays import check_plain
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training import ConfusionTable, History, predict, predict_proba
 from viz.layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz.markup import shortened
@@ -242,7 +243,8 @@ def confusion_table_plot(
     """
     if isinstance(class_names, str | os.PathLike):
         raise InvalidArgumentError(
-            f"class_names must be a list with a name for each class, got {class_names!r}; if that "
+            f"class_names must be a list with a name for each class, got "
+            f"{described(class_names)}; if that "
             f"is the file to write: confusion_table_plot(table, path={os.fspath(class_names)!r})"
         )
     if isinstance(counts, ConfusionTable):

@@ -23,6 +23,7 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.forking import waited_for_at_fork
+from tinygrad_mlp.text import described
 
 __all__ = ["FORMATS", "format_of", "render"]
 
@@ -52,7 +53,7 @@ def format_of(path: str | os.PathLike[str], known: Sequence[str] = FORMATS) -> s
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidArgumentError(
-            f"the file is {path!r:.60}, but its name is needed, after what is to be shown: "
+            f"the file is {described(path)}, but its name is needed, after what is to be shown: "
             f"(value, 'graph.{known[0]}')"
         )
     ending = Path(path).suffix.lower()

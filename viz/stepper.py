@@ -26,6 +26,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.files import write_whole
 from tinygrad_mlp.graph import Unit, name_in_network, order_of, roles_of, units_of
+from tinygrad_mlp.text import described
 from viz import markup
 from viz.render import format_of
 from viz.themes import DARK, LIGHT, Theme
@@ -177,12 +178,17 @@ def _recorded(
     }
 
 
+def _first_of(given: object) -> str:
+    """What to do before, with a model or with several outputs."""
+    if hasattr(given, "named_parameters"):
+        return "build a loss or an output first: viz.replay(model(x), path)"
+    return "take one output: viz.replay(outputs[0], path)"
+
+
 def _checked_order(loss: Value, max_nodes: int) -> list[Value]:
     if not isinstance(loss, Value):
-        raise NotANumberError(
-            f"a replay starts from one Value, the output of a graph, but got "
-            f"{type(loss).__name__} {loss!r:.60}; take one output: viz.replay(outputs[0], path)"
-        )
+        what = described(loss, with_type=True)
+        raise NotANumberError(f"a replay starts from one Value, but got {what}; {_first_of(loss)}")
     order = order_of([loss])
     if len(order) > max_nodes:
         raise GraphError(

@@ -20,6 +20,7 @@ from tinygrad_mlp.nn import ACTIVATIONS
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import ENGINES
+from tinygrad_mlp.vocabulary import nearest_word, our_word
 
 __all__ = ["make_parser"]
 
@@ -63,13 +64,26 @@ examples:
   {PROGRAM} predict weights.npz new_houses.csv --out answers.csv"""
 
 
+def _meant(unknown: str, parser: argparse.ArgumentParser) -> str:
+    """The option that was meant, as the end of a message; nothing where none is alike."""
+    if not unknown.startswith("--"):
+        return ""
+    options = [name for action in vars(parser)["_actions"] for name in action.option_strings]
+    known = {name.strip("-").replace("-", "_"): name for name in options if name.startswith("--")}
+    word = unknown.strip("-").partition("=")[0].replace("-", "_")
+    row = our_word(word, known)
+    meant = row.ours if row and not row.written else nearest_word(word, known)
+    return f"; did you mean {known[meant]}?" if meant in known else ""
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that refuses words in one line, which names the help of the command at hand."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            hint = _meant(unknown[0], arguments.parser)
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return arguments
 
     def error(self, message: str) -> NoReturn:

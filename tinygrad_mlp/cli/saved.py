@@ -15,6 +15,7 @@ from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.schema import ListOf, Number, OrNone, Record, Text, Whole
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, save_weights
 from tinygrad_mlp.training.classes import default_loss
 from tinygrad_mlp.training.weights import activations_of, has_activations, put_weights
@@ -139,7 +140,7 @@ def _check_details(details: Mapping[str, Any], content: WeightsFile) -> None:
         raise DataError("its arrays are not those of a network that 'train' makes")
     _compare("extra.feature_names", len(names), "features", sizes[0])
     if hidden != sizes[1:-1]:
-        raise DataError(f"extra.hidden is {hidden!r:.60}, but its arrays have {sizes[1:-1]}")
+        raise DataError(f"extra.hidden is {described(hidden)}, but its arrays have {sizes[1:-1]}")
     for key in ("feature_names", "classes"):
         if len(set(details[key])) < len(details[key]):
             raise DataError(f"extra.{key} has an entry twice")

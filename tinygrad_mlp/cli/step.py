@@ -27,7 +27,7 @@ from tinygrad_mlp.debug.worked_example import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import ACTIVATIONS
-from tinygrad_mlp.text import visible
+from tinygrad_mlp.text import described, visible
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -175,7 +175,8 @@ def _value_of_script(argument: str) -> Value:
         value = script.call(value)
     if not isinstance(value, Value):
         raise InvalidArgumentError(
-            f"{name} in {file} is {value!r:.60}{script.ending}, but a Value is needed, the result "
+            f"{name} in {file} is {described(value)}{script.ending}, but a Value is needed, the "
+            "result "
             "of a computation, or a function without arguments that returns one"
         )
     _label(value, name)

@@ -37,6 +37,8 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TinygradMLPError,
 )
+from tinygrad_mlp.text import described
+from tinygrad_mlp.words import our_words
 
 __all__ = ["Program", "compile"]
 
@@ -50,6 +52,7 @@ _MOST_REPETITIONS: Final = 3
 _NODES_TO_REPEAT: Final = 2_000
 
 
+@our_words
 def compile(
     function: Callable[..., Nested],
     parameters: Iterable[Value] | None = None,
@@ -96,7 +99,7 @@ def compile(
     """
     if not callable(function):
         raise InvalidArgumentError(
-            f"compile takes a function of Values, got {function!r:.60}; for example "
+            f"compile takes a function of Values, got {described(function)}; for example "
             "compile(lambda x, y: (w * x - y) ** 2, [w])"
         )
     if dtype not in ("float64", "float32", np.float64, np.float32):
@@ -116,7 +119,7 @@ def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
     call = "compile(loss, model.parameters())"
     if not isinstance(parameters, Iterable):
         raise InvalidArgumentError(
-            f"parameters is {parameters!r:.60}, but a list of Values is needed: {call}"
+            f"parameters is {described(parameters)}, but a list of Values is needed: {call}"
         )
     values: dict[int, Value] = {}
     for i, value in enumerate(parameters):
@@ -129,7 +132,7 @@ def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
             fault = "is listed twice; list each one once"
         if fault:
             raise InvalidArgumentError(
-                f"parameter number {i}, {value!r:.60}, {fault}; for example {call}"
+                f"parameter number {i}, {described(value)}, {fault}; for example {call}"
             )
         values[id(value)] = value
     return list(values.values())
@@ -527,7 +530,7 @@ def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
         array[:] = numbers
     except (TypeError, ValueError) as error:
         raise ShapeError(
-            f"program.{name} holds {array.size} numbers, got {numbers!r:.60}; for example "
+            f"program.{name} holds {array.size} numbers, got {described(numbers)}; for example "
             f"program.{name} = np.zeros({array.size})"
         ) from error
 

@@ -33,6 +33,7 @@ from tinygrad_mlp.compiler.traced import Traced, TracedTruth
 from tinygrad_mlp.engine import ArrayCheck, Number, Value, as_value, recorded_by
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.text import described
 
 __all__ = ["Nested", "Recording", "Tape", "Traced", "run", "trace"]
 
@@ -138,7 +139,8 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
         if not (isinstance(result, tuple | list) and len(result) == 2):
             raise ShapeError(
                 "a function compiled with has_auxiliary=True returns a pair, the loss and what the "
-                f"program keeps beside it: return loss, outputs; this one returned {result!r:.60}"
+                f"program keeps beside it: return loss, outputs; this one returned "
+                f"{described(result)}"
             )
         result, auxiliary = result
         values, recording.auxiliary_shape = _flatten(auxiliary)
@@ -299,7 +301,8 @@ def _flatten(result: Nested) -> tuple[list[Value], tuple[int, ...]]:
         return [as_value(result)], ()
     if not isinstance(result, list | tuple) or not result:
         raise ShapeError(
-            f"a compiled function returns a Value or nested lists of Values, got {result!r:.60}"
+            f"a compiled function returns a Value or nested lists of Values, got "
+            f"{described(result)}"
         )
     flat: list[Value] = []
     inner: set[tuple[int, ...]] = set()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.frames import warn
+from tinygrad_mlp.text import described
 
 __all__ = [
     "LARGEST_EXACT",
@@ -100,13 +101,13 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
     cells = np.asarray(values, dtype=object)
     if cells.ndim == 0 and not hasattr(cells.item(), "__float__"):
         raise DataError(
-            f"{name} is {cells.item()!r:.60}, which is no array; pass a list or an array of "
+            f"{name} is {described(cells.item())}, which is no array; pass a list or an array of "
             f"numbers, one row per sample: {name} = [[5.1, 3.5], [4.9, 3.0]]"
         )
     for index, cell in np.ndenumerate(cells):
         if not hasattr(cell, "__float__") or isinstance(cell, (complex, np.complexfloating)):
             raise DataError(
-                f"{_cell(name, index)} is {cell!r:.60} ({_place(index)}), not a number; "
+                f"{_cell(name, index)} is {described(cell)} ({_place(index)}), not a number; "
                 + _remedy_for_cell(cell, name)
             )
     return cells.astype(np.float64)

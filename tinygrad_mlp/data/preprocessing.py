@@ -16,6 +16,7 @@ from tinygrad_mlp.data.arrays import Floats, Integers, as_array, as_floats, chec
 from tinygrad_mlp.data.spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data.validation import check_features, check_labels
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import refuse_name
 
 __all__ = ["StandardScaler", "encode_labels", "one_hot"]
@@ -290,7 +291,8 @@ def _labels_array(labels: ArrayLike, name: str) -> NDArray[Any]:
     for i, kind in enumerate(kinds):
         if kind == "other" or kind != kinds[0]:
             raise DataError(
-                f"{name}[{i}] is {cells[i]!r:.60}, but all need to be text, or all numbers, or all "
+                f"{name}[{i}] is {described(cells[i])}, but all need to be text, or all numbers, "
+                "or all "
                 f"True and False; convert them, for example [str(label) for label in {name}]"
             )
     result = np.array(cells)

@@ -20,6 +20,7 @@ from tinygrad_mlp.data.labels import come_again
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
 __all__ = ["k_fold", "split_indices", "train_test_split"]
@@ -209,7 +210,8 @@ def _test_count(test_size: float, n_samples: int) -> int:
         n_test = floor(test_size * n_samples + 0.5)
     else:
         raise InvalidArgumentError(
-            f"test_size is {test_size!r}, but a share between 0 and 1 or a whole number of samples "
+            f"test_size is {described(test_size)}, but a share between 0 and 1 or a whole number "
+            "of samples "
             "is needed, for example test_size=0.25"
         )
     if not 0 < n_test < n_samples:

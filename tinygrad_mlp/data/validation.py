@@ -24,7 +24,7 @@ from tinygrad_mlp.data.arrays import (
     counted,
 )
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
-from tinygrad_mlp.text import shortest
+from tinygrad_mlp.text import described, shortest
 
 __all__ = [
     "check_features",
@@ -261,5 +261,5 @@ def _length(array: ArrayLike, label: str) -> int:
         return len(array)  # type: ignore[arg-type]
     except TypeError:
         raise ShapeError(
-            f"{label} is {array!r:.60}, not an array; pass one row per sample: [{label}]"
+            f"{label} is {described(array)}, not an array; pass one row per sample: [{label}]"
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NotANumberError
+from tinygrad_mlp.text import described
 
 __all__ = ["require_value"]
 
@@ -27,6 +28,6 @@ float 3.0; write trace_backward(loss) with loss = ... computed from Values
     if isinstance(value, Value):
         return value
     raise NotANumberError(
-        f"a Value is needed, the result of a computation, but got {type(value).__name__} "
-        f"{value!r:.60}; write {call} with loss = ... computed from Values"
+        f"a Value is needed, the result of a computation, but got "
+        f"{described(value, with_type=True)}; write {call} with loss = ... computed from Values"
     )

@@ -15,6 +15,8 @@ from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace
 from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.text import described
+from tinygrad_mlp.words import our_words
 
 __all__ = ["Breakpoint", "Hit", "Step", "break_when", "watch"]
 
@@ -102,7 +104,7 @@ class Breakpoint:
                 raise UnknownNameError.of("layer", self.layer, layers or ["(none)"])
         if self.node is not None and self.node not in trace.names:
             raise GraphError(
-                f"{self.node!r:.80} is to be watched, but the loss was not computed from it; "
+                f"{described(self.node)} is to be watched, but the loss was not computed from it; "
                 "watch a node of this graph"
             )
         if self.grad_above is not None and isinstance(trace, ForwardTrace):
@@ -217,6 +219,7 @@ def _is_layer(path: str | None, layer: int | str) -> bool:
     return bool(numbers) and int(numbers[-1]) == layer
 
 
+@our_words
 def break_when(
     *,
     label: str | None = None,

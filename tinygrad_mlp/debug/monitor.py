@@ -9,6 +9,7 @@ from tinygrad_mlp.arguments import check_integer
 from tinygrad_mlp.debug.health import STATUSES, HasParameters, HealthReport, health
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.text import described
 
 __all__ = ["HealthMonitor"]
 
@@ -60,7 +61,8 @@ class HealthMonitor:
         given: object = loss_of
         if not callable(given) or hasattr(given, "named_parameters"):
             raise InvalidArgumentError(
-                f"loss_of is {loss_of!r:.60}, but a function is needed that makes a loss of the "
+                f"loss_of is {described(loss_of)}, but a function is needed that makes a loss of "
+                "the "
                 "model: HealthMonitor(lambda model: mean_squared_error("
                 "[model(x) for x in X[:20]], y[:20]))"
             )

@@ -18,6 +18,7 @@ from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.derivatives.gradients import evaluate, grad
 from tinygrad_mlp.engine import Number, Value, as_value, topological_order
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
 __all__ = ["GradientReport", "check_gradients"]
@@ -117,12 +118,18 @@ def check_gradients(
            1              2     0.20998717      0.20998717     0.20998717
     largest difference: ...
     """
+    if not callable(function):
+        raise InvalidArgumentError(
+            f"the function is {described(function)}, but a function of Values is needed, not its "
+            "result: check_gradients(lambda x: x**2, [2.0])"
+        )
     if step is not None:
         step = check_number(step, "step", "check_gradients(function, point, step=1e-6)", above=0.0)
     if not hasattr(point, "__iter__"):
         raise InvalidArgumentError(
-            f"the point is {point!r:.60}, but a list of numbers is needed, one for each argument "
-            f"of the function: check_gradients(function, [{point!r:.60}])"
+            f"the point is {described(point)}, but a list of numbers is needed, one for each "
+            "argument "
+            f"of the function: check_gradients(function, [{described(point)}])"
         )
     numbers = [Value(x).data for x in point]
     inputs = [Value(x) for x in numbers]

@@ -26,6 +26,7 @@ from tinygrad_mlp.engine import (
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 from tinygrad_mlp.graph.walk import gradients_of
 from tinygrad_mlp.interpreter import Interpreter
+from tinygrad_mlp.text import described
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
 
@@ -183,7 +184,7 @@ def _require_values(
         raise NotANumberError(f"{function} needs a list as its {role}; write {corrected}")
     if not isinstance(values, Iterable):
         raise NotANumberError(
-            f"{function} needs a list as its {role}, got {values!r:.60}; write {corrected}"
+            f"{function} needs a list as its {role}, got {described(values)}; write {corrected}"
         )
     listed = list(values)
     for value in listed:

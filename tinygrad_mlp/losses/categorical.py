@@ -13,6 +13,7 @@ from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses.reduction import Reduction, is_sequence, reduced
 from tinygrad_mlp.losses.targets import DISTRIBUTION, Labels
+from tinygrad_mlp.text import described
 
 __all__ = ["categorical_cross_entropy", "cross_entropy_of_sample"]
 
@@ -48,7 +49,8 @@ def categorical_cross_entropy(logits: Any, labels: Any, reduction: Reduction = "
         return reduced(loss, reduction)
     if not is_sequence(labels):
         raise ShapeError(
-            f"{len(samples)} samples got the single label {labels!r:.60}; give a list of labels, "
+            f"{len(samples)} samples got the single label {described(labels)}; give a list of "
+            "labels, "
             "one for each sample: categorical_cross_entropy(logits, [0, 2, 1])"
         )
     return reduced(_losses([list(sample) for sample in samples], list(labels)), reduction)
@@ -117,7 +119,8 @@ def _losses(samples: list[list[Value]], labels: list[Any]) -> list[Value]:
         for i, (sample, label) in enumerate(zip(samples, labels)):
             if not is_sequence(label) or len(label) != len(sample):
                 raise ShapeError(
-                    f"labels[{i}] is {label!r:.60} for a sample of {len(sample)} logits; give each "
+                    f"labels[{i}] is {described(label)} for a sample of {len(sample)} logits; "
+                    "give each "
                     "sample the number of its class, labels=[0, 2, 1], or each a row with a number "
                     "for every class, labels=[[1, 0, 0], [0, 0, 1], [0, 1, 0]]"
                 )

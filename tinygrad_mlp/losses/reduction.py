@@ -9,6 +9,7 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
 from tinygrad_mlp.losses.targets import Kind
+from tinygrad_mlp.text import described
 
 __all__ = ["REDUCTIONS", "Reduction", "is_sequence", "loss_of_each", "reduced"]
 
@@ -46,7 +47,7 @@ def loss_of_each(
     if not is_sequence(outputs):
         if is_sequence(targets):
             raise ShapeError(
-                f"a single output got the targets {targets!r:.60}; give one number, "
+                f"a single output got the targets {described(targets)}; give one number, "
                 "or give the outputs as a list, too"
             )
         target = as_value(targets)
@@ -55,7 +56,8 @@ def loss_of_each(
     rows = list(outputs)
     if not is_sequence(targets):
         raise ShapeError(
-            f"{len(rows)} outputs got the single target {targets!r:.60}; give one target for each "
+            f"{len(rows)} outputs got the single target {described(targets)}; give one target for "
+            "each "
             "output, in the same shape, such as loss([a, b], [1.0, 0.0])"
         )
     row_targets = list(targets)

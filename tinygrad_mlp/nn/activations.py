@@ -73,7 +73,9 @@ def activation_named(activation: str | Activation | None) -> Activation:
         )
     name = ACTIVATIONS.find(activation)
     if name is None:
-        raise UnknownNameError.of(ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX])
+        raise UnknownNameError.of(
+            ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX], ACTIVATIONS.aliases
+        )
     return ACTIVATIONS[name]
 
 
@@ -105,12 +107,15 @@ def check_activations(
 
     Raises:
         InvalidArgumentError: if a list has another length, or says the output's a second time.
+        UnknownNameError: for an unknown name.
 
     >>> check_activations("relu", "softmax", 3)
     ['relu', 'relu', 'softmax']
     """
     given: Any = activation
     if isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        if activation_name(given) != SOFTMAX:
+            activation_named(given)  # also where no hidden layer has it
         return [*[given] * (n_layers - 1), output_activation]
     listed: list[str | Activation | None] = list(given)
     if len(listed) == n_layers - 1:

@@ -21,8 +21,9 @@ from tinygrad_mlp.nn.activations import (
     activation_named,
     check_activations,
 )
-from tinygrad_mlp.nn.init import Initializer, draw_weights
+from tinygrad_mlp.nn.init import Initializer, draw_weights, initializer_named
 from tinygrad_mlp.nn.module import Module, Sample
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
 __all__ = ["MLP", "Layer", "Neuron"]
@@ -70,6 +71,8 @@ class Neuron(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
+        if isinstance(init, str):
+            initializer_named(init)  # also where the weights are given
         if weights is None:
             weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
         elif len(weights) != n_inputs:
@@ -152,7 +155,8 @@ class Layer(Module):
         activation: what it was made with, "linear" for None.
 
     Raises:
-        InvalidArgumentError: if a size is no whole number of at least 1.
+        InvalidArgumentError: if a size is no whole number of at least 1, or for the softmax of one
+            output.
         UnknownNameError: for an unknown activation or initializer.
         ShapeError: if an initializer of your own gives another shape than (n_outputs, n_inputs).
 
@@ -176,6 +180,12 @@ class Layer(Module):
         n_outputs = check_integer(n_outputs, "n_outputs")
         is_named = activation is None or isinstance(activation, str)
         self.activation = activation_name(activation) if is_named else activation
+        if self.activation == SOFTMAX and n_outputs == 1:
+            raise InvalidArgumentError(
+                "the softmax of one output is always 1; for two classes give the output "
+                f"'sigmoid', or take two outputs: Layer({n_inputs}, 1, 'sigmoid'), and of a "
+                f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
+            )
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
         rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
         self.neurons = [Neuron(n_inputs, of_each, weights=row) for row in rows]
@@ -330,7 +340,7 @@ def _not_one_sample(x: object, module: Module) -> str:
     if hasattr(x, "__iter__") and getattr(x, "ndim", 1) > 0:
         given, call = "several samples", "[model(x) for x in X]"
     else:
-        given, call = f"{x!r:.60}", "model([2.0])"
+        given, call = f"{described(x)}", "model([2.0])"
     return f"{module!r} takes the inputs of one sample in a list, got {given}; call it as {call}"
 
 
@@ -338,7 +348,8 @@ def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:
     sizes = list(layer_sizes) if hasattr(layer_sizes, "__iter__") else []
     if not sizes:
         raise InvalidArgumentError(
-            f"layer_sizes is {layer_sizes!r}, but a list with the number of neurons of each layer "
+            f"layer_sizes is {described(layer_sizes)}, but a list with the number of neurons of "
+            "each layer "
             "is needed, the output layer last: MLP(2, [16, 16, 1])"
         )
     names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(sizes)))]

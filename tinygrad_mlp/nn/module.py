@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeErro
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.summary import layer_table
 from tinygrad_mlp.places import Key, Owner, Place
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import AnotherWord
 
 __all__ = ["Buffer", "Module", "Sample", "make_known"]
@@ -39,7 +40,7 @@ class _NotAnAttribute:
 
     def __set__(self, module: object, value: object) -> NoReturn:
         raise InvalidArgumentError(
-            f"{self.name} = {value!r:.60} would do nothing to this {type(module).__name__}: "
+            f"{self.name} = {described(value)} would do nothing to this {type(module).__name__}: "
             "trained is what the optimizer holds. To leave the parameters of a layer as they are, "
             "leave them out: kept = set(layer.parameters()); "
             "optimizer = SGD([p for p in model.parameters() if p not in kept], learning_rate=0.1); "

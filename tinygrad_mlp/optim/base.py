@@ -23,6 +23,7 @@ from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.interpreter import Interpreter
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import NotASetting
 
 __all__ = ["Number", "Optimizer", "Parameter"]
@@ -330,7 +331,8 @@ class Optimizer(ABC):
         call = f"{type(self).__name__}(model.parameters())"
         if not isinstance(parameters, Iterable):
             raise InvalidArgumentError(
-                f"parameters must be a list of Values, got {parameters!r}; for example {call}"
+                f"parameters must be a list of Values, got {described(parameters)}; for example "
+                f"{call}"
             )
         checked: dict[int, Parameter] = {}
         for i, parameter in enumerate(parameters):

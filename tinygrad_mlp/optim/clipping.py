@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.base import Parameter
+from tinygrad_mlp.text import described
 
 __all__ = ["clip_by_norm", "clip_by_value"]
 
@@ -89,7 +90,7 @@ def _gradients_of(
         return values, []
     if isinstance(values, np.ndarray) or not isinstance(values, Iterable):
         raise InvalidArgumentError(
-            f"expected Values or an array of floats, got {values!r}; "
+            f"expected Values or an array of floats, got {described(values)}; "
             "for example clip_by_norm(model.parameters(), max_norm=1.0)"
         )
     owners = [value for value in values if value.has_grad]

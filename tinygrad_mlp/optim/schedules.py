@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.inside import held_by
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
 __all__ = [
@@ -342,7 +343,9 @@ class WarmupSchedule(Schedule):
         self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
         self.then = ConstantSchedule() if then is None else then
         if not isinstance(self.then, Schedule):
-            raise InvalidArgumentError(f"then must be a schedule, got {then!r}; for example {call}")
+            raise InvalidArgumentError(
+                f"then must be a schedule, got {described(then)}; for example {call}"
+            )
         self.start_factor = check_number(
             start_factor, "start_factor", call, at_least=0.0, at_most=1.0
         )

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.text import described, shortened
 
 __all__ = ["pack", "unpack"]
 
@@ -98,10 +99,10 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         name = member.filename
         if not name.endswith(".npy") or name in names:
             problem = "twice" if name in names else "which is no array"
-            raise DataError(f"it holds {name!r:.60}, {problem}")
+            raise DataError(f"it holds {described(name)}, {problem}")
         names.add(name)
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DataError(f"{name!r:.60} is compressed in a way that NumPy never uses")
+            raise DataError(f"{described(name)} is compressed in a way that NumPy never uses")
     packed = sum(member.compress_size for member in members)
     inflated = sum(member.file_size for member in members)
     if packed > size or inflated > MOST_INFLATED * packed + ALWAYS_ALLOWED:
@@ -112,16 +113,17 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
         content = stream.read(member.file_size + 1)  # one more: only at the end is it verified
     if len(content) != member.file_size:
-        raise DataError(f"{member.filename!r:.60} is not as long as its header says")
+        raise DataError(f"{described(member.filename)} is not as long as its header says")
     start = 10 + int.from_bytes(content[8:10], "little")
     match = _HEADER.fullmatch(content[10:start].decode("latin-1"))
     if content[:8] != b"\x93NUMPY\x01\x00" or match is None:
-        raise DataError(f"{member.filename!r:.60} is no array of numbers as NumPy writes it")
+        raise DataError(f"{described(member.filename)} is no array of numbers as NumPy writes it")
     shape = tuple(int(length) for length in match[3].split(",") if length.strip())
     dtype, n_bytes = np.dtype(match[1]), len(content) - start
     if math.prod(shape) * dtype.itemsize != n_bytes or n_bytes == 0:
         raise DataError(
-            f"{member.filename!r:.60} says that it has the shape {shape!s:.60} of {match[1]}, "
+            f"{described(member.filename)} says that it has the shape {shortened(str(shape), 60)} "
+            f"of {match[1]}, "
             f"but holds {n_bytes:,} bytes"
         )
     if match[2] == "True":

@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training.outputs import model_outputs, sample_outputs
 
 __all__ = [
@@ -300,7 +301,8 @@ def checked_loss(loss: BatchLoss, value: object) -> Value:
         return value
     name = getattr(loss, "__name__", repr(loss))
     raise InvalidArgumentError(
-        f"the loss {name}(outputs, targets) returned {value!r:.60}, but it must return one Value, "
+        f"the loss {name}(outputs, targets) returned {described(value)}, but it must return one "
+        "Value, "
         "the loss of the batch; for example functional.mean([(o - t) ** 2 for o, t in "
         "zip(outputs, targets)])"
     )

@@ -21,6 +21,7 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
+from tinygrad_mlp.text import described
 
 __all__ = [
     "Attributes",
@@ -284,7 +285,8 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     for row in rows:
         if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):
             raise InvalidArgumentError(
-                f"forward of {model!r} returned {row!r:.60}, but a list of Values is needed, also "
+                f"forward of {model!r} returned {described(row)}, but a list of Values is needed, "
+                "also "
                 "for a single output: return [output]"
             )
     numbers = [output.data for row in rows for output in row]

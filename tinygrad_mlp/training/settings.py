@@ -18,6 +18,7 @@ from tinygrad_mlp.optim import (
     make_schedule,
 )
 from tinygrad_mlp.optim.inside import held_by
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training.callbacks import Callback
 
 __all__ = [
@@ -67,7 +68,8 @@ def optimizer_for(
         return make_optimizer(optimizer, parameters, learning_rate=rate)
     if not isinstance(optimizer, Optimizer):
         raise InvalidArgumentError(
-            f"optimizer is {optimizer!r:.60}, but a name ({', '.join(sorted(OPTIMIZERS))}) or an "
+            f"optimizer is {described(optimizer)}, but a name ({', '.join(sorted(OPTIMIZERS))}) "
+            "or an "
             "optimizer is needed: Adam(model.parameters(), learning_rate=0.01)"
         )
     if learning_rate is not None:
@@ -111,7 +113,7 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
         return make_schedule(schedule, **spans.get(SCHEDULES.find(schedule) or "", {}))
     if not isinstance(schedule, Schedule):
         raise InvalidArgumentError(
-            f"schedule is {schedule!r:.60}, but a name or a schedule is needed: "
+            f"schedule is {described(schedule)}, but a name or a schedule is needed: "
             "CosineSchedule(n_epochs=100)"
         )
     return schedule
@@ -189,7 +191,7 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     for i, callback in enumerate(listed):
         if not isinstance(callback, Callback) or isinstance(callback, type):
             raise InvalidArgumentError(
-                f"callbacks[{i}] is {callback!r:.60}, but an object with the method "
+                f"callbacks[{i}] is {described(callback)}, but an object with the method "
                 "on_epoch_end(epoch, history, model) is needed: callbacks=[EarlyStopping()]"
             )
     return listed

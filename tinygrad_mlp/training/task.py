@@ -18,6 +18,7 @@ from tinygrad_mlp.data.validation import check_features, check_lengths, check_ta
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
 from tinygrad_mlp.losses import LOSSES, Loss, loss_named, loss_of_function
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import described
 from tinygrad_mlp.training.classes import (
     classes_for,
     default_loss,
@@ -112,7 +113,8 @@ class Task:
         """
         if not isinstance(model, Module):
             raise InvalidArgumentError(
-                f"the model is {model!r:.60}, but a Module is needed, for example MLP(2, [16, 1]); "
+                f"the model is {described(model)}, but a Module is needed, for example MLP(2, "
+                "[16, 1]); "
                 "a class of your own: class Model(Module): def forward(self, x): ..."
             )
         check_lengths(X, y)
@@ -314,7 +316,7 @@ def resolve_loss(loss: str | Loss | BatchLoss | None) -> Loss | BatchLoss | None
         return loss_named(loss)
     if not (loss is None or isinstance(loss, Loss) or callable(loss)):
         raise InvalidArgumentError(
-            f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
+            f"loss is {described(loss)}, but a name ({', '.join(LOSSES)}) or a function "
             "loss(outputs, targets) is needed"
         )
     return loss_of_function(loss) or loss
