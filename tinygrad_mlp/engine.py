@@ -34,6 +34,7 @@ __all__ = [
     "compare",
     "enable_grad",
     "give_zero",
+    "has_recorder",
     "local_partials",
     "no_grad",
     "number_of",
@@ -814,6 +815,15 @@ class Recorder(Protocol):
 
 
 _recorder: Recorder | None = None
+
+
+def has_recorder() -> bool:
+    """Whether somebody records the nodes that are made, or looks at them.
+
+    >>> has_recorder()
+    False
+    """
+    return _recorder is not None
 
 
 @contextmanager
