@@ -22,7 +22,7 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
-from tinygrad_mlp.training.predictor import in_blocks, kept_outputs
+from tinygrad_mlp.training.predictor import Read, in_blocks, kept_outputs
 
 __all__ = [
     "Attributes",
@@ -37,8 +37,13 @@ SAMPLES_TO_TRY: Final = 16
 
 
 def model_outputs(
-    model: Module, X: NDArray[np.float64], *, from_logits: bool = False, eager: bool = False
-) -> NDArray[np.float64]:
+    model: Module,
+    X: NDArray[np.float64],
+    *,
+    from_logits: bool = False,
+    eager: bool = False,
+    read: Read = np.asarray,
+) -> NDArray[Any]:
     """The outputs of the model, one row per sample.
 
     Args:
@@ -47,9 +52,11 @@ def model_outputs(
         from_logits: whether to leave a softmax or sigmoid at the end away.
         eager: whether each sample goes through the model by itself, however many there are; the
             compiler otherwise takes over where that is faster, with the same numbers.
+        read: what to make of the outputs of a block of samples, (n_samples, n_outputs), while they
+            are at hand: an array with one row or number for each of them.
 
     Returns:
-        A float64 array, (n_samples, n_outputs).
+        A float64 array, (n_samples, n_outputs); or what ``read`` gives, for all samples.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [2], output_activation="softmax", init="zeros")
@@ -57,18 +64,19 @@ def model_outputs(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     if not eager:
-        outputs = kept_outputs(model, X, from_logits, _compiled_outputs)
+        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
         if outputs is not None:
             return outputs
     check_numbers(model.parameters())
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
-                return in_blocks(_compiled_outputs(model, from_logits), X)
+                return in_blocks(_compiled_outputs(model, from_logits), X, read)
             except (GraphError, TracingError):
                 pass  # it cannot be recorded, so each sample goes through it by itself
         with no_grad():
-            return np.array([read_numbers(sample_outputs(model, x, from_logits)) for x in X.tolist()])
+            rows = [read_numbers(sample_outputs(model, x, from_logits)) for x in X.tolist()]
+    return read(np.array(rows))
 
 
 def _is_worth_compiling(model: Module, n_samples: int) -> bool:

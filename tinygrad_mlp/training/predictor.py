@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, repeat
-from operator import attrgetter, is_
+from operator import is_
 from threading import Lock
 from typing import Any, Final, TypeAlias
 from weakref import ref
@@ -28,11 +28,14 @@ from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
 
-__all__ = ["Structure", "in_blocks", "kept_outputs"]
+__all__ = ["Read", "Structure", "in_blocks", "kept_outputs"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Compile: TypeAlias = Callable[[Module, bool], Program]
 """Makes a program for the outputs of a model, or its logits, on the model's parameters."""
+
+Read: TypeAlias = Callable[[Floats], NDArray[Any]]
+"""What is made of the outputs of some samples, (n_samples, n_outputs)."""
 
 BLOCK: Final = 1024
 """How many samples a program takes at a time, so that its memory stays small, and in the cache."""
@@ -42,13 +45,11 @@ MOST_PARAMETERS: Final = 300_000
 
 PACKAGE: Final = __name__.partition(".")[0]
 
-_data_of = attrgetter("data")
-_values_of = dict[Any, Any].values
 
 
 def kept_outputs(
-    model: Module, X: Floats, from_logits: bool, compile_outputs: Compile
-) -> Floats | None:
+    model: Module, X: Floats, from_logits: bool, compile_outputs: Compile, read: Read
+) -> NDArray[Any] | None:
     """The outputs by the program that is kept of the model, which is recorded if there is none.
 
     Args:
@@ -56,10 +57,11 @@ def kept_outputs(
         X: the features, (n_samples, n_features).
         from_logits: whether to leave a softmax or sigmoid at the end away.
         compile_outputs: makes the program; it must not hold the model, which would live on.
+        read: what to make of the outputs.
 
     Returns:
-        A new array (n_samples, n_outputs). None for models of which none is kept, and while somebody
-        looks at the nodes that are made.
+        A new array, as ``in_blocks`` gives it. None for models of which no program is kept, and
+        while somebody looks at the nodes that are made.
 
     Raises:
         NotANumberError: if something else than a number was assigned to a parameter.
@@ -70,28 +72,35 @@ def kept_outputs(
         predictor = _predictor_of(model, X, from_logits, compile_outputs)
         if predictor is None:
             return None
-        numbers = list(map(_data_of, predictor.leaves))
-    return predictor.outputs(X, numbers)
+        numbers = [leaf.data for leaf in predictor.leaves]
+    return predictor.outputs(X, numbers, read)
 
 
-def in_blocks(program: Program, X: Floats) -> Floats:
+def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
     """What a program of single samples gives for each of them, a block of samples at a time.
 
+    Args:
+        program: a program of one sample that predicts.
+        X: the features, (n_samples, n_features).
+        read: what to make of the outputs (n_samples, n_outputs) of a block: an array with one row or
+            number for each of its samples.
+
     >>> from tinygrad_mlp.compiler import compile
-    >>> in_blocks(compile(lambda x: 2.0 * x[0], per_sample=True), np.array([[1.0], [3.0]]))
-    array([[2.],
-           [6.]])
+    >>> double = compile(lambda x: 2.0 * x[0], per_sample=True)
+    >>> in_blocks(double, np.array([[1.0], [3.0]]), np.negative)
+    array([[-2.],
+           [-6.]])
     """
     n_samples = len(X)
-    first = program(X[:BLOCK]).reshape(min(n_samples, BLOCK), -1)
+    first = read(program(X[:BLOCK]).reshape(min(n_samples, BLOCK), -1))
     if n_samples <= BLOCK:
         return np.array(first)  # a copy: the program computes the next ones in this memory
-    outputs = np.empty((n_samples, first.shape[1]))
-    outputs[:BLOCK] = first
+    results = np.empty((n_samples, *first.shape[1:]), first.dtype)
+    results[:BLOCK] = first
     for start in range(BLOCK, n_samples, BLOCK):
-        part = outputs[start : start + BLOCK]
-        part[...] = program(X[start : start + BLOCK]).reshape(part.shape)
-    return outputs
+        block = program(X[start : start + BLOCK])
+        results[start : start + BLOCK] = read(block.reshape(len(block), -1))
+    return results
 
 
 class Structure:
@@ -143,18 +152,20 @@ class Structure:
                 self._look_at(item)
         self._classes.pop(object, None)
         self._row_parts = [list(row) for row in self._rows]
-        self._keys = self._present_keys()
-        self._objects = self._present_objects()
-        self._methods = self._present_methods()
+        named = [*self._dicts, *map(vars, self._classes)]
+        # Views of dicts show what stands there at present, whenever they are looked at.
+        self._views = [*[attributes.values() for attributes in named], *self._lists]
+        self._named = [attributes.keys() for attributes in named]
+        self._objects, self._names = self._present_objects(), self._present_names()
+        self._lengths = list(map(len, self._views))
 
     def still_holds(self) -> bool:
         """Whether everything is what it was; the numbers of Values may differ."""
-        objects = self._present_objects()
         return (
             self._rows == self._row_parts
-            and _same(objects, self._objects)
-            and self._present_keys() == self._keys
-            and self._present_methods() == self._methods
+            and _same(self._present_objects(), self._objects)
+            and self._present_names() == self._names
+            and list(map(len, self._views)) == self._lengths
         )
 
     def is_same(self, other: Structure) -> bool:
@@ -171,35 +182,26 @@ class Structure:
             _same(self._dicts, other._dicts)
             and _same([*self._rows, *self._lists], [*other._rows, *other._lists])
             and self._row_parts == other._row_parts
-            and self._lengths() == other._lengths()
+            and self._lengths[len(self._named) :] == other._lengths[len(other._named) :]
             and _same(self._without_modes(), other._without_modes())
-            and self._methods == other._methods
         )
 
     def _look_at(self, item: Any) -> None:
         origin = str(getattr(item, "__module__", ""))
         self.is_known = self.is_known and origin.partition(".")[0] == PACKAGE
 
-    def _present_keys(self) -> list[object]:
-        """The keys of each dict, then the length of each list."""
-        return [*map(tuple, self._dicts), *map(len, self._lists)]
+    def _present_names(self) -> list[object]:
+        """The keys of all dicts, and the names in all classes."""
+        return list(chain.from_iterable(self._named))
 
     def _present_objects(self) -> list[object]:
-        """What stands in all dicts, then in all lists."""
-        return [*chain.from_iterable(map(_values_of, self._dicts)), *chain(*self._lists)]
-
-    def _present_methods(self) -> list[dict[str, Any]]:
-        return list(map(dict, map(vars, self._classes)))
-
-    def _lengths(self) -> list[object]:
-        return self._keys[len(self._dicts) :]
+        """What stands in all dicts, then in all classes, then in all lists."""
+        return list(chain.from_iterable(self._views))
 
     def _without_modes(self) -> list[object]:
-        """The keys and objects of all dicts, and what stands in all lists."""
-        keys: list[Any] = self._keys[: len(self._dicts)]
-        named = chain(chain(*keys), repeat(None))
-        pairs = [pair for pair in zip(named, self._objects) if pair[0] != "training"]
-        return list(chain(*pairs))
+        """The names, each with its object, and what stands in all lists."""
+        pairs = zip(chain(self._names, repeat(None)), self._objects)
+        return list(chain(*[pair for pair in pairs if pair[0] != "training"]))
 
 
 class _Predictor:
@@ -229,7 +231,7 @@ class _Predictor:
         self.structure = present
         return True
 
-    def outputs(self, X: Floats, numbers: list[float]) -> Floats:
+    def outputs(self, X: Floats, numbers: list[float], read: Read) -> NDArray[Any]:
         """The outputs of the model with these numbers as its parameters."""
         with self._lock:
             if not self._has(numbers):
@@ -238,7 +240,7 @@ class _Predictor:
                 self.program.parameters[:] = numbers
                 self._zeros = [place for place, number in enumerate(numbers) if number == 0.0]
                 self._numbers = numbers
-            return in_blocks(self.program, X)
+            return in_blocks(self.program, X, read)
 
     def _has(self, numbers: list[float]) -> bool:
         """Whether these are the numbers of the last call.

@@ -173,8 +173,9 @@ class Task:
                 "logits, 'binary_cross_entropy' for probabilities"
             )
         if answers is not None:
-            wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)
-            if wrong.any():
+            is_nan = np.isnan(outputs)
+            if is_nan.any():
+                wrong = is_nan.reshape(len(outputs), -1).any(axis=1)
                 raise NonFiniteError(
                     f"the output for sample {int(wrong.argmax())} is nan, so it says no class; "
                     "weights become nan or too large in training when the learning_rate is too "
