@@ -8,11 +8,14 @@ long as the graph does, also without the model, and are copied and pickled with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-__all__ = ["Key", "Owner", "Place", "joined"]
+__all__ = ["Key", "Keys", "Owner", "Place", "joined", "keys_of_row"]
 
 Key = str | int
 """An attribute, a key of a dict, or an index in a list."""
+Keys = tuple[Key, ...]
+"""The way to a parameter, or to a module."""
 
 
 @dataclass(eq=False, slots=True)
@@ -90,6 +93,16 @@ class Place:
     def text(self) -> str:
         """The label, or else the path from the model."""
         return self.label or joined(self.owner.path, *self.keys)
+
+
+@lru_cache(maxsize=256)
+def keys_of_row(keys: Keys, length: int) -> tuple[Keys, ...]:
+    """The keys to each item of a list that these lead to; rows of one length share theirs.
+
+    >>> keys_of_row(("w",), 2)
+    (('w', 0), ('w', 1))
+    """
+    return tuple([(*keys, index) for index in range(length)])
 
 
 def joined(*keys: Key) -> str:

@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 SAMPLES_TO_TRY: Final = 16
+PRODUCTS_TO_TRY: Final = 500_000
+"""Of a large model fewer samples are tried, at least one."""
 
 
 def model_outputs(
@@ -239,7 +241,7 @@ class Attributes:
                 stack += item
             elif isinstance(item, list):
                 self._lists.append((item, list(item)))
-                stack += item
+                stack += [part for part in item if not isinstance(part, Value)]
             elif isinstance(item, dict):
                 self._dicts.append((item, dict(item)))
                 stack += item.values()
@@ -305,11 +307,13 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     >>> check_outputs(MLP(1, [2]), np.array([[1.0]]), None)
     2
     """
-    check_numbers(model.parameters())
+    parameters = model.parameters()
+    check_numbers(parameters)
+    n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
     with undisturbed(model), evaluation_mode(model), no_grad():
         rows: list[Any] = [
             sample_outputs(model, x, loss is not None and loss.from_logits)
-            for x in X[:SAMPLES_TO_TRY].tolist()
+            for x in X[:n_samples].tolist()
         ]
     for row in rows:
         if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):
