@@ -33,7 +33,7 @@ from tinygrad_mlp.training import (
     predict_proba,
     task_of,
 )
-from tinygrad_mlp.training.task import Samples, resolve_loss
+from tinygrad_mlp.training.task import resolve_loss
 
 BINARY, LOGITS = "binary_cross_entropy", "binary_cross_entropy_with_logits"
 CATEGORICAL, SQUARED = "categorical_cross_entropy", "mean_squared_error"

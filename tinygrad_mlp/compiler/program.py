@@ -118,9 +118,9 @@ def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
             f"parameters is {parameters!r:.60}, but a list of Values is needed: {call}"
         )
     listed = list(parameters)
-    if set(map(type, listed)) == {Value} and len(set(listed)) == len(listed):
-        if not any([value.parents for value in listed]):
-            return listed  # which is found in no time, as it mostly is
+    are_different_values = set(map(type, listed)) == {Value} and len(set(listed)) == len(listed)
+    if are_different_values and not any([value.parents for value in listed]):
+        return listed  # which is found in no time, as it mostly is
     values: dict[int, Value] = {}
     for i, value in enumerate(listed):
         fault = ""

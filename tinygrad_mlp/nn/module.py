@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,6 +87,9 @@ class Module:
     ['slope', 'offset']
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_known")
+
+    _known: _Contents
     training: bool = True
     if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
         requires_grad = _NotAnAttribute()
@@ -117,7 +120,12 @@ class Module:
 
     def __call__(self, x: Sample) -> Any:
         """The outputs for one sample: a list of Values, or the only one itself."""
-        make_known(self)
+        try:
+            is_known = self._known.still_hold(self.__dict__)
+        except Exception:  # there are none yet; or an array was compared, which has no truth value
+            is_known = False
+        if not is_known:
+            make_known(self)
         inputs: Any = x
         outputs: Any = self.forward(inputs)
         return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
@@ -240,6 +248,14 @@ class Module:
         """What ``summary`` calls the module where it is one row; empty where it lists the parts."""
         return ""
 
+    def __getstate__(self) -> Any:
+        state: Any = super().__getstate__()
+        if isinstance(state, tuple):  # attributes, and slots: a copy is made known by itself
+            attributes, slots = state
+            slots.pop("_known", None)
+            return (attributes, slots) if slots else attributes
+        return state
+
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"
 
@@ -263,6 +279,47 @@ def make_known(module: Module) -> None:
     owner = _owner_of(module)
     if not _knows(vars(module), owner.model):
         _put_in_places(module, owner, {id(module)})
+    module._known = _Contents(vars(module))
+
+
+class _Contents:
+    """What a module holds, to see in no time that nothing was replaced since it was made known."""
+
+    __slots__ = ("_attributes", "_dicts", "_items", "_lists", "_n_moves", "_parts")
+
+    n_moves: ClassVar[int] = 0
+    """How often the contents of a module were told where they stand."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self._n_moves = _Contents.n_moves
+        self._attributes = list(attributes.values())
+        self._lists: list[list[Any]] = []
+        self._dicts: list[dict[Any, Any]] = []
+        seen: set[int] = set()
+        found = list(self._attributes)
+        for item in found:  # it grows on the way
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, list):
+                self._lists.append(item)
+                found += item
+            elif isinstance(item, dict):
+                self._dicts.append(item)
+                found += item.values()
+            elif isinstance(item, tuple):
+                found += item
+        self._parts = [list(item) for item in self._lists]
+        self._items = [dict(item) for item in self._dicts]
+
+    def still_hold(self, attributes: dict[str, Any]) -> bool:
+        """Whether it holds the same, and no module has been put anywhere since."""
+        return (
+            self._n_moves == _Contents.n_moves
+            and self._attributes == [*attributes.values()]
+            and self._lists == self._parts
+            and self._dicts == self._items
+        )
 
 
 _OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
@@ -293,6 +350,7 @@ def _knows(item: object, model: Owner) -> bool:
 
 
 def _put_in_places(module: Module, owner: Owner, seen: set[int]) -> None:
+    _Contents.n_moves += 1
     groups: dict[tuple[Key, ...], bool] = {}  # by where they stand, and whether of rows alone
     containers: list[tuple[object, tuple[Key, ...]]] = [(module, ())]
     for container, above in containers:  # it grows on the way

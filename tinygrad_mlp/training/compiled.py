@@ -91,7 +91,9 @@ class CompiledEngine(StepSettings):
             kept = kept if self._per_sample else kept.reshape(1, -1)
             value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
             kept = kept[:, 2:]
-        self.batch_outputs = kept if kept.ndim == 2 and self._per_sample else kept.reshape(len(X), -1)
+        self.batch_outputs = (
+            kept if kept.ndim == 2 and self._per_sample else kept.reshape(len(X), -1)
+        )
         return value
 
     def update(self) -> None:

@@ -91,7 +91,8 @@ def predict_proba(
             "fit(model, X, y, loss='categorical_cross_entropy'), or name the loss of your own "
             "training: predict_proba(model, X, loss='categorical_cross_entropy')"
         )
-    return _read(model, features, task, task.loss.probabilities)
+    probabilities: Any = task.loss.probabilities
+    return _read(model, features, task, probabilities)
 
 
 @our_words

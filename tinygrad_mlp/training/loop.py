@@ -306,37 +306,29 @@ class _Training:
 
     def train_epoch(self, epoch: int) -> None:
         """Go through the samples once; the history has one more entry in each list afterwards."""
-        history, engine = self.history, self.engine
+        history = self.history
         started = time.perf_counter()
         if self.schedule is not None:
             self.schedule.step(self.optimizer, self.schedule.epoch)
-        loss = penalty = 0.0
-        take_step, penalized, right = self.take_step, self.objective.penalized, self.right
-        for batch in self.batches():
-            loss += len(batch.X) * take_step(batch)
-            if penalized:
-                penalty += len(batch.X) * engine.batch_penalty
-            if right is not None:
-                right.add(engine.batch_outputs, batch)
-        n_samples = len(self.samples.X)
+        loss, penalty = self.take_steps()
         measured = None if self.validation is None else self.measure(self.validation)
         is_due, after = False, (nan, nan)
         if self.measuring:
             is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.measuring])
             after = self.measure_training() if is_due else after
-        history.loss.append(loss / n_samples)
-        if penalized:
-            history.penalty.append(penalty / n_samples)
+        history.loss.append(loss)
+        if self.objective.penalized:
+            history.penalty.append(penalty)
         history.learning_rate.append(self.optimizer.learning_rate)
-        if right is not None:
-            history.accuracy.append(right.total() / n_samples)
+        if self.right is not None:
+            history.accuracy.append(self.right.total() / len(self.samples.X))
         if measured is not None:
             history.validation_loss.append(measured[0])
             if self.samples.answers is not None:
                 history.validation_accuracy.append(measured[1])
         if self.measuring:  # lists as long as the others
             history.epoch_end_loss.append(after[0])
-            if penalized:
+            if self.objective.penalized:
                 history.epoch_end_penalty.append(self.penalty_now() if is_due else nan)
             if self.samples.answers is not None:
                 history.epoch_end_accuracy.append(after[1])
@@ -346,7 +338,20 @@ class _Training:
                 watched = history.validation_accuracy or history.accuracy
             self.schedule.end_epoch(watched[-1])
         history.seconds.append(time.perf_counter() - started)
-        history.engine = engine.name
+        history.engine = self.engine.name
+
+    def take_steps(self) -> tuple[float, float]:
+        """A step with each batch; the loss and the penalty, averaged over the samples."""
+        engine, penalized, right = self.engine, self.objective.penalized, self.right
+        loss = penalty = 0.0
+        for batch in self.batches():
+            loss += len(batch.X) * self.take_step(batch)
+            if penalized:
+                penalty += len(batch.X) * engine.batch_penalty
+            if right is not None:
+                right.add(engine.batch_outputs, batch)
+        n_samples = len(self.samples.X)
+        return loss / n_samples, penalty / n_samples
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""

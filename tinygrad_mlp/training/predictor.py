@@ -46,7 +46,6 @@ MOST_PARAMETERS: Final = 300_000
 PACKAGE: Final = __name__.partition(".")[0]
 
 
-
 def kept_outputs(
     model: Module, X: Floats, from_logits: bool, compile_outputs: Compile, read: Read
 ) -> NDArray[Any] | None:
@@ -82,8 +81,8 @@ def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
     Args:
         program: a program of one sample that predicts.
         X: the features, (n_samples, n_features).
-        read: what to make of the outputs (n_samples, n_outputs) of a block: an array with one row or
-            number for each of its samples.
+        read: what to make of the outputs of a block, (n_samples, n_outputs): an array with one row
+            or number for each of its samples.
 
     >>> from tinygrad_mlp.compiler import compile
     >>> double = compile(lambda x: 2.0 * x[0], per_sample=True)
