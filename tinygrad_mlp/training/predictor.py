@@ -43,6 +43,9 @@ BLOCK: Final = 1024
 MOST_PARAMETERS: Final = 300_000
 """Of larger models no program is kept: it may take more memory than the model itself."""
 
+WITHOUT_EFFECT: Final = ("training", "__slotnames__")
+"""The mode, since predictions are made in that of prediction; what ``copy`` notes in a class."""
+
 PACKAGE: Final = __name__.partition(".")[0]
 
 
@@ -170,8 +173,6 @@ class Structure:
     def is_same(self, other: Structure) -> bool:
         """Whether the other has the same objects, apart from the modes of the modules.
 
-        A program of predictions is always that of the model in the mode of prediction.
-
         >>> model = Module()
         >>> structure = Structure(model)
         >>> model.eval().training, structure.still_holds(), structure.is_same(Structure(model))
@@ -198,9 +199,9 @@ class Structure:
         return list(chain.from_iterable(self._views))
 
     def _without_modes(self) -> list[object]:
-        """The names, each with its object, and what stands in all lists."""
+        """The names, each with its object, and what stands in all lists; what has an effect."""
         pairs = zip(chain(self._names, repeat(None)), self._objects)
-        return list(chain(*[pair for pair in pairs if pair[0] != "training"]))
+        return list(chain(*[pair for pair in pairs if pair[0] not in WITHOUT_EFFECT]))
 
 
 class _Predictor:
