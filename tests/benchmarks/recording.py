@@ -16,7 +16,7 @@ from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit
 
-__all__ = ["make", "record", "report"]
+__all__ = ["make", "record", "report", "seconds"]
 
 LAYER_SIZES: Final = (64, 2048, 10)
 
@@ -48,15 +48,21 @@ def first_epoch(model: MLP) -> None:
     fit(model, *batch(), epochs=1, log_every=None, progress=False)
 
 
-def measured(do: Callable[[MLP], Any], prepare: Callable[[], Any], seconds: float) -> list[str]:
-    """The least milliseconds, and the most megabytes at any time."""
+def seconds(do: Callable[[MLP], Any], prepare: Callable[[], Any], at_least: float) -> list[float]:
+    """The seconds of each time, until so many have passed."""
     times: list[float] = []
-    end = clock() + seconds
+    end = clock() + at_least
     while not times or clock() < end:
         model = prepare()
         start = clock()
         do(model)
         times.append(clock() - start)
+    return times
+
+
+def measured(do: Callable[[MLP], Any], prepare: Callable[[], Any], at_least: float) -> list[str]:
+    """The least milliseconds, and the most megabytes at any time."""
+    times = seconds(do, prepare, at_least)
     model = prepare()
     tracemalloc.start()
     do(model)
@@ -65,12 +71,12 @@ def measured(do: Callable[[MLP], Any], prepare: Callable[[], Any], seconds: floa
     return [number(min(times) * 1e3), number(peak / 1e6)]
 
 
-def report(seconds: float) -> str:
+def report(at_least: float) -> str:
     """The table."""
     rows = [
-        ["making it", *measured(lambda _: make(), lambda: None, seconds / 3)],
-        ["recording its loss for one sample", *measured(record, make, seconds / 3)],
-        ["the first epoch of fit", *measured(first_epoch, make, seconds / 3)],
+        ["making it", *measured(lambda _: make(), lambda: None, at_least / 3)],
+        ["recording its loss for one sample", *measured(record, make, at_least / 3)],
+        ["the first epoch of fit", *measured(first_epoch, make, at_least / 3)],
     ]
     table = markdown(["", "ms", "peak MB"], rows)
     return f"A network of 153,610 parameters, 64-2048-10 relu.\n\n{table}"
