@@ -67,6 +67,18 @@ def kept_outputs(
 
     Raises:
         NotANumberError: if something else than a number was assigned to a parameter.
+
+    >>> from tinygrad_mlp.compiler import compile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [1], init="zeros")
+    >>> layers = model.layers  # the model itself would be held by its own program
+    >>> def outputs(x):
+    ...     return layers[0].forward(x)
+    >>> def compiled(model, from_logits):
+    ...     return compile(outputs, model.parameters(), per_sample=True).prediction(outputs)
+    >>> model.layers[0].neurons[0].b.data = 2.0
+    >>> kept_outputs(model, np.array([[1.0], [3.0]]), False, compiled, np.asarray).tolist()
+    [[2.0], [2.0]]
     """
     with recording_lock:  # while another thread records, there are no numbers to read
         if has_recorder():
@@ -96,7 +108,7 @@ def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
     n_samples = len(X)
     first = read(program(X[:BLOCK]).reshape(min(n_samples, BLOCK), -1))
     if n_samples <= BLOCK:
-        return np.array(first)  # a copy: the program computes the next ones in this memory
+        return np.array(first, order="C")  # a copy: the next ones are computed in this memory
     results = np.empty((n_samples, *first.shape[1:]), first.dtype)
     results[:BLOCK] = first
     for start in range(BLOCK, n_samples, BLOCK):
