@@ -263,9 +263,9 @@ def encode_labels(
     number_of = {label: number for number, label in enumerate(known.tolist())}
     if len(number_of) != len(known):
         raise DataError(f"classes holds an entry twice: {known.tolist()}; each class stands once")
-    numbers = _numbers_among(known, array)
-    if numbers is not None:
-        return numbers, known
+    found_at_once = _numbers_among(known, array)
+    if found_at_once is not None:
+        return found_at_once, known
     for i, label in enumerate(array.tolist()):
         if label not in number_of:
             raise DataError(
@@ -284,7 +284,8 @@ def _numbers_among(known: NDArray[Any], array: NDArray[Any]) -> Integers | None:
     places = in_order.searchsorted(array).clip(max=len(known) - 1)
     if not np.array_equal(in_order[places], array):
         return None
-    return order[places]
+    numbers: Integers = order[places].astype(np.int64)
+    return numbers
 
 
 def _labels_array(labels: ArrayLike, name: str) -> NDArray[Any]:
