@@ -244,10 +244,11 @@ def test_a_method_of_the_class_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(predict(model, X), before)
 
 
-def test_neurons_that_go_from_one_list_to_the_next_are_seen() -> None:
-    structure_of = MLP(2, [3, 3], rng=0)
-    structure = predictor.Structure(structure_of)
-    first, second = (layer.neurons for layer in structure_of.layers)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_neurons_that_go_from_one_list_to_the_next_are_seen(order: tuple[int, int]) -> None:
+    model = MLP(2, [3, 3], rng=0)
+    structure = predictor.Structure(model)
+    first, second = (model.layers[i].neurons for i in order)
     second.insert(0, first.pop())
     assert not structure.still_holds()
     first.append(second.pop(0))
@@ -408,6 +409,21 @@ def test_a_forked_process_predicts_whoever_held_the_lock() -> None:
             os._exit(0 if np.array_equal(predict(model, X), expected) else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_threads_take_turns_at_one_model() -> None:
+    model = new_model()
+    expected = predict(model, X)
+    (kept,) = [item for (place, _), item in predictor._kept.items() if place == id(model)]
+    found: list[np.ndarray] = []
+    thread = threading.Thread(target=lambda: found.append(predict(model, X)))
+    with kept._lock:
+        thread.start()
+        thread.join(0.3)
+        waited = thread.is_alive()
+    thread.join()
+    assert waited
+    np.testing.assert_array_equal(found[0], expected)
 
 
 def test_threads_that_predict_at_once_get_their_own_numbers() -> None:

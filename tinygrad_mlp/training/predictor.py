@@ -108,7 +108,7 @@ def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
     n_samples = len(X)
     first = read(program(X[:BLOCK]).reshape(min(n_samples, BLOCK), -1))
     if n_samples <= BLOCK:
-        return np.array(first, order="C")  # a copy: the next ones are computed in this memory
+        return np.ascontiguousarray(first)  # a program gives a new array each time
     results = np.empty((n_samples, *first.shape[1:]), first.dtype)
     results[:BLOCK] = first
     for start in range(BLOCK, n_samples, BLOCK):
