@@ -92,21 +92,21 @@ def made_known(monkeypatch: pytest.MonkeyPatch) -> list[Module]:
     return found
 
 
-def replace_layer(model: MLP) -> None:
-    model.layers[1] = Layer(4, 2, rng=1)
+def replace_layer(model: MLP, spare: Layer) -> None:
+    model.layers[1] = spare
 
 
-def replace_the_list(model: MLP) -> None:
-    model.layers = [model.layers[0], Layer(4, 2, rng=1)]
+def replace_the_list(model: MLP, spare: Layer) -> None:
+    model.layers = [model.layers[0], spare]
 
 
-def replace_an_equal_list_and_then_a_layer(model: MLP) -> None:
+def replace_an_equal_list_and_then_a_layer(model: MLP, spare: Layer) -> None:
     model.layers = list(model.layers)
     model([0.0, 0.0, 0.0])
-    model.layers[1] = Layer(4, 2, rng=1)
+    model.layers[1] = spare
 
 
-def take_a_layer_into_another_model(model: MLP) -> None:
+def take_a_layer_into_another_model(model: MLP, spare: Layer) -> None:
     other = MLP(3, [4, 2], rng=1)
     other.layers[0] = model.layers[0]
     other([0.0, 0.0, 0.0])
@@ -122,14 +122,15 @@ def take_a_layer_into_another_model(model: MLP) -> None:
     ],
 )
 def test_a_call_looks_at_a_model_where_something_changed(
-    change: Callable[[MLP], None], made_known: list[Module]
+    change: Callable[[MLP, Layer], None], made_known: list[Module]
 ) -> None:
+    spare = Layer(4, 2, rng=1)
     model = MLP(3, [4, 2], rng=0)
     when_made = made_known.count(model)
     for _ in range(3):
         model([0.0, 0.0, 0.0])
     before = made_known.count(model)
-    change(model)
+    change(model, spare)
     model([0.0, 0.0, 0.0])
     after = made_known.count(model)
     model([0.0, 0.0, 0.0])
@@ -155,12 +156,24 @@ class Remembers(Module):
 
 
 def test_an_array_in_an_attribute_does_no_harm() -> None:
+    spare = Layer(2, 1, rng=1)
     model = Remembers()
     for _ in range(3):
         model([1.0, 2.0])
-    model.heads["a"][0] = Layer(2, 1, rng=1)
+    model.heads["a"][0] = spare
     model([1.0, 2.0])
-    assert model.heads["a"][0].neurons[0].b.label == "heads.a.0.neurons.0.b"
+    assert spare.neurons[0].b.label == "heads.a.0.neurons.0.b"
+
+
+def test_what_is_put_into_a_dict_is_seen() -> None:
+    spare = Layer(2, 1, rng=1)
+    model = Module()
+    vars(model)["heads"] = {"a": Layer(2, 1, rng=0)}
+    vars(model)["forward"] = lambda x: vars(model)["heads"]["a"].forward(x)
+    model([1.0, 2.0])
+    vars(model)["heads"]["a"] = spare
+    model([1.0, 2.0])
+    assert spare.neurons[0].b.label == "heads.a.neurons.0.b"
 
 
 def test_a_list_that_holds_itself_does_no_harm() -> None:
