@@ -165,13 +165,21 @@ def test_an_array_in_an_attribute_does_no_harm() -> None:
     assert spare.neurons[0].b.label == "heads.a.0.neurons.0.b"
 
 
+class Heads(Module):
+    """Layers in a dict."""
+
+    def __init__(self) -> None:
+        self.heads = {"a": Layer(2, 1, rng=0)}
+
+    def forward(self, x: Any) -> list[Value]:
+        return self.heads["a"].forward(x)
+
+
 def test_what_is_put_into_a_dict_is_seen() -> None:
     spare = Layer(2, 1, rng=1)
-    model = Module()
-    vars(model)["heads"] = {"a": Layer(2, 1, rng=0)}
-    vars(model)["forward"] = lambda x: vars(model)["heads"]["a"].forward(x)
+    model = Heads()
     model([1.0, 2.0])
-    vars(model)["heads"]["a"] = spare
+    model.heads["a"] = spare
     model([1.0, 2.0])
     assert spare.neurons[0].b.label == "heads.a.neurons.0.b"
 
