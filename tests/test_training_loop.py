@@ -486,3 +486,20 @@ def test_a_model_that_cannot_be_trained_learns_nothing_of_the_task() -> None:
         assert task_of(model) is None
     trained(model=model)
     assert task_of(model) is not None
+
+
+@engines
+@pytest.mark.parametrize("most_waiting", [1, 5, 10_000])
+def test_right_answers_are_counted_over_the_epoch(
+    engine: str, most_waiting: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinygrad_mlp.training.loop.MOST_WAITING", most_waiting)
+    rows = np.random.default_rng(0).normal(size=(13, 2))
+    labels = np.arange(13) % 3
+    model = MLP(2, [3], rng=0)
+    # With a rate of 0 the weights stay, so that the epoch's answers are those of one model.
+    settings: dict[str, Any] = {"batch_size": 4, "learning_rate": 0.0, "epochs": 3, "rng": 0}
+    history = fit(model, rows, labels, engine=engine, log_every=None, **settings)
+    outputs = rows @ model.state_dict()["layers.0.weight"].T
+    share = (outputs.argmax(axis=1) == labels).mean()
+    assert history.accuracy == [pytest.approx(share, rel=1e-12)] * 3

@@ -23,7 +23,7 @@ from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
-from tinygrad_mlp.places import Place
+from tinygrad_mlp.places import Keys, Owner, Place
 from tinygrad_mlp.words import AnotherWord, NotASetting
 
 __all__ = [
@@ -35,12 +35,14 @@ __all__ = [
     "compare",
     "enable_grad",
     "give_zero",
+    "has_recorder",
     "local_partials",
     "no_grad",
     "number_of",
     "numbers_of",
     "orders_of",
     "put_in_place",
+    "put_row_in_place",
     "read_numbers",
     "recorded_by",
     "topological_order",
@@ -111,7 +113,7 @@ class Value:
         item = AnotherWord("value.data")
 
     def __init__(self, data: Number, label: str = "") -> None:
-        self.data = _as_float(data)
+        self.data = data if data.__class__ is float else _as_float(data)
         self.grad = _NOT_COMPUTED
         self.op = None
         self.parents = ()
@@ -362,6 +364,21 @@ def put_in_place(parameter: Value, place: Place) -> None:
     before = parameter._label
     place.label = before if isinstance(before, str) else before.label
     parameter._label = place
+
+
+def put_row_in_place(parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys]) -> None:
+    """The same for many parameters of one module, each with the keys to it.
+
+    >>> from tinygrad_mlp.places import Owner
+    >>> w = [Value(2.0), Value(3.0, label="slope")]
+    >>> put_row_in_place(w, Owner("Line"), [("w", 0), ("w", 1)])
+    >>> [parameter.label for parameter in w]
+    ['w.0', 'slope']
+    """
+    for parameter, of_each in zip(parameters, keys):
+        before = parameter._label
+        label = before if before.__class__ is str else before.label  # type: ignore[union-attr]
+        parameter._label = Place(owner, of_each, label)
 
 
 def as_value(number: Value | Number) -> Value:
@@ -823,6 +840,15 @@ class Recorder(Protocol):
 
 
 _recorder: Recorder | None = None
+
+
+def has_recorder() -> bool:
+    """Whether somebody records the nodes that are made, or looks at them.
+
+    >>> has_recorder()
+    False
+    """
+    return _recorder is not None
 
 
 @contextmanager

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-__all__ = ["Key", "Owner", "Place", "joined"]
+__all__ = ["Key", "Keys", "Owner", "Place", "joined", "keys_of_row"]
 
 Key = str | int
 """An attribute, a key of a dict, or an index in a list."""
+Keys = tuple[Key, ...]
+"""The way to a parameter, or to a module."""
 
 
 @dataclass(eq=False, slots=True)
@@ -100,6 +103,16 @@ class Place:
     def text(self) -> str:
         """The label, or else the path from the model."""
         return self.label or joined(self.owner.path, *self.keys)
+
+
+@lru_cache(maxsize=256)
+def keys_of_row(keys: Keys, length: int) -> tuple[Keys, ...]:
+    """The keys to each item of a list that these lead to; rows of one length share theirs.
+
+    >>> keys_of_row(("w",), 2)
+    (('w', 0), ('w', 1))
+    """
+    return tuple([(*keys, index) for index in range(length)])
 
 
 def joined(*keys: Key) -> str:

@@ -16,17 +16,24 @@ from tests.benchmarks import (
     compiler,
     drawing,
     engine,
+    fit_loop,
     import_time,
     irregular,
     line_times,
+    predictions,
+    recording,
     small_jobs,
 )
+from tests.benchmarks.kernels import kernels
 
 TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "engine": ("The scalar engine", engine.report),
     "compiler": ("Compiled programs", compiler.report),
+    "fit-loop": ("What fit adds to its loop", fit_loop.report),
+    "predict": ("Predictions", predictions.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),
+    "recording": ("A large network", recording.report),
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
@@ -45,6 +52,7 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown table {unknown[0]!r}; the tables are {', '.join(TABLES)}")
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, one thread each.")
+    print(kernels())
     for name in arguments.tables or TABLES:
         title, report = TABLES[name]
         text = report(arguments.seconds)

@@ -13,7 +13,16 @@ from typing import Final
 import numpy as np
 import pytest
 
-from tests.benchmarks import compiler, engine, import_time, irregular, small_jobs
+from tests.benchmarks import (
+    compiler,
+    engine,
+    fit_loop,
+    import_time,
+    irregular,
+    predictions,
+    recording,
+    small_jobs,
+)
 from tests.benchmarks.compile_time import (
     Compiled,
     compile_batch,
@@ -109,6 +118,31 @@ def compile_chain(depth: int) -> Compiled:
 def test_compiling_deep_graphs_is_linear() -> None:
     shallow, deep = [least(0.0, partial(compile_chain, depth)) for depth in (2_000, 8_000)]
     assert deep / shallow < 4.0 * SLACK
+
+
+@pytest.mark.parametrize("network", predictions.NETWORKS)
+@pytest.mark.parametrize(
+    ("task", "of_theirs"),
+    [("predict, one row", 0.5), ("accuracy, 1,000,000 rows", 1.0)],
+)
+def test_predictions_are_faster_than_those_of_scikit_learn(
+    network: str, task: str, of_theirs: float
+) -> None:
+    pytest.importorskip("sklearn")
+    results = predictions.measure(network, task, seconds=2.0)
+    assert results.ratio(predictions.OURS, predictions.SKLEARN) < of_theirs * SLACK
+
+
+@pytest.mark.parametrize("work", [A, B], ids=["A", "B"])
+def test_fit_adds_little_to_its_loop(work: Work) -> None:
+    results = fit_loop.measure(work, seconds=2.0)
+    assert results.ratio(fit_loop.FIT, fit_loop.LOOP) < 1.15 * SLACK
+
+
+def test_a_large_network_is_made_and_recorded_in_half_a_second() -> None:
+    made = min(recording.seconds(lambda _: recording.make(), lambda: None, 1.0))
+    recorded = min(recording.seconds(recording.record, recording.make, 1.0))
+    assert made + recorded < 0.5 * SLACK
 
 
 def test_importing_takes_30_ms_more_than_importing_numpy() -> None:

@@ -313,3 +313,22 @@ def test_the_classes_of_an_array_have_its_type() -> None:
         y, classes = encode_labels(np.array([1, 0], dtype))
         assert y.tolist() == [1, 0]
         assert classes.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("classes", [[7, -3, 0, 12], [5], [2**62, -(2**62), 1]])
+@pytest.mark.parametrize("kind", [np.int64, np.int8, object])
+def test_whole_numbers_are_numbered_as_the_classes_stand(classes: list[int], kind: Any) -> None:
+    if kind is np.int8 and max(classes) > 100:
+        kind = np.int64
+    labels = np.random.default_rng(0).choice(classes, 50).astype(kind)
+    y, found = encode_labels(labels, np.array(classes))
+    assert y.tolist() == [classes.index(label) for label in labels.tolist()]
+    assert y.dtype == np.int64
+    assert found.tolist() == classes
+
+
+@pytest.mark.parametrize("label", [-4, 1, 13])
+def test_a_whole_number_that_is_no_class_is_named(label: int) -> None:
+    message = rf"labels\[2\] is {label}, which is none of the classes \[7, -3, 0, 12\]"
+    with pytest.raises(DataError, match=message):
+        encode_labels(np.array([7, 12, label]), np.array([7, -3, 0, 12]))

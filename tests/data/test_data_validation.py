@@ -239,3 +239,20 @@ def test_large_whole_numbers_that_are_floats_are_taken_as_they_are(number: int) 
 def test_a_number_that_is_no_label_is_shown_with_all_its_digits() -> None:
     with pytest.raises(DataError, match=r"y\[1\] is 1700000000\.5, but a label is a whole number"):
         check_labels([1.0, 1700000000.5])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_numbers_whose_sum_is_too_large_are_finite(kind: Any) -> None:
+    largest = np.finfo(kind).max
+    X = np.full((4, 3), largest, kind)
+    assert (check_features(X) == largest).all()
+    X[2] *= -1.0
+    assert np.isfinite(check_features(X)).all()
+
+
+@pytest.mark.parametrize("pair", [(np.inf, -np.inf), (np.nan, 1e308), (-np.inf, 1.0)])
+def test_what_is_not_finite_is_found_among_very_large_numbers(pair: tuple[float, float]) -> None:
+    X = np.full((4, 3), np.finfo(float).max)
+    X[1, 2], X[3, 0] = pair
+    with pytest.raises(DataError, match=r"X\[1, 2\] is (nan|-?inf)"):
+        check_features(X)

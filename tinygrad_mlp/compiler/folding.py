@@ -12,8 +12,8 @@ factor that does not vary goes to the left, so that weights stand on one side an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -113,6 +113,8 @@ def fold(recording: Recording) -> Folded:
     _keep_detached(recording.detached, uses, args_of)
     constants, outer = _leaf_kinds(recording, numbering)
     flags = _flags_of_leaves(recording, numbering)
+    parameters = [numbering.leaves[p] for p in recording.parameters]
+    numbering.leaves.clear()  # it may be large
     work = SumsOfProducts(uses, flags, constants, recording.detached)
     for id_, node in enumerate(tape):
         if node.op is not None and uses[id_]:
@@ -125,7 +127,7 @@ def fold(recording: Recording) -> Folded:
     return Folded(
         nodes=work.nodes,
         n_ids=len(flags),
-        parameters=[numbering.leaves[p] for p in recording.parameters],
+        parameters=parameters,
         constants=constants,
         outer=outer,
         outputs=outputs,
@@ -192,12 +194,10 @@ def _leaf_kinds(
 ) -> tuple[dict[int, float], list[tuple[int, Value]]]:
     constants: dict[int, float] = {}
     outer: list[tuple[int, Value]] = []
-    parameters = set(recording.parameters)
-    _check_earlier_results(numbering.leaves, parameters)
     assigned = {leaf for leaf, _ in recording.effects}
-    for leaf, id_ in numbering.leaves.items():
-        if leaf in parameters:
-            continue
+    others = list(islice(numbering.leaves.items(), len(recording.parameters), None))
+    _check_earlier_results([leaf for leaf, _ in others], recording.parameters)
+    for leaf, id_ in others:
         is_constant = leaf.op is ops.CONSTANT and leaf not in assigned
         if is_constant or leaf in recording.own_leaves:
             constants[id_] = leaf.data
@@ -206,11 +206,13 @@ def _leaf_kinds(
     return constants, outer
 
 
-def _check_earlier_results(values: Iterable[Value], parameters: set[Value]) -> None:
+def _check_earlier_results(values: list[Value], listed: list[Value]) -> None:
     """What was computed from a parameter before the trace would be a number without gradient."""
+    computed = [value for value in values if value.parents]
+    parameters = set(listed if computed else [])
     seen: set[Value] = set()
-    for value in values:
-        stack = [value] if value.parents else []
+    for value in computed:
+        stack = [value]
         while stack:
             node = stack.pop()
             if node in seen:

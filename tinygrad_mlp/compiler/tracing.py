@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -167,8 +168,11 @@ class Tape:
         self.refused: TracingError | None = None
         self._nodes = recording.nodes
         self._present: dict[Value, Value] = {}  # what is read in the place of an assigned leaf
-        self._parameters = set(recording.parameters)
         self._attached: set[int] = set()
+
+    @cached_property
+    def _parameters(self) -> set[Value]:
+        return set(self.recording.parameters)
 
     @property
     def given(self) -> list[Value]:

@@ -264,6 +264,9 @@ def encode_labels(
     number_of = {label: number for number, label in enumerate(known.tolist())}
     if len(number_of) != len(known):
         raise DataError(f"classes holds an entry twice: {known.tolist()}; each class stands once")
+    found_at_once = _numbers_among(known, array)
+    if found_at_once is not None:
+        return found_at_once, known
     for i, label in enumerate(array.tolist()):
         if label not in number_of:
             raise DataError(
@@ -271,6 +274,19 @@ def encode_labels(
             )
     numbers = np.array([number_of[label] for label in array.tolist()], dtype=np.int64)
     return numbers, known
+
+
+def _numbers_among(known: NDArray[Any], array: NDArray[Any]) -> Integers | None:
+    """The numbers of the labels, if both are whole numbers and each label is known: it is fast."""
+    if known.dtype.kind != "i" or array.dtype.kind != "i":
+        return None
+    order = known.argsort()
+    in_order = known[order]
+    places = in_order.searchsorted(array).clip(max=len(known) - 1)
+    if not np.array_equal(in_order[places], array):
+        return None
+    numbers: Integers = order[places].astype(np.int64)
+    return numbers
 
 
 def _labels_array(labels: ArrayLike, name: str) -> NDArray[Any]:

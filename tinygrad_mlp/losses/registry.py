@@ -175,10 +175,13 @@ def both_probabilities(outputs: Floats) -> Floats:
 
 def both_sigmoids(outputs: Floats) -> Floats:
     """As ``both_probabilities``, from logits."""
+    shrunk = np.exp(-np.abs(outputs))  # which neither overflows nor loses digits
+    larger, smaller = 1.0 / (1.0 + shrunk), shrunk / (1.0 + shrunk)
+    positive = outputs > 0.0
+    ones: Floats = np.where(positive, larger, smaller)
     if _is_column(outputs):
-        return np.exp(-np.logaddexp(0.0, np.hstack([outputs, -outputs])))
-    logarithms: Floats = -np.logaddexp(0.0, -outputs)
-    return np.exp(logarithms)
+        return np.hstack([np.where(positive, smaller, larger), ones])
+    return ones
 
 
 # One class out of several
@@ -223,8 +226,11 @@ def predict_sides(outputs: Floats) -> NDArray[np.int64]:
 
 def softmax_rows(outputs: Floats) -> Floats:
     """e^z_i / (e^z_1 + ... + e^z_k) in each row, stable for every z."""
-    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    rows: Floats = shifted / shifted.sum(axis=1, keepdims=True)
+    columns = outputs.T.copy()  # NumPy is fast along long rows
+    columns -= columns.max(axis=0)
+    np.exp(columns, out=columns)
+    columns /= columns.sum(axis=0)
+    rows: Floats = columns.T
     return rows
 
 

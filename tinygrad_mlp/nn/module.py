@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, put_in_place, read_numbers
+from tinygrad_mlp.engine import Value, put_in_place, put_row_in_place, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.summary import layer_table
-from tinygrad_mlp.places import Key, Owner, Place
+from tinygrad_mlp.places import Key, Owner, Place, keys_of_row
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import AnotherWord
 
@@ -88,6 +88,9 @@ class Module:
     ['slope', 'offset']
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_known")
+
+    _known: _Contents
     training: bool = True
     if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
         requires_grad = _NotAnAttribute()
@@ -118,7 +121,12 @@ class Module:
 
     def __call__(self, x: Sample) -> Any:
         """The outputs for one sample: a list of Values, or the only one itself."""
-        make_known(self)
+        try:
+            is_known = self._known.still_hold(self.__dict__)
+        except Exception:  # there are none yet; or an array was compared, which has no truth value
+            is_known = False
+        if not is_known:
+            make_known(self)
         inputs: Any = x
         outputs: Any = self.forward(inputs)
         return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
@@ -136,17 +144,15 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter, once each, in the order in which they were defined."""
-        return [parameter for name, parameter in self.named_parameters()]
+        return [value for value in _items(self)[1] if _is_parameter(value)]
 
     def buffers(self) -> list[Buffer]:
         """Every buffer, once each, in the order in which they were defined."""
-        return [item for _, item in _contents(self) if isinstance(item, Buffer)]
+        return [value for value in _items(self)[1] if isinstance(value, Buffer)]
 
     def modules(self) -> Iterator[Module]:
         """This module and every module inside it, once each."""
-        for _, item in _contents(self):
-            if isinstance(item, Module):
-                yield item
+        yield from _items(self)[0]
 
     def label_parameters(self) -> None:
         """Tell every parameter where it stands; its path is its label unless it has one.
@@ -243,6 +249,14 @@ class Module:
         """What ``summary`` calls the module where it is one row; empty where it lists the parts."""
         return ""
 
+    def __getstate__(self) -> Any:
+        state: Any = super().__getstate__()
+        if isinstance(state, tuple):  # attributes, and slots: a copy is made known by itself
+            attributes, slots = state
+            slots.pop("_known", None)
+            return (attributes, slots) if slots else attributes
+        return state
+
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"
 
@@ -266,6 +280,47 @@ def make_known(module: Module) -> None:
     owner = _owner_of(module)
     if not _knows(vars(module), owner.model):
         _put_in_places(module, owner, {id(module)})
+    module._known = _Contents(vars(module))
+
+
+class _Contents:
+    """What a module holds, to see in no time that nothing was replaced since it was made known."""
+
+    __slots__ = ("_attributes", "_dicts", "_items", "_lists", "_n_moves", "_parts")
+
+    n_moves: ClassVar[int] = 0
+    """How often the contents of a module were told where they stand."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self._n_moves = _Contents.n_moves
+        self._attributes = list(attributes.values())
+        self._lists: list[list[Any]] = []
+        self._dicts: list[dict[Any, Any]] = []
+        seen: set[int] = set()
+        found = list(self._attributes)
+        for item in found:  # it grows on the way
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, list):
+                self._lists.append(item)
+                found += item
+            elif isinstance(item, dict):
+                self._dicts.append(item)
+                found += item.values()
+            elif isinstance(item, tuple):
+                found += item
+        self._parts = [list(item) for item in self._lists]
+        self._items = [dict(item) for item in self._dicts]
+
+    def still_hold(self, attributes: dict[str, Any]) -> bool:
+        """Whether it holds the same, and no module has been put anywhere since."""
+        return (
+            self._n_moves == _Contents.n_moves
+            and self._attributes == [*attributes.values()]
+            and self._lists == self._parts
+            and self._dicts == self._items
+        )
 
 
 _OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
@@ -296,9 +351,16 @@ def _knows(item: object, model: Owner) -> bool:
 
 
 def _put_in_places(module: Module, owner: Owner, seen: set[int]) -> None:
+    _Contents.n_moves += 1
     groups: dict[tuple[Key, ...], bool] = {}  # by where they stand, and whether of rows alone
     containers: list[tuple[object, tuple[Key, ...]]] = [(module, ())]
     for container, above in containers:  # it grows on the way
+        if _is_row(container) and not (ids := set(map(id, container))) & seen:
+            seen |= ids
+            put_row_in_place(container, owner, keys_of_row(above, len(container)))
+            if len(above) > 1:
+                groups[above[:-1]] = False
+            continue
         for key, child in _children(container):
             if not isinstance(child, _WALKED) or id(child) in seen:
                 continue
@@ -329,7 +391,23 @@ _WALKED = (Value, Module, list, tuple, dict)
 
 
 def _is_parameter(value: Value) -> bool:
-    return value.op is None and value.is_leaf and not isinstance(value, Buffer)
+    return value.op is None and not value.parents and not isinstance(value, Buffer)
+
+
+def _is_row(item: object) -> TypeGuard[list[Value]]:
+    """Whether it is a list of different parameters and nothing else, as the weights of a neuron.
+
+    There are many of them, and they are many, so they are asked all at once.
+    """
+    return (
+        isinstance(item, list)
+        and set(map(type, item)) == _VALUES_ALONE
+        and not any([value.op or value.parents for value in item])
+        and len(set(item)) == len(item)
+    )
+
+
+_VALUES_ALONE: Final = {Value}
 
 
 def _is_state(item: object) -> bool:
@@ -368,6 +446,28 @@ def _collect(
         if isinstance(child, Module):
             found.append((name, child))
         _collect(child, f"{name}.", seen, found)
+
+
+def _items(root: Module) -> tuple[list[Module], dict[Value, None]]:
+    """Modules and Values in the order of ``_contents``, faster, as nobody asks for names."""
+    modules, values = [root], dict[Value, None]()
+    _collect_items(root, {id(root)}, modules, values)
+    return modules, values
+
+
+def _collect_items(
+    container: object, seen: set[int], modules: list[Module], values: dict[Value, None]
+) -> None:
+    for _, child in _children(container):
+        if isinstance(child, Value):
+            values[child] = None
+        elif isinstance(child, list) and set(map(type, child)) == _VALUES_ALONE:
+            values.update(dict.fromkeys(child))
+        elif isinstance(child, _WALKED) and id(child) not in seen:
+            seen.add(id(child))
+            if isinstance(child, Module):
+                modules.append(child)
+            _collect_items(child, seen, modules, values)
 
 
 StateEntry = tuple[str, tuple[int, ...], list[Value]]

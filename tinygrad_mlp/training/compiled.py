@@ -7,9 +7,10 @@ cannot be recorded at all is left to the eager engine. See ``compiler``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,6 @@ from tinygrad_mlp.training.outputs import evaluation_mode, recording_of, sample_
 __all__ = ["AutoEngine", "CompiledEngine"]
 
 Floats = NDArray[np.float64]
-Result = TypeVar("Result")
 
 
 class CompiledEngine(StepSettings):
@@ -60,6 +60,9 @@ class CompiledEngine(StepSettings):
         """Record nothing yet; the first step does."""
         self.name = "compiled"
         self.program: Program
+        # As in Program: a context in which overflow is ignored is entered faster than np.errstate.
+        self._silently = copy_context()
+        self._silently.run(np.seterr, all="ignore")
         self._compile(per_sample=isinstance(self.objective.loss, Loss))
 
     def _compile(self, per_sample: bool) -> None:
@@ -78,55 +81,51 @@ class CompiledEngine(StepSettings):
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
-        value = self._in_turn(self._step, X, targets)
+        try:
+            value: float = self.program(X, targets)
+        except SampleOrderError as error:
+            self._take_whole_batches(error)
+            value = self.program(X, targets)
         kept = self.program.auxiliary
         if self.objective.penalized:  # the losses, and the penalties, stand before the outputs
             kept = kept if self._per_sample else kept.reshape(1, -1)
             value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
             kept = kept[:, 2:]
-        self.batch_outputs = kept.reshape(len(X), -1)
+        self.batch_outputs = (
+            kept if kept.ndim == 2 and self._per_sample else kept.reshape(len(X), -1)
+        )
         return value
 
     def update(self) -> None:
         """Clip, then step the optimizer, both on the flat arrays."""
-        gradients = self.program.gradients
-        with np.errstate(all="ignore"):
-            if self.clip_norm is not None:
-                clip_by_norm(gradients, self.clip_norm)
-            if self.clip_value is not None:
-                clip_by_value(gradients, self.clip_value)
-            self.optimizer.step_array(self.program.parameters, gradients)
+        self._silently.run(self._update)
+
+    def _update(self) -> None:
+        program = self.program
+        if self.clip_norm is not None:
+            clip_by_norm(program.gradients, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(program.gradients, self.clip_value)
+        self.optimizer.step_array(program.parameters, program.gradients)
 
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         with evaluation_mode(self.model):
-            return self._in_turn(self._evaluate, X, targets)
-
-    def _step(self, X: Floats, targets: NDArray[Any]) -> float:
-        value: float = self.program(X, targets)
-        return value
-
-    def _evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
-        results = self._evaluation(X, targets)
+            try:
+                results = self._evaluation(X, targets)
+            except SampleOrderError as error:
+                self._take_whole_batches(error)
+                results = self._evaluation(X, targets)
         if self._per_sample:
             return mean_of(results[:, 0]), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
 
-    def _in_turn(
-        self,
-        compute: Callable[[Floats, NDArray[Any]], Result],
-        X: Floats,
-        targets: NDArray[Any],
-    ) -> Result:
-        """By the program of one sample, or by one in which the samples come one after the other."""
-        try:
-            return compute(X, targets)
-        except SampleOrderError as error:
-            numbers = self.program.parameters
-            self._compile(per_sample=False)
-            self.program.parameters = numbers
-            self.name = f"compiled (for whole batches: {error.reason})"
-            return compute(X, targets)
+    def _take_whole_batches(self, error: SampleOrderError) -> None:
+        """From one sample mapped over a batch to a program of samples one after the other."""
+        numbers = self.program.parameters
+        self._compile(per_sample=False)
+        self.program.parameters = numbers
+        self.name = f"compiled (for whole batches: {error.reason})"
 
     def write_back(self) -> None:
         """Copy parameters and gradients into the Values."""

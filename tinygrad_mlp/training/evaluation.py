@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths
-from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
 from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
+from tinygrad_mlp.training.predictor import Read
 from tinygrad_mlp.training.task import Task, resolve_loss, task_of
 from tinygrad_mlp.words import our_words
 
@@ -55,8 +56,8 @@ def predict(
     >>> predict(model, [[-3.0], [0.5], [2.0]]).tolist()
     ['cold', 'hot', 'hot']
     """
-    task, outputs = _task_and_outputs(model, X, loss)
-    return task.predictions(outputs)
+    task, features = _task_and_features(model, X, loss)
+    return _read(model, features, task, task.predictions)
 
 
 @our_words
@@ -82,16 +83,16 @@ def predict_proba(
     >>> predict_proba(model, [[7.0]], loss="binary_cross_entropy_with_logits").tolist()
     [[0.5, 0.5]]
     """
-    task, outputs = _task_and_outputs(model, X, loss)
-    probabilities = task.loss.probabilities(outputs) if isinstance(task.loss, Loss) else None
-    if probabilities is None:
+    task, features = _task_and_features(model, X, loss)
+    if not isinstance(task.loss, Loss) or task.loss.probabilities(np.zeros((1, 1))) is None:
         trained = f"the loss {task.loss_name!r}" if task.loss else "a model without a known loss"
         raise InvalidArgumentError(
             f"{trained} gives no probabilities; train with a cross-entropy, for example "
             "fit(model, X, y, loss='categorical_cross_entropy'), or name the loss of your own "
             "training: predict_proba(model, X, loss='categorical_cross_entropy')"
         )
-    return probabilities
+    probabilities: Any = task.loss.probabilities
+    return _read(model, features, task, probabilities)
 
 
 @our_words
@@ -119,7 +120,8 @@ def accuracy(
     0.5
     """
     check_lengths(X, y)
-    task, outputs = _task_and_outputs(model, X, loss)
+    task, features = _task_and_features(model, X, loss)
+    outputs = _read(model, features, task, np.asarray)
     answers = task.answers(outputs)
     if answers is None:
         what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
@@ -227,18 +229,25 @@ def confusion_table(
     return ConfusionTable(counts, tuple(str(label) for label in known.tolist()))
 
 
-def _task_and_outputs(
+def _task_and_features(
     model: Module, X: ArrayLike, loss: str | Loss | BatchLoss | None
 ) -> tuple[Task, NDArray[np.float64]]:
-    """What the model was trained for, with another loss if one is given, and its outputs."""
+    """What the model was trained for, with another loss if one is given, and the features."""
     task = task_of(model) or Task(None)
     if loss is not None:
         chosen = resolve_loss(loss)
         of_numbers = isinstance(chosen, Loss) and chosen.task == "regression"
         task = replace(task, loss=chosen, classes=None if of_numbers else task.classes)
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
-    features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
-    return task, model_outputs(model, features, from_logits=task.from_logits)
+    return task, check_features(X, n_inputs if isinstance(n_inputs, int) else None)
+
+
+def _read(model: Module, X: NDArray[np.float64], task: Task, read: Read) -> NDArray[Any]:
+    """What to make of the outputs for the task, block by block."""
+    try:
+        return model_outputs(model, X, from_logits=task.from_logits, read=read)
+    except NonFiniteError:  # it names a sample by its place in the block
+        return read(model_outputs(model, X, from_logits=task.from_logits))
 
 
 def _comparable(y: ArrayLike, predicted: NDArray[Any]) -> NDArray[Any]:

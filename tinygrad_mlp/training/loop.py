@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import Rng, as_generator
 from tinygrad_mlp.at_once import assign_at_once
@@ -44,6 +45,9 @@ from tinygrad_mlp.training.task import Samples, Task
 from tinygrad_mlp.words import our_words
 
 __all__ = ["fit"]
+
+MOST_WAITING: Final = 4096
+"""So many samples wait to be counted."""
 
 
 @our_words
@@ -212,6 +216,7 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.buffers = self.model.buffers()
+        self.right = None if self.samples.answers is None else _RightAnswers(self.task)
         self.was_training = self.model.training
         self.failed = self.has_ended = False
 
@@ -301,26 +306,22 @@ class _Training:
 
     def train_epoch(self, epoch: int) -> None:
         """Go through the samples once; the history has one more entry in each list afterwards."""
-        history, engine = self.history, self.engine
+        history = self.history
         started = time.perf_counter()
         if self.schedule is not None:
             self.schedule.step(self.optimizer, self.schedule.epoch)
-        loss = penalty = 0.0
-        n_right = 0.0
-        for batch in self.batches():
-            loss += len(batch.X) * self.take_step(batch)
-            penalty += len(batch.X) * engine.batch_penalty
-            n_right += self.task.count_right(engine.batch_outputs, batch)
-        n_samples = len(self.samples.X)
+        loss, penalty = self.take_steps()
         measured = None if self.validation is None else self.measure(self.validation)
-        is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.measuring])
-        after = self.measure_training() if is_due else (nan, nan)
-        history.loss.append(loss / n_samples)
+        is_due, after = False, (nan, nan)
+        if self.measuring:
+            is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.measuring])
+            after = self.measure_training() if is_due else after
+        history.loss.append(loss)
         if self.objective.penalized:
-            history.penalty.append(penalty / n_samples)
+            history.penalty.append(penalty)
         history.learning_rate.append(self.optimizer.learning_rate)
-        if self.samples.answers is not None:
-            history.accuracy.append(n_right / n_samples)
+        if self.right is not None:
+            history.accuracy.append(self.right.total() / len(self.samples.X))
         if measured is not None:
             history.validation_loss.append(measured[0])
             if self.samples.answers is not None:
@@ -337,7 +338,20 @@ class _Training:
                 watched = history.validation_accuracy or history.accuracy
             self.schedule.end_epoch(watched[-1])
         history.seconds.append(time.perf_counter() - started)
-        history.engine = engine.name
+        history.engine = self.engine.name
+
+    def take_steps(self) -> tuple[float, float]:
+        """A step with each batch; the loss and the penalty, averaged over the samples."""
+        engine, penalized, right = self.engine, self.objective.penalized, self.right
+        loss = penalty = 0.0
+        for batch in self.batches():
+            loss += len(batch.X) * self.take_step(batch)
+            if penalized:
+                penalty += len(batch.X) * engine.batch_penalty
+            if right is not None:
+                right.add(engine.batch_outputs, batch)
+        n_samples = len(self.samples.X)
+        return loss / n_samples, penalty / n_samples
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
@@ -386,7 +400,7 @@ class _Training:
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""
         loss, outputs = self.engine.evaluate(samples.X, samples.targets)
-        return loss, self.task.count_right(outputs, samples) / len(samples.X)
+        return loss, self.task.count_right(outputs, samples.answers) / len(samples.X)
 
     @property
     def remedy(self) -> str:
@@ -418,6 +432,42 @@ class _Training:
                 reads_more_than_the_model = not isinstance(self.task.loss, Loss)
                 self.engine.read_back(plain_numbers=before.changed() or reads_more_than_the_model)
         return "; ".join(reasons)
+
+
+class _RightAnswers:
+    """Counts them over the batches of an epoch, some thousands at a time, which takes less time."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._start()
+
+    def _start(self) -> None:
+        self._n_right = 0.0
+        self._outputs: list[NDArray[np.float64]] = []
+        self._answers: list[NDArray[np.int64]] = []
+        self._n_waiting = 0
+
+    def add(self, outputs: NDArray[np.float64], batch: Samples) -> None:
+        """One more batch, with the outputs for it."""
+        assert batch.answers is not None
+        self._outputs.append(outputs)
+        self._answers.append(batch.answers)
+        self._n_waiting += len(outputs)
+        if self._n_waiting >= MOST_WAITING:
+            self._count()
+
+    def total(self) -> float:
+        """How many there were since the last time this was asked."""
+        self._count()
+        n_right = self._n_right
+        self._start()
+        return n_right
+
+    def _count(self) -> None:
+        if self._outputs:
+            outputs, answers = np.concatenate(self._outputs), np.concatenate(self._answers)
+            self._n_right += self._task.count_right(outputs, answers)
+            self._outputs, self._answers, self._n_waiting = [], [], 0
 
 
 def _reason(callback: Callback) -> str:

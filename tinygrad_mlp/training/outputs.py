@@ -9,12 +9,13 @@ from functools import partial
 from itertools import repeat
 from operator import is_, setitem
 from typing import Any, Final
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
-from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value, no_grad, read_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
@@ -22,6 +23,7 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
 from tinygrad_mlp.text import described
+from tinygrad_mlp.training.predictor import Read, in_blocks, kept_outputs
 
 __all__ = [
     "Attributes",
@@ -33,11 +35,18 @@ __all__ = [
 ]
 
 SAMPLES_TO_TRY: Final = 16
+PRODUCTS_TO_TRY: Final = 500_000
+"""Of a large model fewer samples are tried, at least one."""
 
 
 def model_outputs(
-    model: Module, X: NDArray[np.float64], *, from_logits: bool = False, eager: bool = False
-) -> NDArray[np.float64]:
+    model: Module,
+    X: NDArray[np.float64],
+    *,
+    from_logits: bool = False,
+    eager: bool = False,
+    read: Read = np.asarray,
+) -> NDArray[Any]:
     """The outputs of the model, one row per sample.
 
     Args:
@@ -46,25 +55,31 @@ def model_outputs(
         from_logits: whether to leave a softmax or sigmoid at the end away.
         eager: whether each sample goes through the model by itself, however many there are; the
             compiler otherwise takes over where that is faster, with the same numbers.
+        read: what to make of the outputs of a block of samples, (n_samples, n_outputs), while they
+            are at hand: an array with one row or number for each of them.
 
     Returns:
-        A float64 array, (n_samples, n_outputs).
+        A float64 array, (n_samples, n_outputs); or what ``read`` gives, for all samples.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [2], output_activation="softmax", init="zeros")
     >>> model_outputs(model, np.array([[1.0], [2.0]])).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
+    if not eager:
+        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
+        if outputs is not None:
+            return outputs
     check_numbers(model.parameters())
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
-                return _compiled_outputs(model, X, from_logits)
+                return in_blocks(_compiled_outputs(model, from_logits), X, read)
             except (GraphError, TracingError):
                 pass  # it cannot be recorded, so each sample goes through it by itself
         with no_grad():
-            rows = [sample_outputs(model, x, from_logits) for x in X.tolist()]
-    return np.array([read_numbers(row) for row in rows])
+            rows = [read_numbers(sample_outputs(model, x, from_logits)) for x in X.tolist()]
+    return read(np.array(rows))
 
 
 def _is_worth_compiling(model: Module, n_samples: int) -> bool:
@@ -88,15 +103,32 @@ def sample_outputs(model: Module, x: Sequence[Scalar], from_logits: bool) -> lis
     return model.logits(x) if from_logits else model.forward(x)
 
 
-def _compiled_outputs(
-    model: Module, X: NDArray[np.float64], from_logits: bool
-) -> NDArray[np.float64]:
-    """The same by a program recorded for one sample and mapped over all of them."""
-    program = compile(partial(sample_outputs, model, from_logits=from_logits), per_sample=True)
-    program.within = partial(recording_of, model)
+def _compiled_outputs(model: Module, from_logits: bool) -> Program:
+    """The same as a program to be recorded for one sample, on the parameters of the model.
+
+    It does not hold the model, which may be gone while the program is still kept.
+    """
+    function = partial(_outputs_of, ref(model), from_logits)
+    program = compile(function, model.parameters(), per_sample=True).prediction(function)
+    program.within = partial(_recording_as_it_predicts, ref(model))
     program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees
-    outputs = program(X)
-    return np.array(outputs).reshape(len(X), -1)
+    return program
+
+
+def _outputs_of(model: ref[Module], from_logits: bool, x: Sequence[Value]) -> list[Value]:
+    return sample_outputs(_still_there(model), x, from_logits)
+
+
+@contextmanager
+def _recording_as_it_predicts(model: ref[Module]) -> Iterator[None]:
+    with evaluation_mode(_still_there(model)), recording_of(_still_there(model)):
+        yield
+
+
+def _still_there(model: ref[Module]) -> Module:
+    found = model()
+    assert found is not None  # whoever calls the program has it
+    return found
 
 
 @contextmanager
@@ -210,7 +242,7 @@ class Attributes:
                 stack += item
             elif isinstance(item, list):
                 self._lists.append((item, list(item)))
-                stack += item
+                stack += [part for part in item if not isinstance(part, Value)]
             elif isinstance(item, dict):
                 self._dicts.append((item, dict(item)))
                 stack += item.values()
@@ -276,11 +308,13 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     >>> check_outputs(MLP(1, [2]), np.array([[1.0]]), None)
     2
     """
-    check_numbers(model.parameters())
+    parameters = model.parameters()
+    check_numbers(parameters)
+    n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
     with undisturbed(model), evaluation_mode(model), no_grad():
         rows: list[Any] = [
             sample_outputs(model, x, loss is not None and loss.from_logits)
-            for x in X[:SAMPLES_TO_TRY].tolist()
+            for x in X[:n_samples].tolist()
         ]
     for row in rows:
         if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):

@@ -35,7 +35,7 @@ ATTRIBUTE: Final = "fitted_task"
 """The attribute of a model in which ``fit`` leaves the task."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Samples:
     """Data as an engine takes them.
 
@@ -175,8 +175,9 @@ class Task:
                 "logits, 'binary_cross_entropy' for probabilities"
             )
         if answers is not None:
-            wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)
-            if wrong.any():
+            is_nan = np.isnan(outputs)
+            if is_nan.any():
+                wrong = is_nan.reshape(len(outputs), -1).any(axis=1)
                 raise NonFiniteError(
                     f"the output for sample {int(wrong.argmax())} is nan, so it says no class; "
                     "weights become nan or too large in training when the learning_rate is too "
@@ -198,15 +199,17 @@ class Task:
         known = self.classes is not None and outputs.shape[1] > 1
         return outputs.argmax(axis=1) if known else None
 
-    def count_right(self, outputs: NDArray[np.float64], samples: Samples) -> float:
-        """How many of the samples the outputs are right about.
+    def count_right(
+        self, outputs: NDArray[np.float64], right_answers: NDArray[np.int64] | None
+    ) -> float:
+        """How many of the samples the outputs are right about; 0 where there is no right and wrong.
 
         Of several yes-or-no questions per sample each counts as a part.
         """
-        answers = None if samples.answers is None else self.answers(outputs)
+        answers = None if right_answers is None else self.answers(outputs)
         if answers is None:
             return 0.0
-        right = answers == samples.answers
+        right = answers == right_answers
         if np.isnan(outputs).any():
             right &= ~np.isnan(outputs).any(axis=1).reshape(-1, *[1] * (right.ndim - 1))
         n_right = int(np.count_nonzero(right))

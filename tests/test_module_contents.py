@@ -1,0 +1,222 @@
+"""What a module holds: found without names as with them, and looked at again when it changes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp import MLP, Value
+from tinygrad_mlp.nn import Layer, Module, module
+from tinygrad_mlp.nn.module import Buffer
+from tinygrad_mlp.places import keys_of_row
+
+
+class Odd(Module):
+    """Parameters everywhere, some of them twice."""
+
+    def __init__(self) -> None:
+        shared = Value(1.0)
+        self.row = [Value(2.0), shared, Value(3.0)]
+        self.twice = [shared, Value(4.0), shared]
+        self.alone = shared
+        self.mixed = [Value(5.0), Buffer(6.0), Value(1.0) * 2.0, 7.0, Layer(1, 1, rng=0)]
+        self.matrix = ([Value(8.0), Value(9.0)], (Value(10.0),))
+        self.parts = {"a": Layer(2, 2, rng=0), "b": [self.mixed[4]]}
+        self.itself = self
+        self.empty: list[Value] = []
+
+    def forward(self, x: Any) -> list[Value]:
+        return [self.row[0] * x[0]]
+
+
+@pytest.mark.parametrize("make", [Odd, lambda: MLP(3, [4, 2], rng=0), Module])
+def test_without_names_the_same_is_found_as_with_names(make: Callable[[], Module]) -> None:
+    model = make()
+    contents = [item for _, item in module._contents(model)]
+    assert model.parameters() == [parameter for _, parameter in model.named_parameters()]
+    assert list(model.modules()) == [item for item in contents if isinstance(item, Module)]
+    assert model.buffers() == [item for item in contents if isinstance(item, Buffer)]
+
+
+def test_every_parameter_is_called_by_where_it_stands_first() -> None:
+    model = Odd()
+    model([1.0])
+    assert [parameter.label for parameter in model.row] == ["row.0", "alone", "row.2"]
+    assert [parameter.label for parameter in model.twice] == ["alone", "twice.1", "alone"]
+    assert model.matrix[0][1].label == "matrix.0.1"
+
+
+def test_a_value_twice_in_a_row_is_called_by_its_first_place() -> None:
+    model = Module()
+    value = Value(1.0)
+    vars(model)["w"] = [value, Value(2.0), value]
+    model.label_parameters()
+    assert value.label == "w.0"
+
+
+def test_a_row_of_a_persons_labels_keeps_them() -> None:
+    model = Module()
+    vars(model)["w"] = [Value(1.0, label="slope"), Value(2.0)]
+    model.label_parameters()
+    assert [parameter.label for parameter in model.parameters()] == ["slope", "w.1"]
+
+
+def test_rows_of_one_length_share_their_keys() -> None:
+    first, second = MLP(3, [2], rng=0).layers[0].neurons
+    places = [neuron.w[1].place for neuron in (first, second)]
+    assert places[0] is not None
+    assert places[1] is not None
+    assert places[0].keys is places[1].keys is keys_of_row(("w",), 3)[1]
+    assert places[0].owner is not places[1].owner
+
+
+# Calls
+
+
+@pytest.fixture
+def made_known(monkeypatch: pytest.MonkeyPatch) -> list[Module]:
+    """The modules that were looked at."""
+    found: list[Module] = []
+    plain = module.make_known
+
+    def make_known(item: Module) -> None:
+        found.append(item)
+        plain(item)
+
+    monkeypatch.setattr(module, "make_known", make_known)
+    return found
+
+
+def replace_layer(model: MLP, spare: Layer) -> None:
+    model.layers[1] = spare
+
+
+def replace_the_list(model: MLP, spare: Layer) -> None:
+    model.layers = [model.layers[0], spare]
+
+
+def replace_an_equal_list_and_then_a_layer(model: MLP, spare: Layer) -> None:
+    model.layers = list(model.layers)
+    model([0.0, 0.0, 0.0])
+    model.layers[1] = spare
+
+
+def take_a_layer_into_another_model(model: MLP, spare: Layer) -> None:
+    other = MLP(3, [4, 2], rng=1)
+    other.layers[0] = model.layers[0]
+    other([0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_layer,
+        replace_the_list,
+        replace_an_equal_list_and_then_a_layer,
+        take_a_layer_into_another_model,
+    ],
+)
+def test_a_call_looks_at_a_model_where_something_changed(
+    change: Callable[[MLP, Layer], None], made_known: list[Module]
+) -> None:
+    spare = Layer(4, 2, rng=1)
+    model = MLP(3, [4, 2], rng=0)
+    when_made = made_known.count(model)
+    for _ in range(3):
+        model([0.0, 0.0, 0.0])
+    before = made_known.count(model)
+    change(model, spare)
+    model([0.0, 0.0, 0.0])
+    after = made_known.count(model)
+    model([0.0, 0.0, 0.0])
+    assert (when_made, before) == (1, 1)
+    assert after > before
+    assert made_known.count(model) == after
+    first = model.layers[0].neurons[0].w[0]
+    assert first.place is not None
+    assert first.place.owner.model is vars(model)["_Module__owner"]
+    assert model.layers[1].neurons[1].b.label == "layers.1.neurons.1.b"
+
+
+class Remembers(Module):
+    """Keeps an array of its last input."""
+
+    def __init__(self) -> None:
+        self.heads = {"a": [Layer(2, 1, rng=0)]}
+        self.last = np.zeros(2)
+
+    def forward(self, x: Any) -> list[Value]:
+        self.last = np.array(x)
+        return self.heads["a"][0].forward(x)
+
+
+def test_an_array_in_an_attribute_does_no_harm() -> None:
+    spare = Layer(2, 1, rng=1)
+    model = Remembers()
+    for _ in range(3):
+        model([1.0, 2.0])
+    model.heads["a"][0] = spare
+    model([1.0, 2.0])
+    assert spare.neurons[0].b.label == "heads.a.0.neurons.0.b"
+
+
+class Heads(Module):
+    """Layers in a dict."""
+
+    def __init__(self) -> None:
+        self.heads = {"a": Layer(2, 1, rng=0)}
+
+    def forward(self, x: Any) -> list[Value]:
+        return self.heads["a"].forward(x)
+
+
+def test_what_is_put_into_a_dict_is_seen() -> None:
+    spare = Layer(2, 1, rng=1)
+    model = Heads()
+    model([1.0, 2.0])
+    model.heads["a"] = spare
+    model([1.0, 2.0])
+    assert spare.neurons[0].b.label == "heads.a.neurons.0.b"
+
+
+def test_a_list_that_holds_itself_does_no_harm() -> None:
+    model = MLP(3, [2], rng=0)
+    ring: list[Any] = [1.0]
+    vars(model)["ring"] = (ring, 2.0)
+    ring.insert(0, [ring])
+    assert len(module._Contents(vars(model))._lists) == 3
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_copies_are_looked_at_by_themselves(copied: Callable[[MLP], MLP]) -> None:
+    model = MLP(3, [4, 2], rng=0)
+    model([0.0, 0.0, 0.0])
+    other = copied(model)
+    assert not hasattr(other, "_known")
+    assert set(vars(other)) == set(vars(model))
+    assert [output.data for output in other([1.0, 2.0, 3.0])] == [
+        output.data for output in model([1.0, 2.0, 3.0])
+    ]
+
+
+class Slotted(Module):
+    """A module with a slot of its own."""
+
+    __slots__ = ("rate",)
+
+    def __init__(self) -> None:
+        self.rate = 0.5
+
+
+def test_slots_of_ones_own_are_copied() -> None:
+    model = Slotted()
+    model.label_parameters()
+    assert copy.copy(model).rate == pickle.loads(pickle.dumps(model)).rate == 0.5
+    assert isinstance(copy.copy(Module()), Module)
