@@ -20,10 +20,10 @@ from tinygrad_mlp.data.datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.graph import name_in_network, order_of, roles_of, units_of
-from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, task_of
+from tinygrad_mlp.training.outputs import sample_outputs
 from tinygrad_mlp.training.weights import put_weights
 
 __all__ = ["SampleLoss", "loss_of_a_sample"]
@@ -71,7 +71,7 @@ def loss_of_a_sample(
     saved = network_of(content, weights) if content.extra.get("kind") == KIND else None
     model = _rebuilt(weights, content, activation) if saved is None else saved.model
     task = task_of(model)
-    if task is None or not isinstance(task.loss, Loss):
+    if task is None or task.loss is None:
         raise DataError(
             f"{weights} does not say which loss its network was trained with; train it with fit, "
             "then save_weights(model, 'weights.npz')"
@@ -94,7 +94,7 @@ def loss_of_a_sample(
     except DataError as error:
         raise DataError(f"{sample.place} does not fit to {weights}: {error}") from None
     inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
-    outputs = model.logits(inputs) if task.loss.from_logits else model.forward(inputs)
+    outputs = sample_outputs(model, inputs, task.loss.from_logits)
     loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
     loss.label = "loss"
     _label_neurons(loss)

@@ -78,7 +78,7 @@ def activation_named(activation: str | Activation | None) -> Activation:
 
 
 def activation_name(activation: object) -> str:
-    """What to call an activation: its name in the table, or the name of the function.
+    """What to call an activation: its name in the table, or else the name of the function.
 
     >>> activation_name(functional.sin), activation_name(None), activation_name("Swish")
     ('sin', 'linear', 'silu')
@@ -87,7 +87,25 @@ def activation_name(activation: object) -> str:
         return "linear"
     if isinstance(activation, str):
         return ACTIVATIONS.find(activation) or activation.lower()
-    return str(getattr(activation, "__name__", type(activation).__name__))
+    return ACTIVATIONS.name_of(activation) or str(
+        getattr(activation, "__name__", type(activation).__name__)
+    )
+
+
+def listed_activation(activation: object) -> str | None:
+    """The name in the table by which this very activation is found again; None for one's own.
+
+    >>> listed_activation(functional.sin), listed_activation(Value.tanh), listed_activation("ReLU")
+    ('sin', 'tanh', 'relu')
+    >>> listed_activation(lambda x: x) is None
+    True
+    """
+    if activation is None or isinstance(activation, str):
+        name = activation_name(activation)
+        return name if name in ACTIVATIONS or name == SOFTMAX else None
+    name = ACTIVATIONS.name_of(activation) or getattr(activation, "__name__", "")
+    same = (ACTIVATIONS.get(name), getattr(functional, name, None), getattr(Value, name, None))
+    return name if name in ACTIVATIONS and any(activation is known for known in same) else None
 
 
 def check_activations(

@@ -50,7 +50,7 @@ class Classes:
 
 TASK: Final = Record(
     {
-        "loss": OrNone(Text(choices=tuple(LOSSES))),
+        "loss": OrNone(Text(choices=LOSSES)),
         "classes": OrNone(Classes()),
         "n_inputs": OrNone(Whole(1)),
         "n_outputs": OrNone(Whole(1)),

@@ -12,13 +12,13 @@ from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.losses import Loss, as_loss
+from tinygrad_mlp.losses.record import BatchLoss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
-from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
-from tinygrad_mlp.training.task import Task, resolve_loss, task_of
+from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.words import our_words
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
@@ -83,7 +83,7 @@ def predict_proba(
     [[0.5, 0.5]]
     """
     task, outputs = _task_and_outputs(model, X, loss)
-    probabilities = task.loss.probabilities(outputs) if isinstance(task.loss, Loss) else None
+    probabilities = None if task.loss is None else task.loss.probabilities(outputs)
     if probabilities is None:
         trained = f"the loss {task.loss_name!r}" if task.loss else "a model without a known loss"
         raise InvalidArgumentError(
@@ -122,7 +122,7 @@ def accuracy(
     task, outputs = _task_and_outputs(model, X, loss)
     answers = task.answers(outputs)
     if answers is None:
-        what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
+        what = "a regression" if task.kind == "regression" else "a model without a known loss"
         raise InvalidArgumentError(
             f"there is no accuracy of {what}; accuracy counts right classes. Name a loss if the "
             "model chooses between classes, so that its outputs can be read: "
@@ -233,8 +233,8 @@ def _task_and_outputs(
     """What the model was trained for, with another loss if one is given, and its outputs."""
     task = task_of(model) or Task(None)
     if loss is not None:
-        chosen = resolve_loss(loss)
-        of_numbers = isinstance(chosen, Loss) and chosen.task == "regression"
+        chosen = as_loss(loss)
+        of_numbers = chosen.task == "regression"
         task = replace(task, loss=chosen, classes=None if of_numbers else task.classes)
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
     features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
