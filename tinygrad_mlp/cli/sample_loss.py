@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import standardized_name
 from tinygrad_mlp.cli.rows import answer_in, features_of, only_row
-from tinygrad_mlp.cli.saved import KIND, SavedNetwork, layer_sizes, network_of
+from tinygrad_mlp.cli.saved import KIND, SavedNetwork, network_of
 from tinygrad_mlp.data import load_dataset
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.columns import class_of
@@ -22,6 +22,7 @@ from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.graph import name_in_network, order_of, roles_of, units_of
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
+from tinygrad_mlp.nn.architecture import layer_sizes
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, task_of
 from tinygrad_mlp.training.outputs import sample_outputs
 from tinygrad_mlp.training.weights import put_weights
@@ -161,6 +162,11 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP
     if own:
         raise DataError(
             f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "
+            "write a script that builds the model and its loss, then: step FILE.py:loss"
+        )
+    if content.kind == "":
+        raise DataError(
+            f"{weights} holds a model with a class or an activation of your own, {content.model}; "
             "write a script that builds the model and its loss, then: step FILE.py:loss"
         )
     model = MLP(sizes[0], sizes[1:], activation=activations or activation or "relu")

@@ -32,12 +32,13 @@ def _function_of(op: Op) -> Activation:
     return function
 
 
-ACTIVATIONS: Final = Registry[Activation](
-    "activation",
-    ("linear", linear, "identity"),
-    *[(op.name, _function_of(op), *op.aliases) for op in OPS.values() if op.activation],
-)
-"""The activations of a single neuron by name: every op whose record says that it is one."""
+ACTIVATIONS: Final = Registry[Activation]("activation", ("linear", linear, "identity"))
+"""The activations of a single neuron by name: every op whose record says that it is one. Another
+function of one Value: ``ACTIVATIONS.add("mish", mish)``."""
+
+for _op in OPS.values():
+    if _op.activation:
+        ACTIVATIONS.add(_op.name, _function_of(_op), *_op.aliases)
 
 SOFTMAX: Final = "softmax"
 """The one activation that works on all outputs of a layer together."""
@@ -100,10 +101,9 @@ def listed_activation(activation: object) -> str | None:
     >>> listed_activation(lambda x: x) is None
     True
     """
+    name = activation_name(activation)
     if activation is None or isinstance(activation, str):
-        name = activation_name(activation)
         return name if name in ACTIVATIONS or name == SOFTMAX else None
-    name = ACTIVATIONS.name_of(activation) or getattr(activation, "__name__", "")
     same = (ACTIVATIONS.get(name), getattr(functional, name, None), getattr(Value, name, None))
     return name if name in ACTIVATIONS and any(activation is known for known in same) else None
 
