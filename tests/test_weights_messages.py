@@ -273,7 +273,11 @@ WRONG: Final[list[tuple[Any, str]]] = [
     ("", "its text is no JSON (Expecting value: line 1 column 1 (char 0))"),
     ("{", "its text is no JSON (Expecting property name enclosed in double quotes: "
      "line 1 column 2 (char 1))"),
-    ([], " is a list of 0, but an object with the keys model, activations, architecture, task, extra is needed"),
+    (
+        [],
+        " is a list of 0, but an object with the keys model, activations, architecture, task, "
+        "extra is needed",
+    ),
     ({}, f"the text has no 'task'; {KEYS}"),
     ({"task": None}, f"the text has no 'extra'; {KEYS}"),
     ({"task": None, "extra": {}, "x": 1}, f"the text has the unknown key 'x'; {KEYS}"),

@@ -32,7 +32,7 @@ EXTRA: Final = Record(
         "target": Text(least=1),
         "classes": ListOf(Text()),
         "hidden": ListOf(Whole(1)),
-        "activation": Text(choices=(*ACTIVATIONS, *ACTIVATIONS.aliases)),
+        "activation": Text(least=1),
         "inputs": SCALE,
         "outputs": OrNone(SCALE),
     }
@@ -93,6 +93,10 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         )
     try:
         EXTRA.check(details, "extra")
+        # When it is read: another activation may have been added to the table meanwhile.
+        Text(choices=(*ACTIVATIONS, *ACTIVATIONS.aliases)).check(
+            details["activation"], "extra.activation"
+        )
         _check_details(details, content)
         names, classes = details["feature_names"], details["classes"]
         model = make_network(len(names), details["hidden"], details["activation"], classes)

@@ -112,10 +112,10 @@ def module_of_kind(kind: str, arrays: Arrays, activations: Sequence[str]) -> Mod
     if kind == "MLP":
         n_inputs, *sizes = layer_sizes(arrays) or []
         return MLP(n_inputs, sizes, list(activations), init="zeros")
-    *n_outputs, n_inputs = arrays["weight"].shape
+    shape = arrays["weight"].shape
     if kind == "Layer":
-        return Layer(n_inputs, *n_outputs, activations[0], init="zeros")
-    return Neuron(n_inputs, activations[0], init="zeros")
+        return Layer(shape[1], shape[0], activations[0], init="zeros")
+    return Neuron(shape[0], activations[0], init="zeros")
 
 
 def check_arrays(kind: str, arrays: Arrays) -> None:
