@@ -170,7 +170,7 @@ def test_files(added: None, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"w\.npz: task\.loss is 'focal', but one of mean_squared"):
         load_model(path)
     LOSSES["focal"] = FOCAL
-    with pytest.raises(DataError, match=r"activation 'mish', which is not known here; add it f"):
+    with pytest.raises(DataError, match=r"activations\[0\] is 'mish', which is not known here"):
         load_model(path)
     ACTIVATIONS["mish"] = mish
 

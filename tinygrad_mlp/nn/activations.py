@@ -96,8 +96,8 @@ def activation_name(activation: object) -> str:
 def listed_activation(activation: object) -> str | None:
     """The name in the table by which this very activation is found again; None for one's own.
 
-    >>> listed_activation(functional.sin), listed_activation(Value.tanh), listed_activation("ReLU")
-    ('sin', 'tanh', 'relu')
+    >>> listed_activation(functional.tanh), listed_activation(Value.tanh), listed_activation("ReLU")
+    ('tanh', 'tanh', 'relu')
     >>> listed_activation(lambda x: x) is None
     True
     """

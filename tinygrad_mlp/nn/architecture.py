@@ -73,9 +73,9 @@ def activations_of(model: Module) -> list[str] | None:
     >>> activations_of(MLP(2, [3, 1], activation="tanh"))
     ['tanh', 'linear']
     """
-    if isinstance(model, MLP):
-        return [activation_name(layer.activation) for layer in model.layers]
-    return [activation_name(model.activation)] if isinstance(model, Layer | Neuron) else None
+    parts: Sequence[Module] = model.layers if isinstance(model, MLP) else [model]
+    names = [activation_name(p.activation) for p in parts if isinstance(p, Layer | Neuron)]
+    return names if len(names) == len(parts) else None
 
 
 def has_activations(model: Module, activations: Sequence[str]) -> bool:
@@ -103,10 +103,11 @@ def module_of_kind(kind: str, arrays: Arrays, activations: Sequence[str]) -> Mod
     MLP of [Layer of 3 tanh(2) neurons, Layer of 1 linear(3) neuron]
     """
     check_arrays(kind, arrays)
-    for name in activations:
-        if listed_activation(name) is None:
+    for i, name in enumerate(activations):
+        known = listed_activation(name)
+        if known is None or (known == SOFTMAX and kind == "Neuron"):
             raise DataError(
-                f"it has the activation {name!r:.60}, which is not known here; add it first: "
+                f"activations[{i}] is {name!r:.60}, which is not known here; add it first: "
                 f"from tinygrad_mlp.nn import ACTIVATIONS; ACTIVATIONS.add({name!r:.60}, function)"
             )
     if kind == "MLP":

@@ -59,7 +59,7 @@ class Architecture:
     >>> Architecture().check({"version": 2, "kind": "Transformer"}, "architecture")
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.DataError: architecture.version is 2, but this version of tinygrad_mlp ...
+    tinygrad_mlp.errors.DataError: architecture.version is not 1, which this version of ...
     """
 
     parts = Record({"version": Whole(1), "kind": Text(choices=KINDS)})
@@ -70,8 +70,8 @@ class Architecture:
         version = value.get("version") if isinstance(value, dict) else None
         if isinstance(version, int) and version > ARCHITECTURE_VERSION:
             raise DataError(
-                f"{where}.version is {version:.4g}, but this version of tinygrad_mlp "
-                f"reads {ARCHITECTURE_VERSION}; a later one wrote the file"
+                f"{where}.version is not {ARCHITECTURE_VERSION}, which this version of "
+                "tinygrad_mlp reads; a later one wrote the file"
             )
         self.parts.check(value, where)
 
