@@ -1,7 +1,7 @@
 """One kind of loss: the record that training and evaluation go by, and the door to it.
 
-A name, a record and a function of a person's own all become a ``Loss`` in ``as_loss``. What a loss
-takes and how its outputs are read are fields of the record, never told by its name.
+A name, a record and a function of your own all become a ``Loss`` in ``as_loss``. What a loss takes
+and how its outputs are read are fields of the record. Nothing is told by its name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 Floats: TypeAlias = NDArray[np.float64]
 
 BatchLoss = Callable[[Any, Any], Value]
-"""A person's own function, ``loss(outputs, targets)``: over a whole batch unless it says else."""
+"""A function of your own, ``loss(outputs, targets)``: over a whole batch unless it says else."""
 
 LossTask = Literal["classification", "regression", ""]
 """What a loss learns; empty where the data tell: labels of text are classes, all else numbers."""
@@ -208,7 +208,7 @@ class Loss:
     def _takes_rows(self) -> bool:
         try:
             self.encode_targets([[0.0, 1.0], [1.0, 0.0]], 2)
-        except Exception:  # whatever a person's own function raises
+        except Exception:  # whatever a function of your own raises
             return False
         return True
 
@@ -225,7 +225,7 @@ LOSSES: Final = Registry[Loss]("loss")
 def as_loss(loss: str | Loss | BatchLoss) -> Loss:
     """The loss that a person means: by its name, its function, a record, or a function.
 
-    A function of one's own is one of a whole batch, whose targets and outputs stay as they are;
+    A function of your own is one of a whole batch, and its targets and outputs stay as they are;
     ``Loss.of_function`` says more about it.
 
     Raises:
@@ -263,7 +263,7 @@ def loss_named(name: str) -> Loss:
 
 
 def loss_of_function(function: object) -> Loss | None:
-    """The loss of which this is the function; None for a function of a person's own.
+    """The loss of which this is the function; None for a function of your own.
 
     >>> from tinygrad_mlp.losses import hinge
     >>> loss_of_function(hinge) is loss_named("hinge")

@@ -94,7 +94,7 @@ def activation_name(activation: object) -> str:
 
 
 def listed_activation(activation: object) -> str | None:
-    """The name in the table by which this very activation is found again; None for one's own.
+    """The name in the table by which this very activation is found again; None for your own.
 
     >>> listed_activation(functional.tanh), listed_activation(Value.tanh), listed_activation("ReLU")
     ('tanh', 'tanh', 'relu')

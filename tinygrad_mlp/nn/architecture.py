@@ -1,7 +1,8 @@
 """What a file says of a model so that it can be made again: a kind, activations, and the arrays.
 
 The sizes are those of the arrays, which are compared with one another before anything is made. Only
-modules of the package have a kind; what a class or an activation of one's own does, no file knows.
+modules of the package have a kind; a file cannot say what a class or an activation of your own
+does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def kind_of(model: Module) -> str:
-    """By which of ``KINDS`` the model can be made again; "" for one of a person's own.
+    """By which of ``KINDS`` the model can be made again; "" for one of your own.
 
     >>> kind_of(MLP(2, [3, 1])), kind_of(Layer(2, 1, lambda x: x * 0.5))
     ('MLP', '')

@@ -39,13 +39,13 @@ def predict(
     Returns:
         (n_samples,): the labels as they were in the training data, or the values of a regression;
         (n_samples, n_outputs) of several values. The outputs as they are where the model was
-        trained without ``fit``, or with a loss of one's own, and no loss is given.
+        trained without ``fit``, or with a loss that has no task, and no loss is given.
 
     Raises:
         DataError, ShapeError: if X is empty, holds nan or inf, or does not fit to the model.
         UnknownNameError: for an unknown loss.
         NonFiniteError: if an output is nan, which is no class.
-        InvalidArgumentError: if a loss of one's own leaves open what its one output says of two
+        InvalidArgumentError: if a loss without a task leaves open what its one output says of two
             classes.
 
     >>> from tinygrad_mlp.nn import MLP

@@ -93,9 +93,10 @@ def fit(
         loss: a name or a ``Loss``; a function of your own, ``loss(outputs, targets) -> Value``
             over a batch (a Value and a number per sample, lists of them where there are several;
             while the step is recorded the numbers are Values too, so compute with them and do not
-            ask for their type); or None for the one that suits ``y`` and the number of outputs:
-            cross-entropy for labels, the mean squared error for numbers. For whole numbers, three
-            kinds or more that come again and again, and one output, name it.
+            ask for their type), of which ``Loss.of_function`` says more; or None for the one that
+            suits ``y`` and the number of outputs: cross-entropy for labels, the mean squared error
+            for numbers. For whole numbers, three kinds or more that come again and again, and one
+            output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).

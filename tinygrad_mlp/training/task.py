@@ -101,7 +101,7 @@ class Task:
             model: the model.
             X: the features, (n_samples, n_features).
             y: the targets or labels.
-            loss: a name, a ``Loss`` or its function, a function of one's own, or None for what
+            loss: a name, a ``Loss`` or its function, a function of your own, or None for what
                 suits the data.
 
         Raises:

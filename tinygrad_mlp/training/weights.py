@@ -57,8 +57,8 @@ class WeightsFile:
         extra: what was saved along with them.
         model: the text of the model, such as "MLP of [Layer of 3 tanh(2) neurons]".
         activations: those of its layers, for an MLP, a Layer or a Neuron; None for any other model.
-        kind: which of these ``load_model`` makes again; "" for a class or an activation of one's
-            own; None where the file does not say it, as those of before.
+        kind: which of these ``load_model`` makes again; "" for a class or an activation of
+            your own; None where the file does not say it, as those of before.
     """
 
     state: dict[str, NDArray[np.float64]]
@@ -120,7 +120,7 @@ def save_weights(
 def load_model(path: str | os.PathLike[str]) -> Module:
     """The model that was saved in a file, made anew: an MLP, a Layer or a Neuron.
 
-    It knows what it was trained for, so that ``predict`` gives a person's labels. What was saved as
+    It knows what it was trained for, so that ``predict`` gives your labels. What was saved as
     ``extra`` is in ``read_weights(path).extra``. Nothing is unpickled: the file says the kind and
     the activations, and the arrays the sizes.
 
@@ -132,7 +132,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
 
     Raises:
         DataError: if it is not a file of weights, or contradicts itself; if the model was of a
-            class, or had an activation, of one's own; if the file does not say how it is made.
+            class, or had an activation, of your own; if the file does not say how it is made.
         OSError: if the file cannot be opened.
 
     >>> import tempfile
