@@ -119,7 +119,7 @@ OWN: Final[dict[str, Module]] = {
     "another parameter": changed(lambda m: setattr(m, "scale", Value(2.0))),
     "a buffer": changed(lambda m: setattr(m.layers[0], "mean", Buffer(2.0))),
     "another forward": changed(lambda m: setattr(m, "forward", m.layers[0].forward)),
-    "another neuron": changed(lambda m: setattr(m.layers[0].neurons[1], "activation", Value.exp)),
+    "another neuron": changed(lambda m: setattr(m.layers[0].neurons[1], "activation", Value.relu)),
     "a neuron of its own": changed(lambda m: setattr(m.layers[0].neurons[1], "activation", relu)),
     "shared weights": changed(lambda m: m.layers.append(m.layers[1])),
     "a shared bias": changed(
