@@ -30,7 +30,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.words",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp.functional",
+        "tinygrad_mlp.functional tinygrad_mlp.one_or_many",
         "tinygrad_mlp.value_math",
         "tinygrad_mlp.graph",
         "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses tinygrad_mlp.compiler",

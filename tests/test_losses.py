@@ -502,9 +502,9 @@ def test_probabilities() -> None:
     [
         (np.ones(3), [1.0, 1.0], "3 outputs got 2 targets"),
         (np.ones((2, 2)), [[1.0, 1.0], [1.0]], "2 outputs got 1 targets"),
-        (np.ones((2, 1)), [1.0, 1.0], "1 outputs got the single target 1.0"),
+        (np.ones((2, 2)), [1.0, 1.0], "2 outputs got the single target 1.0"),
         (np.ones(2), 1.0, "2 outputs got the single target 1.0"),
-        (np.ones(2), [[1.0], [1.0]], r"a single output got the targets \[1.0\]"),
+        (np.ones(2), [[1.0, 1.0], [1.0, 1.0]], r"a single output got the targets \[1.0, 1.0\]"),
         (np.ones(0), [], "a loss of no outputs is undefined"),
     ],
 )

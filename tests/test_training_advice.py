@@ -22,7 +22,7 @@ from tinygrad_mlp.data import (
     make_spirals,
 )
 from tinygrad_mlp.functional import mean, uniform, where
-from tinygrad_mlp.losses import LOSSES
+from tinygrad_mlp.losses import LOSSES, as_loss
 from tinygrad_mlp.nn import Buffer, Module
 from tinygrad_mlp.training import EarlyStopping, Finding, History, loop
 from tinygrad_mlp.training.advice import advice_for
@@ -218,7 +218,7 @@ def test_there_is_no_constant_answer_to_beat() -> None:
     def own(outputs: Any, targets: Any) -> Value:
         return mean(outputs)
 
-    assert constant_loss(Task(own), np.array([[0.0], [1.0]])) is None
+    assert constant_loss(Task(as_loss(own)), np.array([[0.0], [1.0]])) is None
     for name in LOSSES:
         assert constant_loss(Task(LOSSES[name]), np.ones((5, 1))) is None
 

@@ -408,12 +408,12 @@ def test_what_the_best_constant_answer_costs(
     assert found == (None if constant is None else pytest.approx(constant, rel=1e-14))
 
 
-def test_a_loss_that_is_only_called_like_a_known_one_has_no_constant_answer() -> None:
+def test_the_record_and_not_the_name_says_what_a_constant_answer_costs() -> None:
     targets = np.array([[0.0], [2.0]])
     known = LOSSES["mean_squared_error"]
     assert constant_loss(Task(known), targets) == 1.0
-    assert constant_loss(Task(replace(known, from_logits=True)), targets) is None
-    assert constant_loss(Task(replace(known, name="mine")), targets) is None
+    assert constant_loss(Task(replace(known, name="mine")), targets) == 1.0
+    assert constant_loss(Task(replace(known, constant_answer=None)), targets) is None
 
 
 # Units

@@ -21,7 +21,7 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.functional import mean
-from tinygrad_mlp.losses import LOSSES, loss_named
+from tinygrad_mlp.losses import LOSSES, as_loss, loss_named
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import (
     ConfusionTable,
@@ -33,7 +33,6 @@ from tinygrad_mlp.training import (
     predict_proba,
     task_of,
 )
-from tinygrad_mlp.training.task import resolve_loss
 
 BINARY, LOGITS = "binary_cross_entropy", "binary_cross_entropy_with_logits"
 CATEGORICAL, SQUARED = "categorical_cross_entropy", "mean_squared_error"
@@ -48,6 +47,9 @@ class Ratio:
 
     def __call__(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
         return mean(outputs)
+
+
+OWN: Final = as_loss(own)
 
 
 def model_of(n_outputs: int, loss: Any = None) -> MLP:
@@ -274,8 +276,8 @@ def test_held_out_data_are_called_so(X: Any, y: Any, error: Any, message: str) -
     with pytest.raises(error) as caught:
         task.samples(X, y)
     assert str(caught.value).startswith(message)
-    of_ones_own = Task(own, None, 1, 1)
-    with pytest.raises(DataError, match=r"^validation y\[0\] is nan"):
+    of_ones_own = Task(OWN, None, 1, 1)
+    with pytest.raises(DataError, match=r"^y\[0\] is nan"):
         of_ones_own.samples([[0.0]], [nan])
 
 
@@ -301,9 +303,9 @@ ANSWERED: Final[list[Answered]] = [
     (Task(loss_named(SQUARED)), [[nan], [2.0]], [nan, 2.0]),
     (Task(None), [[0.5], [2.0]], [0.5, 2.0]),
     (Task(None), [[0.5, 1.0]], [[0.5, 1.0]]),
-    (Task(own), [[0.5], [2.0]], [0.5, 2.0]),
-    (Task(own), [[0.5, 1.0]], [[0.5, 1.0]]),
-    (Task(own, PETS), [[0.5, 1.0], [2.0, 1.0]], ["dog", "cat"]),
+    (Task(OWN), [[0.5], [2.0]], [0.5, 2.0]),
+    (Task(OWN), [[0.5, 1.0]], [[0.5, 1.0]]),
+    (Task(OWN, PETS), [[0.5, 1.0], [2.0, 1.0]], ["dog", "cat"]),
     (Task(None, PETS), [[0.5, 1.0]], ["dog"]),
     (Task(loss_named("hinge"), PETS), [[0.5], [0.0], [-1.0]], ["dog", "cat", "cat"]),
     (Task(loss_named("hinge")), [[0.5], [0.0]], [1, 0]),
@@ -323,7 +325,7 @@ def test_what_outputs_say(task: Task, outputs: list[list[float]], expected: Any)
 
 
 @pytest.mark.parametrize(
-    "task", [Task(loss_named(CATEGORICAL), PETS), Task(own, PETS), Task(loss_named(LOGITS))]
+    "task", [Task(loss_named(CATEGORICAL), PETS), Task(OWN, PETS), Task(loss_named(LOGITS))]
 )
 @pytest.mark.parametrize("column", [0, 1])
 @pytest.mark.parametrize("row", [0, 2])
@@ -340,7 +342,7 @@ def test_the_first_output_that_is_nan_is_named(task: Task, row: int, column: int
 
 
 @pytest.mark.parametrize(
-    ("loss", "name"), [(own, "own"), (Ratio(), "Ratio"), (None, "of its maker")]
+    ("loss", "name"), [(OWN, "own"), (as_loss(Ratio()), "Ratio"), (None, "of its maker")]
 )
 def test_one_output_of_an_unknown_loss_is_not_guessed_at(loss: Any, name: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
@@ -372,8 +374,8 @@ def two(*rows: list[float]) -> Any:
             [[1, 0, 1], [1, 0, 1], [0, 0, 0], [0, 0, 0]],
             5.0 / 3.0,
         ),
-        (Task(own, PETS), two([0.0, 1.0], [1.0, 0.0]), [1, 1], 1.0),
-        (Task(own, PETS), two([0.0], [1.0]), [1, 1], 0.0),
+        (Task(OWN, PETS), two([0.0, 1.0], [1.0, 0.0]), [1, 1], 1.0),
+        (Task(OWN, PETS), two([0.0], [1.0]), [1, 1], 0.0),
         (Task(loss_named(SQUARED)), two([1.0], [0.0]), [1, 0], 0.0),
         (Task(loss_named(CATEGORICAL)), two([0.0, 1.0]), None, 0.0),
     ],
@@ -391,9 +393,9 @@ def test_how_many_are_right(task: Task, outputs: Any, answers: Any, n_right: flo
     ("task", "text", "kind", "from_logits", "kept"),
     [
         (Task(None), "Task(no loss)", "", False, (None, None, None, None)),
-        (Task(own, None, 2, 3), "Task(own)", "", False, (None, None, 2, 3)),
+        (Task(OWN, None, 2, 3), "Task(own)", "", False, (None, None, 2, 3)),
         (
-            Task(Ratio(), PETS, 2, 1),
+            Task(as_loss(Ratio()), PETS, 2, 1),
             "Task(Ratio, classes ['cat', 'dog'])",
             "classification",
             False,
@@ -439,7 +441,7 @@ def test_what_a_task_says_of_itself(
     assert again.to_dict() == details
     assert again.loss is (None if kept[0] is None else LOSSES[kept[0]])
     assert copy.deepcopy(task) is task
-    pickled = pickle.loads(pickle.dumps(Task(own, *kept[1:]) if task.loss is own else task))
+    pickled = pickle.loads(pickle.dumps(task))
     assert (pickled.n_inputs, pickled.n_outputs) == kept[2:]
     assert pickled.loss is None or pickled.loss == task.loss
     found = None if pickled.classes is None else list(pickled.classes)
@@ -447,15 +449,14 @@ def test_what_a_task_says_of_itself(
 
 
 def test_which_loss_is_meant() -> None:
-    assert resolve_loss(None) is None
-    assert resolve_loss("HINGE") is LOSSES["hinge"]
-    assert resolve_loss(own) is own
+    assert as_loss("HINGE") is LOSSES["hinge"]
+    assert (OWN.function, OWN.task, OWN.targets, OWN.pure) == (own, "", "rows", False)
     mine = replace(loss_named("hinge"), name="mine")
-    assert resolve_loss(mine) is mine
+    assert as_loss(mine) is mine
     with pytest.raises(UnknownNameError, match="unknown loss 'hing'"):
-        resolve_loss("hing")
+        as_loss("hing")
     with pytest.raises(InvalidArgumentError) as caught:
-        resolve_loss(3)  # type: ignore[arg-type]
+        as_loss(3)  # type: ignore[arg-type]
     assert str(caught.value) == (
         f"loss is 3, but a name ({', '.join(LOSSES)}) or a function loss(outputs, targets) is "
         "needed"
@@ -567,7 +568,7 @@ def test_probabilities_of_classes() -> None:
     [
         (None, None, "a model without a known loss"),
         (None, "hinge", "the loss 'hinge'"),
-        (Task(own), None, "the loss 'own'"),
+        (Task(OWN), None, "the loss 'own'"),
         (Task(loss_named(SQUARED)), None, "the loss 'mean_squared_error'"),
     ],
 )

@@ -44,12 +44,12 @@ class Empty(Module):
         return [Value(1.0)]
 
 
-class Unwrapped(Module):
+class Plain(Module):
     def __init__(self) -> None:
         self.w = Value(1.0)
 
     def forward(self, x: Sequence[Scalar]) -> list[Value]:
-        return self.w * x[0]  # type: ignore[return-value]
+        return [2.5 for _ in x]  # type: ignore[misc]
 
 
 DATA: list[tuple[Any, Any, int, type[TinygradMLPError], str]] = [
@@ -145,7 +145,11 @@ def test_arguments_out_of_range(
     ("model", "error", "message"),
     [
         (Empty(), InvalidArgumentError, "has no parameters to train"),
-        (Unwrapped(), InvalidArgumentError, "return [output]"),
+        (
+            Plain(),
+            InvalidArgumentError,
+            "returned [2.5, 2.5], but a Value or a list of Values is needed",
+        ),
         (Module(), NotImplementedError, "has no forward"),
         (len, InvalidArgumentError, "but a Module is needed"),
     ],

@@ -168,7 +168,7 @@ def test_a_file_says_how_the_model_was_made(tmp_path: Path) -> None:
     assert content.model == repr(model)
     assert content.activations == ["tanh", "elu", "softmax"]
     other = read_weights(save_weights(model.layers[0], tmp_path / "layer.npz"))
-    assert (other.model, other.activations) == (repr(model.layers[0]), None)
+    assert (other.model, other.activations) == (repr(model.layers[0]), ["tanh"])
 
 
 @pytest.mark.parametrize("extra", [{"mean": np.zeros(2)}, {"rate": float("nan")}, {"f": print}])

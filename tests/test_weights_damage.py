@@ -172,7 +172,8 @@ def test_every_edit_of_a_saved_network_is_named_or_answers_the_same(
         else:
             code, shown = main(["predict", "edited.npz", table]), capsys.readouterr()
             message = shown.err
-            assert message.count("\n") == 1, text
+            compared = code == 0 and place == ("extra", "target")  # with a column that is not there
+            assert message.count("\n") == (0 if compared else 1), text
             if code == 0:
                 may_differ = place[:2] in {("extra", "inputs"), ("extra", "outputs")}
                 assert may_differ or shown.out.splitlines()[1:] == answers, text

@@ -244,8 +244,8 @@ def test_what_is_in_a_file(tmp_path: Path) -> None:
         assert arrays["layers.0.weight"].tolist() == model.state_dict()["layers.0.weight"].tolist()
         text = str(arrays[ENTRY])
     assert text == (
-        '{"model": "MLP of [Layer of 2 linear(1) neurons]", "activations": ["linear"], "task": '
-        'null, "extra": {"ä": [1, null]}}'
+        '{"model": "MLP of [Layer of 2 linear(1) neurons]", "activations": ["linear"], '
+        '"architecture": {"version": 1, "kind": "MLP"}, "task": null, "extra": {"ä": [1, null]}}'
     )
 
 
@@ -263,7 +263,7 @@ TASK: Final[dict[str, Any]] = {"loss": None, "classes": None, "n_inputs": 2, "n_
 LABELS: Final = (
     "but a list of at least 2 different labels, all texts, all numbers or all booleans, is needed"
 )
-KEYS: Final = "its keys are model, activations, task, extra"
+KEYS: Final = "its keys are model, activations, architecture, task, extra"
 
 
 def with_task(**changes: Any) -> dict[str, Any]:
@@ -274,7 +274,11 @@ WRONG: Final[list[tuple[Any, str]]] = [
     ("", "its text is no JSON (Expecting value: line 1 column 1 (char 0))"),
     ("{", "its text is no JSON (Expecting property name enclosed in double quotes: "
      "line 1 column 2 (char 1))"),
-    ([], " is a list of 0, but an object with the keys model, activations, task, extra is needed"),
+    (
+        [],
+        " is a list of 0, but an object with the keys model, activations, architecture, task, "
+        "extra is needed",
+    ),
     ({}, f"the text has no 'task'; {KEYS}"),
     ({"task": None}, f"the text has no 'extra'; {KEYS}"),
     ({"task": None, "extra": {}, "x": 1}, f"the text has the unknown key 'x'; {KEYS}"),

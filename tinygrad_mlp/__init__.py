@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         History,
         accuracy,
         fit,
+        load_model,
         load_weights,
         predict,
         predict_proba,
@@ -72,6 +73,7 @@ __all__ = [
     "hessian",
     "interop",
     "jacobian",
+    "load_model",
     "load_weights",
     "losses",
     "nn",
@@ -91,8 +93,8 @@ _PACKAGE_OF: Final[dict[str, str]] = {
         "derivatives": ["check_gradients", "grad", "hessian", "jacobian"],
         "nn": ["MLP", "Layer", "Module", "Neuron"],
         "training": [
-            *["History", "accuracy", "fit", "load_weights", "predict", "predict_proba"],
-            "save_weights",
+            *["History", "accuracy", "fit", "load_model", "load_weights", "predict"],
+            *["predict_proba", "save_weights"],
         ],
     }.items()
     for name in names

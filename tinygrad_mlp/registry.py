@@ -52,6 +52,14 @@ mean 'square'?
         known = {**self.aliases, **{name: name for name in self}}
         return next((name for spelled, name in known.items() if _plain(spelled) == wanted), None)
 
+    def name_of(self, thing: object) -> str | None:
+        """The name under which this very thing is listed; None where it is not.
+
+        >>> Registry[int]("shape", ("triangle", 3)).name_of(3)
+        'triangle'
+        """
+        return next((name for name, listed in self.items() if listed is thing), None)
+
     def named(self, name: object) -> T:
         """The thing of that name.
 

@@ -16,7 +16,7 @@ from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn.layers import MLP, Layer
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.text import described
-from tinygrad_mlp.training.outputs import evaluation_mode
+from tinygrad_mlp.training.outputs import evaluation_mode, sample_outputs
 from viz.plot_style import headline, literal, new_figure, save, style, turn_long_ticks
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def activation_histograms(
         for sample in samples.tolist():
             x = sample
             for numbers, layer in zip(found, model.layers, strict=True):
-                x = layer.forward(x)
+                x = sample_outputs(layer, x, from_logits=False)
                 numbers.extend(read_numbers(x))
     panels = {f"layers.{index}": np.array(numbers) for index, numbers in enumerate(found)}
     return _histograms(panels, "activation", title, theme, bins, path)

@@ -6,7 +6,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn.module import Module, make_known
 from tinygrad_mlp.text import described
-from tinygrad_mlp.training.outputs import evaluation_mode
+from tinygrad_mlp.training.outputs import evaluation_mode, sample_outputs
 
 __all__ = ["outputs_of"]
 
@@ -15,7 +15,8 @@ def outputs_of(model: Module) -> list[Value]:
     """The outputs of a model for a sample x1, x2, ... of zeros; the model stays as it is.
 
     Raises:
-        GraphError: if the model does not say how many inputs it has, or has no outputs.
+        GraphError: if the model does not say how many inputs it has.
+        InvalidArgumentError: if it gives something else than Values.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> len(outputs_of(MLP(2, [4, 3])))
@@ -33,7 +34,5 @@ def outputs_of(model: Module) -> list[Value]:
         )
     make_known(model)
     with evaluation_mode(model):
-        outputs = model.forward([Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)])
-    if not outputs:
-        raise GraphError(f"{described(model)} cannot be drawn, as it has no outputs")
-    return list(outputs)
+        inputs = [Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)]
+        return sample_outputs(model, inputs, from_logits=False)

@@ -34,12 +34,12 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "losses": (
         "tinygrad_mlp/losses/*.py",
         "tests/test_loss*.py tests/test_training.py tests/test_training_errors.py "
-        "tests/test_training_engines.py",
+        "tests/test_training_engines.py tests/test_additions.py",
     ),
     "training": (
         "tinygrad_mlp/training/*.py",
         "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
-        "tests/test_interrupted_steps.py",
+        "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
     "data": (
@@ -49,7 +49,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "nn": (
         "tinygrad_mlp/nn/*.py",
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
-        "tests/test_summary.py tests/test_registry.py",
+        "tests/test_summary.py tests/test_registry.py tests/test_load_model.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",

@@ -17,7 +17,7 @@ from tinygrad_mlp.cli.step import add_step
 from tinygrad_mlp.cli.train import run_train
 from tinygrad_mlp.data.table import TASKS
 from tinygrad_mlp.nn import ACTIVATIONS
-from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import ENGINES
 from tinygrad_mlp.vocabulary import nearest_word, our_word
@@ -194,7 +194,7 @@ def _add_training(group: Group) -> None:
         help="(default: %(default)s)",
     )
     group.add_argument(
-        "--learning-rate", type=words.rate, metavar="RATE", help="(default: 0.1 for sgd, else 0.01)"
+        "--learning-rate", type=words.rate, metavar="RATE", help=f"(default: {_usual_rates()})"
     )
     group.add_argument(
         "--schedule",
@@ -220,6 +220,14 @@ def _add_training(group: Group) -> None:
     group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
     )
+
+
+def _usual_rates() -> str:
+    """The learning rates of the optimizers, most of which have the same."""
+    usual = Optimizer.rate_by_name
+    rates = {name: kind.rate_by_name for name, kind in OPTIMIZERS.items()}
+    others = [f"{rate:g} for {name}" for name, rate in rates.items() if rate != usual]
+    return ", ".join([*others, f"else {usual:g}"])
 
 
 def _add_predict(commands: Commands) -> None:

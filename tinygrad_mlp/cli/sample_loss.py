@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import standardized_name
 from tinygrad_mlp.cli.rows import answer_in, features_of, only_row
-from tinygrad_mlp.cli.saved import KIND, SavedNetwork, layer_sizes, network_of
+from tinygrad_mlp.cli.saved import KIND, SavedNetwork, network_of
 from tinygrad_mlp.data import load_dataset
 from tinygrad_mlp.data.arrays import counted
 from tinygrad_mlp.data.columns import class_of
@@ -20,10 +20,11 @@ from tinygrad_mlp.data.datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.graph import name_in_network, order_of, roles_of, units_of
-from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn.activations import SOFTMAX
+from tinygrad_mlp.nn.architecture import layer_sizes
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, task_of
+from tinygrad_mlp.training.outputs import sample_outputs
 from tinygrad_mlp.training.weights import put_weights
 
 __all__ = ["SampleLoss", "loss_of_a_sample"]
@@ -71,7 +72,7 @@ def loss_of_a_sample(
     saved = network_of(content, weights) if content.extra.get("kind") == KIND else None
     model = _rebuilt(weights, content, activation) if saved is None else saved.model
     task = task_of(model)
-    if task is None or not isinstance(task.loss, Loss):
+    if task is None or task.loss is None:
         raise DataError(
             f"{weights} does not say which loss its network was trained with; train it with fit, "
             "then save_weights(model, 'weights.npz')"
@@ -94,7 +95,7 @@ def loss_of_a_sample(
     except DataError as error:
         raise DataError(f"{sample.place} does not fit to {weights}: {error}") from None
     inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
-    outputs = model.logits(inputs) if task.loss.from_logits else model.forward(inputs)
+    outputs = sample_outputs(model, inputs, task.loss.from_logits)
     loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
     loss.label = "loss"
     _label_neurons(loss)
@@ -161,6 +162,11 @@ def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP
     if own:
         raise DataError(
             f"{weights} holds a network with the activation {own[0]!r}, which is not known here; "
+            "write a script that builds the model and its loss, then: step FILE.py:loss"
+        )
+    if content.kind == "":
+        raise DataError(
+            f"{weights} holds a model with a class or an activation of your own, {content.model}; "
             "write a script that builds the model and its loss, then: step FILE.py:loss"
         )
     model = MLP(sizes[0], sizes[1:], activation=activations or activation or "relu")

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_mlp.cli.problem import Problem, Recipe, make_network, n_outputs_for
 from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.nn.architecture import activations_of, has_activations, layer_sizes
 from tinygrad_mlp.schema import ListOf, Number, OrNone, Record, Text, Whole
 from tinygrad_mlp.text import described
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, save_weights
 from tinygrad_mlp.training.classes import default_loss
-from tinygrad_mlp.training.weights import activations_of, has_activations, put_weights
+from tinygrad_mlp.training.weights import put_weights
 
-__all__ = ["SavedNetwork", "layer_sizes", "load_network", "network_of", "save_network"]
+__all__ = ["SavedNetwork", "load_network", "network_of", "save_network"]
 
 KIND: Final = "tinygrad_mlp train, version 1"
 
@@ -33,7 +33,7 @@ EXTRA: Final = Record(
         "target": Text(least=1),
         "classes": ListOf(Text()),
         "hidden": ListOf(Whole(1)),
-        "activation": Text(choices=(*ACTIVATIONS, *ACTIVATIONS.aliases)),
+        "activation": Text(least=1),
         "inputs": SCALE,
         "outputs": OrNone(SCALE),
     }
@@ -94,6 +94,10 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         )
     try:
         EXTRA.check(details, "extra")
+        # When it is read: another activation may have been added to the table meanwhile.
+        Text(choices=(*ACTIVATIONS, *ACTIVATIONS.aliases)).check(
+            details["activation"], "extra.activation"
+        )
         _check_details(details, content)
         names, classes = details["feature_names"], details["classes"]
         model = make_network(len(names), details["hidden"], details["activation"], classes)
@@ -116,20 +120,6 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         inputs=_scaler(details["inputs"]),
         outputs=None if outputs is None else _scaler(outputs),
     )
-
-
-def layer_sizes(state: Mapping[str, NDArray[Any]]) -> list[int] | None:
-    """The sizes of the MLP of plain layers whose arrays these are, its inputs first; or None."""
-    sizes: list[int] = []
-    for layer in range(len(state) // 2):
-        weight, bias = (state.get(f"layers.{layer}.{name}") for name in ("weight", "bias"))
-        if weight is None or bias is None or weight.ndim != 2 or bias.shape != weight.shape[:1]:
-            return None
-        n_outputs, n_inputs = weight.shape
-        if n_inputs != (sizes or [n_inputs])[-1]:
-            return None
-        sizes += [n_outputs] if sizes else [n_inputs, n_outputs]
-    return sizes if sizes and len(state) % 2 == 0 else None
 
 
 def _check_details(details: Mapping[str, Any], content: WeightsFile) -> None:

@@ -22,12 +22,14 @@ from tinygrad_mlp.losses.elementwise import (
     mean_squared_error,
 )
 from tinygrad_mlp.losses.penalties import l1_penalty, l2_penalty
-from tinygrad_mlp.losses.registry import LOSSES, Loss, loss_named, loss_of_function
+from tinygrad_mlp.losses.record import Loss, as_loss, loss_named, loss_of_function
+from tinygrad_mlp.losses.registry import LOSSES
 from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "LOSSES",
     "Loss",
+    "as_loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "categorical_cross_entropy",

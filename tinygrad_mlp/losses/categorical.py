@@ -43,7 +43,7 @@ def categorical_cross_entropy(logits: Any, labels: Any, reduction: Reduction = "
     >>> [round(loss.data, 6) for loss in categorical_cross_entropy(logits, [0, 2], "none")]
     [0.41703, 2000.0]
     """
-    samples = list(logits)
+    samples = list(logits) if is_sequence(logits) else [logits]
     if samples and not is_sequence(samples[0]):  # a single sample
         (loss,) = _losses([samples], [labels])
         return reduced(loss, reduction)

@@ -28,7 +28,8 @@ def mean_squared_error(outputs: Any, targets: Any, reduction: Reduction = "mean"
 
     Args:
         outputs: y: one Value, a sequence (n,) of them, or a sequence of sequences (n, k).
-        targets: t: numbers in the same shape.
+        targets: t: numbers in the same shape. For one output a number and a list of one are the
+            same.
         reduction: "mean" over all numbers, "sum", or "none".
 
     Returns:

@@ -33,7 +33,8 @@ def loss_of_each(
         element: the loss of one number.
         kind: what the targets may be.
         outputs: one Value, a sequence of them, or a sequence of such sequences.
-        targets: Values or numbers in the same shape; arrays too.
+        targets: Values or numbers in the same shape; arrays too. One number and a sequence of one
+            stand for each other.
         place: where these outputs are among all of them, for the messages.
 
     Raises:
@@ -45,6 +46,8 @@ def loss_of_each(
     [Value(data=2.0, grad=0.0), Value(data=4.0, grad=0.0)]
     """
     if not is_sequence(outputs):
+        if is_sequence(targets) and len(targets) == 1:
+            (targets,) = targets
         if is_sequence(targets):
             raise ShapeError(
                 f"a single output got the targets {described(targets)}; give one number, "
@@ -54,6 +57,8 @@ def loss_of_each(
         kind.check(target, place)
         return element(as_value(outputs), target)
     rows = list(outputs)
+    if len(rows) == 1 and not is_sequence(targets):
+        targets = [targets]
     if not is_sequence(targets):
         raise ShapeError(
             f"{len(rows)} outputs got the single target {described(targets)}; give one target for "

@@ -26,18 +26,19 @@ def linear(x: Value) -> Value:
     return x
 
 
-def _entry_of(op: Op) -> tuple[str, Activation, *tuple[str, ...]]:
-    """The name, the method of ``Value`` or else the function in ``functional``, and the aliases."""
+def _function_of(op: Op) -> Activation:
+    """The method of ``Value`` that applies an op, or else the function in ``functional``."""
     function: Activation = getattr(Value, op.name, None) or getattr(functional, op.name)
-    return op.name, function, *op.aliases
+    return function
 
 
-ACTIVATIONS: Final = Registry[Activation](
-    "activation",
-    ("linear", linear, "identity"),
-    *[_entry_of(op) for op in OPS.values() if op.activation],
-)
-"""The activations of a single neuron by name: every op whose record says that it is one."""
+ACTIVATIONS: Final = Registry[Activation]("activation", ("linear", linear, "identity"))
+"""The activations of a single neuron by name: every op whose record says that it is one. Another
+function of one Value: ``ACTIVATIONS.add("mish", mish)``."""
+
+for _op in OPS.values():
+    if _op.activation:
+        ACTIVATIONS.add(_op.name, _function_of(_op), *_op.aliases)
 
 SOFTMAX: Final = "softmax"
 """The one activation that works on all outputs of a layer together."""
@@ -80,7 +81,7 @@ def activation_named(activation: str | Activation | None) -> Activation:
 
 
 def activation_name(activation: object) -> str:
-    """What to call an activation: its name in the table, or the name of the function.
+    """What to call an activation: its name in the table, or else the name of the function.
 
     >>> activation_name(functional.sin), activation_name(None), activation_name("Swish")
     ('sin', 'linear', 'silu')
@@ -89,7 +90,24 @@ def activation_name(activation: object) -> str:
         return "linear"
     if isinstance(activation, str):
         return ACTIVATIONS.find(activation) or activation.lower()
-    return str(getattr(activation, "__name__", type(activation).__name__))
+    return ACTIVATIONS.name_of(activation) or str(
+        getattr(activation, "__name__", type(activation).__name__)
+    )
+
+
+def listed_activation(activation: object) -> str | None:
+    """The name in the table by which this very activation is found again; None for your own.
+
+    >>> listed_activation(functional.tanh), listed_activation(Value.tanh), listed_activation("ReLU")
+    ('tanh', 'tanh', 'relu')
+    >>> listed_activation(lambda x: x) is None
+    True
+    """
+    name = activation_name(activation)
+    if activation is None or isinstance(activation, str):
+        return name if name in ACTIVATIONS or name == SOFTMAX else None
+    same = (ACTIVATIONS.get(name), getattr(functional, name, None), getattr(Value, name, None))
+    return name if name in ACTIVATIONS and any(activation is known for known in same) else None
 
 
 def check_activations(

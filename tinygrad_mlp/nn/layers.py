@@ -1,6 +1,7 @@
 """Neuron, Layer, MLP: a neuron is a dot and an activation, a layer is neurons, an MLP is layers.
 
-All of them take one sample, as a sequence of numbers or Values, and build its scalar graph.
+All of them take one sample, as a sequence of numbers or Values (or the only Value), and build its
+scalar graph.
 """
 
 from __future__ import annotations
@@ -320,7 +321,9 @@ class MLP(Module):
 def _read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
     """The inputs as Values, and their numbers: read once, used by every neuron of a layer."""
     if not hasattr(x, "__iter__") or getattr(x, "ndim", 1) != 1:
-        raise ShapeError(_not_one_sample(x, module))
+        if not (isinstance(x, Value) and n_inputs == 1):
+            raise ShapeError(_not_one_sample(x, module))
+        x = [x]  # what a module with one output gives
     try:
         inputs = [xi if isinstance(xi, Value) else as_value(xi) for xi in x]
     except NotANumberError:

@@ -19,14 +19,16 @@ from tinygrad_mlp.engine import Value, put_in_place, put_row_in_place, read_numb
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.summary import layer_table
+from tinygrad_mlp.one_or_many import Outputs, unwrapped
 from tinygrad_mlp.places import Key, Owner, Place, keys_of_row
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import AnotherWord
 
 __all__ = ["Buffer", "Module", "Sample", "make_known"]
 
-Sample: TypeAlias = Sequence[Scalar] | NDArray[Any]
-"""The inputs of one sample: Values or numbers, in a list or an array of one dimension."""
+Sample: TypeAlias = Sequence[Scalar] | NDArray[Any] | Value
+"""The inputs of one sample: Values or numbers, in a list or an array of one dimension; one Value
+stands for a list of it."""
 
 
 class _NotAnAttribute:
@@ -101,18 +103,18 @@ class Module:
         predict_proba = AnotherWord("predict_proba(model, X)")
         score = AnotherWord("accuracy(model, X, y)")
 
-    def forward(self, x: Sequence[Scalar]) -> list[Value]:
-        """The outputs for one sample.
+    def forward(self, x: Sequence[Scalar]) -> Outputs:
+        """The outputs for one sample: a Value, or a list or tuple of Values.
 
         Args:
             x: the inputs of one sample, Values or numbers.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has no forward; write def forward(self, x): ... in the class, "
-            "which takes one sample and returns a list of Values"
+            "which takes one sample and returns a Value or a list of Values"
         )
 
-    def logits(self, x: Sequence[Scalar]) -> list[Value]:
+    def logits(self, x: Sequence[Scalar]) -> Outputs:
         """What a loss from logits takes: the outputs before a softmax or sigmoid at the end.
 
         The outputs themselves unless a module says otherwise.
@@ -120,7 +122,7 @@ class Module:
         return self.forward(x)
 
     def __call__(self, x: Sample) -> Any:
-        """The outputs for one sample: a list of Values, or the only one itself."""
+        """The outputs for one sample as ``forward`` returns them; of a list of one the only one."""
         try:
             is_known = self._known.still_hold(self.__dict__)
         except Exception:  # there are none yet; or an array was compared, which has no truth value
@@ -128,8 +130,7 @@ class Module:
         if not is_known:
             make_known(self)
         inputs: Any = x
-        outputs: Any = self.forward(inputs)
-        return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
+        return unwrapped(self.forward(inputs))
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter with its name, once each, in the order in which they were defined.

@@ -95,6 +95,9 @@ class Optimizer(ABC):
     setting_names: ClassVar[tuple[str, ...]] = ("learning_rate",)
     """What ``repr`` shows."""
 
+    rate_by_name: ClassVar[float] = 0.01
+    """The learning rate that ``fit(optimizer="name")`` takes unless one is given."""
+
     if not TYPE_CHECKING:
         lr = NotASetting("optimizer.learning_rate")
 

@@ -57,6 +57,7 @@ class SGD(Optimizer):
 
     state_names = ("velocity",)
     setting_names = ("learning_rate", "momentum", "nesterov", "weight_decay")
+    rate_by_name = 0.1
 
     @our_words
     def __init__(

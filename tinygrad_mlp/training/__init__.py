@@ -36,6 +36,7 @@ from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.training.weights import (
     WeightsFile,
     check_writable,
+    load_model,
     load_weights,
     read_weights,
     save_weights,
@@ -60,6 +61,7 @@ __all__ = [
     "check_writable",
     "confusion_table",
     "fit",
+    "load_model",
     "load_weights",
     "predict",
     "predict_proba",

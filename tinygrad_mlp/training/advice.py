@@ -18,7 +18,7 @@ from tinygrad_mlp.data.labels import look_like_classes
 from tinygrad_mlp.data.spread import is_constant, mean_and_spread
 from tinygrad_mlp.nn.layers import MLP
 from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.training.baselines import CONSTANTS, constant_loss
+from tinygrad_mlp.training.baselines import constant_loss
 from tinygrad_mlp.training.engines import Floats
 from tinygrad_mlp.training.history import Finding, History
 from tinygrad_mlp.training.task import Samples, Task
@@ -198,8 +198,9 @@ def _diverged(history: History, at_the_end: float, pull: float) -> Finding:
 
 
 def _beside_constant(loss: float, constant: float, task: Task, so: str = "") -> Finding:
+    answer = task.loss.constant_answer if task.loss else None
     return Finding(
-        f"at the end the loss is {loss:.4g}; always answering {CONSTANTS[task.loss_name][1]} costs "
+        f"at the end the loss is {loss:.4g}; always answering {answer and answer.words} costs "
         f"{constant:.4g}{so}",
         "from tinygrad_mlp import predict; print(predict(model, X)[:10], y[:10])",
     )

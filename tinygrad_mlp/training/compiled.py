@@ -1,7 +1,7 @@
 """The engines that train by default: the scalar graph of a step, compiled to NumPy calls.
 
 A loss of single samples is recorded for one of them and mapped over the batch; where the samples
-are not independent, and for a person's own loss over the batch, the whole batch is recorded. What
+are not independent, and for a loss over the batch, the whole batch is recorded. What
 cannot be recorded at all is left to the eager engine. See ``compiler``.
 """
 
@@ -19,15 +19,13 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NonFiniteError, SampleOrderError, TinygradMLPError
-from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
+from tinygrad_mlp.losses import l1_penalty, l2_penalty
 from tinygrad_mlp.optim import clip_by_norm, clip_by_value
 from tinygrad_mlp.training.engines import (
     EagerEngine,
     Engine,
     StepSettings,
-    checked_loss,
     mean_of,
-    unwrapped,
 )
 from tinygrad_mlp.training.outputs import evaluation_mode, recording_of, sample_outputs
 
@@ -63,7 +61,7 @@ class CompiledEngine(StepSettings):
         # As in Program: a context in which overflow is ignored is entered faster than np.errstate.
         self._silently = copy_context()
         self._silently.run(np.seterr, all="ignore")
-        self._compile(per_sample=isinstance(self.objective.loss, Loss))
+        self._compile(per_sample=self.objective.loss.batch_loss is None)
 
     def _compile(self, per_sample: bool) -> None:
         self._per_sample = per_sample
@@ -75,8 +73,8 @@ class CompiledEngine(StepSettings):
         )
         self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
         self.program.within = within
-        # The targets of a loss by name were checked before the first step, all at once.
-        self.program.checks_targets = not isinstance(self.objective.loss, Loss)
+        # The targets of a pure loss were checked before the first step, all at once.
+        self.program.checks_targets = not self.objective.loss.pure
         self._evaluation = self.program.prediction(evaluation)
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
@@ -145,13 +143,11 @@ class CompiledEngine(StepSettings):
         self, x: Sequence[Value], target: Sequence[Value]
     ) -> tuple[Value, list[Value]]:
         loss = self.objective.loss
-        assert isinstance(loss, Loss)
         outputs = sample_outputs(self.model, x, loss.from_logits)
         return self._penalized(loss.sample_loss(outputs, target), outputs)
 
     def _sample_evaluation(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
         loss = self.objective.loss
-        assert isinstance(loss, Loss)
         outputs = sample_outputs(self.model, x, loss.from_logits)
         return [loss.sample_loss(outputs, target), *outputs]
 
@@ -165,18 +161,8 @@ class CompiledEngine(StepSettings):
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
     ) -> list[Value]:
         loss = self.objective.loss
-        rows = []
-        if isinstance(loss, Loss):
-            losses = []
-            for x, target in zip(X, targets):
-                value, *outputs = self._sample_evaluation(x, target)
-                losses.append(value)
-                rows.append(outputs)
-            value = functional.mean(losses)
-        else:
-            rows = [self.model.forward(x) for x in X]
-            value = checked_loss(loss, loss(unwrapped(rows), targets))
-        return [value, *[output for row in rows for output in row]]
+        rows = [sample_outputs(self.model, x, loss.from_logits) for x in X]
+        return [loss.of_batch(rows, targets), *[output for row in rows for output in row]]
 
     def _penalized(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
         """The objective, and what the program keeps beside it."""
@@ -199,14 +185,14 @@ class AutoEngine(StepSettings):
     does something else each time. The eager engine then goes on from the weights and the state of
     the optimizer as they are.
 
-    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.losses import as_loss
     >>> from tinygrad_mlp.nn import MLP
     >>> from tinygrad_mlp.optim import SGD
     >>> from tinygrad_mlp.training.engines import Objective
     >>> def own(outputs, targets):
     ...     return outputs[0] * 2.0 if outputs[0] > 0.0 else -outputs[0]
     >>> model = MLP(1, [1], init="zeros")
-    >>> engine = AutoEngine(model, Objective(own), SGD(model.parameters()))
+    >>> engine = AutoEngine(model, Objective(as_loss(own)), SGD(model.parameters()))
     >>> abs(engine.step(np.array([[1.0]]), np.array([[2.0]])))
     0.0
     >>> engine.name

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.losses import LOSSES
+from tinygrad_mlp.nn.architecture import KINDS, check_arrays
 from tinygrad_mlp.schema import AnyObject, ListOf, OrNone, Record, Text, Whole, misfit
 
-__all__ = ["DETAILS", "parse_details"]
+__all__ = ["ARCHITECTURE_VERSION", "DETAILS", "parse_details"]
 
 MOST_LETTERS: Final = 1 << 24
 """Of all classes together, each as long as the longest, as NumPy keeps them."""
@@ -48,9 +49,36 @@ class Classes:
             raise DataError(f"{where} has a label that NumPy cannot keep as it is")
 
 
+ARCHITECTURE_VERSION: Final = 1
+"""Which way of saying how a model is made is written and read."""
+
+
+class Architecture:
+    """How a model is made, as this version of the package knows it.
+
+    >>> Architecture().check({"version": 2, "kind": "Transformer"}, "architecture")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: architecture.version is not 1, which this version of ...
+    """
+
+    parts = Record({"version": Whole(1), "kind": Text(choices=KINDS)})
+    expected = parts.expected
+
+    def check(self, value: object, where: str) -> None:
+        """Raise DataError if the value does not fit."""
+        version = value.get("version") if isinstance(value, dict) else None
+        if isinstance(version, int) and version > ARCHITECTURE_VERSION:
+            raise DataError(
+                f"{where}.version is not {ARCHITECTURE_VERSION}, which this version of "
+                "tinygrad_mlp reads; a later one wrote the file"
+            )
+        self.parts.check(value, where)
+
+
 TASK: Final = Record(
     {
-        "loss": OrNone(Text(choices=tuple(LOSSES))),
+        "loss": OrNone(Text(choices=LOSSES)),
         "classes": OrNone(Classes()),
         "n_inputs": OrNone(Whole(1)),
         "n_outputs": OrNone(Whole(1)),
@@ -61,10 +89,11 @@ DETAILS: Final = Record(
     {
         "model": Text(),
         "activations": OrNone(ListOf(Text(least=1), least=1)),
+        "architecture": OrNone(Architecture()),
         "task": OrNone(TASK),
         "extra": AnyObject(),
     },
-    optional=("model", "activations"),  # the first versions did not write them
+    optional=("model", "activations", "architecture"),  # the first versions did not write them
 )
 """What stands beside the arrays of every weights file."""
 
@@ -92,6 +121,8 @@ def parse_details(text: str, state: dict[str, NDArray[np.float64]]) -> dict[str,
     if ("model" in details) != ("activations" in details):
         raise DataError("of 'model' and 'activations' one is missing; they come together")
     _check_activations(details.get("activations"), state)
+    if details.get("architecture") is not None:
+        _check_architecture(details["architecture"]["kind"], details.get("activations"), state)
     if details["task"] is not None:
         _check_task(**details["task"])
     return {"model": None, "activations": None, **details}
@@ -101,11 +132,22 @@ def _check_activations(activations: list[str] | None, state: Collection[str]) ->
     if activations is None:
         return
     layers = {match[1] for name in state if (match := re.match(r"layers\.(\d+)\.", name))}
-    if len(layers) != len(activations):
+    if (len(layers) or 1) != len(activations):
         raise DataError(
             f"activations has an entry for each of {len(activations)} layers, but the arrays are "
-            f"those of {len(layers)}"
+            f"those of {len(layers) or 1}"
         )
+
+
+def _check_architecture(
+    kind: str, activations: list[str] | None, state: dict[str, NDArray[np.float64]]
+) -> None:
+    if activations is None:
+        raise DataError(f"activations is missing or null, but architecture.kind is {kind!r}")
+    try:
+        check_arrays(kind, state)
+    except DataError as error:
+        raise DataError(f"architecture.kind is {kind!r}, but {error}") from None
 
 
 def _check_task(

@@ -7,7 +7,7 @@ in ``compiled``, and all of them by name in ``registry``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,22 +16,17 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value, enable_grad, no_grad
-from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
-from tinygrad_mlp.text import described
 from tinygrad_mlp.training.outputs import model_outputs, sample_outputs
 
 __all__ = [
-    "BatchLoss",
     "EagerEngine",
     "Engine",
     "Objective",
     "StepSettings",
-    "checked_loss",
     "mean_of",
-    "unwrapped",
 ]
 
 Floats = NDArray[np.float64]
@@ -40,24 +35,23 @@ SAMPLES_AT_ONCE: Final = 32
 """How many samples share a graph: enough that a walk through the parameters is worth its time, few
 enough that the graph stays small, whatever the size of the batch."""
 
-BatchLoss = Callable[[Sequence[Any], Sequence[Any]], Value]
-"""A person's own loss: ``loss(outputs, targets)`` over a whole batch."""
-
 
 @dataclass(frozen=True, eq=False)
 class Objective:
     """What is minimized: the mean loss of a batch, and penalties on the size of the parameters.
 
     Attributes:
-        loss: a loss of single samples, or a person's own over the batch.
+        loss: the loss, of single samples or over the batch.
         l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
         l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
 
-    >>> Objective(max).penalized, Objective(max, l2=0.1).penalized
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> loss = loss_named("hinge")
+    >>> Objective(loss).penalized, Objective(loss, l2=0.1).penalized
     (False, True)
     """
 
-    loss: Loss | BatchLoss
+    loss: Loss
     l1: float = 0.0
     l2: float = 0.0
 
@@ -69,7 +63,8 @@ class Objective:
     def penalty(self, numbers: Sequence[float]) -> float:
         """The penalties together for parameters of this size.
 
-        >>> Objective(max, l1=0.5, l2=0.1).penalty([3.0, -1.0])
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> Objective(loss_named("hinge"), l1=0.5, l2=0.1).penalty([3.0, -1.0])
         3.0
         """
         p: Floats = np.asarray(numbers)
@@ -186,11 +181,10 @@ class EagerEngine(StepSettings):
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
+        # What connects the samples needs them all in one graph.
+        step = self._step_by_samples if loss.batch_loss is None else self._step_at_once
         with enable_grad():  # whatever is around the training
-            if isinstance(loss, Loss):
-                value, outputs = self._step_by_samples(loss, X, targets)
-            else:
-                value, outputs = self._step_at_once(loss, X, targets)
+            value, outputs = step(loss, X, targets)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
         self._clear_frozen()
@@ -207,15 +201,13 @@ class EagerEngine(StepSettings):
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         loss = self.objective.loss
-        from_logits = isinstance(loss, Loss) and loss.from_logits
-        outputs = model_outputs(self.model, X, from_logits=from_logits, eager=True)
+        outputs = model_outputs(self.model, X, from_logits=loss.from_logits, eager=True)
+        rows = [_values(row) for row in outputs.tolist()]
         with no_grad():
-            if isinstance(loss, Loss):
-                pairs = zip(outputs.tolist(), targets.tolist())
-                losses = [loss.sample_loss(_values(row), target).data for row, target in pairs]
-                return mean_of(losses), outputs
-            rows = [_values(row) for row in outputs.tolist()]
-            return checked_loss(loss, loss(unwrapped(rows), targets.tolist())).data, outputs
+            if loss.batch_loss is not None:
+                return loss.of_batch(rows, targets.tolist()).data, outputs
+            losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
+        return mean_of(losses), outputs
 
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
@@ -242,13 +234,13 @@ class EagerEngine(StepSettings):
         return total, rows
 
     def _step_at_once(
-        self, loss: BatchLoss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any]
     ) -> tuple[float, list[list[float]]]:
-        """One graph over the whole batch, which a loss of one's own may connect in any way."""
-        rows = [self.model.forward(x) for x in X.tolist()]
-        batch_loss = checked_loss(loss, loss(unwrapped(rows), targets.tolist()))
-        batch_loss.backward()
-        return batch_loss.data, [_numbers(row) for row in rows]
+        """One graph over the whole batch, which the loss may connect in any way."""
+        rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
+        value = loss.of_batch(rows, targets.tolist())
+        value.backward()
+        return value.data, [_numbers(row) for row in rows]
 
     def _penalize(self) -> float:
         """Add the gradients of the penalties; the value of both together."""
@@ -277,32 +269,3 @@ def _numbers(outputs: Sequence[Value]) -> list[float]:
 
 def _values(numbers: Sequence[float]) -> list[Value]:
     return [Value(number) for number in numbers]
-
-
-def unwrapped(rows: list[list[Value]]) -> list[Any]:
-    """What a loss of one's own gets: a Value per sample, or a list of them where there are more.
-
-    >>> unwrapped([[Value(1.0)], [Value(2.0)]])
-    [Value(data=1.0, grad=0.0), Value(data=2.0, grad=0.0)]
-    """
-    return [row[0] if len(row) == 1 else row for row in rows]
-
-
-def checked_loss(loss: BatchLoss, value: object) -> Value:
-    """What a loss of one's own returned, if that is a Value.
-
-    Raises:
-        InvalidArgumentError: if it is anything else.
-
-    >>> checked_loss(max, Value(1.0))
-    Value(data=1.0, grad=0.0)
-    """
-    if isinstance(value, Value):
-        return value
-    name = getattr(loss, "__name__", repr(loss))
-    raise InvalidArgumentError(
-        f"the loss {name}(outputs, targets) returned {described(value)}, but it must return one "
-        "Value, "
-        "the loss of the batch; for example functional.mean([(o - t) ** 2 for o, t in "
-        "zip(outputs, targets)])"
-    )

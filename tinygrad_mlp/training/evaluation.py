@@ -12,14 +12,14 @@ from tinygrad_mlp.data.arrays import as_array
 from tinygrad_mlp.data.preprocessing import encode_labels
 from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError, ShapeError
-from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.losses import Loss, as_loss
+from tinygrad_mlp.losses.record import BatchLoss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.text import visible
 from tinygrad_mlp.training.classes import classes_for, is_text, labels_of, without_column
-from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import model_outputs
 from tinygrad_mlp.training.predictor import Read
-from tinygrad_mlp.training.task import Task, resolve_loss, task_of
+from tinygrad_mlp.training.task import Task, task_of
 from tinygrad_mlp.words import our_words
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
@@ -40,13 +40,13 @@ def predict(
     Returns:
         (n_samples,): the labels as they were in the training data, or the values of a regression;
         (n_samples, n_outputs) of several values. The outputs as they are where the model was
-        trained without ``fit``, or with a loss of one's own, and no loss is given.
+        trained without ``fit``, or with a loss that has no task, and no loss is given.
 
     Raises:
         DataError, ShapeError: if X is empty, holds nan or inf, or does not fit to the model.
         UnknownNameError: for an unknown loss.
         NonFiniteError: if an output is nan, which is no class.
-        InvalidArgumentError: if a loss of one's own leaves open what its one output says of two
+        InvalidArgumentError: if a loss without a task leaves open what its one output says of two
             classes.
 
     >>> from tinygrad_mlp.nn import MLP
@@ -84,7 +84,7 @@ def predict_proba(
     [[0.5, 0.5]]
     """
     task, features = _task_and_features(model, X, loss)
-    if not isinstance(task.loss, Loss) or task.loss.probabilities(np.zeros((1, 1))) is None:
+    if task.loss is None or task.loss.probabilities(np.zeros((1, 1))) is None:
         trained = f"the loss {task.loss_name!r}" if task.loss else "a model without a known loss"
         raise InvalidArgumentError(
             f"{trained} gives no probabilities; train with a cross-entropy, for example "
@@ -124,7 +124,7 @@ def accuracy(
     outputs = _read(model, features, task, np.asarray)
     answers = task.answers(outputs)
     if answers is None:
-        what = "a regression" if isinstance(task.loss, Loss) else "a model without a known loss"
+        what = "a regression" if task.kind == "regression" else "a model without a known loss"
         raise InvalidArgumentError(
             f"there is no accuracy of {what}; accuracy counts right classes. Name a loss if the "
             "model chooses between classes, so that its outputs can be read: "
@@ -235,8 +235,8 @@ def _task_and_features(
     """What the model was trained for, with another loss if one is given, and the features."""
     task = task_of(model) or Task(None)
     if loss is not None:
-        chosen = resolve_loss(loss)
-        of_numbers = isinstance(chosen, Loss) and chosen.task == "regression"
+        chosen = as_loss(loss)
+        of_numbers = chosen.task == "regression"
         task = replace(task, loss=chosen, classes=None if of_numbers else task.classes)
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
     return task, check_features(X, n_inputs if isinstance(n_inputs, int) else None)

@@ -85,7 +85,7 @@ class History:
         seconds: how long the epoch took, validation included.
         engine: which engine trained, "eager" for instance.
         loss_name: which loss was minimized.
-        task: "classification" or "regression"; empty for a loss of one's own.
+        task: "classification" or "regression"; empty where the loss does not say which.
         reason: how training ended: "completed", "interrupted" (Ctrl-C), or why it was stopped (by
             a callback, by a loss that became nan); empty while it is going on.
         advice: what went wrong, in a tuple of ``Finding``; empty where training went well, where

@@ -24,11 +24,12 @@ from tinygrad_mlp.compiler.hiding import interrupts_wait
 from tinygrad_mlp.data.batching import batch_indices
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.losses.record import BatchLoss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training.advice import advice_for
 from tinygrad_mlp.training.callbacks import Callback, TrainingEndCallback, looks_at
-from tinygrad_mlp.training.engines import BatchLoss, Engine, Objective
+from tinygrad_mlp.training.engines import Engine, Objective
 from tinygrad_mlp.training.history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training.outputs import Attributes
 from tinygrad_mlp.training.progress import Progress
@@ -96,9 +97,10 @@ def fit(
         loss: a name or a ``Loss``; a function of your own, ``loss(outputs, targets) -> Value``
             over a batch (a Value and a number per sample, lists of them where there are several;
             while the step is recorded the numbers are Values too, so compute with them and do not
-            ask for their type); or None for the one that suits ``y`` and the number of outputs:
-            cross-entropy for labels, the mean squared error for numbers. For whole numbers, three
-            kinds or more that come again and again, and one output, name it.
+            ask for their type), of which ``Loss.of_function`` says more; or None for the one that
+            suits ``y`` and the number of outputs: cross-entropy for labels, the mean squared error
+            for numbers. For whole numbers, three kinds or more that come again and again, and one
+            output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
@@ -384,9 +386,9 @@ class _Training:
     def measure_training(self) -> tuple[float, float]:
         """The loss and the accuracy on the training samples, with the weights as they are."""
         n_samples = len(self.samples.X)
-        if isinstance(self.task.loss, Loss) or self.batch_size is None:
+        if self.objective.loss.batch_loss is None or self.batch_size is None:
             return self.measure(self.samples)
-        loss = n_right = 0.0  # a loss of one's own is one of a batch of this size
+        loss = n_right = 0.0  # such a loss is one of a batch of this size
         for indices in batch_indices(n_samples, self.batch_size, shuffle=False):
             mean, share = self.measure(self.samples.take(indices))
             loss, n_right = loss + len(indices) * mean, n_right + len(indices) * share
@@ -429,8 +431,8 @@ class _Training:
             ]
         finally:
             if not all([getattr(callback, "only_looks", False) for callback in self.callbacks]):
-                reads_more_than_the_model = not isinstance(self.task.loss, Loss)
-                self.engine.read_back(plain_numbers=before.changed() or reads_more_than_the_model)
+                may_read_more = not self.objective.loss.pure
+                self.engine.read_back(plain_numbers=before.changed() or may_read_more)
         return "; ".join(reasons)
 
 

@@ -22,7 +22,7 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
-from tinygrad_mlp.text import described
+from tinygrad_mlp.one_or_many import in_list
 from tinygrad_mlp.training.predictor import Read, in_blocks, kept_outputs
 
 __all__ = [
@@ -93,14 +93,17 @@ def _is_worth_compiling(model: Module, n_samples: int) -> bool:
 
 
 def sample_outputs(model: Module, x: Sequence[Scalar], from_logits: bool) -> list[Value]:
-    """The outputs for one sample, or its logits.
+    """The outputs for one sample, or its logits, in a list, also where there is one.
+
+    Raises:
+        InvalidArgumentError: if ``forward`` returns something else than Values.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], output_activation="sigmoid", init="zeros")
     >>> [sample_outputs(model, [7.0], from_logits)[0].data for from_logits in (False, True)]
     [0.5, 0.0]
     """
-    return model.logits(x) if from_logits else model.forward(x)
+    return in_list(model.logits(x) if from_logits else model.forward(x), model)
 
 
 def _compiled_outputs(model: Module, from_logits: bool) -> Program:
@@ -301,8 +304,8 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     """The number of outputs of the model, tried out on a few samples.
 
     Raises:
-        InvalidArgumentError: if ``forward`` returns something else than a list of Values, or the
-            loss takes probabilities and the outputs are none.
+        InvalidArgumentError: if ``forward`` returns something else than Values, or the loss takes
+            probabilities and the outputs are none.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> check_outputs(MLP(1, [2]), np.array([[1.0]]), None)
@@ -312,30 +315,20 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     check_numbers(parameters)
     n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
     with undisturbed(model), evaluation_mode(model), no_grad():
-        rows: list[Any] = [
+        rows = [
             sample_outputs(model, x, loss is not None and loss.from_logits)
             for x in X[:n_samples].tolist()
         ]
-    for row in rows:
-        if not (isinstance(row, list | tuple) and row and isinstance(row[0], Value)):
+    n_outputs = len(rows[0])
+    if loss is not None and loss.from_probabilities:
+        outside = [p for row in rows for p in read_numbers(row) if not 0.0 <= p <= 1.0]
+        is_choice = loss.targets == "labels" and n_outputs > 1
+        activation = "softmax" if is_choice else "sigmoid"
+        other = "categorical_cross_entropy" if is_choice else "binary_cross_entropy_with_logits"
+        if outside:
             raise InvalidArgumentError(
-                f"forward of {model!r} returned {described(row)}, but a list of Values is needed, "
-                "also "
-                "for a single output: return [output]"
+                f"the loss {loss.name!r} takes probabilities, but the model gives "
+                f"{outside[0]:.4g}; make the model with output_activation={activation!r}, or use "
+                f"loss={other!r}"
             )
-    numbers = [output.data for row in rows for output in row]
-    if (
-        loss is not None
-        and loss.name == "binary_cross_entropy"
-        and not _all_within_0_and_1(numbers)
-    ):
-        raise InvalidArgumentError(
-            "the loss 'binary_cross_entropy' takes probabilities, but the model gives "
-            f"{next(p for p in numbers if not 0.0 <= p <= 1.0):.4g}; make the model with "
-            "output_activation='sigmoid', or use loss='binary_cross_entropy_with_logits'"
-        )
-    return len(rows[0])
-
-
-def _all_within_0_and_1(numbers: list[float]) -> bool:
-    return all(0.0 <= number <= 1.0 for number in numbers)
+    return n_outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.data.batching import BATCH_SIZE_CALL
@@ -22,7 +22,6 @@ from tinygrad_mlp.text import described
 from tinygrad_mlp.training.callbacks import Callback
 
 __all__ = [
-    "LEARNING_RATES",
     "check_callbacks",
     "check_counts",
     "check_strength",
@@ -30,9 +29,6 @@ __all__ = [
     "schedule_for",
     "those_that_measure",
 ]
-
-LEARNING_RATES: Final = {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.01, "adamw": 0.01}
-"""The learning rates of optimizers given by name."""
 
 
 def optimizer_for(
@@ -43,7 +39,7 @@ def optimizer_for(
     Args:
         model: the model.
         optimizer: a name, or an optimizer; one without parameters gets those of the model.
-        learning_rate: the rate for an optimizer given by name; None for ``LEARNING_RATES``.
+        learning_rate: the rate for an optimizer given by name; None for its ``rate_by_name``.
 
     Raises:
         UnknownNameError: for an unknown name; the message lists the known ones.
@@ -62,9 +58,8 @@ def optimizer_for(
         )
     if isinstance(optimizer, str):
         rate = learning_rate
-        name = OPTIMIZERS.find(optimizer)
-        if rate is None and name is not None:
-            rate = LEARNING_RATES[name]
+        if rate is None:
+            rate = OPTIMIZERS.named(optimizer).rate_by_name
         return make_optimizer(optimizer, parameters, learning_rate=rate)
     if not isinstance(optimizer, Optimizer):
         raise InvalidArgumentError(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data.preprocessing import encode_labels
-from tinygrad_mlp.data.validation import check_features, check_lengths, check_targets
+from tinygrad_mlp.data.validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
-from tinygrad_mlp.losses import LOSSES, Loss, loss_named, loss_of_function
+from tinygrad_mlp.losses import LOSSES, Loss, as_loss, loss_named
+from tinygrad_mlp.losses.record import BatchLoss
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.text import described
 from tinygrad_mlp.training.classes import (
@@ -26,10 +27,9 @@ from tinygrad_mlp.training.classes import (
     labels_of,
     without_column,
 )
-from tinygrad_mlp.training.engines import BatchLoss
 from tinygrad_mlp.training.outputs import check_outputs
 
-__all__ = ["Samples", "Task", "resolve_loss", "task_of"]
+__all__ = ["Samples", "Task", "task_of"]
 
 ATTRIBUTE: Final = "fitted_task"
 """The attribute of a model in which ``fit`` leaves the task."""
@@ -41,7 +41,7 @@ class Samples:
 
     Attributes:
         X: the features, (n_samples, n_features).
-        targets: what the loss takes, one row (or, for a loss of one's own, number) per sample.
+        targets: what the loss takes, one row (or number) per sample.
         answers: what right predictions are: class numbers (n_samples,), or rows of 0 and 1; None
             where there is no right and wrong.
     """
@@ -67,7 +67,7 @@ class Task:
     """How targets become numbers for the loss, and outputs become answers for people.
 
     Attributes:
-        loss: the loss, a person's own function, or None where it is not known.
+        loss: the loss, or None where it is not known.
         classes: the label of each class number, as the person has them; None if there are none.
         n_inputs: the number of features, None where it is not known.
         n_outputs: the number of outputs, likewise.
@@ -83,7 +83,7 @@ class Task:
     ['green']
     """
 
-    loss: Loss | BatchLoss | None
+    loss: Loss | None
     classes: NDArray[Any] | None = None
     n_inputs: int | None = None
     n_outputs: int | None = None
@@ -102,7 +102,7 @@ class Task:
             model: the model.
             X: the features, (n_samples, n_features).
             y: the targets or labels.
-            loss: a name, a ``Loss`` or its function, a function of one's own, or None for what
+            loss: a name, a ``Loss`` or its function, a function of your own, or None for what
                 suits the data.
 
         Raises:
@@ -120,22 +120,21 @@ class Task:
         check_lengths(X, y)
         n_inputs = getattr(model, "n_inputs", None)
         features = check_features(X, n_inputs if isinstance(n_inputs, int) else None)
-        chosen = resolve_loss(loss)
-        n_outputs = check_outputs(model, features, chosen if isinstance(chosen, Loss) else None)
+        chosen = None if loss is None else as_loss(loss)
+        n_outputs = check_outputs(model, features, chosen)
         y = without_column(y)
         if chosen is None:
             chosen = default_loss(y, n_outputs)
         before = task_of(model)
         known = None if before is None else before.classes
-        classes = None
-        if isinstance(chosen, Loss):
-            y = _labels_for(chosen, y, n_outputs)
-            if chosen.task == "classification" and y.ndim == 1:
-                classes = classes_for(y, n_outputs, known)
-        elif is_text(y):
+        y = _labels_for(chosen, y, n_outputs)
+        are_labels = chosen.task == "classification" and y.ndim == 1
+        if are_labels or (not chosen.task and is_text(y)):
             classes = classes_for(y, n_outputs, known)
+        else:
+            classes = None
         task = cls(chosen, classes, features.shape[1], n_outputs)
-        return task, task._encoded(features, y, "y")
+        return task, task._encoded(features, y)
 
     def samples(self, X: ArrayLike, y: ArrayLike) -> Samples:
         """More data for the same task, such as those held out for validation.
@@ -149,7 +148,7 @@ class Task:
         """
         check_lengths(X, y, names=("validation X", "validation y"))
         features = check_features(X, self.n_inputs, name="validation X")
-        return self._encoded(features, y, "validation y")
+        return self._encoded(features, y)
 
     def predictions(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
         """What the outputs say: labels as the person has them, or values.
@@ -184,9 +183,7 @@ class Task:
                     "large: see history.reason, and train again with a smaller one"
                 )
             return answers if self.classes is None else self.classes[answers]
-        if isinstance(self.loss, Loss):
-            return self.loss.predict(outputs)
-        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        return self._reading.predict(outputs)
 
     def answers(self, outputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
         """The class numbers that the outputs stand for.
@@ -194,8 +191,9 @@ class Task:
         None where there are no classes, and where one output stands for two of them and no known
         loss says how.
         """
-        if isinstance(self.loss, Loss):
-            return self.loss.predict(outputs) if self.loss.task == "classification" else None
+        loss = self._reading
+        if loss.task:
+            return loss.predict(outputs) if loss.task == "classification" else None
         known = self.classes is not None and outputs.shape[1] > 1
         return outputs.argmax(axis=1) if known else None
 
@@ -218,33 +216,31 @@ class Task:
     @property
     def loss_name(self) -> str:
         """The name of the loss."""
-        if isinstance(self.loss, Loss):
-            return self.loss.name
-        if self.loss is None:
-            return ""
-        return str(getattr(self.loss, "__name__", type(self.loss).__name__))
+        return "" if self.loss is None else self.loss.name
 
     @property
     def kind(self) -> str:
         """Either "classification" or "regression"; empty where the loss does not say which."""
-        if isinstance(self.loss, Loss):
-            return self.loss.task
-        return "" if self.classes is None else "classification"
+        return self._reading.task or ("" if self.classes is None else "classification")
 
     @property
     def from_logits(self) -> bool:
         """Whether the outputs in question are logits."""
-        return isinstance(self.loss, Loss) and self.loss.from_logits
+        return self._reading.from_logits
+
+    @property
+    def _reading(self) -> Loss:
+        """The loss, or one that leaves everything as it is."""
+        return self.loss or UNKNOWN
 
     def attach_to(self, model: Module) -> None:
         """Leave the task with the model, where ``predict`` finds it."""
         setattr(model, ATTRIBUTE, self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The task in texts, numbers and lists; a loss of one's own does not go with it."""
-        known = isinstance(self.loss, Loss) and LOSSES.get(self.loss.name) is self.loss
+        """The task in texts, numbers and lists; a loss that is not in ``LOSSES`` stays behind."""
         return {
-            "loss": self.loss_name if known else None,
+            "loss": LOSSES.name_of(self.loss),
             "classes": None if self.classes is None else self.classes.tolist(),
             "n_inputs": self.n_inputs,
             "n_outputs": self.n_outputs,
@@ -265,64 +261,40 @@ class Task:
         return self  # it never changes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A function of one's own gives no answers, and most such functions cannot be pickled.
-        loss = self.loss if isinstance(self.loss, Loss) else None
+        # A loss without a task gives no answers, and most such functions cannot be pickled.
+        loss = self.loss if self._reading.task else None
         return Task, (loss, self.classes, self.n_inputs, self.n_outputs)
 
     def __repr__(self) -> str:
         classes = "" if self.classes is None else f", classes {self.classes.tolist()}"
         return f"Task({self.loss_name or 'no loss'}{classes})"
 
-    def _encoded(self, features: NDArray[np.float64], y: ArrayLike, name: str) -> Samples:
+    def _encoded(self, features: NDArray[np.float64], y: ArrayLike) -> Samples:
         answers: NDArray[np.int64] | None = None
-        targets: NDArray[Any]
-        y = without_column(y)
-        if isinstance(self.loss, Loss):
-            y = _labels_for(self.loss, y, self.n_outputs or 1)
+        loss, n_outputs = self._reading, self.n_outputs or 1
+        y = _labels_for(loss, y, n_outputs)
         if self.classes is not None:
             answers, _ = encode_labels(y, self.classes)
-        if isinstance(self.loss, Loss):
-            labels = y if answers is None else answers
-            targets = self.loss.encode_targets(labels, self.n_outputs or 1)
-            if answers is None and self.loss.task == "classification":
-                questions = targets.astype(np.int64)  # several yes-or-no questions
-                answers = questions if (questions == targets).all() else None
-        elif answers is not None:
-            targets = answers
-            if self.n_outputs == 1:
-                answers = None  # what the output says of the classes is known to the loss alone
-        else:
-            targets = check_targets(y, name=name)
-            if np.asarray(y).dtype.kind in "iu":
-                targets = np.asarray(y)  # whole numbers stay so, to serve as indices
+        targets = loss.encode_targets(y if answers is None else answers, n_outputs)
+        if answers is None and loss.task == "classification":
+            questions = targets.astype(np.int64)  # several yes-or-no questions
+            answers = questions if (questions == targets).all() else None
+        if not loss.task and self.n_outputs == 1:
+            answers = None  # what the output says of the classes is known to the loss alone
         return Samples(features, targets, answers)
 
 
 def _labels_for(loss: Loss, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
     """The labels in one-hot rows, where the loss takes one class per sample and no row."""
-    takes_rows = loss.task == "regression" or loss.name.startswith("binary")
-    return without_column(y) if takes_rows else labels_of(y, n_outputs)
+    return without_column(y) if loss.targets == "rows" else labels_of(y, n_outputs)
 
 
-def resolve_loss(loss: str | Loss | BatchLoss | None) -> Loss | BatchLoss | None:
-    """The loss that a person means by a name, or by the function of a known loss.
+def _unknown(outputs: Any, targets: Any) -> NoReturn:
+    raise InvalidArgumentError("the loss is not known; name one: fit(model, X, y, loss='hinge')")
 
-    Raises:
-        UnknownNameError: for an unknown name; the message lists the known ones.
-        InvalidArgumentError: for what is neither a name, nor a loss, nor a function.
 
-    >>> from tinygrad_mlp.losses import hinge
-    >>> resolve_loss("hinge") is resolve_loss(hinge) is LOSSES["hinge"]
-    True
-    """
-    if isinstance(loss, str):
-        return loss_named(loss)
-    if not (loss is None or isinstance(loss, Loss) or callable(loss)):
-        raise InvalidArgumentError(
-            f"loss is {described(loss)}, but a name ({', '.join(LOSSES)}) or a function "
-            "loss(outputs, targets) is needed"
-        )
-    return loss_of_function(loss) or loss
+UNKNOWN: Final = Loss.of_function(_unknown)
+"""How a model is read whose loss is not known: targets and outputs as they are."""
 
 
 def task_of(model: Module) -> Task | None:

@@ -98,7 +98,7 @@ def look_at(model: Module, task: Task, samples: Samples) -> Look | None:
 
     Args:
         model: the model, switched to prediction meanwhile.
-        task: with the loss; one of one's own is left out.
+        task: with the loss; one over a batch is left out.
         samples: the data.
 
     Returns:
@@ -173,7 +173,8 @@ class _Probe:
     @property
     def loss(self) -> Loss | None:
         """The loss, if it is one of single samples."""
-        return self.task.loss if isinstance(self.task.loss, Loss) else None
+        loss = self.task.loss
+        return None if loss is None or loss.batch_loss is not None else loss
 
     def __call__(self, x: Sequence[Scalar], target: Sequence[Scalar] = ()) -> list[Value]:
         loss = self.loss

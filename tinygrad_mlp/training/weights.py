@@ -21,16 +21,22 @@ from numpy.typing import NDArray
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.files import check_writable, write_whole
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.nn.activations import activation_name
+from tinygrad_mlp.nn.architecture import (
+    activations_of,
+    has_activations,
+    kind_of,
+    layer_sizes,
+    module_of_kind,
+)
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.training.archive import pack, unpack
-from tinygrad_mlp.training.details import parse_details
+from tinygrad_mlp.training.details import ARCHITECTURE_VERSION, parse_details
 from tinygrad_mlp.training.task import Task, task_of
 
 __all__ = [
     "WeightsFile",
-    "activations_of",
     "check_writable",
+    "load_model",
     "load_weights",
     "put_weights",
     "read_weights",
@@ -50,7 +56,9 @@ class WeightsFile:
         task: what the model was trained for; None for a model that ``fit`` has not seen.
         extra: what was saved along with them.
         model: the text of the model, such as "MLP of [Layer of 3 tanh(2) neurons]".
-        activations: those of the layers of an MLP; None for any other model.
+        activations: those of its layers, for an MLP, a Layer or a Neuron; None for any other model.
+        kind: which of these ``load_model`` makes again; "" for a class or an activation of
+            your own; None where the file does not say it, as those of before.
     """
 
     state: dict[str, NDArray[np.float64]]
@@ -58,6 +66,7 @@ class WeightsFile:
     extra: dict[str, Any]
     model: str | None = None
     activations: list[str] | None = None
+    kind: str | None = None
 
 
 def save_weights(
@@ -65,7 +74,8 @@ def save_weights(
 ) -> Path:
     """Write the weights of a model into a file, whole or not at all.
 
-    What the model was trained for (the loss, the names of the classes) goes with them.
+    What the model was trained for (the loss, the names of the classes) goes with them, and, for an
+    MLP, a Layer or a Neuron, how it is made: ``load_model`` needs nothing but the file.
 
     Args:
         model: the model.
@@ -89,10 +99,11 @@ def save_weights(
     >>> other([1.0, 2.0]).data == model([1.0, 2.0]).data
     True
     """
-    task = task_of(model)
+    task, kind = task_of(model), kind_of(model)
     details: dict[str, Any] = {
         "model": repr(model),
         "activations": activations_of(model),
+        "architecture": {"version": ARCHITECTURE_VERSION, "kind": kind} if kind else None,
         "task": None if task is None else task.to_dict(),
         "extra": dict(extra or {}),
     }
@@ -104,6 +115,63 @@ def save_weights(
             "extra={'mean': mean.tolist()}"
         ) from None
     return write_whole(path, pack({**model.state_dict(), ENTRY: np.array(text)}))
+
+
+def load_model(path: str | os.PathLike[str]) -> Module:
+    """The model that was saved in a file, made anew: an MLP, a Layer or a Neuron.
+
+    It knows what it was trained for, so that ``predict`` gives your labels. What was saved as
+    ``extra`` is in ``read_weights(path).extra``. Nothing is unpickled: the file says the kind and
+    the activations, and the arrays the sizes.
+
+    Args:
+        path: a file that ``save_weights`` has written.
+
+    Returns:
+        The model.
+
+    Raises:
+        DataError: if it is not a file of weights, or contradicts itself; if the model was of a
+            class, or had an activation, of your own; if the file does not say how it is made.
+        OSError: if the file cannot be opened.
+
+    >>> import tempfile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(2, [3, 1], activation="tanh", rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     same = load_model(save_weights(model, f"{folder}/weights.npz"))
+    >>> same
+    MLP of [Layer of 3 tanh(2) neurons, Layer of 1 linear(3) neuron]
+    >>> same([1.0, 2.0]).data == model([1.0, 2.0]).data
+    True
+    """
+    content = read_weights(path)
+    if not content.kind:
+        raise DataError(f"{os.fspath(path)} {_why_not_made(content)}")
+    try:
+        model = module_of_kind(content.kind, content.state, content.activations or [])
+    except DataError as error:
+        raise DataError(f"{os.fspath(path)}: {error}") from None
+    put_weights(content, model, path)
+    return model
+
+
+def _why_not_made(content: WeightsFile) -> str:
+    """Why ``load_model`` does not make the model, and what to do instead."""
+    call, sizes = "model = ...", layer_sizes(content.state)
+    if content.kind is None:
+        if sizes:
+            told = f", activation={content.activations}" if content.activations else ""
+            call = f"model = MLP({sizes[0]}, {sizes[1:]}{told})"
+        return (
+            "does not say how its model is made, as files of earlier versions do not; make it as "
+            f"it was made, then load its weights: {call}; load_weights(model, path)"
+        )
+    return (
+        f"holds {content.model}, which has a class or an activation of your own, so it cannot be "
+        f"made from a file; make it as it was made, then load its weights: {call}; "
+        "load_weights(model, path)"
+    )
 
 
 def load_weights(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -217,28 +285,14 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         details["extra"],
         details["model"],
         details["activations"],
+        _kind(details),
     )
 
 
-def activations_of(model: Module) -> list[str] | None:
-    """The names of the activations of an MLP, layer by layer; None for any other model.
-
-    >>> activations_of(MLP(2, [3, 1], activation="tanh"))
-    ['tanh', 'linear']
-    """
-    if not isinstance(model, MLP):
+def _kind(details: Mapping[str, Any]) -> str | None:
+    if "architecture" not in details:
         return None
-    return [activation_name(layer.activation) for layer in model.layers]
-
-
-def has_activations(model: Module, activations: list[str]) -> bool:
-    """Whether the layers of an MLP have these activations, by whatever names.
-
-    >>> has_activations(MLP(2, [3, 1], activation="silu"), ["swish", "identity"])
-    True
-    """
-    own = activations_of(model)
-    return own is not None and [*map(activation_name, own)] == [*map(activation_name, activations)]
+    return "" if details["architecture"] is None else str(details["architecture"]["kind"])
 
 
 def _check_sizes(task: Task, model: Module, path: str | os.PathLike[str]) -> None:
