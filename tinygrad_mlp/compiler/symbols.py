@@ -270,6 +270,14 @@ class Emitter:
         """The smaller one."""
         return self.call("minimum", self.symbol(a), self.symbol(b))
 
+    def mod(self, a: Any, b: Any) -> Symbol:
+        """What is left of a after whole multiples of b."""
+        return self.call("mod", self.symbol(a), self.symbol(b))
+
+    def floor_divide(self, a: Any, b: Any) -> Symbol:
+        """The greatest whole number that is not above a / b."""
+        return self.call("floor_divide", self.symbol(a), self.symbol(b))
+
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """a or b; in the common special cases something cheaper that gives the same."""
         if not isinstance(condition, Symbol) or condition.ref is None:

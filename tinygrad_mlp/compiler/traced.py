@@ -32,8 +32,8 @@ BY_VALUE: Final = (
 )
 """What to write instead of ``a == b``."""
 _NO_OPERATION: Final = (
-    "Values have + - * / ** and what functional offers; use functional.where(condition, a, b) to "
-    "choose, and work out whatever else the data need before the program is called"
+    "Values have + - * / ** // % and what functional offers; use functional.where(condition, a, b) "
+    "to choose, and work out whatever else the data need before the program is called"
 )
 _TRUTH_VALUES: Final = (
     "& and | join comparisons, as in functional.where((a > 0) & (b > 0), a, b); for an "
@@ -88,12 +88,11 @@ class Traced(Value):
 
     __bool__ = _refuses("it was used as a truth value (if, and, or, not, min, max)")
     __index__ = _refuses("it was used as an index")
+    __float__ = _refuses("float() was called on it")
+    item = _refuses("its .item() was called")
     __int__ = _refuses("int() was called on it")
     __complex__ = _refuses("complex() was called on it")
-    __round__ = _refuses("round() was called on it", _NO_OPERATION)
     __trunc__ = __floor__ = __ceil__ = _refuses("it was rounded", _NO_OPERATION)
-    __mod__ = __rmod__ = _refuses("% was used on it", _NO_OPERATION)
-    __floordiv__ = __rfloordiv__ = _refuses("// was used on it", _NO_OPERATION)
     __divmod__ = __rdivmod__ = _refuses("divmod() was called on it", _NO_OPERATION)
     __and__ = __rand__ = _refuses("& was used on what is no comparison", _TRUTH_VALUES)
     __or__ = __ror__ = _refuses("| was used on what is no comparison", _TRUTH_VALUES)
