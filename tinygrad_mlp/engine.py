@@ -114,7 +114,7 @@ class Value:
     if not TYPE_CHECKING:
         requires_grad = NotAnAttribute()
         name = NotASetting("value.label = 'x'")
-        m = v = velocity = momentum = NotKept()
+        m, v, velocity, momentum = NotKept(), NotKept(), NotKept(), NotKept()
 
     # As the hundred-line engines have them; computed when they are read.
     _prev: ReadOnly[set[Value]] = ReadOnly(parents_as_set)

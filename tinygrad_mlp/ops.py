@@ -505,7 +505,7 @@ EXP2: Final = declare(
         partials=(exp2_partial,),
         formula="2^x",
         partial_formulas=("2^x * log(2)",),
-        reference=Reference(kinks=((800.0,), (-800.0,))),
+        reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
 )
@@ -707,7 +707,7 @@ ARCCOS: Final = declare(
         forward=arccos_forward,
         partials=(arccos_partial,),
         partial_formulas=("-1 / sqrt(1 - x^2)",),
-        reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (800.0,))),
+        reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (-1.0,), (800.0,))),
         analytic=True,
     )
 )
@@ -1048,7 +1048,7 @@ ROUND: Final = declare(
         partials=(NOTHING,),
         note="halves to the even number",
         partial_formulas=("0",),
-        reference=Reference(kinks=((inf,),)),
+        reference=Reference(kinks=((inf,), (-inf,))),
     )
 )
 
@@ -1065,7 +1065,9 @@ FLOOR_DIVIDE: Final = declare(
         symbol="//",
         formula="floor(a / b)",
         partial_formulas=("0", "0"),
-        reference=Reference(domain=(REAL_LINE, POSITIVE), kinks=((0.0, 0.0),)),
+        reference=Reference(
+            domain=(REAL_LINE, POSITIVE), kinks=((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.0))
+        ),
         infix=True,
     )
 )
@@ -1087,7 +1089,11 @@ MOD: Final = declare(
         symbol="%",
         formula="a - b * floor(a / b)",
         partial_formulas=("1", "-floor(a / b)"),
-        reference=Reference("remainder", domain=(REAL_LINE, POSITIVE), kinks=((0.0, 0.0),)),
+        reference=Reference(
+            "remainder",
+            domain=(REAL_LINE, POSITIVE),
+            kinks=((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.0)),
+        ),
         infix=True,
     )
 )
