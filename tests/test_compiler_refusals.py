@@ -40,7 +40,11 @@ def _while(x: Value) -> Value:
 
 
 def _float(x: Value) -> Value:
-    return w * float(x)
+    return w * float(x)  # type: ignore[arg-type]
+
+
+def _item(x: Value) -> Value:
+    return w * x.item()
 
 
 def _data(x: Value) -> Value:
@@ -71,16 +75,10 @@ def _branch_on_parameter(x: Value) -> Value:
     return x if w > 0.0 else -x
 
 
-def _backward(x: Value) -> Value:
-    loss = w * x
-    loss.backward()
-    return loss
-
-
 @pytest.mark.parametrize(
     "function",
-    [_if, _while, _float, _data, _parameter_data, _format, _builtin_max, _index, _int,
-     _branch_on_parameter, _backward],
+    [_if, _while, _float, _item, _data, _parameter_data, _format, _builtin_max, _index, _int,
+     _branch_on_parameter],
 )  # fmt: skip
 def test_using_a_traced_value_as_a_number_names_the_line_and_the_remedy(
     function: Callable[..., Value],
@@ -163,6 +161,11 @@ def _grad(x: Value) -> Value:
     return w * x * w.grad
 
 
+def _backward(x: Value) -> Value:
+    (loss := w * x).backward()
+    return loss
+
+
 def _dict(x: Value) -> Value:
     return {x: w}[x]
 
@@ -201,6 +204,12 @@ HIDDEN: Final[list[tuple[Callable[[Value], Value], Callable[..., Any], str, str]
     (
         _grad,
         _grad,
+        "the .grad of a Value was read",
+        "the program computes the gradients after the function",
+    ),
+    (
+        _backward,
+        _backward,
         "the .grad of a Value was read",
         "the program computes the gradients after the function",
     ),
