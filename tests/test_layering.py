@@ -31,6 +31,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.schema tinygrad_mlp.words",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
+        "tinygrad_mlp.own_ops",
         "tinygrad_mlp.functional",
         "tinygrad_mlp.value_math",
         "tinygrad_mlp.graph",

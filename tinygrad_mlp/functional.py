@@ -1,6 +1,7 @@
 """The functions on Values: every op of the table as a function, and the composites on top.
 
-Every function takes Values or plain numbers and returns a Value.
+Every function takes Values or plain numbers and returns a Value. ``declare`` makes another one of
+rules of your own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tinygrad_mlp.engine import (
 )
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.float_math import inf
+from tinygrad_mlp.own_ops import declare
 
 __all__ = [
     "absolute",
@@ -32,6 +34,7 @@ __all__ = [
     "clamp",
     "cos",
     "cosh",
+    "declare",
     "divide",
     "dot",
     "elu",

@@ -38,6 +38,9 @@ class Nothing(float):
     __rmul__ = __mul__
 
 
+LETTERS: Final = "abcpqrst"
+"""What a formula calls the inputs where there are several; not d, as in ``d out / da``."""
+
 NOTHING: Final = Nothing()
 REAL_LINE: Final = (-4.0, 4.0)
 POSITIVE: Final = (0.05, 4.0)
@@ -72,7 +75,7 @@ class Op:
             is constant, ``NOTHING`` where nothing flows. A variadic op has one, applied to each
             operand: ``partial(xp, out, x)``.
         symbol: what a drawing writes into the node; the name unless given.
-        formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only);
+        formula: the value as text, the inputs named ``a, b, c, p, ...`` (``x`` if there is one);
             unless given, the name with its inputs, such as ``exp(x)``.
         partial_formulas: the local derivatives as text; unless given ``d exp / dx``, and so on.
         reference: what the tests compare it with, and where.
@@ -131,7 +134,7 @@ class Op:
         object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
         closed = tuple([place for place, rule in enumerate(self.partials) if rule is NOTHING])
         object.__setattr__(self, "closed", closed)
-        letters = "x" if len(self.partials) == 1 else "abcdefgh"[: len(self.partials)]
+        letters = "x" if len(self.partials) == 1 else LETTERS[: len(self.partials)]
         unsaid = {
             "symbol": self.name,
             "formula": f"{self.name}({', '.join(letters)})",
@@ -199,6 +202,11 @@ def op_named(name: str) -> Op:
     >>> op_named("add")
     Op(add: a + b)
     """
+    if name != CONSTANT.name and name not in OPS:
+        raise KeyError(
+            f"there is no operation {name!r}; one of your own is declared before a graph with it "
+            "is loaded"
+        )
     return CONSTANT if name == CONSTANT.name else OPS[name]
 
 

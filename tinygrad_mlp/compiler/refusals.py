@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.frames import is_ours
 
-__all__ = ["does_not_repeat", "function_failed", "running", "used_as_number"]
+__all__ = [
+    "does_not_repeat",
+    "function_failed",
+    "refuses_to_be_a_number",
+    "running",
+    "used_as_number",
+]
 
 USE_WHERE: Final = (
     "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
@@ -42,6 +48,21 @@ def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
     if running and running[-1].refused is None:
         running[-1].refused = error
     return error
+
+
+def refuses_to_be_a_number(self: object) -> NoReturn:
+    """For a rule of an operation that asks for a number where the compiler writes it down.
+
+    Raises:
+        TracingError: always; it names the line of the rule.
+    """
+    error = TracingError(
+        f"a rule of an operation asked for a number or a truth value ({_place(_outside())}), but "
+        "the compiler writes the rule down for other numbers: xp.where(x > 0.0, a, b) is the way "
+        "to choose, xp.exp(x) the function for math.exp(x)"
+    )
+    error.reason = "a rule of an operation asked for a number"
+    raise error
 
 
 def function_failed(error: Exception) -> TracingError:

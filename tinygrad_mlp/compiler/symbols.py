@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.compiler.instructions import LARGEST, Buffer, Instruction, Ref, contiguous
+from tinygrad_mlp.compiler.refusals import refuses_to_be_a_number
 
 __all__ = ["Emitter", "Symbol"]
 
@@ -77,8 +78,22 @@ class Symbol:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, other: Any) -> Symbol:
+        return self.emitter.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self.emitter.divide(other, self)
+
+    def __pow__(self, other: Any) -> Symbol:
+        return self.emitter.power(self, other)
+
+    def __rpow__(self, other: Any) -> Symbol:
+        return self.emitter.power(other, self)
+
     def __neg__(self) -> Symbol:
         return self.times(-1.0)
+
+    __bool__ = __float__ = refuses_to_be_a_number
 
     def __lt__(self, other: Any) -> Symbol:
         return self.emitter.compare("less", self, other)
