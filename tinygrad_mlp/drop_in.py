@@ -38,6 +38,8 @@ CHILDREN: Final = (
     "The form Value(data, children) of the hundred-line engines has no place here: an operation "
     f"gives a Value its parents. To add one, {OWN_OP}"
 )
+"""What is said to somebody who gives a Value its parents."""
+
 _PYTHON_SIGNS: Final = {"−": "-", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "=": "=="}
 
 
@@ -84,7 +86,14 @@ class ReadOnly(Generic[T]):
 
 
 class NotKept:
-    """A name under which programs keep something of their own in a parameter; no node has room."""
+    """A name under which programs keep something of their own in a parameter; no node has room.
+
+    >>> from tinygrad_mlp import Value
+    >>> Value(1.0).velocity = 0.0
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.UnknownAttributeError: Value has no attribute 'velocity', and none of ...
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

@@ -61,11 +61,13 @@ def declare(
     """An operation of your own, as a function of Values and numbers.
 
     It computes, differentiates as often as you like, compiles, draws and steps. The rules are
-    written with ``+ - *``, comparisons and the functions of ``xp``, since the same rule works on floats,
-    Values, arrays and what the compiler writes down: ``xp.exp(x)``, ``xp.divide(a, b)`` (inf or nan
-    where Python's ``/`` raises), ``xp.where(x > 0.0, a, b)`` in the place of an ``if``,
+    written with ``+ - *``, comparisons and the functions of ``xp``, since the same rule works on
+    floats, Values, arrays and what the compiler writes down: ``xp.exp(x)``, ``xp.divide(a, b)``
+    (inf or nan where Python's ``/`` raises), ``xp.where(x > 0.0, a, b)`` in the place of an ``if``,
     ``xp.equal(a, b)`` for ``==``. ``check_gradients`` compares the derivatives with finite
-    differences.
+    differences. There are these functions of xp, beside where and equal:
+    absolute arccos arcsin arctan cos cosh divide erfc exp exp2 expm1 floor_divide log log10 log1p
+    log2 maximum minimum mod power rint sigmoid sin sinh sqrt tan tanh
 
     Args:
         name: its name, a word. Declared once more, as when the cell of a notebook runs again, the

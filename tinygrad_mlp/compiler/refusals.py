@@ -55,6 +55,11 @@ def refuses_to_be_a_number(self: object) -> NoReturn:
 
     Raises:
         TracingError: always; it names the line of the rule.
+
+    >>> refuses_to_be_a_number("x > 0.0")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.TracingError: a rule of an operation asked for a number or a truth value ...
     """
     error = TracingError(
         f"a rule of an operation asked for a number or a truth value ({_place(_outside())}), but "

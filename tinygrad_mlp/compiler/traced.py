@@ -80,6 +80,10 @@ class Traced(Value):
         """Raises: a traced Value has no local derivatives yet."""
         raise used_as_number("its .partials were read")
 
+    def item(self) -> float:
+        """Raises: a traced Value has no number yet."""
+        raise used_as_number("its .item() was called")
+
     # The inputs of a function are plain numbers when it runs eagerly, and these compare and
     # compute with numbers.
     __eq__ = _refuses("it was compared with ==, != or in", BY_VALUE)
@@ -89,7 +93,6 @@ class Traced(Value):
     __bool__ = _refuses("it was used as a truth value (if, and, or, not, min, max)")
     __index__ = _refuses("it was used as an index")
     __float__ = _refuses("float() was called on it")
-    item = _refuses("its .item() was called")
     __int__ = _refuses("int() was called on it")
     __complex__ = _refuses("complex() was called on it")
     __trunc__ = __floor__ = __ceil__ = _refuses("it was rounded", _NO_OPERATION)
