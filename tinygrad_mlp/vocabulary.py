@@ -98,6 +98,26 @@ def optimizer_with(momentum: Any) -> str:
     return f"optimizer=SGD(model.parameters(), learning_rate=0.1, momentum={number!r})"
 
 
+def start_factor_of(div_factor: Any) -> str:
+    """By what the learning rate of the start is divided, as a factor.
+
+    >>> start_factor_of(25.0)
+    'start_factor=0.04'
+    """
+    is_divisor = isinstance(div_factor, float | int) and div_factor > 0
+    return f"start_factor={1.0 / div_factor:.6g}" if is_divisor else "start_factor=0.04"
+
+
+def final_factor_of(final_div_factor: Any) -> str:
+    """By what the learning rate of a start of 1/25 is divided at the end, as a factor.
+
+    >>> final_factor_of(1e4)
+    'final_factor=4e-06'
+    """
+    is_divisor = isinstance(final_div_factor, float | int) and final_div_factor > 0
+    return f"final_factor={0.04 / final_div_factor:.6g}" if is_divisor else "final_factor=4e-06"
+
+
 def early_stopping(value: Any) -> str:
     """``early_stopping=True`` as a callback.
 
@@ -172,6 +192,17 @@ TABLE: Final = (
     Words("weight_decay", "wd decay weight_decay_rate"),
     Words("weight_decay", "l2", weight_decay_of),
     Words("n_epochs", "epochs T_max total_iters num_epochs warmup_epochs n_iter max_iter"),
+    Words("n_epochs", "T_0 total_steps"),
+    Words("multiplier", "T_mult t_mul"),
+    Words("start_factor", "div_factor", start_factor_of),
+    Words(
+        "final_factor",
+        "final_div_factor",
+        final_factor_of,
+        remark="a part of the learning rate, where final_div_factor divides that of the start",
+    ),
+    Words("function", "lr_lambda lambda_ func"),
+    Words("", "max_lr", remark="the highest learning rate is that of the optimizer"),
     Words("gamma", "decay_rate decay factor"),
     Words("final_factor", "eta_min min_lr", remark="a part of the learning rate, from 0 to 1"),
     Words("final_factor", "alpha min_factor"),
@@ -239,6 +270,10 @@ TABLE: Final = (
     Words("StepSchedule", "StepLR"),
     Words("ExponentialSchedule", "ExponentialLR"),
     Words("CosineSchedule", "CosineAnnealingLR CosineDecay"),
+    Words("CosineRestartsSchedule", "CosineAnnealingWarmRestarts CosineDecayRestarts"),
+    Words("MultiStepSchedule", "MultiStepLR"),
+    Words("LambdaSchedule", "LambdaLR LearningRateScheduler"),
+    Words("OneCycleSchedule", "OneCycleLR"),
     Words("PlateauSchedule", "ReduceLROnPlateau"),
     Words("clip_by_norm", "clip_grad_norm_ clip_grad_norm"),
     Words("clip_by_value", "clip_grad_value_ clip_grad_value"),
