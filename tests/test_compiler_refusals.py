@@ -238,6 +238,46 @@ def test_the_message_is_what_was_done_where_why_not_and_what_instead(
     assert caught.value.reason == reason
 
 
+def _softmax_by_hand(logits: Row) -> Row:
+    largest = max(logit.data for logit in logits)
+    exps = [(logit - largest).exp() for logit in logits]
+    return [e / sum(exps) for e in exps]
+
+
+def _softmax_of_a_list(logits: Row) -> Row:
+    largest = max([logit.data for logit in logits])
+    return [(logit - largest).exp() for logit in logits]
+
+
+def _softmax_by_numpy(logits: Row) -> Row:
+    largest = np.max([logit.item() for logit in logits])
+    return [(logit - largest).exp() for logit in logits]
+
+
+def _softmax_of_parameters(logits: Row) -> Row:
+    largest = max(v.data for v in (w, OUTSIDE))
+    return [(logit - largest).exp() for logit in logits]
+
+
+@pytest.mark.parametrize(
+    "softmax",
+    [_softmax_by_hand, _softmax_of_a_list, _softmax_by_numpy, _softmax_of_parameters],
+)
+def test_of_a_largest_number_the_remedy_is_softmax(softmax: Callable[[Row], Row]) -> None:
+    def loss(x: Row) -> Value:
+        return -softmax([w * xi for xi in x])[0].log()
+
+    with pytest.raises(
+        TracingError, match=r"functional\.softmax\(values\) does it itself"
+    ) as caught:
+        compile(loss, [w])([1.0, 2.0])
+    line = softmax.__code__.co_firstlineno + 1
+    assert f"{__file__}, line {line})" in str(caught.value)
+    assert compile(lambda x: -F.softmax([w * xi for xi in x])[0].log(), [w])(
+        [1.0, 2.0]
+    ) == pytest.approx(np.log(1.0 + np.exp(2.0)))
+
+
 def test_of_two_refusals_that_a_function_swallows_the_first_is_raised() -> None:
     with pytest.raises(TracingError) as caught:
         compile(_two_refusals, [w])(1.0)

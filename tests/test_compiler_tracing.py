@@ -281,6 +281,7 @@ REFUSED: Final[dict[str, tuple[Callable[[Any], Any], ...]]] = {
     "its .item() was called": (lambda x: x.item(),),
     "int() was called on it": (int,),
     "complex() was called on it": (complex,),
+    "round() to some digits was called on it": (lambda x: round(x, 2), lambda x: round(x, -1)),
     "it was rounded": (math.trunc, math.floor, math.ceil),
     "divmod() was called on it": (lambda x: divmod(x, 2.0), lambda x: divmod(2.0, x)),
     "& was used on what is no comparison": (lambda x: x & 1, lambda x: 1 & x),

@@ -232,7 +232,7 @@ def test_a_wrong_argument_is_refused(name: str, settings: dict[str, Any], messag
 
 @pytest.mark.parametrize("factor", [-0.5, math.nan, math.inf, None, "0.5"])
 def test_what_a_function_gives_is_a_factor(factor: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="the factor that .* gives for epoch 4 is"):
+    with pytest.raises(InvalidArgumentError, match=r"the factor that .* gives for epoch 4 is"):
         LambdaSchedule(lambda epoch: factor)(4)
 
 

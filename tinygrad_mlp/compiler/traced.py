@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.refusals import USE_WHERE, used_as_number
+from tinygrad_mlp.compiler.refusals import USE_WHERE, data_was_read, used_as_number
 from tinygrad_mlp.engine import Value, apply, as_value
 from tinygrad_mlp.ops import Op
 
@@ -60,7 +60,7 @@ class Traced(Value):
     @property
     def data(self) -> float:
         """Raises: a traced Value has no number yet."""
-        raise used_as_number("its .data was read")
+        raise data_was_read("its .data was read")
 
     @data.setter
     def data(self, number: float) -> None:
@@ -82,7 +82,7 @@ class Traced(Value):
 
     def item(self) -> float:
         """Raises: a traced Value has no number yet."""
-        raise used_as_number("its .item() was called")
+        raise data_was_read("its .item() was called")
 
     # The inputs of a function are plain numbers when it runs eagerly, and these compare and
     # compute with numbers.
@@ -102,6 +102,14 @@ class Traced(Value):
     __xor__ = __rxor__ = _refuses("^ was used on it", _TRUTH_VALUES)
     __invert__ = _refuses("~ was used on it", _TRUTH_VALUES)
     __str__ = __format__ = _refuses("it was turned into text (str, format, print)")
+
+    def __round__(self, ndigits: int | None = None) -> Value:
+        if not ndigits:
+            return super().__round__()
+        raise used_as_number(  # Python rounds the decimal number, torch x * 100, and may differ
+            "round() to some digits was called on it",
+            "write round(v * 100.0) / 100.0 for round(v, 2)",
+        )
 
     def __repr__(self) -> str:
         return f"Traced({self.op.formula if self.op else 'placeholder'}, index={self.index})"
