@@ -40,7 +40,7 @@ def _while(x: Value) -> Value:
 
 
 def _float(x: Value) -> Value:
-    return w * float(x)  # type: ignore[arg-type]
+    return w * float(x)  # type: ignore[arg-type,no-any-return]
 
 
 def _item(x: Value) -> Value:
@@ -175,7 +175,8 @@ def _look_up(x: Value) -> Value:
 
 
 def _two_refusals(x: Value) -> Value:
-    for function in (float, str):
+    functions: list[Callable[[Any], object]] = [float, str]
+    for function in functions:
         with contextlib.suppress(TracingError):
             function(x)
     return w * x

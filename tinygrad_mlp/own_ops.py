@@ -95,7 +95,8 @@ def declare(
     >>> OPS.pop("cube")
     Op(cube: cube(x))
     """
-    if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
+    word: object = name
+    if not (isinstance(word, str) and word.isidentifier()) or iskeyword(name):
         raise InvalidArgumentError(
             f"the name of an operation is a word of letters, digits and _, got {name!r:.60}: "
             f"{_EXAMPLE}"
@@ -108,10 +109,11 @@ def declare(
         raise InvalidArgumentError(
             f"{name} needs a local derivative for each of its inputs, after its value: {_EXAMPLE}"
         )
-    wrong = [rule for rule in partials if not (callable(rule) or isinstance(rule, float | int))]
-    if wrong or not callable(forward):
+    rules: list[object] = [forward, *partials]
+    wrong = [rule for rule in rules[1:] if not (callable(rule) or isinstance(rule, float | int))]
+    if wrong or not callable(rules[0]):
         raise InvalidArgumentError(
-            f"{(wrong or [forward])[0]!r:.60} is no rule of {name}; give functions of xp, or "
+            f"{(wrong or rules)[0]!r:.60} is no rule of {name}; give functions of xp, or "
             f"numbers for constant derivatives: {_EXAMPLE}"
         )
     constant = [rule if callable(rule) else _as_constant(rule) for rule in partials]

@@ -40,7 +40,8 @@ class MultiStepSchedule(Schedule):
     @our_words
     def __init__(self, milestones: Sequence[int], gamma: float = 0.1) -> None:
         call = "MultiStepSchedule(milestones=[30, 80], gamma=0.1)"
-        if isinstance(milestones, str) or not hasattr(milestones, "__iter__"):
+        given: object = milestones
+        if isinstance(given, str) or not hasattr(given, "__iter__"):
             raise InvalidArgumentError(
                 f"milestones is {milestones!r:.60}, but a list of epochs is needed: {call}"
             )
