@@ -124,7 +124,7 @@ class Value:
     def __init__(
         self, data: Number, label: str = "", _op: None = None, _children: None = None
     ) -> None:
-        self.data = _as_float(data)
+        self.data = data if data.__class__ is float else _as_float(data)
         self.grad = _NOT_COMPUTED
         self.op = None
         self.parents = ()
@@ -474,15 +474,16 @@ def apply(op: Op, *inputs: Value) -> Value:
     >>> apply(ops.MAXIMUM, Value(1.0), Value(2.0)).partials
     (0.0, 1.0)
     """
-    if op.variadic:
+    arity = op.arity
+    if arity is None:
         return _any_arity(op, inputs)
-    if len(inputs) != op.arity:
-        raise TypeError(f"{op.name} takes {op.arity} inputs, got {len(inputs)}")
-    if op.arity == 1:
+    if len(inputs) != arity:
+        raise TypeError(f"{op.name} takes {arity} inputs, got {len(inputs)}")
+    if arity == 1:
         if op.closed:
             _comparisons.add(op)
         return _unary(op, *inputs)
-    if op.arity == 2:
+    if arity == 2:
         if op.closed:
             _comparisons.add(op)
         return _binary(op, *inputs)
