@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from tinygrad_mlp import Module, compile, functional, grad, no_grad
+from tinygrad_mlp import Module, compile, functional, grad, no_grad, predict
+from tinygrad_mlp.data import StandardScaler
 from tinygrad_mlp.debug import detect_anomaly, trace_backward
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import NotANumberError, TracingError, UnknownAttributeError
+from tinygrad_mlp.errors import (
+    DataError,
+    NotANumberError,
+    ShapeError,
+    TracingError,
+    UnknownAttributeError,
+)
 from tinygrad_mlp.nn import MLP, Layer, Neuron
 from tinygrad_mlp.optim import SGD, Adam, clip_by_norm
 
@@ -314,3 +321,30 @@ def test_a_dict_keyed_by_value_as_in_the_error() -> None:
 
 def test_the_networks_are_where_they_were() -> None:
     assert all(issubclass(kind, Module) for kind in (Neuron, Layer, MLP))
+
+
+@pytest.mark.parametrize("X", [[[Value(1.0), 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, Value(4.0)]]])
+def test_data_of_values_are_refused_with_the_cell(X: Any) -> None:
+    cell = r"X\[0, 0\]" if isinstance(X[0][0], Value) else r"X\[1, 1\]"
+    for use in (lambda: predict(MLP(2, [1], rng=0), X), lambda: StandardScaler().fit(X)):
+        with pytest.raises(DataError, match=rf"{cell} is Value.*, not a number; .*value\.data"):
+            use()
+    with pytest.raises(ShapeError, match=r"array of numbers|arrays of numbers.*value\.data"):
+        compile(lambda x: x * 2.0)(Value(1.0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n_steps", range(1, 13))
+def test_no_step_of_a_program_is_called_as_a_function_of_it_is(n_steps: int) -> None:
+    w = Value(0.5)
+
+    def loss(x: Value) -> Value:
+        h = w * x + 2.0
+        for _ in range(n_steps):
+            h = (h * h + 1.0).sqrt().exp().log()  # so that some step is log2, log10 or exp2
+        return functional.log2(h) + functional.log10(h) + functional.exp2(0.1 * h)
+
+    program = compile(loss, [w], per_sample=True)
+    mean = functional.mean([loss(Value(x)) for x in (0.3, -0.7)])
+    mean.backward()
+    assert program([0.3, -0.7]) == pytest.approx(mean.data, rel=1e-13)
+    assert program.gradients == pytest.approx([w.grad], rel=1e-12)
