@@ -88,6 +88,9 @@ with record_creation():  # for the command ``where``
 # breakpoint on the line ``contribution = ...`` and the condition ``parent.label == "w5"``.
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
+> engine.py(171)backward()
+-> seed = _as_float(gradient)
+(Pdb) next
 > engine.py(172)backward()
 -> order, reached = orders_of(self)
 (Pdb) next
@@ -95,7 +98,7 @@ PYTHON_DEBUGGER = """\
 -> for node in order:
 (Pdb) next
 > engine.py(174)backward()
--> if node.parents:
+-> if node.parents or node.grad is None:
 (Pdb) until
 > engine.py(175)backward()
 -> node.grad = 0.0
@@ -104,7 +107,7 @@ PYTHON_DEBUGGER = """\
 -> if reached is not order:
 (Pdb) next
 > engine.py(178)backward()
--> self.grad = 1.0 if self.parents else self.grad + 1.0
+-> self.grad = seed if self.parents else self.grad + seed
 (Pdb) next
 > engine.py(179)backward()
 -> for node in reversed(reached):

@@ -79,10 +79,7 @@ CHOICES: Final[dict[str, Function]] = {
     "match": lambda x: [w, -w][[0.0, 1.0].index(x)],
     "str": lambda x: w if str(x) == "1.0" else -w,
     "format": lambda x: w * len(f"{x}"),
-    "%": lambda x: w * (x % 2),
-    "// from the right": lambda x: w * (7 // x),
     "divmod": lambda x: w * divmod(x, 2)[0],
-    "round": lambda x: w * round(x),
     "floor": lambda x: w * math.floor(x),
     "^": lambda x: F.where((x > 0) ^ (w > 0), x, w),
     "~": lambda x: F.where(~(x > 0), x, w),
@@ -109,7 +106,7 @@ READING: Final[dict[str, Function]] = {
     "of a class of one's own": lambda x: x * special.data,
     "of a gradient": lambda x: x * w.grad,
     "by format": lambda x: x * len(f"{other:.3f}"),
-    "by float": lambda x: x * float(buffer),
+    "by item": lambda x: x * buffer.item(),
     "by a new Value": lambda x: x * Value(other),  # type: ignore[arg-type]
     "and setting it": setting,
     "and setting a constant": counting,
@@ -128,7 +125,7 @@ def test_leaves_made_in_the_function_have_numbers() -> None:
     def loss(x: Value) -> Value:
         start, step = Value(2.0), as_value(3.0)
         assert repr(w) == "Value(number hidden in a trace, label='w')"
-        return w * x * start.data * float(step) * float(start)
+        return w * x * start.data * step.item() * start.item()
 
     assert compile(loss, [w])(1.0) == 2.0 * 2.0 * 3.0 * 2.0
 

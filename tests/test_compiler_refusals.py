@@ -40,7 +40,11 @@ def _while(x: Value) -> Value:
 
 
 def _float(x: Value) -> Value:
-    return w * float(x)
+    return w * float(x)  # type: ignore[arg-type,no-any-return]
+
+
+def _item(x: Value) -> Value:
+    return w * x.item()
 
 
 def _data(x: Value) -> Value:
@@ -71,16 +75,10 @@ def _branch_on_parameter(x: Value) -> Value:
     return x if w > 0.0 else -x
 
 
-def _backward(x: Value) -> Value:
-    loss = w * x
-    loss.backward()
-    return loss
-
-
 @pytest.mark.parametrize(
     "function",
-    [_if, _while, _float, _data, _parameter_data, _format, _builtin_max, _index, _int,
-     _branch_on_parameter, _backward],
+    [_if, _while, _float, _item, _data, _parameter_data, _format, _builtin_max, _index, _int,
+     _branch_on_parameter],
 )  # fmt: skip
 def test_using_a_traced_value_as_a_number_names_the_line_and_the_remedy(
     function: Callable[..., Value],
@@ -163,6 +161,11 @@ def _grad(x: Value) -> Value:
     return w * x * w.grad
 
 
+def _backward(x: Value) -> Value:
+    (loss := w * x).backward()
+    return loss
+
+
 def _dict(x: Value) -> Value:
     return {x: w}[x]
 
@@ -172,7 +175,8 @@ def _look_up(x: Value) -> Value:
 
 
 def _two_refusals(x: Value) -> Value:
-    for function in (float, str):
+    functions: list[Callable[[Any], object]] = [float, str]
+    for function in functions:
         with contextlib.suppress(TracingError):
             function(x)
     return w * x
@@ -205,6 +209,12 @@ HIDDEN: Final[list[tuple[Callable[[Value], Value], Callable[..., Any], str, str]
         "the program computes the gradients after the function",
     ),
     (
+        _backward,
+        _backward,
+        "the .grad of a Value was read",
+        "the program computes the gradients after the function",
+    ),
+    (
         _look_up,
         _dict,
         "it was looked up in a dict or set, or hashed",
@@ -227,6 +237,46 @@ def test_the_message_is_what_was_done_where_why_not_and_what_instead(
         f"{RECORDED}{remedy}"
     )
     assert caught.value.reason == reason
+
+
+def _softmax_by_hand(logits: Row) -> Row:
+    largest = max(logit.data for logit in logits)
+    exps = [(logit - largest).exp() for logit in logits]
+    return [e / sum(exps) for e in exps]
+
+
+def _softmax_of_a_list(logits: Row) -> Row:
+    largest = max([logit.data for logit in logits])
+    return [(logit - largest).exp() for logit in logits]
+
+
+def _softmax_by_numpy(logits: Row) -> Row:
+    largest = np.max([logit.item() for logit in logits])
+    return [(logit - largest).exp() for logit in logits]
+
+
+def _softmax_of_parameters(logits: Row) -> Row:
+    largest = max(v.data for v in (w, OUTSIDE))
+    return [(logit - largest).exp() for logit in logits]
+
+
+@pytest.mark.parametrize(
+    "softmax",
+    [_softmax_by_hand, _softmax_of_a_list, _softmax_by_numpy, _softmax_of_parameters],
+)
+def test_of_a_largest_number_the_remedy_is_softmax(softmax: Callable[[Row], Row]) -> None:
+    def loss(x: Row) -> Value:
+        return -softmax([w * xi for xi in x])[0].log()
+
+    with pytest.raises(
+        TracingError, match=r"functional\.softmax\(values\) does it itself"
+    ) as caught:
+        compile(loss, [w])([1.0, 2.0])
+    line = softmax.__code__.co_firstlineno + 1
+    assert f"{__file__}, line {line})" in str(caught.value)
+    assert compile(lambda x: -F.softmax([w * xi for xi in x])[0].log(), [w])(
+        [1.0, 2.0]
+    ) == pytest.approx(np.log(1.0 + np.exp(2.0)))
 
 
 def test_of_two_refusals_that_a_function_swallows_the_first_is_raised() -> None:

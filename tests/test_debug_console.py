@@ -172,7 +172,10 @@ def test_a_breakpoint_at_a_node_stops_once_in_each_pass() -> None:
 def test_a_breakpoint_that_cannot_hold_is_refused_when_it_is_set() -> None:
     model = MLP(1, [2, 1], rng=0)
     for command, message in (
-        ("break op tanhh", "'tanhh'; known: tanh, ... and 40 more. Did you mean 'tanh'?"),
+        (
+            "break op tanhh",
+            "'tanhh'; known: arctan, tan, tanh, ... and 51 more. Did you mean 'tanh'?",
+        ),
         ("break layer 7", "unknown layer 7; known: layers.0, layers.1"),
         ("break layer hidden", "unknown layer 'hidden'; known: layers.0, layers.1"),
         ("break label nobody", "unknown node 'nobody'"),

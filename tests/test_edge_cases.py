@@ -76,6 +76,7 @@ IN_TORCH: Final[Mapping[str, Any]] = {
     "leaky_relu": F.leaky_relu,
     "log_softmax": on_a_list(torch.log_softmax),
     "logsumexp": on_a_list(torch.logsumexp),
+    "mod": torch.remainder,
     "silu": F.silu,
     "softmax": on_a_list(torch.softmax),
     "softplus": torch_softplus,

@@ -20,6 +20,7 @@ from tinygrad_mlp.engine import (
     local_partials,
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError, TinygradMLPError
+from tinygrad_mlp.nn import Buffer
 
 ONE_NUMBER: Final = [
     2,
@@ -147,10 +148,43 @@ def test_shows_its_numbers() -> None:
     assert f"{value}" == str(value) == repr(value)
 
 
-def test_is_a_float_where_one_is_wanted() -> None:
-    assert float(Value(2.5)) == 2.5
-    assert math.exp(Value(0.0)) == 1.0
-    assert np.array([Value(1.0), Value(2.0)], dtype=np.float64).tolist() == [1.0, 2.0]
+AS_A_NUMBER: Final[dict[str, Callable[[Any], object]]] = {
+    "float": float,
+    "int": int,
+    "complex": complex,
+    "math.exp": math.exp,
+    "math.floor": math.floor,
+    "math.ceil": math.ceil,
+    "math.trunc": math.trunc,
+    "math.isfinite": math.isfinite,
+    "percent": lambda v: "%.2f" % v,  # noqa: UP031
+    "np.float64": np.float64,
+    "np.asarray": lambda v: np.asarray(v, dtype=float),
+    "np.array": lambda v: np.array([v, 1.0], dtype=float),
+    "np.array, whole numbers": lambda v: np.array([v], dtype=np.int64),
+    "astype": lambda v: np.array([v]).astype(np.float32),
+    "an element": lambda v: np.zeros(2).__setitem__(0, v),
+    "np.fromiter": lambda v: np.fromiter([v], dtype=float),
+}
+
+
+@pytest.mark.parametrize("name", AS_A_NUMBER)
+def test_no_function_takes_the_number_of_a_value_in_silence(name: str) -> None:
+    for v in (Value(2.5), Value(2.5) * 1.0, Buffer(2.5)):
+        with pytest.raises(TypeError) as caught:
+            AS_A_NUMBER[name](v)
+        message = str(caught.value)
+        assert all(word in message for word in ("v.data", "v.item()", "functional.exp(v)"))
+
+
+def test_an_array_of_values_holds_the_values() -> None:
+    v, w = Value(2.0), Value(3.0)
+    array = np.array([v, w])
+    assert array.dtype == object
+    assert array[0] is v
+    assert [x.op for x in np.exp(array)] == [ops.EXP, ops.EXP]  # NumPy calls their methods
+    np.arctan(array).sum().backward()
+    assert (v.grad, w.grad) == pytest.approx((1 / 5, 1 / 10), rel=1e-15)
 
 
 def test_has_no_attributes_but_its_own() -> None:

@@ -63,7 +63,7 @@ def test_what_is_right_is_not_checked_in_detail(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(engine, "checked_label", pytest.fail)
     value = Value(2.0, "x")
     monkeypatch.setattr(engine, "number_of", pytest.fail)
-    assert float(value) == 2.0
+    assert value.item() == 2.0
 
 
 def test_a_value_is_not_made_a_value_once_more(monkeypatch: pytest.MonkeyPatch) -> None:

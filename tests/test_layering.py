@@ -26,10 +26,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
         "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once "
         "tinygrad_mlp.places tinygrad_mlp.vocabulary",
-        "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.registry tinygrad_mlp.schema "
-        "tinygrad_mlp.words",
+        "tinygrad_mlp.drop_in",
+        "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.registry "
+        "tinygrad_mlp.schema tinygrad_mlp.words",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
+        "tinygrad_mlp.own_ops",
         "tinygrad_mlp.functional tinygrad_mlp.one_or_many",
         "tinygrad_mlp.value_math",
         "tinygrad_mlp.graph",

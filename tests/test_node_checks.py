@@ -68,7 +68,7 @@ OPERATIONS: Final[dict[str, Callable[[Value], object]]] = {
     "sum": lambda w: functional.sum([w, 1.0]),
     "where": lambda w: functional.where(w, 1.0, 2.0),
     "less": lambda w: w < 1.0,
-    "float": float,
+    "item": lambda w: w.item(),
     "format": lambda w: f"{w:.2f}",
 }
 
@@ -354,9 +354,9 @@ def test_numbers_of_other_types_that_compute_in_float64_work(
     expected = use(plain)
     out.backward()
     expected.backward()
-    assert float(out) == pytest.approx(expected.data, rel=1e-15)
+    assert out.item() == pytest.approx(expected.data, rel=1e-15)
     assert w.grad == pytest.approx(plain.grad, rel=1e-15)
-    assert (float(w), f"{w:.1f}", w < 3, numbers_of([w])) == (2.0, "2.0", True, [2.0])
+    assert (w.item(), f"{w:.1f}", w < 3, numbers_of([w])) == (2.0, "2.0", True, [2.0])
     assert compile(lambda x: w * x, [w])(3.0) == 6.0
     viz.draw(out, tmp_path / "graph.dot")
     page = viz.replay(out, tmp_path / "replay.html").read_text()
@@ -368,7 +368,7 @@ def test_true_is_one() -> None:
     w = Value(0.0)
     w.data = True
     (w * 3.0).backward()
-    assert (float(w), w.grad) == (1.0, 3.0)
+    assert (w.item(), w.grad) == (1.0, 3.0)
 
 
 @pytest.mark.parametrize("kind", [Value, Buffer])

@@ -73,7 +73,20 @@ FURTHER_POINTS: Final[Mapping[str, tuple[tuple[float, ...], ...]]] = {
     "exp": ((0.0,), (inf,), (-inf,)),
     "expm1": ((0.0,),),
     "log1p": ((0.0,),),
+    "exp2": ((0.0,), (-inf,)),
+    "log2": ((8.0,), (1e-300,)),
+    "log10": ((1000.0,), (1e-300,)),
     "sin": ((0.0,),),
+    "tan": ((0.0,), (-inf,), (1.57,), (100.0,)),
+    "arcsin": ((0.0,), (0.9999,), (-0.9999,), (-1.0,), (1.5,)),
+    "arccos": ((0.0,), (0.9999,), (-0.9999,), (1.5,)),
+    "arctan": ((0.0,), (inf,), (-inf,), (1e200,)),
+    "sinh": ((0.0,), (inf,), (-inf,)),
+    "cosh": ((0.0,), (inf,), (-inf,)),
+    "sign": ((-0.0,), (inf,), (-inf,)),
+    "round": ((0.5,), (1.5,), (-0.5,), (-2.5,), (1e300,), (0.49999999999999994,)),
+    "floor_divide": ((7.0, -2.0), (-7.0, 2.0), (1.0, 0.1), (inf, 2.0), (2.0, inf), (-2.0, inf)),
+    "mod": ((7.0, -2.0), (-7.0, 2.0), (1.0, 0.1), (inf, 2.0), (2.0, inf), (-2.0, inf)),
     "cos": ((0.0,),),
     "erfc": ((0.0,), (inf,), (-inf,)),
     "tanh": ((0.0,),),
@@ -219,6 +232,8 @@ OPERATORS: Final[Mapping[str, Callable[..., Value]]] = {
     "pow": lambda a, b: a**b,
     "pow_number": lambda a, b: a**b.data,
     "abs": abs,
+    "round": round,
+    "floor_divide": lambda a, b: a // b,
     "sum": lambda *operands: functional.sum(operands),
     "logsumexp": lambda *operands: functional.logsumexp(operands),
     "dot": lambda a, b, c: functional.dot([a], [b], c),
@@ -446,7 +461,7 @@ def test_the_two_namespaces_agree_on_special_numbers(name: str) -> None:
         nan,
     ]
     one, many = getattr(float_math, name), getattr(array_math, name)
-    binary = name in {"divide", "equal", "maximum", "minimum", "power"}
+    binary = name in {"divide", "equal", "floor_divide", "maximum", "minimum", "mod", "power"}
     left, right = np.array([(a, b) for a in special for b in (special if binary else [0.0])]).T
     with np.errstate(all="ignore"):
         if name == "exp_shifted":

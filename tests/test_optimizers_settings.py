@@ -135,8 +135,8 @@ def test_the_defaults_are_those_of_torch(name: str, shown: str) -> None:
         (
             "plateau",
             {},
-            "PlateauSchedule(factor=0.1, patience=10, threshold=0.0001, cooldown=0, "
-            "minimum_factor=0.0, mode='min')",
+            "PlateauSchedule(factor=0.1, patience=10, threshold=0.0001, threshold_mode='rel', "
+            "cooldown=0, minimum_factor=0.0, mode='min')",
         ),
     ],
 )

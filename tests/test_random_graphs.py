@@ -28,11 +28,17 @@ from tinygrad_mlp.ops import OPS, Op
 LARGE: Final = 4.0
 NEAR: Final = 1e-6
 
+
+def to_whole_number(x: float) -> float:
+    return abs(x - round(x))
+
+
 DISTANCE_TO_KINK: Final[dict[str, Callable[..., float]]] = {
     "abs": abs,
     "clamp": lambda x, low, high: min(abs(x - low), abs(x - high)),
     "elu": lambda x, alpha: abs(x),
     "equal": lambda a, b: abs(a - b),
+    "floor_divide": lambda a, b: to_whole_number(a / b),
     "greater": lambda a, b: abs(a - b),
     "greater_equal": lambda a, b: abs(a - b),
     "leaky_relu": lambda x, slope: abs(x),
@@ -40,7 +46,10 @@ DISTANCE_TO_KINK: Final[dict[str, Callable[..., float]]] = {
     "less_equal": lambda a, b: abs(a - b),
     "maximum": lambda a, b: abs(a - b),
     "minimum": lambda a, b: abs(a - b),
+    "mod": lambda a, b: to_whole_number(a / b),
     "relu": abs,
+    "round": lambda x: to_whole_number(x + 0.5),
+    "sign": abs,
     "where": lambda condition, a, b: abs(condition),
 }
 """Where rounding decides between two pieces, two engines may take different ones."""

@@ -76,6 +76,11 @@ TYPED: Final[list[tuple[Registry[Any], str, str]]] = [
     (SCHEDULES, "CosineAnnealingLR", "cosine"),
     (SCHEDULES, "cosine_annealing", "cosine"),
     (SCHEDULES, "ReduceLROnPlateau", "plateau"),
+    (SCHEDULES, "CosineAnnealingWarmRestarts", "cosine_restarts"),
+    (SCHEDULES, "SGDR", "cosine_restarts"),
+    (SCHEDULES, "MultiStepLR", "multi_step"),
+    (SCHEDULES, "OneCycleLR", "one_cycle"),
+    (SCHEDULES, "LambdaLR", "lambda"),
 ]
 
 

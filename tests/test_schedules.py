@@ -154,6 +154,7 @@ def torch_plateau_rates(losses: list[float], **settings: Any) -> list[float]:
     threshold=st.sampled_from([0.0, 1e-4, 0.3]),
     minimum_factor=st.sampled_from([0.0, 0.2]),
     mode=st.sampled_from(["min", "max"]),
+    threshold_mode=st.sampled_from(["rel", "abs"]),
 )
 def test_the_plateau_follows_torch(
     losses: list[float],
@@ -163,8 +164,10 @@ def test_the_plateau_follows_torch(
     threshold: float,
     minimum_factor: float,
     mode: str,
+    threshold_mode: str,
 ) -> None:
     shared = {"factor": factor, "patience": patience, "cooldown": cooldown, "threshold": threshold}
+    shared["threshold_mode"] = threshold_mode  # type: ignore[assignment]
     ours = PlateauSchedule(minimum_factor=minimum_factor, mode=mode, **shared)  # type: ignore[arg-type]
     theirs = torch_plateau_rates(losses, min_lr=minimum_factor * LEARNING_RATE, mode=mode, **shared)
     assert our_rates(ours, losses) == pytest.approx(theirs, rel=1e-10, abs=0.0)
@@ -251,6 +254,10 @@ def test_every_schedule_is_known_by_its_name() -> None:
         "step": {"step_size": 3},
         "exponential": {"gamma": 0.9},
         "cosine": {"n_epochs": 3},
+        "cosine_restarts": {"n_epochs": 3},
+        "lambda": {"function": math.exp},
+        "multi_step": {"milestones": [3]},
+        "one_cycle": {"n_epochs": 3},
         "warmup": {"n_epochs": 3},
     }
     for name, schedule_class in SCHEDULES.items():
@@ -262,7 +269,9 @@ def test_every_schedule_is_known_by_its_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="'cosin'; known: constant, cosine, exponential,"):
+    with pytest.raises(
+        UnknownNameError, match="'cosin'; known: constant, cosine, cosine_restarts, exponential,"
+    ):
         make_schedule("cosin")
 
 
@@ -305,6 +314,17 @@ def test_a_schedule_shows_its_settings() -> None:
         ("plateau", {"threshold": "small"}, "threshold is 'small', but"),
         ("plateau", {"cooldown": 0.5}, "cooldown is 0.5, but"),
         ("plateau", {"minimum_factor": 2}, "minimum_factor is 2, but"),
+        ("plateau", {"threshold": 1.0}, r"threshold is 1\.0, but a number >= 0 and < 1 is needed"),
+        (
+            "plateau",
+            {"threshold": -1.0, "threshold_mode": "abs"},
+            r"threshold is -1\.0, but a number >= 0 is needed",
+        ),
+        (
+            "plateau",
+            {"threshold_mode": "relative"},
+            "threshold_mode must be 'rel' or 'abs', got 'r",
+        ),
         ("plateau", {"mode": "loss"}, "mode must be 'min' or 'max', got 'loss'"),
     ],
 )

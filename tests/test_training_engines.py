@@ -177,7 +177,7 @@ CHOOSING: Final[dict[str, Losses]] = {
     "get": lambda os, ts: F.mean([{0: 1 - o}.get(t, o) for o, t in zip(os, ts)]),
     "%": lambda os, ts: F.mean([o if t % 2 else 1 - o for o, t in zip(os, ts)]),
     "&": lambda os, ts: F.mean([o * (t & 1) for o, t in zip(os, ts)]),
-    "round": lambda os, ts: F.mean([(o - round(t)) ** 2 for o, t in zip(os, ts)]),
+    "round": lambda os, ts: F.mean([(o - round(t, 1)) ** 2 for o, t in zip(os, ts)]),
     "np.exp": lambda os, ts: F.mean([(o - np.exp(t)) ** 2 for o, t in zip(os, ts)]),
     "set": lambda os, ts: F.mean([o if t in {1, 2} else 1 - o for o, t in zip(os, ts)]),
 }
@@ -190,6 +190,24 @@ def test_a_loss_that_chooses_by_the_target_trains_as_eager_does(name: str) -> No
 
     history = assert_same_training(make, LABELS, loss=CHOOSING[name])
     assert history.engine.startswith("eager (not compiled: ")
+
+
+ROUNDING: Final[dict[str, Losses]] = {
+    "round": lambda os, ts: F.mean([(o - round(t)) ** 2 for o, t in zip(os, ts)]),
+    "round to digits": lambda os, ts: F.mean(
+        [(o - round(t * 10.0) / 10.0) ** 2 for o, t in zip(os, ts)]
+    ),
+    "%": lambda os, ts: F.mean([(o - t % 0.8) ** 2 for o, t in zip(os, ts)]),
+    "//": lambda os, ts: F.mean([(o - (t + 0.3) // 0.7) ** 2 for o, t in zip(os, ts)]),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDING)
+def test_a_loss_that_rounds_its_targets_compiles_to_what_eager_does(name: str) -> None:
+    def make() -> Module:
+        return MLP(2, [4, 1], "tanh", "sigmoid", rng=0)
+
+    assert assert_same_training(make, LABELS, loss=ROUNDING[name]).engine == "compiled"
 
 
 def test_an_error_of_the_loss_itself_is_raised_as_it_is() -> None:

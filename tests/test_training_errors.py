@@ -97,7 +97,7 @@ ARGUMENTS: list[tuple[dict[str, Any], type[TinygradMLPError], str]] = [
     ({"optimizer": SGD(MLP(2, [1]).parameters())}, InvalidArgumentError, "SGD(model.parameters())"),
     ({"optimizer": SGD(), "learning_rate": 0.1}, InvalidArgumentError, "learning_rate=0.1"),
     ({"learning_rate": -0.1}, InvalidArgumentError, "learning_rate"),
-    ({"schedule": "cosin"}, UnknownNameError, "known: constant, cosine, exponential"),
+    ({"schedule": "cosin"}, UnknownNameError, "known: constant, cosine, cosine_restarts"),
     ({"schedule": 0.5}, InvalidArgumentError, "CosineSchedule(n_epochs=100)"),
     ({"engine": "steam"}, UnknownNameError, "known: auto, compiled, eager"),
     ({"epochs": 0}, InvalidArgumentError, "epochs is 0"),

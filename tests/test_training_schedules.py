@@ -18,8 +18,12 @@ from tinygrad_mlp.optim import (
     SGD,
     Adam,
     ConstantSchedule,
+    CosineRestartsSchedule,
     CosineSchedule,
     ExponentialSchedule,
+    LambdaSchedule,
+    MultiStepSchedule,
+    OneCycleSchedule,
     Optimizer,
     PlateauSchedule,
     Schedule,
@@ -30,6 +34,10 @@ from tinygrad_mlp.training import History, fit
 
 X, Y = make_moons(40, rng=0)
 QUIET: Final[dict[str, Any]] = {"log_every": None, "rng": 0}
+
+
+def inverse_root(epoch: int) -> float:
+    return float((epoch + 1) ** -0.5)
 
 
 class Spy(PlateauSchedule):
@@ -133,6 +141,13 @@ SCHEDULES: Final[dict[str, Callable[[], Schedule]]] = {
     "step": lambda: StepSchedule(3, 0.5),
     "exponential": lambda: ExponentialSchedule(0.8),
     "cosine": lambda: CosineSchedule(12, final_factor=0.1),
+    "milestones": lambda: MultiStepSchedule([2, 5, 9], 0.5),
+    "restarts": lambda: CosineRestartsSchedule(2, 2, final_factor=0.1),
+    "one cycle": lambda: OneCycleSchedule(12, three_phase=True),
+    "a function": lambda: LambdaSchedule(inverse_root),
+    "warm-up, absolute plateau": lambda: WarmupSchedule(
+        2, PlateauSchedule(0.5, 0, threshold=0.05, threshold_mode="abs")
+    ),
     "warm-up": lambda: WarmupSchedule(7, start_factor=0.1),
     "warm-up, cosine": lambda: WarmupSchedule(4, then=CosineSchedule(6)),
     "plateau": Spy,

@@ -22,6 +22,10 @@ Reference = Callable[..., Tensor]
 Floats = NDArray[np.float64]
 
 
+def _floor_divide(a: Tensor, b: Tensor) -> Tensor:
+    return torch.div(a, b, rounding_mode="floor")  # torch.floor_divide has no derivative
+
+
 def _where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.where(condition.bool(), a, b)  # torch takes no numbers as a condition
 
@@ -82,6 +86,7 @@ CALLED_DIFFERENTLY: Final[Mapping[str, Reference]] = {
     "binary_cross_entropy": _binary_cross_entropy,
     "dot": _dot,
     "elu": _elu,
+    "floor_divide": _floor_divide,
     "gelu": _gelu,
     "leaky_relu": _prelu,
     "logsumexp": _logsumexp,

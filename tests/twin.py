@@ -7,7 +7,29 @@ project's table cannot hide in both. They hold inside the domains of the operati
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import cos, erf, erfc, exp, expm1, fsum, log, log1p, pi, sin, sqrt, tanh
+from math import (
+    acos,
+    asin,
+    atan,
+    cos,
+    cosh,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    floor,
+    fsum,
+    log,
+    log1p,
+    log2,
+    log10,
+    pi,
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
+)
 from typing import Final
 
 
@@ -102,6 +124,19 @@ RULES: Final[dict[str, Rule]] = {
     "sqrt": lambda x: (sqrt(x), [1 / (2 * sqrt(x))]),
     "sin": lambda x: (sin(x), [cos(x)]),
     "cos": lambda x: (cos(x), [-sin(x)]),
+    "exp2": lambda x: (2**x, [2**x * log(2)]),
+    "log2": lambda x: (log2(x), [1 / (x * log(2))]),
+    "log10": lambda x: (log10(x), [1 / (x * log(10))]),
+    "tan": lambda x: (tan(x), [1 / cos(x) ** 2]),
+    "arcsin": lambda x: (asin(x), [1 / sqrt(1 - x**2)]),
+    "arccos": lambda x: (acos(x), [-1 / sqrt(1 - x**2)]),
+    "arctan": lambda x: (atan(x), [1 / (1 + x**2)]),
+    "sinh": lambda x: (sinh(x), [cosh(x)]),
+    "cosh": lambda x: (cosh(x), [sinh(x)]),
+    "sign": lambda x: ((x > 0) - (x < 0), [0]),
+    "round": lambda x: (round(x), [0]),
+    "floor_divide": lambda a, b: (floor(a / b), [0, 0]),
+    "mod": lambda a, b: (a - b * floor(a / b), [1, -floor(a / b)]),
     "erfc": lambda x: (erfc(x), [-2 / sqrt(pi) * exp(-x * x)]),
     "tanh": lambda x: (tanh(x), [1 - tanh(x) ** 2]),
     "sigmoid": lambda x: (_sigmoid(x), [_sigmoid(x) * _sigmoid(-x)]),

@@ -18,13 +18,22 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 import numpy as np
 
 from tinygrad_mlp import float_math, ops
+from tinygrad_mlp.drop_in import (
+    NotKept,
+    ReadOnly,
+    backward_of,
+    parents_as_set,
+    refuse_as_number,
+    refuse_children,
+    text_of_op,
+)
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.places import Keys, Owner, Place
-from tinygrad_mlp.words import AnotherWord, NotASetting
+from tinygrad_mlp.words import NotASetting
 
 __all__ = [
     "Number",
@@ -107,18 +116,25 @@ class Value:
 
     if not TYPE_CHECKING:
         requires_grad = NotAnAttribute()
-        _prev = AnotherWord("value.parents")
-        _op = AnotherWord("value.op")
-        _backward = NotASetting("the function of basic operations; they know their derivatives")
-        item = AnotherWord("value.data")
+        name = NotASetting("value.label = 'x'")
+        m, v, velocity, momentum = NotKept(), NotKept(), NotKept(), NotKept()
 
-    def __init__(self, data: Number, label: str = "") -> None:
+    # As the hundred-line engines have them; computed when they are read.
+    _prev: ReadOnly[set[Value]] = ReadOnly(parents_as_set)
+    _op: ReadOnly[str] = ReadOnly(text_of_op)
+    _backward = ReadOnly(backward_of)
+
+    def __init__(
+        self, data: Number, label: str = "", _op: None = None, _children: None = None
+    ) -> None:
         self.data = data if data.__class__ is float else _as_float(data)
         self.grad = _NOT_COMPUTED
         self.op = None
         self.parents = ()
         self.partials = ()
         self._label = label if label.__class__ is str else checked_label(label)
+        if _op is not _children:
+            refuse_children()
         if _recorder is not None:
             _recorder.leaf(self)
 
@@ -174,10 +190,10 @@ class Value:
         >>> before, a.has_grad, a.grad
         (False, True, 0.0)
         """
-        return self.grad is not _NOT_COMPUTED
+        return self.grad is not _NOT_COMPUTED and self.grad is not None
 
     def zero_grad(self) -> None:
-        """Set ``grad`` to 0.0 and mark it as not computed.
+        """Set ``grad`` to 0.0 and mark it as not computed, as ``value.grad = None`` does too.
 
         >>> a = Value(3.0)
         >>> a.backward()
@@ -187,12 +203,19 @@ class Value:
         """
         self.grad = _NOT_COMPUTED
 
-    def backward(self) -> None:
+    def backward(self, gradient: Value | Number = 1.0) -> None:
         """Compute d self / d node for every node that self was computed from.
 
         The chain rule, from the output to the leaves, summed over every path:
         ``parent.grad += node.grad * (d node / d parent)``. The nodes between are reset first; the
         leaves add up, so that a second call doubles their gradients, as in torch.
+
+        Args:
+            gradient: what the gradient of self is; with another number than 1.0 all others are
+                multiplied by it.
+
+        Raises:
+            NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
 
         >>> a = Value(3.0)
         >>> b = a * a
@@ -200,13 +223,14 @@ class Value:
         >>> b.grad, a.grad
         (1.0, 12.0)
         """
+        seed = _as_float(gradient)
         order, reached = orders_of(self)
         for node in order:
-            if node.parents:
+            if node.parents or node.grad is None:
                 node.grad = 0.0
         if reached is not order:
             give_zero(order, reached)
-        self.grad = 1.0 if self.parents else self.grad + 1.0
+        self.grad = seed if self.parents else self.grad + seed
         for node in reversed(reached):
             upstream = node.grad
             for parent, partial in zip(node.parents, node.partials):
@@ -220,9 +244,25 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(number_of(self), spec) if spec else str(self)
 
-    def __float__(self) -> float:
+    def item(self) -> float:
+        """The number, as in torch.
+
+        Raises:
+            NotANumberError: if something that is no number was assigned to ``data``.
+
+        >>> (Value(2.0) * 3.0).item()
+        6.0
+        """
         number = _read(self)
         return number if number.__class__ is float else number_of(self)
+
+    if not TYPE_CHECKING:  # so that a type checker refuses them, too
+        __float__ = refuse_as_number("float()")
+        __int__ = refuse_as_number("int()")
+        __complex__ = refuse_as_number("complex()")
+        __trunc__ = refuse_as_number("math.trunc()")
+        __floor__ = refuse_as_number("math.floor()")
+        __ceil__ = refuse_as_number("math.ceil()")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """A copy of the graph, however deep; what is shared with other copies stays shared.
@@ -290,6 +330,18 @@ class Value:
     def __rpow__(self, other: Number) -> Value:
         return _binary(ops.POW, as_value(other), self)
 
+    def __mod__(self, other: Value | Number) -> Value:
+        return _binary(ops.MOD, self, other if isinstance(other, Value) else as_value(other))
+
+    def __rmod__(self, other: Number) -> Value:
+        return _binary(ops.MOD, as_value(other), self)
+
+    def __floordiv__(self, other: Value | Number) -> Value:
+        return apply(ops.FLOOR_DIVIDE, self, as_value(other))
+
+    def __rfloordiv__(self, other: Number) -> Value:
+        return apply(ops.FLOOR_DIVIDE, as_value(other), self)
+
     def __neg__(self) -> Value:
         return _unary(ops.NEG, self)
 
@@ -298,6 +350,12 @@ class Value:
 
     def __abs__(self) -> Value:
         return _unary(ops.ABS, self)
+
+    def __round__(self, ndigits: int | None = None) -> Value:
+        if not ndigits:
+            return apply(ops.ROUND, self)
+        scale = 10.0 ** abs(ndigits)
+        return round(self * scale) / scale if ndigits > 0 else round(self / scale) * scale
 
     # Comparison by value; ``==`` and ``hash`` stay by identity.
 
@@ -319,9 +377,21 @@ class Value:
         """e^x. Derivative: e^x."""
         return _unary(ops.EXP, self)
 
+    def exp2(self) -> Value:
+        """2^x. Derivative: 2^x log(2)."""
+        return _unary(ops.EXP2, self)
+
     def log(self) -> Value:
         """The natural logarithm. Derivative: 1 / x."""
         return _unary(ops.LOG, self)
+
+    def log2(self) -> Value:
+        """The logarithm to the base 2. Derivative: 1 / (x log(2))."""
+        return _unary(ops.LOG2, self)
+
+    def log10(self) -> Value:
+        """The logarithm to the base 10. Derivative: 1 / (x log(10))."""
+        return _unary(ops.LOG10, self)
 
     def sqrt(self) -> Value:
         """The square root. Derivative: 1 / (2 sqrt(x))."""
@@ -338,6 +408,30 @@ class Value:
     def cos(self) -> Value:
         """The cosine of x radians. Derivative: -sin(x)."""
         return _unary(ops.COS, self)
+
+    def tan(self) -> Value:
+        """The tangent of x radians. Derivative: 1 + tan(x)^2."""
+        return _unary(ops.TAN, self)
+
+    def arcsin(self) -> Value:
+        """The angle whose sine is x. Derivative: 1 / sqrt(1 - x^2)."""
+        return _unary(ops.ARCSIN, self)
+
+    def arccos(self) -> Value:
+        """The angle whose cosine is x. Derivative: -1 / sqrt(1 - x^2)."""
+        return _unary(ops.ARCCOS, self)
+
+    def arctan(self) -> Value:
+        """The angle whose tangent is x. Derivative: 1 / (1 + x^2)."""
+        return _unary(ops.ARCTAN, self)
+
+    def sinh(self) -> Value:
+        """The hyperbolic sine. Derivative: cosh(x)."""
+        return _unary(ops.SINH, self)
+
+    def cosh(self) -> Value:
+        """The hyperbolic cosine. Derivative: sinh(x)."""
+        return _unary(ops.COSH, self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent. Derivative: 1 - tanh(x)^2."""
@@ -406,13 +500,16 @@ def apply(op: Op, *inputs: Value) -> Value:
     >>> apply(ops.MAXIMUM, Value(1.0), Value(2.0)).partials
     (0.0, 1.0)
     """
-    if op.variadic:
+    arity = op.arity
+    if arity is None:
         return _any_arity(op, inputs)
-    if len(inputs) != op.arity:
-        raise TypeError(f"{op.name} takes {op.arity} inputs, got {len(inputs)}")
-    if op.arity == 1:
+    if len(inputs) != arity:
+        raise TypeError(f"{op.name} takes {arity} inputs, got {len(inputs)}")
+    if arity == 1:
+        if op.closed:
+            _comparisons.add(op)
         return _unary(op, *inputs)
-    if op.arity == 2:
+    if arity == 2:
         if op.closed:
             _comparisons.add(op)
         return _binary(op, *inputs)

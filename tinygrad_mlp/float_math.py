@@ -11,6 +11,7 @@ import math
 import sys
 from builtins import abs as absolute
 from collections.abc import Sequence
+from math import atan as arctan
 from math import erfc, inf, isinf, nan, tanh
 from operator import eq as equal
 from operator import mul
@@ -18,30 +19,42 @@ from typing import Final
 
 __all__ = [
     "absolute",
+    "arccos",
+    "arcsin",
+    "arctan",
     "cos",
+    "cosh",
     "divide",
     "dot",
     "equal",
     "equal_each",
     "erfc",
     "exp",
+    "exp2",
     "exp_shifted",
     "expm1",
     "finite",
+    "floor_divide",
     "inf",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "max",
     "maximum",
     "minimum",
+    "mod",
     "nan",
     "power",
+    "rint",
     "shares",
     "sigmoid",
     "sin",
+    "sinh",
     "sqrt",
     "sum",
     "sum_less_one",
+    "tan",
     "tanh",
     "where",
 ]
@@ -73,6 +86,18 @@ def expm1(x: float) -> float:
         return inf
 
 
+def exp2(x: float) -> float:
+    """2^x; inf where it overflows.
+
+    >>> exp2(3.0), exp2(2000.0)
+    (8.0, inf)
+    """
+    try:
+        return math.exp2(x)
+    except OverflowError:
+        return inf
+
+
 def log(x: float) -> float:
     """The natural logarithm; -inf at 0, nan below.
 
@@ -81,6 +106,28 @@ def log(x: float) -> float:
     """
     if x > 0.0:
         return math.log(x)
+    return -inf if x == 0.0 else nan
+
+
+def log2(x: float) -> float:
+    """The logarithm to the base 2; -inf at 0, nan below.
+
+    >>> log2(8.0), log2(0.0), log2(-1.0)
+    (3.0, -inf, nan)
+    """
+    if x > 0.0:
+        return math.log2(x)
+    return -inf if x == 0.0 else nan
+
+
+def log10(x: float) -> float:
+    """The logarithm to the base 10; -inf at 0, nan below.
+
+    >>> log10(1000.0), log10(0.0), log10(-1.0)
+    (3.0, -inf, nan)
+    """
+    if x > 0.0:
+        return math.log10(x)
     return -inf if x == 0.0 else nan
 
 
@@ -120,6 +167,84 @@ def cos(x: float) -> float:
     (1.0, nan)
     """
     return nan if isinf(x) else math.cos(x)
+
+
+def tan(x: float) -> float:
+    """The tangent of x radians; nan at inf.
+
+    >>> tan(0.0), tan(inf)
+    (0.0, nan)
+    """
+    return nan if isinf(x) else math.tan(x)
+
+
+def arcsin(x: float) -> float:
+    """The angle from -pi/2 to pi/2 whose sine is x; nan outside of -1 ... 1.
+
+    >>> arcsin(0.0), arcsin(2.0)
+    (0.0, nan)
+    """
+    return math.asin(x) if -1.0 <= x <= 1.0 else nan
+
+
+def arccos(x: float) -> float:
+    """The angle from 0 to pi whose cosine is x; nan outside of -1 ... 1.
+
+    >>> arccos(1.0), arccos(2.0)
+    (0.0, nan)
+    """
+    return math.acos(x) if -1.0 <= x <= 1.0 else nan
+
+
+def sinh(x: float) -> float:
+    """The hyperbolic sine; inf or -inf where it overflows.
+
+    >>> sinh(0.0), sinh(800.0), sinh(-800.0)
+    (0.0, inf, -inf)
+    """
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(inf, x)
+
+
+def cosh(x: float) -> float:
+    """The hyperbolic cosine; inf where it overflows.
+
+    >>> cosh(0.0), cosh(-800.0)
+    (1.0, inf)
+    """
+    try:
+        return math.cosh(x)
+    except OverflowError:
+        return inf
+
+
+def rint(x: float) -> float:
+    """The nearest whole number, of two the even one.
+
+    >>> rint(2.5), rint(3.5), rint(-0.2), rint(inf)
+    (2.0, 4.0, -0.0, inf)
+    """
+    return math.copysign(float(round(x)), x) if math.isfinite(x) else x
+
+
+def floor_divide(a: float, b: float) -> float:
+    """The greatest whole number that is not above a / b; a / b itself where b is zero.
+
+    >>> floor_divide(7.0, 2.0), floor_divide(-7.0, 2.0), floor_divide(1.0, 0.0)
+    (3.0, -4.0, inf)
+    """
+    return a // b if b else divide(a, b)
+
+
+def mod(a: float, b: float) -> float:
+    """What is left of a after whole multiples of b, with the sign of b; nan where b is zero.
+
+    >>> mod(7.0, 2.0), mod(-7.0, 2.0), mod(7.0, 0.0)
+    (1.0, 1.0, nan)
+    """
+    return a % b if b else nan
 
 
 def divide(a: float, b: float) -> float:

@@ -1,6 +1,7 @@
 """The functions on Values: every op of the table as a function, and the composites on top.
 
-Every function takes Values or plain numbers and returns a Value.
+Every function takes Values or plain numbers and returns a Value. ``declare`` makes another one of
+rules of your own.
 """
 
 from __future__ import annotations
@@ -21,40 +22,53 @@ from tinygrad_mlp.engine import (
 )
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.float_math import inf
+from tinygrad_mlp.own_ops import declare
 
 __all__ = [
     "absolute",
     "amax",
+    "arccos",
+    "arcsin",
+    "arctan",
     "below_largest",
     "clamp",
     "cos",
+    "cosh",
+    "declare",
     "divide",
     "dot",
     "elu",
     "equal",
     "erfc",
     "exp",
+    "exp2",
     "expm1",
     "gelu",
     "leaky_relu",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "log_softmax",
     "logsumexp",
     "maximum",
     "mean",
     "minimum",
+    "mod",
     "power",
     "reciprocal",
     "relu",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
+    "sinh",
     "softmax",
     "softplus",
     "sqrt",
     "square",
     "sum",
+    "tan",
     "tanh",
     "uniform",
     "weighted",
@@ -73,6 +87,15 @@ def exp(x: Scalar) -> Value:
     return apply(ops.EXP, as_value(x))
 
 
+def exp2(x: Scalar) -> Value:
+    """2^x. Derivative: 2^x log(2). Overflows to inf.
+
+    >>> exp2(3.0).data
+    8.0
+    """
+    return apply(ops.EXP2, as_value(x))
+
+
 def expm1(x: Scalar) -> Value:
     """e^x - 1, exact near 0. Derivative: e^x.
 
@@ -89,6 +112,24 @@ def log(x: Scalar) -> Value:
     0.0
     """
     return apply(ops.LOG, as_value(x))
+
+
+def log2(x: Scalar) -> Value:
+    """The logarithm to the base 2; -inf at 0, nan below. Derivative: 1 / (x log(2)).
+
+    >>> log2(8.0).data
+    3.0
+    """
+    return apply(ops.LOG2, as_value(x))
+
+
+def log10(x: Scalar) -> Value:
+    """The logarithm to the base 10; -inf at 0, nan below. Derivative: 1 / (x log(10)).
+
+    >>> log10(1000.0).data
+    3.0
+    """
+    return apply(ops.LOG10, as_value(x))
 
 
 def log1p(x: Scalar) -> Value:
@@ -156,6 +197,26 @@ def absolute(x: Scalar) -> Value:
     return apply(ops.ABS, as_value(x))
 
 
+def sign(x: Scalar) -> Value:
+    """1 for a positive x, -1 for a negative one, else 0. Nothing flows to x.
+
+    >>> sign(-3.0).data
+    -1.0
+    """
+    return apply(ops.SIGN, as_value(x))
+
+
+def mod(a: Scalar, b: Scalar) -> Value:
+    """a % b, what is left of a after whole multiples of b, with the sign of b; nan where b is 0.
+
+    Derivatives: 1, -floor(a / b). It is ``torch.remainder``.
+
+    >>> mod(7.0, 2.0).data, mod(-7.0, 2.0).data
+    (1.0, 1.0)
+    """
+    return as_value(a) % b
+
+
 def sin(x: Scalar) -> Value:
     """The sine of x radians. Derivative: cos(x).
 
@@ -172,6 +233,60 @@ def cos(x: Scalar) -> Value:
     1.0
     """
     return apply(ops.COS, as_value(x))
+
+
+def tan(x: Scalar) -> Value:
+    """The tangent of x radians. Derivative: 1 + tan(x)^2.
+
+    >>> tan(0.0).data
+    0.0
+    """
+    return apply(ops.TAN, as_value(x))
+
+
+def arcsin(x: Scalar) -> Value:
+    """The angle from -pi/2 to pi/2 whose sine is x; nan beyond 1. Derivative: 1 / sqrt(1 - x^2).
+
+    >>> arcsin(0.0).data
+    0.0
+    """
+    return apply(ops.ARCSIN, as_value(x))
+
+
+def arccos(x: Scalar) -> Value:
+    """The angle from 0 to pi whose cosine is x; nan beyond 1. Derivative: -1 / sqrt(1 - x^2).
+
+    >>> arccos(1.0).data
+    0.0
+    """
+    return apply(ops.ARCCOS, as_value(x))
+
+
+def arctan(x: Scalar) -> Value:
+    """The angle from -pi/2 to pi/2 whose tangent is x. Derivative: 1 / (1 + x^2).
+
+    >>> arctan(0.0).data
+    0.0
+    """
+    return apply(ops.ARCTAN, as_value(x))
+
+
+def sinh(x: Scalar) -> Value:
+    """The hyperbolic sine, (e^x - e^-x) / 2. Derivative: cosh(x).
+
+    >>> sinh(0.0).data
+    0.0
+    """
+    return apply(ops.SINH, as_value(x))
+
+
+def cosh(x: Scalar) -> Value:
+    """The hyperbolic cosine, (e^x + e^-x) / 2. Derivative: sinh(x).
+
+    >>> cosh(0.0).data
+    1.0
+    """
+    return apply(ops.COSH, as_value(x))
 
 
 def erfc(x: Scalar) -> Value:

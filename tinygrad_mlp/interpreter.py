@@ -28,14 +28,29 @@ class Interpreter(Protocol):
     def absolute(self, x: Any, /) -> Any:
         """The absolute value."""
 
+    def arccos(self, x: Any, /) -> Any:
+        """The angle from 0 to pi whose cosine is x; nan outside of -1 ... 1."""
+
+    def arcsin(self, x: Any, /) -> Any:
+        """The angle from -pi/2 to pi/2 whose sine is x; nan outside of -1 ... 1."""
+
+    def arctan(self, x: Any, /) -> Any:
+        """The angle from -pi/2 to pi/2 whose tangent is x."""
+
     def cos(self, x: Any, /) -> Any:
         """The cosine of x radians."""
+
+    def cosh(self, x: Any, /) -> Any:
+        """The hyperbolic cosine."""
 
     def erfc(self, x: Any, /) -> Any:
         """1 - erf(x), with all digits where erf(x) is near 1."""
 
     def exp(self, x: Any, /) -> Any:
         """The power e^x."""
+
+    def exp2(self, x: Any, /) -> Any:
+        """The power 2^x."""
 
     def expm1(self, x: Any, /) -> Any:
         """e^x - 1, with all digits near 0."""
@@ -46,8 +61,17 @@ class Interpreter(Protocol):
     def log(self, x: Any, /) -> Any:
         """The natural logarithm; log(0) is -inf."""
 
+    def log10(self, x: Any, /) -> Any:
+        """The logarithm to the base 10."""
+
     def log1p(self, x: Any, /) -> Any:
         """log(1 + x), with all digits near 0."""
+
+    def log2(self, x: Any, /) -> Any:
+        """The logarithm to the base 2."""
+
+    def rint(self, x: Any, /) -> Any:
+        """The nearest whole number, of two the even one."""
 
     def sigmoid(self, x: Any, /) -> Any:
         """The logistic function, 1 / (1 + e^-x)."""
@@ -55,8 +79,14 @@ class Interpreter(Protocol):
     def sin(self, x: Any, /) -> Any:
         """The sine of x radians."""
 
+    def sinh(self, x: Any, /) -> Any:
+        """The hyperbolic sine."""
+
     def sqrt(self, x: Any, /) -> Any:
         """The square root; of a negative number nan."""
+
+    def tan(self, x: Any, /) -> Any:
+        """The tangent of x radians."""
 
     def tanh(self, x: Any, /) -> Any:
         """The hyperbolic tangent."""
@@ -69,11 +99,17 @@ class Interpreter(Protocol):
     def equal(self, a: Any, b: Any, /) -> Any:
         """Whether they are equal, as a condition or as 1 or 0."""
 
+    def floor_divide(self, a: Any, b: Any, /) -> Any:
+        """The greatest whole number that is not above a / b."""
+
     def maximum(self, a: Any, b: Any, /) -> Any:
         """The larger one; nan if one is nan."""
 
     def minimum(self, a: Any, b: Any, /) -> Any:
         """The smaller one; nan if one is nan."""
+
+    def mod(self, a: Any, b: Any, /) -> Any:
+        """What is left of a after whole multiples of b, with the sign of b."""
 
     def power(self, a: Any, b: Any, /) -> Any:
         """a^b; of a negative number to a fractional power nan."""

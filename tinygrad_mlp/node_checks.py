@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, Protocol
 
 import numpy as np
 
+from tinygrad_mlp.drop_in import CHILDREN
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.text import described
@@ -135,8 +136,7 @@ def checked_label(label: object) -> str:
         return label
     raise NotTextError(
         f"the label of a Value is text, got {described(label, with_type=True)}; write "
-        "Value(2.0, label='x'). The form Value(data, children) of the hundred-line engines has no "
-        "place here: an operation gives a Value its parents"
+        f"Value(2.0, label='x'). {CHILDREN}"
     )
 
 

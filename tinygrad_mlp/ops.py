@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import inf, pi, sqrt
+from math import inf, log, pi, sqrt
 from typing import Any, Final
 
 from tinygrad_mlp.interpreter import ForwardInterpreter, Interpreter
@@ -39,6 +39,9 @@ class Nothing(float):
 
     __rmul__ = __mul__
 
+
+LETTERS: Final = "abcpqrst"
+"""What a formula calls the inputs where there are several; not d, as in ``d out / da``."""
 
 NOTHING: Final = Nothing()
 REAL_LINE: Final = (-4.0, 4.0)
@@ -74,7 +77,7 @@ class Op:
             is constant, ``NOTHING`` where nothing flows. A variadic op has one, applied to each
             operand: ``partial(xp, out, x)``.
         symbol: what a drawing writes into the node; the name unless given.
-        formula: the value as text, the inputs named ``a, b, c`` (``x`` if there is one only);
+        formula: the value as text, the inputs named ``a, b, c, p, ...`` (``x`` if there is one);
             unless given, the name with its inputs, such as ``exp(x)``.
         partial_formulas: the local derivatives as text; unless given ``d exp / dx``, and so on.
         reference: what the tests compare it with, and where.
@@ -133,7 +136,7 @@ class Op:
         object.__setattr__(self, "fixed_partials", fixed if all_fixed else None)
         closed = tuple([place for place, rule in enumerate(self.partials) if rule is NOTHING])
         object.__setattr__(self, "closed", closed)
-        letters = "x" if len(self.partials) == 1 else "abcdefgh"[: len(self.partials)]
+        letters = "x" if len(self.partials) == 1 else LETTERS[: len(self.partials)]
         unsaid = {
             "symbol": self.name,
             "formula": f"{self.name}({', '.join(letters)})",
@@ -201,6 +204,11 @@ def op_named(name: str) -> Op:
     >>> op_named("add")
     Op(add: a + b)
     """
+    if name != CONSTANT.name and name not in OPS:
+        raise KeyError(
+            f"there is no operation {name!r}; one of your own is declared before a graph with it "
+            "is loaded"
+        )
     return CONSTANT if name == CONSTANT.name else OPS[name]
 
 
@@ -488,6 +496,31 @@ EXPM1: Final = declare(
 )
 
 
+_LOG_2: Final = log(2.0)
+_LOG_10: Final = log(10.0)
+
+
+def exp2_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.exp2(x)
+
+
+def exp2_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return _LOG_2 * out
+
+
+EXP2: Final = declare(
+    Op(
+        name="exp2",
+        forward=exp2_forward,
+        partials=(exp2_partial,),
+        formula="2^x",
+        partial_formulas=("2^x * log(2)",),
+        reference=Reference(kinks=((inf,),)),
+        analytic=True,
+    )
+)
+
+
 def log_forward(xp: Interpreter, x: Any) -> Any:
     return xp.log(x)
 
@@ -524,6 +557,46 @@ LOG1P: Final = declare(
         formula="log(1 + x)",
         partial_formulas=("1 / (1 + x)",),
         reference=Reference(domain=((-0.95, 4.0),), kinks=((-1.0,), (-800.0,), (inf,))),
+        analytic=True,
+    )
+)
+
+
+def log2_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.log2(x)
+
+
+def log2_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.divide(1.0 / _LOG_2, x)
+
+
+LOG2: Final = declare(
+    Op(
+        name="log2",
+        forward=log2_forward,
+        partials=(log2_partial,),
+        partial_formulas=("1 / (x log(2))",),
+        reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
+        analytic=True,
+    )
+)
+
+
+def log10_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.log10(x)
+
+
+def log10_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.divide(1.0 / _LOG_10, x)
+
+
+LOG10: Final = declare(
+    Op(
+        name="log10",
+        forward=log10_forward,
+        partials=(log10_partial,),
+        partial_formulas=("1 / (x log(10))",),
+        reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
 )
@@ -585,6 +658,126 @@ COS: Final = declare(
         partials=(cos_partial,),
         partial_formulas=("-sin(x)",),
         reference=Reference(kinks=((inf,),)),
+        analytic=True,
+    )
+)
+
+
+def tan_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.tan(x)
+
+
+def tan_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return 1.0 + out * out
+
+
+TAN: Final = declare(
+    Op(
+        name="tan",
+        forward=tan_forward,
+        partials=(tan_partial,),
+        partial_formulas=("1 + tan(x)^2",),
+        reference=Reference(domain=((-1.5, 1.5),), kinks=((inf,),)),
+        analytic=True,
+    )
+)
+
+
+def arcsin_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.arcsin(x)
+
+
+def arcsin_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, xp.sqrt(1.0 - x * x))
+
+
+ARCSIN: Final = declare(
+    Op(
+        name="arcsin",
+        forward=arcsin_forward,
+        partials=(arcsin_partial,),
+        partial_formulas=("1 / sqrt(1 - x^2)",),
+        reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (800.0,))),
+        analytic=True,
+    )
+)
+
+
+def arccos_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.arccos(x)
+
+
+def arccos_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return -xp.divide(1.0, xp.sqrt(1.0 - x * x))
+
+
+ARCCOS: Final = declare(
+    Op(
+        name="arccos",
+        forward=arccos_forward,
+        partials=(arccos_partial,),
+        partial_formulas=("-1 / sqrt(1 - x^2)",),
+        reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (-1.0,), (800.0,))),
+        analytic=True,
+    )
+)
+
+
+def arctan_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.arctan(x)
+
+
+def arctan_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.divide(1.0, 1.0 + x * x)
+
+
+ARCTAN: Final = declare(
+    Op(
+        name="arctan",
+        forward=arctan_forward,
+        partials=(arctan_partial,),
+        partial_formulas=("1 / (1 + x^2)",),
+        reference=Reference(),
+        analytic=True,
+    )
+)
+
+
+def sinh_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.sinh(x)
+
+
+def sinh_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.cosh(x)
+
+
+SINH: Final = declare(
+    Op(
+        name="sinh",
+        forward=sinh_forward,
+        partials=(sinh_partial,),
+        partial_formulas=("cosh(x)",),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
+        analytic=True,
+    )
+)
+
+
+def cosh_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.cosh(x)
+
+
+def cosh_partial(xp: Interpreter, out: Any, x: Any) -> Any:
+    return xp.sinh(x)
+
+
+COSH: Final = declare(
+    Op(
+        name="cosh",
+        forward=cosh_forward,
+        partials=(cosh_partial,),
+        partial_formulas=("sinh(x)",),
+        reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
 )
@@ -834,6 +1027,84 @@ ABS: Final = declare(
         formula="|x|",
         partial_formulas=("sign(x)",),
         reference=Reference(kinks=((0.0,), (inf,))),
+    )
+)
+
+
+def sign_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.where(x > 0.0, 1.0, xp.where(x < 0.0, -1.0, 0.0))  # 0 of nan too, as in torch
+
+
+SIGN: Final = declare(
+    Op(
+        name="sign",
+        forward=sign_forward,
+        partials=(NOTHING,),
+        formula="1 if x > 0, -1 if x < 0, else 0",
+        partial_formulas=("0",),
+        reference=Reference(kinks=((0.0,),)),
+    )
+)
+
+
+def round_forward(xp: Interpreter, x: Any) -> Any:
+    return xp.rint(x)
+
+
+ROUND: Final = declare(
+    Op(
+        name="round",
+        forward=round_forward,
+        partials=(NOTHING,),
+        note="halves to the even number",
+        partial_formulas=("0",),
+        reference=Reference(kinks=((inf,), (-inf,))),
+    )
+)
+
+
+def floor_divide_forward(xp: Interpreter, a: Any, b: Any) -> Any:
+    return xp.floor_divide(a, b)
+
+
+FLOOR_DIVIDE: Final = declare(
+    Op(
+        name="floor_divide",
+        forward=floor_divide_forward,
+        partials=(NOTHING, NOTHING),
+        symbol="//",
+        formula="floor(a / b)",
+        partial_formulas=("0", "0"),
+        reference=Reference(
+            domain=(REAL_LINE, POSITIVE), kinks=((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.0))
+        ),
+        infix=True,
+    )
+)
+
+
+def mod_forward(xp: Interpreter, a: Any, b: Any) -> Any:
+    return xp.mod(a, b)
+
+
+def mod_partial_b(xp: Interpreter, out: Any, a: Any, b: Any) -> Any:
+    return -xp.floor_divide(a, b)
+
+
+MOD: Final = declare(
+    Op(
+        name="mod",
+        forward=mod_forward,
+        partials=(1.0, mod_partial_b),
+        symbol="%",
+        formula="a - b * floor(a / b)",
+        partial_formulas=("1", "-floor(a / b)"),
+        reference=Reference(
+            "remainder",
+            domain=(REAL_LINE, POSITIVE),
+            kinks=((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.0)),
+        ),
+        infix=True,
     )
 )
 

@@ -16,48 +16,70 @@ from tinygrad_mlp.functional import (
     Scalar,
     absolute,
     amax,
+    arccos,
+    arcsin,
+    arctan,
     clamp,
     cos,
+    cosh,
     divide,
     equal,
     erfc,
     exp,
+    exp2,
     expm1,
     log,
     log1p,
+    log2,
+    log10,
     maximum,
     minimum,
+    mod,
     power,
     sigmoid,
     sin,
+    sinh,
     sqrt,
     sum,
+    tan,
     tanh,
     where,
 )
 
 __all__ = [
     "absolute",
+    "arccos",
+    "arcsin",
+    "arctan",
     "cos",
+    "cosh",
     "divide",
     "equal",
     "equal_each",
     "erfc",
     "exp",
+    "exp2",
     "exp_shifted",
     "expm1",
     "finite",
+    "floor_divide",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "max",
     "maximum",
     "minimum",
+    "mod",
     "power",
+    "rint",
     "shares",
     "sigmoid",
     "sin",
+    "sinh",
     "sqrt",
     "sum",
+    "tan",
     "tanh",
     "where",
 ]
@@ -87,6 +109,24 @@ def finite(x: Scalar) -> Value:
     """
     with no_grad():
         return clamp(x, -_LARGEST, _LARGEST)
+
+
+def floor_divide(a: Scalar, b: Scalar) -> Value:
+    """The greatest whole number that is not above a / b.
+
+    >>> floor_divide(-7.0, 2.0).data
+    -4.0
+    """
+    return as_value(a) // b
+
+
+def rint(x: Scalar) -> Value:
+    """The nearest whole number, of two the even one.
+
+    >>> rint(2.5).data
+    2.0
+    """
+    return round(as_value(x))
 
 
 def exp_shifted(inputs: Sequence[Scalar], shift: Scalar) -> list[Value]:

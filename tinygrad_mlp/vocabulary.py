@@ -162,6 +162,30 @@ def optimizer_with(given: Given) -> Texts:
     return {"optimizer": made, "learning_rate": ""}
 
 
+def start_factor_of(given: Given) -> Texts:
+    """By what the learning rate of the start is divided, as a factor.
+
+    >>> start_factor_of({"div_factor": 25.0})
+    {'start_factor': '0.04'}
+    """
+    return {"start_factor": f"{1.0 / divisor:.6g}"} if (divisor := _divisor(given)) else None
+
+
+def final_factor_of(given: Given) -> Texts:
+    """By what the learning rate of a start of 1/25 is divided at the end, as a factor.
+
+    >>> final_factor_of({"final_div_factor": 1e4})
+    {'final_factor': '4e-06'}
+    """
+    return {"final_factor": f"{0.04 / divisor:.6g}"} if (divisor := _divisor(given)) else None
+
+
+def _divisor(given: Given) -> float:
+    """The first number above 0 that was given as a divisor; 0 if none was."""
+    found = _first(given, "div_factor", "final_div_factor")
+    return float(found) if isinstance(found, Real) and found > 0 else 0.0
+
+
 def callback_of(given: Given) -> Texts:
     """``early_stopping=True`` and the patience as a callback.
 
@@ -298,6 +322,17 @@ TABLE: Final = (
     Words("weight_decay", "decay", another_meaning, "decay of the rate is a schedule"),
     Words("weight_decay", "l2", weight_decay_of),
     Words("n_epochs", "epochs T_max total_iters num_epochs warmup_epochs n_iter max_iter"),
+    Words("n_epochs", "T_0 total_steps"),
+    Words("multiplier", "T_mult t_mul"),
+    Words("start_factor", "div_factor", start_factor_of),
+    Words(
+        "final_factor",
+        "final_div_factor",
+        final_factor_of,
+        remark="a part of the learning rate, where final_div_factor divides that of the start",
+    ),
+    Words("function", "lr_lambda lambda_ func"),
+    Words("", "max_lr", remark="the highest learning rate is that of the optimizer"),
     Words("gamma", "decay_rate decay factor"),
     Words(
         "final_factor",
@@ -373,6 +408,10 @@ TABLE: Final = (
     Words("StepSchedule", "StepLR"),
     Words("ExponentialSchedule", "ExponentialLR"),
     Words("CosineSchedule", "CosineAnnealingLR CosineDecay"),
+    Words("CosineRestartsSchedule", "CosineAnnealingWarmRestarts CosineDecayRestarts"),
+    Words("MultiStepSchedule", "MultiStepLR"),
+    Words("LambdaSchedule", "LambdaLR LearningRateScheduler"),
+    Words("OneCycleSchedule", "OneCycleLR"),
     Words("PlateauSchedule", "ReduceLROnPlateau"),
     Words("clip_by_norm", "clip_grad_norm_ clip_grad_norm"),
     Words("clip_by_value", "clip_grad_value_ clip_grad_value"),

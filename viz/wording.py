@@ -70,7 +70,7 @@ def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
     if op.infix:
         first, second = operands
         return [first, f"{op.symbol} {bracketed(second)}"]
-    places = op.places or "abc"
+    places = op.places or ops.LETTERS
     return [f"{place} {operand}".strip() for place, operand in zip(places, operands, strict=False)]
 
 

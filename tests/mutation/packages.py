@@ -11,8 +11,9 @@ __all__ = ["PACKAGES", "sources", "test_files"]
 PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "core": (
         "tinygrad_mlp/*.py",
-        "tests/test_arguments.py tests/test_derivatives.py tests/test_drop_in.py "
-        "tests/test_edge_cases.py tests/test_engine*.py tests/test_functional.py "
+        "tests/test_arguments.py tests/test_derivatives.py tests/test_drop_in*.py "
+        "tests/test_own_ops.py tests/test_edge_cases.py tests/test_engine*.py "
+        "tests/test_functional.py "
         "tests/test_ops*.py tests/test_random_graphs.py tests/test_weights.py "
         "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
         "tests/test_limits_and_types.py tests/test_loss*.py tests/test_extremes.py "

@@ -199,7 +199,7 @@ def _add_training(group: Group) -> None:
     group.add_argument(
         "--schedule",
         type=partial(words.name_in, SCHEDULES),
-        choices=sorted(SCHEDULES),
+        choices=sorted(set(SCHEDULES) - {"lambda"}),  # a function has no place here
         default=DEFAULTS.schedule,
         help="how the learning rate changes over the epochs (default: %(default)s)",
     )

@@ -15,7 +15,13 @@ from typing import Final
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.refusals import Running, does_not_repeat, running, used_as_number
+from tinygrad_mlp.compiler.refusals import (
+    Running,
+    data_was_read,
+    does_not_repeat,
+    running,
+    used_as_number,
+)
 from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.forking import waited_for_at_fork
@@ -120,7 +126,7 @@ def _data_of_leaf(leaf: Value) -> float:
     if is_constant(leaf):
         number: float = DATA_SLOT.__get__(leaf)
         return number
-    raise used_as_number("the .data of a Value was read", _INSTEAD)
+    raise data_was_read("the .data of a Value was read", _INSTEAD)
 
 
 def _set_data_of_leaf(leaf: Value, number: float) -> None:

@@ -17,6 +17,7 @@ from math import copysign, gcd
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp import array_math
 from tinygrad_mlp.compiler.folding import Folded
 from tinygrad_mlp.compiler.products import Product, find_products
 from tinygrad_mlp.compiler.schedule import Group
@@ -318,9 +319,16 @@ def _place_leaves(plan: Plan) -> None:
 
 
 def _new_block(plan: Plan, group: Group, size: int, number: int) -> Block:
-    name = f"{group.op.name if not group.left else 'z'}{number}"
+    name = _name_of_block(group.op.name if not group.left else "z", number)
     mapped = plan.per_sample and group.varies
     return plan.add_block(name, "computed", size, mapped, group.needs_grad)
+
+
+def _name_of_block(name: str, number: int) -> str:
+    """``tanh3``; with ``_`` where that is another name of the program: log2, t1, g_tanh3."""
+    plain = f"{name}{number}"
+    taken = plain in array_math.__all__ or name.startswith("g_")
+    return f"{name}_{number}" if taken or (len(name) == 1 and name != "z") else plain
 
 
 # Elementwise

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.frames import is_ours
 
-__all__ = ["does_not_repeat", "function_failed", "running", "used_as_number"]
+__all__ = [
+    "data_was_read",
+    "does_not_repeat",
+    "function_failed",
+    "refuses_to_be_a_number",
+    "running",
+    "used_as_number",
+]
 
 USE_WHERE: Final = (
     "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
 )
+
+
+BY_SOFTMAX: Final = (
+    "where the largest number is taken out before exp, functional.softmax(values) does it itself, "
+    "and so do log_softmax and logsumexp; functional.amax(values) is the largest as a Value"
+)
+"""What to write instead of ``largest = max(v.data for v in values)``."""
 
 
 class Running(Protocol):
@@ -42,6 +56,38 @@ def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
     if running and running[-1].refused is None:
         running[-1].refused = error
     return error
+
+
+def data_was_read(how: str, remedy: str = USE_WHERE) -> TracingError:
+    """As ``used_as_number``; beside a ``max`` the remedy is the softmax that needs none.
+
+    >>> print(data_was_read("its .data was read", "compute with it"))
+    a traced Value has no number yet, but its .data was read (...); ... compute with it
+    """
+    frame = _outside()
+    if frame.f_code.co_name in ("<genexpr>", "<listcomp>") and frame.f_back is not None:
+        frame = frame.f_back  # max(v.data for v in values)
+    return used_as_number(how, BY_SOFTMAX if "max" in frame.f_code.co_names else remedy)
+
+
+def refuses_to_be_a_number(self: object) -> NoReturn:
+    """For a rule of an operation that asks for a number where the compiler writes it down.
+
+    Raises:
+        TracingError: always; it names the line of the rule.
+
+    >>> refuses_to_be_a_number("x > 0.0")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.TracingError: a rule of an operation asked for a number or a truth value ...
+    """
+    error = TracingError(
+        f"a rule of an operation asked for a number or a truth value ({_place(_outside())}), but "
+        "the compiler writes the rule down for other numbers: xp.where(x > 0.0, a, b) is the way "
+        "to choose, xp.exp(x) the function for math.exp(x)"
+    )
+    error.reason = "a rule of an operation asked for a number"
+    raise error
 
 
 def function_failed(error: Exception) -> TracingError:

@@ -25,6 +25,7 @@ from tinygrad_mlp.compiler.instructions import (
     Ref,
     contiguous,
 )
+from tinygrad_mlp.compiler.refusals import refuses_to_be_a_number
 
 __all__ = ["Emitter", "Symbol"]
 
@@ -85,8 +86,22 @@ class Symbol:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, other: Any) -> Symbol:
+        return self.emitter.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self.emitter.divide(other, self)
+
+    def __pow__(self, other: Any) -> Symbol:
+        return self.emitter.power(self, other)
+
+    def __rpow__(self, other: Any) -> Symbol:
+        return self.emitter.power(other, self)
+
     def __neg__(self) -> Symbol:
         return self.times(-1.0)
+
+    __bool__ = __float__ = refuses_to_be_a_number
 
     def __lt__(self, other: Any) -> Symbol:
         return self.emitter.compare("less", self, other)
@@ -277,6 +292,14 @@ class Emitter:
     def minimum(self, a: Any, b: Any) -> Symbol:
         """The smaller one."""
         return self.call("minimum", self.symbol(a), self.symbol(b))
+
+    def mod(self, a: Any, b: Any) -> Symbol:
+        """What is left of a after whole multiples of b."""
+        return self.call("mod", self.symbol(a), self.symbol(b))
+
+    def floor_divide(self, a: Any, b: Any) -> Symbol:
+        """The greatest whole number that is not above a / b."""
+        return self.call("floor_divide", self.symbol(a), self.symbol(b))
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """a or b; in the common special cases something cheaper that gives the same."""

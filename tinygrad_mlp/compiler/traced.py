@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.refusals import USE_WHERE, used_as_number
+from tinygrad_mlp.compiler.refusals import USE_WHERE, data_was_read, used_as_number
 from tinygrad_mlp.engine import Value, apply, as_value
 from tinygrad_mlp.ops import Op
 
@@ -32,8 +32,8 @@ BY_VALUE: Final = (
 )
 """What to write instead of ``a == b``."""
 _NO_OPERATION: Final = (
-    "Values have + - * / ** and what functional offers; use functional.where(condition, a, b) to "
-    "choose, and work out whatever else the data need before the program is called"
+    "Values have + - * / ** // % and what functional offers; use functional.where(condition, a, b) "
+    "to choose, and work out whatever else the data need before the program is called"
 )
 _TRUTH_VALUES: Final = (
     "& and | join comparisons, as in functional.where((a > 0) & (b > 0), a, b); for an "
@@ -60,7 +60,7 @@ class Traced(Value):
     @property
     def data(self) -> float:
         """Raises: a traced Value has no number yet."""
-        raise used_as_number("its .data was read")
+        raise data_was_read("its .data was read")
 
     @data.setter
     def data(self, number: float) -> None:
@@ -80,6 +80,10 @@ class Traced(Value):
         """Raises: a traced Value has no local derivatives yet."""
         raise used_as_number("its .partials were read")
 
+    def item(self) -> float:
+        """Raises: a traced Value has no number yet."""
+        raise data_was_read("its .item() was called")
+
     # The inputs of a function are plain numbers when it runs eagerly, and these compare and
     # compute with numbers.
     __eq__ = _refuses("it was compared with ==, != or in", BY_VALUE)
@@ -88,18 +92,24 @@ class Traced(Value):
 
     __bool__ = _refuses("it was used as a truth value (if, and, or, not, min, max)")
     __index__ = _refuses("it was used as an index")
+    __float__ = _refuses("float() was called on it")
     __int__ = _refuses("int() was called on it")
     __complex__ = _refuses("complex() was called on it")
-    __round__ = _refuses("round() was called on it", _NO_OPERATION)
     __trunc__ = __floor__ = __ceil__ = _refuses("it was rounded", _NO_OPERATION)
-    __mod__ = __rmod__ = _refuses("% was used on it", _NO_OPERATION)
-    __floordiv__ = __rfloordiv__ = _refuses("// was used on it", _NO_OPERATION)
     __divmod__ = __rdivmod__ = _refuses("divmod() was called on it", _NO_OPERATION)
     __and__ = __rand__ = _refuses("& was used on what is no comparison", _TRUTH_VALUES)
     __or__ = __ror__ = _refuses("| was used on what is no comparison", _TRUTH_VALUES)
     __xor__ = __rxor__ = _refuses("^ was used on it", _TRUTH_VALUES)
     __invert__ = _refuses("~ was used on it", _TRUTH_VALUES)
     __str__ = __format__ = _refuses("it was turned into text (str, format, print)")
+
+    def __round__(self, ndigits: int | None = None) -> Value:
+        if not ndigits:
+            return super().__round__()
+        raise used_as_number(  # Python rounds the decimal number, torch x * 100, and may differ
+            "round() to some digits was called on it",
+            "write round(v * 100.0) / 100.0 for round(v, 2)",
+        )
 
     def __repr__(self) -> str:
         return f"Traced({self.op.formula if self.op else 'placeholder'}, index={self.index})"

@@ -224,7 +224,7 @@ class Tape:
         """The number of a constant."""
         if not isinstance(value, Traced) and is_constant(value):
             return value.data
-        raise used_as_number("float() was called on it")
+        raise used_as_number("its .item() was called")
 
     def leaf(self, leaf: Value) -> None:
         """A leaf was made: a constant."""

@@ -105,7 +105,7 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
             f"numbers, one row per sample: {name} = [[5.1, 3.5], [4.9, 3.0]]"
         )
     for index, cell in np.ndenumerate(cells):
-        if not hasattr(cell, "__float__") or isinstance(cell, (complex, np.complexfloating)):
+        if not _is_real_number(cell):
             raise DataError(
                 f"{_cell(name, index)} is {described(cell)} ({_place(index)}), not a number; "
                 + _remedy_for_cell(cell, name)
@@ -177,9 +177,16 @@ def _warn_of_inexact(array: NDArray[Any], name: str) -> None:
         )
 
 
+def _is_real_number(cell: Any) -> bool:
+    is_complex = isinstance(cell, (complex, np.complexfloating))
+    return hasattr(cell, "__float__") and not hasattr(cell, "parents") and not is_complex
+
+
 def _remedy_for_cell(cell: object, name: str) -> str:
     if cell is None:
         return "fill the cell in or remove its row"
+    if hasattr(cell, "parents"):
+        return "give the number of a Value, value.data; no gradient flows to what is read here"
     try:
         float(str(cell))
     except ValueError:

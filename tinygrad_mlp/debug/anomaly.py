@@ -19,7 +19,15 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
 from tinygrad_mlp.derivatives import gradients
-from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of, topological_order
+from tinygrad_mlp.engine import (
+    Number,
+    Value,
+    as_value,
+    enable_grad,
+    give_zero,
+    orders_of,
+    topological_order,
+)
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.graph.naming import PlaceNames
 from tinygrad_mlp.graph.walk import Flow, flows, gradients_of
@@ -135,15 +143,16 @@ class _Check:
             raise NonFiniteError(_backward_message(flow, self.order))
 
 
-def _checked_backward(self: Value) -> None:
+def _checked_backward(self: Value, gradient: Value | Number = 1.0) -> None:
     """``Value.backward`` with a look at each contribution."""
+    seed = as_value(gradient).data
     order, reached = orders_of(self)
     check = _Check(order)
     for node in order:
-        if node.parents:
+        if node.parents or node.grad is None:
             node.grad = 0.0
     give_zero(order, reached)
-    self.grad = 1.0 if self.parents else self.grad + 1.0
+    self.grad = seed if self.parents else self.grad + seed
     for flow in flows(reversed(reached)):
         check(flow)
 

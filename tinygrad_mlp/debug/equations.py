@@ -101,8 +101,8 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
         return _sum(operands)
     if op.variadic:
         return f"{op.name}({', '.join(operands)})"
-    letters = dict(zip("x" if len(operands) == 1 else "abc", operands))
-    return re.sub(r"\b[abcx]\b", _Filling(letters), op.formula)
+    letters = dict(zip("x" if len(operands) == 1 else ops.LETTERS, operands))
+    return re.sub(rf"\b[{''.join(letters)}]\b", _Filling(letters), op.formula)
 
 
 class _Filling:

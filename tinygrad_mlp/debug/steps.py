@@ -182,8 +182,8 @@ class BackwardTrace(Sequence[BackwardStep]):
         for point in self._breakpoints:
             point.require(self)
         leaves = [node for node in self.order if not node.parents and self._receives(node)]
-        if not accumulate:
-            for leaf in leaves:
+        for leaf in leaves:
+            if not (accumulate and leaf.has_grad):  # so None is a cleared gradient, too
                 leaf.zero_grad()
         self._without_grad = {leaf for leaf in leaves if not leaf.has_grad}
         self._zeros = [x for x in self._apart if x.parents or x in self._without_grad]

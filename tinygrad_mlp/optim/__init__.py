@@ -23,6 +23,12 @@ from typing import TYPE_CHECKING
 from tinygrad_mlp.optim.base import Optimizer, Parameter
 from tinygrad_mlp.optim.clipping import clip_by_norm, clip_by_value
 from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
+from tinygrad_mlp.optim.phases import (
+    CosineRestartsSchedule,
+    LambdaSchedule,
+    MultiStepSchedule,
+    OneCycleSchedule,
+)
 from tinygrad_mlp.optim.plateau import PlateauSchedule
 from tinygrad_mlp.optim.registry import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 from tinygrad_mlp.optim.schedules import (
@@ -42,8 +48,12 @@ __all__ = [
     "Adam",
     "AdamW",
     "ConstantSchedule",
+    "CosineRestartsSchedule",
     "CosineSchedule",
     "ExponentialSchedule",
+    "LambdaSchedule",
+    "MultiStepSchedule",
+    "OneCycleSchedule",
     "Optimizer",
     "Parameter",
     "PlateauSchedule",

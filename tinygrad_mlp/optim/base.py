@@ -179,8 +179,10 @@ class Optimizer(ABC):
         numbers: list[float] = []
         new_states: list[tuple[float, ...]] = []
         for parameter, state in zip(self.parameters, states):
-            number = parameter.data
-            change, new = self.update(float_math, number, parameter.grad, state, coefficients)
+            number, gradient = parameter.data, parameter.grad
+            if gradient is None:  # cleared, as in torch
+                gradient = 0.0
+            change, new = self.update(float_math, number, gradient, state, coefficients)
             numbers.append(number - change)
             new_states.append(new)
         assign_at_once(

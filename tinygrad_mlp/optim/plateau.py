@@ -24,19 +24,21 @@ _REMEMBERED = ("current_factor", "best", "n_bad_epochs", "n_cooldown_epochs")
 class PlateauSchedule(Schedule):
     """A drop whenever the loss has not improved for some time.
 
-    A loss improves if it is below best - threshold * |best|, best being the best so far. After more
-    than ``patience`` epochs in a row without improvement the factor is multiplied by ``factor``.
+    A loss improves if it is below best - threshold * |best|, best being the best so far, or with
+    threshold_mode "abs" below best - threshold. After more than ``patience`` epochs in a row
+    without improvement the factor is multiplied by ``factor``.
 
     Args:
         factor: the factor of each drop, from 0 to below 1.
         patience: how many epochs without improvement are let pass, at least 0.
-        threshold: the relative improvement that counts, from 0 to below 1.
+        threshold: the improvement that counts, at least 0; a relative one below 1.
         cooldown: for how many epochs after a drop none are counted, at least 0.
         minimum_factor: no drop goes below it, from 0 to 1.
+        threshold_mode: "rel" for a relative threshold, "abs" for one in the units of the loss.
         mode: "min" for a loss; "max" for an accuracy, which improves upwards.
 
     Raises:
-        InvalidArgumentError: for a number out of its range, or another mode.
+        InvalidArgumentError: for a number out of its range, or another mode of the two.
 
     Source: the rule and the defaults of ``torch.optim.lr_scheduler.ReduceLROnPlateau``, except that
     a loss below 0 is treated as those above (there, a constant negative loss improves for ever),
@@ -53,7 +55,10 @@ class PlateauSchedule(Schedule):
     2.0 0.5
     """
 
-    setting_names = ("factor", "patience", "threshold", "cooldown", "minimum_factor", "mode")
+    setting_names = (
+        *("factor", "patience", "threshold", "threshold_mode"),
+        *("cooldown", "minimum_factor", "mode"),
+    )
 
     @our_words
     def __init__(
@@ -62,6 +67,7 @@ class PlateauSchedule(Schedule):
         patience: int = 10,
         *,
         threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
         cooldown: int = 0,
         minimum_factor: float = 0.0,
         mode: str = "min",
@@ -69,7 +75,13 @@ class PlateauSchedule(Schedule):
         call = "PlateauSchedule(factor=0.1, patience=10)"
         self.factor = check_number(factor, "factor", call, at_least=0.0, below=1.0)
         self.patience = check_integer(patience, "patience", call, minimum=0)
-        self.threshold = check_number(threshold, "threshold", call, at_least=0.0, below=1.0)
+        if threshold_mode not in ("rel", "abs"):
+            raise InvalidArgumentError(
+                f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}; for example {call}"
+            )
+        self.threshold_mode = threshold_mode
+        largest = 1.0 if threshold_mode == "rel" else math.inf
+        self.threshold = check_number(threshold, "threshold", call, at_least=0.0, below=largest)
         self.cooldown = check_integer(cooldown, "cooldown", call, minimum=0)
         self.minimum_factor = check_number(
             minimum_factor, "minimum_factor", call, at_least=0.0, at_most=1.0
@@ -127,7 +139,9 @@ class PlateauSchedule(Schedule):
         assign_at_once(repeat(self), _REMEMBERED, (factor, best, n_bad, n_cooldown))
 
     def _improves(self, loss: float) -> bool:
-        threshold = math.copysign(self.threshold, self.best)  # best may be negative, or infinite
-        if self.mode == "min":
-            return loss < self.best * (1.0 - threshold)
-        return loss > self.best * (1.0 + threshold)
+        down = 1.0 if self.mode == "min" else -1.0
+        if self.threshold_mode == "abs":
+            limit = self.best - down * self.threshold
+        else:  # best may be negative, or infinite
+            limit = self.best * (1.0 - down * math.copysign(self.threshold, self.best))
+        return loss < limit if self.mode == "min" else loss > limit

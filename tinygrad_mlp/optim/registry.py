@@ -7,6 +7,12 @@ from typing import Any, Final
 
 from tinygrad_mlp.optim.base import Optimizer, Parameter
 from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
+from tinygrad_mlp.optim.phases import (
+    CosineRestartsSchedule,
+    LambdaSchedule,
+    MultiStepSchedule,
+    OneCycleSchedule,
+)
 from tinygrad_mlp.optim.plateau import PlateauSchedule
 from tinygrad_mlp.optim.schedules import (
     ConstantSchedule,
@@ -33,8 +39,16 @@ SCHEDULES: Final = Registry[type[Schedule]](
     "schedule",
     ("constant", ConstantSchedule, "constant_lr"),
     ("step", StepSchedule, "step_lr"),
+    ("multi_step", MultiStepSchedule, "multi_step_lr"),
     ("exponential", ExponentialSchedule, "exponential_lr"),
     ("cosine", CosineSchedule, "cosine_annealing", "cosine_annealing_lr"),
+    (
+        "cosine_restarts",
+        CosineRestartsSchedule,
+        *("cosine_annealing_warm_restarts", "warm_restarts", "sgdr"),
+    ),
+    ("one_cycle", OneCycleSchedule, "one_cycle_lr"),
+    ("lambda", LambdaSchedule, "lambda_lr"),
     ("warmup", WarmupSchedule),
     ("plateau", PlateauSchedule, "reduce_lr_on_plateau"),
 )

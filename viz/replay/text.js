@@ -146,8 +146,9 @@ function typeset(formula) {
 /** The formula with operands for its letters; in brackets, but for arguments that stand alone,
  * and for numbers that stand beside no sign of arithmetic. */
 function filledIn(formula, operands) {
-  const byLetter = { x: operands[0], a: operands[0], b: operands[1], c: operands[2] };
-  return formula.replace(/\b[abcx]\b/g, (letter, at) => {
+  const byLetter = { x: operands[0] };
+  [..."abcpqrst"].forEach((letter, place) => (byLetter[letter] = operands[place]));
+  return formula.replace(/\b[abcpqrstx]\b/g, (letter, at) => {
     const text = byLetter[letter] ?? letter;
     const [before, after] = [formula.slice(0, at), formula.slice(at + 1)];
     if (/(^|[(,|] ?)$/.test(before) && /^([),|]|$)/.test(after)) return text;

@@ -18,6 +18,7 @@ from tinygrad_mlp import float_math, ops
 from tinygrad_mlp.compiler.backends.protocol import Memory, Run
 from tinygrad_mlp.compiler.folding import Node
 from tinygrad_mlp.compiler.lowered import Lowered
+from tinygrad_mlp.compiler.refusals import refuses_to_be_a_number
 from tinygrad_mlp.engine import read_numbers
 
 __all__ = ["Arithmetic", "ScalarText"]
@@ -108,6 +109,20 @@ class _Text:
 
     def __rmul__(self, other: Any) -> _Text:
         return _Text(f"{_code(other)} * {_factor(self)}")
+
+    def __truediv__(self, other: Any) -> _Text:
+        return _Text(f"divide({self.code}, {_code(other)})")
+
+    def __rtruediv__(self, other: Any) -> _Text:
+        return _Text(f"divide({_code(other)}, {self.code})")
+
+    def __pow__(self, other: Any) -> _Text:
+        return _Text(f"power({self.code}, {_code(other)})")
+
+    def __rpow__(self, other: Any) -> _Text:
+        return _Text(f"power({_code(other)}, {self.code})")
+
+    __bool__ = __float__ = refuses_to_be_a_number
 
     def __neg__(self) -> _Text:
         return _Text(f"(-{self.code})")
