@@ -183,7 +183,7 @@ def final_factor_of(given: Given) -> Texts:
 def _divisor(given: Given) -> float:
     """The first number above 0 that was given as a divisor; 0 if none was."""
     found = _first(given, "div_factor", "final_div_factor")
-    return float(found) if isinstance(found, Real) and found > 0 else 0.0
+    return max(0.0, float(found)) if isinstance(found, Real) else 0.0
 
 
 def callback_of(given: Given) -> Texts:
