@@ -10,6 +10,7 @@ import copy
 import gc
 import pickle
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -268,6 +269,85 @@ def test_a_head_that_is_replaced_later_is_known() -> None:
     assert layers_in(loss_of(model))[-1] == "decoder.layers.0"
     model.decoder.layers[0] = Layer(1, 4, rng=4)
     assert drawn(loss_of(model))[-1] == ("decoder.layers.0", "8 parameters")
+
+
+def rows_of(model: Module, x: Sequence[Scalar] = X) -> list[tuple[str, int]]:
+    return [(layer.name, layer.n_parameters) for layer in health(model, loss_of(model, x)).layers]
+
+
+def test_what_is_replaced_deep_in_a_part_is_known() -> None:
+    model = Nested()
+    model(X)
+    model.encoder.layers[1] = Layer(3, 1, rng=5)
+    assert rows_of(model)[:2] == [("encoder.layers.0", 9), ("encoder.layers.1", 4)]
+    network = MLP(3, [2, 1], rng=0)
+    network.layers[0].neurons[1].w[1] = Value(5.0)
+    assert rows_of(network, [1.0, 2.0, 3.0]) == [("layers.0", 8), ("layers.1", 3)]
+    network.layers[0].neurons[1] = Neuron(3, rng=1)
+    assert rows_of(network, [1.0, 2.0, 3.0]) == [("layers.0", 8), ("layers.1", 3)]
+
+
+def test_a_layer_that_is_taken_out_is_no_part_any_more() -> None:
+    model = MLP(2, [2, 2, 1], rng=0)
+    out = model.layers.pop(0)
+    assert rows_of(model) == [("layers.0", 6), ("layers.1", 3)]
+    assert [p.label for p in model.parameters()] == [n for n, _ in model.named_parameters()]
+    assert out.neurons[0].b.label == "neurons.0.b"
+    model.layers.reverse()
+    model.label_parameters()
+    assert model.layers[0].neurons[0].b.label == "layers.0.neurons.0.b"
+
+
+def test_a_part_that_two_models_share_stays_with_the_first() -> None:
+    head = Layer(2, 1, rng=0)
+
+    class Tail(Module):
+        def __init__(self, seed: int) -> None:
+            self.body, self.head = Layer(2, 2, rng=seed), head
+
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            return self.head.forward(self.body.forward(x))
+
+    first, second = Tail(1), Tail(2)
+    before = loss_of(first)
+    assert layers_in(before)[:2] == ["body", "head"]
+    loss = loss_of(second)
+    assert layers_in(before)[:2] == ["body", "head"]
+    assert layers_in(loss)[:2] == ["Tail#1.body", "Tail#2.head"]
+    del first, before
+    gc.collect()
+    second.label_parameters()
+    assert layers_in(loss_of(second))[:2] == ["body", "head"]
+
+
+def test_a_model_may_hold_anything_and_be_called_by_many_threads() -> None:
+    class Collects(Module):
+        def __init__(self) -> None:
+            self.layer = Layer(2, 2, rng=0)
+            self.seen: dict[int, Any] = {}
+            self.ring: dict[str, Any] = {}
+            self.ring["me"] = self.ring
+
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            self.seen[len(self.seen)] = list(x)
+            return self.layer.forward(x)
+
+    model, failures = Collects(), []
+
+    def call() -> None:
+        try:
+            for _ in range(200):
+                model(X)
+        except Exception as error:  # whatever it is
+            failures.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not failures
+    assert model.layer.neurons[0].b.label == "layer.neurons.0.b"
 
 
 def test_a_label_of_a_person_stays_and_says_nothing_of_the_structure() -> None:

@@ -6,21 +6,24 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeGuard
+from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, put_in_place, put_row_in_place, read_numbers
+from tinygrad_mlp.engine import Value, put_row_in_place, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
+from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.summary import layer_table
 from tinygrad_mlp.one_or_many import Outputs, unwrapped
-from tinygrad_mlp.places import Key, Owner, Place, keys_of_row
+from tinygrad_mlp.places import Keys, Owner, keys_of_row
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import AnotherWord
 
@@ -263,11 +266,11 @@ class Module:
 
 
 def make_known(module: Module) -> None:
-    """Tell the parameters of a module where they stand, unless they know it.
+    """Tell the parameters of a module where they stand.
 
     The graphs that are made with them know by that which of their nodes are neurons and layers of
-    which model. Parameters that were told earlier, as those of a part that was called by itself,
-    keep their owners, which now stand in this module.
+    which model. A part that was called by itself stands in this module from now on; a part that
+    another model holds, as long as that one lives, stays a part of it.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> class Net(Module):
@@ -278,27 +281,59 @@ def make_known(module: Module) -> None:
     >>> net.body.layers[0].neurons[0].b.label
     'body.layers.0.neurons.0.b'
     """
-    owner = _owner_of(module)
-    if not _knows(vars(module), owner.model):
-        _put_in_places(module, owner, {id(module)})
-    module._known = _Contents(vars(module))
+    with _placing:
+        owner = _owner_of(module)
+        before: _Contents | None = getattr(module, "_known", None)
+        placed: dict[Owner, None] = {}
+        _place(module, owner, {id(module)}, placed)
+        for part in before.owners if before else ():
+            if part not in placed and part.above is not None and part.is_within(owner):
+                part.above, part.keys = None, ()  # it is no longer there
+                _Contents.n_moves += 1
+        module._known.owners = list(placed)
+        module._known.moves_before = _Contents.n_moves
+
+
+_placing: Final = RLock()
+"""Two threads that call a model at first tell its parameters one after the other."""
+waited_for_at_fork(_placing)
 
 
 class _Contents:
-    """What a module holds, to see in no time that nothing was replaced since it was made known."""
+    """What a module holds, to see in no time that nothing was replaced since it was made known.
 
-    __slots__ = ("_attributes", "_dicts", "_items", "_lists", "_n_moves", "_parts")
+    Args:
+        attributes: of the module.
+        parts: the modules in it, each with its keys.
+        rows: where its matrices of parameters stand.
+        idle: the ids of lists and dicts with nothing of ours in them, which may change.
+    """
+
+    __slots__ = (
+        *("_attributes", "_dicts", "_items", "_lists", "_parts", "_walked"),
+        *("moves_before", "owners", "parts", "rows"),
+    )
 
     n_moves: ClassVar[int] = 0
-    """How often the contents of a module were told where they stand."""
+    """How often something was told where it stands."""
 
-    def __init__(self, attributes: dict[str, Any]) -> None:
-        self._n_moves = _Contents.n_moves
+    def __init__(
+        self,
+        attributes: dict[str, Any],
+        parts: list[tuple[Keys, Module]],
+        rows: dict[Keys, bool],
+        idle: set[int],
+    ) -> None:
+        self.moves_before = -1
+        self.rows = rows
+        self.parts = parts
+        self.owners: list[Owner] = []
         self._attributes = list(attributes.values())
+        self._walked = [x for x in self._attributes if isinstance(x, _WALKED)]
         self._lists: list[list[Any]] = []
         self._dicts: list[dict[Any, Any]] = []
-        seen: set[int] = set()
-        found = list(self._attributes)
+        seen = set(idle)
+        found = list(self._walked)
         for item in found:  # it grows on the way
             if id(item) in seen:
                 continue
@@ -315,13 +350,18 @@ class _Contents:
         self._items = [dict(item) for item in self._dicts]
 
     def still_hold(self, attributes: dict[str, Any]) -> bool:
-        """Whether it holds the same, and no module has been put anywhere since."""
+        """Whether it holds the same, and nothing has been put anywhere since."""
         return (
-            self._n_moves == _Contents.n_moves
+            self.moves_before == _Contents.n_moves
             and self._attributes == [*attributes.values()]
             and self._lists == self._parts
             and self._dicts == self._items
         )
+
+    def are_in(self, attributes: dict[str, Any]) -> bool:
+        """Whether it holds the same modules and Values, whatever else there is."""
+        walked = [x for x in list(attributes.values()) if isinstance(x, _WALKED)]
+        return self._walked == walked and self._lists == self._parts and self._dicts == self._items
 
 
 _OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
@@ -329,62 +369,115 @@ _OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
 
 def _owner_of(module: Module) -> Owner:
     attributes = vars(module)
-    if _OWNER not in attributes:
-        attributes[_OWNER] = Owner(type(module).__name__)
-    owner: Owner = attributes[_OWNER]
+    owner = attributes.get(_OWNER)
+    if not isinstance(owner, Owner):
+        owner = attributes[_OWNER] = Owner(type(module).__name__)
+    if owner.holder is None or owner.holder() is not module:
+        owner.holder = ref(module)
     return owner
 
 
-def _knows(item: object, model: Owner) -> bool:
-    """Whether what is in there stands in that model. Of long lists the ends are looked at."""
-    if isinstance(item, Value):
-        place = item.place
-        return place.owner.model is model if place else not _is_parameter(item)
-    if isinstance(item, Module):
-        owner: Owner | None = vars(item).get(_OWNER)
-        return owner is not None and owner.model is model
-    if isinstance(item, dict):
-        return all([_knows(child, model) for child in item.values()])
-    if isinstance(item, list | tuple) and item:
-        some = item if isinstance(item[0], Module) else (item[0], item[-1])
-        return all([_knows(child, model) for child in some])
-    return True
-
-
-def _put_in_places(module: Module, owner: Owner, seen: set[int]) -> None:
-    _Contents.n_moves += 1
-    groups: dict[tuple[Key, ...], bool] = {}  # by where they stand, and whether of rows alone
-    containers: list[tuple[object, tuple[Key, ...]]] = [(module, ())]
-    for container, above in containers:  # it grows on the way
-        if _is_row(container) and not (ids := set(map(id, container))) & seen:
-            seen |= ids
-            put_row_in_place(container, owner, keys_of_row(above, len(container)))
-            if len(above) > 1:
-                groups[above[:-1]] = False
-            continue
-        for key, child in _children(container):
-            if not isinstance(child, _WALKED) or id(child) in seen:
-                continue
-            seen.add(id(child))
-            keys = (*above, key if isinstance(key, int) else str(key))
-            if isinstance(child, Value):
-                if _is_parameter(child):
-                    put_in_place(child, Place(owner, keys))
-                    if len(keys) > 2:
-                        groups[keys[:-2]] = False
-            elif isinstance(child, Module):
-                below = _owner_of(child)
-                if owner.is_within(below):
-                    continue  # a module that holds the one that holds it
-                below.above, below.keys = owner, keys
-                if not _knows(vars(child), owner.model) or not below.n_groups + below.is_row:
-                    _put_in_places(child, below, seen)
-                is_row = below.is_row and isinstance(keys[-1], int)
-                groups[keys[:-1] if is_row else keys] = is_row
-            else:
-                containers.append((child, keys))
+def _place(module: Module, owner: Owner, seen: set[int], placed: dict[Owner, None]) -> None:
+    """Tell what stands in a module where it stands, and so on in the modules that stand in it."""
+    placed[owner] = None
+    known: _Contents | None = getattr(module, "_known", None)
+    try:
+        is_known = known is not None and known.are_in(vars(module))
+    except Exception:  # an array in a list has no truth value
+        is_known = False
+    if known is None or not is_known:
+        known = module._known = _Contents(vars(module), *_told(module, owner, placed))
+    groups: dict[Keys, bool] = dict(known.rows)
+    for keys, part in known.parts:
+        below = _owner_of(part)
+        if id(part) not in seen and not owner.is_within(below):
+            seen.add(id(part))
+            if _is_ours(below, owner):
+                if below.above is not owner or below.keys != keys:
+                    below.above, below.keys = owner, keys
+                    _Contents.n_moves += 1
+                _place(part, below, seen, placed)
+        is_row = below.is_row and isinstance(keys[-1], int)
+        groups[keys[:-1] if is_row else keys] = is_row
     owner.is_row = not groups
     owner.n_groups = len(groups)
+
+
+def _is_ours(part: Owner, owner: Owner) -> bool:
+    """Whether a part is to stand in this module: not if another model that lives holds it."""
+    if part.above is None or part.above.model is owner.model:
+        return True
+    return part.above.holder is None or part.above.holder() is None
+
+
+def _told(
+    module: Module, owner: Owner, placed: Container[Owner]
+) -> tuple[list[tuple[Keys, Module]], dict[Keys, bool], set[int]]:
+    """Tell the parameters that a module itself holds where they stand.
+
+    Args:
+        module: the module.
+        owner: what stands for it.
+        placed: the owners whose parameters were told before.
+
+    Returns:
+        The modules in it with their keys, its matrices, and the ids of what holds nothing of ours.
+    """
+    parts: list[tuple[Keys, Module]] = []
+    matrices: dict[Keys, bool] = {}
+    idle: set[int] = set()
+    seen = {id(module)}
+    for name, attribute in _children(module):
+        if not isinstance(attribute, _WALKED) or id(attribute) in seen:
+            continue
+        seen.add(id(attribute))
+        found = list(_found_in(attribute, (str(name),), seen))
+        if not found:
+            idle.add(id(attribute))
+        for keys, item in found:
+            if isinstance(item, Module):
+                parts.append((keys, item))
+                continue
+            row = isinstance(item, list)
+            values = item if isinstance(item, list) else [item]
+            _tell(values, owner, keys_of_row(keys, len(values)) if row else (keys,), placed)
+            if len(keys) > 2 - row:
+                matrices[keys[: -1 if row else -2]] = False
+    return parts, matrices, idle
+
+
+def _found_in(
+    attribute: object, keys: Keys, seen: set[int]
+) -> Iterator[tuple[Keys, Module | Value | list[Value]]]:
+    """The modules and parameters in an attribute with their keys, a row of parameters as a list."""
+    waiting: list[tuple[object, Keys]] = [(attribute, keys)]
+    for item, above in waiting:  # it grows on the way
+        if isinstance(item, Module) or (isinstance(item, Value) and _is_parameter(item)):
+            yield above, item
+        elif _is_row(item) and not (ids := set(map(id, item))) & seen:
+            seen |= ids
+            yield above, item
+        else:
+            for key, child in _children(item):
+                if isinstance(child, _WALKED) and id(child) not in seen:
+                    seen.add(id(child))
+                    waiting.append((child, (*above, key if isinstance(key, int) else str(key))))
+
+
+def _tell(
+    parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys], placed: Container[Owner]
+) -> None:
+    """Put parameters in their places, unless they stand there, or in a part told before."""
+    new: list[tuple[Value, Keys]] = []
+    for parameter, own in zip(parameters, keys):
+        place = parameter.place
+        if place is None or (
+            place.keys != own if place.owner is owner else place.owner not in placed
+        ):
+            new.append((parameter, own))
+    if new:
+        put_row_in_place([value for value, _ in new], owner, [own for _, own in new])
+        _Contents.n_moves += 1
 
 
 _WALKED = (Value, Module, list, tuple, dict)
@@ -416,11 +509,11 @@ def _is_state(item: object) -> bool:
 
 
 def _children(item: object) -> Iterable[tuple[object, object]]:
-    """What a container holds, by name or position."""
+    """What a container holds, by name or position; in a list, as another thread may change it."""
     if isinstance(item, Module):
-        return vars(item).items()
+        return list(vars(item).items())
     if isinstance(item, dict):
-        return item.items()
+        return list(item.items())
     if isinstance(item, list | tuple):
         return enumerate(item)
     return ()
