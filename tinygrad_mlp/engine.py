@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from threading import Lock, get_ident
@@ -50,6 +50,7 @@ __all__ = [
     "number_of",
     "numbers_of",
     "orders_of",
+    "places_of",
     "put_in_place",
     "put_row_in_place",
     "read_numbers",
@@ -458,6 +459,17 @@ def put_in_place(parameter: Value, place: Place) -> None:
     before = parameter._label
     place.label = before if isinstance(before, str) else before.label
     parameter._label = place
+
+
+def places_of(parameters: Iterable[Value]) -> list[Place | None]:
+    """Where each of many parameters stands.
+
+    >>> from tinygrad_mlp.nn import Neuron
+    >>> [place is None for place in places_of([Neuron(1, rng=0).b, Value(2.0)])]
+    [False, True]
+    """
+    labels = [parameter._label for parameter in parameters]
+    return [None if label.__class__ is str else label for label in labels]  # type: ignore[misc]
 
 
 def put_row_in_place(parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, put_row_in_place, read_numbers
+from tinygrad_mlp.engine import Value, places_of, put_row_in_place, read_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.functional import Scalar
@@ -340,7 +340,8 @@ class _Contents:
             seen.add(id(item))
             if isinstance(item, list):
                 self._lists.append(item)
-                found += item
+                if set(map(type, item)) != _VALUES_ALONE:
+                    found += item
             elif isinstance(item, dict):
                 self._dicts.append(item)
                 found += item.values()
@@ -468,15 +469,17 @@ def _tell(
     parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys], placed: Container[Owner]
 ) -> None:
     """Put parameters in their places, unless they stand there, or in a part told before."""
-    new: list[tuple[Value, Keys]] = []
-    for parameter, own in zip(parameters, keys):
-        place = parameter.place
-        if place is None or (
-            place.keys != own if place.owner is owner else place.owner not in placed
-        ):
-            new.append((parameter, own))
-    if new:
-        put_row_in_place([value for value, _ in new], owner, [own for _, own in new])
+    places = places_of(parameters)
+    if any(places):
+        new = [
+            number
+            for number, (place, own) in enumerate(zip(places, keys))
+            if place is None
+            or (place.keys != own if place.owner is owner else place.owner not in placed)
+        ]
+        parameters, keys = [parameters[i] for i in new], [keys[i] for i in new]
+    if parameters:
+        put_row_in_place(parameters, owner, keys)
         _Contents.n_moves += 1
 
 
