@@ -312,7 +312,8 @@ VALUES: Final = {
     "stratify": "False", "n_folds": "2", "n_samples": "8", "centers": "2", "spread": "1.0",
     "noise": "0.1", "drop_last": "True", "patience": "3", "min_delta": "0.1",
     "restore_best": "True", "best_only": "True", "path": "'w.npz'", "every": "2", "step": "1e-4",
-    "relative": "1e-3", "absolute": "1e-3",
+    "relative": "1e-3", "absolute": "1e-3", "start_factor": "0.1", "multiplier": "2",
+    "threshold_mode": "'abs'", "function": "square",
 }  # fmt: skip
 """For each of our words a value that people give under another."""
 
@@ -320,7 +321,7 @@ OF_OTHERS: Final = {
     "momentum": "0.5", "nesterov": "False", "nesterovs_momentum": "False",
     "validation_split": "0.2", "early_stopping": "True", "patience": "5",
     "n_iter_no_change": "5", "verbose": "True", "betas": "(0.5, 0.9)", "nonlin": "True",
-    "train_size": "0.75",
+    "train_size": "0.75", "div_factor": "25.0", "final_div_factor": "1e4",
 }  # fmt: skip
 
 FORMS: Final = {

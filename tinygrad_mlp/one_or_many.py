@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.text import described
 
 __all__ = ["Outputs", "in_list", "unwrapped"]
 
@@ -42,7 +43,7 @@ def in_list(outputs: object, module: object) -> list[Value]:
         else:
             return outputs if isinstance(outputs, list) else list(outputs)
     raise InvalidArgumentError(
-        f"forward of {module!r} returned {outputs!r:.60}, but a Value or a list of Values is "
+        f"forward of {module!r} returned {described(outputs)}, but a Value or a list of Values is "
         "needed: return [self.w * xi for xi in x]"
     )
 

@@ -13,6 +13,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Number, Value, apply, as_value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.ops import OPS, Op
+from tinygrad_mlp.text import described
 
 __all__ = ["OpFunction", "declare"]
 
@@ -98,7 +99,7 @@ def declare(
     word: object = name
     if not (isinstance(word, str) and word.isidentifier()) or iskeyword(name):
         raise InvalidArgumentError(
-            f"the name of an operation is a word of letters, digits and _, got {name!r:.60}: "
+            f"the name of an operation is a word of letters, digits and _, got {described(name)}: "
             f"{_EXAMPLE}"
         )
     if name in _OF_THE_PACKAGE or name == ops.CONSTANT.name:
@@ -113,7 +114,7 @@ def declare(
     wrong = [rule for rule in rules[1:] if not (callable(rule) or isinstance(rule, float | int))]
     if wrong or not callable(rules[0]):
         raise InvalidArgumentError(
-            f"{(wrong or rules)[0]!r:.60} is no rule of {name}; give functions of xp, or "
+            f"{described((wrong or rules)[0])} is no rule of {name}; give functions of xp, or "
             f"numbers for constant derivatives: {_EXAMPLE}"
         )
     constant = [rule if callable(rule) else _as_constant(rule) for rule in partials]

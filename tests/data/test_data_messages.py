@@ -59,7 +59,7 @@ UNFIT = "but (n_samples, n_features) is needed; "
         (None, DataError, f"X is None{NO_ARRAY}"),
         ("1.5", DataError, f"X is '1.5'{NO_ARRAY}"),
         ({1}, DataError, f"X is {{1}}{NO_ARRAY}"),
-        ("z" * 99, DataError, f"X is '{'z' * 59}{NO_ARRAY}"),
+        ("z" * 99, DataError, f"X is '{'z' * 29}…{'z' * 28}'{NO_ARRAY}"),
         (
             [[1.0, "2"]],
             DataError,

@@ -13,6 +13,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.node_checks import check_numbers
+from tinygrad_mlp.text import described
 
 __all__ = [
     "NeuronSum",
@@ -99,7 +100,7 @@ def listed(parameters: object) -> list[Value]:
     found = [parameter for parameter in given if isinstance(parameter, Value)]
     if len(found) < len(given):
         raise InvalidArgumentError(
-            f"parameters is {parameters!r:.60}, but a list of Values is needed: "
+            f"parameters is {described(parameters)}, but a list of Values is needed: "
             "parameters=[w, b], or parameters=model.parameters()"
         )
     return found

@@ -22,6 +22,7 @@ from tinygrad_mlp.losses import reading
 from tinygrad_mlp.losses.constants import ConstantAnswer
 from tinygrad_mlp.one_or_many import unwrapped
 from tinygrad_mlp.registry import Registry
+from tinygrad_mlp.text import described
 
 __all__ = [
     "LOSSES",
@@ -244,7 +245,7 @@ def as_loss(loss: str | Loss | BatchLoss) -> Loss:
         return loss
     if not callable(loss):
         raise InvalidArgumentError(
-            f"loss is {loss!r:.60}, but a name ({', '.join(LOSSES)}) or a function "
+            f"loss is {described(loss)}, but a name ({', '.join(LOSSES)}) or a function "
             "loss(outputs, targets) is needed"
         )
     return loss_of_function(loss) or Loss.of_function(loss)
@@ -299,8 +300,8 @@ def _checked(function: BatchLoss, value: object, what: str) -> Value:
     if what == "the batch":
         example = "functional.mean([(o - t) ** 2 for o, t in zip(outputs, targets)])"
     raise InvalidArgumentError(
-        f"the loss {name}(outputs, targets) returned {value!r:.60}, but it must return one Value, "
-        f"the loss of {what}; for example {example}"
+        f"the loss {name}(outputs, targets) returned {described(value)}, but it must return one "
+        f"Value, the loss of {what}; for example {example}"
     )
 
 

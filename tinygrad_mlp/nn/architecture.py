@@ -20,6 +20,7 @@ from tinygrad_mlp.nn.activations import (
 )
 from tinygrad_mlp.nn.layers import MLP, Layer, Neuron
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.text import described
 
 __all__ = [
     "KINDS",
@@ -108,8 +109,9 @@ def module_of_kind(kind: str, arrays: Arrays, activations: Sequence[str]) -> Mod
         known = listed_activation(name)
         if known is None or (known == SOFTMAX and kind == "Neuron"):
             raise DataError(
-                f"activations[{i}] is {name!r:.60}, which is not known here; add it first: "
-                f"from tinygrad_mlp.nn import ACTIVATIONS; ACTIVATIONS.add({name!r:.60}, function)"
+                f"activations[{i}] is {described(name)}, which is not known here; add it first: "
+                "from tinygrad_mlp.nn import ACTIVATIONS; "
+                f"ACTIVATIONS.add({described(name)}, function)"
             )
     if kind == "MLP":
         n_inputs, *sizes = layer_sizes(arrays) or []

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from tinygrad_mlp.arguments import check_integer, check_number
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim.schedules import Schedule
+from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
 __all__ = [
@@ -43,7 +44,7 @@ class MultiStepSchedule(Schedule):
         given: object = milestones
         if isinstance(given, str) or not hasattr(given, "__iter__"):
             raise InvalidArgumentError(
-                f"milestones is {milestones!r:.60}, but a list of epochs is needed: {call}"
+                f"milestones is {described(milestones)}, but a list of epochs is needed: {call}"
             )
         self.milestones = [
             check_integer(epoch, f"milestones[{i}]", call, minimum=0)
@@ -83,7 +84,7 @@ class LambdaSchedule(Schedule):
     def __init__(self, function: Callable[[int], float]) -> None:
         if not callable(function):
             raise InvalidArgumentError(
-                f"function is {function!r:.60}, but a function of the epoch is needed: "
+                f"function is {described(function)}, but a function of the epoch is needed: "
                 "LambdaSchedule(lambda epoch: 0.95**epoch)"
             )
         self.function = function
@@ -91,7 +92,7 @@ class LambdaSchedule(Schedule):
     def __call__(self, epoch: int) -> float:
         """What the function gives."""
         call = "LambdaSchedule(lambda epoch: 0.95**epoch)"
-        name = f"the factor that {self.function!r:.60} gives for epoch {epoch}"
+        name = f"the factor that {described(self.function)} gives for epoch {epoch}"
         return check_number(self.function(epoch), name, call, at_least=0.0)
 
 
