@@ -193,11 +193,11 @@ def change_kind_of_layer(model: MLP) -> None:
 
 
 def method_of_the_model(model: MLP) -> None:
-    model.forward = lambda x: [Value(2.0) * x[0], Value(3.0) * x[1]]  # type: ignore[method-assign]
+    model.forward = lambda x: [Value(2.0) * x[0], Value(3.0) * x[1]]  # type: ignore[index, method-assign]
 
 
 def method_of_a_layer(model: MLP) -> None:
-    model.layers[0].forward = lambda x: [Value(2.0) * x[0]] * 5  # type: ignore[method-assign]
+    model.layers[0].forward = lambda x: [Value(2.0) * x[0]] * 5  # type: ignore[index, method-assign]
 
 
 def doubled(x: Value) -> Value:
