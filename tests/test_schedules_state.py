@@ -275,3 +275,21 @@ def test_a_schedule_that_saves_no_count_begins_at_0() -> None:
     schedule.epoch = 5
     schedule.load_state_dict(schedule.state_dict())
     assert schedule.epoch == 0
+
+
+class Reports(ConstantSchedule):
+    """Resets the schedule that it stands in as well."""
+
+    owner: WarmupSchedule
+
+    def reset(self) -> None:
+        super().reset()
+        self.owner.reset()
+
+
+def test_a_schedule_may_call_the_one_that_it_stands_in() -> None:
+    inner = Reports()
+    inner.owner = WarmupSchedule(2, then=inner)
+    inner.epoch = inner.owner.epoch = 3
+    inner.owner.reset()
+    assert (inner.epoch, inner.owner.epoch) == (0, 0)
