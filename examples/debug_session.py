@@ -87,6 +87,9 @@ with record_creation():  # for the command ``where``
 # breakpoint on the line ``contribution = ...`` and the condition ``parent.label == "w5"``.
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
+> engine.py(170)backward()
+-> if open_blocks and (observer := pass_observer()) is not None:
+(Pdb) next
 > engine.py(172)backward()
 -> order, reached = orders_of(self)
 (Pdb) next

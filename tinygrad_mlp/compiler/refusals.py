@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final
 
-from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.frames import is_ours
+from tinygrad_mlp.recording import recorder_of_thread
 
-__all__ = ["does_not_repeat", "function_failed", "running", "used_as_number"]
+__all__ = ["does_not_repeat", "function_failed", "used_as_number"]
 
 USE_WHERE: Final = (
     "use functional.where(v > 0, a, b) instead of if, and compute with the Value itself"
 )
-
-
-class Running(Protocol):
-    """The tape of a function that is running."""
-
-    own_leaves: set[Value]
-    refused: TracingError | None
-
-
-running: Final[list[Running]] = []
-"""Those that are running now, the innermost one last."""
 
 
 def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
@@ -39,8 +28,9 @@ def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
         f"recorded and replayed on other numbers, so it cannot depend on them otherwise: {remedy}"
     )
     error.reason = how
-    if running and running[-1].refused is None:
-        running[-1].refused = error
+    recorder = recorder_of_thread()
+    if recorder is not None and recorder.refused is None:
+        recorder.refused = error
     return error
 
 

@@ -30,9 +30,10 @@ from tinygrad_mlp.compiler.hiding import (
 )
 from tinygrad_mlp.compiler.refusals import function_failed, used_as_number
 from tinygrad_mlp.compiler.traced import Traced, TracedTruth
-from tinygrad_mlp.engine import ArrayCheck, Number, Value, as_value, recorded_by
+from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.recording import ArrayCheck, recorded_by
 
 __all__ = ["Nested", "Recording", "Tape", "Traced", "run", "trace"]
 
@@ -91,7 +92,7 @@ def trace(
     """Record ``function`` on placeholders in the given shapes.
 
     A shape of () gives one Value, a 1-D shape a list of Values, a 2-D shape a list of rows. One
-    trace runs at a time; a Value that another thread computes with meanwhile raises there.
+    trace runs at a time; what other threads compute meanwhile is no part of it.
 
     Raises:
         TracingError: if the function needs the number of a Value, or fails with any other
@@ -125,7 +126,7 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
     recording = tape.recording
     given = tape.given
     arguments = [_nest([given[i] for i in ids], shape) for shape, ids in recording.inputs]
-    with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden(tape):
+    with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden():
         try:
             result = function(*arguments)
         except TinygradMLPError:
@@ -149,14 +150,12 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
 
 
 class Tape:
-    """Makes the nodes while the function runs (an ``engine.Recorder``).
+    """Makes the nodes while the function runs (a ``recording.Recorder``).
 
     >>> tape = Tape(Recording([], [], []))
     >>> tape.unary(ops.TANH, tape.node(None, ()))
     Traced(tanh(x), index=1)
     """
-
-    has_numbers = False
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording

@@ -7,15 +7,13 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, put_in_place, read_numbers
+from tinygrad_mlp.engine import Value, put_in_place, read_numbers, write_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn.summary import layer_table
@@ -216,7 +214,7 @@ class Module:
         arrays = [_checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
         leaves = [value for _, _, values in entries for value in values]
         numbers = [number for array in arrays for number in array.ravel().tolist()]
-        assign_at_once(leaves, repeat("data"), numbers)
+        write_numbers(leaves, numbers)
 
     def summary(self) -> str:
         """A table of the layers: output shapes for one sample, numbers of parameters, the total.

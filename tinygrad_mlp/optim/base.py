@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
+from tinygrad_mlp.engine import Value, write_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.words import NotASetting
 
@@ -178,11 +179,14 @@ class Optimizer(ABC):
             change, new = self.update(float_math, number, parameter.grad, state, coefficients)
             numbers.append(number - change)
             new_states.append(new)
-        assign_at_once(
-            [*self.parameters, self, self],
-            [*["data"] * len(numbers), "_state_of_values", "step_count"],
-            [*numbers, (new_states, units), step_count],
-        )
+        own = [
+            (setattr, self, "_state_of_values", (new_states, units)),
+            (setattr, self, "step_count", step_count),
+        ]
+        if all([issubclass(kind, Value) for kind in set(map(type, self.parameters))]):
+            write_numbers(self.parameters, numbers, and_then=own)
+        else:
+            call_at_once([*zip(repeat(setattr), self.parameters, repeat("data"), numbers), *own])
 
     def step_array(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
         """Step all parameters at once, in place, with the same rule and the same results.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, no_grad, read_numbers
+from tinygrad_mlp.engine import Value, no_grad, read_numbers, write_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
@@ -137,7 +137,7 @@ def undisturbed(model: Module) -> Iterator[None]:
         before.restore()
         changed = [pair for pair in zip(leaves, numbers) if pair[0].data is not pair[1]]
         if changed:
-            assign_at_once([leaf for leaf, _ in changed], repeat("data"), [n for _, n in changed])
+            write_numbers([leaf for leaf, _ in changed], [number for _, number in changed])
 
 
 @contextmanager
