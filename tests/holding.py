@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from tinygrad_mlp.engine import Value, put_in_place
 from tinygrad_mlp.nn.module import Module, make_known
+from tinygrad_mlp.places import Owner, Place
 
-__all__ = ["Holder", "held"]
+__all__ = ["Holder", "held", "placed"]
 
 
 class Holder(Module):
@@ -21,3 +23,25 @@ def held(**attributes: Any) -> Holder:
     holder = Holder(**attributes)
     make_known(holder)
     return holder
+
+
+_OWNERS: Final[dict[str, Owner]] = {"": Owner("Model")}
+
+
+def placed(path: str, x: float = 1.0) -> Value:
+    """A parameter at a path of one model that all of them share: ``placed("layers.0.w.1")``."""
+    above = path.split(".")
+    last: list[str] = []
+    while not last or last[0].isdigit():
+        last.insert(0, above.pop())
+    parameter = Value(x)
+    keys = tuple([int(key) if key.isdigit() else key for key in last])
+    put_in_place(parameter, Place(_owner(above), keys))
+    return parameter
+
+
+def _owner(parts: list[str]) -> Owner:
+    path = ".".join(parts)
+    if path not in _OWNERS:
+        _OWNERS[path] = Owner("Part", _owner(parts[:-1]), (parts[-1],), is_row=True)
+    return _OWNERS[path]

@@ -128,7 +128,7 @@ def test_a_recording_knows_all_that_happened() -> None:
             frozen = x[0] * W  # 5
             with enable_grad():
                 free = x[1].exp()  # 6
-            again = F.max([frozen, own[0], x[1]])  # 7
+            again = F.amax([frozen, own[0], x[1]])  # 7
         assign(buffers[0], free)  # 8, without a gradient
         assign(buffers[1], 2.0)  # 9, likewise
         assign(buffers[0], buffers[0] + again)  # 10, and 11 without

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import (
     Breakpoint,
@@ -34,14 +35,12 @@ def network() -> Value:
     the steps to out, then to w2.0, w2.1, r0, r1, then r1 -> h1 (off), h1 -> w1, x, r0 -> h0 -> ...
     """
     x = Value(2.0, label="x")
-    w0, w1 = Value(1.5, label="one.w.0"), Value(-1.0, label="one.w.1")
+    w0, w1 = placed("one.w.0", 1.5), placed("one.w.1", -1.0)
     h0 = functional.dot([w0], [x])
     r0 = h0.relu()
     h1 = functional.dot([w1], [x])
     r1 = h1.relu()
-    out = functional.dot(
-        [Value(-1.0, label="two.w.0"), Value(4.0, label="two.w.1")], [r0, r1], Value(1.0)
-    )
+    out = functional.dot([placed("two.w.0", -1.0), placed("two.w.1", 4.0)], [r0, r1], Value(1.0))
     loss = out.square()
     for node, label in ((h0, "h0"), (r0, "r0"), (h1, "h1"), (r1, "r1"), (out, "out"), (loss, "L")):
         node.label = label
@@ -204,7 +203,7 @@ def test_a_node_may_be_told_by_its_label_or_by_its_name() -> None:
     ],
 )
 def test_a_layer_is_its_path_or_the_last_number_in_it(layer: int | str, holds: bool) -> None:
-    loss = functional.dot([Value(1.0, label="blocks.2.conv.12.w.0")], [2.0]) * Value(1.0)
+    loss = functional.dot([placed("blocks.2.conv.12.w.0")], [2.0]) * Value(1.0)
     point = break_when(layer=layer)
     assert (point.check(trace_forward(loss)[0]) is not None) == holds
     assert point.check(trace_forward(loss)[1]) is None
@@ -214,7 +213,7 @@ def test_a_layer_is_its_path_or_the_last_number_in_it(layer: int | str, holds: b
 
 
 def test_a_layer_without_a_number_has_none() -> None:
-    loss = functional.dot([Value(1.0, label="hidden.w.0")], [2.0])
+    loss = functional.dot([placed("hidden.w.0")], [2.0])
     with pytest.raises(UnknownNameError, match="unknown layer 0; known: hidden"):
         trace_forward(loss, break_when(layer=0))
 

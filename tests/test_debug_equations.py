@@ -7,6 +7,7 @@ from math import inf, nan
 
 import pytest
 
+from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import layers_of, names_of, trace_backward, trace_forward
 from tinygrad_mlp.debug.equations import derivative, factor, formula_of, number, product
@@ -151,23 +152,23 @@ NEGATIVE = {
     "tanh": "tanh(-1)",
     "sigmoid": "1 / (1 + exp(-(-1)))",
     "relu": "max(-1, 0)",
-    "leaky_relu": "(-1) if (-1) > 0 else (-2) * (-1)",
-    "elu": "(-1) if (-1) > 0 else (-2) * (exp(-1) - 1)",
+    "leaky_relu": "-1 if -1 > 0 else (-2) * (-1)",
+    "elu": "-1 if -1 > 0 else (-2) * (exp(-1) - 1)",
     "softplus": "log(1 + exp(-1))",
     "silu": "(-1) * sigmoid(-1)",
     "gelu": "(-1) * Phi(-1)",
-    "abs": "|(-1)|",
+    "abs": "|-1|",
     "maximum": "max(-1, -2)",
     "minimum": "min(-1, -2)",
-    "where": "(-2) if (-1) else (-3)",
+    "where": "-2 if -1 else -3",
     "clamp": "min(max(-1, -2), -3)",
-    "weighted": "(-1) * (-2), 0 if (-1) = 0",
+    "weighted": "(-1) * (-2), 0 if -1 = 0",
     "binary_cross_entropy": "log(1 + exp(-1)) - (-1) * (-2)",
-    "less": "1 if (-1) < (-2) else 0",
-    "less_equal": "1 if (-1) <= (-2) else 0",
-    "greater": "1 if (-1) > (-2) else 0",
-    "greater_equal": "1 if (-1) >= (-2) else 0",
-    "equal": "1 if (-1) = (-2) else 0",
+    "less": "1 if -1 < -2 else 0",
+    "less_equal": "1 if -1 <= -2 else 0",
+    "greater": "1 if -1 > -2 else 0",
+    "greater_equal": "1 if -1 >= -2 else 0",
+    "equal": "1 if -1 = -2 else 0",
     "sum": "(-1) + (-2) + (-3) + (-4)",
     "amax": "amax(-1, -2, -3, -4)",
     "logsumexp": "logsumexp(-1, -2, -3, -4)",
@@ -206,8 +207,9 @@ def test_a_constant_in_a_formula_is_its_number_unless_it_has_a_label() -> None:
 # Layers
 
 
-def label(text: str, x: float = 1.0) -> Value:
-    return Value(x, label=text)
+def label(text: str) -> Value:
+    """A parameter, or with a text without dots a Value that stands nowhere."""
+    return placed(text) if "." in text else Value(1.0, label=text)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def label(text: str, x: float = 1.0) -> Value:
         (lambda: label("a.w") * 2.0, "a"),
         (lambda: label("a.w") * label("a.v"), "a"),
         (lambda: label("a.w") * label("b.w"), None),
-        (lambda: label("a.w") * 2.0 + label("b.w"), "b"),
+        (lambda: label("a.w") * 2.0 + label("b.w"), "a"),
         # A sum belongs to the layer of its computed terms; other ops of two nodes to none.
         (lambda: label("a.w") * 2.0 + label("a.v") * 3.0, "a"),
         (lambda: label("a.w") * 2.0 + label("plain"), "a"),

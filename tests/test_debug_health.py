@@ -55,6 +55,10 @@ NO_GRADIENT = (
     "no gradient reaches the model: all of them are 0; the loss does not depend on its "
     "parameters, or is flat here"
 )
+WITHOUT = (
+    "no gradient reaches layers.9: all of its gradients are 0; the loss does not depend on its "
+    "parameters, or is flat in them here"
+)
 CLIP = "smaller first weights, clip_norm or a smaller learning rate help"
 
 
@@ -122,8 +126,7 @@ def last(**facts: Any) -> LayerHealth:
             ],
             HEALTHY,
         ),
-        # A last layer without any gradient says nothing about the others.
-        ([layer(gradient_norm=1.0), last(gradient_norm=0.0, n_zero=4)], HEALTHY),
+        ([layer(gradient_norm=1.0), last(gradient_norm=0.0, n_zero=4)], WITHOUT),
         (
             [layer(gradient_norm=0.0, n_zero=4), last()],
             "vanishing: a gradient is typically 0 in layers.0, 1 in layers.9; larger first "

@@ -10,6 +10,7 @@ from math import nan
 
 import pytest
 
+from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import record_creation, worked_example
 from tinygrad_mlp.debug.console import COMMANDS, Console
@@ -30,7 +31,7 @@ def small() -> Value:
 
 def two_sums() -> Value:
     """Sums of products with names of several words and without a label; one relu is off."""
-    w, x = [Value(2.0, label="net.w.0"), Value(-1.0, label="net.w.1")], [1.0, 4.0]
+    w, x = [placed("net.w.0", 2.0), placed("net.w.1", -1.0)], [1.0, 4.0]
     first = functional.dot(w, x)
     second = functional.dot([Value(0.5, label="dead")], [first.relu()], Value(-1.0))
     second.label = "out"

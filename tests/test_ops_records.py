@@ -251,7 +251,8 @@ def test_a_masking_operation_has_derivatives_of_0_where_another_operand_is_chose
     domain = [(-4.0, 4.0) if index else (low, high) for index, (low, high) in
               enumerate(op.reference.domain)]  # fmt: skip
     rng = np.random.default_rng(0)
-    points = rng.uniform(*np.array(domain).T, (400, len(domain)))
+    low, high = np.array(domain).T
+    points = rng.uniform(low, high, (400, len(domain)))
     for index in range(len(domain)):
         if (op.name, index) in CONDITIONS:
             points[:, index] = np.round(points[:, index])

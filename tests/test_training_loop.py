@@ -53,17 +53,26 @@ class Says:
 @pytest.mark.parametrize(
     ("settings", "asked"),
     [
-        ({}, {"n_steps": 3, "unasked": True, "pull": 0.0}),
-        ({"batch_size": 11}, {"n_steps": 3, "unasked": True, "pull": 0.0}),
-        ({"batch_size": 4}, {"n_steps": 9, "unasked": True, "pull": 0.0}),
-        ({"batch_size": 1, "epochs": 2}, {"n_steps": 22, "unasked": True, "pull": 0.0}),
-        ({"batch_size": 10, "epochs": 1}, {"n_steps": 2, "unasked": True, "pull": 0.0}),
-        ({"loss": "hinge", "l1": 0.5}, {"n_steps": 3, "unasked": False, "pull": 0.5}),
-        ({"l2": 0.5, "l1": 0.75}, {"n_steps": 3, "unasked": True, "pull": 1.0}),
-        ({"l2": 0.25, "l1": 0.75}, {"n_steps": 3, "unasked": True, "pull": 0.75}),
+        ({}, {"n_steps": 3, "unasked": True, "pull": 0.0, "kept_epoch": 0}),
+        ({"batch_size": 11}, {"n_steps": 3, "unasked": True, "pull": 0.0, "kept_epoch": 0}),
+        ({"batch_size": 4}, {"n_steps": 9, "unasked": True, "pull": 0.0, "kept_epoch": 0}),
+        (
+            {"batch_size": 1, "epochs": 2},
+            {"n_steps": 22, "unasked": True, "pull": 0.0, "kept_epoch": 0},
+        ),
+        (
+            {"batch_size": 10, "epochs": 1},
+            {"n_steps": 2, "unasked": True, "pull": 0.0, "kept_epoch": 0},
+        ),
+        (
+            {"loss": "hinge", "l1": 0.5},
+            {"n_steps": 3, "unasked": False, "pull": 0.5, "kept_epoch": 0},
+        ),
+        ({"l2": 0.5, "l1": 0.75}, {"n_steps": 3, "unasked": True, "pull": 1.0, "kept_epoch": 0}),
+        ({"l2": 0.25, "l1": 0.75}, {"n_steps": 3, "unasked": True, "pull": 0.75, "kept_epoch": 0}),
         (
             {"epochs": 90, "callbacks": [Says(2)], "batch_size": 4},
-            {"n_steps": 6, "unasked": True, "pull": 0.0},
+            {"n_steps": 6, "unasked": True, "pull": 0.0, "kept_epoch": 0},
         ),
     ],
 )

@@ -145,7 +145,11 @@ class HealthReport:
                 "gradients; detect_anomaly() says where the first one comes from"
             )
         missed = self._without_gradient()
-        if status == "no gradient" and missed and any(x.gradient_norm for x in self.layers):
+        if (
+            status == "no gradient"
+            and missed
+            and any(x.n_zero < x.n_parameters for x in self.layers)
+        ):
             return (
                 f"no gradient reaches {missed.name}: all of its gradients are 0; the loss does not "
                 "depend on its parameters, or is flat in them here"

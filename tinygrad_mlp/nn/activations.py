@@ -26,16 +26,16 @@ def linear(x: Value) -> Value:
     return x
 
 
-def _function_of(op: Op) -> Activation:
-    """The method of ``Value`` that applies an op, or else the function in ``functional``."""
+def _entry_of(op: Op) -> tuple[str, Activation, *tuple[str, ...]]:
+    """The name, the method of ``Value`` or else the function in ``functional``, and the aliases."""
     function: Activation = getattr(Value, op.name, None) or getattr(functional, op.name)
-    return function
+    return op.name, function, *op.aliases
 
 
 ACTIVATIONS: Final = Registry[Activation](
     "activation",
     ("linear", linear, "identity"),
-    *[(op.name, _function_of(op), *op.aliases) for op in OPS.values() if op.activation],
+    *[_entry_of(op) for op in OPS.values() if op.activation],
 )
 """The activations of a single neuron by name: every op whose record says that it is one."""
 
