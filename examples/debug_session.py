@@ -88,7 +88,7 @@ with record_creation():  # for the command ``where``
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
 > engine.py(170)backward()
--> if open_blocks and (observer := pass_observer()) is not None:
+-> if open_blocks and observed_backward(self):
 (Pdb) next
 > engine.py(172)backward()
 -> order, reached = orders_of(self)

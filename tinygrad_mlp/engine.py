@@ -29,8 +29,8 @@ from tinygrad_mlp.recording import (
     here,
     no_grad,
     note_leaf,
+    observed_backward,
     open_blocks,
-    pass_observer,
     recorder_of_thread,
 )
 from tinygrad_mlp.words import AnotherWord, NotASetting
@@ -206,8 +206,8 @@ class Value:
         >>> b.grad, a.grad
         (1.0, 12.0)
         """
-        if open_blocks and (observer := pass_observer()) is not None:
-            return observer.backward(self)
+        if open_blocks and observed_backward(self):
+            return
         order, reached = orders_of(self)
         for node in order:
             if node.parents:

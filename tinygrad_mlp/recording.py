@@ -36,6 +36,7 @@ __all__ = [
     "here",
     "no_grad",
     "note_leaf",
+    "observed_backward",
     "observed_by",
     "open_blocks",
     "pass_observer",
@@ -63,19 +64,42 @@ class Recorder(Protocol):
     """Makes the nodes, which have no numbers, while a function is compiled."""
 
     own_leaves: set[Node]
+    """The leaves that were made, which are constants."""
     refused: Any
+    """The first error, if something was refused."""
 
-    def unary(self, op: Op, parent: Node) -> Node: ...
-    def binary(self, op: Op, left: Node, right: Node) -> Node: ...
-    def any_arity(self, op: Op, parents: tuple[Node, ...]) -> Node: ...
-    def compare(self, op: Op, left: Node, right: Any) -> Any: ...
-    def read(self, value: Node) -> float: ...
-    def leaf(self, leaf: Node) -> None: ...
-    def uniform(self, rng: np.random.Generator) -> Node: ...
-    def assign(self, leaf: Node, value: Node) -> None: ...
-    def check_at_calls(self, check: ArrayCheck, values: Sequence[Node]) -> None: ...
-    def without_gradients(self) -> AbstractContextManager[None]: ...
-    def with_gradients(self) -> AbstractContextManager[None]: ...
+    def unary(self, op: Op, parent: Node) -> Node:
+        """The node of an op with one input."""
+
+    def binary(self, op: Op, left: Node, right: Node) -> Node:
+        """The node of an op with two inputs."""
+
+    def any_arity(self, op: Op, parents: tuple[Node, ...]) -> Node:
+        """The node of any other op."""
+
+    def compare(self, op: Op, left: Node, right: Any) -> Any:
+        """A comparison."""
+
+    def read(self, value: Node) -> float:
+        """The number of a Value, if there is one."""
+
+    def leaf(self, leaf: Node) -> None:
+        """A leaf was made."""
+
+    def uniform(self, rng: np.random.Generator) -> Node:
+        """A random leaf."""
+
+    def assign(self, leaf: Node, value: Node) -> None:
+        """An assignment to a leaf."""
+
+    def check_at_calls(self, check: ArrayCheck, values: Sequence[Node]) -> None:
+        """A check that waits for the numbers."""
+
+    def without_gradients(self) -> AbstractContextManager[None]:
+        """The block of ``no_grad``."""
+
+    def with_gradients(self) -> AbstractContextManager[None]:
+        """The block of ``enable_grad``."""
 
 
 class Observer:
@@ -213,6 +237,20 @@ def pass_observer() -> Observer | None:
             if observer.looks_at_passes:
                 return observer
     return None
+
+
+def observed_backward(output: Node) -> bool:
+    """Whether an observer has done what ``Value.backward`` does, looking at each step.
+
+    >>> from tinygrad_mlp import Value
+    >>> observed_backward(Value(2.0))
+    False
+    """
+    observer = pass_observer()
+    if observer is None:
+        return False
+    observer.backward(output)
+    return True
 
 
 class _OfThread(threading.local):
