@@ -10,13 +10,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from itertools import repeat
+from itertools import chain, repeat, starmap
+from operator import attrgetter, call
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from tinygrad_mlp import float_math, ops
-from tinygrad_mlp.at_once import call_at_once
+from tinygrad_mlp.at_once import run_at_once
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
@@ -24,6 +25,7 @@ from tinygrad_mlp.places import Place
 from tinygrad_mlp.recording import (
     PLAIN,
     ArrayCheck,
+    blocks_in_doubt,
     current,
     enable_grad,
     here,
@@ -32,6 +34,7 @@ from tinygrad_mlp.recording import (
     observed_backward,
     open_blocks,
     recorder_of_thread,
+    slots_lock,
 )
 from tinygrad_mlp.words import AnotherWord, NotASetting
 
@@ -125,7 +128,7 @@ class Value:
         self.parents = ()
         self.partials = ()
         self._label = label if label.__class__ is str else checked_label(label)
-        if open_blocks:
+        if open_blocks and here().is_watched:
             note_leaf(self)
 
     @property
@@ -354,6 +357,7 @@ class Value:
 
 _DATA: Final = Value.__dict__["data"]  # the slots themselves, whatever the class has meanwhile
 _GRAD: Final = Value.__dict__["grad"]
+_data_of: Final = attrgetter("data")
 _FLOATS: Final = frozenset([float])
 
 
@@ -434,10 +438,14 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
     """
     if recorder_of_thread() is not None:  # which knows what may be read
         return [value.data for value in values]
-    try:
-        numbers: list[float] = list(map(_DATA.__get__, values))
-    except AttributeError:  # a node without a number: it says so
-        return [value.data for value in values]
+    with slots_lock:
+        try:
+            if Value.__dict__["data"] is _DATA:
+                numbers: list[float] = list(map(_data_of, values))
+            else:
+                numbers = list(map(_DATA.__get__, values))
+        except AttributeError:  # a node without a number: it says so
+            return [value.data for value in values]
     if not _FLOATS.issuperset(map(type, numbers)):
         check_numbers(values)
     return numbers
@@ -445,17 +453,17 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
 
 def write_numbers(
     leaves: Iterable[Value],
-    numbers: Iterable[float],
+    numbers: Sequence[float],
     *,
-    grads: Iterable[float] = (),
-    and_then: Iterable[tuple[Any, ...]] = (),
+    grads: Sequence[float] = (),
+    and_then: Sequence[tuple[Any, ...]] = (),
 ) -> None:
     """Set the ``data`` of leaves, all at once: neither Ctrl-C nor another thread comes between.
 
     Args:
         leaves: the leaves.
-        numbers: one for each.
-        grads: what their ``grad`` is set to, if given.
+        numbers: one for each, in a list.
+        grads: what the ``grad`` of as many is set to, in a list.
         and_then: calls of functions written in C, with their arguments, to go with it.
 
     >>> a, b = Value(1.0), Value(2.0)
@@ -463,17 +471,17 @@ def write_numbers(
     >>> a, b
     (Value(data=3.0, grad=0.5), Value(data=4.0, grad=0.25))
     """
-    leaves = list(leaves)
+    given = list(leaves)
     if recorder_of_thread() is not None:
-        for leaf, number in zip(leaves, numbers):
+        for leaf, number in zip(given, numbers):
             leaf.data = number  # it says what is wrong with that
-    call_at_once(
-        [
-            *zip(repeat(_DATA.__set__), leaves, numbers),
-            *zip(repeat(_GRAD.__set__), leaves, grads),
-            *and_then,
-        ]
-    )
+    with slots_lock:
+        if Value.__dict__["data"] is _DATA:
+            data = map(setattr, given, repeat("data"), numbers)
+            grad = map(setattr, given, repeat("grad"), grads)
+        else:
+            data, grad = map(_DATA.__set__, given, numbers), map(_GRAD.__set__, given, grads)
+        run_at_once(chain(data, grad, starmap(call, and_then)))
 
 
 def dot_node(
@@ -645,10 +653,14 @@ def number_of(value: Value) -> float:
 
 
 def _unary(op: Op, parent: Value) -> Value:
-    if open_blocks and (now := here()) is not PLAIN:
-        if now.recorder is not None:
-            return now.recorder.unary(op, parent)  # type: ignore[no-any-return]
-        return _any_arity(op, (parent,))
+    if open_blocks:
+        now = here()
+        if (recorder := now.recorder) is not None:
+            return recorder.unary(op, parent)  # type: ignore[no-any-return]
+        if now is not PLAIN:
+            if now.is_detached and not blocks_in_doubt:
+                return _detached(op, (parent,), parent.data)
+            return _within_blocks(op, (parent,))
     x = parent.data
     try:
         out = op.forward(float_math, x)
@@ -667,10 +679,14 @@ def _unary(op: Op, parent: Value) -> Value:
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
-    if open_blocks and (now := here()) is not PLAIN:
-        if now.recorder is not None:
-            return now.recorder.binary(op, left, right)  # type: ignore[no-any-return]
-        return _any_arity(op, (left, right))
+    if open_blocks:
+        now = here()
+        if (recorder := now.recorder) is not None:
+            return recorder.binary(op, left, right)  # type: ignore[no-any-return]
+        if now is not PLAIN:
+            if now.is_detached and not blocks_in_doubt:
+                return _detached(op, (left, right), left.data, right.data)
+            return _within_blocks(op, (left, right))
     a = left.data
     b = right.data
     try:
@@ -696,25 +712,46 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
 
 
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
-    now = current() if open_blocks else PLAIN
-    if now.recorder is not None:
-        return now.recorder.any_arity(op, parents)  # type: ignore[no-any-return]
-    numbers = now.read(parents)
+    if open_blocks and here() is not PLAIN:
+        return _within_blocks(op, parents)
+    return _computed(op, parents, [parent.data for parent in parents])
+
+
+def _computed(op: Op, parents: tuple[Value, ...], numbers: Sequence[float]) -> Value:
     try:
         out = op.compute(float_math, numbers)
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
+    node = _new_object(Value)
+    node.data = out
+    node.grad = _NOT_COMPUTED
+    node.op = op
+    node.parents = parents
+    node.partials = local_partials(op, float_math, out, numbers)
+    node._label = ""
+    return node
+
+
+def _detached(op: Op, parents: tuple[Value, ...], *numbers: Any) -> Value:
+    """The result as a plain leaf."""
+    try:
+        return _leaf(op.forward(float_math, *numbers))
+    except Exception as error:
+        refuse_inputs(op, parents, error)
+        raise
+
+
+def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
+    """A node as the blocks that are open here want it."""
+    now = current()
+    if now.recorder is not None:
+        return now.recorder.any_arity(op, parents)  # type: ignore[no-any-return]
+    numbers = [parent.data for parent in parents] if now.numbers is None else now.read(parents)
     if now.recorded:
-        node = _new_object(Value)
-        node.data = out
-        node.grad = _NOT_COMPUTED
-        node.op = op
-        node.parents = parents
-        node.partials = local_partials(op, float_math, out, numbers)
-        node._label = ""
+        node = _computed(op, parents, numbers)
     else:
-        node = _leaf(out)
+        node = _detached(op, parents, *([numbers] if op.variadic else numbers))
     for observer in now.observers:
         node = observer.made(node, op, parents)
     return node

@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
+from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Node",
     "Observer",
     "Recorder",
+    "blocks_in_doubt",
     "current",
     "enable_grad",
     "here",
@@ -42,6 +44,7 @@ __all__ = [
     "pass_observer",
     "recorded_by",
     "recorder_of_thread",
+    "slots_lock",
     "unobserved",
     "with_numbers",
 ]
@@ -51,6 +54,16 @@ Node: TypeAlias = Any
 
 open_blocks: Final[set[int]] = set()
 """Not empty as long as any context of the process has an open block: the gate of the hot paths."""
+
+blocks_in_doubt: Final[set[int]] = set()
+"""Not empty as long as there are blocks of generators, or such as were closed in another context:
+then ``here`` is not enough, and ``current`` says what holds."""
+
+
+slots_lock: Final = threading.RLock()
+"""Held while the class of Values changes, as the compiler makes it, and while the numbers of many
+Values are read or written at once, which is done in another way then."""
+waited_for_at_fork(slots_lock)
 
 
 class ArrayCheck(Protocol):
@@ -158,9 +171,19 @@ class Here:
         recorded: whether nodes keep the graph; a recorder knows by itself.
         observers: who looks at the nodes.
         numbers: what leaves stand for, where that is not their ``data``.
+        is_watched: whether somebody has to do with each node, other than by leaving out its graph.
+        is_detached: whether nodes are plain leaves, and that is all.
     """
 
-    __slots__ = ("blocks", "numbers", "observers", "recorded", "recorder")
+    __slots__ = (
+        "blocks",
+        "is_detached",
+        "is_watched",
+        "numbers",
+        "observers",
+        "recorded",
+        "recorder",
+    )
 
     def __init__(self, blocks: tuple[_Block, ...]) -> None:
         self.blocks = blocks
@@ -172,14 +195,11 @@ class Here:
             open_blocks.add(id(self))
         for block in blocks:
             block.enter_into(self)
+        self.is_watched = bool(self.recorder or self.observers or self.numbers)
+        self.is_detached = not (self.is_watched or self.recorded)
 
     def __del__(self) -> None:
         open_blocks.discard(id(self))  # no context has it any more
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether somebody has to do with each node, other than by leaving out its graph."""
-        return bool(self.recorder or self.observers or self.numbers)
 
     def read(self, values: Sequence[Node]) -> list[float]:
         """The numbers of Values, as this block has them."""
@@ -207,10 +227,7 @@ def current() -> Here:
     False
     """
     now = here()
-    for block in now.blocks:
-        if block.in_doubt:
-            return _without_suspended(now)
-    return now
+    return _without_suspended(now) if blocks_in_doubt and now.blocks else now
 
 
 def note_leaf(leaf: Node) -> None:
@@ -374,12 +391,14 @@ def enable_grad() -> Iterator[None]:
 class _Block:
     """An open block; entered once."""
 
-    __slots__ = ("generator", "in_doubt", "is_open")
+    __slots__ = ("generator", "is_open")
 
     def __init__(self) -> None:
         self.generator: FrameType | None = None  # the one that it belongs to
-        self.in_doubt = False  # whether to ask ``holds``
         self.is_open = True
+
+    def __del__(self) -> None:
+        blocks_in_doubt.discard(id(self))
 
     def enter_into(self, now: Here) -> None:
         """Change what holds."""
@@ -391,7 +410,8 @@ class _Block:
 
     def __enter__(self) -> None:
         self.generator = _generator_around(sys._getframe(1))
-        self.in_doubt = self.generator is not None
+        if self.generator is not None:
+            blocks_in_doubt.add(id(self))
         _here.set(Here((*here().blocks, self)))
 
     def __exit__(self, *_: object) -> None:
@@ -400,8 +420,8 @@ class _Block:
         if len(rest) < len(blocks):
             _here.set(Here(rest) if rest else PLAIN)
         if self not in blocks or self.generator is not None:
-            self.is_open, self.in_doubt = False, True  # it was opened elsewhere: for all
-            self.generator = None
+            self.is_open, self.generator = False, None  # for all contexts that have it
+            blocks_in_doubt.add(id(self))
 
 
 class _RecordedBy(_Block):

@@ -20,7 +20,7 @@ from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.frames import is_ours
-from tinygrad_mlp.recording import recorder_of_thread
+from tinygrad_mlp.recording import recorder_of_thread, slots_lock
 
 __all__ = [
     "DATA_SLOT",
@@ -101,12 +101,14 @@ def numbers_hidden() -> Iterator[None]:
     ]
     before = [(owner, name, owner.__dict__[name]) for owner, name, _ in replaced]
     try:
-        for owner, name, item in replaced:
-            setattr(owner, name, item)
+        with slots_lock:
+            for owner, name, item in replaced:
+                setattr(owner, name, item)
         yield
     finally:
-        for owner, name, item in before:
-            setattr(owner, name, item)
+        with slots_lock:
+            for owner, name, item in before:
+                setattr(owner, name, item)
 
 
 def is_constant(leaf: Value) -> bool:
