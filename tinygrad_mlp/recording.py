@@ -47,6 +47,7 @@ __all__ = [
     "slots_lock",
     "unobserved",
     "with_numbers",
+    "within_same_numbers",
 ]
 
 Node: TypeAlias = Any
@@ -340,6 +341,23 @@ def with_numbers(numbers: Mapping[Node, float]) -> AbstractContextManager[object
     (15.0, 2.0)
     """
     return _WithNumbers(numbers)
+
+
+def within_same_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for another context, in which leaves stand for the same numbers as here.
+
+    >>> within_same_numbers(print) is print
+    True
+    """
+    numbers = current().numbers
+    if numbers is None:
+        return function
+
+    def run(*arguments: Any) -> Any:
+        with with_numbers(numbers):
+            return function(*arguments)
+
+    return run
 
 
 @contextmanager

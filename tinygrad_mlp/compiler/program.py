@@ -35,7 +35,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TinygradMLPError,
 )
-from tinygrad_mlp.recording import open_blocks, pass_observer
+from tinygrad_mlp.recording import open_blocks, pass_observer, within_same_numbers
 
 __all__ = ["Program", "compile"]
 
@@ -245,10 +245,11 @@ class Program:
         ]
         shapes = tuple([array.shape for array in given])
         bound = self._bound.get(shapes) or self._bind(shapes)
+        run = within_same_numbers(bound.run) if open_blocks else bound.run
         with self._lock:
             if bound.checks and self.checks_targets:
                 self._silently.run(run_all, bound.checks, given)
-            result = self._silently.run(bound.run, *given)
+            result = self._silently.run(run, *given)
             if self._has_auxiliary:
                 result, auxiliary = result
                 self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)

@@ -6,21 +6,21 @@ import pickle
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import repeat
 from operator import is_, setitem
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.at_once import assign_at_once, call_at_once
+from tinygrad_mlp.at_once import call_at_once
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value, no_grad, read_numbers, write_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
-from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.module import Module, evaluation_mode
 from tinygrad_mlp.node_checks import check_numbers
+from tinygrad_mlp.training.one_step import at_one_step
 
 __all__ = [
     "Attributes",
@@ -46,8 +46,13 @@ def model_outputs(
         eager: whether each sample goes through the model by itself, however many there are; the
             compiler otherwise takes over where that is faster, with the same numbers.
 
+    While another thread trains the model, they are those of some whole step.
+
     Returns:
         A float64 array, (n_samples, n_outputs).
+
+    Raises:
+        GraphError: if another thread puts other modules or parameters into the model meanwhile.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [2], output_activation="softmax", init="zeros")
@@ -58,12 +63,16 @@ def model_outputs(
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
-                return _compiled_outputs(model, X, from_logits)
+                return at_one_step(model, partial(_compiled_outputs, model, X, from_logits))
             except (GraphError, TracingError):
                 pass  # it cannot be recorded, so each sample goes through it by itself
-        with no_grad():
-            rows = [sample_outputs(model, x, from_logits) for x in X.tolist()]
-    return np.array([read_numbers(row) for row in rows])
+        return at_one_step(model, partial(_eager_outputs, model, X, from_logits))
+
+
+def _eager_outputs(model: Module, X: NDArray[np.float64], from_logits: bool) -> NDArray[np.float64]:
+    with no_grad():
+        rows = [sample_outputs(model, x, from_logits) for x in X.tolist()]
+        return np.array([read_numbers(row) for row in rows])
 
 
 def _is_worth_compiling(model: Module, n_samples: int) -> bool:
@@ -96,26 +105,6 @@ def _compiled_outputs(
     program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees
     outputs = program(X)
     return np.array(outputs).reshape(len(X), -1)
-
-
-@contextmanager
-def evaluation_mode(model: Module) -> Iterator[None]:
-    """Within this block the model predicts; afterwards each module is in the mode it was in.
-
-    >>> model = Module()
-    >>> with evaluation_mode(model):
-    ...     print(model.training)
-    False
-    >>> model.training
-    True
-    """
-    modules = list(model.modules())
-    modes = [module.training for module in modules]
-    try:
-        model.eval()
-        yield
-    finally:
-        assign_at_once(modules, repeat("training"), modes)
 
 
 @contextmanager
