@@ -31,10 +31,10 @@ from tinygrad_mlp.recording import (
     here,
     no_grad,
     note_leaf,
+    numbers_lock,
     observed_backward,
     open_blocks,
     recorder_of_thread,
-    slots_lock,
 )
 from tinygrad_mlp.words import AnotherWord, NotASetting
 
@@ -442,14 +442,8 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
     if open_blocks and (now := current()).numbers is not None:
         numbers = now.read(values)
     else:
-        with slots_lock:
-            try:
-                if Value.__dict__["data"] is _DATA:
-                    numbers = list(map(_data_of, values))
-                else:
-                    numbers = list(map(_DATA.__get__, values))
-            except AttributeError:  # a node without a number: it says so
-                return [value.data for value in values]
+        with numbers_lock:
+            numbers = list(map(_data_of, values))
     if not _FLOATS.issuperset(map(type, numbers)):
         check_numbers(values)
     return numbers
@@ -479,7 +473,7 @@ def write_numbers(
     if recorder_of_thread() is not None:
         for leaf, number in zip(given, numbers):
             leaf.data = number  # it says what is wrong with that
-    with slots_lock:
+    with numbers_lock:
         if Value.__dict__["data"] is _DATA:
             data = map(setattr, given, repeat("data"), numbers)
             grad = map(setattr, given, repeat("grad"), grads)

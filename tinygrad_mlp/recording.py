@@ -38,13 +38,13 @@ __all__ = [
     "here",
     "no_grad",
     "note_leaf",
+    "numbers_lock",
     "observed_backward",
     "observed_by",
     "open_blocks",
     "pass_observer",
     "recorded_by",
     "recorder_of_thread",
-    "slots_lock",
     "unobserved",
     "with_numbers",
     "within_same_numbers",
@@ -61,10 +61,10 @@ blocks_in_doubt: Final[set[int]] = set()
 then ``here`` is not enough, and ``current`` says what holds."""
 
 
-slots_lock: Final = threading.RLock()
-"""Held while the class of Values changes, as the compiler makes it, and while the numbers of many
-Values are read or written at once, which is done in another way then."""
-waited_for_at_fork(slots_lock)
+numbers_lock: Final = threading.RLock()
+"""Held while the numbers of many Values are read or written at once, and while the class of Values
+changes, as the compiler makes it: the numbers are written in another way then."""
+waited_for_at_fork(numbers_lock)
 
 
 class ArrayCheck(Protocol):

@@ -20,7 +20,7 @@ from tinygrad_mlp.compiler.traced import BY_VALUE, Traced
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.frames import is_ours
-from tinygrad_mlp.recording import recorder_of_thread, slots_lock
+from tinygrad_mlp.recording import numbers_lock, recorder_of_thread
 
 __all__ = [
     "DATA_SLOT",
@@ -101,12 +101,12 @@ def numbers_hidden() -> Iterator[None]:
     ]
     before = [(owner, name, owner.__dict__[name]) for owner, name, _ in replaced]
     try:
-        with slots_lock:
+        with numbers_lock:
             for owner, name, item in replaced:
                 setattr(owner, name, item)
         yield
     finally:
-        with slots_lock:
+        with numbers_lock:
             for owner, name, item in before:
                 setattr(owner, name, item)
 
