@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 import sys
 import threading
 import time
@@ -191,6 +192,28 @@ WORKS: Final = [
 
 def test_all_kinds_of_work_go_on_at_once() -> None:
     assert min(all_at_once(WORKS)) > 0
+
+
+def test_what_other_threads_draw_from_the_module_random_is_theirs() -> None:
+    random.seed(5)
+    expected, drawn = random.Random(5), list[float]()
+
+    def drawing() -> None:
+        drawn.extend([random.random() for _ in range(10)])
+
+    assert min(all_at_once([drawing, compiling, compiling_a_network])) > 0
+    assert drawn == [expected.random() for _ in drawn]
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.random])
+def test_a_function_that_draws_is_refused_beside_other_threads_too(
+    draw: Callable[[], float],
+) -> None:
+    def refused() -> None:
+        with pytest.raises(GraphError, match="it drew from the module random"):
+            compile(lambda x: x * (draw() >= 0.0))(1.0)
+
+    assert min(all_at_once([refused, draw, differentiating])) > 0
 
 
 # Whole steps

@@ -7,10 +7,11 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,33 +38,51 @@ waited_for_at_fork(recording_lock)
 
 
 @contextmanager
-def no_shared_randomness() -> Iterator[None]:
+def no_shared_randomness(again: Callable[[], object]) -> Iterator[None]:
     """Nothing is drawn from the generators that the whole process shares: it would be frozen.
 
-    >>> with no_shared_randomness():
+    What other threads draw meanwhile is theirs.
+
+    Args:
+        again: does what the block does once more.
+
+    >>> with no_shared_randomness(random.random):
     ...     number = random.random()
     Traceback (most recent call last):
         ...
     tinygrad_mlp.errors.GraphError: the function did something else ...
     """
-    before, numpy_before = random.getstate(), _numpy_state()
-    drawn = False
+    before = _shared_states()
     try:
         yield
     finally:
-        if random.getstate() != before:
-            random.setstate(before)
-            drawn = True
-        if _numpy_state() != numpy_before:
-            np.random.set_state(pickle.loads(numpy_before))  # noqa: NPY002
-            drawn = True
-    if drawn:
+        alone, drawn = threading.active_count() == 1, _shared_states() != before
+        if alone and drawn:
+            random.setstate(before[0])
+            np.random.set_state(pickle.loads(before[1]))  # noqa: NPY002
+    if drawn and (alone or not _draws_nothing(again)):
         raise does_not_repeat("it drew from the module random or from np.random", place="")
 
 
-def _numpy_state() -> bytes:
-    """As bytes, which compare at once, whatever generator it is."""
-    return pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
+def _draws_nothing(function: Callable[[], object]) -> bool:
+    """Whether a function leaves the shared generators as they are, when other threads pause."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    try:
+        for _ in range(3):  # a switch to another thread may be due already
+            before = _shared_states()
+            function()
+            if _shared_states() == before:
+                return True
+        return False
+    finally:
+        sys.setswitchinterval(interval)
+        time.sleep(0.0)  # their turn now: they wait for the long interval else
+
+
+def _shared_states() -> tuple[Any, bytes]:
+    """That of NumPy as bytes, which compare at once, whatever generator it is."""
+    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 # While a function is recorded, the number of a leaf that stood before must not become a constant

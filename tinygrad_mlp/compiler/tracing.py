@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,14 +105,24 @@ def trace(
     >>> recording
     Recording(3 nodes, 0 parameters, inputs [(2,)], output ())
     """
+    record = partial(_recorded, function, shapes, parameters, has_auxiliary)
+    with no_shared_randomness(record):
+        return record()
+
+
+def _recorded(
+    function: Callable[..., Nested],
+    shapes: Sequence[tuple[int, ...]],
+    parameters: Sequence[Value],
+    has_auxiliary: bool,
+) -> Recording:
     recording = Recording([], list(parameters), [])
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
         placeholders = [tape.node(None, ()) for _ in range(n_elements)]
         recording.inputs.append((shape, [p.index for p in placeholders]))
-    with no_shared_randomness():
-        run(function, tape, has_auxiliary)
+    run(function, tape, has_auxiliary)
     return recording
 
 

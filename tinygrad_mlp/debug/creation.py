@@ -140,7 +140,7 @@ def location_of(node: Value) -> Location | None:
     None
     """
     place: Place | None = getattr(node, "made_at", None)
-    for observer in reversed(_active):
+    for observer in reversed(tuple(_active)):  # other threads open and close blocks meanwhile
         place = place or observer.place_of_leaf(node)
     if place is None:
         return None

@@ -391,11 +391,11 @@ def _is_state(item: object) -> bool:
 
 
 def _children(item: object) -> Iterable[tuple[object, object]]:
-    """What a container holds, by name or position."""
+    """What a container holds, by name or position, also if another thread changes it meanwhile."""
     if isinstance(item, Module):
-        return vars(item).items()
+        return list(vars(item).items())
     if isinstance(item, dict):
-        return item.items()
+        return list(item.items())
     if isinstance(item, list | tuple):
         return enumerate(item)
     return ()
