@@ -168,7 +168,7 @@ def test_a_block_that_contextlib_makes_of_a_generator_is_one_for_its_with() -> N
     generator = results()
     assert not next(generator)
     assert recorded(), "and in a generator it belongs to that"
-    generator.close()
+    assert list(generator) == []
 
 
 def test_a_block_that_is_closed_elsewhere_is_closed() -> None:

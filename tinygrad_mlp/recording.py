@@ -196,7 +196,7 @@ class Here:
             open_blocks.add(id(self))
         for block in blocks:
             block.enter_into(self)
-        self.is_watched = bool(self.recorder or self.observers or self.numbers)
+        self.is_watched = any([self.recorder, self.observers, self.numbers])
         self.is_detached = not (self.is_watched or self.recorded)
 
     def __del__(self) -> None:

@@ -89,9 +89,9 @@ class Traced(Value):
         right = other if other.__class__ is Traced else as_value(other)
         return recorder.binary(ops.ADD, self, right)  # type: ignore[no-any-return]
 
-    def __radd__(self, other: Value | Number) -> Value:
+    def __radd__(self, other: Any) -> Value:
         if (recorder := here().recorder) is None:
-            return super().__radd__(other)  # type: ignore[arg-type]
+            return super().__radd__(other)
         left = other if isinstance(other, Value) else as_value(other)
         return recorder.binary(ops.ADD, left, self)  # type: ignore[no-any-return]
 
@@ -101,9 +101,9 @@ class Traced(Value):
         right = other if other.__class__ is Traced else as_value(other)
         return recorder.binary(ops.MUL, self, right)  # type: ignore[no-any-return]
 
-    def __rmul__(self, other: Value | Number) -> Value:
+    def __rmul__(self, other: Any) -> Value:
         if (recorder := here().recorder) is None:
-            return super().__rmul__(other)  # type: ignore[arg-type]
+            return super().__rmul__(other)
         left = other if isinstance(other, Value) else as_value(other)
         return recorder.binary(ops.MUL, left, self)  # type: ignore[no-any-return]
 

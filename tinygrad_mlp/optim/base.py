@@ -183,10 +183,11 @@ class Optimizer(ABC):
             (setattr, self, "_state_of_values", (new_states, units)),
             (setattr, self, "step_count", step_count),
         ]
-        if all([issubclass(kind, Value) for kind in set(map(type, self.parameters))]):
-            write_numbers(self.parameters, numbers, and_then=own)
+        parameters: list[Any] = self.parameters
+        if all([issubclass(kind, Value) for kind in set(map(type, parameters))]):
+            write_numbers(parameters, numbers, and_then=own)
         else:
-            call_at_once([*zip(repeat(setattr), self.parameters, repeat("data"), numbers), *own])
+            call_at_once([*zip(repeat(setattr), parameters, repeat("data"), numbers), *own])
 
     def step_array(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
         """Step all parameters at once, in place, with the same rule and the same results.
