@@ -12,7 +12,7 @@ from itertools import starmap
 from operator import call
 from typing import Any, Final
 
-__all__ = ["assign_at_once", "call_at_once", "run_at_once"]
+__all__ = ["assign_at_once", "call_at_once"]
 
 run_at_once: Final = deque[Any](maxlen=0).extend
 """Goes through an iterator, which must be written in C, and keeps nothing."""

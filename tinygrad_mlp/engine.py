@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from itertools import chain, repeat, starmap
+from itertools import chain, starmap
 from operator import attrgetter, call
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -26,12 +26,12 @@ from tinygrad_mlp.recording import (
     PLAIN,
     ArrayCheck,
     blocks_in_doubt,
+    class_changes,
     current,
     enable_grad,
     here,
     no_grad,
     note_leaf,
-    numbers_lock,
     observed_backward,
     open_blocks,
     recorder_of_thread,
@@ -439,11 +439,13 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
     if recorder_of_thread() is not None:  # which knows what may be read
         return [value.data for value in values]
     numbers: list[float]
+    before = class_changes[0]
     if open_blocks and (now := current()).numbers is not None:
         numbers = now.read(values)
     else:
-        with numbers_lock:
-            numbers = list(map(_data_of, values))
+        numbers = list(map(_data_of, values))  # one call in C, if the slots are what they were
+        if Value.__dict__["data"] is not _DATA or class_changes[0] != before:
+            numbers = list(map(_DATA.__get__, values))
     if not _FLOATS.issuperset(map(type, numbers)):
         check_numbers(values)
     return numbers
@@ -473,13 +475,9 @@ def write_numbers(
     if recorder_of_thread() is not None:
         for leaf, number in zip(given, numbers):
             leaf.data = number  # it says what is wrong with that
-    with numbers_lock:
-        if Value.__dict__["data"] is _DATA:
-            data = map(setattr, given, repeat("data"), numbers)
-            grad = map(setattr, given, repeat("grad"), grads)
-        else:
-            data, grad = map(_DATA.__set__, given, numbers), map(_GRAD.__set__, given, grads)
-        run_at_once(chain(data, grad, starmap(call, and_then)))
+    # By the slots: while another thread records, the class has something else in their place.
+    data, grad = map(_DATA.__set__, given, numbers), map(_GRAD.__set__, given, grads)
+    run_at_once(chain(data, grad, starmap(call, and_then)))
 
 
 def dot_node(

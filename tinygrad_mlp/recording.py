@@ -22,7 +22,6 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -33,12 +32,11 @@ __all__ = [
     "Observer",
     "Recorder",
     "blocks_in_doubt",
+    "class_changes",
     "current",
     "enable_grad",
-    "here",
     "no_grad",
     "note_leaf",
-    "numbers_lock",
     "observed_backward",
     "observed_by",
     "open_blocks",
@@ -61,10 +59,9 @@ blocks_in_doubt: Final[set[int]] = set()
 then ``here`` is not enough, and ``current`` says what holds."""
 
 
-numbers_lock: Final = threading.RLock()
-"""Held while the numbers of many Values are read or written at once, and while the class of Values
-changes, as the compiler makes it: the numbers are written in another way then."""
-waited_for_at_fork(numbers_lock)
+class_changes: Final[list[int]] = [0]
+"""How often the compiler has hidden the numbers of Values, for which it changes their class: who
+reads many of them at once sees by it that the class was another one meanwhile."""
 
 
 class ArrayCheck(Protocol):
@@ -203,7 +200,12 @@ class Here:
         open_blocks.discard(id(self))  # no context has it any more
 
     def read(self, values: Sequence[Node]) -> list[float]:
-        """The numbers of Values, as this block has them."""
+        """The numbers of Values, as this block has them.
+
+        >>> from tinygrad_mlp import Value
+        >>> current().read([Value(2.0)])
+        [2.0]
+        """
         numbers = self.numbers
         if numbers is None:
             return [value.data for value in values]
