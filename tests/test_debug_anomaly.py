@@ -340,6 +340,21 @@ def test_within_the_block_gradients_add_up_as_without(with_bias: bool) -> None:
     assert gradients(checked=True) == gradients(checked=False)
 
 
+@pytest.mark.parametrize("gradient", [-2.5, Value(-2.5)])
+def test_within_the_block_backward_takes_a_gradient_and_none_is_a_cleared_one(
+    gradient: Value | float,
+) -> None:
+    """d (w * x) / dw is x = 3, times the gradient -2.5."""
+    w, x = Value(2.0), Value(3.0)
+    w.grad = None  # type: ignore[assignment]
+    with detect_anomaly():
+        out = w * x
+        out.backward(gradient)
+        assert (out.grad, w.grad, x.grad) == (-2.5, -7.5, -5.0)
+        w.backward(gradient)
+    assert w.grad == -10.0
+
+
 def test_the_gradient_of_a_leaf_by_itself_adds_up_within_the_block() -> None:
     x = Value(3.0)
     with detect_anomaly():

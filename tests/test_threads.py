@@ -17,13 +17,13 @@ import pytest
 from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import check_gradients, grad
-from tinygrad_mlp.engine import write_numbers
+from tinygrad_mlp.engine import has_recorder, write_numbers
 from tinygrad_mlp.errors import GraphError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD
-from tinygrad_mlp.training import fit, predict
+from tinygrad_mlp.training import fit, predict, predictor
 from tinygrad_mlp.training.outputs import model_outputs
 
 SECONDS: Final = 1.5
@@ -303,6 +303,84 @@ def test_a_prediction_beside_a_training_has_the_numbers_of_one_step(
         lambda: len(set(found)) > 20 or time.monotonic() > until,
     )
     assert len(set(found)) > 20
+
+
+def test_a_kept_prediction_beside_a_training_has_the_numbers_of_one_step() -> None:
+    """All weights are the number of the step, so the output is 2000 times one of them."""
+    model = MLP(2000, [1], init="zeros")
+    leaves, numbers = model.parameters(), iter(range(10**9))
+    X, found = np.ones((1, 2000)), set[float]()
+    model_outputs(model, X)
+
+    def stepping() -> None:
+        write_numbers(leaves, [float(next(numbers))] * len(leaves))
+        time.sleep(0.0)
+
+    def predicting() -> None:
+        step = model_outputs(model, X).item() / len(leaves)
+        assert step == round(step)
+        found.add(step)
+
+    until = time.monotonic() + 20.0
+    all_at_once(
+        [stepping, predicting, predicting], lambda: len(found) > 200 or time.monotonic() > until
+    )
+    assert len(found) > 200
+
+
+def in_another_thread(work: Callable[[], object]) -> bool:
+    """Whether the work is done soon, while this thread waits."""
+    other = threading.Thread(target=work, daemon=True)
+    other.start()
+    other.join(10.0)
+    return not other.is_alive()
+
+
+def test_a_kept_prediction_does_not_wait_for_a_recording_nor_is_it_looked_at() -> None:
+    model, X, outputs = MLP(2, [3, 1], rng=0), np.ones((1, 2)), list[Any]()
+    expected = model_outputs(model, X)
+    observed, done = list[bool](), list[bool]()
+
+    def predicting() -> None:
+        observed.append(has_recorder())
+        outputs.append(model_outputs(model, X))
+
+    def recorded(x: Any) -> Any:
+        assert has_recorder()
+        done.append(in_another_thread(predicting))
+        return x * 2.0
+
+    program = compile(recorded)
+    assert program(3.0) == 6.0
+    with record_creation():
+        assert has_recorder()
+        done.append(in_another_thread(predicting))
+    assert len(done) > 1
+    assert all(done)
+    assert not any(observed)
+    for output in outputs:
+        np.testing.assert_array_equal(output, expected)
+
+
+def test_what_another_thread_changes_while_a_model_is_recorded_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, X = MLP(2, [3, 1], rng=0), np.ones((1, 2))
+    after = MLP(2, [3, 1], rng=1)
+    plain = predictor.Program.generators
+
+    def replace() -> None:
+        model.layers[0], model.layers[1] = after.layers
+
+    def generators(program: Any, *arrays: Any) -> Any:
+        found = plain(program, *arrays)
+        assert in_another_thread(replace)
+        return found
+
+    monkeypatch.setattr(predictor.Program, "generators", generators)
+    model_outputs(model, X)
+    monkeypatch.undo()
+    np.testing.assert_allclose(model_outputs(model, X), model_outputs(after, X), rtol=1e-12)
 
 
 def test_the_mode_of_a_model_that_predicts_is_that_of_another_thread_too() -> None:

@@ -66,6 +66,7 @@ __all__ = [
     "put_in_place",
     "put_row_in_place",
     "read_numbers",
+    "read_unchecked",
     "topological_order",
     "uniform",
     "write_numbers",
@@ -559,18 +560,26 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
     >>> read_numbers([Value(1.0), Value(2.0)])
     [1.0, 2.0]
     """
+    numbers = read_unchecked(values)
+    if recorder_of_thread() is None and not _FLOATS.issuperset(map(type, numbers)):
+        check_numbers(values)
+    return numbers
+
+
+def read_unchecked(values: Sequence[Value]) -> list[float]:
+    """``read_numbers`` for those who see by themselves whether they are numbers.
+
+    >>> read_unchecked([Value(1.0), Value(2.0)])
+    [1.0, 2.0]
+    """
     if recorder_of_thread() is not None:  # which knows what may be read
         return [value.data for value in values]
-    numbers: list[float]
     before = class_changes[0]
     if open_blocks and (now := current()).numbers is not None:
-        numbers = now.read(values)
-    else:
-        numbers = list(map(_data_of, values))  # one call in C, if the slots are what they were
-        if Value.__dict__["data"] is not _DATA or class_changes[0] != before:
-            numbers = list(map(_DATA.__get__, values))
-    if not _FLOATS.issuperset(map(type, numbers)):
-        check_numbers(values)
+        return now.read(values)
+    numbers: list[float] = list(map(_data_of, values))  # one call in C, if the slots are there
+    if Value.__dict__["data"] is not _DATA or class_changes[0] != before:
+        numbers = list(map(_DATA.__get__, values))
     return numbers
 
 

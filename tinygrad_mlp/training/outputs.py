@@ -71,17 +71,17 @@ def model_outputs(
     >>> model_outputs(model, np.array([[1.0], [2.0]])).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
+    if not eager:
+        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
+        if outputs is not None:
+            return outputs
     return at_one_step(model, partial(_outputs_now, model, X, from_logits, eager, read))
 
 
 def _outputs_now(
     model: Module, X: NDArray[np.float64], from_logits: bool, eager: bool, read: Read
 ) -> NDArray[Any]:
-    """What ``model_outputs`` gives if nobody sets a parameter meanwhile."""
-    if not eager:
-        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
-        if outputs is not None:
-            return outputs
+    """What a model gives of which no program is kept, if nobody sets a parameter meanwhile."""
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:

@@ -3,8 +3,9 @@
 What a program was recorded from is remembered, and held against the model before each call: which
 objects its modules have in attributes, lists and dicts, and the methods of their classes. Where one
 of them is another, the program is recorded anew. The numbers of the parameters are read at each
-call. Only models of which it is known that they read nothing else are kept: those whose modules and
-activations are of this package.
+call, all at once, so that they are those of one step of a training in another thread. Only models
+of which it is known that they read nothing else are kept: those whose modules and activations are
+of this package.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler.hiding import recording_lock
-from tinygrad_mlp.engine import Value, has_recorder, read_numbers
+from tinygrad_mlp.engine import Value, has_recorder, read_unchecked
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
@@ -90,7 +91,7 @@ def kept_outputs(
             )
     if predictor is None:
         return None
-    return predictor.outputs(X, read_numbers(predictor.leaves), read)
+    return predictor.outputs(X, read_unchecked(predictor.leaves), read)
 
 
 def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
