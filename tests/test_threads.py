@@ -9,21 +9,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad
+from tinygrad_mlp.compiler import Program, hiding
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import check_gradients, grad
-from tinygrad_mlp.engine import has_recorder, write_numbers
+from tinygrad_mlp.engine import has_recorder, read_numbers, write_numbers
 from tinygrad_mlp.errors import GraphError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD
-from tinygrad_mlp.training import fit, predict, predictor
+from tinygrad_mlp.training import fit, predict
 from tinygrad_mlp.training.outputs import model_outputs
 
 SECONDS: Final = 1.5
@@ -367,7 +369,7 @@ def test_what_another_thread_changes_while_a_model_is_recorded_is_not_kept(
 ) -> None:
     model, X = MLP(2, [3, 1], rng=0), np.ones((1, 2))
     after = MLP(2, [3, 1], rng=1)
-    plain = predictor.Program.generators
+    plain = Program.generators
 
     def replace() -> None:
         model.layers[0], model.layers[1] = after.layers
@@ -377,7 +379,7 @@ def test_what_another_thread_changes_while_a_model_is_recorded_is_not_kept(
         assert in_another_thread(replace)
         return found
 
-    monkeypatch.setattr(predictor.Program, "generators", generators)
+    monkeypatch.setattr(Program, "generators", generators)
     model_outputs(model, X)
     monkeypatch.undo()
     np.testing.assert_allclose(model_outputs(model, X), model_outputs(after, X), rtol=1e-12)
@@ -424,6 +426,28 @@ def test_a_model_whose_parts_change_meanwhile_is_refused() -> None:
         model_outputs(model, np.zeros((1, 2)))
     replaces = False
     assert model_outputs(model, np.zeros((1, 2))).shape == (1, 1)
+
+
+def test_numbers_that_are_shown_again_while_they_are_read_are_those_of_one_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leaves, hidden, n_reads = [Value(0.0), Value(0.0)], ExitStack(), 0
+    plain = hiding.recorder_of_thread
+
+    def recorder_of_thread() -> Any:
+        """Each look at a hidden number asks for it: other threads may have their turn there."""
+        nonlocal n_reads
+        n_reads += 1
+        if n_reads == 2:
+            write_numbers(leaves, [1.0, 1.0])
+            hidden.close()
+        return plain()
+
+    with hidden:
+        hidden.enter_context(hiding.numbers_hidden())
+        monkeypatch.setattr(hiding, "recorder_of_thread", recorder_of_thread)
+        numbers = read_numbers(leaves)
+    assert len(set(numbers)) == 1
 
 
 def test_numbers_are_set_and_read_at_once_also_while_a_function_is_recorded() -> None:

@@ -577,10 +577,11 @@ def read_unchecked(values: Sequence[Value]) -> list[float]:
     before = class_changes[0]
     if open_blocks and (now := current()).numbers is not None:
         return now.read(values)
-    numbers: list[float] = list(map(_data_of, values))  # one call in C, if the slots are there
-    if Value.__dict__["data"] is not _DATA or class_changes[0] != before:
-        numbers = list(map(_DATA.__get__, values))
-    return numbers
+    if Value.__dict__["data"] is _DATA:
+        numbers: list[float] = list(map(_data_of, values))  # one call in C, if that stays so
+        if Value.__dict__["data"] is _DATA and class_changes[0] == before:
+            return numbers
+    return list(map(_DATA.__get__, values))
 
 
 def write_numbers(

@@ -60,8 +60,8 @@ then ``here`` is not enough, and ``current`` says what holds."""
 
 
 class_changes: Final[list[int]] = [0]
-"""How often the compiler has hidden the numbers of Values, for which it changes their class: who
-reads many of them at once sees by it that the class was another one meanwhile."""
+"""How often the compiler was about to change the class of Values, to hide their numbers or to show
+them again: who reads many of them at once sees by it that the class was another one meanwhile."""
 
 
 class ArrayCheck(Protocol):
