@@ -196,6 +196,26 @@ def test_all_kinds_of_work_go_on_at_once() -> None:
     assert min(all_at_once(WORKS)) > 0
 
 
+@pytest.mark.parametrize("draw", [random.random, np.random.random])
+def test_a_refused_function_leaves_the_shared_generators_as_they_are_beside_an_idle_thread(
+    draw: Callable[[], float],
+) -> None:
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    expected = draw()
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    over = threading.Event()
+    idle = threading.Thread(target=over.wait)
+    idle.start()
+    try:
+        with pytest.raises(GraphError, match="it drew from the module random"):
+            compile(lambda x: x * draw())(1.0)
+    finally:
+        over.set()
+        idle.join()
+    assert draw() == expected
+
+
 def test_what_other_threads_draw_from_the_module_random_is_theirs() -> None:
     random.seed(5)
     expected, drawn = random.Random(5), list[float]()

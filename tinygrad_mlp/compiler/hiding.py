@@ -58,9 +58,9 @@ def no_shared_randomness(again: Callable[[], object]) -> Iterator[None]:
     finally:
         alone, drawn = threading.active_count() == 1, _shared_states() != before
         if alone and drawn:
-            random.setstate(before[0])
-            np.random.set_state(pickle.loads(before[1]))  # noqa: NPY002
+            _set_shared_states(before)
     if drawn and (alone or not _draws_nothing(again)):
+        _set_shared_states(before)  # the function drew, if others did so too
         raise does_not_repeat("it drew from the module random or from np.random", place="")
 
 
@@ -78,6 +78,11 @@ def _draws_nothing(function: Callable[[], object]) -> bool:
     finally:
         sys.setswitchinterval(interval)
         time.sleep(0.0)  # their turn now: they wait for the long interval else
+
+
+def _set_shared_states(states: tuple[Any, bytes]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(pickle.loads(states[1]))  # noqa: NPY002
 
 
 def _shared_states() -> tuple[Any, bytes]:
