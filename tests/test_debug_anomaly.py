@@ -345,14 +345,15 @@ def test_within_the_block_backward_takes_a_gradient_and_none_is_a_cleared_one(
     gradient: Value | float,
 ) -> None:
     """d (w * x) / dw is x = 3, times the gradient -2.5."""
-    w, x = Value(2.0), Value(3.0)
-    w.grad = None  # type: ignore[assignment]
+    w, x, alone, unused = Value(2.0), Value(3.0), Value(1.0), Value(1.0)
+    for leaf in (w, alone, unused):
+        leaf.grad = None  # type: ignore[assignment]
     with detect_anomaly():
-        out = w * x
+        out = functional.where(unused, w * x, x)
         out.backward(gradient)
-        assert (out.grad, w.grad, x.grad) == (-2.5, -7.5, -5.0)
-        w.backward(gradient)
-    assert w.grad == -10.0
+        alone.backward(gradient)
+    assert (out.grad, w.grad, x.grad) == (-2.5, -7.5, -5.0)
+    assert (alone.grad, unused.grad) == (-2.5, 0.0)
 
 
 def test_the_gradient_of_a_leaf_by_itself_adds_up_within_the_block() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad
+from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad, recording
 from tinygrad_mlp.compiler import Program, hiding
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import check_gradients, grad
@@ -388,7 +388,7 @@ def test_what_another_thread_changes_while_a_model_is_recorded_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, X = MLP(2, [3, 1], rng=0), np.ones((1, 2))
-    after = MLP(2, [3, 1], rng=1)
+    after = MLP(2, [3, 1], activation="tanh", rng=0)
     plain = Program.generators
 
     def replace() -> None:
@@ -452,7 +452,6 @@ def test_numbers_that_are_shown_again_while_they_are_read_are_those_of_one_momen
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     leaves, hidden, n_reads = [Value(0.0), Value(0.0)], ExitStack(), 0
-    plain = hiding.recorder_of_thread
 
     def recorder_of_thread() -> Any:
         """Each look at a hidden number asks for it: other threads may have their turn there."""
@@ -461,7 +460,7 @@ def test_numbers_that_are_shown_again_while_they_are_read_are_those_of_one_momen
         if n_reads == 2:
             write_numbers(leaves, [1.0, 1.0])
             hidden.close()
-        return plain()
+        return recording.recorder_of_thread()
 
     with hidden:
         hidden.enter_context(hiding.numbers_hidden())
