@@ -92,6 +92,9 @@ PYTHON_DEBUGGER = """\
 -> seed = _as_float(gradient)
 (Pdb) next
 > engine.py(172)backward()
+-> if open_blocks and observed_backward(self, seed):
+(Pdb) next
+> engine.py(172)backward()
 -> order, reached = orders_of(self)
 (Pdb) next
 > engine.py(173)backward()

@@ -11,10 +11,11 @@ import pytest
 from tinygrad_mlp import Value, functional, no_grad, ops
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.debug import detect_anomaly, record_creation, trace_backward
-from tinygrad_mlp.debug.anomaly import advice_for, contribution_check
+from tinygrad_mlp.debug.anomaly import advice_for
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply
 from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.recording import pass_observer
 
 BRANCHES = "inside a where too, which computes both branches"
 NAN_INPUT = "an input is nan already; look where that one comes from"
@@ -339,6 +340,22 @@ def test_within_the_block_gradients_add_up_as_without(with_bias: bool) -> None:
     assert gradients(checked=True) == gradients(checked=False)
 
 
+@pytest.mark.parametrize("gradient", [-2.5, Value(-2.5)])
+def test_within_the_block_backward_takes_a_gradient_and_none_is_a_cleared_one(
+    gradient: Value | float,
+) -> None:
+    """d (w * x) / dw is x = 3, times the gradient -2.5."""
+    w, x, alone, unused = Value(2.0), Value(3.0), Value(1.0), Value(1.0)
+    for leaf in (w, alone, unused):
+        leaf.grad = None  # type: ignore[assignment]
+    with detect_anomaly():
+        out = functional.where(unused, w * x, x)
+        out.backward(gradient)
+        alone.backward(gradient)
+    assert (out.grad, w.grad, x.grad) == (-2.5, -7.5, -5.0)
+    assert (alone.grad, unused.grad) == (-2.5, 0.0)
+
+
 def test_the_gradient_of_a_leaf_by_itself_adds_up_within_the_block() -> None:
     x = Value(3.0)
     with detect_anomaly():
@@ -368,10 +385,10 @@ def test_grad_of_what_is_not_asked_for_is_not_looked_at() -> None:
 def test_only_within_the_block_is_a_trace_checked() -> None:
     loss = Value(0.0).sqrt()
     with record_creation():
-        assert contribution_check([]) is None
+        assert pass_observer() is None
         assert len(trace_backward(loss)) == 1
     with detect_anomaly():
-        assert contribution_check([]) is not None
+        assert pass_observer() is not None
         with pytest.raises(NonFiniteError, match="sqrt at 0 is inf"):
             trace_backward(loss)
     assert len(trace_backward(loss)) == 1

@@ -48,13 +48,14 @@ def test_no_node_asks_for_a_block_where_none_is_open(
     block: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block()
-    monkeypatch.setattr(engine, "_is_off_here", pytest.fail)
+    monkeypatch.setattr(engine, "here", pytest.fail)
+    monkeypatch.setattr(engine, "current", pytest.fail)
     assert all(len(node.parents) for node in nodes())
 
 
 def test_blocks_that_record_do_not_slow_others_down(monkeypatch: pytest.MonkeyPatch) -> None:
     with enable_grad():
-        monkeypatch.setattr(engine, "_is_off_here", pytest.fail)
+        monkeypatch.setattr(engine, "here", pytest.fail)
         assert all(len(node.parents) for node in nodes())
         monkeypatch.undo()
 

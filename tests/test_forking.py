@@ -28,10 +28,10 @@ HELD: Final = {
             started.set()
             over.wait()
     """,
-    "the list of blocks": """
-        with engine._lock_of_blocks:
+    "the search for nan": """
+        with detect_anomaly():
             started.set()
-            time.sleep(0.2)
+            over.wait()
     """,
     "a drawing": """
         with render._library_lock:
@@ -44,7 +44,8 @@ HELD: Final = {
 SCRIPT: Final = """
 import os, signal, sys, threading, time, warnings
 import viz
-from tinygrad_mlp import Value, compile, engine, no_grad
+from tinygrad_mlp import Value, compile, no_grad, recording
+from tinygrad_mlp.debug import detect_anomaly
 from viz import render
 
 # Python 3.12 and later warn of any fork beside threads, which is what this is about.
@@ -64,7 +65,7 @@ def use():
     assert program(5.0) == 10.0
     assert compile(lambda x: w * x * x)(3.0) == 18.0
     assert viz.to_svg(out)
-    assert not engine._open_blocks
+    assert not recording.open_blocks
     assert not render._library_lock.locked()
 
 other = threading.Thread(target=hold)

@@ -27,8 +27,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once "
         "tinygrad_mlp.places tinygrad_mlp.vocabulary",
         "tinygrad_mlp.drop_in",
-        "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.registry "
-        "tinygrad_mlp.schema tinygrad_mlp.words",
+        "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.recording "
+        "tinygrad_mlp.registry tinygrad_mlp.schema tinygrad_mlp.words",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
         "tinygrad_mlp.own_ops",

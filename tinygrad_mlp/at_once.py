@@ -14,7 +14,8 @@ from typing import Any, Final
 
 __all__ = ["assign_at_once", "call_at_once"]
 
-_run: Final = deque[Any](maxlen=0).extend  # goes through an iterator and keeps nothing
+run_at_once: Final = deque[Any](maxlen=0).extend
+"""Goes through an iterator, which must be written in C, and keeps nothing."""
 
 
 def call_at_once(calls: Iterable[tuple[Any, ...]]) -> None:
@@ -25,7 +26,7 @@ def call_at_once(calls: Iterable[tuple[Any, ...]]) -> None:
     >>> numbers
     [1, 2, 3]
     """
-    _run(starmap(call, calls))
+    run_at_once(starmap(call, calls))
 
 
 def assign_at_once(owners: Iterable[Any], names: Iterable[str], values: Iterable[Any]) -> None:
@@ -39,4 +40,4 @@ def assign_at_once(owners: Iterable[Any], names: Iterable[str], values: Iterable
     >>> one, other
     (namespace(x=1), namespace(y=2))
     """
-    _run(map(setattr, owners, names, values))
+    run_at_once(map(setattr, owners, names, values))

@@ -8,16 +8,16 @@ order, to be stepped through in a debugger. It stands on the table in ``ops`` an
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from threading import Lock, get_ident
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from itertools import chain, starmap
+from operator import attrgetter, call
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from tinygrad_mlp import float_math, ops
+from tinygrad_mlp.at_once import run_at_once
 from tinygrad_mlp.drop_in import (
     NotKept,
     ReadOnly,
@@ -28,11 +28,24 @@ from tinygrad_mlp.drop_in import (
     text_of_op,
 )
 from tinygrad_mlp.errors import GraphError, NotANumberError
-from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.places import Keys, Owner, Place
+from tinygrad_mlp.recording import (
+    PLAIN,
+    ArrayCheck,
+    blocks_in_doubt,
+    class_changes,
+    current,
+    enable_grad,
+    here,
+    no_grad,
+    note_leaf,
+    observed_backward,
+    open_blocks,
+    recorder_of_thread,
+)
 from tinygrad_mlp.words import NotASetting
 
 __all__ = [
@@ -54,9 +67,10 @@ __all__ = [
     "put_in_place",
     "put_row_in_place",
     "read_numbers",
-    "recorded_by",
+    "read_unchecked",
     "topological_order",
     "uniform",
+    "write_numbers",
 ]
 
 Number = float | int | np.floating[Any] | np.integer[Any]
@@ -64,7 +78,6 @@ Number = float | int | np.floating[Any] | np.integer[Any]
 
 _NOT_COMPUTED: Final = float("0.0")  # an object of its own: 0.0, but nobody has computed it
 _comparisons: set[Op] = set()  # of which there are nodes: eagerly ``<`` gives a bool, ``apply`` one
-_recording = True  # False while a block of ``no_grad`` is open, in whatever thread
 _new_object = object.__new__
 
 
@@ -136,8 +149,8 @@ class Value:
         self._label = label if label.__class__ is str else checked_label(label)
         if _op is not _children:
             refuse_children()
-        if _recorder is not None:
-            _recorder.leaf(self)
+        if open_blocks and here().is_watched:
+            note_leaf(self)
 
     @property
     def label(self) -> str:
@@ -225,6 +238,8 @@ class Value:
         (1.0, 12.0)
         """
         seed = _as_float(gradient)
+        if open_blocks and observed_backward(self, seed):
+            return
         order, reached = orders_of(self)
         for node in order:
             if node.parents or node.grad is None:
@@ -361,16 +376,16 @@ class Value:
     # Comparison by value; ``==`` and ``hash`` stay by identity.
 
     def __lt__(self, other: Value | Number) -> bool:
-        return _compare(ops.LESS, self, other)
+        return compare(ops.LESS, self, other)
 
     def __le__(self, other: Value | Number) -> bool:
-        return _compare(ops.LESS_EQUAL, self, other)
+        return compare(ops.LESS_EQUAL, self, other)
 
     def __gt__(self, other: Value | Number) -> bool:
-        return _compare(ops.GREATER, self, other)
+        return compare(ops.GREATER, self, other)
 
     def __ge__(self, other: Value | Number) -> bool:
-        return _compare(ops.GREATER_EQUAL, self, other)
+        return compare(ops.GREATER_EQUAL, self, other)
 
     # The functions that people call as methods; all of them are in ``functional``.
 
@@ -445,6 +460,12 @@ class Value:
     def relu(self) -> Value:
         """max(x, 0). Derivative: 1 where x > 0, else 0 (also at 0)."""
         return _unary(ops.RELU, self)
+
+
+_DATA: Final = Value.__dict__["data"]  # the slots themselves, whatever the class has meanwhile
+_GRAD: Final = Value.__dict__["grad"]
+_data_of: Final = attrgetter("data")
+_FLOATS: Final = frozenset([float])
 
 
 def put_in_place(parameter: Value, place: Place) -> None:
@@ -534,13 +555,16 @@ def numbers_of(values: Sequence[Value]) -> list[float]:
     >>> numbers_of([Value(1.0), Value(2.0)])
     [1.0, 2.0]
     """
-    if _recorder is not None and not _recorder.has_numbers:
-        return []
+    if open_blocks:
+        now = current()
+        return [] if now.recorder is not None else now.read(values)
     return [value.data for value in values]
 
 
 def read_numbers(values: Sequence[Value]) -> list[float]:
     """The ``data`` of each Value, for arrays and files: only if each of them is one number.
+
+    They are read at once: another thread that assigns numbers at once does it before or after.
 
     Raises:
         NotANumberError: if something else was assigned to one of them.
@@ -548,8 +572,57 @@ def read_numbers(values: Sequence[Value]) -> list[float]:
     >>> read_numbers([Value(1.0), Value(2.0)])
     [1.0, 2.0]
     """
-    check_numbers(values)
-    return [value.data for value in values]
+    numbers = read_unchecked(values)
+    if recorder_of_thread() is None and not _FLOATS.issuperset(map(type, numbers)):
+        check_numbers(values)
+    return numbers
+
+
+def read_unchecked(values: Sequence[Value]) -> list[float]:
+    """``read_numbers`` for those who see by themselves whether they are numbers.
+
+    >>> read_unchecked([Value(1.0), Value(2.0)])
+    [1.0, 2.0]
+    """
+    if recorder_of_thread() is not None:  # which knows what may be read
+        return [value.data for value in values]
+    before = class_changes[0]
+    if open_blocks and (now := current()).numbers is not None:
+        return now.read(values)
+    if Value.__dict__["data"] is _DATA:
+        numbers: list[float] = list(map(_data_of, values))  # one call in C, if that stays so
+        if Value.__dict__["data"] is _DATA and class_changes[0] == before:
+            return numbers
+    return list(map(_DATA.__get__, values))
+
+
+def write_numbers(
+    leaves: Iterable[Value],
+    numbers: Sequence[float],
+    *,
+    grads: Sequence[float] = (),
+    and_then: Sequence[tuple[Any, ...]] = (),
+) -> None:
+    """Set the ``data`` of leaves, all at once: neither Ctrl-C nor another thread comes between.
+
+    Args:
+        leaves: the leaves.
+        numbers: one for each, in a list.
+        grads: what the ``grad`` of as many is set to, in a list.
+        and_then: calls of functions written in C, with their arguments, to go with it.
+
+    >>> a, b = Value(1.0), Value(2.0)
+    >>> write_numbers([a, b], [3.0, 4.0], grads=[0.5, 0.25])
+    >>> a, b
+    (Value(data=3.0, grad=0.5), Value(data=4.0, grad=0.25))
+    """
+    given = list(leaves)
+    if recorder_of_thread() is not None:
+        for leaf, number in zip(given, numbers):
+            leaf.data = number  # it says what is wrong with that
+    # By the slots: while another thread records, the class has something else in their place.
+    data, grad = map(_DATA.__set__, given, numbers), map(_GRAD.__set__, given, grads)
+    run_at_once(chain(data, grad, starmap(call, and_then)))
 
 
 def dot_node(
@@ -574,8 +647,9 @@ def dot_node(
     >>> node.data, node.partials
     (321.0, (10.0, 100.0, 2.0, 3.0, 1.0))
     """
-    if _recorder is not None:
-        return apply(ops.DOT, *weights, *inputs, *(() if bias is None else (bias,)))
+    now = current() if open_blocks else PLAIN
+    if now.is_watched:
+        return _any_arity(ops.DOT, (*weights, *inputs, *(() if bias is None else (bias,))))
     weight_numbers = [weight.data for weight in weights]
     start = 0.0 if bias is None else bias.data
     try:
@@ -583,7 +657,7 @@ def dot_node(
     except Exception as error:
         refuse_inputs(ops.DOT, [*weights, *inputs, *(() if bias is None else (bias,))], error)
         raise
-    if not _recording and _is_off_here():
+    if not now.recorded:
         return _leaf(out)
     node = _new_object(Value)
     node.data = out
@@ -665,7 +739,7 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
                         leaves.append(parent)
             if len(stack) > first + 1:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
-    if _recorder is None or _recorder.has_numbers:
+    if not open_blocks or current().recorder is None:
         check_numbers([*leaves, root], order)
     return order, _reached(order) if _is_cut(order, conditions) else order
 
@@ -713,104 +787,27 @@ def number_of(value: Value) -> float:
     return _as_float(value.data)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Within this block results are plain leaves: numbers without a graph.
-
-    It saves time and memory where no gradient is wanted, for example in prediction. Other threads
-    do not notice.
-
-    >>> a = Value(3.0)
-    >>> with no_grad():
-    ...     b = a * a
-    >>> b.data, b.parents
-    (9.0, ())
-    """
-    detached = nullcontext() if _recorder is None else _recorder.without_gradients()
-    with _graphs_recorded(False), detached:
-        yield
-
-
-@contextmanager
-def enable_grad() -> Iterator[None]:
-    """Within this block results remember how they were computed, also inside ``no_grad``.
-
-    >>> a = Value(3.0)
-    >>> with no_grad(), enable_grad():
-    ...     b = a * a
-    >>> b.partials
-    (3.0, 3.0)
-    """
-    attached = nullcontext() if _recorder is None else _recorder.with_gradients()
-    with _graphs_recorded(True), attached:
-        yield
-
-
-class _Block:
-    """An open ``no_grad`` or ``enable_grad``."""
-
-    __slots__ = ("recorded", "thread")
-
-    def __init__(self, recorded: bool) -> None:
-        self.recorded = recorded
-        self.thread = get_ident()
-
-
-_open_blocks: list[_Block] = []
-_lock_of_blocks = Lock()
-waited_for_at_fork(_lock_of_blocks)
-
-
-def _forget_blocks_of_other_threads() -> None:
-    """In a forked process, where there is no other thread, but may be a new one with its number."""
-    global _recording
-    thread = get_ident()
-    _open_blocks[:] = [block for block in _open_blocks if block.thread == thread]
-    _recording = all([block.recorded for block in _open_blocks])
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_blocks_of_other_threads)
-
-
-@contextmanager
-def _graphs_recorded(recorded: bool) -> Iterator[None]:
-    global _recording
-    block = _Block(recorded)
-    try:
-        with _lock_of_blocks:
-            _open_blocks.append(block)
-            _recording = all([block.recorded for block in _open_blocks])
-        yield
-    finally:
-        with _lock_of_blocks:
-            _open_blocks.remove(block)
-            _recording = all([block.recorded for block in _open_blocks])
-
-
-def _is_off_here() -> bool:
-    """Whether the innermost open block of this thread is a ``no_grad``."""
-    thread = get_ident()
-    for block in reversed(_open_blocks):
-        if block.thread == thread:
-            return not block.recorded
-    return False
-
-
 # Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
 # op read once, no keyword arguments (``python -m tests.benchmarks engine`` prints the nanoseconds
-# per node).
+# per node). Where a block of ``recording`` is open in this context, they leave it to ``_any_arity``
+# and to the recorder.
 
 
 def _unary(op: Op, parent: Value) -> Value:
+    if open_blocks:
+        now = here()
+        if (recorder := now.recorder) is not None:
+            return recorder.unary(op, parent)  # type: ignore[no-any-return]
+        if now is not PLAIN:
+            if now.is_detached and not blocks_in_doubt:
+                return _detached(op, (parent,), parent.data)
+            return _within_blocks(op, (parent,))
     x = parent.data
     try:
         out = op.forward(float_math, x)
     except Exception as error:
         refuse_inputs(op, (parent,), error)
         raise
-    if not _recording and _is_off_here():
-        return _leaf(out)
     (rule,) = op.partials
     node = _new_object(Value)
     node.data = out
@@ -823,6 +820,14 @@ def _unary(op: Op, parent: Value) -> Value:
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
+    if open_blocks:
+        now = here()
+        if (recorder := now.recorder) is not None:
+            return recorder.binary(op, left, right)  # type: ignore[no-any-return]
+        if now is not PLAIN:
+            if now.is_detached and not blocks_in_doubt:
+                return _detached(op, (left, right), left.data, right.data)
+            return _within_blocks(op, (left, right))
     a = left.data
     b = right.data
     try:
@@ -830,8 +835,6 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     except Exception as error:
         refuse_inputs(op, (left, right), error)
         raise
-    if not _recording and _is_off_here():
-        return _leaf(out)
     partials = op.fixed_partials
     if partials is None:
         rule_a, rule_b = op.partials
@@ -850,14 +853,17 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
 
 
 def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
-    numbers = [parent.data for parent in parents]
+    if open_blocks and here() is not PLAIN:
+        return _within_blocks(op, parents)
+    return _computed(op, parents, [parent.data for parent in parents])
+
+
+def _computed(op: Op, parents: tuple[Value, ...], numbers: Sequence[float]) -> Value:
     try:
         out = op.compute(float_math, numbers)
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
-    if not _recording and _is_off_here():
-        return _leaf(out)
     node = _new_object(Value)
     node.data = out
     node.grad = _NOT_COMPUTED
@@ -868,19 +874,42 @@ def _any_arity(op: Op, parents: tuple[Value, ...]) -> Value:
     return node
 
 
+def _detached(op: Op, parents: tuple[Value, ...], *numbers: Any) -> Value:
+    """The result as a plain leaf."""
+    try:
+        return _leaf(op.forward(float_math, *numbers))
+    except Exception as error:
+        refuse_inputs(op, parents, error)
+        raise
+
+
+def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
+    """A node as the blocks that are open here want it."""
+    now = current()
+    if now.recorder is not None:
+        return now.recorder.any_arity(op, parents)  # type: ignore[no-any-return]
+    numbers = [parent.data for parent in parents] if now.numbers is None else now.read(parents)
+    if now.recorded:
+        node = _computed(op, parents, numbers)
+    else:
+        node = _detached(op, parents, *([numbers] if op.variadic else numbers))
+    for observer in now.observers:
+        node = observer.made(node, op, parents)
+    return node
+
+
 def compare(op: Op, left: Value, right: Value | Number) -> bool:
-    """A comparison by value, such as ``ops.LESS``; a node instead while a function is recorded.
+    """A comparison by value, such as ``ops.LESS``; a node instead while a function is compiled.
 
     >>> compare(ops.LESS, Value(1.0), 2.0)
     True
     """
-    return _compare(op, left, right)  # looked up at each call, since a recorder takes its place
-
-
-def _compare(op: Op, left: Value, right: Value | Number) -> bool:
-    number = _as_float(right)
+    now = current() if open_blocks else PLAIN
+    if now.recorder is not None:
+        return now.recorder.compare(op, left, right)  # type: ignore[no-any-return]
+    number = now.read([right])[0] if isinstance(right, Value) else _as_float(right)
     try:
-        return bool(op.forward(float_math, left.data, number))
+        return bool(op.forward(float_math, now.read([left])[0], number))
     except Exception as error:
         refuse_inputs(op, (left,), error)
         raise
@@ -896,8 +925,9 @@ def uniform(rng: np.random.Generator) -> Value:
     >>> uniform(rng).data == np.random.default_rng(0).random()
     True
     """
-    if _recorder is not None:
-        return _recorder.uniform(rng)
+    recorder = current().recorder
+    if recorder is not None:
+        return recorder.uniform(rng)  # type: ignore[no-any-return]
     leaf = Value(rng.random())
     leaf.op = ops.CONSTANT
     return leaf
@@ -913,73 +943,28 @@ def check_at_calls(check: ArrayCheck, values: Sequence[Value]) -> None:
         check: its ``check_array`` gets these numbers as a row, together with all rows of the call.
         values: Values that the function was called with.
     """
-    if _recorder is not None:
-        _recorder.check_at_calls(check, values)
-
-
-class ArrayCheck(Protocol):
-    """A check of many rows of numbers at once; hashable, equal checks are put together."""
-
-    def check_array(self, rows: np.ndarray[Any, Any], name: str) -> None:
-        """Raise an error that names the row, ``name[i]``, if one of the rows is not allowed."""
+    recorder = current().recorder
+    if recorder is not None:
+        recorder.check_at_calls(check, values)
 
 
 def _read(value: Value) -> float:
+    if open_blocks:
+        now = current()
+        if now.recorder is not None:
+            return now.recorder.read(value)
+        return now.read([value])[0]
     return value.data
 
 
-class Recorder(Protocol):
-    """Makes the nodes while a function is being recorded: the compiler's, and the debugger's."""
-
-    @property
-    def has_numbers(self) -> bool:
-        """Whether the nodes have numbers; while a function is compiled they have none."""
-
-    def unary(self, op: Op, parent: Value) -> Value: ...
-    def binary(self, op: Op, left: Value, right: Value) -> Value: ...
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value: ...
-    def compare(self, op: Op, left: Value, right: Value | Number) -> Any: ...
-    def read(self, value: Value) -> float: ...
-    def leaf(self, leaf: Value) -> None: ...
-    def uniform(self, rng: np.random.Generator) -> Value: ...
-    def assign(self, leaf: Value, value: Value) -> None: ...
-    def check_at_calls(self, check: ArrayCheck, values: Sequence[Value]) -> None: ...
-    def without_gradients(self) -> AbstractContextManager[None]: ...
-    def with_gradients(self) -> AbstractContextManager[None]: ...
-
-
-_recorder: Recorder | None = None
-
-
 def has_recorder() -> bool:
-    """Whether somebody records the nodes that are made, or looks at them.
+    """Whether somebody records the nodes that are made in this context, or looks at them.
 
     >>> has_recorder()
     False
     """
-    return _recorder is not None
-
-
-@contextmanager
-def recorded_by(recorder: Recorder) -> Iterator[None]:
-    """Within this block ``recorder`` makes every node, answers every comparison, sees every leaf.
-
-    It takes the place of the functions above, so that the eager path pays nothing for it: in every
-    thread, so let no other thread compute with Values meanwhile. The compiler is one of its users:
-
-    >>> from tinygrad_mlp.compiler.tracing import trace
-    >>> trace(lambda x: x * x, [()], []).nodes[-1]
-    Traced(a * b, index=1)
-    """
-    global _recorder, _unary, _binary, _any_arity, _compare, _read
-    before = (_recorder, _unary, _binary, _any_arity, _compare, _read)
-    _recorder = recorder
-    _unary, _binary, _any_arity = recorder.unary, recorder.binary, recorder.any_arity
-    _compare, _read = recorder.compare, recorder.read
-    try:
-        yield
-    finally:
-        _recorder, _unary, _binary, _any_arity, _compare, _read = before
+    now = current() if open_blocks else PLAIN
+    return bool(now.recorder or now.observers or recorder_of_thread())
 
 
 def assign(leaf: Value, value: Value | Number) -> None:
@@ -997,8 +982,9 @@ def assign(leaf: Value, value: Value | Number) -> None:
     """
     if leaf.parents:
         raise GraphError("assign changes a leaf, and this Value was computed from others")
-    if _recorder is not None:
-        _recorder.assign(leaf, as_value(value))
+    recorder = current().recorder
+    if recorder is not None:
+        recorder.assign(leaf, as_value(value))
     else:
         leaf.data = as_value(value).data
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler.tracing import Recording
-from tinygrad_mlp.engine import ArrayCheck, Value, read_numbers
+from tinygrad_mlp.engine import Value, read_numbers
+from tinygrad_mlp.recording import ArrayCheck
 
 __all__ = ["ArgumentCheck", "MixedCheck", "TargetCheck", "checks_of", "run_all"]
 

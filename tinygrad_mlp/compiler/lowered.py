@@ -15,7 +15,8 @@ from tinygrad_mlp.compiler.folding import Folded
 from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Number, Ref, Table
 from tinygrad_mlp.compiler.layout import Plan
 from tinygrad_mlp.compiler.tracing import Recording
-from tinygrad_mlp.engine import ArrayCheck, Value
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.recording import ArrayCheck
 
 __all__ = ["Arrays", "Leaves", "Lowered"]
 

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import copy_context
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
 from weakref import WeakSet
@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.compiler.backends.choice import Choice
 from tinygrad_mlp.compiler.checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler.hiding import recording_lock
@@ -29,7 +28,7 @@ from tinygrad_mlp.compiler.repetition import retrace
 from tinygrad_mlp.compiler.tracing import Nested, Traced, trace
 from tinygrad_mlp.compiler.translation import Translation, translate
 from tinygrad_mlp.data.arrays import as_floats, check_plain
-from tinygrad_mlp.engine import Value, read_numbers
+from tinygrad_mlp.engine import Value, read_numbers, write_numbers
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,
@@ -37,6 +36,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TinygradMLPError,
 )
+from tinygrad_mlp.recording import open_blocks, pass_observer, within_same_numbers
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import our_words
 
@@ -145,9 +145,10 @@ def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
 class Program:
     """A recorded function, replayed as NumPy calls; made by ``compile``.
 
-    Calls from several threads take turns. While one of them records, at a first call or for a new
-    shape, programs in other threads that look at Values wait; but no other thread may compute with
-    Values itself: their numbers are hidden meanwhile, and reading one raises TracingError.
+    Calls from several threads take turns. While one thread records, at a first call or for a new
+    shape, others compute as always; only what they record waits until it is over. A call has the
+    numbers of Values as they are at one moment, but whoever steps ``parameters`` in place does so
+    under the eyes of calls in other threads: ``write_back``, and predict with the Values there.
 
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
@@ -193,8 +194,7 @@ class Program:
         self._reduction = reduction
         self._dtype = dtype
         if numbers is None:
-            with recording_lock:
-                numbers = np.array(read_numbers(self._values), dtype=dtype)
+            numbers = np.array(read_numbers(self._values), dtype=dtype)
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
@@ -203,17 +203,16 @@ class Program:
         self._last: Translation | None = None
         self._make_locks()
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
-        # is set once is ten times as fast as ``with np.errstate(...)`` at each call.
-        self._silently = copy_context()
+        # is set once is ten times as fast as ``with np.errstate(...)`` at each call. It is a new
+        # one, so that blocks that are open now are not in it.
+        self._silently = Context()
         self._silently.run(np.seterr, all="ignore")
 
     def _make_locks(self) -> None:
-        # The memory of a call is that of the next one. Who records or looks at Values takes the
-        # lock of all recordings too, always before this one.
+        # The memory of a call is that of the next one. Who records takes the lock of all recordings
+        # too, always before this one.
         self._lock = threading.RLock()
         self._after_recordings = _InOrder(recording_lock, self._lock)
-        for bound in self._bound.values():
-            bound.lock = self._after_recordings if bound.looks_at_values else self._lock
         _programs.add(self)
 
     @property
@@ -243,6 +242,8 @@ class Program:
             DataError: if a loss does not take a target (see ``checks_targets``).
             TracingError, GraphError: if the function cannot be recorded.
         """
+        if open_blocks and (observer := pass_observer()) is not None:
+            return observer.call(self, arrays)
         dtype = self._dtype
         given = [
             array
@@ -252,10 +253,11 @@ class Program:
         ]
         shapes = tuple([array.shape for array in given])
         bound = self._bound.get(shapes) or self._bind(shapes)
-        with bound.lock:
+        run = within_same_numbers(bound.run) if open_blocks else bound.run
+        with self._lock:
             if bound.checks and self.checks_targets:
                 self._silently.run(run_all, bound.checks, given)
-            result = self._silently.run(bound.run, *given)
+            result = self._silently.run(run, *given)
             if self._has_auxiliary:
                 result, auxiliary = result
                 self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
@@ -300,6 +302,24 @@ class Program:
         return self._traced().plan
 
     @property
+    def differentiates(self) -> bool:
+        """Whether it computes gradients, or only predicts.
+
+        >>> compile(lambda x: x * x).differentiates
+        False
+        """
+        return self._differentiate
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype in which it computes.
+
+        >>> compile(lambda x: x * x, dtype="float32").dtype
+        dtype('float32')
+        """
+        return self._dtype
+
+    @property
     def reduction(self) -> str | None:
         """What becomes of the samples' losses: their "mean" or "sum"; None where they are not one.
 
@@ -324,17 +344,13 @@ class Program:
 
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
-        with recording_lock:
+        with self._lock:
             numbers, gradients = self._parameters.tolist(), self._gradients.tolist()
-            assign_at_once(
-                [*self._values, *self._values[: len(gradients)]],
-                [*["data"] * len(numbers), *["grad"] * len(gradients)],
-                [*numbers, *gradients],
-            )
+            write_numbers(self._values, numbers, grads=gradients)
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
-        with recording_lock:
+        with self._lock:
             self.parameters[:] = read_numbers(self._values)
 
     def refresh(self) -> None:
@@ -467,12 +483,8 @@ class Program:
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
-        looks_at_values = bool(
-            trace_.folded.outer or trace_.folded.effects or any([check.leaves for check in checks])
-        )
-        lock = self._after_recordings if looks_at_values else self._lock
         run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
-        bound = _Bound(run, auxiliary_shape, trace_, looks_at_values, lock, checks)
+        bound = _Bound(run, auxiliary_shape, trace_, checks)
         _keep(self._bound, shapes, bound)
         return bound
 
@@ -568,8 +580,6 @@ class _Bound:
     run: Callable[..., Any]
     auxiliary_shape: tuple[int, ...]
     trace: Translation
-    looks_at_values: bool
-    lock: AbstractContextManager[Any]
     checks: list[TargetCheck]
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
-from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.frames import is_ours
+from tinygrad_mlp.recording import recorder_of_thread
 
 __all__ = [
     "data_was_read",
     "does_not_repeat",
     "function_failed",
     "refuses_to_be_a_number",
-    "running",
     "used_as_number",
 ]
 
@@ -31,17 +30,6 @@ BY_SOFTMAX: Final = (
 """What to write instead of ``largest = max(v.data for v in values)``."""
 
 
-class Running(Protocol):
-    """The tape of a function that is running."""
-
-    own_leaves: set[Value]
-    refused: TracingError | None
-
-
-running: Final[list[Running]] = []
-"""Those that are running now, the innermost one last."""
-
-
 def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
     """For what needs the number of a Value, named in a few words; the line is added here.
 
@@ -53,8 +41,9 @@ def used_as_number(how: str, remedy: str = USE_WHERE) -> TracingError:
         f"recorded and replayed on other numbers, so it cannot depend on them otherwise: {remedy}"
     )
     error.reason = how
-    if running and running[-1].refused is None:
-        running[-1].refused = error
+    recorder = recorder_of_thread()
+    if recorder is not None and recorder.refused is None:
+        recorder.refused = error
     return error
 
 

@@ -51,6 +51,7 @@ class _Repetition(Tape):
     def __init__(self, recorded: Recording) -> None:
         super().__init__(Recording([], recorded.parameters, recorded.inputs))
         self._recorded = recorded
+        self._then = recorded.nodes
         self._n_made = sum([len(ids) for _, ids in recorded.inputs])
 
     @property
@@ -75,12 +76,14 @@ class _Repetition(Tape):
         return node
 
     def binary(self, op: Op, left: Value, right: Value) -> Value:
-        nodes = self._recorded.nodes
-        if not self._present and self._n_made < len(nodes):
-            node = nodes[self._n_made]
-            if node.op is op and node.parents[0] is left and node.parents[1] is right:
-                self._n_made += 1
-                return node
+        n_made, then = self._n_made, self._then
+        if n_made < len(then) and not self._present:
+            node = then[n_made]
+            if node.op is op:
+                parents = node.parents
+                if parents[0] is left and parents[1] is right:
+                    self._n_made = n_made + 1
+                    return node
         return self.node(op, (left, right))
 
     def finish(self) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler.refusals import USE_WHERE, data_was_read, used_as_number
-from tinygrad_mlp.engine import Value, apply, as_value
+from tinygrad_mlp.engine import Number, Value, apply, as_value
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.recording import here
 
 __all__ = ["BY_VALUE", "Traced", "TracedTruth"]
 
@@ -83,6 +84,32 @@ class Traced(Value):
     def item(self) -> float:
         """Raises: a traced Value has no number yet."""
         raise data_was_read("its .item() was called")
+
+    # Sums of products are what large graphs consist of; one frame less for each of their nodes.
+
+    def __add__(self, other: Value | Number) -> Value:
+        if (recorder := here().recorder) is None:
+            return super().__add__(other)
+        right = other if other.__class__ is Traced else as_value(other)
+        return recorder.binary(ops.ADD, self, right)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Value:
+        if (recorder := here().recorder) is None:
+            return super().__radd__(other)
+        left = other if isinstance(other, Value) else as_value(other)
+        return recorder.binary(ops.ADD, left, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Value | Number) -> Value:
+        if (recorder := here().recorder) is None:
+            return super().__mul__(other)
+        right = other if other.__class__ is Traced else as_value(other)
+        return recorder.binary(ops.MUL, self, right)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Value:
+        if (recorder := here().recorder) is None:
+            return super().__rmul__(other)
+        left = other if isinstance(other, Value) else as_value(other)
+        return recorder.binary(ops.MUL, left, self)  # type: ignore[no-any-return]
 
     # The inputs of a function are plain numbers when it runs eagerly, and these compare and
     # compute with numbers.

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,10 @@ from tinygrad_mlp.compiler.hiding import (
 )
 from tinygrad_mlp.compiler.refusals import function_failed, used_as_number
 from tinygrad_mlp.compiler.traced import Traced, TracedTruth
-from tinygrad_mlp.engine import ArrayCheck, Number, Value, as_value, recorded_by
+from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.recording import ArrayCheck, recorded_by
 from tinygrad_mlp.text import described
 
 __all__ = ["Nested", "Recording", "Tape", "Traced", "run", "trace"]
@@ -93,7 +94,7 @@ def trace(
     """Record ``function`` on placeholders in the given shapes.
 
     A shape of () gives one Value, a 1-D shape a list of Values, a 2-D shape a list of rows. One
-    trace runs at a time; a Value that another thread computes with meanwhile raises there.
+    trace runs at a time; what other threads compute meanwhile is no part of it.
 
     Raises:
         TracingError: if the function needs the number of a Value, or fails with any other
@@ -105,14 +106,24 @@ def trace(
     >>> recording
     Recording(3 nodes, 0 parameters, inputs [(2,)], output ())
     """
+    record = partial(_recorded, function, shapes, parameters, has_auxiliary)
+    with no_shared_randomness(record):
+        return record()
+
+
+def _recorded(
+    function: Callable[..., Nested],
+    shapes: Sequence[tuple[int, ...]],
+    parameters: Sequence[Value],
+    has_auxiliary: bool,
+) -> Recording:
     recording = Recording([], list(parameters), [])
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
         placeholders = [tape.node(None, ()) for _ in range(n_elements)]
         recording.inputs.append((shape, [p.index for p in placeholders]))
-    with no_shared_randomness():
-        run(function, tape, has_auxiliary)
+    run(function, tape, has_auxiliary)
     return recording
 
 
@@ -127,7 +138,7 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
     recording = tape.recording
     given = tape.given
     arguments = [_nest([given[i] for i in ids], shape) for shape, ids in recording.inputs]
-    with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden(tape):
+    with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden():
         try:
             result = function(*arguments)
         except TinygradMLPError:
@@ -152,14 +163,12 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
 
 
 class Tape:
-    """Makes the nodes while the function runs (an ``engine.Recorder``).
+    """Makes the nodes while the function runs (a ``recording.Recorder``).
 
     >>> tape = Tape(Recording([], [], []))
     >>> tape.unary(ops.TANH, tape.node(None, ()))
     Traced(tanh(x), index=1)
     """
-
-    has_numbers = False
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording

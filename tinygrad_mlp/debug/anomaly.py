@@ -1,14 +1,14 @@
 """The first nan or inf, where it is made: ``detect_anomaly``.
 
 Within the block each node is checked when it is made, and each gradient when it is passed on, so
-the error stands at the cause and not at the loss where it is noticed. It takes the place of the
-functions that compute, as the recording of places does, so that off it costs nothing.
+the error stands at the cause and not at the loss where it is noticed. It is an observer of what is
+computed in its block, as the recording of places is, so that off it costs nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -17,30 +17,19 @@ from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program
-from tinygrad_mlp.debug.creation import CreationRecorder, _active, _recording, location_of
-from tinygrad_mlp.derivatives import gradients
-from tinygrad_mlp.engine import (
-    Number,
-    Value,
-    as_value,
-    enable_grad,
-    give_zero,
-    orders_of,
-    topological_order,
-)
+from tinygrad_mlp.debug.creation import CreationObserver, location_of, with_places
+from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of, topological_order
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.graph.naming import PlaceNames
-from tinygrad_mlp.graph.walk import Flow, flows, gradients_of
+from tinygrad_mlp.graph.walk import Flow, flows
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.recording import unobserved
 
 __all__ = ["advice_for", "detect_anomaly"]
 
 MOST_INPUTS: Final = 6
 
 BOTH_BRANCHES: Final = "inside a where too, which computes both branches"
-
-ContributionCheck = Callable[[Flow], None]
-"""Looks at a step of the chain rule."""
 
 
 @contextmanager
@@ -55,6 +44,8 @@ def detect_anomaly() -> Iterator[None]:
     gradients or its predictions come out nan or inf, the same batch is computed again eagerly,
     which finds the node, and the message says so.
 
+    It looks at what the thread or asyncio task that opens the block computes, not at others.
+
     Raises:
         NonFiniteError: within the block, at the first nan or inf.
 
@@ -68,68 +59,69 @@ def detect_anomaly() -> Iterator[None]:
       advice: log(0) is -inf; keep its argument above 0 (inside a where too, which computes both \
 branches), or take the loss from the logits
     """
-    recorder = _CheckingRecorder()
-    with (
-        _recording(recorder),
-        _replaced(Value, "backward", _checked_backward),
-        _replaced(gradients, "gradients_of", _checked_gradients_of),
-        _replaced(Program, "__call__", _checked_call),
-    ):
+    with with_places(_AnomalyObserver()):
         yield
 
 
-def contribution_check(order: Sequence[Value]) -> ContributionCheck | None:
-    """What to call after each step of a backward pass; None outside of ``detect_anomaly``.
+class _AnomalyObserver(CreationObserver):
+    """Notes where a node was made, and refuses whatever is nan or inf."""
 
-    Args:
-        order: the nodes that the pass goes over, in topological order.
+    looks_at_passes = True
 
-    >>> contribution_check([]) is None
-    True
-    """
-    if any(isinstance(recorder, _CheckingRecorder) for recorder in _active):
-        return _Check(order)
-    return None
-
-
-class _CheckingRecorder(CreationRecorder):
-    """Notes where a node was made and refuses one that is nan or inf."""
-
-    def unary(self, op: Op, parent: Value) -> Value:
-        return self._checked(super().unary(op, parent), op, (parent,))
-
-    def binary(self, op: Op, left: Value, right: Value) -> Value:
-        return self._checked(super().binary(op, left, right), op, (left, right))
-
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
-        return self._checked(super().any_arity(op, parents), op, parents)
-
-    def _checked(self, node: Value, op: Op, parents: tuple[Value, ...]) -> Value:
+    def made(self, node: Value, op: Op, parents: tuple[Value, ...]) -> Value:
         """Op and parents are given, since a node of ``no_grad`` does not have them."""
-        if self.has_numbers and not math.isfinite(node.data):
+        node = super().made(node, op, parents)
+        if not math.isfinite(node.data):
             raise NonFiniteError(_forward_message(node, op, parents))
         return node
 
+    def look_at_pass(self, output: Value) -> Callable[[Flow], None]:
+        """A check of each step."""
+        return _Check(orders_of(output)[1])
 
-@contextmanager
-def _replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Within this block ``owner.name`` is another function; so outside of it nothing is slower."""
-    before = getattr(owner, name)
-    setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
+    def backward(self, output: Value, seed: float) -> None:
+        """``Value.backward`` with a look at each step."""
+        order, reached = orders_of(output)
+        check = _Check(order)
+        for node in order:
+            if node.parents or node.grad is None:
+                node.grad = 0.0
+        give_zero(order, reached)
+        output.grad = seed if output.parents else output.grad + seed
+        for flow in flows(reversed(reached)):
+            check(flow)
 
+    def call(self, program: Program, arrays: Sequence[ArrayLike]) -> Any:
+        """Call it; what comes out nan or inf is computed again eagerly, to find the node.
 
-_PLAIN_CALL: Final = Program.__call__
+        Random leaves draw the same numbers again.
+        """
+        states = [(rng, rng.bit_generator.state) for rng in program.generators(*arrays)]
+        with unobserved():
+            result = program(*arrays)
+        computed = (result, program.gradients, program.auxiliary)
+        if all(np.all(np.isfinite(numbers)) for numbers in computed):
+            return result
+        note = "a compiled program came upon nan or inf, and its batch was computed again eagerly:"
+        for rng, state in states:
+            rng.bit_generator.state = state
+        try:
+            with enable_grad():
+                outputs = program.eager(*arrays)
+                if program.differentiates:
+                    outputs.backward()
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{note}\n{error}") from None
+        end = np.finfo(program.dtype).max
+        raise NonFiniteError(
+            f"{note}\n  there all numbers are finite; the program computes in {program.dtype}, "
+            f"which ends at {end:.2g}, and in another order\n  advice: the numbers explode: scale "
+            "them, or step less"
+        )
 
 
 class _Check:
-    """Refuses a graph with a number that is nan or inf, then such a gradient.
-
-    It is a ``ContributionCheck``.
-    """
+    """Refuses a graph with a number that is nan or inf, then such a gradient."""
 
     def __init__(self, order: Sequence[Value]) -> None:
         for node in order:
@@ -141,59 +133,6 @@ class _Check:
         contribution = flow.upstream * flow.node.partials[flow.position]
         if not math.isfinite(flow.before + contribution):
             raise NonFiniteError(_backward_message(flow, self.order))
-
-
-def _checked_backward(self: Value, gradient: Value | Number = 1.0) -> None:
-    """``Value.backward`` with a look at each contribution."""
-    seed = as_value(gradient).data
-    order, reached = orders_of(self)
-    check = _Check(order)
-    for node in order:
-        if node.parents or node.grad is None:
-            node.grad = 0.0
-    give_zero(order, reached)
-    self.grad = seed if self.parents else self.grad + seed
-    for flow in flows(reversed(reached)):
-        check(flow)
-
-
-def _checked_gradients_of(output: Value, nodes: Iterable[Value], **settings: Any) -> Any:
-    """``gradients_of``, likewise, where the gradients are numbers."""
-    if "partials_of" in settings:
-        return gradients_of(output, nodes, **settings)
-    check = _Check(orders_of(output)[1])
-    found = {output: 1.0}
-    for flow in flows(nodes, found.get, found.__setitem__, **settings):
-        check(flow)
-    return found
-
-
-def _checked_call(self: Program, *arrays: ArrayLike) -> Any:
-    """``Program.__call__``; what comes out nan or inf is computed again eagerly, to find the node.
-
-    Random leaves draw the same numbers again.
-    """
-    states = [(rng, rng.bit_generator.state) for rng in self.generators(*arrays)]
-    result = _PLAIN_CALL(self, *arrays)
-    computed = (result, self.gradients, self.auxiliary)
-    if all(np.all(np.isfinite(numbers)) for numbers in computed):
-        return result
-    note = "a compiled program came upon nan or inf, and its batch was computed again eagerly:"
-    for rng, state in states:
-        rng.bit_generator.state = state
-    try:
-        with enable_grad():
-            outputs = self.eager(*arrays)
-            if self._differentiate:
-                outputs.backward()
-    except NonFiniteError as error:
-        raise NonFiniteError(f"{note}\n{error}") from None
-    end = np.finfo(self._dtype).max
-    raise NonFiniteError(
-        f"{note}\n  there all numbers are finite; the program computes in {self._dtype}, which "
-        f"ends at {end:.2g}, and in another order\n  advice: the numbers explode: scale them, or "
-        "step less"
-    )
 
 
 def advice_for(op: Op, inputs: Sequence[float], output: float) -> str:

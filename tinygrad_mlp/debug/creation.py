@@ -1,27 +1,25 @@
 """Where in a person's program each node was made: file and line, while ``record_creation`` is on.
 
-It takes the place of the functions that make nodes (as the compiler does while it records), so that
-off it costs nothing. One frame is looked at for each node, the innermost that is not ours.
+It is an observer of the nodes that are made in its block, so that off it costs nothing. One frame
+is looked at for each node, the innermost that is not ours.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from tinygrad_mlp import engine, ops
-from tinygrad_mlp.engine import Number, Value, recorded_by
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.frames import is_ours
 from tinygrad_mlp.ops import Op
+from tinygrad_mlp.recording import Observer, observed_by
 from tinygrad_mlp.text import visible
 
-__all__ = ["CreationRecorder", "Location", "location_of", "record_creation"]
+__all__ = ["CreationObserver", "Location", "location_of", "record_creation", "with_places"]
 
 SHOWN: Final = frozenset([str(Path(__file__).parent / "worked_example.py")])
 """Files of ours that are a person's program as far as this goes."""
@@ -52,80 +50,25 @@ class LocatedValue(Value):
     made_at: Place | None
 
 
-class CreationRecorder:
-    """Makes nodes as the engine does, and notes the line; entered by ``record_creation``.
+class CreationObserver(Observer):
+    """Notes the line where a node was made; entered by ``record_creation``.
 
-    >>> recorder = CreationRecorder()
-    >>> with recorded_by(recorder):
+    >>> with observed_by(CreationObserver()):
     ...     total = Value(1.0) + 2.0
     >>> location_of(total).line
     2
     """
 
     def __init__(self) -> None:
-        self._outer = engine._recorder
-        self._unary, self._binary = engine._unary, engine._binary
-        self._any_arity = engine._any_arity
-        self.compare, self.read = engine._compare, engine._read
-        self._leaves: dict[
-            Value, Place | None
-        ] = {}  # a leaf cannot carry it, so it lives with the block
-
-    @property
-    def has_numbers(self) -> bool:
-        """Whether the nodes have numbers: not while a function is compiled around this block."""
-        return self._outer is None or self._outer.has_numbers
-
-    def unary(self, op: Op, parent: Value) -> Value:
-        """The node of an op with one input."""
-        return self.made(self._unary(op, parent))
-
-    def binary(self, op: Op, left: Value, right: Value) -> Value:
-        """The node of an op with two inputs."""
-        return self.made(self._binary(op, left, right))
-
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
-        """The node of any other op."""
-        return self.made(self._any_arity(op, parents))
+        # A leaf cannot carry it, so it lives with the block.
+        self._leaves: dict[Value, Place | None] = {}
 
     def leaf(self, leaf: Value) -> None:
-        """A leaf was made."""
-        if self._outer is not None:
-            self._outer.leaf(leaf)
+        """Note the place of a leaf."""
         self._leaves[leaf] = _place()
 
-    def uniform(self, rng: np.random.Generator) -> Value:
-        """A random leaf."""
-        if self._outer is not None:
-            return self._outer.uniform(rng)
-        leaf = Value(rng.random())
-        leaf.op = ops.CONSTANT
-        return leaf
-
-    def assign(self, leaf: Value, value: Value | Number) -> None:
-        """An assignment to a leaf."""
-        if self._outer is not None:
-            self._outer.assign(leaf, engine.as_value(value))
-        else:
-            leaf.data = engine.as_value(value).data
-
-    def check_at_calls(self, check: engine.ArrayCheck, values: Sequence[Value]) -> None:
-        """A check that waits for the numbers; a block that has numbers checks at once."""
-        if self._outer is not None:
-            self._outer.check_at_calls(check, values)
-
-    def without_gradients(self) -> AbstractContextManager[None]:
-        """Within ``no_grad``, whose results are leaves without parents."""
-        return nullcontext() if self._outer is None else self._outer.without_gradients()
-
-    def with_gradients(self) -> AbstractContextManager[None]:
-        """Within ``enable_grad``."""
-        return nullcontext() if self._outer is None else self._outer.with_gradients()
-
-    def made(self, node: Value) -> Value:
+    def made(self, node: Value, op: Op, parents: tuple[Value, ...]) -> Value:
         """The node with its place noted."""
-        if not self.has_numbers:
-            return node
         place = _place()
         if not node.parents:  # within no_grad()
             self._leaves[node] = place
@@ -149,7 +92,7 @@ class CreationRecorder:
         self._leaves.clear()
 
 
-_active: list[CreationRecorder] = []
+_active: list[CreationObserver] = []
 
 
 @contextmanager
@@ -169,20 +112,25 @@ def record_creation() -> Iterator[None]:
     >>> location_of(b).line
     3
     """
-    recorder = CreationRecorder()
-    with _recording(recorder):
+    with with_places(CreationObserver()):
         yield
 
 
 @contextmanager
-def _recording(recorder: CreationRecorder) -> Iterator[None]:
-    with recorded_by(recorder):
-        _active.append(recorder)
+def with_places(observer: CreationObserver) -> Iterator[None]:
+    """Within this block the observer notes places, and ``location_of`` knows those of leaves.
+
+    >>> with with_places(CreationObserver()):
+    ...     location_of(Value(1.0)).line
+    2
+    """
+    with observed_by(observer):
+        _active.append(observer)
         try:
             yield
         finally:
-            _active.remove(recorder)
-            recorder.forget_leaves()
+            _active.remove(observer)
+            observer.forget_leaves()
 
 
 def location_of(node: Value) -> Location | None:
@@ -192,8 +140,8 @@ def location_of(node: Value) -> Location | None:
     None
     """
     place: Place | None = getattr(node, "made_at", None)
-    for recorder in reversed(_active):
-        place = place or recorder.place_of_leaf(node)
+    for observer in reversed(tuple(_active)):  # other threads open and close blocks meanwhile
+        place = place or observer.place_of_leaf(node)
     if place is None:
         return None
     code, line = place

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.debug.anomaly import contribution_check
 from tinygrad_mlp.debug.arguments import require_value
 from tinygrad_mlp.debug.equations import derivative, number, product
 from tinygrad_mlp.debug.stopping import all_of, stopped_by
@@ -22,6 +21,7 @@ from tinygrad_mlp.engine import Value, orders_of
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.graph import layers_of, names_of
 from tinygrad_mlp.graph.walk import flows
+from tinygrad_mlp.recording import pass_observer
 
 if TYPE_CHECKING:
     from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit
@@ -244,15 +244,16 @@ class BackwardTrace(Sequence[BackwardStep]):
 
     def _record(self) -> Iterator[Hit]:
         """The steps of the chain rule, with a note of what each finds."""
-        check = contribution_check(self.order)
+        observer = pass_observer()
+        look = None if observer is None else observer.look_at_pass(self.loss)
         for node in self.order:
             if node.parents:
                 node.zero_grad()
         self.loss.grad = 1.0 if self.loss.parents else self.loss.grad + 1.0
         for flow in flows(self._noted(), receivers=self._receivers, partials_of=self._partials_of):
             self._grad_before.append(flow.before)
-            if check is not None:
-                check(flow)
+            if look is not None:
+                look(flow)
             if self._breakpoints:
                 hit = stopped_by(self._breakpoints, self[-1])
                 if hit is not None:

@@ -12,6 +12,7 @@ from operator import attrgetter, mul
 from typing import Any, Final, NamedTuple
 
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.recording import pass_observer
 
 __all__ = ["Flow", "flows", "grad_in_graph", "gradients_of", "set_grad_in_graph"]
 
@@ -99,6 +100,8 @@ def flows(
 def gradients_of(output: Value, nodes: Iterable[Value], **settings: Any) -> dict[Value, Any]:
     """The gradient of each node that one reaches, 1.0 for the output; no ``grad`` is touched.
 
+    An observer of passes looks at the steps, as long as gradients are numbers.
+
     Args:
         output: where the pass begins.
         nodes: the nodes in reverse topological order.
@@ -110,5 +113,12 @@ def gradients_of(output: Value, nodes: Iterable[Value], **settings: Any) -> dict
     6.0
     """
     found: dict[Value, Any] = {output: 1.0}
-    deque(flows(nodes, found.get, found.__setitem__, watched=False, **settings), maxlen=0)
+    read, write = found.get, found.__setitem__
+    observer = pass_observer()
+    if observer is None or "partials_of" in settings:  # then they are not numbers
+        deque(flows(nodes, read, write, watched=False, **settings), maxlen=0)
+        return found
+    look = observer.look_at_pass(output)
+    for flow in flows(nodes, read, write, **settings):
+        look(flow)
     return found

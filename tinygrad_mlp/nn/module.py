@@ -7,7 +7,9 @@ module that stands in one. Beside them the state holds ``Buffer`` leaves, which 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeGuard
 from weakref import ref
@@ -15,9 +17,14 @@ from weakref import ref
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.data.arrays import as_array
-from tinygrad_mlp.engine import Value, places_of, put_row_in_place, read_numbers
+from tinygrad_mlp.engine import (
+    Value,
+    places_of,
+    put_row_in_place,
+    read_numbers,
+    write_numbers,
+)
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.forking import waited_for_at_fork
 from tinygrad_mlp.functional import Scalar
@@ -27,7 +34,7 @@ from tinygrad_mlp.places import Keys, Owner, keys_of_row
 from tinygrad_mlp.text import described
 from tinygrad_mlp.words import AnotherWord
 
-__all__ = ["Buffer", "Module", "Sample", "make_known"]
+__all__ = ["Buffer", "Module", "Sample", "evaluation_mode", "make_known", "parts_of"]
 
 Sample: TypeAlias = Sequence[Scalar] | NDArray[Any] | Value
 """The inputs of one sample: Values or numbers, in a list or an array of one dimension; one Value
@@ -75,7 +82,8 @@ class Module:
 
     Attributes:
         training: whether it trains at present; ``train()`` and ``eval()`` set it, also in every
-            module inside. Dropout and the like look at it.
+            module inside. Dropout and the like look at it. A prediction switches it off for its own
+            thread alone.
 
     Which parameters are trained is the optimizer's affair: those that it holds. ``requires_grad``
     and ``trainable``, as other libraries have them, cannot be set.
@@ -96,7 +104,7 @@ class Module:
     __slots__ = ("__dict__", "__weakref__", "_known")
 
     _known: _Contents
-    training: bool = True
+
     if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
         requires_grad = _NotAnAttribute()
         trainable = _NotAnAttribute()
@@ -105,6 +113,21 @@ class Module:
         predict = AnotherWord("predict(model, X)")
         predict_proba = AnotherWord("predict_proba(model, X)")
         score = AnotherWord("accuracy(model, X, y)")
+
+    @property
+    def training(self) -> bool:
+        """Whether it trains at present."""
+        mode = _modes_here.get().get(id(self))
+        own: bool = vars(self).get("training", True)
+        return own if mode is None else mode
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        modes = _modes_here.get()
+        if id(self) in modes:
+            modes[id(self)] = mode
+        else:
+            vars(self)["training"] = mode
 
     def forward(self, x: Sequence[Scalar]) -> Outputs:
         """The outputs for one sample: a Value, or a list or tuple of Values.
@@ -200,9 +223,11 @@ class Module:
         >>> {name: array.shape for name, array in MLP(2, [3]).state_dict().items()}
         {'layers.0.weight': (3, 2), 'layers.0.bias': (3,)}
         """
+        entries = _named_entries(self)
+        numbers = iter(read_numbers([value for _, _, values in entries for value in values]))
         return {
-            name: np.array(read_numbers(values), dtype=np.float64).reshape(shape)
-            for name, shape, values in _named_entries(self)
+            name: np.fromiter(islice(numbers, len(values)), np.float64, len(values)).reshape(shape)
+            for name, shape, values in entries
         }
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
@@ -227,7 +252,7 @@ class Module:
         arrays = [_checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
         leaves = [value for _, _, values in entries for value in values]
         numbers = [number for array in arrays for number in array.ravel().tolist()]
-        assign_at_once(leaves, repeat("data"), numbers)
+        write_numbers(leaves, numbers)
 
     def summary(self) -> str:
         """A table of the layers: output shapes for one sample, numbers of parameters, the total.
@@ -263,6 +288,43 @@ class Module:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} with {len(self.parameters())} parameters"
+
+
+_modes_here: Final[ContextVar[dict[int, bool]]] = ContextVar("modes", default={})  # noqa: B039
+"""Whether modules train, by their ids, where that is another thing in this thread or task."""
+
+
+@contextmanager
+def evaluation_mode(model: Module) -> Iterator[None]:
+    """Within this block the model predicts; for other threads it is in the mode that it was in.
+
+    >>> model = Module()
+    >>> with evaluation_mode(model):
+    ...     print(model.training)
+    False
+    >>> model.training
+    True
+    """
+    modules = list(model.modules())  # held, so that no other one gets an id of them
+    before = _modes_here.get()
+    _modes_here.set({**before, **{id(module): False for module in modules}})
+    try:
+        yield
+    finally:
+        _modes_here.set(before)
+
+
+def parts_of(module: Module) -> list[Module | Value]:
+    """Every module and parameter in a module, itself first, once each.
+
+    >>> model = Module()
+    >>> model.scale = Value(2.0)
+    >>> parts_of(model)[1:]
+    [Value(data=2.0, grad=0.0)]
+    """
+    return [
+        item for _, item in _contents(module) if not isinstance(item, Value) or _is_parameter(item)
+    ]
 
 
 def make_known(module: Module) -> None:
@@ -512,7 +574,7 @@ def _is_state(item: object) -> bool:
 
 
 def _children(item: object) -> Iterable[tuple[object, object]]:
-    """What a container holds, by name or position; in a list, as another thread may change it."""
+    """What a container holds, by name or position, also if another thread changes it meanwhile."""
     if isinstance(item, Module):
         return list(vars(item).items())
     if isinstance(item, dict):

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import array_math, float_math
 from tinygrad_mlp.arguments import check_number
 from tinygrad_mlp.at_once import assign_at_once, call_at_once
+from tinygrad_mlp.engine import Value, write_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.interpreter import Interpreter
 from tinygrad_mlp.text import described
@@ -185,11 +186,15 @@ class Optimizer(ABC):
             change, new = self.update(float_math, number, gradient, state, coefficients)
             numbers.append(number - change)
             new_states.append(new)
-        assign_at_once(
-            [*self.parameters, self, self],
-            [*["data"] * len(numbers), "_state_of_values", "step_count"],
-            [*numbers, (new_states, units), step_count],
-        )
+        own = [
+            (setattr, self, "_state_of_values", (new_states, units)),
+            (setattr, self, "step_count", step_count),
+        ]
+        parameters: list[Any] = self.parameters
+        if all([issubclass(kind, Value) for kind in set(map(type, parameters))]):
+            write_numbers(parameters, numbers, and_then=own)
+        else:
+            call_at_once([*zip(repeat(setattr), parameters, repeat("data"), numbers), *own])
 
     def step_array(self, parameters: NDArray[Any], gradients: NDArray[Any]) -> None:
         """Step all parameters at once, in place, with the same rule and the same results.

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import repeat
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
 from typing import Final
@@ -19,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.arguments import Rng, as_generator
-from tinygrad_mlp.at_once import assign_at_once
 from tinygrad_mlp.compiler.hiding import interrupts_wait
 from tinygrad_mlp.data.batching import batch_indices
+from tinygrad_mlp.engine import write_numbers
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses.record import BatchLoss
@@ -368,7 +367,7 @@ class _Training:
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
-                assign_at_once(buffers, repeat("data"), numbers)
+                write_numbers(buffers, numbers)
             raise
         return value
 

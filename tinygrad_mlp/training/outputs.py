@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import repeat
 from operator import is_, setitem
 from typing import Any, Final
 from weakref import ref
@@ -14,15 +13,16 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.at_once import assign_at_once, call_at_once
+from tinygrad_mlp.at_once import call_at_once
 from tinygrad_mlp.compiler import Program, compile
-from tinygrad_mlp.engine import Value, no_grad, read_numbers
+from tinygrad_mlp.engine import Value, no_grad, read_numbers, write_numbers
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
-from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.module import Module, evaluation_mode
 from tinygrad_mlp.node_checks import check_numbers
 from tinygrad_mlp.one_or_many import in_list
+from tinygrad_mlp.training.one_step import at_one_step
 from tinygrad_mlp.training.predictor import Read, in_blocks, kept_outputs
 
 __all__ = [
@@ -58,8 +58,13 @@ def model_outputs(
         read: what to make of the outputs of a block of samples, (n_samples, n_outputs), while they
             are at hand: an array with one row or number for each of them.
 
+    While another thread trains the model, they are those of some whole step.
+
     Returns:
         A float64 array, (n_samples, n_outputs); or what ``read`` gives, for all samples.
+
+    Raises:
+        GraphError: if another thread puts other modules or parameters into the model meanwhile.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [2], output_activation="softmax", init="zeros")
@@ -70,7 +75,13 @@ def model_outputs(
         outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
         if outputs is not None:
             return outputs
-    check_numbers(model.parameters())
+    return at_one_step(model, partial(_outputs_now, model, X, from_logits, eager, read))
+
+
+def _outputs_now(
+    model: Module, X: NDArray[np.float64], from_logits: bool, eager: bool, read: Read
+) -> NDArray[Any]:
+    """What a model gives of which no program is kept, if nobody sets a parameter meanwhile."""
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
@@ -135,26 +146,6 @@ def _still_there(model: ref[Module]) -> Module:
 
 
 @contextmanager
-def evaluation_mode(model: Module) -> Iterator[None]:
-    """Within this block the model predicts; afterwards each module is in the mode it was in.
-
-    >>> model = Module()
-    >>> with evaluation_mode(model):
-    ...     print(model.training)
-    False
-    >>> model.training
-    True
-    """
-    modules = list(model.modules())
-    modes = [module.training for module in modules]
-    try:
-        model.eval()
-        yield
-    finally:
-        assign_at_once(modules, repeat("training"), modes)
-
-
-@contextmanager
 def undisturbed(model: Module) -> Iterator[None]:
     """What the model keeps is afterwards what it was: attributes, generators, numbers of leaves.
 
@@ -173,7 +164,7 @@ def undisturbed(model: Module) -> Iterator[None]:
         before.restore()
         changed = [pair for pair in zip(leaves, numbers) if pair[0].data is not pair[1]]
         if changed:
-            assign_at_once([leaf for leaf, _ in changed], repeat("data"), [n for _, n in changed])
+            write_numbers([leaf for leaf, _ in changed], [number for _, number in changed])
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 What a program was recorded from is remembered, and held against the model before each call: which
 objects its modules have in attributes, lists and dicts, and the methods of their classes. Where one
 of them is another, the program is recorded anew. The numbers of the parameters are read at each
-call. Only models of which it is known that they read nothing else are kept: those whose modules and
-activations are of this package.
+call, all at once, so that they are those of one step of a training in another thread. Only models
+of which it is known that they read nothing else are kept: those whose modules and activations are
+of this package.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler.hiding import recording_lock
-from tinygrad_mlp.engine import Value, has_recorder
+from tinygrad_mlp.engine import Value, has_recorder, read_unchecked
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.node_checks import check_numbers
@@ -80,14 +81,17 @@ def kept_outputs(
     >>> kept_outputs(model, np.array([[1.0], [3.0]]), False, compiled, np.asarray).tolist()
     [[2.0], [2.0]]
     """
-    with recording_lock:  # while another thread records, there are no numbers to read
-        if has_recorder():
-            return None
-        predictor = _predictor_of(model, X, from_logits, compile_outputs)
-        if predictor is None:
-            return None
-        numbers = [leaf.data for leaf in predictor.leaves]
-    return predictor.outputs(X, numbers, read)
+    if has_recorder():
+        return None
+    predictor = _kept_of(model, from_logits)
+    if predictor is None:
+        with recording_lock:  # who waited for it may find that another thread has recorded it
+            predictor = _kept_of(model, from_logits) or _recorded(
+                model, X, from_logits, compile_outputs
+            )
+    if predictor is None:
+        return None
+    return predictor.outputs(X, read_unchecked(predictor.leaves), read)
 
 
 def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
@@ -270,15 +274,18 @@ class _Predictor:
 _kept: Final[dict[tuple[int, bool], _Predictor]] = {}
 
 
-def _predictor_of(
+def _kept_of(model: Module, from_logits: bool) -> _Predictor | None:
+    predictor = _kept.get((id(model), from_logits))
+    return predictor if predictor is not None and predictor.fits(model) else None
+
+
+def _recorded(
     model: Module, X: Floats, from_logits: bool, compile_outputs: Compile
 ) -> _Predictor | None:
     key = (id(model), from_logits)
-    predictor = _kept.get(key)
-    if predictor is not None and predictor.fits(model):
-        return predictor
     _kept.pop(key, None)
-    if not Structure(model).is_known or len(model.parameters()) > MOST_PARAMETERS:
+    before = Structure(model)
+    if not before.is_known or len(model.parameters()) > MOST_PARAMETERS:
         return None
     check_numbers(model.parameters())
     predictor = _Predictor(ref(model, partial(_forget, key)), compile_outputs(model, from_logits))
@@ -288,6 +295,8 @@ def _predictor_of(
     except (GraphError, TracingError):
         return None
     predictor.remember(model)
+    if not predictor.structure.is_same(before):  # another thread changed the model meanwhile
+        return None
     _kept[key] = predictor
     return predictor
 
