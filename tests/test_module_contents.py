@@ -139,7 +139,7 @@ def test_a_call_looks_at_a_model_where_something_changed(
     assert made_known.count(model) == after
     first = model.layers[0].neurons[0].w[0]
     assert first.place is not None
-    assert first.place.owner.model is vars(model)["_Module__owner"]
+    assert first.place.owner.model is vars(model)[module._OWNER]
     assert model.layers[1].neurons[1].b.label == "layers.1.neurons.1.b"
 
 
@@ -221,3 +221,18 @@ def test_slots_of_ones_own_are_copied() -> None:
     model.label_parameters()
     assert copy.copy(model).rate == pickle.loads(pickle.dumps(model)).rate == 0.5
     assert isinstance(copy.copy(Module()), Module)
+
+
+def test_a_private_attribute_of_a_class_called_module_is_its_own() -> None:
+    class Module(MLP):
+        def __init__(self) -> None:
+            super().__init__(2, [1], rng=0)
+            self.__owner = "bob"
+
+        def owner(self) -> str:
+            return self.__owner
+
+    model = Module()
+    assert model([1.0, 2.0]) is not None
+    assert model.owner() == "bob"
+    assert model.layers[0].neurons[0].b.label == "layers.0.neurons.0.b"

@@ -427,7 +427,7 @@ class _Contents:
         return self._walked == walked and self._lists == self._parts and self._dicts == self._items
 
 
-_OWNER: Final = "_Module__owner"  # a name that no attribute of a person has
+_OWNER: Final = "the owner of places"  # no attribute that anybody writes is called so
 
 
 def _owner_of(module: Module) -> Owner:
