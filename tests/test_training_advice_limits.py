@@ -267,6 +267,12 @@ def test_penalties_that_rose_by_themselves(
     assert ("penalties" in found.texts[0]) == is_told
 
 
+def test_penalties_after_the_epoch_that_was_kept_do_not_count(course: Any) -> None:
+    settings: dict[str, Any] = {"penalty": [0.5, 70.0], "pull": 100.0}
+    assert course([0.4, 0.4], 0.4, **settings, kept_epoch=1).texts == []
+    assert "penalties rose" in course([0.4, 0.4], 0.4, **settings).texts[0]
+
+
 def test_penalties_that_rose_are_told_with_their_peak(course: Any) -> None:
     found = course([1.0, 20.0], 1.5, penalty=[0.5, 70.0], pull=100.0)
     said = Finding(f"the penalties rose from 0.5 to 70 in epoch 2{PENALTIES}", PRINT)
