@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 from unittest.mock import patch
 
-from tinygrad_mlp.compiler.backends import choice
+from tinygrad_mlp.compiler._backends import choice
 
 BackEnd = Literal["arrays", "arithmetic"]
 BACK_ENDS: Final[tuple[BackEnd, ...]] = ("arrays", "arithmetic")

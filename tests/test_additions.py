@@ -16,16 +16,16 @@ import pytest
 import torch
 
 from tinygrad_mlp import debug, functional
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.cli.saved import load_network
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._cli.saved import load_network
+from tinygrad_mlp._registry import Registry
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.losses import LOSSES, Loss, as_loss, categorical_cross_entropy, loss_named
-from tinygrad_mlp.losses.constants import ConstantAnswer
-from tinygrad_mlp.losses.reading import encode_yes_or_no
+from tinygrad_mlp.losses._constants import ConstantAnswer
+from tinygrad_mlp.losses._reading import encode_yes_or_no
 from tinygrad_mlp.nn import ACTIVATIONS, MLP, Layer
 from tinygrad_mlp.optim import OPTIMIZERS, Optimizer
-from tinygrad_mlp.registry import Registry
 from tinygrad_mlp.training import (
     EarlyStopping,
     accuracy,

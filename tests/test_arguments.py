@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import data
-from tinygrad_mlp.arguments import as_generator
+from tinygrad_mlp._arguments import as_generator
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import INITIALIZERS, MLP, Layer, Neuron
 from tinygrad_mlp.training import fit

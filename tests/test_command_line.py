@@ -20,10 +20,10 @@ import pytest
 from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import __version__
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.cli.companion import Companion
-from tinygrad_mlp.cli.demo import DEMOS
-from tinygrad_mlp.cli.problem import standardized_name
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._cli.companion import Companion
+from tinygrad_mlp._cli.demo import DEMOS
+from tinygrad_mlp._cli.problem import standardized_name
 from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.training import load_weights, read_weights

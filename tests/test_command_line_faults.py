@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.source_files import ROOT
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.cli.outputs import keep_apart
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._cli.one_output import keep_apart
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, save_weights
 
@@ -307,7 +307,7 @@ def test_the_network_is_kept_before_pictures_are_drawn(
     def break_off(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tinygrad_mlp.cli.session.draw_pictures", break_off)
+    monkeypatch.setattr("tinygrad_mlp._cli.training_run.draw_pictures", break_off)
     assert main(TRAIN) == 130
     assert "The network is in w.npz" in capsys.readouterr().out
     assert main(["predict", "w.npz", "good.csv"]) == 0

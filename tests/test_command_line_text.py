@@ -12,13 +12,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.cli.train import in_options
-from tinygrad_mlp.cli.words import column_names, notes_to_stderr, say
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._cli.parsing import column_names, notes_to_stderr, say
+from tinygrad_mlp._cli.train import in_options
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.data import read_table
 from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.errors import TinygradMLPError, UnknownNameError
-from tinygrad_mlp.text import visible
 from tinygrad_mlp.training import read_weights
 
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -39,15 +39,16 @@ from tests.test_compiler_random import (
     eager,
     three_calls,
 )
-from tinygrad_mlp import array_math
+from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.compiler import compile, translation
-from tinygrad_mlp.compiler.backends import choice
-from tinygrad_mlp.compiler.backends.arithmetic import Arithmetic
-from tinygrad_mlp.compiler.backends.choice import Choice
-from tinygrad_mlp.compiler.backends.numpy_text import NumpyText
-from tinygrad_mlp.compiler.backends.protocol import Backend, Memory, Run
-from tinygrad_mlp.compiler.instructions import (
+from tinygrad_mlp.compiler import _translation as translation
+from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.compiler._backends import choice
+from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
+from tinygrad_mlp.compiler._backends.choice import Choice
+from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
+from tinygrad_mlp.compiler._backends.protocol import Backend, Memory, Run
+from tinygrad_mlp.compiler._instructions import (
     LARGEST,
     Argument,
     Buffer,
@@ -57,8 +58,8 @@ from tinygrad_mlp.compiler.instructions import (
     Ref,
     Table,
 )
-from tinygrad_mlp.compiler.layout import Plan
-from tinygrad_mlp.compiler.lowered import Arrays, Lowered
+from tinygrad_mlp.compiler._layout import Plan
+from tinygrad_mlp.compiler._lowered import Arrays, Lowered
 from tinygrad_mlp.engine import Value, assign, uniform
 from tinygrad_mlp.errors import ShapeError
 

@@ -31,11 +31,11 @@ from tests.test_compiler_networks import (
     whole_batch,
 )
 from tests.test_compiler_random import SEEDS, TOLERANCE, WHOLE_NUMBERS, check, three_calls
-from tinygrad_mlp import array_math
+from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.compiler.backends import numpy_text
-from tinygrad_mlp.compiler.backends.memory import SharedMemory
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Ref
+from tinygrad_mlp.compiler._backends import numpy_text
+from tinygrad_mlp.compiler._backends.memory import SharedMemory
+from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Ref
 from tinygrad_mlp.engine import Value
 
 Array = NDArray[Any]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tests.against_torch import assert_close, tensor_of, values_of
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tests.networks import NETWORKS, Network, Parameters, average
-from tinygrad_mlp import array_math, float_math
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.derivatives import grad

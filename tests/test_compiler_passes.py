@@ -10,12 +10,12 @@ import pytest
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.backends.choice import is_irregular, is_scattered
-from tinygrad_mlp.compiler.folding import fold
-from tinygrad_mlp.compiler.layout import Gather
-from tinygrad_mlp.compiler.products import find_products
-from tinygrad_mlp.compiler.schedule import Group, schedule
-from tinygrad_mlp.compiler.tracing import trace
+from tinygrad_mlp.compiler._backends.choice import is_irregular, is_scattered
+from tinygrad_mlp.compiler._folding import fold
+from tinygrad_mlp.compiler._layout import Gather
+from tinygrad_mlp.compiler._products import find_products
+from tinygrad_mlp.compiler._schedule import Group, schedule
+from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.engine import Value
 
 Ids = tuple[int, ...]

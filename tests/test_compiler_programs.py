@@ -23,7 +23,7 @@ from tests.test_compiler_costs import SMALL
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value, assign
-from tinygrad_mlp.losses.categorical import cross_entropy_of_sample
+from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
 
 Row = list[Value]
 FOLDER: Final = Path(__file__).parent / "programs"

@@ -6,13 +6,13 @@ import numpy as np
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn
-from tinygrad_mlp.compiler.folding import fold
-from tinygrad_mlp.compiler.instructions import Buffer, Instruction, Number, Ref, Table, contiguous
-from tinygrad_mlp.compiler.layout import lay_out
-from tinygrad_mlp.compiler.lowering import lower
-from tinygrad_mlp.compiler.schedule import schedule
-from tinygrad_mlp.compiler.symbols import Emitter, Symbol
-from tinygrad_mlp.compiler.tracing import trace
+from tinygrad_mlp.compiler._folding import fold
+from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Number, Ref, Table, contiguous
+from tinygrad_mlp.compiler._layout import lay_out
+from tinygrad_mlp.compiler._lowering import lower
+from tinygrad_mlp.compiler._schedule import schedule
+from tinygrad_mlp.compiler._symbols import Emitter, Symbol
+from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.engine import Value
 
 

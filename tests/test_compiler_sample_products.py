@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp.compiler.backends import sample_products
-from tinygrad_mlp.compiler.backends.sample_products import einsum_by_sample, is_worth_copying
+from tinygrad_mlp.compiler._backends import sample_products
+from tinygrad_mlp.compiler._backends.sample_products import einsum_by_sample, is_worth_copying
 
 SIZES = {"s": 2, "p": 3, "q": 4, "k": 5, "b": 6}
 

@@ -15,8 +15,8 @@ from tests.back_ends import forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.compiler.folding import Folded, fold
-from tinygrad_mlp.compiler.tracing import Recording, trace
+from tinygrad_mlp.compiler._folding import Folded, fold
+from tinygrad_mlp.compiler._tracing import Recording, trace
 from tinygrad_mlp.engine import Value, no_grad
 
 N_INPUTS: Final = 4

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinygrad_mlp import array_math
-from tinygrad_mlp.compiler.instructions import (
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp.compiler._instructions import (
     Argument,
     Buffer,
     Instruction,
@@ -26,7 +26,7 @@ from tinygrad_mlp.compiler.instructions import (
     Ref,
     contiguous,
 )
-from tinygrad_mlp.compiler.symbols import Emitter, Symbol
+from tinygrad_mlp.compiler._symbols import Emitter, Symbol
 
 Array = NDArray[Any]
 

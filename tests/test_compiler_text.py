@@ -22,7 +22,7 @@ from tests.against_torch import assert_close
 from tests.back_ends import forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.compiler.program import Program
+from tinygrad_mlp.compiler._program import Program
 from tinygrad_mlp.engine import Value, assign, no_grad
 from tinygrad_mlp.nn import Buffer
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tinygrad_mlp.compiler.instructions import (
+from tinygrad_mlp.compiler._instructions import (
     Buffer,
     Instruction,
     Kind,
@@ -16,7 +16,7 @@ from tinygrad_mlp.compiler.instructions import (
     Table,
     contiguous,
 )
-from tinygrad_mlp.compiler.tidying import tidied
+from tinygrad_mlp.compiler._tidying import tidied
 
 Program = list[Instruction]
 Axes = tuple[int, ...]

@@ -12,12 +12,12 @@ import pytest
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler.folding import fold
-from tinygrad_mlp.compiler.tracing import Traced, trace
+from tinygrad_mlp.compiler._folding import fold
+from tinygrad_mlp.compiler._tracing import Traced, trace
 from tinygrad_mlp.engine import Value, assign, enable_grad, no_grad, uniform
 from tinygrad_mlp.errors import GraphError, ShapeError, TracingError
 from tinygrad_mlp.losses import hinge
-from tinygrad_mlp.losses.categorical import cross_entropy_of_sample
+from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
 
 W: Final = Value(2.0, label="w")
 LEAF: Final = Value(1.0, label="leaf")

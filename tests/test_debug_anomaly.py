@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import Value, functional, no_grad, ops
+from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.debug import detect_anomaly, record_creation, trace_backward
-from tinygrad_mlp.debug.anomaly import advice_for
+from tinygrad_mlp.debug._anomaly import advice_for
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply
 from tinygrad_mlp.errors import NonFiniteError
-from tinygrad_mlp.recording import pass_observer
 
 BRANCHES = "inside a where too, which computes both branches"
 NAN_INPUT = "an input is nan already; look where that one comes from"

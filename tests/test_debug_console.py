@@ -15,13 +15,13 @@ import pytest
 
 from tests.source_files import ROOT
 from tinygrad_mlp import Value, functional, ops
-from tinygrad_mlp.cli.main import main
-from tinygrad_mlp.cli.sample_loss import loss_of_a_sample
+from tinygrad_mlp._cli.main import main
+from tinygrad_mlp._cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.debug._wrapping import wrapped
 from tinygrad_mlp.debug.console import COMMANDS, Console
 from tinygrad_mlp.debug.session import Session
-from tinygrad_mlp.debug.wrapping import wrapped
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 from tinygrad_mlp.nn import MLP

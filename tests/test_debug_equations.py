@@ -10,7 +10,7 @@ import pytest
 from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import layers_of, names_of, trace_backward, trace_forward
-from tinygrad_mlp.debug.equations import derivative, factor, formula_of, number, product
+from tinygrad_mlp.debug._equations import derivative, factor, formula_of, number, product
 from tinygrad_mlp.engine import apply, topological_order
 from tinygrad_mlp.ops import OPS
 

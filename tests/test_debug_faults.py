@@ -17,6 +17,7 @@ import viz
 from tests.holding import held
 from tests.running import run_python
 from tinygrad_mlp import Value, engine, functional, no_grad, ops
+from tinygrad_mlp._recording import PLAIN, current
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import (
     HealthMonitor,
@@ -32,7 +33,7 @@ from tinygrad_mlp.debug import (
     watch,
     worked_example,
 )
-from tinygrad_mlp.debug.breakpoints import Breakpoint, Step
+from tinygrad_mlp.debug._breakpoints import Breakpoint, Step
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import topological_order
@@ -47,7 +48,6 @@ from tinygrad_mlp.errors import (
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP, Layer, Module
-from tinygrad_mlp.recording import PLAIN, current
 from tinygrad_mlp.training import fit, predict
 
 

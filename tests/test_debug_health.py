@@ -12,7 +12,7 @@ import torch
 
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import HealthMonitor, HealthReport, LayerHealth, health
-from tinygrad_mlp.debug.health import STATUSES, parameter_behind
+from tinygrad_mlp.debug._health import STATUSES, parameter_behind
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit

@@ -10,9 +10,9 @@ import pytest
 from tests.test_debug_console import answer, typed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.debug._equations import formula_of
+from tinygrad_mlp.debug._recompute import finite_difference
 from tinygrad_mlp.debug.console import COMMANDS, Console
-from tinygrad_mlp.debug.equations import formula_of
-from tinygrad_mlp.debug.recompute import finite_difference
 from tinygrad_mlp.debug.session import Session
 
 

@@ -8,13 +8,7 @@ from typing import Final
 import pytest
 
 from tinygrad_mlp import MLP, Value, fit
-from tinygrad_mlp.debug import (
-    HealthMonitor,
-    HealthReport,
-    Location,
-    health,
-    trace_forward,
-)
+from tinygrad_mlp.debug import HealthMonitor, HealthReport, Location, health, trace_forward
 from tinygrad_mlp.training import Finding, History
 
 RAW: Final = "red\x1b[31m"

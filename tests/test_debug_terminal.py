@@ -14,11 +14,11 @@ import pytest
 from tests.test_debug_limits import Terminal
 from tinygrad_mlp import Value
 from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.debug._display import Display
+from tinygrad_mlp.debug._terminal import CommandLoop
+from tinygrad_mlp.debug._wrapping import wrapped
 from tinygrad_mlp.debug.console import Console
-from tinygrad_mlp.debug.display import Display
 from tinygrad_mlp.debug.session import Session
-from tinygrad_mlp.debug.terminal import CommandLoop
-from tinygrad_mlp.debug.wrapping import wrapped
 from tinygrad_mlp.errors import InvalidArgumentError
 
 BOLD, RED, GREEN, BLUE, FAINT, PLAIN = (f"\033[{code}m" for code in (1, 31, 32, 34, 2, 0))

@@ -13,9 +13,9 @@ import pytest
 from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import record_creation, worked_example
+from tinygrad_mlp.debug._walking import whole_number
 from tinygrad_mlp.debug.console import COMMANDS, Console
 from tinygrad_mlp.debug.session import Session
-from tinygrad_mlp.debug.walking import whole_number
 from tinygrad_mlp.errors import InvalidArgumentError
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tinygrad_mlp import array_math, functional, ops
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp import functional, ops
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.debug import detect_anomaly, record_creation
 from tinygrad_mlp.derivatives import check_gradients, evaluate, grad, hessian, jacobian

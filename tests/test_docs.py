@@ -18,7 +18,8 @@ import tinygrad_mlp
 import viz
 from tests.running import run_python
 from tests.source_files import ROOT
-from tinygrad_mlp import History, Module, array_math, compile
+from tinygrad_mlp import History, Module, compile
+from tinygrad_mlp import _array_math as array_math
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.source_files import module_files
 
-COMMAND_LINE: Final = ("tinygrad_mlp.__main__", "tinygrad_mlp.cli")
+COMMAND_LINE: Final = ("tinygrad_mlp.__main__", "tinygrad_mlp._cli")
 """Commands are shown at work in the README and by ``--help``, not by doctests."""
 
 

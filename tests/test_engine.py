@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tinygrad_mlp import float_math, ops
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import ops
 from tinygrad_mlp.engine import (
     Value,
     apply,

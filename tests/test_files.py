@@ -15,9 +15,10 @@ import pytest
 
 import viz
 from tests.source_files import ROOT
-from tinygrad_mlp import Value, files
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.files import check_writable, write_whole
+from tinygrad_mlp import Value
+from tinygrad_mlp import _files as files
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._files import check_writable, write_whole
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import Checkpoint, fit, save_weights
 
@@ -311,7 +312,7 @@ def test_the_content_is_on_the_disk_before_it_takes_its_place(
 SLOW_WRITER = """
 import os, sys, time
 from pathlib import Path
-from tinygrad_mlp.files import write_whole
+from tinygrad_mlp._files import write_whole
 write_bytes = Path.write_bytes
 def slowly(path, content):
     write_bytes(path, content[:2])

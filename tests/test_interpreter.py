@@ -9,8 +9,10 @@ from typing import Final
 import pytest
 
 from tests.source_files import ROOT
-from tinygrad_mlp import array_math, float_math, value_math
-from tinygrad_mlp.interpreter import ForwardInterpreter, Interpreter
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import _value_math as value_math
+from tinygrad_mlp._interpreter import ForwardInterpreter, Interpreter
 
 # mypy compares each with its protocol.
 FOR_VALUES: Final[dict[str, ForwardInterpreter]] = {

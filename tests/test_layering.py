@@ -22,18 +22,18 @@ from tests.source_files import PACKAGES, module_files
 LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "tinygrad_mlp.text tinygrad_mlp.interpreter",
-        "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp.float_math tinygrad_mlp.array_math "
-        "tinygrad_mlp.frames tinygrad_mlp.files tinygrad_mlp.forking tinygrad_mlp.at_once "
-        "tinygrad_mlp.places tinygrad_mlp.vocabulary",
-        "tinygrad_mlp.drop_in",
-        "tinygrad_mlp.arguments tinygrad_mlp.node_checks tinygrad_mlp.recording "
-        "tinygrad_mlp.registry tinygrad_mlp.schema tinygrad_mlp.words",
+        "tinygrad_mlp._text tinygrad_mlp._interpreter",
+        "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
+        "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
+        "tinygrad_mlp._places tinygrad_mlp._vocabulary",
+        "tinygrad_mlp._drop_in",
+        "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
+        "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
         "tinygrad_mlp.data",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp.own_ops",
-        "tinygrad_mlp.functional tinygrad_mlp.one_or_many",
-        "tinygrad_mlp.value_math",
+        "tinygrad_mlp._own_ops",
+        "tinygrad_mlp.functional tinygrad_mlp._one_or_many",
+        "tinygrad_mlp._value_math",
         "tinygrad_mlp.graph",
         "tinygrad_mlp.derivatives tinygrad_mlp.nn tinygrad_mlp.losses tinygrad_mlp.compiler",
         "tinygrad_mlp.debug",
@@ -41,17 +41,17 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz.themes",
-        "viz.markup viz.condense viz.models viz.wording",
-        "viz.look viz.render",
-        "viz.operations viz.programs viz.plot_style",
-        "viz.boxes viz.layer_plots",
-        "viz.neurons viz.layers viz.plots",
-        "viz.graph",
-        "viz.pictures",
-        "viz.notebook viz.stepper",
+        "viz._themes",
+        "viz._markup viz._condense viz._models viz._wording",
+        "viz._look viz._render",
+        "viz._operations viz._programs viz._plot_style",
+        "viz._boxes viz._layer_plots",
+        "viz._neurons viz._layer_boxes viz.plots",
+        "viz._graph",
+        "viz._pictures",
+        "viz._notebook viz._stepper",
         "viz",
-        "tinygrad_mlp.cli",  # the commands; those that draw import viz inside a function
+        "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
         "tinygrad_mlp.__main__",
     )
 )
@@ -61,16 +61,16 @@ the modules inside a sub-package import one another, but not in a circle."""
 COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "hiding refusals traced tracing repetition checks",  # record
-        "nodes sums folding schedule ragged products layout",  # plan
-        "softmax instructions symbols workspace gradients contractions tidying",  # lower
-        "lowered lowering",
-        "backends.protocol backends.memory backends.sample_products",
-        "backends.numpy_text backends.arithmetic",
-        "backends.choice",
-        "backends",
-        "translation",
-        "program",
+        "_hiding _refusals _traced _tracing _repetition _checks",  # record
+        "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
+        "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
+        "_lowered _lowering",
+        "_backends.protocol _backends.memory _backends.sample_products",
+        "_backends.numpy_text _backends.arithmetic",
+        "_backends.choice",
+        "_backends",
+        "_translation",
+        "_program",
     )
 )
 """The same for the modules of the compiler, without the names of their packages."""
@@ -163,7 +163,7 @@ def read_imports(module: str, files: Mapping[str, Path]) -> list[Import]:
 
 
 def unit_of(module: str) -> str:
-    """The module's line in the table: ``tinygrad_mlp.nn`` for ``tinygrad_mlp.nn.layers``."""
+    """The module's line in the table: ``tinygrad_mlp.nn`` for ``tinygrad_mlp.nn._layers``."""
     return ".".join(module.split(".")[:2])
 
 
@@ -257,13 +257,13 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
         ("tinygrad_mlp.engine", "from .functional import exp", "must not import"),
         ("tinygrad_mlp.engine", "from tinygrad_mlp import Value", "must not import tinygrad_mlp,"),
         ("tinygrad_mlp.engine", "def f():\n    import tinygrad_mlp.functional", "line 2"),
-        ("tinygrad_mlp.nn.layers", "from .. import losses", "must not import tinygrad_mlp.losses"),
-        ("tinygrad_mlp.nn.layers", "def f():\n    import viz", "must not import viz"),
-        ("tinygrad_mlp.nn.layers", "import_module('viz.graph')", "must not import viz.graph"),
-        ("tinygrad_mlp.cli.demo", "import viz", "inside the command that draws"),
-        ("tinygrad_mlp.cli.demo", "from tinygrad_mlp import __main__", "must not import"),
-        ("viz.graph", "import viz.stepper", "must not import viz.stepper"),
-        ("viz.graph", "import pygraphviz", "inside the function"),
+        ("tinygrad_mlp.nn._layers", "from .. import losses", "must not import tinygrad_mlp.losses"),
+        ("tinygrad_mlp.nn._layers", "def f():\n    import viz", "must not import viz"),
+        ("tinygrad_mlp.nn._layers", "import_module('viz._graph')", "must not import viz._graph"),
+        ("tinygrad_mlp._cli.demo", "import viz", "inside the command that draws"),
+        ("tinygrad_mlp._cli.demo", "from tinygrad_mlp import __main__", "must not import"),
+        ("viz._graph", "import viz._stepper", "must not import viz._stepper"),
+        ("viz._graph", "import pygraphviz", "inside the function"),
         ("tinygrad_mlp.losses", "import graphviz", "inside the function"),
         ("tinygrad_mlp.losses", "try:\n    import torch\nexcept ImportError:\n    pass", "inside"),
         ("tinygrad_mlp.losses", "class A:\n    import matplotlib.pyplot", "inside the function"),
@@ -283,10 +283,10 @@ def test_a_wrong_import_is_found(module: str, source: str, problem: str, tmp_pat
         ("tinygrad_mlp.losses", "from tinygrad_mlp import functional\nfrom . import errors"),
         ("tinygrad_mlp.losses", "def f():\n    import torch.nn"),
         ("tinygrad_mlp.losses", "if TYPE_CHECKING:\n    import torch"),
-        ("tinygrad_mlp.nn.layers", "from tinygrad_mlp.nn.module import Module"),
-        ("tinygrad_mlp.cli.demo", "import tinygrad_mlp\n\ndef f():\n    import viz.graph"),
-        ("tinygrad_mlp.__main__", "from tinygrad_mlp.cli import demo"),
-        ("viz.graph", "import graphviz\nfrom tinygrad_mlp import Value"),
+        ("tinygrad_mlp.nn._layers", "from tinygrad_mlp.nn._module import Module"),
+        ("tinygrad_mlp._cli.demo", "import tinygrad_mlp\n\ndef f():\n    import viz._graph"),
+        ("tinygrad_mlp.__main__", "from tinygrad_mlp._cli import demo"),
+        ("viz._graph", "import graphviz\nfrom tinygrad_mlp import Value"),
     ],
 )
 def test_a_right_import_is_accepted(module: str, source: str, tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ import pytest
 import torch
 
 from tests.running import run_python
-from tinygrad_mlp import array_math, float_math, functional
-from tinygrad_mlp.arguments import check_integer, check_number
-from tinygrad_mlp.at_once import call_at_once
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import functional
+from tinygrad_mlp._arguments import check_integer, check_number
+from tinygrad_mlp._at_once import call_at_once
+from tinygrad_mlp._text import shortened
 from tinygrad_mlp.engine import Value, enable_grad, no_grad
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError, UnknownNameError
-from tinygrad_mlp.text import shortened
 
 INSIDE = 0.5
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.test_weights_damage import ENTRY, arrays_of, edits, key_of, same, write
 from tinygrad_mlp import functional, interop, load_model
-from tinygrad_mlp.cli import main
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Buffer, Layer, Module, Neuron
-from tinygrad_mlp.one_or_many import in_list
 from tinygrad_mlp.training import (
     Checkpoint,
     fit,
@@ -27,7 +27,7 @@ from tinygrad_mlp.training import (
     save_weights,
     task_of,
 )
-from tinygrad_mlp.training.archive import pack
+from tinygrad_mlp.training._archive import pack
 
 X: Final = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0]])
 
@@ -266,6 +266,6 @@ def test_arrays_are_compared_before_a_model_is_made(
     def never(*_: object, **__: object) -> MLP:
         raise AssertionError("a network was built")
 
-    monkeypatch.setattr("tinygrad_mlp.nn.architecture.MLP", never)
+    monkeypatch.setattr("tinygrad_mlp.nn._architecture.MLP", never)
     with pytest.raises(DataError, match="its arrays are not those of the kind 'MLP'"):
         load_model(path)

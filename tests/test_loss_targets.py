@@ -21,8 +21,8 @@ from tinygrad_mlp.losses import (
     hinge,
     mean_absolute_error,
     mean_squared_error,
-    targets,
 )
+from tinygrad_mlp.losses import _targets as targets
 
 ELEMENTWISE: Final[dict[str, Callable[..., Any]]] = {
     "mean_squared_error": mean_squared_error,

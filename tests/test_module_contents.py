@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import MLP, Value
-from tinygrad_mlp.nn import Layer, Module, module
-from tinygrad_mlp.nn.module import Buffer
-from tinygrad_mlp.places import keys_of_row
+from tinygrad_mlp._places import keys_of_row
+from tinygrad_mlp.nn import Layer, Module
+from tinygrad_mlp.nn import _module as module
+from tinygrad_mlp.nn._module import Buffer
 
 
 class Odd(Module):

@@ -22,7 +22,7 @@ from tinygrad_mlp.losses import (
     mean_squared_error,
 )
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
-from tinygrad_mlp.training.outputs import model_outputs
+from tinygrad_mlp.training._outputs import model_outputs
 
 X: Final = np.random.default_rng(0).normal(size=(12, 2))
 LABELS: Final = (X[:, 0] > 0.0).astype(int)

@@ -24,7 +24,9 @@ from tests.torch_reference import (
     reference_second_derivatives,
     reference_values,
 )
-from tinygrad_mlp import array_math, float_math, functional, ops
+from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import functional, ops
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, apply, as_value, local_partials
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits

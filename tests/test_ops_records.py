@@ -18,7 +18,7 @@ import torch
 from tests.running import run_python
 from tests.test_ops import CONDITIONS, PLAIN_NUMBERS, each_op, values_at
 from tests.torch_reference import Floats, reference_partials, reference_values
-from tinygrad_mlp import array_math
+from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp.engine import apply
 from tinygrad_mlp.ops import OPS, Op
 

@@ -26,7 +26,7 @@ from tinygrad_mlp.optim import (
     RMSprop,
     make_optimizer,
 )
-from tinygrad_mlp.optim.base import Number
+from tinygrad_mlp.optim._base import Number
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ import torch
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim import SGD, Adam, Optimizer, RMSprop, make_optimizer
-from tinygrad_mlp.optim.inside import held_by
+from tinygrad_mlp.optim._inside import held_by
 
 INF: Final = float("inf")
 TORCH: Final[dict[str, Any]] = {

@@ -13,14 +13,16 @@ import pytest
 import torch
 
 from tests.running import run_python
-from tinygrad_mlp import compile, float_math, functional, ops, own_ops
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import _own_ops as own_ops
+from tinygrad_mlp import compile, functional, ops
+from tinygrad_mlp._own_ops import OpFunction
 from tinygrad_mlp.debug import detect_anomaly, trace_forward
 from tinygrad_mlp.derivatives import check_gradients, grad
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import declare
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.own_ops import OpFunction
 
 PROGRAM: Final = """
 import copy

@@ -13,11 +13,11 @@ from contextvars import Context, copy_context
 import pytest
 
 from tinygrad_mlp import Value, compile, functional, ops
+from tinygrad_mlp._recording import PLAIN, Observer, blocks_in_doubt, here, observed_by, open_blocks
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply, enable_grad, no_grad
 from tinygrad_mlp.errors import NonFiniteError
-from tinygrad_mlp.recording import PLAIN, Observer, blocks_in_doubt, here, observed_by, open_blocks
 
 A = Value(3.0)
 

@@ -12,15 +12,15 @@ import torch
 
 from tests.against_torch import assert_close
 from tests.running import run_python
-from tinygrad_mlp.cli.saved import load_network
+from tinygrad_mlp._cli.saved import load_network
+from tinygrad_mlp._registry import Registry
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.losses import LOSSES, loss_named
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS, MLP, activation_named, initializer_named
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
-from tinygrad_mlp.registry import Registry
 from tinygrad_mlp.training import fit, load_weights, read_weights, save_weights
-from tinygrad_mlp.training.archive import pack
+from tinygrad_mlp.training._archive import pack
 
 X: Final = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0]])
 Y: Final = np.array([0.5, -1.0, 2.0, 0.0])

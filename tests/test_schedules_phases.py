@@ -29,7 +29,7 @@ from tinygrad_mlp.optim import (
     WarmupSchedule,
     make_schedule,
 )
-from tinygrad_mlp.training.settings import schedule_for
+from tinygrad_mlp.training._settings import schedule_for
 
 Torch = Callable[[torch.optim.Optimizer], Any]
 

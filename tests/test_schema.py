@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tinygrad_mlp.errors import DataError
-from tinygrad_mlp.schema import (
+from tinygrad_mlp._schema import (
     AnyObject,
     ListOf,
     Number,
@@ -19,6 +18,7 @@ from tinygrad_mlp.schema import (
     Whole,
     misfit,
 )
+from tinygrad_mlp.errors import DataError
 
 POINT: Final = Record({"x": Number(), "y": Number(), "name": Text()}, optional=["name"])
 

@@ -12,10 +12,11 @@ from typing import Final
 
 import pytest
 
-from tinygrad_mlp import errors, frames
+from tinygrad_mlp import _frames as frames
+from tinygrad_mlp import errors
+from tinygrad_mlp._frames import is_ours, warn
+from tinygrad_mlp._text import joins_an_emoji, shortest, visible
 from tinygrad_mlp.errors import MissingDependencyError, TinygradMLPError, UnknownNameError
-from tinygrad_mlp.frames import is_ours, warn
-from tinygrad_mlp.text import joins_an_emoji, shortest, visible
 
 SHOWN: Final[list[tuple[str, str]]] = [
     *[("", ""), ("plain text", "plain text"), ("é ß 漢 👩", "é ß 漢 👩")],
@@ -133,7 +134,7 @@ def test_our_files_are_those_of_the_package() -> None:
 
 def test_a_warning_names_the_line_that_called_into_the_package(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    lines = ["import tinygrad_mlp.frames as frames", "def f():", "    frames.warn('a\\x1bb\\nc')"]
+    lines = ["import tinygrad_mlp._frames as frames", "def f():", "    frames.warn('a\\x1bb\\nc')"]
     script.write_text("\n".join([*lines, "f()", "frames.warn('d')"]))
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     expected = [f"{script}:3: UserWarning: a" + r"\x1bb", "c", "  frames.warn('a\\x1bb\\nc')"]

@@ -15,8 +15,10 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad, recording
-from tinygrad_mlp.compiler import Program, hiding
+from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad
+from tinygrad_mlp import _recording as recording
+from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.compiler import _hiding as hiding
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import check_gradients, grad
 from tinygrad_mlp.engine import has_recorder, read_numbers, write_numbers
@@ -26,7 +28,7 @@ from tinygrad_mlp.losses import mean_squared_error
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD
 from tinygrad_mlp.training import fit, predict
-from tinygrad_mlp.training.outputs import model_outputs
+from tinygrad_mlp.training._outputs import model_outputs
 
 SECONDS: Final = 1.5
 """How long each kind of work goes on."""

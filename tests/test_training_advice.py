@@ -24,11 +24,12 @@ from tinygrad_mlp.data import (
 from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES, as_loss
 from tinygrad_mlp.nn import Buffer, Module
-from tinygrad_mlp.training import EarlyStopping, Finding, History, loop
-from tinygrad_mlp.training.advice import advice_for
-from tinygrad_mlp.training.baselines import constant_loss
-from tinygrad_mlp.training.task import Task
-from tinygrad_mlp.training.units import MOST_WORK, LayerUnits, look_at
+from tinygrad_mlp.training import EarlyStopping, Finding, History
+from tinygrad_mlp.training import _loop as loop
+from tinygrad_mlp.training._advice import advice_for
+from tinygrad_mlp.training._baselines import constant_loss
+from tinygrad_mlp.training._task import Task
+from tinygrad_mlp.training._units import MOST_WORK, LayerUnits, look_at
 
 Floats = NDArray[np.float64]
 
@@ -163,7 +164,7 @@ def test_a_training_that_goes_well_gets_no_advice(
         looks.append(arguments)
         return look_at(*arguments)
 
-    monkeypatch.setattr("tinygrad_mlp.training.advice.look_at", counted)
+    monkeypatch.setattr("tinygrad_mlp.training._advice.look_at", counted)
     history = fit(model, features, targets, rng=seed, log_every=None, **settings)
     assert history.advice == ()
     assert not looks or "spirals" in case  # nor does it cost a pass over the data
@@ -696,7 +697,7 @@ def test_ctrl_c_while_advice_is_sought_ends_it(monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tinygrad_mlp.training.advice.look_at", interrupted)
+    monkeypatch.setattr("tinygrad_mlp.training._advice.look_at", interrupted)
     history = fit(MLP(1, [8, 1], rng=0), X, Y, log_every=None)
     assert history.interrupted
     assert (history.n_epochs, history.advice) == (100, ())

@@ -18,10 +18,10 @@ from tinygrad_mlp.functional import mean
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.training import Finding, History
-from tinygrad_mlp.training.advice import advice_for
-from tinygrad_mlp.training.baselines import constant_loss
-from tinygrad_mlp.training.task import Task
-from tinygrad_mlp.training.units import LayerUnits, Look
+from tinygrad_mlp.training._advice import advice_for
+from tinygrad_mlp.training._baselines import constant_loss
+from tinygrad_mlp.training._task import Task
+from tinygrad_mlp.training._units import LayerUnits, Look
 
 X: Final = [[-1.0], [1.0]]
 Y: Final = [-1.0, 1.0]
@@ -67,7 +67,7 @@ class Course:
             assert arguments == (self.model, task, samples)
             return looks
 
-        monkeypatch.setattr("tinygrad_mlp.training.advice.look_at", look_at)
+        monkeypatch.setattr("tinygrad_mlp.training._advice.look_at", look_at)
         history = History(
             loss=list(losses),
             penalty=settings.pop("penalty", []),

@@ -27,7 +27,7 @@ from tinygrad_mlp.training import (
     fit,
     read_weights,
 )
-from tinygrad_mlp.training.settings import those_that_measure
+from tinygrad_mlp.training._settings import those_that_measure
 
 _rng = np.random.default_rng(4)
 X: Final = _rng.normal(size=(21, 3))

@@ -86,7 +86,7 @@ def test_what_the_advice_is_asked(
         seen.append((arguments, named))
         return advice
 
-    monkeypatch.setattr("tinygrad_mlp.training.loop.advice_for", advice_for)
+    monkeypatch.setattr("tinygrad_mlp.training._loop.advice_for", advice_for)
     model = MLP(2, [1], rng=0)
     history = trained(LABELS, model, **settings)
     (((of_model, task, samples, of_history), named),) = seen
@@ -493,7 +493,7 @@ def test_a_model_that_cannot_be_trained_learns_nothing_of_the_task() -> None:
 def test_right_answers_are_counted_over_the_epoch(
     engine: str, most_waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinygrad_mlp.training.loop.MOST_WAITING", most_waiting)
+    monkeypatch.setattr("tinygrad_mlp.training._loop.MOST_WAITING", most_waiting)
     rows = np.random.default_rng(0).normal(size=(13, 2))
     labels = np.arange(13) % 3
     model = MLP(2, [3], rng=0)

@@ -26,9 +26,9 @@ from tinygrad_mlp.losses import as_loss, loss_named
 from tinygrad_mlp.nn import MLP, Buffer, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import ENGINES, History, Task, fit, predict
-from tinygrad_mlp.training.engines import Objective, mean_of
-from tinygrad_mlp.training.outputs import Attributes, recording_of, undisturbed
-from tinygrad_mlp.training.units import LayerUnits, Look, look_at
+from tinygrad_mlp.training._engines import Objective, mean_of
+from tinygrad_mlp.training._outputs import Attributes, recording_of, undisturbed
+from tinygrad_mlp.training._units import LayerUnits, Look, look_at
 
 QUIET: Final[dict[str, Any]] = {"log_every": None}
 engines = pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])

@@ -22,7 +22,9 @@ from tinygrad_mlp.debug import record_creation
 from tinygrad_mlp.engine import has_recorder
 from tinygrad_mlp.errors import NonFiniteError, NotANumberError
 from tinygrad_mlp.nn import Layer, Module, Neuron
-from tinygrad_mlp.training import outputs, predict_proba, predictor
+from tinygrad_mlp.training import _outputs as outputs
+from tinygrad_mlp.training import _predictor as predictor
+from tinygrad_mlp.training import predict_proba
 
 X = np.random.default_rng(0).normal(size=(7, 3))
 SOFTMAX = "categorical_cross_entropy"

@@ -11,7 +11,7 @@ import pytest
 from tinygrad_mlp.errors import MissingDependencyError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import Finding, History, fit
-from tinygrad_mlp.training.progress import Progress
+from tinygrad_mlp.training._progress import Progress
 
 
 def shown(

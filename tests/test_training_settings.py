@@ -23,7 +23,7 @@ from tinygrad_mlp.optim import (
     WarmupSchedule,
 )
 from tinygrad_mlp.training import Checkpoint, EarlyStopping, History, fit, predict
-from tinygrad_mlp.training.progress import Progress
+from tinygrad_mlp.training._progress import Progress
 
 X: Final = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0], [0.5, 0.25]])
 Y: Final = X[:, 0] - 0.5 * X[:, 1]
@@ -279,7 +279,10 @@ def test_callbacks_come_in_any_collection_or_alone() -> None:
             [EarlyStopping(), print],
             "callbacks[1] is <built-in function print>, but an object with ",
         ),
-        ([EarlyStopping], "callbacks[0] is <class 'tinygrad_mlp.training.callbacks.EarlyStopping'"),
+        (
+            [EarlyStopping],
+            "callbacks[0] is <class 'tinygrad_mlp.training._callbacks.EarlyStopping'",
+        ),
         (
             3,
             "callbacks[0] is 3, but an object with the method on_epoch_end(epoch, history, model) ",

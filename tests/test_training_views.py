@@ -15,8 +15,8 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, PlateauSchedule
 from tinygrad_mlp.training import History, fit, predict
-from tinygrad_mlp.training.classes import classes_for
-from tinygrad_mlp.training.outputs import Attributes
+from tinygrad_mlp.training._classes import classes_for
+from tinygrad_mlp.training._outputs import Attributes
 
 
 def history(n: int) -> History:

@@ -22,12 +22,13 @@ from tinygrad_mlp.errors import GraphError, ShapeError, UnknownNameError
 from tinygrad_mlp.graph import Unit, order_of, roles_of, units_of
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
-from viz import notebook, to_dot
-from viz.condense import condense
-from viz.markup import number
-from viz.neurons import formula
-from viz.render import render
-from viz.themes import DARK, LIGHT, GradientScale
+from viz import _notebook as notebook
+from viz import to_dot
+from viz._condense import condense
+from viz._markup import number
+from viz._neurons import formula
+from viz._render import render
+from viz._themes import DARK, LIGHT, GradientScale
 
 N_SAMPLES: Final = 12
 

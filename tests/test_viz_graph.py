@@ -10,12 +10,12 @@ import pytest
 
 from tests.holding import held
 from tinygrad_mlp import functional, ops
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
-from tinygrad_mlp.text import visible
-from viz.graph import DIRECTIONS, SHOWABLE, to_dot
-from viz.markup import html_text, number, quoted, shortened
-from viz.themes import LIGHT
+from viz._graph import DIRECTIONS, SHOWABLE, to_dot
+from viz._markup import html_text, number, quoted, shortened
+from viz._themes import LIGHT
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -19,8 +19,8 @@ from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Layer
 from viz import to_dot
-from viz.render import render
-from viz.themes import LIGHT
+from viz._render import render
+from viz._themes import LIGHT
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 Point = tuple[float, float]
@@ -108,7 +108,7 @@ def test_an_arrow_into_a_frame_has_no_gaps_in_any_format(
     any_graphviz: str, direction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has three pieces: to a point beside the weights, a short one there, and on."""
-    monkeypatch.setattr("viz.render._tidy", lambda svg: svg)  # what PNG and PDF show as well
+    monkeypatch.setattr("viz._render._tidy", lambda svg: svg)  # what PNG and PDF show as well
     svg = picture(to_dot(worked_example(), detail="ops", direction=direction))
     axis = 0 if direction == "LR" else 1
     ends: set[Point] = set()

@@ -19,6 +19,7 @@ import pytest
 import viz
 from tests.running import run_python
 from tinygrad_mlp import functional
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
@@ -28,8 +29,8 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.nn import Module
-from tinygrad_mlp.text import visible
-from viz import notebook, render
+from viz import _notebook as notebook
+from viz import _render as render
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -264,7 +265,7 @@ def test_an_error_while_drawing_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(viz.pictures, "to_dot", lambda *_, **__: "digraph {")
+    monkeypatch.setattr(viz._pictures, "to_dot", lambda *_, **__: "digraph {")
     with pytest.raises(GraphError):
         viz.draw(example(), path)
     assert path.read_text("utf-8") == "old"

@@ -18,7 +18,7 @@ import pytest
 import viz
 from tests.holding import held
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward, trace_forward, worked_example
-from tinygrad_mlp.debug.equations import number, product
+from tinygrad_mlp.debug._equations import number, product
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
@@ -36,8 +36,8 @@ from tinygrad_mlp.functional import sum as total
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
-from viz.stepper import replay_page
-from viz.themes import THEMES, Theme
+from viz._stepper import replay_page
+from viz._themes import THEMES, Theme
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

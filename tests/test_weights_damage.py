@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from tests.lying_archives import LYING, npy
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.cli.saved import load_network
+from tinygrad_mlp._cli import main
+from tinygrad_mlp._cli.saved import load_network
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import Task, fit, load_weights, read_weights, save_weights
@@ -282,7 +282,7 @@ def test_sizes_of_layers_are_compared_before_a_network_is_built(
     def never(*_: object, **__: object) -> MLP:
         raise AssertionError("a network was built")
 
-    monkeypatch.setattr("tinygrad_mlp.cli.sample_loss.MLP", never)
+    monkeypatch.setattr("tinygrad_mlp._cli.sample_loss.MLP", never)
     assert main(["step", "--model", "w.npz", "--data", "iris"]) == 2
     assert "w.npz does not hold the weights of an MLP" in capsys.readouterr().err
 

@@ -26,8 +26,8 @@ from tinygrad_mlp.training import (
     save_weights,
     task_of,
 )
-from tinygrad_mlp.training.details import parse_details
-from tinygrad_mlp.training.weights import put_weights
+from tinygrad_mlp.training._details import parse_details
+from tinygrad_mlp.training._weights import put_weights
 
 ENTRY: Final = "__details__"
 ONE: Final = npy("<f8", "(1,)", bytes(8))
@@ -218,7 +218,7 @@ def test_members_that_claim_more_than_the_file_has(tmp_path: Path) -> None:
 def test_how_many_members_there_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model, path = MLP(1, [1], rng=0), tmp_path / "w.npz"  # weight, bias, and the text
     save_weights(MLP(1, [1, 1], rng=0), path)
-    monkeypatch.setattr("tinygrad_mlp.training.archive.MOST_MEMBERS", 3)
+    monkeypatch.setattr("tinygrad_mlp.training._archive.MOST_MEMBERS", 3)
     assert refused(path.read_bytes(), tmp_path) == "it has 5 members, but 1 to 3 are read"
     with pytest.raises(DataError) as caught:
         save_weights(MLP(1, [1, 1], rng=0), path)
@@ -403,7 +403,7 @@ def test_how_long_labels_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     with pytest.raises(DataError) as caught:
         parse_details(text, {})
     assert str(caught.value) == "task.classes has labels of more than 16,777,216 letters"
-    monkeypatch.setattr("tinygrad_mlp.training.details.MOST_LETTERS", 10)
+    monkeypatch.setattr("tinygrad_mlp.training._details.MOST_LETTERS", 10)
     parse_details(json.dumps(with_task(classes=["a", "b" * 5])), {})
     for classes in (["a", "b" * 6], ["b" * 4, "a", "c"]):
         with pytest.raises(DataError, match="has labels of more than 10 letters"):

@@ -20,7 +20,9 @@ import pytest
 import tinygrad_mlp
 import viz
 from tinygrad_mlp import MLP, Layer, Module, Neuron, Value, data, fit, optim
-from tinygrad_mlp.cli.arguments import make_parser
+from tinygrad_mlp._cli.options import make_parser
+from tinygrad_mlp._vocabulary import TABLE, our_word
+from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.data import load_iris, make_blobs
 from tinygrad_mlp.debug import break_when, trace_backward
@@ -35,8 +37,6 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.optim import SGD, Adam, AdamW, RMSprop
 from tinygrad_mlp.training import Checkpoint, EarlyStopping, History
-from tinygrad_mlp.vocabulary import TABLE, our_word
-from tinygrad_mlp.words import our_words
 
 X: Final = [[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0]]
 

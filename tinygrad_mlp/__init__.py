@@ -16,9 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp import errors, functional
+from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.engine import Value, enable_grad, no_grad, topological_order
 from tinygrad_mlp.functional import dot
-from tinygrad_mlp.words import refuse_name
 
 if TYPE_CHECKING:
     from tinygrad_mlp import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tinygrad_mlp.cli import main
+from tinygrad_mlp._cli import main
 
 __all__ = ["main"]
 

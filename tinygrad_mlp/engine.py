@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
-from tinygrad_mlp import float_math, ops
-from tinygrad_mlp.at_once import run_at_once
-from tinygrad_mlp.drop_in import (
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import ops
+from tinygrad_mlp._at_once import run_at_once
+from tinygrad_mlp._drop_in import (
     NotKept,
     ReadOnly,
     backward_of,
@@ -27,12 +28,10 @@ from tinygrad_mlp.drop_in import (
     refuse_children,
     text_of_op,
 )
-from tinygrad_mlp.errors import GraphError, NotANumberError
-from tinygrad_mlp.interpreter import Interpreter
-from tinygrad_mlp.node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
-from tinygrad_mlp.ops import Op
-from tinygrad_mlp.places import Keys, Owner, Place
-from tinygrad_mlp.recording import (
+from tinygrad_mlp._interpreter import Interpreter
+from tinygrad_mlp._node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
+from tinygrad_mlp._places import Keys, Owner, Place
+from tinygrad_mlp._recording import (
     PLAIN,
     ArrayCheck,
     blocks_in_doubt,
@@ -46,7 +45,9 @@ from tinygrad_mlp.recording import (
     open_blocks,
     recorder_of_thread,
 )
-from tinygrad_mlp.words import NotASetting
+from tinygrad_mlp._words import NotASetting
+from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.ops import Op
 
 __all__ = [
     "Number",
@@ -471,7 +472,7 @@ _FLOATS: Final = frozenset([float])
 def put_in_place(parameter: Value, place: Place) -> None:
     """Say where a parameter stands in its module; a label that a person gave it stays.
 
-    >>> from tinygrad_mlp.places import Owner
+    >>> from tinygrad_mlp._places import Owner
     >>> w = Value(2.0, label="slope")
     >>> put_in_place(w, Place(Owner("Line"), ("w",)))
     >>> w.label, w.place.keys
@@ -496,7 +497,7 @@ def places_of(parameters: Iterable[Value]) -> list[Place | None]:
 def put_row_in_place(parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys]) -> None:
     """The same for many parameters of one module, each with the keys to it.
 
-    >>> from tinygrad_mlp.places import Owner
+    >>> from tinygrad_mlp._places import Owner
     >>> w = [Value(2.0), Value(3.0, label="slope")]
     >>> put_row_in_place(w, Owner("Line"), [("w", 0), ("w", 1)])
     >>> [parameter.label for parameter in w]

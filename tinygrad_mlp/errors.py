@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from tinygrad_mlp.text import visible
+from tinygrad_mlp._text import visible
 
 __all__ = [
     "DataError",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_mlp import float_math, ops
+from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp import ops
+from tinygrad_mlp._float_math import inf
+from tinygrad_mlp._own_ops import declare
 from tinygrad_mlp.engine import (
     Number,
     Value,
@@ -21,8 +24,6 @@ from tinygrad_mlp.engine import (
     uniform,
 )
 from tinygrad_mlp.errors import ShapeError
-from tinygrad_mlp.float_math import inf
-from tinygrad_mlp.own_ops import declare
 
 __all__ = [
     "absolute",

@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp.training.weights import load_model, load_weights, read_weights, save_weights
+from tinygrad_mlp.training._weights import load_model, load_weights, read_weights, save_weights
 
 __all__ = ["load_model", "load_weights", "read_weights", "save_weights"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from math import inf, log, pi, sqrt
 from typing import Any, Final
 
-from tinygrad_mlp.interpreter import ForwardInterpreter, Interpreter
+from tinygrad_mlp._interpreter import ForwardInterpreter, Interpreter
 
 __all__ = ["CONSTANT", "OPS", "Op", "Reference", "declare", "op_named"]
 
@@ -148,7 +148,7 @@ class Op:
     def compute(self, xp: Interpreter, inputs: Sequence[Any]) -> Any:
         """The value at these inputs, as ``xp`` interprets the rule.
 
-        >>> from tinygrad_mlp import float_math
+        >>> from tinygrad_mlp import _float_math as float_math
         >>> op_named("mul").compute(float_math, [2.0, 3.0])
         6.0
         """

@@ -10,10 +10,10 @@ boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 from __future__ import annotations
 
 from viz import plots
-from viz.graph import to_dot
-from viz.notebook import register
-from viz.pictures import Svg, draw, to_svg
-from viz.stepper import replay
+from viz._graph import to_dot
+from viz._notebook import register
+from viz._pictures import Svg, draw, to_svg
+from viz._stepper import replay
 
 __all__ = ["Svg", "draw", "plots", "register", "replay", "to_dot", "to_svg"]
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp.data.arrays import check_plain
+from tinygrad_mlp._text import described
+from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
-from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.text import described
+from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training import ConfusionTable, History, predict, predict_proba
-from viz.layer_plots import activation_histograms, gradient_histograms, weight_images
-from viz.markup import shortened
-from viz.plot_style import (
+from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
+from viz._markup import shortened
+from viz._plot_style import (
     PlotTheme,
     headline,
     literal,

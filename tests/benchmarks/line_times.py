@@ -10,7 +10,7 @@ from tests.benchmarks.timing import Timing, markdown, number
 from tests.benchmarks.trainers import OurTrainer
 from tests.benchmarks.works import WORKS, Array
 from tinygrad_mlp.compiler import Program
-from tinygrad_mlp.compiler.backends.numpy_text import Text
+from tinygrad_mlp.compiler._backends.numpy_text import Text
 
 __all__ = ["line_times", "report"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp.data.labels import look_like_classes
+from tinygrad_mlp.data._labels import look_like_classes
 
 
 @pytest.mark.parametrize(

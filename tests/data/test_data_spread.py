@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp.data import StandardScaler
-from tinygrad_mlp.data.spread import is_constant, is_rounding, mean_and_spread
+from tinygrad_mlp.data._spread import is_constant, is_rounding, mean_and_spread
 from tinygrad_mlp.errors import DataError
 
 

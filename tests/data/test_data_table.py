@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_mlp.data import Table, read_table
-from tinygrad_mlp.data.csv_file import read_csv_file
-from tinygrad_mlp.data.labels import look_like_classes
+from tinygrad_mlp.data._csv_file import read_csv_file
+from tinygrad_mlp.data._labels import look_like_classes
 
 PLAIN = "height,weight,species\n1.5,2,cat\n2.5,-3e1,dog\n3.5,+4,cat\n"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tinygrad_mlp.data import read_table
-from tinygrad_mlp.data.columns import class_of
-from tinygrad_mlp.data.csv_file import (
+from tinygrad_mlp.data._columns import class_of
+from tinygrad_mlp.data._csv_file import (
     cells_of,
     exact_number,
     parse_number,

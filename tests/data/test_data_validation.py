@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp.arguments import check_integer
+from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.data import (
     check_features,
     check_finite,

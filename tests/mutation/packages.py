@@ -23,7 +23,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_graph.py",
     ),
     "compiler": (
-        "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/backends/*.py",
+        "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/_backends/*.py",
         "tests/test_compiler*.py tests/test_forking.py",
     ),
     "optim": (
@@ -57,7 +57,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py",
     ),
     "viz": ("viz/*.py", "tests/test_viz*.py"),
-    "cli": ("tinygrad_mlp/cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
+    "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp.compiler.program import Program, compile
+from tinygrad_mlp.compiler._program import Program, compile
 
 __all__ = ["Program", "compile"]

@@ -8,20 +8,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tinygrad_mlp.data.batching import batch_indices, iterate_batches
-from tinygrad_mlp.data.datasets import Dataset, load_dataset, load_digits, load_iris
-from tinygrad_mlp.data.preprocessing import StandardScaler, encode_labels, one_hot
-from tinygrad_mlp.data.splitting import k_fold, split_indices, train_test_split
-from tinygrad_mlp.data.synthetic import make_blobs, make_circles, make_moons, make_spirals
-from tinygrad_mlp.data.table import Table, read_table
-from tinygrad_mlp.data.validation import (
+from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.data._batching import batch_indices, iterate_batches
+from tinygrad_mlp.data._datasets import Dataset, load_dataset, load_digits, load_iris
+from tinygrad_mlp.data._preprocessing import StandardScaler, encode_labels, one_hot
+from tinygrad_mlp.data._splitting import k_fold, split_indices, train_test_split
+from tinygrad_mlp.data._synthetic import make_blobs, make_circles, make_moons, make_spirals
+from tinygrad_mlp.data._table import Table, read_table
+from tinygrad_mlp.data._validation import (
     check_features,
     check_finite,
     check_labels,
     check_lengths,
     check_targets,
 )
-from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "Dataset",

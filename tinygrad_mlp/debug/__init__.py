@@ -7,16 +7,16 @@ rounding. ``detect_anomaly`` does that by itself where a program comes upon nan 
 
 from __future__ import annotations
 
-from tinygrad_mlp.debug.anomaly import detect_anomaly
-from tinygrad_mlp.debug.breakpoints import Breakpoint, Hit, break_when, watch
-from tinygrad_mlp.debug.chain import Chain, Path, chain
-from tinygrad_mlp.debug.comparing import Difference, compare
-from tinygrad_mlp.debug.creation import Location, location_of, record_creation
-from tinygrad_mlp.debug.forward import ForwardStep, ForwardTrace, trace_forward
-from tinygrad_mlp.debug.health import HealthReport, LayerHealth, health
-from tinygrad_mlp.debug.monitor import HealthMonitor
-from tinygrad_mlp.debug.recompute import finite_difference, recompute
-from tinygrad_mlp.debug.steps import BackwardStep, BackwardTrace, trace_backward
+from tinygrad_mlp.debug._anomaly import detect_anomaly
+from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit, break_when, watch
+from tinygrad_mlp.debug._chain import Chain, Path, chain
+from tinygrad_mlp.debug._comparing import Difference, compare
+from tinygrad_mlp.debug._creation import Location, location_of, record_creation
+from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace, trace_forward
+from tinygrad_mlp.debug._health import HealthReport, LayerHealth, health
+from tinygrad_mlp.debug._monitor import HealthMonitor
+from tinygrad_mlp.debug._recompute import finite_difference, recompute
+from tinygrad_mlp.debug._steps import BackwardStep, BackwardTrace, trace_backward
 from tinygrad_mlp.debug.worked_example import worked_example
 from tinygrad_mlp.graph import layers_of, names_of
 

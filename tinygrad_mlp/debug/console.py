@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.data.arrays import counted
-from tinygrad_mlp.debug.chain import chain
-from tinygrad_mlp.debug.creation import location_of
-from tinygrad_mlp.debug.equations import derivative, number
-from tinygrad_mlp.debug.recompute import finite_difference
+from tinygrad_mlp.data._arrays import counted
+from tinygrad_mlp.debug._chain import chain
+from tinygrad_mlp.debug._creation import location_of
+from tinygrad_mlp.debug._equations import derivative, number
+from tinygrad_mlp.debug._recompute import finite_difference
+from tinygrad_mlp.debug._steps import BackwardStep
+from tinygrad_mlp.debug._walking import MOST_LINES, Walking, count_of, real_number
 from tinygrad_mlp.debug.session import Session
-from tinygrad_mlp.debug.steps import BackwardStep
-from tinygrad_mlp.debug.walking import MOST_LINES, Walking, count_of, real_number
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp.derivatives.checking import GradientReport, check_gradients
-from tinygrad_mlp.derivatives.gradients import evaluate, grad, hessian, jacobian
+from tinygrad_mlp.derivatives._checking import GradientReport, check_gradients
+from tinygrad_mlp.derivatives._gradients import evaluate, grad, hessian, jacobian
 
 __all__ = ["GradientReport", "check_gradients", "evaluate", "grad", "hessian", "jacobian"]

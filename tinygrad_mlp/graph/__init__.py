@@ -6,8 +6,8 @@ ask here. The answers go by identity of parameters and modules, never by the tex
 
 from __future__ import annotations
 
-from tinygrad_mlp.graph.naming import names_of
-from tinygrad_mlp.graph.roles import (
+from tinygrad_mlp.graph._naming import names_of
+from tinygrad_mlp.graph._roles import (
     NeuronSum,
     Use,
     dot_operands,
@@ -19,7 +19,7 @@ from tinygrad_mlp.graph.roles import (
     sums_of,
     uses_of,
 )
-from tinygrad_mlp.graph.units import (
+from tinygrad_mlp.graph._structure import (
     Unit,
     UnitLayer,
     layers_of,

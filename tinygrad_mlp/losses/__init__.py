@@ -13,18 +13,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tinygrad_mlp.losses.categorical import categorical_cross_entropy
-from tinygrad_mlp.losses.elementwise import (
+from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.losses._categorical import categorical_cross_entropy
+from tinygrad_mlp.losses._elementwise import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     hinge,
     mean_absolute_error,
     mean_squared_error,
 )
-from tinygrad_mlp.losses.penalties import l1_penalty, l2_penalty
-from tinygrad_mlp.losses.record import Loss, as_loss, loss_named, loss_of_function
-from tinygrad_mlp.losses.registry import LOSSES
-from tinygrad_mlp.words import refuse_name
+from tinygrad_mlp.losses._known_losses import LOSSES
+from tinygrad_mlp.losses._penalties import l1_penalty, l2_penalty
+from tinygrad_mlp.losses._record import Loss, as_loss, loss_named, loss_of_function
 
 __all__ = [
     "LOSSES",

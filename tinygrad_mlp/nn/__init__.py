@@ -15,11 +15,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tinygrad_mlp.nn.activations import ACTIVATIONS, activation_named
+from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.nn._activations import ACTIVATIONS, activation_named
+from tinygrad_mlp.nn._layers import MLP, Layer, Neuron
+from tinygrad_mlp.nn._module import Buffer, Module
 from tinygrad_mlp.nn.init import INITIALIZERS, initializer_named
-from tinygrad_mlp.nn.layers import MLP, Layer, Neuron
-from tinygrad_mlp.nn.module import Buffer, Module
-from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "ACTIVATIONS",

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.arguments import Rng, as_generator
+from tinygrad_mlp._arguments import Rng, as_generator
+from tinygrad_mlp._registry import Registry
+from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.errors import ShapeError
-from tinygrad_mlp.nn.activations import activation_name
+from tinygrad_mlp.nn._activations import activation_name
 from tinygrad_mlp.ops import OPS
-from tinygrad_mlp.registry import Registry
-from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "INITIALIZERS",

@@ -20,18 +20,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tinygrad_mlp.optim.base import Optimizer, Parameter
-from tinygrad_mlp.optim.clipping import clip_by_norm, clip_by_value
-from tinygrad_mlp.optim.optimizers import SGD, Adam, AdamW, RMSprop
-from tinygrad_mlp.optim.phases import (
+from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.optim._base import Optimizer, Parameter
+from tinygrad_mlp.optim._by_name import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from tinygrad_mlp.optim._clipping import clip_by_norm, clip_by_value
+from tinygrad_mlp.optim._optimizers import SGD, Adam, AdamW, RMSprop
+from tinygrad_mlp.optim._phases import (
     CosineRestartsSchedule,
     LambdaSchedule,
     MultiStepSchedule,
     OneCycleSchedule,
 )
-from tinygrad_mlp.optim.plateau import PlateauSchedule
-from tinygrad_mlp.optim.registry import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
-from tinygrad_mlp.optim.schedules import (
+from tinygrad_mlp.optim._plateau import PlateauSchedule
+from tinygrad_mlp.optim._schedules import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,
@@ -39,7 +40,6 @@ from tinygrad_mlp.optim.schedules import (
     StepSchedule,
     WarmupSchedule,
 )
-from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "OPTIMIZERS",

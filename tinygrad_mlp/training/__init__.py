@@ -14,26 +14,27 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tinygrad_mlp.training.callbacks import (
+from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.training._callbacks import (
     Callback,
     Checkpoint,
     EarlyStopping,
     TrainingEndCallback,
 )
-from tinygrad_mlp.training.engines import EagerEngine, Engine
-from tinygrad_mlp.training.evaluation import (
+from tinygrad_mlp.training._choosing import ENGINES
+from tinygrad_mlp.training._engines import EagerEngine, Engine
+from tinygrad_mlp.training._evaluation import (
     ConfusionTable,
     accuracy,
     confusion_table,
     predict,
     predict_proba,
 )
-from tinygrad_mlp.training.history import Finding, History
-from tinygrad_mlp.training.loop import fit
-from tinygrad_mlp.training.registry import ENGINES
-from tinygrad_mlp.training.scores import RegressionScores, regression_scores
-from tinygrad_mlp.training.task import Task, task_of
-from tinygrad_mlp.training.weights import (
+from tinygrad_mlp.training._history import Finding, History
+from tinygrad_mlp.training._loop import fit
+from tinygrad_mlp.training._scores import RegressionScores, regression_scores
+from tinygrad_mlp.training._task import Task, task_of
+from tinygrad_mlp.training._weights import (
     WeightsFile,
     check_writable,
     load_model,
@@ -41,7 +42,6 @@ from tinygrad_mlp.training.weights import (
     read_weights,
     save_weights,
 )
-from tinygrad_mlp.words import refuse_name
 
 __all__ = [
     "ENGINES",

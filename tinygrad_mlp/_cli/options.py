@@ -1,0 +1,279 @@
+"""Which commands and options there are, with their defaults and their help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from tinygrad_mlp import __version__
+from tinygrad_mlp._cli import parsing as words
+from tinygrad_mlp._cli.demo import DEMOS, run_demo
+from tinygrad_mlp._cli.predict import run_predict
+from tinygrad_mlp._cli.problem import Recipe
+from tinygrad_mlp._cli.step import add_step
+from tinygrad_mlp._cli.train import run_train
+from tinygrad_mlp._text import visible
+from tinygrad_mlp._vocabulary import nearest_word, our_word
+from tinygrad_mlp.data._table import TASKS
+from tinygrad_mlp.nn import ACTIVATIONS
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer
+from tinygrad_mlp.training import ENGINES
+
+__all__ = ["make_parser"]
+
+PROGRAM = "python -m tinygrad_mlp"
+DEFAULTS = Recipe()
+
+DESCRIPTION = """\
+Train a multi-layer perceptron and look inside: a scalar autograd engine for learning, teaching and
+debugging."""
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} demo                                    train on a real data set, draw it
+  {PROGRAM} demo --data moons --out pictures        two features: with the boundary
+  {PROGRAM} train flowers.csv --target species      a table of your own
+  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
+  {PROGRAM} predict weights.npz new_houses.csv      what the trained network says"""
+
+TRAIN_EXAMPLES = f"""\
+The first row of the file names the columns. All columns but the target are features and have to be
+numbers; they are standardized. A target of text, or of a few different whole numbers, is learned as
+classes, any other as a number (--task says otherwise). A class is its text: 007 and 7 are different
+classes, and a note says so. Names of columns that hold a comma stand in quotes:
+--drop '"weight, kg",address'
+
+examples:
+  {PROGRAM} train flowers.csv --target species
+  {PROGRAM} train flowers.csv --target species --hidden 32,16 --epochs 300 --out pictures
+  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz"""
+
+PREDICT_EXAMPLES = f"""\
+The file needs the feature columns of the training, by name; other columns are left alone. If it has
+the target column too, the answers are compared with it: a class by its text, or else by its number
+where one class alone has it. Rows count as in a spreadsheet: the header is row 1.
+
+The answers are a CSV file, numbers with as many digits as lead back to the same float. On a
+terminal, and only there, characters that cannot be seen are shown as escapes.
+
+examples:
+  {PROGRAM} predict weights.npz new_houses.csv
+  {PROGRAM} predict weights.npz new_houses.csv --out answers.csv"""
+
+
+def _meant(unknown: str, parser: argparse.ArgumentParser) -> str:
+    """The option that was meant, as the end of a message; nothing where none is alike."""
+    if not unknown.startswith("--"):
+        return ""
+    options = [name for action in vars(parser)["_actions"] for name in action.option_strings]
+    known = {name.strip("-").replace("-", "_"): name for name in options if name.startswith("--")}
+    word = unknown.strip("-").partition("=")[0].replace("-", "_")
+    row = our_word(word, known)
+    meant = row.ours if row and not row.written else nearest_word(word, known)
+    return f"; did you mean {known[meant]}?" if meant in known else ""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses words in one line, which names the help of the command at hand."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            hint = _meant(unknown[0], arguments.parser)
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return arguments
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {visible(message)} (see: {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; what it parses has the function to call in ``run``."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad_mlp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_train(commands)
+    _add_predict(commands)
+    add_step(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+Group: TypeAlias = "argparse._ArgumentGroup"
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _command(commands, "demo", "train on a data set that comes along, and draw", run_demo)
+    parser.add_argument(
+        "--data",
+        choices=sorted(DEMOS),
+        default="digits",
+        help="; ".join(f"{name}: {demo.description}" for name, demo in sorted(DEMOS.items()))
+        + " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs", type=words.count, metavar="N", help="how often to go through the data"
+    )
+    _add_common(parser, out="demo_output")
+
+
+def _add_train(commands: Commands) -> None:
+    parser = _command(
+        commands, "train", "train on a table of your own, a CSV file", run_train, TRAIN_EXAMPLES
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the table")
+    parser.add_argument(
+        "--target", required=True, metavar="COLUMN", help="the column to be predicted"
+    )
+    parser.add_argument(
+        "--drop",
+        type=words.column_names,
+        action="extend",
+        default=[],
+        metavar="COLUMN,...",
+        help="columns to leave out, with commas between them; may be given several times",
+    )
+    parser.add_argument(
+        "--task", choices=TASKS, default="auto", help="what the target is (default: %(default)s)"
+    )
+    _add_network(parser.add_argument_group("the network"))
+    _add_training(parser.add_argument_group("its training"))
+    parser.add_argument(
+        "--save", type=Path, metavar="WEIGHTS.npz", help="keep the trained network, for 'predict'"
+    )
+    _add_common(parser, out="train_output")
+
+
+def _add_network(group: Group) -> None:
+    group.add_argument(
+        "--hidden",
+        type=words.layer_sizes,
+        default=DEFAULTS.hidden,
+        metavar="N,N,...",
+        help="the sizes of the hidden layers; 0 for none (default: 16,16)",
+    )
+    group.add_argument(
+        "--activation",
+        type=partial(words.name_in, ACTIVATIONS),
+        choices=sorted(ACTIVATIONS),
+        default=DEFAULTS.activation,
+        metavar="NAME",
+        help="of the hidden layers: %(choices)s (default: %(default)s)",
+    )
+
+
+def _add_training(group: Group) -> None:
+    group.add_argument(
+        "--epochs",
+        type=words.count,
+        default=DEFAULTS.epochs,
+        metavar="N",
+        help="how often to go through the data (default: %(default)s)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=words.count,
+        default=DEFAULTS.batch_size,
+        metavar="N",
+        help="samples per step (default: %(default)s)",
+    )
+    group.add_argument(
+        "--optimizer",
+        type=partial(words.name_in, OPTIMIZERS),
+        choices=sorted(OPTIMIZERS),
+        default=DEFAULTS.optimizer,
+        help="(default: %(default)s)",
+    )
+    group.add_argument(
+        "--learning-rate", type=words.rate, metavar="RATE", help=f"(default: {_usual_rates()})"
+    )
+    group.add_argument(
+        "--schedule",
+        type=partial(words.name_in, SCHEDULES),
+        choices=sorted(set(SCHEDULES) - {"lambda"}),  # a function has no place here
+        default=DEFAULTS.schedule,
+        help="how the learning rate changes over the epochs (default: %(default)s)",
+    )
+    group.add_argument(
+        "--l2",
+        type=words.strength,
+        default=DEFAULTS.l2,
+        metavar="STRENGTH",
+        help="of the L2 penalty (default: %(default)s)",
+    )
+    group.add_argument(
+        "--test-size",
+        type=words.share,
+        default=DEFAULTS.test_size,
+        metavar="SHARE",
+        help="of the samples held out for the validation and the result (default: %(default)s)",
+    )
+    group.add_argument(
+        "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
+    )
+
+
+def _usual_rates() -> str:
+    """The learning rates of the optimizers, most of which have the same."""
+    usual = Optimizer.rate_by_name
+    rates = {name: kind.rate_by_name for name, kind in OPTIMIZERS.items()}
+    others = [f"{rate:g} for {name}" for name, rate in rates.items() if rate != usual]
+    return ", ".join([*others, f"else {usual:g}"])
+
+
+def _add_predict(commands: Commands) -> None:
+    parser = _command(
+        commands, "predict", "ask a network that 'train' has saved", run_predict, PREDICT_EXAMPLES
+    )
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS.npz", help="what 'train' has saved")
+    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the table")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.csv",
+        help="write the answers there instead of printing them",
+    )
+
+
+def _command(
+    commands: Commands,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], None],
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(out),
+        metavar="DIR",
+        help="the folder for the pictures (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=words.seed,
+        default=0,
+        metavar="N",
+        help="of everything random (default: %(default)s)",
+    )

@@ -1,0 +1,138 @@
+"""Words of the command line to numbers and names; answers, notes and errors to words.
+
+argparse shows the text of an ArgumentTypeError.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any
+
+from tinygrad_mlp._registry import Registry
+from tinygrad_mlp._text import visible
+from tinygrad_mlp.data._csv_file import cells_of
+from tinygrad_mlp.debug._walking import whole_number
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
+
+__all__ = [
+    "column_names",
+    "count",
+    "layer_sizes",
+    "name_in",
+    "notes_to_stderr",
+    "rate",
+    "reason_of",
+    "say",
+    "seed",
+    "share",
+    "strength",
+]
+
+
+def say(text: str = "", *, to_stderr: bool = False) -> None:
+    """Print lines; what a terminal would carry out or not show is shown as an escape."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    print(visible(text, lines=True), file=stream, flush=True)
+
+
+@contextmanager
+def notes_to_stderr(worded: Callable[[str], str] = str) -> Iterator[None]:
+    """Within this block, warnings become notes of one line each on standard error.
+
+    Args:
+        worded: what makes a note of the text of a warning.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        say(f"note: {worded(text)}", to_stderr=True)
+
+
+def column_names(text: str) -> list[str]:
+    """Names with commas between them, as in a row of a CSV file."""
+    try:
+        return cells_of(text)
+    except DataError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def layer_sizes(text: str) -> tuple[int, ...]:
+    """Whole numbers of at least 1 with commas between them; 0 alone for no layers."""
+    if text.strip() == "0":
+        return ()
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = (0,)
+    if min(sizes) < 1:
+        raise ArgumentTypeError(
+            f"{text!r} is no list of layer sizes; give whole numbers with commas: 16,16"
+        )
+    return sizes
+
+
+def name_in(registry: Registry[Any], text: str) -> str:
+    """The name that a name or an alias means; of an unknown one the text, which is no choice."""
+    return registry.find(text) or text
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    return _whole_number(text, 1)
+
+
+def seed(text: str) -> int:
+    """A whole number of at least 0."""
+    return _whole_number(text, 0)
+
+
+def rate(text: str) -> float:
+    """A finite number above 0."""
+    number = _number(text)
+    if not 0.0 < number < inf:
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def strength(text: str) -> float:
+    """A finite number of at least 0."""
+    number = _number(text)
+    if not 0.0 <= number < inf:
+        raise ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return number
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    number = _number(text)
+    if not 0.0 < number < 1.0:
+        raise ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.25")
+    return number
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in one line; of a file, which one."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return visible(" ".join(text.split()))
+
+
+def _whole_number(text: str, least: int) -> int:
+    try:
+        return whole_number(text, least)
+    except InvalidArgumentError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0

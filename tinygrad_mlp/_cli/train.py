@@ -1,0 +1,142 @@
+"""``train``: a network on a person's own table, from the CSV file to weights that can be kept."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tinygrad_mlp._cli.drawn import FILES
+from tinygrad_mlp._cli.one_output import keep_apart
+from tinygrad_mlp._cli.parsing import notes_to_stderr, say
+from tinygrad_mlp._cli.problem import Recipe, split
+from tinygrad_mlp._cli.saved import save_network
+from tinygrad_mlp._cli.training_run import prepare_folder, report, train
+from tinygrad_mlp._text import shortest, visible
+from tinygrad_mlp.data import Table, read_table
+from tinygrad_mlp.data._arrays import counted
+from tinygrad_mlp.data._csv_file import quoted_cell, read_csv_file
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError, UnknownNameError
+from tinygrad_mlp.training import check_writable
+
+__all__ = ["in_options", "run_train"]
+
+TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+"""A text as Python writes it."""
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    """Read, train, save, measure, draw."""
+    _keep_files_apart(arguments)
+    recipe = Recipe(
+        hidden=arguments.hidden,
+        epochs=arguments.epochs,
+        activation=arguments.activation,
+        batch_size=arguments.batch_size,
+        optimizer=arguments.optimizer,
+        learning_rate=arguments.learning_rate,
+        schedule=arguments.schedule,
+        l2=arguments.l2,
+        test_size=arguments.test_size,
+        engine=arguments.engine,
+    )
+    try:
+        with notes_to_stderr(in_options):
+            table = read_table(
+                arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
+            )
+        problem = split(
+            table.X,
+            table.y,
+            feature_names=table.feature_names,
+            target=table.target,
+            classes=table.target_names,
+            test_size=recipe.test_size,
+            rng=arguments.seed,
+        )
+    except TinygradMLPError as error:
+        hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
+        raise type(error)(in_options(str(error)) + hint) from error
+    prepare_folder(arguments.out)
+    if arguments.save is not None:
+        _prepare_file(arguments.save)
+    say(_description(table))
+    model, history = train(problem, recipe, arguments.seed)
+    if arguments.save is not None:  # before anything else can go wrong
+        save_network(arguments.save, problem, recipe, model)
+        saved = visible(str(arguments.save))
+        say(
+            f"\nThe network is in {saved}; to ask it:\n"
+            f"  python -m tinygrad_mlp predict {saved} FILE.csv"
+        )
+    report(problem, model, history, arguments.out)
+
+
+def in_options(message: str) -> str:
+    """The message, with the remedy as options of the command line instead of Python's arguments."""
+    message = re.sub(rf"drop=(\[{TEXT}(?:, {TEXT})*\])", _drop_option, message)
+    return re.sub(r"\b(task|test_size)='?([\w.]+)'?", _option, message)
+
+
+def _drop_option(match: re.Match[str]) -> str:
+    return _drop(ast.literal_eval(match[1]))
+
+
+def _drop(names: Iterable[str]) -> str:
+    in_shell = ",".join(map(quoted_cell, names)).replace("'", "'\"'\"'")
+    return f"--drop '{in_shell}'"
+
+
+def _quoting(arguments: argparse.Namespace) -> str:
+    """A hint where what was to be dropped is one column with commas in its name."""
+    dropped = [name.strip() for name in arguments.drop]
+    for column in read_csv_file(arguments.file).header:
+        parts = [part.strip() for part in column.split(",")]
+        starts = range(len(dropped) - len(parts) + 1) if len(parts) > 1 else ()
+        if any(dropped[start : start + len(parts)] == parts for start in starts):
+            return f"; a name that holds a comma stands in quotes: {_drop([column])}"
+    return ""
+
+
+def _option(match: re.Match[str]) -> str:
+    return f"--{match[1].replace('_', '-')} {match[2]}"
+
+
+def _description(table: Table) -> str:
+    """What was found in the file, in one or two lines."""
+    samples = counted(len(table.X), "sample")
+    features = counted(len(table.feature_names), "feature")
+    names = textwrap.shorten(visible(", ".join(table.feature_names)), 60, placeholder=" ...")
+    first = f"{visible(table.path.name)}: {samples}, {features} ({names})"
+    target = visible(table.target)
+    if not table.target_names:
+        low, high = shortest(np.min(table.y)), shortest(np.max(table.y))
+        return f"{first}\nto learn: {target}, a number from {low} to {high}"
+    classes = counted(len(table.target_names), "class", "classes")
+    return f"{first}\nto learn: {target}, {classes}: {visible(', '.join(table.target_names))}"
+
+
+def _keep_files_apart(arguments: argparse.Namespace) -> None:
+    """The table stays, and the weights are not overwritten by a picture."""
+    kept = [arguments.file]
+    if arguments.save is not None:
+        keep_apart("--save", arguments.save, kept, instead="--save weights.npz")
+        kept.append(arguments.save)
+    for name in FILES:
+        instead = "--out pictures" if arguments.out != Path("pictures") else "--out drawings"
+        keep_apart(
+            f"--out {arguments.out}: its picture", arguments.out / name, kept, instead=instead
+        )
+
+
+def _prepare_file(path: Path) -> None:
+    """Find out before the training whether the weights can be written."""
+    if path.is_dir():
+        raise InvalidArgumentError(f"--save {path} is a folder; name a file: {path}/weights.npz")
+    check_writable(path)

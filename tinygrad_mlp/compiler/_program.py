@@ -1,0 +1,590 @@
+"""``compile``: write scalars, run matrix products.
+
+A ``Program`` records a function of scalar Values once and replays it as NumPy calls: the loss, and
+the gradients of the parameters in one flat array. It stands on the passes beside it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NoReturn
+from weakref import WeakSet
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_mlp import functional
+from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
+from tinygrad_mlp._text import described
+from tinygrad_mlp._words import our_words
+from tinygrad_mlp.compiler._backends.choice import Choice
+from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
+from tinygrad_mlp.compiler._hiding import recording_lock
+from tinygrad_mlp.compiler._layout import Plan
+from tinygrad_mlp.compiler._repetition import retrace
+from tinygrad_mlp.compiler._tracing import Nested, Traced, trace
+from tinygrad_mlp.compiler._translation import Translation, translate
+from tinygrad_mlp.data._arrays import as_floats, check_plain
+from tinygrad_mlp.engine import Value, read_numbers, write_numbers
+from tinygrad_mlp.errors import (
+    DataError,
+    GraphError,
+    InvalidArgumentError,
+    ShapeError,
+    TinygradMLPError,
+)
+
+__all__ = ["Program", "compile"]
+
+Array = NDArray[Any]
+Shapes = tuple[tuple[int, ...], ...]
+
+MOST_KEPT: Final = 32
+"""How many recordings, and how many shapes with memory for them, a program keeps."""
+
+_MOST_REPETITIONS: Final = 3
+_NODES_TO_REPEAT: Final = 2_000
+
+
+@our_words
+def compile(
+    function: Callable[..., Nested],
+    parameters: Iterable[Value] | None = None,
+    *,
+    per_sample: bool = False,
+    reduction: Literal["mean", "sum"] = "mean",
+    dtype: str = "float64",
+    has_auxiliary: bool = False,
+) -> Program:
+    """Turn a function on scalar Values into a NumPy program.
+
+    The function must do the same at each call: plain numbers, strings and modes that it reads are
+    constants of the program, up to ``refresh``; numbers of Values are read at each call. It runs a
+    few times for a recording, so that a program of one that does not is refused.
+
+    Args:
+        function: it is called with nested lists of placeholder Values, one argument for each
+            array that the program will be called with, and returns a Value (the loss). A prediction
+            function may return nested lists of Values.
+        parameters: the leaves to differentiate; None for a program that only predicts.
+        per_sample: record one sample and map it over the first axis of every array. The cost of
+            compiling does not depend on the batch size then.
+        reduction: for ``per_sample`` losses, their "mean" or their "sum" over the batch.
+        dtype: "float64" or "float32".
+        has_auxiliary: whether a function with parameters returns a pair: the loss, and nested lists
+            of Values that the program leaves in ``program.auxiliary``, for example its predictions.
+
+    Returns:
+        A Program. It records at its first call, when the shapes are known.
+
+    Raises:
+        InvalidArgumentError: for an unknown dtype or reduction, for parameters that are not leaves
+            or come twice, for ``has_auxiliary`` without parameters. At the first call also
+            TracingError, GraphError and ShapeError for what cannot be recorded.
+
+    >>> w = Value(3.0)
+    >>> def loss(xs, ys):
+    ...     return sum((w * x - y) ** 2 for x, y in zip(xs, ys))
+    >>> program = compile(loss, [w])
+    >>> program([1.0, 2.0], [2.0, 2.0])
+    17.0
+    >>> program.gradients
+    array([18.])
+    """
+    if not callable(function):
+        raise InvalidArgumentError(
+            f"compile takes a function of Values, got {described(function)}; for example "
+            "compile(lambda x, y: (w * x - y) ** 2, [w])"
+        )
+    if dtype not in ("float64", "float32", np.float64, np.float32):
+        raise InvalidArgumentError(f"dtype is 'float64' or 'float32', got {dtype!r}")
+    if reduction not in ("mean", "sum"):
+        raise InvalidArgumentError(f"reduction is 'mean' or 'sum', got {reduction!r}")
+    values = None if parameters is None else _checked_parameters(parameters)
+    if has_auxiliary and values is None:
+        raise InvalidArgumentError(
+            "has_auxiliary=True goes with parameters, for what is returned beside the loss; "
+            "without them a function returns whatever it likes in nested lists"
+        )
+    return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
+
+
+def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
+    call = "compile(loss, model.parameters())"
+    if not isinstance(parameters, Iterable):
+        raise InvalidArgumentError(
+            f"parameters is {described(parameters)}, but a list of Values is needed: {call}"
+        )
+    listed = list(parameters)
+    are_different_values = set(map(type, listed)) == {Value} and len(set(listed)) == len(listed)
+    if are_different_values and not any([value.parents for value in listed]):
+        return listed  # which is found in no time, as it mostly is
+    values: dict[int, Value] = {}
+    for i, value in enumerate(listed):
+        fault = ""
+        if not isinstance(value, Value):
+            fault = "is not a Value"
+        elif isinstance(value, Traced) or not value.is_leaf:
+            fault = "was computed from other Values; only leaves are trained"
+        elif id(value) in values:
+            fault = "is listed twice; list each one once"
+        if fault:
+            raise InvalidArgumentError(
+                f"parameter number {i}, {described(value)}, {fault}; for example {call}"
+            )
+        values[id(value)] = value
+    return list(values.values())
+
+
+class Program:
+    """A recorded function, replayed as NumPy calls; made by ``compile``.
+
+    Calls from several threads take turns. While one thread records, at a first call or for a new
+    shape, others compute as always; only what they record waits until it is over. A call has the
+    numbers of Values as they are at one moment, but whoever steps ``parameters`` in place does so
+    under the eyes of calls in other threads: ``write_back``, and predict with the Values there.
+
+    Attributes:
+        parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
+            the Values follow at ``write_back``.
+        gradients: the derivatives of the last loss by them, in the same order; empty for a program
+            that only predicts.
+        auxiliary: what the last call returned beside the loss (``has_auxiliary``).
+        within: makes the context in which the function is recorded, none unless assigned.
+        most_repetitions: how often at most a function is run again to see that it does the same.
+        checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
+            eagerly. An array that is the same object as at the last call is not checked again.
+
+    >>> w, b = Value(2.0), Value(0.5)
+    >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
+    >>> program(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
+    0.25
+    >>> program.parameters -= 0.1 * program.gradients
+    >>> program.write_back()
+    >>> round(w.data, 6), round(w.grad, 6)
+    (2.05, -0.5)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Nested],
+        parameters: list[Value] | None,
+        per_sample: bool,
+        reduction: str,
+        dtype: np.dtype[Any],
+        has_auxiliary: bool = False,
+        numbers: Array | None = None,
+    ) -> None:
+        """Used by ``compile`` and ``prediction``: with ``numbers``, those of another program."""
+        self._function = function
+        self._values = parameters or []
+        self._has_auxiliary = has_auxiliary
+        self.auxiliary: Array = np.empty(0, dtype)
+        self.within: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.most_repetitions = _MOST_REPETITIONS
+        self.checks_targets = True
+        self._differentiate = parameters is not None and numbers is None
+        self._per_sample = per_sample
+        self._reduction = reduction
+        self._dtype = dtype
+        if numbers is None:
+            numbers = np.array(read_numbers(self._values), dtype=dtype)
+        self._parameters: Array = numbers
+        n_gradients = len(self._values) if self._differentiate else 0
+        self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
+        self._traces: dict[Shapes, Translation] = {}
+        self._bound: dict[Shapes, _Bound] = {}
+        self._last: Translation | None = None
+        self._make_locks()
+        # NumPy keeps what to do at overflow in a context variable: entering a context in which it
+        # is set once is ten times as fast as ``with np.errstate(...)`` at each call. It is a new
+        # one, so that blocks that are open now are not in it.
+        self._silently = Context()
+        self._silently.run(np.seterr, all="ignore")
+
+    def _make_locks(self) -> None:
+        # The memory of a call is that of the next one. Who records takes the lock of all recordings
+        # too, always before this one.
+        self._lock = threading.RLock()
+        self._after_recordings = _InOrder(recording_lock, self._lock)
+        _programs.add(self)
+
+    @property
+    def parameters(self) -> Array:
+        """The parameters' numbers. What is assigned is copied into the array that calls read."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, numbers: ArrayLike) -> None:
+        _assign(self._parameters, numbers, "parameters")
+
+    @property
+    def gradients(self) -> Array:
+        """The derivatives of the last loss by the parameters; assigned to like ``parameters``."""
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, numbers: ArrayLike) -> None:
+        _assign(self._gradients, numbers, "gradients")
+
+    def __call__(self, *arrays: ArrayLike) -> Any:
+        """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
+
+        Raises:
+            ShapeError: if the batch sizes differ, a batch is empty, or an array holds anything but
+                real numbers.
+            DataError: if a loss does not take a target (see ``checks_targets``).
+            TracingError, GraphError: if the function cannot be recorded.
+        """
+        if open_blocks and (observer := pass_observer()) is not None:
+            return observer.call(self, arrays)
+        dtype = self._dtype
+        given = [
+            array
+            if array.__class__ is np.ndarray and array.dtype is dtype
+            else self._as_array(array)
+            for array in arrays
+        ]
+        shapes = tuple([array.shape for array in given])
+        bound = self._bound.get(shapes) or self._bind(shapes)
+        run = within_same_numbers(bound.run) if open_blocks else bound.run
+        with self._lock:
+            if bound.checks and self.checks_targets:
+                self._silently.run(run_all, bound.checks, given)
+            result = self._silently.run(run, *given)
+            if self._has_auxiliary:
+                result, auxiliary = result
+                self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
+        return result
+
+    @property
+    def source(self) -> str:
+        """The text of the program that was traced last, worth reading.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+        """
+        return self._traced().source
+
+    def summary(self) -> str:
+        """How many scalar operations became how many NumPy calls, and which products were found."""
+        return self._traced().summary()
+
+    @property
+    def backend(self) -> Choice:
+        """What runs the program that was traced last, and the reason for it.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+
+        >>> program = compile(lambda x: x * x, per_sample=True)
+        >>> result = program([1.0, 2.0])
+        >>> program.backend
+        NumPy text, because one sample is mapped over the batch, in rows
+        """
+        return self._traced().choice
+
+    @property
+    def plan(self) -> Plan | None:
+        """The groups of the program that was traced last, and where their results lie.
+
+        None for a program of plain arithmetic.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+        """
+        return self._traced().plan
+
+    @property
+    def differentiates(self) -> bool:
+        """Whether it computes gradients, or only predicts.
+
+        >>> compile(lambda x: x * x).differentiates
+        False
+        """
+        return self._differentiate
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype in which it computes.
+
+        >>> compile(lambda x: x * x, dtype="float32").dtype
+        dtype('float32')
+        """
+        return self._dtype
+
+    @property
+    def reduction(self) -> str | None:
+        """What becomes of the samples' losses: their "mean" or "sum"; None where they are not one.
+
+        >>> compile(lambda x: x * x, per_sample=True).reduction is None
+        True
+        """
+        return self._reduction if self._per_sample and self._differentiate else None
+
+    @property
+    def argument_names(self) -> tuple[str, ...]:
+        """What the function calls its arguments; nothing for those that it does not name.
+
+        >>> compile(lambda features, target: features - target).argument_names
+        ('features', 'target')
+        """
+        try:
+            arguments = inspect.signature(self._function).parameters.values()
+        except (TypeError, ValueError):  # of a function written in C
+            return ()
+        named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return tuple([argument.name for argument in arguments if argument.kind in named])
+
+    def write_back(self) -> None:
+        """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
+        with self._lock:
+            numbers, gradients = self._parameters.tolist(), self._gradients.tolist()
+            write_numbers(self._values, numbers, grads=gradients)
+
+    def read_parameters(self) -> None:
+        """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
+        with self._lock:
+            self.parameters[:] = read_numbers(self._values)
+
+    def refresh(self) -> None:
+        """Forget the recordings that the function would not make any more.
+
+        A program does what the function did when it was recorded; after a change of plain numbers
+        or modes that the function reads, this has them read again at the next call.
+
+        >>> scale = [2.0]
+        >>> program = compile(lambda x: scale[0] * x)
+        >>> first, scale[0] = program(3.0), 10.0
+        >>> before = program(3.0)
+        >>> program.refresh()
+        >>> first, before, program(3.0)
+        (6.0, 6.0, 30.0)
+        """
+        with self._after_recordings:
+            traces = [*self._traces.values(), *[bound.trace for bound in self._bound.values()]]
+            try:
+                with self.within():
+                    for trace_ in {id(trace_): trace_ for trace_ in traces}.values():
+                        retrace(self._function, trace_.recording, self._has_auxiliary)
+            except TinygradMLPError:
+                self._traces.clear()
+                self._bound.clear()
+
+    def prediction(self, function: Callable[..., Nested]) -> Program:
+        """A program without gradients, per sample if this one is, on this program's parameters.
+
+        It reads ``parameters`` where they lie, so it always predicts with the newest ones.
+
+        >>> w = Value(2.0)
+        >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+        >>> predict = program.prediction(lambda x: w * x)
+        >>> program.parameters[:] = 5.0
+        >>> predict([1.0, 2.0])
+        array([ 5., 10.])
+        """
+        other = Program(
+            function,
+            self._values,
+            self._per_sample,
+            self._reduction,
+            self._dtype,
+            numbers=self._parameters,
+        )
+        other.within = self.within
+        other.most_repetitions = self.most_repetitions
+        other.checks_targets = self.checks_targets
+        return other
+
+    def eager(self, *arrays: ArrayLike) -> Any:
+        """The same loss as a graph of Values, at the program's current parameters.
+
+        A program keeps no nodes; this builds them for one batch, to be looked into with the
+        debugger: ``trace_backward(program.eager(X, y))``. The numbers are the same up to rounding.
+        The parameters' Values take over the program's numbers and have no gradient yet; random
+        leaves are drawn, and buffers assigned to, as in any call. Of a program that only predicts,
+        it gives the lists of Values that the function returns.
+
+        >>> w = Value(2.0)
+        >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+        >>> program.parameters[:] = 3.0
+        >>> loss = program.eager([1.0, 2.0], [2.0, 2.0])
+        >>> loss.backward()
+        >>> loss.data, w.grad
+        (8.5, 9.0)
+        """
+        given = [self._as_array(array) for array in arrays]
+        self.write_back()
+        for value in self._values:
+            value.zero_grad()
+        if self._per_sample:
+            self._batch_size(tuple([array.shape for array in given]))
+            results = [self._function(*map(_leaves, sample)) for sample in zip(*given)]
+        else:
+            results = [self._function(*map(_leaves, given))]
+        if self._has_auxiliary:
+            results = [loss for loss, _ in results]
+        if not self._per_sample:
+            return results[0]
+        if not self._differentiate:
+            return results
+        return functional.mean(results) if self._reduction == "mean" else functional.sum(results)
+
+    def generators(self, *arrays: ArrayLike) -> list[np.random.Generator]:
+        """What the random leaves of a call with these arrays are drawn from.
+
+        >>> compile(lambda x: x * x).generators(2.0)
+        []
+        """
+        shapes = tuple([self._as_array(array).shape for array in arrays])
+        bound = self._bound.get(shapes) or self._bind(shapes)
+        return list({id(rng): rng for _, rng in bound.trace.recording.random}.values())
+
+    def _as_array(self, array: ArrayLike) -> Array:
+        if isinstance(array, np.ma.MaskedArray):
+            raise ShapeError(
+                "a program is called with arrays of numbers, got a masked array; fill in what is "
+                "masked, array.filled(0.0), or leave these samples out"
+            )
+        try:
+            return as_floats(array, "the array").astype(self._dtype, copy=False)
+        except (DataError, ShapeError) as error:
+            raise ShapeError(f"a program is called with arrays of numbers; {error}") from error
+
+    def _traced(self) -> Translation:
+        if self._last is None:
+            raise ShapeError(
+                "the program is recorded at its first call; call it once: program(X, y)"
+            )
+        return self._last
+
+    def _bind(self, shapes: Shapes) -> _Bound:
+        """The runnable program for arrays of these shapes; recorded if there is none yet."""
+        with self._after_recordings:
+            return self._bound.get(shapes) or self._newly_bound(shapes)
+
+    def _newly_bound(self, shapes: Shapes) -> _Bound:
+        batch_size = 0
+        sample_shapes = shapes
+        if self._per_sample:
+            batch_size = self._batch_size(shapes)
+            sample_shapes = tuple([shape[1:] for shape in shapes])
+        trace_ = self._traces.get(sample_shapes)
+        if trace_ is None:
+            trace_ = self._record(sample_shapes)
+            _keep(self._traces, sample_shapes, trace_)
+        self._last = trace_
+        samples = (-1,) if self._per_sample else ()
+        auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
+        checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
+        run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
+        bound = _Bound(run, auxiliary_shape, trace_, checks)
+        _keep(self._bound, shapes, bound)
+        return bound
+
+    @staticmethod
+    def _batch_size(shapes: Shapes) -> int:
+        sizes = {shape[0] if shape else None for shape in shapes}
+        if len(sizes) != 1 or None in sizes or 0 in sizes:
+            raise ShapeError(
+                "a program compiled with per_sample=True is called with arrays that have the "
+                "samples along their first axis, the same number for all and at least one; "
+                f"got shapes {shapes}"
+            )
+        size = sizes.pop()
+        assert size is not None
+        return size
+
+    def _record(self, shapes: Shapes) -> Translation:
+        with self.within():
+            recording = trace(self._function, shapes, self._values, self._has_auxiliary)
+            # The fewer nodes, the more easily random ones come out the same twice.
+            n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
+            for _ in range(min(max(n_times, 1), self.most_repetitions)):
+                retrace(self._function, recording, self._has_auxiliary)
+        if self._differentiate and recording.output_shape:
+            raise ShapeError(
+                "a function with parameters returns one Value, the loss; this one returned lists "
+                f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
+            )
+        reduction = self._reduction if self._differentiate else None
+        return translate(recording, self._per_sample, reduction)
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError(
+            "a Program does not pickle, as it holds a recorded function and memory for its calls; "
+            "call program.write_back(), pickle the model and compile it again where it is loaded"
+        )
+
+    def __repr__(self) -> str:
+        return f"Program({len(self._values)} parameters, {self._dtype}, {len(self._traces)} traces)"
+
+
+_programs: WeakSet[Program] = WeakSet()
+
+
+def _make_all_locks() -> None:
+    """In a forked process: who held a lock may not be there to release it."""
+    for program in _programs:
+        program._make_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_make_all_locks)
+
+
+def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
+    try:
+        if numbers.__class__ is not np.ndarray:  # which it is in every step of a loop
+            check_plain(numbers, f"program.{name}")
+        array[:] = numbers
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"program.{name} holds {array.size} numbers, got {described(numbers)}; for example "
+            f"program.{name} = np.zeros({array.size})"
+        ) from error
+
+
+class _InOrder:
+    """Two locks as one, taken in this order."""
+
+    def __init__(self, first: threading.RLock, second: threading.RLock) -> None:
+        self._first, self._second = first, second
+
+    def __enter__(self) -> None:
+        self._first.acquire()
+        self._second.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._second.release()
+        self._first.release()
+
+
+def _keep(kept: dict[Shapes, Any], shapes: Shapes, item: object) -> None:
+    """Keep an item in the place of the oldest where there are many."""
+    if len(kept) >= MOST_KEPT:
+        del kept[next(iter(kept))]
+    kept[shapes] = item
+
+
+@dataclass(slots=True)
+class _Bound:
+    """A trace with memory for arrays of certain shapes."""
+
+    run: Callable[..., Any]
+    auxiliary_shape: tuple[int, ...]
+    trace: Translation
+    checks: list[TargetCheck]
+
+
+def _leaves(numbers: Any) -> Nested:
+    """An array, or a number of one, as nested lists of Values."""
+    if np.ndim(numbers):
+        return [_leaves(part) for part in numbers]
+    return Value(numbers)

@@ -1,0 +1,220 @@
+"""The step log of a forward pass: every operation of a graph in order, with its numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, overload
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug._equations import factor, formula_of, number, product
+from tinygrad_mlp.debug._required import require_value
+from tinygrad_mlp.debug._stopping import all_of, stopped_by
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.graph import layers_of, names_of
+from tinygrad_mlp.ops import Op
+
+if TYPE_CHECKING:
+    from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
+
+__all__ = ["ForwardStep", "ForwardTrace", "trace_forward"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardStep:
+    """One operation: its inputs and what came out.
+
+    Attributes:
+        index: the number of the step, from 0.
+        node: the node that was computed.
+        op: its operation.
+        inputs: the numbers that went in, in the order of the operands.
+        output: the number that came out.
+    """
+
+    index: int
+    node: Value
+    op: Op
+    inputs: tuple[float, ...]
+    output: float
+    trace: ForwardTrace = field(repr=False, compare=False)
+
+    def equation(self) -> str:
+        """The operation with names and with numbers.
+
+        >>> w, x = Value(2.0, label="w"), Value(-5.0, label="x")
+        >>> y = w * x; y.label = "y"
+        >>> trace_forward(y)[0].equation()
+        'y = w * x = 2 * (-5) = -10'
+        """
+        names = self.trace.names
+        symbols = formula_of(self.node, [self._symbol(parent) for parent in self.node.parents])
+        numbers = formula_of(self.node, [number(x) for x in self.inputs])
+        return f"{names[self.node]} = {symbols} = {numbers} = {number(self.output)}"
+
+    def expanded(self) -> tuple[str, ...]:
+        """The equations of the step with the products of a ``dot`` one by one.
+
+        For any other op this is ``equation()`` alone.
+
+        >>> from tinygrad_mlp.functional import dot
+        >>> w, x = [Value(2.0, label="w1"), Value(3.0, label="w2")], [Value(5.0), Value(7.0)]
+        >>> for line in trace_forward(dot(w, x, 1.0))[0].expanded():
+        ...     print(line)
+        p1 = w1 * v2 = 2 * 5 = 10
+        p2 = w2 * v3 = 3 * 7 = 21
+        v5 = p1 + p2 + v4 = 10 + 21 + 1 = 32
+        """
+        if self.op is not ops.DOT:
+            return (self.equation(),)
+        names = self.trace.names
+        n = len(self.inputs) // 2
+        lines, symbols, numbers = [], [], []
+        for i in range(n):
+            w, x = self.inputs[i], self.inputs[i + n]
+            of_w, of_x = names[self.node.parents[i]], names[self.node.parents[i + n]]
+            lines.append(f"p{i + 1} = {of_w} * {of_x} = {product((w, x), w * x)}")
+            symbols.append(f"p{i + 1}")
+            numbers.append(factor(w * x))
+        for bias, amount in zip(self.node.parents[2 * n :], self.inputs[2 * n :]):
+            symbols.append(names[bias])
+            numbers.append(factor(amount))
+        lines.append(
+            f"{names[self.node]} = {' + '.join(symbols)} = {' + '.join(numbers)} = "
+            f"{number(self.output)}"
+        )
+        return tuple(lines)
+
+    def _symbol(self, parent: Value) -> str:
+        """A constant of the formula, such as the 2 in ``2 * v``, is best called by its number."""
+        if parent.op is ops.CONSTANT and not parent.label:
+            return number(parent.data)
+        return self.trace.names[parent]
+
+    def __str__(self) -> str:
+        return self.equation()
+
+
+class ForwardTrace(Sequence[ForwardStep]):
+    """The steps of a forward pass, in order; made by ``trace_forward``.
+
+    Attributes:
+        loss: the output of the graph.
+        order: the nodes of the graph in topological order, leaves included.
+        hit: the breakpoint at which the log stopped, or None.
+
+    >>> a = Value(3.0, label="a")
+    >>> for step in trace_forward((a * a).exp()):
+    ...     print(step)
+    v1 = a * a = 3 * 3 = 9
+    v2 = exp(v1) = exp(9) = 8103.0839
+    """
+
+    def __init__(self, loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> None:
+        self.loss = loss
+        self.order = topological_order(loss)
+        self.hit: Hit | None = None
+        self._nodes = [node for node in self.order if node.parents]
+        self._data = array("d", [node.data for node in self.order])
+        self._length = len(self._nodes)
+        self._breakpoints = all_of(breakpoints)
+        for point in self._breakpoints:
+            point.require(self)
+        self._recording = self._stops()
+        if self._breakpoints:
+            self.resume()
+
+    def resume(self) -> Hit | None:
+        """Go on from a breakpoint to the next one, or to the end.
+
+        >>> from tinygrad_mlp.debug._breakpoints import break_when
+        >>> trace = trace_forward((Value(0.0) * 2.0).log().exp(), break_when(non_finite=True))
+        >>> print(trace.hit)
+        step 1: v3 is -inf
+        >>> len(trace), trace.resume(), len(trace)
+        (2, None, 3)
+        """
+        self.hit = next(self._recording, None)
+        return self.hit
+
+    @property
+    def finished(self) -> bool:
+        """Whether the log has reached its end.
+
+        >>> trace_forward(Value(1.0) * 2.0).finished
+        True
+        """
+        return len(self) == len(self._nodes)
+
+    def _stops(self) -> Iterator[Hit]:
+        """The breakpoints that hold, while the log grows step by step."""
+        for length in range(1, len(self._nodes) + 1):
+            self._length = length
+            hit = stopped_by(self._breakpoints, self[-1])
+            if hit is not None:
+                yield hit
+
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """What the nodes are called, see ``names_of``."""
+        return names_of(self.order)
+
+    @cached_property
+    def layers(self) -> dict[Value, str]:
+        """The path of the layer of each node that belongs to one, see ``layers_of``."""
+        return layers_of(self.order)
+
+    @cached_property
+    def _places(self) -> dict[Value, int]:
+        return {node: place for place, node in enumerate(self.order)}
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> ForwardStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ForwardStep]: ...
+    def __getitem__(self, index: int | slice) -> ForwardStep | list[ForwardStep]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        node = self._nodes[index]
+        data, places = self._data, self._places
+        assert node.op is not None  # a node with parents has one
+        return ForwardStep(
+            index=index,
+            node=node,
+            op=node.op,
+            inputs=tuple(data[places[parent]] for parent in node.parents),
+            output=data[places[node]],
+            trace=self,
+        )
+
+    def __repr__(self) -> str:
+        state = "" if self.finished else f", stopped at step {len(self) - 1}"
+        return f"ForwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
+
+
+def trace_forward(loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> ForwardTrace:
+    """The operations that ``loss`` was computed by, in topological order.
+
+    The numbers are those that stand in the graph now; the trace keeps them, 24 bytes for a node.
+
+    Args:
+        loss: the output.
+        breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
+            step where one of them holds, and ``resume`` goes on.
+
+    Raises:
+        NotANumberError: if ``loss`` is no Value.
+        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have.
+        InvalidArgumentError: if a breakpoint waits for a gradient, which a forward pass has not.
+
+    >>> a = Value(0.0, label="a")
+    >>> [step.op.name for step in trace_forward((a + 1.0).tanh())]
+    ['add', 'tanh']
+    """
+    return ForwardTrace(require_value(loss, "trace_forward(loss)"), breakpoints)

@@ -1,0 +1,104 @@
+"""What the nodes of a graph are called: a label is a name already, a parameter has its path.
+
+A node without one is called v and its place in the topological order, so the same graph always
+gives the same names: to the step log, the terminal and the web page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tinygrad_mlp._places import Key, Owner, joined
+from tinygrad_mlp._text import visible
+from tinygrad_mlp.engine import Value
+
+__all__ = ["Group", "PlaceNames", "names_of"]
+
+Group = tuple[Owner, tuple[Key, ...]]
+"""Where a layer stands: a module, and what in it."""
+
+
+def names_of(order: Sequence[Value]) -> dict[Value, str]:
+    """A name for each node: its label, or v and its index; no two nodes share one.
+
+    A label that is taken already gets ``#2``, ``#3``, ..., in the order in which the nodes come
+    into the computation; characters that cannot be seen are written as escapes, so that a name
+    always stands on one line. Where a graph has parameters of several models, the model comes first
+    in their names.
+
+    Args:
+        order: the nodes in topological order.
+
+    >>> from tinygrad_mlp.engine import topological_order
+    >>> a = Value(2.0, label="a")
+    >>> list(names_of(topological_order((a * Value(3.0)).exp() + Value(1.0, label="a"))).values())
+    ['a#2', 'a', 'v2', 'v3', 'v4', 'v5']
+    """
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    used = dict.fromkeys(x for node in order if node.parents for x in (*node.parents, node))
+    places = PlaceNames(order)
+    for node in used or order:
+        name = places.of(node)
+        if name:
+            names[node] = _free(visible(name), taken)
+            taken.add(names[node])
+    for index, node in enumerate(order):
+        if node not in names:
+            names[node] = _free(f"v{index}", taken)
+    return {node: names[node] for node in order}
+
+
+class PlaceNames:
+    """What parameters and layers are called; after their model where a graph has several.
+
+    >>> from tinygrad_mlp.engine import put_in_place
+    >>> from tinygrad_mlp._places import Place
+    >>> first, second = Owner("MLP"), Owner("MLP")
+    >>> w, v = Value(1.0), Value(2.0)
+    >>> for parameter, model in ((w, first), (v, second)):
+    ...     put_in_place(parameter, Place(model, ("w",)))
+    >>> PlaceNames([w]).within(first, "w"), PlaceNames([w, v]).within(second, "w")
+    ('w', 'MLP#2.w')
+    """
+
+    def __init__(self, nodes: Iterable[Value]) -> None:
+        models: dict[Owner, None] = {}
+        listed = list(nodes)
+        used = [x for node in listed for x in node.parents]  # first the model that computes first
+        for leaf in (*used, *listed):
+            if not leaf.parents and leaf.place is not None:
+                models[leaf.place.owner.model] = None
+        kinds = [model.kind for model in models]
+        self._of_model: dict[Owner, str] = {}
+        for model in models:
+            number = len([m for m in self._of_model if m.kind == model.kind]) + 1
+            several = f"#{number}" if kinds.count(model.kind) > 1 else ""
+            self._of_model[model] = f"{model.kind}{several}" if len(models) > 1 else ""
+
+    def within(self, owner: Owner, *keys: Key) -> str:
+        """The path of something in a module."""
+        return joined(self._of_model[owner.model], owner.path, *keys)
+
+    def of(self, node: Value) -> str:
+        """The label of a node; of a parameter without one the path."""
+        place = node.place
+        if place is None or place.label:
+            return node.label
+        return self.within(place.owner, *place.keys)
+
+    def of_group(self, group: Group | None) -> str:
+        """The name of a layer; a module in a model that is nothing else gives it its own."""
+        if group is None:
+            return ""
+        owner, keys = group
+        alone = owner.above is not None and owner.n_groups < 2
+        return self.within(owner) if alone else self.within(owner, *keys)
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}#{count}"
+    return candidate

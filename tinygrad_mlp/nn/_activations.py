@@ -1,0 +1,152 @@
+"""The activations of a neuron by name, each a function of one Value; softmax is for a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from tinygrad_mlp import functional
+from tinygrad_mlp._registry import Registry
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.ops import OPS, Op
+
+__all__ = ["ACTIVATIONS", "SOFTMAX", "Activation", "activation_name", "activation_named"]
+
+Activation = Callable[[Value], Value]
+"""What a neuron does with its weighted sum."""
+
+
+def linear(x: Value) -> Value:
+    """x itself: no activation, and no node. Derivative: 1.
+
+    >>> linear(Value(-2.0)).data
+    -2.0
+    """
+    return x
+
+
+def _function_of(op: Op) -> Activation:
+    """The method of ``Value`` that applies an op, or else the function in ``functional``."""
+    function: Activation = getattr(Value, op.name, None) or getattr(functional, op.name)
+    return function
+
+
+ACTIVATIONS: Final = Registry[Activation]("activation", ("linear", linear, "identity"))
+"""The activations of a single neuron by name: every op whose record says that it is one. Another
+function of one Value: ``ACTIVATIONS.add("mish", mish)``."""
+
+for _op in OPS.values():
+    if _op.activation:
+        ACTIVATIONS.add(_op.name, _function_of(_op), *_op.aliases)
+
+SOFTMAX: Final = "softmax"
+"""The one activation that works on all outputs of a layer together."""
+
+
+def activation_named(activation: str | Activation | None) -> Activation:
+    """The activation function of that name.
+
+    Args:
+        activation: one of ``ACTIVATIONS`` or an alias, in upper or lower case; a function of your
+            own is returned as it is, None means linear.
+
+    Raises:
+        UnknownNameError: if there is none of that name; the message lists the known ones.
+        InvalidArgumentError: for softmax, which is no function of one Value.
+
+    >>> activation_named("relu")(Value(-2.0)).data
+    0.0
+    >>> activation_named("rleu")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.UnknownNameError: unknown activation 'rleu'; known: elu, gelu, ...
+    """
+    if activation is None:
+        return linear
+    if callable(activation):
+        return activation
+    if str(activation).lower() == SOFTMAX:
+        raise InvalidArgumentError(
+            "softmax works on all outputs of a layer together, not on one neuron; give it to the "
+            "layer: Layer(4, 3, activation='softmax'), or to the output of a network: "
+            "MLP(4, [16, 3], output_activation='softmax')"
+        )
+    name = ACTIVATIONS.find(activation)
+    if name is None:
+        raise UnknownNameError.of(
+            ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX], ACTIVATIONS.aliases
+        )
+    return ACTIVATIONS[name]
+
+
+def activation_name(activation: object) -> str:
+    """What to call an activation: its name in the table, or else the name of the function.
+
+    >>> activation_name(functional.sin), activation_name(None), activation_name("Swish")
+    ('sin', 'linear', 'silu')
+    """
+    if activation is None:
+        return "linear"
+    if isinstance(activation, str):
+        return ACTIVATIONS.find(activation) or activation.lower()
+    return ACTIVATIONS.name_of(activation) or str(
+        getattr(activation, "__name__", type(activation).__name__)
+    )
+
+
+def listed_activation(activation: object) -> str | None:
+    """The name in the table by which this very activation is found again; None for your own.
+
+    >>> listed_activation(functional.tanh), listed_activation(Value.tanh), listed_activation("ReLU")
+    ('tanh', 'tanh', 'relu')
+    >>> listed_activation(lambda x: x) is None
+    True
+    """
+    name = activation_name(activation)
+    if activation is None or isinstance(activation, str):
+        return name if name in ACTIVATIONS or name == SOFTMAX else None
+    same = (ACTIVATIONS.get(name), getattr(functional, name, None), getattr(Value, name, None))
+    return name if name in ACTIVATIONS and any(activation is known for known in same) else None
+
+
+def check_activations(
+    activation: str | Activation | Sequence[str | Activation | None] | None,
+    output_activation: str | Activation | None,
+    n_layers: int,
+) -> list[str | Activation | None]:
+    """One activation for each layer of a network, the output layer last.
+
+    Args:
+        activation: one for all hidden layers, or a list: one for each hidden layer, or one for each
+            layer with the output layer included.
+        output_activation: the one of the output layer.
+        n_layers: the number of layers.
+
+    Raises:
+        InvalidArgumentError: if a list has another length, or says the output's a second time.
+        UnknownNameError: for an unknown name.
+
+    >>> check_activations("relu", "softmax", 3)
+    ['relu', 'relu', 'softmax']
+    """
+    given: Any = activation
+    if isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        if activation_name(given) != SOFTMAX:
+            activation_named(given)  # also where no hidden layer has it
+        return [*[given] * (n_layers - 1), output_activation]
+    listed: list[str | Activation | None] = list(given)
+    if len(listed) == n_layers - 1:
+        return [*listed, output_activation]
+    if len(listed) != n_layers:
+        raise InvalidArgumentError(
+            f"activation lists {len(listed)} activations for {n_layers} layers; give one for each "
+            f"layer, the output layer included ({n_layers}), or one for each hidden layer "
+            f"({n_layers - 1})"
+        )
+    if output_activation is not None:
+        raise InvalidArgumentError(
+            f"the output layer has two activations: {listed[-1]!r}, the last of the list, and "
+            f"output_activation={output_activation!r}; leave one of them out"
+        )
+    return listed

@@ -1,0 +1,252 @@
+"""The engines that train by default: the scalar graph of a step, compiled to NumPy calls.
+
+A loss of single samples is recorded for one of them and mapped over the batch; where the samples
+are not independent, and for a loss over the batch, the whole batch is recorded. What
+cannot be recorded at all is left to the eager engine. See ``compiler``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp import functional
+from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import NonFiniteError, SampleOrderError, TinygradMLPError
+from tinygrad_mlp.losses import l1_penalty, l2_penalty
+from tinygrad_mlp.optim import clip_by_norm, clip_by_value
+from tinygrad_mlp.training._engines import (
+    EagerEngine,
+    Engine,
+    StepSettings,
+    mean_of,
+)
+from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
+
+__all__ = ["AutoEngine", "CompiledEngine"]
+
+Floats = NDArray[np.float64]
+
+
+class CompiledEngine(StepSettings):
+    """The engine that records the step once and replays it as matrix products.
+
+    The parameters live in one flat array meanwhile; ``write_back`` brings the Values up to date.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training._engines import Objective
+    >>> model = MLP(1, [1], init="zeros")
+    >>> objective = Objective(loss_named("mean_squared_error"))
+    >>> engine = CompiledEngine(model, objective, SGD(model.parameters(), learning_rate=0.1))
+    >>> engine.step(np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]]))
+    10.0
+    >>> engine.update()
+    >>> engine.write_back()
+    >>> [round(parameter.data, 12) for parameter in model.parameters()]
+    [1.0, 0.6]
+    """
+
+    def _start(self) -> None:
+        """Record nothing yet; the first step does."""
+        self.name = "compiled"
+        self.program: Program
+        # As in Program: a context in which overflow is ignored is entered faster than np.errstate.
+        self._silently = copy_context()
+        self._silently.run(np.seterr, all="ignore")
+        self._compile(per_sample=self.objective.loss.batch_loss is None)
+
+    def _compile(self, per_sample: bool) -> None:
+        self._per_sample = per_sample
+        within = partial(recording_of, self.model)
+        step, evaluation = (
+            (self._sample_objective, self._sample_evaluation)
+            if per_sample
+            else (self._batch_objective, self._batch_evaluation)
+        )
+        self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
+        self.program.within = within
+        # The targets of a pure loss were checked before the first step, all at once.
+        self.program.checks_targets = not self.objective.loss.pure
+        self._evaluation = self.program.prediction(evaluation)
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The loss of a batch; the gradients, of the penalties too, are left in the program."""
+        try:
+            value: float = self.program(X, targets)
+        except SampleOrderError as error:
+            self._take_whole_batches(error)
+            value = self.program(X, targets)
+        kept = self.program.auxiliary
+        if self.objective.penalized:  # the losses, and the penalties, stand before the outputs
+            kept = kept if self._per_sample else kept.reshape(1, -1)
+            value, self.batch_penalty = mean_of(kept[:, 0]), float(kept[0, 1])
+            kept = kept[:, 2:]
+        self.batch_outputs = (
+            kept if kept.ndim == 2 and self._per_sample else kept.reshape(len(X), -1)
+        )
+        return value
+
+    def update(self) -> None:
+        """Clip, then step the optimizer, both on the flat arrays."""
+        self._silently.run(self._update)
+
+    def _update(self) -> None:
+        program = self.program
+        if self.clip_norm is not None:
+            clip_by_norm(program.gradients, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(program.gradients, self.clip_value)
+        self.optimizer.step_array(program.parameters, program.gradients)
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs."""
+        with evaluation_mode(self.model):
+            try:
+                results = self._evaluation(X, targets)
+            except SampleOrderError as error:
+                self._take_whole_batches(error)
+                results = self._evaluation(X, targets)
+        if self._per_sample:
+            return mean_of(results[:, 0]), results[:, 1:]
+        return float(results[0]), results[1:].reshape(len(X), -1)
+
+    def _take_whole_batches(self, error: SampleOrderError) -> None:
+        """From one sample mapped over a batch to a program of samples one after the other."""
+        numbers = self.program.parameters
+        self._compile(per_sample=False)
+        self.program.parameters = numbers
+        self.name = f"compiled (for whole batches: {error.reason})"
+
+    def write_back(self) -> None:
+        """Copy parameters and gradients into the Values."""
+        self.program.write_back()
+
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values, or to plain numbers."""
+        self.program.read_parameters()
+        if plain_numbers:
+            self.program.refresh()
+            with evaluation_mode(self.model):
+                self._evaluation.refresh()
+
+    # What is recorded
+
+    def _sample_objective(
+        self, x: Sequence[Value], target: Sequence[Value]
+    ) -> tuple[Value, list[Value]]:
+        loss = self.objective.loss
+        outputs = sample_outputs(self.model, x, loss.from_logits)
+        return self._penalized(loss.sample_loss(outputs, target), outputs)
+
+    def _sample_evaluation(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
+        loss = self.objective.loss
+        outputs = sample_outputs(self.model, x, loss.from_logits)
+        return [loss.sample_loss(outputs, target), *outputs]
+
+    def _batch_objective(
+        self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
+    ) -> tuple[Value, list[Value]]:
+        value, *outputs = self._batch_evaluation(X, targets)
+        return self._penalized(value, outputs)
+
+    def _batch_evaluation(
+        self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
+    ) -> list[Value]:
+        loss = self.objective.loss
+        rows = [sample_outputs(self.model, x, loss.from_logits) for x in X]
+        return [loss.of_batch(rows, targets), *[output for row in rows for output in row]]
+
+    def _penalized(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
+        """The objective, and what the program keeps beside it."""
+        objective = self.objective
+        if not objective.penalized:
+            return value, outputs
+        terms = []
+        if objective.l1:
+            terms.append(l1_penalty(self.trained, objective.l1))
+        if objective.l2:
+            terms.append(l2_penalty(self.trained, objective.l2))
+        penalty = functional.sum(terms)
+        return value + penalty, [value, penalty, *outputs]
+
+
+class AutoEngine(StepSettings):
+    """Compiled where the step can be recorded, else eager; ``name`` says which, and why.
+
+    What cannot be recorded is a model or a loss that branches on the number of a Value, or that
+    does something else each time. The eager engine then goes on from the weights and the state of
+    the optimizer as they are.
+
+    >>> from tinygrad_mlp.losses import as_loss
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training._engines import Objective
+    >>> def own(outputs, targets):
+    ...     return outputs[0] * 2.0 if outputs[0] > 0.0 else -outputs[0]
+    >>> model = MLP(1, [1], init="zeros")
+    >>> engine = AutoEngine(model, Objective(as_loss(own)), SGD(model.parameters()))
+    >>> abs(engine.step(np.array([[1.0]]), np.array([[2.0]])))
+    0.0
+    >>> engine.name
+    'eager (not compiled: it was used as a truth value (if, and, or, not, min, max))'
+    """
+
+    def _start(self) -> None:
+        """Begin with the compiled engine."""
+        self._engine: Engine = self._of_kind(CompiledEngine)
+        self._fallback = ""
+
+    @property
+    def name(self) -> str:
+        """The engine at work, with the reason where it is not the compiled one."""
+        return self._engine.name + self._fallback
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The loss of a batch, without penalties; the gradients are ready for ``update``."""
+        try:
+            value = self._engine.step(X, targets)
+        except TinygradMLPError as error:
+            self._fall_back(error)
+            value = self._engine.step(X, targets)
+        self.batch_outputs = self._engine.batch_outputs
+        self.batch_penalty = self._engine.batch_penalty
+        return value
+
+    def update(self) -> None:
+        """Clip the gradients of the last ``step``, and step the optimizer."""
+        self._engine.update()
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs."""
+        try:
+            return self._engine.evaluate(X, targets)
+        except TinygradMLPError as error:
+            self._fall_back(error)
+            return self._engine.evaluate(X, targets)
+
+    def write_back(self) -> None:
+        """Bring the Values up to date."""
+        self._engine.write_back()
+
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values, or to plain numbers."""
+        self._engine.read_back(plain_numbers)
+
+    def _fall_back(self, error: TinygradMLPError) -> None:
+        if isinstance(self._engine, EagerEngine) or isinstance(error, NonFiniteError):
+            raise error  # the latter is what detect_anomaly says of a step that was recorded
+        self._engine.write_back()
+        self._engine = self._of_kind(EagerEngine)
+        reason = getattr(error, "reason", "") or str(error).partition(";")[0]
+        self._fallback = f" (not compiled: {reason})"
+
+    def _of_kind(self, kind: type[CompiledEngine] | type[EagerEngine]) -> Engine:
+        return kind(self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value)

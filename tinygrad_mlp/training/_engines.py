@@ -1,0 +1,271 @@
+"""What computes a training step. ``fit`` goes through epochs and batches and leaves the rest to it.
+
+``EagerEngine`` builds the scalar graph of the samples and walks back through it, as one would by
+hand; it is the plain meaning of a step, against which any other engine can be held. The others are
+in ``compiled``, and all of them by name in ``registry``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp import functional
+from tinygrad_mlp.engine import Value, enable_grad, no_grad
+from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
+from tinygrad_mlp.nn._module import Module
+from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
+from tinygrad_mlp.training._outputs import model_outputs, sample_outputs
+
+__all__ = [
+    "EagerEngine",
+    "Engine",
+    "Objective",
+    "StepSettings",
+    "mean_of",
+]
+
+Floats = NDArray[np.float64]
+
+SAMPLES_AT_ONCE: Final = 32
+"""How many samples share a graph: enough that a walk through the parameters is worth its time, few
+enough that the graph stays small, whatever the size of the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is minimized: the mean loss of a batch, and penalties on the size of the parameters.
+
+    Attributes:
+        loss: the loss, of single samples or over the batch.
+        l1: the strength of the penalty ``l1 * sum(abs(p))``, 0 for none.
+        l2: the strength of the penalty ``l2 * sum(p^2)``, 0 for none.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> loss = loss_named("hinge")
+    >>> Objective(loss).penalized, Objective(loss, l2=0.1).penalized
+    (False, True)
+    """
+
+    loss: Loss
+    l1: float = 0.0
+    l2: float = 0.0
+
+    @property
+    def penalized(self) -> bool:
+        """Whether there are penalties."""
+        return self.l1 > 0.0 or self.l2 > 0.0
+
+    def penalty(self, numbers: Sequence[float]) -> float:
+        """The penalties together for parameters of this size.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> Objective(loss_named("hinge"), l1=0.5, l2=0.1).penalty([3.0, -1.0])
+        3.0
+        """
+        p: Floats = np.asarray(numbers)
+        with np.errstate(over="ignore"):
+            return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
+
+
+class StepSettings:
+    """What every engine is made with.
+
+    Args:
+        model: the model.
+        objective: what is minimized.
+        optimizer: steps the parameters that it holds; those are also clipped and penalized.
+        clip_norm: the largest norm of all gradients together; None for no limit.
+        clip_value: the largest size of each gradient; None for no limit.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.batch_outputs: Floats  # there is none before the first step
+        self.batch_penalty = 0.0
+        # An optimizer takes whatever has data and grad; what a graph is made of are Values.
+        self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
+        stepped = set(self.trained)
+        self._frozen = [p for p in model.parameters() if p not in stepped]
+        self._clear_frozen()
+        # It may have stepped Values before and shall step an array now, or the other way round.
+        optimizer.load_state_dict(optimizer.state_dict())
+        self._start()
+
+    def _start(self) -> None:
+        """What an engine of a kind makes ready once it has its settings."""
+
+    def _clear_frozen(self) -> None:
+        """What the optimizer does not step has no gradient, whatever the engine."""
+        for parameter in self._frozen:
+            parameter.zero_grad()
+
+
+class Engine(Protocol):
+    """What ``fit`` needs of an engine.
+
+    Attributes:
+        batch_outputs: the outputs (n_samples, n_outputs) for the batch of the last ``step``, as the
+            loss took them and as they were before ``update``.
+        batch_penalty: the penalties of that step, which its gradients have in them.
+    """
+
+    batch_outputs: Floats
+    batch_penalty: float
+
+    @property
+    def name(self) -> str:
+        """What the history calls it."""
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
+
+        Args:
+            X: the features, (n_samples, n_features).
+            targets: the encoded targets, one row or number per sample.
+        """
+
+    def update(self) -> None:
+        """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs, of the model as it predicts."""
+
+    def write_back(self) -> None:
+        """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
+
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Take over what somebody has assigned to the Values after an epoch.
+
+        Args:
+            plain_numbers: whether plain numbers that the step reads may have changed as well.
+        """
+
+
+class EagerEngine(StepSettings):
+    """The engine that builds the scalar graphs of the samples anew in every step.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> model = MLP(1, [1], init="zeros")
+    >>> objective = Objective(loss_named("mean_squared_error"))
+    >>> engine = EagerEngine(model, objective, SGD(model.parameters(), learning_rate=0.1))
+    >>> X, targets = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+    >>> engine.step(X, targets)
+    10.0
+    >>> engine.update()
+    >>> [parameter.data for parameter in model.parameters()]
+    [1.0, 0.6000000000000001]
+    """
+
+    name = "eager"
+
+    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+        """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
+        for parameter in self.trained:
+            parameter.zero_grad()
+        loss = self.objective.loss
+        # What connects the samples needs them all in one graph.
+        step = self._step_by_samples if loss.batch_loss is None else self._step_at_once
+        with enable_grad():  # whatever is around the training
+            value, outputs = step(loss, X, targets)
+            self.batch_penalty = self._penalize()
+        self.batch_outputs = np.array(outputs)
+        self._clear_frozen()
+        return value
+
+    def update(self) -> None:
+        """Clip, then step the optimizer."""
+        if self.clip_norm is not None:
+            clip_by_norm(self.optimizer.parameters, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(self.optimizer.parameters, self.clip_value)
+        self.optimizer.step()
+
+    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+        """The loss without penalties, and the outputs."""
+        loss = self.objective.loss
+        outputs = model_outputs(self.model, X, from_logits=loss.from_logits, eager=True)
+        rows = [_values(row) for row in outputs.tolist()]
+        with no_grad():
+            if loss.batch_loss is not None:
+                return loss.of_batch(rows, targets.tolist()).data, outputs
+            losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
+        return mean_of(losses), outputs
+
+    def write_back(self) -> None:
+        """Nothing to do: it works on the Values themselves."""
+
+    def read_back(self, plain_numbers: bool = True) -> None:
+        """Nothing to do either."""
+
+    def _step_by_samples(
+        self, loss: Loss, X: Floats, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """A few samples after the other: their graph is freed before the next, gradients add up."""
+        total = 0.0
+        rows = []
+        for start in range(0, len(X), SAMPLES_AT_ONCE):
+            part = slice(start, start + SAMPLES_AT_ONCE)
+            losses = []
+            for x, target in zip(X[part].tolist(), targets[part].tolist()):
+                outputs = sample_outputs(self.model, x, loss.from_logits)
+                losses.append(loss.sample_loss(outputs, target))
+                rows.append(_numbers(outputs))
+            share = functional.sum(losses) / len(X)
+            share.backward()
+            total += share.data
+        return total, rows
+
+    def _step_at_once(
+        self, loss: Loss, X: Floats, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """One graph over the whole batch, which the loss may connect in any way."""
+        rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
+        value = loss.of_batch(rows, targets.tolist())
+        value.backward()
+        return value.data, [_numbers(row) for row in rows]
+
+    def _penalize(self) -> float:
+        """Add the gradients of the penalties; the value of both together."""
+        total = 0.0
+        for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
+            if strength:
+                value = penalty(self.trained, strength)
+                value.backward()
+                total += value.data
+        return total
+
+
+def mean_of(numbers: Floats | list[float]) -> float:
+    """The mean; of numbers that are too large it is inf, without a warning.
+
+    >>> mean_of([1e308, 1e308])
+    inf
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean(numbers))
+
+
+def _numbers(outputs: Sequence[Value]) -> list[float]:
+    return [output.data for output in outputs]
+
+
+def _values(numbers: Sequence[float]) -> list[Value]:
+    return [Value(number) for number in numbers]

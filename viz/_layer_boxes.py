@@ -1,0 +1,102 @@
+"""One box for each layer: its shapes, its number of parameters, the size of its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from tinygrad_mlp.engine import Value
+from viz import _markup as markup
+from viz._boxes import CoarseDrawing, activation_of, range_text
+from viz._condense import Arrow, Box, Condensed
+from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
+from viz._markup import cell, font, row
+
+__all__ = ["layers_dot", "shape_text"]
+
+
+def layers_dot(graph: Condensed, look: Look, marked: Collection[Value] = ()) -> str:
+    r"""The drawing of a graph condensed by layers.
+
+    >>> layers_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\n")
+    True
+    """
+    return _LayerDrawing(graph, look, marked).text()
+
+
+def shape_text(n_inputs: int, n_neurons: int, n_biases: int) -> str:
+    """The shapes of a layer's parameters, PyTorch's way round.
+
+    >>> shape_text(2, 16, 16)
+    'weight (16, 2), bias (16)'
+    """
+    bias = f", bias ({n_biases})" if n_biases else ""
+    return f"weight ({n_neurons}, {n_inputs}){bias}"
+
+
+class _LayerDrawing(CoarseDrawing):
+    unit_kind = "layer"
+
+    def name(self, box: Box) -> tuple[str, int]:
+        name, repeats = super().name(box)
+        layers = [arrow.target for arrow in self.graph.arrows if arrow.source is box]
+        if name or box.kind != "leaf" or not layers or not layers[0].units:
+            return name, repeats
+        n_samples = layers[0].repeats
+        n_inputs = repeats // n_samples
+        return ("input" if n_inputs == 1 else f"{n_inputs:,} inputs"), n_samples
+
+    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
+        theme = self.look.theme
+        layer = next(iter(box.units)).layer_name
+        title = markup.html_text(markup.shortened(layer, LONGEST_LABEL))
+        headline = font(title, ink, 14, bold=True)
+        strong = ink if self.by_gradient else ""
+        headline += self.repeated(box.repeats, strong, 11)
+        quiet = strong or theme.muted
+        rows = [row(cell(headline, align="LEFT"))]
+        rows += [self.line(text, quiet) for text in self.facts(box)]
+        outputs = [node for node in box.exits if node.parents]
+        if self.look.shows_data("operation") and outputs:
+            rows.append(self.entry("data", range_text(outputs), theme.text, strong))
+        return [*rows, *self.norm_entry(box, strong)]
+
+    def facts(self, box: Box) -> Iterator[str]:
+        """What there is to say of a layer, line by line."""
+        n_neurons = len(box.units)
+        plural = "" if n_neurons == 1 else "s"
+        yield f"{n_neurons:,} neuron{plural}, {activation_of(box)}"
+        widths = {len(found.weights) for found in box.sums}
+        if len(widths) == 1:
+            biases = dict.fromkeys(bias for found in box.sums for bias in found.biases)
+            own = biases.keys() & set(box.parameters)
+            shared = [b for b in biases if b.op is None and b not in own]
+            names = [markup.shortened(markup.visible(b.label), 8) for b in shared if b.label]
+            beside = f", bias {' '.join([*names, 'shared'])}" if shared else ""
+            yield shape_text(widths.pop(), n_neurons, len(own)) + beside
+        plural = "" if len(box.parameters) == 1 else "s"
+        yield f"{len(box.parameters):,} parameter{plural}"
+
+    def tooltip_of_unit(self, box: Box) -> Iterator[str]:
+        yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)
+        yield from self.facts(box)
+        if box.gradient is not None and self.look.gradients:
+            yield f"norm of the gradient of its parameters = {box.gradient!r}"
+
+    def arrow(self, arrow: Arrow) -> Iterator[str]:
+        yield from super().arrow(arrow)
+        n_values = self.n_values(arrow)
+        if n_values > 1:
+            yield self.look.edge_label(f"{n_values:,}")
+            yield f'fontcolor="{self.look.theme.muted}"'
+
+    def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
+        yield f"{self.n_values(arrow):,} for each sample"
+
+    def n_values(self, arrow: Arrow) -> int:
+        """How many numbers go along an arrow, for one sample."""
+        box = arrow.target if arrow.target.units else arrow.source
+        return max(1, len(arrow.nodes) // max(1, box.repeats))
+
+    def legend(self) -> Iterator[str]:
+        yield from super().legend()
+        yield from self.look.number_keys(gradient=self.with_gradients, partial=False)

@@ -1,0 +1,142 @@
+"""``draw`` and ``to_svg``: from a Value to a picture, by way of ``graph`` and ``render``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tinygrad_mlp._files import write_whole
+from tinygrad_mlp.engine import Value
+from viz._graph import SHOWABLE, Drawable, to_dot
+from viz._render import format_of, render
+from viz._themes import Theme
+
+__all__ = ["Svg", "draw", "to_svg"]
+
+
+class Svg(str):
+    """The text of an SVG picture; a notebook shows the picture.
+
+    >>> Svg("<svg/>")
+    Svg(6 characters)
+    """
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return f"Svg({len(self):,} characters)"
+
+
+def draw(
+    value: Drawable,
+    path: str | os.PathLike[str],
+    *,
+    detail: str = "auto",
+    direction: str = "LR",
+    show: Iterable[str] = SHOWABLE,
+    highlight: Value | str | Iterable[Value | str] = (),
+    theme: str | Theme = "light",
+    color: str = "auto",
+    constants: bool = True,
+    max_nodes: int = 500,
+    parameters: Iterable[Value] | None = None,
+    legend: bool = True,
+) -> Path:
+    """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
+
+    Args:
+        value: the output of the graph, or a list of outputs that are drawn together; or a model,
+            drawn for one sample; or a compiled program, after its first call, for which
+            ``detail``, ``show`` and ``highlight`` mean nothing.
+        path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
+            made; an existing file is replaced once the picture is complete.
+        detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),
+            "layers" (for each layer, with shapes, parameter counts and gradient norms), or "auto":
+            the finest of them that stays readable. In the coarser two, what repeats (for each
+            sample of a batch) is drawn once, with "x N".
+        direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
+        show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
+        highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
+        theme: "light" or "dark".
+        color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
+            where every operation is drawn, else the gradient.
+        constants: whether to draw the plain numbers of a formula.
+        max_nodes: the number of boxes up to which a graph is drawn.
+        parameters: the leaves to color as parameters, for example ``model.parameters()``.
+        legend: whether a line under the graph explains the colors.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
+            show; the message lists them.
+        GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser detail
+            to use.
+        MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
+
+    >>> import tempfile
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> loss = (a * b + 10.0).tanh()
+    >>> loss.backward()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
+    'graph.svg'
+    """
+    file_format = format_of(path)
+    text = to_dot(
+        value,
+        detail=detail,
+        direction=direction,
+        show=show,
+        highlight=highlight,
+        theme=theme,
+        color=color,
+        constants=constants,
+        max_nodes=max_nodes,
+        parameters=parameters,
+        legend=legend,
+    )
+    return write_whole(path, render(text, file_format))
+
+
+def to_svg(
+    value: Drawable,
+    *,
+    detail: str = "auto",
+    direction: str = "LR",
+    show: Iterable[str] = SHOWABLE,
+    highlight: Value | str | Iterable[Value | str] = (),
+    theme: str | Theme = "light",
+    color: str = "auto",
+    constants: bool = True,
+    max_nodes: int = 500,
+    parameters: Iterable[Value] | None = None,
+    legend: bool = True,
+) -> Svg:
+    """The graph that ``value`` was computed from, as SVG text that a notebook shows as a picture.
+
+    Args, Raises: as for ``draw``.
+
+    >>> a = Value(2.0, label="a")
+    >>> to_svg(a * a).startswith("<svg")
+    True
+    """
+    text = to_dot(
+        value,
+        detail=detail,
+        direction=direction,
+        show=show,
+        highlight=highlight,
+        theme=theme,
+        color=color,
+        constants=constants,
+        max_nodes=max_nodes,
+        parameters=parameters,
+        legend=legend,
+    )
+    return Svg(render(text, "svg").decode())
