@@ -22,16 +22,20 @@ from tests.source_files import PACKAGES, module_files
 LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "tinygrad_mlp._text tinygrad_mlp._interpreter",
+        "tinygrad_mlp._text tinygrad_mlp._interpreter tinygrad_mlp._reference "
+        "tinygrad_mlp._garbage",
+        "tinygrad_mlp.op",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
-        "tinygrad_mlp._places tinygrad_mlp._vocabulary",
-        "tinygrad_mlp._drop_in",
+        "tinygrad_mlp._places tinygrad_mlp._vocabulary tinygrad_mlp._node",
+        "tinygrad_mlp._drop_in tinygrad_mlp._reach",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
         "tinygrad_mlp.data",
+        "tinygrad_mlp._order tinygrad_mlp._effects tinygrad_mlp._methods",
+        "tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp._own_ops",
+        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._own_ops",
         "tinygrad_mlp.functional tinygrad_mlp._one_or_many",
         "tinygrad_mlp._value_math",
         "tinygrad_mlp.graph",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import check_plain
-from tinygrad_mlp.engine import no_grad, read_numbers
+from tinygrad_mlp.engine import no_grad
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn._layers import MLP, Layer
 from tinygrad_mlp.nn._module import Module

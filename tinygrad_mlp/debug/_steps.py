@@ -14,11 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.debug._equations import derivative, number, product
 from tinygrad_mlp.debug._required import require_value
 from tinygrad_mlp.debug._stopping import all_of, stopped_by
-from tinygrad_mlp.engine import Value, orders_of
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.graph import layers_of, names_of
 from tinygrad_mlp.graph._walk import flows

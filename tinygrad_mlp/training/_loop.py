@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import Rng, as_generator
+from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.engine import write_numbers
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
