@@ -89,7 +89,7 @@ with record_creation():  # for the command ``where``
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
 > engine.py(171)backward()
--> seed = _as_float(gradient)
+-> seed = as_float(gradient)
 (Pdb) next
 > engine.py(172)backward()
 -> if open_blocks and observed_backward(self, seed):
