@@ -116,6 +116,9 @@ PYTHON_DEBUGGER = """\
 -> for node in reversed(reached):
 (Pdb) next
 > engine.py(180)backward()
+-> if node.parents:
+(Pdb) next
+> engine.py(180)backward()
 -> upstream = node.grad
 (Pdb) next
 > engine.py(181)backward()

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_mlp._node import NOT_COMPUTED
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._order import topological_order
-from tinygrad_mlp._reach import cuts_graph
+from tinygrad_mlp._reach import note_cut
 
 __all__ = ["copied", "set_state", "state_of"]
 
@@ -64,4 +64,4 @@ def set_state(value: Any, state: tuple[Any, ...]) -> None:
     value.data, grad, value.op, value.parents, value.partials, value._label = state
     value.grad = NOT_COMPUTED if grad is None else grad
     if value.op is not None and value.op.closed:
-        cuts_graph(value.op)
+        note_cut(value.op, value.parents)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp import ops
 from tinygrad_mlp._node import AnyNode
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._reach import reached_in
@@ -51,8 +50,8 @@ def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
     order: list[AnyNode] = []
     visited: set[AnyNode] = set()
     stack: list[AnyNode | None] = [root]
-    conditions: list[AnyNode] = []
-    leaves: list[AnyNode] = []
+    in_doubt: list[AnyNode] = []  # what is no plain float
+    has_numbers = not open_blocks or current().recorder is None
     while stack:
         node = stack.pop()
         if node is None:  # below the mark lies a node whose parents are all in the order now
@@ -60,12 +59,9 @@ def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
         elif node not in visited:
             visited.add(node)
             parents = node.parents
-            if len(parents) > 2:
-                if node.op is ops.WHERE:
-                    conditions.append(parents[0])
-                if visited.issuperset(parents):
-                    order.append(node)  # what the loop below comes to, faster for a long dot
-                    continue
+            if len(parents) > 2 and visited.issuperset(parents):
+                order.append(node)  # what the loop below comes to, faster for a long dot
+                continue
             stack.append(node)
             stack.append(None)
             first = len(stack)
@@ -76,9 +72,10 @@ def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
                     else:
                         visited.add(parent)
                         order.append(parent)
-                        leaves.append(parent)
+                        if has_numbers and parent.data.__class__ is not float:
+                            in_doubt.append(parent)
             if len(stack) > first + 1:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
-    if not open_blocks or current().recorder is None:
-        check_numbers([*leaves, root], order)
-    return order, reached_in(order, conditions)
+    if has_numbers:
+        check_numbers([*in_doubt, root], order)
+    return order, reached_in(order)

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from tinygrad_mlp import ops
 from tinygrad_mlp._node import AnyNode
 from tinygrad_mlp.op import Op
 
-__all__ = ["cuts_graph", "give_zero", "reached_in"]
+__all__ = ["give_zero", "note_cut", "reached_in"]
 
-_cutting: Final[set[Op]] = set()  # ops beside where that let nothing flow, of which there are nodes
+_cutting: Final[set[Op]] = set()  # the ops that a computed node was given to, without any flow back
 
 
-def cuts_graph(op: Op) -> None:
-    """Note that there are nodes of an op to some of whose inputs nothing flows.
+def note_cut(op: Op, inputs: Sequence[Any]) -> None:
+    """Note that there is a node of an op to some of whose inputs nothing flows.
 
-    Eagerly ``<`` gives a bool; only ``apply`` makes a node of it.
+    It matters where such an input was computed: nothing must flow on from there.
 
-    >>> cuts_graph(ops.LESS)
+    >>> from tinygrad_mlp import Value, ops
+    >>> note_cut(ops.LESS, [Value(1.0), Value(2.0)])
     """
-    if op is not ops.WHERE:  # whose conditions are looked at one by one
+    closed = inputs if op.variadic else [inputs[place] for place in op.closed]
+    if any([node.parents for node in closed]):
         _cutting.add(op)
 
 
-def reached_in(order: list[AnyNode], conditions: Iterable[AnyNode]) -> list[AnyNode]:
-    """Of the nodes of a graph those that a gradient of the last one reaches; mostly all.
+def reached_in(order: list[AnyNode]) -> list[AnyNode]:
+    """Of the nodes of a graph those that a gradient of the last one reaches.
 
     Args:
-        order: the nodes, in topological order.
-        conditions: those of them that decide a ``where``.
+        order: the nodes, in topological order; it is returned itself where they are all.
 
     >>> from tinygrad_mlp import Value
     >>> x = Value(2.0)
     >>> order = [x, x * 3.0]
-    >>> reached_in(order, []) is order
+    >>> reached_in(order) is order
     True
     """
-    return _reached(order) if _is_cut(order, conditions) else order
+    if not _cutting or _cutting.isdisjoint([node.op for node in order]):
+        return order
+    reached = {order[-1]}
+    for node in reversed(order):
+        if node in reached:
+            reached.update(_inputs_with_flow(node))
+    return [node for node in order if node in reached] if len(reached) < len(order) else order
 
 
 def give_zero(order: Sequence[AnyNode], reached: Sequence[AnyNode]) -> None:
@@ -54,17 +60,9 @@ def give_zero(order: Sequence[AnyNode], reached: Sequence[AnyNode]) -> None:
         node.grad = 0.0 + node.grad  # which is computed now; of what is no leaf it is 0 by now
 
 
-def _is_cut(order: list[AnyNode], conditions: Iterable[AnyNode]) -> bool:
-    """Whether there is a node that nothing flows to: a computed condition, or what is compared."""
-    if any([node.parents for node in conditions]):  # mostly they are plain truth values
-        return True
-    return bool(_cutting) and not _cutting.isdisjoint([node.op for node in order])
-
-
-def _reached(order: list[AnyNode]) -> list[AnyNode]:
-    reached = {order[-1]}
-    for node in reversed(order):
-        if node in reached:
-            closed = () if node.op is None else node.op.closed
-            reached.update([x for place, x in enumerate(node.parents) if place not in closed])
-    return [node for node in order if node in reached]
+def _inputs_with_flow(node: AnyNode) -> Sequence[AnyNode]:
+    if node.op is None or not node.op.closed:
+        return node.parents
+    if node.op.variadic:
+        return ()
+    return [x for place, x in enumerate(node.parents) if place not in node.op.closed]

@@ -27,7 +27,7 @@ from tinygrad_mlp._node_checks import (
 )
 from tinygrad_mlp._order import orders_of, topological_order
 from tinygrad_mlp._places import Place
-from tinygrad_mlp._reach import cuts_graph, give_zero
+from tinygrad_mlp._reach import give_zero, note_cut
 from tinygrad_mlp._recording import (
     PLAIN,
     blocks_in_doubt,
@@ -219,10 +219,11 @@ class Value(Methods, DropIn):
             give_zero(order, reached)
         self.grad = seed if self.parents else self.grad + seed
         for node in reversed(reached):
-            upstream = node.grad
-            for parent, partial in zip(node.parents, node.partials):
-                contribution = upstream * partial
-                parent.grad += contribution
+            if node.parents:
+                upstream = node.grad
+                for parent, partial in zip(node.parents, node.partials):
+                    contribution = upstream * partial
+                    parent.grad += contribution
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""
@@ -361,7 +362,7 @@ def apply(op: Op, *inputs: Value) -> Value:
     if arity is not None and len(inputs) != arity:
         raise TypeError(f"{op.name} takes {arity} inputs, got {len(inputs)}")
     if op.closed:
-        cuts_graph(op)
+        note_cut(op, inputs)
     if arity == 1:
         return inputs[0]._unary(op)
     if arity == 2:
