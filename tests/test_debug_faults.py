@@ -33,7 +33,8 @@ from tinygrad_mlp.debug import (
     watch,
     worked_example,
 )
-from tinygrad_mlp.debug._breakpoints import Breakpoint, Step
+from tinygrad_mlp.debug._breakpoints import Breakpoint
+from tinygrad_mlp.debug._trace import Step
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import topological_order
