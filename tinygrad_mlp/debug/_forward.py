@@ -29,6 +29,10 @@ class ForwardStep(Step):
         op: its operation.
         inputs: the numbers that went in, in the order of the operands.
         output: the number that came out.
+
+    >>> (step,) = trace_forward(Value(3.0, label="a") * 2.0)
+    >>> step.op.name, step.inputs, step.output
+    ('mul', (3.0, 2.0), 6.0)
     """
 
     index: int

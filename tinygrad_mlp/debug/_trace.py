@@ -26,6 +26,13 @@ class Step(ABC):
         index: the number of the step, from 0.
         node: the node whose operation it is.
         numbers: the names of the attributes that two runs are compared by.
+
+    >>> from tinygrad_mlp.debug import trace_backward, trace_forward
+    >>> a = Value(-3.0, label="a")
+    >>> for trace in (trace_forward(a.relu()), trace_backward(a.relu())):
+    ...     print(trace[0].subject, "becomes", trace[0].result, "from", trace[0].blocked_input())
+    v1 becomes 0.0 from -3.0
+    the gradient of a becomes 0.0 from -3.0
     """
 
     __slots__ = ()
