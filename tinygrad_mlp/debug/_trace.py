@@ -85,6 +85,10 @@ class Trace(Sequence[S], ABC):
         order: the nodes of the graph in topological order, leaves included.
         n_steps: the number of steps of the whole pass.
         has_gradients: whether its steps change gradients.
+
+    >>> from tinygrad_mlp.debug import trace_forward
+    >>> trace_forward(Value(1.0, label="a") * 2.0)
+    ForwardTrace(1 steps, 3 nodes)
     """
 
     loss: Value
