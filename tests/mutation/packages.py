@@ -56,7 +56,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tinygrad_mlp/derivatives/*.py",
         "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py",
     ),
-    "viz": ("viz/*.py", "tests/test_viz*.py"),
+    "viz": ("viz/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""
