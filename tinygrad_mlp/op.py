@@ -119,7 +119,7 @@ class Op:
     fixed_partials: tuple[float, ...] | None = field(init=False)
     """The local derivatives where all of them are constant numbers, else None."""
     closed: tuple[int, ...] = field(init=False)
-    """The places of the inputs to which nothing flows; for a variadic op ``(0,)`` stands for all."""
+    """The places of the inputs to which nothing flows; ``(0,)`` stands for all of a variadic op."""
 
     def __post_init__(self) -> None:
         letters = "x" if len(self.partials) == 1 else LETTERS[: len(self.partials)]
