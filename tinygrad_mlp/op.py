@@ -57,7 +57,7 @@ NOTHING: Final = Nothing()
 """The local derivative by an input to which nothing flows."""
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Op:
     """One operation: how to compute it, how to differentiate it, how to show it, how to test it.
 
@@ -119,7 +119,7 @@ class Op:
     fixed_partials: tuple[float, ...] | None = field(init=False)
     """The local derivatives where all of them are constant numbers, else None."""
     closed: tuple[int, ...] = field(init=False)
-    """The places of the inputs to which nothing flows; for a variadic op (0,) stands for all."""
+    """The places of the inputs to which nothing flows; ``(0,)`` stands for all of a variadic op."""
 
     def __post_init__(self) -> None:
         letters = "x" if len(self.partials) == 1 else LETTERS[: len(self.partials)]
