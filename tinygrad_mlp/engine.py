@@ -22,7 +22,6 @@ from tinygrad_mlp._node_checks import (
     NotAnAttribute,
     as_float,
     checked_label,
-    number_of,
     refuse_inputs,
 )
 from tinygrad_mlp._order import orders_of, topological_order
@@ -123,60 +122,6 @@ class Value(Methods, DropIn):
         if open_blocks and here().is_watched:
             note_leaf(self)
 
-    @property
-    def label(self) -> str:
-        """A name for the debugger and for drawings, or "".
-
-        Raises:
-            NotTextError: if something else than text is assigned.
-
-        >>> a = Value(1.0)
-        >>> a.label = "rate"
-        >>> a
-        Value(data=1.0, grad=0.0, label='rate')
-        """
-        label = self._label
-        return label if isinstance(label, str) else label.text
-
-    @label.setter
-    def label(self, label: str) -> None:
-        place, checked = self.place, checked_label(label)
-        self._label = checked if place is None else Place(place.owner, place.keys, checked)
-
-    @property
-    def place(self) -> Place | None:
-        """Where it stands in the module that it is a parameter of; None for other Values.
-
-        >>> from tinygrad_mlp.nn import Layer
-        >>> weight = Layer(2, 1, rng=0).neurons[0].w[1]
-        >>> weight.place.keys, weight.place.owner.path
-        (('w', 1), 'neurons.0')
-        """
-        label = self._label
-        return None if isinstance(label, str) else label
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether the node has no parents: a parameter, an input, a constant.
-
-        >>> a = Value(1.0)
-        >>> a.is_leaf, (a + a).is_leaf
-        (True, False)
-        """
-        return not self.parents
-
-    @property
-    def has_grad(self) -> bool:
-        """Whether ``grad`` has been computed or assigned since the node was made or cleared.
-
-        >>> a = Value(3.0)
-        >>> before = a.has_grad
-        >>> (0.0 * a).backward()
-        >>> before, a.has_grad, a.grad
-        (False, True, 0.0)
-        """
-        return self.grad is not NOT_COMPUTED and self.grad is not None
-
     def zero_grad(self) -> None:
         """Set ``grad`` to 0.0 and mark it as not computed, as ``value.grad = None`` does too.
 
@@ -228,21 +173,6 @@ class Value(Methods, DropIn):
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data}, grad={self.grad}{name})"
-
-    def __format__(self, spec: str) -> str:
-        return format(number_of(self), spec) if spec else str(self)
-
-    def item(self) -> float:
-        """The number, as in torch.
-
-        Raises:
-            NotANumberError: if something that is no number was assigned to ``data``.
-
-        >>> (Value(2.0) * 3.0).item()
-        6.0
-        """
-        number = current().item(self) if open_blocks else self.data
-        return number if number.__class__ is float else number_of(self)
 
     __deepcopy__, __getstate__, __setstate__ = copied, state_of, set_state
 
