@@ -1,6 +1,6 @@
 """A first network, written by hand: three neurons learn "exclusive or", with nothing but Values.
 
-The last file of the reading path in CONTRIBUTING.md. Run it as ``python examples/first_network.py``.
+Run it as ``python examples/first_network.py``. The reading path in CONTRIBUTING.md ends here.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._blocks import PLAIN, current, open_blocks
 from tinygrad_mlp._node import NOT_COMPUTED
 from tinygrad_mlp._node_checks import as_float, checked_label, is_node, number_of, refuse_inputs
 from tinygrad_mlp._places import Place
-from tinygrad_mlp._recording import PLAIN, current, open_blocks
 from tinygrad_mlp.op import Op
 
 __all__ = ["Methods", "compare"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._node import AnyNode
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._reach import reached_in
-from tinygrad_mlp._recording import current, open_blocks
 
 __all__ = ["orders_of", "topological_order"]
 

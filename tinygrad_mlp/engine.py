@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blocks
 from tinygrad_mlp._copying import copied, set_state, state_of
 from tinygrad_mlp._drop_in import DropIn, refuse_children
 from tinygrad_mlp._effects import assign
@@ -27,17 +28,7 @@ from tinygrad_mlp._node_checks import (
 from tinygrad_mlp._order import orders_of, topological_order
 from tinygrad_mlp._places import Place
 from tinygrad_mlp._reach import give_zero, note_cut
-from tinygrad_mlp._recording import (
-    PLAIN,
-    blocks_in_doubt,
-    current,
-    enable_grad,
-    here,
-    no_grad,
-    note_leaf,
-    observed_backward,
-    open_blocks,
-)
+from tinygrad_mlp._recording import enable_grad, no_grad, note_leaf, observed_backward
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.op import Op
 
@@ -49,7 +40,7 @@ __all__ = [
     "assign",
     "compare",
     "enable_grad",
-    "new_leaf",
+    "new_node",
     "no_grad",
     "topological_order",
 ]
@@ -302,8 +293,8 @@ def apply(op: Op, *inputs: Value) -> Value:
 
 # Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
 # op read once, no keyword arguments (``python -m tests.benchmarks engine`` prints the nanoseconds
-# per node). Where a block of ``recording`` is open in this context, they leave it to ``_any_arity``
-# and to the recorder.
+# per node). Where a block such as ``no_grad`` is open in this context, they leave it to
+# ``_within_blocks`` and to the recorder.
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
@@ -351,20 +342,13 @@ def _computed(op: Op, parents: tuple[Value, ...], numbers: Sequence[float]) -> V
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
-    node = _new_object(Value)
-    node.data = out
-    node.grad = NOT_COMPUTED
-    node.op = op
-    node.parents = parents
-    node.partials = op.local_partials(float_math, out, numbers)
-    node._label = ""
-    return node
+    return new_node(out, op, parents, op.local_partials(float_math, out, numbers))
 
 
 def _detached(op: Op, parents: tuple[Value, ...], *numbers: Any) -> Value:
     """The result as a plain leaf."""
     try:
-        return new_leaf(op.forward(float_math, *numbers))
+        return new_node(op.forward(float_math, *numbers))
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
@@ -385,17 +369,23 @@ def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
     return node
 
 
-def new_leaf(data: float) -> Value:
-    """A leaf, made by the shortest way: the number is a float, and nobody is told of it.
+def new_node(
+    data: float,
+    op: Op | None = None,
+    parents: tuple[Value, ...] = (),
+    partials: tuple[float, ...] = (),
+) -> Value:
+    """A node, or a leaf, of what is right already: nothing is checked, and nobody is told.
 
-    >>> new_leaf(2.0)
+    >>> new_node(2.0)
     Value(data=2.0, grad=0.0)
     """
     node = _new_object(Value)
     node.data = data
     node.grad = NOT_COMPUTED
-    node.op = None
-    node.parents = node.partials = ()
+    node.op = op
+    node.parents = parents
+    node.partials = partials
     node._label = ""
     return node
 

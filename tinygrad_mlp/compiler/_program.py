@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._blocks import open_blocks
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
-from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
+from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._backends.choice import Choice

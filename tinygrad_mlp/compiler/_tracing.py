@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._recording import ArrayCheck, recorded_by
+from tinygrad_mlp._recorders import ArrayCheck
+from tinygrad_mlp._recording import recorded_by
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._hiding import (
     interrupts_wait,
