@@ -10,7 +10,7 @@ __all__ = ["PACKAGES", "sources", "test_files"]
 
 PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "core": (
-        "tinygrad_mlp/*.py",
+        "tinygrad_mlp/*.py tinygrad_mlp/ops/*.py",
         "tests/test_arguments.py tests/test_derivatives.py tests/test_drop_in*.py "
         "tests/test_own_ops.py tests/test_edge_cases.py tests/test_engine*.py "
         "tests/test_functional.py "
