@@ -21,7 +21,6 @@ __all__ = [
     "joined",
     "keys_of_row",
     "places_of",
-    "put_in_place",
     "put_row_in_place",
 ]
 
@@ -116,20 +115,6 @@ class Place:
         return self.label or joined(self.owner.path, *self.keys)
 
 
-def put_in_place(parameter: Any, place: Place) -> None:
-    """Say where a parameter stands in its module; a label that a person gave it stays.
-
-    >>> from tinygrad_mlp import Value
-    >>> w = Value(2.0, label="slope")
-    >>> put_in_place(w, Place(Owner("Line"), ("w",)))
-    >>> w.label, w.place.keys
-    ('slope', ('w',))
-    """
-    before = parameter._label
-    place.label = before if isinstance(before, str) else before.label
-    parameter._label = place
-
-
 def places_of(parameters: Iterable[Any]) -> list[Place | None]:
     """Where each of many parameters stands.
 
@@ -142,7 +127,7 @@ def places_of(parameters: Iterable[Any]) -> list[Place | None]:
 
 
 def put_row_in_place(parameters: Sequence[Any], owner: Owner, keys: Sequence[Keys]) -> None:
-    """The same for many parameters of one module, each with the keys to it.
+    """Say where the parameters of a module stand in it; a label that a person gave one stays.
 
     >>> from tinygrad_mlp import Value
     >>> w = [Value(2.0), Value(3.0, label="slope")]

@@ -52,12 +52,11 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
 class PlaceNames:
     """What parameters and layers are called; after their model where a graph has several.
 
-    >>> from tinygrad_mlp.engine import put_in_place
-    >>> from tinygrad_mlp._places import Place
+    >>> from tinygrad_mlp._places import put_row_in_place
     >>> first, second = Owner("MLP"), Owner("MLP")
     >>> w, v = Value(1.0), Value(2.0)
     >>> for parameter, model in ((w, first), (v, second)):
-    ...     put_in_place(parameter, Place(model, ("w",)))
+    ...     put_row_in_place([parameter], model, [("w",)])
     >>> PlaceNames([w]).within(first, "w"), PlaceNames([w, v]).within(second, "w")
     ('w', 'MLP#2.w')
     """
