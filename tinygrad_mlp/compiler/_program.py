@@ -33,6 +33,7 @@ from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value, read_numbers, write_numbers
 from tinygrad_mlp.errors import (
+    BatchStatisticsError,
     DataError,
     GraphError,
     InvalidArgumentError,
@@ -158,6 +159,8 @@ class Program:
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
         most_repetitions: how often at most a function is run again to see that it does the same.
+        each_by_itself: whether the samples must not depend on one another, as in a prediction: then
+            ``functional.batch_mean`` is refused.
         checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
             eagerly. An array that is the same object as at the last call is not checked again.
 
@@ -189,6 +192,7 @@ class Program:
         self.within: Callable[[], AbstractContextManager[None]] = nullcontext
         self.most_repetitions = _MOST_REPETITIONS
         self.checks_targets = True
+        self.each_by_itself = False
         self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -480,6 +484,8 @@ class Program:
             trace_ = self._record(sample_shapes)
             _keep(self._traces, sample_shapes, trace_)
         self._last = trace_
+        if batch_size == 1 and trace_.recording.needs_batch:
+            raise _batch_of_one()
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
@@ -503,7 +509,13 @@ class Program:
 
     def _record(self, shapes: Shapes) -> Translation:
         with self.within():
-            recording = trace(self._function, shapes, self._values, self._has_auxiliary)
+            recording = trace(
+                self._function,
+                shapes,
+                self._values,
+                self._has_auxiliary,
+                of_one_sample=self._per_sample and not self.each_by_itself,
+            )
             # The fewer nodes, the more easily random ones come out the same twice.
             n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
             for _ in range(min(max(n_times, 1), self.most_repetitions)):
@@ -537,6 +549,14 @@ def _make_all_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_make_all_locks)
+
+
+def _batch_of_one() -> BatchStatisticsError:
+    return BatchStatisticsError(
+        "the function takes a mean or a sum over the samples of a batch, and got a batch of one "
+        "sample, whose mean is the sample itself; call the program with two samples or more: "
+        "program(X, y) with X of shape (n_samples, n_features)"
+    )
 
 
 def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
