@@ -82,7 +82,12 @@ class Recording:
 
     @property
     def needs_batch(self) -> bool:
-        """Whether one sample is computed with the others of its batch: with their sum or mean."""
+        """Whether one sample is computed with the others of its batch: with their sum or mean.
+
+        >>> from tinygrad_mlp.functional import batch_mean
+        >>> trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True).needs_batch
+        True
+        """
         return self.of_one_sample and any([node.op in ops.OVER_BATCH for node in self.nodes])
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ class BatchNorm(Module):
         var = ((x_1 - mean)^2 + ... + (x_B - mean)^2) / B
         y = weight (x - mean) / sqrt(var + epsilon) + bias
 
-    That is for a model that trains, in ``fit`` or by ``compile(loss, parameters, per_sample=True)``.
+    That is for a model that trains, in ``fit`` or by ``compile`` with ``per_sample=True``.
     Each step then moves the running statistics a little, as in torch::
 
         running_mean = (1 - momentum) running_mean + momentum mean
