@@ -112,13 +112,17 @@ class BatchNorm(Module):
             BatchStatisticsError: if it trains and there is no batch.
         """
         inputs, _ = read_inputs(x, self.n_inputs, self)
-        normalized = self._by_batch(inputs) if self.uses_batch_statistics else self._as_kept(inputs)
+        of_features = self._by_batch if self.uses_batch_statistics else self._as_kept
+        centered, variances = of_features(inputs)
+        scales = [1.0 / sqrt(variance + self.epsilon) for variance in variances]
         if not self.affine:
-            return normalized
-        return [w * x_hat + b for w, x_hat, b in zip(self.weight, normalized, self.bias)]
+            return [scale * distance for scale, distance in zip(scales, centered)]
+        scales = [weight * scale for weight, scale in zip(self.weight, scales)]
+        rows = zip(scales, centered, self.bias)
+        return [scale * distance + bias for scale, distance, bias in rows]
 
-    def _by_batch(self, inputs: Sequence[Value]) -> list[Value]:
-        """By the statistics of the batch, which move the running ones."""
+    def _by_batch(self, inputs: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+        """The distances from the mean of the batch, and its variances; both move what is kept."""
         means = [batch_mean(x) for x in inputs]
         centered = [x - mean for x, mean in zip(inputs, means)]
         variances = [batch_mean(distance**2) for distance in centered]
@@ -128,15 +132,12 @@ class BatchNorm(Module):
             assign(kept, self._moved(kept, mean))
         for kept, variance in zip(self.running_var, variances):
             assign(kept, self._moved(kept, variance * unbiased))
-        return [
-            distance / sqrt(variance + self.epsilon)
-            for distance, variance in zip(centered, variances)
-        ]
+        return centered, variances
 
-    def _as_kept(self, inputs: Sequence[Value]) -> list[Value]:
-        """By the running statistics."""
-        kept = zip(inputs, self.running_mean, self.running_var)
-        return [(x - mean) / sqrt(variance + self.epsilon) for x, mean, variance in kept]
+    def _as_kept(self, inputs: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+        """The distances from the running means, and the running variances."""
+        centered = [x - mean for x, mean in zip(inputs, self.running_mean)]
+        return centered, list(self.running_var)
 
     def _moved(self, kept: Value, number: Value) -> Value:
         return kept + self.momentum * (number - kept)

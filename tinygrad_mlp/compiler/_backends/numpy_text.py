@@ -363,6 +363,8 @@ class _Writer:
         assert isinstance(x, Ref)
         assert isinstance(y, Ref)
         first, second, result = instruction.labels
+        if first == second == f"{result}b":
+            return f"vecdot({', '.join(args)}, out={out})"
         lengths = {**dict(zip(first, x.shape)), **dict(zip(second, y.shape))}
         by_sample = (
             x.mapped and y.mapped and is_worth_copying(lengths["p"], lengths["q"], lengths["k"])
@@ -514,7 +516,7 @@ _NUMPY_FUNCTIONS: Final = [
         "negative",
         "not_equal",
     ],
-    *["subtract", "take", "vdot"],
+    *["subtract", "take", "vdot", "vecdot"],
 ]
 
 
