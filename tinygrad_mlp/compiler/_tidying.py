@@ -188,7 +188,12 @@ def _with_inner_products(instructions: list[Instruction]) -> list[Instruction]:
             labels = (f"{axes}b", f"{axes}b", axes)
             result[at] = None
             result[index] = replace(
-                total, kind="contract", function="contract", args=product.args, axes=(), labels=labels
+                total,
+                kind="contract",
+                function="contract",
+                args=product.args,
+                axes=(),
+                labels=labels,
             )
     return [instruction for instruction in result if instruction is not None]
 
