@@ -61,6 +61,7 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
+        kept: where the numbers of leaves stand that the program keeps between its calls.
         of_one_sample: whether it is mapped over the samples of a batch.
         checks: what the program checks at each call, with rows of placeholders' numbers, and of
             leaves that are read.
@@ -78,6 +79,7 @@ class Recording:
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
+    kept: dict[Value, int] = field(default_factory=dict)
     of_one_sample: bool = False
 
     @property

@@ -125,7 +125,8 @@ def _compiled_outputs(model: Module, from_logits: bool) -> Program:
     It does not hold the model, which may be gone while the program is still kept.
     """
     function = partial(_outputs_of, ref(model), from_logits)
-    program = compile(function, model.parameters(), per_sample=True).prediction(function)
+    leaves = [*model.parameters(), *model.buffers()]  # whose numbers belong together
+    program = compile(function, leaves, per_sample=True).prediction(function)
     program.within = partial(_recording_as_it_predicts, ref(model))
     program.each_by_itself = True
     program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees
