@@ -31,14 +31,11 @@ class Recorder(Protocol):
     refused: Any
     """The first error, if something was refused."""
 
-    def unary(self, op: Op, parent: Node) -> Node:
-        """The node of an op with one input."""
+    def node(self, op: Op, parents: tuple[Node, ...]) -> Node:
+        """The node of an op."""
 
     def binary(self, op: Op, left: Node, right: Node) -> Node:
-        """The node of an op with two inputs."""
-
-    def any_arity(self, op: Op, parents: tuple[Node, ...]) -> Node:
-        """The node of any other op."""
+        """The same for an op with two inputs, since there are many."""
 
     def compare(self, op: Op, left: Node, right: Any) -> Any:
         """A comparison."""

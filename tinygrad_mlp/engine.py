@@ -232,7 +232,7 @@ class Value(Methods, DropIn):
         if open_blocks:
             now = here()
             if (recorder := now.recorder) is not None:
-                return recorder.unary(op, self)  # type: ignore[no-any-return]
+                return recorder.node(op, (self,))  # type: ignore[no-any-return]
             if now is not PLAIN:
                 if now.is_detached and not blocks_in_doubt:
                     return _detached(op, (self,), self.data)  # type: ignore[return-value]
@@ -358,7 +358,7 @@ def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
     """A node as the blocks that are open here want it."""
     now = current()
     if now.recorder is not None:
-        return now.recorder.any_arity(op, parents)  # type: ignore[no-any-return]
+        return now.recorder.node(op, parents)  # type: ignore[no-any-return]
     numbers = [parent.data for parent in parents] if now.numbers is None else now.read(parents)
     if now.recorded:
         node = _computed(op, parents, numbers)

@@ -184,7 +184,7 @@ class Tape:
     """Makes the nodes while the function runs (a ``recording.Recorder``).
 
     >>> tape = Tape(Recording([], [], []))
-    >>> tape.unary(ops.TANH, tape.node(None, ()))
+    >>> tape.node(ops.TANH, (tape.node(None, ()),))
     Traced(tanh(x), index=1)
     """
 
@@ -220,10 +220,6 @@ class Tape:
         self._nodes.append(node)
         return node
 
-    def unary(self, op: Op, parent: Value) -> Value:
-        """The node of an op with one input."""
-        return self.node(op, (parent,))
-
     def binary(self, op: Op, left: Value, right: Value) -> Value:
         """The node of an op with two inputs, in one frame: there are many."""
         if self._present:
@@ -236,10 +232,6 @@ class Tape:
         node.index = len(nodes)
         nodes.append(node)
         return node
-
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
-        """The node of any other op."""
-        return self.node(op, parents)
 
     def compare(self, op: Op, left: Value, right: Value | Number) -> Any:
         """A comparison, 1 where it holds."""
