@@ -17,6 +17,13 @@ settings.load_profile("without-deadline")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that hold an address: a test has one name, whichever process collects it."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"name the cases of {item.nodeid}: ids=case_name")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Turn a run that passed, but skipped something, into a failed one."""
     if _skips_that_fail(session.config) and session.exitstatus == pytest.ExitCode.OK:
