@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp.engine import Value, local_partials, topological_order
+from tinygrad_mlp.graph import op_of
 
 __all__ = ["finite_difference", "recompute"]
 
@@ -27,10 +28,9 @@ def recompute(loss: Value) -> float:
     """
     for node in topological_order(loss):
         if node.parents:
-            assert node.op is not None  # a node with parents has one
             numbers = [parent.data for parent in node.parents]
-            node.data = node.op.compute(float_math, numbers)
-            node.partials = local_partials(node.op, float_math, node.data, numbers)
+            node.data = op_of(node).compute(float_math, numbers)
+            node.partials = local_partials(op_of(node), float_math, node.data, numbers)
     return loss.data
 
 
@@ -62,6 +62,5 @@ def _evaluate(order: Sequence[Value], held: Value, at: float) -> float:
     for node in order:
         if any(parent in changed for parent in node.parents):
             numbers = [changed.get(parent, parent.data) for parent in node.parents]
-            assert node.op is not None  # a node with parents has one
-            changed[node] = node.op.compute(float_math, numbers)
+            changed[node] = op_of(node).compute(float_math, numbers)
     return changed.get(order[-1], order[-1].data)
