@@ -48,7 +48,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
-        "viz._markup viz._condense viz._wording",
+        "viz._markup viz._condense viz._wording viz._recorded",
         "viz._look viz._render",
         "viz._operations viz._programs viz._plot_style",
         "viz._boxes viz._layer_plots viz._boundary",

@@ -12,7 +12,7 @@ from math import hypot, inf
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, op_of, sums_of
 from tinygrad_mlp.graph._walk import gradients_of
 
 __all__ = ["Arrow", "Box", "Condensed", "condense"]
@@ -264,8 +264,7 @@ class _Builder:
         return [(position, x) for x in node.parents if not x.parents and x not in self.units]
 
     def add_operation(self, node: Value) -> None:
-        op = node.op
-        assert op is not None
+        op = op_of(node)
         computed = tuple(
             dict.fromkeys(self.box_of[parent] for parent in node.parents if parent in self.box_of)
         )

@@ -189,17 +189,11 @@ class HealthReport:
 
     def _dead(self) -> LayerHealth | None:
         """The first layer of which no relu lets anything through."""
-        for layer in self.layers:
-            if layer.n_units and layer.n_dead == layer.n_units:
-                return layer
-        return None
+        return next((x for x in self.layers if x.n_units and x.n_dead == x.n_units), None)
 
     def _without_gradient(self) -> LayerHealth | None:
         """The first layer of which all gradients are 0."""
-        for layer in self.layers:
-            if layer.n_zero == layer.n_parameters:
-                return layer
-        return None
+        return next((x for x in self.layers if x.n_zero == x.n_parameters), None)
 
     def _overwhelmed(self) -> LayerHealth | None:
         """The first layer whose gradients are far larger than its parameters."""
@@ -284,8 +278,8 @@ def health(
                 activation=activations.get(layer, ""),
                 n_units=len(is_dead),
                 n_dead=sum(is_dead.values()),
-                gradient_norm=_norm(grads),
-                weight_norm=_norm(numbers),
+                gradient_norm=math.hypot(*grads),
+                weight_norm=math.hypot(*numbers),
                 update_ratio=_update_ratio(names, parameters, grads, learning_rate, previous),
             )
         )
@@ -368,12 +362,8 @@ def _update_ratio(
         updates = [learning_rate * grad for grad in gradients]
     else:
         return None
-    weights = _norm([parameters[name].data for name in names])
-    update = _norm(updates)
+    weights = math.hypot(*[parameters[name].data for name in names])
+    update = math.hypot(*updates)
     if weights == 0.0:
         return 0.0 if update == 0.0 else math.inf
     return update / weights
-
-
-def _norm(numbers: Sequence[float]) -> float:
-    return math.hypot(*numbers)

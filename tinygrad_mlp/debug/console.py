@@ -38,31 +38,6 @@ KEYS: Final = """\
 Enter alone does the last next, back, continue or rcontinue again, Tab completes commands and \
 names, Ctrl-C breaks a command off, Ctrl-D leaves."""
 
-COMMANDS: Final = (
-    "next",
-    "back",
-    "continue",
-    "rcontinue",
-    "to",
-    "start",
-    "end",
-    "break",
-    "watch",
-    "clear",
-    "print",
-    "list",
-    "where",
-    "chain",
-    "expand",
-    "collapse",
-    "draw",
-    "set",
-    "check",
-    "help",
-    "quit",
-)
-"""In the order of the help."""
-
 
 class Console(Walking):
     r"""Commands to step through a session; ``run`` reads them until quit or the end of the input.
@@ -262,7 +237,7 @@ class Console(Walking):
                 raise InvalidArgumentError(f"there is no command {argument!r}")
             self.say("\n".join(self._help_of(name, self._doc(name))))
             return
-        for name in COMMANDS:
+        for name in self.commands():
             self.say("\n".join(self._help_of(name, self._doc(name).partition("\n")[0])))
         self.say("\n".join(textwrap.wrap(KEYS, self._help_width)))
 
@@ -300,7 +275,3 @@ class Console(Walking):
         return [
             name[len(known) :] for name in self.session.names.values() if name.startswith(typed)
         ]
-
-    def completenames(self, text: str, *ignored: object) -> list[str]:
-        """The commands that continue what is typed."""
-        return [name for name in COMMANDS if name.startswith(text)]
