@@ -55,8 +55,8 @@ class Holder:
         Layers and neurons show their weights as one matrix here.
 
         >>> from tinygrad_mlp.nn import Neuron
-        >>> list(Neuron(2, rng=0).state())
-        ['weight', 'bias', 'activation']
+        >>> len(Neuron(2, rng=0).state()["weight"])
+        2
         """
         return vars(self)
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._one_or_many import Outputs, unwrapped
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import AnotherWord
-from tinygrad_mlp.engine import Value, read_numbers, write_numbers
+from tinygrad_mlp.engine import Value, read_numbers, set_requires_grad, write_numbers
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn._contents import Buffer, Holder, contents_of, is_parameter, items_of
@@ -34,7 +34,7 @@ stands for a list of it."""
 
 
 class _NotAnAttribute:
-    """A name that says elsewhere whether something is trained; set here, it would do nothing."""
+    """A name that says elsewhere whether a module is trained; set here, it would do nothing."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -45,10 +45,7 @@ class _NotAnAttribute:
     def __set__(self, module: object, value: object) -> NoReturn:
         raise InvalidArgumentError(
             f"{self.name} = {described(value)} would do nothing to this {type(module).__name__}: "
-            "trained is what the optimizer holds. To leave the parameters of a layer as they are, "
-            "leave them out: kept = set(layer.parameters()); "
-            "optimizer = SGD([p for p in model.parameters() if p not in kept], learning_rate=0.1); "
-            "fit(model, X, y, optimizer=optimizer)"
+            "write module.freeze() or module.unfreeze(), as in model.layers[0].freeze()"
         )
 
 
@@ -60,8 +57,7 @@ class Module(Holder):
             module inside. Dropout and the like look at it. A prediction switches it off for its own
             thread alone.
 
-    Which parameters are trained is the optimizer's affair: those that it holds. ``requires_grad``
-    and ``trainable``, as other libraries have them, cannot be set.
+    Trained are the parameters that the optimizer holds, but for those that are frozen (``freeze``).
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -79,8 +75,8 @@ class Module(Holder):
     __slots__ = ()
 
     if not TYPE_CHECKING:  # to a type checker they are not there, so a class may have its own
-        requires_grad = _NotAnAttribute()
         trainable = _NotAnAttribute()
+        requires_grad_ = AnotherWord("module.freeze()")
         compile = AnotherWord("fit(model, X, y, optimizer='adam', loss='mean_squared_error')")
         fit = AnotherWord("fit(model, X, y)")
         predict = AnotherWord("predict(model, X)")
@@ -169,6 +165,52 @@ class Module(Holder):
         """Clear the gradient of every parameter."""
         for parameter in self.parameters():
             parameter.zero_grad()
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to any of its parameters; assign False to freeze them all.
+
+        As in torch, one parameter that is not frozen is enough; there is no such attribute of a
+        module there, but ``requires_grad_``. A module without parameters has False.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model = MLP(2, [3, 1], rng=0)
+        >>> model.layers[0].requires_grad = False
+        >>> model.layers[0].requires_grad, model.requires_grad
+        (False, True)
+        """
+        return any([parameter.requires_grad for parameter in self.parameters()])
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        set_requires_grad(self.parameters(), requires_grad)
+
+    def freeze(self) -> Self:
+        """Leave all parameters as they are in training, and give them no gradient; returns it.
+
+        It costs no gradient in a compiled program either. The parameters stay in ``parameters()``,
+        and an optimizer may hold them: it leaves them alone until ``unfreeze``. Penalties of
+        ``fit`` do not count them, and their gradients are cleared.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model = MLP(2, [3, 1], rng=0)
+        >>> body = model.layers[0].freeze()
+        >>> model([1.0, 2.0]).backward()
+        >>> [any(p.has_grad for p in layer.parameters()) for layer in model.layers]
+        [False, True]
+        """
+        self.requires_grad = False
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let gradients flow to all parameters again; returns the module.
+
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> Neuron(2, rng=0).freeze().unfreeze().requires_grad
+        True
+        """
+        self.requires_grad = True
+        return self
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and every module inside it to training; returns the module."""
