@@ -436,25 +436,28 @@ def test_no_product_is_emitted_for_what_is_frozen() -> None:
     assert run_of(model).count("out=gradients") == 2  # the biases of two layers alone
 
 
-def test_a_program_is_recorded_anew_only_where_its_own_parameters_are_frozen() -> None:
-    calls = []
-    w = Value(2.0)
-
-    def loss(x: Value) -> Value:
-        calls.append(x)
-        return w * x
-
-    program, predict = compile(loss, [w]), compile(loss, [w]).prediction(loss)
-    program(1.0), predict(1.0)
-    n_calls = len(calls)
+def test_a_program_follows_what_its_function_asks_for() -> None:
+    w, other = Value(2.0), Value(1.0)
+    program = compile(lambda x: w * x * (3.0 if other.requires_grad else 5.0), [w])
+    assert (program(1.0), program.gradients.tolist()) == (6.0, [3.0])
+    first = program._traced()
     Value(1.0).requires_grad = False
     program(1.0)
-    assert len(calls) == n_calls
+    assert program._traced() is first
+    other.requires_grad = False
+    assert (program(1.0), program.gradients.tolist()) == (10.0, [5.0])
     w.requires_grad = False
+    assert (program(1.0), program.gradients.tolist()) == (10.0, [0.0])
+
+
+def test_a_prediction_is_not_recorded_anew() -> None:
+    w = Value(2.0)
+    predict = compile(lambda x: w * x, [w]).prediction(lambda x: w * x)
     predict(1.0)
-    assert len(calls) == n_calls
-    assert (program(1.0), program.gradients.tolist()) == (2.0, [0.0])
-    assert len(calls) > n_calls
+    first = predict._traced()
+    w.requires_grad = False
+    assert predict(1.0) == 2.0
+    assert predict._traced() is first
 
 
 # Training

@@ -47,7 +47,12 @@ from tinygrad_mlp._recording import (
     recorder_of_thread,
 )
 from tinygrad_mlp._words import NotASetting
-from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
+from tinygrad_mlp.errors import (
+    BatchStatisticsError,
+    GraphError,
+    InvalidArgumentError,
+    NotANumberError,
+)
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -66,6 +71,7 @@ __all__ = [
     "number_of",
     "numbers_of",
     "orders_of",
+    "over_batch",
     "places_of",
     "put_in_place",
     "put_row_in_place",
@@ -1022,6 +1028,37 @@ def uniform(rng: np.random.Generator) -> Value:
     leaf = Value(rng.random())
     leaf.op = ops.CONSTANT
     return leaf
+
+
+def over_batch(op: Op, value: Value) -> Value:
+    """The sum or the mean of a Value over the samples of a batch, where one sample is recorded.
+
+    Args:
+        op: ``ops.BATCH_SUM`` or ``ops.BATCH_MEAN``.
+        value: of one sample.
+
+    Raises:
+        BatchStatisticsError: where there is no batch.
+
+    >>> over_batch(ops.BATCH_MEAN, Value(2.0))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.BatchStatisticsError: batch_mean is taken over the samples of a batch, ...
+    """
+    recorder = current().recorder
+    node: Value | None = None if recorder is None else recorder.over_batch(op, value)
+    if node is None:
+        error = BatchStatisticsError(
+            f"{op.name} is taken over the samples of a batch, and here is one sample alone. The "
+            "steps of fit have the batch, and so has compile(loss, parameters, per_sample=True). "
+            "To use a model as it predicts, call model.eval() first: BatchNorm then takes its "
+            "running statistics. A module of your own keeps such numbers in a Buffer while "
+            "self.training holds, and takes them where it does not: "
+            f"{op.name}(x) if self.training else self.kept"
+        )
+        error.reason = f"{op.name} is taken over the samples of a batch"
+        raise error
+    return node
 
 
 def check_at_calls(check: ArrayCheck, values: Sequence[Value]) -> None:

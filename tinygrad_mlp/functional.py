@@ -21,6 +21,7 @@ from tinygrad_mlp.engine import (
     dot_node,
     no_grad,
     numbers_of,
+    over_batch,
     uniform,
 )
 from tinygrad_mlp.errors import ShapeError
@@ -31,6 +32,8 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "batch_mean",
+    "batch_sum",
     "below_largest",
     "clamp",
     "cos",
@@ -448,6 +451,47 @@ def mean(values: Iterable[Scalar]) -> Value:
     """
     terms = _at_least_one(values, "mean")
     return sum(terms) / len(terms)
+
+
+def batch_mean(x: Scalar) -> Value:
+    """(x_1 + ... + x_B) / B over the B samples of a batch, x being the number of one of them.
+
+    For what a ``forward`` of one sample has to know of the others, as in batch normalization.
+    Derivatives: 1 / B by the number of each sample. The mean is one number for all of them; what is
+    assigned to a buffer with it is assigned once for a batch.
+
+    It has the batch in the steps of ``fit``, and in ``compile(loss, parameters, per_sample=True)``.
+    A prediction is made for each sample by itself: use there what was kept of the training.
+
+    Raises:
+        BatchStatisticsError: where there is one sample alone, and when a batch has only one.
+
+    >>> from tinygrad_mlp import compile
+    >>> below_mean = compile(lambda x: x - batch_mean(x), per_sample=True)
+    >>> below_mean([1.0, 2.0, 6.0])
+    array([-2., -1.,  3.])
+    >>> batch_mean(Value(2.0))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.BatchStatisticsError: batch_mean is taken over the samples of a batch, ...
+    """
+    return over_batch(ops.BATCH_MEAN, as_value(x))
+
+
+def batch_sum(x: Scalar) -> Value:
+    """x_1 + ... + x_B over the B samples of a batch; of 1.0 it is B, how many they are.
+
+    Derivatives: 1 by the number of each sample. For the rest it is as ``batch_mean``.
+
+    Raises:
+        BatchStatisticsError: as for ``batch_mean``.
+
+    >>> from tinygrad_mlp import compile
+    >>> share = compile(lambda x: x / batch_sum(x), per_sample=True)
+    >>> share([1.0, 2.0, 5.0])
+    array([0.125, 0.25 , 0.625])
+    """
+    return over_batch(ops.BATCH_SUM, as_value(x))
 
 
 def amax(values: Iterable[Scalar]) -> Value:

@@ -19,7 +19,17 @@ from typing import Any, Final
 
 from tinygrad_mlp._interpreter import ForwardInterpreter, Interpreter
 
-__all__ = ["CONSTANT", "OPS", "Op", "Reference", "declare", "op_named"]
+__all__ = [
+    "BATCH_MEAN",
+    "BATCH_SUM",
+    "CONSTANT",
+    "OPS",
+    "OVER_BATCH",
+    "Op",
+    "Reference",
+    "declare",
+    "op_named",
+]
 
 Rule = Callable[..., Any]
 """A rule: ``forward(xp, *inputs)`` or ``partial(xp, out, *inputs)``."""
@@ -226,6 +236,33 @@ CONSTANT: Final = Op(
     reference=Reference("tensor", domain=()),
 )
 """Marks a leaf that stands for a plain number in the user's expression, such as 2 in ``2 * v``."""
+
+
+def _over_batch(xp: Interpreter, *inputs: Any) -> Any:
+    raise TypeError("one sample says nothing about the others of its batch")
+
+
+BATCH_SUM: Final = Op(
+    name="batch_sum",
+    forward=_over_batch,
+    partials=(_over_batch,),
+    formula="x1 + ... + xB over the samples of the batch",
+    partial_formulas=("1",),
+)
+"""Marks the sum over the samples of a batch, where one of them is recorded; in a graph of the batch
+it is ``SUM`` with an operand for each sample."""
+
+BATCH_MEAN: Final = Op(
+    name="batch_mean",
+    forward=_over_batch,
+    partials=(_over_batch,),
+    formula="(x1 + ... + xB) / B over the samples of the batch",
+    partial_formulas=("1 / B",),
+)
+"""Likewise the mean over the samples."""
+
+OVER_BATCH: Final = frozenset([BATCH_SUM, BATCH_MEAN])
+"""What is one number for all samples of a batch, and needs all of them."""
 
 
 # Arithmetic

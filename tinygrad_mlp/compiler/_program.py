@@ -34,6 +34,7 @@ from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value, clear_frozen, read_numbers, write_numbers
 from tinygrad_mlp.errors import (
+    BatchStatisticsError,
     DataError,
     GraphError,
     InvalidArgumentError,
@@ -160,6 +161,8 @@ class Program:
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
         most_repetitions: how often at most a function is run again to see that it does the same.
+        each_by_itself: whether the samples must not depend on one another, as in a prediction: then
+            ``functional.batch_mean`` is refused.
         checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
             eagerly. An array that is the same object as at the last call is not checked again.
 
@@ -191,6 +194,7 @@ class Program:
         self.within: Callable[[], AbstractContextManager[None]] = nullcontext
         self.most_repetitions = _MOST_REPETITIONS
         self.checks_targets = True
+        self.each_by_itself = False
         self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -385,15 +389,19 @@ class Program:
                 self._bound.clear()
 
     def _follow_freezing(self) -> None:
-        """Forget the recordings if other parameters are frozen than when they were made."""
+        """Forget the recordings if parameters are frozen that were not, or the other way round.
+
+        What else is frozen, a module that keeps statistics for instance, the function may look at.
+        """
         with self._after_recordings:
             self._change = changes[0]
             frozen = frozen_among(self._values)
             if self._differentiate and frozen != self._frozen:
-                self._frozen = frozen
                 self._gradients[:] = 0.0
                 self._traces.clear()
                 self._bound.clear()
+            self._frozen = frozen
+            self.refresh()
 
     def prediction(self, function: Callable[..., Nested]) -> Program:
         """A program without gradients, per sample if this one is, on this program's parameters.
@@ -498,6 +506,8 @@ class Program:
             trace_ = self._record(sample_shapes)
             _keep(self._traces, sample_shapes, trace_)
         self._last = trace_
+        if batch_size == 1 and trace_.recording.needs_batch:
+            raise _batch_of_one()
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
@@ -521,7 +531,13 @@ class Program:
 
     def _record(self, shapes: Shapes) -> Translation:
         with self.within():
-            recording = trace(self._function, shapes, self._values, self._has_auxiliary)
+            recording = trace(
+                self._function,
+                shapes,
+                self._values,
+                self._has_auxiliary,
+                of_one_sample=self._per_sample and not self.each_by_itself,
+            )
             # The fewer nodes, the more easily random ones come out the same twice.
             n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
             for _ in range(min(max(n_times, 1), self.most_repetitions)):
@@ -555,6 +571,14 @@ def _make_all_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_make_all_locks)
+
+
+def _batch_of_one() -> BatchStatisticsError:
+    return BatchStatisticsError(
+        "the function takes a mean or a sum over the samples of a batch, and got a batch of one "
+        "sample, whose mean is the sample itself; call the program with two samples or more: "
+        "program(X, y) with X of shape (n_samples, n_features)"
+    )
 
 
 def _assign(array: Array, numbers: ArrayLike, name: str) -> None:

@@ -63,6 +63,7 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
+        of_one_sample: whether it is mapped over the samples of a batch.
         checks: what the program checks at each call, with rows of placeholders' numbers, and of
             leaves that are read.
     """
@@ -80,6 +81,17 @@ class Recording:
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
     frozen: list[int] = field(default_factory=list)
+    of_one_sample: bool = False
+
+    @property
+    def needs_batch(self) -> bool:
+        """Whether one sample is computed with the others of its batch: with their sum or mean.
+
+        >>> from tinygrad_mlp.functional import batch_mean
+        >>> trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True).needs_batch
+        True
+        """
+        return self.of_one_sample and any([node.op in ops.OVER_BATCH for node in self.nodes])
 
     def __repr__(self) -> str:
         return (
@@ -93,11 +105,13 @@ def trace(
     shapes: Sequence[tuple[int, ...]],
     parameters: Sequence[Value],
     has_auxiliary: bool = False,
+    of_one_sample: bool = False,
 ) -> Recording:
     """Record ``function`` on placeholders in the given shapes.
 
     A shape of () gives one Value, a 1-D shape a list of Values, a 2-D shape a list of rows. One
-    trace runs at a time; what other threads compute meanwhile is no part of it.
+    trace runs at a time; what other threads compute meanwhile is no part of it. Of what is mapped
+    over a batch, ``of_one_sample``, sums and means over the samples can be recorded.
 
     Raises:
         TracingError: if the function needs the number of a Value, or fails with any other
@@ -109,7 +123,7 @@ def trace(
     >>> recording
     Recording(3 nodes, 0 parameters, inputs [(2,)], output ())
     """
-    record = partial(_recorded, function, shapes, parameters, has_auxiliary)
+    record = partial(_recorded, function, shapes, parameters, has_auxiliary, of_one_sample)
     with no_shared_randomness(record):
         return record()
 
@@ -119,8 +133,10 @@ def _recorded(
     shapes: Sequence[tuple[int, ...]],
     parameters: Sequence[Value],
     has_auxiliary: bool,
+    of_one_sample: bool,
 ) -> Recording:
-    recording = Recording([], list(parameters), [], frozen=frozen_among(parameters))
+    frozen = frozen_among(parameters)
+    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
@@ -247,6 +263,10 @@ class Tape:
         node = self.node(None, ())
         self.recording.random.append((node.index, rng))
         return node
+
+    def over_batch(self, op: Op, value: Value) -> Value | None:
+        """A sum or a mean over the samples, if this is one of those of a batch."""
+        return self.node(op, (value,)) if self.recording.of_one_sample else None
 
     def assign(self, leaf: Value, value: Value) -> None:
         """An assignment to a leaf, carried out at each call."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp import ops
 from tinygrad_mlp.compiler._backends.choice import Choice, choose
 from tinygrad_mlp.compiler._backends.protocol import Memory, Prepared, Run
 from tinygrad_mlp.compiler._contractions import is_elementwise
@@ -21,7 +22,7 @@ from tinygrad_mlp.compiler._schedule import schedule
 from tinygrad_mlp.compiler._tracing import Recording
 from tinygrad_mlp.errors import SampleOrderError
 
-__all__ = ["Translation", "translate"]
+__all__ = ["Translation", "check_independence", "translate"]
 
 Array = NDArray[Any]
 
@@ -123,7 +124,7 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     """
     folded = fold(recording)
     if per_sample:
-        _check_independence(folded)
+        check_independence(folded)
     groups = schedule(folded)
 
     def laid_out() -> Plan:
@@ -136,12 +137,29 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     return Translation(lowered, choice, choice.backend.prepare(lowered))
 
 
-def _check_independence(folded: Folded) -> None:
-    """Mapped over the batch, an assignment happens once; it must come to the same as in turn."""
-    assigned = {leaf for leaf, _ in folded.effects}
-    in_turn = [leaf for _, leaf in folded.outer if leaf in assigned]
-    if in_turn or any(folded.varies[id_] for _, id_ in folded.effects):
-        leaf = in_turn[0] if in_turn else folded.effects[0][0]
+def check_independence(folded: Folded) -> None:
+    """Mapped over the batch, an assignment happens once; it must come to the same as in turn.
+
+    What is assigned with a sum or mean over the batch is meant to be assigned once.
+
+    Raises:
+        SampleOrderError: for any other assignment that depends on the sample, or on those before.
+
+    >>> from tinygrad_mlp.engine import Value, assign
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> last = Value(0.0)
+    >>> check_independence(fold(trace(lambda x: assign(last, x) or x, [()], [])))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.SampleOrderError: the function of one sample assigns to Value(data=0.0, ...
+    """
+    if not folded.effects:
+        return
+    read = {leaf for _, leaf in folded.outer}
+    once = _that_need_the_batch(folded)
+    for leaf, id_ in folded.effects:
+        if not folded.varies[id_] and (id_ in once or leaf not in read):
+            continue
         error = SampleOrderError(
             f"the function of one sample assigns to {leaf!r} what depends on the sample or on the "
             "samples before; compile the whole batch: compile(f, parameters), with f looping over "
@@ -149,6 +167,16 @@ def _check_independence(folded: Folded) -> None:
         )
         error.reason = "it assigns from sample to sample"
         raise error
+
+
+def _that_need_the_batch(folded: Folded) -> set[int]:
+    """The nodes that are computed from a sum or a mean over the samples."""
+    found: set[int] = set()
+    for id_, node in folded.nodes.items():
+        operands = (node.args, node.left, node.right)
+        if node.op in ops.OVER_BATCH or not all([found.isdisjoint(ids) for ids in operands]):
+            found.add(id_)
+    return found
 
 
 @dataclass(slots=True)

@@ -170,8 +170,8 @@ class Module(Holder):
     def requires_grad(self) -> bool:
         """Whether gradients flow to any of its parameters; assign False to freeze them all.
 
-        As in torch, one parameter that is not frozen is enough; there is no such attribute of a
-        module there, but ``requires_grad_``. A module without parameters has False.
+        One parameter that is not frozen is enough; torch has the method ``requires_grad_`` instead.
+        A module without parameters, of a normalization for instance, answers for its buffers.
 
         >>> from tinygrad_mlp.nn import MLP
         >>> model = MLP(2, [3, 1], rng=0)
@@ -179,11 +179,11 @@ class Module(Holder):
         >>> model.layers[0].requires_grad, model.requires_grad
         (False, True)
         """
-        return any([parameter.requires_grad for parameter in self.parameters()])
+        return any([leaf.requires_grad for leaf in self.parameters() or self.buffers()])
 
     @requires_grad.setter
     def requires_grad(self, requires_grad: bool) -> None:
-        set_requires_grad(self.parameters(), requires_grad)
+        set_requires_grad([*self.parameters(), *self.buffers()], requires_grad)
 
     def freeze(self) -> Self:
         """Leave all parameters as they are in training, and give them no gradient; returns it.

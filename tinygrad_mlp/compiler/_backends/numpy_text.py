@@ -34,7 +34,7 @@ from tinygrad_mlp.compiler._instructions import (
     Ref,
 )
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
-from tinygrad_mlp.engine import read_numbers
+from tinygrad_mlp.engine import read_numbers, write_numbers
 
 __all__ = ["NumpyText", "Text"]
 
@@ -100,6 +100,7 @@ class Text:
             "outer_leaves": lowered.outer,
             "assigned": lowered.assigned,
             "read_numbers": read_numbers,
+            "write_numbers": write_numbers,
             "view": view,
             "einsum_by_sample": einsum_by_sample,
             "weighted_sum": weighted_sum,
@@ -362,6 +363,8 @@ class _Writer:
         assert isinstance(x, Ref)
         assert isinstance(y, Ref)
         first, second, result = instruction.labels
+        if first == second == f"{result}b":
+            return f"vecdot({', '.join(args)}, out={out})"
         lengths = {**dict(zip(first, x.shape)), **dict(zip(second, y.shape))}
         by_sample = (
             x.mapped and y.mapped and is_worth_copying(lengths["p"], lengths["q"], lengths["k"])
@@ -412,10 +415,12 @@ class _Writer:
     # Results
 
     def effect_lines(self) -> list[str]:
-        lines = []
-        for number, (_, ref) in enumerate(self.arrays.effects):
-            lines.append(f"assigned[{number}].data = float({self.ref(ref)}[0])")
-        return lines
+        """The assignments; several happen at once, so that no thread sees some of them alone."""
+        refs = [ref for _, ref in self.arrays.effects]
+        if len(refs) == 1:
+            return [f"assigned[0].data = float({self.ref(refs[0])}[0])"]
+        numbers = ", ".join([f"*{self.ref(row)}.tolist()" for row in _in_rows(refs)])
+        return [f"write_numbers(assigned, [{numbers}])"] if refs else []
 
     def return_lines(self) -> list[str]:
         if self.lowered.reduction is None:
@@ -468,6 +473,21 @@ def _is_matrix_of_rows(source: Ref) -> bool:
     return source.mapped and len(source.shape) == 1 and source.in_order and not source.pad
 
 
+def _in_rows(refs: list[Ref]) -> list[Ref]:
+    """Single slots as views of as many as follow each other, forwards or backwards."""
+    rows: list[Ref] = []
+    for ref in refs:
+        if rows and rows[-1].buffer is ref.buffer:
+            last = rows[-1]
+            (length,), (stride,) = last.shape, last.strides
+            step = ref.offset - last.offset - (length - 1) * stride
+            if step == stride or (length == 1 and abs(step) == 1):
+                rows[-1] = Ref(ref.buffer, last.offset, (length + 1,), (step,))
+                continue
+        rows.append(Ref(ref.buffer, ref.offset, (1,), (1,)))
+    return rows
+
+
 def _is_whole(ref: Ref, size: int) -> bool:
     """Whether it is all rows of an input in order."""
     in_order = size == 1 or ref.strides == (1,)
@@ -496,7 +516,7 @@ _NUMPY_FUNCTIONS: Final = [
         "negative",
         "not_equal",
     ],
-    *["subtract", "take", "vdot"],
+    *["subtract", "take", "vdot", "vecdot"],
 ]
 
 
