@@ -9,7 +9,7 @@ from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.functional import batch_mean, batch_sum, sqrt
-from tinygrad_mlp.nn._layers import read_inputs
+from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import Buffer, Module, Sample
 
 __all__ = ["BatchNorm"]

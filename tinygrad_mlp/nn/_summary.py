@@ -42,7 +42,7 @@ def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffer
     for parameter in parameters:
         counts[max((name for name in listed if _is_in(parameter, name)), key=len)] += 1
     rows = [
-        (name or ITSELF, _kind(modules[name]), _shape(modules[name]), f"{count:,}")
+        (name or ITSELF, _kind(modules[name]), _shape(name, modules), f"{count:,}")
         for name, count in counts.items()
         if count or not any(_is_in(other, name) for other in listed)
     ]
@@ -70,9 +70,12 @@ def _is_in(name: str, module: str) -> bool:
     return name != module and (not module or name.startswith(f"{module}."))
 
 
-def _shape(part: Part) -> str:
-    """That of the outputs for one sample, where the module says how many there are."""
-    n_outputs = getattr(part, "n_outputs", None)
+def _shape(name: str, modules: Mapping[str, Part]) -> str:
+    """That of the outputs for one sample, where the module, or what it is a part of, says it."""
+    n_outputs = getattr(modules[name], "n_outputs", None)
+    above, _, place = name.rpartition(".")
+    if n_outputs is None and name and hasattr(modules.get(above), "output_size"):
+        n_outputs = modules[above].output_size(place)  # type: ignore[attr-defined]
     return f"({n_outputs},)" if isinstance(n_outputs, int) else UNKNOWN
 
 
