@@ -70,6 +70,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_backends.choice",
         "_backends",
         "_translation",
+        "_lockstep",
         "_program",
     )
 )

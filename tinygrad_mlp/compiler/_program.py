@@ -28,18 +28,19 @@ from tinygrad_mlp.compiler._backends.choice import Choice
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
+from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
 from tinygrad_mlp.compiler._repetition import retrace
-from tinygrad_mlp.compiler._tracing import Nested, Traced, trace
+from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value, clear_frozen, read_numbers, write_numbers
 from tinygrad_mlp.errors import (
-    BatchStatisticsError,
     DataError,
     GraphError,
     InvalidArgumentError,
     ShapeError,
     TinygradMLPError,
+    TracingError,
 )
 
 __all__ = ["Program", "compile"]
@@ -450,14 +451,40 @@ class Program:
         for value in self._values:
             value.zero_grad()
         if self._per_sample:
-            self._batch_size(tuple([array.shape for array in given]))
+            recording = self._recording_of_batch(given)
+            if recording is not None:
+                return self._reduced(self._in_lockstep(recording, given))
             results = [self._function(*map(_leaves, sample)) for sample in zip(*given)]
         else:
             results = [self._function(*map(_leaves, given))]
         if self._has_auxiliary:
             results = [loss for loss, _ in results]
-        if not self._per_sample:
-            return results[0]
+        return self._reduced(results) if self._per_sample else results[0]
+
+    def _recording_of_batch(self, given: list[Array]) -> Recording | None:
+        """The recording of one sample, if it has to be computed with the others of its batch."""
+        shapes = tuple([array.shape for array in given])
+        self._batch_size(shapes)
+        sample_shapes = tuple([shape[1:] for shape in shapes])
+        known = self._traces.get(sample_shapes)
+        if known is not None:
+            recording = known.recording
+        else:
+            try:
+                recording = self._repeated_recording(sample_shapes)
+            except (GraphError, TracingError):
+                return None  # sample by sample it may run, and says by itself if it needs the batch
+        return recording if recording.needs_batch else None
+
+    def _in_lockstep(self, recording: Recording, given: list[Array]) -> list[Nested]:
+        if self.checks_targets:
+            run_all(checks_of(recording, True, self.argument_names), given)
+        samples = zip(*[array.reshape(len(array), -1).tolist() for array in given])
+        batch = [[Value(number) for row in rows for number in row] for rows in samples]
+        return [result for result, _ in in_lockstep(recording, batch)]
+
+    def _reduced(self, results: list[Nested]) -> Any:
+        """What a program makes of the results for each sample."""
         if not self._differentiate:
             return results
         return functional.mean(results) if self._reduction == "mean" else functional.sum(results)
@@ -507,7 +534,7 @@ class Program:
             _keep(self._traces, sample_shapes, trace_)
         self._last = trace_
         if batch_size == 1 and trace_.recording.needs_batch:
-            raise _batch_of_one()
+            raise batch_of_one()
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
@@ -530,6 +557,17 @@ class Program:
         return size
 
     def _record(self, shapes: Shapes) -> Translation:
+        recording = self._repeated_recording(shapes)
+        if self._differentiate and recording.output_shape:
+            raise ShapeError(
+                "a function with parameters returns one Value, the loss; this one returned lists "
+                f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
+            )
+        reduction = self._reduction if self._differentiate else None
+        return translate(recording, self._per_sample, reduction)
+
+    def _repeated_recording(self, shapes: Shapes) -> Recording:
+        """The graph of the function, which does the same when it runs again."""
         with self.within():
             recording = trace(
                 self._function,
@@ -542,13 +580,7 @@ class Program:
             n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
             for _ in range(min(max(n_times, 1), self.most_repetitions)):
                 retrace(self._function, recording, self._has_auxiliary)
-        if self._differentiate and recording.output_shape:
-            raise ShapeError(
-                "a function with parameters returns one Value, the loss; this one returned lists "
-                f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
-            )
-        reduction = self._reduction if self._differentiate else None
-        return translate(recording, self._per_sample, reduction)
+        return recording
 
     def __reduce__(self) -> NoReturn:
         raise GraphError(
@@ -571,14 +603,6 @@ def _make_all_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_make_all_locks)
-
-
-def _batch_of_one() -> BatchStatisticsError:
-    return BatchStatisticsError(
-        "the function takes a mean or a sum over the samples of a batch, and got a batch of one "
-        "sample, whose mean is the sample itself; call the program with two samples or more: "
-        "program(X, y) with X of shape (n_samples, n_features)"
-    )
 
 
 def _assign(array: Array, numbers: ArrayLike, name: str) -> None:

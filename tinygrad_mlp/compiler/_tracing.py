@@ -38,7 +38,7 @@ from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
 
-__all__ = ["Nested", "Recording", "Tape", "Traced", "run", "trace"]
+__all__ = ["Nested", "Recording", "Tape", "Traced", "nested", "run", "trace"]
 
 Nested = Any
 """One Value, or lists of lists of Values."""
@@ -156,7 +156,7 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
     """
     recording = tape.recording
     given = tape.given
-    arguments = [_nest([given[i] for i in ids], shape) for shape, ids in recording.inputs]
+    arguments = [nested([given[i] for i in ids], shape) for shape, ids in recording.inputs]
     with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden():
         try:
             result = function(*arguments)
@@ -323,13 +323,18 @@ class Tape:
             self._attached.update(range(start, self.n_made()))
 
 
-def _nest(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:
+def nested(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:
+    """Values in C order as nested lists of that shape; of the shape () the only one.
+
+    >>> nested([1, 2, 3, 4], (2, 2)), nested([5], ())
+    ([[1, 2], [3, 4]], 5)
+    """
     if not shape:
         return placeholders[0]
     if len(shape) == 1:
         return list(placeholders)
     step = len(placeholders) // max(shape[0], 1)
-    return [_nest(placeholders[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+    return [nested(placeholders[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
 
 
 def _flatten(result: Nested) -> tuple[list[Value], tuple[int, ...]]:

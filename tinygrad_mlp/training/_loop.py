@@ -33,6 +33,7 @@ from tinygrad_mlp.training._choosing import make_engine
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._outputs import Attributes
+from tinygrad_mlp.training._over_batches import check_batch_sizes
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._settings import (
     check_callbacks,
@@ -132,8 +133,9 @@ def fit(
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output.
         ShapeError: if lengths or shapes do not fit to one another or to the model.
-        InvalidArgumentError: for a number out of its range, or a schedule that watches an accuracy
-            where there is none.
+        InvalidArgumentError: for a number out of its range, a schedule that watches an accuracy
+            where there is none, or a batch of one sample for a model that takes means over the
+            batch (``nn.BatchNorm``).
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
 
@@ -152,6 +154,7 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation(task, *_pair(validation_data))
+    check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
