@@ -116,7 +116,17 @@ class StepSettings:
 
     @property
     def penalized(self) -> list[Value]:
-        """The parameters on which there are penalties: those that are trained."""
+        """The parameters on which there are penalties: those that are trained.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> from tinygrad_mlp.optim import SGD
+        >>> neuron = Neuron(2, rng=0)
+        >>> neuron.b.requires_grad = False
+        >>> settings = StepSettings(neuron, Objective(loss_named("hinge")), SGD(neuron.parameters()))
+        >>> settings.penalized == neuron.w
+        True
+        """
         frozen = set(frozen_among(self.trained))
         return [p for place, p in enumerate(self.trained) if place not in frozen]
 
