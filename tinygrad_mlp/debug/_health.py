@@ -18,7 +18,7 @@ from tinygrad_mlp.debug._required import require_value
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import layers_of
-from tinygrad_mlp.nn._module import Module, make_known
+from tinygrad_mlp.nn._module import Buffer, Module, make_known
 
 __all__ = [
     "STATUSES",
@@ -341,18 +341,25 @@ def _units(
 def parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:
     """The first parameter that a sum of products, written in any way, is made of.
 
+    One of a normalization that the sum has gone through is only named where there is no other.
+
     >>> w = Value(2.0)
     >>> parameter_behind(Value(1.0) + w * Value(3.0), {w: "layer"}) is w
     True
     """
     stack = [node]
+    beside = None
     while stack:
         node = stack.pop()
         if node in layer_of:
-            return node
-        if node.op in (ops.DOT, ops.ADD, ops.MUL, ops.SUM):
+            if node.place is None or not node.place.owner.is_beside:
+                return node
+            beside = beside or node
+        elif node.op in (ops.DOT, ops.ADD, ops.MUL, ops.SUM):
             stack.extend(reversed(node.parents))
-    return None
+        elif node.op is ops.SUB and (beside or isinstance(node.parents[1], Buffer)):
+            stack.append(node.parents[0])  # the distance from a mean
+    return beside
 
 
 def _update_ratio(

@@ -63,6 +63,8 @@ class BatchNorm(Module):
     True
     """
 
+    is_beside_neurons = True
+
     @our_words
     def __init__(
         self,

@@ -7,7 +7,7 @@ needed. How it is known that nothing was replaced since the last look is in ``_k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeGuard
+from typing import Any, ClassVar, Final, TypeGuard
 
 from tinygrad_mlp.engine import Value
 
@@ -46,6 +46,9 @@ class Holder:
     """The base of ``Module``: plain attributes, and what was found in them."""
 
     __slots__ = ("__dict__", "__weakref__", "_known")
+
+    is_beside_neurons: ClassVar[bool] = False
+    """Whether it belongs to the neurons of the module that holds it, as dropout does."""
 
     _known: Any
 

@@ -43,6 +43,8 @@ class Dropout(Module):
     [1.0, 2.0, 3.0]
     """
 
+    is_beside_neurons = True
+
     @our_words
     def __init__(self, p: float = 0.5, rng: Rng = None) -> None:
         self.p = check_number(p, "p", "Dropout(0.2)", at_least=0.0, at_most=1.0)

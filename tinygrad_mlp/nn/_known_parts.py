@@ -134,6 +134,7 @@ def _owner_of(module: Holder) -> Owner:
     owner = attributes.get(OWNER)
     if not isinstance(owner, Owner):
         owner = attributes[OWNER] = Owner(type(module).__name__)
+        owner.is_beside = module.is_beside_neurons
     if owner.holder is None or owner.holder() is not module:
         owner.holder = ref(module)
     return owner
@@ -160,8 +161,9 @@ def _place(module: Holder, owner: Owner, seen: set[int], placed: dict[Owner, Non
                     _Contents.n_moves += 1
                 _place(part, below, seen, placed)
         is_row = below.is_row and isinstance(keys[-1], int)
-        groups[keys[:-1] if is_row else keys] = is_row
-    owner.is_row = not groups
+        if not below.is_beside:
+            groups[keys[:-1] if is_row else keys] = is_row
+    owner.is_row = not groups and not owner.is_beside
     owner.n_groups = len(groups)
 
 

@@ -38,6 +38,8 @@ class Activation(Module):
     [0.0, 2.0]
     """
 
+    is_beside_neurons = True
+
     @our_words
     def __init__(self, activation: str | ActivationFunction) -> None:
         is_softmax = activation_name(activation) == SOFTMAX

@@ -123,8 +123,8 @@ class StepSettings:
         >>> from tinygrad_mlp.optim import SGD
         >>> neuron = Neuron(2, rng=0)
         >>> neuron.b.requires_grad = False
-        >>> settings = StepSettings(neuron, Objective(loss_named("hinge")), SGD(neuron.parameters()))
-        >>> settings.penalized == neuron.w
+        >>> objective = Objective(loss_named("hinge"), l2=0.1)
+        >>> StepSettings(neuron, objective, SGD(neuron.parameters())).penalized == neuron.w
         True
         """
         frozen = set(frozen_among(self.trained))
