@@ -265,8 +265,9 @@ class Module(Holder):
     def summary(self) -> str:
         """A table of the layers: output shapes for one sample, numbers of parameters, the total.
 
-        The numbers are those of values that are trained, each counted once, also where layers
-        share it. A module of your own that has an attribute ``n_outputs`` shows its output shape.
+        The numbers are those of parameters, each counted once, also where layers share it; how many
+        of them are frozen is said below. A module of your own that has an attribute ``n_outputs``
+        shows its output shape.
 
         >>> from tinygrad_mlp.nn import MLP
         >>> print(MLP(2, [16, 16, 1], rng=0).summary())
@@ -279,8 +280,9 @@ class Module(Holder):
         total                                         337
         """
         modules = {name: item for name, item in contents_of(self) if isinstance(item, Module)}
-        names = [name for name, _ in self.named_parameters()]
-        return layer_table(modules, names, len(self.buffers()))
+        parameters = dict(self.named_parameters())
+        n_frozen = len([p for p in parameters.values() if not p.requires_grad])
+        return layer_table(modules, parameters, len(self.buffers()), n_frozen)
 
     def summary_kind(self) -> str:
         """What ``summary`` calls the module where it is one row; empty where it lists the parts."""

@@ -19,13 +19,16 @@ class Part(Protocol):
         """What it is, where it is one row with all that is in it; else ""."""
 
 
-def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffers: int) -> str:
+def layer_table(
+    modules: Mapping[str, Part], parameters: Iterable[str], n_buffers: int, n_frozen: int = 0
+) -> str:
     """A row for each layer, and the total.
 
     Args:
         modules: the model, under the name "", and every module in it, by name.
         parameters: the name of every parameter.
         n_buffers: how many buffers there are.
+        n_frozen: how many of the parameters are frozen.
 
     >>> from tinygrad_mlp.nn import Layer
     >>> print(layer_table({"": Layer(2, 3, rng=0)}, ["neurons.0.w.0", "neurons.0.b"], 0))
@@ -50,6 +53,8 @@ def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffer
     widths = [max(map(len, column)) for column in zip(TITLES, *rows, total)]
     lines = [_line(row, widths) for row in (TITLES, *rows, total)]
     lines.insert(-1, "-" * len(lines[0]))
+    if n_frozen:
+        lines.append(f"{n_frozen:,} of them frozen")
     if n_buffers:
         lines.append(f"and {n_buffers:,} buffer{'' if n_buffers == 1 else 's'}, not trained")
     return "\n".join([_title(modules[""]), *lines])
