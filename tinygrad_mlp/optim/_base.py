@@ -7,12 +7,12 @@ computed aside and then taken at once, so that Ctrl-C never leaves half of one.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from math import nan
 from operator import setitem
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy import subtract
@@ -22,21 +22,16 @@ from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._at_once import assign_at_once, call_at_once
-from tinygrad_mlp._freezing import changes, frozen_among
+from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.engine import Value, write_numbers
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.optim._groups import ParameterGroup, groups_in
+from tinygrad_mlp.optim._groups import groups_in
+from tinygrad_mlp.optim._in_parts import Number, SteppingInParts, Units
 
 __all__ = ["Group", "Number", "Optimizer", "Parameter"]
-
-Units = tuple[float, ...]
-"""What the settings in ``unit_names`` were."""
-
-Number = TypeVar("Number", float, NDArray[Any])
-"""What a rule works on: one float, or one array with a number for each parameter."""
 
 
 class Parameter(Protocol):
@@ -57,7 +52,7 @@ Group = Mapping[str, Any]
 """Parameters with a rate of their own: their list as "parameters", the rate as "learning_rate"."""
 
 
-class Optimizer(ABC):
+class Optimizer(SteppingInParts):
     """The base of all optimizers.
 
     A rule of your own needs three things: the names of what it remembers (``state_names``), the
@@ -113,8 +108,6 @@ class Optimizer(ABC):
     if not TYPE_CHECKING:
         lr = NotASetting("optimizer.learning_rate")
 
-    groups: Sequence[ParameterGroup] = ()
-
     def __init__(
         self, parameters: Iterable[Parameter | Group] = (), learning_rate: float = 0.001
     ) -> None:
@@ -141,9 +134,8 @@ class Optimizer(ABC):
         self._stepped: NDArray[Any]  # room for the parameters after a step
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
-        # Of some parameters alone, where others are frozen or groups have rates of their own.
-        self._factors: tuple[tuple[float, ...], NDArray[Any]] | None = None
-        self._open: tuple[object, slice | NDArray[np.intp]] = (None, slice(None))
+        self._factors = None
+        self._open = (None, slice(None))
 
     @abstractmethod
     def coefficients(self, step: int) -> tuple[float, ...]:
@@ -200,19 +192,17 @@ class Optimizer(ABC):
             states = [self.in_present_units(state, kept_in) for state in states]
         step_count = self.step_count + 1
         coefficients = self.coefficients(step_count)
-        numbers: list[float] = []
-        new_states: list[tuple[float, ...]] = []
-        for parameter, state, factor in zip(self.parameters, states, self._factor_of_each()):
-            number, gradient = parameter.data, parameter.grad
-            if gradient is None:  # cleared, as in torch
-                gradient = 0.0
-            if factor is None:  # it is frozen
-                change, new = 0.0, state
-            else:
+        if self.groups or changes[0] is not None:
+            numbers, new_states = self._stepped_in_part(states, coefficients)
+        else:
+            numbers, new_states = [], []
+            for parameter, state in zip(self.parameters, states):
+                number, gradient = parameter.data, parameter.grad
+                if gradient is None:  # cleared, as in torch
+                    gradient = 0.0
                 change, new = self.update(float_math, number, gradient, state, coefficients)
-                change *= factor
-            numbers.append(number - change)
-            new_states.append(new)
+                numbers.append(number - change)
+                new_states.append(new)
         own = [
             (setattr, self, "_state_of_values", (new_states, units)),
             (setattr, self, "step_count", step_count),
@@ -273,42 +263,6 @@ class Optimizer(ABC):
                 (setitem, parameters, ..., stepped),
             )
         )
-
-    @property
-    def learning_rates(self) -> list[float]:
-        """The rate of each group; of an optimizer without groups the only one.
-
-        Assign as many to change the rates of the groups, now and after a schedule in proportion.
-
-        Raises:
-            InvalidArgumentError: if there are other than groups, or a rate is below 0.
-
-        >>> from tinygrad_mlp.optim import SGD
-        >>> a, b = Value(1.0), Value(2.0)
-        >>> optimizer = SGD([{"parameters": [a]}, {"parameters": [b], "learning_rate": 0.05}], 0.1)
-        >>> optimizer.learning_rate = 1.0
-        >>> optimizer.learning_rates
-        [1.0, 0.5]
-        """
-        return [self.learning_rate * group.factor for group in self.groups] or [self.learning_rate]
-
-    @learning_rates.setter
-    def learning_rates(self, rates: Iterable[float]) -> None:
-        given = list(rates)
-        call = f"optimizer.learning_rates = {self.learning_rates}"
-        if len(given) != len(self.groups):
-            raise InvalidArgumentError(
-                f"learning_rates has {len(given)} rates, but {self} has {len(self.groups)} groups; "
-                + (f"for example {call}" if self.groups else "assign optimizer.learning_rate")
-            )
-        checked = [check_number(rate, "a rate", call, at_least=0.0) for rate in given]
-        if self.learning_rate == 0.0:
-            raise InvalidArgumentError(
-                f"the learning_rate of {self} is 0, and the rates of groups are kept in proportion "
-                "to it; assign the factors: optimizer.groups[0].factor = 0.1"
-            )
-        for group, rate in zip(self.groups, checked):
-            group.factor = rate / self.learning_rate
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""
@@ -426,74 +380,6 @@ class Optimizer(ABC):
                 f"parameter number {i}, {parameter!r}, {fault}; for example {call}"
             )
         return list(checked.values())
-
-    def _factor_of_each(self) -> Iterable[float | None]:
-        """By what the change of each parameter is multiplied; None for those that are frozen."""
-        if not self.groups and changes[0] is None:
-            return repeat(1.0)
-        factors: list[float | None] = [1.0] * len(self.parameters)
-        if self.groups:
-            self._check_groups()
-            factors = [group.factor for group in self.groups for _ in group.parameters]
-        for place in frozen_among(self.parameters):
-            factors[place] = None
-        return factors
-
-    def _check_groups(self) -> None:
-        n_grouped = sum([len(group.parameters) for group in self.groups])
-        if n_grouped != len(self.parameters):
-            raise InvalidArgumentError(
-                f"{self} has {n_grouped} parameters in its groups, but {len(self.parameters)} in "
-                "optimizer.parameters; make a new optimizer for other parameters"
-            )
-
-    def _step_in_part(
-        self,
-        parameters: NDArray[Any],
-        given: NDArray[Any],
-        gradients: NDArray[Any],
-        before: tuple[tuple[NDArray[Any], ...], Units],
-    ) -> None:
-        """The step of those parameters that are not frozen, at the rates of their groups."""
-        part = self._places_to_step()
-        state = tuple([column[part] for column in before[0]])
-        change, new = self.update(
-            array_math, given[part], gradients[part], state, self._coefficient_arrays
-        )
-        if given is not parameters:
-            self._check_rule(change, given, parameters)
-        if self.groups:
-            change = change * self._factor_array(parameters.dtype)[part]
-        stepped = parameters[part] - change
-        call_at_once(
-            (
-                *[(setitem, column, part, now) for column, now in zip(before[0], new)],
-                (setattr, self, "_state_of_array", before),
-                (setattr, self, "step_count", self.step_count + 1),
-                (setitem, parameters, part, stepped),
-            )
-        )
-
-    def _places_to_step(self) -> slice | NDArray[np.intp]:
-        """Where the parameters are that are not frozen: a slice, where they follow one another."""
-        if self._open[0] is not changes[0]:
-            frozen = frozen_among(self.parameters)
-            places: NDArray[np.intp] = np.setdiff1d(np.arange(len(self.parameters)), frozen)
-            part: slice | NDArray[np.intp] = places
-            if not frozen:
-                part = slice(None)
-            elif len(places) and places[-1] - places[0] == len(places) - 1:
-                part = slice(int(places[0]), int(places[-1]) + 1)
-            self._open = changes[0], part
-        return self._open[1]
-
-    def _factor_array(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        factors = tuple([group.factor for group in self.groups])
-        if self._factors is None or self._factors[0] != factors:
-            self._check_groups()
-            sizes = [len(group.parameters) for group in self.groups]
-            self._factors = factors, np.repeat(np.array(factors, dtype), sizes)
-        return self._factors[1]
 
     def _assign(self, **attributes: Any) -> None:
         assign_at_once([self] * len(attributes), attributes.keys(), attributes.values())

@@ -21,7 +21,8 @@ from typing import ClassVar
 
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.optim._base import Group, Number, Optimizer, Parameter, Units
+from tinygrad_mlp.optim._base import Group, Number, Optimizer, Parameter
+from tinygrad_mlp.optim._in_parts import Units
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
