@@ -192,7 +192,7 @@ class Optimizer(SteppingInParts):
             states = [self.in_present_units(state, kept_in) for state in states]
         step_count = self.step_count + 1
         coefficients = self.coefficients(step_count)
-        if self.groups or changes[0] is not None:
+        if self.groups or (changes[0] is not None and self._some_are_frozen()):
             numbers, new_states = self._stepped_in_part(states, coefficients)
         else:
             numbers, new_states = [], []
@@ -248,7 +248,7 @@ class Optimizer(SteppingInParts):
                 if number != before:
                     array[()] = number
             self._last_coefficients = coefficients
-        if self.groups or changes[0] is not None:
+        if self.groups or (changes[0] is not None and self._some_are_frozen()):
             self._step_in_part(parameters, given, gradients, (state, units))
             return
         change, state = self.update(array_math, given, gradients, state, self._coefficient_arrays)

@@ -74,6 +74,7 @@ class SteppingInParts(ABC):
             InvalidArgumentError: if there are other than groups, or a rate is below 0.
 
         >>> from tinygrad_mlp.optim import SGD
+        >>> from tinygrad_mlp import Value
         >>> a, b = Value(1.0), Value(2.0)
         >>> optimizer = SGD([{"parameters": [a]}, {"parameters": [b], "learning_rate": 0.05}], 0.1)
         >>> optimizer.learning_rate = 1.0
@@ -145,15 +146,20 @@ class SteppingInParts(ABC):
             self._check_rule(change, given, parameters)
         if self.groups:
             change = change * self._factor_array(parameters.dtype)[part]
-        stepped = parameters[part] - change
+        stepped = np.subtract(given[part], change, np.empty_like(given[part]))
+        kept = [np.broadcast_to(now, was.shape) for was, now in zip(state, new, strict=True)]
         call_at_once(
             (
-                *[(setitem, column, part, now) for column, now in zip(before[0], new)],
+                *[(setitem, column, part, now) for column, now in zip(before[0], kept)],
                 (setattr, self, "_state_of_array", before),
                 (setattr, self, "step_count", self.step_count + 1),
                 (setitem, parameters, part, stepped),
             )
         )
+
+    def _some_are_frozen(self) -> bool:
+        part = self._places_to_step()
+        return not isinstance(part, slice) or part != slice(None)
 
     def _places_to_step(self) -> slice | NDArray[np.intp]:
         """Where the parameters are that are not frozen: a slice, where they follow one another."""
