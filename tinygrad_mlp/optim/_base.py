@@ -62,7 +62,8 @@ class Optimizer(SteppingInParts):
 
     Args:
         parameters: the Values to step; those left out stay as they are, and so do frozen ones. None
-            are needed where only ``step_array`` is used, but then nothing is known to be frozen. For rates by group, a list of dicts:
+            are needed where only ``step_array`` is used, but then nothing is known to be frozen.
+            For rates by group, a list of dicts:
             ``{"parameters": body.parameters(), "learning_rate": 0.001}``; without "learning_rate"
             a group has that of the optimizer.
         learning_rate: the size of a step, at least 0; assign to it at any time, which changes the
