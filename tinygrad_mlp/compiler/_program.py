@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp._freezing import changes, frozen_among
+from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
@@ -33,7 +34,7 @@ from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
-from tinygrad_mlp.engine import Value, clear_frozen, read_numbers, write_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,
@@ -205,6 +206,8 @@ class Program:
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
+        self._kept: list[Value] = []
+        self._kept_numbers: Array = np.empty(0, dtype=dtype)
         self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
         self._last: Translation | None = None
@@ -353,17 +356,54 @@ class Program:
         named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return tuple([argument.name for argument in arguments if argument.kind in named])
 
+    def keep(self, leaves: Iterable[Value]) -> None:
+        """Keep the numbers of leaves that it assigns to here, as those of the parameters.
+
+        Calls read them from ``kept`` and assign to them there, in the order of ``leaves``; the
+        Values follow at ``write_back``, together with the parameters.
+
+        Args:
+            leaves: leaves that are no parameters.
+
+        >>> from tinygrad_mlp.engine import assign
+        >>> count = Value(0.0)
+        >>> program = compile(lambda x: assign(count, count + 1.0) or x * x)
+        >>> program.keep([count])
+        >>> result = program(3.0)
+        >>> before = count.data
+        >>> program.write_back()
+        >>> before, count.data
+        (0.0, 1.0)
+        """
+        with self._after_recordings:
+            self._kept = list(leaves)
+            self._kept_numbers = np.array(read_numbers(self._kept), dtype=self._dtype)
+            self._traces.clear()
+            self._bound.clear()
+
+    @property
+    def kept(self) -> Array:
+        """The numbers of the leaves that it keeps; what is assigned is copied into the array."""
+        return self._kept_numbers
+
+    @kept.setter
+    def kept(self, numbers: ArrayLike) -> None:
+        _assign(self._kept_numbers, numbers, "kept")
+
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
         with self._lock:
             numbers, gradients = self._parameters.tolist(), self._gradients.tolist()
-            write_numbers(self._values, numbers, grads=gradients)
+            leaves = [*self._values, *self._kept]
+            numbers += self._kept_numbers.tolist()
+            write_numbers(leaves, numbers, grads=gradients)
             clear_frozen(self._values if frozen_among(self._values) else ())
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
         with self._lock:
             self.parameters[:] = read_numbers(self._values)
+            self._kept_numbers[:] = read_numbers(self._kept)
 
     def refresh(self) -> None:
         """Forget the recordings that the function would not make any more.
@@ -424,6 +464,7 @@ class Program:
             self._dtype,
             numbers=self._parameters,
         )
+        other._kept, other._kept_numbers = self._kept, self._kept_numbers
         other.within = self.within
         other.most_repetitions = self.most_repetitions
         other.checks_targets = self.checks_targets
@@ -450,6 +491,12 @@ class Program:
         self.write_back()
         for value in self._values:
             value.zero_grad()
+        try:
+            return self._eagerly(given)
+        finally:
+            self._kept_numbers[:] = read_numbers(self._kept)
+
+    def _eagerly(self, given: list[Array]) -> Any:
         if self._per_sample:
             recording = self._recording_of_batch(given)
             if recording is not None:
@@ -538,7 +585,8 @@ class Program:
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
-        run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
+        numbers = (self._parameters, self._gradients, self._kept_numbers)
+        run = trace_.bind(batch_size, self._dtype, *numbers)
         bound = _Bound(run, auxiliary_shape, trace_, checks)
         _keep(self._bound, shapes, bound)
         return bound
@@ -576,6 +624,7 @@ class Program:
                 self._has_auxiliary,
                 of_one_sample=self._per_sample and not self.each_by_itself,
             )
+            recording.kept = {leaf: place for place, leaf in enumerate(self._kept)}
             # The fewer nodes, the more easily random ones come out the same twice.
             n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
             for _ in range(min(max(n_times, 1), self.most_repetitions)):

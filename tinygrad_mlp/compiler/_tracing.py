@@ -63,6 +63,7 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
+        kept: where the numbers of leaves stand that the program keeps between its calls.
         of_one_sample: whether it is mapped over the samples of a batch.
         checks: what the program checks at each call, with rows of placeholders' numbers, and of
             leaves that are read.
@@ -80,6 +81,7 @@ class Recording:
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
+    kept: dict[Value, int] = field(default_factory=dict)
     frozen: list[int] = field(default_factory=list)
     of_one_sample: bool = False
 
@@ -268,7 +270,7 @@ class Tape:
         """A sum or a mean over the samples, if this is one of those of a batch."""
         return self.node(op, (value,)) if self.recording.of_one_sample else None
 
-    def assign(self, leaf: Value, value: Value) -> None:
+    def assign(self, leaf: Value, value: Value | Number) -> None:
         """An assignment to a leaf, carried out at each call."""
         if isinstance(leaf, Traced):
             raise GraphError(
@@ -279,7 +281,7 @@ class Tape:
                 f"assign to {leaf!r}: a parameter of the program is trained, it cannot be assigned "
                 "to; leave it out of compile(..., parameters=...)"
             )
-        (value,) = self.present([value])
+        (value,) = self.present([as_value(value)])
         self.assigned[leaf] = value
         with self.without_gradients():
             self._present[leaf] = self.node(ops.SUM, (value,))

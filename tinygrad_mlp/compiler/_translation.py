@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from tinygrad_mlp.errors import SampleOrderError
 __all__ = ["Translation", "check_independence", "translate"]
 
 Array = NDArray[Any]
+
+_NOTHING: Final = np.empty(0)
 
 
 @dataclass(slots=True)
@@ -68,7 +70,12 @@ class Translation:
         return self.prepared.source
 
     def bind(
-        self, batch_size: int, dtype: np.dtype[Any], parameters: Array, gradients: Array
+        self,
+        batch_size: int,
+        dtype: np.dtype[Any],
+        parameters: Array,
+        gradients: Array,
+        kept: Array = _NOTHING,
     ) -> Callable[..., Any]:
         """The function that runs, with memory for one batch size.
 
@@ -77,9 +84,10 @@ class Translation:
             dtype: of all the memory.
             parameters: the array that it reads the parameters from.
             gradients: the array that it writes their derivatives to.
+            kept: the array that it keeps the numbers of leaves in between the calls.
         """
         lowered = self.lowered
-        run = self.prepared.bind(Memory(batch_size, dtype, parameters, gradients))
+        run = self.prepared.bind(Memory(batch_size, dtype, parameters, gradients, kept))
         if lowered.reduction is not None:
             return run
         if not lowered.output_shape:

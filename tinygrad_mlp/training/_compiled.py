@@ -79,6 +79,8 @@ class CompiledEngine(StepSettings):
         )
         self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
         self.program.within = within
+        self._buffers = self.model.buffers()
+        self.program.keep(self._buffers)
         # The targets of a pure loss were checked before the first step, all at once.
         self.program.checks_targets = not self.objective.loss.pure
         self._evaluation = self.program.prediction(evaluation)
@@ -127,13 +129,22 @@ class CompiledEngine(StepSettings):
 
     def _take_whole_batches(self, error: SampleOrderError) -> None:
         """From one sample mapped over a batch to a program of samples one after the other."""
-        numbers = self.program.parameters
+        numbers, kept = self.program.parameters, self.program.kept
         self._compile(per_sample=False)
-        self.program.parameters = numbers
+        self.program.parameters, self.program.kept = numbers, kept
         self.name = f"compiled (for whole batches: {error.reason})"
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers, which the program has."""
+        numbers: list[float] = self.program.kept.tolist()
+        return numbers
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the program numbers that the buffers had before."""
+        self.program.kept = numbers
+
     def write_back(self) -> None:
-        """Copy parameters and gradients into the Values."""
+        """Copy parameters, gradients and buffers into the Values."""
         self.program.write_back()
 
     def read_back(self, plain_numbers: bool = True) -> None:
@@ -242,6 +253,14 @@ class AutoEngine(StepSettings):
         except TinygradMLPError as error:
             self._fall_back(error)
             return self._engine.evaluate(X, targets)
+
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers."""
+        return self._engine.buffer_numbers()
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers numbers that they had before."""
+        self._engine.put_buffers_back(numbers)
 
     def write_back(self) -> None:
         """Bring the Values up to date."""

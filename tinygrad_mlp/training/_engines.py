@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._freezing import frozen_among
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
@@ -170,6 +171,12 @@ class Engine(Protocol):
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs, of the model as it predicts."""
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers that the buffers of the model have now."""
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers the numbers that they had before a step that was not taken."""
+
     def write_back(self) -> None:
         """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
 
@@ -231,6 +238,14 @@ class EagerEngine(StepSettings):
             losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
         return mean_of(losses), outputs
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers."""
+        return read_numbers(self._buffers)
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers numbers that they had before."""
+        write_numbers(self._buffers, numbers)
+
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
 
@@ -240,6 +255,7 @@ class EagerEngine(StepSettings):
         self._is_tried = False
 
     def _start(self) -> None:
+        self._buffers = self.model.buffers()
         self.read_back()
 
     def _step(

@@ -21,7 +21,6 @@ from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.engine import write_numbers
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
@@ -360,18 +359,18 @@ class _Training:
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
-        engine, buffers = self.engine, self.buffers
-        if not buffers:
+        engine = self.engine
+        if not self.buffers:
             value = engine.step(batch.X, batch.targets)
             engine.update()
             return value
-        step_count, numbers = self.optimizer.step_count, [buffer.data for buffer in buffers]
+        step_count, numbers = self.optimizer.step_count, engine.buffer_numbers()
         try:
             value = engine.step(batch.X, batch.targets)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
-                write_numbers(buffers, numbers)
+                engine.put_buffers_back(numbers)
             raise
         return value
 

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._at_once import call_at_once
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp.compiler import Program, compile
-from tinygrad_mlp.engine import Value, no_grad, read_numbers, write_numbers
+from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
@@ -125,7 +126,8 @@ def _compiled_outputs(model: Module, from_logits: bool) -> Program:
     It does not hold the model, which may be gone while the program is still kept.
     """
     function = partial(_outputs_of, ref(model), from_logits)
-    program = compile(function, model.parameters(), per_sample=True).prediction(function)
+    leaves = [*model.parameters(), *model.buffers()]  # whose numbers belong together
+    program = compile(function, leaves, per_sample=True).prediction(function)
     program.within = partial(_recording_as_it_predicts, ref(model))
     program.each_by_itself = True
     program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._backends.sample_products import (
@@ -34,7 +35,6 @@ from tinygrad_mlp.compiler._instructions import (
     Ref,
 )
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
-from tinygrad_mlp.engine import read_numbers, write_numbers
 
 __all__ = ["NumpyText", "Text"]
 
@@ -97,8 +97,8 @@ class Text:
             "dtype": dtype,
             "parameters": memory.parameters,
             "gradients": memory.gradients,
-            "outer_leaves": lowered.outer,
-            "assigned": lowered.assigned,
+            "kept": memory.kept,
+            **_leaves_of(lowered),
             "read_numbers": read_numbers,
             "write_numbers": write_numbers,
             "view": view,
@@ -142,7 +142,7 @@ class _Writer:
                 run += self.input_lines(number, shape, buffer)
         if leaves.outer.size and leaves.outer in used:
             name = self.own_memory(leaves.outer)
-            run.append(f"{name}[:] = read_numbers(outer_leaves)")
+            run += self.outer_lines(name)
         if leaves.random.size and leaves.random in used:
             name = self.own_memory(leaves.random)
             run.append(f"draw({name})")
@@ -238,6 +238,21 @@ class _Writer:
         if line not in self.prepared_once:
             self.prepared_once.add(line)
             self.prepare.append(line)
+
+    # Leaves that are read
+
+    def outer_lines(self, name: str) -> list[str]:
+        """Those that the program keeps, and those that it does not."""
+        kept = self.lowered.kept
+        n_kept = sum([leaf in kept for leaf in self.lowered.outer])
+        if n_kept == 0:
+            return [f"{name}[:] = read_numbers(outer_leaves)"]
+        if n_kept == len(self.lowered.outer):
+            return [f"take(kept, kept_read, 0, {name})"]
+        return [
+            f"{name}[kept_outer] = kept[kept_read]",
+            f"{name}[~kept_outer] = read_numbers(outer_leaves)",
+        ]
 
     # Inputs
 
@@ -416,11 +431,18 @@ class _Writer:
 
     def effect_lines(self) -> list[str]:
         """The assignments; several happen at once, so that no thread sees some of them alone."""
-        refs = [ref for _, ref in self.arrays.effects]
+        kept = self.lowered.kept
+        refs = [ref for leaf, ref in self.arrays.effects if leaf in kept]
+        lines, start = [], 0
+        for row in _in_rows(refs):
+            (length,) = row.shape
+            lines.append(f"kept[kept_assigned[{start}:{start + length}]] = {self.ref(row)}")
+            start += length
+        refs = [ref for leaf, ref in self.arrays.effects if leaf not in kept]
         if len(refs) == 1:
-            return [f"assigned[0].data = float({self.ref(refs[0])}[0])"]
+            return [*lines, f"assigned[0].data = float({self.ref(refs[0])}[0])"]
         numbers = ", ".join([f"*{self.ref(row)}.tolist()" for row in _in_rows(refs)])
-        return [f"write_numbers(assigned, [{numbers}])"] if refs else []
+        return [*lines, f"write_numbers(assigned, [{numbers}])"] if refs else lines
 
     def return_lines(self) -> list[str]:
         if self.lowered.reduction is None:
@@ -471,6 +493,18 @@ def _in_order(ref: Ref) -> bool:
 def _is_matrix_of_rows(source: Ref) -> bool:
     """Whether it is a matrix in order: a row of samples for each of its slots."""
     return source.mapped and len(source.shape) == 1 and source.in_order and not source.pad
+
+
+def _leaves_of(lowered: Lowered) -> dict[str, Any]:
+    """The leaves that the text reads and assigns to, and where those are that the program keeps."""
+    kept = lowered.kept
+    return {
+        "outer_leaves": [leaf for leaf in lowered.outer if leaf not in kept],
+        "assigned": [leaf for leaf in lowered.assigned if leaf not in kept],
+        "kept_outer": np.array([leaf in kept for leaf in lowered.outer], dtype=bool),
+        "kept_read": np.array([kept[x] for x in lowered.outer if x in kept], dtype=np.intp),
+        "kept_assigned": np.array([kept[x] for x in lowered.assigned if x in kept], np.intp),
+    }
 
 
 def _in_rows(refs: list[Ref]) -> list[Ref]:
