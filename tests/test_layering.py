@@ -29,12 +29,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
         "tinygrad_mlp._places tinygrad_mlp._vocabulary tinygrad_mlp._node tinygrad_mlp._recorders",
-        "tinygrad_mlp._drop_in tinygrad_mlp._reach tinygrad_mlp._blocks",
+        "tinygrad_mlp._drop_in tinygrad_mlp._reach tinygrad_mlp._blocks tinygrad_mlp._freezing",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
         "tinygrad_mlp.data",
-        "tinygrad_mlp._order tinygrad_mlp._effects tinygrad_mlp._methods",
-        "tinygrad_mlp._copying",
+        "tinygrad_mlp._order tinygrad_mlp._effects",
+        "tinygrad_mlp._methods tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
         "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._batch "
         "tinygrad_mlp._own_ops",

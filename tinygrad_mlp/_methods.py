@@ -7,8 +7,10 @@ from typing import Any, Self
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
 from tinygrad_mlp._blocks import PLAIN, current, open_blocks
+from tinygrad_mlp._freezing import is_frozen, set_requires_grad
 from tinygrad_mlp._node import NOT_COMPUTED
 from tinygrad_mlp._node_checks import as_float, checked_label, is_node, number_of, refuse_inputs
+from tinygrad_mlp._order import topological_order
 from tinygrad_mlp._places import Place
 from tinygrad_mlp.op import Op
 
@@ -93,6 +95,35 @@ class Methods:
         (False, True, 0.0)
         """
         return self.grad is not NOT_COMPUTED and self.grad is not None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it, as in torch; assign False to a leaf to freeze it.
+
+        A frozen leaf has the gradient 0.0, of ``backward`` and of compiled programs, whatever flows
+        around it, and optimizers leave it as it is: no weight decay, no momentum. Of what was
+        computed: whether any leaf behind it is not frozen. Plain numbers in a formula never are
+        asked for; any other leaf is open to gradients until it is frozen.
+
+        Raises:
+            GraphError: if it is set for a Value that was computed, or for a plain number.
+            InvalidArgumentError: if something else than True or False is assigned.
+
+        >>> from tinygrad_mlp import Value
+        >>> w, b = Value(2.0), Value(1.0)
+        >>> w.requires_grad = False
+        >>> (w * 3.0 + b).backward()
+        >>> w.grad, w.has_grad, b.grad
+        (0.0, False, 1.0)
+        """
+        if self.parents:
+            leaves = [node for node in topological_order(self) if not node.parents]
+            return any([leaf.requires_grad for leaf in leaves])
+        return self.op is not ops.CONSTANT and not is_frozen(self)
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        set_requires_grad([self], requires_grad)
 
     def __format__(self, spec: str) -> str:
         return format(number_of(self), spec) if spec else str(self)

@@ -16,11 +16,11 @@ from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blo
 from tinygrad_mlp._copying import copied, set_state, state_of
 from tinygrad_mlp._drop_in import DropIn, refuse_children
 from tinygrad_mlp._effects import assign
+from tinygrad_mlp._freezing import clear_frozen
 from tinygrad_mlp._garbage import relax_garbage_collector
 from tinygrad_mlp._methods import Methods, compare
 from tinygrad_mlp._node import NOT_COMPUTED, Number
 from tinygrad_mlp._node_checks import (
-    NotAnAttribute,
     as_float,
     checked_label,
     refuse_inputs,
@@ -96,7 +96,6 @@ class Value(Methods, DropIn):
     _label: str | Place
 
     if not TYPE_CHECKING:
-        requires_grad = NotAnAttribute()
         name = NotASetting("value.label = 'x'")
 
     def __init__(
@@ -160,6 +159,8 @@ class Value(Methods, DropIn):
                 for parent, partial in zip(node.parents, node.partials):
                     contribution = upstream * partial
                     parent.grad += contribution
+        if reached is not order:
+            clear_frozen(order)
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import clear_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._reach import give_zero
 from tinygrad_mlp._recording import unobserved
@@ -93,6 +94,7 @@ class _AnomalyObserver(CreationObserver):
         output.grad = seed if output.parents else output.grad + seed
         for flow in flows(reversed(reached)):
             check(flow)
+        clear_frozen(order)
 
     def call(self, program: Program, arrays: Sequence[ArrayLike]) -> Any:
         """Call it; what comes out nan or inf is computed again eagerly, to find the node.

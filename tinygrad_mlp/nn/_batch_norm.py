@@ -9,7 +9,7 @@ from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.functional import batch_mean, batch_sum, sqrt
-from tinygrad_mlp.nn._layers import read_inputs
+from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import Buffer, Module, Sample
 
 __all__ = ["BatchNorm"]
@@ -62,6 +62,8 @@ class BatchNorm(Module):
     >>> [y.data for y in norm.eval()([3.0, -1.0])] == [3.0 / 1.00001**0.5, -1.0 / 1.00001**0.5]
     True
     """
+
+    is_beside_neurons = True
 
     @our_words
     def __init__(
