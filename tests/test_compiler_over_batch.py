@@ -1,0 +1,377 @@
+"""Sums and means over the samples of a batch, in programs that map one sample over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from tests.against_torch import assert_close, tensor_of
+from tinygrad_mlp import functional as F
+from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.derivatives import grad
+from tinygrad_mlp.engine import Value, assign, no_grad, uniform
+from tinygrad_mlp.errors import BatchStatisticsError, SampleOrderError
+from tinygrad_mlp.nn import Buffer
+
+Row = list[Value]
+Floats = NDArray[np.float64]
+
+RNG: Final = np.random.default_rng(0)
+X: Final = RNG.normal(size=(6, 3))
+W: Final = RNG.normal(size=5)
+
+
+def values() -> Row:
+    return [Value(w) for w in W]
+
+
+# One function for Values and one for tensors, in which a row is a column of the batch.
+
+
+def centered(w: Row, x: Row) -> Value:
+    z = [a * b for a, b in zip(w, x)]
+    return F.sum([F.sin(a - F.batch_mean(a)) for a in z])
+
+
+def centered_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = w[:3] * x
+    return torch.sin(z - z.mean(0)).sum(1)
+
+
+def normalized(w: Row, x: Row) -> Value:
+    z = [F.tanh(a * b) for a, b in zip(w, x)]
+    distances = [a - F.batch_mean(a) for a in z]
+    scales = [F.sqrt(F.batch_mean(d * d) + 0.1) for d in distances]
+    return F.sum([F.sin(w[3] * d / s + w[4]) for d, s in zip(distances, scales)])
+
+
+def normalized_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = torch.tanh(w[:3] * x)
+    distances = z - z.mean(0)
+    return torch.sin(w[3] * distances / ((distances**2).mean(0) + 0.1).sqrt() + w[4]).sum(1)
+
+
+def shares(w: Row, x: Row) -> Value:
+    z = F.exp(w[0] * x[0])
+    return (z / F.batch_sum(z)) * x[1] + w[1] * F.batch_sum(w[2])
+
+
+def shares_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = torch.exp(w[0] * x[:, 0])
+    return z / z.sum() * x[:, 1] + w[1] * w[2] * len(x)
+
+
+def the_mean_alone(w: Row, x: Row) -> Value:
+    return F.batch_mean(F.sin(w[0] * x[0])) * F.batch_mean(w[1]) + F.batch_sum(1.0) * w[2]
+
+
+def the_mean_alone_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    mean = torch.sin(w[0] * x[:, 0]).mean() * w[1] + len(x) * w[2]
+    return mean.expand(len(x))
+
+
+def mean_of_a_mean(w: Row, x: Row) -> Value:
+    mean = F.batch_mean(w[0] * x[0])
+    return F.batch_mean(mean * mean) * x[1] * F.batch_sum(mean)
+
+
+def mean_of_a_mean_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    mean = (w[0] * x[:, 0]).mean()
+    return mean**2 * x[:, 1] * mean * len(x)
+
+
+CASES: Final[dict[str, tuple[Callable[[Row, Row], Value], Callable[..., torch.Tensor]]]] = {
+    "centered": (centered, centered_torch),
+    "normalized": (normalized, normalized_torch),
+    "shares": (shares, shares_torch),
+    "the mean alone": (the_mean_alone, the_mean_alone_torch),
+    "mean of a mean": (mean_of_a_mean, mean_of_a_mean_torch),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_mapped_program_agrees_with_torch_at_each_batch_size(name: str, reduction: str) -> None:
+    ours, theirs = CASES[name]
+    w = values()
+    program = compile(lambda x: ours(w, x), w, per_sample=True, reduction=reduction)  # type: ignore[arg-type]
+    for n_samples in (6, 2, 5):
+        x = X[:n_samples]
+        weights = tensor_of(W, requires_grad=True)
+        losses = theirs(weights, tensor_of(x))
+        expected = losses.mean() if reduction == "mean" else losses.sum()
+        (gradients,) = torch.autograd.grad(expected, weights)
+        assert_close(program(x), expected)
+        assert_close(program.gradients, gradients)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_eager_graph_of_a_batch_has_the_same_numbers(name: str, reduction: str) -> None:
+    ours, _ = CASES[name]
+    w = values()
+    program = compile(lambda x: ours(w, x), w, per_sample=True, reduction=reduction)  # type: ignore[arg-type]
+    loss = program.eager(X)  # before its first call
+    loss.backward()
+    assert_close(loss.data, program(X))
+    assert_close([value.grad for value in w], program.gradients)
+
+
+def test_a_prediction_subtracts_the_mean_of_its_batch() -> None:
+    program = compile(lambda x: [a - F.batch_mean(a) for a in x], per_sample=True)
+    assert_close(program(X), X - X.mean(axis=0))
+    assert_close([[a.data for a in row] for row in program.eager(X)], X - X.mean(axis=0))
+
+
+def test_second_derivatives_go_through_the_mean() -> None:
+    w = values()
+    program = compile(lambda x: normalized(w, x), w, per_sample=True)
+    first = grad(program.eager(X), w, create_graph=True)
+    second = grad(F.sum([g * g for g in first]), w)
+    weights = tensor_of(W, requires_grad=True)
+    loss = normalized_torch(weights, tensor_of(X)).mean()
+    (theirs,) = torch.autograd.grad(loss, weights, create_graph=True)
+    (expected,) = torch.autograd.grad((theirs**2).sum(), weights)
+    assert_close(second, expected)
+
+
+def test_a_derivative_within_a_recording_is_refused() -> None:
+    """That of one sample by what it does to the mean is not that of the loss of the batch."""
+    w = Value(2.0)
+
+    def slope(x: Value) -> Any:
+        return grad(F.batch_mean(w * x), [w], create_graph=True)[0]
+
+    with pytest.raises(BatchStatisticsError, match="batch_mean has no derivative for one sample"):
+        compile(slope, per_sample=True)(X[:, 0])
+
+
+def test_no_gradient_flows_through_a_detached_mean() -> None:
+    w = Value(2.0)
+
+    def loss(x: Value) -> Value:
+        with no_grad():
+            mean = F.batch_mean(w * x)
+        return (w * x - mean) ** 2
+
+    x = X[:, 0]
+    program = compile(loss, [w], per_sample=True)
+    program(x)
+    weight = tensor_of(2.0, requires_grad=True)
+    ((weight * tensor_of(x) - (weight * tensor_of(x)).mean().detach()) ** 2).mean().backward()
+    assert_close(program.gradients[0], weight.grad)
+    eager = program.eager(x)
+    eager.backward()
+    assert_close(w.grad, weight.grad)
+
+
+def test_random_leaves_are_the_same_eagerly() -> None:
+    rng = np.random.default_rng(3)
+    w = Value(0.5)
+
+    def loss(x: Row) -> Value:
+        kept = F.where(uniform(rng) < 0.5, w * x[0], 0.0) * uniform(rng)
+        return (kept - F.batch_mean(kept)) ** 2
+
+    program = compile(loss, [w], per_sample=True)
+    compiled = program(X)
+    rng.bit_generator.state = np.random.default_rng(3).bit_generator.state
+    assert_close(program.eager(X).data, compiled)
+
+
+# What is assigned
+
+
+def moving(kept: Buffer) -> Program:
+    def loss(x: Value) -> Value:
+        assign(kept, 0.75 * kept + 0.25 * F.batch_mean(x))
+        return x * kept
+
+    return compile(loss, per_sample=True)
+
+
+def test_what_is_assigned_with_a_mean_is_assigned_once_for_a_batch() -> None:
+    x = X[:, 0]
+    compiled, eager = Buffer(2.0), Buffer(2.0)
+    program, graphs = moving(compiled), moving(eager)
+    expected = 2.0
+    for _ in range(3):
+        expected = 0.75 * expected + 0.25 * x.mean()
+        results = program(x)
+        assert_close(compiled.data, expected)
+        assert_close(results, x * expected)
+        assert_close([v.data for v in graphs.eager(x)], x * expected)
+        assert_close(eager.data, expected)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_what_counts_samples_beside_a_mean_is_refused(eagerly: bool) -> None:
+    """Once for the batch, or once for each sample: nobody can tell."""
+    count = Buffer(0.0)
+
+    def loss(x: Value) -> Value:
+        assign(count, count + 1.0)
+        return x - F.batch_mean(x)
+
+    program = compile(loss, per_sample=True)
+    with pytest.raises(SampleOrderError, match="depends on the sample or on the samples before"):
+        (program.eager if eagerly else program)(X[:, 0])
+    assert count.data == 0.0
+
+
+def test_several_assignments_are_one_call() -> None:
+    kept = [Buffer(float(i)) for i in range(4)]
+
+    def loss(x: Row) -> Value:
+        for buffer, a in zip(kept[:3], x):
+            assign(buffer, F.batch_mean(a) + buffer)
+        assign(kept[3], F.batch_sum(x[0]))
+        return x[0]
+
+    program = compile(loss, per_sample=True)
+    program(X)
+    expected = np.append(X.mean(axis=0) + np.arange(3.0), X[:, 0].sum())
+    assert_close([buffer.data for buffer in kept], expected)
+    assert program.source.count("write_numbers(assigned, [") == 1
+
+
+# What a program keeps
+
+
+def test_a_program_keeps_what_it_assigns_until_it_writes_back() -> None:
+    w, kept, other = Value(0.5), Buffer(2.0), Buffer(1.0)
+
+    def loss(x: Value) -> Value:
+        before = w * kept
+        assign(kept, 0.5 * kept + F.batch_mean(x))
+        assign(other, F.batch_sum(x))
+        return before * x * other
+
+    x = X[:, 0]
+    program = compile(loss, [w], per_sample=True)
+    program.keep([kept])
+    first = program(x)
+    assert kept.data == 2.0
+    assert_close(other.data, x.sum())
+    assert_close(program.kept, [1.0 + x.mean()])
+    assert_close(program(x), first * (1.0 + x.mean()) / 2.0)
+    program.write_back()
+    assert_close(kept.data, 0.5 * (1.0 + x.mean()) + x.mean())
+    kept.data = 2.0
+    program.read_parameters()
+    assert_close(program(x), first)
+    program.kept = [2.0]
+    assert_close(program(x), first)
+
+
+def test_a_prediction_program_reads_what_the_other_keeps() -> None:
+    kept = Buffer(0.0)
+
+    def loss(x: Value) -> Value:
+        assign(kept, F.batch_mean(x))
+        return x * x
+
+    program = compile(loss, [], per_sample=True)
+    program.keep([kept])
+    predict = program.prediction(lambda x: x - kept)
+    program(X[:, 0])
+    assert_close(predict([1.0, 2.0]), np.array([1.0, 2.0]) - X[:, 0].mean())
+
+
+def test_the_eager_graph_goes_on_from_what_is_kept_and_keeps_its_own() -> None:
+    kept = Buffer(0.0)
+
+    def loss(x: Value) -> Value:
+        assign(kept, kept + F.batch_mean(x))
+        return x * x
+
+    program = compile(loss, [], per_sample=True)
+    program.keep([kept])
+    program(X[:, 0])
+    program.eager(X[:, 0])
+    assert_close(program.kept, [2.0 * X[:, 0].mean()])
+
+
+def test_plain_arithmetic_keeps_numbers_too() -> None:
+    kept, read = Buffer(3.0), Buffer(2.0)
+
+    def loss(x: Value) -> Value:
+        result = x * kept * read
+        assign(kept, kept + x)
+        return result
+
+    program = compile(loss)
+    program.keep([read, kept])
+    assert (program(2.0), program(2.0)) == (12.0, 20.0)
+    assert (kept.data, program.kept.tolist()) == (3.0, [2.0, 7.0])
+
+
+# Where there is no batch
+
+
+def test_one_sample_alone_has_no_mean() -> None:
+    for function in (F.batch_mean, F.batch_sum):
+        with pytest.raises(BatchStatisticsError, match="here is one sample alone"):
+            function(Value(2.0))
+        with no_grad(), pytest.raises(BatchStatisticsError, match=r"call model\.eval\(\) first"):
+            function(2.0)
+
+
+def test_a_recording_of_the_whole_batch_is_refused() -> None:
+    program = compile(lambda xs: F.sum([x - F.batch_mean(x) for x in xs]))
+    for call in (program, program.eager):
+        with pytest.raises(BatchStatisticsError, match="per_sample=True"):
+            call(X[:, 0])
+
+
+def test_a_batch_of_one_is_not_taken_for_the_batch() -> None:
+    w = values()
+    program = compile(lambda x: centered(w, x), w, per_sample=True)
+    program(X)
+    for call in (program, program.eager):
+        with pytest.raises(BatchStatisticsError, match="give two samples or more"):
+            call(X[:1])
+
+
+def test_a_batch_of_one_is_fine_without_a_mean() -> None:
+    assert compile(lambda x: x * 2.0, per_sample=True)([3.0]).tolist() == [6.0]
+
+
+def test_samples_that_are_by_themselves_have_no_mean() -> None:
+    program = compile(lambda x: x - F.batch_mean(x), per_sample=True)
+    program.each_by_itself = True
+    with pytest.raises(BatchStatisticsError):
+        program(X[:, 0])
+
+
+# The text
+
+
+def test_products_that_are_summed_over_the_samples_are_one_call() -> None:
+    w = Value(0.5)
+    program = compile(lambda x: F.batch_mean(F.sin(w * x) ** 2), [w], per_sample=True)
+    program(X[:, 0])
+    assert "vecdot(" in program.source
+    assert "square" not in program.source
+
+
+def test_a_product_that_is_read_elsewhere_is_not_only_summed() -> None:
+    w = Value(0.5)
+
+    def loss(x: Value) -> Value:
+        product = F.sin(w * x) * x
+        return product * F.batch_mean(product)
+
+    x = X[:, 0]
+    program = compile(loss, [w], per_sample=True)
+    weight = tensor_of(0.5, requires_grad=True)
+    product = torch.sin(weight * tensor_of(x)) * tensor_of(x)
+    expected = (product * product.mean()).mean()
+    expected.backward()
+    assert_close(program(x), expected)
+    assert_close(program.gradients[0], weight.grad)
