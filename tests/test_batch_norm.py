@@ -437,6 +437,21 @@ def test_what_cannot_run_for_a_batch_is_refused_by_every_engine(
         assert (array == before[name]).all()
 
 
+class ByHand(Net):
+    """It takes what it is handed for a batch, and that is one sample."""
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        rows = [self.hidden.forward(x)]
+        means = [F.mean(column) for column in zip(*rows)]
+        return self.out.forward([h - mean for h, mean in zip(rows[0], means)])
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", own_loss])
+def test_normalization_by_hand_over_one_sample_is_told_of(loss: Any) -> None:
+    with pytest.warns(UserWarning, match="it is handed one sample at a time"):
+        trained("auto", ByHand(), loss=loss, epochs=1)
+
+
 class AlwaysByBatch(Net):
     def forward(self, x: Sequence[Scalar]) -> list[Value]:
         return [out - F.batch_mean(out) for out in self.out.forward(self.hidden.forward(x))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -375,3 +376,65 @@ def test_a_product_that_is_read_elsewhere_is_not_only_summed() -> None:
     expected.backward()
     assert_close(program(x), expected)
     assert_close(program.gradients[0], weight.grad)
+
+
+# Normalization by hand
+
+
+def by_hand_over(rows: list[Row]) -> list[Row]:
+    """Each feature less its mean over the rows, by its standard deviation."""
+    columns = []
+    for column in zip(*rows):
+        mean = sum(column) / len(column)
+        variance = sum((x - mean) ** 2 for x in column) / len(column)
+        columns.append([(x - mean) / (variance + 0.1) ** 0.5 for x in column])
+    return [list(row) for row in zip(*columns)]
+
+
+def told(function: Callable[..., Any], x: Floats = X) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compile(function, per_sample=True)(x)
+    assert all([warning.filename == __file__ for warning in caught])
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: by_hand_over([x])[0],
+        lambda x: [a - F.mean([a]) for a in x],
+        lambda x: [a - sum([a]) / 1 for a in x],
+        lambda x: x[0].exp() * (x[1] * x[2] - F.mean([x[1]])) + (x[0] - F.mean(x[:1])) ** 2,
+        lambda x: list(np.array(x) - np.array([x]).mean(axis=0)),
+    ],
+)
+def test_a_mean_over_one_number_is_told_of(function: Callable[..., Any]) -> None:
+    (message,) = told(function)
+    assert "x - mean([x]) is 0 for every x" in message
+    assert "functional.batch_mean(x)" in message
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: [a - F.mean(x) for a in x],  # over the features
+        lambda x: [a - b for a in x for b in x],  # with each one less itself
+        lambda x: F.tanh(x[0]) - F.tanh(x[0]),
+        lambda x: x[0] - x[1] / 1.0,
+        lambda x: x[0] - x[0] / 2.0,
+        lambda x: x[0] - (x[0] + 0.5) / 1.0,
+        lambda x: (x[0] - F.mean([x[0]]), x[1])[1],  # nobody needs it
+        lambda x: F.mean([x[0]]),
+        lambda x: [a - F.batch_mean(a) for a in x],
+    ],
+)
+def test_other_differences_are_not(function: Callable[..., Any]) -> None:
+    assert told(function) == []
+
+
+def test_a_batch_of_one_that_was_recorded_as_a_batch_is_what_it_is() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compile(by_hand_over)(X[:1])
+    assert not found.any()
