@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,6 @@ __all__ = [
     "TORCH",
     "WITHOUT",
     "WORK",
-    "Net",
     "OurEpochs",
     "TorchEpochs",
     "measure",
@@ -48,7 +48,7 @@ class Net(Module):
     def __init__(self, work: Work, normed: bool) -> None:
         rng = np.random.default_rng(0)
         sizes = work.layer_sizes
-        self.layers = [Layer(n, m, None, rng=rng) for n, m in zip(sizes, sizes[1:])]
+        self.layers = [Layer(n, m, None, rng=rng) for n, m in pairwise(sizes)]
         self.norms = [BatchNorm(m) for m in sizes[1:-1]] if normed else []
 
     def forward(self, x: Sequence[Scalar]) -> list[Value]:
@@ -72,6 +72,7 @@ class OurEpochs:
     def run(self, n_epochs: int) -> float:
         work, engine = self.work, self.engine
         for batch in work.batches(self.rng, n_epochs):
+            assert batch is not None
             loss = engine.step(work.X.take(batch, 0), work.targets.take(batch, 0))
             engine.update()
         return loss
@@ -89,7 +90,7 @@ class TorchEpochs:
         self.X, self.labels = torch.from_numpy(work.X), torch.from_numpy(work.labels)
         state = Net(work, normed).state_dict()
         layers: list[torch.nn.Module] = []
-        for i, (n, m) in enumerate(zip(work.layer_sizes, work.layer_sizes[1:])):
+        for i, (n, m) in enumerate(pairwise(work.layer_sizes)):
             layer = torch.nn.Linear(n, m, dtype=torch.float64)
             layer.weight = torch.nn.Parameter(torch.tensor(state[f"layers.{i}.weight"]))
             layer.bias = torch.nn.Parameter(torch.tensor(state[f"layers.{i}.bias"]))
