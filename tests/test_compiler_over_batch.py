@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from tests.against_torch import assert_close, tensor_of
+from tests.test_compiler_backends import Interpreter, run_by
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
+from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, assign, no_grad, uniform
 from tinygrad_mlp.errors import BatchStatisticsError, SampleOrderError
-from tinygrad_mlp.nn import Buffer
+from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 
 Row = list[Value]
 Floats = NDArray[np.float64]
@@ -121,6 +124,81 @@ def test_the_eager_graph_of_a_batch_has_the_same_numbers(name: str, reduction: s
     loss.backward()
     assert_close(loss.data, program(X))
     assert_close([value.grad for value in w], program.gradients)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", CASES)
+def test_another_back_end_needs_nothing_but_the_instructions(name: str, reduction: str) -> None:
+    ours, _ = CASES[name]
+    w = values()
+    found = []
+    for backend in (NumpyText(), Interpreter()):
+        program = compile(lambda x: ours(w, x), w, per_sample=True, reduction=reduction)  # type: ignore[arg-type]
+        with run_by(backend):
+            found.append([program(X), *program.gradients])
+        assert program.backend.backend is backend
+    assert_close(found[0], found[1])
+
+
+class OfValues:
+    """The functions of a random graph on Values, for one sample."""
+
+    batch_mean, batch_sum = staticmethod(F.batch_mean), staticmethod(F.batch_sum)
+    tanh, sin, square = staticmethod(F.tanh), staticmethod(F.sin), staticmethod(F.square)
+
+
+class OfTensors:
+    """The same on tensors with a row for each sample."""
+
+    tanh, sin, square = torch.tanh, torch.sin, torch.square
+
+    @staticmethod
+    def batch_mean(x: torch.Tensor) -> torch.Tensor:
+        return x.mean(0, keepdim=True).expand(len(X))
+
+    @staticmethod
+    def batch_sum(x: torch.Tensor) -> torch.Tensor:
+        return x.sum(0, keepdim=True).expand(len(X))
+
+
+def random_graph(xp: Any, seed: int, w: Sequence[Any], x: Sequence[Any]) -> Any:
+    """A loss of one sample, made of random steps; half of them look at the batch."""
+    rng = np.random.default_rng(seed)
+    nodes = [*x, *w]
+    for _ in range(12):
+        a, b, c = [nodes[i] for i in rng.integers(0, len(nodes), size=3)]
+        made = [
+            lambda a, b, c: xp.batch_mean(a * b),
+            lambda a, b, c: xp.tanh(a - xp.batch_mean(b)),
+            lambda a, b, c: xp.tanh(0.1 * xp.batch_sum(xp.sin(a)) + b * c),
+            lambda a, b, c: xp.sin(a * b + c),
+            lambda a, b, c: a / (1.5 + xp.square(b)) - c,
+            lambda a, b, c: a - b + 0.5 * xp.tanh(c),
+        ][int(rng.integers(0, 6))](a, b, c)
+        nodes.append(made)
+    return sum(nodes[-6:], 0.25 * nodes[-1])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_agree_with_torch(seed: int) -> None:
+    w = values()
+    weights = tensor_of(W, requires_grad=True)
+    columns = [tensor_of(column) for column in X.T]
+    rows = [weight.expand(len(X)) for weight in weights]
+    expected = random_graph(OfTensors, seed, rows, columns).mean()
+    gradients = torch.zeros(len(W), dtype=torch.float64)
+    if expected.requires_grad:
+        (gradients,) = torch.autograd.grad(expected, weights)
+    scale = max(1.0, abs(expected.item()), float(gradients.abs().max()))
+    program = compile(lambda x: random_graph(OfValues, seed, w, x), w, per_sample=True)
+    loss = program.eager(X)
+    loss.backward()
+    for value, found in (
+        (program(X), program.gradients),
+        (loss.data, [parameter.grad for parameter in w]),
+    ):
+        np.testing.assert_allclose(value, expected.item(), rtol=0.0, atol=1e-12 * scale)
+        np.testing.assert_allclose(found, gradients, rtol=0.0, atol=1e-12 * scale)
 
 
 def test_a_prediction_subtracts_the_mean_of_its_batch() -> None:
@@ -244,7 +322,8 @@ def test_several_assignments_are_one_call() -> None:
 # What a program keeps
 
 
-def test_a_program_keeps_what_it_assigns_until_it_writes_back() -> None:
+@pytest.mark.parametrize("backend", [NumpyText(), Interpreter()], ids=["text", "interpreter"])
+def test_a_program_keeps_what_it_assigns_until_it_writes_back(backend: Backend) -> None:
     w, kept, other = Value(0.5), Buffer(2.0), Buffer(1.0)
 
     def loss(x: Value) -> Value:
@@ -256,7 +335,8 @@ def test_a_program_keeps_what_it_assigns_until_it_writes_back() -> None:
     x = X[:, 0]
     program = compile(loss, [w], per_sample=True)
     program.keep([kept])
-    first = program(x)
+    with run_by(backend):
+        first = program(x)
     assert kept.data == 2.0
     assert_close(other.data, x.sum())
     assert_close(program.kept, [1.0 + x.mean()])
@@ -351,6 +431,78 @@ def test_samples_that_are_by_themselves_have_no_mean() -> None:
 
 
 # The text
+
+
+def test_the_text_of_a_layer_that_is_normalized() -> None:
+    """A row of the batch is summed by one call; of the running statistics nothing is copied."""
+    rng = np.random.default_rng(0)
+    layer, norm = Layer(2, 3, None, rng=rng), BatchNorm(3)
+
+    def loss(x: Row) -> Value:
+        return F.sum([F.tanh(a) for a in norm.forward(layer.forward(x))])
+
+    program = compile(loss, [*layer.parameters(), *norm.parameters()], per_sample=True)
+    program.keep(norm.buffers())
+    program(X[:, :2])
+    text = program.source
+    assert [line.strip() for line in text[text.index("def run") :].splitlines()] == TEXT.split("\n")
+
+
+TEXT: Final = """\
+def run(X0):
+copyto(x0_1, X0.T)
+take(kept, kept_read, 0, outer)
+dot(parameters_2, x0, out=z0)
+copyto(batch_sum1, c0)
+matmul(z0, ones, out=t1)
+multiply(t1, c1, out=t1)
+add(batch_sum1, c2, out=sub3)
+subtract(z0, t1_3, out=z0)
+divide(batch_sum1, sub3, out=batch_sum1)
+subtract(t1, outer_4, out=t1)
+multiply(constants_5, t1_6, out=t2)
+add(t2, outer_7, out=z8)
+vecdot(z0, z0, out=t1)
+multiply(t1, c1, out=t1)
+multiply(t1, batch_sum1_8, out=mul10)
+add(t1, c3, out=t1)
+subtract(mul10, outer_9, out=mul10)
+sqrt(t1, out=t1)
+multiply(constants_10, mul10_11, out=t3)
+add(t3, outer_12, out=z14)
+divide(c4, t1, out=mul10)
+multiply(parameters_13, mul10, out=mul16)
+multiply(mul16_14, z0, out=t4)
+add(t4, parameters_15, out=t4)
+tanh(t4, out=t4)
+ones_3.dot(t4, out=sum19_16)
+loss = float(dot(sum19_16, ones)) / B
+multiply(t4, t4, out=t4)
+subtract(c4, t4, out=t4)
+matmul(t4, ones, out=t5)
+multiply(t5, c1, out=gradients_17)
+vecdot(t4, z0, out=t5)
+multiply(t5, c1, out=t5)
+multiply(mul16_14, c1, out=mul16_14)
+multiply(t4, mul16_14, out=t4)
+multiply(t5, mul10, out=gradients_18)
+multiply(t5, parameters_13, out=t5)
+divide(mul10, t1, out=mul10)
+multiply(t5, mul10, out=t5)
+divide(c5, t1, out=t1)
+multiply(t5, t1, out=t5)
+multiply(t5_19, c6, out=t5_19)
+multiply(t5_19, z0, out=z0)
+add(t4, z0, out=t4)
+matmul(t4, ones, out=t5)
+multiply(t5_19, c7, out=t5_19)
+add(t4, t5_19, out=t4)
+dot(t4, x0_21, out=gradients_20)
+kept[kept_assigned[0:3]] = z8_22
+kept[kept_assigned[3:6]] = z14_23
+return loss
+
+return run"""
 
 
 def test_products_that_are_summed_over_the_samples_are_one_call() -> None:
