@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 from tests.against_torch import assert_close, tensor_of
 from tests.test_compiler_backends import Interpreter, run_by
 from tinygrad_mlp import functional as F
+from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
+from tinygrad_mlp.compiler._instructions import Buffer as Slots
+from tinygrad_mlp.compiler._instructions import Instruction, Ref
+from tinygrad_mlp.compiler._tidying import _with_inner_products
 from tinygrad_mlp.derivatives import grad
-from tinygrad_mlp.engine import Value, assign, no_grad, uniform
-from tinygrad_mlp.errors import BatchStatisticsError, SampleOrderError
+from tinygrad_mlp.engine import Value, assign, no_grad, topological_order, uniform
+from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError
+from tinygrad_mlp.losses import hinge
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 
 Row = list[Value]
@@ -138,6 +143,36 @@ def test_another_back_end_needs_nothing_but_the_instructions(name: str, reductio
             found.append([program(X), *program.gradients])
         assert program.backend.backend is backend
     assert_close(found[0], found[1])
+
+
+def test_what_is_the_same_for_all_samples_is_one_node() -> None:
+    w = values()
+    program = compile(lambda x: w[0].exp() * x + F.batch_mean(x), w[:1], per_sample=True)
+    nodes = topological_order(program.eager(X[:, 0]))
+    assert [node.op for node in nodes if node.op is not None].count(ops.EXP) == 1
+    assert [node.op for node in nodes if node.op is not None].count(ops.MUL) == len(X)
+
+
+def test_labels_stand_on_the_nodes_of_each_sample() -> None:
+    def labelled(x: Value) -> Value:
+        mean, distance = F.batch_mean(x), x - F.batch_mean(x)
+        mean.label, distance.label = "mean", "distance"
+        return distance * mean
+
+    loss = compile(labelled, [], per_sample=True).eager(X[:, 0])
+    labels = [node.label for node in topological_order(loss)]
+    assert (labels.count("mean"), labels.count("distance")) == (1, len(X))
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_wrong_target_is_refused(eagerly: bool) -> None:
+    w = Value(0.5)
+    program = compile(lambda x, t: hinge(w * (x - F.batch_mean(x)), t), [w], per_sample=True)
+    targets = np.array([1.0, -1.0, 1.0, 0.5, 1.0, 1.0])
+    with pytest.raises(DataError, match=r"t\[3\]: the targets of the hinge loss are -1 and \+1"):
+        (program.eager if eagerly else program)(X[:, 0], targets)
+    program.checks_targets = False
+    (program.eager if eagerly else program)(X[:, 0], targets)
 
 
 class OfValues:
@@ -511,6 +546,29 @@ def test_products_that_are_summed_over_the_samples_are_one_call() -> None:
     program(X[:, 0])
     assert "vecdot(" in program.source
     assert "square" not in program.source
+
+
+def test_a_product_of_what_is_changed_before_the_sum_stays_a_product() -> None:
+    def row(mapped: bool = True) -> Ref:
+        return Ref(Slots(3, mapped=mapped), 0, (3,), (1,))
+
+    a, b, product, total = row(), row(), row(), row(mapped=False)
+    multiply = Instruction("ufunc", "multiply", [a, b], product)
+    change = Instruction("ufunc", "negative", [a], a)
+    change_other = Instruction("ufunc", "negative", [b], b)
+    reduce = Instruction("reduce", "add", [product], total, axes=(1,))
+    elsewhere = Instruction("ufunc", "negative", [row()], row())
+    for between in (change, change_other):
+        calls = [multiply, between, reduce]
+        assert _with_inner_products(calls) == calls
+    both = _with_inner_products([multiply, elsewhere, reduce])
+    assert [call.kind for call in both] == ["ufunc", "contract"]
+    numbers = Instruction("ufunc", "multiply", [a, row(mapped=False).padded()], product)
+    assert _with_inner_products([numbers, reduce]) == [numbers, reduce]
+    over_slots = Instruction("reduce", "add", [product], row(), axes=(0,))
+    assert _with_inner_products([multiply, over_slots]) == [multiply, over_slots]
+    largest = Instruction("reduce", "maximum", [product], total, axes=(1,))
+    assert _with_inner_products([multiply, largest]) == [multiply, largest]
 
 
 def test_a_product_that_is_read_elsewhere_is_not_only_summed() -> None:
