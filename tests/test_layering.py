@@ -25,7 +25,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp._text tinygrad_mlp._interpreter",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
-        "tinygrad_mlp._places tinygrad_mlp._vocabulary",
+        "tinygrad_mlp._freezing tinygrad_mlp._places tinygrad_mlp._vocabulary",
         "tinygrad_mlp._drop_in",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",

@@ -558,17 +558,49 @@ def test_a_layer_that_trains_says_why_it_cannot_be_called() -> None:
         BatchNorm(2)([1.0, 2.0])
 
 
-def test_a_frozen_layer_takes_its_running_statistics_and_leaves_them() -> None:
-    class Frozen(BatchNorm):
-        requires_grad = False
-
-    norm = Frozen(1)
-    assert BatchNorm(1).uses_batch_statistics
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_frozen_layer_takes_its_running_statistics_and_leaves_them(affine: bool) -> None:
+    norm = BatchNorm(1, affine=affine)
+    assert norm.uses_batch_statistics
     assert not BatchNorm(1).eval().uses_batch_statistics
-    assert not norm.uses_batch_statistics
+    assert not norm.freeze().uses_batch_statistics
     program = compile(lambda x: norm([x]), per_sample=True)
     assert_close(program(X[:, 0]), X[:, 0] / np.sqrt(1.00001))
+    assert_close([norm([x]).data for x in X[:, 0]], X[:, 0] / np.sqrt(1.00001))
     assert (norm.running_mean[0].data, norm.running_var[0].data) == (0.0, 1.0)
+    assert norm.unfreeze().uses_batch_statistics
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_training_with_a_frozen_layer_agrees_with_torch(engine: str) -> None:
+    """There it has to be in evaluation mode as well. The last batch has one sample, which is fine."""
+    model = Net()
+    for kept in (*model.norm.running_mean, *model.norm.running_var):
+        kept.data = float(_rng.uniform(0.5, 2.0))
+    twin = torch_twin(model)
+    twin[1].eval().requires_grad_(False)
+    optimizer = torch.optim.SGD([p for p in twin.parameters() if p.requires_grad], lr=0.05)
+    for _ in range(2):
+        for i in range(0, 23, 11):
+            optimizer.zero_grad()
+            outputs = twin(tensor_of(X[i : i + 11]))[:, 0]
+            ((outputs - tensor_of(Y[i : i + 11])) ** 2).mean().backward()
+            optimizer.step()
+    model.norm.freeze()
+    trained(engine, model, epochs=2, batch_size=11)
+    assert_same_state(model, twin)
+
+
+class Unfreezes:
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> bool:
+        (model.norm.unfreeze if epoch == 2 else model.norm.freeze)()
+        return False
+
+
+def test_a_layer_that_is_unfrozen_between_epochs_is_trained_by_both_engines() -> None:
+    models = [trained(e, epochs=4, callbacks=[Unfreezes()])[0] for e in ENGINES]
+    assert models[0].norm.running_mean[0].data != 0.0
+    assert_same_state(*models)
 
 
 def test_the_defaults_are_those_of_torch() -> None:

@@ -30,6 +30,8 @@ class Owner:
         keys: where it stands there, such as ("layers", 0).
         is_row: whether it holds parameters alone, none of them in a matrix, as a neuron does.
         n_groups: how many modules, lists of neurons and matrices of parameters it holds.
+        is_beside: whether it stands beside the neurons of a layer, as a normalization does, which
+            is no layer for itself.
         holder: gives the module as long as it lives; copies have none.
 
     >>> model = Owner("MLP")
@@ -43,10 +45,11 @@ class Owner:
     keys: tuple[Key, ...] = ()
     is_row: bool = False
     n_groups: int = 0
+    is_beside: bool = False
     holder: Callable[[], object] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[type[Owner], tuple[object, ...]]:
-        return Owner, (self.kind, self.above, self.keys, self.is_row, self.n_groups)
+        return Owner, (self.kind, self.above, self.keys, self.is_row, self.n_groups, self.is_beside)
 
     @property
     def model(self) -> Owner:

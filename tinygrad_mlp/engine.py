@@ -28,8 +28,9 @@ from tinygrad_mlp._drop_in import (
     refuse_children,
     text_of_op,
 )
+from tinygrad_mlp._freezing import FROZEN, changes, note_change
 from tinygrad_mlp._interpreter import Interpreter
-from tinygrad_mlp._node_checks import NotAnAttribute, check_numbers, checked_label, refuse_inputs
+from tinygrad_mlp._node_checks import check_numbers, checked_label, refuse_inputs
 from tinygrad_mlp._places import Keys, Owner, Place
 from tinygrad_mlp._recording import (
     PLAIN,
@@ -46,7 +47,12 @@ from tinygrad_mlp._recording import (
     recorder_of_thread,
 )
 from tinygrad_mlp._words import NotASetting
-from tinygrad_mlp.errors import BatchStatisticsError, GraphError, NotANumberError
+from tinygrad_mlp.errors import (
+    BatchStatisticsError,
+    GraphError,
+    InvalidArgumentError,
+    NotANumberError,
+)
 from tinygrad_mlp.ops import Op
 
 __all__ = [
@@ -55,6 +61,7 @@ __all__ = [
     "apply",
     "as_value",
     "assign",
+    "clear_frozen",
     "compare",
     "enable_grad",
     "give_zero",
@@ -70,6 +77,7 @@ __all__ = [
     "put_row_in_place",
     "read_numbers",
     "read_unchecked",
+    "set_requires_grad",
     "topological_order",
     "uniform",
     "write_numbers",
@@ -131,7 +139,6 @@ class Value:
     _label: str | Place
 
     if not TYPE_CHECKING:
-        requires_grad = NotAnAttribute()
         name = NotASetting("value.label = 'x'")
         m, v, velocity, momentum = NotKept(), NotKept(), NotKept(), NotKept()
 
@@ -208,6 +215,34 @@ class Value:
         """
         return self.grad is not _NOT_COMPUTED and self.grad is not None
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it, as in torch; assign False to a leaf to freeze it.
+
+        A frozen leaf has the gradient 0.0, of ``backward`` and of compiled programs, whatever flows
+        around it, and optimizers leave it as it is: no weight decay, no momentum. Of what was
+        computed: whether any leaf behind it is not frozen. Plain numbers in a formula never are
+        asked for; any other leaf is open to gradients until it is frozen.
+
+        Raises:
+            GraphError: if it is set for a Value that was computed, or for a plain number.
+            InvalidArgumentError: if something else than True or False is assigned.
+
+        >>> w, b = Value(2.0), Value(1.0)
+        >>> w.requires_grad = False
+        >>> (w * 3.0 + b).backward()
+        >>> w.grad, w.has_grad, b.grad
+        (0.0, False, 1.0)
+        """
+        if self.parents:
+            leaves = [node for node in topological_order(self) if not node.parents]
+            return any([leaf.requires_grad for leaf in leaves])
+        return self.op is not ops.CONSTANT and self.partials is not FROZEN
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        set_requires_grad([self], requires_grad)
+
     def zero_grad(self) -> None:
         """Set ``grad`` to 0.0 and mark it as not computed, as ``value.grad = None`` does too.
 
@@ -254,6 +289,8 @@ class Value:
             for parent, partial in zip(node.parents, node.partials):
                 contribution = upstream * partial
                 parent.grad += contribution
+        if reached is not order:
+            clear_frozen(order)
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""
@@ -311,6 +348,8 @@ class Value:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.data, grad, self.op, self.parents, self.partials, self._label = state
         self.grad = _NOT_COMPUTED if grad is None else grad
+        if self.partials is FROZEN:
+            note_change()
         if self.op is not None and self.op.closed and self.op is not ops.WHERE:
             _comparisons.add(self.op)
 
@@ -697,9 +736,9 @@ def topological_order(root: Value) -> list[Value]:
 def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
     """The topological order, and of its nodes those that a gradient of ``root`` reaches.
 
-    The second list is without what does nothing but decide a ``where``, or is compared: nothing
-    flows there, not even 0 times the infinite slope of a root at 0. It is mostly the first list
-    itself.
+    The second list is without what does nothing but decide a ``where``, or is compared, and without
+    frozen leaves: nothing flows there, not even 0 times the infinite slope of a root at 0. It is
+    mostly the first list itself.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
@@ -743,7 +782,8 @@ def orders_of(root: Value) -> tuple[list[Value], list[Value]]:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
     if not open_blocks or current().recorder is None:
         check_numbers([*leaves, root], order)
-    return order, _reached(order) if _is_cut(order, conditions) else order
+    reached = _reached(order) if _is_cut(order, conditions) else order
+    return order, reached if changes[0] is None else _without_frozen(reached)
 
 
 def _is_cut(order: list[Value], conditions: list[Value]) -> bool:
@@ -751,6 +791,12 @@ def _is_cut(order: list[Value], conditions: list[Value]) -> bool:
     if any([node.parents for node in conditions]):  # mostly they are plain truth values
         return True
     return bool(_comparisons) and not _comparisons.isdisjoint([node.op for node in order])
+
+
+def _without_frozen(reached: list[Value]) -> list[Value]:
+    """The nodes but for frozen leaves; the list itself where there are none."""
+    open_to_gradients = [node for node in reached if node.partials is not FROZEN]
+    return reached if len(open_to_gradients) == len(reached) else open_to_gradients
 
 
 def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:
@@ -763,6 +809,55 @@ def give_zero(order: Sequence[Value], reached: Sequence[Value]) -> None:
     """
     for node in set(order).difference(reached):
         node.grad = 0.0 + node.grad  # which is computed now; of what is no leaf it is 0 by now
+
+
+def clear_frozen(order: Iterable[Value]) -> None:
+    """Take from the frozen leaves what has flowed to them: they have no gradient.
+
+    >>> w = Value(2.0)
+    >>> w.requires_grad = False
+    >>> w.grad += 3.0
+    >>> clear_frozen([w])
+    >>> w.grad, w.has_grad
+    (0.0, False)
+    """
+    for node in order:
+        if node.partials is FROZEN:
+            node.grad = _NOT_COMPUTED
+
+
+def set_requires_grad(leaves: Iterable[Value], requires_grad: bool) -> None:
+    """Freeze leaves, or let gradients flow to them again; their gradients are cleared.
+
+    Raises:
+        GraphError: if one of them was computed from others, or is a plain number of a formula.
+        InvalidArgumentError: if that is neither True nor False.
+
+    >>> w = [Value(2.0), Value(3.0)]
+    >>> set_requires_grad(w, False)
+    >>> [leaf.requires_grad for leaf in w]
+    [False, False]
+    """
+    if not isinstance(requires_grad, bool | np.bool_):
+        raise InvalidArgumentError(
+            f"requires_grad is {requires_grad!r}, but True or False is needed: "
+            "value.requires_grad = False"
+        )
+    given = list(leaves)
+    for leaf in given:
+        if leaf.parents or leaf.op is not None:
+            what = "was computed from other Values" if leaf.parents else "is a plain number"
+            raise GraphError(
+                f"requires_grad is set for leaves, such as parameters, and {leaf!r} {what}; to "
+                "compute without a graph: with no_grad(): ..."
+            )
+    partials = () if requires_grad else FROZEN
+    changed = [leaf for leaf in given if leaf.partials is not partials]
+    for leaf in changed:
+        leaf.partials = partials
+        leaf.grad = _NOT_COMPUTED
+    if changed:
+        note_change()
 
 
 def _reached(order: list[Value]) -> list[Value]:

@@ -14,7 +14,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import place_in_layer
 from viz import _markup as markup
 from viz._condense import Arrow, Box, Condensed
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
+from viz._look import FROZEN_TEXT, LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
 from viz._markup import cell, font, number, row, table
 from viz._operations import title_of
 from viz._themes import GradientScale, Paint
@@ -238,16 +238,16 @@ class CoarseDrawing:
 
     def gradient_entry(self, node: Value, ink: str = "") -> str:
         """The row for the gradient of one node."""
-        grad = self.look.grad_of(node)
-        text = "\N{EN DASH}" if grad is None else number(grad)
+        text = self.look.grad_text(node)
         return self.entry("grad", text, ink or self.look.theme.gradient, ink)
 
     def norm_entry(self, box: Box, ink: str = "") -> list[str]:
         """The row for the size of the gradient of a box's parameters, where there is one."""
         norm = self.norm(box)
-        if "grad" not in self.look.shown or norm is None:
+        if "grad" not in self.look.shown or (norm is None and not box.is_frozen):
             return []
-        return [self.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
+        text = FROZEN_TEXT if norm is None else number(norm)
+        return [self.entry(NORM, text, ink or self.look.theme.gradient, ink)]
 
     def norm(self, box: Box) -> float | None:
         """The size of the gradient of a box's parameters: what its color and its number say."""

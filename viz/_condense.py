@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import hypot, inf
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, sums_of
 from tinygrad_mlp.graph._walk import gradients_of
@@ -90,6 +91,17 @@ class Box:
         nodes = self.parameters or list(self.exits) or self.members
         computed = [node.grad for node in nodes if node.has_grad]
         return hypot(*computed) if computed else None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it has parameters, and all of them are frozen.
+
+        >>> w = Value(3.0)
+        >>> w.requires_grad = False
+        >>> Box("b0", "leaf", "parameter", members=[w], parameters=[w]).is_frozen
+        True
+        """
+        return bool(self.parameters) and all(map(is_frozen, self.parameters))
 
     def derivatives(self) -> dict[Value, float]:
         """d exit / d node for each node that the box reads; empty unless there is one exit.

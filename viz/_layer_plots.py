@@ -14,7 +14,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.engine import no_grad, read_numbers
 from tinygrad_mlp.errors import DataError, ShapeError
-from tinygrad_mlp.nn._layers import MLP, Layer
+from tinygrad_mlp.nn import MLP, Layer
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
 from viz._plot_style import headline, literal, new_figure, save, style, turn_long_ticks

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.engine import Value
 from viz import _markup as markup
 from viz._markup import cell, font, number, row, table
@@ -14,8 +15,10 @@ from viz._themes import LIGHT, GradientScale, Paint, Theme, known_name, theme_na
 __all__ = [
     "COLORS",
     "DIRECTIONS",
+    "FROZEN_TEXT",
     "LONGEST_IN_TOOLTIP",
     "LONGEST_LABEL",
+    "NOT_COMPUTED",
     "SHOWABLE",
     "SLACK",
     "UNSEEN_LABEL",
@@ -47,6 +50,12 @@ UNSEEN_LABEL: Final = "label=<{}>".format(table(row(cell("")), padding=0))
 Boxes in frames keep the order in which the text names them, in every version of Graphviz, only
 where some arrow has a label: then there is a rank between each two ranks of boxes.
 """
+
+NOT_COMPUTED: Final = "\N{EN DASH}"
+"""In the place of a gradient."""
+
+FROZEN_TEXT: Final = "frozen"
+"""In the place of the gradient of a frozen parameter."""
 
 SLACK: Final = "&#160;"
 """A space for viewers whose letters are wider than Graphviz measured."""
@@ -111,6 +120,19 @@ class Look:
         (1.0, None)
         """
         return node.grad if self.gradients and node.has_grad else None
+
+    def grad_text(self, node: Value) -> str:
+        """The gradient as a box shows it, or why there is none.
+
+        >>> w = Value(2.0)
+        >>> w.requires_grad = False
+        >>> Look().grad_text(w), Look().grad_text(Value(2.0)) == NOT_COMPUTED
+        ('frozen', True)
+        """
+        grad = self.grad_of(node)
+        if grad is None:
+            return FROZEN_TEXT if is_frozen(node) else NOT_COMPUTED
+        return number(grad)
 
     def shows_data(self, role: str) -> bool:
         """Whether the numbers of nodes of that kind are shown.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.debug._equations import derivative
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import (
@@ -40,7 +41,6 @@ GATE: Final = "class=gate, shape=none, fixedsize=shape, width=0.0278, height=0.0
 """A point that arrows pass, 2 points wide. They end a point before it and begin one behind it."""
 GATE_LENGTH: Final = 4
 """Of the piece of a line, in points, that joins the two ends."""
-NOT_COMPUTED: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
@@ -311,8 +311,7 @@ class _Drawing:
         if look.shows_data(role):
             rows.append(self.entry("data", number(node.data), look.theme.text, strong))
         if self.with_gradients and role != "constant":
-            computed = look.grad_of(node)
-            grad = NOT_COMPUTED if computed is None else number(computed)
+            grad = look.grad_text(node)
             rows.append(self.entry("grad", grad, strong or look.theme.gradient, strong))
         if look.direction == "TB":  # where the arrows come in
             rows = products + rows
@@ -403,7 +402,8 @@ class _Drawing:
             yield node.op.explained
         yield f"data = {node.data!r}"
         grad = self.look.grad_of(node)
-        yield "grad: not computed" if grad is None else f"grad = {grad!r}"
+        none = "none, it is frozen" if is_frozen(node) else "not computed"
+        yield f"grad: {none}" if grad is None else f"grad = {grad!r}"
 
     def edges(self, node: Value) -> Iterator[str]:
         """The arrows into a node, each of them without its id and its closing bracket."""

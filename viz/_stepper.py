@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._files import write_whole
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
 from tinygrad_mlp.engine import Value
@@ -151,7 +152,9 @@ def _recorded(
             {
                 "name": names[node],
                 "unnamed": not node.label and names[node] == f"v{places[node]}",
-                "constant": node.op is ops.CONSTANT and not node.label,
+                # Nothing flows to a frozen leaf either.
+                "constant": (node.op is ops.CONSTANT and not node.label) or is_frozen(node),
+                "frozen": is_frozen(node),
                 "role": roles[node],
                 "op": node.op.name if node.op is not None and node.parents else "",
                 "symbol": node.op.symbol if node.op is not None and node.parents else "",

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._recording import ArrayCheck, recorded_by
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._hiding import (
@@ -51,7 +52,8 @@ class Recording:
 
     Attributes:
         nodes: the traced Values in the order of their creation, placeholders included.
-        parameters: the leaves to differentiate.
+        parameters: the leaves to differentiate, but for those that are frozen.
+        frozen: the places of these among the parameters.
         inputs: for each argument, the shape and the placeholders' numbers in C order.
         outputs: the results, in C order.
         output_shape: () for one Value, else the shape of the nested lists.
@@ -79,6 +81,7 @@ class Recording:
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
+    frozen: list[int] = field(default_factory=list)
     kept: dict[Value, int] = field(default_factory=dict)
     of_one_sample: bool = False
 
@@ -134,7 +137,8 @@ def _recorded(
     has_auxiliary: bool,
     of_one_sample: bool,
 ) -> Recording:
-    recording = Recording([], list(parameters), [], of_one_sample=of_one_sample)
+    frozen = frozen_among(parameters)
+    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))

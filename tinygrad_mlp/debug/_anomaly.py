@@ -19,7 +19,14 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._recording import unobserved
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug._creation import CreationObserver, location_of, with_places
-from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of, topological_order
+from tinygrad_mlp.engine import (
+    Value,
+    clear_frozen,
+    enable_grad,
+    give_zero,
+    orders_of,
+    topological_order,
+)
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.graph._naming import PlaceNames
 from tinygrad_mlp.graph._walk import Flow, flows
@@ -90,6 +97,7 @@ class _AnomalyObserver(CreationObserver):
         output.grad = seed if output.parents else output.grad + seed
         for flow in flows(reversed(reached)):
             check(flow)
+        clear_frozen(order)
 
     def call(self, program: Program, arrays: Sequence[ArrayLike]) -> Any:
         """Call it; what comes out nan or inf is computed again eagerly, to find the node.

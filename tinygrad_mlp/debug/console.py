@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.debug._chain import chain
 from tinygrad_mlp.debug._creation import location_of
@@ -219,9 +220,12 @@ class Console(Walking):
                 raise InvalidArgumentError(
                     f"{argument} is a plain number of a formula, to which no gradient flows here"
                 )
+            if is_frozen(node):
+                raise InvalidArgumentError(f"{argument} is frozen, so it has no gradient")
             nodes = [node]
         else:
-            nodes = [node for node in self.session.order if node.op is None]
+            leaves = [node for node in self.session.order if node.op is None]
+            nodes = [leaf for leaf in leaves if not is_frozen(leaf)]
             if len(nodes) > MOST_LINES:
                 apart = -(-len(nodes) // MOST_LINES)
                 self.say(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import _value_math as value_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import (
@@ -66,7 +67,8 @@ def grad(
 
     Raises:
         NotANumberError: if something other than Values is given.
-        GraphError: with ``create_graph=True``, if a leaf was changed after the output was computed.
+        GraphError: for a frozen input; with ``create_graph=True``, if a leaf was changed after the
+            output was computed.
         TracingError: in a function that is being compiled, without ``create_graph=True``.
 
     >>> x, y = Value(3.0), Value(2.0)
@@ -78,6 +80,7 @@ def grad(
     """
     _require_values([output], "grad", "output", "grad(output, [x, y])")
     wanted = _require_values(inputs, "grad", "inputs", "grad(output, [x, y])")
+    _refuse_frozen(wanted)
     _, order = orders_of(output)
     if create_graph:
         graphs_by = _AsGraphs(order, wanted)
@@ -196,6 +199,15 @@ def _require_values(
                 f"write {corrected} with Values"
             )
     return listed
+
+
+def _refuse_frozen(inputs: Sequence[Value]) -> None:
+    """Nothing flows to a frozen leaf, so 0.0 would be taken for its derivative."""
+    for place in frozen_among(inputs):
+        raise GraphError(
+            f"input number {place}, {inputs[place]!r}, is frozen, so it has no derivative; "
+            "let gradients flow to it first: value.requires_grad = True, or model.unfreeze()"
+        )
 
 
 def _dependents(order: Sequence[Value], inputs: Sequence[Value]) -> set[Value]:
