@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import (
+    batch_norm,
     compiler,
     engine,
     fit_loop,
@@ -137,6 +138,11 @@ def test_predictions_are_faster_than_those_of_scikit_learn(
 def test_fit_adds_little_to_its_loop(work: Work) -> None:
     results = fit_loop.measure(work, seconds=2.0)
     assert results.ratio(fit_loop.FIT, fit_loop.LOOP) < 1.15 * SLACK
+
+
+def test_batch_norm_costs_at_most_three_fifths_more() -> None:
+    results = batch_norm.measure(seconds=4.0)
+    assert results.ratio(batch_norm.OURS, batch_norm.OURS + batch_norm.WITHOUT) < 1.6 * SLACK
 
 
 def test_a_large_network_is_made_and_recorded_in_half_a_second() -> None:

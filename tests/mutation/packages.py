@@ -41,7 +41,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "training": (
         "tinygrad_mlp/training/*.py",
         "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
-        "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py",
+        "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
+        "tests/test_nn_batch_norm.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
     "data": (

@@ -31,6 +31,7 @@ from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
+from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
@@ -612,6 +613,8 @@ class Program:
                 "a function with parameters returns one Value, the loss; this one returned lists "
                 f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
+        if self._per_sample:
+            warn_of_lone_means(recording)
         reduction = self._reduction if self._differentiate else None
         return translate(recording, self._per_sample, reduction)
 

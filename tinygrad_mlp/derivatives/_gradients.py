@@ -22,7 +22,7 @@ from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value, as_value, enable_grad, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
+from tinygrad_mlp.errors import BatchStatisticsError, GraphError, NotANumberError, TracingError
 from tinygrad_mlp.graph._walk import gradients_of
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
@@ -249,6 +249,12 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
     """The local derivatives of one node, computed from its parents by rules on Values."""
     if node.op is None:  # a node whose maker gave the numbers and no rule
         raise GraphError(f"{node!r} has parents but no operation, so its derivative has no graph")
+    if node.op in ops.OVER_BATCH:
+        raise BatchStatisticsError(
+            f"{node.op.name} has no derivative for one sample alone: the others of its batch move "
+            "with it. Leave the derivatives to compile(loss, parameters, per_sample=True), or take "
+            "them of the graph of a batch: grad(program.eager(X, y), inputs, create_graph=True)"
+        )
     inputs = [
         parent.data if parent.op is ops.CONSTANT and parent not in dependents else parent
         for parent in node.parents

@@ -103,8 +103,12 @@ class BatchNorm(Module):
         """Whether it takes mean and variance of the batch, and moves the running ones.
 
         That is while it trains, unless it is frozen.
+
+        >>> norm = BatchNorm(2)
+        >>> norm.uses_batch_statistics, norm.freeze().uses_batch_statistics
+        (True, False)
         """
-        return self.training and bool(getattr(self, "requires_grad", True))
+        return self.training and self.requires_grad
 
     def forward(self, x: Sample) -> list[Value]:
         """The normalized features of one sample.
