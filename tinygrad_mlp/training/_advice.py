@@ -264,7 +264,8 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
             "steps long; bring the features to mean 0 and standard deviation 1",
             STANDARDIZE,
         )
-    if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
+    scalable = task.kind == "regression" and task.loss is not None and task.loss.standardizable
+    if scalable and float(_sizes(samples.targets).max()) > LARGE:
         rows = ".reshape(-1, 1)" if samples.targets.shape[1] == 1 else ""
         back = f"y_scaler.inverse_transform(predict(model, X){rows})"
         yield Finding(

@@ -17,7 +17,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._preprocessing import encode_labels
 from tinygrad_mlp.data._validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
-from tinygrad_mlp.losses import LOSSES, Loss, as_loss, loss_named
+from tinygrad_mlp.losses import Loss, as_loss, loss_named
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._classes import (
@@ -239,8 +239,10 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """The task in texts, numbers and lists; a loss that is not in ``LOSSES`` stays behind."""
+        name, settings = (self.loss.in_table() if self.loss else None) or (None, {})
         return {
-            "loss": LOSSES.name_of(self.loss),
+            "loss": name,
+            **({"loss_settings": settings} if settings else {}),
             "classes": None if self.classes is None else self.classes.tolist(),
             "n_inputs": self.n_inputs,
             "n_outputs": self.n_outputs,
@@ -251,7 +253,7 @@ class Task:
         """The task of which ``to_dict`` gave the details."""
         name, classes = details["loss"], details["classes"]
         return cls(
-            loss=None if name is None else loss_named(name),
+            loss=None if name is None else loss_named(name, **details.get("loss_settings", {})),
             classes=None if classes is None else np.array(classes),
             n_inputs=details["n_inputs"],
             n_outputs=details["n_outputs"],
