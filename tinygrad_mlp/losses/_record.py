@@ -232,12 +232,18 @@ class Loss:
             return None
         return self.name, dict(self.settings)
 
-    def of_batch(self, rows: Sequence[Sequence[Value]], targets: Sequence[Any]) -> Value:
+    def of_batch(
+        self,
+        rows: Sequence[Sequence[Value]],
+        targets: Sequence[Any],
+        weights: Sequence[Scalar] | None = None,
+    ) -> Value:
         """The loss of a batch.
 
         Args:
             rows: the outputs, a list for each sample.
             targets: the encoded target of each.
+            weights: how much each counts, with the mean 1, for a loss of single samples.
 
         >>> rows = [[Value(1.0)], [Value(3.0)]]
         >>> loss_named("mean_squared_error").of_batch(rows, [[0.0], [1.0]]).data
@@ -245,7 +251,10 @@ class Loss:
         """
         if self.batch_loss is not None:
             return self.batch_loss(rows, targets)
-        return functional.mean([self.sample_loss(*pair) for pair in zip(rows, targets)])
+        losses = [self.sample_loss(*pair) for pair in zip(rows, targets)]
+        if weights is not None:
+            losses = [weight * loss for weight, loss in zip(weights, losses)]
+        return functional.mean(losses)
 
     def _takes_rows(self) -> bool:
         try:

@@ -106,7 +106,7 @@ def _on_the_course(
 ) -> Iterator[Finding]:
     kept = _until(history, kept_epoch) if kept_epoch else history
     last = kept.loss[-1]
-    constant = constant_loss(task, samples.targets)
+    constant = constant_loss(task, samples.targets, samples.weights)
     if not isfinite(last) or (constant is None and _is_astray(kept)):
         yield _diverged(history, last, pull)
         yield from _on_sizes(task, samples)

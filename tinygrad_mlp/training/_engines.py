@@ -20,6 +20,7 @@ from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import model_outputs, sample_outputs
+from tinygrad_mlp.training._weighting import relative
 
 __all__ = [
     "EagerEngine",
@@ -132,18 +133,21 @@ class Engine(Protocol):
     def name(self) -> str:
         """What the history calls it."""
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
 
         Args:
             X: the features, (n_samples, n_features).
             targets: the encoded targets, one row or number per sample.
+            weights: how much each sample counts, (n_samples,); None for all alike.
         """
 
     def update(self) -> None:
         """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs, of the model as it predicts."""
 
     def write_back(self) -> None:
@@ -176,7 +180,7 @@ class EagerEngine(StepSettings):
 
     name = "eager"
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
         for parameter in self.trained:
             parameter.zero_grad()
@@ -184,7 +188,7 @@ class EagerEngine(StepSettings):
         # What connects the samples needs them all in one graph.
         step = self._step_by_samples if loss.batch_loss is None else self._step_at_once
         with enable_grad():  # whatever is around the training
-            value, outputs = step(loss, X, targets)
+            value, outputs = step(loss, X, targets, weights)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
         self._clear_frozen()
@@ -198,7 +202,9 @@ class EagerEngine(StepSettings):
             clip_by_value(self.optimizer.parameters, self.clip_value)
         self.optimizer.step()
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         loss = self.objective.loss
         outputs = model_outputs(self.model, X, from_logits=loss.from_logits, eager=True)
@@ -207,7 +213,7 @@ class EagerEngine(StepSettings):
             if loss.batch_loss is not None:
                 return loss.of_batch(rows, targets.tolist()).data, outputs
             losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
-        return mean_of(losses), outputs
+        return mean_of(losses, weights), outputs
 
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
@@ -216,11 +222,12 @@ class EagerEngine(StepSettings):
         """Nothing to do either."""
 
     def _step_by_samples(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """A few samples after the other: their graph is freed before the next, gradients add up."""
         total = 0.0
         rows = []
+        counts = None if weights is None else relative(weights).tolist()
         for start in range(0, len(X), SAMPLES_AT_ONCE):
             part = slice(start, start + SAMPLES_AT_ONCE)
             losses = []
@@ -228,13 +235,15 @@ class EagerEngine(StepSettings):
                 outputs = sample_outputs(self.model, x, loss.from_logits)
                 losses.append(loss.sample_loss(outputs, target))
                 rows.append(_numbers(outputs))
+            if counts is not None:
+                losses = [count * value for count, value in zip(counts[part], losses)]
             share = functional.sum(losses) / len(X)
             share.backward()
             total += share.data
         return total, rows
 
     def _step_at_once(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, which the loss may connect in any way."""
         rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
@@ -253,14 +262,14 @@ class EagerEngine(StepSettings):
         return total
 
 
-def mean_of(numbers: Floats | list[float]) -> float:
-    """The mean; of numbers that are too large it is inf, without a warning.
+def mean_of(numbers: Floats | list[float], weights: Floats | None = None) -> float:
+    """The mean, or weighted mean; of numbers that are too large it is inf, without a warning.
 
     >>> mean_of([1e308, 1e308])
     inf
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(numbers))
+        return float(np.mean(numbers if weights is None else relative(weights) * numbers))
 
 
 def _numbers(outputs: Sequence[Value]) -> list[float]:

@@ -66,7 +66,8 @@ class History:
 
     Attributes:
         loss: the mean of the loss over the epoch, without penalties, each batch weighted by its
-            size and measured before its own step; so it compares with ``validation_loss``.
+            size and measured before its own step; so it compares with ``validation_loss``. Where
+            samples have weights, it is their weighted mean, of a batch and over the batches.
         penalty: the L1 and L2 penalties, averaged in the same way; empty where there are none. What
             is minimized is the sum of both, see ``objective``.
         validation_loss: the loss on the validation data after the epoch, without penalties; empty

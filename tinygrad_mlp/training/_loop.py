@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +43,7 @@ from tinygrad_mlp.training._settings import (
     those_that_measure,
 )
 from tinygrad_mlp.training._task import Samples, Task
+from tinygrad_mlp.training._weighting import ClassWeight, check_batches, weighted
 
 __all__ = ["fit"]
 
@@ -66,7 +67,9 @@ def fit(
     l2: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    validation_data: tuple[ArrayLike, ...] | None = None,
     shuffle: bool = True,
     rng: Rng = None,
     log_every: int | None = 100,
@@ -89,7 +92,7 @@ def fit(
         X: the features, (n_samples, n_features).
         y: the targets, (n_samples,) or (n_samples, n_outputs): numbers for a regression, or the
             labels of a classification as people have them: whole numbers, text, booleans, one-hot
-            rows.
+            rows; or a row of zeros and ones for each sample, several questions of yes or no.
         epochs: how often to go through the samples.
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
@@ -98,7 +101,8 @@ def fit(
             while the step is recorded the numbers are Values too, so compute with them and do not
             ask for their type), of which ``Loss.of_function`` says more; or None for the one that
             suits ``y`` and the number of outputs: cross-entropy for labels, the mean squared error
-            for numbers. For whole numbers, three kinds or more that come again and again, and one
+            for numbers. ``losses.loss_named("huber", delta=2.0)`` has another setting than the
+            usual one. For whole numbers, three kinds or more that come again and again, and one
             output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained).
@@ -111,7 +115,15 @@ def fit(
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
-        validation_data: a pair (X, y) on which the model is measured after each epoch.
+        sample_weight: how much each sample counts, (n_samples,), numbers of at least 0. The loss
+            of a batch is then sum w_i l_i / sum w_i (Keras divides by the number of samples), so
+            that only the ratios of the weights matter. Accuracies count every sample once.
+        class_weight: how much the samples of each class count, {label: weight} with a weight for
+            every class; or "balanced" for n / (k n_c), with n samples, n_c of them in the class
+            (each counted by its ``sample_weight``) and k classes, as in scikit-learn. It is
+            multiplied with ``sample_weight`` and counts in the loss of the validation, too.
+        validation_data: a pair (X, y) on which the model is measured after each epoch; or
+            (X, y, sample_weight).
         shuffle: whether the samples come in a new random order in every epoch.
         rng: the seed, or the generator, of these orders.
         log_every: print the losses after every so many epochs, and the last; None or 0 for never.
@@ -148,9 +160,14 @@ def fit(
     check_counts(epochs, batch_size, log_every)
     task, samples = Task.for_data(model, X, y, loss)
     assert task.loss is not None
-    validation = None
+    validation, validation_weight = None, None
     if validation_data is not None:
-        validation = _validation(task, *_pair(validation_data))
+        *pair, validation_weight = _three_of(validation_data)
+        validation = _validation(task, *pair)
+    samples, validation = weighted(
+        task, samples, validation, sample_weight, validation_weight, class_weight
+    )
+    check_batches(samples.weights, batch_size, shuffle)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
@@ -346,24 +363,23 @@ class _Training:
         engine, penalized, right = self.engine, self.objective.penalized, self.right
         loss = penalty = 0.0
         for batch in self.batches():
-            loss += len(batch.X) * self.take_step(batch)
+            loss += batch.total_weight * self.take_step(batch)
             if penalized:
                 penalty += len(batch.X) * engine.batch_penalty
             if right is not None:
                 right.add(engine.batch_outputs, batch)
-        n_samples = len(self.samples.X)
-        return loss / n_samples, penalty / n_samples
+        return loss / self.samples.total_weight, penalty / len(self.samples.X)
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
         engine, buffers = self.engine, self.buffers
         if not buffers:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
             return value
         step_count, numbers = self.optimizer.step_count, [buffer.data for buffer in buffers]
         try:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
@@ -400,7 +416,7 @@ class _Training:
 
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""
-        loss, outputs = self.engine.evaluate(samples.X, samples.targets)
+        loss, outputs = self.engine.evaluate(samples.X, samples.targets, samples.weights)
         return loss, self.task.count_right(outputs, samples.answers) / len(samples.X)
 
     @property
@@ -488,10 +504,12 @@ def _validation(task: Task, X: ArrayLike, y: ArrayLike) -> Samples:
         raise type(error)(f"validation_data: {error}") from None
 
 
-def _pair(validation_data: object) -> tuple[ArrayLike, ArrayLike]:
-    if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
-        return validation_data[0], validation_data[1]
+def _three_of(validation_data: object) -> tuple[Any, Any, Any]:
+    """The features, the targets and the weights, None where there are none."""
+    if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
+        X, y, *weights = validation_data
+        return X, y, weights[0] if weights else None
     raise InvalidArgumentError(
-        "validation_data must be a pair (X, y) of features and targets: "
+        "validation_data must be a pair (X, y) of features and targets, or (X, y, sample_weight): "
         "fit(model, X_train, y_train, validation_data=(X_test, y_test))"
     )

@@ -8,9 +8,11 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_mlp.data._arrays import Floats
 from tinygrad_mlp.data._spread import is_rounding, mean_and_spread
 from tinygrad_mlp.data._validation import check_lengths, check_targets
 from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.training._weighting import check_weights
 
 __all__ = ["RegressionScores", "regression_scores"]
 
@@ -40,13 +42,17 @@ class RegressionScores:
         )
 
 
-def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
+def regression_scores(
+    y: ArrayLike, predicted: ArrayLike, sample_weight: ArrayLike | None = None
+) -> RegressionScores:
     """Compare the answers of a regression with the truth.
 
     Args:
         y: the true values, (n_samples,) or (n_samples, n_outputs).
         predicted: what ``predict`` gave, in the same shape. Of several outputs all errors count
             alike, and R2 is the mean of those of the outputs.
+        sample_weight: how much each sample counts in the means and sums, (n_samples,); None for
+            all alike.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -62,14 +68,27 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> RegressionScores:
             f"y has shape {true.shape}, but predicted has shape {answers.shape}; give both in the "
             "same shape: regression_scores(y, predict(model, X))"
         )
+    weights = None if sample_weight is None else check_weights(sample_weight, len(true))
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers above 1e154 the squares are inf
-        errors = answers - true
-        mean, spread = mean_and_spread(true.reshape(len(true), -1))
-        known = not is_rounding(mean, spread, len(true), np.asarray(y).dtype).any()
-        # In units of the spread, the squares neither overflow nor vanish.
-        unexplained = (errors.reshape(len(true), -1) / spread) ** 2 if known else errors
+        errors = (answers - true).reshape(len(true), -1)
+        columns = true.reshape(len(true), -1)
+        mean, spread = mean_and_spread(columns)
+        dtype = np.asarray(y).dtype
+        known = not is_rounding(mean, spread, len(true), dtype).any()
+        if weights is not None and known:
+            # In units of the spread, the squares neither overflow nor vanish.
+            standard = (columns - mean) / spread
+            center = np.average(standard, axis=0, weights=weights)
+            weighted = np.sqrt(np.average((standard - center) ** 2, axis=0, weights=weights))
+            mean, spread = mean + center * spread, weighted * spread
+            known = not is_rounding(mean, spread, len(true), dtype).any()
+        unexplained = (errors / spread) ** 2 if known else errors
         return RegressionScores(
-            mean_absolute_error=float(np.abs(errors).mean()),
-            root_mean_squared_error=float(np.sqrt((errors**2).mean())),
-            r2=float(1.0 - unexplained.mean()) if known else nan,
+            mean_absolute_error=_mean(np.abs(errors), weights),
+            root_mean_squared_error=float(np.sqrt(_mean(errors**2, weights))),
+            r2=1.0 - _mean(unexplained, weights) if known else nan,
         )
+
+
+def _mean(rows: Floats, weights: Floats | None) -> float:
+    return float(np.average(rows.mean(axis=1), weights=weights))

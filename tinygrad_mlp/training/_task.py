@@ -44,11 +44,18 @@ class Samples:
         targets: what the loss takes, one row (or number) per sample.
         answers: what right predictions are: class numbers (n_samples,), or rows of 0 and 1; None
             where there is no right and wrong.
+        weights: how much each counts in the mean of the losses, (n_samples,); None for all alike.
     """
 
     X: NDArray[np.float64]
     targets: NDArray[Any]
     answers: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the weights: the number of samples where all count alike."""
+        return float(len(self.X) if self.weights is None else self.weights.sum())
 
     def take(self, indices: NDArray[np.intp]) -> Samples:
         """Some of the samples, copied.
@@ -59,7 +66,8 @@ class Samples:
         """
         # take is twice as fast as self.X[indices]
         answers = None if self.answers is None else self.answers.take(indices, 0)
-        return Samples(self.X.take(indices, 0), self.targets.take(indices, 0), answers)
+        weights = None if self.weights is None else self.weights.take(indices)
+        return Samples(self.X.take(indices, 0), self.targets.take(indices, 0), answers, weights)
 
 
 @dataclass(frozen=True, eq=False)
