@@ -49,6 +49,7 @@ UNASKED: Final[dict[Callable[..., Any], dict[str, Any]]] = {
         "clip_value": None,
         "sample_weight": None,
         "class_weight": None,
+        "augment": None,
         "validation_data": None,
         "shuffle": True,
         "rng": None,

@@ -7,9 +7,9 @@ what was asked for is checked in ``settings``; here is the order in which things
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
 from typing import Any, Final
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._hiding import interrupts_wait
+from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations, augmented
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.engine import write_numbers
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -43,7 +44,7 @@ from tinygrad_mlp.training._settings import (
     those_that_measure,
 )
 from tinygrad_mlp.training._task import Samples, Task
-from tinygrad_mlp.training._weighting import ClassWeight, check_batches, weighted
+from tinygrad_mlp.training._weighting import ClassWeight, check_batches, check_unmixed, weighted
 
 __all__ = ["fit"]
 
@@ -69,6 +70,7 @@ def fit(
     clip_value: float | None = None,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
+    augment: Augmentation | Sequence[Augmentation] | None = None,
     validation_data: tuple[ArrayLike, ...] | None = None,
     shuffle: bool = True,
     rng: Rng = None,
@@ -122,10 +124,17 @@ def fit(
             every class; or "balanced" for n / (k n_c), with n samples, n_c of them in the class
             (each counted by its ``sample_weight``) and k classes, as in scikit-learn. It is
             multiplied with ``sample_weight`` and counts in the loss of the validation, too.
+        augment: what changes each training batch at random, anew in every epoch: an augmentation of
+            ``data`` (``GaussianNoise``, ``MixUp``, ``RandomTranslation``, ``RandomRotation``), a
+            function of your own ``(X, y, rng) -> (X, y)``, or a list of them. It gets ``X`` as you
+            give it to ``fit`` and the targets as the loss takes them (one-hot rows of classes).
+            What is held out is never augmented. ``history.loss`` and ``history.accuracy`` are those
+            of the augmented batches, so they may be worse than those of the validation.
         validation_data: a pair (X, y) on which the model is measured after each epoch; or
             (X, y, sample_weight).
         shuffle: whether the samples come in a new random order in every epoch.
-        rng: the seed, or the generator, of these orders.
+        rng: the seed, or the generator, of these orders, and of all that ``augment`` draws: the
+            order of an epoch first, then what its batches need, on every engine the same.
         log_every: print the losses after every so many epochs, and the last; None or 0 for never.
         progress: whether to show a progress bar; None where tqdm is installed and the output is a
             terminal; or a ``Progress`` of your own, which then prints the losses too.
@@ -168,11 +177,16 @@ def fit(
         task, samples, validation, sample_weight, validation_weight, class_weight
     )
     check_batches(samples.weights, batch_size, shuffle)
+    augmentations = as_augmentations(augment)
+    if samples.weights is not None:
+        check_unmixed(augmentations)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
-    objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
+    keep_targets = all([getattr(each, "keeps_targets", False) for each in augmentations])
+    checked_loss = task.loss if keep_targets else replace(task.loss, pure=False)
+    objective = Objective(checked_loss, check_strength("l1", l1), check_strength("l2", l2))
     stepped_by_schedule = schedule_for(schedule, epochs)
     watches = None if stepped_by_schedule is None else stepped_by_schedule.watches
     if watches == "accuracy" and samples.answers is None:
@@ -194,6 +208,7 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         rng=as_generator(rng),
+        augmentations=augmentations,
         callbacks=listed_callbacks,
         measuring=those_that_measure(listed_callbacks, validation is not None),
         objective=objective,
@@ -226,6 +241,7 @@ class _Training:
     batch_size: int | None
     shuffle: bool
     rng: np.random.Generator
+    augmentations: tuple[Augmentation, ...]
     callbacks: list[Callback]
     measuring: list[Callback]
     objective: Objective
@@ -388,7 +404,18 @@ class _Training:
         return value
 
     def batches(self) -> Iterator[Samples]:
-        """The batches of one epoch."""
+        """The batches of one epoch, augmented where that was asked for."""
+        batches = self.batches_as_given()
+        return map(self.augmented, batches) if self.augmentations else batches
+
+    def augmented(self, batch: Samples) -> Samples:
+        """The batch after the augmentations, which may change the copies that they get."""
+        given = batch.take(np.arange(len(batch.X))) if batch is self.samples else batch
+        X, targets = augmented(self.augmentations, given.X, given.targets, self.rng)
+        return replace(given, X=X, targets=targets)
+
+    def batches_as_given(self) -> Iterator[Samples]:
+        """The same as they are."""
         if self.batch_size is None:
             yield self.samples  # in their order, of which the gradient does not depend
             return

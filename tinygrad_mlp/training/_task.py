@@ -54,7 +54,11 @@ class Samples:
 
     @property
     def total_weight(self) -> float:
-        """The sum of the weights: the number of samples where all count alike."""
+        """The sum of the weights: the number of samples where all count alike.
+
+        >>> Samples(np.eye(3), np.zeros((3, 1)), None).total_weight
+        3.0
+        """
         return float(len(self.X) if self.weights is None else self.weights.sum())
 
     def take(self, indices: NDArray[np.intp]) -> Samples:

@@ -7,7 +7,7 @@ longer step than one of light samples. Keras divides by the number of samples in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +20,7 @@ from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training._task import Samples, Task
 
-__all__ = ["ClassWeight", "check_batches", "check_weights", "relative", "weighted"]
+__all__ = ["ClassWeight", "check_batches", "check_unmixed", "check_weights", "relative", "weighted"]
 
 Floats = NDArray[np.float64]
 
@@ -155,6 +155,23 @@ def check_batches(weights: Floats | None, batch_size: int | None, shuffle: bool)
             f"all samples of batch {int(np.argmin(totals))} (counting from 0) have the weight 0, "
             f"so none counts; {remedy}"
         )
+
+
+def check_unmixed(augmentations: Iterable[object]) -> None:
+    """Refuse augmentations that make one sample of two, which have two weights.
+
+    Raises:
+        InvalidArgumentError: if one of them says so of itself.
+
+    >>> from tinygrad_mlp.data import GaussianNoise
+    >>> check_unmixed([GaussianNoise(0.1)])
+    """
+    for augmentation in augmentations:
+        if getattr(augmentation, "mixes_samples", False):
+            raise InvalidArgumentError(
+                f"{augmentation!r} makes one sample of two, which may have two weights; leave "
+                "sample_weight and class_weight out, or take another augmentation"
+            )
 
 
 def _own_weights(samples: Samples, given: ArrayLike | None, name: str) -> Floats:
