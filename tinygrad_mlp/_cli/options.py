@@ -18,6 +18,7 @@ from tinygrad_mlp._cli.train import run_train
 from tinygrad_mlp._text import visible
 from tinygrad_mlp._vocabulary import nearest_word, our_word
 from tinygrad_mlp.data._table import TASKS
+from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import ACTIVATIONS
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer
 from tinygrad_mlp.training import ENGINES
@@ -204,6 +205,17 @@ def _add_training(group: Group) -> None:
         help="how the learning rate changes over the epochs (default: %(default)s)",
     )
     group.add_argument(
+        "--loss",
+        type=partial(words.name_in, LOSSES),
+        choices=_losses_of_numbers(),
+        help="of a target that is a number (default: mean_squared_error)",
+    )
+    group.add_argument(
+        "--class-weight",
+        choices=["balanced"],
+        help="let rare classes count as much as frequent ones (default: every sample alike)",
+    )
+    group.add_argument(
         "--l2",
         type=words.strength,
         default=DEFAULTS.l2,
@@ -219,6 +231,13 @@ def _add_training(group: Group) -> None:
     )
     group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
+    )
+
+
+def _losses_of_numbers() -> list[str]:
+    """The losses of a regression for targets that are standardized, as those of ``train`` are."""
+    return sorted(
+        [n for n, loss in LOSSES.items() if loss.task == "regression" and loss.standardizable]
     )
 
 

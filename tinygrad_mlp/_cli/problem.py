@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Recipe:
     l2: float = 0.01
     test_size: float = 0.25
     engine: str = "auto"
+    loss: str | None = None
+    class_weight: Literal["balanced"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class Problem:
         classes: the labels in order; empty for a regression.
         inputs: brings the features to mean 0 and standard deviation 1.
         outputs: does the same for the targets of a regression; None for a classification.
+        loss: the name of the loss; None for the one that suits the target.
     """
 
     X_train: Floats
@@ -62,6 +65,7 @@ class Problem:
     classes: tuple[str, ...]
     inputs: StandardScaler
     outputs: StandardScaler | None
+    loss: str | None = None
 
     def encoded(self, y: NDArray[Any]) -> NDArray[Any]:
         """The targets as the network learns them."""
@@ -111,6 +115,7 @@ def split(
     classes: Sequence[str],
     test_size: float,
     rng: int,
+    loss: str | None = None,
 ) -> Problem:
     """Hold some samples out, the same share of every class, and learn how to standardize the rest.
 
@@ -124,11 +129,18 @@ def split(
         classes: the name of each class; none for a regression.
         test_size: the share of the samples to hold out.
         rng: the seed.
+        loss: the name of the loss of a regression; None for the usual one.
 
     Raises:
-        InvalidArgumentError: if there are more classes than samples to learn from, or none is left
-            to hold out.
+        InvalidArgumentError: if there are classes, and a loss of a regression; if there are more
+            classes than samples to learn from, or none is left to hold out.
     """
+    if classes and loss is not None:
+        raise InvalidArgumentError(
+            f"the loss {loss} is for numbers, but {target!r} has the classes "
+            f"{', '.join(classes[:3])}{', ...' * (len(classes) > 3)}; leave it out, or, if it is a "
+            "number, give task='regression'"
+        )
     labels = np.array(classes)[y] if classes else y
     train, test = split_indices(labels, test_size, stratify=None if classes else False, rng=rng)
     if len(train) < len(classes):
@@ -147,4 +159,5 @@ def split(
         classes=tuple(classes),
         inputs=StandardScaler().fit(X[train]),
         outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
+        loss=loss,
     )

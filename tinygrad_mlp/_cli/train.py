@@ -45,6 +45,8 @@ def run_train(arguments: argparse.Namespace) -> None:
         l2=arguments.l2,
         test_size=arguments.test_size,
         engine=arguments.engine,
+        loss=arguments.loss,
+        class_weight=arguments.class_weight,
     )
     try:
         with notes_to_stderr(in_options):
@@ -59,7 +61,13 @@ def run_train(arguments: argparse.Namespace) -> None:
             classes=table.target_names,
             test_size=recipe.test_size,
             rng=arguments.seed,
+            loss=recipe.loss,
         )
+        if recipe.class_weight and not problem.classes:
+            raise InvalidArgumentError(
+                f"--class-weight is for classes, but {table.target!r} is a number; leave it "
+                "out, or give task='classification'"
+            )
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
         raise type(error)(in_options(str(error)) + hint) from error

@@ -323,7 +323,7 @@ def augmented(
     array([[2., 2.]])
     """
     for augmentation in augmentations:
-        result = augmentation(X, y, rng)
+        result: Any = augmentation(X, y, rng)
         if not isinstance(result, tuple) or len(result) != 2:
             raise InvalidArgumentError(
                 f"the augmentation {_name(augmentation)} returned {described(result)}, but it must "
