@@ -17,6 +17,7 @@ from tinygrad_mlp.data import (
     MixUp,
     RandomRotation,
     RandomTranslation,
+    StandardScaler,
     load_digits,
     one_hot,
 )
@@ -126,6 +127,26 @@ def trained(augment: Any, **settings: Any) -> History:
     model = MLP(64, [10], rng=1)
     given: dict[str, Any] = {"X": X, "y": Y, "epochs": 3, "rng": SEED, "log_every": None}
     return fit(model, augment=augment, **{**given, **settings})
+
+
+def test_pictures_of_standardized_data_are_moved_in_their_own_units() -> None:
+    """As the README and ``RandomTranslation`` say it."""
+    scaler = StandardScaler().fit(DIGITS.X)
+    Z = scaler.transform(DIGITS.X[:50])
+    noting, plain = Noting(), Noting()
+    move = RandomTranslation(1)
+    trained(
+        [
+            lambda X, y, rng: (scaler.inverse_transform(X), y),
+            move,
+            lambda X, y, rng: (scaler.transform(X), y),
+            noting,
+        ],
+        X=Z,
+    )
+    trained([move, plain], X=DIGITS.X[:50])
+    for (found, _), (raw, _) in zip(noting.seen, plain.seen):
+        np.testing.assert_allclose(found, scaler.transform(raw), rtol=0.0, atol=1e-12)
 
 
 def test_it_draws_anew_in_every_epoch_and_sees_what_fit_was_given() -> None:

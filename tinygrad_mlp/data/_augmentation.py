@@ -149,8 +149,10 @@ class RandomTranslation(_OfPictures):
     """Moves each picture by a random whole number of pixels, along rows and columns.
 
     Each of -pixels ... pixels is as likely. What comes in from outside is 0: the background, if
-    that is 0 in the data. So augment pictures as they are, or divided by one number (``X / 16``):
-    after a StandardScaler, 0 is the mean of each pixel.
+    that is 0 in the data, as in pictures divided by one number (``X / 16``). After a
+    StandardScaler 0 is the mean of each pixel, so undo it for the pictures and do it again: of the
+    list of augmentations let the first be ``lambda X, y, rng: (scaler.inverse_transform(X), y)``,
+    and one after them ``lambda X, y, rng: (scaler.transform(X), y)``.
 
     Args:
         pixels: how far at most, less than the picture.
