@@ -240,8 +240,8 @@ def moved(pictures: Floats, down: NDArray[np.int64], right: NDArray[np.int64]) -
     rows = np.arange(height) - down[:, None]
     columns = np.arange(width) - right[:, None]
     rows_inside, columns_inside = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    sample = np.arange(n_samples)[:, None, None]
-    taken = pictures[sample, (rows % height)[:, :, None], (columns % width)[:, None, :]]
+    line = np.arange(n_samples)[:, None] * height + rows % height
+    taken = pictures.ravel().take(line[:, :, None] * width + (columns % width)[:, None, :])
     return np.where(rows_inside[:, :, None] & columns_inside[:, None, :], taken, 0.0)
 
 
@@ -272,10 +272,18 @@ def turned(pictures: Floats, degrees: Floats) -> Floats:
     line = width + 2
     place = np.arange(n_samples)[:, None, None] * ((height + 2) * line) + row * line + column
     pixels = framed.ravel()
-    above = (1.0 - right) * pixels[place] + right * pixels[place + 1]
-    under = (1.0 - right) * pixels[place + line] + right * pixels[place + line + 1]
-    mixed: Floats = (1.0 - down) * above + down * under
-    return mixed
+    above = _between(pixels.take(place), pixels.take(place + 1), right)
+    place += line
+    under = _between(pixels.take(place), pixels.take(place + 1), right)
+    return _between(above, under, down)
+
+
+def _between(first: Floats, second: Floats, share: Floats) -> Floats:
+    """first + share (second - first), in the memory of the two."""
+    second -= first
+    second *= share
+    first += second
+    return first
 
 
 def as_augmentations(augment: object) -> tuple[Augmentation, ...]:
