@@ -211,6 +211,13 @@ def test_what_they_print() -> None:
         "RandomTranslation(pixels=2, shape=(8, 8))",
         "RandomRotation(degrees=20, shape=(8, 8))",
     ]
+    usual = (GaussianNoise(), MixUp(), RandomTranslation(), RandomRotation())
+    assert [repr(each) for each in usual] == [
+        "GaussianNoise(sigma=0.1)",
+        "MixUp(alpha=0.2)",
+        "RandomTranslation(pixels=1, shape=(8, 8))",
+        "RandomRotation(degrees=10, shape=(8, 8))",
+    ]
 
 
 @pytest.mark.parametrize(
