@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import nan
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from tinygrad_mlp.errors import (
     TinygradMLPError,
 )
 from tinygrad_mlp.losses import Loss, loss_named
-from tinygrad_mlp.nn import Buffer
+from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 from tinygrad_mlp.training import EarlyStopping, History, regression_scores
 from tinygrad_mlp.training._baselines import constant_loss
 from tinygrad_mlp.training._engines import Objective
@@ -335,6 +335,57 @@ def test_a_program_of_whole_batches_has_weights_too() -> None:
     assert_close(auto[0].loss, eager[0].loss)
     assert_close(auto[0].validation_loss, eager[0].validation_loss)
     assert_close(auto[1], eager[1])
+
+
+class Normalized(Module):
+    """Batch normalization between two layers: its statistics count every sample once."""
+
+    def __init__(self) -> None:
+        self.hidden = Layer(3, 4, "tanh", rng=0)
+        self.norm = BatchNorm(4)
+        self.out = Layer(4, 2, None, rng=1)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(self.norm(self.hidden(x)))
+
+
+@engines
+def test_weights_beside_batch_normalization_are_torch_s(engine: str) -> None:
+    y = (score(X) > 0.5).astype(int)
+    model = Normalized()
+    network = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)
+    ).double()
+    numbers_of = model.state_dict()
+    for place, name in ((0, "hidden"), (3, "out")):
+        linear: Any = network[place]
+        linear.weight.data.copy_(torch.tensor(numbers_of[f"{name}.weight"]))
+        linear.bias.data.copy_(torch.tensor(numbers_of[f"{name}.bias"]))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    losses, rng = [], np.random.default_rng(SEED)
+    for _ in range(5):
+        order, total = rng.permutation(23), 0.0
+        for start in range(0, 23, 6):
+            batch = order[start : start + 6]
+            w = torch.tensor(WEIGHTS[batch])
+            each_loss = F.cross_entropy(
+                network(torch.tensor(X[batch])), torch.tensor(y[batch]), reduction="none"
+            )
+            loss = (w * each_loss).sum() / w.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += w.sum().item() * loss.item()
+        losses.append(total / WEIGHTS.sum())
+    settings: dict[str, Any] = {"engine": engine, "log_every": None, "learning_rate": 0.1}
+    history = fit(model, X, y, epochs=5, batch_size=6, rng=SEED, sample_weight=WEIGHTS, **settings)
+    assert history.engine == engine
+    assert_close(history.loss, losses)
+    found = model.state_dict()
+    norm, out = cast("Any", network[2]), cast("Any", network[3])
+    assert_close(found["out.weight"], out.weight)
+    assert_close(found["norm.weight"], norm.weight)
+    assert_close(found["norm.running_mean"], norm.running_mean)
 
 
 def test_of_batch_takes_weights() -> None:

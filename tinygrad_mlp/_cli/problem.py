@@ -10,13 +10,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data import StandardScaler, split_indices
+from tinygrad_mlp.data import Dataset, StandardScaler, Table, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["Problem", "Recipe", "make_network", "n_outputs_for", "split", "standardized_name"]
+__all__ = [
+    "Columns",
+    "Problem",
+    "Recipe",
+    "Samples",
+    "make_network",
+    "n_outputs_for",
+    "split",
+    "standardized_name",
+]
 
 Floats = NDArray[np.float64]
+Samples = Dataset | Table
+"""Features and targets, with what the columns and classes are called."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +53,22 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """Samples to learn from and samples held out, in their own units.
+class Columns:
+    """What the columns of a table are to a network: names, classes, scales.
 
     Attributes:
-        X_train, X_test: the features, (n_samples, n_features).
-        y_train, y_test: labels as people read them, or numbers.
         feature_names: the name of each feature.
         target: what is predicted.
         classes: the labels in order; empty for a regression.
         inputs: brings the features to mean 0 and standard deviation 1.
         outputs: does the same for the targets of a regression; None for a classification.
-        loss: the name of the loss; None for the one that suits the target.
     """
 
-    X_train: Floats
-    X_test: Floats
-    y_train: NDArray[Any]
-    y_test: NDArray[Any]
     feature_names: tuple[str, ...]
     target: str
     classes: tuple[str, ...]
     inputs: StandardScaler
     outputs: StandardScaler | None
-    loss: str | None = None
 
     def encoded(self, y: NDArray[Any]) -> NDArray[Any]:
         """The targets as the network learns them."""
@@ -76,6 +79,23 @@ class Problem:
         if self.outputs is None:
             return answers
         return self.outputs.inverse_transform(answers.reshape(-1, 1)).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(Columns):
+    """Samples to learn from and samples held out, in their own units.
+
+    Attributes:
+        X_train, X_test: the features, (n_samples, n_features).
+        y_train, y_test: labels as people read them, or numbers.
+        loss: the name of the loss; None for the one that suits the target.
+    """
+
+    X_train: Floats
+    X_test: Floats
+    y_train: NDArray[Any]
+    y_test: NDArray[Any]
+    loss: str | None = None
 
     def network(self, hidden: Sequence[int], activation: str, rng: int) -> MLP:
         """A network for this problem with that many hidden neurons."""
@@ -107,26 +127,15 @@ def standardized_name(name: str) -> str:
 
 
 def split(
-    X: Floats,
-    y: NDArray[Any],
-    *,
-    feature_names: Sequence[str],
-    target: str,
-    classes: Sequence[str],
-    test_size: float,
-    rng: int,
-    loss: str | None = None,
+    samples: Samples, target: str, *, test_size: float, rng: int, loss: str | None = None
 ) -> Problem:
     """Hold some samples out, the same share of every class, and learn how to standardize the rest.
 
     A class of one sample is learned from; there is none to hold out.
 
     Args:
-        X: the features.
-        y: class numbers, or the numbers of a regression.
-        feature_names: the name of each feature.
+        samples: the features and the targets.
         target: what is predicted.
-        classes: the name of each class; none for a regression.
         test_size: the share of the samples to hold out.
         rng: the seed.
         loss: the name of the loss of a regression; None for the usual one.
@@ -135,6 +144,7 @@ def split(
         InvalidArgumentError: if there are classes, and a loss of a regression; if there are more
             classes than samples to learn from, or none is left to hold out.
     """
+    X, y, classes = samples.X, samples.y, samples.target_names
     if classes and loss is not None:
         raise InvalidArgumentError(
             f"the loss {loss} is for numbers, but {target!r} has the classes "
@@ -154,9 +164,9 @@ def split(
         X_test=X[test],
         y_train=labels[train],
         y_test=labels[test],
-        feature_names=tuple(feature_names),
+        feature_names=samples.feature_names,
         target=target,
-        classes=tuple(classes),
+        classes=classes,
         inputs=StandardScaler().fit(X[train]),
         outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
         loss=loss,
