@@ -11,6 +11,7 @@ import pytest
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.companion import Companion
 from tinygrad_mlp._cli.problem import split
+from tinygrad_mlp.data import read_table
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.training import read_weights
 
@@ -108,13 +109,9 @@ def test_what_does_not_go_together(
     assert message in err
 
 
-def test_the_picture_is_of_the_same_loss() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 2))
-    problem = split(
-        X, 3.0 * X[:, 0], feature_names=["a", "b"], target="t", classes=(), test_size=0.25, rng=0,
-        loss="mean_absolute_error",
-    )  # fmt: skip
+def test_the_picture_is_of_the_same_loss(folder: Path) -> None:
+    table = read_table("prices.csv", "target")
+    problem = split(table, "target", test_size=0.25, rng=0, loss="mean_absolute_error")
     companion = Companion.of(problem, problem.network([2], "tanh", 0))
     assert companion.loss.op is not None
     assert companion.loss.op.name == "abs"
