@@ -12,8 +12,14 @@ from tests.benchmarks.trainers import OurTrainer, TorchTrainer
 from tests.benchmarks.works import B, C, Work
 
 __all__ = [
-    *["FROZEN", "TORCH", "TORCH_FROZEN", "WHOLE", "freeze_body", "freeze_torch_body"],
-    *["measure", "report"],
+    "FROZEN",
+    "TORCH",
+    "TORCH_FROZEN",
+    "WHOLE",
+    "freeze_body",
+    "freeze_torch_body",
+    "measure",
+    "report",
 ]
 
 WHOLE: Final = "all layers"
