@@ -198,9 +198,9 @@ class CompiledEngine(StepSettings):
             return value, outputs
         terms = []
         if objective.l1:
-            terms.append(l1_penalty(self.trained, objective.l1))
+            terms.append(l1_penalty(self.penalized, objective.l1))
         if objective.l2:
-            terms.append(l2_penalty(self.trained, objective.l2))
+            terms.append(l2_penalty(self.penalized, objective.l2))
         penalty = functional.sum(terms)
         return value + penalty, [value, penalty, *outputs]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
@@ -82,7 +83,8 @@ class StepSettings:
     Args:
         model: the model.
         objective: what is minimized.
-        optimizer: steps the parameters that it holds; those are also clipped and penalized.
+        optimizer: steps the parameters that it holds; those are also clipped and, unless they are
+            frozen, penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
     """
@@ -105,8 +107,8 @@ class StepSettings:
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
-        self._frozen = [p for p in model.parameters() if p not in stepped]
-        self._clear_frozen()
+        self._left_out = [p for p in model.parameters() if p not in stepped]
+        self._clear_left_out()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
         self._start()
@@ -114,9 +116,25 @@ class StepSettings:
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
 
-    def _clear_frozen(self) -> None:
+    @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties: those that are trained.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> from tinygrad_mlp.optim import SGD
+        >>> neuron = Neuron(2, rng=0)
+        >>> neuron.b.requires_grad = False
+        >>> objective = Objective(loss_named("hinge"), l2=0.1)
+        >>> StepSettings(neuron, objective, SGD(neuron.parameters())).penalized == neuron.w
+        True
+        """
+        frozen = set(frozen_among(self.trained))
+        return [p for place, p in enumerate(self.trained) if place not in frozen]
+
+    def _clear_left_out(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
-        for parameter in self._frozen:
+        for parameter in self._left_out:
             parameter.zero_grad()
 
 
@@ -131,6 +149,10 @@ class Engine(Protocol):
 
     batch_outputs: Floats
     batch_penalty: float
+
+    @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties."""
 
     @property
     def name(self) -> str:
@@ -198,7 +220,7 @@ class EagerEngine(StepSettings):
             value, outputs = self._step(loss, X, targets, weights)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
-        self._clear_frozen()
+        self._clear_left_out()
         return value
 
     def update(self) -> None:
@@ -326,7 +348,7 @@ class EagerEngine(StepSettings):
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
             if strength:
-                value = penalty(self.trained, strength)
+                value = penalty(self.penalized, strength)
                 value.backward()
                 total += value.data
         return total

@@ -107,13 +107,14 @@ def fit(
             usual one. For whole numbers, three kinds or more that come again and again, and one
             output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
-            are to be trained).
+            are to be trained), which may have a learning rate for each group of them.
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
         schedule: a ``Schedule``, or a name for one that spans the epochs; it sets the optimizer's
             ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it. A
             ``Schedule`` goes on where it stood when it is given again with the same optimizer, as
             if the epochs of both trainings were one; with another optimizer it starts anew.
-        l1: the strength of the L1 penalty on all trained parameters.
+        l1: the strength of the L1 penalty on all trained parameters: frozen ones (``freeze``), and
+            those that the optimizer does not hold, do not count.
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
@@ -441,7 +442,7 @@ class _Training:
     def penalty_now(self) -> float:
         """The penalties of the weights as they are."""
         self.engine.write_back()
-        return self.objective.penalty([parameter.data for parameter in self.optimizer.parameters])
+        return self.objective.penalty([parameter.data for parameter in self.engine.penalized])
 
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""
