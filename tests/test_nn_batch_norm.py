@@ -573,7 +573,7 @@ def test_a_frozen_layer_takes_its_running_statistics_and_leaves_them(affine: boo
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_training_with_a_frozen_layer_agrees_with_torch(engine: str) -> None:
-    """There it has to be in evaluation mode as well. The last batch has one sample, which is fine."""
+    """There it has to be in evaluation mode as well. Its last batch has one sample."""
     model = Net()
     for kept in (*model.norm.running_mean, *model.norm.running_var):
         kept.data = float(_rng.uniform(0.5, 2.0))
