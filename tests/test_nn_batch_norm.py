@@ -17,7 +17,7 @@ from tests.against_torch import assert_close, tensor_of
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import detect_anomaly, health, trace_backward
-from tinygrad_mlp.engine import Value, assign, topological_order, uniform
+from tinygrad_mlp.engine import Value, assign, topological_order
 from tinygrad_mlp.errors import (
     BatchStatisticsError,
     InvalidArgumentError,
@@ -271,7 +271,7 @@ class Dropping(Net):
         return self.out.forward([self.dropped(a) for a in self.norm.forward(h)])
 
     def dropped(self, x: Value) -> Value:
-        return F.where(uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
+        return F.where(F.uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
 
 
 class Centered(Module):

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._batch import batch_mean, batch_sum
+from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._float_math import inf
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._own_ops import declare
-from tinygrad_mlp.engine import (
-    Number,
-    Value,
-    apply,
-    as_value,
-    compare,
-    dot_node,
-    no_grad,
-    numbers_of,
-    over_batch,
-    uniform,
-)
+from tinygrad_mlp._recording import current
+from tinygrad_mlp.engine import Number, Value, apply, as_value, compare, no_grad
 from tinygrad_mlp.errors import ShapeError
 
 __all__ = [
@@ -422,6 +417,24 @@ def clamp(x: Scalar, low: Scalar = -inf, high: Scalar = inf) -> Value:
     return apply(ops.CLAMP, as_value(x), as_value(low), as_value(high))
 
 
+def uniform(rng: np.random.Generator) -> Value:
+    """A random leaf, uniform in [0, 1); a compiled program draws it anew at each call.
+
+    ``where(uniform(rng) < 0.8, x / 0.8, 0.0)`` is dropout. Eager and compiled draw the same numbers
+    from the same generator: sample by sample, in the order of the calls.
+
+    >>> rng = np.random.default_rng(0)
+    >>> uniform(rng).data == np.random.default_rng(0).random()
+    True
+    """
+    recorder = current().recorder
+    if recorder is not None:
+        return recorder.uniform(rng)  # type: ignore[no-any-return]
+    leaf = Value(rng.random())
+    leaf.op = ops.CONSTANT
+    return leaf
+
+
 def equal(a: Scalar, b: Scalar) -> bool:
     """Whether two numbers are equal by value (``==`` on Values is by identity).
 
@@ -451,47 +464,6 @@ def mean(values: Iterable[Scalar]) -> Value:
     """
     terms = _at_least_one(values, "mean")
     return sum(terms) / len(terms)
-
-
-def batch_mean(x: Scalar) -> Value:
-    """(x_1 + ... + x_B) / B over the B samples of a batch, x being the number of one of them.
-
-    For what a ``forward`` of one sample has to know of the others, as in batch normalization.
-    Derivatives: 1 / B by the number of each sample. The mean is one number for all of them; what is
-    assigned to a buffer with it is assigned once for a batch.
-
-    It has the batch in the steps of ``fit``, and in ``compile(loss, parameters, per_sample=True)``.
-    A prediction is made for each sample by itself: use there what was kept of the training.
-
-    Raises:
-        BatchStatisticsError: where there is one sample alone, and when a batch has only one.
-
-    >>> from tinygrad_mlp import compile
-    >>> below_mean = compile(lambda x: x - batch_mean(x), per_sample=True)
-    >>> below_mean([1.0, 2.0, 6.0])
-    array([-2., -1.,  3.])
-    >>> batch_mean(Value(2.0))
-    Traceback (most recent call last):
-        ...
-    tinygrad_mlp.errors.BatchStatisticsError: batch_mean is taken over the samples of a batch, ...
-    """
-    return over_batch(ops.BATCH_MEAN, as_value(x))
-
-
-def batch_sum(x: Scalar) -> Value:
-    """x_1 + ... + x_B over the B samples of a batch; of 1.0 it is B, how many they are.
-
-    Derivatives: 1 by the number of each sample. For the rest it is as ``batch_mean``.
-
-    Raises:
-        BatchStatisticsError: as for ``batch_mean``.
-
-    >>> from tinygrad_mlp import compile
-    >>> share = compile(lambda x: x / batch_sum(x), per_sample=True)
-    >>> share([1.0, 2.0, 5.0])
-    array([0.125, 0.25 , 0.625])
-    """
-    return over_batch(ops.BATCH_SUM, as_value(x))
 
 
 def amax(values: Iterable[Scalar]) -> Value:

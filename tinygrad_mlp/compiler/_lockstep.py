@@ -11,21 +11,15 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from tinygrad_mlp import functional, ops
+from tinygrad_mlp._dot_node import dot_node
+from tinygrad_mlp._many_numbers import numbers_of, write_numbers
 from tinygrad_mlp._recording import note_leaf
 from tinygrad_mlp.compiler._folding import fold
 from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, nested
 from tinygrad_mlp.compiler._translation import check_independence
-from tinygrad_mlp.engine import (
-    Value,
-    apply,
-    assign,
-    dot_node,
-    no_grad,
-    numbers_of,
-    uniform,
-    write_numbers,
-)
+from tinygrad_mlp.engine import Value, apply, assign, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
+from tinygrad_mlp.functional import uniform
 
 __all__ = ["batch_of_one", "in_lockstep"]
 

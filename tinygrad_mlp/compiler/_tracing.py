@@ -81,8 +81,8 @@ class Recording:
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
-    frozen: list[int] = field(default_factory=list)
     kept: dict[Value, int] = field(default_factory=dict)
+    frozen: list[int] = field(default_factory=list)
     of_one_sample: bool = False
 
     @property
@@ -270,7 +270,7 @@ class Tape:
         """A sum or a mean over the samples, if this is one of those of a batch."""
         return self.node(op, (value,)) if self.recording.of_one_sample else None
 
-    def assign(self, leaf: Value, value: Value) -> None:
+    def assign(self, leaf: Value, value: Value | Number) -> None:
         """An assignment to a leaf, carried out at each call."""
         if isinstance(leaf, Traced):
             raise GraphError(
@@ -281,7 +281,7 @@ class Tape:
                 f"assign to {leaf!r}: a parameter of the program is trained, it cannot be assigned "
                 "to; leave it out of compile(..., parameters=...)"
             )
-        (value,) = self.present([value])
+        (value,) = self.present([as_value(value)])
         self.assigned[leaf] = value
         with self.without_gradients():
             self._present[leaf] = self.node(ops.SUM, (value,))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_number
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.engine import Value, uniform
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.functional import uniform
 from tinygrad_mlp.nn._inputs import inputs_of
 from tinygrad_mlp.nn._module import Module, Sample
 

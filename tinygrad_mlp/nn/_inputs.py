@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._text import described
-from tinygrad_mlp.engine import Value, as_value, numbers_of
+from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import NotANumberError, ShapeError
 from tinygrad_mlp.nn._module import Module, Sample
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final
 from weakref import ref
 
 from tinygrad_mlp._forking import waited_for_at_fork
-from tinygrad_mlp._places import Keys, Owner, keys_of_row
-from tinygrad_mlp.engine import Value, places_of, put_row_in_place
+from tinygrad_mlp._places import Keys, Owner, keys_of_row, places_of, put_row_in_place
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn._contents import (
     VALUES_ALONE,
     WALKED,

@@ -11,8 +11,9 @@ from typing import Any
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
+from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.engine import Value, dot_node
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn._activations import (
     SOFTMAX,

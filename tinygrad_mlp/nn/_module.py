@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._freezing import set_requires_grad
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._one_or_many import Outputs, unwrapped
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import AnotherWord
-from tinygrad_mlp.engine import Value, read_numbers, set_requires_grad, write_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn._contents import Buffer, Holder, contents_of, is_parameter, items_of

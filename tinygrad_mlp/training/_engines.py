@@ -16,14 +16,8 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._freezing import frozen_among
-from tinygrad_mlp.engine import (
-    Value,
-    as_value,
-    enable_grad,
-    no_grad,
-    read_numbers,
-    write_numbers,
-)
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
+from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn._module import Module
