@@ -290,7 +290,7 @@ def test_random_leaves_are_the_same_eagerly() -> None:
     w = Value(0.5)
 
     def loss(x: Row) -> Value:
-        kept = F.where(uniform(rng) < 0.5, w * x[0], 0.0) * uniform(rng)
+        kept = F.where(F.uniform(rng) < 0.5, w * x[0], 0.0) * F.uniform(rng)
         return (kept - F.batch_mean(kept)) ** 2
 
     program = compile(loss, [w], per_sample=True)

@@ -271,7 +271,7 @@ class Dropping(Net):
         return self.out.forward([self.dropped(a) for a in self.norm.forward(h)])
 
     def dropped(self, x: Value) -> Value:
-        return F.where(uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
+        return F.where(F.uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
 
 
 class Centered(Module):
