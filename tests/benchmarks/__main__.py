@@ -14,6 +14,7 @@ import numpy as np
 from tests.benchmarks import (
     compile_time,
     compiler,
+    digits,
     drawing,
     engine,
     fit_loop,
@@ -34,6 +35,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),
     "recording": ("A large network", recording.report),
+    "digits": ("The digits, beside PyTorch", digits.report),
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
