@@ -24,7 +24,6 @@ from tinygrad_mlp.compiler._tidying import _with_inner_products
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, assign, no_grad, topological_order
 from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError
-from tinygrad_mlp.functional import uniform
 from tinygrad_mlp.losses import hinge
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 

@@ -26,7 +26,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TinygradMLPError,
 )
-from tinygrad_mlp.functional import Scalar, uniform
+from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import (
