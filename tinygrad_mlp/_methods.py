@@ -58,11 +58,13 @@ class Methods:
     @label.setter
     def label(self, label: str) -> None:
         place, checked = self.place, checked_label(label)
-        self._label = checked if place is None else Place(place.owner, place.keys, checked)  # type: ignore[misc]
+        self._label = checked if place is None else Place(
+            place.owner, place.keys, checked, place.is_kept
+        )  # type: ignore[misc]
 
     @property
     def place(self) -> Place | None:
-        """Where it stands in the module that it is a parameter of; None for other Values.
+        """Where it stands in the module that it is a parameter or a buffer of; else None.
 
         >>> from tinygrad_mlp.nn import Layer
         >>> weight = Layer(2, 1, rng=0).neurons[0].w[1]

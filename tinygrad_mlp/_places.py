@@ -94,12 +94,13 @@ class Owner:
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """Where a parameter stands.
+    """Where a parameter or a buffer stands.
 
     Attributes:
         owner: the module that holds it.
         keys: where it stands there, such as ("w", 1).
         label: what a person calls it; "" for its path.
+        is_kept: whether it is a number that the module keeps, a buffer, and no parameter.
 
     >>> Place(Owner("Layer", above=Owner("MLP"), keys=("out",)), ("w", 1)).text
     'out.w.1'
@@ -108,9 +109,10 @@ class Place:
     owner: Owner
     keys: tuple[Key, ...]
     label: str = ""
+    is_kept: bool = False
 
     def __reduce__(self) -> tuple[type[Place], tuple[object, ...]]:
-        return Place, (self.owner, self.keys, self.label)
+        return Place, (self.owner, self.keys, self.label, self.is_kept)
 
     @property
     def text(self) -> str:
@@ -129,8 +131,16 @@ def places_of(parameters: Iterable[Any]) -> list[Place | None]:
     return [None if label.__class__ is str else label for label in labels]
 
 
-def put_row_in_place(parameters: Sequence[Any], owner: Owner, keys: Sequence[Keys]) -> None:
+def put_row_in_place(
+    parameters: Sequence[Any], owner: Owner, keys: Sequence[Keys], is_kept: bool = False
+) -> None:
     """Say where the parameters of a module stand in it; a label that a person gave one stays.
+
+    Args:
+        parameters: parameters, or buffers.
+        owner: the module, as graphs remember it.
+        keys: where each of them stands in it.
+        is_kept: whether they are buffers.
 
     >>> from tinygrad_mlp import Value
     >>> w = [Value(2.0), Value(3.0, label="slope")]
@@ -141,7 +151,7 @@ def put_row_in_place(parameters: Sequence[Any], owner: Owner, keys: Sequence[Key
     for parameter, of_each in zip(parameters, keys):
         before = parameter._label
         label = before if before.__class__ is str else before.label
-        parameter._label = Place(owner, of_each, label)
+        parameter._label = Place(owner, of_each, label, is_kept)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import place_in_layer
 from viz import _markup as markup
@@ -65,6 +66,18 @@ def activation_of(box: Box) -> str:
     return " and ".join(dict.fromkeys(names)) or "linear"
 
 
+def facts_beside(box: Box) -> list[str]:
+    """What there is to say of a normalization or the like, line by line.
+
+    >>> from tinygrad_mlp._places import Owner
+    >>> facts_beside(Box("b0", "beside", "operation", beside=Owner("BatchNorm")))
+    ['BatchNorm']
+    """
+    kind = "" if box.beside is None else box.beside.kind
+    counts = {"parameter": len(box.parameters), "buffer": len(box.buffers)}
+    return [kind, *[counted(number, name) for name, number in counts.items() if number]]
+
+
 class CoarseDrawing:
     """A drawing of a condensed graph; ``neurons`` and ``layers`` fill in what they show.
 
@@ -79,7 +92,7 @@ class CoarseDrawing:
         self.graph = graph
         self.look = look
         self.marked = {graph.box_of[node] for node in marked}
-        sizes = [self.norm(box) for box in graph.boxes if box.units]
+        sizes = [self.norm(box) for box in graph.boxes if box.is_part]
         computed = [size for size in sizes if size is not None]
         self.by_gradient = look.gradients and (
             look.color == "gradient" or (look.color == "auto" and bool(computed))
@@ -119,7 +132,10 @@ class CoarseDrawing:
         headline = font(title, ink, of_title, bold=True) + self.repeated(
             box.repeats, strong, behind
         )
-        rows = [row(cell(headline, align="LEFT")), *self.lines_of_unit(box, ink, strong)]
+        lines = self.lines_of_unit(box, ink, strong)
+        if box.beside is not None:
+            lines = iter([self.line(x, strong or self.look.theme.muted) for x in facts_beside(box)])
+        rows = [row(cell(headline, align="LEFT")), *lines]
         if self.look.shows_data("operation") and box.outputs:
             data = range_text(box.outputs)
             rows.append(self.look.entry("data", data, self.look.theme.text, strong))
@@ -134,6 +150,13 @@ class CoarseDrawing:
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         """What the tooltip of a neuron or a layer says."""
         yield from ()
+
+    def tooltip_of_beside(self, box: Box) -> Iterator[str]:
+        """What the tooltip of a normalization or the like says."""
+        yield markup.shortened(self.called(box), LONGEST_IN_TOOLTIP)
+        yield from facts_beside(box)
+        if box.gradient is not None and box.parameters and self.look.gradients:
+            yield f"norm of the gradient of its parameters = {box.gradient!r}"
 
     def frames(self) -> Iterator[str]:
         """Frames around boxes."""
@@ -159,8 +182,8 @@ class CoarseDrawing:
 
     def legend(self) -> Iterator[str]:
         """The cells of the line under the graph."""
-        yield from self.look.role_chips({box.role for box in self.graph.boxes if not box.units})
-        if not any(box.units for box in self.graph.boxes):
+        yield from self.look.role_chips({box.role for box in self.graph.boxes if not box.is_part})
+        if not any(box.is_part for box in self.graph.boxes):
             return
         if self.by_gradient and (self.with_zero or self.scale.highest > 0.0):
             what = f"{self.unit_kind}, by the {NORM} of its parameters"
@@ -171,8 +194,8 @@ class CoarseDrawing:
     def paint(self, box: Box) -> Paint:
         """The colors of a box."""
         theme = self.look.theme
-        paint = theme.roles["parameter" if box.units else box.role]
-        if box.units and self.by_gradient:
+        paint = theme.roles["parameter" if box.is_part else box.role]
+        if box.is_part and self.by_gradient:
             norm = self.norm(box)
             paint = theme.roles["operation"] if norm is None else self.scale.paint(theme, norm)
         return Paint(paint.fill, theme.accent, paint.ink) if box in self.marked else paint
@@ -180,10 +203,12 @@ class CoarseDrawing:
     def node(self, box: Box) -> str:
         """The statement of a box."""
         paint = self.paint(box)
-        rows = self.rows_of_unit(box, paint.ink) if box.units else self.rows(box, paint.ink)
+        rows = self.rows_of_unit(box, paint.ink) if box.is_part else self.rows(box, paint.ink)
         border = 3.0 if box in self.marked else 1.8 if box.role == "output" else 1
-        content = table(*rows, paint=paint, border=border, padding=5 if box.units else 3)
-        lines = self.tooltip_of_unit(box) if box.units else self.tooltip(box)
+        content = table(*rows, paint=paint, border=border, padding=5 if box.is_part else 3)
+        lines = self.tooltip(box)
+        if box.is_part:
+            lines = self.tooltip_of_unit(box) if box.units else self.tooltip_of_beside(box)
         return statement(box.name, lines, content)
 
     def rows(self, box: Box, ink: str) -> list[str]:
@@ -240,6 +265,8 @@ class CoarseDrawing:
         """What other boxes call a box: its name, or else what it does."""
         if box.units:
             return next(iter(box.units)).layer_name
+        if box.beside is not None:
+            return self.graph.places.within(box.beside) or box.beside.kind
         first = box.members[0]
         name = self.name(box)[0]
         return name or (in_words(first.op, []) if first.parents and first.op else box.role)

@@ -12,8 +12,10 @@ from math import hypot, inf
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
+from tinygrad_mlp._places import Owner
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, op_of, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, beside_of, dot_operands, op_of, sums_of
+from tinygrad_mlp.graph._naming import PlaceNames
 from tinygrad_mlp.graph._walk import gradients_of
 
 __all__ = ["Arrow", "Box", "Condensed", "condense"]
@@ -25,12 +27,14 @@ class Box:
 
     Attributes:
         name: what the drawing calls it, b0, b1, ...
-        kind: "neuron", "layer", "operation" or "leaf".
+        kind: "neuron", "layer", "beside", "operation" or "leaf".
         role: the kind of its nodes, which decides its colors.
         units: the neurons in it.
         members: its nodes, without parameters, in topological order.
         sums: what its neurons add up, once for each sample.
+        beside: the module that it is, one that stands beside neurons, such as a normalization.
         parameters: the parameters in it.
+        buffers: the buffers in it, of a module beside neurons.
         exits: those of its nodes that something outside uses, and outputs.
         operands: the boxes that its first node uses.
     """
@@ -41,7 +45,9 @@ class Box:
     units: dict[Unit, None] = field(default_factory=dict)
     members: list[Value] = field(default_factory=list)
     sums: list[NeuronSum] = field(default_factory=list)
+    beside: Owner | None = None
     parameters: list[Value] = field(default_factory=list)
+    buffers: list[Value] = field(default_factory=list)
     exits: dict[Value, None] = field(default_factory=dict)
     operands: tuple[Box, ...] = ()
 
@@ -52,9 +58,30 @@ class Box:
         >>> Box("b0", "leaf", "input", members=[Value(1.0), Value(2.0)]).repeats
         2
         """
+        if self.beside is not None:
+            reads = [len([x for x in self.members if leaf in x.parents]) for leaf in self.leaves]
+            return max([1, *reads])
         if not self.units:
             return len(self.members)
         return max(1, len(self.sums) // len(self.units))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a model: neurons, or what stands beside them.
+
+        >>> Box("b0", "operation", "operation").is_part
+        False
+        """
+        return bool(self.units) or self.beside is not None
+
+    @property
+    def leaves(self) -> list[Value]:
+        """The parameters and buffers in it.
+
+        >>> Box("b0", "leaf", "input").leaves
+        []
+        """
+        return [*self.parameters, *self.buffers]
 
     @property
     def outputs(self) -> list[Value]:
@@ -146,12 +173,14 @@ class Condensed:
         arrows: its arrows.
         box_of: the box of each node.
         units: the neuron of each node that belongs to one.
+        places: what modules are called.
     """
 
     boxes: list[Box]
     arrows: list[Arrow]
     box_of: dict[Value, Box]
     units: dict[Value, Unit] = field(default_factory=dict)
+    places: PlaceNames = field(default_factory=lambda: PlaceNames([]))
 
 
 def condense(
@@ -162,6 +191,8 @@ def condense(
     at_most: float = inf,
 ) -> Condensed | None:
     """The graph with one box for each neuron, or each layer. Linear in the number of uses.
+
+    What stands beside neurons, such as a normalization, is one box in either case.
 
     Plain numbers get no boxes; they are among the operands of the boxes that use them.
 
@@ -185,7 +216,7 @@ def condense(
     >>> [(box.kind, box.repeats) for box in coarse.boxes]
     [('leaf', 20), ('layer', 10), ('layer', 10), ('operation', 10), ('operation', 10), ...]
     """
-    builder = _Builder(roles, units, sums_of(order, roles), by_layer)
+    builder = _Builder(roles, units, sums_of(order, roles), beside_of(order), by_layer)
     for node in order:
         builder.add(node)
         if len(builder.by_key) > at_most:
@@ -202,11 +233,13 @@ class _Builder:
         roles: dict[Value, str],
         units: dict[Value, Unit],
         sums: dict[Value, NeuronSum],
+        beside: dict[Value, Owner],
         by_layer: bool,
     ) -> None:
         self.roles = roles
         self.units = units
         self.sums = sums
+        self.beside = {node: owner for node, owner in beside.items() if node not in units}
         self.by_layer = by_layer
         self.positions = {  # of the products of sums that are written out
             member: position
@@ -219,8 +252,10 @@ class _Builder:
         self.by_key: dict[Hashable, Box] = {}
 
     def add(self, node: Value) -> None:
-        unit = self.units.get(node)
-        if not node.parents:
+        unit, beside = self.units.get(node), self.beside.get(node)
+        if beside is not None:
+            self.add_beside(node, beside)
+        elif not node.parents:
             if unit is not None:
                 self.unit_box(unit).parameters.append(node)
                 self.box_of[node] = self.unit_box(unit)
@@ -267,6 +302,24 @@ class _Builder:
         self.put(node, box)
         if node in self.sums:
             box.sums.append(self.sums[node])
+
+    def add_beside(self, node: Value, owner: Owner) -> None:
+        box = self.box(("beside", owner), "beside", "operation")
+        box.beside = owner
+        self.box_of[node] = box
+        if not node.parents:
+            of_kind = box.buffers if self.roles[node] == "buffer" else box.parameters
+            of_kind.append(node)
+            return
+        box.members.append(node)
+        for leaf in node.parents:
+            if leaf.parents or leaf in self.box_of or leaf in self.beside or leaf in self.units:
+                continue
+            if self.roles[leaf] == "constant":
+                self.put(leaf, box)
+            else:
+                each = "" if self.by_layer else leaf.label or len(box.members)
+                self.leaf(leaf, ("inputs", owner, each))
 
     def inputs(self, node: Value) -> Iterable[tuple[object, Value]]:
         """The leaves that a node of a neuron reads, each with its position among its inputs."""
@@ -325,7 +378,8 @@ class _Builder:
         ordered = sorted(boxes, key=_Ranks(order, self.box_of))
         for index, box in enumerate(ordered):
             box.name = f"b{index}"
-        return Condensed(ordered, list(arrows.values()), self.box_of, self.units)
+        places = PlaceNames(order)
+        return Condensed(ordered, list(arrows.values()), self.box_of, self.units, places)
 
 
 class _Ranks:

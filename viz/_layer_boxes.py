@@ -40,7 +40,7 @@ class _LayerDrawing(CoarseDrawing):
     def name(self, box: Box) -> tuple[str, int]:
         name, repeats = super().name(box)
         layers = [arrow.target for arrow in self.graph.arrows if arrow.source is box]
-        if name or box.kind != "leaf" or not layers or not layers[0].units:
+        if name or box.kind != "leaf" or not layers or not layers[0].is_part:
             return name, repeats
         n_samples = layers[0].repeats
         n_inputs = repeats // n_samples
@@ -81,7 +81,7 @@ class _LayerDrawing(CoarseDrawing):
 
     def n_values(self, arrow: Arrow) -> int:
         """How many numbers go along an arrow, for one sample."""
-        box = arrow.target if arrow.target.units else arrow.source
+        box = arrow.target if arrow.target.is_part else arrow.source
         return max(1, len(arrow.nodes) // max(1, box.repeats))
 
     def legend(self) -> Iterator[str]:

@@ -81,6 +81,7 @@ LIGHT: Final = Theme(
     roles={
         "input": Paint(fill="#e3f5ee", border="#1f9e78", ink="#0d6b4f"),
         "parameter": Paint(fill="#e6effd", border="#3a76d8", ink="#1c4fa3"),
+        "buffer": Paint(fill="#e8ecf4", border="#6c7f9c", ink="#3d4c66"),
         "constant": Paint(fill="#f3f4f6", border="#c3cad4", ink="#56606f"),
         "operation": Paint(fill="#ffffff", border="#8793a5", ink="#1b2433"),
         "output": Paint(fill="#fff1d9", border="#d98708", ink="#7d4b00"),
@@ -109,6 +110,7 @@ DARK: Final = Theme(
     roles={
         "input": Paint(fill="#12302a", border="#3fc79d", ink="#7fe3c3"),
         "parameter": Paint(fill="#16294a", border="#5f9bf5", ink="#a8c8ff"),
+        "buffer": Paint(fill="#262f40", border="#8296b5", ink="#c3d0e6"),
         "constant": Paint(fill="#232933", border="#4a5566", ink="#b3bdcb"),
         "operation": Paint(fill="#1b212b", border="#6b788b", ink="#f1f4f8"),
         "output": Paint(fill="#3a2a0d", border="#f0a830", ink="#ffd48a"),

@@ -6,6 +6,7 @@ ask here. The answers go by identity of parameters and modules, never by the tex
 
 from __future__ import annotations
 
+from tinygrad_mlp.graph._beside import beside_of
 from tinygrad_mlp.graph._naming import names_of
 from tinygrad_mlp.graph._roles import (
     NeuronSum,
@@ -34,6 +35,7 @@ __all__ = [
     "Unit",
     "UnitLayer",
     "Use",
+    "beside_of",
     "dot_operands",
     "input_names",
     "is_neuron",

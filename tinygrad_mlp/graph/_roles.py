@@ -149,6 +149,8 @@ def roles_of(
 def _role_by_itself(node: Value) -> str:
     if node.parents:
         return "operation"
+    if node.place is not None and node.place.is_kept:
+        return "buffer"
     return "constant" if node.op is ops.CONSTANT else "input"
 
 
@@ -161,7 +163,8 @@ def _parameters_in(order: Sequence[Value], dots: Sequence[Value]) -> set[Value]:
     biases_of = {dot: [b for b in dot_operands(dot)[2] if b.op is None] for dot in dots}
     weights = {weight for found in weights_of.values() for weight in found}
     fed = {x for dot in dots for x in dot_operands(dot)[1] if x.place is None} - weights
-    known = {node for node in order if node.place is not None} - fed
+    placed = {node for node in order if (place := node.place) is not None and not place.is_kept}
+    known = placed - fed
     neurons = [dot for dot in dots if biases_of[dot] or not known.isdisjoint(weights_of[dot])]
     for dot in neurons if neurons or known else dots:
         if weights_of[dot]:

@@ -1,4 +1,4 @@
-"""Where the parameters of a module stand, told to them; and whether that still holds.
+"""Where the parameters and buffers of a module stand, told to them; and whether that still holds.
 
 A graph knows by it which of its nodes are neurons and layers of which model. ``make_known`` is
 called whenever a module is: it must see in no time that nothing was replaced since.
@@ -17,6 +17,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn._contents import (
     VALUES_ALONE,
     WALKED,
+    Buffer,
     Holder,
     children_of,
     is_parameter,
@@ -205,7 +206,7 @@ def _told(
             row = isinstance(item, list)
             values = item if isinstance(item, list) else [item]
             _tell(values, owner, keys_of_row(keys, len(values)) if row else (keys,), placed)
-            if len(keys) > 2 - row:
+            if len(keys) > 2 - row and not isinstance(values[0], Buffer):
                 matrices[keys[: -1 if row else -2]] = False
     return parts, matrices, idle
 
@@ -213,10 +214,10 @@ def _told(
 def _found_in(
     attribute: object, keys: Keys, seen: set[int]
 ) -> Iterator[tuple[Keys, Holder | Value | list[Value]]]:
-    """The modules and parameters in an attribute with their keys, a row of parameters as a list."""
+    """Modules, parameters and buffers in an attribute with their keys; a row of weights as a list."""
     waiting: list[tuple[object, Keys]] = [(attribute, keys)]
     for item, above in waiting:  # it grows on the way
-        if isinstance(item, Holder) or (isinstance(item, Value) and is_parameter(item)):
+        if isinstance(item, Holder | Buffer) or (isinstance(item, Value) and is_parameter(item)):
             yield above, item
         elif is_row(item) and not (ids := set(map(id, item))) & seen:
             seen |= ids
@@ -231,7 +232,7 @@ def _found_in(
 def _tell(
     parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys], placed: Container[Owner]
 ) -> None:
-    """Put parameters in their places, unless they stand there, or in a part told before."""
+    """Put parameters, or a buffer, in their places, unless they are there or in a part of before."""
     places = places_of(parameters)
     if any(places):
         new = [
@@ -242,5 +243,5 @@ def _tell(
         ]
         parameters, keys = [parameters[i] for i in new], [keys[i] for i in new]
     if parameters:
-        put_row_in_place(parameters, owner, keys)
+        put_row_in_place(parameters, owner, keys, isinstance(parameters[0], Buffer))
         _Contents.n_moves += 1
