@@ -580,7 +580,9 @@ def test_drawings_know_what_stands_beside_neurons(detail: str, tmp_path: Path) -
     loss.backward()
     text = viz.draw(loss, tmp_path / "graph.dot", detail=detail).read_text()
     assert "frozen" in text
-    assert "layers.0.norm.weight.0" in text
+    assert "layers.0.norm" in text
+    assert ("layers.0.norm.weight.0" in text) == (detail == "ops")
+    assert ("BatchNorm" in text) == (detail != "ops")
     assert 'layers.0.neurons"' not in text
     page = viz.replay(loss, tmp_path / "replay.html").read_text()
     assert page.count('"frozen":true') == 3

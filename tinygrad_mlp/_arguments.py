@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["Rng", "as_generator", "check_integer", "check_number"]
+__all__ = ["Rng", "Setting", "as_generator", "check_flag", "check_integer", "check_number"]
 
 Rng: TypeAlias = int | np.random.Generator | None
 """A seed, a generator to draw from, or None for fresh random numbers."""
@@ -88,13 +88,76 @@ def check_number(
             number = math.inf
         if at_least <= number <= at_most and above < number < below:  # as inf and nan never are
             return number
+    kind = "a finite number" if isinstance(value, float) and math.isinf(value) else "a number"
     limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
     wanted = " and ".join(f"{sign} {limit:g}" for sign, limit in limits if math.isfinite(limit))
     raise InvalidArgumentError(
-        f"{name} is {described(value)}, but {f'a number {wanted}' if wanted else 'a number'} is "
-        "needed: "
+        f"{name} is {described(value)}, but {f'{kind} {wanted}' if wanted else kind} is needed: "
         f"{call}"
     )
+
+
+class Setting:
+    """An attribute that takes a number within limits, checked whenever it is assigned.
+
+    Reading it costs what reading any attribute does.
+
+    Args:
+        call: the corrected call that the message ends with.
+        limits: as for ``check_number``.
+
+    Raises:
+        InvalidArgumentError: if what is assigned is no number, or not within the limits.
+
+    >>> class Rate:
+    ...     size = Setting("rate.size = 0.1", at_least=0.0)
+    >>> rate = Rate()
+    >>> rate.size = 2
+    >>> rate.size
+    2.0
+    >>> rate.size = -1.0
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: size is -1.0, but a number >= 0 is needed: ...
+    """
+
+    def __init__(self, call: str, **limits: float) -> None:
+        self._call = call
+        self._limits = limits
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    if TYPE_CHECKING:  # where there is none, the number is read from the instance
+
+        def __get__(self, instance: object, owner: type | None = None) -> float: ...
+
+    def __set__(self, instance: object, value: float) -> None:
+        number = check_number(value, self._name, self._call, **self._limits)
+        vars(instance)[self._name] = number
+
+
+def check_flag(value: object, name: str, call: str) -> bool:
+    """True or False as a bool; no other number or text, of which nobody knows what it means.
+
+    Args:
+        value: what was given.
+        name: what the message calls it.
+        call: the corrected call that the message ends with.
+
+    Raises:
+        InvalidArgumentError: for anything else.
+
+    >>> check_flag(np.True_, "centered", "RMSprop(parameters, centered=True)")
+    True
+    >>> check_flag("no", "centered", "RMSprop(parameters, centered=True)")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: centered is 'no', but True or False is needed: ...
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise InvalidArgumentError(f"{name} is {described(value)}, but True or False is needed: {call}")
 
 
 def as_generator(rng: Rng, name: str = "rng") -> np.random.Generator:

@@ -58,8 +58,8 @@ class Methods:
     @label.setter
     def label(self, label: str) -> None:
         place, checked = self.place, checked_label(label)
-        self._label = checked if place is None else Place(
-            place.owner, place.keys, checked, place.is_kept
+        self._label = (
+            checked if place is None else Place(place.owner, place.keys, checked, place.is_kept)
         )  # type: ignore[misc]
 
     @property

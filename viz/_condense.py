@@ -376,10 +376,31 @@ class _Builder:
                 arrow = arrows.setdefault((source, target), Arrow(source, target))
                 arrow.nodes[parent] = None
         ordered = sorted(boxes, key=_Ranks(order, self.box_of))
+        if self.beside:  # one box computes for all neurons of a layer, the first of them included
+            ordered = _sources_first(ordered, list(arrows.values()))
         for index, box in enumerate(ordered):
             box.name = f"b{index}"
         places = PlaceNames(order)
         return Condensed(ordered, list(arrows.values()), self.box_of, self.units, places)
+
+
+def _sources_first(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[Box]:
+    """The boxes in this order, but each behind those that it reads; a circle stays as it is."""
+    sources: dict[Box, list[Box]] = {box: [] for box in boxes}
+    for arrow in arrows:
+        sources[arrow.target].append(arrow.source)
+    placed: dict[Box, None] = {}
+    begun: set[Box] = set()
+    for box in boxes:
+        pending = [box]
+        while pending:
+            missing = [x for x in sources[pending[-1]] if x not in begun]
+            begun.add(pending[-1])
+            if missing:
+                pending.append(missing[0])
+            else:
+                placed[pending.pop()] = None
+    return list(placed)
 
 
 class _Ranks:

@@ -142,7 +142,9 @@ class Look:
         >>> look.shows_data("parameter"), look.shows_data("output")
         (True, False)
         """
-        return "data" in self.shown and (role in ("parameter", "buffer") or not self.parameters_only)
+        return "data" in self.shown and (
+            role in ("parameter", "buffer") or not self.parameters_only
+        )
 
     def edge_label(self, text: str) -> str:
         """The attribute for what stands on an arrow; beside one that leads up or down, apart.

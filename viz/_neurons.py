@@ -94,7 +94,9 @@ class _NeuronDrawing(CoarseDrawing):
             into[arrow.target].append(arrow.source)
         ranks: dict[Box, int] = {}
         for box in self.graph.boxes:  # in topological order
-            ranks[box] = max((ranks[source] + 1 for source in into[box]), default=0)
+            ranks[box] = max(
+                (ranks[source] + 1 for source in into[box] if source in ranks), default=0
+            )
         first: dict[Box, int] = {}
         for arrow in self.graph.arrows:  # a leaf stands right before the first box that reads it
             rank = ranks[arrow.target] - 1

@@ -113,8 +113,13 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
     return cells.astype(np.float64)
 
 
-def check_finite(array: NDArray[Any], *, name: str = "X") -> None:
+def check_finite(array: NDArray[Any], *, name: str = "X", remedy: str = "") -> None:
     """Refuse nan and inf, naming the first cell that holds one and how many there are.
+
+    Args:
+        array: the numbers.
+        name: what the message calls them.
+        remedy: what the message says to do; "" for what one does about samples.
 
     >>> check_finite(np.array([0.0, np.inf, np.nan]), name="y")
     Traceback (most recent call last):
@@ -133,10 +138,10 @@ def check_finite(array: NDArray[Any], *, name: str = "X") -> None:
         raise DataError(f"{name} is {array[index]:g}, but a finite number is needed")
     more = f", the first of {n_bad} such cells" if n_bad > 1 else ""
     keep = f"np.isfinite({name}){_by_sample('all', array.ndim)}"
-    raise DataError(
-        f"{_cell(name, index)} is {array[index]:g} ({_place(index)}){more}; fill in such cells, or "
-        f"remove their samples from every array: keep = {keep}; {name}[keep]"
+    remedy = remedy or (
+        f"fill in such cells, or remove their samples from every array: keep = {keep}; {name}[keep]"
     )
+    raise DataError(f"{_cell(name, index)} is {array[index]:g} ({_place(index)}){more}; {remedy}")
 
 
 def counted(n: int, thing: str, things: str | None = None) -> str:

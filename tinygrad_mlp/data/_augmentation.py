@@ -354,7 +354,11 @@ def _checked(augmentation: object, name: str, given: Any, before: NDArray[Any]) 
         )
     if array.dtype.kind != before.dtype.kind:
         raise DataError(f"{name} is {array.dtype}, but it went in as {before.dtype}; keep the type")
-    check_finite(array, name=name)
+    remedy = (
+        "the samples that it got were finite, so look at what it computes: "
+        f"{_name(augmentation)}(X, y, np.random.default_rng(0))"
+    )
+    check_finite(array, name=name, remedy=remedy)
     return array
 
 

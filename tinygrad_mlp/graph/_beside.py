@@ -66,9 +66,10 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
             continue
         found[node] = feature[0]
         for operand in operands:
-            while operand not in found:
-                found[operand] = feature[0]
-                operand = between[operand]
+            step = operand
+            while step not in found:
+                found[step] = feature[0]
+                step = between[step]
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tinygrad_mlp._arguments import check_integer, check_number
+from tinygrad_mlp._arguments import Setting, check_flag, check_integer
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.functional import batch_mean, batch_sum, sqrt
@@ -52,7 +52,7 @@ class BatchNorm(Module):
 
     Raises:
         InvalidArgumentError: if n_features is no whole number of at least 1, or another number is
-            out of its range.
+            out of its range; if affine is neither True nor False.
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015, algorithms 1 and 2.
 
@@ -65,6 +65,9 @@ class BatchNorm(Module):
 
     is_beside_neurons = True
 
+    momentum = Setting(CALL, at_least=0.0, at_most=1.0)
+    epsilon = Setting(CALL, at_least=0.0)
+
     @our_words
     def __init__(
         self,
@@ -75,8 +78,9 @@ class BatchNorm(Module):
         affine: bool = True,
     ) -> None:
         n_features = check_integer(n_features, "n_features")
-        self.momentum = check_number(momentum, "momentum", CALL, at_least=0.0, at_most=1.0)
-        self.epsilon = check_number(epsilon, "epsilon", CALL, at_least=0.0)
+        affine = check_flag(affine, "affine", "BatchNorm(16, affine=False)")
+        self.momentum = momentum
+        self.epsilon = epsilon
         self.weight = [Value(1.0) for _ in range(n_features)] if affine else []
         self.bias = [Value(0.0) for _ in range(n_features)] if affine else []
         self.running_mean = [Buffer(0.0) for _ in range(n_features)]
@@ -146,7 +150,7 @@ class BatchNorm(Module):
         return centered, list(self.running_var)
 
     def _moved(self, kept: Value, number: Value) -> Value:
-        return kept + self.momentum * (number - kept)
+        return (1.0 - self.momentum) * kept + self.momentum * number
 
     def summary_kind(self) -> str:
         """The kind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp._arguments import Rng, as_generator, check_number
+from tinygrad_mlp._arguments import Rng, Setting, as_generator
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.functional import uniform
@@ -46,9 +46,11 @@ class Dropout(Module):
 
     is_beside_neurons = True
 
+    p = Setting("Dropout(0.2)", at_least=0.0, at_most=1.0)
+
     @our_words
     def __init__(self, p: float = 0.5, rng: Rng = None) -> None:
-        self.p = check_number(p, "p", "Dropout(0.2)", at_least=0.0, at_most=1.0)
+        self.p = p
         self.rng = as_generator(rng)
 
     def forward(self, x: Sample) -> list[Value]:

@@ -214,7 +214,7 @@ def _told(
 def _found_in(
     attribute: object, keys: Keys, seen: set[int]
 ) -> Iterator[tuple[Keys, Holder | Value | list[Value]]]:
-    """Modules, parameters and buffers in an attribute with their keys; a row of weights as a list."""
+    """Modules, parameters and buffers in an attribute, by their keys; rows of weights as lists."""
     waiting: list[tuple[object, Keys]] = [(attribute, keys)]
     for item, above in waiting:  # it grows on the way
         if isinstance(item, Holder | Buffer) or (isinstance(item, Value) and is_parameter(item)):
@@ -232,7 +232,7 @@ def _found_in(
 def _tell(
     parameters: Sequence[Value], owner: Owner, keys: Sequence[Keys], placed: Container[Owner]
 ) -> None:
-    """Put parameters, or a buffer, in their places, unless they are there or in a part of before."""
+    """Put parameters or buffers in their places, unless they are there, or in a part of before."""
     places = places_of(parameters)
     if any(places):
         new = [

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_mlp import functional
-from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
+from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
 from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value
@@ -207,6 +207,7 @@ class Layer(Module):
                 f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
             )
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
+        batch_norm = check_flag(batch_norm, "batch_norm", "Layer(2, 16, batch_norm=True)")
         check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
         generator = as_generator(rng)
         rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()

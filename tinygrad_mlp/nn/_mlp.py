@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
+from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value
@@ -67,6 +67,7 @@ class MLP(Module):
     ) -> None:
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
+        check_flag(batch_norm, "batch_norm", "MLP(2, [16, 1], batch_norm=True)")
         call = "MLP(2, [16, 1], dropout=0.2)"
         check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
         generator = as_generator(rng)

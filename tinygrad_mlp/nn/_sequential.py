@@ -155,7 +155,12 @@ class Sequential(Module):
         found = list(self)[index]
         return Sequential(*found) if isinstance(found, list) else found
 
-    def __setitem__(self, index: int, part: Module | str | ActivationFunction) -> None:
+    def __setitem__(self, index: int | slice, part: Module | str | ActivationFunction) -> None:
+        if isinstance(index, slice):
+            raise InvalidArgumentError(
+                f"parts are assigned one by one: model[{index.start or 0}] = 'relu'; or make a new "
+                "Sequential(*model[:1], 'relu', *model[2:])"
+            )
         place = range(len(self))[index]
         vars(self)[str(place)] = _checked(part, place)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import _float_math as float_math
-from tinygrad_mlp._arguments import check_number
+from tinygrad_mlp._arguments import Setting, check_number
 from tinygrad_mlp._at_once import assign_at_once, call_at_once
 from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._interpreter import Interpreter
@@ -106,6 +106,8 @@ class Optimizer(SteppingInParts):
 
     rate_by_name: ClassVar[float] = 0.01
     """The learning rate that ``fit(optimizer="name")`` takes unless one is given."""
+
+    learning_rate = Setting("optimizer.learning_rate = 0.001", at_least=0.0)
 
     if not TYPE_CHECKING:
         lr = NotASetting("optimizer.learning_rate")

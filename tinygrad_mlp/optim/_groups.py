@@ -7,10 +7,9 @@ do, sets the rates of all groups by the same factor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_mlp._arguments import check_number
+from tinygrad_mlp._arguments import Setting, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 
@@ -19,7 +18,6 @@ __all__ = ["ParameterGroup", "groups_in"]
 KEYS = ("parameters", "learning_rate")
 
 
-@dataclass(eq=False)
 class ParameterGroup:
     """Some parameters of an optimizer; they are stepped at ``factor`` times its learning rate.
 
@@ -31,8 +29,11 @@ class ParameterGroup:
     ParameterGroup(0 parameters, factor=0.1)
     """
 
-    parameters: list[Any]
-    factor: float = 1.0
+    factor = Setting("optimizer.groups[0].factor = 0.1", at_least=0.0)
+
+    def __init__(self, parameters: list[Any], factor: float = 1.0) -> None:
+        self.parameters = parameters
+        self.factor = factor
 
     def __repr__(self) -> str:
         return f"ParameterGroup({len(self.parameters)} parameters, factor={self.factor!r})"

@@ -119,7 +119,7 @@ def relative(weights: Floats) -> Floats:
     >>> relative(np.array([1.0, 3.0])).tolist()
     [0.5, 1.5]
     """
-    scaled: Floats = weights * (len(weights) / weights.sum())
+    scaled: Floats = weights / weights.sum() * len(weights)  # the sum may be as small as can be
     return scaled
 
 
