@@ -79,7 +79,7 @@ def test_flags_are_true_or_false(make: Callable[[Any], Any], call: str) -> None:
 def test_infinite_settings_are_said_to_be_infinite() -> None:
     with pytest.raises(InvalidArgumentError, match="delta is inf, but a finite number > 0 is"):
         loss_named("huber", delta=float("inf"))
-    with pytest.raises(InvalidArgumentError, match="delta is -1.0, but a number > 0 is"):
+    with pytest.raises(InvalidArgumentError, match=r"delta is -1\.0, but a number > 0 is"):
         loss_named("huber", delta=-1.0)
 
 

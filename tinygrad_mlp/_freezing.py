@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tinygrad_mlp._arguments import check_flag
+import numpy as np
+
 from tinygrad_mlp._node import NOT_COMPUTED, AnyNode
-from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError
 
 __all__ = [
     "FROZEN",
@@ -126,7 +127,11 @@ def set_requires_grad(leaves: Iterable[AnyNode], requires_grad: bool) -> None:
     >>> [leaf.requires_grad for leaf in w]
     [False, False]
     """
-    requires_grad = check_flag(requires_grad, "requires_grad", "value.requires_grad = False")
+    if not isinstance(requires_grad, bool | np.bool_):
+        raise InvalidArgumentError(
+            f"requires_grad is {requires_grad!r}, but True or False is needed: "
+            "value.requires_grad = False"
+        )
     given = list(leaves)
     for leaf in given:
         if leaf.parents or leaf.op is not None:
