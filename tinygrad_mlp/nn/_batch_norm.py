@@ -150,7 +150,7 @@ class BatchNorm(Module):
         return centered, list(self.running_var)
 
     def _moved(self, kept: Value, number: Value) -> Value:
-        return (1.0 - self.momentum) * kept + self.momentum * number
+        return kept + self.momentum * (number - kept)
 
     def summary_kind(self) -> str:
         """The kind."""
