@@ -88,10 +88,10 @@ class MathName:
 
     @classmethod
     def of_label(cls, label: str) -> MathName:
-        """What a person calls a node: a letter and its number, a word and what follows _, or as is.
+        r"""What a person calls a node: a letter and number, a word and what follows _, or as is.
 
-        >>> [MathName.of_label(label).latex for label in ("x1", "net_h1", "my loss")]
-        ['x_{1}', '\\\\mathrm{net}_{h1}', '\\\\texttt{my loss}']
+        >>> print(*[MathName.of_label(label).latex for label in ("x1", "net_h1", "my loss")])
+        x_{1} \mathrm{net}_{h1} \texttt{my loss}
         """
         found = LABEL.fullmatch(label) if label.isascii() else None
         if found is None:

@@ -80,8 +80,8 @@ class TextbookNames:
             if text == name:
                 return node
         by_name = {name.typed: node for node, name in self.names.items()}
-        for node, name in self.names.items():
-            if text in (name.text, name.latex):
+        for node, known in self.names.items():
+            if text in (known.text, known.latex):
                 return node
         try:
             return by_name[parse_name(text).typed]
@@ -254,9 +254,8 @@ class _Naming:
             for unit in members:
                 self.name_parameters(unit, inputs)
         last = {layer for layer in self.of_layer if self.is_last(layer)}
-        for node in self.order:
-            unit = self.units.get(node)
-            if unit is not None and node.parents and unit.layer in self.layer_numbers:
+        for node, unit in self.units.items():
+            if node.parents and unit.layer in self.layer_numbers:
                 name = self.name_of_output(node, unit, unit.layer in last)
                 if name is not None:
                     self.names[node] = name
@@ -303,16 +302,16 @@ class _Naming:
     def is_prediction(self, node: Value) -> bool:
         """Whether a sum of the last layer is what the model says: nothing follows but an error.
 
-        An error is the difference to a leaf; that of a softmax, which goes into an exp, is none.
+        An error is the difference to a leaf, the target, which nothing else uses. What a softmax
+        takes away from all its inputs is none.
         """
         users = self.users[node]
         if any(self.units.get(user) is self.units[node] for user in users):
             return False  # its activation follows
+        targets = [[x for x in user.parents if x is not node] for user in users]
         return all(
-            user.op is ops.SUB
-            and not any(x.parents for x in user.parents if x is not node)
-            and not any(following.op is ops.EXP for following in self.users[user])
-            for user in users
+            user.op is ops.SUB and not any(x.parents or len(self.users[x]) > 1 for x in others)
+            for user, others in zip(users, targets, strict=True)
         )
 
     def all_users(self) -> dict[Value, list[Value]]:
