@@ -6,7 +6,7 @@ ask here. The answers go by identity of parameters and modules, never by the tex
 
 from __future__ import annotations
 
-from tinygrad_mlp.graph._math_names import MathName, parse_name
+from tinygrad_mlp.graph._math_names import MathName, Run, parse_name
 from tinygrad_mlp.graph._naming import names_of
 from tinygrad_mlp.graph._roles import (
     NeuronSum,
@@ -35,6 +35,7 @@ __all__ = [
     "INDEX_ORDERS",
     "MathName",
     "NeuronSum",
+    "Run",
     "TextbookNames",
     "Unit",
     "UnitLayer",

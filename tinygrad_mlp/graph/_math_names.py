@@ -108,7 +108,7 @@ class MathName:
         ('21', '12,1')
         """
         texts = [str(index) for index in self.indices]
-        return ("" if all(len(text) == 1 for text in texts) else ",").join(texts)
+        return ("" if max(map(len, texts), default=1) == 1 else ",").join(texts)
 
     @property
     def letter(self) -> str:
@@ -176,6 +176,15 @@ class MathName:
             Run(self._behind, "code"),
         )
         return [run for run in runs if run.text]
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What is alike in two names that read alike, the copy apart.
+
+        >>> MathName("w", (2, 1)).shown == MathName("w", ("21",)).shown
+        True
+        """
+        return self.owner, self.base, self.counted, self.layer, self.hat
 
     def again(self, copy: int) -> MathName:
         """The name of the second, third, ... that is called so.

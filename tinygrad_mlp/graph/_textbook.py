@@ -262,17 +262,17 @@ class _Naming:
 
     def name_parameters(self, unit: Unit, inputs: dict[Value, int]) -> None:
         found = self.first[unit]
+        weight_of = self.name_in(unit, "w")
+        j, layer, owner = weight_of.indices, weight_of.layer, weight_of.owner
         for weight, x in zip(found.weights, found.inputs, strict=True):
             if self.units.get(weight) is unit and self.roles[weight] == "parameter":
-                name = self.name_in(unit, "w")
-                j, i = name.indices, (inputs[x],)
-                self.names[weight] = replace(name, indices=j + i if self.unit_first else i + j)
+                i = (inputs[x],)
+                indices = j + i if self.unit_first else i + j
+                self.names[weight] = MathName("w", indices, layer, owner=owner)
         own = [b for b in found.biases if self.units.get(b) is unit]
         if len(own) == 1:
-            name = self.name_in(unit, "b")
-            if not self.unit_first:
-                name = replace(name, base="w", indices=(0, *name.indices))
-            self.names[own[0]] = name
+            zeroth = MathName("w", (0, *j), layer, owner=owner)
+            self.names[own[0]] = self.name_in(unit, "b") if self.unit_first else zeroth
 
     def name_of_output(self, node: Value, unit: Unit, is_last: bool) -> MathName | None:
         """The name of a sum or an activation; None for the products inside a sum."""
@@ -324,19 +324,14 @@ class _Naming:
 
     def unique(self) -> dict[Value, MathName]:
         """The name of each node; a second one of the same name gets #2."""
-        taken: dict[str, int] = {}
+        taken: dict[tuple[object, ...], int] = {}
         unique: dict[Value, MathName] = {}
         used = dict.fromkeys(x for node in self.order for x in (*node.parents, node))
-        for node in used:
-            name = self.label_of(node) or self.names.get(node)
-            if name is None:
-                continue
-            count = taken[name.text] = taken.get(name.text, 0) + 1
-            unique[node] = name if count == 1 else name.again(count)
-        for node in self.order:
+        for node in (*used, *self.order):
             if node not in unique:
-                name = MathName.code(self.code[node])
-                count = taken[name.text] = taken.get(name.text, 0) + 1
+                name = self.label_of(node) or self.names.get(node)
+                name = name or MathName.code(self.code[node])
+                count = taken[name.shown] = taken.get(name.shown, 0) + 1
                 unique[node] = name if count == 1 else name.again(count)
         return {node: unique[node] for node in self.order}
 
