@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from math import hypot
 
-from viz._network import Block, Link, Network, Spot
+from viz._network import Block, Network, Spot
 
 __all__ = ["Arrangement", "Fold", "Pitch", "arranged", "folded"]
 
@@ -56,17 +55,6 @@ class Arrangement:
     top: float = 0.0
     right: float = 0.0
     bottom: float = 0.0
-
-    def in_the_way(self, link: Link, distance: float) -> Spot | None:
-        """A circle whose middle is nearer to a line than that, its ends apart."""
-        (x1, y1), (x2, y2) = self.places[link.source], self.places[link.target]
-        length = hypot(x2 - x1, y2 - y1)
-        for spot, (x, y) in self.places.items():
-            if spot is link.source or spot is link.target or not x1 < x < x2:
-                continue
-            if abs((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) < distance * length:
-                return spot
-        return None
 
 
 def folded(spots: Sequence[Spot], most: int, wanted: Collection[Spot] = ()) -> list[Spot | Fold]:

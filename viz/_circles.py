@@ -15,7 +15,7 @@ from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import Run, TextbookNames
 from viz import _markup as markup
 from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
-from viz._labels import Ends, placed_labels
+from viz._labels import Ends, is_hit, placed_labels
 from viz._legend import legend_groups
 from viz._look import Look
 from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
@@ -27,6 +27,9 @@ __all__ = ["circles_scene"]
 
 MOST_CIRCLES: Final = 12
 """So many units of a layer are drawn; of more the middle is folded."""
+
+FEWEST_CIRCLES: Final = 3
+"""Rather than fold a layer to fewer, a slide is refused."""
 
 MOST_NUMBERED_LINES: Final = 20
 """So many lines between two columns have their numbers, where they find room."""
@@ -191,17 +194,17 @@ class _Picture(NetworkWords):
         last = max(block.column for block in self.network.blocks)
         ends = [block for block in self.network.blocks if block.column in (0, last)]
         titles = [width_of(plain(self.title(block)), letters) / 2.0 for block in ends]
-        half = max(self.half_of_outputs(), radius, *titles)
+        largest = max(len(block.spots) for block in self.network.blocks)
+        fold = width_of(plain(_more(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
+        half = max(self.half_of_outputs(), radius, fold, *titles)
         room = width - 2.0 * SLIDE_MARGIN - 2.0 * half
         column = min(room / max(1, last), 440.0)
         if column < 2.0 * radius + 50.0:
             return None
         title, one = radius + 1.05 * letters, (1.0 + ONE) * radius + 6.0
         high = height - 2.0 * SLIDE_MARGIN - letters / 2.0
-        largest = max(len(block.spots) for block in self.network.blocks)
-        for most in range(min(largest, MOST_CIRCLES), 2, -1):
-            if most < min(largest, MOST_CIRCLES) and not may_fold:
-                return None
+        least = min(largest, FEWEST_CIRCLES) if may_fold else min(largest, MOST_CIRCLES)
+        for most in range(min(largest, MOST_CIRCLES), least - 1, -1):
             for apart in (140.0, 110.0, 80.0, 60.0, 40.0, 25.0, 15.0, 6.0):
                 pitch = Pitch(column, 2.0 * radius + apart, title, one)
                 found = arranged(self.network, pitch, most, self.wanted)
@@ -250,14 +253,7 @@ class _Picture(NetworkWords):
             for spot, (x, y) in found.places.items()
         }
         links = [x for x in self.network.links if x.source in places and x.target in places]
-        for link in links:
-            spot = found.in_the_way(link, radius + 3.0)
-            if spot is not None:
-                who = "an output" if link.target.unit is None else called(link.target.unit)
-                raise GraphError(
-                    f"a line to {who} would run through other circles, as it reads past the layer "
-                    f"before it; {INSTEAD}"
-                )
+        self.check_free(links, places, radius)
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
@@ -276,6 +272,18 @@ class _Picture(NetworkWords):
             groups.append(self.circle(index, spot, place, radius))
         return groups
 
+    def check_free(self, links: list[Link], places: Places, radius: float) -> None:
+        """Refuse lines that run through circles between their columns."""
+        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        for link in links:
+            line = self.ends(link, places, radius)
+            if any(is_hit(circle, line) for circle in circles):
+                who = "an output" if link.target.unit is None else called(link.target.unit)
+                raise GraphError(
+                    f"a line to {who} would run through other circles, as it reads past the layer "
+                    f"before it; {INSTEAD}"
+                )
+
     # Pieces
 
     def is_lit(self, thing: Spot | Link) -> bool:
@@ -286,8 +294,12 @@ class _Picture(NetworkWords):
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
         """The title, no wider than its column."""
-        longest = max(4, int(pitch.column / (0.66 * self.letters)))
-        return plain(markup.shortened(self.title(block), longest))
+        title = self.title(block)
+        longest = len(title)
+        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
+            longest -= 1
+            title = markup.shortened(self.title(block), longest)
+        return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
         color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
@@ -318,8 +330,8 @@ class _Picture(NetworkWords):
         dots = Words(
             x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
         )
-        words = Words(x, y + 0.6 * self.letters, plain(f"{fold.n_units:,} more"), self.small, color)
-        return Group("fold", [dots, words], [f"{fold.n_units:,} more units, not drawn"])
+        words = Words(x, y + 0.6 * self.letters, plain(_more(fold.n_units)), self.small, color)
+        return Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"])
 
     def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
         x1, y1, x2, y2 = self.ends(link, places, radius)
@@ -374,7 +386,8 @@ class _Picture(NetworkWords):
             found = placed_labels(labels, lines, circles, titles)
             self.n_unlabeled += not found
             for link, words in zip(within, found, strict=bool(found)):
-                groups.append(Group(_kind("label", self.is_lit(link)), [words]))
+                kind = _kind("label", self.is_lit(link))
+                groups.append(Group(kind, [words], self.facts_of_line(link)))
         return groups
 
     def label_words(self, link: Link) -> Words:
@@ -397,6 +410,10 @@ def _middles(texts: list[Text]) -> list[float]:
     heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
     top = -sum(heights) / 2.0
     return [top + sum(heights[:index]) + height / 2.0 for index, height in enumerate(heights)]
+
+
+def _more(n_units: int) -> str:
+    return f"{n_units:,} more"
 
 
 def _has_index(text: Text) -> bool:

@@ -179,19 +179,18 @@ def drawing_of(
 ) -> str | Scene:
     """The drawing: DOT text, or a scene in which everything has its place.
 
-    Args, Raises: as for ``to_dot``.
+    Args, Raises: as for ``to_dot``, which gives them their defaults.
+
+    >>> import inspect
+    >>> parameters = inspect.signature(drawing_of).parameters
+    >>> list(parameters) == list(inspect.signature(to_dot).parameters)
+    True
     """
     detail = known_name("detail", detail, DETAILS)
     look = Look.of(direction, show, theme, color, legend, constants)
     max_nodes = check_integer(max_nodes, "max_nodes", "max_nodes=500")
-    circles = _Circles(
-        by_math=known_name("kind of names", names, NAMES) != "code",
-        index=known_name("order of the indices", index, INDEX_ORDERS),
-        slide=known_name("style", style, STYLES) == "slide",
-        focus=focus,
-        asked_for=names == "math" or index != "unit,input" or style == "slide" or bool(focus),
-    )
-    detail = circles.checked(detail, look)
+    circles = _Circles.of(names, index, style, focus)
+    detail = circles.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
         return program_dot(value, look, max_nodes)
     is_model = isinstance(value, Module)
@@ -215,7 +214,7 @@ def drawing_of(
     marked = _marked(highlight, graph.order)
     if detail == "auto" and is_model:
         try:
-            if direction == "LR":
+            if look.direction == "LR":
                 return graph.circles(circles, max_nodes, marked, is_model)
         except GraphError:  # what circles cannot show, layers can
             pass
@@ -235,6 +234,19 @@ class _Circles:
     focus: Value | str | None
     asked_for: bool
 
+    @classmethod
+    def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Circles:
+        """What these arguments ask for.
+
+        Raises:
+            UnknownNameError: for unknown names, index or style.
+        """
+        names = known_name("kind of names", names, NAMES)
+        index = known_name("order of the indices", index, INDEX_ORDERS)
+        slide = known_name("style", style, STYLES) == "slide"
+        asked_for = names == "math" or index != INDEX_ORDERS[0] or slide or focus is not None
+        return cls(names != "code", index, slide, focus, asked_for)
+
     def checked(self, detail: str, look: Look) -> str:
         """The detail, which is "circles" where something of this was asked for.
 
@@ -244,9 +256,10 @@ class _Circles:
         if self.asked_for and detail == "auto":
             detail = "circles"
         if self.asked_for and detail != "circles":
+            of_what = "a program" if detail == "program" else f"detail={detail!r}"
             raise InvalidArgumentError(
-                f"names='math', index, style='slide' and focus are for circles and lines, not for "
-                f"detail={detail!r}; draw with detail='circles', or leave them away"
+                "names='math', index, style='slide' and focus are for circles and lines, not for "
+                f"{of_what}; draw a model or a loss with detail='circles', or leave them away"
             )
         if detail == "circles" and look.direction != "LR":
             raise InvalidArgumentError(

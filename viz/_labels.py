@@ -9,7 +9,7 @@ from typing import Final
 
 from viz._scene import Words
 
-__all__ = ["Ends", "Obstacle", "placed_labels"]
+__all__ = ["Ends", "Obstacle", "is_hit", "placed_labels"]
 
 Ends = tuple[float, float, float, float]
 """Where a line begins and ends: x1, y1, x2, y2, from the left to the right."""
@@ -55,6 +55,21 @@ def placed_labels(
             if crossed < fewest:
                 best, fewest = found, crossed
     return best
+
+
+def is_hit(circle: Obstacle, line: Ends) -> bool:
+    """Whether a line runs through a circle that stands between its ends, or close by.
+
+    >>> is_hit((50.0, 10.0, 20.0), (0.0, 0.0, 100.0, 0.0))
+    True
+    >>> is_hit((50.0, 24.0, 20.0), (0.0, 0.0, 100.0, 0.0))
+    False
+    """
+    x, y, radius = circle
+    x1, y1, x2, y2 = line
+    length = hypot(x2 - x1, y2 - y1)
+    distance = abs((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) / length
+    return x1 < x < x2 and distance < radius + APART
 
 
 def _tries() -> Iterator[list[float]]:

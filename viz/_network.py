@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._text import visible
@@ -17,7 +18,8 @@ from tinygrad_mlp.graph import NeuronSum, Unit, UnitLayer, place_in_layer, sums_
 
 __all__ = ["INSTEAD", "Block", "Link", "Network", "Spot", "called", "network_of", "paths_through"]
 
-INSTEAD = "draw it with detail='neurons' or detail='layers'"
+INSTEAD: Final = "draw it with detail='neurons' or detail='layers'"
+"""What to do where circles and lines show nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,7 +45,11 @@ class Spot:
 
     @property
     def node(self) -> Value:
-        """Its number for the first sample."""
+        """Its number for the first sample.
+
+        >>> Spot("input", {Value(2.0): None, Value(3.0): None}).node
+        Value(data=2.0, grad=0.0)
+        """
         return next(iter(self.nodes))
 
     def holds(self, node: Value | None) -> bool:
@@ -57,7 +63,12 @@ class Spot:
 
     @property
     def root(self) -> Value:
-        """The weighted sum for the first sample."""
+        """The weighted sum for the first sample.
+
+        >>> z = Value(2.0)
+        >>> Spot("unit", sums=[NeuronSum([z], (), (), ())]).root is z
+        True
+        """
         return self.sums[0].members[-1]
 
 

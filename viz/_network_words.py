@@ -28,8 +28,10 @@ LONGEST_NAME: Final = 10
 """The characters of a name of the program that a circle shows."""
 
 LEAST_WIDTH: Final = 0.5
+"""The width of the line of a weight near 0."""
+
 MOST_WIDTH: Final = 4.0
-"""The widths of lines, of a weight near 0 and of the largest."""
+"""The width of the line of the largest weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,20 @@ class Text:
 
 class NetworkWords:
     """What a picture of a network says; ``circles`` says where.
+
+    >>> x = Value(2.0)
+    >>> network = Network([Block([Spot("input", {x: None})], 0)], [], 1)
+    >>> words = NetworkWords(
+    ...     network,
+    ...     Look(),
+    ...     TextbookNames({x: MathName("x", (1,))}, {x: "v0"}),
+    ...     by_math=True,
+    ...     is_slide=False,
+    ...     predictions=False,
+    ...     marked=[],
+    ... )
+    >>> ["".join([run.text for run in text.runs]) for text in words.texts(words.spots[0])]
+    ['x1', '2']
 
     Attributes:
         letters: the size of names.
@@ -75,7 +91,7 @@ class NetworkWords:
         self.one_sample = network.repeats == 1
         errors = [x for x in map(self.error, self.spots) if x is not None]
         self.with_errors = bool(errors) and "grad" in look.shown
-        self.by_gradient = self.one_sample and (
+        self.by_gradient = bool(errors) and (
             look.color == "gradient" or (look.color == "auto" and self.with_errors)
         )
         self.scale = GradientScale.of(map(abs, errors))
@@ -96,15 +112,16 @@ class NetworkWords:
 
     def value(self, spot: Spot) -> float | None:
         """The number in a circle, where it shows one."""
-        role = "output" if spot.kind == "output" else "operation"
-        if spot.kind == "one" or not self.one_sample or not self.look.shows_data(role):
+        if spot.kind == "one" or not (self.one_sample or spot.kind == "output"):
             return None
-        return spot.node.data
+        return spot.node.data if self.look.shows_data(spot.kind) else None
 
     def number(self, x: float) -> str:
+        """A number as the picture shows it."""
         return markup.number(x, 3 if self.is_slide else 4)
 
     def label(self, link: Link) -> list[Run]:
+        """What stands on a line: the weight, or its name where no numbers are shown."""
         assert link.weight is not None
         if self.look.shows_data("parameter"):
             return plain(self.number(link.weight.data))
@@ -127,6 +144,7 @@ class NetworkWords:
         return _cut(visible(spot.node.label) or self.names.code[spot.node])
 
     def name_of_output(self, spot: Spot) -> list[Run]:
+        """What stands in the box of an output."""
         if spot.node.label:
             name = self.names.names[spot.node]
             return (
@@ -141,7 +159,11 @@ class NetworkWords:
     def texts(self, spot: Spot) -> list[Text]:
         """The lines of words in a circle."""
         paint = self.paint(spot)
-        texts = [Text(self.name(spot), self.letters, paint.ink, bold=spot.kind == "output")]
+        name = self.name(spot)
+        is_code = spot.kind == "unit" or spot.kind == "input"
+        is_code = is_code and all(run.kind == "code" for run in name)
+        size = self.small if is_code else self.letters
+        texts = [Text(name, size, paint.ink, bold=spot.kind == "output")]
         value = self.value(spot)
         if value is not None:
             ink = paint.ink if self.by_gradient else self.theme.text
@@ -184,6 +206,7 @@ class NetworkWords:
         return roles[{"unit": "parameter"}.get(spot.kind, spot.kind)]
 
     def is_marked(self, spot: Spot) -> bool:
+        """Whether a circle is to be marked."""
         return any(node in self.marked for node in (*spot.nodes, *spot.inner))
 
     # Tooltips
@@ -204,11 +227,11 @@ class NetworkWords:
             return
         if spot.unit is not None:
             yield markup.shortened(called(spot.unit), LONGEST_IN_TOOLTIP)
-        if not self.one_sample:
-            yield f"{len(spot.nodes):,} samples"
+        if not self.one_sample and spot.kind != "output":
+            yield f"computed {len(spot.nodes):,} times"
             return
         nodes = dict.fromkeys([spot.root, spot.node] if spot.unit is not None else [spot.node])
-        shown = self.look.shows_data("output" if spot.kind == "output" else "operation")
+        shown = self.look.shows_data(spot.kind)
         for node in nodes:
             yield f"{self.said(node)} = {node.data!r}" if shown else self.said(node)
         error = self.error(spot)
@@ -256,7 +279,11 @@ class NetworkWords:
         if self.by_gradient:
             yield from self.legend_of_errors()
         if not self.one_sample:
-            yield Entry((), 0.0, f"{self.network.repeats:,} samples, so without their numbers")
+            yield Entry(
+                (),
+                0.0,
+                f"every unit is computed {self.network.repeats:,} times, so without numbers",
+            )
 
     def legend_of_errors(self) -> Iterator[Entry]:
         """The colors of units by the size of delta."""

@@ -55,7 +55,11 @@ class Words:
 
     @property
     def width(self) -> float:
-        """How wide they are, in the widest of the common fonts."""
+        """How wide they are, in the widest of the common fonts.
+
+        >>> Words(0.0, 0.0, plain("0"), 10.0, "#000000").width
+        6.4
+        """
         return width_of(self.runs, self.size)
 
     @property
