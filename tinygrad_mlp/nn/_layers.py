@@ -13,9 +13,11 @@ import numpy as np
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._arguments import Rng, as_generator, check_integer
+from tinygrad_mlp._dot_node import dot_node
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
+from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.nn._activations import (
     SOFTMAX,
@@ -91,12 +93,12 @@ class Neuron(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.output(inputs, numbers)]
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is sigmoid."""
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.logit(inputs, numbers)]
 
     def weighted_sum(self, inputs: Sequence[Value], input_numbers: Sequence[float]) -> Value:
@@ -208,13 +210,13 @@ class Layer(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
         outputs = [neuron.output(inputs, numbers) for neuron in self.neurons]
         return functional.softmax(outputs) if self.activation == SOFTMAX else outputs
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is softmax or sigmoid."""
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
         return [neuron.logit(inputs, numbers) for neuron in self.neurons]
 
     def state(self) -> dict[str, Any]:
@@ -318,7 +320,7 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
 
 
-def _read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
+def read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
     """The inputs as Values, and their numbers: read once, used by every neuron of a layer."""
     if not hasattr(x, "__iter__") or getattr(x, "ndim", 1) != 1:
         if not (isinstance(x, Value) and n_inputs == 1):
