@@ -49,7 +49,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording",
         "viz._look viz._render viz._scene",
-        "viz._operations viz._programs viz._plot_style viz._arrangement viz._labels viz._legend",
+        "viz._operations viz._programs viz._plot_style "
+        "viz._arrangement viz._line_labels viz._legend",
         "viz._boxes viz._layer_plots viz._boundary viz._network_words",
         "viz._neurons viz._layer_boxes viz._circles viz.plots",
         "viz._graph",

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.test_debug_console import answer
 from tests.test_graph import Nested, OwnNames, Plain, Tied
 from tinygrad_mlp import Value
 from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import (
@@ -307,6 +309,22 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     for text in ("w[3]_11", "w_111", "nothing"):
         with pytest.raises(UnknownNameError, match=r"unknown node .*w\[1\]_1"):
             found.find(text)
+
+
+@pytest.mark.parametrize("command", ["print", "check"])
+def test_the_console_takes_both_spellings(command: str) -> None:
+    model = network()
+    loss = (model(X) - 1.0) ** 2
+    names = ("layers.0.neurons.2.w.1", "w[1]_32", "w₃₂⁽¹⁾")
+    answers = {answer(f"{command} {name}", loss=loss) for name in names}
+    assert len(answers) == 1
+    assert "layers.0.neurons.2.w.1" in answers.pop()
+
+
+def test_an_unknown_name_in_the_console_lists_those_of_the_program() -> None:
+    session = Session((network()(X) - 1.0) ** 2)
+    with pytest.raises(UnknownNameError, match=r"unknown node 'w\[1\]_33'.*layers\.0"):
+        session.node("w[1]_33")
 
 
 HOSTILE = r"\input{x}$a^b_c&d#e%f~{}<b>"

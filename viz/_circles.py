@@ -15,8 +15,8 @@ from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import Run, TextbookNames
 from viz import _markup as markup
 from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
-from viz._labels import Ends, is_hit, placed_labels
 from viz._legend import legend_groups
+from viz._line_labels import Ends, is_hit, placed_labels
 from viz._look import Look
 from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
 from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
