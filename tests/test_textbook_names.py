@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.holding import held
 from tests.test_debug_console import answer
 from tests.test_graph import Nested, OwnNames, Plain, Tied
-from tinygrad_mlp import Value
+from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
@@ -193,6 +194,8 @@ def test_two_samples_have_the_same_names_and_a_number() -> None:
     found = named(outputs[0] + outputs[1])
     hidden = [str(found.names[output.parents[3]]) for output in outputs]
     assert sorted(hidden) == ["h₁⁽¹⁾", "h₁⁽¹⁾#2"]
+    latex = {found.names[output.parents[3]].latex for output in outputs}
+    assert latex == {"h_{1}^{(1)}", r"h_{1}^{(1)\,\#2}"}
 
 
 class Skipping(Module):
@@ -212,6 +215,52 @@ def test_inputs_beside_units_are_counted_by_their_place() -> None:
     assert [str(found.names[w]) for w in model.b.neurons[0].w] == [
         *("w₁₁⁽²⁾", "w₁₂⁽²⁾", "w₁₃⁽²⁾", "w₁₄⁽²⁾")
     ]
+
+
+def test_an_input_of_a_later_layer_alone_is_no_x() -> None:
+    model = Skipping()
+    late = Value(3.0)
+    found = named(*model.b.forward([*model.a.forward([1.0, 2.0]), late, late]))
+    assert found.names[late].is_code
+
+
+def test_inputs_that_units_share_have_one_number() -> None:
+    """Each unit reads two of three neighbors, with weights of its own."""
+    w = [[Value(0.1), Value(0.2)], [Value(0.3), Value(0.4)]]
+    held(w=w)
+    x = [Value(1.0), Value(2.0), Value(3.0)]
+    found = named(functional.dot(w[0], x[:2]), functional.dot(w[1], x[1:]))
+    assert [str(found.names[leaf]) for leaf in x] == ["x₁", "x₂", "x₃"]
+    assert [str(found.names[weight]) for weight in w[1]] == ["w₂₂⁽¹⁾", "w₂₃⁽¹⁾"]
+
+
+def test_weights_of_two_layers_keep_the_names_of_the_program() -> None:
+    """The decoder of an autoencoder that reads the matrix of the encoder the other way round."""
+    w = [[Value(0.1), Value(0.2)], [Value(0.3), Value(0.4)]]
+    held(w=w)
+    code = [functional.dot(row, [1.0, 2.0]) for row in w]
+    outputs = [functional.dot(list(column), code) for column in zip(*w)]
+    found = named(*outputs)
+    assert [str(found.names[weight]) for row in w for weight in row] == [
+        *("w.0.0", "w.0.1", "w.1.0", "w.1.1")
+    ]
+
+
+def test_of_two_biases_none_is_the_bias() -> None:
+    w, b, c = [Value(0.5)], Value(0.25), Value(1.0)
+    held(w=w, first=b, second=c)
+    found = named(functional.sum([w[0] * 3.0, b, c]))
+    assert [str(found.names[leaf]) for leaf in (w[0], b, c)] == ["w₁", "first", "second"]
+
+
+def test_loops_beside_a_model_keep_the_names_of_the_program() -> None:
+    model = network()
+    loose = functional.dot([Value(2.0)], [model(X)], Value(0.5))
+    found = named(loose)
+    assert found.names[loose].is_code
+    assert {layer.name for layer in found.layer_numbers} == {"layers.0", "layers.1"}
+    alone = functional.dot([Value(2.0)], [Value(3.0)], Value(0.5))
+    assert str(named(alone).names[alone.parents[0]]) == "w₁₁⁽¹⁾"
 
 
 def test_a_shared_bias_and_what_is_labeled_keep_their_names() -> None:
