@@ -10,6 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
@@ -26,9 +27,11 @@ from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.functional import Scalar
-from tinygrad_mlp.graph import order_of
+from tinygrad_mlp.graph import MathName, order_of
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
+from viz._line_labels import placed_labels
 from viz._markup import number
+from viz._scene import Group, Scene, Words, plain
 from viz._themes import DARK, LIGHT, Theme
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -207,12 +210,15 @@ def test_colors_say_the_size_of_delta_and_the_legend_says_which() -> None:
     sizes = [size for size, _ in found]
     assert f"unit, by |δ|: {number(min(sizes))}" in picture.legend()
     assert f"{number(max(sizes))} (logarithmic" in picture.legend()
-    plain = Picture(loss, color="kind")
-    assert {only(g, "circle").get("fill") for g in plain.groups("unit")} == {
-        LIGHT.roles["parameter"].fill
-    }
-    assert "unit" in plain.legend().split("; ")
-    assert "δ" not in plain.legend()
+    for options in ({"color": "kind"}, {"show": "data"}):
+        by_kind = Picture(loss, **options)
+        assert {only(g, "circle").get("fill") for g in by_kind.groups("unit")} == {
+            LIGHT.roles["parameter"].fill
+        }
+        assert "unit" in by_kind.legend().split("; ")
+        assert "δ" not in by_kind.legend()
+    asked = Picture(loss, color="gradient", show="data")
+    assert "unit, by |δ|" in asked.legend()
 
 
 @pytest.mark.parametrize(
@@ -281,6 +287,24 @@ def test_indices_are_smaller_and_off_the_line() -> None:
     assert -0.5 * size < down + up < -0.2 * size
 
 
+def test_what_follows_an_index_stands_on_the_line_again() -> None:
+    name = MathName("h", (1,), 1, copy=2)
+    scene = Scene(50.0, 20.0, "#ffffff", "a name")
+    scene.groups.append(Group("unit", [Words(25.0, 10.0, name.runs, 10.0, "#000000")]))
+    spans = ElementTree.fromstring(scene.svg()).iter(f"{SVG}tspan")
+    assert sum(float(span.get("dy", 0)) for span in spans) == pytest.approx(0.0, abs=0.02)
+
+
+def test_labels_keep_away_from_titles() -> None:
+    label = Words(0.0, 0.0, plain("0.5"), 10.0, "#000000")
+    title = Words(50.0, 0.0, plain("layer 1"), 10.0, "#000000")
+    line = (0.0, 0.0, 200.0, 0.0)
+    assert [words.x for words in placed_labels([label], [line], [])] == [100.0]
+    (words,) = placed_labels([label], [line], [], [replace(title, x=100.0)])
+    assert not overlap(words.box, replace(title, x=100.0).box)
+    assert placed_labels([label], [line], [], [replace(title, x=100.0, size=60.0)]) == []
+
+
 # Models of all kinds
 
 
@@ -334,6 +358,9 @@ def test_biases_may_be_left_out() -> None:
     assert without.groups("one") == []
     assert len(without.groups("weight")) == 9
     assert "bias" not in without.legend()
+    w = [Value(0.5), Value(-0.25)]
+    held(w=w)
+    assert Picture(functional.dot(w, [2.0, 3.0])).groups("one") == []
 
 
 class Summing(Module):
@@ -483,6 +510,9 @@ def test_marks_are_drawn_in_the_accent_color() -> None:
     assert [tooltip(g)[0].split(" ")[0] for g in marked] == ["w₂₁⁽¹⁾"]
     borders = [only(g, "circle").get("stroke") for g in picture.groups("input")]
     assert borders == [LIGHT.accent, LIGHT.roles["input"].border]
+    ends = Picture(output, highlight=["a", output.parents[3]])
+    marked = [g for g in ends.groups("weight") if only(g, "line").get("stroke") == LIGHT.accent]
+    assert [tooltip(g)[0].split(" ")[0] for g in marked] == ["w₁₁⁽¹⁾"]
 
 
 # Slides
