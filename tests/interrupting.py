@@ -30,6 +30,7 @@ class Moments:
 
     def __init__(self, at: int, event: str, within: str) -> None:
         self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
+        assert Path(self.folder).exists(), self.folder
         self.n = 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:

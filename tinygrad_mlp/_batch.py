@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._recording import current
+from tinygrad_mlp._blocks import current
 from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import BatchStatisticsError
 from tinygrad_mlp.op import Op

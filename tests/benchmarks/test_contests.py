@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.benchmarks import batch_norm
 from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
 from tests.benchmarks.engine import MicrogradSteps, OurSteps, micrograd_chain, our_chain
+from tests.benchmarks.freezing import freeze_body, freeze_torch_body
 from tests.benchmarks.irregular import eagerly
 from tests.benchmarks.line_times import line_times
 from tests.benchmarks.numpy_by_hand import numpy_trainer
 from tests.benchmarks.scalars import Network, RandomGraph, with_dot, with_loop
-from tests.benchmarks.trainers import OurTrainer
-from tests.benchmarks.works import WORKS, A, Work
+from tests.benchmarks.trainers import OurTrainer, TorchTrainer
+from tests.benchmarks.works import WORKS, A, B, C, Work
 from tinygrad_mlp.compiler import compile
 
 PAIRS = [
@@ -40,6 +42,27 @@ def test_contestants_reach_the_same_weights(work: Work, name: str) -> None:
     for (W, b), (expected_W, expected_b) in zip(trainer.weights(), expected.weights()):
         np.testing.assert_allclose(W, expected_W, rtol=tolerance, atol=1e-12)
         np.testing.assert_allclose(b, expected_b, rtol=tolerance, atol=1e-6)
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_batch_norm_learns_the_same_as_in_torch(normed: bool) -> None:
+    ours = batch_norm.OurEpochs(batch_norm.WORK, normed)
+    theirs = batch_norm.TorchEpochs(batch_norm.WORK, normed)
+    for n_epochs in (1, 2):
+        assert ours.run(n_epochs) == pytest.approx(theirs.run(n_epochs), rel=1e-5)
+
+
+@pytest.mark.parametrize("work", [B, C], ids=lambda work: work.name)
+def test_with_a_frozen_body_both_train_the_last_layer_alone(work: Work) -> None:
+    ours, theirs = OurTrainer(work), TorchTrainer(work)
+    freeze_body(ours)
+    freeze_torch_body(theirs)
+    tolerance = 1e-10 if work.dtype == np.float64 else 1e-4
+    assert ours.run(3) == pytest.approx(theirs.run(3), rel=tolerance)
+    for layer, (found, expected) in enumerate(zip(ours.weights(), theirs.weights())):
+        for mine, other, start in zip(found, expected, work.weights[layer]):
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=1e-6)
+            assert (layer == 0) == np.array_equal(mine, start)
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygrad_mlp._recording import ArrayCheck
+from tinygrad_mlp._recorders import ArrayCheck
 from tinygrad_mlp.compiler._folding import Folded
 from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Number, Ref, Table
 from tinygrad_mlp.compiler._layout import Plan

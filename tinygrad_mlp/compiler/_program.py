@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._blocks import open_blocks
+from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
-from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
+from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._backends.choice import Choice
@@ -29,6 +31,7 @@ from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
+from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
@@ -75,7 +78,8 @@ def compile(
         function: it is called with nested lists of placeholder Values, one argument for each
             array that the program will be called with, and returns a Value (the loss). A prediction
             function may return nested lists of Values.
-        parameters: the leaves to differentiate; None for a program that only predicts.
+        parameters: the leaves to differentiate; None for a program that only predicts. Frozen ones
+            cost no gradient; a call after something was frozen, or is not any more, records anew.
         per_sample: record one sample and map it over the first axis of every array. The cost of
             compiling does not depend on the batch size then.
         reduction: for ``per_sample`` losses, their "mean" or their "sum" over the batch.
@@ -156,8 +160,8 @@ class Program:
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
             the Values follow at ``write_back``.
-        gradients: the derivatives of the last loss by them, in the same order; empty for a program
-            that only predicts.
+        gradients: the derivatives of the last loss by them, in the same order, 0 for those that are
+            frozen; empty for a program that only predicts.
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
         most_repetitions: how often at most a function is run again to see that it does the same.
@@ -209,6 +213,8 @@ class Program:
         self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
         self._last: Translation | None = None
+        self._change = changes[0]  # of what is frozen, up to which the recordings know it
+        self._frozen = frozen_among(self._values)
         self._make_locks()
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call. It is a new
@@ -252,6 +258,8 @@ class Program:
         """
         if open_blocks and (observer := pass_observer()) is not None:
             return observer.call(self, arrays)
+        if self._change is not changes[0]:
+            self._follow_freezing()
         dtype = self._dtype
         given = [
             array
@@ -391,6 +399,7 @@ class Program:
             leaves = [*self._values, *self._kept]
             numbers += self._kept_numbers.tolist()
             write_numbers(leaves, numbers, grads=gradients)
+            clear_frozen(self._values if frozen_among(self._values) else ())
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
@@ -421,6 +430,21 @@ class Program:
             except TinygradMLPError:
                 self._traces.clear()
                 self._bound.clear()
+
+    def _follow_freezing(self) -> None:
+        """Forget the recordings if parameters are frozen that were not, or the other way round.
+
+        What else is frozen, a module that keeps statistics for instance, the function may look at.
+        """
+        with self._after_recordings:
+            self._change = changes[0]
+            frozen = frozen_among(self._values)
+            if self._differentiate and frozen != self._frozen:
+                self._gradients[:] = 0.0
+                self._traces.clear()
+                self._bound.clear()
+            self._frozen = frozen
+            self.refresh()
 
     def prediction(self, function: Callable[..., Nested]) -> Program:
         """A program without gradients, per sample if this one is, on this program's parameters.
@@ -589,6 +613,8 @@ class Program:
                 "a function with parameters returns one Value, the loss; this one returned lists "
                 f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
+        if self._per_sample:
+            warn_of_lone_means(recording)
         reduction = self._reduction if self._differentiate else None
         return translate(recording, self._per_sample, reduction)
 

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._recording import ArrayCheck, recorded_by
+from tinygrad_mlp._freezing import frozen_among
+from tinygrad_mlp._recorders import ArrayCheck
+from tinygrad_mlp._recording import recorded_by
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._hiding import (
     interrupts_wait,
@@ -51,7 +53,8 @@ class Recording:
 
     Attributes:
         nodes: the traced Values in the order of their creation, placeholders included.
-        parameters: the leaves to differentiate.
+        parameters: the leaves to differentiate, but for those that are frozen.
+        frozen: the places of these among the parameters.
         inputs: for each argument, the shape and the placeholders' numbers in C order.
         outputs: the results, in C order.
         output_shape: () for one Value, else the shape of the nested lists.
@@ -80,6 +83,7 @@ class Recording:
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
     kept: dict[Value, int] = field(default_factory=dict)
+    frozen: list[int] = field(default_factory=list)
     of_one_sample: bool = False
 
     @property
@@ -134,7 +138,8 @@ def _recorded(
     has_auxiliary: bool,
     of_one_sample: bool,
 ) -> Recording:
-    recording = Recording([], list(parameters), [], of_one_sample=of_one_sample)
+    frozen = frozen_among(parameters)
+    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
@@ -183,7 +188,7 @@ class Tape:
     """Makes the nodes while the function runs (a ``recording.Recorder``).
 
     >>> tape = Tape(Recording([], [], []))
-    >>> tape.unary(ops.TANH, tape.node(None, ()))
+    >>> tape.node(ops.TANH, (tape.node(None, ()),))
     Traced(tanh(x), index=1)
     """
 
@@ -219,10 +224,6 @@ class Tape:
         self._nodes.append(node)
         return node
 
-    def unary(self, op: Op, parent: Value) -> Value:
-        """The node of an op with one input."""
-        return self.node(op, (parent,))
-
     def binary(self, op: Op, left: Value, right: Value) -> Value:
         """The node of an op with two inputs, in one frame: there are many."""
         if self._present:
@@ -235,10 +236,6 @@ class Tape:
         node.index = len(nodes)
         nodes.append(node)
         return node
-
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
-        """The node of any other op."""
-        return self.node(op, parents)
 
     def compare(self, op: Op, left: Value, right: Value | Number) -> Any:
         """A comparison, 1 where it holds."""

@@ -9,7 +9,7 @@ from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.functional import batch_mean, batch_sum, sqrt
-from tinygrad_mlp.nn._layers import read_inputs
+from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import Buffer, Module, Sample
 
 __all__ = ["BatchNorm"]
@@ -63,6 +63,8 @@ class BatchNorm(Module):
     True
     """
 
+    is_beside_neurons = True
+
     @our_words
     def __init__(
         self,
@@ -101,8 +103,12 @@ class BatchNorm(Module):
         """Whether it takes mean and variance of the batch, and moves the running ones.
 
         That is while it trains, unless it is frozen.
+
+        >>> norm = BatchNorm(2)
+        >>> norm.uses_batch_statistics, norm.freeze().uses_batch_statistics
+        (True, False)
         """
-        return self.training and bool(getattr(self, "requires_grad", True))
+        return self.training and self.requires_grad
 
     def forward(self, x: Sample) -> list[Value]:
         """The normalized features of one sample.

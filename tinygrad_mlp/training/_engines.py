@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
@@ -23,6 +24,7 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
 from tinygrad_mlp.training._over_batches import SampleRecording
+from tinygrad_mlp.training._weighting import relative
 
 __all__ = [
     "EagerEngine",
@@ -81,7 +83,8 @@ class StepSettings:
     Args:
         model: the model.
         objective: what is minimized.
-        optimizer: steps the parameters that it holds; those are also clipped and penalized.
+        optimizer: steps the parameters that it holds; those are also clipped and, unless they are
+            frozen, penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
     """
@@ -104,8 +107,8 @@ class StepSettings:
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
-        self._frozen = [p for p in model.parameters() if p not in stepped]
-        self._clear_frozen()
+        self._left_out = [p for p in model.parameters() if p not in stepped]
+        self._clear_left_out()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
         self._start()
@@ -113,9 +116,25 @@ class StepSettings:
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
 
-    def _clear_frozen(self) -> None:
+    @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties: those that are trained.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> from tinygrad_mlp.optim import SGD
+        >>> neuron = Neuron(2, rng=0)
+        >>> neuron.b.requires_grad = False
+        >>> objective = Objective(loss_named("hinge"), l2=0.1)
+        >>> StepSettings(neuron, objective, SGD(neuron.parameters())).penalized == neuron.w
+        True
+        """
+        frozen = set(frozen_among(self.trained))
+        return [p for place, p in enumerate(self.trained) if place not in frozen]
+
+    def _clear_left_out(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
-        for parameter in self._frozen:
+        for parameter in self._left_out:
             parameter.zero_grad()
 
 
@@ -132,21 +151,28 @@ class Engine(Protocol):
     batch_penalty: float
 
     @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties."""
+
+    @property
     def name(self) -> str:
         """What the history calls it."""
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
 
         Args:
             X: the features, (n_samples, n_features).
             targets: the encoded targets, one row or number per sample.
+            weights: how much each sample counts, (n_samples,); None for all alike.
         """
 
     def update(self) -> None:
         """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs, of the model as it predicts."""
 
     def buffer_numbers(self) -> list[float]:
@@ -185,16 +211,16 @@ class EagerEngine(StepSettings):
 
     name = "eager"
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
         with enable_grad():  # whatever is around the training
-            value, outputs = self._step(loss, X, targets)
+            value, outputs = self._step(loss, X, targets, weights)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
-        self._clear_frozen()
+        self._clear_left_out()
         return value
 
     def update(self) -> None:
@@ -205,7 +231,9 @@ class EagerEngine(StepSettings):
             clip_by_value(self.optimizer.parameters, self.clip_value)
         self.optimizer.step()
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         loss = self.objective.loss
         outputs = model_outputs(self.model, X, from_logits=loss.from_logits, eager=True)
@@ -214,7 +242,7 @@ class EagerEngine(StepSettings):
             if loss.batch_loss is not None:
                 return loss.of_batch(rows, targets.tolist()).data, outputs
             losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
-        return mean_of(losses), outputs
+        return mean_of(losses, weights), outputs
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers."""
@@ -237,7 +265,7 @@ class EagerEngine(StepSettings):
         self.read_back()
 
     def _step(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """In lockstep where the model takes a mean over the batch, which shows when it is tried."""
         if self._in_lockstep is None:
@@ -245,7 +273,7 @@ class EagerEngine(StepSettings):
             try:
                 # What connects the samples needs them all in one graph.
                 if loss.batch_loss is None:
-                    result = self._step_by_samples(loss, X, targets)
+                    result = self._step_by_samples(loss, X, targets, weights)
                 else:
                     result = self._step_at_once(loss, X, targets)
             except BatchStatisticsError:
@@ -256,14 +284,15 @@ class EagerEngine(StepSettings):
             else:
                 self._is_tried = True
                 return result
-        return self._step_in_lockstep(loss, X, targets, self._in_lockstep)
+        return self._step_in_lockstep(loss, X, targets, weights, self._in_lockstep)
 
     def _step_by_samples(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """A few samples after the other: their graph is freed before the next, gradients add up."""
         total = 0.0
         rows = []
+        counts = None if weights is None else relative(weights).tolist()
         for start in range(0, len(X), SAMPLES_AT_ONCE):
             part = slice(start, start + SAMPLES_AT_ONCE)
             losses = []
@@ -271,6 +300,8 @@ class EagerEngine(StepSettings):
                 outputs = sample_outputs(self.model, x, loss.from_logits)
                 losses.append(loss.sample_loss(outputs, target))
                 rows.append(_numbers(outputs))
+            if counts is not None:
+                losses = [count * value for count, value in zip(counts[part], losses)]
             share = functional.sum(losses) / len(X)
             share.backward()
             total += share.data
@@ -281,20 +312,31 @@ class EagerEngine(StepSettings):
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, which the loss may connect in any way."""
         rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
-        return self._step_with(rows, loss, targets)
+        return self._step_with(rows, loss, targets, None)
 
     def _step_in_lockstep(
-        self, loss: Loss, X: Floats, targets: NDArray[Any], recording: SampleRecording
+        self,
+        loss: Loss,
+        X: Floats,
+        targets: NDArray[Any],
+        weights: Floats | None,
+        recording: SampleRecording,
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, whose samples the model connects."""
-        return self._step_with(recording.outputs(_values_of(X)), loss, targets)
+        return self._step_with(recording.outputs(_values_of(X)), loss, targets, weights)
 
     def _step_with(
-        self, rows: list[list[Value]], loss: Loss, targets: NDArray[Any]
+        self,
+        rows: list[list[Value]],
+        loss: Loss,
+        targets: NDArray[Any],
+        weights: Floats | None,
     ) -> tuple[float, list[list[float]]]:
         """The loss of all outputs of a batch, differentiated."""
         if loss.batch_loss is None:
             losses = [loss.sample_loss(*pair) for pair in zip(rows, targets.tolist())]
+            if weights is not None:
+                losses = [w * value for w, value in zip(relative(weights).tolist(), losses)]
             value = functional.sum(losses) / len(rows)
         else:
             value = loss.of_batch(rows, targets.tolist())
@@ -306,20 +348,20 @@ class EagerEngine(StepSettings):
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
             if strength:
-                value = penalty(self.trained, strength)
+                value = penalty(self.penalized, strength)
                 value.backward()
                 total += value.data
         return total
 
 
-def mean_of(numbers: Floats | list[float]) -> float:
-    """The mean; of numbers that are too large it is inf, without a warning.
+def mean_of(numbers: Floats | list[float], weights: Floats | None = None) -> float:
+    """The mean, or weighted mean; of numbers that are too large it is inf, without a warning.
 
     >>> mean_of([1e308, 1e308])
     inf
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(numbers))
+        return float(np.mean(numbers if weights is None else relative(weights) * numbers))
 
 
 def _values_of(X: Floats) -> list[list[Value]]:

@@ -7,12 +7,12 @@ what was asked for is checked in ``settings``; here is the order in which things
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._hiding import interrupts_wait
+from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations, augmented
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
@@ -43,6 +44,7 @@ from tinygrad_mlp.training._settings import (
     those_that_measure,
 )
 from tinygrad_mlp.training._task import Samples, Task
+from tinygrad_mlp.training._weighting import ClassWeight, check_batches, check_unmixed, weighted
 
 __all__ = ["fit"]
 
@@ -66,7 +68,10 @@ def fit(
     l2: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    augment: Augmentation | Sequence[Augmentation] | None = None,
+    validation_data: tuple[ArrayLike, ...] | None = None,
     shuffle: bool = True,
     rng: Rng = None,
     log_every: int | None = 100,
@@ -89,7 +94,7 @@ def fit(
         X: the features, (n_samples, n_features).
         y: the targets, (n_samples,) or (n_samples, n_outputs): numbers for a regression, or the
             labels of a classification as people have them: whole numbers, text, booleans, one-hot
-            rows.
+            rows; or a row of zeros and ones for each sample, several questions of yes or no.
         epochs: how often to go through the samples.
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
@@ -98,22 +103,39 @@ def fit(
             while the step is recorded the numbers are Values too, so compute with them and do not
             ask for their type), of which ``Loss.of_function`` says more; or None for the one that
             suits ``y`` and the number of outputs: cross-entropy for labels, the mean squared error
-            for numbers. For whole numbers, three kinds or more that come again and again, and one
+            for numbers. ``losses.loss_named("huber", delta=2.0)`` has another setting than the
+            usual one. For whole numbers, three kinds or more that come again and again, and one
             output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
-            are to be trained).
+            are to be trained), which may have a learning rate for each group of them.
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
         schedule: a ``Schedule``, or a name for one that spans the epochs; it sets the optimizer's
             ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it. A
             ``Schedule`` goes on where it stood when it is given again with the same optimizer, as
             if the epochs of both trainings were one; with another optimizer it starts anew.
-        l1: the strength of the L1 penalty on all trained parameters.
+        l1: the strength of the L1 penalty on all trained parameters: frozen ones (``freeze``), and
+            those that the optimizer does not hold, do not count.
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
-        validation_data: a pair (X, y) on which the model is measured after each epoch.
+        sample_weight: how much each sample counts, (n_samples,), numbers of at least 0. The loss
+            of a batch is then sum w_i l_i / sum w_i (Keras divides by the number of samples), so
+            that only the ratios of the weights matter. Accuracies count every sample once.
+        class_weight: how much the samples of each class count, {label: weight} with a weight for
+            every class; or "balanced" for n / (k n_c), with n samples, n_c of them in the class
+            (each counted by its ``sample_weight``) and k classes, as in scikit-learn. It is
+            multiplied with ``sample_weight`` and counts in the loss of the validation, too.
+        augment: what changes each training batch at random, anew in every epoch: an augmentation of
+            ``data`` (``GaussianNoise``, ``MixUp``, ``RandomTranslation``, ``RandomRotation``), a
+            function of your own ``(X, y, rng) -> (X, y)``, or a list of them. It gets ``X`` as you
+            give it to ``fit`` and the targets as the loss takes them (one-hot rows of classes).
+            What is held out is never augmented. ``history.loss`` and ``history.accuracy`` are those
+            of the augmented batches, so they may be worse than those of the validation.
+        validation_data: a pair (X, y) on which the model is measured after each epoch; or
+            (X, y, sample_weight).
         shuffle: whether the samples come in a new random order in every epoch.
-        rng: the seed, or the generator, of these orders.
+        rng: the seed, or the generator, of these orders, and of all that ``augment`` draws: the
+            order of an epoch first, then what its batches need, on every engine the same.
         log_every: print the losses after every so many epochs, and the last; None or 0 for never.
         progress: whether to show a progress bar; None where tqdm is installed and the output is a
             terminal; or a ``Progress`` of your own, which then prints the losses too.
@@ -149,15 +171,25 @@ def fit(
     check_counts(epochs, batch_size, log_every)
     task, samples = Task.for_data(model, X, y, loss)
     assert task.loss is not None
-    validation = None
+    validation, validation_weight = None, None
     if validation_data is not None:
-        validation = _validation(task, *_pair(validation_data))
+        *pair, validation_weight = _three_of(validation_data)
+        validation = _validation(task, *pair)
+    samples, validation = weighted(
+        task, samples, validation, sample_weight, validation_weight, class_weight
+    )
+    check_batches(samples.weights, batch_size, shuffle)
+    augmentations = as_augmentations(augment)
+    if samples.weights is not None:
+        check_unmixed(augmentations)
     check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
-    objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
+    keep_targets = all([getattr(each, "keeps_targets", False) for each in augmentations])
+    checked_loss = task.loss if keep_targets else replace(task.loss, pure=False)
+    objective = Objective(checked_loss, check_strength("l1", l1), check_strength("l2", l2))
     stepped_by_schedule = schedule_for(schedule, epochs)
     watches = None if stepped_by_schedule is None else stepped_by_schedule.watches
     if watches == "accuracy" and samples.answers is None:
@@ -179,6 +211,7 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         rng=as_generator(rng),
+        augmentations=augmentations,
         callbacks=listed_callbacks,
         measuring=those_that_measure(listed_callbacks, validation is not None),
         objective=objective,
@@ -211,6 +244,7 @@ class _Training:
     batch_size: int | None
     shuffle: bool
     rng: np.random.Generator
+    augmentations: tuple[Augmentation, ...]
     callbacks: list[Callback]
     measuring: list[Callback]
     objective: Objective
@@ -348,24 +382,23 @@ class _Training:
         engine, penalized, right = self.engine, self.objective.penalized, self.right
         loss = penalty = 0.0
         for batch in self.batches():
-            loss += len(batch.X) * self.take_step(batch)
+            loss += batch.total_weight * self.take_step(batch)
             if penalized:
                 penalty += len(batch.X) * engine.batch_penalty
             if right is not None:
                 right.add(engine.batch_outputs, batch)
-        n_samples = len(self.samples.X)
-        return loss / n_samples, penalty / n_samples
+        return loss / self.samples.total_weight, penalty / len(self.samples.X)
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
         engine = self.engine
         if not self.buffers:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
             return value
         step_count, numbers = self.optimizer.step_count, engine.buffer_numbers()
         try:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
@@ -374,7 +407,18 @@ class _Training:
         return value
 
     def batches(self) -> Iterator[Samples]:
-        """The batches of one epoch."""
+        """The batches of one epoch, augmented where that was asked for."""
+        batches = self.batches_as_given()
+        return map(self.augmented, batches) if self.augmentations else batches
+
+    def augmented(self, batch: Samples) -> Samples:
+        """The batch after the augmentations, which may change the copies that they get."""
+        given = batch.take(np.arange(len(batch.X))) if batch is self.samples else batch
+        X, targets = augmented(self.augmentations, given.X, given.targets, self.rng)
+        return replace(given, X=X, targets=targets)
+
+    def batches_as_given(self) -> Iterator[Samples]:
+        """The same as they are."""
         if self.batch_size is None:
             yield self.samples  # in their order, of which the gradient does not depend
             return
@@ -398,11 +442,11 @@ class _Training:
     def penalty_now(self) -> float:
         """The penalties of the weights as they are."""
         self.engine.write_back()
-        return self.objective.penalty([parameter.data for parameter in self.optimizer.parameters])
+        return self.objective.penalty([parameter.data for parameter in self.engine.penalized])
 
     def measure(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on held-out samples."""
-        loss, outputs = self.engine.evaluate(samples.X, samples.targets)
+        loss, outputs = self.engine.evaluate(samples.X, samples.targets, samples.weights)
         return loss, self.task.count_right(outputs, samples.answers) / len(samples.X)
 
     @property
@@ -490,10 +534,12 @@ def _validation(task: Task, X: ArrayLike, y: ArrayLike) -> Samples:
         raise type(error)(f"validation_data: {error}") from None
 
 
-def _pair(validation_data: object) -> tuple[ArrayLike, ArrayLike]:
-    if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
-        return validation_data[0], validation_data[1]
+def _three_of(validation_data: object) -> tuple[Any, Any, Any]:
+    """The features, the targets and the weights, None where there are none."""
+    if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
+        X, y, *weights = validation_data
+        return X, y, weights[0] if weights else None
     raise InvalidArgumentError(
-        "validation_data must be a pair (X, y) of features and targets: "
+        "validation_data must be a pair (X, y) of features and targets, or (X, y, sample_weight): "
         "fit(model, X_train, y_train, validation_data=(X_test, y_test))"
     )

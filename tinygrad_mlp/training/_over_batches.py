@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from tinygrad_mlp.compiler._lockstep import in_lockstep
+from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.engine import Value, no_grad
@@ -56,6 +57,14 @@ class SampleRecording:
         """
         return self._recording.needs_batch
 
+    def warn(self) -> None:
+        """Say what to write for means over a batch that the model was not handed.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> SampleRecording(MLP(1, [1]), 1, False).warn()
+        """
+        warn_of_lone_means(self._recording)
+
     def outputs(self, X: Sequence[Sequence[Value]]) -> list[list[Value]]:
         """The outputs for each sample of a batch."""
         return [outputs for outputs, _ in in_lockstep(self._recording, X)]
@@ -76,6 +85,7 @@ def outputs_of_batch(
     except (GraphError, TracingError):
         pass  # sample by sample it will say the same, or go on
     else:
+        recording.warn()
         if recording.needs_batch:
             return recording.outputs(X)
     return [sample_outputs(model, x, from_logits) for x in X]

@@ -560,19 +560,26 @@ def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
 
 
 class _Draw:
-    """Draws the random leaves, sample by sample in the order of the trace."""
+    """Draws the random leaves, of each generator sample by sample in the order of the trace."""
 
     def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
-        self._rngs = rngs
+        places: dict[int, list[int]] = {}
+        for place, rng in enumerate(rngs):
+            places.setdefault(id(rng), []).append(place)
+        self._rngs = [(rngs[own[0]], own) for own in places.values()]
+        self._drawn = np.empty((0, 0))  # a row for each sample, to be drawn into
 
     def __call__(self, out: Array) -> None:
-        if len(set(map(id, self._rngs))) == 1:
-            out[...] = self._rngs[0].random(out.shape[::-1]).T
+        rows = out.reshape(len(out), -1)
+        if len(self._rngs) > 1:
+            for rng, places in self._rngs:
+                rows[places] = rng.random((rows.shape[1], len(places))).T
             return
-        rows = out.reshape(len(self._rngs), -1)
-        for sample in range(rows.shape[1]):
-            for leaf, rng in enumerate(self._rngs):
-                rows[leaf, sample] = rng.random()
+        if self._drawn.shape != rows.shape[::-1]:
+            self._drawn = np.empty(rows.shape[::-1])
+        ((rng, _),) = self._rngs
+        rng.random(out=self._drawn)
+        rows[...] = self._drawn.T
 
 
 def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
