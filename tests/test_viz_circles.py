@@ -7,6 +7,7 @@ colors by what stands in the file, with the widths of the widest common font.
 from __future__ import annotations
 
 import math
+import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import MathName, order_of
-from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
+from tinygrad_mlp.nn import MLP, BatchNorm, Dropout, Layer, Module, Neuron, Sequential
 from viz._line_labels import placed_labels
 from viz._markup import number
 from viz._scene import Group, Scene, Words, plain
@@ -408,6 +409,14 @@ def test_what_circles_cannot_show_is_refused(value: Any, reason: str) -> None:
         Picture(value)
 
 
+def test_a_sequence_is_drawn_without_its_dropout_and_refused_with_its_batch_norm() -> None:
+    layers = Layer(2, 3, "tanh", rng=0), Layer(3, 1, None, rng=1)
+    picture = Picture(Sequential(layers[0], Dropout(0.5), layers[1]))
+    assert picture.words("title") == [["input"], ["layer 1 · tanh"], ["layer 2 · linear"]]
+    with pytest.raises(GraphError, match=r"2\.neurons\.0 stand other operations"):
+        Picture(Sequential(layers[0], BatchNorm(3), layers[1]))
+
+
 def test_auto_draws_a_model_as_circles_where_they_can_show_it() -> None:
     assert viz.to_svg(network(2, 3, 1)) == viz.to_svg(network(2, 3, 1), detail="circles")
     assert viz.to_svg(Summing()) == viz.to_svg(Summing(), detail="layers")
@@ -680,11 +689,16 @@ def test_letters_stand_out_from_their_ground(theme: Theme, color: str, style: st
 # Files, and what else is asked for
 
 
+@pytest.mark.parametrize("way", ["library", "system"])
 @pytest.mark.parametrize(
     ("name", "start"),
     [("a.svg", b"<svg"), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF-"), ("a.dot", b"digraph")],
 )
-def test_every_format_is_written(name: str, start: bytes, tmp_path: Path) -> None:
+def test_every_format_is_written(
+    name: str, start: bytes, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "library":  # the one inside pygraphviz
+        monkeypatch.setenv("PATH", os.devnull)
     path = viz.draw(loss_of(network(3, 2, 1)), tmp_path / name, detail="circles", focus="h[1]_1")
     assert path.read_bytes().startswith(start)
 
