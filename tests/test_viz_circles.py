@@ -446,6 +446,9 @@ def test_what_is_marked_or_in_focus_is_not_folded() -> None:
     picture = Picture(output, focus="h[1]_8")
     assert ["h8(1)", number(output.parents[16 + 7].data)] in picture.words("unit")
     assert [words[1] for words in picture.words("fold")] == ["2 more", "3 more"]
+    weight = model.layers[0].neurons[8].w[0]
+    for options in ({"focus": weight}, {"highlight": weight}):
+        assert "h9(1)" in [words[0] for words in Picture(output, **options).words("unit")]
 
 
 def test_too_many_circles_are_refused() -> None:

@@ -132,7 +132,9 @@ class _Picture(NetworkWords):
     ) -> None:
         super().__init__(network, look, names, **settings)
         self.lit = None if focus is None else paths_through(network, focus)
+        shown = [link for link in network.links if link.weight in (*self.marked, focus)]
         self.wanted = {s for s in self.spots if self.is_marked(s) or s.holds(focus)}
+        self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
         self.drawn: list[Link] = []
         self.n_unlabeled = 0  # pairs of columns without numbers for want of room
 

@@ -101,7 +101,8 @@ def to_dot(
             they can show, else the finest of the others that stays readable. In the coarser two,
             what repeats (for each sample of a batch) is drawn once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
-        show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
+        show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
+            "grad" is delta, the gradient of the weighted sum of a unit.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
