@@ -463,6 +463,7 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
         ("nn", "initialiser_named", "initializer_named"),
         ("nn.init", "Initialiser", "Initializer"),
         ("nn.init", "initialiser_for", "initializer_for"),
+        ("nn.init", "glorot_normal", "xavier_normal"),
         ("nn", "Linear", "Layer"),
         ("nn", "Sequential", "MLP"),
         ("losses", "MSELoss", "mean_squared_error"),

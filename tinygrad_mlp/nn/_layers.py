@@ -27,7 +27,13 @@ from tinygrad_mlp.nn._activations import (
     check_activations,
 )
 from tinygrad_mlp.nn._module import Module, Sample
-from tinygrad_mlp.nn.init import Initializer, draw_weights, initializer_named
+from tinygrad_mlp.nn.init import (
+    Initializer,
+    draw_biases,
+    draw_weights,
+    first_initializer,
+    initializer_named,
+)
 
 __all__ = ["MLP", "Layer", "Neuron"]
 
@@ -38,11 +44,11 @@ class Neuron(Module):
     Args:
         n_inputs: the number of its inputs, n.
         activation: f: a name from ``ACTIVATIONS``, a function of a Value, or None for none.
-        init: how the weights begin: a name from ``INITIALIZERS``, an initializer of your own, or
-            None for what suits the activation.
-        rng: a seed or a generator for the weights.
+        init: how the weights begin: a name from ``INITIALIZERS``, or an initializer of your own,
+            with a bias of 0; or None for what suits the activation (``nn.init`` has the table).
+        rng: a seed or a generator for the weights and the bias.
         weights: the weights themselves, n numbers, instead of drawing them.
-        bias: the first bias.
+        bias: the first bias; None for 0 beside given weights, else for what ``init`` says.
 
     Attributes:
         w: the weights, a list of n Values.
@@ -70,21 +76,24 @@ class Neuron(Module):
         rng: Rng = None,
         *,
         weights: Sequence[float] | None = None,
-        bias: float = 0.0,
+        bias: float | None = None,
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
         if isinstance(init, str):
             initializer_named(init)  # also where the weights are given
         if weights is None:
-            weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
+            generator = as_generator(rng)
+            weights = draw_weights(init, activation, n_inputs, 1, generator)[0].tolist()
+            if bias is None:
+                bias = draw_biases(init, activation, n_inputs, 1, generator).item()
         elif len(weights) != n_inputs:
             raise ShapeError(
                 f"a neuron of {n_inputs} inputs got {len(weights)} weights; give one for each "
                 "input: Neuron(2, weights=[0.5, -1.0])"
             )
         self.w = [Value(weight) for weight in weights]
-        self.b = Value(bias)
+        self.b = Value(0.0 if bias is None else bias)
         self.label_parameters()
 
     def forward(self, x: Sample) -> list[Value]:
@@ -150,8 +159,8 @@ class Layer(Module):
         n_inputs: the number of inputs.
         n_outputs: the number of neurons.
         activation: f, as for ``Neuron``, or "softmax", which takes all outputs of the layer.
-        init: how the weights begin, as for ``Neuron``.
-        rng: a seed or a generator for the weights.
+        init: how the weights and biases begin, as for ``Neuron``.
+        rng: a seed or a generator for the weights and biases.
 
     Attributes:
         neurons: the list of neurons, each with its weights and its activation.
@@ -190,8 +199,12 @@ class Layer(Module):
                 f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
             )
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
-        rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
-        self.neurons = [Neuron(n_inputs, of_each, weights=row) for row in rows]
+        generator = as_generator(rng)
+        rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()
+        biases = draw_biases(init, activation, n_inputs, n_outputs, generator).tolist()
+        self.neurons = [
+            Neuron(n_inputs, of_each, weights=row, bias=bias) for row, bias in zip(rows, biases)
+        ]
         self.label_parameters()
 
     @property
@@ -246,8 +259,9 @@ class MLP(Module):
         activation: the one of the hidden layers, as for ``Layer``; or a list with one for each
             hidden layer, or for each layer with the output layer included.
         output_activation: the one of the output layer; None for a linear one.
-        init: how the weights begin, as for ``Neuron``; by default each layer's activation decides.
-        rng: a seed or a generator for the weights.
+        init: how the weights and biases begin, as for ``Neuron``; by default each layer's
+            activation decides.
+        rng: a seed or a generator for the weights and biases.
 
     Attributes:
         layers: the list of layers.
@@ -277,9 +291,10 @@ class MLP(Module):
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
         generator = as_generator(rng)
+        inits = [first_initializer(init, activations[0]), *[init] * (len(sizes) - 2)]
         self.layers = [
-            Layer(n_in, n_out, of_layer, init, generator)
-            for n_in, n_out, of_layer in zip(sizes, sizes[1:], activations)
+            Layer(n_in, n_out, of_layer, of_weights, generator)
+            for n_in, n_out, of_layer, of_weights in zip(sizes, sizes[1:], activations, inits)
         ]
         self.label_parameters()
 

@@ -1,8 +1,22 @@
-"""How the weights of a layer begin: small random numbers, zeros, Xavier (Glorot), He.
+"""How the weights and biases of a layer begin: small random numbers, zeros, LeCun, Xavier, He.
 
-An initializer is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. Xavier
-and He aim at sums that have about the variance of the layer's inputs, so that signals and gradients
-neither die nor explode over many layers. Biases begin at zero.
+An initializer is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. LeCun,
+Xavier and He aim at sums that have about the variance of the layer's inputs, so that signals and
+gradients neither die nor explode over many layers. With an initializer that is named, biases begin
+at zero.
+
+The default, n being the number of inputs of the layer::
+
+    activation                 weights     bias
+    relu and its relatives     N(0, 2/n)   0
+    none (linear), softmax     N(0, 1/n)   0
+    all others, as tanh        N(0, 1/n)   N(0, 1/n)
+
+and in the first layer of an ``MLP`` N(0, 1/n) for relu too, as its inputs have not been through a
+relu, which halves them (He et al., 2015, section 2.2). A tanh neuron bends where w x + b = 0. With
+b = 0 that is a line through the origin for every neuron, and the whole network is an odd function;
+biases like weights (those of an input that is always 1) spread the lines over the data.
+``python -m tests.benchmarks initializers`` shows what each part of it does.
 """
 
 from __future__ import annotations
@@ -19,18 +33,20 @@ from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.errors import ShapeError
-from tinygrad_mlp.nn._activations import activation_name
+from tinygrad_mlp.nn._activations import SOFTMAX, activation_name
 from tinygrad_mlp.ops import OPS
 
 __all__ = [
     "INITIALIZERS",
     "Initializer",
+    "draw_biases",
     "draw_weights",
-    "glorot_normal",
+    "first_initializer",
     "he_normal",
     "he_uniform",
     "initializer_for",
     "initializer_named",
+    "lecun_normal",
     "normal",
     "xavier_normal",
     "xavier_uniform",
@@ -76,25 +92,24 @@ def zeros(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]
     return np.zeros((n_outputs, n_inputs))
 
 
-def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+def lecun_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
     """N(0, 1/n) with n = n_inputs: for tanh, sigmoid and linear neurons.
 
-    The form that courses teach, LeCun's in Keras. Glorot and Bengio (2010) divide by
-    (n_inputs + n_outputs) / 2, as PyTorch's ``xavier_normal_`` does: ``glorot_normal``.
-    Arguments and result as for ``normal``.
+    LeCun et al. (1998), Efficient BackProp, equation 16. Arguments and result as for ``normal``.
 
-    >>> xavier_normal(3, 2, rng=0).shape
+    >>> lecun_normal(3, 2, rng=0).shape
     (2, 3)
     """
     return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / n_inputs))
 
 
-def glorot_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
     """N(0, 2 / (n_inputs + n_outputs)): the variance of ``xavier_uniform``.
 
-    Glorot and Bengio (2010), equation 12. Arguments and result as for ``normal``.
+    Glorot and Bengio (2010), equation 12. Courses that write N(0, 1/n) under this name mean
+    ``lecun_normal``. Arguments and result as for ``normal``.
 
-    >>> glorot_normal(3, 2, rng=0).shape
+    >>> xavier_normal(3, 2, rng=0).shape
     (2, 3)
     """
     return normal(n_inputs, n_outputs, rng, std=sqrt(2.0 / (n_inputs + n_outputs)))
@@ -139,9 +154,9 @@ INITIALIZERS: Final = Registry[Initializer](
     "initializer",
     ("normal", normal),
     ("zeros", zeros, "zeros_"),
-    ("xavier_normal", xavier_normal, "lecun_normal"),
+    ("lecun_normal", lecun_normal),
+    ("xavier_normal", xavier_normal, "xavier_normal_", "glorot_normal"),
     ("xavier_uniform", xavier_uniform, "xavier_uniform_", "glorot_uniform"),
-    ("glorot_normal", glorot_normal, "xavier_normal_"),
     ("he_normal", he_normal, "kaiming_normal", "kaiming_normal_"),
     ("he_uniform", he_uniform, "kaiming_uniform", "kaiming_uniform_"),
 )
@@ -161,15 +176,33 @@ def initializer_named(name: str) -> Initializer:
 
 
 def initializer_for(activation: object) -> Initializer:
-    """The default: ``he_normal`` for activations like relu, ``xavier_normal`` for the rest.
+    """The default of the weights: ``he_normal`` for activations like relu, else ``lecun_normal``.
 
     The record of the op says which are like relu.
 
     >>> initializer_for("relu").__name__, initializer_for("tanh").__name__
-    ('he_normal', 'xavier_normal')
+    ('he_normal', 'lecun_normal')
     """
-    op = OPS.get(activation_name(activation))
-    return he_normal if op is not None and op.relu_like else xavier_normal
+    return he_normal if _is_like_relu(activation) else lecun_normal
+
+
+def first_initializer(
+    init: str | Initializer | None, activation: object
+) -> str | Initializer | None:
+    """The ``init`` of the first layer of a network, whose inputs have not been through a relu.
+
+    ``he_normal`` makes up for the half that a relu takes from the inputs of the next layer. The
+    data have lost nothing, so that by default the first layer has ``lecun_normal``; He et al.
+    (2015), section 2.2.
+
+    Args:
+        init: as the network got it; None for the default.
+        activation: of the first layer.
+
+    >>> first_initializer(None, "relu").__name__, first_initializer("he_normal", "relu")
+    ('lecun_normal', 'he_normal')
+    """
+    return lecun_normal if init is None and _is_like_relu(activation) else init
 
 
 def draw_weights(
@@ -208,3 +241,32 @@ def draw_weights(
             f"(n_outputs, n_inputs) = ({n_outputs}, {n_inputs})"
         )
     return weights
+
+
+def draw_biases(
+    init: str | Initializer | None,
+    activation: object,
+    n_inputs: int,
+    n_outputs: int,
+    rng: Rng,
+) -> NDArray[np.float64]:
+    """The first biases of a layer, (n_outputs,).
+
+    By default N(0, 1/n) with n = n_inputs, as weights of one more input that is always 1, where
+    there is an activation that is not like relu; else 0. Zeros with every initializer that is
+    given. Arguments as for ``draw_weights``.
+
+    >>> draw_biases(None, "relu", 2, 1, rng=0).tolist(), draw_biases(None, None, 2, 1, 0).tolist()
+    ([0.0], [0.0])
+    >>> bool(draw_biases(None, "tanh", 2, 1, rng=0).all())
+    True
+    """
+    bends = activation_name(activation) not in ("linear", SOFTMAX)
+    if init is None and bends and not _is_like_relu(activation):
+        return normal(1, n_outputs, rng, std=sqrt(1.0 / n_inputs))[:, 0]
+    return np.zeros(n_outputs)
+
+
+def _is_like_relu(activation: object) -> bool:
+    op = OPS.get(activation_name(activation))
+    return op is not None and op.relu_like
