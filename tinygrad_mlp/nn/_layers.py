@@ -31,7 +31,7 @@ from tinygrad_mlp.nn.init import (
     Initializer,
     draw_biases,
     draw_weights,
-    first_initializer,
+    first_layer,
     initializer_named,
 )
 
@@ -260,7 +260,7 @@ class MLP(Module):
             hidden layer, or for each layer with the output layer included.
         output_activation: the one of the output layer; None for a linear one.
         init: how the weights and biases begin, as for ``Neuron``; by default each layer's
-            activation decides.
+            activation decides, and the first layer is ``nn.init.first_layer``.
         rng: a seed or a generator for the weights and biases.
 
     Attributes:
@@ -291,7 +291,7 @@ class MLP(Module):
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
         generator = as_generator(rng)
-        inits = [first_initializer(init, activations[0]), *[init] * (len(sizes) - 2)]
+        inits = [first_layer if init is None else init, *[init] * (len(sizes) - 2)]
         self.layers = [
             Layer(n_in, n_out, of_layer, of_weights, generator)
             for n_in, n_out, of_layer, of_weights in zip(sizes, sizes[1:], activations, inits)

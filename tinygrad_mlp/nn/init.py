@@ -12,10 +12,10 @@ The default, n being the number of inputs of the layer::
     none (linear), softmax     N(0, 1/n)   0
     all others, as tanh        N(0, 1/n)   N(0, 1/n)
 
-and in the first layer of an ``MLP`` N(0, 1/n) for relu too, as its inputs have not been through a
-relu, which halves them (He et al., 2015, section 2.2). A tanh neuron bends where w x + b = 0. With
-b = 0 that is a line through the origin for every neuron, and the whole network is an odd function;
-biases like weights (those of an input that is always 1) spread the lines over the data.
+In the first layer of an ``MLP`` (``first_layer``) it is N(0, 1/n) for all weights, as the features
+have not been through a relu, which halves them, and N(0, 1) for the biases of the last row: a tanh
+neuron bends where w x + b = 0. With b = 0 that is a line through the origin for every neuron; with
+b from N(0, 1), which w x has for features of variance 1, it goes through the data anywhere.
 ``python -m tests.benchmarks initializers`` shows what each part of it does.
 """
 
@@ -41,7 +41,7 @@ __all__ = [
     "Initializer",
     "draw_biases",
     "draw_weights",
-    "first_initializer",
+    "first_layer",
     "he_normal",
     "he_uniform",
     "initializer_for",
@@ -186,23 +186,18 @@ def initializer_for(activation: object) -> Initializer:
     return he_normal if _is_like_relu(activation) else lecun_normal
 
 
-def first_initializer(
-    init: str | Initializer | None, activation: object
-) -> str | Initializer | None:
-    """The ``init`` of the first layer of a network, whose inputs have not been through a relu.
+def first_layer(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """What the first layer of an ``MLP`` has by default: N(0, 1/n), and biases to match.
 
-    ``he_normal`` makes up for the half that a relu takes from the inputs of the next layer. The
-    data have lost nothing, so that by default the first layer has ``lecun_normal``; He et al.
-    (2015), section 2.2.
+    ``he_normal`` makes up for the half that a relu takes from the inputs of a layer; features have
+    lost nothing (He et al., 2015, section 2.2). Of all initializers this one alone has drawn
+    biases, N(0, 1) where the activation is not like relu. For a model of your own:
+    ``Layer(2, 16, "tanh", init=first_layer)``. Arguments and result as for ``normal``.
 
-    Args:
-        init: as the network got it; None for the default.
-        activation: of the first layer.
-
-    >>> first_initializer(None, "relu").__name__, first_initializer("he_normal", "relu")
-    ('lecun_normal', 'he_normal')
+    >>> first_layer(3, 2, rng=0).shape
+    (2, 3)
     """
-    return lecun_normal if init is None and _is_like_relu(activation) else init
+    return lecun_normal(n_inputs, n_outputs, rng)
 
 
 def draw_weights(
@@ -252,19 +247,21 @@ def draw_biases(
 ) -> NDArray[np.float64]:
     """The first biases of a layer, (n_outputs,).
 
-    By default N(0, 1/n) with n = n_inputs, as weights of one more input that is always 1, where
-    there is an activation that is not like relu; else 0. Zeros with every initializer that is
-    given. Arguments as for ``draw_weights``.
+    Where there is an activation that is not like relu, by default N(0, 1/n) with n = n_inputs, as
+    weights of one more input that is always 1, and N(0, 1) for ``first_layer``; else 0. Zeros with
+    every other initializer that is given. Arguments as for ``draw_weights``.
 
     >>> draw_biases(None, "relu", 2, 1, rng=0).tolist(), draw_biases(None, None, 2, 1, 0).tolist()
     ([0.0], [0.0])
     >>> bool(draw_biases(None, "tanh", 2, 1, rng=0).all())
     True
     """
-    bends = activation_name(activation) not in ("linear", SOFTMAX)
-    if init is None and bends and not _is_like_relu(activation):
-        return normal(1, n_outputs, rng, std=sqrt(1.0 / n_inputs))[:, 0]
-    return np.zeros(n_outputs)
+    is_drawn = init is None or init is first_layer
+    bends_at_0 = activation_name(activation) not in ("linear", SOFTMAX)
+    if not (is_drawn and bends_at_0) or _is_like_relu(activation):
+        return np.zeros(n_outputs)
+    std = 1.0 if init is first_layer else sqrt(1.0 / n_inputs)
+    return normal(1, n_outputs, rng, std)[:, 0]
 
 
 def _is_like_relu(activation: object) -> bool:
