@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from tests.benchmarks import initializers
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
@@ -105,8 +107,14 @@ def test_the_default_follows_a_function_s_name() -> None:
 def test_each_layer_of_a_network_has_its_own_default() -> None:
     state = MLP(300, [300, 300, 300], activation="relu", rng=0).state_dict()
     variances = [state[f"layers.{i}.weight"].var() for i in range(3)]
-    # The inputs have not been through a relu, the output does not go through one.
-    assert variances == pytest.approx([1 / 300, 2 / 300, 1 / 300], rel=0.03)
+    assert variances == pytest.approx([1 / 900, 2 / 300, 1 / 300], rel=0.03)
+
+
+def test_the_first_layer_of_a_relu_network_has_the_variance_of_torch() -> None:
+    torch.manual_seed(0)
+    theirs = torch.nn.Linear(300, 300).weight.detach().numpy()
+    ours = MLP(300, [300, 1], rng=0).state_dict()["layers.0.weight"]
+    assert ours.var() == pytest.approx(theirs.var(), rel=0.03)
 
 
 def test_an_initializer_that_is_named_holds_for_the_first_layer_too() -> None:
@@ -122,8 +130,8 @@ def test_signals_in_a_deep_relu_network_keep_their_size() -> None:
     for i in range(20):
         sums = state[f"layers.{i}.weight"] @ signal + state[f"layers.{i}.bias"][:, np.newaxis]
         signal = np.maximum(sums, 0.0)
-    # The mean square of the sums stays about 1; with N(0, 1/n) it would be 2^-19.
-    assert 0.1 < (sums**2).mean() < 10.0
+    # The mean square of the sums stays about 1/3; with N(0, 1/n) it would be 2^-19 of it.
+    assert 0.03 < (sums**2).mean() < 3.0
 
 
 BENDING = sorted(set(ACTIVATIONS) - RELATIVES_OF_RELU - {"linear"})
@@ -151,8 +159,10 @@ def test_a_network_draws_for_one_layer_after_the_other() -> None:
     assert (state["layers.1.bias"] == rng.normal(0.0, sqrt(1 / 4), 5)).all()
 
 
-def test_a_layer_can_be_the_first_one_of_a_model_of_one_s_own() -> None:
-    layer, model = Layer(3, 4, "tanh", init=first_layer, rng=7), MLP(3, [4, 1], "tanh", rng=7)
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_layer_can_be_the_first_one_of_a_model_of_one_s_own(activation: str) -> None:
+    layer = Layer(3, 4, activation, init=first_layer, rng=7)
+    model = MLP(3, [4, 1], activation, rng=7)
     first = model.layers[0].state_dict()
     assert all((array == first[name]).all() for name, array in layer.state_dict().items())
     assert not Layer(3, 4, "relu", init=first_layer, rng=7).state_dict()["bias"].any()
@@ -204,9 +214,30 @@ def test_an_initializer_of_the_wrong_shape_is_refused() -> None:
 
 
 def test_an_unknown_initializer_is_named() -> None:
-    with pytest.raises(
-        UnknownNameError, match="unknown initializer 'xavier'; known: he_normal"
-    ):
+    with pytest.raises(UnknownNameError, match="unknown initializer 'xavier'; known: he_normal"):
         MLP(2, [1], init="xavier")
     with pytest.raises(UnknownNameError, match="unknown initializer 'kaiming'"):
         initializer_named("kaiming")
+
+
+SPIRALS: Final = initializers.TASKS["radius 5, others held out"]
+
+
+def test_two_spirals_take_no_more_epochs_than_with_the_initialization_of_torch() -> None:
+    torchs = initializers.STARTS["U(±1/√n), biases U(±1/√n) (PyTorch)"]
+    ours, theirs = (
+        [initializers.epochs_to_learn(start, SPIRALS, seed, most=90) for seed in range(3)]
+        for start in (None, torchs)
+    )
+    assert np.median(ours) <= np.median(theirs)
+
+
+@pytest.mark.parametrize("activations", initializers.NETWORKS.values(), ids=initializers.NETWORKS)
+def test_the_loop_of_the_lecture_diverges_no_more_often_than_from_its_own_start(
+    activations: list[str | None],
+) -> None:
+    ours, theirs = (
+        initializers.diverged(initializers.lecture_losses(start, activations, n_loops=60))
+        for start in (None, initializers.LOOP_STARTS["U(-1, 1), biases too (the lecture)"])
+    )
+    assert ours <= theirs

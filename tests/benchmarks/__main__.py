@@ -18,6 +18,7 @@ from tests.benchmarks import (
     engine,
     fit_loop,
     import_time,
+    initializers,
     irregular,
     line_times,
     predictions,
@@ -37,6 +38,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
+    "initializers": ("Initializers", initializers.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 

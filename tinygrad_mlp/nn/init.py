@@ -12,10 +12,11 @@ The default, n being the number of inputs of the layer::
     none (linear), softmax     N(0, 1/n)   0
     all others, as tanh        N(0, 1/n)   N(0, 1/n)
 
-In the first layer of an ``MLP`` (``first_layer``) it is N(0, 1/n) for all weights, as the features
-have not been through a relu, which halves them, and N(0, 1) for the biases of the last row: a tanh
-neuron bends where w x + b = 0. With b = 0 that is a line through the origin for every neuron; with
-b from N(0, 1), which w x has for features of variance 1, it goes through the data anywhere.
+The first layer of an ``MLP`` (``first_layer``) differs in two places. Weights before a relu have
+N(0, 1/(3n)), the variance of PyTorch's ``Linear``: a relu hands on the scale of the features, which
+may be large, and the layers behind keep it. Biases of the last row have N(0, 1): a tanh neuron
+bends where w x + b = 0; with b = 0 that is a line through the origin for every neuron, and with b
+from N(0, 1), which w x has for features of variance 1, it goes through the data anywhere.
 ``python -m tests.benchmarks initializers`` shows what each part of it does.
 """
 
@@ -187,17 +188,20 @@ def initializer_for(activation: object) -> Initializer:
 
 
 def first_layer(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
-    """What the first layer of an ``MLP`` has by default: N(0, 1/n), and biases to match.
+    """How the first layer of an ``MLP`` begins by default: weights N(0, 1/n), biases N(0, 1).
 
-    ``he_normal`` makes up for the half that a relu takes from the inputs of a layer; features have
-    lost nothing (He et al., 2015, section 2.2). Of all initializers this one alone has drawn
-    biases, N(0, 1) where the activation is not like relu. For a model of your own:
-    ``Layer(2, 16, "tanh", init=first_layer)``. Arguments and result as for ``normal``.
+    Before activations like relu a layer draws the weights from N(0, 1/(3n)); there, and without an
+    activation, the biases are 0. Of all initializers this one alone has drawn biases. For a model
+    of your own: ``Layer(2, 16, "tanh", init=first_layer)``. Arguments and result as for ``normal``.
 
     >>> first_layer(3, 2, rng=0).shape
     (2, 3)
     """
     return lecun_normal(n_inputs, n_outputs, rng)
+
+
+def _first_relu_layer(n_inputs: int, n_outputs: int, rng: Rng) -> NDArray[np.float64]:
+    return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / (3.0 * n_inputs)))
 
 
 def draw_weights(
@@ -225,6 +229,8 @@ def draw_weights(
     """
     if init is None:
         initializer = initializer_for(activation)
+    elif init is first_layer and _is_like_relu(activation):
+        initializer = _first_relu_layer
     else:
         initializer = init if callable(init) else initializer_named(init)
     drawn: Any = initializer(n_inputs, n_outputs, as_generator(rng))
