@@ -36,7 +36,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp._order tinygrad_mlp._effects tinygrad_mlp._methods",
         "tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._own_ops",
+        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._batch tinygrad_mlp._own_ops",
         "tinygrad_mlp.functional tinygrad_mlp._one_or_many",
         "tinygrad_mlp._value_math",
         "tinygrad_mlp.graph",
@@ -75,6 +75,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_backends.choice",
         "_backends",
         "_translation",
+        "_lockstep",
         "_program",
     )
 )

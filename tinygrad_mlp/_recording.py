@@ -101,6 +101,9 @@ class Recorder(Protocol):
     def uniform(self, rng: np.random.Generator) -> Node:
         """A random leaf."""
 
+    def over_batch(self, op: Op, value: Node) -> Node | None:
+        """The sum or the mean over the samples of the batch; None where there is one alone."""
+
     def assign(self, leaf: Node, value: Any) -> None:
         """An assignment to a leaf."""
 

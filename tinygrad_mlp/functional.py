@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._batch import batch_mean, batch_sum
 from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._float_math import inf
 from tinygrad_mlp._many_numbers import numbers_of
@@ -26,6 +27,8 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "batch_mean",
+    "batch_sum",
     "below_largest",
     "clamp",
     "cos",

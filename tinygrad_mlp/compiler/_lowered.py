@@ -137,6 +137,11 @@ class Lowered:
         return [leaf for leaf, _ in self.folded.effects]
 
     @property
+    def kept(self) -> dict[Value, int]:
+        """Those of both kinds whose numbers are kept in the memory, and where."""
+        return self.recording.kept
+
+    @property
     def generators(self) -> list[np.random.Generator]:
         """What each random leaf is drawn from, in the order of the drawing."""
         return [rng for _, rng in self.recording.random]

@@ -52,7 +52,7 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
 class PlaceNames:
     """What parameters and layers are called; after their model where a graph has several.
 
-    >>> from tinygrad_mlp.engine import put_in_place
+    >>> from tinygrad_mlp._places import put_in_place
     >>> from tinygrad_mlp._places import Place
     >>> first, second = Owner("MLP"), Owner("MLP")
     >>> w, v = Value(1.0), Value(2.0)

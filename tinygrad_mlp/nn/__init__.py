@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.nn._activations import ACTIVATIONS, activation_named
+from tinygrad_mlp.nn._batch_norm import BatchNorm
 from tinygrad_mlp.nn._layers import MLP, Layer, Neuron
 from tinygrad_mlp.nn._module import Buffer, Module
 from tinygrad_mlp.nn.init import INITIALIZERS, initializer_named
@@ -25,6 +26,7 @@ __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "MLP",
+    "BatchNorm",
     "Buffer",
     "Layer",
     "Module",

@@ -102,12 +102,12 @@ class Neuron(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.output(inputs, numbers)]
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is sigmoid."""
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.logit(inputs, numbers)]
 
     def weighted_sum(self, inputs: Sequence[Value], input_numbers: Sequence[float]) -> Value:
@@ -223,13 +223,13 @@ class Layer(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
         outputs = [neuron.output(inputs, numbers) for neuron in self.neurons]
         return functional.softmax(outputs) if self.activation == SOFTMAX else outputs
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is softmax or sigmoid."""
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
         return [neuron.logit(inputs, numbers) for neuron in self.neurons]
 
     def state(self) -> dict[str, Any]:
@@ -335,7 +335,7 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
 
 
-def _read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
+def read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
     """The inputs as Values, and their numbers: read once, used by every neuron of a layer."""
     if not hasattr(x, "__iter__") or getattr(x, "ndim", 1) != 1:
         if not (isinstance(x, Value) and n_inputs == 1):

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import Rng, as_generator
-from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
@@ -33,6 +32,7 @@ from tinygrad_mlp.training._choosing import make_engine
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._outputs import Attributes
+from tinygrad_mlp.training._over_batches import check_batch_sizes
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._settings import (
     check_callbacks,
@@ -131,8 +131,9 @@ def fit(
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output.
         ShapeError: if lengths or shapes do not fit to one another or to the model.
-        InvalidArgumentError: for a number out of its range, or a schedule that watches an accuracy
-            where there is none.
+        InvalidArgumentError: for a number out of its range, a schedule that watches an accuracy
+            where there is none, or a batch of one sample for a model that takes means over the
+            batch (``nn.BatchNorm``).
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
 
@@ -151,6 +152,7 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation(task, *_pair(validation_data))
+    check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
@@ -356,18 +358,18 @@ class _Training:
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
-        engine, buffers = self.engine, self.buffers
-        if not buffers:
+        engine = self.engine
+        if not self.buffers:
             value = engine.step(batch.X, batch.targets)
             engine.update()
             return value
-        step_count, numbers = self.optimizer.step_count, [buffer.data for buffer in buffers]
+        step_count, numbers = self.optimizer.step_count, engine.buffer_numbers()
         try:
             value = engine.step(batch.X, batch.targets)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
-                write_numbers(buffers, numbers)
+                engine.put_buffers_back(numbers)
             raise
         return value
 
