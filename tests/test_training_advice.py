@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinygrad_mlp import MLP, Value, fit, predict
+from tinygrad_mlp import MLP, Layer, Value, fit, predict
 from tinygrad_mlp.data import (
     StandardScaler,
     load_digits,

@@ -13,7 +13,7 @@ import torch
 
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.nn import MLP, Module
+from tinygrad_mlp.nn import MLP, Layer, Module
 from tinygrad_mlp.optim import (
     SGD,
     Adam,
