@@ -9,8 +9,9 @@ the spirals: what suits inputs of one size may fail for another.
 
 The second comparison is the training loop of the micrograd lecture with its own rate, 0.1, on sums
 of squares, which only small weights survive. In a relu network the variance 2/n in all layers is
-too much for it; 1/(3n) in the first one is enough, and deep networks still learn, as the third
-comparison shows: with 1/n in all layers, or with PyTorch's 1/(3n), the signals die on the way.
+too much for it; 1/(3n) in the first one is enough. The third comparison shows what that costs deep
+networks: nothing with relu, where 1/(3n) in all layers costs much, and with tanh some percent, for
+the biases of the first layer.
 """
 
 from __future__ import annotations
