@@ -21,6 +21,7 @@ from tests.benchmarks import (
     fit_loop,
     freezing,
     import_time,
+    initializers,
     irregular,
     line_times,
     predictions,
@@ -43,6 +44,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
+    "initializers": ("Initializers", initializers.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 
