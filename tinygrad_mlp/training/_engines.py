@@ -7,7 +7,7 @@ in ``compiled``, and all of them by name in ``registry``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -110,6 +110,14 @@ class StepSettings:
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """What it found out about how to compute, with the reasons; one that goes on takes it."""
+        return {}
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Compute as one did whose ``choices`` these are."""
+
     def _clear_frozen(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
         for parameter in self._frozen:
@@ -131,6 +139,13 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """What the history calls it."""
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """What it found out about how to compute, for the engine of a run that goes on."""
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Compute as one did whose ``choices`` these are."""
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
