@@ -171,7 +171,7 @@ Debugger(PYTHON_DEBUGGER).runcall(loss.backward)
 # %% A program that stops where it is told to, and opens the debugger there
 AT_A_BREAKPOINT = """\
 >>> trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint))
-> stopping.py(36)stopped_by()
+> _stopping.py(36)stopped_by()
 -> for point in breakpoints:
 (Pdb) p step.equation()
 'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'

@@ -363,7 +363,7 @@ class Interrupted:
 
 def test_callbacks_are_told_of_the_end_once_whenever_ctrl_c_comes() -> None:
     ends = []
-    for training in interrupted_everywhere(Interrupted, "line", "training/loop.py"):
+    for training in interrupted_everywhere(Interrupted, "line", "training/_loop.py"):
         assert training.ending.n_ends <= 1
         if training.history is not None:
             assert training.ending.n_ends == 1
@@ -375,13 +375,13 @@ def test_callbacks_are_told_of_the_end_once_whenever_ctrl_c_comes() -> None:
 
 def test_callbacks_are_told_of_the_end_once_when_ctrl_c_comes_just_after_it() -> None:
     """At each of the last instructions of the loop, of which a line has many."""
-    counting = Moments(-1, "opcode", "training/loop.py")
+    counting = Moments(-1, "opcode", "training/_loop.py")
     with traced(counting):
         Interrupted()()
     ends = []
     for at in range(counting.n - 120, counting.n):
         training = Interrupted()
-        with suppress(KeyboardInterrupt), traced(Moments(at, "opcode", "training/loop.py")):
+        with suppress(KeyboardInterrupt), traced(Moments(at, "opcode", "training/_loop.py")):
             training()
         ends.append(training.ending.n_ends)
     assert ends == [1] * 120
@@ -406,7 +406,7 @@ class InterruptedTwice(Interrupted):
 
 def test_a_second_ctrl_c_leaves_whole_epochs_too() -> None:
     n_epochs = set()
-    for training in interrupted_everywhere(InterruptedTwice, "line", "training/loop.py"):
+    for training in interrupted_everywhere(InterruptedTwice, "line", "training/_loop.py"):
         assert training.ending.n_ends <= 1
         history = training.history
         if history is not None:
@@ -434,7 +434,7 @@ class InterruptedFailing(Interrupted):
 def test_a_training_that_fails_does_not_return_when_ctrl_c_comes() -> None:
     """Where callbacks were told that it failed."""
     told = []
-    for training in interrupted_everywhere(InterruptedFailing, "line", "training/loop.py"):
+    for training in interrupted_everywhere(InterruptedFailing, "line", "training/_loop.py"):
         assert training.ending.n_ends <= 1
         told.append(training.ending.reason == "OSError: the disk is full")
         assert training.failed or not told[-1]

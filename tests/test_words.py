@@ -459,7 +459,6 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
     ("module", "old", "new"),
     [
         ("data", "Standardiser", "StandardScaler"),
-        ("data.preprocessing", "Standardiser", "StandardScaler"),
         ("nn", "INITIALISERS", "INITIALIZERS"),
         ("nn", "initialiser_named", "initializer_named"),
         ("nn.init", "Initialiser", "Initializer"),
