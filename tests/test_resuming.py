@@ -1,4 +1,4 @@
-"""A training that goes on from its file is the one that was never ended, or an error says why not."""
+"""A training that goes on from its file is the one that was never ended; or it is refused."""
 
 from __future__ import annotations
 
@@ -597,7 +597,7 @@ def test_callbacks_remember_plain_attributes_and_those_inside(tmp_path: Path) ->
 def test_checkpoints_know_the_best_of_before(engine: str, tmp_path: Path) -> None:
     def run(folder: str, epochs: int, **settings: Any) -> list[str]:
         checkpoint = Checkpoint(tmp_path / folder / "{epoch}.npz", best_only=True)
-        settings = {"learning_rate": 0.9, "engine": engine, **settings, **QUIET}
+        settings = {"learning_rate": 0.35, "engine": engine, **settings, **QUIET}
         fit(network(), X, Y, epochs=epochs, callbacks=[checkpoint], **settings)
         return sorted([file.name for file in (tmp_path / folder).glob("*.npz")])
 
@@ -606,7 +606,7 @@ def test_checkpoints_know_the_best_of_before(engine: str, tmp_path: Path) -> Non
     (tmp_path / "rest").mkdir()
     rest = run("rest", 9, resume=tmp_path / "t.npz")
     assert sorted([*before, *rest]) == whole
-    assert 0 < len(before) < len(whole) < 9
+    assert 0 < len(before) < len(whole)
 
 
 def test_the_health_that_was_taken_stays(tmp_path: Path) -> None:
@@ -635,7 +635,7 @@ class Keeping:
 @pytest.mark.parametrize("kept", [set(), deque([1]), bytearray(), {"a": {1}}, OrderedDict(a=1)])
 def test_what_no_file_holds_is_refused_before_the_first_step(kept: Any, tmp_path: Path) -> None:
     model = network()
-    with pytest.raises(InvalidArgumentError, match=r"callbacks\[0\], a Keeping, keeps .* 'kept"):
+    with pytest.raises(InvalidArgumentError, match=r"callbacks\[0\], a Keeping, keeps .* .kept"):
         fit(model, X, Y, callbacks=[Keeping(kept)], resume=tmp_path / "t.npz", **QUIET)
     assert weights(model) == weights(network())
     assert not (tmp_path / "t.npz").exists()
@@ -689,7 +689,7 @@ def test_a_file_of_weights_alone_is_no_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [True, 3, "", [], b"t.npz"])
 def test_what_is_no_path_is_refused(path: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="the path of a file is needed.*resume='tr"):
+    with pytest.raises(InvalidArgumentError, match=r"the path of a file is needed.*resume='tr"):
         fit(network(), X, Y, resume=path, **QUIET)
 
 

@@ -20,6 +20,7 @@ from tinygrad_mlp.training._callbacks import (
     Checkpoint,
     EarlyStopping,
     TrainingEndCallback,
+    TrainingStartCallback,
 )
 from tinygrad_mlp.training._choosing import ENGINES
 from tinygrad_mlp.training._engines import EagerEngine, Engine
@@ -32,6 +33,7 @@ from tinygrad_mlp.training._evaluation import (
 )
 from tinygrad_mlp.training._history import Finding, History
 from tinygrad_mlp.training._loop import fit
+from tinygrad_mlp.training._rate_finder import RateSearch, find_learning_rate
 from tinygrad_mlp.training._scores import RegressionScores, regression_scores
 from tinygrad_mlp.training._task import Task, task_of
 from tinygrad_mlp.training._weights import (
@@ -53,13 +55,16 @@ __all__ = [
     "Engine",
     "Finding",
     "History",
+    "RateSearch",
     "RegressionScores",
     "Task",
     "TrainingEndCallback",
+    "TrainingStartCallback",
     "WeightsFile",
     "accuracy",
     "check_writable",
     "confusion_table",
+    "find_learning_rate",
     "fit",
     "load_model",
     "load_weights",

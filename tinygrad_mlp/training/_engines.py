@@ -71,6 +71,32 @@ class Objective:
         with np.errstate(over="ignore"):
             return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
 
+    def value(
+        self, model: Module, X: Floats, targets: NDArray[Any], trained: Sequence[Any]
+    ) -> Value:
+        """What is minimized for a batch, loss and penalties, as one graph.
+
+        Args:
+            model: the model, in the mode that it is in.
+            X: the features, (n_samples, n_features).
+            targets: the encoded targets, one row or number per sample.
+            trained: the parameters that are penalized.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model = MLP(1, [1], init="zeros")
+        >>> objective = Objective(loss_named("mean_squared_error"), l2=1.0)
+        >>> batch = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+        >>> objective.value(model, *batch, model.parameters()).data
+        10.0
+        """
+        rows = [sample_outputs(model, x, self.loss.from_logits) for x in X.tolist()]
+        terms = [self.loss.of_batch(rows, targets.tolist())]
+        for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
+            if strength:
+                terms.append(penalty(trained, strength))
+        return functional.sum(terms)
+
 
 class StepSettings:
     """What every engine is made with.

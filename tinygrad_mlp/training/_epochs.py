@@ -13,15 +13,20 @@ import numpy as np
 
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.engine import write_numbers
+from tinygrad_mlp.engine import Value, enable_grad, write_numbers
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training._advice import advice_for
-from tinygrad_mlp.training._callbacks import Callback, TrainingEndCallback, looks_at
+from tinygrad_mlp.training._callbacks import (
+    Callback,
+    TrainingEndCallback,
+    TrainingStartCallback,
+    looks_at,
+)
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._measuring import Measuring, RightAnswers
-from tinygrad_mlp.training._outputs import Attributes
+from tinygrad_mlp.training._outputs import Attributes, undisturbed
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._resuming import TrainingFile, TrainingParts
 from tinygrad_mlp.training._settings import with_inner
@@ -81,6 +86,9 @@ class Training:
         history = self.history
         try:
             self.make_ready()
+            for callback in self.callbacks:
+                if isinstance(callback, TrainingStartCallback):
+                    callback.on_training_start(self.loss_of_samples, self.model)
             with progress:
                 progress.begin(history)
                 for epoch in range(history.n_epochs + 1, self.epochs + 1):
@@ -111,6 +119,15 @@ class Training:
         self.model.train()
         if self.schedule is not None:
             self.schedule.begin(self.optimizer)
+
+    def loss_of_samples(self, n_samples: int) -> Value:
+        """What is minimized, for training samples spread evenly; the model stays as it is."""
+        X, targets = self.samples.X, self.samples.targets
+        some = np.linspace(0, len(X) - 1, min(n_samples, len(X))).round().astype(int)
+        self.engine.write_back()
+        trained = [p for p in self.optimizer.parameters if isinstance(p, Value)]
+        with undisturbed(self.model), enable_grad():
+            return self.objective.value(self.model, X[some], targets[some], trained)
 
     def parts(self) -> TrainingParts:
         """What of it has a state, for the file of ``resume``."""
