@@ -89,7 +89,7 @@ with record_creation():  # for the command ``where``
 PYTHON_DEBUGGER = """\
 >>> pdb.runcall(loss.backward)
 > engine.py(171)backward()
--> seed = _as_float(gradient)
+-> seed = as_float(gradient)
 (Pdb) next
 > engine.py(172)backward()
 -> if open_blocks and observed_backward(self, seed):
@@ -114,6 +114,9 @@ PYTHON_DEBUGGER = """\
 (Pdb) next
 > engine.py(179)backward()
 -> for node in reversed(reached):
+(Pdb) next
+> engine.py(180)backward()
+-> if node.parents:
 (Pdb) next
 > engine.py(180)backward()
 -> upstream = node.grad
@@ -171,7 +174,7 @@ Debugger(PYTHON_DEBUGGER).runcall(loss.backward)
 # %% A program that stops where it is told to, and opens the debugger there
 AT_A_BREAKPOINT = """\
 >>> trace_backward(worked_example(), break_when(label="w5", on_hit=breakpoint))
-> _stopping.py(36)stopped_by()
+> _stopping.py(67)stopped_by()
 -> for point in breakpoints:
 (Pdb) p step.equation()
 'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tinygrad_mlp._places import Owner, Place
-from tinygrad_mlp.engine import Value, put_in_place
+from tinygrad_mlp._places import Owner, Place, put_in_place
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn._module import Module, make_known
 
 __all__ = ["Holder", "held", "placed"]

@@ -144,7 +144,7 @@ def test_the_same_seed_prints_the_same(folder: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("name", sorted(DEMOS))
 def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: Path) -> None:
     demo = DEMOS[name]
-    problem = demo.load(demo.recipe, 0)
+    problem = demo.problem(0)
     model = problem.network(demo.recipe.hidden, demo.recipe.activation, 0)
     companion = Companion.of(problem, model)
     order = topological_order(companion.loss)

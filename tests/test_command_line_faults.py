@@ -16,7 +16,7 @@ import pytest
 
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
-from tinygrad_mlp._cli.one_output import keep_apart
+from tinygrad_mlp._cli.parsing import keep_apart
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, save_weights
 

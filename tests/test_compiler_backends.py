@@ -60,8 +60,9 @@ from tinygrad_mlp.compiler._instructions import (
 )
 from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
-from tinygrad_mlp.engine import Value, assign, uniform
+from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.functional import uniform
 
 Array = NDArray[Any]
 Row = list[Value]

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tinygrad_mlp._effects import check_at_calls
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, check_at_calls
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, NotANumberError
 
 Seen = list[tuple[str, list[list[float]]]]

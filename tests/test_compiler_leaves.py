@@ -11,7 +11,8 @@ import pytest
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, as_value, assign, no_grad, uniform
+from tinygrad_mlp.engine import Value, as_value, assign, no_grad
+from tinygrad_mlp.functional import uniform
 
 Row = list[Value]
 

@@ -11,8 +11,9 @@ import pytest
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, assign, enable_grad, no_grad, uniform
+from tinygrad_mlp.engine import Value, assign, enable_grad, no_grad
 from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.functional import uniform
 
 Row = list[Value]
 Function = Callable[[Row], Any]

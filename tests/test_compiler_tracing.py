@@ -14,8 +14,9 @@ from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler._folding import fold
 from tinygrad_mlp.compiler._tracing import Traced, trace
-from tinygrad_mlp.engine import Value, assign, enable_grad, no_grad, uniform
+from tinygrad_mlp.engine import Value, assign, enable_grad, no_grad
 from tinygrad_mlp.errors import GraphError, ShapeError, TracingError
+from tinygrad_mlp.functional import uniform
 from tinygrad_mlp.losses import hinge
 from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
 

@@ -19,7 +19,7 @@ from tinygrad_mlp.debug import (
     trace_forward,
     watch,
 )
-from tinygrad_mlp.debug._breakpoints import Step
+from tinygrad_mlp.debug._trace import Step
 from tinygrad_mlp.errors import (
     GraphError,
     InvalidArgumentError,

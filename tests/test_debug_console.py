@@ -15,7 +15,7 @@ import pytest
 
 from tests.source_files import ROOT
 from tinygrad_mlp import Value, functional, ops
-from tinygrad_mlp._cli.main import main
+from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp.data import load_iris
 from tinygrad_mlp.debug import worked_example

@@ -69,7 +69,7 @@ def test_the_commands_of_the_terminal_give_the_same_there(tmp_path: Path) -> Non
     script = tmp_path / "script.py"
     script.write_text(
         "import io, sys\n"
-        "from tinygrad_mlp._cli.main import main\n"
+        "from tinygrad_mlp._cli import main\n"
         f"sys.stdin = io.StringIO({chr(10).join(commands)!r})\n"
         "sys.exit(main(['step']))\n"
     )

@@ -4,78 +4,33 @@ from __future__ import annotations
 
 import math
 import operator
-import re
-import struct
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.debugging import bits, network_loss, random_graph
 from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.debug import (
     break_when,
     chain,
-    compare,
-    finite_difference,
     layers_of,
     names_of,
     recompute,
     trace_backward,
     trace_forward,
-    watch,
     worked_example,
 )
-from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.worked_example import LEARNING_RATE, PUBLISHED
 from tinygrad_mlp.engine import as_value, topological_order
 from tinygrad_mlp.errors import (
-    GraphError,
     InvalidArgumentError,
-    NotANumberError,
     UnknownNameError,
 )
-from tinygrad_mlp.losses import mean_squared_error
-from tinygrad_mlp.nn import MLP
-
-
-def bits(x: float) -> bytes:
-    return struct.pack("<d", x)
-
-
-def network_loss(seed: int = 0, activation: str = "tanh") -> tuple[MLP, Value]:
-    rng = np.random.default_rng(seed)
-    model = MLP(3, [4, 4, 1], activation=activation, rng=rng)
-    samples = rng.normal(size=(3, 3)).tolist()
-    loss = mean_squared_error([model(x) for x in samples], rng.normal(size=3).tolist())
-    return model, loss
-
-
-def random_graph(seed: int, size: int) -> Value:
-    """Nodes that use earlier ones, often more than once, with every kind of op."""
-    rng = np.random.default_rng(seed)
-    nodes = [Value(x, label=f"leaf{i}") for i, x in enumerate(rng.normal(size=4).tolist())]
-    for _ in range(size):
-        a, b, c = (nodes[i] for i in rng.integers(len(nodes), size=3))
-        candidates = [
-            a + b,
-            a.sigmoid() * a,
-            a - 2.0,
-            b.tanh(),
-            a.relu() * c.cos(),
-            functional.dot([a, b, a], [c.sin(), a.cos(), b.tanh()], c),
-            functional.logsumexp([a, b, c]),
-            a.sigmoid() / (b.square() + 1.0),
-        ]
-        nodes.append(candidates[int(rng.integers(len(candidates)))])
-    return functional.sum(nodes)
-
-
-# The same as backward
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(0, 30), constants=st.booleans())
@@ -235,9 +190,6 @@ def test_slices_are_lists_of_steps(trace_of: Callable[[Value], Any]) -> None:
     assert trace[-1].index == len(trace) - 1
 
 
-# The worked example
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_worked_example_has_its_published_values(name: str) -> None:
     loss = worked_example()
@@ -322,9 +274,6 @@ def test_the_bias_of_a_dot_and_other_ops_do_not_expand() -> None:
             assert step.expanded() == (str(step),)
 
 
-# Both ways
-
-
 def test_going_back_restores_every_gradient_exactly() -> None:
     _, loss = network_loss(seed=3)
     leaf = next(node for node in topological_order(loss) if node.is_leaf)
@@ -357,9 +306,6 @@ def test_a_position_outside_of_the_trace_is_refused() -> None:
     trace = trace_backward(Value(1.0) * 2.0)
     with pytest.raises(InvalidArgumentError, match="position is 2, but the trace has 1 steps"):
         trace.go_to(2)
-
-
-# Names
 
 
 def test_names_are_unique_and_stand_on_one_line() -> None:
@@ -411,141 +357,6 @@ def test_brackets_stand_around_negative_numbers_beside_arithmetic_alone() -> Non
         trace_forward(functional.leaky_relu(a, b))[0].equation()
         == "v2 = a if a > 0 else b * a = -0.66 if -0.66 > 0 else (-2) * (-0.66) = 1.32"
     )
-
-
-# Chains
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_the_paths_add_up_to_the_gradient(activation: str) -> None:
-    model, loss = network_loss(1, activation)
-    loss.backward()
-    for parameter in model.parameters()[:6]:
-        assert chain(loss, parameter).total == pytest.approx(parameter.grad, rel=1e-12, abs=1e-15)
-
-
-def test_a_chain_names_the_whole_way() -> None:
-    loss = worked_example()
-    node = next(node for node in topological_order(loss) if node.label == "w5")
-    text = str(chain(loss, node))
-    assert text.startswith("dL/dw5 = dL/dE_o1 * dE_o1/dsq_o1 * dsq_o1/ddiff_o1 * ")
-    assert text.endswith("= 1 * 0.5 * (-1.4827) * (-1) * 0.1868 * 0.5933 = 0.0822")
-
-
-def test_more_paths_than_anybody_reads_are_counted_not_listed() -> None:
-    a = Value(1.0, label="a")
-    node = a
-    for _ in range(60):
-        node = node + node
-    with pytest.raises(GraphError, match="1,152,921,504,606,846,976 paths lead from a"):
-        chain(node, a)
-
-
-def test_a_chain_from_an_unconnected_node_is_0() -> None:
-    assert chain(Value(1.0) * 2.0, Value(1.0, label="x")).total == 0.0
-
-
-# Comparing
-
-
-def test_equal_runs_do_not_part() -> None:
-    assert compare(trace_backward(network_loss()[1]), trace_backward(network_loss()[1])) is None
-    assert compare(trace_forward(network_loss()[1]), trace_forward(network_loss()[1])) is None
-
-
-def test_the_first_different_step_is_found() -> None:
-    one, other = worked_example(), worked_example()
-    w5 = next(node for node in topological_order(other) if node.label == "w5")
-    w5.data = 0.5
-    recompute(other)
-    difference = compare(trace_forward(one), trace_forward(other))
-    assert difference is not None
-    assert (difference.index, difference.what) == (4, "inputs")
-    assert "net_o1 = w5" in str(difference)
-    assert compare(trace_forward(one), trace_forward(other), tolerance=1.0) is None
-
-
-def test_another_graph_is_told_by_its_op_and_its_length() -> None:
-    a = Value(2.0, label="a")
-    difference = compare(trace_forward((a * a).exp()), trace_forward((a * a).tanh()))
-    assert difference is not None
-    assert (difference.index, difference.of_a, difference.of_b) == (1, "exp", "tanh")
-    difference = compare(trace_forward(a * a), trace_forward((a * a).exp()))
-    assert difference is not None
-    assert difference.what == "length"
-    with pytest.raises(TypeError, match="two traces of one kind"):
-        compare(trace_forward(a * a), trace_backward(a * a))
-
-
-def test_names_that_nobody_gave_do_not_part_two_runs() -> None:
-    x = Value(2.0, label="x")
-    loss, larger = (x * 3.0).exp(), (x * 3.0).exp() + 1.0
-    one, other = trace_forward(loss), trace_forward(larger)
-    assert one.names[one[0].node] != other.names[other[0].node]
-    difference = compare(one, other)
-    assert difference is not None
-    assert (difference.index, difference.what) == (2, "length")
-    renamed = Value(2.0, label="y")
-    difference = compare(trace_backward(loss), trace_backward((renamed * 3.0).exp()))
-    assert difference is not None
-    assert (difference.index, difference.what, difference.of_b) == (1, "operand", "y")
-
-
-@pytest.mark.parametrize(
-    ("call", "corrected"),
-    [
-        (trace_backward, "trace_backward(loss)"),
-        (trace_forward, "trace_forward(loss)"),
-        (Session, "Session(loss)"),
-        (watch, "watch(node)"),
-    ],
-)
-def test_what_is_no_value_is_refused_with_the_call_as_it_should_be(
-    call: Callable[[Any], object], corrected: str
-) -> None:
-    with pytest.raises(NotANumberError, match=re.escape(f"float 3.0; write {corrected}")):
-        call(3.0)
-
-
-# Running a graph again
-
-
-@given(seed=st.integers(0, 10_000), size=st.integers(1, 20))
-def test_recomputing_gives_the_bits_of_building_anew(seed: int, size: int) -> None:
-    graph = random_graph(seed, size)
-    order = topological_order(graph)
-    built = [(node.data, node.partials) for node in order]
-    for node in order:
-        if node.parents:
-            node.data, node.partials = 0.0, ()
-    recompute(graph)
-    assert [(node.data, node.partials) for node in order] == built
-
-
-def test_recomputing_with_another_leaf_is_as_building_with_it() -> None:
-    a = Value(3.0)
-    loss = (a * 2.0).tanh() + a.sigmoid()
-    a.data = -0.25
-    recompute(loss)
-    b = Value(-0.25)
-    assert bits(loss.data) == bits(((b * 2.0).tanh() + b.sigmoid()).data)
-    assert bits(trace_backward(loss)[-1].partial) == bits(
-        trace_backward((b * 2.0).tanh() + b.sigmoid())[-1].partial
-    )
-
-
-def test_finite_differences_agree_at_every_node_and_touch_nothing() -> None:
-    _, loss = network_loss()
-    loss.backward()
-    order = topological_order(loss)
-    numbers = [node.data for node in order]
-    for node in order:
-        if node.op is None or node.parents:
-            assert finite_difference(loss, node) == pytest.approx(node.grad, rel=1e-6, abs=1e-8)
-    assert [node.data for node in order] == numbers
-
-
-# The cost
 
 
 def test_a_step_takes_the_memory_that_is_stated() -> None:

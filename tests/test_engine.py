@@ -13,13 +13,7 @@ import pytest
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
-from tinygrad_mlp.engine import (
-    Value,
-    apply,
-    as_value,
-    assign,
-    local_partials,
-)
+from tinygrad_mlp.engine import Value, apply, as_value, assign
 from tinygrad_mlp.errors import GraphError, NotANumberError, TinygradMLPError
 from tinygrad_mlp.nn import Buffer
 
@@ -328,10 +322,10 @@ def test_as_value_keeps_values_and_marks_numbers() -> None:
 
 
 def test_local_partials_of_every_kind_of_op() -> None:
-    assert local_partials(ops.ADD, float_math, 3.0, [1.0, 2.0]) == (1.0, 1.0)
-    assert local_partials(ops.SUM, float_math, 3.0, [1.0, 1.0, 1.0]) == (1.0, 1.0, 1.0)
-    assert local_partials(ops.DOT, float_math, 7.0, [2.0, 3.0, 1.0]) == (3.0, 2.0, 1.0)
-    assert local_partials(ops.LOGSUMEXP, float_math, 5.0, [5.0]) == (1.0,)
+    assert ops.ADD.local_partials(float_math, 3.0, [1.0, 2.0]) == (1.0, 1.0)
+    assert ops.SUM.local_partials(float_math, 3.0, [1.0, 1.0, 1.0]) == (1.0, 1.0, 1.0)
+    assert ops.DOT.local_partials(float_math, 7.0, [2.0, 3.0, 1.0]) == (3.0, 2.0, 1.0)
+    assert ops.LOGSUMEXP.local_partials(float_math, 5.0, [5.0]) == (1.0,)
 
 
 def sum_of_squares(xp: Any, inputs: Sequence[Any]) -> Any:

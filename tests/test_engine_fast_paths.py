@@ -9,7 +9,9 @@ import pytest
 
 from tinygrad_mlp import engine, functional, ops
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.engine import Value, apply, enable_grad, no_grad, orders_of
+from tinygrad_mlp._garbage import relax_garbage_collector
+from tinygrad_mlp._order import orders_of
+from tinygrad_mlp.engine import Value, apply, enable_grad, no_grad
 from tinygrad_mlp.ops import OPS, Op
 
 
@@ -121,5 +123,5 @@ def test_the_garbage_collector_is_only_ever_relaxed(
     before: tuple[int, int, int], after: tuple[int, int, int]
 ) -> None:
     gc.set_threshold(*before)
-    engine._relax_garbage_collector()
+    relax_garbage_collector()
     assert gc.get_threshold() == after

@@ -17,16 +17,9 @@ import pytest
 
 from tests.running import run_python
 from tinygrad_mlp import compile, functional, ops
+from tinygrad_mlp._order import orders_of
 from tinygrad_mlp.debug import record_creation
-from tinygrad_mlp.engine import (
-    Value,
-    apply,
-    assign,
-    enable_grad,
-    no_grad,
-    orders_of,
-    topological_order,
-)
+from tinygrad_mlp.engine import Value, apply, assign, enable_grad, no_grad, topological_order
 
 NUMBERS: Final = np.random.default_rng(0)
 

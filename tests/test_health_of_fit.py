@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import HealthMonitor, HealthReport
-from tinygrad_mlp.engine import Value, assign, no_grad, uniform
+from tinygrad_mlp.engine import Value, assign, no_grad
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.nn._module import Buffer
@@ -120,7 +120,7 @@ class Dropping(Module):
 
     def forward(self, x: Any) -> Any:
         if self.training:
-            x = [functional.where(uniform(self.rng) < 0.5, xi, 0.0) for xi in x]
+            x = [functional.where(functional.uniform(self.rng) < 0.5, xi, 0.0) for xi in x]
             assign(self.n, self.n + 1.0)
         return self.inner.forward(x)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +23,20 @@ from tests.source_files import PACKAGES, module_files
 LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "tinygrad_mlp._text tinygrad_mlp._interpreter",
+        "tinygrad_mlp._text tinygrad_mlp._interpreter tinygrad_mlp._reference "
+        "tinygrad_mlp._garbage",
+        "tinygrad_mlp.op",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
-        "tinygrad_mlp._places tinygrad_mlp._vocabulary",
-        "tinygrad_mlp._drop_in",
+        "tinygrad_mlp._places tinygrad_mlp._vocabulary tinygrad_mlp._node",
+        "tinygrad_mlp._drop_in tinygrad_mlp._reach",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
         "tinygrad_mlp.data",
+        "tinygrad_mlp._order tinygrad_mlp._effects tinygrad_mlp._methods",
+        "tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp._own_ops",
+        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._own_ops",
         "tinygrad_mlp.functional tinygrad_mlp._one_or_many",
         "tinygrad_mlp._value_math",
         "tinygrad_mlp.graph",
@@ -42,10 +47,10 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
-        "viz._markup viz._condense viz._models viz._wording",
+        "viz._markup viz._condense viz._wording",
         "viz._look viz._render",
         "viz._operations viz._programs viz._plot_style",
-        "viz._boxes viz._layer_plots",
+        "viz._boxes viz._layer_plots viz._boundary viz._rate_plot",
         "viz._neurons viz._layer_boxes viz.plots",
         "viz._graph",
         "viz._pictures",
@@ -207,18 +212,39 @@ def test_imports_run_one_way(module: str) -> None:
     assert not problems, "\n".join(problems)
 
 
+def all_imports(files: Mapping[str, Path]) -> dict[str, set[str]]:
+    """What each module imports of ours: in functions and for type checkers too."""
+    found = {module: {x.target for x in read_imports(module, files)} for module in files}
+    return {module: targets & set(files) - {module} for module, targets in found.items()}
+
+
 def test_modules_do_not_import_in_a_circle() -> None:
     files = module_files()
-    graph = {
-        module: {
-            found.target
-            for found in read_imports(module, files)
-            if found.runs_at_import and found.target in files
-        }
-        for module in files
-    }
-    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle
+    order = list(TopologicalSorter(all_imports(files)).static_order())  # or CycleError names it
     assert set(order) == set(files)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from tinygrad_mlp.nn import one",
+        "if TYPE_CHECKING:\n    from tinygrad_mlp.nn.one import name",
+        "def f():\n    from .one import name",
+    ],
+)
+def test_a_circle_is_found(source: str, tmp_path: Path) -> None:
+    files = {}
+    for name, text in (("one", "from tinygrad_mlp.nn.two import name"), ("two", source)):
+        files[f"tinygrad_mlp.nn.{name}"] = tmp_path / name
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(CycleError, match="in a cycle"):
+        TopologicalSorter(all_imports(files)).prepare()
+
+
+def test_no_two_modules_share_a_name() -> None:
+    files = [file for file in module_files().values() if file.name != "__init__.py"]
+    names = Counter(file.stem.strip("_") for file in files)
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_so_do_those_of_the_compiler() -> None:

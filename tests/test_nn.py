@@ -15,14 +15,9 @@ from torch import nn as torch_nn
 
 from tests.against_torch import assert_close, data_of, tensor_of
 from tinygrad_mlp import functional, ops
-from tinygrad_mlp.engine import (
-    Value,
-    apply,
-    dot_node,
-    no_grad,
-    numbers_of,
-    topological_order,
-)
+from tinygrad_mlp._dot_node import dot_node
+from tinygrad_mlp._many_numbers import numbers_of
+from tinygrad_mlp.engine import Value, apply, no_grad, topological_order
 from tinygrad_mlp.errors import (
     InvalidArgumentError,
     NotANumberError,

@@ -15,6 +15,7 @@ import pytest
 import viz
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import MLP, Value, compile, fit, functional, predict, save_weights
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp.debug import (
     detect_anomaly,
     health,
@@ -23,7 +24,7 @@ from tinygrad_mlp.debug import (
     trace_forward,
 )
 from tinygrad_mlp.derivatives import grad, hessian
-from tinygrad_mlp.engine import apply, numbers_of
+from tinygrad_mlp.engine import apply
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
 from tinygrad_mlp.nn import Buffer
 from tinygrad_mlp.ops import Op

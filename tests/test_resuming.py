@@ -20,7 +20,7 @@ from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import HealthMonitor
-from tinygrad_mlp.engine import Value, assign, uniform
+from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.nn._module import Buffer
@@ -280,7 +280,7 @@ class Dropping(Module):
 
     def forward(self, x: Any) -> Any:
         if self.training:
-            x = [functional.where(uniform(self.rngs[0]) < 0.7, xi, 0.0) for xi in x]
+            x = [functional.where(functional.uniform(self.rngs[0]) < 0.7, xi, 0.0) for xi in x]
         return self.inner.forward(x)
 
 

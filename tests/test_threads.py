@@ -17,11 +17,12 @@ import pytest
 
 from tinygrad_mlp import Value, compile, enable_grad, functional, no_grad
 from tinygrad_mlp import _recording as recording
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
+from tinygrad_mlp._recording import has_recorder
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler import _hiding as hiding
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import check_gradients, grad
-from tinygrad_mlp.engine import has_recorder, read_numbers, write_numbers
 from tinygrad_mlp.errors import GraphError, NonFiniteError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import mean_squared_error

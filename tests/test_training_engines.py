@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.engine import Value, assign, no_grad, uniform
+from tinygrad_mlp.engine import Value, assign, no_grad
 from tinygrad_mlp.errors import ShapeError, TinygradMLPError
-from tinygrad_mlp.functional import Scalar
+from tinygrad_mlp.functional import Scalar, uniform
 from tinygrad_mlp.nn import MLP, Buffer, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import ENGINES, History, accuracy, fit, predict

@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from tinygrad_mlp import MLP, Value, accuracy, fit, functional, predict
+from tinygrad_mlp._recording import has_recorder
 from tinygrad_mlp.debug import record_creation
-from tinygrad_mlp.engine import has_recorder
 from tinygrad_mlp.errors import NonFiniteError, NotANumberError
 from tinygrad_mlp.nn import Layer, Module, Neuron
 from tinygrad_mlp.training import _outputs as outputs

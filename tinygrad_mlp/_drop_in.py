@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Generic, NoReturn, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar, overload
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._node import Node
 from tinygrad_mlp._text import shortest
 from tinygrad_mlp.errors import NotANumberError, UnknownArgumentError, UnknownAttributeError
-from tinygrad_mlp.ops import Op
 
 __all__ = [
     "CHILDREN",
+    "DropIn",
     "NotKept",
     "ReadOnly",
     "backward_of",
@@ -41,16 +42,6 @@ CHILDREN: Final = (
 """What is said to somebody who gives a Value its parents."""
 
 _PYTHON_SIGNS: Final = {"−": "-", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "=": "=="}
-
-
-class Node(Protocol):
-    """What is needed of a Value here."""
-
-    data: float
-    grad: float
-    op: Op | None
-    parents: tuple[Any, ...]
-    partials: tuple[float, ...]
 
 
 class ReadOnly(Generic[T]):
@@ -208,3 +199,27 @@ def refuse_as_number(how: str) -> Callable[..., NoReturn]:
         )
 
     return refused
+
+
+class DropIn:
+    """What those programs read of a Value, or do with one.
+
+    >>> from tinygrad_mlp import Value
+    >>> issubclass(Value, DropIn)
+    True
+    """
+
+    __slots__ = ()
+
+    _prev: ReadOnly[set[Any]] = ReadOnly(parents_as_set)
+    _op: ReadOnly[str] = ReadOnly(text_of_op)
+    _backward = ReadOnly(backward_of)
+
+    if not TYPE_CHECKING:  # so that a type checker refuses them, too
+        m, v, velocity, momentum = NotKept(), NotKept(), NotKept(), NotKept()
+        __float__ = refuse_as_number("float()")
+        __int__ = refuse_as_number("int()")
+        __complex__ = refuse_as_number("complex()")
+        __trunc__ = refuse_as_number("math.trunc()")
+        __floor__ = refuse_as_number("math.floor()")
+        __ceil__ = refuse_as_number("math.ceil()")

@@ -6,46 +6,30 @@ at where an operation fails, and where a graph is walked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, TypeGuard
 
 import numpy as np
 
 from tinygrad_mlp._drop_in import CHILDREN
+from tinygrad_mlp._node import Node
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
-from tinygrad_mlp.ops import Op
+from tinygrad_mlp.op import Op
 
 __all__ = [
-    "Node",
     "NotAnAttribute",
+    "as_float",
     "check_numbers",
     "checked_label",
+    "is_node",
+    "number_of",
     "refuse_inputs",
 ]
 
 LONGEST_WAY: Final = 4
 """Up to so many operations between a node and the output are named."""
-
-
-class Node(Protocol):
-    """What is needed of a Value here."""
-
-    @property
-    def data(self) -> float:
-        """The number, if it is one."""
-
-    @property
-    def label(self) -> str:
-        """The name, or ""."""
-
-    @property
-    def op(self) -> Op | None:
-        """The operation; None for a leaf."""
-
-    @property
-    def parents(self) -> tuple[Any, ...]:
-        """The inputs."""
 
 
 def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:
@@ -140,6 +124,67 @@ def checked_label(label: object) -> str:
     )
 
 
+def is_node(thing: object) -> TypeGuard[Node]:
+    """Whether it is a Value.
+
+    >>> from tinygrad_mlp import Value
+    >>> is_node(Value(1.0)), is_node(1.0)
+    (True, False)
+    """
+    return hasattr(thing, "parents")
+
+
+def as_float(number: object) -> float:
+    """The number as a float; refuses what is not exactly one number.
+
+    Raises:
+        NotANumberError: for an array, a text or anything else.
+
+    >>> as_float(2), as_float(np.float32(0.5))
+    (2.0, 0.5)
+    """
+    if isinstance(number, float | int):
+        pass
+    elif is_node(number):
+        return number.data
+    elif isinstance(number, np.ndarray) and number.ndim > 0:
+        _refuse_array(number)
+    elif (
+        not isinstance(number, np.number | np.bool_ | np.ndarray) or number.dtype.kind not in "biuf"
+    ):
+        raise NotANumberError(
+            f"expected a number or a Value, got {type(number).__name__} {number!r}; "
+            "a Value holds one real number, for example Value(2.0)"
+        )
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def number_of(value: Node) -> float:
+    """The ``data`` of a Value as a float.
+
+    Raises:
+        NotANumberError: if something that is no number was assigned to it.
+
+    >>> from tinygrad_mlp import Value
+    >>> count = Value(1.0)
+    >>> count.data = 3
+    >>> number_of(count)
+    3.0
+    """
+    check_numbers([value])
+    return as_float(value.data)
+
+
+def _refuse_array(array: np.ndarray[Any, Any]) -> NoReturn:
+    raise NotANumberError(
+        f"a Value holds one number, got an array of shape {array.shape}; "
+        "work element by element, for example [x * value for x in array]"
+    )
+
+
 def _is_number(data: object) -> bool:
     return isinstance(data, float) or (isinstance(data, int) and not _is_too_large(data))
 
@@ -154,7 +199,7 @@ def _is_too_large(number: int) -> bool:
 
 def _instead(data: object) -> str:
     """What it is instead of a number, and what to do."""
-    if hasattr(data, "parents"):
+    if is_node(data):
         return "is a Value; assign its number: value.data = other.data"
     if isinstance(data, np.ndarray) and data.ndim > 0:
         return (

@@ -8,11 +8,22 @@ so at the last call: where a part moves to another model, graphs of before know 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-__all__ = ["Key", "Keys", "Owner", "Place", "joined", "keys_of_row"]
+__all__ = [
+    "Key",
+    "Keys",
+    "Owner",
+    "Place",
+    "joined",
+    "keys_of_row",
+    "places_of",
+    "put_in_place",
+    "put_row_in_place",
+]
 
 Key = str | int
 """An attribute, a key of a dict, or an index in a list."""
@@ -103,6 +114,46 @@ class Place:
     def text(self) -> str:
         """The label, or else the path from the model."""
         return self.label or joined(self.owner.path, *self.keys)
+
+
+def put_in_place(parameter: Any, place: Place) -> None:
+    """Say where a parameter stands in its module; a label that a person gave it stays.
+
+    >>> from tinygrad_mlp import Value
+    >>> w = Value(2.0, label="slope")
+    >>> put_in_place(w, Place(Owner("Line"), ("w",)))
+    >>> w.label, w.place.keys
+    ('slope', ('w',))
+    """
+    before = parameter._label
+    place.label = before if isinstance(before, str) else before.label
+    parameter._label = place
+
+
+def places_of(parameters: Iterable[Any]) -> list[Place | None]:
+    """Where each of many parameters stands.
+
+    >>> from tinygrad_mlp import Neuron, Value
+    >>> [place is None for place in places_of([Neuron(1, rng=0).b, Value(2.0)])]
+    [False, True]
+    """
+    labels = [parameter._label for parameter in parameters]
+    return [None if label.__class__ is str else label for label in labels]
+
+
+def put_row_in_place(parameters: Sequence[Any], owner: Owner, keys: Sequence[Keys]) -> None:
+    """The same for many parameters of one module, each with the keys to it.
+
+    >>> from tinygrad_mlp import Value
+    >>> w = [Value(2.0), Value(3.0, label="slope")]
+    >>> put_row_in_place(w, Owner("Line"), [("w", 0), ("w", 1)])
+    >>> [parameter.label for parameter in w]
+    ['w.0', 'slope']
+    """
+    for parameter, of_each in zip(parameters, keys):
+        before = parameter._label
+        label = before if before.__class__ is str else before.label
+        parameter._label = Place(owner, of_each, label)
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.ops import Op
+from tinygrad_mlp.op import Op
 
 __all__ = [
     "PLAIN",
@@ -35,6 +35,7 @@ __all__ = [
     "class_changes",
     "current",
     "enable_grad",
+    "has_recorder",
     "no_grad",
     "note_leaf",
     "observed_backward",
@@ -100,7 +101,7 @@ class Recorder(Protocol):
     def uniform(self, rng: np.random.Generator) -> Node:
         """A random leaf."""
 
-    def assign(self, leaf: Node, value: Node) -> None:
+    def assign(self, leaf: Node, value: Any) -> None:
         """An assignment to a leaf."""
 
     def check_at_calls(self, check: ArrayCheck, values: Sequence[Node]) -> None:
@@ -217,6 +218,15 @@ class Here:
         # ``get`` would read the data of each, also where it must not be
         return [numbers[value] if value in numbers else value.data for value in values]  # noqa: SIM401
 
+    def item(self, value: Node) -> float:
+        """The number of one Value, which is asked for as a number.
+
+        >>> from tinygrad_mlp import Value
+        >>> current().item(Value(2.0))
+        2.0
+        """
+        return self.read([value])[0] if self.recorder is None else self.recorder.read(value)
+
 
 PLAIN: Final = Here(())
 """No block is open."""
@@ -295,6 +305,16 @@ def recorder_of_thread() -> Recorder | None:
     """
     recorders = _of_thread.recorders
     return recorders[-1] if recorders else None
+
+
+def has_recorder() -> bool:
+    """Whether somebody records the nodes that are made in this context, or looks at them.
+
+    >>> has_recorder()
+    False
+    """
+    now = current() if open_blocks else PLAIN
+    return bool(now.recorder or now.observers or recorder_of_thread())
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from tinygrad_mlp._float_math import max as largest_of
-from tinygrad_mlp.engine import Value, as_value, no_grad, numbers_of
+from tinygrad_mlp._many_numbers import numbers_of
+from tinygrad_mlp.engine import Value, as_value, no_grad
 from tinygrad_mlp.functional import (
     Scalar,
     absolute,

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._float_math import inf
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._own_ops import declare
-from tinygrad_mlp.engine import (
-    Number,
-    Value,
-    apply,
-    as_value,
-    compare,
-    dot_node,
-    no_grad,
-    numbers_of,
-    uniform,
-)
+from tinygrad_mlp._recording import current
+from tinygrad_mlp.engine import Number, Value, apply, as_value, compare, no_grad
 from tinygrad_mlp.errors import ShapeError
 
 __all__ = [
@@ -417,6 +412,24 @@ def clamp(x: Scalar, low: Scalar = -inf, high: Scalar = inf) -> Value:
     1.0
     """
     return apply(ops.CLAMP, as_value(x), as_value(low), as_value(high))
+
+
+def uniform(rng: np.random.Generator) -> Value:
+    """A random leaf, uniform in [0, 1); a compiled program draws it anew at each call.
+
+    ``where(uniform(rng) < 0.8, x / 0.8, 0.0)`` is dropout. Eager and compiled draw the same numbers
+    from the same generator: sample by sample, in the order of the calls.
+
+    >>> rng = np.random.default_rng(0)
+    >>> uniform(rng).data == np.random.default_rng(0).random()
+    True
+    """
+    recorder = current().recorder
+    if recorder is not None:
+        return recorder.uniform(rng)  # type: ignore[no-any-return]
+    leaf = Value(rng.random())
+    leaf.op = ops.CONSTANT
+    return leaf
 
 
 def equal(a: Scalar, b: Scalar) -> bool:

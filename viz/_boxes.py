@@ -14,15 +14,14 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import place_in_layer
 from viz import _markup as markup
 from viz._condense import Arrow, Box, Condensed
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
-from viz._markup import cell, font, number, row, table
+from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph, numbered
+from viz._markup import cell, font, number, row, statement, table
 from viz._operations import title_of
 from viz._themes import GradientScale, Paint
 from viz._wording import in_words, order_matters
 
 __all__ = ["CoarseDrawing", "activation_of", "range_text", "times"]
 
-TIMES: Final = "\N{MULTIPLICATION SIGN}"
 NORM: Final = "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}"
 
 
@@ -32,7 +31,7 @@ def times(repeats: int) -> str:
     >>> times(1), times(1500)
     ('', '× 1,500')
     """
-    return f"{TIMES} {repeats:,}" if repeats > 1 else ""
+    return f"{markup.TIMES} {repeats:,}" if repeats > 1 else ""
 
 
 def range_text(values: Iterable[Value]) -> str:
@@ -87,16 +86,16 @@ class CoarseDrawing:
         side = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}
         exit_side, entry_side = side[self.look.direction]
         arrows = [
-            f"  {arrow.source.name} -> {arrow.target.name} "
-            f'[{", ".join([*self.arrow(arrow), self.tooltip_of_arrow(arrow)])}, id="e{index}"];'
-            for index, arrow in enumerate(self.graph.arrows)
+            f"{arrow.source.name} -> {arrow.target.name} "
+            f"[{', '.join([*self.arrow(arrow), self.tooltip_of_arrow(arrow)])}"
+            for arrow in self.graph.arrows
         ]
         return digraph(
             self.look,
             "network",
             f"tailport={exit_side}, headport={entry_side}",
             self.legend(),
-            [self.spacing(), *self.frames(), *map(self.node, self.graph.boxes), *arrows],
+            [self.spacing(), *self.frames(), *map(self.node, self.graph.boxes), *numbered(arrows)],
         )
 
     def spacing(self) -> str:
@@ -135,18 +134,14 @@ class CoarseDrawing:
 
     def legend(self) -> Iterator[str]:
         """The cells of the line under the graph."""
-        theme = self.look.theme
-        present = {box.role for box in self.graph.boxes if not box.units}
-        for role, paint in theme.roles.items():
-            if role in present:
-                yield from self.look.chip(paint, role)
+        yield from self.look.role_chips({box.role for box in self.graph.boxes if not box.units})
         if not any(box.units for box in self.graph.boxes):
             return
         if self.by_gradient and (self.with_zero or self.scale.highest > 0.0):
             what = f"{self.unit_kind}, by the {NORM} of its parameters"
             yield from self.look.scale_chips(self.scale, what, self.with_zero)
         else:
-            yield from self.look.chip(theme.roles["parameter"], self.unit_kind)
+            yield from self.look.chip(self.look.theme.roles["parameter"], self.unit_kind)
 
     def paint(self, box: Box) -> Paint:
         """The colors of a box."""
@@ -164,8 +159,7 @@ class CoarseDrawing:
         border = 3.0 if box in self.marked else 1.8 if box.role == "output" else 1
         content = table(*rows, paint=paint, border=border, padding=5 if box.units else 3)
         lines = self.tooltip_of_unit(box) if box.units else self.tooltip(box)
-        tooltip = markup.quoted(*lines)
-        return f'  {box.name} [id="{box.name}", tooltip={tooltip}, label=<{content}>];'
+        return statement(box.name, lines, content)
 
     def rows(self, box: Box, ink: str) -> list[str]:
         """What stands in the box of an operation or a leaf."""
@@ -182,9 +176,9 @@ class CoarseDrawing:
         headline += self.repeated(repeats) + SLACK
         rows = [row(cell(headline))]
         if self.look.shows_data(box.role):
-            rows.append(self.entry("data", range_text(box.members), self.look.theme.text))
+            rows.append(self.look.entry("data", range_text(box.members), self.look.theme.text))
         if self.with_gradients and len(box.members) == 1 and box.role != "constant":
-            rows.append(self.gradient_entry(first))
+            rows.append(self.look.grad_entry(first))
         return rows
 
     def operands(self, box: Box) -> list[str | None]:
@@ -236,27 +230,16 @@ class CoarseDrawing:
             return ""
         return font(f"{SLACK}{SLACK}{times(repeats)}", ink or self.look.theme.muted, size)
 
-    def gradient_entry(self, node: Value, ink: str = "") -> str:
-        """The row for the gradient of one node."""
-        grad = self.look.grad_of(node)
-        text = "\N{EN DASH}" if grad is None else number(grad)
-        return self.entry("grad", text, ink or self.look.theme.gradient, ink)
-
     def norm_entry(self, box: Box, ink: str = "") -> list[str]:
         """The row for the size of the gradient of a box's parameters, where there is one."""
         norm = self.norm(box)
         if "grad" not in self.look.shown or norm is None:
             return []
-        return [self.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
+        return [self.look.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
 
     def norm(self, box: Box) -> float | None:
         """The size of the gradient of a box's parameters: what its color and its number say."""
         return box.gradient if box.parameters and self.look.gradients else None
-
-    def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
-        """A row: what it is, and the number."""
-        name = font(f"{key}{SLACK}{SLACK}", key_color or self.look.theme.muted, 9)
-        return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
 
     def line(self, text: str, color: str, size: int = 10) -> str:
         """A row of plain text."""
@@ -270,9 +253,7 @@ class CoarseDrawing:
         is_operation = first.op is not None and first.op is not ops.CONSTANT
         yield first.op.explained if is_operation and first.op else box.role
         if len(box.members) == 1:
-            yield f"data = {first.data!r}"
-            grad = self.look.grad_of(first)
-            yield "grad: not computed" if grad is None else f"grad = {grad!r}"
+            yield from self.look.tooltip_of_numbers(first)
         else:
             numbers = [node.data for node in box.members]
             yield f"{len(numbers):,} values from {min(numbers)!r} to {max(numbers)!r}"

@@ -56,6 +56,17 @@ class Box:
         return max(1, len(self.sums) // len(self.units))
 
     @property
+    def outputs(self) -> list[Value]:
+        """Those of its exits that were computed.
+
+        >>> a = Value(1.0)
+        >>> b = a + 1.0
+        >>> Box("b0", "operation", "operation", exits={a: None, b: None}).outputs == [b]
+        True
+        """
+        return [node for node in self.exits if node.parents]
+
+    @property
     def is_number(self) -> bool:
         """Whether it holds plain numbers, which the boxes that use them show.
 

@@ -17,11 +17,11 @@ from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError, UnknownNameError
 from tinygrad_mlp.graph import Unit, listed, order_of, roles_of, units_of
-from tinygrad_mlp.nn._module import Module
+from tinygrad_mlp.nn._module import Module, make_known
+from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
 from viz._condense import Condensed, condense
 from viz._layer_boxes import layers_dot
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
-from viz._models import outputs_of
 from viz._neurons import neurons_dot
 from viz._operations import drawn_by_itself, operations_dot
 from viz._programs import program_dot
@@ -106,7 +106,7 @@ def to_dot(
     if isinstance(value, Program):
         return program_dot(value, look, max_nodes)
     if isinstance(value, Module):
-        outputs = outputs_of(value)
+        outputs = _outputs_of(value)
         if parameters is None:
             parameters = value.parameters()
         detail = "layers" if detail == "auto" else detail
@@ -199,6 +199,33 @@ class _Graph:
                         f"detail={coarser!r}, {allowing}"
                     )
         raise GraphError(f"{start}; {DRAW_A_PART}, {allowing}")
+
+
+def _outputs_of(model: Module) -> list[Value]:
+    """The outputs of a model for a sample x1, x2, ... of zeros; the model stays as it is.
+
+    Raises:
+        GraphError: if the model does not say how many inputs it has.
+        InvalidArgumentError: if it gives something else than Values.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> len(_outputs_of(MLP(2, [4, 3])))
+    3
+    """
+    n_inputs = getattr(model, "n_inputs", None)
+    weights = getattr(model, "w", None)  # those of a neuron
+    if n_inputs is None and isinstance(weights, list):
+        n_inputs = len(weights)
+    if not isinstance(n_inputs, int):
+        raise GraphError(
+            f"{described(model)} cannot be drawn, as it has no attribute n_inputs that says how "
+            "many "
+            "numbers a sample has; set it, or draw an output: viz.draw(model([1.0, 2.0]), path)"
+        )
+    make_known(model)
+    with evaluation_mode(model):
+        inputs = [Value(0.0, label=f"x{i + 1}") for i in range(n_inputs)]
+        return sample_outputs(model, inputs, from_logits=False)
 
 
 def _marked(

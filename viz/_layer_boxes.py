@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from viz import _markup as markup
 from viz._boxes import CoarseDrawing, activation_of, range_text
@@ -55,16 +56,14 @@ class _LayerDrawing(CoarseDrawing):
         quiet = strong or theme.muted
         rows = [row(cell(headline, align="LEFT"))]
         rows += [self.line(text, quiet) for text in self.facts(box)]
-        outputs = [node for node in box.exits if node.parents]
-        if self.look.shows_data("operation") and outputs:
-            rows.append(self.entry("data", range_text(outputs), theme.text, strong))
+        if self.look.shows_data("operation") and box.outputs:
+            rows.append(self.look.entry("data", range_text(box.outputs), theme.text, strong))
         return [*rows, *self.norm_entry(box, strong)]
 
     def facts(self, box: Box) -> Iterator[str]:
         """What there is to say of a layer, line by line."""
         n_neurons = len(box.units)
-        plural = "" if n_neurons == 1 else "s"
-        yield f"{n_neurons:,} neuron{plural}, {activation_of(box)}"
+        yield f"{counted(n_neurons, 'neuron')}, {activation_of(box)}"
         widths = {len(found.weights) for found in box.sums}
         if len(widths) == 1:
             biases = dict.fromkeys(bias for found in box.sums for bias in found.biases)
@@ -73,8 +72,7 @@ class _LayerDrawing(CoarseDrawing):
             names = [markup.shortened(markup.visible(b.label), 8) for b in shared if b.label]
             beside = f", bias {' '.join([*names, 'shared'])}" if shared else ""
             yield shape_text(widths.pop(), n_neurons, len(own)) + beside
-        plural = "" if len(box.parameters) == 1 else "s"
-        yield f"{len(box.parameters):,} parameter{plural}"
+        yield counted(len(box.parameters), "parameter")
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)

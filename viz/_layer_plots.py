@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import check_plain
-from tinygrad_mlp.engine import no_grad, read_numbers
+from tinygrad_mlp.engine import no_grad
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn._layers import MLP, Layer
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
-from viz._plot_style import headline, literal, new_figure, save, style, turn_long_ticks
+from viz._plot_style import finished, literal, new_figure, style, turn_long_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,9 +186,7 @@ def weight_images(
             axes.set_visible(False)
         assert shown is not None
         figure.colorbar(shown, ax=panels.tolist(), label="weight", shrink=0.8)
-        headline(figure, title)
-        save(figure, path)
-    return figure
+        return finished(figure, title, path)
 
 
 def _layers(model: Module) -> list[tuple[str, Layer]]:
@@ -248,9 +247,7 @@ def _histograms(
         for axes in all_axes:
             turn_long_ticks(axes)
         all_axes[0].set_ylabel("count")
-        headline(figure, title)
-        save(figure, path)
-    return figure
+        return finished(figure, title, path)
 
 
 def _edges(numbers: Floats, bins: int) -> Floats:

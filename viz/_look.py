@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ __all__ = [
     "UNSEEN_LABEL",
     "Look",
     "digraph",
+    "numbered",
 ]
 
 DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
@@ -139,6 +140,65 @@ class Look:
         text = font(f"{text}{SLACK}{SLACK}", self.theme.muted, 10)
         return [self._sample(paint), cell(text)]
 
+    def role_chips(self, present: Collection[str], input_name: str = "input") -> Iterator[str]:
+        """The cells of a legend for the kinds of nodes that are present.
+
+        >>> len(list(Look().role_chips({"input", "output"}, input_name="leaf")))
+        4
+        """
+        for role, paint in self.theme.roles.items():
+            if role in present:
+                yield from self.chip(paint, input_name if role == "input" else role)
+
+    def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
+        """A row of a box: what it is, and the number.
+
+        >>> Look().entry("data", "0.5", "#000000").count("POINT-SIZE")
+        2
+        """
+        name = font(f"{key}{SLACK}{SLACK}", key_color or self.theme.muted, 9)
+        return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
+
+    def grad_entry(self, node: Value, strong: str = "") -> str:
+        """The row for the gradient of a node, a dash where nobody has computed it.
+
+        >>> Look().grad_entry(Value(1.0)).count("\N{EN DASH}")
+        1
+        """
+        grad = self.grad_of(node)
+        text = "\N{EN DASH}" if grad is None else number(grad)
+        return self.entry("grad", text, strong or self.theme.gradient, strong)
+
+    def tooltip_of_numbers(self, node: Value) -> Iterator[str]:
+        """Its number and its gradient with all digits.
+
+        >>> list(Look().tooltip_of_numbers(Value(1.0)))
+        ['data = 1.0', 'grad: not computed']
+        """
+        grad = self.grad_of(node)
+        yield f"data = {node.data!r}"
+        yield "grad: not computed" if grad is None else f"grad = {grad!r}"
+
+    def frame(self, name: str, title: str, path: str, margin: int, side: str = "t") -> str:
+        """The attributes of a frame around boxes.
+
+        Args:
+            name: its id.
+            title: markup.
+            path: what the tooltip says.
+            margin: in points.
+            side: where the title stands, "t" or "b".
+
+        >>> Look().frame("c0", "layer", "layers.0", 8)[:41]
+        '    graph [id="c0", style="rounded,filled'
+        """
+        tooltip = markup.quoted(markup.shortened(path, LONGEST_IN_TOOLTIP))
+        return (
+            f'    graph [id="{name}", style="rounded,filled", fillcolor="{self.theme.frame}", '
+            f'margin={margin}, color="{self.theme.outline}", labelloc={side}, labeljust=l, '
+            f"label=<{title}>, tooltip={tooltip}];"
+        )
+
     def scale_chips(self, scale: GradientScale, name: str, with_zero: bool) -> list[str]:
         """The cells of a legend for the sizes of gradients, from the smallest to the largest.
 
@@ -185,6 +245,15 @@ class Look:
 
     def _size(self, text: str) -> str:
         return cell(font(text, self.theme.gradient, 10))
+
+
+def numbered(arrows: Iterable[str]) -> Iterator[str]:
+    """The statements of arrows, each of which gets its id and its closing bracket.
+
+    >>> list(numbered(["a -> b [penwidth=2"]))
+    ['  a -> b [penwidth=2, id="e0"];']
+    """
+    return (f'  {arrow}, id="e{index}"];' for index, arrow in enumerate(arrows))
 
 
 def digraph(look: Look, title: str, edge: str, legend: Iterable[str], body: Iterable[str]) -> str:

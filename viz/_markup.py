@@ -7,7 +7,7 @@ neither by Graphviz nor by the browser that opens the SVG. Nothing here knows ab
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tinygrad_mlp._text import shortened, visible
@@ -15,6 +15,7 @@ from viz._themes import Paint
 
 __all__ = [
     "FONT",
+    "TIMES",
     "cell",
     "font",
     "html_text",
@@ -22,12 +23,17 @@ __all__ = [
     "quoted",
     "row",
     "shortened",
+    "statement",
     "table",
     "visible",
 ]
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 """Families that every browser and PDF viewer maps to something close to what Graphviz measured."""
+
+
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+"""Between factors, and before how often something repeats."""
 
 
 def number(x: float) -> str:
@@ -105,6 +111,15 @@ def table(*rows: str, paint: Paint | None = None, border: float = 1, padding: in
     if paint:
         attributes |= {"style": "ROUNDED", "bgcolor": paint.fill, "color": paint.border}
     return f"<TABLE{_attributes(attributes)}>{''.join(rows)}</TABLE>"
+
+
+def statement(name: str, tooltip: Iterable[str], content: str) -> str:
+    """The statement of a box of that name.
+
+    >>> statement("n0", ["data = 1"], "1")
+    '  n0 [id="n0", tooltip="data = 1", label=<1>];'
+    """
+    return f'  {name} [id="{name}", tooltip={quoted(*tooltip)}, label=<{content}>];'
 
 
 def _attributes(attributes: Mapping[str, str | float]) -> str:

@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterator, Sequence
 from math import isfinite, isnan
 from typing import Final
 
+from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import input_names, place_in_layer
 from viz import _markup as markup
 from viz._boxes import CoarseDrawing, activation_of, range_text
 from viz._condense import Arrow, Box, Condensed
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look
-from viz._markup import cell, font, number, row
+from viz._markup import cell, font, number, row, statement
 
 __all__ = ["formula", "neurons_dot"]
 
@@ -109,7 +110,7 @@ class _NeuronDrawing(CoarseDrawing):
         if not box.units:
             return super().called(box)
         (unit,) = box.units
-        return markup.visible(unit.title(node for node in box.exits if node.parents))
+        return markup.visible(unit.title(box.outputs))
 
     def rows_of_unit(self, box: Box, ink: str) -> list[str]:
         theme = self.look.theme
@@ -118,11 +119,11 @@ class _NeuronDrawing(CoarseDrawing):
         strong = ink if self.by_gradient else ""
         headline += self.repeated(box.repeats, strong)
         rows = [row(cell(headline, align="LEFT")), self.line(self.formula_of(box), ink)]
-        outputs = [node for node in box.exits if node.parents]
+        outputs = box.outputs
         if self.look.shows_data("operation") and outputs:
-            rows.append(self.entry("data", range_text(outputs), theme.text, strong))
+            rows.append(self.look.entry("data", range_text(outputs), theme.text, strong))
         if self.with_gradients and len(outputs) == 1:
-            rows.append(self.gradient_entry(outputs[0], strong))
+            rows.append(self.look.grad_entry(outputs[0], strong))
         return [*rows, *self.norm_entry(box, strong)]
 
     def formula_of(self, box: Box, whole: bool = False) -> str:
@@ -144,9 +145,8 @@ class _NeuronDrawing(CoarseDrawing):
         yield f"{len(box.parameters)} parameters"
         if box.gradient is not None and self.look.gradients:
             yield f"norm of their gradient = {box.gradient!r}"
-        outputs = [node for node in box.exits if node.parents]
-        if len(outputs) == 1:
-            yield f"data = {outputs[0].data!r}"
+        if len(box.outputs) == 1:
+            yield f"data = {box.outputs[0].data!r}"
 
     def frames(self) -> Iterator[str]:
         """A frame around each layer; they stand before the boxes so that these keep their order."""
@@ -157,21 +157,16 @@ class _NeuronDrawing(CoarseDrawing):
         theme = self.look.theme
         stands = self.look.direction in ("TB", "BT")
         for index, (layer, boxes) in enumerate(layers.items()):
-            plural = "" if len(boxes) == 1 else "s"
-            title = f"{markup.shortened(layer, LONGEST_LABEL)} · {len(boxes)} neuron{plural}"
+            title = f"{markup.shortened(layer, LONGEST_LABEL)} · {counted(len(boxes), 'neuron')}"
             text = font(markup.html_text(title), theme.muted, 12)
             names = [box.name for box in boxes]
-            tooltip = markup.quoted(markup.shortened(layer, LONGEST_IN_TOOLTIP))
             yield f"  subgraph cluster_{index} {{"
             if stands:  # arrows come in above: the title goes beside
                 names.insert(0, f"t{index}")
-                yield f'    t{index} [id="t{index}", label=<{text}>, tooltip={tooltip}];'
+                tooltip = [markup.shortened(layer, LONGEST_IN_TOOLTIP)]
+                yield f"  {statement(f't{index}', tooltip, text)}"
                 text = ""
-            yield (
-                f'    graph [id="c{index}", style="rounded,filled", fillcolor="{theme.frame}", '
-                f'margin=10, color="{theme.outline}", labelloc=t, labeljust=l, label=<{text}>, '
-                f"tooltip={tooltip}];"
-            )
+            yield self.look.frame(f"c{index}", text, layer, margin=10)
             yield f"    {'; '.join(names)};"
             if len(names) > 1:
                 beside = " -> ".join(names) if stands else "; ".join(names)

@@ -25,8 +25,16 @@ from tinygrad_mlp.graph import (
     uses_of,
 )
 from viz import _markup as markup
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look, digraph
-from viz._markup import cell, font, number, row, table
+from viz._look import (
+    LONGEST_IN_TOOLTIP,
+    LONGEST_LABEL,
+    SLACK,
+    UNSEEN_LABEL,
+    Look,
+    digraph,
+    numbered,
+)
+from viz._markup import cell, font, number, row, statement, table
 from viz._themes import GradientScale, Paint
 from viz._wording import added, bracketed, in_words, operand_words
 
@@ -40,8 +48,6 @@ GATE: Final = "class=gate, shape=none, fixedsize=shape, width=0.0278, height=0.0
 """A point that arrows pass, 2 points wide. They end a point before it and begin one behind it."""
 GATE_LENGTH: Final = 4
 """Of the piece of a line, in points, that joins the two ends."""
-NOT_COMPUTED: Final = "\N{EN DASH}"
-TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
 def operations_dot(
@@ -176,7 +182,7 @@ class _Drawing:
                 *self.frames(),  # first, so that they keep their order
                 *(self.node(node) for node in self.shown),
                 *self.gate_statements(),
-                *(f'  {edge}, id="e{index}"];' for index, edge in enumerate(edges)),
+                *numbered(edges),
             ],
         )
 
@@ -198,17 +204,14 @@ class _Drawing:
         return self.look.color == "gradient" and self.look.gradients
 
     def legend(self) -> Iterator[str]:
-        look, theme = self.look, self.look.theme
-        present = {self.roles[node] for node in self.shown}
+        look = self.look
         if self.by_gradient:
             with_zero = any(
                 look.grad_of(node) == 0.0 and self.roles[node] != "constant" for node in self.shown
             )
             yield from look.scale_chips(self.scale, "size of the gradient", with_zero)
         else:
-            for role, paint in theme.roles.items():
-                if role in present:
-                    yield from look.chip(paint, self.kind(role))
+            yield from look.role_chips({self.roles[node] for node in self.shown}, self.leaf)
         yield from look.number_keys(
             gradient=self.with_gradients,
             partial="partials" in look.shown and any(node.parents for node in self.shown),
@@ -260,13 +263,8 @@ class _Drawing:
                 yield f"    {{ rank=same; edge [style=invis]; {' -> '.join(chain)}; }}"
 
     def frame(self, name: str, title: str, path: str) -> str:
-        theme = self.look.theme
-        tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
-        return (
-            f'    graph [id="{name}", style="rounded,filled", fillcolor="{theme.frame}", '
-            f'margin=8, color="{theme.outline}", labelloc={TITLE_SIDE[self.look.direction]}, '
-            f"labeljust=l, label=<{self.title(title)}>, tooltip={markup.quoted(tooltip)}];"
-        )
+        side = TITLE_SIDE[self.look.direction]
+        return self.look.frame(name, self.title(title), path, margin=8, side=side)
 
     def title(self, title: str) -> str:
         shown = markup.shortened(markup.visible(title), LONGEST_LABEL)
@@ -274,16 +272,14 @@ class _Drawing:
 
     def title_beside(self, name: str, title: str, path: str, node: Value) -> str:
         """A title that arrows go around, on the left of a node of its frame."""
-        tooltip = markup.quoted(markup.shortened(path, LONGEST_IN_TOOLTIP))
+        tooltip = markup.shortened(path, LONGEST_IN_TOOLTIP)
         return (
-            f'    {name} [id="{name}", label=<{self.title(title)}>, tooltip={tooltip}];\n'
+            f"  {statement(name, [tooltip], self.title(title))}\n"
             f"    {{ rank=same; {name} -> {self.names[node]} [style=invis]; }}"
         )
 
     def node(self, node: Value) -> str:
-        name = self.names[node]
-        tooltip = markup.quoted(*self.tooltip(node))
-        return f'  {name} [id="{name}", tooltip={tooltip}, label=<{self.box(node)}>];'
+        return statement(self.names[node], self.tooltip(node), self.box(node))
 
     def paint(self, node: Value) -> Paint:
         theme = self.look.theme
@@ -309,11 +305,9 @@ class _Drawing:
         if look.direction in ("LR", "RL"):
             rows += products
         if look.shows_data(role):
-            rows.append(self.entry("data", number(node.data), look.theme.text, strong))
+            rows.append(look.entry("data", number(node.data), look.theme.text, strong))
         if self.with_gradients and role != "constant":
-            computed = look.grad_of(node)
-            grad = NOT_COMPUTED if computed is None else number(computed)
-            rows.append(self.entry("grad", grad, strong or look.theme.gradient, strong))
+            rows.append(look.grad_entry(node, strong))
         if look.direction == "TB":  # where the arrows come in
             rows = products + rows
         if look.direction == "BT":
@@ -358,7 +352,7 @@ class _Drawing:
         if node.op is ops.DOT:
             weights, inputs, biases = dot_operands(node)
             pairs = [
-                f"{self.operand(w, f'w{place}')} {TIMES} {bracketed(self.operand(x))}"
+                f"{self.operand(w, f'w{place}')} {markup.TIMES} {bracketed(self.operand(x))}"
                 for place, (w, x) in enumerate(zip(weights, inputs, strict=True), start=1)
             ]
             terms = {f"p{index}": pair for index, pair in enumerate(pairs)}
@@ -391,19 +385,13 @@ class _Drawing:
         side_by_side = table(row(*terms_of_one_row), padding=4)
         return [row(cell(side_by_side, cellpadding=0))]
 
-    def entry(self, key: str, text: str, color: str, key_color: str = "") -> str:
-        name = font(f"{key}{SLACK}{SLACK}", key_color or self.look.theme.muted, 9)
-        return row(cell(f"{name}{font(f'{text}{SLACK}', color, 11)}", align="LEFT"))
-
     def tooltip(self, node: Value) -> Iterator[str]:
         yield title_of(node, self.titles[node])
         if node.op is None or node.op is ops.CONSTANT:
             yield self.kind(self.roles[node])
         else:
             yield node.op.explained
-        yield f"data = {node.data!r}"
-        grad = self.look.grad_of(node)
-        yield "grad: not computed" if grad is None else f"grad = {grad!r}"
+        yield from self.look.tooltip_of_numbers(node)
 
     def edges(self, node: Value) -> Iterator[str]:
         """The arrows into a node, each of them without its id and its closing bracket."""

@@ -30,6 +30,7 @@ __all__ = [
     "PALETTE",
     "PLOT_THEMES",
     "PlotTheme",
+    "finished",
     "headline",
     "literal",
     "new_figure",
@@ -220,7 +221,7 @@ def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
             f"matplotlib's font lacks the characters {characters}, which show as boxes; name an "
             "installed font that has them: matplotlib.rcParams['font.sans-serif'] = "
             "['Noto Sans CJK SC']",
-            stacklevel=3,
+            stacklevel=4,
         )
     for warning, text in zip(caught, texts):
         if not MISSING_CHARACTER.match(text):
@@ -257,6 +258,17 @@ def headline(figure: Figure, title: str) -> None:
     width = max(10, int(LETTERS_PER_INCH * figure.get_size_inches()[0]))
     lines = textwrap.wrap(literal(title), width) if title else []
     figure.suptitle("\n".join(lines), fontweight="bold")
+
+
+def finished(figure: Figure, title: str, path: str | os.PathLike[str] | None) -> Figure:
+    """The figure under its headline and, if there is a path, in its file.
+
+    >>> finished(new_figure(4.0, 3.0), "a title", None).get_suptitle()
+    'a title'
+    """
+    headline(figure, title)
+    save(figure, path)
+    return figure
 
 
 def literal(text: object) -> str:

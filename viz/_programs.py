@@ -15,14 +15,13 @@ from tinygrad_mlp.compiler._contractions import is_elementwise
 from tinygrad_mlp.compiler._layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.errors import GraphError
 from viz import _markup as markup
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph
-from viz._markup import cell, font, number, row, table
+from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph, numbered
+from viz._markup import cell, font, number, row, statement, table
 from viz._themes import Paint
 from viz._wording import in_words
 
 __all__ = ["program_dot"]
 
-TIMES: Final = "\N{MULTIPLICATION SIGN}"
 LEAVES: Final = {
     "parameters": "parameter",
     "constants": "constant",
@@ -87,15 +86,12 @@ class _ProgramDrawing:
             self.draw_step(step)
         if self.reduction is not None:
             self.draw_reduction(self.reduction)
-        arrows = (f'  {arrow}, id="e{index}"];' for index, arrow in enumerate(self.arrows))
-        body = ["  graph [ranksep=0.55, nodesep=0.2];", *self.statements, *arrows]
+        body = ["  graph [ranksep=0.55, nodesep=0.2];", *self.statements, *numbered(self.arrows)]
         return digraph(self.look, "compiled program", "", self.legend(), body)
 
     def legend(self) -> Iterator[str]:
         theme = self.look.theme
-        for role, paint in theme.roles.items():
-            if role in self.roles:
-                yield from self.look.chip(paint, role)
+        yield from self.look.role_chips(self.roles)
         if "product" in self.roles:
             yield from self.look.chip(theme.ramp[2], "matrix product")
         batch = "B: samples of the batch" if self.plan.per_sample else ""
@@ -117,13 +113,13 @@ class _ProgramDrawing:
             if is_product
             else in_words(step.op, [])
             if step.left is None
-            else TIMES
+            else markup.TIMES
         )
         text = symbol if is_product else markup.html_text(symbol)
         rows = [font(text, paint.ink, 12 if is_product else 14, bold=True)]
         factors = [] if step.left is None else [step.left, step.right]
         if is_product:
-            shapes = step.product_shapes().replace(" x ", f" {TIMES} ")
+            shapes = step.product_shapes().replace(" x ", f" {markup.TIMES} ")
             rows.append(font(f"{SLACK}{shapes}{SLACK}", paint.ink, 11))
             if _reads_ones(step.right):
                 rows.append(font(f"{SLACK}with a row of ones, for the bias{SLACK}", muted, 10))
@@ -138,25 +134,23 @@ class _ProgramDrawing:
             border=1.8 if is_output else 1,
             padding=4,
         )
-        tooltip = markup.quoted(
-            f"{step.out.name} {shape}", step.op.explained,
-            "a gradient flows through it" if step.out.needs_grad else "no gradient is needed",
-        )  # fmt: skip
+        flow = "a gradient flows through it" if step.out.needs_grad else "no gradient is needed"
+        tooltip = [f"{step.out.name} {shape}", step.op.explained, flow]
         for operand in operands:
             if operand is not None:
                 self.draw_operand(operand, name, step.out.mapped)
-        self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
+        self.statements.append(statement(name, tooltip, content))
 
     def draw_reduction(self, reduction: str) -> None:
         """The loss of the batch, which the losses of its samples are added up to."""
         paint = self.paint("output")
         title = font(f"{SLACK}{reduction} over B{SLACK}", paint.ink, 12, bold=True)
         content = table(row(cell(title)), paint=paint, border=1.8, padding=4)
-        tooltip = markup.quoted(f"the {reduction} of the samples' losses: what the program returns")
+        tooltip = [f"the {reduction} of the samples' losses: what the program returns"]
         for block in self.output_blocks:
             if block in self.names:
                 self.arrow(self.names[block], "r0", "(B)", "the loss of each sample")
-        self.statements.append(f'  r0 [id="r0", tooltip={tooltip}, label=<{content}>];')
+        self.statements.append(statement("r0", tooltip, content))
 
     def draw_operand(self, operand: Operand, target: str, mapped: bool) -> None:
         if isinstance(operand, View):
@@ -202,8 +196,8 @@ class _ProgramDrawing:
             font(f"{SLACK}{size}{SLACK}", self.look.theme.muted, 10),
         ]
         content = table(*(row(cell(line)) for line in lines), paint=paint, padding=4)
-        tooltip = markup.quoted(f"{markup.shortened(title, LONGEST_IN_TOOLTIP)}: {size}")
-        self.statements.append(f'  {name} [id="{name}", tooltip={tooltip}, label=<{content}>];')
+        tooltip = [f"{markup.shortened(title, LONGEST_IN_TOOLTIP)}: {size}"]
+        self.statements.append(statement(name, tooltip, content))
         return name
 
 

@@ -1,38 +1,30 @@
 """Plots of a training: its curves, the decision boundary of a classifier, its confusion table.
 
-What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``.
+What is inside a model (activations, gradients, weights) is drawn by ``_layer_plots``, the regions
+of a classifier by ``_boundary``.
 
-They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each of them
+They stand on matplotlib, an optional package, and on ``_plot_style`` for how they look. Each
 returns the figure, to be changed or shown, and writes it into a file if it is given a path.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._text import described
-from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
-from tinygrad_mlp.nn._module import Module
-from tinygrad_mlp.training import ConfusionTable, History, predict, predict_proba
+from tinygrad_mlp.training import ConfusionTable, History
+from viz._boundary import decision_boundary
 from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz._markup import shortened
-from viz._plot_style import (
-    PlotTheme,
-    headline,
-    literal,
-    new_figure,
-    save,
-    style,
-    turn_long_ticks,
-)
+from viz._plot_style import PlotTheme, finished, literal, new_figure, style
+from viz._rate_plot import learning_rate_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +36,7 @@ __all__ = [
     "decision_boundary",
     "gradient_histograms",
     "health_curves",
+    "learning_rate_curve",
     "loss_curve",
     "weight_images",
 ]
@@ -57,11 +50,6 @@ HEALTH: Final = {
 """What a report on the health of a layer holds, and what it is called."""
 
 LONGEST_NAME: Final = 24
-
-Points = NDArray[np.float64]
-Predict = Callable[[Points], ArrayLike]
-Classifier = Any
-"""A model, an object with ``predict``, or a function that gives labels."""
 
 
 def loss_curve(
@@ -117,100 +105,7 @@ def loss_curve(
         losses = np.concatenate([x for run in runs.values() for x in _series(run, "loss").values()])
         if _spans_magnitudes(losses) if log_scale is None else log_scale:
             loss_axes.set_yscale("log")
-        headline(figure, title)
-        save(figure, path)
-    return figure
-
-
-def decision_boundary(
-    model: Classifier,
-    X: ArrayLike,
-    y: ArrayLike,
-    path: str | os.PathLike[str] | None = None,
-    *,
-    title: str = "",
-    feature_names: Sequence[str] = ("x1", "x2"),
-    class_names: Sequence[str] | None = None,
-    resolution: int = 160,
-    theme: str = "light",
-) -> Figure:
-    """The regions of the plane that a classifier gives to each class, and the samples on top.
-
-    Samples that it gets wrong have a dark ring. Where the classifier tells probabilities, the
-    boundary is where the two largest are the same, else where its answer changes.
-
-    Args:
-        model: a model that ``fit`` has trained; or an object with a method ``predict`` and, if it
-            has probabilities, ``predict_proba``, their columns in the order of the sorted labels;
-            or a function that takes (n, 2) features and returns n class labels.
-        X: (n_samples, 2) features.
-        y: (n_samples,) labels.
-        path: the file to write, if any: .svg, .png or .pdf.
-        title: a headline.
-        feature_names: what the two axes are called.
-        class_names: what the classes are called, in the order of their sorted labels.
-        resolution: the number of points, along each axis, at which the model is asked.
-        theme: "light" or "dark".
-
-    Raises:
-        ShapeError: if ``X`` is not (n, 2), or ``y`` or the answers do not fit it.
-        DataError: for NaN or inf in ``X``, or if the answers are numbers and ``y`` holds texts.
-        UnknownNameError: for an unknown theme or ending.
-        MissingDependencyError: without matplotlib.
-
-    >>> def right_of_zero(X):
-    ...     return (X[:, 0] > 0).astype(int)
-    >>> figure = decision_boundary(right_of_zero, [[-1, 0], [1, 0]], [0, 1], resolution=20)
-    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    ['0', '1']
-    """
-    points, labels = _checked_samples(X, y)
-    answer, probabilities_of = _answers_of(model)
-    axis_points = [_ticks(column, resolution) for column in points.T]
-    grid = np.stack([axis.ravel() for axis in np.meshgrid(*axis_points)], axis=1)
-    predicted = _predicted(answer, points, labels)
-    regions = _predicted(answer, grid, labels).reshape(resolution, resolution)
-    classes = np.unique(np.concatenate([labels, predicted, regions.ravel()]))
-    names = [literal(name) for name in (classes if class_names is None else class_names)]
-    if len(names) < len(classes):
-        raise ShapeError(
-            f"class_names has {len(names)} names for the {len(classes)} classes "
-            f"{classes.tolist()}; give one name for each class"
-        )
-    probabilities = probabilities_of(grid) if probabilities_of is not None else None
-    with style(theme) as look:
-        figure = new_figure(6.4, 4.8)
-        axes = figure.subplots()
-        if probabilities is not None and probabilities.shape[1] == len(classes):
-            by_class = probabilities.T.reshape(len(classes), resolution, resolution)
-            _draw_smooth_regions(axes, look, axis_points, by_class)
-        else:
-            _draw_regions(axes, look, axis_points, np.searchsorted(classes, regions), len(classes))
-        wrong = labels != predicted
-        right: dict[str, Any] = {
-            "s": 30,
-            "edgecolor": look.background,
-            "linewidth": 0.7,
-            "zorder": 3,
-        }
-        ringed: dict[str, Any] = {"s": 46, "edgecolor": look.ink, "linewidth": 1.6, "zorder": 4}
-        for index, label in enumerate(classes):
-            marks = look.class_look(index)
-            x1, x2 = points[labels == label].T
-            wrong_x1, wrong_x2 = points[wrong & (labels == label)].T
-            axes.scatter(x1, x2, label=names[index], **marks, **right)
-            axes.scatter(wrong_x1, wrong_x2, **marks, **ringed)
-        if wrong.any():
-            axes.scatter([], [], facecolor="none", label=f"{wrong.sum()} wrong", **ringed)
-        x_name, y_name = map(literal, feature_names)
-        axes.set(xlabel=x_name, ylabel=y_name)
-        axes.grid(visible=False)
-        turn_long_ticks(axes)
-        headline(figure, title)
-        legend = axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="class")
-        legend.set_alignment("left")
-        save(figure, path)
-    return figure
+        return finished(figure, title, path)
 
 
 def confusion_table_plot(
@@ -287,9 +182,7 @@ def confusion_table_plot(
         for (i, j), count in np.ndenumerate(table):
             color = look.background if shares[i, j] > 0.5 else look.ink
             axes.text(j, i, f"{count:g}", ha="center", va="center", color=color)
-        headline(figure, title)
-        save(figure, path)
-    return figure
+        return finished(figure, title, path)
 
 
 def health_curves(
@@ -331,9 +224,7 @@ def health_curves(
         names = [literal(layer.name) for layer in monitor.reports[0].layers]
         lines = [Line2D([], [], color=look.color(i), marker=".") for i in range(len(names))]
         figure.legend(lines, names, loc="outside lower center", ncols=min(len(names), 6))
-        headline(figure, title)
-        save(figure, path)
-    return figure
+        return finished(figure, title, path)
 
 
 # The look of things
@@ -415,48 +306,6 @@ def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute:
         axes.set_yscale("log")
 
 
-def _draw_regions(
-    axes: Axes,
-    look: PlotTheme,
-    axis_points: list[NDArray[np.float64]],
-    indices: NDArray[np.intp],
-    n_classes: int,
-) -> None:
-    """From answers without probabilities: a color for each point that was asked for."""
-    pale = np.array([look.pale(index) for index in range(n_classes)])
-    xs, ys = axis_points
-    extent = (xs[0], xs[-1], ys[0], ys[-1])
-    axes.imshow(
-        pale[indices], extent=extent, origin="lower", aspect="auto", interpolation="bilinear"
-    )
-    for index in np.unique(indices)[1:]:
-        inside = _without_steps((indices == index).astype(float))
-        axes.contour(xs, ys, inside, levels=[0.5], colors=[look.muted], linewidths=1.2)
-
-
-def _draw_smooth_regions(
-    axes: Axes,
-    look: PlotTheme,
-    axis_points: list[NDArray[np.float64]],
-    probabilities: NDArray[np.float64],
-) -> None:
-    """From probabilities (n_classes, n, n): a class has the region in which it leads the others."""
-    for index, probability in enumerate(probabilities):
-        lead = probability - np.delete(probabilities, index, axis=0).max(axis=0, initial=0.0)
-        axes.contourf(*axis_points, lead, levels=[0.0, 2.0], colors=[look.pale(index)])
-        if lead.min() < 0.0 < lead.max():
-            axes.contour(*axis_points, lead, levels=[0.0], colors=[look.muted], linewidths=1.2)
-
-
-def _without_steps(inside: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each number averaged with its neighbors, so that a slanted boundary is no staircase."""
-    for _ in range(2):
-        padded = np.pad(inside, 1, mode="edge")
-        rows = (padded[:-2] + 2.0 * padded[1:-1] + padded[2:]) / 4.0
-        inside = (rows[:, :-2] + 2.0 * rows[:, 1:-1] + rows[:, 2:]) / 4.0
-    return inside
-
-
 # The numbers to draw
 
 
@@ -486,72 +335,3 @@ def _series(columns: Mapping[str, Any], name: str) -> dict[str, NDArray[np.float
 def _spans_magnitudes(losses: NDArray[np.float64]) -> bool:
     finite = losses[np.isfinite(losses)]
     return finite.size > 0 and bool(finite.min() > 0 and finite.max() > 30 * finite.min())
-
-
-def _checked_samples(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    check_plain(X, "X")
-    check_plain(y, "y")
-    points, labels = np.asarray(X, float), _as_labels(y)
-    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise ShapeError(
-            f"a decision boundary is drawn over two features: X must have the shape (n_samples, 2) "
-            f"and at least one sample, got {points.shape}; choose two columns: X[:, [0, 1]]"
-        )
-    if labels.shape != (len(points),):
-        raise ShapeError(
-            f"y must have one label for each of the {len(points)} samples of X, "
-            f"got the shape {labels.shape}"
-        )
-    for row, column in np.argwhere(~np.isfinite(points)):
-        raise DataError(
-            f"X[{row}, {column}] is {points[row, column]}; drop such samples: "
-            "keep = np.isfinite(X).all(axis=1); decision_boundary(predict, X[keep], y[keep])"
-        )
-    return points, labels
-
-
-def _answers_of(model: Classifier) -> tuple[Predict, Callable[[Points], Points] | None]:
-    """What gives the labels, and what gives the probabilities, if something does."""
-    if isinstance(model, Module):
-        answers = partial(predict, model)
-        try:
-            predict_proba(model, np.zeros((1, 2)))
-        except InvalidArgumentError:  # a loss without probabilities
-            return answers, None
-        return answers, partial(predict_proba, model)
-    answer = getattr(model, "predict", None)
-    if answer is None:
-        return model, None
-    return answer, getattr(model, "predict_proba", None)
-
-
-def _predicted(
-    predict: Callable[[NDArray[np.float64]], ArrayLike],
-    points: NDArray[np.float64],
-    labels: NDArray[Any],
-) -> NDArray[Any]:
-    predicted = _as_labels(predict(points))
-    if predicted.shape != (len(points),):
-        raise ShapeError(
-            f"predict must return one class label for each of its {len(points)} samples, got the "
-            f"shape {predicted.shape}; from probabilities take the class: p.argmax(axis=1)"
-        )
-    if (predicted.dtype.kind == "U") != (labels.dtype.kind == "U"):
-        answered, given = predicted.tolist()[0], labels.tolist()[0]
-        raise DataError(
-            f"predict answers with labels such as {answered!r}, but y has labels such as "
-            f"{given!r}; both must be numbers, or both texts; names go into class_names"
-        )
-    return predicted
-
-
-def _as_labels(labels: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(labels)
-    return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
-
-
-def _ticks(column: NDArray[np.float64], resolution: int) -> NDArray[np.float64]:
-    """The points along one axis: the range of the samples and a margin around it."""
-    low, high = float(column.min()), float(column.max())
-    margin = 0.08 * (high - low) or 1.0
-    return np.linspace(low - margin, high + margin, resolution)

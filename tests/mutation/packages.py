@@ -15,7 +15,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_own_ops.py tests/test_edge_cases.py tests/test_engine*.py "
         "tests/test_functional.py "
         "tests/test_ops*.py tests/test_random_graphs.py tests/test_weights.py "
-        "tests/test_debug_faults.py tests/test_layering.py tests/test_compiler_networks.py "
+        "tests/test_debug_nonfinite.py tests/test_debug_networks.py tests/test_layering.py "
+        "tests/test_compiler_networks.py "
         "tests/test_limits_and_types.py tests/test_loss*.py tests/test_extremes.py "
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
         "tests/test_registry.py tests/test_words.py "
@@ -56,7 +57,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tinygrad_mlp/derivatives/*.py",
         "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py",
     ),
-    "viz": ("viz/*.py", "tests/test_viz*.py"),
+    "viz": ("viz/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""

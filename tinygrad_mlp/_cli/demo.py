@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tinygrad_mlp._cli.parsing import say
-from tinygrad_mlp._cli.problem import Problem, Recipe, split
+from tinygrad_mlp._cli.problem import Problem, Recipe, Samples, split
 from tinygrad_mlp._cli.training_run import prepare_folder, report, train
-from tinygrad_mlp.data import load_dataset, make_moons
+from tinygrad_mlp.data import Dataset, load_dataset, make_moons
 
 __all__ = ["DEMOS", "Demo", "run_demo"]
 
@@ -20,8 +20,14 @@ class Demo:
     """One of the data sets of the demo, and the settings that suit it."""
 
     description: str
-    load: Callable[[Recipe, int], Problem]
+    load: Callable[[int], Samples]
+    target: str
     recipe: Recipe
+
+    def problem(self, seed: int) -> Problem:
+        """What is to be learned."""
+        samples = self.load(seed)
+        return split(samples, self.target, test_size=self.recipe.test_size, rng=seed)
 
 
 def run_demo(arguments: argparse.Namespace) -> None:
@@ -29,60 +35,43 @@ def run_demo(arguments: argparse.Namespace) -> None:
     demo = DEMOS[arguments.data]
     recipe = replace(demo.recipe, epochs=arguments.epochs or demo.recipe.epochs)
     prepare_folder(arguments.out)
-    problem = demo.load(recipe, arguments.seed)
+    problem = demo.problem(arguments.seed)
     say(demo.description)
     model, history = train(problem, recipe, arguments.seed)
     report(problem, model, history, arguments.out)
 
 
-def _load_moons(recipe: Recipe, seed: int) -> Problem:
+def _moons(seed: int) -> Dataset:
     X, y = make_moons(200, noise=0.15, rng=seed)
-    return split(
-        X,
-        y,
-        feature_names=("x1", "x2"),
-        target="moon",
-        classes=("upper", "lower"),
-        test_size=recipe.test_size,
-        rng=seed,
-    )
+    names, classes = ("x1", "x2"), ("upper", "lower")
+    return Dataset("moons", X, y, names, classes, "classification", "", "make_moons", "")
 
 
-def _load_iris(recipe: Recipe, seed: int) -> Problem:
-    return _load_bundled("iris", "species", recipe, seed)
+def _iris(seed: int) -> Dataset:
+    return load_dataset("iris")
 
 
-def _load_digits(recipe: Recipe, seed: int) -> Problem:
-    return _load_bundled("digits", "digit", recipe, seed)
-
-
-def _load_bundled(name: str, target: str, recipe: Recipe, seed: int) -> Problem:
-    data = load_dataset(name)
-    return split(
-        data.X,
-        data.y,
-        feature_names=data.feature_names,
-        target=target,
-        classes=data.target_names,
-        test_size=recipe.test_size,
-        rng=seed,
-    )
+def _digits(seed: int) -> Dataset:
+    return load_dataset("digits")
 
 
 DEMOS: Final = {
     "iris": Demo(
         "150 iris flowers of three species, by four lengths in centimeters",
-        _load_iris,
+        _iris,
+        "species",
         Recipe(),
     ),
     "moons": Demo(
         "200 points in two crescents that lie in one another",
-        _load_moons,
+        _moons,
+        "moon",
         Recipe(learning_rate=0.02, l2=0.0),
     ),
     "digits": Demo(
         "1797 handwritten digits, pictures of 8 x 8 pixels",
-        _load_digits,
+        _digits,
+        "digit",
         Recipe(
             hidden=(32,),
             activation="relu",

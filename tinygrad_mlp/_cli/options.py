@@ -13,13 +13,15 @@ from tinygrad_mlp._cli import parsing as words
 from tinygrad_mlp._cli.demo import DEMOS, run_demo
 from tinygrad_mlp._cli.predict import run_predict
 from tinygrad_mlp._cli.problem import Recipe
-from tinygrad_mlp._cli.step import add_step
+from tinygrad_mlp._cli.step import run_step
 from tinygrad_mlp._cli.train import run_train
+from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._text import visible
 from tinygrad_mlp._vocabulary import nearest_word, our_word
 from tinygrad_mlp.data._table import TASKS
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import ACTIVATIONS
-from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from tinygrad_mlp.training import ENGINES
 
 __all__ = ["make_parser"]
@@ -63,6 +65,21 @@ examples:
   {PROGRAM} predict weights.npz new_houses.csv
   {PROGRAM} predict weights.npz new_houses.csv --out answers.csv"""
 
+STEP_EXAMPLES = f"""\
+Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
+neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
+compiled engine gives the same up to rounding.
+
+A Value of FILE.py without a label is called by its name there.
+
+Commands can come from a file or a pipe; the exit code is then 1 if one of them failed.
+
+examples:
+  {PROGRAM} step
+  {PROGRAM} step train.py:loss
+  {PROGRAM} step --model weights.npz --data iris --row 3
+  {PROGRAM} step < commands.txt"""
+
 
 def _meant(unknown: str, parser: argparse.ArgumentParser) -> str:
     """The option that was meant, as the end of a message; nothing where none is alike."""
@@ -103,7 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
-    add_step(commands)
+    _add_step(commands)
     return parser
 
 
@@ -161,65 +178,75 @@ def _add_network(group: Group) -> None:
         metavar="N,N,...",
         help="the sizes of the hidden layers; 0 for none (default: 16,16)",
     )
-    group.add_argument(
+    _add_choice(
+        group,
         "--activation",
-        type=partial(words.name_in, ACTIVATIONS),
-        choices=sorted(ACTIVATIONS),
-        default=DEFAULTS.activation,
+        ACTIVATIONS,
         metavar="NAME",
         help="of the hidden layers: %(choices)s (default: %(default)s)",
     )
 
 
 def _add_training(group: Group) -> None:
-    group.add_argument(
-        "--epochs",
-        type=words.count,
-        default=DEFAULTS.epochs,
-        metavar="N",
-        help="how often to go through the data (default: %(default)s)",
-    )
-    group.add_argument(
-        "--batch-size",
-        type=words.count,
-        default=DEFAULTS.batch_size,
-        metavar="N",
-        help="samples per step (default: %(default)s)",
-    )
-    group.add_argument(
-        "--optimizer",
-        type=partial(words.name_in, OPTIMIZERS),
-        choices=sorted(OPTIMIZERS),
-        default=DEFAULTS.optimizer,
-        help="(default: %(default)s)",
-    )
+    _add_number(group, "--epochs", words.count, "N", "how often to go through the data")
+    _add_number(group, "--batch-size", words.count, "N", "samples per step")
+    _add_choice(group, "--optimizer", OPTIMIZERS, help="(default: %(default)s)")
     group.add_argument(
         "--learning-rate", type=words.rate, metavar="RATE", help=f"(default: {_usual_rates()})"
     )
-    group.add_argument(
+    _add_choice(
+        group,
         "--schedule",
-        type=partial(words.name_in, SCHEDULES),
-        choices=sorted(set(SCHEDULES) - {"lambda"}),  # a function has no place here
-        default=DEFAULTS.schedule,
+        SCHEDULES,
+        choices=[name for name in sorted(SCHEDULES) if _has_one(SCHEDULES[name])],
         help="how the learning rate changes over the epochs (default: %(default)s)",
     )
-    group.add_argument(
-        "--l2",
-        type=words.strength,
-        default=DEFAULTS.l2,
-        metavar="STRENGTH",
-        help="of the L2 penalty (default: %(default)s)",
-    )
-    group.add_argument(
+    _add_number(group, "--l2", words.strength, "STRENGTH", "of the L2 penalty")
+    _add_number(
+        group,
         "--test-size",
-        type=words.share,
-        default=DEFAULTS.test_size,
-        metavar="SHARE",
-        help="of the samples held out for the validation and the result (default: %(default)s)",
+        words.share,
+        "SHARE",
+        "of the samples held out for the validation and the result",
     )
     group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
     )
+
+
+def _default(option: str) -> Any:
+    return getattr(DEFAULTS, option.strip("-").replace("-", "_"))
+
+
+def _add_number(
+    group: Group, option: str, kind: Callable[[str], float], metavar: str, summary: str
+) -> None:
+    """An option of ``Recipe`` that is a number."""
+    group.add_argument(
+        option,
+        type=kind,
+        default=_default(option),
+        metavar=metavar,
+        help=f"{summary} (default: %(default)s)",
+    )
+
+
+def _add_choice(group: Any, option: str, registry: Registry[Any], **settings: Any) -> None:
+    """An option of ``Recipe`` that is a name from a table."""
+    group.add_argument(
+        option,
+        type=partial(words.name_in, registry),
+        **{"choices": sorted(registry), "default": _default(option), **settings},
+    )
+
+
+def _has_one(kind: type[Schedule]) -> bool:
+    """Whether there is a schedule of the kind for a number of epochs and nothing else."""
+    try:
+        kind.spanning(DEFAULTS.epochs)
+    except InvalidArgumentError:
+        return False
+    return True
 
 
 def _usual_rates() -> str:
@@ -241,6 +268,43 @@ def _add_predict(commands: Commands) -> None:
         type=Path,
         metavar="FILE.csv",
         help="write the answers there instead of printing them",
+    )
+
+
+def _add_step(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "step",
+        "walk through a forward and a backward pass, step by step and back again",
+        run_step,
+        STEP_EXAMPLES,
+    )
+    parser.add_argument(
+        "value",
+        nargs="?",
+        metavar="FILE.py:NAME",
+        help="a script, and the name of a Value in it, or of a function that returns one",
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="WEIGHTS.npz", help="a network that was saved"
+    )
+    parser.add_argument(
+        "--data", metavar="NAME", help="with --model: iris, digits, or a table FILE.csv"
+    )
+    parser.add_argument(
+        "--row",
+        type=int,
+        metavar="N",
+        help="with --data: of a table the row, as a spreadsheet counts (the header is row 1), of "
+        "a data set the number of the sample, from 1 (default: the first)",
+    )
+    _add_choice(
+        parser,
+        "--activation",
+        ACTIVATIONS,
+        default=None,
+        metavar="NAME",
+        help="of the hidden layers, for weights that do not say it themselves (default: relu)",
     )
 
 

@@ -1,16 +1,19 @@
-"""Words of the command line to numbers and names; answers, notes and errors to words.
+"""Words of the command line to numbers, names and files; answers, notes and errors to words.
 
 argparse shows the text of an ArgumentTypeError.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 import warnings
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from tinygrad_mlp._registry import Registry
@@ -22,6 +25,7 @@ from tinygrad_mlp.errors import DataError, InvalidArgumentError
 __all__ = [
     "column_names",
     "count",
+    "keep_apart",
     "layer_sizes",
     "name_in",
     "notes_to_stderr",
@@ -114,6 +118,37 @@ def share(text: str) -> float:
     if not 0.0 < number < 1.0:
         raise ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.25")
     return number
+
+
+def keep_apart(option: str, output: Path, others: Iterable[Path], *, instead: str) -> None:
+    """Refuse a file to write that is another file of the command, also by way of a link.
+
+    Args:
+        option: what names the output, such as "--out".
+        output: the file to write.
+        others: the files that the command reads, and those that it writes otherwise.
+        instead: words that avoid it.
+
+    Raises:
+        InvalidArgumentError: if it is one of them.
+
+    >>> keep_apart("--out", Path("t.csv"), [Path("./t.csv")], instead="--out answers.csv")
+    Traceback (most recent call last):
+    tinygrad_mlp.errors.InvalidArgumentError: --out t.csv would overwrite t.csv, which this ...
+    """
+    for other in others:
+        if _are_one_file(output, other):
+            raise InvalidArgumentError(
+                f"{option} {shlex.quote(str(output))} would overwrite {other}, which this command "
+                f"uses too; give another name: {instead}"
+            )
+
+
+def _are_one_file(first: Path, second: Path) -> bool:
+    """Whether both names lead to one file; a terminal or a pipe may well be read and written."""
+    with suppress(OSError):
+        return first.samefile(second) and first.is_file()
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def reason_of(error: Exception) -> str:

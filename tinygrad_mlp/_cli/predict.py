@@ -11,9 +11,7 @@ from typing import Any, TextIO
 
 from numpy.typing import NDArray
 
-from tinygrad_mlp._cli.one_output import keep_apart
-from tinygrad_mlp._cli.parsing import notes_to_stderr, say
-from tinygrad_mlp._cli.rows import answer_in, features_of
+from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, say
 from tinygrad_mlp._cli.saved import SavedNetwork, load_network
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import shortest, visible
@@ -32,7 +30,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
     network = load_network(arguments.weights)
     file = read_csv_file(arguments.file)
     with notes_to_stderr():
-        X = network.inputs.transform(features_of(file, network.feature_names))
+        X = network.inputs.transform(network.features_of(file))
     answers = predict(network.model, X)
     header = ["row", network.target]
     columns: list[Iterable[Any]] = [file.row_numbers]
@@ -41,7 +39,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
         header.append("probability")
         columns += [answers.tolist(), [f"{p:.4f}" for p in certainty]]
     else:
-        answers = network.outputs.inverse_transform(answers.reshape(-1, 1)).ravel()
+        answers = network.decoded(answers)
         columns.append([shortest(answer) for answer in answers])
     if arguments.out is None:
         _write(sys.stdout, header, columns)
@@ -75,7 +73,7 @@ def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> 
     if network.target not in file.header:
         return ""
     cells = file.column(network.target)
-    truth = [answer_in(cell, network) for cell in cells]
+    truth = [network.answer_in(cell) for cell in cells]
     pairs: list[tuple[Any, Any]] = [
         (answer, true) for answer, true in zip(answers.tolist(), truth) if true is not None
     ]

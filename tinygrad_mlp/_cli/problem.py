@@ -10,13 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data import StandardScaler, split_indices
+from tinygrad_mlp.data import Dataset, StandardScaler, Table, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["Problem", "Recipe", "make_network", "n_outputs_for", "split", "standardized_name"]
+__all__ = [
+    "Columns",
+    "Problem",
+    "Recipe",
+    "Samples",
+    "make_network",
+    "n_outputs_for",
+    "split",
+    "standardized_name",
+]
 
 Floats = NDArray[np.float64]
+Samples = Dataset | Table
+"""Features and targets, with what the columns and classes are called."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +51,10 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """Samples to learn from and samples held out, in their own units.
+class Columns:
+    """What the columns of a table are to a network: names, classes, scales.
 
     Attributes:
-        X_train, X_test: the features, (n_samples, n_features).
-        y_train, y_test: labels as people read them, or numbers.
         feature_names: the name of each feature.
         target: what is predicted.
         classes: the labels in order; empty for a regression.
@@ -53,10 +62,6 @@ class Problem:
         outputs: does the same for the targets of a regression; None for a classification.
     """
 
-    X_train: Floats
-    X_test: Floats
-    y_train: NDArray[Any]
-    y_test: NDArray[Any]
     feature_names: tuple[str, ...]
     target: str
     classes: tuple[str, ...]
@@ -72,6 +77,21 @@ class Problem:
         if self.outputs is None:
             return answers
         return self.outputs.inverse_transform(answers.reshape(-1, 1)).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(Columns):
+    """Samples to learn from and samples held out, in their own units.
+
+    Attributes:
+        X_train, X_test: the features, (n_samples, n_features).
+        y_train, y_test: labels as people read them, or numbers.
+    """
+
+    X_train: Floats
+    X_test: Floats
+    y_train: NDArray[Any]
+    y_test: NDArray[Any]
 
     def network(self, hidden: Sequence[int], activation: str, rng: int) -> MLP:
         """A network for this problem with that many hidden neurons."""
@@ -102,26 +122,14 @@ def standardized_name(name: str) -> str:
     return f"{without_unit}, standardized"
 
 
-def split(
-    X: Floats,
-    y: NDArray[Any],
-    *,
-    feature_names: Sequence[str],
-    target: str,
-    classes: Sequence[str],
-    test_size: float,
-    rng: int,
-) -> Problem:
+def split(samples: Samples, target: str, *, test_size: float, rng: int) -> Problem:
     """Hold some samples out, the same share of every class, and learn how to standardize the rest.
 
     A class of one sample is learned from; there is none to hold out.
 
     Args:
-        X: the features.
-        y: class numbers, or the numbers of a regression.
-        feature_names: the name of each feature.
+        samples: the features and the targets.
         target: what is predicted.
-        classes: the name of each class; none for a regression.
         test_size: the share of the samples to hold out.
         rng: the seed.
 
@@ -129,6 +137,7 @@ def split(
         InvalidArgumentError: if there are more classes than samples to learn from, or none is left
             to hold out.
     """
+    X, y, classes = samples.X, samples.y, samples.target_names
     labels = np.array(classes)[y] if classes else y
     train, test = split_indices(labels, test_size, stratify=None if classes else False, rng=rng)
     if len(train) < len(classes):
@@ -142,9 +151,9 @@ def split(
         X_test=X[test],
         y_train=labels[train],
         y_test=labels[test],
-        feature_names=tuple(feature_names),
+        feature_names=samples.feature_names,
         target=target,
-        classes=tuple(classes),
+        classes=classes,
         inputs=StandardScaler().fit(X[train]),
         outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
     )

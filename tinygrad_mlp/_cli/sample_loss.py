@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._cli.problem import standardized_name
-from tinygrad_mlp._cli.rows import answer_in, features_of, only_row
 from tinygrad_mlp._cli.saved import KIND, SavedNetwork, network_of
 from tinygrad_mlp.data import load_dataset
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._columns import class_of
-from tinygrad_mlp.data._csv_file import listing, read_csv_file
+from tinygrad_mlp.data._csv_file import CsvFile, listing, read_csv_file
 from tinygrad_mlp.data._datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -84,7 +83,7 @@ def loss_of_a_sample(
         names = [standardized_name(name) for name in names]
         scale = ", features standardized"
         if saved.outputs is not None:
-            answer = saved.outputs.transform(np.array([[answer]]))[0, 0]
+            answer = saved.encoded(np.array([answer]))[0, 0]
     if x.shape[1] != model.n_inputs:
         raise ShapeError(
             f"{data} has {counted(x.shape[1], 'feature')}, but the network of {weights} takes "
@@ -133,7 +132,7 @@ def _of_file(data: str, number: int | None, saved: SavedNetwork | None) -> Sampl
             f"--data {data!r}: for weights that 'train' has not saved, give the name of a data "
             f"set: {', '.join(DATASETS)}"
         )
-    file = only_row(read_csv_file(Path(data)), number)
+    file = _only_row(read_csv_file(Path(data)), number)
     row = file.row_numbers[0]
     if saved.target not in file.header:
         raise DataError(
@@ -141,13 +140,31 @@ def _of_file(data: str, number: int | None, saved: SavedNetwork | None) -> Sampl
             "compares with them"
         )
     cell = file.column(saved.target)[0]
-    answer = answer_in(cell, saved)
+    answer = saved.answer_in(cell)
     if answer is None or (saved.outputs is None and answer not in saved.classes):
         classes = listing([repr(name) for name in saved.classes])
         needed = f"one of the classes of the network: {classes}" if classes else "a number"
         raise DataError(f"{data}: row {row}, column {saved.target!r} is {cell!r}, not {needed}")
-    features = features_of(file, saved.feature_names)[0]
+    features = saved.features_of(file)[0]
     return Sample(features, answer, list(saved.feature_names), f"row {row} of {data}")
+
+
+def _only_row(file: CsvFile, number: int | None) -> CsvFile:
+    """The table with one row alone; of None with the first.
+
+    Raises:
+        InvalidArgumentError: if there is no row of that number.
+    """
+    first, last = file.row_numbers[0], file.row_numbers[-1]
+    wanted = first if number is None else number
+    if wanted not in file.row_numbers:
+        blank = f"row {wanted} is blank" if first < wanted < last else ""
+        raise InvalidArgumentError(
+            f"--row {wanted}, but {blank or f'{file.path} has the rows {first} to {last}'}; rows "
+            "count as in a spreadsheet: the header is row 1"
+        )
+    row = file.rows[file.row_numbers.index(wanted)]
+    return replace(file, rows=[row], row_numbers=[wanted])
 
 
 def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP:

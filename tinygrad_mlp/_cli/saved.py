@@ -9,10 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_mlp._cli.problem import Problem, Recipe, make_network, n_outputs_for
+from tinygrad_mlp._cli.problem import Columns, Floats, Problem, Recipe, make_network, n_outputs_for
 from tinygrad_mlp._schema import ListOf, Number, OrNone, Record, Text, Whole
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data import StandardScaler
+from tinygrad_mlp.data._arrays import counted
+from tinygrad_mlp.data._columns import MISSING_LABELS, class_of, is_missing, numbers_of
+from tinygrad_mlp.data._csv_file import CsvFile, listing, parse_number, quoted_cell
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn._architecture import activations_of, has_activations, layer_sizes
@@ -42,15 +45,38 @@ EXTRA: Final = Record(
 
 
 @dataclass(frozen=True, eq=False)
-class SavedNetwork:
-    """A network and what belongs to it; the attributes are those of ``Problem``."""
+class SavedNetwork(Columns):
+    """A network and what belongs to it."""
 
     model: MLP
-    feature_names: tuple[str, ...]
-    target: str
-    classes: tuple[str, ...]
-    inputs: StandardScaler
-    outputs: StandardScaler | None
+
+    def features_of(self, file: CsvFile) -> Floats:
+        """The columns that the network was trained with, (n_rows, n_features).
+
+        Raises:
+            DataError: if one is missing, or a cell is no number.
+        """
+        missing = [repr(name) for name in self.feature_names if name not in file.header]
+        if missing:
+            raise DataError(
+                f"{file.path} lacks {counted(len(missing), 'feature')} that the network was "
+                f"trained with: {listing(missing)}; its columns: "
+                f"{listing(list(map(quoted_cell, file.header)))}"
+            )
+        return numbers_of(file, self.feature_names)
+
+    def answer_in(self, cell: str) -> str | float | None:
+        """The right answer that a cell of the target column holds.
+
+        Of a classification it is the class of this text, or the only one of this number; a text
+        that is none of the classes stays as it is. None where the cell is empty, or no number in a
+        regression.
+        """
+        if self.outputs is not None:
+            return parse_number(cell)
+        if is_missing(cell, MISSING_LABELS) and cell not in self.classes:
+            return None
+        return class_of(cell, self.classes) or cell
 
 
 def save_network(path: Path, problem: Problem, recipe: Recipe, model: MLP) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._cli.one_output import keep_apart
-from tinygrad_mlp._cli.parsing import name_in, notes_to_stderr
+from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr
 from tinygrad_mlp._cli.sample_loss import loss_of_a_sample
 from tinygrad_mlp._cli.script import PersonsScript
 from tinygrad_mlp._text import described, visible
@@ -27,67 +26,10 @@ from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.worked_example import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.nn import ACTIVATIONS
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[Any]
-
-__all__ = ["add_step", "run_step"]
+__all__ = ["run_step"]
 
 WORKED_EXAMPLE = "the worked example, a network of 2 inputs, 2 hidden neurons and 2 outputs"
-
-EXAMPLES = """\
-Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
-neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
-compiled engine gives the same up to rounding.
-
-A Value of FILE.py without a label is called by its name there.
-
-Commands can come from a file or a pipe; the exit code is then 1 if one of them failed.
-
-examples:
-  python -m tinygrad_mlp step
-  python -m tinygrad_mlp step train.py:loss
-  python -m tinygrad_mlp step --model weights.npz --data iris --row 3
-  python -m tinygrad_mlp step < commands.txt"""
-
-
-def add_step(commands: Commands) -> None:
-    """Add the command to the others."""
-    parser = commands.add_parser(
-        "step",
-        help="walk through a forward and a backward pass, step by step",
-        description="Walk through a forward and a backward pass, step by step and back again.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "value",
-        nargs="?",
-        metavar="FILE.py:NAME",
-        help="a script, and the name of a Value in it, or of a function that returns one",
-    )
-    parser.add_argument(
-        "--model", type=Path, metavar="WEIGHTS.npz", help="a network that was saved"
-    )
-    parser.add_argument(
-        "--data", metavar="NAME", help="with --model: iris, digits, or a table FILE.csv"
-    )
-    parser.add_argument(
-        "--row",
-        type=int,
-        metavar="N",
-        help="with --data: of a table the row, as a spreadsheet counts (the header is row 1), of "
-        "a data set the number of the sample, from 1 (default: the first)",
-    )
-    parser.add_argument(
-        "--activation",
-        type=partial(name_in, ACTIVATIONS),
-        choices=sorted(ACTIVATIONS),
-        metavar="NAME",
-        help="of the hidden layers, for weights that do not say it themselves (default: relu)",
-    )
-    parser.set_defaults(run=run_step, parser=parser)
 
 
 def run_step(arguments: argparse.Namespace) -> None:

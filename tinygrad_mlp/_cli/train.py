@@ -7,14 +7,14 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from tinygrad_mlp._cli.drawn import FILES
-from tinygrad_mlp._cli.one_output import keep_apart
-from tinygrad_mlp._cli.parsing import notes_to_stderr, say
+from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, say
 from tinygrad_mlp._cli.problem import Recipe, split
 from tinygrad_mlp._cli.saved import save_network
 from tinygrad_mlp._cli.training_run import prepare_folder, report, train
@@ -34,32 +34,13 @@ TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 def run_train(arguments: argparse.Namespace) -> None:
     """Read, train, save, measure, draw."""
     _keep_files_apart(arguments)
-    recipe = Recipe(
-        hidden=arguments.hidden,
-        epochs=arguments.epochs,
-        activation=arguments.activation,
-        batch_size=arguments.batch_size,
-        optimizer=arguments.optimizer,
-        learning_rate=arguments.learning_rate,
-        schedule=arguments.schedule,
-        l2=arguments.l2,
-        test_size=arguments.test_size,
-        engine=arguments.engine,
-    )
+    recipe = Recipe(**{field.name: getattr(arguments, field.name) for field in fields(Recipe)})
     try:
         with notes_to_stderr(in_options):
             table = read_table(
                 arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
             )
-        problem = split(
-            table.X,
-            table.y,
-            feature_names=table.feature_names,
-            target=table.target,
-            classes=table.target_names,
-            test_size=recipe.test_size,
-            rng=arguments.seed,
-        )
+        problem = split(table, table.target, test_size=recipe.test_size, rng=arguments.seed)
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
         raise type(error)(in_options(str(error)) + hint) from error

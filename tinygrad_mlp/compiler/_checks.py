@@ -14,9 +14,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._recording import ArrayCheck
 from tinygrad_mlp.compiler._tracing import Recording
-from tinygrad_mlp.engine import Value, read_numbers
+from tinygrad_mlp.engine import Value
 
 __all__ = ["ArgumentCheck", "MixedCheck", "TargetCheck", "checks_of", "run_all"]
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
@@ -31,7 +32,7 @@ from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import Nested, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
-from tinygrad_mlp.engine import Value, read_numbers, write_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,

@@ -245,7 +245,7 @@ class Tape:
         self.recording.random.append((node.index, rng))
         return node
 
-    def assign(self, leaf: Value, value: Value) -> None:
+    def assign(self, leaf: Value, value: Value | Number) -> None:
         """An assignment to a leaf, carried out at each call."""
         if isinstance(leaf, Traced):
             raise GraphError(
@@ -256,7 +256,7 @@ class Tape:
                 f"assign to {leaf!r}: a parameter of the program is trained, it cannot be assigned "
                 "to; leave it out of compile(..., parameters=...)"
             )
-        (value,) = self.present([value])
+        (value,) = self.present([as_value(value)])
         self.assigned[leaf] = value
         with self.without_gradients():
             self._present[leaf] = self.node(ops.SUM, (value,))

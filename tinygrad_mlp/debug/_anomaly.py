@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._order import orders_of
+from tinygrad_mlp._reach import give_zero
 from tinygrad_mlp._recording import unobserved
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug._creation import CreationObserver, location_of, with_places
-from tinygrad_mlp.engine import Value, enable_grad, give_zero, orders_of, topological_order
+from tinygrad_mlp.engine import Value, enable_grad, topological_order
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.graph._naming import PlaceNames
 from tinygrad_mlp.graph._walk import Flow, flows

@@ -6,25 +6,18 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.debug._equations import number
-from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace
-from tinygrad_mlp.debug._required import require_value
-from tinygrad_mlp.debug._steps import BackwardStep, BackwardTrace
+from tinygrad_mlp.debug._trace import Step, Trace, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
 
-__all__ = ["Breakpoint", "Hit", "Step", "break_when", "watch"]
-
-Step = BackwardStep | ForwardStep
-"""A step of either pass."""
-
-Trace = BackwardTrace | ForwardTrace
-"""The log of either pass."""
+__all__ = ["Breakpoint", "Hit", "break_when", "watch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class Breakpoint:
     def check(self, step: Step) -> Hit | None:
         """Whether the breakpoint holds at a step: the hit with its reason, or None.
 
-        >>> from tinygrad_mlp.debug._steps import trace_backward
+        >>> from tinygrad_mlp.debug import trace_backward
         >>> a = Value(3.0, label="a")
         >>> print(break_when(label="a", grad_above=5.0).check(trace_backward(a * a)[1]))
         step 1: at a, the gradient of a is 6, above 5
@@ -80,7 +73,7 @@ class Breakpoint:
                 reasons.append(reason)
         return Hit(self, step, ", ".join(reasons))
 
-    def require(self, trace: Trace) -> None:
+    def require(self, trace: Trace[Any]) -> None:
         """Refuse a graph in which the breakpoint could never hold.
 
         Raises:
@@ -88,7 +81,7 @@ class Breakpoint:
             GraphError: if the node to watch is not in the graph.
             InvalidArgumentError: if it waits for a gradient in a forward pass.
 
-        >>> from tinygrad_mlp.debug._forward import trace_forward
+        >>> from tinygrad_mlp.debug import trace_forward
         >>> break_when(label="w").require(trace_forward(Value(1.0, label="v") * 2.0))
         Traceback (most recent call last):
             ...
@@ -107,7 +100,7 @@ class Breakpoint:
                 f"{described(self.node)} is to be watched, but the loss was not computed from it; "
                 "watch a node of this graph"
             )
-        if self.grad_above is not None and isinstance(trace, ForwardTrace):
+        if self.grad_above is not None and not trace.has_gradients:
             raise InvalidArgumentError(
                 "grad_above waits for a gradient, and a forward pass has none; write "
                 "trace_backward(loss, break_when(grad_above=...))"
@@ -139,14 +132,12 @@ class Breakpoint:
     def _place(self, step: Step) -> str | None:
         names = step.trace.names
         found = []
-        receiver = step.parent if isinstance(step, BackwardStep) else step.node
         if self.node is not None:
-            if self.node is not receiver:
+            if self.node is not step.receiver:
                 return None
-            found.append(f"{names[receiver]} changes")
+            found.append(f"{names[step.receiver]} changes")
         if self.label is not None:
-            completed = _completed_by(step)
-            if not any(self.label in (names[node], node.label) for node in completed):
+            if not any(self.label in (names[node], node.label) for node in step.completed()):
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:
@@ -163,34 +154,20 @@ class Breakpoint:
     def _gradient(self, step: Step) -> str | None:
         if self.grad_above is None:
             return ""
-        if isinstance(step, ForwardStep) or not abs(step.grad_after) > self.grad_above:
+        if not (step.trace.has_gradients and abs(step.result) > self.grad_above):
             return None
-        name = step.trace.names[step.parent]
-        return f"the gradient of {name} is {number(step.grad_after)}, above {self.grad_above:g}"
+        return f"{step.subject} is {number(step.result)}, above {self.grad_above:g}"
 
     def _finiteness(self, step: Step) -> str | None:
         if not self.non_finite:
             return ""
-        names = step.trace.names
-        if isinstance(step, ForwardStep):
-            if math.isfinite(step.output):
-                return None
-            return f"{names[step.node]} is {step.output}"
-        if math.isfinite(step.grad_after):
-            return None
-        return f"the gradient of {names[step.parent]} is {step.grad_after}"
+        return None if math.isfinite(step.result) else f"{step.subject} is {step.result}"
 
     def _relu(self, step: Step) -> str | None:
         if not self.dead_relu:
             return ""
-        if step.node.op is not ops.RELU:
-            return None
-        if isinstance(step, ForwardStep):
-            (x,) = step.inputs
-            blocked = x <= 0.0
-        else:
-            blocked, x = step.partial == 0.0, step.parent.data
-        if not blocked:
+        x = step.blocked_input() if step.node.op is ops.RELU else None
+        if x is None:
             return None
         return f"relu {step.trace.names[step.node]} is off (its input is {number(x)})"
 
@@ -199,16 +176,6 @@ class Breakpoint:
             return ""
         name = getattr(self.when, "__name__", "when")
         return f"{name}(step) holds" if self.when(step) else None
-
-
-def _completed_by(step: Step) -> list[Value]:
-    """The nodes that are complete with the step: their numbers, or, backward, their gradients."""
-    if isinstance(step, ForwardStep):
-        return [step.node]
-    completed = [step.parent] if step.is_last else []
-    if step.index == 0:
-        completed.append(step.node)  # the output, whose gradient is 1 from the start
-    return completed
 
 
 def _is_layer(path: str | None, layer: int | str) -> bool:
@@ -256,7 +223,7 @@ def break_when(
         UnknownNameError: if there is no such operation. A label or a layer that the graph does not
             have is refused when the trace starts.
 
-    >>> from tinygrad_mlp.debug._steps import trace_backward
+    >>> from tinygrad_mlp.debug import trace_backward
     >>> a = Value(-1.0, label="a")
     >>> trace = trace_backward(a.relu() * 3.0, breakpoints=[break_when(dead_relu=True)])
     >>> print(trace.hit)
@@ -294,7 +261,7 @@ def watch(node: Value, on_hit: Callable[[], object] | None = None) -> Breakpoint
     Raises:
         NotANumberError: if ``node`` is no Value.
 
-    >>> from tinygrad_mlp.debug._steps import trace_backward
+    >>> from tinygrad_mlp.debug import trace_backward
     >>> a = Value(3.0, label="a")
     >>> print(trace_backward(a * a, breakpoints=[watch(a)]).hit)
     step 0: a changes

@@ -16,7 +16,7 @@ from typing import Final
 
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.debug._equations import derivative, factor, number, product
-from tinygrad_mlp.debug._required import require_value
+from tinygrad_mlp.debug._trace import require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import names_of

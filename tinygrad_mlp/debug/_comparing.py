@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace
-from tinygrad_mlp.debug._steps import BackwardStep, BackwardTrace
+from tinygrad_mlp.debug._trace import Step, Trace
 
 __all__ = ["Difference", "compare"]
 
@@ -30,8 +29,8 @@ class Difference:
     what: str
     of_a: object
     of_b: object
-    step_a: BackwardStep | ForwardStep | None
-    step_b: BackwardStep | ForwardStep | None
+    step_a: Step | None
+    step_b: Step | None
 
     def __str__(self) -> str:
         first = "(the trace is over)" if self.step_a is None else self.step_a.equation()
@@ -42,11 +41,7 @@ class Difference:
         )
 
 
-def compare(
-    trace_a: BackwardTrace | ForwardTrace,
-    trace_b: BackwardTrace | ForwardTrace,
-    tolerance: float = 0.0,
-) -> Difference | None:
+def compare(trace_a: Trace[Any], trace_b: Trace[Any], tolerance: float = 0.0) -> Difference | None:
     """The first step at which two runs part, or None if they are the same throughout.
 
     Args:
@@ -59,7 +54,7 @@ def compare(
         TypeError: if one is a forward and the other a backward trace.
 
     >>> from tinygrad_mlp import Value
-    >>> from tinygrad_mlp.debug._forward import trace_forward
+    >>> from tinygrad_mlp.debug import trace_forward
     >>> first, second = ((Value(x, label="x") * 2.0).exp() for x in (1.0, 1.5))
     >>> print(compare(trace_forward(first), trace_forward(second)))
     the traces part at step 0: inputs is (1.0, 2.0) in the first and (1.5, 2.0) in the second
@@ -84,23 +79,15 @@ def compare(
     return Difference(index, "length", len(trace_a), len(trace_b), step_a, step_b)
 
 
-def _features(
-    a: BackwardStep | ForwardStep, b: BackwardStep | ForwardStep
-) -> list[tuple[str, object, object]]:
+def _features(a: Step, b: Step) -> list[tuple[str, object, object]]:
     """What two steps are compared by, in the order of telling."""
     assert a.node.op is not None  # what has a step was computed
     assert b.node.op is not None
     features: list[tuple[str, object, object]] = [("op", a.node.op.name, b.node.op.name)]
-    named = [("label", a.node, b.node)]
-    if isinstance(a, BackwardStep):
-        assert isinstance(b, BackwardStep)
-        named.append(("operand", a.parent, b.parent))
-        numbers = ("upstream", "partial", "contribution", "grad_before", "grad_after")
-    else:
-        numbers = ("inputs", "output")  # type: ignore[assignment]
+    named = [("label", a.node, b.node), ("operand", a.receiver, b.receiver)]
     # Generated names depend on the size of the graph, so only those that a person gave tell.
     features += [(what, x.label, y.label) for what, x, y in named if x.label and y.label]
-    features.extend((name, getattr(a, name), getattr(b, name)) for name in numbers)
+    features.extend((name, getattr(a, name), getattr(b, name)) for name in a.numbers)
     return features
 
 

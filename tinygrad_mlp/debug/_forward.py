@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug._breakpoints import Breakpoint
 from tinygrad_mlp.debug._equations import factor, formula_of, number, product
-from tinygrad_mlp.debug._required import require_value
-from tinygrad_mlp.debug._stopping import all_of, stopped_by
+from tinygrad_mlp.debug._stopping import StoppingTrace
+from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.graph import layers_of, names_of
 from tinygrad_mlp.ops import Op
-
-if TYPE_CHECKING:
-    from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 
 __all__ = ["ForwardStep", "ForwardTrace", "trace_forward"]
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardStep:
+class ForwardStep(Step):
     """One operation: its inputs and what came out.
 
     Attributes:
@@ -32,6 +29,10 @@ class ForwardStep:
         op: its operation.
         inputs: the numbers that went in, in the order of the operands.
         output: the number that came out.
+
+    >>> (step,) = trace_forward(Value(3.0, label="a") * 2.0)
+    >>> step.op.name, step.inputs, step.output
+    ('mul', (3.0, 2.0), 6.0)
     """
 
     index: int
@@ -40,6 +41,7 @@ class ForwardStep:
     inputs: tuple[float, ...]
     output: float
     trace: ForwardTrace = field(repr=False, compare=False)
+    numbers: ClassVar = ("inputs", "output")
 
     def equation(self) -> str:
         """The operation with names and with numbers.
@@ -93,11 +95,34 @@ class ForwardStep:
             return number(parent.data)
         return self.trace.names[parent]
 
+    @property
+    def receiver(self) -> Value:
+        """The node that is computed."""
+        return self.node
+
+    @property
+    def subject(self) -> str:
+        """Its name."""
+        return self.trace.names[self.node]
+
+    @property
+    def result(self) -> float:
+        """The number that came out."""
+        return self.output
+
+    def completed(self) -> list[Value]:
+        """The node."""
+        return [self.node]
+
+    def blocked_input(self) -> float | None:
+        """The first number that went in, if it is not positive."""
+        return self.inputs[0] if self.inputs[0] <= 0.0 else None
+
     def __str__(self) -> str:
         return self.equation()
 
 
-class ForwardTrace(Sequence[ForwardStep]):
+class ForwardTrace(StoppingTrace[ForwardStep]):
     """The steps of a forward pass, in order; made by ``trace_forward``.
 
     Attributes:
@@ -112,59 +137,23 @@ class ForwardTrace(Sequence[ForwardStep]):
     v2 = exp(v1) = exp(9) = 8103.0839
     """
 
-    def __init__(self, loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> None:
+    has_gradients = False
+
+    def __init__(self, loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint]) -> None:
         self.loss = loss
         self.order = topological_order(loss)
-        self.hit: Hit | None = None
         self._nodes = [node for node in self.order if node.parents]
         self._data = array("d", [node.data for node in self.order])
-        self._length = len(self._nodes)
-        self._breakpoints = all_of(breakpoints)
-        for point in self._breakpoints:
-            point.require(self)
-        self._recording = self._stops()
+        self._length = self.n_steps = len(self._nodes)
+        super().__init__(breakpoints)
         if self._breakpoints:
             self.resume()
 
-    def resume(self) -> Hit | None:
-        """Go on from a breakpoint to the next one, or to the end.
-
-        >>> from tinygrad_mlp.debug._breakpoints import break_when
-        >>> trace = trace_forward((Value(0.0) * 2.0).log().exp(), break_when(non_finite=True))
-        >>> print(trace.hit)
-        step 1: v3 is -inf
-        >>> len(trace), trace.resume(), len(trace)
-        (2, None, 3)
-        """
-        self.hit = next(self._recording, None)
-        return self.hit
-
-    @property
-    def finished(self) -> bool:
-        """Whether the log has reached its end.
-
-        >>> trace_forward(Value(1.0) * 2.0).finished
-        True
-        """
-        return len(self) == len(self._nodes)
-
-    def _stops(self) -> Iterator[Hit]:
-        """The breakpoints that hold, while the log grows step by step."""
-        for length in range(1, len(self._nodes) + 1):
-            self._length = length
-            hit = stopped_by(self._breakpoints, self[-1])
-            if hit is not None:
-                yield hit
-
-    @cached_property
-    def names(self) -> dict[Value, str]:
-        """What the nodes are called, see ``names_of``."""
-        return names_of(self.order)
-
-    @cached_property
-    def layers(self) -> dict[Value, str]:
-        """The path of the layer of each node that belongs to one, see ``layers_of``."""
-        return layers_of(self.order)
+    def _growing(self) -> Iterator[object]:
+        self._length = 0
+        while self._length < self.n_steps:
+            self._length += 1
+            yield self._length
 
     @cached_property
     def _places(self) -> dict[Value, int]:
@@ -173,14 +162,7 @@ class ForwardTrace(Sequence[ForwardStep]):
     def __len__(self) -> int:
         return self._length
 
-    @overload
-    def __getitem__(self, index: int) -> ForwardStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[ForwardStep]: ...
-    def __getitem__(self, index: int | slice) -> ForwardStep | list[ForwardStep]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+    def _step(self, index: int) -> ForwardStep:
         node = self._nodes[index]
         data, places = self._data, self._places
         assert node.op is not None  # a node with parents has one
@@ -192,10 +174,6 @@ class ForwardTrace(Sequence[ForwardStep]):
             output=data[places[node]],
             trace=self,
         )
-
-    def __repr__(self) -> str:
-        state = "" if self.finished else f", stopped at step {len(self) - 1}"
-        return f"ForwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
 
 
 def trace_forward(loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> ForwardTrace:

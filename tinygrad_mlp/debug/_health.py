@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from tinygrad_mlp import ops
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.debug._equations import number
-from tinygrad_mlp.debug._required import require_value
+from tinygrad_mlp.debug._trace import require_value
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import layers_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinygrad_mlp import _float_math as float_math
-from tinygrad_mlp.engine import Value, local_partials, topological_order
+from tinygrad_mlp.engine import Value, topological_order
 
 __all__ = ["finite_difference", "recompute"]
 
@@ -30,7 +30,7 @@ def recompute(loss: Value) -> float:
             assert node.op is not None  # a node with parents has one
             numbers = [parent.data for parent in node.parents]
             node.data = node.op.compute(float_math, numbers)
-            node.partials = local_partials(node.op, float_math, node.data, numbers)
+            node.partials = node.op.local_partials(float_math, node.data, numbers)
     return loss.data
 
 

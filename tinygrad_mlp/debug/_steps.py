@@ -11,26 +11,24 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
+from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 from tinygrad_mlp.debug._equations import derivative, number, product
-from tinygrad_mlp.debug._required import require_value
-from tinygrad_mlp.debug._stopping import all_of, stopped_by
-from tinygrad_mlp.engine import Value, orders_of
+from tinygrad_mlp.debug._stopping import StoppingTrace
+from tinygrad_mlp.debug._trace import Step, require_value
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.graph import layers_of, names_of
 from tinygrad_mlp.graph._walk import flows
-
-if TYPE_CHECKING:
-    from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 
 __all__ = ["BackwardStep", "BackwardTrace", "trace_backward"]
 
 
 @dataclass(frozen=True, slots=True)
-class BackwardStep:
+class BackwardStep(Step):
     """One step of the chain rule: what one operand of one node receives.
 
     Attributes:
@@ -62,6 +60,7 @@ class BackwardStep:
     grad_before: float
     grad_after: float
     trace: BackwardTrace = field(repr=False, compare=False)
+    numbers: ClassVar = ("upstream", "partial", "contribution", "grad_before", "grad_after")
 
     def equation(self) -> str:
         """The chain rule of the step with symbols and with numbers.
@@ -127,8 +126,32 @@ class BackwardStep:
         """
         return self.trace._last_steps[self.parent] == self.index
 
+    @property
+    def receiver(self) -> Value:
+        """The operand."""
+        return self.parent
 
-class BackwardTrace(Sequence[BackwardStep]):
+    @property
+    def subject(self) -> str:
+        """Its gradient."""
+        return f"the gradient of {self.trace.names[self.parent]}"
+
+    @property
+    def result(self) -> float:
+        """Its gradient after the step."""
+        return self.grad_after
+
+    def completed(self) -> list[Value]:
+        """The operand with its last step; the output, whose gradient is 1, at the start."""
+        operand = [self.parent] if self.is_last else []
+        return operand if self.index else [*operand, self.node]
+
+    def blocked_input(self) -> float | None:
+        """The number of the operand, if the local derivative is 0."""
+        return self.parent.data if self.partial == 0.0 else None
+
+
+class BackwardTrace(StoppingTrace[BackwardStep]):
     """The steps of a backward pass, in order; made by ``trace_backward``.
 
     A step is put together when it is asked for: the log itself takes 8 bytes for a step and 40 for
@@ -155,6 +178,8 @@ class BackwardTrace(Sequence[BackwardStep]):
     (0.0, False)
     """
 
+    has_gradients = True
+
     def __init__(
         self,
         loss: Value,
@@ -167,7 +192,6 @@ class BackwardTrace(Sequence[BackwardStep]):
         self._apart: set[Value] = set()  # what only decides: nothing flows there
         if reached is not self.order:
             self._apart.update(set(self.order).difference(reached))
-        self.hit: Hit | None = None
         plain = [] if constants else [x for x in self.order if x.op is ops.CONSTANT]
         self._has_left_out = not all(x.label for x in plain)
         self._labeled = {x for x in plain if x.label}  # a label that comes later changes nothing
@@ -176,11 +200,10 @@ class BackwardTrace(Sequence[BackwardStep]):
         self._starts = array("q", [0])  # _starts[i] is the index of the first step of _nodes[i]
         for node in self._nodes:
             self._starts.append(self._starts[-1] + len(self._receivers(node)))
+        self.n_steps = self._starts[-1]
         self._upstream = array("d")
         self._grad_before = array("d")
-        self._breakpoints = all_of(breakpoints)
-        for point in self._breakpoints:
-            point.require(self)
+        super().__init__(breakpoints)
         leaves = [node for node in self.order if not node.parents and self._receives(node)]
         for leaf in leaves:
             if not (accumulate and leaf.has_grad):  # so None is a cleared gradient, too
@@ -188,7 +211,6 @@ class BackwardTrace(Sequence[BackwardStep]):
         self._without_grad = {leaf for leaf in leaves if not leaf.has_grad}
         self._zeros = [x for x in self._apart if x.parents or x in self._without_grad]
         self._remembered: tuple[int, Sequence[int]] = (-1, ())
-        self._recording = self._record()
         self.position = 0
         self.resume()
 
@@ -212,37 +234,28 @@ class BackwardTrace(Sequence[BackwardStep]):
     def resume(self) -> Hit | None:
         """Go on with the pass from a breakpoint to the next one, or to the end.
 
-        >>> from tinygrad_mlp.debug._breakpoints import watch
+        >>> from tinygrad_mlp.debug import watch
         >>> a = Value(3.0, label="a")
         >>> trace = trace_backward(a * a, breakpoints=[watch(a)])
         >>> len(trace), trace.resume() is trace.hit, len(trace), trace.resume(), a.grad
         (1, True, 2, None, 6.0)
         """
         self.go_to(len(self))
-        self.hit = next(self._recording, None)
+        super().resume()
         self.position = len(self)
         self._give_zero()
         return self.hit
 
     def _give_zero(self) -> None:
         """Where nothing flows the gradient is 0, as after ``backward``; before the pass, none."""
-        has_flowed = self.position > 0 or self._starts[-1] == 0
+        has_flowed = self.position > 0 or self.n_steps == 0
         for node in self._zeros:
             if has_flowed:
                 node.grad = 0.0
             else:
                 node.zero_grad()
 
-    @property
-    def finished(self) -> bool:
-        """Whether the pass has reached its end.
-
-        >>> trace_backward(Value(1.0) * 2.0).finished
-        True
-        """
-        return len(self) == self._starts[-1]
-
-    def _record(self) -> Iterator[Hit]:
+    def _growing(self) -> Iterator[object]:
         """The steps of the chain rule, with a note of what each finds."""
         observer = pass_observer()
         look = None if observer is None else observer.look_at_pass(self.loss)
@@ -254,10 +267,7 @@ class BackwardTrace(Sequence[BackwardStep]):
             self._grad_before.append(flow.before)
             if look is not None:
                 look(flow)
-            if self._breakpoints:
-                hit = stopped_by(self._breakpoints, self[-1])
-                if hit is not None:
-                    yield hit
+            yield flow
 
     def _noted(self) -> Iterator[Value]:
         """The nodes that gradients flow from; what flows is noted as each is reached."""
@@ -269,38 +279,19 @@ class BackwardTrace(Sequence[BackwardStep]):
         """Of the node that was noted last, as they were when the trace began."""
         return self._partials[len(self._upstream) - 1]
 
-    @cached_property
-    def names(self) -> dict[Value, str]:
-        """What the nodes are called, see ``names_of``."""
-        return names_of(self.order)
-
-    @cached_property
-    def layers(self) -> dict[Value, str]:
-        """The path of the layer of each node that belongs to one, see ``layers_of``."""
-        return layers_of(self.order)
-
     def __len__(self) -> int:
         return len(self._grad_before)
 
-    @overload
-    def __getitem__(self, index: int) -> BackwardStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[BackwardStep]: ...
-    def __getitem__(self, index: int | slice) -> BackwardStep | list[BackwardStep]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        number_of_step = index + len(self) if index < 0 else index
-        if not 0 <= number_of_step < len(self):
-            raise IndexError(f"there is no step {index}; the trace has {len(self)} steps")
-        place = bisect_right(self._starts, number_of_step) - 1
+    def _step(self, index: int) -> BackwardStep:
+        place = bisect_right(self._starts, index) - 1
         node = self._nodes[place]
-        position = self._receivers_at(place)[number_of_step - self._starts[place]]
+        position = self._receivers_at(place)[index - self._starts[place]]
         partial = self._partials[place][position]
         upstream = self._upstream[place]
         contribution = upstream * partial
-        before = self._grad_before[number_of_step]
+        before = self._grad_before[index]
         return BackwardStep(
-            index=number_of_step,
+            index=index,
             node=node,
             parent=node.parents[position],
             position=position,
@@ -361,10 +352,6 @@ class BackwardTrace(Sequence[BackwardStep]):
         for node, start in zip(self._nodes, self._starts):
             for index, position in enumerate(self._receivers(node), start):
                 yield index, node.parents[position]
-
-    def __repr__(self) -> str:
-        state = "" if self.finished else f", stopped at step {len(self) - 1}"
-        return f"BackwardTrace({len(self):,} steps, {len(self.order):,} nodes{state})"
 
 
 def trace_backward(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit, Step
+from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 from tinygrad_mlp.debug._forward import trace_forward
 from tinygrad_mlp.debug._recompute import recompute
-from tinygrad_mlp.debug._required import require_value
 from tinygrad_mlp.debug._steps import trace_backward
+from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.graph import names_of

@@ -17,16 +17,10 @@ from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import _value_math as value_math
 from tinygrad_mlp import ops
 from tinygrad_mlp._interpreter import Interpreter
+from tinygrad_mlp._many_numbers import numbers_of
+from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._text import described
-from tinygrad_mlp.engine import (
-    Value,
-    as_value,
-    enable_grad,
-    local_partials,
-    numbers_of,
-    orders_of,
-    topological_order,
-)
+from tinygrad_mlp.engine import Value, as_value, enable_grad, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
 from tinygrad_mlp.graph._walk import gradients_of
 
@@ -247,7 +241,7 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
         parent.data if parent.op is ops.CONSTANT and parent not in dependents else parent
         for parent in node.parents
     ]
-    partials: Sequence[Value | float] = local_partials(node.op, value_math, node, inputs)
+    partials: Sequence[Value | float] = node.op.local_partials(value_math, node, inputs)
     if _is_recorded(node):
         return partials
     for partial, number in zip(partials, node.partials):

@@ -7,9 +7,10 @@ from math import inf
 from typing import Any
 
 from tinygrad_mlp import functional, ops
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._validation import check_labels
-from tinygrad_mlp.engine import Value, as_value, numbers_of
+from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses._reduction import Reduction, is_sequence, reduced

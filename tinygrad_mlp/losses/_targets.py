@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._effects import check_at_calls
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp.data._validation import check_labels
-from tinygrad_mlp.engine import Value, check_at_calls, numbers_of
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["DISTRIBUTION", "NUMBERS", "PROBABILITIES", "SIGNS", "Distribution", "Kind", "Labels"]

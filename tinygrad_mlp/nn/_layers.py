@@ -13,9 +13,11 @@ import numpy as np
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._arguments import Rng, as_generator, check_integer
+from tinygrad_mlp._dot_node import dot_node
+from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.engine import Value, as_value, dot_node, numbers_of
+from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.nn._activations import (
     SOFTMAX,

@@ -18,18 +18,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._forking import waited_for_at_fork
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._one_or_many import Outputs, unwrapped
-from tinygrad_mlp._places import Keys, Owner, keys_of_row
+from tinygrad_mlp._places import Keys, Owner, keys_of_row, places_of, put_row_in_place
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import AnotherWord
 from tinygrad_mlp.data._arrays import as_array
-from tinygrad_mlp.engine import (
-    Value,
-    places_of,
-    put_row_in_place,
-    read_numbers,
-    write_numbers,
-)
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn._summary import layer_table

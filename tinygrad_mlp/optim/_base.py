@@ -23,9 +23,10 @@ from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._at_once import assign_at_once, call_at_once
 from tinygrad_mlp._interpreter import Interpreter
+from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import NotASetting
-from tinygrad_mlp.engine import Value, write_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["Number", "Optimizer", "Parameter"]

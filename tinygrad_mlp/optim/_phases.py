@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn, Self
 
 from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._text import described
@@ -52,6 +52,11 @@ class MultiStepSchedule(Schedule):
         ]
         self.gamma = check_number(gamma, "gamma", call, above=0.0)
 
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """A tenth after a half and after three quarters."""
+        return cls(milestones=[n_epochs // 2, 3 * n_epochs // 4])
+
     def __call__(self, epoch: int) -> float:
         """gamma^(number of milestones <= epoch)."""
         n_drops = sum(milestone <= epoch for milestone in self.milestones)
@@ -88,6 +93,14 @@ class LambdaSchedule(Schedule):
                 "LambdaSchedule(lambda epoch: 0.95**epoch)"
             )
         self.function = function
+
+    @classmethod
+    def spanning(cls, n_epochs: int) -> NoReturn:
+        """There is none without a function."""
+        raise InvalidArgumentError(
+            "the schedule 'lambda' needs a function of the epoch: "
+            "schedule=LambdaSchedule(lambda epoch: 0.95**epoch)"
+        )
 
     def __call__(self, epoch: int) -> float:
         """What the function gives."""
@@ -220,6 +233,11 @@ class CosineRestartsSchedule(Schedule):
         self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
         self.multiplier = check_integer(multiplier, "multiplier", call, minimum=1)
         self.final_factor = check_number(final_factor, "final_factor", call, at_least=0.0)
+
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """Three waves, each twice as long as the one before."""
+        return cls(n_epochs=max(-(-n_epochs // 7), 1), multiplier=2)
 
     def __call__(self, epoch: int) -> float:
         """f + (1 - f) (1 + cos(pi t / T)) / 2."""

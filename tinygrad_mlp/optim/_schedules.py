@@ -14,11 +14,12 @@ loss and remembers it is in ``plateau.py``.
 
 from __future__ import annotations
 
+import inspect
 import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,32 @@ class Schedule(ABC):
     @abstractmethod
     def __call__(self, epoch: int) -> float:
         """The factor for the epoch, counted from 0."""
+
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """One that suits a training of so many epochs: what ``fit(schedule="name")`` takes.
+
+        It is made with ``n_epochs`` if that is all that it needs, and else without arguments.
+        Override it for a schedule of your own that needs others.
+
+        Raises:
+            InvalidArgumentError: if it needs others.
+
+        >>> CosineSchedule.spanning(50), StepSchedule.spanning(60)
+        (CosineSchedule(n_epochs=50, final_factor=0.0), StepSchedule(step_size=20, gamma=0.1))
+        """
+        needed = [
+            parameter.name
+            for parameter in inspect.signature(cls).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        if set(needed) - {"n_epochs"}:
+            raise InvalidArgumentError(
+                f"{cls.__name__} is given by its name alone, but needs {', '.join(needed)}; make "
+                f"one: schedule={cls.__name__}({', '.join(f'{name}=...' for name in needed)})"
+            )
+        return cls(**dict.fromkeys(needed, n_epochs))
 
     def observe(self, epoch: int, loss: float) -> None:  # noqa: B027 (most have no use for it)
         """Take note of the loss at the end of an epoch; does nothing unless overridden."""
@@ -246,6 +273,11 @@ class StepSchedule(Schedule):
         self.step_size = check_integer(step_size, "step_size", call, minimum=1)
         self.gamma = check_number(gamma, "gamma", call, above=0.0)
 
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """A tenth after each third."""
+        return cls(step_size=max(n_epochs // 3, 1))
+
     def __call__(self, epoch: int) -> float:
         """gamma^floor(epoch / step_size)."""
         return float(self.gamma ** (epoch // self.step_size))
@@ -272,6 +304,11 @@ class ExponentialSchedule(Schedule):
     def __init__(self, gamma: float) -> None:
         call = "ExponentialSchedule(gamma=0.95)"
         self.gamma = check_number(gamma, "gamma", call, above=0.0)
+
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """Down to a hundredth."""
+        return cls(gamma=0.01 ** (1.0 / n_epochs))
 
     def __call__(self, epoch: int) -> float:
         """gamma^epoch."""
@@ -349,6 +386,11 @@ class WarmupSchedule(Schedule):
         self.start_factor = check_number(
             start_factor, "start_factor", call, at_least=0.0, at_most=1.0
         )
+
+    @classmethod
+    def spanning(cls, n_epochs: int) -> Self:
+        """A rise over the first tenth."""
+        return cls(n_epochs=max(n_epochs // 10, 1))
 
     def __call__(self, epoch: int) -> float:
         """The straight line, and after it what follows."""

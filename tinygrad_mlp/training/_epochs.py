@@ -11,9 +11,10 @@ from sys import maxsize
 
 import numpy as np
 
+from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.engine import Value, enable_grad, write_numbers
+from tinygrad_mlp.engine import Value, enable_grad
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training._advice import advice_for

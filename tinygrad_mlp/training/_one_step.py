@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any, TypeVar
 
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._recording import with_numbers
-from tinygrad_mlp.engine import Value, read_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn._module import Module, parts_of
 

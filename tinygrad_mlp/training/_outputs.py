@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._at_once import call_at_once
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp.compiler import Program, compile
-from tinygrad_mlp.engine import Value, no_grad, read_numbers, write_numbers
+from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss

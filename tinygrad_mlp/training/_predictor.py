@@ -22,10 +22,12 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._many_numbers import read_unchecked
 from tinygrad_mlp._node_checks import check_numbers
+from tinygrad_mlp._recording import has_recorder
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler._hiding import recording_lock
-from tinygrad_mlp.engine import Value, has_recorder, read_unchecked
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.nn._module import Module
 

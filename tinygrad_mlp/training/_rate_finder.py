@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
+from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.engine import Value, write_numbers
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NonFiniteError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
@@ -44,7 +45,7 @@ class RateSearch:
     >>> rates, losses = np.array([0.01, 0.1, 1.0, 10.0]), np.array([5.0, 3.0, 1.0, 9.0])
     >>> search = RateSearch(rates, losses, smoothed=losses, first=5.0)
     >>> search.lowest, search.steepest, search.suggestion
-    (1.0, 0.1, 0.1)
+    (1.0, 0.01, 0.1)
     """
 
     rates: NDArray[np.float64]
@@ -152,7 +153,8 @@ def find_learning_rate(
     >>> from tinygrad_mlp.nn import MLP
     >>> X, y = make_moons(100, noise=0.1, rng=0)
     >>> print(find_learning_rate(MLP(2, [16, 1], rng=0), X, y, batch_size=20, rng=0))
-    x
+    100 steps, rates 1e-07 to 10; the loss did not diverge
+    the smoothed loss is lowest at 3.9; suggestion, a tenth of that: 0.39
     """
     check_counts(1, batch_size, None)
     call = "find_learning_rate(model, X, y, start=1e-7, end=10.0, n_steps=100, smoothing=0.9)"

@@ -10,14 +10,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._batching import BATCH_SIZE_CALL
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._module import Module
-from tinygrad_mlp.optim import (
-    OPTIMIZERS,
-    SCHEDULES,
-    Optimizer,
-    Schedule,
-    make_optimizer,
-    make_schedule,
-)
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, make_optimizer
 from tinygrad_mlp.optim._inside import held_by
 from tinygrad_mlp.training._callbacks import Callback
 
@@ -87,15 +80,12 @@ def optimizer_for(
 def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | None:
     """The schedule, one given by name such that it spans the epochs; None stays None.
 
-    "step": a tenth after each third; "multi_step": a tenth after a half and after three quarters;
-    "exponential": down to a hundredth; "cosine": down to 0; "cosine_restarts": three waves, each
-    twice as long as the one before; "one_cycle": up and down; "warmup": a rise over the first
-    tenth; "plateau" and "constant" as they are.
+    How it does, each says itself in ``spanning``.
 
     Raises:
         UnknownNameError: for an unknown name; the message lists the known ones.
-        InvalidArgumentError: if it is neither a name nor a schedule, or "lambda", for which there
-            would be a function to give.
+        InvalidArgumentError: if it is neither a name nor a schedule, or the name of one that
+            needs more than the number of epochs, such as "lambda".
 
     >>> schedule_for("cosine", epochs=50)
     CosineSchedule(n_epochs=50, final_factor=0.0)
@@ -103,22 +93,7 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
     if schedule is None:
         return None
     if isinstance(schedule, str):
-        name = SCHEDULES.find(schedule)
-        if name == "lambda":
-            raise InvalidArgumentError(
-                f"schedule is {schedule!r}, which needs a function of the epoch: "
-                "schedule=LambdaSchedule(lambda epoch: 0.95**epoch)"
-            )
-        spans: dict[str, dict[str, Any]] = {
-            "cosine": {"n_epochs": epochs},
-            "cosine_restarts": {"n_epochs": max(-(-epochs // 7), 1), "multiplier": 2},
-            "exponential": {"gamma": 0.01 ** (1.0 / epochs)},
-            "multi_step": {"milestones": [epochs // 2, 3 * epochs // 4]},
-            "one_cycle": {"n_epochs": epochs},
-            "step": {"step_size": max(epochs // 3, 1)},
-            "warmup": {"n_epochs": max(epochs // 10, 1)},
-        }
-        return make_schedule(schedule, **spans.get(name or "", {}))
+        return SCHEDULES.named(schedule).spanning(epochs)
     if not isinstance(schedule, Schedule):
         raise InvalidArgumentError(
             f"schedule is {described(schedule)}, but a name or a schedule is needed: "

@@ -16,11 +16,11 @@ import numpy as np
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._folding import Node
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.compiler._refusals import refuses_to_be_a_number
-from tinygrad_mlp.engine import read_numbers
 
 __all__ = ["Arithmetic", "ScalarText"]
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._backends.sample_products import (
@@ -34,7 +35,6 @@ from tinygrad_mlp.compiler._instructions import (
     Ref,
 )
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
-from tinygrad_mlp.engine import read_numbers
 
 __all__ = ["NumpyText", "Text"]
 

@@ -1,0 +1,184 @@
+"""What is written into the page of a replay: data and parts, without a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import viz
+from tests.replaying import HOSTILE, network_loss, recorded
+from tinygrad_mlp.debug import names_of, trace_backward, worked_example
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.ops import CONSTANT
+from viz._stepper import replay_page
+from viz._themes import THEMES, Theme
+
+
+def test_the_steps_are_those_of_backward() -> None:
+    loss = worked_example()
+    steps = recorded(replay_page(loss))["steps"]
+    order = topological_order(loss)
+    loss.backward()
+    last = {order[node].parents[place]: after for node, place, *_, after in steps}
+    receivers = [node for node in order if node is not loss and node.op is not CONSTANT]
+    assert last == {node: node.grad for node in receivers}
+    uses = [parent for node in order for parent in node.parents]
+    assert len(steps) == len([parent for parent in uses if parent.op is not CONSTANT])
+
+
+def test_the_graph_stays_as_it_was() -> None:
+    loss = worked_example()
+    order = topological_order(loss)
+    fresh = replay_page(loss)
+    assert not any(node.has_grad for node in order)
+    loss.backward()
+    loss.backward()
+    before = [node.grad for node in order]
+    assert replay_page(loss) == fresh, "the page starts from no gradients, whatever there is"
+    assert [node.grad for node in order] == before
+
+
+def test_the_page_needs_no_other_file() -> None:
+    page = replay_page(worked_example())
+    addresses = set(re.findall(r"\w+://[^\s\"']+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # the name of SVG, which nobody fetches
+    assert not re.search(r"<link|<iframe|@import|\bsrc=|\bhref=|url\((?!#)|fetch\(|import\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_the_parts_of_the_page_are_put_in_once() -> None:
+    assert "{{" not in replay_page(worked_example())
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_a_hostile_label_cannot_leave_its_place(label: str) -> None:
+    harmless = replay_page(Value(2.0, label="a") * 3.0, title="T")
+    page = replay_page(Value(2.0, label=label) * 3.0, title="T")
+    assert page.count("<") == harmless.count("<")
+    assert page.isprintable() or not set(page) & set("\x00\u2028\u2029")
+    assert recorded(page)["nodes"][0]["name"] == names_of([Value(2.0, label=label)]).popitem()[1]
+
+
+def test_a_hostile_title_is_text() -> None:
+    page = replay_page(Value(2.0), title=HOSTILE[0])
+    assert page.count("<script") == 2
+    assert "&lt;/script&gt;" in page
+
+
+def test_numbers_that_json_does_not_know() -> None:
+    zero = Value(0.0, label="zero")
+    nodes = recorded(replay_page(zero.log() * zero))["nodes"]
+    assert [node["data"] for node in nodes] == [0.0, "-Infinity", "NaN"]
+
+
+def test_the_file_is_written(tmp_path: Path) -> None:
+    path = viz.replay(worked_example(), tmp_path / "pages" / "backprop.html", title="A title")
+    assert "<h1>A title</h1>" in path.read_text(encoding="utf-8")
+
+
+def test_a_graph_that_is_too_big_is_refused() -> None:
+    with pytest.raises(GraphError, match="max_nodes=31"):
+        replay_page(worked_example(), max_nodes=30)
+
+
+def test_only_a_value_is_replayed() -> None:
+    with pytest.raises(NotANumberError, match=r"viz\.replay\(outputs\[0\]"):
+        replay_page([worked_example()])  # type: ignore[arg-type]
+
+
+def test_neurons_are_boxes_that_nothing_looks_into() -> None:
+    content = recorded(replay_page(network_loss([3, 2])))
+    nodes, groups = content["nodes"], content["groups"]
+    assert [group["name"] for group in groups] == [
+        *(f"layers.0.neurons.{i}" for i in range(3)),
+        *(f"layers.1.neurons.{i}" for i in range(2)),
+    ]
+    assert {group["formula"] for group in groups} == {"relu(w·x + b)", "w·x + b"}
+    for group in groups:
+        inside = set(group["members"]) - {group["head"]}
+        users = {i for i, node in enumerate(nodes) if inside & set(node["parents"])}
+        assert users <= set(group["members"])
+
+
+def test_a_weight_that_two_samples_share_stands_outside() -> None:
+    model = MLP(1, [2, 1], rng=0)
+    loss = (model.forward([1.0])[0] - model.forward([2.0])[0]).square()
+    content = recorded(replay_page(loss))
+    inside = {member for group in content["groups"] for member in group["members"]}
+    shared = {i for i, node in enumerate(content["nodes"]) if node["role"] == "parameter"}
+    assert content["groups"], "the sum and the activation still form a box"
+    assert not inside & shared
+
+
+def test_constants_are_no_steps() -> None:
+    x = Value(3.0, label="x")
+    content = recorded(replay_page(0.5 * x**2))
+    names = [node["name"] for node in content["nodes"]]
+    constants = {i for i, node in enumerate(content["nodes"]) if node["constant"]}
+    assert {content["nodes"][i]["data"] for i in constants} == {0.5, 2.0}
+    parents = [content["nodes"][node]["parents"][place] for node, place, *_ in content["steps"]]
+    assert not constants & set(parents)
+    assert [names[i] for i in parents].count("x") == 1
+
+
+def test_a_constant_with_a_label_has_steps_as_in_the_step_log() -> None:
+    half = Value(1.0) * 0.5
+    half.parents[1].label = "half"
+    loss = half * 2.0
+    content = recorded(replay_page(loss))
+    constants = [node["data"] for node in content["nodes"] if node["constant"]]
+    assert constants == [2.0]
+    assert len(content["steps"]) == len(trace_backward(loss)) == 3
+
+
+def test_what_has_no_label_is_called_after_its_neuron() -> None:
+    loss = (MLP(2, [2, 1], activation="tanh", rng=0).forward([1.0, 2.0])[0] - 1.0).square()
+    content = recorded(page := replay_page(loss))
+    names = {node["name"] for node in content["nodes"] if node["parents"]}
+    inside = {f"layers.0.neurons.{i}.{part}" for i in range(2) for part in ("net", "out")}
+    assert inside | {"layers.1.neurons.0.net", "L"} < names
+    assert "<h1>Backpropagation of L</h1>" in page
+
+
+def test_names_that_are_taken_get_a_number() -> None:
+    model = MLP(1, [1], activation="tanh", rng=0)
+    one, two = (model.forward([x])[0] for x in (1.0, 2.0))
+    content = recorded(replay_page(one * two * Value(1.0, label="L")))
+    names = [node["name"] for node in content["nodes"]]
+    assert len(names) == len(set(names))
+    assert {"layers.0.neurons.0.net", "layers.0.neurons.0.net#2", "L#2"} < set(names)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_words_stand_out_from_their_ground(theme: Theme) -> None:
+    """A contrast of 4.5 to 1, as the web's guidelines for accessibility ask for."""
+    words = [theme.text, theme.muted, theme.gradient]
+    words += [theme.roles["parameter"].ink, theme.roles["input"].ink]
+    for ground in (theme.background, theme.frame):
+        assert min(contrast(word, ground) for word in words) >= 4.5
+    for paint in theme.roles.values():
+        assert contrast(theme.text, paint.fill) >= 4.5
+        assert contrast(theme.muted, paint.fill) >= 4.5
+        assert contrast(theme.gradient, paint.fill) >= 4.5
+    for line in (theme.line, theme.muted, theme.gradient, theme.accent):
+        assert contrast(line, theme.background) >= 3.0
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
+    assert recorded(replay_page(network_loss([4, 1])))["collapsed"]
+    assert not recorded(replay_page(worked_example()))["collapsed"]
