@@ -197,7 +197,7 @@ def killed_from_outside(folder: Path, engine: str, n_kills: int, seed: int) -> t
     """How many processes were killed, and whether what they came to is the same in the end."""
     rng = np.random.default_rng(seed)
     file, result = folder / f"{engine}.npz", folder / f"{engine}.txt"
-    epochs = 40 if engine == "eager" else 400
+    epochs = 20 if engine == "eager" else 60
     n_killed = 0
     for number in range(n_kills + 1):
         process = subprocess.Popen(

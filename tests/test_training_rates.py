@@ -271,8 +271,9 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], said: str) -> None:
 
 def test_unknown_names_are_refused() -> None:
     for name in ("optimizer", "engine", "loss"):
+        settings: dict[str, Any] = {name: "nothing"}
         with pytest.raises(UnknownNameError, match="nothing"):
-            find_learning_rate(MLP(2, [1]), X, Y, **{name: "nothing"})
+            find_learning_rate(MLP(2, [1]), X, Y, **settings)
 
 
 SEARCH: Final = RateSearch(
@@ -305,8 +306,9 @@ def test_the_plot_marks_the_suggestion_over_a_logarithm() -> None:
     assert np.array_equal(points.get_ydata(), SEARCH.losses)
     assert np.array_equal(line.get_ydata(), SEARCH.smoothed)
     assert np.array_equal(line.get_xdata(), SEARCH.rates)
-    assert (list(lowest.get_xdata()), list(lowest.get_ydata())) == ([1.0], [1.0])
-    assert list(suggestion.get_xdata()) == [0.1, 0.1]
+    assert np.array_equal(lowest.get_xdata(), [1.0])
+    assert np.array_equal(lowest.get_ydata(), [1.0])
+    assert np.array_equal(suggestion.get_xdata(), [0.1, 0.1])
     assert suggestion.get_label() == "suggestion: 0.1"
     low, high = axes.get_ylim()
     assert 0.0 < low < 0.9
