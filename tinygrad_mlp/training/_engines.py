@@ -107,6 +107,13 @@ class StepSettings:
         optimizer: steps the parameters that it holds; those are also clipped and penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> model, loss = MLP(1, [1]), loss_named("mean_squared_error")
+    >>> StepSettings(model, Objective(loss), SGD(model.parameters())).choices
+    {}
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil, isfinite, isnan, nan
@@ -36,26 +36,41 @@ from tinygrad_mlp.training._task import Samples, Task
 __all__ = ["Training"]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Training:
-    """One call of ``fit``, after everything has been checked."""
+    """One call of ``fit``, after everything has been checked.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training._engines import EagerEngine
+    >>> model = MLP(1, [1], init="zeros")
+    >>> task, samples = Task.for_data(model, [[1.0], [2.0]], [2.0, 4.0])
+    >>> objective, optimizer = Objective(task.loss), SGD(model.parameters(), learning_rate=0.1)
+    >>> engine = EagerEngine(model, objective, optimizer)
+    >>> training = Training(
+    ...     model=model, engine=engine, task=task, samples=samples, optimizer=optimizer,
+    ...     epochs=2, rng=np.random.default_rng(0), objective=objective, history=History(),
+    ... )
+    >>> training.run(Progress(2, log_every=None)).loss
+    [10.0, 1.05...]
+    """
 
     model: Module
     engine: Engine
     task: Task
     samples: Samples
-    validation: Samples | None
+    validation: Samples | None = None
     optimizer: Optimizer
-    schedule: Schedule | None
-    watches: str | None
+    schedule: Schedule | None = None
+    watches: str | None = None
     epochs: int
-    batch_size: int | None
-    shuffle: bool
+    batch_size: int | None = None
+    shuffle: bool = True
     rng: np.random.Generator
-    callbacks: list[Callback]
-    keepers: list[Callback]
+    callbacks: Sequence[Callback] = ()
+    keepers: Sequence[Callback] = ()
     objective: Objective
-    unasked: bool
+    unasked: bool = False
     history: History
     saving: TrainingFile | None = None
 

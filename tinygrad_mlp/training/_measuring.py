@@ -21,7 +21,19 @@ MOST_WAITING: Final = 4096
 
 @dataclass(frozen=True)
 class Measuring:
-    """Measures with the engine that trains, and with the weights as they are."""
+    """Measures with the engine that trains, and with the weights as they are.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training._engines import EagerEngine
+    >>> model = MLP(1, [1], init="zeros")
+    >>> task, samples = Task.for_data(model, [[1.0], [2.0]], [2.0, 4.0])
+    >>> objective, optimizer = Objective(task.loss, l2=0.5), SGD(model.parameters())
+    >>> engine = EagerEngine(model, objective, optimizer)
+    >>> measuring = Measuring(engine, task, objective, optimizer, batch_size=None)
+    >>> measuring.of(samples), measuring.penalty()
+    ((10.0, 0.0), 0.0)
+    """
 
     engine: Engine
     task: Task
@@ -52,7 +64,15 @@ class Measuring:
 
 
 class RightAnswers:
-    """Counts them over the batches of an epoch, some thousands at a time, which takes less time."""
+    """Counts them over the batches of an epoch, some thousands at a time, which takes less time.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> task, samples = Task.for_data(MLP(1, [1]), [[1.0], [2.0]], ["no", "yes"])
+    >>> right = RightAnswers(task)
+    >>> right.add(np.array([[-3.0], [-2.0]]), samples)
+    >>> right.total(), right.total()
+    (1.0, 0.0)
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -29,9 +29,9 @@ from tinygrad_mlp.training._archive import pack
 from tinygrad_mlp.training._callbacks import Callback, Checkpoint
 from tinygrad_mlp.training._engines import Engine
 from tinygrad_mlp.training._history import History
-from tinygrad_mlp.training._memory import Memory
 from tinygrad_mlp.training._object_state import put_state, state_of
 from tinygrad_mlp.training._plain_data import GeneratorState, decoded, encoded
+from tinygrad_mlp.training._remembering import Memory
 from tinygrad_mlp.training._weights import (
     OF_TRAINING,
     packed_weights,
@@ -56,7 +56,22 @@ _TEXT: Final = Record(
 
 @dataclass
 class TrainingParts:
-    """What of a training has a state."""
+    """What of a training has a state.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.training._engines import EagerEngine, Objective
+    >>> model, rng = MLP(1, [1]), np.random.default_rng(0)
+    >>> optimizer = SGD(model.parameters(), learning_rate=0.5)
+    >>> engine = EagerEngine(model, Objective(loss_named("hinge")), optimizer)
+    >>> parts = TrainingParts(model, optimizer, None, rng, [], engine, History(loss=[0.25]))
+    >>> state = parts.state()
+    >>> optimizer.learning_rate, parts.history.loss[0] = 0.1, 9.0
+    >>> parts.put(state, n_epochs=1)
+    >>> optimizer.learning_rate, parts.history.loss
+    (0.5, [0.25])
+    """
 
     model: Module
     optimizer: Optimizer
@@ -142,6 +157,19 @@ class TrainingFile:
     Raises:
         InvalidArgumentError: if ``path`` is no path, or a ``Checkpoint`` writes the same file.
         OSError: if the file cannot be written.
+
+    >>> import tempfile
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.training import fit
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for epochs in (2, 4):  # as if the process had been killed after the second epoch
+    ...         model, file = MLP(1, [1], rng=0), f"{folder}/training.npz"
+    ...         history = fit(model, [[0.0], [1.0]], [1.0, 2.0], epochs=epochs, resume=file)
+    regression, mean_squared_error, engine: compiled
+    epoch    2  loss ...
+    going on after epoch 2
+    regression, mean_squared_error, engine: compiled
+    epoch    4  loss ...
     """
 
     def __init__(

@@ -288,6 +288,11 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: if it is not a file of weights.
         OSError: if the file cannot be opened.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     list(read_arrays(save_weights(MLP(2, [1]), f"{folder}/weights.npz")))
+    ['layers.0.weight', 'layers.0.bias', '__details__']
     """
     try:
         with Path(path).open("rb") as stream:
@@ -301,6 +306,10 @@ def weights_in(arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str])
 
     Raises:
         DataError: if they are none; it names the file.
+
+    >>> arrays = packed_weights(MLP(2, [1]), {"epoch": 3})
+    >>> weights_in({**arrays, "__training__.0": np.eye(2)}, "training.npz").extra
+    {'epoch': 3}
     """
     state = {name: array for name, array in arrays.items() if not name.startswith(OF_TRAINING)}
     text = state.pop(ENTRY, np.array('{"task": null, "extra": {}}'))
