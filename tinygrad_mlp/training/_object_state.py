@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError
@@ -44,6 +45,8 @@ class _Slot:
             pass
         elif type(item) is type(value) is list:
             item[:] = value
+        elif type(item) is type(value) is np.ndarray and _fits(item, value):
+            item[...] = value
         elif type(item) is type(value) is dict:
             item.clear()
             item.update(value)
@@ -103,7 +106,7 @@ def put_state(root: object, state: State, is_part: IsPart, title: str) -> None:
             is_generator = slot is not None and isinstance(slot.item, np.random.Generator)
             if slot is not None and is_generator == isinstance(value, GeneratorState):
                 slot.put(value)
-            elif slot is None and part in parts and name.isidentifier() and is_plain(value):
+            elif _may_come(slot, name, value) and part in parts:
                 object.__setattr__(parts[part], name, value)  # it came into being in training
             else:
                 raise DataError(f"{title}{part} has no {name!r}, or it is something else")
@@ -149,6 +152,17 @@ def _slots(root: object, is_part: IsPart) -> Iterator[_Slot]:
             elif id(item) not in seen:  # of one that stands in two places one is enough
                 seen.add(id(item))
                 yield _Slot(part, name, holder, key, item)
+
+
+def _may_come(slot: _Slot | None, name: str, value: Any) -> bool:
+    """Whether it can be an attribute that is not there yet."""
+    is_generator = isinstance(value, GeneratorState)
+    return slot is None and name.isidentifier() and is_plain(value) and not is_generator
+
+
+def _fits(item: NDArray[Any], value: NDArray[Any]) -> bool:
+    alike = item.shape == value.shape and item.dtype == value.dtype
+    return alike and item.flags.writeable
 
 
 def _items(holder: object) -> list[tuple[Any, Any]]:
