@@ -17,6 +17,30 @@ settings.load_profile("without-deadline")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def pictures() -> None:
+    """For a test of a file with ``no_pictures`` that is about pictures all the same."""
+
+
+@pytest.fixture
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands that train draw nothing: most of their time, where it is about other things."""
+    if "pictures" in request.fixturenames:
+        return
+
+    def draw_nothing(*training: object) -> None:
+        pass
+
+    monkeypatch.setattr("tinygrad_mlp._cli.training_run.draw_pictures", draw_nothing)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that hold an address: a test has one name, whichever process collects it."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"name the cases of {item.nodeid}: ids=case_name")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Turn a run that passed, but skipped something, into a failed one."""
     if _skips_that_fail(session.config) and session.exitstatus == pytest.ExitCode.OK:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tinygrad_mlp._places import Owner, Place, put_in_place
+from tinygrad_mlp._places import Owner, put_row_in_place
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn._module import Module, make_known
 
@@ -36,7 +36,7 @@ def placed(path: str, x: float = 1.0) -> Value:
         last.insert(0, above.pop())
     parameter = Value(x)
     keys = tuple([int(key) if key.isdigit() else key for key in last])
-    put_in_place(parameter, Place(_owner(above), keys))
+    put_row_in_place([parameter], _owner(above), [keys])
     return parameter
 
 

@@ -33,6 +33,7 @@ class Moments:
         self, at: int, event: str, within: str, number: signal.Signals = signal.SIGINT
     ) -> None:
         self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
+        assert Path(self.folder).exists(), self.folder
         self.number = number
         self.n = 0
 

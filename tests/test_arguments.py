@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.naming import case_name
 from tinygrad_mlp import data
 from tinygrad_mlp._arguments import as_generator
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -40,7 +41,7 @@ WITH_RNG: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("rng", [-1, 0.5, "seed", object()], ids=repr)
+@pytest.mark.parametrize("rng", [-1, 0.5, "seed", object()], ids=case_name)
 @pytest.mark.parametrize("name", WITH_RNG)
 def test_what_is_no_seed_is_named_with_a_seed_that_would_do(name: str, rng: object) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^rng is .*a seed.*: rng=0$"):

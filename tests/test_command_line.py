@@ -99,6 +99,7 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
     assert "<h1>The loss of a small network</h1>" in page
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("seed", [1, 2, 4])
 def test_iris_is_learned_with_other_seeds_too(
     seed: int, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -248,6 +249,7 @@ def test_a_table_of_ones_own_is_learned_and_asked_again(
     assert Path("answers/a.csv").read_text() == printed.out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_training_that_learns_nothing_says_so(
     iris_table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,6 +310,7 @@ def test_whole_numbers_as_classes_and_as_numbers(
     assert "to learn: kind, a number from 9 to 19" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_saved_file_serves_python_too(iris_table: str, folder: Path) -> None:
     words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "2"]
     assert main([*words, "--hidden", "7,5", "--activation", "relu", "--save", "net.npz"]) == 0
@@ -322,6 +325,7 @@ def test_the_saved_file_serves_python_too(iris_table: str, folder: Path) -> None
     assert len(model([0.0, 0.0, 0.0, 0.0])) == 3
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     "options",
     [

@@ -20,6 +20,8 @@ from tinygrad_mlp._cli.parsing import keep_apart
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, save_weights
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TRAIN = ["train", "good.csv", "--target", "kind", "--epochs", "1", "--save", "w.npz"]
 GOOD = "a,b,kind\n" + "1.5,2.5,x\n2.5,0.5,z\n" * 10
 
@@ -289,6 +291,7 @@ def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return fill
 
 
+@pytest.mark.usefixtures("pictures")
 def test_pictures_that_cannot_be_written_do_not_take_the_network_along(
     folder: Path, no_room: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,8 @@ from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.errors import TinygradMLPError, UnknownNameError
 from tinygrad_mlp.training import read_weights
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 RED, BELL, TURNED = "a\x1b[31mred", "b\x07ell", "c\u202ednuor"
 
@@ -63,6 +65,7 @@ def test_line_ends_and_tabs_stay_in_a_text_of_several_lines() -> None:
     assert str(UnknownNameError("a\n\tb")) == "a\n\tb"
 
 
+@pytest.mark.usefixtures("pictures")
 def test_names_of_a_table_are_shown_and_never_carried_out(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +195,7 @@ def test_answers_with_white_space_at_their_ends_are_read_back(
 # Numbers
 
 
+@pytest.mark.usefixtures("pictures")
 def test_answers_have_all_their_digits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).normal(size=120)
     write_table("s.csv", ["x", "t"], [[a, 1.7e9 + 1000.0 * a] for a in x.tolist()])

@@ -111,7 +111,9 @@ class _Run:
         for buffer, array in zip(leaves.arguments, given):
             rows = array.reshape(self.n_samples, -1).T if buffer.mapped else array.reshape(-1)
             self.write(buffer, rows)
-        self.write(leaves.outer, [leaf.data for leaf in lowered.outer])
+        kept, places = self.memory.kept, lowered.kept
+        outer = [kept[places[x]] if x in places else x.data for x in lowered.outer]
+        self.write(leaves.outer, outer)
         n_draws = self.n_samples if leaves.random.mapped else 1
         drawn = [[rng.random() for rng in lowered.generators] for _ in range(n_draws)]
         self.write(leaves.random, np.array(drawn).T if leaves.random.mapped else drawn[0])
@@ -124,7 +126,11 @@ class _Run:
             else:
                 self.execute(instruction)
         for leaf, ref in arrays.effects:
-            leaf.data = float(self.view(ref)[0])
+            number = float(self.view(ref)[0])
+            if leaf in places:
+                kept[places[leaf]] = number
+            else:
+                leaf.data = number
         if lowered.reduction is None:
             return self.result(arrays.outputs)
         return tuple(results.values()) if arrays.auxiliary else results["loss"]

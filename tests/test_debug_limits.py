@@ -12,7 +12,7 @@ from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.debug._equations import formula_of
 from tinygrad_mlp.debug._recompute import finite_difference
-from tinygrad_mlp.debug.console import COMMANDS, Console
+from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.session import Session
 
 
@@ -67,7 +67,7 @@ def test_list_shows_as_many_steps_on_either_side_as_there_are() -> None:
 
 def test_help_shows_one_command_or_all() -> None:
     everything = answer("help")
-    for name in COMMANDS:
+    for name in Console.commands():
         alone = answer(f"help {name}")
         assert name in alone
         assert 0 < len(alone) < len(everything) / 2
@@ -79,7 +79,7 @@ def test_help_shows_one_command_or_all() -> None:
 
 @pytest.mark.parametrize("width", [30, 80, 200])
 def test_help_says_what_the_docstring_says_once(width: int) -> None:
-    for name in COMMANDS:
+    for name in Console.commands():
         out = io.StringIO()
         console = Console(Session(worked_example()), stdout=out, width=width)
         console.do_help(name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import Value, engine, functional, no_grad
-from tinygrad_mlp._recording import PLAIN, current
+from tinygrad_mlp._blocks import PLAIN, current
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import (
     detect_anomaly,

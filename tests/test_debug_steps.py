@@ -360,7 +360,7 @@ def test_brackets_stand_around_negative_numbers_beside_arithmetic_alone() -> Non
 
 
 def test_a_step_takes_the_memory_that_is_stated() -> None:
-    n_steps = 100_000  # the memory grows in proportion: a million steps take ten times as much
+    n_steps = 20_000  # the memory grows in proportion: a million steps take 50 times as much
     node = Value(1.0)
     for _ in range(n_steps):
         node = node.tanh()

@@ -14,7 +14,7 @@ from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import record_creation, worked_example
 from tinygrad_mlp.debug._walking import whole_number
-from tinygrad_mlp.debug.console import COMMANDS, Console
+from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.errors import InvalidArgumentError
 
@@ -678,11 +678,11 @@ def test_what_help_says_of_a_usage_of_any_length() -> None:
 
 
 def test_help_without_docstrings_names_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in COMMANDS:
+    for name in Console.commands():
         monkeypatch.setattr(getattr(Console, f"do_{name}"), "__doc__", None)
     monkeypatch.setattr(cmd.Cmd.do_help, "__doc__", None)
     lines = printed("(step) help\n", small()).splitlines()
-    assert [line.split()[0] for line in lines[1:-2]] == list(COMMANDS)
+    assert [line.split()[0] for line in lines[1:-2]] == Console.commands()
     assert lines[1] == "next                [n, s, step]"
 
 
@@ -812,7 +812,7 @@ def test_completion_goes_on_where_a_name_of_several_words_stands() -> None:
     assert console.completedefault("petal", "to petal", 3, 8) == ["petal width", "petal length"]
     assert console.completedefault("q", "to q", 3, 4) == []
     assert console.completenames("e") == ["end", "expand"]
-    assert console.completenames("") == list(COMMANDS)
+    assert console.completenames("") == Console.commands()
 
 
 def test_a_title_stands_before_the_greeting() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tests.naming import case_name
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value, apply, as_value, assign
@@ -72,7 +73,7 @@ def test_takes_nan_and_another_values_number() -> None:
     assert Value(Value(2.0) * 3.0).data == 6.0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("thing", [*NO_NUMBER, *ARRAYS], ids=repr)
+@pytest.mark.parametrize("thing", [*NO_NUMBER, *ARRAYS], ids=case_name)
 def test_refuses_what_is_not_one_number(thing: Any) -> None:
     for attempt in (Value, as_value, Value(1.0).__add__, Value(1.0).__rpow__, Value(1.0).__lt__):
         with pytest.raises(NotANumberError) as caught:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tinygrad_mlp import engine, functional, ops
+from tinygrad_mlp import _methods, engine, functional, ops
 from tinygrad_mlp import functional as F
 from tinygrad_mlp._garbage import relax_garbage_collector
 from tinygrad_mlp._order import orders_of
@@ -65,7 +65,7 @@ def test_blocks_that_record_do_not_slow_others_down(monkeypatch: pytest.MonkeyPa
 def test_what_is_right_is_not_checked_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "checked_label", pytest.fail)
     value = Value(2.0, "x")
-    monkeypatch.setattr(engine, "number_of", pytest.fail)
+    monkeypatch.setattr(_methods, "number_of", pytest.fail)
     assert value.item() == 2.0
 
 

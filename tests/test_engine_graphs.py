@@ -165,6 +165,32 @@ N_DEEP: Final = 20_000
 COPIES: Final = [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
 
 
+FROM_BEFORE: Final = (  # (Value(2.0, "x") * 3.0).tanh(), when the table was one file
+    b"\x80\x02ctinygrad_mlp.engine\nValue\nq\x00)\x81q\x01(G?\xef\xff\xe6:\xbe%<Nctinygrad_mlp.ops\n"
+    b"op_named\nq\x02X\x04\x00\x00\x00tanhq\x03\x85q\x04Rq\x05h\x00)\x81q\x06(G@\x18\x00\x00\x00\x00"
+    b"\x00\x00Nh\x02X\x03\x00\x00\x00mulq\x07\x85q\x08Rq\th\x00)\x81q\n(G@\x00\x00\x00\x00\x00\x00\x00"
+    b"NN))X\x01\x00\x00\x00xq\x0btq\x0cbh\x00)\x81q\r(G@\x08\x00\x00\x00\x00\x00\x00Nh\x02X\x08\x00\x00"
+    b"\x00constantq\x0e\x85q\x0fRq\x10))X\x00\x00\x00\x00q\x11tq\x12b\x86q\x13G@\x08\x00\x00\x00\x00\x00"
+    b"\x00G@\x00\x00\x00\x00\x00\x00\x00\x86q\x14h\x11tq\x15b\x85q\x16G>\xf9\xc57zH\x80\x00\x85q\x17X\x01"
+    b"\x00\x00\x00yq\x18tq\x19b."
+)
+
+
+def test_a_graph_that_was_pickled_before_can_be_loaded() -> None:
+    y = pickle.loads(FROM_BEFORE)
+    y.backward()
+    x = topological_order(y)[0]
+    assert (y.label, y.op, x.label) == ("y", ops.TANH, "x")
+    assert x.grad == pytest.approx(3.0 * (1.0 - math.tanh(6.0) ** 2), rel=1e-9)
+
+
+def test_a_pickle_names_nothing_that_is_private() -> None:
+    x = Value(2.0, label="x")
+    pickled = pickle.dumps([(3.0 * x).tanh(), ops.TANH])
+    assert b"tinygrad_mlp.engine" in pickled
+    assert b"tinygrad_mlp._" not in pickled and b"ops._" not in pickled
+
+
 @pytest.mark.parametrize("duplicate", COPIES)
 def test_a_leaf_can_be_copied_and_pickled(duplicate: Callable[[Value], Value]) -> None:
     leaf = Value(2.0, label="w")

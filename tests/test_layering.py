@@ -28,15 +28,16 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.op",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "
-        "tinygrad_mlp._places tinygrad_mlp._vocabulary tinygrad_mlp._node",
-        "tinygrad_mlp._drop_in tinygrad_mlp._reach",
+        "tinygrad_mlp._places tinygrad_mlp._vocabulary tinygrad_mlp._node tinygrad_mlp._recorders",
+        "tinygrad_mlp._drop_in tinygrad_mlp._reach tinygrad_mlp._blocks tinygrad_mlp._freezing",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
         "tinygrad_mlp.data",
-        "tinygrad_mlp._order tinygrad_mlp._effects tinygrad_mlp._methods",
-        "tinygrad_mlp._copying",
+        "tinygrad_mlp._order tinygrad_mlp._effects",
+        "tinygrad_mlp._methods tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
-        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._own_ops",
+        "tinygrad_mlp._many_numbers tinygrad_mlp._dot_node tinygrad_mlp._batch "
+        "tinygrad_mlp._own_ops",
         "tinygrad_mlp.functional tinygrad_mlp._one_or_many",
         "tinygrad_mlp._value_math",
         "tinygrad_mlp.graph",
@@ -47,7 +48,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
-        "viz._markup viz._condense viz._wording",
+        "viz._markup viz._condense viz._wording viz._recorded",
         "viz._look viz._render",
         "viz._operations viz._programs viz._plot_style",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot",
@@ -66,7 +67,7 @@ the modules inside a sub-package import one another, but not in a circle."""
 COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "_hiding _refusals _traced _tracing _repetition _checks",  # record
+        "_hiding _refusals _traced _tracing _repetition _checks _lone_means",  # record
         "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
@@ -75,6 +76,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_backends.choice",
         "_backends",
         "_translation",
+        "_lockstep",
         "_program",
     )
 )

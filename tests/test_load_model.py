@@ -197,7 +197,7 @@ def test_a_neuron_has_no_softmax(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "architecture", "message"),
     [
-        (Layer(2, 3), {"version": 2, "kind": "Layer"}, "architecture.version is not 1, which"),
+        (Layer(2, 3), {"version": 3, "kind": "Layer"}, "architecture.version is 3, and this v"),
         (Layer(2, 3), {"version": 10**400, "kind": "Layer"}, "a later one wrote the file"),
         (Layer(2, 3), {"version": 1, "kind": "Tower"}, "architecture.kind is 'Tower', but one of"),
         (Layer(2, 3), {"version": 1, "kind": "MLP"}, "its arrays are not those of the kind 'MLP'"),

@@ -12,9 +12,10 @@ import pytest
 
 from tinygrad_mlp import MLP, Value
 from tinygrad_mlp._places import keys_of_row
-from tinygrad_mlp.nn import Layer, Module
+from tinygrad_mlp.nn import Buffer, Layer, Module
 from tinygrad_mlp.nn import _module as module
-from tinygrad_mlp.nn._module import Buffer
+from tinygrad_mlp.nn._contents import contents_of
+from tinygrad_mlp.nn._known_parts import OWNER
 
 
 class Odd(Module):
@@ -38,7 +39,7 @@ class Odd(Module):
 @pytest.mark.parametrize("make", [Odd, lambda: MLP(3, [4, 2], rng=0), Module])
 def test_without_names_the_same_is_found_as_with_names(make: Callable[[], Module]) -> None:
     model = make()
-    contents = [item for _, item in module._contents(model)]
+    contents = [item for _, item in contents_of(model)]
     assert model.parameters() == [parameter for _, parameter in model.named_parameters()]
     assert list(model.modules()) == [item for item in contents if isinstance(item, Module)]
     assert model.buffers() == [item for item in contents if isinstance(item, Buffer)]
@@ -140,7 +141,7 @@ def test_a_call_looks_at_a_model_where_something_changed(
     assert made_known.count(model) == after
     first = model.layers[0].neurons[0].w[0]
     assert first.place is not None
-    assert first.place.owner.model is vars(model)[module._OWNER]
+    assert first.place.owner.model is vars(model)[OWNER]
     assert model.layers[1].neurons[1].b.label == "layers.1.neurons.1.b"
 
 

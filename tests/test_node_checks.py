@@ -25,8 +25,7 @@ from tinygrad_mlp.debug import (
 )
 from tinygrad_mlp.derivatives import grad, hessian
 from tinygrad_mlp.engine import apply
-from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
-from tinygrad_mlp.nn import Buffer
+from tinygrad_mlp.errors import NotANumberError, NotTextError
 from tinygrad_mlp.ops import Op
 
 NO_LABELS: Final[list[Any]] = [(), (Value(1.0),), None, 3, b"x", ["x"]]
@@ -370,15 +369,6 @@ def test_true_is_one() -> None:
     w.data = True
     (w * 3.0).backward()
     assert (w.item(), w.grad) == (1.0, 3.0)
-
-
-@pytest.mark.parametrize("kind", [Value, Buffer])
-def test_requires_grad_is_refused_with_the_remedy(kind: type[Value]) -> None:
-    node: Any = kind(2.0)
-    with pytest.raises(InvalidArgumentError, match=r"leave it out: SGD\(\[p for p in"):
-        node.requires_grad = False
-    assert not hasattr(node, "requires_grad")
-    assert not hasattr(node, "__dict__")
 
 
 def test_a_long_way_to_a_leaf_is_shortened_in_the_middle() -> None:

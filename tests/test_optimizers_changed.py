@@ -240,14 +240,18 @@ def test_the_units_of_a_state_are_checked(optimizer: Optimizer) -> None:
         np.testing.assert_array_equal(array, state[name])
 
 
-def test_an_array_step_that_fails_changes_nothing() -> None:
+@pytest.mark.parametrize("how", ["all", "in groups", "but for one"])
+def test_an_array_step_that_fails_changes_nothing(how: str) -> None:
     class Tall(SGD):
         def update(self, xp: Any, *arguments: Any) -> Any:
             change, state = super().update(xp, *arguments)
             return (change[:, None] if self.learning_rate == 1.0 else change), state
 
-    numbers, gradients = np.array([1.0, -1e308]), np.array([0.5, 1e308])
-    optimizer = Tall(learning_rate=0.5, momentum=0.5)
+    numbers, gradients = np.array([1.0, -1e308, 2.0]), np.array([0.5, 1e308, 0.0])
+    values = [Value(number) for number in numbers.tolist()]
+    values[2].requires_grad = how != "but for one"
+    given: list[Any] = [{"parameters": values}] if how == "in groups" else values
+    optimizer = Tall(given, learning_rate=0.5, momentum=0.5)
     optimizer.step_array(numbers, gradients)
     before, state = numbers.copy(), optimizer.state_dict()
     optimizer.learning_rate = 1.0

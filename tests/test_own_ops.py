@@ -192,6 +192,28 @@ def test_a_derivative_of_0_is_one_to_which_nothing_flows() -> None:
     assert (x.grad, x.has_grad) == (0.0, True)  # not inf * 0 * inf, which is nan
 
 
+def sum_of_three(xp: Any, a: Any, b: Any, c: Any) -> Any:
+    return a + b + c
+
+
+def sum_of_all(xp: Any, inputs: Any) -> Any:
+    return xp.sum(inputs)
+
+
+@pytest.mark.parametrize(
+    ("forward", "partials", "variadic", "by_y"),
+    [(sum_of_three, (0, 1, 1), False, 2.0), (sum_of_all, (0,), True, 0.0)],
+)
+def test_it_ends_the_flow_however_many_inputs_there_are(
+    forward: Any, partials: tuple[float, ...], variadic: bool, by_y: float
+) -> None:
+    held = declare("held", forward, *partials, variadic=variadic)
+    x, y = Value(0.0), Value(2.0)
+    held(x.sqrt(), y.square() / 4.0, y).backward()
+    assert (x.grad, x.has_grad) == (0.0, True)  # not 0 times the slope of the root, which is nan
+    assert (y.grad, y.has_grad) == (by_y, True)
+
+
 def test_a_wrong_derivative_is_found() -> None:
     wrong = declare("wrong_cube", cube_forward, norm_partial_of_one)
     with pytest.raises(GradientCheckError):

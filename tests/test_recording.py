@@ -13,7 +13,9 @@ from contextvars import Context, copy_context
 import pytest
 
 from tinygrad_mlp import Value, compile, functional, ops
-from tinygrad_mlp._recording import PLAIN, Observer, blocks_in_doubt, here, observed_by, open_blocks
+from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, here, open_blocks
+from tinygrad_mlp._recorders import Observer
+from tinygrad_mlp._recording import observed_by
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply, enable_grad, no_grad

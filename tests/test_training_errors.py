@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.naming import case_name
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
@@ -132,7 +133,9 @@ def test_labels_of_the_validation_data_that_are_of_no_class(loss: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"), ARGUMENTS, ids=[str(case[0])[:50] for case in ARGUMENTS]
+    ("arguments", "error", "message"),
+    ARGUMENTS,
+    ids=[case_name(case[0])[:50] for case in ARGUMENTS],
 )
 def test_arguments_out_of_range(
     arguments: dict[str, Any], error: type[TinygradMLPError], message: str

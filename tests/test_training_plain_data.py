@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tests.naming import case_name
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Layer
@@ -49,7 +50,7 @@ NOT_PLAIN: Final[list[Any]] = [
 ]
 
 
-@pytest.mark.parametrize("item", PLAIN, ids=repr)
+@pytest.mark.parametrize("item", PLAIN, ids=case_name)
 def test_plain_data_come_back_the_same(item: Any) -> None:
     assert is_plain(item)
     arrays: dict[str, Any] = {}
@@ -61,7 +62,7 @@ def test_plain_data_come_back_the_same(item: Any) -> None:
         assert repr(back) == repr(item)
 
 
-@pytest.mark.parametrize("item", NOT_PLAIN, ids=lambda item: type(item).__name__)
+@pytest.mark.parametrize("item", NOT_PLAIN, ids=case_name)
 def test_what_is_not_plain_is_refused(item: Any) -> None:
     assert not is_plain(item)
     if item is not itself:
@@ -206,7 +207,7 @@ def test_what_is_not_kept_is_named() -> None:
             f"start_factor={1 / 3})",
         ),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_settings_are_told_without_addresses(item: Any, said: str) -> None:
     assert described_object(item) == said

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.against_torch import assert_close
+from tests.naming import case_name
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.optim import (
     SGD,
@@ -306,7 +307,7 @@ def test_penalties_and_limits_of_the_gradients(engine: str, limits: dict[str, fl
         ),
         ("constant", None),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_every_schedule(engine: str, schedule: Any, make: Any) -> None:
     if isinstance(schedule, PlateauSchedule):  # it has a memory: a fresh one for every training

@@ -145,6 +145,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     ("table", "target", "hidden"),
     [("classes.csv", "kind", "3"), ("numbers.csv", "n", "0")],
@@ -191,6 +192,7 @@ def test_every_edit_of_a_saved_network_is_named_or_answers_the_same(
     assert refused > 500
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("is_of_train", [True, False])
 def test_edits_end_step_cleanly(
     is_of_train: bool,

@@ -262,7 +262,7 @@ def test_a_word_from_elsewhere_is_answered_with_the_corrected_call_which_runs(
         (
             "MLP(2, [3, 1], weights=3)",
             "MLP has no argument 'weights'; its arguments are n_inputs, layer_sizes, activation, "
-            "output_activation, init, rng",
+            "output_activation, init, rng, batch_norm, dropout",
         ),
         (
             "fit(model, X, y, verbose=0)",
@@ -307,7 +307,8 @@ VALUES: Final = {
     "model": "model", "X": "X", "y": "y", "learning_rate": "0.1", "parameters": "parameters",
     "beta1": "0.5", "beta2": "0.5", "epsilon": "1e-6", "alpha": "0.5", "weight_decay": "0.1",
     "n_epochs": "3", "gamma": "0.5", "final_factor": "0.1", "minimum_factor": "0.1",
-    "n_inputs": "2", "n_outputs": "1", "layer_sizes": "[3, 1]", "activation": "'tanh'",
+    "n_inputs": "2", "n_outputs": "1", "dropout": "0.2", "batch_norm": "True",
+    "layer_sizes": "[3, 1]", "activation": "'tanh'",
     "output_activation": "'sigmoid'", "init": "'zeros'", "rng": "0", "test_size": "0.25",
     "stratify": "False", "n_folds": "2", "n_samples": "8", "centers": "2", "spread": "1.0",
     "noise": "0.1", "drop_last": "True", "patience": "3", "min_delta": "0.1",
@@ -464,7 +465,6 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
         ("nn.init", "Initialiser", "Initializer"),
         ("nn.init", "initialiser_for", "initializer_for"),
         ("nn", "Linear", "Layer"),
-        ("nn", "Sequential", "MLP"),
         ("losses", "MSELoss", "mean_squared_error"),
         ("losses", "CrossEntropyLoss", "categorical_cross_entropy"),
         ("optim", "ReduceLROnPlateau", "PlateauSchedule"),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_mlp.compiler import Program, compile
     from tinygrad_mlp.derivatives import check_gradients, grad, hessian, jacobian
-    from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
+    from tinygrad_mlp.nn import MLP, BatchNorm, Dropout, Layer, Module, Neuron, Sequential
     from tinygrad_mlp.training import (
         History,
         accuracy,
@@ -50,11 +50,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MLP",
+    "BatchNorm",
+    "Dropout",
     "History",
     "Layer",
     "Module",
     "Neuron",
     "Program",
+    "Sequential",
     "Value",
     "__version__",
     "accuracy",
@@ -91,7 +94,7 @@ _PACKAGE_OF: Final[dict[str, str]] = {
     for package, names in {
         "compiler": ["Program", "compile"],
         "derivatives": ["check_gradients", "grad", "hessian", "jacobian"],
-        "nn": ["MLP", "Layer", "Module", "Neuron"],
+        "nn": ["MLP", "BatchNorm", "Dropout", "Layer", "Module", "Neuron", "Sequential"],
         "training": [
             *["History", "accuracy", "fit", "load_model", "load_weights", "predict"],
             *["predict_proba", "save_weights"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from tinygrad_mlp._freezing import FROZEN, note_change
 from tinygrad_mlp._node import NOT_COMPUTED
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._order import topological_order
@@ -63,5 +64,7 @@ def set_state(value: Any, state: tuple[Any, ...]) -> None:
     """
     value.data, grad, value.op, value.parents, value.partials, value._label = state
     value.grad = NOT_COMPUTED if grad is None else grad
+    if value.partials is FROZEN:
+        note_change()
     if value.op is not None and value.op.closed:
         note_cut(value.op, value.parents)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._blocks import PLAIN, current, open_blocks
 from tinygrad_mlp._node import NOT_COMPUTED
 from tinygrad_mlp._node_checks import refuse_inputs
-from tinygrad_mlp._recording import PLAIN, current, open_blocks
-from tinygrad_mlp.engine import Value, apply, new_leaf
+from tinygrad_mlp.engine import Value, apply, new_node
 
 __all__ = ["dot_node"]
 
@@ -47,7 +47,7 @@ def dot_node(
         refuse_inputs(ops.DOT, [*weights, *inputs, *(() if bias is None else (bias,))], error)
         raise
     if not now.recorded:
-        return new_leaf(out)
+        return new_node(out)
     node = object.__new__(Value)
     node.data = out
     node.grad = NOT_COMPUTED

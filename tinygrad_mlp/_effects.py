@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinygrad_mlp._blocks import current
 from tinygrad_mlp._node import Node, Number
 from tinygrad_mlp._node_checks import as_float
-from tinygrad_mlp._recording import ArrayCheck, current
+from tinygrad_mlp._recorders import ArrayCheck
 from tinygrad_mlp.errors import GraphError
 
 __all__ = ["assign", "check_at_calls"]

@@ -8,8 +8,9 @@ from operator import attrgetter, call
 from typing import Any, Final
 
 from tinygrad_mlp._at_once import run_at_once
+from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._node_checks import check_numbers
-from tinygrad_mlp._recording import class_changes, current, open_blocks, recorder_of_thread
+from tinygrad_mlp._recording import class_changes, recorder_of_thread
 from tinygrad_mlp.engine import Value
 
 __all__ = ["numbers_of", "read_numbers", "read_unchecked", "write_numbers"]

@@ -15,11 +15,10 @@ import numpy as np
 from tinygrad_mlp._drop_in import CHILDREN
 from tinygrad_mlp._node import Node
 from tinygrad_mlp._text import described
-from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, NotTextError
+from tinygrad_mlp.errors import NotANumberError, NotTextError
 from tinygrad_mlp.op import Op
 
 __all__ = [
-    "NotAnAttribute",
     "as_float",
     "check_numbers",
     "checked_label",
@@ -57,24 +56,6 @@ def check_numbers(nodes: Iterable[Node], order: Sequence[Node] = ()) -> None:
         data: object = node.data
         if data.__class__ is not float and not _is_number(data):
             raise NotANumberError(f"the data of {_described(node, order)} {_instead(data)}")
-
-
-class NotAnAttribute:
-    """A name that other libraries assign to; a Value has nothing of that name."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, node: object, owner: type | None = None) -> NoReturn:
-        raise AttributeError(f"{owner and owner.__name__!r} object has no attribute {self.name!r}")
-
-    def __set__(self, node: object, value: object) -> NoReturn:
-        raise InvalidArgumentError(
-            f"{self.name} = {described(value)} would do nothing to a Value: trained is what the "
-            "optimizer holds. To leave a parameter as it is, leave it out: "
-            "SGD([p for p in model.parameters() if p is not kept], learning_rate=0.1); "
-            "to compute without a graph: with no_grad(): ..."
-        )
 
 
 def refuse_inputs(op: Op, inputs: Sequence[Node], error: Exception) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tinygrad_mlp._blocks import current, open_blocks
+from tinygrad_mlp._freezing import without_frozen
 from tinygrad_mlp._node import AnyNode
 from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._reach import reached_in
-from tinygrad_mlp._recording import current, open_blocks
 
 __all__ = ["orders_of", "topological_order"]
 
@@ -33,9 +34,9 @@ def topological_order(root: AnyNode) -> list[AnyNode]:
 def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
     """The topological order, and of its nodes those that a gradient of ``root`` reaches.
 
-    The second list is without what does nothing but decide a ``where``, or is compared: nothing
-    flows there, not even 0 times the infinite slope of a root at 0. It is mostly the first list
-    itself.
+    The second list is without what does nothing but decide a ``where``, or is compared, and without
+    frozen leaves: nothing flows there, not even 0 times the infinite slope of a root at 0. It is
+    mostly the first list itself.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
@@ -78,4 +79,4 @@ def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
                 stack[first:] = stack[: first - 1 : -1]  # so that the left one comes first
     if has_numbers:
         check_numbers([*in_doubt, root], order)
-    return order, reached_in(order)
+    return order, without_frozen(reached_in(order))

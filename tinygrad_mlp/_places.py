@@ -21,7 +21,6 @@ __all__ = [
     "joined",
     "keys_of_row",
     "places_of",
-    "put_in_place",
     "put_row_in_place",
 ]
 
@@ -41,6 +40,8 @@ class Owner:
         keys: where it stands there, such as ("layers", 0).
         is_row: whether it holds parameters alone, none of them in a matrix, as a neuron does.
         n_groups: how many modules, lists of neurons and matrices of parameters it holds.
+        is_beside: whether it stands beside the neurons of a layer, as a normalization does, which
+            is no layer for itself.
         holder: gives the module as long as it lives; copies have none.
 
     >>> model = Owner("MLP")
@@ -54,10 +55,11 @@ class Owner:
     keys: tuple[Key, ...] = ()
     is_row: bool = False
     n_groups: int = 0
+    is_beside: bool = False
     holder: Callable[[], object] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[type[Owner], tuple[object, ...]]:
-        return Owner, (self.kind, self.above, self.keys, self.is_row, self.n_groups)
+        return Owner, (self.kind, self.above, self.keys, self.is_row, self.n_groups, self.is_beside)
 
     @property
     def model(self) -> Owner:
@@ -116,20 +118,6 @@ class Place:
         return self.label or joined(self.owner.path, *self.keys)
 
 
-def put_in_place(parameter: Any, place: Place) -> None:
-    """Say where a parameter stands in its module; a label that a person gave it stays.
-
-    >>> from tinygrad_mlp import Value
-    >>> w = Value(2.0, label="slope")
-    >>> put_in_place(w, Place(Owner("Line"), ("w",)))
-    >>> w.label, w.place.keys
-    ('slope', ('w',))
-    """
-    before = parameter._label
-    place.label = before if isinstance(before, str) else before.label
-    parameter._label = place
-
-
 def places_of(parameters: Iterable[Any]) -> list[Place | None]:
     """Where each of many parameters stands.
 
@@ -142,7 +130,7 @@ def places_of(parameters: Iterable[Any]) -> list[Place | None]:
 
 
 def put_row_in_place(parameters: Sequence[Any], owner: Owner, keys: Sequence[Keys]) -> None:
-    """The same for many parameters of one module, each with the keys to it.
+    """Say where the parameters of a module stand in it; a label that a person gave one stays.
 
     >>> from tinygrad_mlp import Value
     >>> w = [Value(2.0), Value(3.0, label="slope")]

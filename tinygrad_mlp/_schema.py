@@ -23,6 +23,7 @@ __all__ = [
     "Part",
     "Record",
     "Text",
+    "Truth",
     "Whole",
     "misfit",
 ]
@@ -121,6 +122,24 @@ class Text:
             raise misfit(value, where, self.expected)
         if any("\ud800" <= letter <= "\udfff" for letter in str(value)):  # half a letter
             raise misfit(value, where, "a text that UTF-8 can write")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True or false; 0 and 1 are neither.
+
+    >>> Truth().check(1, "affine")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: affine is 1, but true or false is needed
+    """
+
+    expected = "true or false"
+
+    def check(self, value: object, where: str) -> None:
+        """Raise DataError if the value does not fit."""
+        if not isinstance(value, bool):
+            raise misfit(value, where, self.expected)
 
 
 @dataclass(frozen=True)

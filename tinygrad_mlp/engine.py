@@ -12,33 +12,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blocks
 from tinygrad_mlp._copying import copied, set_state, state_of
 from tinygrad_mlp._drop_in import DropIn, refuse_children
 from tinygrad_mlp._effects import assign
+from tinygrad_mlp._freezing import clear_frozen
 from tinygrad_mlp._garbage import relax_garbage_collector
 from tinygrad_mlp._methods import Methods, compare
 from tinygrad_mlp._node import NOT_COMPUTED, Number
 from tinygrad_mlp._node_checks import (
-    NotAnAttribute,
     as_float,
     checked_label,
-    number_of,
     refuse_inputs,
 )
 from tinygrad_mlp._order import orders_of, topological_order
 from tinygrad_mlp._places import Place
 from tinygrad_mlp._reach import give_zero, note_cut
-from tinygrad_mlp._recording import (
-    PLAIN,
-    blocks_in_doubt,
-    current,
-    enable_grad,
-    here,
-    no_grad,
-    note_leaf,
-    observed_backward,
-    open_blocks,
-)
+from tinygrad_mlp._recording import enable_grad, no_grad, note_leaf, observed_backward
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.op import Op
 
@@ -50,7 +40,7 @@ __all__ = [
     "assign",
     "compare",
     "enable_grad",
-    "new_leaf",
+    "new_node",
     "no_grad",
     "topological_order",
 ]
@@ -106,7 +96,6 @@ class Value(Methods, DropIn):
     _label: str | Place
 
     if not TYPE_CHECKING:
-        requires_grad = NotAnAttribute()
         name = NotASetting("value.label = 'x'")
 
     def __init__(
@@ -122,60 +111,6 @@ class Value(Methods, DropIn):
             refuse_children()
         if open_blocks and here().is_watched:
             note_leaf(self)
-
-    @property
-    def label(self) -> str:
-        """A name for the debugger and for drawings, or "".
-
-        Raises:
-            NotTextError: if something else than text is assigned.
-
-        >>> a = Value(1.0)
-        >>> a.label = "rate"
-        >>> a
-        Value(data=1.0, grad=0.0, label='rate')
-        """
-        label = self._label
-        return label if isinstance(label, str) else label.text
-
-    @label.setter
-    def label(self, label: str) -> None:
-        place, checked = self.place, checked_label(label)
-        self._label = checked if place is None else Place(place.owner, place.keys, checked)
-
-    @property
-    def place(self) -> Place | None:
-        """Where it stands in the module that it is a parameter of; None for other Values.
-
-        >>> from tinygrad_mlp.nn import Layer
-        >>> weight = Layer(2, 1, rng=0).neurons[0].w[1]
-        >>> weight.place.keys, weight.place.owner.path
-        (('w', 1), 'neurons.0')
-        """
-        label = self._label
-        return None if isinstance(label, str) else label
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether the node has no parents: a parameter, an input, a constant.
-
-        >>> a = Value(1.0)
-        >>> a.is_leaf, (a + a).is_leaf
-        (True, False)
-        """
-        return not self.parents
-
-    @property
-    def has_grad(self) -> bool:
-        """Whether ``grad`` has been computed or assigned since the node was made or cleared.
-
-        >>> a = Value(3.0)
-        >>> before = a.has_grad
-        >>> (0.0 * a).backward()
-        >>> before, a.has_grad, a.grad
-        (False, True, 0.0)
-        """
-        return self.grad is not NOT_COMPUTED and self.grad is not None
 
     def zero_grad(self) -> None:
         """Set ``grad`` to 0.0 and mark it as not computed, as ``value.grad = None`` does too.
@@ -224,25 +159,12 @@ class Value(Methods, DropIn):
                 for parent, partial in zip(node.parents, node.partials):
                     contribution = upstream * partial
                     parent.grad += contribution
+        if reached is not order:
+            clear_frozen(order)
 
     def __repr__(self) -> str:
         name = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data}, grad={self.grad}{name})"
-
-    def __format__(self, spec: str) -> str:
-        return format(number_of(self), spec) if spec else str(self)
-
-    def item(self) -> float:
-        """The number, as in torch.
-
-        Raises:
-            NotANumberError: if something that is no number was assigned to ``data``.
-
-        >>> (Value(2.0) * 3.0).item()
-        6.0
-        """
-        number = current().item(self) if open_blocks else self.data
-        return number if number.__class__ is float else number_of(self)
 
     __deepcopy__, __getstate__, __setstate__ = copied, state_of, set_state
 
@@ -311,7 +233,7 @@ class Value(Methods, DropIn):
         if open_blocks:
             now = here()
             if (recorder := now.recorder) is not None:
-                return recorder.unary(op, self)  # type: ignore[no-any-return]
+                return recorder.node(op, (self,))  # type: ignore[no-any-return]
             if now is not PLAIN:
                 if now.is_detached and not blocks_in_doubt:
                     return _detached(op, (self,), self.data)  # type: ignore[return-value]
@@ -372,8 +294,8 @@ def apply(op: Op, *inputs: Value) -> Value:
 
 # Making nodes. These are the hot path of the eager engine: one frame per arity, the record of the
 # op read once, no keyword arguments (``python -m tests.benchmarks engine`` prints the nanoseconds
-# per node). Where a block of ``recording`` is open in this context, they leave it to ``_any_arity``
-# and to the recorder.
+# per node). Where a block such as ``no_grad`` is open in this context, they leave it to
+# ``_within_blocks`` and to the recorder.
 
 
 def _binary(op: Op, left: Value, right: Value) -> Value:
@@ -421,20 +343,13 @@ def _computed(op: Op, parents: tuple[Value, ...], numbers: Sequence[float]) -> V
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
-    node = _new_object(Value)
-    node.data = out
-    node.grad = NOT_COMPUTED
-    node.op = op
-    node.parents = parents
-    node.partials = op.local_partials(float_math, out, numbers)
-    node._label = ""
-    return node
+    return new_node(out, op, parents, op.local_partials(float_math, out, numbers))
 
 
 def _detached(op: Op, parents: tuple[Value, ...], *numbers: Any) -> Value:
     """The result as a plain leaf."""
     try:
-        return new_leaf(op.forward(float_math, *numbers))
+        return new_node(op.forward(float_math, *numbers))
     except Exception as error:
         refuse_inputs(op, parents, error)
         raise
@@ -444,7 +359,7 @@ def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
     """A node as the blocks that are open here want it."""
     now = current()
     if now.recorder is not None:
-        return now.recorder.any_arity(op, parents)  # type: ignore[no-any-return]
+        return now.recorder.node(op, parents)  # type: ignore[no-any-return]
     numbers = [parent.data for parent in parents] if now.numbers is None else now.read(parents)
     if now.recorded:
         node = _computed(op, parents, numbers)
@@ -455,17 +370,23 @@ def _within_blocks(op: Op, parents: tuple[Value, ...]) -> Value:
     return node
 
 
-def new_leaf(data: float) -> Value:
-    """A leaf, made by the shortest way: the number is a float, and nobody is told of it.
+def new_node(
+    data: float,
+    op: Op | None = None,
+    parents: tuple[Value, ...] = (),
+    partials: tuple[float, ...] = (),
+) -> Value:
+    """A node, or a leaf, of what is right already: nothing is checked, and nobody is told.
 
-    >>> new_leaf(2.0)
+    >>> new_node(2.0)
     Value(data=2.0, grad=0.0)
     """
     node = _new_object(Value)
     node.data = data
     node.grad = NOT_COMPUTED
-    node.op = None
-    node.parents = node.partials = ()
+    node.op = op
+    node.parents = parents
+    node.partials = partials
     node._label = ""
     return node
 

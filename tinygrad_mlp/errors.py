@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tinygrad_mlp._text import visible
 
 __all__ = [
+    "BatchStatisticsError",
     "DataError",
     "GradientCheckError",
     "GraphError",
@@ -143,6 +144,10 @@ class GraphError(TinygradMLPError, RuntimeError):
 
 class SampleOrderError(GraphError):
     """Compiled for one sample, a function changes what the next sample would see."""
+
+
+class BatchStatisticsError(GraphError):
+    """A mean over the samples of a batch where there is one sample alone, or a batch of one."""
 
 
 class NonFiniteError(TinygradMLPError, FloatingPointError):

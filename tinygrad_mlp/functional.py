@@ -12,11 +12,12 @@ import numpy as np
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._batch import batch_mean, batch_sum
+from tinygrad_mlp._blocks import current
 from tinygrad_mlp._dot_node import dot_node
 from tinygrad_mlp._float_math import inf
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._own_ops import declare
-from tinygrad_mlp._recording import current
 from tinygrad_mlp.engine import Number, Value, apply, as_value, compare, no_grad
 from tinygrad_mlp.errors import ShapeError
 
@@ -26,6 +27,8 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "batch_mean",
+    "batch_sum",
     "below_largest",
     "clamp",
     "cos",

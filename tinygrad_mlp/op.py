@@ -5,7 +5,6 @@ eager value and local derivative; ``_value_math`` makes it the derivative as a g
 ``_array_math`` (NumPy) makes it the vectorized program of the compiler, or, on complex numbers, an
 oracle by complex step. Rules are therefore free of branches: ``xp.where`` instead of ``if``,
 ``xp.divide`` instead of ``/`` (a Python float raises where IEEE arithmetic gives inf).
-
 ``_interpreter`` writes down what such a namespace has; ``ops`` is the table of all operations.
 """
 
@@ -57,7 +56,7 @@ NOTHING: Final = Nothing()
 """The local derivative by an input to which nothing flows."""
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
 class Op:
     """One operation: how to compute it, how to differentiate it, how to show it, how to test it.
 

@@ -14,7 +14,15 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import place_in_layer
 from viz import _markup as markup
 from viz._condense import Arrow, Box, Condensed
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph, numbered
+from viz._look import (
+    FROZEN_TEXT,
+    LONGEST_IN_TOOLTIP,
+    LONGEST_LABEL,
+    SLACK,
+    Look,
+    digraph,
+    numbered,
+)
 from viz._markup import cell, font, number, row, statement, table
 from viz._operations import title_of
 from viz._themes import GradientScale, Paint
@@ -65,6 +73,7 @@ class CoarseDrawing:
     """
 
     unit_kind = "neuron"
+    sizes = (12, 10)  # of the letters of a unit's title, and of what stands behind it
 
     def __init__(self, graph: Condensed, look: Look, marked: Collection[Value]) -> None:
         self.graph = graph
@@ -104,7 +113,23 @@ class CoarseDrawing:
 
     def rows_of_unit(self, box: Box, ink: str) -> list[str]:
         """What stands in the box of a neuron or a layer."""
-        return [row(cell(font(box.name, ink, 12, bold=True)))]
+        strong = ink if self.by_gradient else ""  # on a strong ground nothing stands back
+        title = markup.html_text(markup.shortened(self.called(box), LONGEST_LABEL))
+        of_title, behind = self.sizes
+        headline = font(title, ink, of_title, bold=True) + self.repeated(
+            box.repeats, strong, behind
+        )
+        rows = [row(cell(headline, align="LEFT")), *self.lines_of_unit(box, ink, strong)]
+        if self.look.shows_data("operation") and box.outputs:
+            data = range_text(box.outputs)
+            rows.append(self.look.entry("data", data, self.look.theme.text, strong))
+        if self.unit_kind == "neuron" and self.with_gradients and len(box.outputs) == 1:
+            rows.append(self.look.grad_entry(box.outputs[0], strong))
+        return [*rows, *self.norm_entry(box, strong)]
+
+    def lines_of_unit(self, box: Box, ink: str, strong: str) -> Iterator[str]:
+        """The rows under the title of a neuron or a layer."""
+        yield from ()
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         """What the tooltip of a neuron or a layer says."""
@@ -233,9 +258,10 @@ class CoarseDrawing:
     def norm_entry(self, box: Box, ink: str = "") -> list[str]:
         """The row for the size of the gradient of a box's parameters, where there is one."""
         norm = self.norm(box)
-        if "grad" not in self.look.shown or norm is None:
+        if "grad" not in self.look.shown or (norm is None and not box.is_frozen):
             return []
-        return [self.look.entry(NORM, number(norm), ink or self.look.theme.gradient, ink)]
+        text = FROZEN_TEXT if norm is None else number(norm)
+        return [self.look.entry(NORM, text, ink or self.look.theme.gradient, ink)]
 
     def norm(self, box: Box) -> float | None:
         """The size of the gradient of a box's parameters: what its color and its number say."""

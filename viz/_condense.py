@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from math import hypot, inf
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, dot_operands, op_of, sums_of
 from tinygrad_mlp.graph._walk import gradients_of
 
 __all__ = ["Arrow", "Box", "Condensed", "condense"]
@@ -101,6 +102,17 @@ class Box:
         nodes = self.parameters or list(self.exits) or self.members
         computed = [node.grad for node in nodes if node.has_grad]
         return hypot(*computed) if computed else None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it has parameters, and all of them are frozen.
+
+        >>> w = Value(3.0)
+        >>> w.requires_grad = False
+        >>> Box("b0", "leaf", "parameter", members=[w], parameters=[w]).is_frozen
+        True
+        """
+        return bool(self.parameters) and all(map(is_frozen, self.parameters))
 
     def derivatives(self) -> dict[Value, float]:
         """d exit / d node for each node that the box reads; empty unless there is one exit.
@@ -264,8 +276,7 @@ class _Builder:
         return [(position, x) for x in node.parents if not x.parents and x not in self.units]
 
     def add_operation(self, node: Value) -> None:
-        op = node.op
-        assert op is not None
+        op = op_of(node)
         computed = tuple(
             dict.fromkeys(self.box_of[parent] for parent in node.parents if parent in self.box_of)
         )

@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterator
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from viz import _markup as markup
-from viz._boxes import CoarseDrawing, activation_of, range_text
+from viz._boxes import CoarseDrawing, activation_of
 from viz._condense import Arrow, Box, Condensed
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
-from viz._markup import cell, font, row
+from viz._look import LONGEST_IN_TOOLTIP, Look
 
 __all__ = ["layers_dot", "shape_text"]
 
@@ -36,6 +35,7 @@ def shape_text(n_inputs: int, n_neurons: int, n_biases: int) -> str:
 
 class _LayerDrawing(CoarseDrawing):
     unit_kind = "layer"
+    sizes = (14, 11)
 
     def name(self, box: Box) -> tuple[str, int]:
         name, repeats = super().name(box)
@@ -46,19 +46,8 @@ class _LayerDrawing(CoarseDrawing):
         n_inputs = repeats // n_samples
         return ("input" if n_inputs == 1 else f"{n_inputs:,} inputs"), n_samples
 
-    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
-        theme = self.look.theme
-        layer = next(iter(box.units)).layer_name
-        title = markup.html_text(markup.shortened(layer, LONGEST_LABEL))
-        headline = font(title, ink, 14, bold=True)
-        strong = ink if self.by_gradient else ""
-        headline += self.repeated(box.repeats, strong, 11)
-        quiet = strong or theme.muted
-        rows = [row(cell(headline, align="LEFT"))]
-        rows += [self.line(text, quiet) for text in self.facts(box)]
-        if self.look.shows_data("operation") and box.outputs:
-            rows.append(self.look.entry("data", range_text(box.outputs), theme.text, strong))
-        return [*rows, *self.norm_entry(box, strong)]
+    def lines_of_unit(self, box: Box, ink: str, strong: str) -> Iterator[str]:
+        return (self.line(text, strong or self.look.theme.muted) for text in self.facts(box))
 
     def facts(self, box: Box) -> Iterator[str]:
         """What there is to say of a layer, line by line."""

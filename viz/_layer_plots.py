@@ -15,7 +15,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.engine import no_grad
 from tinygrad_mlp.errors import DataError, ShapeError
-from tinygrad_mlp.nn._layers import MLP, Layer
+from tinygrad_mlp.nn import MLP, Layer
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
 from viz._plot_style import finished, literal, new_figure, style, turn_long_ticks

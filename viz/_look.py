@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.engine import Value
 from viz import _markup as markup
 from viz._markup import cell, font, number, row, table
@@ -14,8 +15,10 @@ from viz._themes import LIGHT, GradientScale, Paint, Theme, known_name, theme_na
 __all__ = [
     "COLORS",
     "DIRECTIONS",
+    "FROZEN_TEXT",
     "LONGEST_IN_TOOLTIP",
     "LONGEST_LABEL",
+    "NOT_COMPUTED",
     "SHOWABLE",
     "SLACK",
     "UNSEEN_LABEL",
@@ -48,6 +51,12 @@ UNSEEN_LABEL: Final = "label=<{}>".format(table(row(cell("")), padding=0))
 Boxes in frames keep the order in which the text names them, in every version of Graphviz, only
 where some arrow has a label: then there is a rank between each two ranks of boxes.
 """
+
+NOT_COMPUTED: Final = "\N{EN DASH}"
+"""In the place of a gradient."""
+
+FROZEN_TEXT: Final = "frozen"
+"""In the place of the gradient of a frozen parameter."""
 
 SLACK: Final = "&#160;"
 """A space for viewers whose letters are wider than Graphviz measured."""
@@ -113,6 +122,19 @@ class Look:
         """
         return node.grad if self.gradients and node.has_grad else None
 
+    def grad_text(self, node: Value) -> str:
+        """The gradient as a box shows it, or why there is none.
+
+        >>> w = Value(2.0)
+        >>> w.requires_grad = False
+        >>> Look().grad_text(w), Look().grad_text(Value(2.0)) == NOT_COMPUTED
+        ('frozen', True)
+        """
+        grad = self.grad_of(node)
+        if grad is None:
+            return FROZEN_TEXT if is_frozen(node) else NOT_COMPUTED
+        return number(grad)
+
     def shows_data(self, role: str) -> bool:
         """Whether the numbers of nodes of that kind are shown.
 
@@ -165,9 +187,7 @@ class Look:
         >>> Look().grad_entry(Value(1.0)).count("\N{EN DASH}")
         1
         """
-        grad = self.grad_of(node)
-        text = "\N{EN DASH}" if grad is None else number(grad)
-        return self.entry("grad", text, strong or self.theme.gradient, strong)
+        return self.entry("grad", self.grad_text(node), strong or self.theme.gradient, strong)
 
     def tooltip_of_numbers(self, node: Value) -> Iterator[str]:
         """Its number and its gradient with all digits.
@@ -177,7 +197,8 @@ class Look:
         """
         grad = self.grad_of(node)
         yield f"data = {node.data!r}"
-        yield "grad: not computed" if grad is None else f"grad = {grad!r}"
+        none = "none, it is frozen" if is_frozen(node) else "not computed"
+        yield f"grad: {none}" if grad is None else f"grad = {grad!r}"
 
     def frame(self, name: str, title: str, path: str, margin: int, side: str = "t") -> str:
         """The attributes of a frame around boxes.

@@ -15,10 +15,10 @@ from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import input_names, place_in_layer
 from viz import _markup as markup
-from viz._boxes import CoarseDrawing, activation_of, range_text
+from viz._boxes import CoarseDrawing, activation_of
 from viz._condense import Arrow, Box, Condensed
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, UNSEEN_LABEL, Look
-from viz._markup import cell, font, number, row, statement
+from viz._markup import cell, font, number, statement
 
 __all__ = ["formula", "neurons_dot"]
 
@@ -112,19 +112,8 @@ class _NeuronDrawing(CoarseDrawing):
         (unit,) = box.units
         return markup.visible(unit.title(box.outputs))
 
-    def rows_of_unit(self, box: Box, ink: str) -> list[str]:
-        theme = self.look.theme
-        title = markup.shortened(self.called(box), LONGEST_LABEL)
-        headline = font(markup.html_text(title), ink, 12, bold=True)
-        strong = ink if self.by_gradient else ""
-        headline += self.repeated(box.repeats, strong)
-        rows = [row(cell(headline, align="LEFT")), self.line(self.formula_of(box), ink)]
-        outputs = box.outputs
-        if self.look.shows_data("operation") and outputs:
-            rows.append(self.look.entry("data", range_text(outputs), theme.text, strong))
-        if self.with_gradients and len(outputs) == 1:
-            rows.append(self.look.grad_entry(outputs[0], strong))
-        return [*rows, *self.norm_entry(box, strong)]
+    def lines_of_unit(self, box: Box, ink: str, strong: str) -> Iterator[str]:
+        yield self.line(self.formula_of(box), ink)
 
     def formula_of(self, box: Box, whole: bool = False) -> str:
         found = box.sums[0]

@@ -8,7 +8,6 @@ plain numbers of a formula stand in the boxes that use them; layers and their ne
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tinygrad_mlp import ops
@@ -71,33 +70,7 @@ def operations_dot(
     >>> text.count("n0 [")
     1
     """
-    marked = frozenset(highlight)
-    shown = [node for node in order if node in marked or drawn_by_itself(node, roles[node])]
-    names = {node: f"n{index}" for index, node in enumerate(order)}
-    framed = _framed(shown, units)
-    units = units if framed else {}
-    drawing = _Drawing(
-        order=order,
-        shown=shown,
-        names=names,
-        titles=names_of(order),
-        inputs=input_names(sums_of(order, roles).values()),
-        roles=roles,
-        units=units,
-        look=look,
-        highlight=marked,
-        scale=GradientScale.of(
-            abs(grad)
-            for node in shown
-            if (grad := look.grad_of(node)) is not None and roles[node] != "constant"
-        ),
-        framed=framed,
-        gates=_gates(shown, units),
-        leaf="input" if "parameter" in roles.values() else "leaf",
-        with_gradients="grad" in look.shown
-        and any(look.grad_of(node) is not None for node in order),
-    )
-    return drawing.text()
+    return _Drawing(order, roles, units, look, frozenset(highlight)).text()
 
 
 def _gates(nodes: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, dict[Value, str]]:
@@ -148,24 +121,35 @@ def title_of(node: Value, name: str) -> str:
     return title or markup.shortened(name, LONGEST_IN_TOOLTIP)
 
 
-@dataclass(frozen=True)
 class _Drawing:
     """One drawing: what each node is called, its role, and how everything is to look."""
 
-    order: Sequence[Value]
-    shown: Sequence[Value]
-    names: dict[Value, str]  # in the text
-    titles: dict[Value, str]  # for people: the names of the step log
-    inputs: dict[Value, str]  # of neurons
-    roles: dict[Value, str]
-    units: dict[Value, Unit]
-    look: Look
-    highlight: frozenset[Value]
-    scale: GradientScale
-    framed: dict[str, dict[Unit, list[Value]]]
-    gates: dict[Value, dict[Value, str]]
-    leaf: str  # what an input is called
-    with_gradients: bool
+    def __init__(
+        self,
+        order: Sequence[Value],
+        roles: dict[Value, str],
+        units: dict[Value, Unit],
+        look: Look,
+        highlight: frozenset[Value],
+    ) -> None:
+        self.roles = roles
+        self.look = look
+        self.highlight = highlight
+        self.shown = [node for node in order if self.is_drawn(node)]
+        self.names = {node: f"n{index}" for index, node in enumerate(order)}  # in the text
+        self.titles = names_of(order)  # for people: the names of the step log
+        self.inputs = input_names(sums_of(order, roles).values())  # of neurons
+        self.framed = _framed(self.shown, units)
+        self.units = units if self.framed else {}
+        self.gates = _gates(self.shown, self.units)
+        self.leaf = "input" if "parameter" in roles.values() else "leaf"  # what an input is called
+        computed = {node: grad for node in order if (grad := look.grad_of(node)) is not None}
+        self.with_gradients = "grad" in look.shown and bool(computed)
+        self.scale = GradientScale.of(
+            abs(computed[node])
+            for node in self.shown
+            if node in computed and roles[node] != "constant"
+        )
 
     def text(self) -> str:
         edges = [edge for node in self.shown for edge in self.edges(node)]

@@ -12,11 +12,13 @@ from typing import Final
 import numpy as np
 
 from tests.benchmarks import (
+    batch_norm,
     compile_time,
     compiler,
     drawing,
     engine,
     fit_loop,
+    freezing,
     import_time,
     irregular,
     line_times,
@@ -30,6 +32,8 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "engine": ("The scalar engine", engine.report),
     "compiler": ("Compiled programs", compiler.report),
     "fit-loop": ("What fit adds to its loop", fit_loop.report),
+    "batch-norm": ("Batch normalization", batch_norm.report),
+    "freezing": ("What freezing saves", freezing.report),
     "predict": ("Predictions", predictions.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),

@@ -29,7 +29,8 @@ def line_times(program: Program, *arrays: Array, n_calls: int = N_CALLS) -> dict
     nanoseconds: list[list[int]] = [[] for _ in texts]
     clocked = replace(trace, prepared=replace(trace.prepared, source=lines))
     _CLOCKED.update(clock=perf_counter_ns, nanoseconds=nanoseconds)
-    run: Any = clocked.bind(len(arrays[0]), program._dtype, program.parameters, program.gradients)
+    numbers = (program.parameters, program.gradients, program.kept)
+    run: Any = clocked.bind(len(arrays[0]), program._dtype, *numbers)
     for _ in range(n_calls):
         program._silently.run(run, *arrays)
     return {

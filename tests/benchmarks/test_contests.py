@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.benchmarks import batch_norm
 from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
@@ -40,6 +41,14 @@ def test_contestants_reach_the_same_weights(work: Work, name: str) -> None:
     for (W, b), (expected_W, expected_b) in zip(trainer.weights(), expected.weights()):
         np.testing.assert_allclose(W, expected_W, rtol=tolerance, atol=1e-12)
         np.testing.assert_allclose(b, expected_b, rtol=tolerance, atol=1e-6)
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_batch_norm_learns_the_same_as_in_torch(normed: bool) -> None:
+    ours = batch_norm.OurEpochs(batch_norm.WORK, normed)
+    theirs = batch_norm.TorchEpochs(batch_norm.WORK, normed)
+    for n_epochs in (1, 2):
+        assert ours.run(n_epochs) == pytest.approx(theirs.run(n_epochs), rel=1e-5)
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)

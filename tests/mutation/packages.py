@@ -10,7 +10,7 @@ __all__ = ["PACKAGES", "sources", "test_files"]
 
 PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "core": (
-        "tinygrad_mlp/*.py",
+        "tinygrad_mlp/*.py tinygrad_mlp/ops/*.py",
         "tests/test_arguments.py tests/test_derivatives.py tests/test_drop_in*.py "
         "tests/test_own_ops.py tests/test_edge_cases.py tests/test_engine*.py "
         "tests/test_functional.py "
@@ -41,7 +41,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "training": (
         "tinygrad_mlp/training/*.py",
         "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
-        "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py",
+        "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
+        "tests/test_nn_batch_norm.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
     "data": (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     reason = "the package 'playwright' is missing: python -m pip install playwright"
     api = pytest.importorskip("playwright.sync_api", reason=reason)

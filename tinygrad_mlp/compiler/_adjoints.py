@@ -257,9 +257,13 @@ class Gradients:
         return Symbol(self._xp, Ref(buffer, 0, step.shape, contiguous(step.shape)))
 
     def finish(self, block: Block) -> None:
-        """Clear the places of a block to which nothing flowed."""
+        """Clear the places of a block to which nothing flowed.
+
+        Frozen ones are 0 all the time, but for those that lie among others in one product.
+        """
         self._target(block)
-        missing = np.flatnonzero(~self._written[block.base])
+        written = self._written[block.base]
+        missing = np.flatnonzero(~written if block.frozen is None else written == block.frozen)
         if missing.size:
             self._clear(block, missing)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._many_numbers import read_numbers
-from tinygrad_mlp._recording import ArrayCheck
+from tinygrad_mlp._recorders import ArrayCheck
 from tinygrad_mlp.compiler._tracing import Recording
 from tinygrad_mlp.engine import Value
 

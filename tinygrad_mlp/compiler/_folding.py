@@ -6,7 +6,8 @@ products ``l1 r1 + ... + lK rK`` and of plain terms. ``dot`` is one already. So 
 is up to ``sums``.
 
 Two bits are found for each node as well: whether it *varies* (depends on an input or a random leaf)
-and whether it *needs a gradient* (depends on a parameter, and the loss on it). In a product the
+and whether it *needs a gradient* (depends on a parameter that is
+not frozen, and the loss on it). In a product the
 factor that does not vary goes to the left, so that weights stand on one side and data on the other.
 """
 
@@ -249,6 +250,8 @@ def _flags_of_leaves(recording: Recording, numbering: _Numbering) -> list[int]:
         flags[id_] = VARIES
     for parameter in recording.parameters:
         flags[numbering.leaves[parameter]] = NEEDS_GRAD
+    for place in recording.frozen:
+        flags[numbering.leaves[recording.parameters[place]]] = 0
     return flags
 
 

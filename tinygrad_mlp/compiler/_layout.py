@@ -53,6 +53,7 @@ class Block:
         mapped: whether a slot is a row of B numbers, one per sample.
         needs_grad: whether a gradient flows to it.
         ones: how many slots that hold 1.0 follow it, so that a bias folds into a product.
+        frozen: for each slot whether no gradient flows to it all the same; None for no slot.
     """
 
     name: str
@@ -62,6 +63,20 @@ class Block:
     mapped: bool
     needs_grad: bool
     ones: int = 0
+    frozen: NDArray[np.bool_] | None = None
+
+    def needs_grad_at(self, slots: IntArray) -> bool:
+        """Whether a gradient flows to any of these slots, some of which may be of other blocks.
+
+        >>> block = Block("parameters", "parameters", 0, 2, mapped=False, needs_grad=True)
+        >>> block.frozen = np.array([True, False])
+        >>> block.needs_grad_at(np.array([0])), block.needs_grad_at(np.array([0, 1]))
+        (False, True)
+        """
+        if self.frozen is None or not self.needs_grad:
+            return self.needs_grad
+        own = slots[(slots >= self.base) & (slots < self.base + self.size)] - self.base
+        return not bool(self.frozen[own].all())
 
     def __repr__(self) -> str:
         return f"Block({self.name}: {self.size}{' x B' if self.mapped else ''})"
@@ -92,7 +107,8 @@ class View:
     @property
     def needs_grad(self) -> bool:
         """Whether a gradient flows to it."""
-        return self.block.needs_grad
+        block = self.block
+        return block.needs_grad if block.frozen is None else block.needs_grad_at(slots_of(self))
 
     @property
     def mapped(self) -> bool:
@@ -230,7 +246,7 @@ class Plan:
     def _gather(self, slots: IntArray) -> Gather:
         blocks = [self.block_at(int(slot)) for slot in np.unique(slots)]
         mapped = any([block.mapped for block in blocks])
-        return Gather(slots, mapped, any([block.needs_grad for block in blocks]))
+        return Gather(slots, mapped, any([block.needs_grad_at(slots) for block in blocks]))
 
 
 def affine_strides(slots: IntArray) -> tuple[int, ...] | None:
@@ -311,6 +327,10 @@ def _place_leaves(plan: Plan) -> None:
         slot_of[np.array(ids, dtype=np.int64)] = block.base + np.arange(len(ids))
 
     place("parameters", folded.parameters, needs_grad=True)
+    if recording.frozen:
+        frozen = np.zeros(len(folded.parameters), dtype=bool)
+        frozen[recording.frozen] = True
+        plan.blocks[0].frozen = frozen
     place("constants", list(folded.constants))
     place("outer", [id_ for id_, _ in folded.outer])
     for number, (_, ids) in enumerate(recording.inputs):
@@ -453,6 +473,8 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     view = step.right
     if not isinstance(view, View) or len(left) != 1:
         return
+    if step.left is not None and step.left.needs_grad != step.operands[0].needs_grad:
+        return  # one of them is frozen: what flows to the other one alone costs less
     block = view.block
     # An input is read where it lies; copying it behind a row of ones pays where it is small.
     small_input = block.kind == "input" and block.size <= left.shape[1] * right.shape[1]

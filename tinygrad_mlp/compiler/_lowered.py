@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygrad_mlp._recording import ArrayCheck
+from tinygrad_mlp._recorders import ArrayCheck
 from tinygrad_mlp.compiler._folding import Folded
 from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Number, Ref, Table
 from tinygrad_mlp.compiler._layout import Plan
@@ -135,6 +135,11 @@ class Lowered:
     def assigned(self) -> list[Value]:
         """The leaves that each call assigns to."""
         return [leaf for leaf, _ in self.folded.effects]
+
+    @property
+    def kept(self) -> dict[Value, int]:
+        """Those of both kinds whose numbers are kept in the memory, and where."""
+        return self.recording.kept
 
     @property
     def generators(self) -> list[np.random.Generator]:

@@ -188,6 +188,9 @@ class _Lowering:
             contraction = self.contractions[step.out.base] = Contraction(self.work, step)
             contraction.forward()
             return
+        if step.op in ops.OVER_BATCH:
+            self.work.store(self.over_batch(step), self.work.results(step))
+            return
         shares = shares_read_by(step, self.plan)
         if shares is not None:
             self.read_shares(step, *shares)
@@ -217,6 +220,27 @@ class _Lowering:
             whole = shares.reshaped((shares.buffer.size,)).padded(False)
             call = Instruction("gather", "take", [whole, table, None], target)
             self.xp.instructions.append(call)
+
+    def over_batch(self, step: Step) -> Symbol:
+        """The sums or means over the samples; what is the same for all of them counts B times."""
+        x = self.work.read(step.operands[0])
+        if x.ref is not None and x.mapped:
+            total = self.xp.reduce("add", x, (len(x.ref.shape),))
+        else:
+            total = x.times(1.0, -1)
+        return total.times(1.0, 1) if step.op is ops.BATCH_MEAN else total
+
+    def backward_over_batch(self, step: Step, upstream: Symbol, gradients: Gradients) -> None:
+        """To each sample the same flows."""
+        (operand,) = step.operands
+        if step.op is ops.BATCH_MEAN:
+            upstream = upstream.times(1.0, 1)
+        is_mapped = not isinstance(operand, Constant) and operand.mapped
+        if not is_mapped:
+            upstream = upstream.times(1.0, -1)
+        elif upstream.ref is not None:
+            upstream = upstream.seen_as(upstream.ref.padded())
+        gradients.contribute(operand, upstream, step.shape, is_mapped)
 
     def inputs(self, step: Step) -> list[Symbol]:
         """The operands; those of a variadic group as one, stacked along the first axis."""
@@ -248,6 +272,9 @@ class _Lowering:
         mapped = step.out.mapped
         if step.left is not None:
             self.contractions[step.out.base].backward(gradients, upstream)
+            return
+        if step.op in ops.OVER_BATCH:
+            self.backward_over_batch(step, upstream, gradients)
             return
         inputs = self.inputs(step)
         out = Symbol(self.xp, self.work.results(step))

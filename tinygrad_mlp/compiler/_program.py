@@ -20,16 +20,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._blocks import open_blocks
+from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
-from tinygrad_mlp._recording import open_blocks, pass_observer, within_same_numbers
+from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._backends.choice import Choice
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
+from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
+from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
-from tinygrad_mlp.compiler._tracing import Nested, Traced, trace
+from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value
@@ -39,6 +43,7 @@ from tinygrad_mlp.errors import (
     InvalidArgumentError,
     ShapeError,
     TinygradMLPError,
+    TracingError,
 )
 
 __all__ = ["Program", "compile"]
@@ -73,7 +78,8 @@ def compile(
         function: it is called with nested lists of placeholder Values, one argument for each
             array that the program will be called with, and returns a Value (the loss). A prediction
             function may return nested lists of Values.
-        parameters: the leaves to differentiate; None for a program that only predicts.
+        parameters: the leaves to differentiate; None for a program that only predicts. Frozen ones
+            cost no gradient; a call after something was frozen, or is not any more, records anew.
         per_sample: record one sample and map it over the first axis of every array. The cost of
             compiling does not depend on the batch size then.
         reduction: for ``per_sample`` losses, their "mean" or their "sum" over the batch.
@@ -154,11 +160,13 @@ class Program:
     Attributes:
         parameters: the parameters' numbers in one flat array. Change it in place, or assign to it;
             the Values follow at ``write_back``.
-        gradients: the derivatives of the last loss by them, in the same order; empty for a program
-            that only predicts.
+        gradients: the derivatives of the last loss by them, in the same order, 0 for those that are
+            frozen; empty for a program that only predicts.
         auxiliary: what the last call returned beside the loss (``has_auxiliary``).
         within: makes the context in which the function is recorded, none unless assigned.
         most_repetitions: how often at most a function is run again to see that it does the same.
+        each_by_itself: whether the samples must not depend on one another, as in a prediction: then
+            ``functional.batch_mean`` is refused.
         checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
             eagerly. An array that is the same object as at the last call is not checked again.
 
@@ -190,6 +198,7 @@ class Program:
         self.within: Callable[[], AbstractContextManager[None]] = nullcontext
         self.most_repetitions = _MOST_REPETITIONS
         self.checks_targets = True
+        self.each_by_itself = False
         self._differentiate = parameters is not None and numbers is None
         self._per_sample = per_sample
         self._reduction = reduction
@@ -199,9 +208,13 @@ class Program:
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
         self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
+        self._kept: list[Value] = []
+        self._kept_numbers: Array = np.empty(0, dtype=dtype)
         self._traces: dict[Shapes, Translation] = {}
         self._bound: dict[Shapes, _Bound] = {}
         self._last: Translation | None = None
+        self._change = changes[0]  # of what is frozen, up to which the recordings know it
+        self._frozen = frozen_among(self._values)
         self._make_locks()
         # NumPy keeps what to do at overflow in a context variable: entering a context in which it
         # is set once is ten times as fast as ``with np.errstate(...)`` at each call. It is a new
@@ -245,6 +258,8 @@ class Program:
         """
         if open_blocks and (observer := pass_observer()) is not None:
             return observer.call(self, arrays)
+        if self._change is not changes[0]:
+            self._follow_freezing()
         dtype = self._dtype
         given = [
             array
@@ -343,16 +358,54 @@ class Program:
         named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return tuple([argument.name for argument in arguments if argument.kind in named])
 
+    def keep(self, leaves: Iterable[Value]) -> None:
+        """Keep the numbers of leaves that it assigns to here, as those of the parameters.
+
+        Calls read them from ``kept`` and assign to them there, in the order of ``leaves``; the
+        Values follow at ``write_back``, together with the parameters.
+
+        Args:
+            leaves: leaves that are no parameters.
+
+        >>> from tinygrad_mlp.engine import assign
+        >>> count = Value(0.0)
+        >>> program = compile(lambda x: assign(count, count + 1.0) or x * x)
+        >>> program.keep([count])
+        >>> result = program(3.0)
+        >>> before = count.data
+        >>> program.write_back()
+        >>> before, count.data
+        (0.0, 1.0)
+        """
+        with self._after_recordings:
+            self._kept = list(leaves)
+            self._kept_numbers = np.array(read_numbers(self._kept), dtype=self._dtype)
+            self._traces.clear()
+            self._bound.clear()
+
+    @property
+    def kept(self) -> Array:
+        """The numbers of the leaves that it keeps; what is assigned is copied into the array."""
+        return self._kept_numbers
+
+    @kept.setter
+    def kept(self, numbers: ArrayLike) -> None:
+        _assign(self._kept_numbers, numbers, "kept")
+
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
         with self._lock:
             numbers, gradients = self._parameters.tolist(), self._gradients.tolist()
-            write_numbers(self._values, numbers, grads=gradients)
+            leaves = [*self._values, *self._kept]
+            numbers += self._kept_numbers.tolist()
+            write_numbers(leaves, numbers, grads=gradients)
+            clear_frozen(self._values if frozen_among(self._values) else ())
 
     def read_parameters(self) -> None:
         """Copy the Values' ``data`` into ``parameters``, after they were changed by hand."""
         with self._lock:
             self.parameters[:] = read_numbers(self._values)
+            self._kept_numbers[:] = read_numbers(self._kept)
 
     def refresh(self) -> None:
         """Forget the recordings that the function would not make any more.
@@ -378,6 +431,21 @@ class Program:
                 self._traces.clear()
                 self._bound.clear()
 
+    def _follow_freezing(self) -> None:
+        """Forget the recordings if parameters are frozen that were not, or the other way round.
+
+        What else is frozen, a module that keeps statistics for instance, the function may look at.
+        """
+        with self._after_recordings:
+            self._change = changes[0]
+            frozen = frozen_among(self._values)
+            if self._differentiate and frozen != self._frozen:
+                self._gradients[:] = 0.0
+                self._traces.clear()
+                self._bound.clear()
+            self._frozen = frozen
+            self.refresh()
+
     def prediction(self, function: Callable[..., Nested]) -> Program:
         """A program without gradients, per sample if this one is, on this program's parameters.
 
@@ -398,6 +466,7 @@ class Program:
             self._dtype,
             numbers=self._parameters,
         )
+        other._kept, other._kept_numbers = self._kept, self._kept_numbers
         other.within = self.within
         other.most_repetitions = self.most_repetitions
         other.checks_targets = self.checks_targets
@@ -424,15 +493,47 @@ class Program:
         self.write_back()
         for value in self._values:
             value.zero_grad()
+        try:
+            return self._eagerly(given)
+        finally:
+            self._kept_numbers[:] = read_numbers(self._kept)
+
+    def _eagerly(self, given: list[Array]) -> Any:
         if self._per_sample:
-            self._batch_size(tuple([array.shape for array in given]))
+            recording = self._recording_of_batch(given)
+            if recording is not None:
+                return self._reduced(self._in_lockstep(recording, given))
             results = [self._function(*map(_leaves, sample)) for sample in zip(*given)]
         else:
             results = [self._function(*map(_leaves, given))]
         if self._has_auxiliary:
             results = [loss for loss, _ in results]
-        if not self._per_sample:
-            return results[0]
+        return self._reduced(results) if self._per_sample else results[0]
+
+    def _recording_of_batch(self, given: list[Array]) -> Recording | None:
+        """The recording of one sample, if it has to be computed with the others of its batch."""
+        shapes = tuple([array.shape for array in given])
+        self._batch_size(shapes)
+        sample_shapes = tuple([shape[1:] for shape in shapes])
+        known = self._traces.get(sample_shapes)
+        if known is not None:
+            recording = known.recording
+        else:
+            try:
+                recording = self._repeated_recording(sample_shapes)
+            except (GraphError, TracingError):
+                return None  # sample by sample it may run, and says by itself if it needs the batch
+        return recording if recording.needs_batch else None
+
+    def _in_lockstep(self, recording: Recording, given: list[Array]) -> list[Nested]:
+        if self.checks_targets:
+            run_all(checks_of(recording, True, self.argument_names), given)
+        samples = zip(*[array.reshape(len(array), -1).tolist() for array in given])
+        batch = [[Value(number) for row in rows for number in row] for rows in samples]
+        return [result for result, _ in in_lockstep(recording, batch)]
+
+    def _reduced(self, results: list[Nested]) -> Any:
+        """What a program makes of the results for each sample."""
         if not self._differentiate:
             return results
         return functional.mean(results) if self._reduction == "mean" else functional.sum(results)
@@ -481,10 +582,13 @@ class Program:
             trace_ = self._record(sample_shapes)
             _keep(self._traces, sample_shapes, trace_)
         self._last = trace_
+        if batch_size == 1 and trace_.recording.needs_batch:
+            raise batch_of_one()
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
         checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
-        run = trace_.bind(batch_size, self._dtype, self._parameters, self._gradients)
+        numbers = (self._parameters, self._gradients, self._kept_numbers)
+        run = trace_.bind(batch_size, self._dtype, *numbers)
         bound = _Bound(run, auxiliary_shape, trace_, checks)
         _keep(self._bound, shapes, bound)
         return bound
@@ -503,19 +607,33 @@ class Program:
         return size
 
     def _record(self, shapes: Shapes) -> Translation:
-        with self.within():
-            recording = trace(self._function, shapes, self._values, self._has_auxiliary)
-            # The fewer nodes, the more easily random ones come out the same twice.
-            n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
-            for _ in range(min(max(n_times, 1), self.most_repetitions)):
-                retrace(self._function, recording, self._has_auxiliary)
+        recording = self._repeated_recording(shapes)
         if self._differentiate and recording.output_shape:
             raise ShapeError(
                 "a function with parameters returns one Value, the loss; this one returned lists "
                 f"of shape {recording.output_shape}; add them up, or give no parameters to predict"
             )
+        if self._per_sample:
+            warn_of_lone_means(recording)
         reduction = self._reduction if self._differentiate else None
         return translate(recording, self._per_sample, reduction)
+
+    def _repeated_recording(self, shapes: Shapes) -> Recording:
+        """The graph of the function, which does the same when it runs again."""
+        with self.within():
+            recording = trace(
+                self._function,
+                shapes,
+                self._values,
+                self._has_auxiliary,
+                of_one_sample=self._per_sample and not self.each_by_itself,
+            )
+            recording.kept = {leaf: place for place, leaf in enumerate(self._kept)}
+            # The fewer nodes, the more easily random ones come out the same twice.
+            n_times = _NODES_TO_REPEAT // max(len(recording.nodes), 1)
+            for _ in range(min(max(n_times, 1), self.most_repetitions)):
+                retrace(self._function, recording, self._has_auxiliary)
+        return recording
 
     def __reduce__(self) -> NoReturn:
         raise GraphError(

@@ -49,7 +49,9 @@ class _Repetition(Tape):
     """Hands out the nodes of a recording again, as long as the function asks for the same."""
 
     def __init__(self, recorded: Recording) -> None:
-        super().__init__(Recording([], recorded.parameters, recorded.inputs))
+        again = Recording([], recorded.parameters, recorded.inputs)
+        again.of_one_sample = recorded.of_one_sample
+        super().__init__(again)
         self._recorded = recorded
         self._then = recorded.nodes
         self._n_made = sum([len(ids) for _, ids in recorded.inputs])

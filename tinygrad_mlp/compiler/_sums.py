@@ -89,6 +89,8 @@ class SumsOfProducts:
             self._add_product(id_, op, args)
         else:
             self._others[id_] = Node(op, args)
+            if op in ops.OVER_BATCH:
+                flags[id_] &= ~VARIES
         if id_ in self._detached:
             flags[id_] &= ~NEEDS_GRAD
 

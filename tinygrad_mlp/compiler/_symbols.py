@@ -230,10 +230,22 @@ class Emitter:
             return self._scaled(a, b.factor, b.scale)
         if self.factors_first:
             a, b = self._without_factor(a), self._without_factor(b)
+        if a.mapped and not b.mapped:
+            b, a = self._with_factors_first(b, a)
+        elif b.mapped and not a.mapped:
+            a, b = self._with_factors_first(a, b)
         assert a.ref is not None
         assert b.ref is not None
         product = self._ufunc("multiply", [a.ref, b.ref])
         return self._scaled(product.times(a.factor, a.scale), b.factor, b.scale)
+
+    def _with_factors_first(self, number: Symbol, row: Symbol) -> tuple[Symbol, Symbol]:
+        """The factors of numbers and of rows of samples given to the numbers, which are fewer."""
+        together = number.times(row.factor, row.scale)
+        is_sign = together.scale == 0 and abs(together.factor) == 1.0
+        if is_sign or not isfinite(together.factor) or together.factor == 0.0:
+            return number, row
+        return self._without_factor(together), Symbol(self, row.ref)
 
     def _without_factor(self, symbol: Symbol) -> Symbol:
         """The factor multiplied in, unless it is a sign alone."""

@@ -28,7 +28,8 @@ def tidied(instructions: list[Instruction]) -> list[Instruction]:
     >>> [(call.function, call.args[0].shape, call.out.buffer.name) for call in tidied(program)]
     [('exp', (3,), 'y')]
     """
-    return _without_copies([_squeezed(instruction) for instruction in _needed(instructions)])
+    needed = [_squeezed(instruction) for instruction in _needed(instructions)]
+    return _with_inner_products(_without_copies(needed))
 
 
 def _needed(instructions: list[Instruction]) -> list[Instruction]:
@@ -151,3 +152,75 @@ def _long_axes(ref: Ref) -> tuple[list[int], list[int]]:
     """Lengths and strides of the axes that extend."""
     axes = [(n, stride) for n, stride in zip(ref.shape, ref.strides) if n != 1]
     return [n for n, _ in axes], [stride for _, stride in axes]
+
+
+# Products that are summed over the samples
+
+
+def _with_inner_products(instructions: list[Instruction]) -> list[Instruction]:
+    """Where products are only made to be summed over the samples, one call does both.
+
+    >>> a, b, t = [Ref(Buffer(3, mapped=True), 0, (3,), (1,)) for _ in range(3)]
+    >>> out = Ref(Buffer(3, mapped=False, pinned=True), 0, (3,), (1,))
+    >>> product = Instruction("ufunc", "multiply", [a, b], t)
+    >>> _with_inner_products([product, Instruction("reduce", "add", [t], out, axes=(1,))])
+    [contract(pb,pb->p, t[3, B], t[3, B], out=t[3])]
+    """
+    reads: Counter[Buffer] = Counter()
+    makers: dict[Buffer, list[int]] = {}
+    for index, instruction in enumerate(instructions):
+        reads.update([arg.buffer for arg in instruction.args if isinstance(arg, Ref)])
+        makers.setdefault(instruction.out.buffer, []).append(index)
+    result: list[Instruction | None] = list(instructions)
+    for index, total in enumerate(instructions):
+        source = total.args[0] if total.args else None
+        if not (isinstance(source, Ref) and _is_sum_over_samples(total, source)):
+            continue
+        if reads[source.buffer] != 1 or len(makers.get(source.buffer, [])) != 1:
+            continue
+        (at,) = makers[source.buffer]
+        product = instructions[at]
+        written = {call.out.buffer for call in instructions[at + 1 : index]}
+        if _is_of_rows(product, source) and not any(
+            [ref.buffer in written for ref in product.refs()[:-1]]
+        ):
+            axes = "pqks"[: len(source.shape)]
+            labels = (f"{axes}b", f"{axes}b", axes)
+            result[at] = None
+            result[index] = replace(
+                total,
+                kind="contract",
+                function="contract",
+                args=product.args,
+                axes=(),
+                labels=labels,
+            )
+    return [instruction for instruction in result if instruction is not None]
+
+
+def _is_sum_over_samples(total: Instruction, source: Ref) -> bool:
+    """Whether it adds up the samples of a temporary, and nothing else."""
+    buffer = source.buffer
+    return (
+        (total.kind, total.function) == ("reduce", "add")
+        and total.axes == (len(source.shape),)
+        and source.covers_buffer()
+        and not (buffer.pinned or buffer.external or buffer.boolean)
+    )
+
+
+def _is_of_rows(product: Instruction, source: Ref) -> bool:
+    """Whether it multiplies rows of samples with as many others, all of which are summed."""
+    return (
+        (product.kind, product.function) == ("ufunc", "multiply")
+        and product.out == source
+        and all(
+            [
+                isinstance(arg, Ref)
+                and arg.mapped
+                and not (arg.swap or arg.buffer.boolean)
+                and arg.shape == source.shape
+                for arg in product.args
+            ]
+        )
+    )

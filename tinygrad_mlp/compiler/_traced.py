@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._recording import here
+from tinygrad_mlp._blocks import here
 from tinygrad_mlp.compiler._refusals import USE_WHERE, data_was_read, used_as_number
 from tinygrad_mlp.engine import Number, Value, apply, as_value
 from tinygrad_mlp.ops import Op

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._recording import ArrayCheck, recorded_by
+from tinygrad_mlp._freezing import frozen_among
+from tinygrad_mlp._recorders import ArrayCheck
+from tinygrad_mlp._recording import recorded_by
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._hiding import (
     interrupts_wait,
@@ -37,7 +39,7 @@ from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, ShapeError, TinygradMLPError, TracingError
 from tinygrad_mlp.ops import Op
 
-__all__ = ["Nested", "Recording", "Tape", "Traced", "run", "trace"]
+__all__ = ["Nested", "Recording", "Tape", "Traced", "nested", "run", "trace"]
 
 Nested = Any
 """One Value, or lists of lists of Values."""
@@ -51,7 +53,8 @@ class Recording:
 
     Attributes:
         nodes: the traced Values in the order of their creation, placeholders included.
-        parameters: the leaves to differentiate.
+        parameters: the leaves to differentiate, but for those that are frozen.
+        frozen: the places of these among the parameters.
         inputs: for each argument, the shape and the placeholders' numbers in C order.
         outputs: the results, in C order.
         output_shape: () for one Value, else the shape of the nested lists.
@@ -61,6 +64,8 @@ class Recording:
         effects: (leaf, Value it is set to) pairs.
         own_leaves: the leaves made in the trace.
         detached: the numbers of the nodes through which no gradient flows.
+        kept: where the numbers of leaves stand that the program keeps between its calls.
+        of_one_sample: whether it is mapped over the samples of a batch.
         checks: what the program checks at each call, with rows of placeholders' numbers, and of
             leaves that are read.
     """
@@ -77,6 +82,19 @@ class Recording:
     own_leaves: set[Value] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     checks: dict[ArrayCheck, list[list[int | Value]]] = field(default_factory=dict)
+    kept: dict[Value, int] = field(default_factory=dict)
+    frozen: list[int] = field(default_factory=list)
+    of_one_sample: bool = False
+
+    @property
+    def needs_batch(self) -> bool:
+        """Whether one sample is computed with the others of its batch: with their sum or mean.
+
+        >>> from tinygrad_mlp.functional import batch_mean
+        >>> trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True).needs_batch
+        True
+        """
+        return self.of_one_sample and any([node.op in ops.OVER_BATCH for node in self.nodes])
 
     def __repr__(self) -> str:
         return (
@@ -90,11 +108,13 @@ def trace(
     shapes: Sequence[tuple[int, ...]],
     parameters: Sequence[Value],
     has_auxiliary: bool = False,
+    of_one_sample: bool = False,
 ) -> Recording:
     """Record ``function`` on placeholders in the given shapes.
 
     A shape of () gives one Value, a 1-D shape a list of Values, a 2-D shape a list of rows. One
-    trace runs at a time; what other threads compute meanwhile is no part of it.
+    trace runs at a time; what other threads compute meanwhile is no part of it. Of what is mapped
+    over a batch, ``of_one_sample``, sums and means over the samples can be recorded.
 
     Raises:
         TracingError: if the function needs the number of a Value, or fails with any other
@@ -106,7 +126,7 @@ def trace(
     >>> recording
     Recording(3 nodes, 0 parameters, inputs [(2,)], output ())
     """
-    record = partial(_recorded, function, shapes, parameters, has_auxiliary)
+    record = partial(_recorded, function, shapes, parameters, has_auxiliary, of_one_sample)
     with no_shared_randomness(record):
         return record()
 
@@ -116,8 +136,10 @@ def _recorded(
     shapes: Sequence[tuple[int, ...]],
     parameters: Sequence[Value],
     has_auxiliary: bool,
+    of_one_sample: bool,
 ) -> Recording:
-    recording = Recording([], list(parameters), [])
+    frozen = frozen_among(parameters)
+    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
@@ -137,7 +159,7 @@ def run(function: Callable[..., Nested], tape: Tape, has_auxiliary: bool) -> Non
     """
     recording = tape.recording
     given = tape.given
-    arguments = [_nest([given[i] for i in ids], shape) for shape, ids in recording.inputs]
+    arguments = [nested([given[i] for i in ids], shape) for shape, ids in recording.inputs]
     with interrupts_wait(), recording_lock, recorded_by(tape), numbers_hidden():
         try:
             result = function(*arguments)
@@ -166,7 +188,7 @@ class Tape:
     """Makes the nodes while the function runs (a ``recording.Recorder``).
 
     >>> tape = Tape(Recording([], [], []))
-    >>> tape.unary(ops.TANH, tape.node(None, ()))
+    >>> tape.node(ops.TANH, (tape.node(None, ()),))
     Traced(tanh(x), index=1)
     """
 
@@ -202,10 +224,6 @@ class Tape:
         self._nodes.append(node)
         return node
 
-    def unary(self, op: Op, parent: Value) -> Value:
-        """The node of an op with one input."""
-        return self.node(op, (parent,))
-
     def binary(self, op: Op, left: Value, right: Value) -> Value:
         """The node of an op with two inputs, in one frame: there are many."""
         if self._present:
@@ -218,10 +236,6 @@ class Tape:
         node.index = len(nodes)
         nodes.append(node)
         return node
-
-    def any_arity(self, op: Op, parents: tuple[Value, ...]) -> Value:
-        """The node of any other op."""
-        return self.node(op, parents)
 
     def compare(self, op: Op, left: Value, right: Value | Number) -> Any:
         """A comparison, 1 where it holds."""
@@ -244,6 +258,10 @@ class Tape:
         node = self.node(None, ())
         self.recording.random.append((node.index, rng))
         return node
+
+    def over_batch(self, op: Op, value: Value) -> Value | None:
+        """A sum or a mean over the samples, if this is one of those of a batch."""
+        return self.node(op, (value,)) if self.recording.of_one_sample else None
 
     def assign(self, leaf: Value, value: Value | Number) -> None:
         """An assignment to a leaf, carried out at each call."""
@@ -300,13 +318,18 @@ class Tape:
             self._attached.update(range(start, self.n_made()))
 
 
-def _nest(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:
+def nested(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:
+    """Values in C order as nested lists of that shape; of the shape () the only one.
+
+    >>> nested([1, 2, 3, 4], (2, 2)), nested([5], ())
+    ([[1, 2], [3, 4]], 5)
+    """
     if not shape:
         return placeholders[0]
     if len(shape) == 1:
         return list(placeholders)
     step = len(placeholders) // max(shape[0], 1)
-    return [_nest(placeholders[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+    return [nested(placeholders[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
 
 
 def _flatten(result: Nested) -> tuple[list[Value], tuple[int, ...]]:

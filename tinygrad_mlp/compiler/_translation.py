@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp import ops
 from tinygrad_mlp.compiler._backends.choice import Choice, choose
 from tinygrad_mlp.compiler._backends.protocol import Memory, Prepared, Run
 from tinygrad_mlp.compiler._contractions import is_elementwise
@@ -21,9 +22,11 @@ from tinygrad_mlp.compiler._schedule import schedule
 from tinygrad_mlp.compiler._tracing import Recording
 from tinygrad_mlp.errors import SampleOrderError
 
-__all__ = ["Translation", "translate"]
+__all__ = ["Translation", "check_independence", "translate"]
 
 Array = NDArray[Any]
+
+_NOTHING: Final = np.empty(0)
 
 
 @dataclass(slots=True)
@@ -67,7 +70,12 @@ class Translation:
         return self.prepared.source
 
     def bind(
-        self, batch_size: int, dtype: np.dtype[Any], parameters: Array, gradients: Array
+        self,
+        batch_size: int,
+        dtype: np.dtype[Any],
+        parameters: Array,
+        gradients: Array,
+        kept: Array = _NOTHING,
     ) -> Callable[..., Any]:
         """The function that runs, with memory for one batch size.
 
@@ -76,9 +84,10 @@ class Translation:
             dtype: of all the memory.
             parameters: the array that it reads the parameters from.
             gradients: the array that it writes their derivatives to.
+            kept: the array that it keeps the numbers of leaves in between the calls.
         """
         lowered = self.lowered
-        run = self.prepared.bind(Memory(batch_size, dtype, parameters, gradients))
+        run = self.prepared.bind(Memory(batch_size, dtype, parameters, gradients, kept))
         if lowered.reduction is not None:
             return run
         if not lowered.output_shape:
@@ -123,7 +132,7 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     """
     folded = fold(recording)
     if per_sample:
-        _check_independence(folded)
+        check_independence(folded)
     groups = schedule(folded)
 
     def laid_out() -> Plan:
@@ -136,12 +145,29 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     return Translation(lowered, choice, choice.backend.prepare(lowered))
 
 
-def _check_independence(folded: Folded) -> None:
-    """Mapped over the batch, an assignment happens once; it must come to the same as in turn."""
-    assigned = {leaf for leaf, _ in folded.effects}
-    in_turn = [leaf for _, leaf in folded.outer if leaf in assigned]
-    if in_turn or any(folded.varies[id_] for _, id_ in folded.effects):
-        leaf = in_turn[0] if in_turn else folded.effects[0][0]
+def check_independence(folded: Folded) -> None:
+    """Mapped over the batch, an assignment happens once; it must come to the same as in turn.
+
+    What is assigned with a sum or mean over the batch is meant to be assigned once.
+
+    Raises:
+        SampleOrderError: for any other assignment that depends on the sample, or on those before.
+
+    >>> from tinygrad_mlp.engine import Value, assign
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> last = Value(0.0)
+    >>> check_independence(fold(trace(lambda x: assign(last, x) or x, [()], [])))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.SampleOrderError: the function of one sample assigns to Value(data=0.0, ...
+    """
+    if not folded.effects:
+        return
+    read = {leaf for _, leaf in folded.outer}
+    once = _that_need_the_batch(folded)
+    for leaf, id_ in folded.effects:
+        if not folded.varies[id_] and (id_ in once or leaf not in read):
+            continue
         error = SampleOrderError(
             f"the function of one sample assigns to {leaf!r} what depends on the sample or on the "
             "samples before; compile the whole batch: compile(f, parameters), with f looping over "
@@ -149,6 +175,16 @@ def _check_independence(folded: Folded) -> None:
         )
         error.reason = "it assigns from sample to sample"
         raise error
+
+
+def _that_need_the_batch(folded: Folded) -> set[int]:
+    """The nodes that are computed from a sum or a mean over the samples."""
+    found: set[int] = set()
+    for id_, node in folded.nodes.items():
+        operands = (node.args, node.left, node.right)
+        if node.op in ops.OVER_BATCH or not all([found.isdisjoint(ids) for ids in operands]):
+            found.add(id_)
+    return found
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import clear_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._reach import give_zero
 from tinygrad_mlp._recording import unobserved
@@ -23,6 +24,7 @@ from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug._creation import CreationObserver, location_of, with_places
 from tinygrad_mlp.engine import Value, enable_grad, topological_order
 from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.graph import op_of
 from tinygrad_mlp.graph._naming import PlaceNames
 from tinygrad_mlp.graph._walk import Flow, flows
 from tinygrad_mlp.ops import Op
@@ -92,6 +94,7 @@ class _AnomalyObserver(CreationObserver):
         output.grad = seed if output.parents else output.grad + seed
         for flow in flows(reversed(reached)):
             check(flow)
+        clear_frozen(order)
 
     def call(self, program: Program, arrays: Sequence[ArrayLike]) -> Any:
         """Call it; what comes out nan or inf is computed again eagerly, to find the node.
@@ -128,7 +131,7 @@ class _Check:
     def __init__(self, order: Sequence[Value]) -> None:
         for node in order:
             if node.parents and not math.isfinite(node.data):
-                raise NonFiniteError(_forward_message(node, _op_of(node), node.parents))
+                raise NonFiniteError(_forward_message(node, op_of(node), node.parents))
         self.order = order
 
     def __call__(self, flow: Flow) -> None:
@@ -225,11 +228,6 @@ ADVISERS: Final[dict[Op, Callable[[Sequence[float]], str | None]]] = {
 """What is known of an op, or None where that is not the cause."""
 
 
-def _op_of(node: Value) -> Op:
-    assert node.op is not None  # a node with parents has one
-    return node.op
-
-
 def _forward_message(node: Value, op: Op, parents: Sequence[Value]) -> str:
     advice = advice_for(op, [parent.data for parent in parents], node.data)
     what = f"{_title(op, node.label)} gives {node.data} in the forward pass"
@@ -239,11 +237,11 @@ def _forward_message(node: Value, op: Op, parents: Sequence[Value]) -> str:
 def _backward_message(flow: Flow, order: Sequence[Value]) -> str:
     node, position, upstream, before = flow
     parent, partial = node.parents[position], node.partials[position]
-    name = PlaceNames(order).of(parent) or f"operand {position + 1} of {_op_of(node).name}"
+    name = PlaceNames(order).of(parent) or f"operand {position + 1} of {op_of(node).name}"
     contribution = upstream * partial
     what = (
         f"the gradient of {name} becomes {before + contribution} in the backward pass of "
-        f"{_title(_op_of(node), node.label)}: {upstream} * {partial} = {contribution}"
+        f"{_title(op_of(node), node.label)}: {upstream} * {partial} = {contribution}"
     )
     if not math.isfinite(before):
         advice = (
@@ -264,7 +262,7 @@ def _backward_advice(node: Value, position: int, upstream: float, order: Sequenc
         if mask is not None:
             return (
                 "0 * inf is nan: this branch was not chosen by "
-                f"{_title(_op_of(mask), mask.label)}, but its derivative is computed all the same; "
+                f"{_title(op_of(mask), mask.label)}, but its derivative is computed all the same; "
                 f"choose the argument first: {_call(node)}"
             )
         return "0 * inf is nan; keep away from the point where the local derivative is inf"
@@ -281,7 +279,7 @@ def _call(node: Value) -> str:
         return f"{argument} ** {node.parents[1].data:g}"
     if node.op in (ops.DIV, ops.RECIPROCAL):
         return f"1.0 / {argument}"
-    return f"{_op_of(node).name}({argument})"
+    return f"{op_of(node).name}({argument})"
 
 
 def _mask_above(node: Value, order: Sequence[Value]) -> Value | None:

@@ -16,6 +16,7 @@ from tinygrad_mlp.debug._equations import number
 from tinygrad_mlp.debug._trace import Step, Trace, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.graph import op_of
 
 __all__ = ["Breakpoint", "Hit", "break_when", "watch"]
 
@@ -141,8 +142,8 @@ class Breakpoint:
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:
-            assert step.node.op is not None  # what has a step was computed
-            if self.op not in (step.node.op.name, step.node.op.symbol):
+            op = op_of(step.node)
+            if self.op not in (op.name, op.symbol):
                 return None
             found.append(f"in {self.op} ({names[step.node]})")
         if self.layer is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_mlp.debug._trace import Step, Trace
+from tinygrad_mlp.graph import op_of
 
 __all__ = ["Difference", "compare"]
 
@@ -81,9 +82,7 @@ def compare(trace_a: Trace[Any], trace_b: Trace[Any], tolerance: float = 0.0) ->
 
 def _features(a: Step, b: Step) -> list[tuple[str, object, object]]:
     """What two steps are compared by, in the order of telling."""
-    assert a.node.op is not None  # what has a step was computed
-    assert b.node.op is not None
-    features: list[tuple[str, object, object]] = [("op", a.node.op.name, b.node.op.name)]
+    features: list[tuple[str, object, object]] = [("op", op_of(a.node).name, op_of(b.node).name)]
     named = [("label", a.node, b.node), ("operand", a.receiver, b.receiver)]
     # Generated names depend on the size of the graph, so only those that a person gave tell.
     features += [(what, x.label, y.label) for what, x, y in named if x.label and y.label]

@@ -14,7 +14,8 @@ from types import CodeType
 from typing import Final, NamedTuple
 
 from tinygrad_mlp._frames import is_ours
-from tinygrad_mlp._recording import Observer, observed_by
+from tinygrad_mlp._recorders import Observer
+from tinygrad_mlp._recording import observed_by
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.ops import Op

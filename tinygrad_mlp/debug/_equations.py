@@ -13,6 +13,7 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import op_of
 
 __all__ = [
     "derivative",
@@ -91,8 +92,7 @@ def formula_of(node: Value, operands: Sequence[str]) -> str:
     """
     if not node.parents:
         return ""
-    op = node.op
-    assert op is not None  # a node with parents has one
+    op = op_of(node)
     if op is ops.DOT:
         n = len(operands) // 2
         pairs = zip(operands, operands[n : 2 * n])

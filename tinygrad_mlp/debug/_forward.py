@@ -14,6 +14,7 @@ from tinygrad_mlp.debug._equations import factor, formula_of, number, product
 from tinygrad_mlp.debug._stopping import StoppingTrace
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.graph import op_of
 from tinygrad_mlp.ops import Op
 
 __all__ = ["ForwardStep", "ForwardTrace", "trace_forward"]
@@ -165,11 +166,10 @@ class ForwardTrace(StoppingTrace[ForwardStep]):
     def _step(self, index: int) -> ForwardStep:
         node = self._nodes[index]
         data, places = self._data, self._places
-        assert node.op is not None  # a node with parents has one
         return ForwardStep(
             index=index,
             node=node,
-            op=node.op,
+            op=op_of(node),
             inputs=tuple(data[places[parent]] for parent in node.parents),
             output=data[places[node]],
             trace=self,

@@ -18,7 +18,7 @@ from tinygrad_mlp.debug._trace import require_value
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import layers_of
-from tinygrad_mlp.nn._module import Module, make_known
+from tinygrad_mlp.nn._module import Buffer, Module, make_known
 
 __all__ = [
     "STATUSES",
@@ -59,6 +59,7 @@ class LayerHealth:
         weight_norm: the Euclidean norm of the parameters.
         update_ratio: the norm of the update over the norm of the parameters; about 0.001 is usual,
             and None where the update is not known.
+        n_frozen: how many of the parameters are frozen, so that they have no gradient.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(2, [3, 1], rng=0)
@@ -78,6 +79,25 @@ class LayerHealth:
     gradient_norm: float
     weight_norm: float
     update_ratio: float | None
+    n_frozen: int = 0
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether all of its parameters are frozen.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model = MLP(2, [3, 1], rng=0)
+        >>> model.layers[0].freeze().requires_grad
+        False
+        >>> [layer.is_frozen for layer in health(model, model([1.0, 2.0]) ** 2).layers]
+        [True, False]
+        """
+        return self.n_frozen == self.n_parameters
+
+    @property
+    def has_no_gradient(self) -> bool:
+        """Whether the gradients of all parameters that are not frozen are 0."""
+        return self.n_zero == self.n_parameters - self.n_frozen
 
     @property
     def dead_share(self) -> float | None:
@@ -87,7 +107,7 @@ class LayerHealth:
     @property
     def gradient_size(self) -> float:
         """The root mean square of the gradients, which layers of any size can be compared by."""
-        return self.gradient_norm / math.sqrt(self.n_parameters)
+        return self.gradient_norm / math.sqrt(max(self.n_parameters - self.n_frozen, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +138,10 @@ class HealthReport:
             return "healthy"
         if self._dead() is not None:
             return "dead"
-        if all(layer.n_zero == layer.n_parameters for layer in self.layers):
+        trained = self._trained
+        if all(layer.has_no_gradient for layer in trained):
             return "no gradient"
-        first, last = self.layers[0].gradient_size, self.layers[-1].gradient_size
+        first, last = trained[0].gradient_size, trained[-1].gradient_size
         if first > FAR_APART * last > 0.0 or self._overwhelmed() is not None:
             return "exploding"
         if first * FAR_APART < last:
@@ -128,6 +149,11 @@ class HealthReport:
         if self._without_gradient() is not None:
             return "no gradient"
         return "healthy"
+
+    @property
+    def _trained(self) -> list[LayerHealth]:
+        """The layers that are not frozen as a whole: only they are compared."""
+        return [layer for layer in self.layers if not layer.is_frozen]
 
     @property
     def verdict(self) -> str:
@@ -144,11 +170,13 @@ class HealthReport:
                 f"non-finite: {bad.name} has {bad.n_nan} nan and {bad.n_inf} inf among its "
                 "gradients; detect_anomaly() says where the first one comes from"
             )
+        if status == "no gradient" and not self._trained:
+            return "no gradient: all parameters are frozen; model.unfreeze() lets them train"
         missed = self._without_gradient()
         if (
             status == "no gradient"
             and missed
-            and any(x.n_zero < x.n_parameters for x in self.layers)
+            and not all(layer.has_no_gradient for layer in self._trained)
         ):
             return (
                 f"no gradient reaches {missed.name}: all of its gradients are 0; the loss does not "
@@ -173,7 +201,7 @@ class HealthReport:
                 f"{number(overwhelmed.weight_norm)}; smaller first weights, clip_norm or a smaller "
                 "learning rate help"
             )
-        first, last = self.layers[0], self.layers[-1]
+        first, last = self._trained[0], self._trained[-1]
         sizes = f"{number(first.gradient_size)} in {first.name}, {number(last.gradient_size)}"
         remedy = "smaller first weights, clip_norm or a smaller learning rate help"
         if status == "vanishing":
@@ -189,17 +217,11 @@ class HealthReport:
 
     def _dead(self) -> LayerHealth | None:
         """The first layer of which no relu lets anything through."""
-        for layer in self.layers:
-            if layer.n_units and layer.n_dead == layer.n_units:
-                return layer
-        return None
+        return next((x for x in self.layers if x.n_units and x.n_dead == x.n_units), None)
 
     def _without_gradient(self) -> LayerHealth | None:
         """The first layer of which all gradients are 0."""
-        for layer in self.layers:
-            if layer.n_zero == layer.n_parameters:
-                return layer
-        return None
+        return next((layer for layer in self._trained if layer.has_no_gradient), None)
 
     def _overwhelmed(self) -> LayerHealth | None:
         """The first layer whose gradients are far larger than its parameters."""
@@ -218,9 +240,10 @@ class HealthReport:
         for name, layer in zip(names, self.layers):
             dead = "-" if layer.dead_share is None else f"{100 * layer.dead_share:.0f} %"
             ratio = "-" if layer.update_ratio is None else number(layer.update_ratio)
+            gradient = "frozen" if layer.is_frozen else number(layer.gradient_norm)
             lines.append(
                 f"{name:<{width}}   {layer.n_parameters:10}  {layer.n_nan:3}  "
-                f"{layer.n_inf:3}  {layer.n_zero:4}  {dead:>5}  {number(layer.gradient_norm):>10}"
+                f"{layer.n_inf:3}  {layer.n_zero:4}  {dead:>5}  {gradient:>10}"
                 f"  {number(layer.weight_norm):>9}  {ratio:>13}"
             )
         return "\n".join([*lines, f"loss {number(self.loss)}: {self.verdict}"])
@@ -235,7 +258,8 @@ def health(
 ) -> HealthReport:
     """Look at the gradients of a loss, and at the units behind it, layer by layer.
 
-    The gradients are those of this loss alone; no ``grad`` attribute is touched. Layers are told by
+    The gradients are those of this loss alone; no ``grad`` attribute is touched. A layer that is
+    frozen says so in the place of its gradient, and is not compared with others. Layers are told by
     the places of the parameters in the model. A relu unit counts as dead if it gave 0 for every
     sample in the loss, so give the loss of many samples. The verdict compares the first layer with
     the last: gradients a thousand times larger there explode (as do gradients a thousand times
@@ -261,7 +285,8 @@ def health(
     """
     order = topological_order(require_value(loss, "health(model, loss)"))
     parameters = dict(model.named_parameters())
-    gradients = dict(zip(parameters, grad(loss, list(parameters.values()))))
+    trained = {name: p for name, p in parameters.items() if p.requires_grad}
+    gradients = dict(zip(trained, grad(loss, list(trained.values()))))
     if isinstance(model, Module):
         make_known(model)
     layer_names = layers_by_parameter(order, parameters)
@@ -271,7 +296,7 @@ def health(
     units, activations = _units(order, layer_names)
     layers = []
     for layer, names in groups.items():
-        grads = [gradients[name] for name in names]
+        grads = [gradients[name] for name in names if name in gradients]
         numbers = [parameters[name].data for name in names]
         is_dead = units.get(layer, {})
         layers.append(
@@ -284,9 +309,10 @@ def health(
                 activation=activations.get(layer, ""),
                 n_units=len(is_dead),
                 n_dead=sum(is_dead.values()),
-                gradient_norm=_norm(grads),
-                weight_norm=_norm(numbers),
+                gradient_norm=math.hypot(*grads),
+                weight_norm=math.hypot(*numbers),
                 update_ratio=_update_ratio(names, parameters, grads, learning_rate, previous),
+                n_frozen=len(names) - len(grads),
             )
         )
     return HealthReport(tuple(layers), loss.data)
@@ -341,18 +367,25 @@ def _units(
 def parameter_behind(node: Value, layer_of: Mapping[Value, str]) -> Value | None:
     """The first parameter that a sum of products, written in any way, is made of.
 
+    One of a normalization that the sum has gone through is only named where there is no other.
+
     >>> w = Value(2.0)
     >>> parameter_behind(Value(1.0) + w * Value(3.0), {w: "layer"}) is w
     True
     """
     stack = [node]
+    beside = None
     while stack:
         node = stack.pop()
         if node in layer_of:
-            return node
-        if node.op in (ops.DOT, ops.ADD, ops.MUL, ops.SUM):
+            if node.place is None or not node.place.owner.is_beside:
+                return node
+            beside = beside or node
+        elif node.op in (ops.DOT, ops.ADD, ops.MUL, ops.SUM):
             stack.extend(reversed(node.parents))
-    return None
+        elif node.op is ops.SUB and (beside or isinstance(node.parents[1], Buffer)):
+            stack.append(node.parents[0])  # the distance from a mean
+    return beside
 
 
 def _update_ratio(
@@ -368,12 +401,8 @@ def _update_ratio(
         updates = [learning_rate * grad for grad in gradients]
     else:
         return None
-    weights = _norm([parameters[name].data for name in names])
-    update = _norm(updates)
+    weights = math.hypot(*[parameters[name].data for name in names])
+    update = math.hypot(*updates)
     if weights == 0.0:
         return 0.0 if update == 0.0 else math.inf
     return update / weights
-
-
-def _norm(numbers: Sequence[float]) -> float:
-    return math.hypot(*numbers)

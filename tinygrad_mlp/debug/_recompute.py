@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.graph import op_of
 
 __all__ = ["finite_difference", "recompute"]
 
@@ -27,10 +28,10 @@ def recompute(loss: Value) -> float:
     """
     for node in topological_order(loss):
         if node.parents:
-            assert node.op is not None  # a node with parents has one
             numbers = [parent.data for parent in node.parents]
-            node.data = node.op.compute(float_math, numbers)
-            node.partials = node.op.local_partials(float_math, node.data, numbers)
+            op = op_of(node)
+            node.data = op.compute(float_math, numbers)
+            node.partials = op.local_partials(float_math, node.data, numbers)
     return loss.data
 
 
@@ -62,6 +63,5 @@ def _evaluate(order: Sequence[Value], held: Value, at: float) -> float:
     for node in order:
         if any(parent in changed for parent in node.parents):
             numbers = [changed.get(parent, parent.data) for parent in node.parents]
-            assert node.op is not None  # a node with parents has one
-            changed[node] = node.op.compute(float_math, numbers)
+            changed[node] = op_of(node).compute(float_math, numbers)
     return changed.get(order[-1], order[-1].data)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
@@ -209,7 +210,9 @@ class BackwardTrace(StoppingTrace[BackwardStep]):
             if not (accumulate and leaf.has_grad):  # so None is a cleared gradient, too
                 leaf.zero_grad()
         self._without_grad = {leaf for leaf in leaves if not leaf.has_grad}
-        self._zeros = [x for x in self._apart if x.parents or x in self._without_grad]
+        self._zeros = [
+            x for x in self._apart if (x.parents or x in self._without_grad) and not is_frozen(x)
+        ]
         self._remembered: tuple[int, Sequence[int]] = (-1, ())
         self.position = 0
         self.resume()

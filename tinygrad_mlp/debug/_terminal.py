@@ -68,6 +68,20 @@ class CommandLoop(cmd.Cmd):
         self._again = ""
         self._width = width
 
+    @classmethod
+    def commands(cls) -> list[str]:
+        """The commands that there are, in the order in which they are written."""
+        written: dict[str, None] = {}
+        for name in [name for each in reversed(cls.mro()) for name in vars(each)]:
+            if name.startswith("do_"):
+                written.pop(name, None)  # one that is written anew stands there
+                written[name] = None
+        return [name.removeprefix("do_") for name in written]
+
+    def completenames(self, text: str, *ignored: object) -> list[str]:
+        """The commands that continue what is typed."""
+        return [name for name in self.commands() if name.startswith(text)]
+
     @property
     def width(self) -> int | None:
         """The number of columns to which answers are broken; None for no limit."""
@@ -128,8 +142,7 @@ class CommandLoop(cmd.Cmd):
     def default(self, line: str) -> None:
         """Refuse a command that there is not."""
         name = line.partition(" ")[0]
-        known = [known.removeprefix("do_") for known in dir(self) if known.startswith("do_")]
-        close = get_close_matches(name.lower(), known)
+        close = get_close_matches(name.lower(), self.commands())
         hint = f"did you mean {close[0]!r}? " if close else ""
         self.fail(f"unknown command {name!r}; {hint}'help' lists the commands")
 

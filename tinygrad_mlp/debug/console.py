@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.debug._chain import chain
 from tinygrad_mlp.debug._creation import location_of
@@ -37,31 +38,6 @@ MOST_SUMS: Final = 8
 KEYS: Final = """\
 Enter alone does the last next, back, continue or rcontinue again, Tab completes commands and \
 names, Ctrl-C breaks a command off, Ctrl-D leaves."""
-
-COMMANDS: Final = (
-    "next",
-    "back",
-    "continue",
-    "rcontinue",
-    "to",
-    "start",
-    "end",
-    "break",
-    "watch",
-    "clear",
-    "print",
-    "list",
-    "where",
-    "chain",
-    "expand",
-    "collapse",
-    "draw",
-    "set",
-    "check",
-    "help",
-    "quit",
-)
-"""In the order of the help."""
 
 
 class Console(Walking):
@@ -219,9 +195,12 @@ class Console(Walking):
                 raise InvalidArgumentError(
                     f"{argument} is a plain number of a formula, to which no gradient flows here"
                 )
+            if is_frozen(node):
+                raise InvalidArgumentError(f"{argument} is frozen, so it has no gradient")
             nodes = [node]
         else:
-            nodes = [node for node in self.session.order if node.op is None]
+            leaves = [node for node in self.session.order if node.op is None]
+            nodes = [leaf for leaf in leaves if not is_frozen(leaf)]
             if len(nodes) > MOST_LINES:
                 apart = -(-len(nodes) // MOST_LINES)
                 self.say(
@@ -262,7 +241,7 @@ class Console(Walking):
                 raise InvalidArgumentError(f"there is no command {argument!r}")
             self.say("\n".join(self._help_of(name, self._doc(name))))
             return
-        for name in COMMANDS:
+        for name in self.commands():
             self.say("\n".join(self._help_of(name, self._doc(name).partition("\n")[0])))
         self.say("\n".join(textwrap.wrap(KEYS, self._help_width)))
 
@@ -300,7 +279,3 @@ class Console(Walking):
         return [
             name[len(known) :] for name in self.session.names.values() if name.startswith(typed)
         ]
-
-    def completenames(self, text: str, *ignored: object) -> list[str]:
-        """The commands that continue what is typed."""
-        return [name for name in COMMANDS if name.startswith(text)]

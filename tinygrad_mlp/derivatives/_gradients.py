@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import _value_math as value_math
 from tinygrad_mlp import ops
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value, as_value, enable_grad, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError, TracingError
+from tinygrad_mlp.errors import BatchStatisticsError, GraphError, NotANumberError, TracingError
 from tinygrad_mlp.graph._walk import gradients_of
 
 __all__ = ["evaluate", "grad", "hessian", "jacobian"]
@@ -60,7 +61,8 @@ def grad(
 
     Raises:
         NotANumberError: if something other than Values is given.
-        GraphError: with ``create_graph=True``, if a leaf was changed after the output was computed.
+        GraphError: for a frozen input; with ``create_graph=True``, if a leaf was changed after the
+            output was computed.
         TracingError: in a function that is being compiled, without ``create_graph=True``.
 
     >>> x, y = Value(3.0), Value(2.0)
@@ -72,6 +74,7 @@ def grad(
     """
     _require_values([output], "grad", "output", "grad(output, [x, y])")
     wanted = _require_values(inputs, "grad", "inputs", "grad(output, [x, y])")
+    _refuse_frozen(wanted)
     _, order = orders_of(output)
     if create_graph:
         graphs_by = _AsGraphs(order, wanted)
@@ -192,6 +195,15 @@ def _require_values(
     return listed
 
 
+def _refuse_frozen(inputs: Sequence[Value]) -> None:
+    """Nothing flows to a frozen leaf, so 0.0 would be taken for its derivative."""
+    for place in frozen_among(inputs):
+        raise GraphError(
+            f"input number {place}, {inputs[place]!r}, is frozen, so it has no derivative; "
+            "let gradients flow to it first: value.requires_grad = True, or model.unfreeze()"
+        )
+
+
 def _dependents(order: Sequence[Value], inputs: Sequence[Value]) -> set[Value]:
     """The inputs and every node of ``order`` that was computed from one of them."""
     dependents = set(inputs)
@@ -237,6 +249,12 @@ def _partials_as_graphs(node: Value, dependents: set[Value]) -> Sequence[Value |
     """The local derivatives of one node, computed from its parents by rules on Values."""
     if node.op is None:  # a node whose maker gave the numbers and no rule
         raise GraphError(f"{node!r} has parents but no operation, so its derivative has no graph")
+    if node.op in ops.OVER_BATCH:
+        raise BatchStatisticsError(
+            f"{node.op.name} has no derivative for one sample alone: the others of its batch move "
+            "with it. Leave the derivatives to compile(loss, parameters, per_sample=True), or take "
+            "them of the graph of a batch: grad(program.eager(X, y), inputs, create_graph=True)"
+        )
     inputs = [
         parent.data if parent.op is ops.CONSTANT and parent not in dependents else parent
         for parent in node.parents

@@ -6,13 +6,13 @@ gives the same names: to the step log, the terminal and the web page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tinygrad_mlp._places import Key, Owner, joined
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value
 
-__all__ = ["Group", "PlaceNames", "names_of"]
+__all__ = ["Group", "PlaceNames", "free_name", "names_of"]
 
 Group = tuple[Owner, tuple[Key, ...]]
 """Where a layer stands: a module, and what in it."""
@@ -41,23 +41,22 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     for node in used or order:
         name = places.of(node)
         if name:
-            names[node] = _free(visible(name), taken)
+            names[node] = free_name(visible(name), taken)
             taken.add(names[node])
     for index, node in enumerate(order):
         if node not in names:
-            names[node] = _free(f"v{index}", taken)
+            names[node] = free_name(f"v{index}", taken)
     return {node: names[node] for node in order}
 
 
 class PlaceNames:
     """What parameters and layers are called; after their model where a graph has several.
 
-    >>> from tinygrad_mlp.engine import put_in_place
-    >>> from tinygrad_mlp._places import Place
+    >>> from tinygrad_mlp._places import put_row_in_place
     >>> first, second = Owner("MLP"), Owner("MLP")
     >>> w, v = Value(1.0), Value(2.0)
     >>> for parameter, model in ((w, first), (v, second)):
-    ...     put_in_place(parameter, Place(model, ("w",)))
+    ...     put_row_in_place([parameter], model, [("w",)])
     >>> PlaceNames([w]).within(first, "w"), PlaceNames([w, v]).within(second, "w")
     ('w', 'MLP#2.w')
     """
@@ -96,7 +95,12 @@ class PlaceNames:
         return self.within(owner) if alone else self.within(owner, *keys)
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with ``#2``, ``#3``, ... where it is taken.
+
+    >>> free_name("a", {"a", "a#2"})
+    'a#3'
+    """
     candidate, count = name, 1
     while candidate in taken:
         count += 1

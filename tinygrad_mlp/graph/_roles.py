@@ -14,6 +14,7 @@ from tinygrad_mlp._node_checks import check_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.ops import Op
 
 __all__ = [
     "NeuronSum",
@@ -23,6 +24,7 @@ __all__ = [
     "input_names",
     "is_neuron",
     "listed",
+    "op_of",
     "order_of",
     "roles_of",
     "sums_of",
@@ -45,6 +47,16 @@ def order_of(outputs: Iterable[Value]) -> list[Value]:
         check_numbers(order, order)
         seen.update(dict.fromkeys(order))
     return list(seen)
+
+
+def op_of(node: Value) -> Op:
+    """The operation of a node that was computed.
+
+    >>> op_of(Value(2.0) * 3.0).name
+    'mul'
+    """
+    assert node.op is not None  # a node with parents has one
+    return node.op
 
 
 def dot_operands(node: Value) -> tuple[tuple[Value, ...], tuple[Value, ...], tuple[Value, ...]]:

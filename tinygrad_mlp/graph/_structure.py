@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tinygrad_mlp import ops
-from tinygrad_mlp._places import Key, Owner, Place, joined
+from tinygrad_mlp._places import Owner, Place, joined
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph._naming import Group, PlaceNames
 from tinygrad_mlp.graph._roles import NeuronSum, count_uses, roles_of, sums_of
@@ -214,7 +214,7 @@ class _Draft:
     depth: int  # how many neurons lie before it and in it
     members: list[Value] = field(default_factory=list)
 
-    def row(self) -> tuple[Owner, tuple[Key, ...]] | None:
+    def row(self) -> Group | None:
         """The module and the list that hold all its weights; None if they stand apart.
 
         Of a neuron that has its weights from another one it is what holds its bias.
@@ -296,21 +296,26 @@ def _home(place: Place | None) -> Group | None:
     if place is None:
         return None
     owner, keys = place.owner, place.keys
-    if owner.is_row and owner.above is not None and isinstance(owner.keys[-1], int):
-        return owner.above, owner.keys[:-1]
+    if (row := _list_of_rows(owner)) is not None:
+        return row
     if len(keys) > 2:
         return owner, keys[:-2]
     return (owner, keys[:1] if len(keys) > 1 else ()) if owner.above is None else (owner, ())
 
 
-def _group_of(row: tuple[Owner, tuple[Key, ...]]) -> Group:
+def _group_of(row: Group) -> Group:
     """The layer of a neuron by the list of its weights."""
     owner, keys = row
     if owner.is_row:
-        if owner.above is not None and isinstance(owner.keys[-1], int):
-            return owner.above, owner.keys[:-1]
-        return owner, ()
+        return _list_of_rows(owner) or (owner, ())
     return owner, keys[:-1] if len(keys) > 1 else keys
+
+
+def _list_of_rows(owner: Owner) -> Group | None:
+    """The module and the list in which a neuron stands; None for one that stands alone."""
+    if owner.is_row and owner.above is not None and isinstance(owner.keys[-1], int):
+        return owner.above, owner.keys[:-1]
+    return None
 
 
 def _named(drafts: _Drafts, names: PlaceNames) -> dict[Value, Unit]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter, mul
 from typing import Any, Final, NamedTuple
 
+from tinygrad_mlp._freezing import FROZEN, changes
 from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.engine import Value
 
@@ -61,7 +62,7 @@ def flows(
     """The steps of the chain rule; each has been taken when it is yielded.
 
     ``gradient of an operand += gradient of the node * local derivative``, where the last node that
-    comes in has a gradient already.
+    comes in has a gradient already. Nothing flows to frozen leaves.
 
     Args:
         nodes: the nodes in reverse topological order.
@@ -79,6 +80,7 @@ def flows(
     >>> [flow.before for flow in flows([b], found.get, found.__setitem__)], found[a]
     ([0.0, 3.0], 6.0)
     """
+    some_frozen = changes[0] is not None
     for node in nodes:
         upstream = read(node)
         if upstream is None:
@@ -88,6 +90,8 @@ def flows(
         partials = node.partials if partials_of is None else partials_of(node)
         for position in places:
             parent = parents[position]
+            if some_frozen and parent.partials is FROZEN:
+                continue
             before = read(parent)
             if before is None:
                 before = start

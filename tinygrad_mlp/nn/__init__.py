@@ -1,4 +1,4 @@
-"""Networks: modules, neurons, layers, multi-layer perceptrons, and how their weights begin.
+"""Networks: modules, layers of all kinds, multi-layer perceptrons, and how their weights begin.
 
 >>> model = MLP(2, [16, 16, 1], rng=0)
 >>> model
@@ -17,18 +17,26 @@ from typing import TYPE_CHECKING
 
 from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.nn._activations import ACTIVATIONS, activation_named
-from tinygrad_mlp.nn._layers import MLP, Layer, Neuron
+from tinygrad_mlp.nn._batch_norm import BatchNorm
+from tinygrad_mlp.nn._dropout import Dropout
+from tinygrad_mlp.nn._layers import Layer, Neuron
+from tinygrad_mlp.nn._mlp import MLP
 from tinygrad_mlp.nn._module import Buffer, Module
+from tinygrad_mlp.nn._sequential import Activation, Sequential
 from tinygrad_mlp.nn.init import INITIALIZERS, initializer_named
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "MLP",
+    "Activation",
+    "BatchNorm",
     "Buffer",
+    "Dropout",
     "Layer",
     "Module",
     "Neuron",
+    "Sequential",
     "activation_named",
     "initializer_named",
 ]

@@ -19,7 +19,8 @@ from tinygrad_mlp.nn._activations import (
     activation_name,
     listed_activation,
 )
-from tinygrad_mlp.nn._layers import MLP, Layer, Neuron
+from tinygrad_mlp.nn._layers import Layer, Neuron
+from tinygrad_mlp.nn._mlp import MLP
 from tinygrad_mlp.nn._module import Module
 
 __all__ = [

@@ -1,6 +1,6 @@
-"""Neuron, Layer, MLP: a neuron is a dot and an activation, a layer is neurons, an MLP is layers.
+"""Neuron and Layer: a neuron is a dot and an activation, a layer is neurons side by side.
 
-All of them take one sample, as a sequence of numbers or Values (or the only Value), and build its
+Both of them take one sample, as a sequence of numbers or Values (or the only Value), and build its
 scalar graph.
 """
 
@@ -9,27 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tinygrad_mlp import functional
-from tinygrad_mlp._arguments import Rng, as_generator, check_integer
+from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
 from tinygrad_mlp._dot_node import dot_node
-from tinygrad_mlp._many_numbers import numbers_of
-from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.engine import Value, as_value
-from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn._activations import (
     SOFTMAX,
     Activation,
     activation_name,
     activation_named,
-    check_activations,
 )
+from tinygrad_mlp.nn._batch_norm import BatchNorm
+from tinygrad_mlp.nn._dropout import Dropout
+from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import Module, Sample
 from tinygrad_mlp.nn.init import Initializer, draw_weights, initializer_named
 
-__all__ = ["MLP", "Layer", "Neuron"]
+__all__ = ["Layer", "Neuron"]
 
 
 class Neuron(Module):
@@ -93,12 +91,12 @@ class Neuron(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.output(inputs, numbers)]
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is sigmoid."""
-        inputs, numbers = _read_inputs(x, len(self.w), self)
+        inputs, numbers = read_inputs(x, len(self.w), self)
         return [self.logit(inputs, numbers)]
 
     def weighted_sum(self, inputs: Sequence[Value], input_numbers: Sequence[float]) -> Value:
@@ -116,9 +114,17 @@ class Neuron(Module):
 
     def logit(self, inputs: Sequence[Value], input_numbers: Sequence[float]) -> Value:
         """The weighted sum where f is sigmoid, else the output."""
-        if self.activation in (Value.sigmoid, functional.sigmoid):
+        if self._ends_in_sigmoid:
             return self.weighted_sum(inputs, input_numbers)
         return self.output(inputs, input_numbers)
+
+    def logit_of(self, weighted_sum: Value) -> Value:
+        """The same for a weighted sum that is there."""
+        return weighted_sum if self._ends_in_sigmoid else self.activation(weighted_sum)
+
+    @property
+    def _ends_in_sigmoid(self) -> bool:
+        return self.activation in (Value.sigmoid, functional.sigmoid)
 
     def state(self) -> dict[str, Any]:
         """``weight`` (n_inputs,), ``bias`` () and whatever else there is."""
@@ -151,11 +157,16 @@ class Layer(Module):
         n_outputs: the number of neurons.
         activation: f, as for ``Neuron``, or "softmax", which takes all outputs of the layer.
         init: how the weights begin, as for ``Neuron``.
-        rng: a seed or a generator for the weights.
+        rng: a seed or a generator for the weights, and for what dropout leaves out.
+        batch_norm: whether a ``BatchNorm`` stands before f: f(norm(W x + b)). The bias stays, as
+            in torch, though the norm takes it away again.
+        dropout: the probability of the ``Dropout`` behind f; 0 for none.
 
     Attributes:
         neurons: the list of neurons, each with its weights and its activation.
         activation: what it was made with, "linear" for None.
+        norm: the ``BatchNorm``, or None.
+        dropout: the ``Dropout``, or None.
 
     Raises:
         InvalidArgumentError: if a size is no whole number of at least 1, or for the softmax of one
@@ -170,6 +181,9 @@ class Layer(Module):
     3
     """
 
+    norm: BatchNorm | None = None
+    dropout: Dropout | None = None
+
     @our_words
     def __init__(
         self,
@@ -178,6 +192,9 @@ class Layer(Module):
         activation: str | Activation | None = "relu",
         init: str | Initializer | None = None,
         rng: Rng = None,
+        *,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         n_outputs = check_integer(n_outputs, "n_outputs")
@@ -190,8 +207,14 @@ class Layer(Module):
                 f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
             )
         of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
-        rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
+        check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
+        generator = as_generator(rng)
+        rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()
         self.neurons = [Neuron(n_inputs, of_each, weights=row) for row in rows]
+        if batch_norm:
+            self.norm = BatchNorm(n_outputs)
+        if dropout:
+            self.dropout = Dropout(dropout, generator)
         self.label_parameters()
 
     @property
@@ -210,14 +233,30 @@ class Layer(Module):
         Raises:
             ShapeError: if x has not n_inputs numbers.
         """
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
-        outputs = [neuron.output(inputs, numbers) for neuron in self.neurons]
-        return functional.softmax(outputs) if self.activation == SOFTMAX else outputs
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
+        if self.norm is None:
+            outputs = [neuron.output(inputs, numbers) for neuron in self.neurons]
+        else:
+            sums = self._normalized(inputs, numbers, self.norm)
+            outputs = [neuron.activation(z) for neuron, z in zip(self.neurons, sums)]
+        if self.activation == SOFTMAX:
+            outputs = functional.softmax(outputs)
+        return outputs if self.dropout is None else self.dropout.forward(outputs)
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is softmax or sigmoid."""
-        inputs, numbers = _read_inputs(x, self.n_inputs, self)
-        return [neuron.logit(inputs, numbers) for neuron in self.neurons]
+        inputs, numbers = read_inputs(x, self.n_inputs, self)
+        if self.norm is None:
+            outputs = [neuron.logit(inputs, numbers) for neuron in self.neurons]
+        else:
+            sums = self._normalized(inputs, numbers, self.norm)
+            outputs = [neuron.logit_of(z) for neuron, z in zip(self.neurons, sums)]
+        return outputs if self.dropout is None else self.dropout.forward(outputs)
+
+    def _normalized(
+        self, inputs: Sequence[Value], numbers: Sequence[float], norm: BatchNorm
+    ) -> list[Value]:
+        return norm.forward([neuron.weighted_sum(inputs, numbers) for neuron in self.neurons])
 
     def state(self) -> dict[str, Any]:
         """``weight`` (n_outputs, n_inputs), ``bias`` (n_outputs,) and whatever else there is."""
@@ -226,136 +265,17 @@ class Layer(Module):
         return {**matrix, **vars(self), "neurons": of_neurons}
 
     def summary_kind(self) -> str:
-        """The kind and the activation."""
-        return f"Layer, {activation_name(self.activation)}"
+        """The kind, the activation, and what stands beside it."""
+        norm = "" if self.norm is None else "batch norm, "
+        dropout = "" if self.dropout is None else f", dropout {self.dropout.p:g}"
+        return f"Layer, {norm}{activation_name(self.activation)}{dropout}"
 
     def __repr__(self) -> str:
         name = (
             SOFTMAX if self.activation == SOFTMAX else activation_name(self.neurons[0].activation)
         )
         plural = "" if self.n_outputs == 1 else "s"
-        return f"Layer of {self.n_outputs} {name}({self.n_inputs}) neuron{plural}"
-
-
-class MLP(Module):
-    """A multi-layer perceptron: layers one after the other.
-
-    Args:
-        n_inputs: the number of features of a sample.
-        layer_sizes: the number of neurons of each layer, the output layer last.
-        activation: the one of the hidden layers, as for ``Layer``; or a list with one for each
-            hidden layer, or for each layer with the output layer included.
-        output_activation: the one of the output layer; None for a linear one.
-        init: how the weights begin, as for ``Neuron``; by default each layer's activation decides.
-        rng: a seed or a generator for the weights.
-
-    Attributes:
-        layers: the list of layers.
-
-    Raises:
-        InvalidArgumentError: if a size is no whole number of at least 1, or the activations are too
-            many or too few.
-        UnknownNameError: for an unknown activation or initializer.
-
-    >>> MLP(4, [16, 3], output_activation="softmax", rng=0)
-    MLP of [Layer of 16 relu(4) neurons, Layer of 3 softmax(16) neurons]
-    >>> probabilities = MLP(4, [16, 3], output_activation="softmax", rng=0)([5.1, 3.5, 1.4, 0.2])
-    >>> round(sum(probability.data for probability in probabilities), 12)
-    1.0
-    """
-
-    @our_words
-    def __init__(
-        self,
-        n_inputs: int,
-        layer_sizes: Sequence[int],
-        activation: str | Activation | Sequence[str | Activation | None] | None = "relu",
-        output_activation: str | Activation | None = None,
-        init: str | Initializer | None = None,
-        rng: Rng = None,
-    ) -> None:
-        sizes = _check_sizes(n_inputs, layer_sizes)
-        activations = check_activations(activation, output_activation, len(sizes) - 1)
-        generator = as_generator(rng)
-        self.layers = [
-            Layer(n_in, n_out, of_layer, init, generator)
-            for n_in, n_out, of_layer in zip(sizes, sizes[1:], activations)
-        ]
-        self.label_parameters()
-
-    @property
-    def n_inputs(self) -> int:
-        """The number of features of a sample."""
-        return self.layers[0].n_inputs
-
-    @property
-    def n_outputs(self) -> int:
-        """The number of outputs."""
-        return self.layers[-1].n_outputs
-
-    def forward(self, x: Sample) -> list[Value]:
-        """The outputs for one sample.
-
-        Raises:
-            ShapeError: if x has not n_inputs numbers.
-        """
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = layer.forward(x)
-        return last.forward(x)
-
-    def logits(self, x: Sample) -> list[Value]:
-        """As ``forward``, without the output activation where that is softmax or sigmoid.
-
-        >>> model = MLP(2, [1], output_activation="sigmoid", rng=0)
-        >>> model.logits([1.0, 2.0])[0].sigmoid().data == model([1.0, 2.0]).data
-        True
-        """
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = layer.forward(x)
-        return last.logits(x)
-
-    def __repr__(self) -> str:
-        return f"MLP of [{', '.join(map(repr, self.layers))}]"
-
-
-def _read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], list[float]]:
-    """The inputs as Values, and their numbers: read once, used by every neuron of a layer."""
-    if not hasattr(x, "__iter__") or getattr(x, "ndim", 1) != 1:
-        if not (isinstance(x, Value) and n_inputs == 1):
-            raise ShapeError(_not_one_sample(x, module))
-        x = [x]  # what a module with one output gives
-    try:
-        inputs = [xi if isinstance(xi, Value) else as_value(xi) for xi in x]
-    except NotANumberError:
-        if all(isinstance(xi, list | tuple | np.ndarray) for xi in x):
-            raise ShapeError(_not_one_sample(x, module)) from None
-        raise
-    if len(inputs) != n_inputs:
-        raise ShapeError(
-            f"{module!r} takes {n_inputs} inputs, got {len(inputs)}; give one number for each "
-            f"input of one sample, as in model([{', '.join(['0.0'] * min(n_inputs, 2))}"
-            f"{', ...' if n_inputs > 2 else ''}])"
-        )
-    return inputs, numbers_of(inputs)
-
-
-def _not_one_sample(x: object, module: Module) -> str:
-    if hasattr(x, "__iter__") and getattr(x, "ndim", 1) > 0:
-        given, call = "several samples", "[model(x) for x in X]"
-    else:
-        given, call = f"{described(x)}", "model([2.0])"
-    return f"{module!r} takes the inputs of one sample in a list, got {given}; call it as {call}"
-
-
-def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:
-    sizes = list(layer_sizes) if hasattr(layer_sizes, "__iter__") else []
-    if not sizes:
-        raise InvalidArgumentError(
-            f"layer_sizes is {described(layer_sizes)}, but a list with the number of neurons of "
-            "each layer "
-            "is needed, the output layer last: MLP(2, [16, 16, 1])"
-        )
-    names = ["n_inputs", *(f"layer_sizes[{i}]" for i in range(len(sizes)))]
-    return [check_integer(n, name) for n, name in zip([n_inputs, *sizes], names)]
+        beside = ["batch norm"] if self.norm is not None else []
+        beside += [f"dropout {self.dropout.p:g}"] if self.dropout is not None else []
+        extra = f" with {' and '.join(beside)}" if beside else ""
+        return f"Layer of {self.n_outputs} {name}({self.n_inputs}) neuron{plural}{extra}"

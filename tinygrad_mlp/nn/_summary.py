@@ -19,13 +19,16 @@ class Part(Protocol):
         """What it is, where it is one row with all that is in it; else ""."""
 
 
-def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffers: int) -> str:
+def layer_table(
+    modules: Mapping[str, Part], parameters: Iterable[str], n_buffers: int, n_frozen: int = 0
+) -> str:
     """A row for each layer, and the total.
 
     Args:
         modules: the model, under the name "", and every module in it, by name.
         parameters: the name of every parameter.
         n_buffers: how many buffers there are.
+        n_frozen: how many of the parameters are frozen.
 
     >>> from tinygrad_mlp.nn import Layer
     >>> print(layer_table({"": Layer(2, 3, rng=0)}, ["neurons.0.w.0", "neurons.0.b"], 0))
@@ -42,7 +45,7 @@ def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffer
     for parameter in parameters:
         counts[max((name for name in listed if _is_in(parameter, name)), key=len)] += 1
     rows = [
-        (name or ITSELF, _kind(modules[name]), _shape(modules[name]), f"{count:,}")
+        (name or ITSELF, _kind(modules[name]), _shape(name, modules), f"{count:,}")
         for name, count in counts.items()
         if count or not any(_is_in(other, name) for other in listed)
     ]
@@ -50,6 +53,8 @@ def layer_table(modules: Mapping[str, Part], parameters: Iterable[str], n_buffer
     widths = [max(map(len, column)) for column in zip(TITLES, *rows, total)]
     lines = [_line(row, widths) for row in (TITLES, *rows, total)]
     lines.insert(-1, "-" * len(lines[0]))
+    if n_frozen:
+        lines.append(f"{n_frozen:,} of them frozen")
     if n_buffers:
         lines.append(f"and {n_buffers:,} buffer{'' if n_buffers == 1 else 's'}, not trained")
     return "\n".join([_title(modules[""]), *lines])
@@ -70,9 +75,12 @@ def _is_in(name: str, module: str) -> bool:
     return name != module and (not module or name.startswith(f"{module}."))
 
 
-def _shape(part: Part) -> str:
-    """That of the outputs for one sample, where the module says how many there are."""
-    n_outputs = getattr(part, "n_outputs", None)
+def _shape(name: str, modules: Mapping[str, Part]) -> str:
+    """That of the outputs for one sample, where the module, or what it is a part of, says it."""
+    n_outputs = getattr(modules[name], "n_outputs", None)
+    above, _, place = name.rpartition(".")
+    if n_outputs is None and name and hasattr(modules.get(above), "output_size"):
+        n_outputs = modules[above].output_size(place)  # type: ignore[attr-defined]
     return f"({n_outputs},)" if isinstance(n_outputs, int) else UNKNOWN
 
 

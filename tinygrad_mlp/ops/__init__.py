@@ -19,6 +19,7 @@ from tinygrad_mlp.op import (
     op_named,
 )
 from tinygrad_mlp.ops._angles import *
+from tinygrad_mlp.ops._batch_sums import *
 from tinygrad_mlp.ops._comparisons import *
 from tinygrad_mlp.ops._curves import *
 from tinygrad_mlp.ops._pieces import *

@@ -10,80 +10,56 @@ from typing import Any, Final
 
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._reference import Reference
-from tinygrad_mlp.op import NOTHING, Op, declare
+from tinygrad_mlp.op import NOTHING, Op, Rule, declare
 
 __all__ = ["EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"]
+
+
+def _comparison(
+    name: str, forward: Rule, symbol: str, formula: str, torch: str, *, commutative: bool = False
+) -> Op:
+    return declare(
+        Op(
+            name=name,
+            forward=forward,
+            partials=(NOTHING, NOTHING),
+            symbol=symbol,
+            formula=formula,
+            reference=Reference(torch, kinks=((0.0, 0.0),)),
+            comparison=True,
+            infix=True,
+            commutative=commutative,
+        )
+    )
 
 
 def less_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a < b, 1.0, 0.0)
 
 
-LESS: Final = declare(
-    Op(
-        name="less",
-        forward=less_forward,
-        partials=(NOTHING, NOTHING),
-        symbol="<",
-        formula="1 if a < b else 0",
-        reference=Reference("lt", kinks=((0.0, 0.0),)),
-        comparison=True,
-        infix=True,
-    )
-)
+LESS: Final = _comparison("less", less_forward, "<", "1 if a < b else 0", "lt")
 
 
 def less_equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a <= b, 1.0, 0.0)
 
 
-LESS_EQUAL: Final = declare(
-    Op(
-        name="less_equal",
-        forward=less_equal_forward,
-        partials=(NOTHING, NOTHING),
-        symbol="≤",
-        formula="1 if a <= b else 0",
-        reference=Reference("le", kinks=((0.0, 0.0),)),
-        comparison=True,
-        infix=True,
-    )
-)
+LESS_EQUAL: Final = _comparison("less_equal", less_equal_forward, "≤", "1 if a <= b else 0", "le")
 
 
 def greater_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a > b, 1.0, 0.0)
 
 
-GREATER: Final = declare(
-    Op(
-        name="greater",
-        forward=greater_forward,
-        partials=(NOTHING, NOTHING),
-        symbol=">",
-        formula="1 if a > b else 0",
-        reference=Reference("gt", kinks=((0.0, 0.0),)),
-        comparison=True,
-        infix=True,
-    )
-)
+GREATER: Final = _comparison("greater", greater_forward, ">", "1 if a > b else 0", "gt")
 
 
 def greater_equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(a >= b, 1.0, 0.0)
 
 
-GREATER_EQUAL: Final = declare(
-    Op(
-        name="greater_equal",
-        forward=greater_equal_forward,
-        partials=(NOTHING, NOTHING),
-        symbol="≥",
-        formula="1 if a >= b else 0",
-        reference=Reference("ge", kinks=((0.0, 0.0),)),
-        comparison=True,
-        infix=True,
-    )
+GREATER_EQUAL: Final = _comparison(
+    "greater_equal", greater_equal_forward, "≥", "1 if a >= b else 0", "ge"
 )
 
 
@@ -91,16 +67,4 @@ def equal_forward(xp: Interpreter, a: Any, b: Any) -> Any:
     return xp.where(xp.equal(a, b), 1.0, 0.0)
 
 
-EQUAL: Final = declare(
-    Op(
-        name="equal",
-        forward=equal_forward,
-        partials=(NOTHING, NOTHING),
-        symbol="=",
-        formula="1 if a = b else 0",
-        reference=Reference("eq", kinks=((0.0, 0.0),)),
-        comparison=True,
-        infix=True,
-        commutative=True,
-    )
-)
+EQUAL: Final = _comparison("equal", equal_forward, "=", "1 if a = b else 0", "eq", commutative=True)

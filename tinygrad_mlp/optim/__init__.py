@@ -24,6 +24,7 @@ from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.optim._base import Optimizer, Parameter
 from tinygrad_mlp.optim._by_name import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 from tinygrad_mlp.optim._clipping import clip_by_norm, clip_by_value
+from tinygrad_mlp.optim._groups import ParameterGroup
 from tinygrad_mlp.optim._optimizers import SGD, Adam, AdamW, RMSprop
 from tinygrad_mlp.optim._phases import (
     CosineRestartsSchedule,
@@ -56,6 +57,7 @@ __all__ = [
     "OneCycleSchedule",
     "Optimizer",
     "Parameter",
+    "ParameterGroup",
     "PlateauSchedule",
     "RMSprop",
     "Schedule",

@@ -7,12 +7,12 @@ computed aside and then taken at once, so that Ctrl-C never leaves half of one.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 from math import nan
 from operator import setitem
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy import subtract
@@ -22,20 +22,17 @@ from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._at_once import assign_at_once, call_at_once
+from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.optim._groups import groups_in
+from tinygrad_mlp.optim._in_parts import Number, SteppingInParts, Units
 
-__all__ = ["Number", "Optimizer", "Parameter"]
-
-Units = tuple[float, ...]
-"""What the settings in ``unit_names`` were."""
-
-Number = TypeVar("Number", float, NDArray[Any])
-"""What a rule works on: one float, or one array with a number for each parameter."""
+__all__ = ["Group", "Number", "Optimizer", "Parameter"]
 
 
 class Parameter(Protocol):
@@ -52,7 +49,11 @@ class Parameter(Protocol):
         """Clear ``grad``."""
 
 
-class Optimizer(ABC):
+Group = Mapping[str, Any]
+"""Parameters with a rate of their own: their list as "parameters", the rate as "learning_rate"."""
+
+
+class Optimizer(SteppingInParts):
     """The base of all optimizers.
 
     A rule of your own needs three things: the names of what it remembers (``state_names``), the
@@ -61,12 +62,17 @@ class Optimizer(ABC):
     they were.
 
     Args:
-        parameters: the Values to step; those left out stay as they are. None are needed where only
-            ``step_array`` is used.
-        learning_rate: the size of a step, at least 0; assign to it at any time.
+        parameters: the Values to step; those left out stay as they are, and so do frozen ones. None
+            are needed where only ``step_array`` is used, but then nothing is known to be frozen.
+            For rates by group, a list of dicts:
+            ``{"parameters": body.parameters(), "learning_rate": 0.001}``; without "learning_rate"
+            a group has that of the optimizer.
+        learning_rate: the size of a step, at least 0; assign to it at any time, which changes the
+            rates of all groups in proportion.
 
     Attributes:
-        parameters: the list of the Values.
+        parameters: the list of the Values, those of all groups in turn.
+        groups: a ``ParameterGroup`` for each dict; empty where Values were given.
         learning_rate: the rate of the next step.
         initial_learning_rate: the rate it was made with, which schedules scale.
         step_count: the number of steps taken.
@@ -104,10 +110,17 @@ class Optimizer(ABC):
     if not TYPE_CHECKING:
         lr = NotASetting("optimizer.learning_rate")
 
-    def __init__(self, parameters: Iterable[Parameter] = (), learning_rate: float = 0.001) -> None:
+    def __init__(
+        self, parameters: Iterable[Parameter | Group] = (), learning_rate: float = 0.001
+    ) -> None:
         self._ranges: dict[str, tuple[str, dict[str, float]]] = {}  # of the settings
-        self.parameters = self._checked_parameters(parameters)
         self.learning_rate = self._setting("learning_rate", learning_rate, 0.001, at_least=0.0)
+        if isinstance(parameters, Iterable):
+            parameters = list(parameters)
+            self.groups = groups_in(parameters, self.learning_rate, type(self).__name__)
+            if self.groups:
+                parameters = [p for group in self.groups for p in group.parameters]
+        self.parameters = self._checked_parameters(parameters)
         self.initial_learning_rate = self.learning_rate
         self.step_count = 0
         # The state is in one of three places: a tuple for each Value, an array for each name, or
@@ -123,6 +136,8 @@ class Optimizer(ABC):
         self._stepped: NDArray[Any]  # room for the parameters after a step
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
+        self._factors = None
+        self._open = (None, slice(None))
 
     @abstractmethod
     def coefficients(self, step: int) -> tuple[float, ...]:
@@ -179,15 +194,17 @@ class Optimizer(ABC):
             states = [self.in_present_units(state, kept_in) for state in states]
         step_count = self.step_count + 1
         coefficients = self.coefficients(step_count)
-        numbers: list[float] = []
-        new_states: list[tuple[float, ...]] = []
-        for parameter, state in zip(self.parameters, states):
-            number, gradient = parameter.data, parameter.grad
-            if gradient is None:  # cleared, as in torch
-                gradient = 0.0
-            change, new = self.update(float_math, number, gradient, state, coefficients)
-            numbers.append(number - change)
-            new_states.append(new)
+        if self.groups or (changes[0] is not None and self._some_are_frozen()):
+            numbers, new_states = self._stepped_in_part(states, coefficients)
+        else:
+            numbers, new_states = [], []
+            for parameter, state in zip(self.parameters, states):
+                number, gradient = parameter.data, parameter.grad
+                if gradient is None:  # cleared, as in torch
+                    gradient = 0.0
+                change, new = self.update(float_math, number, gradient, state, coefficients)
+                numbers.append(number - change)
+                new_states.append(new)
         own = [
             (setattr, self, "_state_of_values", (new_states, units)),
             (setattr, self, "step_count", step_count),
@@ -233,6 +250,9 @@ class Optimizer(ABC):
                 if number != before:
                     array[()] = number
             self._last_coefficients = coefficients
+        if self.groups or (changes[0] is not None and self._some_are_frozen()):
+            self._step_in_part(parameters, given, gradients, (state, units))
+            return
         change, state = self.update(array_math, given, gradients, state, self._coefficient_arrays)
         if given is not parameters:
             self._check_rule(change, given, parameters)
@@ -315,8 +335,9 @@ class Optimizer(ABC):
         )
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
-        return f"{type(self).__name__}({settings})"
+        settings = [f"{name}={getattr(self, name)!r}" for name in self.setting_names]
+        settings += [f"learning_rates={self.learning_rates!r}"] if self.groups else []
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     def _setting(self, name: str, number: object, example: float, **limits: float) -> float:
         call = f"{type(self).__name__}(parameters, {name}={example})"
@@ -401,6 +422,8 @@ class Optimizer(ABC):
             _stepped=np.empty_like(parameters),
             _coefficient_arrays=tuple([np.array(c, dtype) for c in self.coefficients(1)]),
             _last_coefficients=(),
+            _factors=None,
+            _open=(None, slice(None)),
         )
 
     def _check_rule(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._arguments import check_number
+from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim._base import Parameter
@@ -28,7 +29,8 @@ def clip_by_norm(values: Iterable[Parameter] | NDArray[Any], max_norm: float) ->
     gradients.
 
     Args:
-        values: the Values with the gradients, or an array of gradients of any shape.
+        values: the Values with the gradients, of which frozen ones do not count; or an array of
+            gradients of any shape.
         max_norm: the largest norm, above 0.
 
     Returns:
@@ -93,7 +95,7 @@ def _gradients_of(
             f"expected Values or an array of floats, got {described(values)}; "
             "for example clip_by_norm(model.parameters(), max_norm=1.0)"
         )
-    owners = [value for value in values if value.has_grad]
+    owners = [value for value in values if value.has_grad and not is_frozen(value)]
     return np.array([value.grad for value in owners], dtype=np.float64), owners
 
 

@@ -21,7 +21,8 @@ from typing import ClassVar
 
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.optim._base import Number, Optimizer, Parameter, Units
+from tinygrad_mlp.optim._base import Group, Number, Optimizer, Parameter
+from tinygrad_mlp.optim._in_parts import Units
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
@@ -34,7 +35,7 @@ class SGD(Optimizer):
     p = p - learning_rate * (g + mu v). Weight decay adds weight_decay * p to g beforehand.
 
     Args:
-        parameters: the Values to step.
+        parameters: the Values to step, or groups of them, as for ``Optimizer``.
         learning_rate: at least 0; 0.001 unless given.
         momentum: mu, from 0 (none) to 1.
         nesterov: whether to use Nesterov's form; needs a momentum.
@@ -62,7 +63,7 @@ class SGD(Optimizer):
     @our_words
     def __init__(
         self,
-        parameters: Iterable[Parameter] = (),
+        parameters: Iterable[Parameter | Group] = (),
         learning_rate: float = 0.001,
         *,
         momentum: float = 0.0,
@@ -108,7 +109,7 @@ class RMSprop(Optimizer):
     momentum mu, a velocity v = mu v + g / (...) takes the step. Weight decay as in ``SGD``.
 
     Args:
-        parameters: the Values to step.
+        parameters: the Values to step, or groups of them, as for ``Optimizer``.
         learning_rate: at least 0; 0.01 unless given.
         alpha: how much of the past remains after a step, from 0 to below 1.
         epsilon: above 0; bounds the step where gradients vanish.
@@ -137,7 +138,7 @@ class RMSprop(Optimizer):
     @our_words
     def __init__(
         self,
-        parameters: Iterable[Parameter] = (),
+        parameters: Iterable[Parameter | Group] = (),
         learning_rate: float = 0.01,
         *,
         alpha: float = 0.99,
@@ -216,7 +217,7 @@ class Adam(Optimizer):
     weight_decay * p to g beforehand.
 
     Args:
-        parameters: the Values to step.
+        parameters: the Values to step, or groups of them, as for ``Optimizer``.
         learning_rate: at least 0; 0.001 unless given.
         beta1: how much of the gradients remains after a step, from 0 to below 1.
         beta2: how much of their squares does, likewise.
@@ -244,7 +245,7 @@ class Adam(Optimizer):
     @our_words
     def __init__(
         self,
-        parameters: Iterable[Parameter] = (),
+        parameters: Iterable[Parameter | Group] = (),
         learning_rate: float = 0.001,
         *,
         beta1: float = 0.9,
@@ -325,7 +326,7 @@ class AdamW(Adam):
     @our_words
     def __init__(
         self,
-        parameters: Iterable[Parameter] = (),
+        parameters: Iterable[Parameter | Group] = (),
         learning_rate: float = 0.001,
         *,
         beta1: float = 0.9,

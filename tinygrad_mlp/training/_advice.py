@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_mlp.data._labels import look_like_classes
 from tinygrad_mlp.data._spread import is_constant, mean_and_spread
-from tinygrad_mlp.nn._layers import MLP
+from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._baselines import constant_loss
 from tinygrad_mlp.training._engines import Floats

@@ -79,9 +79,10 @@ def described_optimizer(optimizer: Optimizer, model: Module) -> dict[str, str]:
     if "learning_rate" in settings:
         settings["learning_rate"] = optimizer.initial_learning_rate
     numbers = {parameter: number for number, parameter in enumerate(model.parameters())}
-    stepped = [numbers.get(p, -1) for p in optimizer.parameters]  # type: ignore[call-overload]
+    stepped = [numbers.get(p, -1) for p in optimizer.parameters]
     return {
         "optimizer": f"{type(optimizer).__name__}({_listed(settings)})",
+        "groups of parameters": str(optimizer.groups),
         "the parameters to train": f"{len(stepped)}, digest {_digest([np.array(stepped)])}",
     }
 

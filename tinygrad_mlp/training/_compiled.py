@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import NonFiniteError, SampleOrderError, TinygradMLPError
+from tinygrad_mlp.errors import (
+    BatchStatisticsError,
+    NonFiniteError,
+    SampleOrderError,
+    TinygradMLPError,
+)
 from tinygrad_mlp.losses import l1_penalty, l2_penalty
 from tinygrad_mlp.optim import clip_by_norm, clip_by_value
 from tinygrad_mlp.training._engines import (
@@ -28,6 +33,7 @@ from tinygrad_mlp.training._engines import (
     mean_of,
 )
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
+from tinygrad_mlp.training._over_batches import outputs_of_batch
 
 __all__ = ["AutoEngine", "CompiledEngine"]
 
@@ -74,9 +80,12 @@ class CompiledEngine(StepSettings):
         )
         self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
         self.program.within = within
+        self._buffers = self.model.buffers()
+        self.program.keep(self._buffers)
         # The targets of a pure loss were checked before the first step, all at once.
         self.program.checks_targets = not self.objective.loss.pure
         self._evaluation = self.program.prediction(evaluation)
+        self._evaluation.each_by_itself = True
 
     def step(self, X: Floats, targets: NDArray[Any]) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
@@ -121,9 +130,9 @@ class CompiledEngine(StepSettings):
 
     def _take_whole_batches(self, reason: str) -> None:
         """From one sample mapped over a batch to a program of samples one after the other."""
-        numbers = self.program.parameters
+        numbers, kept = self.program.parameters, self.program.kept
         self._compile(per_sample=False)
-        self.program.parameters = numbers
+        self.program.parameters, self.program.kept = numbers, kept
         self._whole_batch = reason
         self.name = f"compiled (for whole batches: {reason})"
 
@@ -137,8 +146,17 @@ class CompiledEngine(StepSettings):
         if choices.get("whole_batch"):
             self._take_whole_batches(choices["whole_batch"])
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers, which the program has."""
+        numbers: list[float] = self.program.kept.tolist()
+        return numbers
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the program numbers that the buffers had before."""
+        self.program.kept = numbers
+
     def write_back(self) -> None:
-        """Copy parameters and gradients into the Values."""
+        """Copy parameters, gradients and buffers into the Values."""
         self.program.write_back()
 
     def read_back(self, plain_numbers: bool = True) -> None:
@@ -173,7 +191,7 @@ class CompiledEngine(StepSettings):
         self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
     ) -> list[Value]:
         loss = self.objective.loss
-        rows = [sample_outputs(self.model, x, loss.from_logits) for x in X]
+        rows = outputs_of_batch(self.model, X, loss.from_logits)
         return [loss.of_batch(rows, targets), *[output for row in rows for output in row]]
 
     def _penalized(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
@@ -183,11 +201,15 @@ class CompiledEngine(StepSettings):
             return value, outputs
         terms = []
         if objective.l1:
-            terms.append(l1_penalty(self.trained, objective.l1))
+            terms.append(l1_penalty(self.penalized, objective.l1))
         if objective.l2:
-            terms.append(l2_penalty(self.trained, objective.l2))
+            terms.append(l2_penalty(self.penalized, objective.l2))
         penalty = functional.sum(terms)
         return value + penalty, [value, penalty, *outputs]
+
+
+_HOLD_EAGERLY_TOO: Final = (NonFiniteError, BatchStatisticsError)
+"""What detect_anomaly says of a step that was recorded; and of a batch without statistics."""
 
 
 class AutoEngine(StepSettings):
@@ -244,6 +266,14 @@ class AutoEngine(StepSettings):
             self._fall_back(error)
             return self._engine.evaluate(X, targets)
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers."""
+        return self._engine.buffer_numbers()
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers numbers that they had before."""
+        self._engine.put_buffers_back(numbers)
+
     def write_back(self) -> None:
         """Bring the Values up to date."""
         self._engine.write_back()
@@ -264,8 +294,8 @@ class AutoEngine(StepSettings):
         self._engine.take_choices(choices)
 
     def _fall_back(self, error: TinygradMLPError) -> None:
-        if isinstance(self._engine, EagerEngine) or isinstance(error, NonFiniteError):
-            raise error  # the latter is what detect_anomaly says of a step that was recorded
+        if isinstance(self._engine, EagerEngine) or isinstance(error, _HOLD_EAGERLY_TOO):
+            raise error
         self._engine.write_back()
         reason = getattr(error, "reason", "") or str(error).partition(";")[0]
         self._take_eager(f" (not compiled: {reason})")

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._schema import AnyObject, ListOf, OrNone, Record, Text, Whole, misfit
+from tinygrad_mlp._schema import (
+    AnyObject,
+    ListOf,
+    Number,
+    OrNone,
+    Part,
+    Record,
+    Text,
+    Truth,
+    Whole,
+    misfit,
+)
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn._architecture import KINDS, check_arrays
+from tinygrad_mlp.nn._specification import SPECIFIED, check_specification
 
 __all__ = ["ARCHITECTURE_VERSION", "DETAILS", "parse_details"]
 
@@ -49,20 +61,75 @@ class Classes:
             raise DataError(f"{where} has a label that NumPy cannot keep as it is")
 
 
-ARCHITECTURE_VERSION: Final = 1
-"""Which way of saying how a model is made is written and read."""
+ARCHITECTURE_VERSION: Final = 2
+"""The newest way of saying how a model is made. Version 1 is for plain layers: their activations
+stand beside it. Version 2 has a specification of the model and all its parts."""
+
+MOST_NESTED: Final = 50
+"""How deep a part of a model can stand in others."""
+
+
+class Specified:
+    """A module as ``nn._specification`` says it.
+
+    Attributes:
+        kinds: those that will do.
+        depth: how many others it stands in.
+
+    >>> Specified(["Layer"]).check({"kind": "Layer"}, "model")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: model has no 'activation'; its keys are kind, activation, ...
+    """
+
+    def __init__(self, kinds: Collection[str] = tuple(SPECIFIED), depth: int = 0) -> None:
+        self.kinds = kinds
+        self.depth = depth
+
+    @property
+    def expected(self) -> str:
+        """In words what may stand there."""
+        return f"an object whose 'kind' is one of {', '.join(self.kinds)}"
+
+    def check(self, value: object, where: str) -> None:
+        """Raise DataError if the value does not fit."""
+        if not isinstance(value, dict) or "kind" not in value:
+            raise misfit(value, where, self.expected)
+        if self.depth > MOST_NESTED:
+            raise DataError(f"{where} stands in more than {MOST_NESTED} other modules")
+        Text(choices=self.kinds).check(value["kind"], f"{where}.kind")
+        settings = self._settings(value["kind"])
+        Record({"kind": Text(), **settings}, optional=("norm", "dropout")).check(value, where)
+
+    def _settings(self, kind: str) -> dict[str, Part]:
+        name, deeper = Text(least=1), self.depth + 1
+        known: dict[str, dict[str, Part]] = {
+            "MLP": {"layers": ListOf(Specified(["Layer"], deeper), least=1)},
+            "Sequential": {"parts": ListOf(Specified(depth=deeper))},
+            "Layer": {
+                "activation": name,
+                "norm": Specified(["BatchNorm"], deeper),
+                "dropout": Specified(["Dropout"], deeper),
+            },
+            "Neuron": {"activation": name},
+            "Activation": {"activation": name},
+            "BatchNorm": {"momentum": Number(), "epsilon": Number(), "affine": Truth()},
+            "Dropout": {"p": Number()},
+        }
+        return known[kind]
 
 
 class Architecture:
     """How a model is made, as this version of the package knows it.
 
-    >>> Architecture().check({"version": 2, "kind": "Transformer"}, "architecture")
+    >>> Architecture().check({"version": 3, "kind": "Transformer"}, "architecture")
     Traceback (most recent call last):
         ...
-    tinygrad_mlp.errors.DataError: architecture.version is not 1, which this version of ...
+    tinygrad_mlp.errors.DataError: architecture.version is 3, and this version of tinygrad_mlp ...
     """
 
     parts = Record({"version": Whole(1), "kind": Text(choices=KINDS)})
+    specified = Record({"version": Whole(1), "model": Specified()})
     expected = parts.expected
 
     def check(self, value: object, where: str) -> None:
@@ -70,10 +137,10 @@ class Architecture:
         version = value.get("version") if isinstance(value, dict) else None
         if isinstance(version, int) and version > ARCHITECTURE_VERSION:
             raise DataError(
-                f"{where}.version is not {ARCHITECTURE_VERSION}, which this version of "
-                "tinygrad_mlp reads; a later one wrote the file"
+                f"{where}.version is {version}, and this version of tinygrad_mlp reads up to "
+                f"{ARCHITECTURE_VERSION}; a later one wrote the file"
             )
-        self.parts.check(value, where)
+        (self.specified if version == ARCHITECTURE_VERSION else self.parts).check(value, where)
 
 
 TASK: Final = Record(
@@ -122,7 +189,7 @@ def parse_details(text: str, state: dict[str, NDArray[np.float64]]) -> dict[str,
         raise DataError("of 'model' and 'activations' one is missing; they come together")
     _check_activations(details.get("activations"), state)
     if details.get("architecture") is not None:
-        _check_architecture(details["architecture"]["kind"], details.get("activations"), state)
+        _check_architecture(details["architecture"], details.get("activations"), state)
     if details["task"] is not None:
         _check_task(**details["task"])
     return {"model": None, "activations": None, **details}
@@ -140,8 +207,17 @@ def _check_activations(activations: list[str] | None, state: Collection[str]) ->
 
 
 def _check_architecture(
-    kind: str, activations: list[str] | None, state: dict[str, NDArray[np.float64]]
+    architecture: Mapping[str, Any],
+    activations: list[str] | None,
+    state: dict[str, NDArray[np.float64]],
 ) -> None:
+    if "model" in architecture:
+        try:
+            check_specification(architecture["model"], state)
+        except DataError as error:
+            raise DataError(f"architecture.model does not fit: {error}") from None
+        return
+    kind = architecture["kind"]
     if activations is None:
         raise DataError(f"activations is missing or null, but architecture.kind is {kind!r}")
     try:

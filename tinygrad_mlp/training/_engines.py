@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp.engine import Value, enable_grad, no_grad
+from tinygrad_mlp._freezing import frozen_among
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
+from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
+from tinygrad_mlp.errors import BatchStatisticsError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
-from tinygrad_mlp.training._outputs import model_outputs, sample_outputs
+from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
+from tinygrad_mlp.training._over_batches import SampleRecording
 
 __all__ = [
     "EagerEngine",
@@ -90,7 +94,11 @@ class Objective:
         >>> objective.value(model, *batch, model.parameters()).data
         10.0
         """
-        rows = [sample_outputs(model, x, self.loss.from_logits) for x in X.tolist()]
+        try:
+            rows = [sample_outputs(model, x, self.loss.from_logits) for x in X.tolist()]
+        except BatchStatisticsError:  # the samples need each other
+            recording = SampleRecording(model, X.shape[1], self.loss.from_logits)
+            rows = recording.outputs(_values_of(X))
         terms = [self.loss.of_batch(rows, targets.tolist())]
         for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
             if strength:
@@ -104,7 +112,8 @@ class StepSettings:
     Args:
         model: the model.
         objective: what is minimized.
-        optimizer: steps the parameters that it holds; those are also clipped and penalized.
+        optimizer: steps the parameters that it holds; those are also clipped and, unless they are
+            frozen, penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
 
@@ -134,8 +143,8 @@ class StepSettings:
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
-        self._frozen = [p for p in model.parameters() if p not in stepped]
-        self._clear_frozen()
+        self._left_out = [p for p in model.parameters() if p not in stepped]
+        self._clear_left_out()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
         self._start()
@@ -151,9 +160,25 @@ class StepSettings:
     def take_choices(self, choices: Mapping[str, str]) -> None:
         """Compute as one did whose ``choices`` these are."""
 
-    def _clear_frozen(self) -> None:
+    @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties: those that are trained.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> from tinygrad_mlp.optim import SGD
+        >>> neuron = Neuron(2, rng=0)
+        >>> neuron.b.requires_grad = False
+        >>> objective = Objective(loss_named("hinge"), l2=0.1)
+        >>> StepSettings(neuron, objective, SGD(neuron.parameters())).penalized == neuron.w
+        True
+        """
+        frozen = set(frozen_among(self.trained))
+        return [p for place, p in enumerate(self.trained) if place not in frozen]
+
+    def _clear_left_out(self) -> None:
         """What the optimizer does not step has no gradient, whatever the engine."""
-        for parameter in self._frozen:
+        for parameter in self._left_out:
             parameter.zero_grad()
 
 
@@ -168,6 +193,10 @@ class Engine(Protocol):
 
     batch_outputs: Floats
     batch_penalty: float
+
+    @property
+    def penalized(self) -> list[Value]:
+        """The parameters on which there are penalties."""
 
     @property
     def name(self) -> str:
@@ -193,6 +222,12 @@ class Engine(Protocol):
 
     def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs, of the model as it predicts."""
+
+    def buffer_numbers(self) -> list[float]:
+        """The numbers that the buffers of the model have now."""
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers the numbers that they had before a step that was not taken."""
 
     def write_back(self) -> None:
         """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
@@ -229,13 +264,11 @@ class EagerEngine(StepSettings):
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
-        # What connects the samples needs them all in one graph.
-        step = self._step_by_samples if loss.batch_loss is None else self._step_at_once
         with enable_grad():  # whatever is around the training
-            value, outputs = step(loss, X, targets)
+            value, outputs = self._step(loss, X, targets)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
-        self._clear_frozen()
+        self._clear_left_out()
         return value
 
     def update(self) -> None:
@@ -257,11 +290,47 @@ class EagerEngine(StepSettings):
             losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
         return mean_of(losses), outputs
 
+    def buffer_numbers(self) -> list[float]:
+        """The numbers of the buffers."""
+        return read_numbers(self._buffers)
+
+    def put_buffers_back(self, numbers: list[float]) -> None:
+        """Give the buffers numbers that they had before."""
+        write_numbers(self._buffers, numbers)
+
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
 
     def read_back(self, plain_numbers: bool = True) -> None:
-        """Nothing to do either."""
+        """Find out anew whether the samples need each other, and how."""
+        self._in_lockstep: SampleRecording | None = None
+        self._is_tried = False
+
+    def _start(self) -> None:
+        self._buffers = self.model.buffers()
+        self.read_back()
+
+    def _step(
+        self, loss: Loss, X: Floats, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """In lockstep where the model takes a mean over the batch, which shows when it is tried."""
+        if self._in_lockstep is None:
+            before = None if self._is_tried else AsItWas(self.model)
+            try:
+                # What connects the samples needs them all in one graph.
+                if loss.batch_loss is None:
+                    result = self._step_by_samples(loss, X, targets)
+                else:
+                    result = self._step_at_once(loss, X, targets)
+            except BatchStatisticsError:
+                if before is None:
+                    raise
+                before.restore()
+                self._in_lockstep = SampleRecording(self.model, X.shape[1], loss.from_logits)
+            else:
+                self._is_tried = True
+                return result
+        return self._step_in_lockstep(loss, X, targets, self._in_lockstep)
 
     def _step_by_samples(
         self, loss: Loss, X: Floats, targets: NDArray[Any]
@@ -286,7 +355,23 @@ class EagerEngine(StepSettings):
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, which the loss may connect in any way."""
         rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
-        value = loss.of_batch(rows, targets.tolist())
+        return self._step_with(rows, loss, targets)
+
+    def _step_in_lockstep(
+        self, loss: Loss, X: Floats, targets: NDArray[Any], recording: SampleRecording
+    ) -> tuple[float, list[list[float]]]:
+        """One graph over the whole batch, whose samples the model connects."""
+        return self._step_with(recording.outputs(_values_of(X)), loss, targets)
+
+    def _step_with(
+        self, rows: list[list[Value]], loss: Loss, targets: NDArray[Any]
+    ) -> tuple[float, list[list[float]]]:
+        """The loss of all outputs of a batch, differentiated."""
+        if loss.batch_loss is None:
+            losses = [loss.sample_loss(*pair) for pair in zip(rows, targets.tolist())]
+            value = functional.sum(losses) / len(rows)
+        else:
+            value = loss.of_batch(rows, targets.tolist())
         value.backward()
         return value.data, [_numbers(row) for row in rows]
 
@@ -295,7 +380,7 @@ class EagerEngine(StepSettings):
         total = 0.0
         for penalty, strength in ((l1_penalty, self.objective.l1), (l2_penalty, self.objective.l2)):
             if strength:
-                value = penalty(self.trained, strength)
+                value = penalty(self.penalized, strength)
                 value.backward()
                 total += value.data
         return total
@@ -309,6 +394,10 @@ def mean_of(numbers: Floats | list[float]) -> float:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean(numbers))
+
+
+def _values_of(X: Floats) -> list[list[Value]]:
+    return [[as_value(number) for number in x] for x in X.tolist()]
 
 
 def _numbers(outputs: Sequence[Value]) -> list[float]:

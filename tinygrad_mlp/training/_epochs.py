@@ -11,7 +11,6 @@ from sys import maxsize
 
 import numpy as np
 
-from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.engine import Value, enable_grad
@@ -77,9 +76,7 @@ class Training:
     def __post_init__(self) -> None:
         self.buffers = self.model.buffers()
         self.right = None if self.samples.answers is None else RightAnswers(self.task)
-        self.measuring = Measuring(
-            *(self.engine, self.task, self.objective, self.optimizer, self.batch_size)
-        )
+        self.measuring = Measuring(self.engine, self.task, self.objective, self.batch_size)
         self.was_training = self.model.training
         self.failed = self.has_ended = self.is_ready = False
 
@@ -141,9 +138,8 @@ class Training:
         X, targets = self.samples.X, self.samples.targets
         some = np.linspace(0, len(X) - 1, min(n_samples, len(X))).round().astype(int)
         self.engine.write_back()
-        trained = [p for p in self.optimizer.parameters if isinstance(p, Value)]
         with undisturbed(self.model), enable_grad():
-            return self.objective.value(self.model, X[some], targets[some], trained)
+            return self.objective.value(self.model, X[some], targets[some], self.engine.penalized)
 
     def parts(self) -> TrainingParts:
         """What of it has a state, for the file of ``resume``."""
@@ -272,18 +268,18 @@ class Training:
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
-        engine, buffers = self.engine, self.buffers
-        if not buffers:
+        engine = self.engine
+        if not self.buffers:
             value = engine.step(batch.X, batch.targets)
             engine.update()
             return value
-        step_count, numbers = self.optimizer.step_count, [buffer.data for buffer in buffers]
+        step_count, numbers = self.optimizer.step_count, engine.buffer_numbers()
         try:
             value = engine.step(batch.X, batch.targets)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
-                write_numbers(buffers, numbers)
+                engine.put_buffers_back(numbers)
             raise
         return value
 

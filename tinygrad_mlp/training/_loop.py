@@ -30,6 +30,7 @@ from tinygrad_mlp.training._choosing import make_engine
 from tinygrad_mlp.training._engines import Objective
 from tinygrad_mlp.training._epochs import Training
 from tinygrad_mlp.training._history import History
+from tinygrad_mlp.training._over_batches import check_batch_sizes
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._resuming import TrainingFile
 from tinygrad_mlp.training._settings import (
@@ -98,13 +99,14 @@ def fit(
             for numbers. For whole numbers, three kinds or more that come again and again, and one
             output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
-            are to be trained).
+            are to be trained), which may have a learning rate for each group of them.
         learning_rate: for an optimizer given by name; None for 0.1 (sgd) or 0.01 (the others).
         schedule: a ``Schedule``, or a name for one that spans the epochs; it sets the optimizer's
             ``learning_rate`` before each epoch. None leaves the rate to whoever assigns it. A
             ``Schedule`` goes on where it stood when it is given again with the same optimizer, as
             if the epochs of both trainings were one; with another optimizer it starts anew.
-        l1: the strength of the L1 penalty on all trained parameters.
+        l1: the strength of the L1 penalty on all trained parameters: frozen ones (``freeze``), and
+            those that the optimizer does not hold, do not count.
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
@@ -137,8 +139,9 @@ def fit(
         DataError: if the data are empty, or hold nan, inf or labels without an output; if the file
             of ``resume`` is damaged or holds no training.
         ShapeError: if lengths or shapes do not fit to one another or to the model.
-        InvalidArgumentError: for a number out of its range, or a schedule that watches an accuracy
-            where there is none; if the file of ``resume`` is of a training with other data,
+        InvalidArgumentError: for a number out of its range, a schedule that watches an accuracy
+            where there is none, or a batch of one sample for a model that takes means over the
+            batch (``nn.BatchNorm``); if the file of ``resume`` is of a training with other data,
             settings or versions, or a callback keeps what no file can hold.
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
@@ -158,6 +161,7 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation(task, *_pair(validation_data))
+    check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data._batching import batch_indices
-from tinygrad_mlp.optim import Optimizer
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._task import Samples, Task
 
@@ -30,7 +29,7 @@ class Measuring:
     >>> task, samples = Task.for_data(model, [[1.0], [2.0]], [2.0, 4.0])
     >>> objective, optimizer = Objective(task.loss, l2=0.5), SGD(model.parameters())
     >>> engine = EagerEngine(model, objective, optimizer)
-    >>> measuring = Measuring(engine, task, objective, optimizer, batch_size=None)
+    >>> measuring = Measuring(engine, task, objective, batch_size=None)
     >>> measuring.of(samples), measuring.penalty()
     ((10.0, 0.0), 0.0)
     """
@@ -38,7 +37,6 @@ class Measuring:
     engine: Engine
     task: Task
     objective: Objective
-    optimizer: Optimizer
     batch_size: int | None
 
     def of(self, samples: Samples) -> tuple[float, float]:
@@ -60,7 +58,7 @@ class Measuring:
     def penalty(self) -> float:
         """The penalties of the weights."""
         self.engine.write_back()
-        return self.objective.penalty([parameter.data for parameter in self.optimizer.parameters])
+        return self.objective.penalty([parameter.data for parameter in self.engine.penalized])
 
 
 class RightAnswers:

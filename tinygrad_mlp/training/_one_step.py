@@ -24,8 +24,9 @@ Result = TypeVar("Result")
 def at_one_step(model: Module, compute: Callable[[], Result]) -> Result:
     """What is computed with a model whose parameters are those of one moment.
 
-    It is computed once more, with the numbers held, if somebody sets them meanwhile. Buffers are
-    what they are: a model that counts its samples changes them itself.
+    It is computed once more, with the numbers held, if somebody sets them meanwhile; with those
+    that the buffers had at that moment, too. Buffers that change alone are what they are: a model
+    that counts its samples changes them itself.
 
     Args:
         model: the model.
@@ -41,11 +42,12 @@ def at_one_step(model: Module, compute: Callable[[], Result]) -> Result:
     """
     parts = parts_of(model)
     parameters = [part for part in parts if isinstance(part, Value)]
-    numbers = read_numbers(parameters)
+    leaves = [*parameters, *model.buffers()]
+    numbers = read_numbers(leaves)
     try:
         result = compute()
-        if not _same(read_numbers(parameters), numbers):
-            with with_numbers(dict(zip(parameters, numbers))):
+        if not _same(read_numbers(parameters), numbers[: len(parameters)]):
+            with with_numbers(dict(zip(leaves, numbers))):
                 result = compute()
     except Exception as error:
         _check_modules(model, parts, error)

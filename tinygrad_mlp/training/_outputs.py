@@ -27,12 +27,14 @@ from tinygrad_mlp.training._one_step import at_one_step
 from tinygrad_mlp.training._predictor import Read, in_blocks, kept_outputs
 
 __all__ = [
+    "AsItWas",
     "Attributes",
     "check_outputs",
     "evaluation_mode",
     "model_outputs",
     "recording_of",
     "sample_outputs",
+    "undisturbed",
 ]
 
 SAMPLES_TO_TRY: Final = 16
@@ -124,8 +126,10 @@ def _compiled_outputs(model: Module, from_logits: bool) -> Program:
     It does not hold the model, which may be gone while the program is still kept.
     """
     function = partial(_outputs_of, ref(model), from_logits)
-    program = compile(function, model.parameters(), per_sample=True).prediction(function)
+    leaves = [*model.parameters(), *model.buffers()]  # whose numbers belong together
+    program = compile(function, leaves, per_sample=True).prediction(function)
     program.within = partial(_recording_as_it_predicts, ref(model))
+    program.each_by_itself = True
     program.most_repetitions = 1  # what a model may do differently, ``recording_of`` sees
     return program
 
@@ -156,14 +160,35 @@ def undisturbed(model: Module) -> Iterator[None]:
     >>> hasattr(model, "last_output")
     False
     """
-    before = Attributes(model)
-    leaves = [*model.parameters(), *model.buffers()]
-    numbers = [leaf.data for leaf in leaves]
+    before = AsItWas(model)
     try:
         yield
     finally:
         before.restore()
-        changed = [pair for pair in zip(leaves, numbers) if pair[0].data is not pair[1]]
+
+
+class AsItWas:
+    """What a model keeps, to put it back: attributes, generators, numbers of leaves.
+
+    >>> model = Module()
+    >>> model.w = Value(1.0)
+    >>> before = AsItWas(model)
+    >>> model.w.data = 2.0
+    >>> before.restore()
+    >>> model.w.data
+    1.0
+    """
+
+    def __init__(self, model: Module) -> None:
+        self._attributes = Attributes(model)
+        self._leaves = [*model.parameters(), *model.buffers()]
+        self._numbers = [leaf.data for leaf in self._leaves]
+
+    def restore(self) -> None:
+        """Put it back."""
+        self._attributes.restore()
+        pairs = zip(self._leaves, self._numbers)
+        changed = [(leaf, number) for leaf, number in pairs if leaf.data is not number]
         if changed:
             write_numbers([leaf for leaf, _ in changed], [number for _, number in changed])
 

@@ -235,7 +235,7 @@ class _Predictor:
     def remember(self, model: Module) -> None:
         """What the program was recorded from, now that it was."""
         self.structure = Structure(model)
-        self.leaves = model.parameters()
+        self.leaves = [*model.parameters(), *model.buffers()]
 
     def fits(self, model: Module) -> bool:
         """Whether the model is the one that it was recorded from, as it was then."""

@@ -24,6 +24,7 @@ from tinygrad_mlp.training._choosing import make_engine
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._measuring import Measuring
 from tinygrad_mlp.training._outputs import undisturbed
+from tinygrad_mlp.training._over_batches import check_batch_sizes
 from tinygrad_mlp.training._settings import check_counts, check_strength, optimizer_for
 from tinygrad_mlp.training._task import Samples, Task
 
@@ -168,6 +169,7 @@ def find_learning_rate(
     strengths = check_strength("l1", l1), check_strength("l2", l2)
     task, samples = Task.for_data(model, X, y, loss)
     assert task.loss is not None
+    check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     generator = as_generator(rng)
     with _as_they_were(model, optimizer, generator):
         stepped_by = optimizer_for(model, optimizer, None)
@@ -176,7 +178,7 @@ def find_learning_rate(
         steps = make_engine(engine, model, objective, stepped_by, clip_norm, clip_value)
         rates = start * (end / start) ** (np.arange(n_steps) / (n_steps - 1))
         batches = _without_end(samples, batch_size, shuffle, generator)
-        measuring = Measuring(steps, task, objective, stepped_by, batch_size)
+        measuring = Measuring(steps, task, objective, batch_size)
         first = measuring.of_training(samples)[0] + measuring.penalty()
         course = _course(steps, stepped_by, batches, rates, smoothing, first)
     if not isfinite(first):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._files import check_writable, write_whole
+from tinygrad_mlp._freezing import frozen_among, is_frozen
 from tinygrad_mlp._schema import AnyObject, Record, Whole
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -95,6 +96,8 @@ class TrainingParts:
             "schedule": None
             if schedule is None
             else {"state": schedule.state_dict(), "attributes": state_of(schedule, _is_schedule)},
+            "rates": [group.factor for group in self.optimizer.groups],
+            "frozen": frozen_among(self.model.parameters()),
             "shuffle": GeneratorState.of(self.rng),
             "model": state_of(self.model, _is_module),
             "callbacks": [memory.state() for memory in self._memories],
@@ -117,6 +120,12 @@ class TrainingParts:
             put_state(self.schedule, attributes, _is_schedule, "the schedule")
             self.schedule.load_state_dict(state["schedule"]["state"])
             self.schedule.begin(self.optimizer)
+        for group, factor in zip(self.optimizer.groups, state["rates"], strict=True):
+            group.factor = float(factor)
+        frozen = set(state["frozen"])
+        for place, parameter in enumerate(self.model.parameters()):
+            if is_frozen(parameter) != (place in frozen):
+                parameter.requires_grad = place not in frozen
         put_state(self.model, state["model"], _is_module, "the model")
         state["shuffle"].put_into(self.rng, "the order of the samples")
         for memory, of_callback in zip(self._memories, state["callbacks"], strict=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_mlp._arguments import check_integer, check_number
+from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._batching import BATCH_SIZE_CALL
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -38,7 +39,8 @@ def optimizer_for(
     Raises:
         UnknownNameError: for an unknown name; the message lists the known ones.
         InvalidArgumentError: if the model has no parameters, an optimizer comes with a
-            learning_rate beside its own, or has none of the model's parameters.
+            learning_rate beside its own, or has none of the model's parameters, or nothing but
+            frozen ones.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> optimizer_for(MLP(1, [1]), "sgd", None)
@@ -51,6 +53,7 @@ def optimizer_for(
             "model: self.w = Value(0.0)"
         )
     if isinstance(optimizer, str):
+        _check_some_open(parameters, model)
         rate = learning_rate
         if rate is None:
             rate = OPTIMIZERS.named(optimizer).rate_by_name
@@ -74,7 +77,16 @@ def optimizer_for(
             f"{optimizer!r} holds none of the parameters of the model; make it for this model: "
             f"{type(optimizer).__name__}(model.parameters())"
         )
+    _check_some_open(optimizer.parameters, model)
     return optimizer
+
+
+def _check_some_open(parameters: Sequence[object], model: Module) -> None:
+    if len(frozen_among(parameters)) == len(parameters):
+        raise InvalidArgumentError(
+            f"all parameters of {model!r} that the optimizer holds are frozen, so there is nothing "
+            "to train; unfreeze the model, or a part of it: model.unfreeze()"
+        )
 
 
 def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | None:

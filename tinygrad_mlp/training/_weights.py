@@ -29,6 +29,7 @@ from tinygrad_mlp.nn._architecture import (
     module_of_kind,
 )
 from tinygrad_mlp.nn._module import Module
+from tinygrad_mlp.nn._specification import made_from, specification_of
 from tinygrad_mlp.training._archive import pack, unpack
 from tinygrad_mlp.training._details import ARCHITECTURE_VERSION, parse_details
 from tinygrad_mlp.training._task import Task, task_of
@@ -65,8 +66,10 @@ class WeightsFile:
         extra: what was saved along with them.
         model: the text of the model, such as "MLP of [Layer of 3 tanh(2) neurons]".
         activations: those of its layers, for an MLP, a Layer or a Neuron; None for any other model.
-        kind: which of these ``load_model`` makes again; "" for a class or an activation of
+        kind: which module ``load_model`` makes again; "" for a class or an activation of
             your own; None where the file does not say it, as those of before.
+        specification: how it is made, part by part; None for plain layers, of which the
+            activations say it all.
     """
 
     state: dict[str, NDArray[np.float64]]
@@ -75,6 +78,7 @@ class WeightsFile:
     model: str | None = None
     activations: list[str] | None = None
     kind: str | None = None
+    specification: dict[str, Any] | None = None
 
 
 def save_weights(
@@ -82,8 +86,8 @@ def save_weights(
 ) -> Path:
     """Write the weights of a model into a file, whole or not at all.
 
-    What the model was trained for (the loss, the names of the classes) goes with them, and, for an
-    MLP, a Layer or a Neuron, how it is made: ``load_model`` needs nothing but the file.
+    What the model was trained for (the loss, the names of the classes) goes with them, and, for the
+    modules of ``nn``, how it is made: ``load_model`` needs nothing but the file.
 
     Args:
         model: the model.
@@ -119,11 +123,11 @@ def packed_weights(model: Module, extra: Mapping[str, Any] | None = None) -> dic
     >>> list(packed_weights(MLP(2, [1])))
     ['layers.0.weight', 'layers.0.bias', '__details__']
     """
-    task, kind = task_of(model), kind_of(model)
+    task = task_of(model)
     details: dict[str, Any] = {
         "model": repr(model),
         "activations": activations_of(model),
-        "architecture": {"version": ARCHITECTURE_VERSION, "kind": kind} if kind else None,
+        "architecture": _architecture_of(model),
         "task": None if task is None else task.to_dict(),
         "extra": dict(extra or {}),
     }
@@ -137,12 +141,23 @@ def packed_weights(model: Module, extra: Mapping[str, Any] | None = None) -> dic
     return {**model.state_dict(), ENTRY: np.array(text)}
 
 
+def _architecture_of(model: Module) -> dict[str, Any] | None:
+    """How a model is made: in version 1 where that can say it, which older versions read."""
+    if kind := kind_of(model):
+        return {"version": 1, "kind": kind}
+    specification = specification_of(model)
+    if specification is None:
+        return None
+    return {"version": ARCHITECTURE_VERSION, "model": specification}
+
+
 def load_model(path: str | os.PathLike[str]) -> Module:
-    """The model that was saved in a file, made anew: an MLP, a Layer or a Neuron.
+    """The model that was saved in a file, made anew: an MLP, a Sequential or any module of ``nn``.
 
     It knows what it was trained for, so that ``predict`` gives your labels. What was saved as
-    ``extra`` is in ``read_weights(path).extra``. Nothing is unpickled: the file says the kind and
-    the activations, and the arrays the sizes.
+    ``extra`` is in ``read_weights(path).extra``. Nothing is unpickled: the file says the kinds and
+    the settings, and the arrays the sizes. What dropout leaves out is drawn from a new generator,
+    and nothing is frozen.
 
     Args:
         path: a file that ``save_weights`` has written.
@@ -169,7 +184,10 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     if not content.kind:
         raise DataError(f"{os.fspath(path)} {_why_not_made(content)}")
     try:
-        model = module_of_kind(content.kind, content.state, content.activations or [])
+        if content.specification is not None:
+            model = made_from(content.specification, content.state)
+        else:
+            model = module_of_kind(content.kind, content.state, content.activations or [])
     except DataError as error:
         raise DataError(f"{os.fspath(path)}: {error}") from None
     put_weights(content, model, path)
@@ -335,6 +353,7 @@ def weights_in(arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str])
         details["model"],
         details["activations"],
         _kind(details),
+        (details.get("architecture") or {}).get("model"),
     )
 
 
@@ -348,7 +367,8 @@ def _no_weights(path: str | os.PathLike[str], problem: object) -> DataError:
 def _kind(details: Mapping[str, Any]) -> str | None:
     if "architecture" not in details:
         return None
-    return "" if details["architecture"] is None else str(details["architecture"]["kind"])
+    architecture = details["architecture"]
+    return "" if architecture is None else str(architecture.get("model", architecture)["kind"])
 
 
 def _check_sizes(task: Task, model: Module, path: str | os.PathLike[str]) -> None:

@@ -26,7 +26,7 @@ function showDetails() {
   const meaning = node.parents.length ? `${node.op}: ${typeset(trace.ops[node.op].formula)}` : node.role;
   content.push(made("p", {}, meaning));
   content.push(made("p", { id: "exact-data" }, `data = ${data === null ? "not computed yet" : exactNumber(data)}`));
-  const none = node.constant ? "none: a constant" : "not computed yet";
+  const none = node.frozen ? "none: frozen" : node.constant ? "none: a constant" : "not computed yet";
   content.push(made("p", { id: "exact-grad" }, `grad = ${grad === null ? none : exactNumber(grad)}`));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));

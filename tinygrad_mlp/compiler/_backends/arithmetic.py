@@ -76,8 +76,9 @@ class ScalarText:
             "dtype": memory.dtype,
             "parameters": memory.parameters,
             "gradients": memory.gradients,
-            "outer_leaves": self.lowered.outer,
+            "outer_leaves": [x for x in self.lowered.outer if x not in self.lowered.kept],
             "assigned": self.lowered.assigned,
+            "kept": memory.kept,
             "rngs": self.lowered.generators,
             "read_numbers": read_numbers,
         }
@@ -229,8 +230,10 @@ class _ScalarWriter:
         self.read_leaves()
         for id_, node in folded.nodes.items():
             self.forward(id_, node)
-        for number, (_, id_) in enumerate(folded.effects):
-            lines.append(f"assigned[{number}].data = {self.value(id_).code}")
+        for number, (leaf, id_) in enumerate(folded.effects):
+            place = self.lowered.kept.get(leaf)
+            target = f"assigned[{number}].data" if place is None else f"kept[{place}]"
+            lines.append(f"{target} = {self.value(id_).code}")
         results = [self.value(id_).code for id_ in folded.outputs]
         if self.lowered.reduction is not None:
             lines.append(f"loss = {results[0]}")
@@ -254,7 +257,12 @@ class _ScalarWriter:
         self.unpack([f"v{id_}" for id_ in folded.parameters], "parameters.tolist()")
         for number, (_, ids) in enumerate(self.recording.inputs):
             self.unpack([f"v{id_}" for id_ in ids], f"X{number}.ravel().tolist()")
-        self.unpack([f"v{id_}" for id_, _ in folded.outer], "read_numbers(outer_leaves)")
+        kept = self.lowered.kept
+        outer = [f"v{id_}" for id_, leaf in folded.outer if leaf not in kept]
+        self.unpack(outer, "read_numbers(outer_leaves)")
+        for id_, leaf in folded.outer:
+            if leaf in kept:
+                self.lines.append(f"v{id_} = float(kept[{kept[leaf]}])")
         for number, (id_, _) in enumerate(self.recording.random):
             self.lines.append(f"v{id_} = rngs[{number}].random()")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
-from tinygrad_mlp._many_numbers import read_numbers
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._backends.sample_products import (
@@ -97,9 +97,10 @@ class Text:
             "dtype": dtype,
             "parameters": memory.parameters,
             "gradients": memory.gradients,
-            "outer_leaves": lowered.outer,
-            "assigned": lowered.assigned,
+            "kept": memory.kept,
+            **_leaves_of(lowered),
             "read_numbers": read_numbers,
+            "write_numbers": write_numbers,
             "view": view,
             "einsum_by_sample": einsum_by_sample,
             "weighted_sum": weighted_sum,
@@ -141,7 +142,7 @@ class _Writer:
                 run += self.input_lines(number, shape, buffer)
         if leaves.outer.size and leaves.outer in used:
             name = self.own_memory(leaves.outer)
-            run.append(f"{name}[:] = read_numbers(outer_leaves)")
+            run += self.outer_lines(name)
         if leaves.random.size and leaves.random in used:
             name = self.own_memory(leaves.random)
             run.append(f"draw({name})")
@@ -237,6 +238,21 @@ class _Writer:
         if line not in self.prepared_once:
             self.prepared_once.add(line)
             self.prepare.append(line)
+
+    # Leaves that are read
+
+    def outer_lines(self, name: str) -> list[str]:
+        """Those that the program keeps, and those that it does not."""
+        kept = self.lowered.kept
+        n_kept = sum([leaf in kept for leaf in self.lowered.outer])
+        if n_kept == 0:
+            return [f"{name}[:] = read_numbers(outer_leaves)"]
+        if n_kept == len(self.lowered.outer):
+            return [f"take(kept, kept_read, 0, {name})"]
+        return [
+            f"{name}[kept_outer] = kept[kept_read]",
+            f"{name}[~kept_outer] = read_numbers(outer_leaves)",
+        ]
 
     # Inputs
 
@@ -362,6 +378,8 @@ class _Writer:
         assert isinstance(x, Ref)
         assert isinstance(y, Ref)
         first, second, result = instruction.labels
+        if first == second == f"{result}b":
+            return f"vecdot({', '.join(args)}, out={out})"
         lengths = {**dict(zip(first, x.shape)), **dict(zip(second, y.shape))}
         by_sample = (
             x.mapped and y.mapped and is_worth_copying(lengths["p"], lengths["q"], lengths["k"])
@@ -412,10 +430,19 @@ class _Writer:
     # Results
 
     def effect_lines(self) -> list[str]:
-        lines = []
-        for number, (_, ref) in enumerate(self.arrays.effects):
-            lines.append(f"assigned[{number}].data = float({self.ref(ref)}[0])")
-        return lines
+        """The assignments; several happen at once, so that no thread sees some of them alone."""
+        kept = self.lowered.kept
+        refs = [ref for leaf, ref in self.arrays.effects if leaf in kept]
+        lines, start = [], 0
+        for row in _in_rows(refs):
+            (length,) = row.shape
+            lines.append(f"kept[kept_assigned[{start}:{start + length}]] = {self.ref(row)}")
+            start += length
+        refs = [ref for leaf, ref in self.arrays.effects if leaf not in kept]
+        if len(refs) == 1:
+            return [*lines, f"assigned[0].data = float({self.ref(refs[0])}[0])"]
+        numbers = ", ".join([f"*{self.ref(row)}.tolist()" for row in _in_rows(refs)])
+        return [*lines, f"write_numbers(assigned, [{numbers}])"] if refs else lines
 
     def return_lines(self) -> list[str]:
         if self.lowered.reduction is None:
@@ -468,6 +495,33 @@ def _is_matrix_of_rows(source: Ref) -> bool:
     return source.mapped and len(source.shape) == 1 and source.in_order and not source.pad
 
 
+def _leaves_of(lowered: Lowered) -> dict[str, Any]:
+    """The leaves that the text reads and assigns to, and where those are that the program keeps."""
+    kept = lowered.kept
+    return {
+        "outer_leaves": [leaf for leaf in lowered.outer if leaf not in kept],
+        "assigned": [leaf for leaf in lowered.assigned if leaf not in kept],
+        "kept_outer": np.array([leaf in kept for leaf in lowered.outer], dtype=bool),
+        "kept_read": np.array([kept[x] for x in lowered.outer if x in kept], dtype=np.intp),
+        "kept_assigned": np.array([kept[x] for x in lowered.assigned if x in kept], np.intp),
+    }
+
+
+def _in_rows(refs: list[Ref]) -> list[Ref]:
+    """Single slots as views of as many as follow each other, forwards or backwards."""
+    rows: list[Ref] = []
+    for ref in refs:
+        if rows and rows[-1].buffer is ref.buffer:
+            last = rows[-1]
+            (length,), (stride,) = last.shape, last.strides
+            step = ref.offset - last.offset - (length - 1) * stride
+            if step == stride or (length == 1 and abs(step) == 1):
+                rows[-1] = Ref(ref.buffer, last.offset, (length + 1,), (step,))
+                continue
+        rows.append(Ref(ref.buffer, ref.offset, (1,), (1,)))
+    return rows
+
+
 def _is_whole(ref: Ref, size: int) -> bool:
     """Whether it is all rows of an input in order."""
     in_order = size == 1 or ref.strides == (1,)
@@ -496,7 +550,7 @@ _NUMPY_FUNCTIONS: Final = [
         "negative",
         "not_equal",
     ],
-    *["subtract", "take", "vdot"],
+    *["subtract", "take", "vdot", "vecdot"],
 ]
 
 
@@ -506,19 +560,26 @@ def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
 
 
 class _Draw:
-    """Draws the random leaves, sample by sample in the order of the trace."""
+    """Draws the random leaves, of each generator sample by sample in the order of the trace."""
 
     def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
-        self._rngs = rngs
+        places: dict[int, list[int]] = {}
+        for place, rng in enumerate(rngs):
+            places.setdefault(id(rng), []).append(place)
+        self._rngs = [(rngs[own[0]], own) for own in places.values()]
+        self._drawn = np.empty((0, 0))  # a row for each sample, to be drawn into
 
     def __call__(self, out: Array) -> None:
-        if len(set(map(id, self._rngs))) == 1:
-            out[...] = self._rngs[0].random(out.shape[::-1]).T
+        rows = out.reshape(len(out), -1)
+        if len(self._rngs) > 1:
+            for rng, places in self._rngs:
+                rows[places] = rng.random((rows.shape[1], len(places))).T
             return
-        rows = out.reshape(len(self._rngs), -1)
-        for sample in range(rows.shape[1]):
-            for leaf, rng in enumerate(self._rngs):
-                rows[leaf, sample] = rng.random()
+        if self._drawn.shape != rows.shape[::-1]:
+            self._drawn = np.empty(rows.shape[::-1])
+        ((rng, _),) = self._rngs
+        rng.random(out=self._drawn)
+        rows[...] = self._drawn.T
 
 
 def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:

@@ -8,7 +8,8 @@ loss = run(X, y)                        # at each call
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,12 +38,14 @@ class Memory:
         dtype: of all the memory.
         parameters: the parameters are read from here.
         gradients: their derivatives are written here.
+        kept: leaves of ``Recording.kept`` are read from here, and assigned to here.
     """
 
     batch_size: int
     dtype: np.dtype[Any]
     parameters: NDArray[Any]
     gradients: NDArray[Any]
+    kept: NDArray[Any] = field(default_factory=partial(np.empty, 0))
 
 
 class Prepared(Protocol):

@@ -1,0 +1,185 @@
+"""Sequential: any modules and activations, one after the other; Activation is such a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, overload
+
+from tinygrad_mlp import functional
+from tinygrad_mlp._one_or_many import in_list
+from tinygrad_mlp._text import described
+from tinygrad_mlp._words import our_words
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.nn._activations import SOFTMAX, activation_name, activation_named
+from tinygrad_mlp.nn._activations import Activation as ActivationFunction
+from tinygrad_mlp.nn._dropout import Dropout
+from tinygrad_mlp.nn._inputs import inputs_of
+from tinygrad_mlp.nn._module import Module, Sample
+
+__all__ = ["Activation", "Sequential"]
+
+
+class Activation(Module):
+    """An activation as a module of its own: f of each number, or the softmax of all of them.
+
+    Args:
+        activation: a name from ``ACTIVATIONS`` or "softmax", or a function of one Value.
+
+    Attributes:
+        function: f; "softmax" for that one.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+
+    >>> Activation("relu")
+    relu
+    >>> [y.data for y in Activation("relu")([-1.0, 2.0])]
+    [0.0, 2.0]
+    """
+
+    is_beside_neurons = True
+
+    @our_words
+    def __init__(self, activation: str | ActivationFunction) -> None:
+        is_softmax = activation_name(activation) == SOFTMAX
+        self.function = SOFTMAX if is_softmax else activation_named(activation)
+
+    def forward(self, x: Sample) -> list[Value]:
+        """The activations for one sample."""
+        inputs = inputs_of(x, self)
+        if isinstance(self.function, str):
+            return functional.softmax(inputs)
+        return [self.function(xi) for xi in inputs]
+
+    def logits(self, x: Sample) -> list[Value]:
+        """The numbers as they come where f is sigmoid or softmax, else as ``forward``."""
+        squashes = (SOFTMAX, Value.sigmoid, functional.sigmoid)
+        return inputs_of(x, self) if self.function in squashes else self.forward(x)
+
+    def summary_kind(self) -> str:
+        """The kind and the name of f."""
+        return f"Activation, {activation_name(self.function)}"
+
+    def __repr__(self) -> str:
+        return activation_name(self.function)
+
+
+class Sequential(Module):
+    """Modules one after the other: what one gives, the next one takes.
+
+    It is indexed as a list is: ``model[0]``, ``model[-1]``, ``model[:2]`` (a Sequential of the same
+    modules), ``model[1] = ...``, ``len(model)``, ``for part in model``. Parameters are called as in
+    torch, by the place of their module: ``0.weight``, ``2.bias``.
+
+    Args:
+        parts: modules, and activations: a name such as "relu" or "softmax", or a function of one
+            Value, which becomes an ``Activation``.
+
+    Raises:
+        InvalidArgumentError: for anything else.
+        UnknownNameError: for an unknown activation.
+
+    >>> from tinygrad_mlp.nn import Dropout, Layer
+    >>> model = Sequential(Layer(2, 8, None, rng=0), "relu", Dropout(0.2, rng=0), Layer(8, 1, None))
+    >>> model
+    Sequential of [Layer of 8 linear(2) neurons, relu, Dropout of 0.2, Layer of 1 linear(8) neuron]
+    >>> list(model.state_dict())
+    ['0.weight', '0.bias', '3.weight', '3.bias']
+    >>> model[1], len(model[:3])
+    (relu, 3)
+    """
+
+    def __init__(self, *parts: Module | str | ActivationFunction) -> None:
+        for part in parts:
+            self.append(part)
+        self.label_parameters()
+
+    def append(self, part: Module | str | ActivationFunction) -> Self:
+        """Put one more part at the end; returns the module.
+
+        >>> Sequential("relu").append("tanh")
+        Sequential of [relu, tanh]
+        """
+        place = len(self)
+        vars(self)[str(place)] = _checked(part, place)
+        return self
+
+    def forward(self, x: Sample) -> list[Value]:
+        """The outputs of the last part for one sample; without any part, the inputs."""
+        return self._through(x, len(self))
+
+    def logits(self, x: Sample) -> list[Value]:
+        """As ``forward``, with the ``logits`` of the last part."""
+        parts = list(self)
+        if not parts:
+            return inputs_of(x, self)
+        return in_list(parts[-1].logits(self._through(x, len(parts) - 1)), parts[-1])
+
+    def _through(self, x: Sample, n_parts: int) -> list[Value]:
+        outputs = inputs_of(x, self)
+        for part in list(self)[:n_parts]:
+            outputs = in_list(part.forward(outputs), part)
+        return outputs
+
+    @property
+    def n_inputs(self) -> int | None:
+        """The number of inputs, if a part says it before anything else than activations."""
+        return _first_size(list(self), "n_inputs")
+
+    @property
+    def n_outputs(self) -> int | None:
+        """The number of outputs, if a part says it after anything else than activations."""
+        return _first_size(list(self)[::-1], "n_outputs")
+
+    def output_size(self, name: str) -> int | None:
+        """How many outputs the part of that name has, for the summary.
+
+        >>> from tinygrad_mlp.nn import Layer
+        >>> Sequential(Layer(2, 8, rng=0), "relu").output_size("1")
+        8
+        """
+        return self[: int(name) + 1].n_outputs
+
+    def __len__(self) -> int:
+        return sum(map(str.isdigit, vars(self)))
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter([part for name, part in list(vars(self).items()) if name.isdigit()])
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        found = list(self)[index]
+        return Sequential(*found) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int, part: Module | str | ActivationFunction) -> None:
+        place = range(len(self))[index]
+        vars(self)[str(place)] = _checked(part, place)
+
+    def __repr__(self) -> str:
+        return f"Sequential of [{', '.join(map(repr, self))}]"
+
+
+def _checked(part: Any, place: int) -> Module:
+    if isinstance(part, Module):
+        return part
+    if isinstance(part, str) or (callable(part) and not isinstance(part, type)):
+        return Activation(part)
+    what = f"the class {part.__name__}" if isinstance(part, type) else described(part)
+    raise InvalidArgumentError(
+        f"part {place} of Sequential is {what}, but a module, or an activation by name or as a "
+        "function of a Value, is needed; modules are given one by one: "
+        "Sequential(Layer(2, 8, None), 'relu', Layer(8, 1, None))"
+    )
+
+
+def _first_size(parts: Sequence[Module], name: str) -> int | None:
+    """The size that the first of these parts has which changes sizes."""
+    for part in parts:
+        if not isinstance(part, Activation | Dropout):
+            size = getattr(part, name, None)
+            return size if isinstance(size, int) else None
+    return None
