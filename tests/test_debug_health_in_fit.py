@@ -162,6 +162,17 @@ def test_it_looks_at_the_model_as_it_trains() -> None:
     assert monitor.reports[0].layers[0].gradient_norm == 8.0
 
 
+@engines
+def test_batch_norm_is_looked_at_with_its_batch(engine: str) -> None:
+    model, monitor = MLP(3, [4, 1], "tanh", batch_norm=True, rng=0), HealthMonitor()
+    optimizer = SGD(learning_rate=0.0)
+    history = fit(
+        *(model, X, Y), epochs=2, optimizer=optimizer, engine=engine, callbacks=[monitor],
+        log_every=None,
+    )  # fmt: skip
+    assert [report.loss for report in monitor.reports] == pytest.approx(history.loss, rel=1e-12)
+
+
 def test_it_forgets_the_data_and_needs_to_be_told_in_another_loop() -> None:
     model, monitor = MLP(3, [1], rng=0), HealthMonitor()
     fit(model, X, Y, epochs=1, callbacks=[monitor], **QUIET)

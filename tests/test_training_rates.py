@@ -269,6 +269,15 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], said: str) -> None:
         find_learning_rate(MLP(2, [1]), X, Y, **settings)
 
 
+def test_batches_of_one_are_refused_to_batch_norm() -> None:
+    model = MLP(2, [3, 1], batch_norm=True, rng=0)
+    with pytest.raises(InvalidArgumentError, match="batch_size=1 makes batches of one sample"):
+        find_learning_rate(model, X, Y, batch_size=1)
+    before = {name: array.tolist() for name, array in model.state_dict().items()}
+    assert find_learning_rate(model, X, Y, batch_size=6, n_steps=5).losses.shape == (5,)
+    assert before == {name: array.tolist() for name, array in model.state_dict().items()}
+
+
 def test_unknown_names_are_refused() -> None:
     for name in ("optimizer", "engine", "loss"):
         settings: dict[str, Any] = {name: "nothing"}

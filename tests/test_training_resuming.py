@@ -494,6 +494,41 @@ def test_the_modes_of_the_parts_are_kept(engine: str, tmp_path: Path) -> None:
     assert run(6, resume=tmp_path / "t.npz") == run(6)
 
 
+class Thawing:
+    """Freezes, lets go again, and changes the rate of a group."""
+
+    def __init__(self, optimizer: SGD) -> None:
+        self.optimizer = optimizer
+
+    def on_epoch_end(self, epoch: int, history: History, model: Any) -> None:
+        if epoch == 2:
+            model.layers[0].freeze()
+            self.optimizer.groups[1].factor = 0.25
+        elif epoch == 5:
+            model.layers[0].unfreeze()
+
+
+@engines
+def test_dropout_batch_norm_freezing_and_groups_go_on(engine: str, tmp_path: Path) -> None:
+    def run(epochs: int, **settings: Any) -> Any:
+        model = MLP(2, [4, 1], "tanh", dropout=0.2, batch_norm=True, rng=0)
+        first, rest = model.layers[0].parameters(), model.layers[-1].parameters()
+        groups = [{"parameters": first, "learning_rate": 0.05}, {"parameters": rest}]
+        optimizer = SGD(groups, learning_rate=0.1, momentum=0.5)
+        settings = {"callbacks": [Thawing(optimizer)], "engine": engine, **settings, **QUIET}
+        history = fit(model, X, Y, epochs=epochs, batch_size=7, optimizer=optimizer, **settings)
+        frozen = [parameter.requires_grad for parameter in model.parameters()]
+        return course(history), weights(model), frozen, str(optimizer.groups)
+
+    run(3, resume=tmp_path / "t.npz")
+    run(4, resume=tmp_path / "t.npz")
+    assert run(7, resume=tmp_path / "t.npz") == run(7)
+    first = run(4, resume=tmp_path / "u.npz")
+    assert False in first[2]
+    assert first[3] != run(1)[3]
+    assert run(4, resume=tmp_path / "u.npz") == first
+
+
 # Which engine
 
 
