@@ -513,7 +513,7 @@ def test_dropout_batch_norm_freezing_and_groups_go_on(engine: str, tmp_path: Pat
     def run(epochs: int, **settings: Any) -> Any:
         model = MLP(2, [4, 1], "tanh", dropout=0.2, batch_norm=True, rng=0)
         first, rest = model.layers[0].parameters(), model.layers[-1].parameters()
-        groups = [{"parameters": first, "learning_rate": 0.05}, {"parameters": rest}]
+        groups: Any = [{"parameters": first, "learning_rate": 0.05}, {"parameters": rest}]
         optimizer = SGD(groups, learning_rate=0.1, momentum=0.5)
         settings = {"callbacks": [Thawing(optimizer)], "engine": engine, **settings, **QUIET}
         history = fit(model, X, Y, epochs=epochs, batch_size=7, optimizer=optimizer, **settings)
