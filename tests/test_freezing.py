@@ -210,6 +210,21 @@ def test_the_derivative_by_a_frozen_leaf_is_refused() -> None:
         grad(out, [x, w], create_graph=True)
 
 
+def test_derivatives_within_a_recorded_function_know_frozen_leaves() -> None:
+    w, b = Value(2.0), Value(3.0)
+    b.requires_grad = False
+
+    def loss(x: Value) -> Value:
+        (slope,) = grad(w * x * x + b * x, [x], create_graph=True)
+        return slope * slope
+
+    program = compile(loss, [w, b])
+    assert program(1.5) == (2.0 * 2.0 * 1.5 + 3.0) ** 2
+    assert program.gradients.tolist() == [2.0 * 9.0 * 3.0, 0.0]
+    with pytest.raises(GraphError, match="is frozen"):
+        compile(lambda x: grad(b * x, [b], create_graph=True)[0], [w])(1.0)
+
+
 # The step log
 
 

@@ -19,8 +19,10 @@ from tinygrad_mlp.losses import (
     binary_cross_entropy_with_logits,
     categorical_cross_entropy,
     hinge,
+    huber,
     mean_absolute_error,
     mean_squared_error,
+    poisson,
 )
 from tinygrad_mlp.losses import _targets as targets
 
@@ -30,16 +32,21 @@ ELEMENTWISE: Final[dict[str, Callable[..., Any]]] = {
     "binary_cross_entropy": binary_cross_entropy,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "hinge": hinge,
+    "huber": huber,
+    "poisson": poisson,
 }
 NOT_FINITE: Final = "a target is a finite number, got {}; fill it"
 NO_PROBABILITY: Final = "binary cross-entropy are 0 and 1, or between, got {};"
 NO_SIGN: Final = r"hinge loss are -1 and \+1, got {}; .*2 \* y - 1"
+NO_COUNT: Final = "Poisson loss are counts, numbers of at least 0, got {}; .*mean_squared_error"
 REFUSED: Final[dict[str, tuple[str, list[float]]]] = {
     "mean_squared_error": (NOT_FINITE, [nan, inf, -inf]),
     "mean_absolute_error": (NOT_FINITE, [nan, inf, -inf]),
     "binary_cross_entropy": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
     "binary_cross_entropy_with_logits": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
     "hinge": (NO_SIGN, [nan, inf, 0.0, 2.0]),
+    "huber": (NOT_FINITE, [nan, inf, -inf]),
+    "poisson": (NO_COUNT, [nan, inf, -1.0, -0.5]),
 }
 ROWS: Final = [
     ([0.0, 0.0, 0.0], r" has the sum 0, .*divide the row by its sum"),

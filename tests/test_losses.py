@@ -27,12 +27,14 @@ from tinygrad_mlp.losses import (
     binary_cross_entropy_with_logits,
     categorical_cross_entropy,
     hinge,
+    huber,
     l1_penalty,
     l2_penalty,
     loss_named,
     loss_of_function,
     mean_absolute_error,
     mean_squared_error,
+    poisson,
 )
 
 Floats = NDArray[np.float64]
@@ -45,6 +47,13 @@ def torch_hinge(scores: Tensor, targets: Tensor, reduction: str) -> Tensor:
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
+def torch_poisson(log_means: Tensor, counts: Tensor, reduction: str) -> Tensor:
+    """torch leaves out what depends on the counts alone."""
+    losses = F.poisson_nll_loss(log_means, counts, reduction="none")
+    losses = losses + torch.xlogy(counts, counts) - counts
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], Callable[..., Tensor]]] = {
     "mean_squared_error": (mean_squared_error, F.mse_loss),
     "mean_absolute_error": (mean_absolute_error, F.l1_loss),
@@ -54,6 +63,8 @@ ELEMENTWISE: dict[str, tuple[Callable[..., Any], Callable[..., Tensor]]] = {
         F.binary_cross_entropy_with_logits,
     ),
     "hinge": (hinge, torch_hinge),
+    "huber": (huber, F.huber_loss),
+    "poisson": (poisson, torch_poisson),
 }
 
 
@@ -70,6 +81,8 @@ def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[F
         return outputs, rng.integers(0, 2, size=shape).astype(float)
     if name == "hinge":
         return outputs, rng.choice([-1.0, 1.0], size=shape)
+    if name == "poisson":
+        return outputs, rng.poisson(1.5, size=shape).astype(float)
     return outputs, rng.normal(size=shape)
 
 
@@ -191,7 +204,7 @@ def test_categorical_cross_entropy_of_extreme_logits(
 
 @pytest.mark.parametrize("output", [-1000.0, 1000.0])
 @pytest.mark.parametrize("target", [-1.0, 1.0])
-@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "hinge"])
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "hinge", "huber"])
 def test_other_losses_of_extreme_outputs(name: str, output: float, target: float) -> None:
     ours, theirs = ELEMENTWISE[name]
     value, tensor = Value(output), tensor_of(output, requires_grad=True)
@@ -263,6 +276,10 @@ def test_kinks_as_in_torch() -> None:
     on_margin = Value(1.0)
     hinge(on_margin, 1.0).backward()
     assert (at_target.grad, on_margin.grad) == (0.0, 0.0)
+    for error, slope in ((1.0, 1.0), (-1.0, -1.0), (0.0, 0.0), (-1e300, -1.0)):
+        output = Value(2.0 + error)
+        huber(output, 2.0).backward()
+        assert output.grad == slope
 
 
 # The shape of the graph
@@ -378,7 +395,9 @@ def test_records(name: str) -> None:
     loss = loss_named(name)
     assert loss.name == name
     assert loss.from_logits == (name.endswith("logits") or name == "categorical_cross_entropy")
-    assert (loss.task == "regression") == name.startswith("mean_")
+    regressions = ("mean_squared_error", "mean_absolute_error", "huber", "poisson")
+    assert (loss.task == "regression") == (name in regressions)
+    assert loss.standardizable == (name != "poisson")
     assert pickle.loads(pickle.dumps(loss)) is copy.deepcopy(loss) is loss
     assert loss_named(name.upper()) is loss_of_function(getattr(losses, name)) is loss
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, hamming_loss, precision_recall_fscore_support
 
 from tinygrad_mlp.errors import DataError, ShapeError, TinygradMLPError
-from tinygrad_mlp.training import regression_scores
+from tinygrad_mlp.training import multilabel_scores, regression_scores
 
 
 def test_scores_by_hand() -> None:
@@ -64,3 +65,54 @@ def test_r2_does_not_depend_on_the_unit(unit: float) -> None:
     y, predicted = np.array([1.0, 2.0, 3.0]) * unit, np.array([2.0, 2.0, 3.5]) * unit
     with np.errstate(over="ignore"):  # the squares of the errors themselves have no place
         assert regression_scores(y, predicted).r2 == pytest.approx(1 - 1.25 / 2, rel=1e-13)
+
+
+# Several questions of yes or no
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_multilabel_scores_are_scikit_learn_s(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    y, predicted = rng.integers(0, 2, size=(2, 30, 4))
+    y[:, 2], predicted[:, 3] = 0, 0  # never true, never answered
+    weights = rng.uniform(0.0, 2.0, size=30) if weighted else None
+    scores = multilabel_scores(y, predicted, weights)
+    hamming = hamming_loss(y, predicted, sample_weight=weights)
+    assert scores.accuracy == pytest.approx(1.0 - hamming, rel=1e-12)
+    exact = accuracy_score(y, predicted, sample_weight=weights)
+    assert scores.subset_accuracy == pytest.approx(exact, rel=1e-12)
+    expected = precision_recall_fscore_support(
+        y, predicted, zero_division=0.0, sample_weight=weights
+    )
+    for found, theirs in zip((scores.precision, scores.recall, scores.f1), expected):
+        assert found == pytest.approx(theirs.tolist(), rel=1e-12)
+    same = multilabel_scores(y.astype(bool), predicted.tolist(), weights)
+    assert same == scores
+
+
+@pytest.mark.parametrize(
+    ("y", "predicted", "error", "message"),
+    [
+        (
+            [[1, 0]],
+            [[1, 0, 1]],
+            ShapeError,
+            r"y has shape \(1, 2\), but predicted has shape \(1, 3",
+        ),
+        ([[1, 0]], [[1, 0]] * 2, ShapeError, "y has 1 samples? but predicted has 2"),
+        ([1, 0], [1, 0], ShapeError, r"y has shape \(2,\), but a row of answers .*confusion_table"),
+        ([[1, 2]], [[1, 0]], DataError, r"y\[0, 1\] is 2, but an answer is 0 or 1"),
+        ([[1, 1]], [[0.5, 0]], DataError, r"predicted\[0, 0\] is 0.5"),
+        ([], [], DataError, "y is empty"),
+    ],
+)
+def test_answers_that_cannot_be_compared(
+    y: Any, predicted: Any, error: type[TinygradMLPError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        multilabel_scores(y, predicted)
+
+
+def test_multilabel_scores_take_the_weights_that_fit() -> None:
+    with pytest.raises(ShapeError, match=r"sample_weight has shape \(2,\), but there are 1"):
+        multilabel_scores([[1, 0]], [[1, 0]], [1.0, 1.0])

@@ -55,6 +55,9 @@ UNASKED: Final[dict[Callable[..., Any], dict[str, Any]]] = {
         "l2": 0.0,
         "clip_norm": None,
         "clip_value": None,
+        "sample_weight": None,
+        "class_weight": None,
+        "augment": None,
         "validation_data": None,
         "shuffle": True,
         "rng": None,
@@ -348,11 +351,11 @@ def test_validation_data_are_a_pair(pair: Any) -> None:
     assert len(trained(validation_data=pair).validation_loss) == 3
 
 
-@pytest.mark.parametrize("given", [(X, Y, Y), (X,), X, {"X": X, "y": Y}, "ab"])
+@pytest.mark.parametrize("given", [(X, Y, Y, Y), (X,), X, {"X": X, "y": Y}, "ab"])
 def test_what_is_no_pair(given: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         trained(validation_data=given)
     assert str(caught.value) == (
-        "validation_data must be a pair (X, y) of features and targets: "
+        "validation_data must be a pair (X, y) of features and targets, or (X, y, sample_weight): "
         "fit(model, X_train, y_train, validation_data=(X_test, y_test))"
     )

@@ -54,6 +54,10 @@ def _one_thread() -> Iterator[None]:
 
 def targets_for(kind: str, X: Floats) -> NDArray[Any]:
     score: Floats = X @ np.array([1.0, -2.0, 0.5])
+    if kind == "counts":
+        return np.floor(np.exp(0.4 * np.stack([score, X[:, 0]], axis=1)))
+    if kind == "questions":
+        return np.asarray(np.stack([score > 0.0, score > X[:, 1]], axis=1), dtype=np.int64)
     if kind == "numbers":
         return np.stack([np.sin(score), X[:, 0] * X[:, 1]], axis=1)
     if kind == "three":
@@ -63,6 +67,11 @@ def targets_for(kind: str, X: Floats) -> NDArray[Any]:
 
 def torch_hinge(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return torch.clamp(1.0 - targets * scores, min=0.0).mean()
+
+
+def torch_poisson(log_means: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    left_out = torch.xlogy(counts, counts) - counts
+    return torch.nn.functional.poisson_nll_loss(log_means, counts) + left_out.mean()
 
 
 LOSSES: Final[dict[str, tuple[str, int, str | None, TorchLoss]]] = {
@@ -75,6 +84,8 @@ LOSSES: Final[dict[str, tuple[str, int, str | None, TorchLoss]]] = {
     ),
     "categorical_cross_entropy": ("three", 3, None, torch.nn.functional.cross_entropy),
     "hinge": ("two", 1, None, torch_hinge),
+    "huber": ("numbers", 2, None, torch.nn.functional.huber_loss),
+    "poisson": ("counts", 2, None, torch_poisson),
 }  # fmt: skip
 
 CROSS_ENTROPY: Final = "categorical_cross_entropy"

@@ -62,6 +62,7 @@ def run(call: str) -> Any:
         "activation": Value.tanh,
         "np": np,
         "validation_data": (X, [0.5, -1.0, 2.0, 0.0]),
+        "sample_weight": [1.0, 2.0, 1.0, 1.0],
     }
     return eval(call, names)  # the calls are those of the table below
 
@@ -314,7 +315,8 @@ VALUES: Final = {
     "noise": "0.1", "drop_last": "True", "patience": "3", "min_delta": "0.1",
     "restore_best": "True", "best_only": "True", "path": "'w.npz'", "every": "2", "step": "1e-4",
     "relative": "1e-3", "absolute": "1e-3", "start_factor": "0.1", "multiplier": "2",
-    "threshold_mode": "'abs'", "function": "square",
+    "threshold_mode": "'abs'", "function": "square", "sample_weight": "[1.0, 2.0, 1.0, 1.0]",
+    "class_weight": "None", "augment": "None", "sigma": "0.2", "pixels": "1", "degrees": "10",
 }  # fmt: skip
 """For each of our words a value that people give under another."""
 

@@ -55,7 +55,7 @@ def note_change() -> None:
 
 
 def is_frozen(leaf: Any) -> bool:
-    """Whether a leaf is frozen; what is no Value never is.
+    """Whether a leaf is frozen; what is no Value, or a placeholder of a recording, never is.
 
     >>> from tinygrad_mlp.engine import Value
     >>> w = Value(2.0)
@@ -63,7 +63,8 @@ def is_frozen(leaf: Any) -> bool:
     >>> is_frozen(w), is_frozen(w * 2.0), is_frozen(3.0)
     (True, False, False)
     """
-    return getattr(leaf, "partials", None) is FROZEN
+    has_none = isinstance(getattr(type(leaf), "partials", None), property)  # a placeholder
+    return not has_none and getattr(leaf, "partials", None) is FROZEN
 
 
 def frozen_among(leaves: Iterable[Any]) -> list[int]:
@@ -93,7 +94,7 @@ def without_frozen(reached: list[AnyNode]) -> list[AnyNode]:
     """
     if changes[0] is None:
         return reached
-    open_to_gradients = [node for node in reached if node.partials is not FROZEN]
+    open_to_gradients = [node for node in reached if node.parents or not is_frozen(node)]
     return reached if len(open_to_gradients) == len(reached) else open_to_gradients
 
 
@@ -109,7 +110,7 @@ def clear_frozen(order: Iterable[AnyNode]) -> None:
     (0.0, False)
     """
     for node in order:
-        if node.partials is FROZEN:
+        if not node.parents and is_frozen(node):
             node.grad = NOT_COMPUTED
 
 

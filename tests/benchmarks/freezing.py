@@ -11,7 +11,16 @@ from tests.benchmarks.timing import comparison
 from tests.benchmarks.trainers import OurTrainer, TorchTrainer
 from tests.benchmarks.works import B, C, Work
 
-__all__ = ["FROZEN", "TORCH", "TORCH_FROZEN", "WHOLE", "measure", "report"]
+__all__ = [
+    "FROZEN",
+    "TORCH",
+    "TORCH_FROZEN",
+    "WHOLE",
+    "freeze_body",
+    "freeze_torch_body",
+    "measure",
+    "report",
+]
 
 WHOLE: Final = "all layers"
 FROZEN: Final = "all but the last frozen"
@@ -19,12 +28,23 @@ TORCH: Final = "torch, all layers"
 TORCH_FROZEN: Final = "torch, all but the last frozen"
 
 
+def freeze_body(trainer: OurTrainer) -> None:
+    """Freeze all layers but the last."""
+    for layer in trainer.model.layers[:-1]:
+        layer.freeze()
+
+
+def freeze_torch_body(trainer: TorchTrainer) -> None:
+    """The same in torch: its last layer has two tensors."""
+    for parameter in list(trainer.model.parameters())[:-2]:
+        parameter.requires_grad_(False)
+
+
 def our_turn(work: Work, frozen: bool) -> Turn:
     """Steps of a compiled program and its optimizer, which holds all parameters."""
     trainer = OurTrainer(work)
     if frozen:
-        for layer in trainer.model.layers[:-1]:
-            layer.freeze()
+        freeze_body(trainer)
     return repeated(trainer.run)
 
 
@@ -32,8 +52,7 @@ def torch_turn(work: Work, frozen: bool) -> Turn:
     """The same with ``requires_grad_``."""
     trainer = TorchTrainer(work)
     if frozen:
-        for parameter in list(trainer.model.parameters())[:-2]:
-            parameter.requires_grad_(False)
+        freeze_torch_body(trainer)
     return repeated(trainer.run)
 
 

@@ -14,12 +14,13 @@ from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
 from tests.benchmarks.engine import MicrogradSteps, OurSteps, micrograd_chain, our_chain
+from tests.benchmarks.freezing import freeze_body, freeze_torch_body
 from tests.benchmarks.irregular import eagerly
 from tests.benchmarks.line_times import line_times
 from tests.benchmarks.numpy_by_hand import numpy_trainer
 from tests.benchmarks.scalars import Network, RandomGraph, with_dot, with_loop
-from tests.benchmarks.trainers import OurTrainer
-from tests.benchmarks.works import WORKS, A, Work
+from tests.benchmarks.trainers import OurTrainer, TorchTrainer
+from tests.benchmarks.works import WORKS, A, B, C, Work
 from tinygrad_mlp.compiler import compile
 
 PAIRS = [
@@ -49,6 +50,19 @@ def test_batch_norm_learns_the_same_as_in_torch(normed: bool) -> None:
     theirs = batch_norm.TorchEpochs(batch_norm.WORK, normed)
     for n_epochs in (1, 2):
         assert ours.run(n_epochs) == pytest.approx(theirs.run(n_epochs), rel=1e-5)
+
+
+@pytest.mark.parametrize("work", [B, C], ids=lambda work: work.name)
+def test_with_a_frozen_body_both_train_the_last_layer_alone(work: Work) -> None:
+    ours, theirs = OurTrainer(work), TorchTrainer(work)
+    freeze_body(ours)
+    freeze_torch_body(theirs)
+    tolerance = 1e-10 if work.dtype == np.float64 else 1e-4
+    assert ours.run(3) == pytest.approx(theirs.run(3), rel=tolerance)
+    for layer, (found, expected) in enumerate(zip(ours.weights(), theirs.weights())):
+        for mine, other, start in zip(found, expected, work.weights[layer]):
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=1e-6)
+            assert (layer == 0) == np.array_equal(mine, start)
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)

@@ -19,7 +19,7 @@ from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.losses import (
     binary_cross_entropy_with_logits,
     categorical_cross_entropy,
-    mean_squared_error,
+    loss_named,
 )
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, task_of
@@ -57,6 +57,7 @@ class Companion:
             X,
             y,
             epochs=EPOCHS,
+            loss=small.loss,
             batch_size=16,
             optimizer="adam",
             learning_rate=0.02,
@@ -161,5 +162,6 @@ def _loss(problem: Problem, classes: list[str], outputs: list[Value], target: An
         loss = binary_cross_entropy_with_logits(outputs[0], is_second)
     else:
         label = f"true {standardized_name(problem.target)}"
-        loss = mean_squared_error(outputs[0], Value(target.item(), label=label))
+        true = Value(target.item(), label=label)
+        loss = loss_named(problem.loss or "mean_squared_error").sample_loss(outputs, [true])
     return loss

@@ -20,6 +20,7 @@ from tinygrad_mlp._text import visible
 from tinygrad_mlp._vocabulary import nearest_word, our_word
 from tinygrad_mlp.data._table import TASKS
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import ACTIVATIONS
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from tinygrad_mlp.training import ENGINES
@@ -201,6 +202,18 @@ def _add_training(group: Group) -> None:
         choices=[name for name in sorted(SCHEDULES) if _has_one(SCHEDULES[name])],
         help="how the learning rate changes over the epochs (default: %(default)s)",
     )
+    _add_choice(
+        group,
+        "--loss",
+        LOSSES,
+        choices=_losses_of_numbers(),
+        help="of a target that is a number (default: mean_squared_error)",
+    )
+    group.add_argument(
+        "--class-weight",
+        choices=["balanced"],
+        help="let rare classes count as much as frequent ones (default: every sample alike)",
+    )
     _add_number(group, "--l2", words.strength, "STRENGTH", "of the L2 penalty")
     _add_number(
         group,
@@ -211,6 +224,13 @@ def _add_training(group: Group) -> None:
     )
     group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
+    )
+
+
+def _losses_of_numbers() -> list[str]:
+    """The losses of a regression for targets that are standardized, as those of ``train`` are."""
+    return sorted(
+        [n for n, loss in LOSSES.items() if loss.task == "regression" and loss.standardizable]
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Recipe:
     l2: float = 0.01
     test_size: float = 0.25
     engine: str = "auto"
+    loss: str | None = None
+    class_weight: Literal["balanced"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +88,14 @@ class Problem(Columns):
     Attributes:
         X_train, X_test: the features, (n_samples, n_features).
         y_train, y_test: labels as people read them, or numbers.
+        loss: the name of the loss; None for the one that suits the target.
     """
 
     X_train: Floats
     X_test: Floats
     y_train: NDArray[Any]
     y_test: NDArray[Any]
+    loss: str | None = None
 
     def network(self, hidden: Sequence[int], activation: str, rng: int) -> MLP:
         """A network for this problem with that many hidden neurons."""
@@ -122,7 +126,9 @@ def standardized_name(name: str) -> str:
     return f"{without_unit}, standardized"
 
 
-def split(samples: Samples, target: str, *, test_size: float, rng: int) -> Problem:
+def split(
+    samples: Samples, target: str, *, test_size: float, rng: int, loss: str | None = None
+) -> Problem:
     """Hold some samples out, the same share of every class, and learn how to standardize the rest.
 
     A class of one sample is learned from; there is none to hold out.
@@ -132,12 +138,19 @@ def split(samples: Samples, target: str, *, test_size: float, rng: int) -> Probl
         target: what is predicted.
         test_size: the share of the samples to hold out.
         rng: the seed.
+        loss: the name of the loss of a regression; None for the usual one.
 
     Raises:
-        InvalidArgumentError: if there are more classes than samples to learn from, or none is left
-            to hold out.
+        InvalidArgumentError: if there are classes, and a loss of a regression; if there are more
+            classes than samples to learn from, or none is left to hold out.
     """
     X, y, classes = samples.X, samples.y, samples.target_names
+    if classes and loss is not None:
+        raise InvalidArgumentError(
+            f"the loss {loss} is for numbers, but {target!r} has the classes "
+            f"{', '.join(classes[:3])}{', ...' * (len(classes) > 3)}; leave it out, or, if it is a "
+            "number, give task='regression'"
+        )
     labels = np.array(classes)[y] if classes else y
     train, test = split_indices(labels, test_size, stratify=None if classes else False, rng=rng)
     if len(train) < len(classes):
@@ -156,4 +169,5 @@ def split(samples: Samples, target: str, *, test_size: float, rng: int) -> Probl
         classes=classes,
         inputs=StandardScaler().fit(X[train]),
         outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
+        loss=loss,
     )

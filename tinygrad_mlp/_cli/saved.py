@@ -179,7 +179,8 @@ def _compare(where: str, given: int, things: str, needed: int) -> None:
 def _check_task(task: Task | None, classes: list[str], n_outputs: int) -> None:
     """The task is the one that ``train`` sets for these classes."""
     needed = default_loss(classes or [0.5], n_outputs).name
-    if task is None or task.loss_name != needed:
+    is_regression = task is not None and task.kind == "regression" and not classes
+    if task is None or (task.loss_name != needed and not is_regression):
         found = None if task is None else task.loss_name
         raise DataError(f"task.loss is {found!r}, but this network is trained with {needed!r}")
     of_task = [] if task.classes is None else task.classes.tolist()

@@ -40,7 +40,14 @@ def run_train(arguments: argparse.Namespace) -> None:
             table = read_table(
                 arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
             )
-        problem = split(table, table.target, test_size=recipe.test_size, rng=arguments.seed)
+        problem = split(
+            table, table.target, test_size=recipe.test_size, rng=arguments.seed, loss=recipe.loss
+        )
+        if recipe.class_weight and not problem.classes:
+            raise InvalidArgumentError(
+                f"--class-weight is for classes, but {table.target!r} is a number; leave it "
+                "out, or give task='classification'"
+            )
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
         raise type(error)(in_options(str(error)) + hint) from error

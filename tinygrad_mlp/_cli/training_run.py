@@ -75,6 +75,8 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
         optimizer=recipe.optimizer,
         learning_rate=recipe.learning_rate,
         schedule=recipe.schedule,
+        loss=problem.loss,
+        class_weight=recipe.class_weight,
         l2=recipe.l2,
         validation_data=(
             problem.inputs.transform(problem.X_test),

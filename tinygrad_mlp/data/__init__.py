@@ -1,4 +1,4 @@
-"""Data for training: real and synthetic sets, a person's own tables, batches, splits, scaling.
+"""Data for training: data sets, a person's own tables, batches, splits, scaling, augmentation.
 
 It stands on NumPy alone and knows nothing of the engine.
 """
@@ -9,6 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.data._augmentation import (
+    Augmentation,
+    GaussianNoise,
+    MixUp,
+    RandomRotation,
+    RandomTranslation,
+)
 from tinygrad_mlp.data._batching import batch_indices, iterate_batches
 from tinygrad_mlp.data._datasets import Dataset, load_dataset, load_digits, load_iris
 from tinygrad_mlp.data._preprocessing import StandardScaler, encode_labels, one_hot
@@ -24,7 +31,12 @@ from tinygrad_mlp.data._validation import (
 )
 
 __all__ = [
+    "Augmentation",
     "Dataset",
+    "GaussianNoise",
+    "MixUp",
+    "RandomRotation",
+    "RandomTranslation",
     "StandardScaler",
     "Table",
     "batch_indices",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter, mul
 from typing import Any, Final, NamedTuple
 
-from tinygrad_mlp._freezing import FROZEN, changes
+from tinygrad_mlp._freezing import changes, is_frozen
 from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.engine import Value
 
@@ -90,7 +90,7 @@ def flows(
         partials = node.partials if partials_of is None else partials_of(node)
         for position in places:
             parent = parents[position]
-            if some_frozen and parent.partials is FROZEN:
+            if some_frozen and not parent.parents and is_frozen(parent):
                 continue
             before = read(parent)
             if before is None:

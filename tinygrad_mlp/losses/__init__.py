@@ -19,8 +19,10 @@ from tinygrad_mlp.losses._elementwise import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     hinge,
+    huber,
     mean_absolute_error,
     mean_squared_error,
+    poisson,
 )
 from tinygrad_mlp.losses._known_losses import LOSSES
 from tinygrad_mlp.losses._penalties import l1_penalty, l2_penalty
@@ -34,12 +36,14 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "categorical_cross_entropy",
     "hinge",
+    "huber",
     "l1_penalty",
     "l2_penalty",
     "loss_named",
     "loss_of_function",
     "mean_absolute_error",
     "mean_squared_error",
+    "poisson",
 ]
 
 if not TYPE_CHECKING:

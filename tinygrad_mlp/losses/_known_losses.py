@@ -1,36 +1,121 @@
-"""The losses by name: a record for each, beside which nothing else has to know of a new one."""
+"""The losses by name: a record for each, beside which nothing else has to know of a new one.
+
+A loss with a setting is made by a function of it. ``Loss.maker`` names that function, so that the
+record can be made again with another setting, and after a weights file was read.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
+from tinygrad_mlp.losses import _reading as reading
 from tinygrad_mlp.losses._categorical import categorical_cross_entropy, cross_entropy_of_sample
-from tinygrad_mlp.losses._constants import MEAN, MEDIAN, SHARES, SHARES_OF_TWO, SIDES
+from tinygrad_mlp.losses._constants import (
+    MEAN,
+    MEAN_COUNT,
+    MEDIAN,
+    SIDES,
+    best_constant,
+    smoothed_shares,
+    smoothed_shares_of_two,
+)
 from tinygrad_mlp.losses._elementwise import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    check_delta,
     hinge,
+    huber,
     mean_absolute_error,
     mean_squared_error,
-)
-from tinygrad_mlp.losses._reading import (
-    both_probabilities,
-    both_sigmoids,
-    encode_classes,
-    encode_numbers,
-    encode_signs,
-    encode_yes_or_no,
-    no_probabilities,
-    predict_classes,
-    predict_from_probabilities,
-    predict_from_signs,
-    predict_numbers,
-    predict_sides,
-    softmax_rows,
+    poisson,
 )
 from tinygrad_mlp.losses._record import LOSSES, Loss
+from tinygrad_mlp.losses._smoothing import check_smoothing
 
 __all__ = ["LOSSES", "OF_THE_PACKAGE"]
+
+
+def _huber(delta: float = 1.0) -> Loss:
+    delta = check_delta(delta)
+    return Loss(
+        name="huber",
+        aliases=("huber_loss", "smooth_l1", "smooth_l1_loss"),
+        task="regression",
+        targets="rows",
+        from_logits=False,
+        sample_loss=partial(huber, delta=delta),
+        function=huber,
+        encode_targets=reading.encode_numbers,
+        predict=reading.predict_numbers,
+        probabilities=reading.no_probabilities,
+        constant_answer=best_constant(delta),
+        pure=True,
+        settings={"delta": delta},
+        maker=_huber,
+    )
+
+
+def _binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    label_smoothing = check_smoothing(label_smoothing)
+    return Loss(
+        name="binary_cross_entropy",
+        aliases=("bce", "bce_loss"),
+        task="classification",
+        targets="rows",
+        from_logits=False,
+        from_probabilities=True,
+        sample_loss=partial(binary_cross_entropy, label_smoothing=label_smoothing),
+        function=binary_cross_entropy,
+        encode_targets=reading.encode_yes_or_no,
+        predict=reading.predict_from_probabilities,
+        probabilities=reading.both_probabilities,
+        constant_answer=smoothed_shares_of_two(label_smoothing),
+        pure=True,
+        settings={"label_smoothing": label_smoothing},
+        maker=_binary_cross_entropy,
+    )
+
+
+def _binary_cross_entropy_with_logits(label_smoothing: float = 0.0) -> Loss:
+    label_smoothing = check_smoothing(label_smoothing)
+    return Loss(
+        name="binary_cross_entropy_with_logits",
+        aliases=("bce_with_logits", "bce_with_logits_loss"),
+        task="classification",
+        targets="rows",
+        from_logits=True,
+        sample_loss=partial(binary_cross_entropy_with_logits, label_smoothing=label_smoothing),
+        function=binary_cross_entropy_with_logits,
+        encode_targets=reading.encode_yes_or_no,
+        predict=reading.predict_from_signs,
+        probabilities=reading.both_sigmoids,
+        constant_answer=smoothed_shares_of_two(label_smoothing),
+        pure=True,
+        settings={"label_smoothing": label_smoothing},
+        maker=_binary_cross_entropy_with_logits,
+    )
+
+
+def _categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    label_smoothing = check_smoothing(label_smoothing)
+    return Loss(
+        name="categorical_cross_entropy",
+        aliases=("cross_entropy", "cross_entropy_loss", "sparse_categorical_cross_entropy"),
+        task="classification",
+        targets="labels",
+        from_logits=True,
+        sample_loss=partial(cross_entropy_of_sample, label_smoothing=label_smoothing),
+        function=categorical_cross_entropy,
+        encode_targets=reading.encode_classes,
+        predict=reading.predict_classes,
+        probabilities=reading.softmax_rows,
+        constant_answer=smoothed_shares(label_smoothing),
+        pure=True,
+        settings={"label_smoothing": label_smoothing},
+        maker=_categorical_cross_entropy,
+    )
+
 
 OF_THE_PACKAGE: Final = (
     Loss(
@@ -40,9 +125,9 @@ OF_THE_PACKAGE: Final = (
         targets="rows",
         from_logits=False,
         sample_loss=mean_squared_error,
-        encode_targets=encode_numbers,
-        predict=predict_numbers,
-        probabilities=no_probabilities,
+        encode_targets=reading.encode_numbers,
+        predict=reading.predict_numbers,
+        probabilities=reading.no_probabilities,
         constant_answer=MEAN,
         pure=True,
     ),
@@ -53,53 +138,30 @@ OF_THE_PACKAGE: Final = (
         targets="rows",
         from_logits=False,
         sample_loss=mean_absolute_error,
-        encode_targets=encode_numbers,
-        predict=predict_numbers,
-        probabilities=no_probabilities,
+        encode_targets=reading.encode_numbers,
+        predict=reading.predict_numbers,
+        probabilities=reading.no_probabilities,
         constant_answer=MEDIAN,
         pure=True,
     ),
+    _huber(),
     Loss(
-        name="binary_cross_entropy",
-        aliases=("bce", "bce_loss"),
-        task="classification",
+        name="poisson",
+        aliases=("half_poisson_deviance", "poisson_nll", "poisson_nll_loss"),
+        task="regression",
         targets="rows",
         from_logits=False,
-        from_probabilities=True,
-        sample_loss=binary_cross_entropy,
-        encode_targets=encode_yes_or_no,
-        predict=predict_from_probabilities,
-        probabilities=both_probabilities,
-        constant_answer=SHARES_OF_TWO,
+        sample_loss=poisson,
+        encode_targets=reading.encode_counts,
+        predict=reading.predict_exponentials,
+        probabilities=reading.no_probabilities,
+        constant_answer=MEAN_COUNT,
         pure=True,
+        standardizable=False,
     ),
-    Loss(
-        name="binary_cross_entropy_with_logits",
-        aliases=("bce_with_logits", "bce_with_logits_loss"),
-        task="classification",
-        targets="rows",
-        from_logits=True,
-        sample_loss=binary_cross_entropy_with_logits,
-        encode_targets=encode_yes_or_no,
-        predict=predict_from_signs,
-        probabilities=both_sigmoids,
-        constant_answer=SHARES_OF_TWO,
-        pure=True,
-    ),
-    Loss(
-        name="categorical_cross_entropy",
-        aliases=("cross_entropy", "cross_entropy_loss", "sparse_categorical_cross_entropy"),
-        task="classification",
-        targets="labels",
-        from_logits=True,
-        sample_loss=cross_entropy_of_sample,
-        function=categorical_cross_entropy,
-        encode_targets=encode_classes,
-        predict=predict_classes,
-        probabilities=softmax_rows,
-        constant_answer=SHARES,
-        pure=True,
-    ),
+    _binary_cross_entropy(),
+    _binary_cross_entropy_with_logits(),
+    _categorical_cross_entropy(),
     Loss(
         name="hinge",
         aliases=("hinge_loss",),
@@ -107,9 +169,9 @@ OF_THE_PACKAGE: Final = (
         targets="labels",
         from_logits=False,
         sample_loss=hinge,
-        encode_targets=encode_signs,
-        predict=predict_sides,
-        probabilities=no_probabilities,
+        encode_targets=reading.encode_signs,
+        predict=reading.predict_sides,
+        probabilities=reading.no_probabilities,
         constant_answer=SIDES,
         pure=True,
     ),

@@ -20,12 +20,14 @@ __all__ = [
     "both_sigmoids",
     "encode_as_given",
     "encode_classes",
+    "encode_counts",
     "encode_numbers",
     "encode_one_of_several",
     "encode_signs",
     "encode_yes_or_no",
     "no_probabilities",
     "predict_classes",
+    "predict_exponentials",
     "predict_from_distributions",
     "predict_from_probabilities",
     "predict_from_signs",
@@ -71,6 +73,35 @@ def predict_numbers(outputs: Floats) -> Floats:
     array([0.5, 2. ])
     """
     return outputs.ravel() if _is_column(outputs) else outputs
+
+
+def encode_counts(y: ArrayLike, n_outputs: int) -> Floats:
+    """The counts of a Poisson regression, (n_samples, n_outputs).
+
+    >>> encode_counts([0, 3], 1).tolist()
+    [[0.0], [3.0]]
+    """
+    counts = encode_numbers(y, n_outputs)
+    negative = np.argwhere(counts < 0.0)
+    if negative.size:
+        i, k = negative[0].tolist()
+        place = f"y[{i}]" if n_outputs == 1 else f"y[{i}, {k}]"
+        raise DataError(
+            f"{place} is {counts[i, k]:g}, but the targets of the Poisson loss are counts, numbers "
+            "of at least 0, in their own units: not standardized; for other numbers use "
+            "loss='mean_squared_error'"
+        )
+    return counts
+
+
+def predict_exponentials(outputs: Floats) -> Floats:
+    """e^z, the expected counts of which the outputs are the logarithms.
+
+    >>> predict_exponentials(np.array([[0.0], [np.log(2.0)]])).round(6)
+    array([1., 2.])
+    """
+    with np.errstate(over="ignore"):
+        return predict_numbers(np.exp(outputs))
 
 
 def no_probabilities(outputs: Floats) -> None:

@@ -6,8 +6,8 @@ and how its outputs are read are fields of the record. Nothing is told by its na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, SupportsIndex, TypeAlias
 
@@ -79,6 +79,11 @@ class Loss:
             None where that is not known.
         pure: whether it reads nothing but its arguments, and takes all that ``encode_targets`` lets
             through. A compiled step then asks neither again.
+        standardizable: whether the targets of a regression may be brought to mean 0 and standard
+            deviation 1, as advice says of large ones; counts may not.
+        settings: its settings by name, such as {"delta": 1.0}.
+        maker: ``maker(**settings)`` makes it with other settings; a function of a module, so that
+            it can be pickled.
 
     Raises:
         InvalidArgumentError: if it takes both logits and probabilities.
@@ -107,6 +112,9 @@ class Loss:
     function: Callable[..., Any] | None = None
     constant_answer: ConstantAnswer | None = None
     pure: bool = False
+    standardizable: bool = True
+    settings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    maker: Callable[..., Loss] | None = None
 
     def __post_init__(self) -> None:
         if self.from_logits and self.from_probabilities:
@@ -191,12 +199,51 @@ class Loss:
             function=function,
         )
 
-    def of_batch(self, rows: Sequence[Sequence[Value]], targets: Sequence[Any]) -> Value:
+    def with_settings(self, /, **settings: float) -> Loss:
+        """The same loss with other settings; those that are not named stay.
+
+        Raises:
+            InvalidArgumentError: if it has no such setting, or for a number that will not do.
+
+        >>> LOSSES["huber"].with_settings(delta=2.5).settings
+        {'delta': 2.5}
+        """
+        if not settings:
+            return self
+        for name in settings:
+            if self.maker is None or name not in self.settings:
+                call = ", ".join(f"{known}={value:g}" for known, value in self.settings.items())
+                has = f"its settings: loss_named({self.name!r}, {call})" if call else "it has none"
+                raise InvalidArgumentError(f"the loss {self.name!r} has no setting {name!r}; {has}")
+        assert self.maker is not None
+        return self.maker(**{**self.settings, **settings})
+
+    def in_table(self) -> tuple[str, dict[str, float]] | None:
+        """The name and the settings by which ``loss_named`` gives this loss; None where it cannot.
+
+        >>> LOSSES["huber"].with_settings(delta=2.5).in_table(), LOSSES["hinge"].in_table()
+        (('huber', {'delta': 2.5}), ('hinge', {}))
+        """
+        name = LOSSES.name_of(self)
+        if name is not None:
+            return name, {}
+        listed = LOSSES.get(self.name)
+        if listed is None or self.maker is None or listed.maker is not self.maker:
+            return None
+        return self.name, dict(self.settings)
+
+    def of_batch(
+        self,
+        rows: Sequence[Sequence[Value]],
+        targets: Sequence[Any],
+        weights: Sequence[Scalar] | None = None,
+    ) -> Value:
         """The loss of a batch.
 
         Args:
             rows: the outputs, a list for each sample.
             targets: the encoded target of each.
+            weights: how much each counts, with the mean 1, for a loss of single samples.
 
         >>> rows = [[Value(1.0)], [Value(3.0)]]
         >>> loss_named("mean_squared_error").of_batch(rows, [[0.0], [1.0]]).data
@@ -204,7 +251,10 @@ class Loss:
         """
         if self.batch_loss is not None:
             return self.batch_loss(rows, targets)
-        return functional.mean([self.sample_loss(*pair) for pair in zip(rows, targets)])
+        losses = [self.sample_loss(*pair) for pair in zip(rows, targets)]
+        if weights is not None:
+            losses = [weight * loss for weight, loss in zip(weights, losses)]
+        return functional.mean(losses)
 
     def _takes_rows(self) -> bool:
         try:
@@ -215,8 +265,10 @@ class Loss:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """A loss of the table stays the one of the table when it is copied or unpickled."""
-        name = LOSSES.name_of(self)
-        return super().__reduce_ex__(protocol) if name is None else (loss_named, (name,))
+        named = self.in_table()
+        if named is None:
+            return super().__reduce_ex__(protocol)
+        return _named_with, named
 
 
 LOSSES: Final = Registry[Loss]("loss")
@@ -251,29 +303,47 @@ def as_loss(loss: str | Loss | BatchLoss) -> Loss:
     return loss_of_function(loss) or Loss.of_function(loss)
 
 
-def loss_named(name: str) -> Loss:
+def loss_named(name: str, **settings: float) -> Loss:
     """The loss of that name or alias, in upper or lower case.
+
+    Args:
+        name: the name.
+        settings: what else it takes than its usual settings: the ``delta`` of "huber", the
+            ``label_smoothing`` of the cross-entropies.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
+        InvalidArgumentError: if it has no such setting, or for a number that will not do.
 
     >>> loss_named("hinge").task, loss_named("MSE").name
     ('classification', 'mean_squared_error')
+    >>> loss_named("huber", delta=2.0).sample_loss([Value(5.0)], [0.0]).data
+    8.0
     """
-    return LOSSES.named(name)
+    return LOSSES.named(name).with_settings(**settings)
 
 
 def loss_of_function(function: object) -> Loss | None:
     """The loss of which this is the function; None for a function of your own.
 
+    ``partial(huber, delta=2.0)`` is the loss with that setting.
+
     >>> from tinygrad_mlp.losses import hinge
     >>> loss_of_function(hinge) is loss_named("hinge")
     True
     """
+    if isinstance(function, partial) and not function.args:
+        of_all = loss_of_function(function.func)
+        if of_all is not None and of_all.settings.keys() >= function.keywords.keys():
+            return of_all.with_settings(**function.keywords)
     for loss in LOSSES.values():
         if function is (loss.function or loss.sample_loss):
             return loss
     return None
+
+
+def _named_with(name: str, settings: Mapping[str, float]) -> Loss:
+    return LOSSES.named(name).with_settings(**settings)
 
 
 # The functions that people write

@@ -23,7 +23,16 @@ from tinygrad_mlp.data._validation import check_labels
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["DISTRIBUTION", "NUMBERS", "PROBABILITIES", "SIGNS", "Distribution", "Kind", "Labels"]
+__all__ = [
+    "COUNTS",
+    "DISTRIBUTION",
+    "NUMBERS",
+    "PROBABILITIES",
+    "SIGNS",
+    "Distribution",
+    "Kind",
+    "Labels",
+]
 
 Array = NDArray[Any]
 
@@ -88,6 +97,10 @@ def _is_finite(number: Any) -> Any:
     return abs(number) < inf
 
 
+def _is_count(number: Any) -> Any:
+    return (number >= 0.0) & (number < inf)
+
+
 def _is_probability(number: Any) -> Any:
     return (number >= 0.0) & (number <= 1.0)
 
@@ -104,6 +117,13 @@ NUMBERS: Final = Kind(
     _is_finite, "a target is a finite number, got {:g}; fill it, or leave the sample out"
 )
 """Any finite number: the targets of a regression."""
+
+COUNTS: Final = Kind(
+    _is_count,
+    "the targets of the Poisson loss are counts, numbers of at least 0, got {:g}; for other "
+    "numbers use mean_squared_error",
+)
+"""At least 0; also a number between two counts, such as a mean or a rate."""
 
 PROBABILITIES: Final = Kind(
     _is_probability,

@@ -34,7 +34,12 @@ from tinygrad_mlp.training._evaluation import (
 from tinygrad_mlp.training._history import Finding, History
 from tinygrad_mlp.training._loop import fit
 from tinygrad_mlp.training._rate_finder import RateSearch, find_learning_rate
-from tinygrad_mlp.training._scores import RegressionScores, regression_scores
+from tinygrad_mlp.training._scores import (
+    MultilabelScores,
+    RegressionScores,
+    multilabel_scores,
+    regression_scores,
+)
 from tinygrad_mlp.training._task import Task, task_of
 from tinygrad_mlp.training._weights import (
     WeightsFile,
@@ -55,6 +60,7 @@ __all__ = [
     "Engine",
     "Finding",
     "History",
+    "MultilabelScores",
     "RateSearch",
     "RegressionScores",
     "Task",
@@ -68,6 +74,7 @@ __all__ = [
     "fit",
     "load_model",
     "load_weights",
+    "multilabel_scores",
     "predict",
     "predict_proba",
     "read_weights",

@@ -106,7 +106,7 @@ def _on_the_course(
 ) -> Iterator[Finding]:
     kept = _until(history, kept_epoch) if kept_epoch else history
     last = kept.loss[-1]
-    constant = constant_loss(task, samples.targets)
+    constant = constant_loss(task, samples.targets, samples.weights)
     if not isfinite(last) or (constant is None and _is_astray(kept)):
         yield _diverged(history, last, pull)
         yield from _on_sizes(task, samples)
@@ -264,7 +264,8 @@ def _on_sizes(task: Task, samples: Samples) -> Iterator[Finding]:
             "steps long; bring the features to mean 0 and standard deviation 1",
             STANDARDIZE,
         )
-    if task.kind == "regression" and float(_sizes(samples.targets).max()) > LARGE:
+    scalable = task.kind == "regression" and task.loss is not None and task.loss.standardizable
+    if scalable and float(_sizes(samples.targets).max()) > LARGE:
         rows = ".reshape(-1, 1)" if samples.targets.shape[1] == 1 else ""
         back = f"y_scaler.inverse_transform(predict(model, X){rows})"
         yield Finding(

@@ -12,12 +12,13 @@ from tinygrad_mlp.training._task import Task
 __all__ = ["constant_loss"]
 
 
-def constant_loss(task: Task, targets: Floats) -> float | None:
+def constant_loss(task: Task, targets: Floats, weights: Floats | None = None) -> float | None:
     """The mean loss of the best answer that is the same for every sample.
 
     Args:
         task: with the loss, whose ``constant_answer`` says what that is.
         targets: the encoded targets, (n_samples, n_outputs).
+        weights: how much each sample counts, (n_samples,); None for all alike.
 
     Returns:
         None for a loss without one, and where every target is the same, which nothing can beat.
@@ -29,5 +30,6 @@ def constant_loss(task: Task, targets: Floats) -> float | None:
     constant = None if task.loss is None else task.loss.constant_answer
     if constant is None or bool((targets == targets[0]).all()):
         return None
-    loss = constant.cost(np.asarray(targets, dtype=np.float64))
+    rows = np.asarray(targets, dtype=np.float64)
+    loss = constant.cost(rows) if weights is None else constant.cost(rows, weights)
     return loss if loss > 0.0 and isfinite(loss) else None

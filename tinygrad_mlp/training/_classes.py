@@ -22,8 +22,9 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     """The loss that suits the targets.
 
     Cross-entropy for text and booleans, for whole numbers and one-hot rows where there are several
-    outputs, and for whole numbers of two kinds where there is one; the mean squared error for all
-    other numbers.
+    outputs, and for whole numbers of two kinds where there is one; binary cross-entropy, a question
+    of yes or no for each output, for other rows of booleans or whole numbers 0 and 1; the mean
+    squared error for all other numbers.
 
     Args:
         y: the targets, (n_samples,) or (n_samples, n_outputs).
@@ -39,6 +40,8 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     'categorical_cross_entropy'
     >>> default_loss([[0, 0, 1], [1, 0, 0]], n_outputs=3).name
     'categorical_cross_entropy'
+    >>> default_loss([[0, 1, 1], [0, 0, 0]], n_outputs=3).name
+    'binary_cross_entropy_with_logits'
     >>> default_loss([0.5, 1.5, 2.5], n_outputs=1).name
     'mean_squared_error'
     >>> default_loss([0, 1, 2, 0, 1, 2], n_outputs=1)
@@ -49,6 +52,8 @@ def default_loss(y: ArrayLike, n_outputs: int) -> Loss:
     targets = without_column(y)
     if targets.dtype.kind == "O":  # of Python's whole numbers, as a table gives them
         targets = np.asarray(targets.tolist())
+    if _are_questions(targets, n_outputs):
+        return loss_named("binary_cross_entropy_with_logits")
     if not _are_labels(targets, n_outputs):
         if n_outputs == 1 and targets.dtype.kind in "iu" and look_like_classes(targets):
             raise DataError(_wrong_number(np.unique(targets), n_outputs, 2))
@@ -129,6 +134,13 @@ def _is_one_hot(array: NDArray[Any], n_outputs: int) -> bool:
         return False
     ones = array == 1
     return bool((ones | (array == 0)).all() and (ones.sum(axis=1) == 1).all())
+
+
+def _are_questions(array: NDArray[Any], n_outputs: int) -> bool:
+    """Whether each row holds an answer of yes or no for each output, and not one class in all."""
+    if array.ndim != 2 or array.shape[1] != n_outputs or array.dtype.kind not in "biu":
+        return False
+    return bool(((array == 0) | (array == 1)).all()) and not _is_one_hot(array, n_outputs)
 
 
 def is_text(y: ArrayLike) -> bool:

@@ -34,6 +34,7 @@ from tinygrad_mlp.training._engines import (
 )
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
+from tinygrad_mlp.training._weighting import relative
 
 __all__ = ["AutoEngine", "CompiledEngine"]
 
@@ -87,13 +88,14 @@ class CompiledEngine(StepSettings):
         self._evaluation = self.program.prediction(evaluation)
         self._evaluation.each_by_itself = True
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
+        batch = (X, targets) if weights is None else (X, targets, relative(weights))
         try:
-            value: float = self.program(X, targets)
+            value: float = self.program(*batch)
         except SampleOrderError as error:
             self._take_whole_batches(error.reason)
-            value = self.program(X, targets)
+            value = self.program(*batch)
         kept = self.program.auxiliary
         if self.objective.penalized:  # the losses, and the penalties, stand before the outputs
             kept = kept if self._per_sample else kept.reshape(1, -1)
@@ -116,14 +118,17 @@ class CompiledEngine(StepSettings):
             clip_by_value(program.gradients, self.clip_value)
         self.optimizer.step_array(program.parameters, program.gradients)
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
+        samples = (X, targets) if weights is None else (X, targets, relative(weights))
         with evaluation_mode(self.model):
             try:
-                results = self._evaluation(X, targets)
+                results = self._evaluation(*samples)
             except SampleOrderError as error:
                 self._take_whole_batches(error.reason)
-                results = self._evaluation(X, targets)
+                results = self._evaluation(*samples)
         if self._per_sample:
             return mean_of(results[:, 0]), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
@@ -170,29 +175,33 @@ class CompiledEngine(StepSettings):
     # What is recorded
 
     def _sample_objective(
-        self, x: Sequence[Value], target: Sequence[Value]
+        self, x: Sequence[Value], target: Sequence[Value], *weight: Value
     ) -> tuple[Value, list[Value]]:
-        loss = self.objective.loss
-        outputs = sample_outputs(self.model, x, loss.from_logits)
-        return self._penalized(loss.sample_loss(outputs, target), outputs)
+        value, *outputs = self._sample_evaluation(x, target, *weight)
+        return self._penalized(value, outputs)
 
-    def _sample_evaluation(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
+    def _sample_evaluation(
+        self, x: Sequence[Value], target: Sequence[Value], *weight: Value
+    ) -> list[Value]:
         loss = self.objective.loss
         outputs = sample_outputs(self.model, x, loss.from_logits)
-        return [loss.sample_loss(outputs, target), *outputs]
+        value = loss.sample_loss(outputs, target)
+        for count in weight:
+            value = count * value
+        return [value, *outputs]
 
     def _batch_objective(
-        self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
+        self, X: Sequence[Sequence[Value]], targets: Sequence[Any], *weights: Sequence[Value]
     ) -> tuple[Value, list[Value]]:
-        value, *outputs = self._batch_evaluation(X, targets)
+        value, *outputs = self._batch_evaluation(X, targets, *weights)
         return self._penalized(value, outputs)
 
     def _batch_evaluation(
-        self, X: Sequence[Sequence[Value]], targets: Sequence[Any]
+        self, X: Sequence[Sequence[Value]], targets: Sequence[Any], *weights: Sequence[Value]
     ) -> list[Value]:
         loss = self.objective.loss
         rows = outputs_of_batch(self.model, X, loss.from_logits)
-        return [loss.of_batch(rows, targets), *[output for row in rows for output in row]]
+        return [loss.of_batch(rows, targets, *weights), *[output for row in rows for output in row]]
 
     def _penalized(self, value: Value, outputs: list[Value]) -> tuple[Value, list[Value]]:
         """The objective, and what the program keeps beside it."""
@@ -243,13 +252,13 @@ class AutoEngine(StepSettings):
         """The engine at work, with the reason where it is not the compiled one."""
         return self._engine.name + self._fallback
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients are ready for ``update``."""
         try:
-            value = self._engine.step(X, targets)
+            value = self._engine.step(X, targets, weights)
         except TinygradMLPError as error:
             self._fall_back(error)
-            value = self._engine.step(X, targets)
+            value = self._engine.step(X, targets, weights)
         self.batch_outputs = self._engine.batch_outputs
         self.batch_penalty = self._engine.batch_penalty
         return value
@@ -258,13 +267,15 @@ class AutoEngine(StepSettings):
         """Clip the gradients of the last ``step``, and step the optimizer."""
         self._engine.update()
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         try:
-            return self._engine.evaluate(X, targets)
+            return self._engine.evaluate(X, targets, weights)
         except TinygradMLPError as error:
             self._fall_back(error)
-            return self._engine.evaluate(X, targets)
+            return self._engine.evaluate(X, targets, weights)
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers."""

@@ -22,7 +22,7 @@ from tinygrad_mlp._schema import (
     Whole,
     misfit,
 )
-from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn._architecture import KINDS, check_arrays
 from tinygrad_mlp.nn._specification import SPECIFIED, check_specification
@@ -149,7 +149,9 @@ TASK: Final = Record(
         "classes": OrNone(Classes()),
         "n_inputs": OrNone(Whole(1)),
         "n_outputs": OrNone(Whole(1)),
-    }
+        "loss_settings": AnyObject(),
+    },
+    optional=("loss_settings",),  # of a loss with other settings than its usual ones
 )
 
 DETAILS: Final = Record(
@@ -227,8 +229,19 @@ def _check_architecture(
 
 
 def _check_task(
-    loss: str | None, classes: list[Any] | None, n_outputs: int | None, **_: object
+    loss: str | None,
+    classes: list[Any] | None,
+    n_outputs: int | None,
+    loss_settings: dict[str, Any] | None = None,
+    **_: object,
 ) -> None:
+    if loss_settings is not None:
+        if loss is None:
+            raise DataError("task.loss_settings is there, but task.loss is null")
+        try:
+            LOSSES[loss].with_settings(**loss_settings)
+        except InvalidArgumentError as error:
+            raise DataError(f"task.loss_settings: {error}") from None
     if classes is None:
         return
     if loss is not None and LOSSES[loss].task == "regression":

@@ -24,6 +24,7 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
 from tinygrad_mlp.training._over_batches import SampleRecording
+from tinygrad_mlp.training._weighting import relative
 
 __all__ = [
     "EagerEngine",
@@ -76,7 +77,12 @@ class Objective:
             return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
 
     def value(
-        self, model: Module, X: Floats, targets: NDArray[Any], trained: Sequence[Any]
+        self,
+        model: Module,
+        X: Floats,
+        targets: NDArray[Any],
+        trained: Sequence[Any],
+        weights: Floats | None = None,
     ) -> Value:
         """What is minimized for a batch, loss and penalties, as one graph.
 
@@ -85,6 +91,7 @@ class Objective:
             X: the features, (n_samples, n_features).
             targets: the encoded targets, one row or number per sample.
             trained: the parameters that are penalized.
+            weights: how much each sample counts; None for all alike.
 
         >>> from tinygrad_mlp.losses import loss_named
         >>> from tinygrad_mlp.nn import MLP
@@ -99,7 +106,12 @@ class Objective:
         except BatchStatisticsError:  # the samples need each other
             recording = SampleRecording(model, X.shape[1], self.loss.from_logits)
             rows = recording.outputs(_values_of(X))
-        terms = [self.loss.of_batch(rows, targets.tolist())]
+        if weights is None:
+            terms = [self.loss.of_batch(rows, targets.tolist())]
+        else:
+            losses = [self.loss.sample_loss(*pair) for pair in zip(rows, targets.tolist())]
+            counts = relative(weights).tolist()
+            terms = [functional.sum([w * value for w, value in zip(counts, losses)]) / len(rows)]
         for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
             if strength:
                 terms.append(penalty(trained, strength))
@@ -209,18 +221,21 @@ class Engine(Protocol):
     def take_choices(self, choices: Mapping[str, str]) -> None:
         """Compute as one did whose ``choices`` these are."""
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients of both are ready for ``update``.
 
         Args:
             X: the features, (n_samples, n_features).
             targets: the encoded targets, one row or number per sample.
+            weights: how much each sample counts, (n_samples,); None for all alike.
         """
 
     def update(self) -> None:
         """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs, of the model as it predicts."""
 
     def buffer_numbers(self) -> list[float]:
@@ -259,13 +274,13 @@ class EagerEngine(StepSettings):
 
     name = "eager"
 
-    def step(self, X: Floats, targets: NDArray[Any]) -> float:
+    def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the parameters."""
         for parameter in self.trained:
             parameter.zero_grad()
         loss = self.objective.loss
         with enable_grad():  # whatever is around the training
-            value, outputs = self._step(loss, X, targets)
+            value, outputs = self._step(loss, X, targets, weights)
             self.batch_penalty = self._penalize()
         self.batch_outputs = np.array(outputs)
         self._clear_left_out()
@@ -279,7 +294,9 @@ class EagerEngine(StepSettings):
             clip_by_value(self.optimizer.parameters, self.clip_value)
         self.optimizer.step()
 
-    def evaluate(self, X: Floats, targets: NDArray[Any]) -> tuple[float, Floats]:
+    def evaluate(
+        self, X: Floats, targets: NDArray[Any], weights: Floats | None = None
+    ) -> tuple[float, Floats]:
         """The loss without penalties, and the outputs."""
         loss = self.objective.loss
         outputs = model_outputs(self.model, X, from_logits=loss.from_logits, eager=True)
@@ -288,7 +305,7 @@ class EagerEngine(StepSettings):
             if loss.batch_loss is not None:
                 return loss.of_batch(rows, targets.tolist()).data, outputs
             losses = [loss.sample_loss(*pair).data for pair in zip(rows, targets.tolist())]
-        return mean_of(losses), outputs
+        return mean_of(losses, weights), outputs
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers."""
@@ -311,7 +328,7 @@ class EagerEngine(StepSettings):
         self.read_back()
 
     def _step(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """In lockstep where the model takes a mean over the batch, which shows when it is tried."""
         if self._in_lockstep is None:
@@ -319,7 +336,7 @@ class EagerEngine(StepSettings):
             try:
                 # What connects the samples needs them all in one graph.
                 if loss.batch_loss is None:
-                    result = self._step_by_samples(loss, X, targets)
+                    result = self._step_by_samples(loss, X, targets, weights)
                 else:
                     result = self._step_at_once(loss, X, targets)
             except BatchStatisticsError:
@@ -330,14 +347,15 @@ class EagerEngine(StepSettings):
             else:
                 self._is_tried = True
                 return result
-        return self._step_in_lockstep(loss, X, targets, self._in_lockstep)
+        return self._step_in_lockstep(loss, X, targets, weights, self._in_lockstep)
 
     def _step_by_samples(
-        self, loss: Loss, X: Floats, targets: NDArray[Any]
+        self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None
     ) -> tuple[float, list[list[float]]]:
         """A few samples after the other: their graph is freed before the next, gradients add up."""
         total = 0.0
         rows = []
+        counts = None if weights is None else relative(weights).tolist()
         for start in range(0, len(X), SAMPLES_AT_ONCE):
             part = slice(start, start + SAMPLES_AT_ONCE)
             losses = []
@@ -345,6 +363,8 @@ class EagerEngine(StepSettings):
                 outputs = sample_outputs(self.model, x, loss.from_logits)
                 losses.append(loss.sample_loss(outputs, target))
                 rows.append(_numbers(outputs))
+            if counts is not None:
+                losses = [count * value for count, value in zip(counts[part], losses)]
             share = functional.sum(losses) / len(X)
             share.backward()
             total += share.data
@@ -355,20 +375,31 @@ class EagerEngine(StepSettings):
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, which the loss may connect in any way."""
         rows = [sample_outputs(self.model, x, loss.from_logits) for x in X.tolist()]
-        return self._step_with(rows, loss, targets)
+        return self._step_with(rows, loss, targets, None)
 
     def _step_in_lockstep(
-        self, loss: Loss, X: Floats, targets: NDArray[Any], recording: SampleRecording
+        self,
+        loss: Loss,
+        X: Floats,
+        targets: NDArray[Any],
+        weights: Floats | None,
+        recording: SampleRecording,
     ) -> tuple[float, list[list[float]]]:
         """One graph over the whole batch, whose samples the model connects."""
-        return self._step_with(recording.outputs(_values_of(X)), loss, targets)
+        return self._step_with(recording.outputs(_values_of(X)), loss, targets, weights)
 
     def _step_with(
-        self, rows: list[list[Value]], loss: Loss, targets: NDArray[Any]
+        self,
+        rows: list[list[Value]],
+        loss: Loss,
+        targets: NDArray[Any],
+        weights: Floats | None,
     ) -> tuple[float, list[list[float]]]:
         """The loss of all outputs of a batch, differentiated."""
         if loss.batch_loss is None:
             losses = [loss.sample_loss(*pair) for pair in zip(rows, targets.tolist())]
+            if weights is not None:
+                losses = [w * value for w, value in zip(relative(weights).tolist(), losses)]
             value = functional.sum(losses) / len(rows)
         else:
             value = loss.of_batch(rows, targets.tolist())
@@ -386,14 +417,14 @@ class EagerEngine(StepSettings):
         return total
 
 
-def mean_of(numbers: Floats | list[float]) -> float:
-    """The mean; of numbers that are too large it is inf, without a warning.
+def mean_of(numbers: Floats | list[float], weights: Floats | None = None) -> float:
+    """The mean, or weighted mean; of numbers that are too large it is inf, without a warning.
 
     >>> mean_of([1e308, 1e308])
     inf
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(numbers))
+        return float(np.mean(numbers if weights is None else relative(weights) * numbers))
 
 
 def _values_of(X: Floats) -> list[list[Value]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
 
 import numpy as np
 
 from tinygrad_mlp.compiler._hiding import interrupts_wait
+from tinygrad_mlp.data._augmentation import Augmentation, augmented
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.engine import Value, enable_grad
 from tinygrad_mlp.nn._module import Module
@@ -66,6 +67,7 @@ class Training:
     batch_size: int | None = None
     shuffle: bool = True
     rng: np.random.Generator
+    augmentations: tuple[Augmentation, ...] = ()
     callbacks: Sequence[Callback] = ()
     keepers: Sequence[Callback] = ()
     objective: Objective
@@ -135,11 +137,14 @@ class Training:
 
     def loss_of_samples(self, n_samples: int) -> Value:
         """What is minimized, for training samples spread evenly; the model stays as it is."""
-        X, targets = self.samples.X, self.samples.targets
-        some = np.linspace(0, len(X) - 1, min(n_samples, len(X))).round().astype(int)
+        n_all = len(self.samples.X)
+        places = np.linspace(0, n_all - 1, min(n_samples, n_all)).round().astype(np.intp)
+        some = self.samples.take(places)
         self.engine.write_back()
         with undisturbed(self.model), enable_grad():
-            return self.objective.value(self.model, X[some], targets[some], self.engine.penalized)
+            return self.objective.value(
+                self.model, some.X, some.targets, self.engine.penalized, some.weights
+            )
 
     def parts(self) -> TrainingParts:
         """What of it has a state, for the file of ``resume``."""
@@ -258,24 +263,23 @@ class Training:
         engine, penalized, right = self.engine, self.objective.penalized, self.right
         loss = penalty = 0.0
         for batch in self.batches():
-            loss += len(batch.X) * self.take_step(batch)
+            loss += batch.total_weight * self.take_step(batch)
             if penalized:
                 penalty += len(batch.X) * engine.batch_penalty
             if right is not None:
                 right.add(engine.batch_outputs, batch)
-        n_samples = len(self.samples.X)
-        return loss / n_samples, penalty / n_samples
+        return loss / self.samples.total_weight, penalty / len(self.samples.X)
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""
         engine = self.engine
         if not self.buffers:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
             return value
         step_count, numbers = self.optimizer.step_count, engine.buffer_numbers()
         try:
-            value = engine.step(batch.X, batch.targets)
+            value = engine.step(batch.X, batch.targets, batch.weights)
             engine.update()
         except BaseException:
             if self.optimizer.step_count == step_count:  # a step that was not taken
@@ -284,7 +288,18 @@ class Training:
         return value
 
     def batches(self) -> Iterator[Samples]:
-        """The batches of one epoch."""
+        """The batches of one epoch, augmented where that was asked for."""
+        batches = self.batches_as_given()
+        return map(self.augmented, batches) if self.augmentations else batches
+
+    def augmented(self, batch: Samples) -> Samples:
+        """The batch after the augmentations, which may change the copies that they get."""
+        given = batch.take(np.arange(len(batch.X))) if batch is self.samples else batch
+        X, targets = augmented(self.augmentations, given.X, given.targets, self.rng)
+        return replace(given, X=X, targets=targets)
+
+    def batches_as_given(self) -> Iterator[Samples]:
+        """The same as they are."""
         if self.batch_size is None:
             yield self.samples  # in their order, of which the gradient does not depend
             return

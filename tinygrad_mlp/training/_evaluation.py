@@ -21,6 +21,7 @@ from tinygrad_mlp.training._classes import classes_for, is_text, labels_of, with
 from tinygrad_mlp.training._outputs import model_outputs
 from tinygrad_mlp.training._predictor import Read
 from tinygrad_mlp.training._task import Task, task_of
+from tinygrad_mlp.training._weighting import check_weights
 
 __all__ = ["ConfusionTable", "accuracy", "confusion_table", "predict", "predict_proba"]
 
@@ -97,15 +98,22 @@ def predict_proba(
 
 @our_words
 def accuracy(
-    model: Module, X: ArrayLike, y: ArrayLike, *, loss: str | Loss | BatchLoss | None = None
+    model: Module,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str | Loss | BatchLoss | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """The share of samples for which the model's answer is right, from 0 to 1.
 
     Args:
         model: a model, trained by ``fit`` or otherwise.
         X: the features, (n_samples, n_features).
-        y: the labels, (n_samples,), or in one-hot rows.
+        y: the labels, (n_samples,), or in one-hot rows; of several yes-or-no questions a row of 0
+            and 1 for each sample, each answer of which counts alike.
         loss: as for ``predict``.
+        sample_weight: how much each sample counts, (n_samples,); None for all alike.
 
     Raises:
         InvalidArgumentError: if the model does not choose between classes.
@@ -132,13 +140,19 @@ def accuracy(
         )
     several_questions = answers.ndim > 1
     y = without_column(y) if several_questions else labels_of(y, outputs.shape[1])
+    if several_questions and y.dtype.kind == "b":
+        y = y.astype(np.int64)
     if task.classes is None and y.ndim == 1:  # a model trained by hand: the labels tell
         task = replace(task, classes=classes_for(y, outputs.shape[1]))
     predicted = task.predictions(outputs)
     labels = _comparable(y, predicted)
+    right = predicted == labels
     if task.classes is not None:  # by class number: labels of another type may be rounded
-        return float(np.mean(encode_labels(labels, task.classes)[0] == answers))
-    return float(np.mean(predicted == labels))
+        right = encode_labels(labels, task.classes)[0] == answers
+    if sample_weight is None:
+        return float(np.mean(right))
+    of_samples = right.reshape(len(right), -1).mean(axis=1)
+    return float(np.average(of_samples, weights=check_weights(sample_weight, len(right))))
 
 
 def _fitting_loss(y: ArrayLike, n_outputs: int) -> str:

@@ -66,13 +66,15 @@ class History:
 
     Attributes:
         loss: the mean of the loss over the epoch, without penalties, each batch weighted by its
-            size and measured before its own step; so it compares with ``validation_loss``.
+            size and measured before its own step; so it compares with ``validation_loss``. Where
+            samples have weights, it is their weighted mean, of a batch and over the batches. With
+            ``augment`` it is that of the augmented batches.
         penalty: the L1 and L2 penalties, averaged in the same way; empty where there are none. What
             is minimized is the sum of both, see ``objective``.
         validation_loss: the loss on the validation data after the epoch, without penalties; empty
             where there are no validation data.
         accuracy: for a classification the share of right answers among the training samples,
-            counted along with the loss; else empty.
+            counted along with the loss, each sample once, whatever its weight; else empty.
         validation_accuracy: the same on the validation data, after the epoch.
         epoch_end_loss: the loss on the training data after the epoch, measured like
             ``validation_loss``: with the weights that a callback then may keep. It costs a pass

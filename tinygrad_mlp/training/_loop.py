@@ -7,12 +7,15 @@ what was asked for is checked in ``settings``; here is the order in which things
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._words import our_words
+from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
@@ -42,6 +45,7 @@ from tinygrad_mlp.training._settings import (
     those_that_measure,
 )
 from tinygrad_mlp.training._task import Samples, Task
+from tinygrad_mlp.training._weighting import ClassWeight, check_batches, check_unmixed, weighted
 
 __all__ = ["fit"]
 
@@ -62,7 +66,10 @@ def fit(
     l2: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    augment: Augmentation | Sequence[Augmentation] | None = None,
+    validation_data: tuple[ArrayLike, ...] | None = None,
     shuffle: bool = True,
     rng: Rng = None,
     log_every: int | None = 100,
@@ -87,7 +94,7 @@ def fit(
         X: the features, (n_samples, n_features).
         y: the targets, (n_samples,) or (n_samples, n_outputs): numbers for a regression, or the
             labels of a classification as people have them: whole numbers, text, booleans, one-hot
-            rows.
+            rows; or a row of zeros and ones for each sample, several questions of yes or no.
         epochs: how often to go through the samples.
         batch_size: None for all samples at once (batch gradient descent), 1 for one at a time
             (stochastic gradient descent), m for mini-batches.
@@ -96,7 +103,8 @@ def fit(
             while the step is recorded the numbers are Values too, so compute with them and do not
             ask for their type), of which ``Loss.of_function`` says more; or None for the one that
             suits ``y`` and the number of outputs: cross-entropy for labels, the mean squared error
-            for numbers. For whole numbers, three kinds or more that come again and again, and one
+            for numbers. ``losses.loss_named("huber", delta=2.0)`` has another setting than the
+            usual one. For whole numbers, three kinds or more that come again and again, and one
             output, name it.
         optimizer: a name, or an ``Optimizer`` of the model's parameters (or of those of them that
             are to be trained), which may have a learning rate for each group of them.
@@ -110,9 +118,24 @@ def fit(
         l2: the strength of the L2 penalty.
         clip_norm: the largest norm of all gradients together.
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
-        validation_data: a pair (X, y) on which the model is measured after each epoch.
+        sample_weight: how much each sample counts, (n_samples,), numbers of at least 0. The loss
+            of a batch is then sum w_i l_i / sum w_i (Keras divides by the number of samples), so
+            that only the ratios of the weights matter. Accuracies count every sample once.
+        class_weight: how much the samples of each class count, {label: weight} with a weight for
+            every class; or "balanced" for n / (k n_c), with n samples, n_c of them in the class
+            (each counted by its ``sample_weight``) and k classes, as in scikit-learn. It is
+            multiplied with ``sample_weight`` and counts in the loss of the validation, too.
+        augment: what changes each training batch at random, anew in every epoch: an augmentation of
+            ``data`` (``GaussianNoise``, ``MixUp``, ``RandomTranslation``, ``RandomRotation``), a
+            function of your own ``(X, y, rng) -> (X, y)``, or a list of them. It gets ``X`` as you
+            give it to ``fit`` and the targets as the loss takes them (one-hot rows of classes).
+            What is held out is never augmented. ``history.loss`` and ``history.accuracy`` are those
+            of the augmented batches, so they may be worse than those of the validation.
+        validation_data: a pair (X, y) on which the model is measured after each epoch; or
+            (X, y, sample_weight).
         shuffle: whether the samples come in a new random order in every epoch.
-        rng: the seed, or the generator, of these orders.
+        rng: the seed, or the generator, of these orders, and of all that ``augment`` draws: the
+            order of an epoch first, then what its batches need, on every engine the same.
         log_every: print the losses after every so many epochs, and the last; None or 0 for never.
         progress: whether to show a progress bar; None where tqdm is installed and the output is a
             terminal; or a ``Progress`` of your own, which then prints the losses too.
@@ -158,15 +181,25 @@ def fit(
     check_counts(epochs, batch_size, log_every)
     task, samples = Task.for_data(model, X, y, loss)
     assert task.loss is not None
-    validation = None
+    validation, validation_weight = None, None
     if validation_data is not None:
-        validation = _validation(task, *_pair(validation_data))
+        *pair, validation_weight = _three_of(validation_data)
+        validation = _validation(task, *pair)
+    samples, validation = weighted(
+        task, samples, validation, sample_weight, validation_weight, class_weight
+    )
+    check_batches(samples.weights, batch_size, shuffle)
+    augmentations = as_augmentations(augment)
+    if samples.weights is not None:
+        check_unmixed(augmentations)
     check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
-    objective = Objective(task.loss, check_strength("l1", l1), check_strength("l2", l2))
+    keep_targets = all([getattr(each, "keeps_targets", False) for each in augmentations])
+    checked_loss = task.loss if keep_targets else replace(task.loss, pure=False)
+    objective = Objective(checked_loss, check_strength("l1", l1), check_strength("l2", l2))
     stepped_by_schedule = schedule_for(schedule, epochs)
     watches = None if stepped_by_schedule is None else stepped_by_schedule.watches
     if watches == "accuracy" and samples.answers is None:
@@ -188,6 +221,7 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         rng=as_generator(rng),
+        augmentations=augmentations,
         callbacks=listed_callbacks,
         keepers=those_that_measure(listed_callbacks, validation is not None),
         objective=objective,
@@ -207,6 +241,7 @@ def fit(
             **described_optimizer(stepped_by, model),
             "schedule": described_object(stepped_by_schedule),
             "callbacks": described_object(listed_callbacks),
+            "augment": described_object(list(augmentations)),
             **{
                 name: described_object(setting)
                 for name, setting in [
@@ -245,10 +280,12 @@ def _validation(task: Task, X: ArrayLike, y: ArrayLike) -> Samples:
         raise type(error)(f"validation_data: {error}") from None
 
 
-def _pair(validation_data: object) -> tuple[ArrayLike, ArrayLike]:
-    if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
-        return validation_data[0], validation_data[1]
+def _three_of(validation_data: object) -> tuple[Any, Any, Any]:
+    """The features, the targets and the weights, None where there are none."""
+    if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
+        X, y, *weights = validation_data
+        return X, y, weights[0] if weights else None
     raise InvalidArgumentError(
-        "validation_data must be a pair (X, y) of features and targets: "
+        "validation_data must be a pair (X, y) of features and targets, or (X, y, sample_weight): "
         "fit(model, X_train, y_train, validation_data=(X_test, y_test))"
     )

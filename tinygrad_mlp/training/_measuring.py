@@ -41,7 +41,7 @@ class Measuring:
 
     def of(self, samples: Samples) -> tuple[float, float]:
         """The loss and the accuracy on samples as they are, those held out for example."""
-        loss, outputs = self.engine.evaluate(samples.X, samples.targets)
+        loss, outputs = self.engine.evaluate(samples.X, samples.targets, samples.weights)
         return loss, self.task.count_right(outputs, samples.answers) / len(samples.X)
 
     def of_training(self, samples: Samples) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._preprocessing import encode_labels
 from tinygrad_mlp.data._validation import check_features, check_lengths
 from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError
-from tinygrad_mlp.losses import LOSSES, Loss, as_loss, loss_named
+from tinygrad_mlp.losses import Loss, as_loss, loss_named
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._classes import (
@@ -44,11 +44,22 @@ class Samples:
         targets: what the loss takes, one row (or number) per sample.
         answers: what right predictions are: class numbers (n_samples,), or rows of 0 and 1; None
             where there is no right and wrong.
+        weights: how much each counts in the mean of the losses, (n_samples,); None for all alike.
     """
 
     X: NDArray[np.float64]
     targets: NDArray[Any]
     answers: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the weights: the number of samples where all count alike.
+
+        >>> Samples(np.eye(3), np.zeros((3, 1)), None).total_weight
+        3.0
+        """
+        return float(len(self.X) if self.weights is None else self.weights.sum())
 
     def take(self, indices: NDArray[np.intp]) -> Samples:
         """Some of the samples, copied.
@@ -59,7 +70,8 @@ class Samples:
         """
         # take is twice as fast as self.X[indices]
         answers = None if self.answers is None else self.answers.take(indices, 0)
-        return Samples(self.X.take(indices, 0), self.targets.take(indices, 0), answers)
+        weights = None if self.weights is None else self.weights.take(indices)
+        return Samples(self.X.take(indices, 0), self.targets.take(indices, 0), answers, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,8 +251,10 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """The task in texts, numbers and lists; a loss that is not in ``LOSSES`` stays behind."""
+        name, settings = (self.loss.in_table() if self.loss else None) or (None, {})
         return {
-            "loss": LOSSES.name_of(self.loss),
+            "loss": name,
+            **({"loss_settings": settings} if settings else {}),
             "classes": None if self.classes is None else self.classes.tolist(),
             "n_inputs": self.n_inputs,
             "n_outputs": self.n_outputs,
@@ -251,7 +265,7 @@ class Task:
         """The task of which ``to_dict`` gave the details."""
         name, classes = details["loss"], details["classes"]
         return cls(
-            loss=None if name is None else loss_named(name),
+            loss=None if name is None else loss_named(name, **details.get("loss_settings", {})),
             classes=None if classes is None else np.array(classes),
             n_inputs=details["n_inputs"],
             n_outputs=details["n_outputs"],

@@ -151,7 +151,9 @@ def _summed_up(probe: _Probe, samples: Samples, compute: Callable[..., Floats]) 
         LayerUnits(layer, op, len(lost), sum(lost.values()), len(samples.X))
         for (layer, op), lost in sorted(units.items(), key=lambda item: order[item[0][0]])
     ]
-    loss = float(np.mean(np.concatenate(losses))) if probe.loss else nan
+    loss = nan
+    if probe.loss:
+        loss = float(np.average(np.concatenate(losses), weights=samples.weights))
     return Look(loss, len(samples.X), tuple(layers))
 
 
