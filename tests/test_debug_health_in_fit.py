@@ -163,6 +163,21 @@ def test_it_looks_at_the_model_as_it_trains() -> None:
 
 
 @engines
+def test_the_weights_of_the_samples_count(engine: str) -> None:
+    model, monitor = MLP(3, [4, 1], "tanh", rng=0), HealthMonitor()
+    settings: dict[str, Any] = {"optimizer": SGD(learning_rate=0.0), "log_every": None}
+    counts = np.arange(30.0)
+    history = fit(
+        *(model, X, Y), epochs=1, sample_weight=counts, engine=engine, callbacks=[monitor],
+        **settings,
+    )  # fmt: skip
+    errors = [(model(x).data - y) ** 2 for x, y in zip(X.tolist(), Y.tolist())]
+    expected = float(np.average(errors, weights=counts))
+    assert monitor.reports[0].loss == pytest.approx(expected, rel=1e-12)
+    assert history.loss == pytest.approx([expected], rel=1e-12)
+
+
+@engines
 def test_batch_norm_is_looked_at_with_its_batch(engine: str) -> None:
     model, monitor = MLP(3, [4, 1], "tanh", batch_norm=True, rng=0), HealthMonitor()
     optimizer = SGD(learning_rate=0.0)

@@ -19,6 +19,7 @@ from tests.killing import killed_from_outside
 from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import functional
+from tinygrad_mlp.data import GaussianNoise
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
@@ -527,6 +528,27 @@ def test_dropout_batch_norm_freezing_and_groups_go_on(engine: str, tmp_path: Pat
     assert False in first[2]
     assert first[3] != run(1)[3]
     assert run(4, resume=tmp_path / "u.npz") == first
+
+
+@engines
+def test_weights_of_samples_and_augmentation_go_on(engine: str, tmp_path: Path) -> None:
+    counts = np.arange(1.0, 15.0)
+
+    def run(epochs: int, **settings: Any) -> Any:
+        model = network()
+        settings = {"sample_weight": counts, "augment": GaussianNoise(0.1), **settings, **QUIET}
+        history = fit(model, X, Y, epochs=epochs, batch_size=7, engine=engine, **settings)
+        return course(history), weights(model)
+
+    run(3, resume=tmp_path / "t.npz")
+    for changed, said in [
+        ({"sample_weight": counts[::-1]}, "y is "),
+        ({"augment": GaussianNoise(0.2)}, "augment is "),
+        ({"augment": None}, "augment is "),
+    ]:
+        with pytest.raises(InvalidArgumentError, match=f"another training: {said}"):
+            run(6, resume=tmp_path / "t.npz", **changed)
+    assert run(6, resume=tmp_path / "t.npz") == run(6)
 
 
 # Which engine
