@@ -541,11 +541,12 @@ def test_weights_of_samples_and_augmentation_go_on(engine: str, tmp_path: Path) 
         return course(history), weights(model)
 
     run(3, resume=tmp_path / "t.npz")
-    for changed, said in [
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"sample_weight": counts[::-1]}, "y is "),
         ({"augment": GaussianNoise(0.2)}, "augment is "),
         ({"augment": None}, "augment is "),
-    ]:
+    ]
+    for changed, said in changes:
         with pytest.raises(InvalidArgumentError, match=f"another training: {said}"):
             run(6, resume=tmp_path / "t.npz", **changed)
     assert run(6, resume=tmp_path / "t.npz") == run(6)
