@@ -51,7 +51,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._markup viz._condense viz._wording viz._recorded",
         "viz._look viz._render",
         "viz._operations viz._programs viz._plot_style",
-        "viz._boxes viz._layer_plots viz._boundary",
+        "viz._boxes viz._layer_plots viz._boundary viz._rate_plot",
         "viz._neurons viz._layer_boxes viz.plots",
         "viz._graph",
         "viz._pictures",

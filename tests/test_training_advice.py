@@ -25,7 +25,7 @@ from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES, as_loss
 from tinygrad_mlp.nn import Buffer, Module
 from tinygrad_mlp.training import EarlyStopping, Finding, History
-from tinygrad_mlp.training import _loop as loop
+from tinygrad_mlp.training import _epochs as the_epochs
 from tinygrad_mlp.training._advice import advice_for
 from tinygrad_mlp.training._baselines import constant_loss
 from tinygrad_mlp.training._task import Task
@@ -561,7 +561,7 @@ def test_advice_changes_nothing(
         return numbers, gradients, kept, lists, rng.random()
 
     with_advice = trained()
-    monkeypatch.setattr(loop, "advice_for", lambda *arguments, **settings: ())
+    monkeypatch.setattr(the_epochs, "advice_for", lambda *arguments, **settings: ())
     assert trained() == with_advice
 
 
