@@ -26,6 +26,7 @@ from tests.benchmarks import (
     line_times,
     predictions,
     recording,
+    regularized,
     small_jobs,
 )
 from tests.benchmarks.kernels import kernels
@@ -37,6 +38,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "batch-norm": ("Batch normalization", batch_norm.report),
     "freezing": ("What freezing saves", freezing.report),
     "predict": ("Predictions", predictions.report),
+    "regularized": ("Batch norm, dropout and noise", regularized.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),
     "recording": ("A large network", recording.report),
