@@ -24,7 +24,6 @@ from tinygrad_mlp.compiler._tidying import _with_inner_products
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, assign, no_grad, topological_order
 from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError
-from tinygrad_mlp.functional import uniform
 from tinygrad_mlp.losses import hinge
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 
@@ -290,7 +289,7 @@ def test_random_leaves_are_the_same_eagerly() -> None:
     w = Value(0.5)
 
     def loss(x: Row) -> Value:
-        kept = F.where(uniform(rng) < 0.5, w * x[0], 0.0) * uniform(rng)
+        kept = F.where(F.uniform(rng) < 0.5, w * x[0], 0.0) * F.uniform(rng)
         return (kept - F.batch_mean(kept)) ** 2
 
     program = compile(loss, [w], per_sample=True)

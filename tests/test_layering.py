@@ -52,7 +52,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._look viz._render viz._scene",
         "viz._operations viz._programs viz._plot_style "
         "viz._arrangement viz._line_labels viz._legend",
-        "viz._boxes viz._layer_plots viz._boundary viz._network_words",
+        "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
         "viz._neurons viz._layer_boxes viz._circles viz.plots",
         "viz._graph",
         "viz._pictures",

@@ -26,7 +26,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TinygradMLPError,
 )
-from tinygrad_mlp.functional import Scalar, uniform
+from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import (
@@ -271,7 +271,7 @@ class Dropping(Net):
         return self.out.forward([self.dropped(a) for a in self.norm.forward(h)])
 
     def dropped(self, x: Value) -> Value:
-        return F.where(uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
+        return F.where(F.uniform(self.rng) < 0.75, x / 0.75, 0.0) if self.training else x
 
 
 class Centered(Module):

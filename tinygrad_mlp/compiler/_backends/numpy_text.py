@@ -567,7 +567,7 @@ class _Draw:
         for place, rng in enumerate(rngs):
             places.setdefault(id(rng), []).append(place)
         self._rngs = [(rngs[own[0]], own) for own in places.values()]
-        self._drawn = np.empty((0, 0))  # a row for each sample, to be drawn into
+        self._drawn = np.empty((0, 0), np.float64)  # a row for each sample, to be drawn into
 
     def __call__(self, out: Array) -> None:
         rows = out.reshape(len(out), -1)
