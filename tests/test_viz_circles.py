@@ -576,7 +576,7 @@ def test_a_slide_folds_what_has_no_room_and_no_more() -> None:
 
 def test_a_slide_without_room_is_refused() -> None:
     deep = network(2, *[2] * 14, 1)
-    with pytest.raises(GraphError, match=r"no room for 16 columns.*show=\(\)"):
+    with pytest.raises(GraphError, match=r"no room for 16 columns of up to 2 circles.*show=\(\)"):
         Picture(deep, style="slide")
 
 
