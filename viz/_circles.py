@@ -117,8 +117,8 @@ def circles_scene(
     n_columns = 1 + max(block.column for block in network.blocks)
     largest = max(len(block.spots) for block in network.blocks)
     raise GraphError(
-        f"a slide has no room for {n_columns} columns of up to {largest} circles with letters of 18 "
-        "points; show less on it, show=(), or leave style='slide' away"
+        f"a slide has no room for {n_columns} columns of up to {largest} circles with letters of "
+        "18 points; show less on it, show=(), or leave style='slide' away"
     )
 
 
