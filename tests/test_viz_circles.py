@@ -119,8 +119,13 @@ def test_the_numbers_in_the_circles_are_those_of_torch(
     picture = Picture(loss_of(model), style=style)
     outputs, deltas, loss = in_torch(model)
     shown = picture.words("unit")
+
+    def written(x: float) -> str:
+        decimals = 3 if digits == 3 and 0.001 <= abs(x) < 0.1 else 17
+        return number(round(x, decimals), digits)
+
     expected = [
-        [number(value, digits), f"δ {number(delta, digits)}"]
+        [written(value), f"δ {written(delta)}"]
         for values, of_layer in zip(outputs, deltas, strict=True)
         for value, delta in zip(values, of_layer, strict=True)
     ]
@@ -129,8 +134,8 @@ def test_the_numbers_in_the_circles_are_those_of_torch(
         *(f"h{j + 1}({layer})" for layer in (1, 2) for j in range(sizes[layer])),
         "ŷ1",
     ]
-    assert picture.words("input") == [[f"x{i + 1}", number(x, digits)] for i, x in enumerate(X)]
-    assert picture.words("output") == [["L", number(loss, digits)]]
+    assert picture.words("input") == [[f"x{i + 1}", written(x)] for i, x in enumerate(X)]
+    assert picture.words("output") == [["L", written(loss)]]
 
 
 def test_tooltips_have_all_digits() -> None:
@@ -547,8 +552,23 @@ def test_a_slide_is_wide_large_and_without_a_legend(sizes: tuple[int, ...], them
         assert bottom <= 720.0
 
 
+def test_numbers_on_a_slide_are_short() -> None:
+    weights = {
+        0.0763: "0.076",
+        -0.00424: "−0.004",
+        0.00042: "0.00042",
+        1.2345: "1.23",
+        -0.1: "−0.1",
+        123456.0: "1.23e5",
+    }
+    neuron = Neuron(len(weights), weights=list(weights), bias=0.09995)
+    words = [label[0] for label in Picture(neuron, style="slide").words("label")]
+    assert words == [*weights.values(), "0.1"]
+
+
 def test_a_slide_folds_what_has_no_room_and_no_more() -> None:
-    assert Picture(loss_of(network(3, 4, 4, 1)), style="slide").groups("fold") == []
+    loss = loss_of(network(3, 4, 4, 1))
+    assert Picture(loss, style="slide").groups("fold") == []
     folded = Picture(network(2, 16, 1), style="slide")
     assert len(folded.groups("fold")) == 1
     assert len(folded.groups("unit")) >= 1 + 6
@@ -556,7 +576,7 @@ def test_a_slide_folds_what_has_no_room_and_no_more() -> None:
 
 def test_a_slide_without_room_is_refused() -> None:
     deep = network(2, *[2] * 14, 1)
-    with pytest.raises(GraphError, match=r"no room for 16 columns.*show=\(\)"):
+    with pytest.raises(GraphError, match=r"no room for 16 columns of up to 2 circles.*show=\(\)"):
         Picture(deep, style="slide")
 
 

@@ -115,9 +115,10 @@ def circles_scene(
     if best is not None:
         return best
     n_columns = 1 + max(block.column for block in network.blocks)
+    largest = max(len(block.spots) for block in network.blocks)
     raise GraphError(
-        f"a slide has no room for {n_columns} columns with letters of 18 points; show less on it, "
-        "show=(), or leave style='slide' away"
+        f"a slide has no room for {n_columns} columns of up to {largest} circles with letters of "
+        "18 points; show less on it, show=(), or leave style='slide' away"
     )
 
 
@@ -203,11 +204,11 @@ class _Picture(NetworkWords):
         column = min(room / max(1, last), 440.0)
         if column < 2.0 * radius + 50.0:
             return None
-        title, one = radius + 1.05 * letters, (1.0 + ONE) * radius + 6.0
+        title, one = radius + 0.9 * letters, (1.0 + ONE) * radius + 4.0
         high = height - 2.0 * SLIDE_MARGIN - letters / 2.0
         least = min(largest, FEWEST_CIRCLES) if may_fold else min(largest, MOST_CIRCLES)
         for most in range(min(largest, MOST_CIRCLES), least - 1, -1):
-            for apart in (140.0, 110.0, 80.0, 60.0, 40.0, 25.0, 15.0, 6.0):
+            for apart in (140.0, 110.0, 80.0, 60.0, 40.0, 25.0, 15.0, 6.0, 3.0):
                 pitch = Pitch(column, 2.0 * radius + apart, title, one)
                 found = arranged(self.network, pitch, most, self.wanted)
                 if _lowest(found, radius) - found.top <= high:
