@@ -31,7 +31,7 @@ MOST_CIRCLES: Final = 12
 FEWEST_CIRCLES: Final = 3
 """Rather than fold a layer to fewer, a slide is refused."""
 
-MOST_NUMBERED_LINES: Final = 16
+MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
 
 FADED: Final = 0.25
