@@ -98,8 +98,9 @@ def to_dot(
         detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
             operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
             with shapes, parameter counts and gradient norms), or "auto": circles for a model that
-            they can show, else the finest of the others that stays readable. In the coarser two,
-            what repeats (for each sample of a batch) is drawn once, with "x N".
+            they can show, else the finest of the others that stays readable. In the coarser two
+            a normalization is one box, and what repeats (for each sample of a batch) is drawn
+            once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
             "grad" is delta, the gradient of the weighted sum of a unit.
