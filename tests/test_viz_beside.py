@@ -179,8 +179,9 @@ def test_buffers_have_places() -> None:
     assert weight is not None
     assert not weight.is_kept
     norm.running_mean[1].label = "mean of b"
-    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        copied([Value(1.0), 2.0]) if not copied.eval().training else None
+    both: list[Any] = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    for copied in both:
+        copied.eval()([Value(1.0), 2.0])
         mean = copied.layers[0].norm.running_mean[1]
         assert (mean.label, mean.place.is_kept) == ("mean of b", True)
         assert len(list(copied.named_parameters())) == 13

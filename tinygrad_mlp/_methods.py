@@ -58,9 +58,10 @@ class Methods:
     @label.setter
     def label(self, label: str) -> None:
         place, checked = self.place, checked_label(label)
-        self._label = (
-            checked if place is None else Place(place.owner, place.keys, checked, place.is_kept)
-        )  # type: ignore[misc]
+        if place is not None:
+            self._label = Place(place.owner, place.keys, checked, place.is_kept)  # type: ignore[misc]
+        else:
+            self._label = checked  # type: ignore[misc]
 
     @property
     def place(self) -> Place | None:
