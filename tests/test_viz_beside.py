@@ -232,3 +232,12 @@ def test_boxes_stand_behind_what_they_read() -> None:
     norm = BatchNorm(8)
     twice = Sequential(Layer(8, 8, rng=0), norm, Layer(8, 8, rng=0), norm, Layer(8, 8, rng=0))
     assert to_dot(twice, detail="neurons").count("\N{MULTIPLICATION SIGN} 2") == 1
+
+
+def test_an_arrow_of_several_weights_shows_none_of_them() -> None:
+    model = MLP(1, [2, 1], batch_norm=True, rng=0)
+    dot = to_dot(model, detail="neurons")
+    weights = [p.data for layer in model.layers for n in layer.neurons for p in n.w]
+    assert [f"weight = {w!r}" in dot for w in weights] == [True, True, False, False]
+    only = MLP(1, [1, 1], batch_norm=True, rng=0)
+    assert to_dot(only, detail="neurons").count("weight = ") == 2

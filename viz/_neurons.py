@@ -192,9 +192,10 @@ class _NeuronDrawing(CoarseDrawing):
         return self.derivatives[arrow.target].get(next(iter(arrow.nodes)))
 
     def weight(self, arrow: Arrow) -> float | None:
-        """The weight that the neuron gives to what comes along an arrow."""
+        """The weight that the neuron gives to what comes along an arrow, where it is one weight."""
         weights = _weights(arrow.target)
-        return next((weights[node] for node in arrow.nodes if node in weights), None)
+        found = {weights[node] for node in arrow.nodes if node in weights}
+        return found.pop() if len(found) == 1 else None
 
     def strength(self, arrow: Arrow) -> float | None:
         """The number that the color and the width of an arrow show, if there is one."""
