@@ -213,6 +213,27 @@ def test_class_weights_are_those_of_torch_s_cross_entropy(engine: str) -> None:
 
 
 @engines
+def test_beside_label_smoothing_a_sample_has_the_weight_of_its_label(engine: str) -> None:
+    """Torch weights the share of each class by itself, which is another number."""
+    model, y = MLP(3, [3], rng=0), three(X)
+    logits = torch.tensor(np.array([[z.data for z in model(x)] for x in X.tolist()]))
+    history = fit(
+        *(model, X, y),
+        epochs=1,
+        loss=loss_named("cross_entropy", label_smoothing=0.3),
+        class_weight={0: 1.0, 1: 2.0, 2: 5.0},
+        engine=engine,
+        log_every=None,
+    )
+    of_class, labels = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64), torch.tensor(y)
+    each_loss = F.cross_entropy(logits, labels, label_smoothing=0.3, reduction="none")
+    weights = of_class[labels]
+    assert_close(history.loss[0], (weights * each_loss).sum() / weights.sum())
+    torch_s = F.cross_entropy(logits, labels, of_class, label_smoothing=0.3).item()
+    assert abs(history.loss[0] - torch_s) > 1e-3
+
+
+@engines
 def test_class_weights_and_sample_weights_are_multiplied(engine: str) -> None:
     of_class = np.array([0.5, 3.0, 0.0])
     y, y_held_out = three(X), three(X_HELD_OUT)
