@@ -3,7 +3,7 @@
 The loss of a batch is the mean sum w_i l_i / sum w_i, as that of PyTorch's ``CrossEntropyLoss``
 with ``weight``. So only the ratios of the weights matter, and a batch of heavy samples takes no
 longer step than one of light samples. Keras divides by the number of samples instead. With label
-smoothing a sample has the weight of its own label, as in Keras; PyTorch weights each class by itself.
+smoothing a sample has the weight of its own label, as in Keras; PyTorch weights each class alone.
 """
 
 from __future__ import annotations
