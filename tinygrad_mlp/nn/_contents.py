@@ -77,17 +77,18 @@ def is_parameter(value: Value) -> bool:
     return value.op is None and not value.parents and not isinstance(value, Buffer)
 
 
-def is_row(item: object) -> TypeGuard[list[Value]]:
+def is_row(item: object, kind: type[Value] = Value) -> TypeGuard[list[Value]]:
     """Whether it is a list of different parameters and nothing else, as the weights of a neuron.
 
-    There are many of them, and they are many, so they are asked all at once.
+    There are many of them, and they are many, so they are asked all at once. With the kind
+    ``Buffer`` it is said of buffers.
 
-    >>> is_row([Value(2.0), Value(3.0)]), is_row([Value(2.0), 3.0])
-    (True, False)
+    >>> is_row([Value(2.0), Value(3.0)]), is_row([Value(2.0), 3.0]), is_row([Buffer(2.0)], Buffer)
+    (True, False, True)
     """
     return (
         isinstance(item, list)
-        and set(map(type, item)) == VALUES_ALONE
+        and set(map(type, item)) == {kind}
         and not any([value.op or value.parents for value in item])
         and len(set(item)) == len(item)
     )

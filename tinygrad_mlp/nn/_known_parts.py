@@ -219,7 +219,7 @@ def _found_in(
     for item, above in waiting:  # it grows on the way
         if isinstance(item, Holder | Buffer) or (isinstance(item, Value) and is_parameter(item)):
             yield above, item
-        elif is_row(item) and not (ids := set(map(id, item))) & seen:
+        elif (is_row(item) or is_row(item, Buffer)) and not (ids := set(map(id, item))) & seen:
             seen |= ids
             yield above, item
         else:
