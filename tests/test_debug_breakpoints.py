@@ -310,7 +310,7 @@ def test_a_condition_without_a_name_is_called_when() -> None:
         (
             lambda: break_when(grad_above=inf),
             InvalidArgumentError,
-            "grad_above is inf, but a number is needed: break_when(grad_above=10.0)",
+            "grad_above is inf, but a finite number is needed: break_when(grad_above=10.0)",
         ),
         (
             lambda: watch(3.0),  # type: ignore[arg-type]

@@ -196,7 +196,7 @@ def test_the_first_classes_are_the_larger_ones() -> None:
         ),
         (
             partial(make_spirals, turns=np.inf),
-            "turns is inf, but a number is needed: turns=1.0",
+            "turns is inf, but a finite number is needed: turns=1.0",
         ),
         (
             partial(make_blobs, spread=-1.0),
