@@ -159,7 +159,8 @@ def test_no_gradients_have_the_norm_zero() -> None:
 @pytest.mark.parametrize("bound", [0.0, -1.0, math.nan, math.inf, "1", None])
 def test_a_wrong_bound_is_refused(bound: Any) -> None:
     with pytest.raises(
-        InvalidArgumentError, match=r"max_norm is .*, but a (finite )?number > 0 is needed: .*max_norm=1"
+        InvalidArgumentError,
+        match=r"max_norm is .*, but a (finite )?number > 0 is needed: .*max_norm=1",
     ):
         clip_by_norm(np.ones(2), bound)
     with pytest.raises(InvalidArgumentError, match=r"limit is .*, but a number > 0 is needed"):
