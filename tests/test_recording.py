@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 
 import pytest
 
-from tinygrad_mlp import Value, compile, functional, ops
+from tinygrad_mlp import Value, _blocks, compile, functional, ops
 from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, here, open_blocks
 from tinygrad_mlp._recorders import Observer
 from tinygrad_mlp._recording import observed_by
@@ -392,3 +392,27 @@ def test_tasks_look_for_anomalies_each_for_itself() -> None:
         return list(await asyncio.gather(checked(), unchecked()))
 
     assert asyncio.run(both()) == ["checked", "unchecked"]
+
+
+# At exit
+
+
+def test_blocks_go_without_a_word_when_the_names_of_the_module_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def inside() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    suspended = inside()
+    next(suspended)
+    kept = here()
+    with monkeypatch.context() as patch:
+        for name in vars(_blocks):
+            if not name.startswith("__"):
+                patch.setattr(_blocks, name, None)
+        for thing in (kept, *kept.blocks):
+            type(thing).__del__(thing)
+    assert not open_blocks
+    assert not blocks_in_doubt
+    suspended.close()
