@@ -350,6 +350,10 @@ def test_what_is_frozen_counts_in_no_share() -> None:
     tiny = layer(gradient_norm=1e-9)
     assert HealthReport((frozen, tiny, layer(), frozen), 1.0).status == "vanishing"
     assert HealthReport((tiny, frozen, frozen), 1.0).status == "healthy"
+    ends = HealthReport((frozen, tiny, layer(), layer(name="layers.2"), frozen), 1.0)
+    assert "is typically 5e-10 in layers.0, 1 in layers.2; larger" in ends.verdict
+    dead = layer(n_frozen=4, n_units=2, n_dead=2, gradient_norm=0.0)
+    assert HealthReport((dead,), 1.0).verdict.startswith("dead: no relu of layers.0")
     assert HealthReport((frozen, layer(n_zero=4, gradient_norm=0.0)), 1.0).verdict == NO_GRADIENT
 
 

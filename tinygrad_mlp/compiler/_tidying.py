@@ -181,9 +181,7 @@ def _with_inner_products(instructions: list[Instruction]) -> list[Instruction]:
         (at,) = makers[source.buffer]
         product = instructions[at]
         written = {call.out.buffer for call in instructions[at + 1 : index]}
-        if _is_of_rows(product, source) and not any(
-            [ref.buffer in written for ref in product.refs()[:-1]]
-        ):
+        if _is_of_rows(product, source) and written.isdisjoint([a.buffer for a in product.refs()]):
             axes = "pqks"[: len(source.shape)]
             labels = (f"{axes}b", f"{axes}b", axes)
             result[at] = None

@@ -67,7 +67,7 @@ class SampleRecording:
 
     def outputs(self, X: Sequence[Sequence[Value]]) -> list[list[Value]]:
         """The outputs for each sample of a batch."""
-        return [outputs for outputs, _ in in_lockstep(self._recording, X)]
+        return in_lockstep(self._recording, X)
 
 
 def outputs_of_batch(
