@@ -357,6 +357,16 @@ def test_what_is_frozen_counts_in_no_share() -> None:
     assert HealthReport((frozen, layer(n_zero=4, gradient_norm=0.0)), 1.0).verdict == NO_GRADIENT
 
 
+def test_what_is_frozen_is_in_no_count() -> None:
+    model = MLP(1, [1], None, rng=0)
+    (neuron,) = model.layers[0].neurons
+    neuron.b.requires_grad = False
+    (part,) = health(model, model([2.0]) * 3.0, learning_rate=0.5).layers
+    assert (part.n_parameters, part.n_frozen, part.gradient_norm) == (2, 1, 6.0)
+    assert part.gradient_size == 6.0
+    assert part.update_ratio == pytest.approx(3.0 / abs(neuron.w[0].data), rel=1e-15)
+
+
 # The monitor
 
 
