@@ -95,12 +95,23 @@ def mean_of_a_mean_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return mean**2 * x[:, 1] * mean * len(x)
 
 
+def dots(w: Row, x: Row) -> Value:
+    z = F.tanh(F.dot(w[:3], x, w[3]))
+    return (z - F.batch_mean(z)) * F.dot(x[1:], w[3:]) + F.dot(w[:2], w[3:], w[2])
+
+
+def dots_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = torch.tanh(x @ w[:3] + w[3])
+    return (z - z.mean()) * (x[:, 1:] @ w[3:]) + w[:2] @ w[3:] + w[2]
+
+
 CASES: Final[dict[str, tuple[Callable[[Row, Row], Value], Callable[..., torch.Tensor]]]] = {
     "centered": (centered, centered_torch),
     "normalized": (normalized, normalized_torch),
     "shares": (shares, shares_torch),
     "the mean alone": (the_mean_alone, the_mean_alone_torch),
     "mean of a mean": (mean_of_a_mean, mean_of_a_mean_torch),
+    "dots": (dots, dots_torch),
 }
 
 
