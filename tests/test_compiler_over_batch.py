@@ -310,6 +310,15 @@ def test_random_leaves_are_the_same_eagerly() -> None:
     assert_close(program.eager(X).data, compiled)
 
 
+def test_a_mean_over_what_is_given_or_drawn_needs_no_other_call() -> None:
+    rng = np.random.default_rng(5)
+    expected = np.random.default_rng(5).random(len(X))
+    program = compile(lambda x: x[0] + F.batch_mean(F.uniform(rng)), per_sample=True)
+    assert_close(program(X), X[:, 0] + expected.mean())
+    total = compile(lambda x: x[0] + F.batch_sum(x[1]), per_sample=True)
+    assert_close(total(X), X[:, 0] + X[:, 1].sum())
+
+
 # What is assigned
 
 

@@ -176,7 +176,7 @@ def _with_inner_products(instructions: list[Instruction]) -> list[Instruction]:
         source = total.args[0] if total.args else None
         if not (isinstance(source, Ref) and _is_sum_over_samples(total, source)):
             continue
-        if reads[source.buffer] != 1 or len(makers.get(source.buffer, [])) != 1:
+        if reads[source.buffer] != 1 or len(makers[source.buffer]) != 1:
             continue
         (at,) = makers[source.buffer]
         product = instructions[at]
