@@ -14,12 +14,13 @@ import pytest
 
 from tinygrad_mlp import Value, _blocks, compile, functional, ops
 from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, here, open_blocks
+from tinygrad_mlp._many_numbers import numbers_of, read_numbers, read_unchecked, write_numbers
 from tinygrad_mlp._recorders import Observer
-from tinygrad_mlp._recording import observed_by
+from tinygrad_mlp._recording import observed_by, with_numbers
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply, enable_grad, no_grad
-from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.errors import NonFiniteError, NotANumberError, TracingError
 
 A = Value(3.0)
 
@@ -392,6 +393,36 @@ def test_tasks_look_for_anomalies_each_for_itself() -> None:
         return list(await asyncio.gather(checked(), unchecked()))
 
     assert asyncio.run(both()) == ["checked", "unchecked"]
+
+
+def test_many_leaves_are_not_written_to_within_a_recording() -> None:
+    leaves = [Value(1.0), Value(2.0)]
+    outside = read_unchecked(leaves)
+
+    def function(x: Value) -> Value:
+        assert numbers_of(leaves) == []
+        write_numbers(leaves, [3.0, 4.0])
+        return x * leaves[0]
+
+    with pytest.raises(TracingError, match=r"test_recording\.py"):
+        compile(function)(2.0)
+    assert outside == read_numbers(leaves) == numbers_of(leaves) == [1.0, 2.0]
+    with pytest.raises(TracingError):
+        compile(lambda x: x * read_numbers(leaves)[0])(2.0)
+    with with_numbers({leaves[1]: 7.0}):
+        assert numbers_of(leaves) == read_numbers(leaves) == [1.0, 7.0]
+        assert [leaf.item() for leaf in leaves] == [1.0, 7.0]
+        assert (leaves[1] > 6.0, Value(5.0) < leaves[1], leaves[1] < leaves[0]) == (
+            True,
+            True,
+            False,
+        )
+    write_numbers(iter(leaves), [5.0, 6.0], grads=[0.5])
+    assert [(leaf.data, leaf.has_grad) for leaf in leaves] == [(5.0, True), (6.0, False)]
+    leaves[1].data = "six"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError):
+        read_numbers(leaves)
+    assert read_unchecked(leaves) == [5.0, "six"]
 
 
 # At exit
