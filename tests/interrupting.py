@@ -20,17 +20,21 @@ Tracer = Callable[[FrameType, str, Any], Any]
 
 
 class Moments:
-    """Counts the moments of a run, and raises SIGINT in one of them.
+    """Counts the moments of a run, and raises a signal in one of them, SIGINT by default.
 
     Args:
         at: the number of the moment, from 0; -1 for never.
         event: "opcode" for every instruction, "line" for every line.
         within: only code in this folder or file of the package counts.
+        number: the signal.
     """
 
-    def __init__(self, at: int, event: str, within: str) -> None:
+    def __init__(
+        self, at: int, event: str, within: str, number: signal.Signals = signal.SIGINT
+    ) -> None:
         self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
         assert Path(self.folder).exists(), self.folder
+        self.number = number
         self.n = 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -40,7 +44,7 @@ class Moments:
         if event == self.event:
             self.n += 1
             if self.n - 1 == self.at:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
         return self
 
 

@@ -361,7 +361,7 @@ def test_the_graph_of_a_program_is_as_its_call() -> None:
         compile(lambda x, y: x * y * w, [w], per_sample=True).eager([1.0], [1.0, 2.0])
 
 
-@pytest.mark.parametrize("loss_of", [MLP(1, [1]), 3.0, Value(1.0), None])
+@pytest.mark.parametrize("loss_of", [MLP(1, [1]), 3.0, Value(1.0), ""])
 def test_a_monitor_needs_a_function_of_the_model(loss_of: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"HealthMonitor\(lambda model: mean_sq"):
         HealthMonitor(loss_of)

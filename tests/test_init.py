@@ -5,26 +5,28 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from tests.benchmarks import initializers
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS, MLP, Layer, Neuron, initializer_named
-from tinygrad_mlp.nn.init import initializer_for, normal
+from tinygrad_mlp.nn.init import first_layer, initializer_for, normal
 
 SIZES = [(50, 400), (400, 50), (200, 200)]
 
 VARIANCES: dict[str, Callable[[int, int], float]] = {
     "normal": lambda n_in, n_out: 1e-4,
     "zeros": lambda n_in, n_out: 0.0,
-    "xavier_normal": lambda n_in, n_out: 1 / n_in,
+    "lecun_normal": lambda n_in, n_out: 1 / n_in,
+    "xavier_normal": lambda n_in, n_out: 2 / (n_in + n_out),
     "xavier_uniform": lambda n_in, n_out: 2 / (n_in + n_out),
-    "glorot_normal": lambda n_in, n_out: 2 / (n_in + n_out),
     "he_normal": lambda n_in, n_out: 2 / n_in,
     "he_uniform": lambda n_in, n_out: 2 / n_in,
 }
@@ -33,6 +35,9 @@ BOUNDS: dict[str, Callable[[int, int], float]] = {
     "xavier_uniform": lambda n_in, n_out: sqrt(6 / (n_in + n_out)),
     "he_uniform": lambda n_in, n_out: sqrt(6 / n_in),
 }
+
+
+RELATIVES_OF_RELU = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
 
 
 def test_every_initializer_has_a_reference() -> None:
@@ -51,7 +56,7 @@ def test_mean_and_variance(name: str, n_inputs: int, n_outputs: int) -> None:
     assert abs(weights.var() - variance) <= 5 * variance * sqrt(2 / weights.size)
 
 
-@pytest.mark.parametrize("name", ["normal", "xavier_normal", "glorot_normal", "he_normal"])
+@pytest.mark.parametrize("name", ["normal", "lecun_normal", "xavier_normal", "he_normal"])
 def test_normal_ones_have_the_tails_of_a_normal_distribution(name: str) -> None:
     weights = INITIALIZERS[name](200, 200, np.random.default_rng(1))
     inside = (np.abs(weights) < sqrt(VARIANCES[name](200, 200))).mean()
@@ -87,8 +92,7 @@ def test_the_global_random_state_is_left_alone() -> None:
 
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, "softmax", None])
 def test_the_default_follows_the_activation(activation: str | None) -> None:
-    relatives_of_relu = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
-    name = "he_normal" if activation in relatives_of_relu else "xavier_normal"
+    name = "he_normal" if activation in RELATIVES_OF_RELU else "lecun_normal"
     assert initializer_for(activation) is INITIALIZERS[name]
     chosen = Layer(3, 4, activation, init=name, rng=0).state_dict()["weight"]
     assert (Layer(3, 4, activation, rng=0).state_dict()["weight"] == chosen).all()
@@ -97,19 +101,90 @@ def test_the_default_follows_the_activation(activation: str | None) -> None:
 def test_the_default_follows_a_function_s_name() -> None:
     assert initializer_for(functional.gelu) is INITIALIZERS["he_normal"]
     assert initializer_for(Value.relu) is INITIALIZERS["he_normal"]
-    assert initializer_for(functional.sin) is INITIALIZERS["xavier_normal"]
+    assert initializer_for(functional.sin) is INITIALIZERS["lecun_normal"]
 
 
 def test_each_layer_of_a_network_has_its_own_default() -> None:
-    model = MLP(300, [300, 300], activation="relu", rng=0)
-    hidden, output = (model.state_dict()[f"layers.{i}.weight"] for i in (0, 1))
-    assert hidden.var() == pytest.approx(2 / 300, rel=0.03)
-    assert output.var() == pytest.approx(1 / 300, rel=0.03)
+    state = MLP(300, [300, 300, 300], activation="relu", rng=0).state_dict()
+    variances = [state[f"layers.{i}.weight"].var() for i in range(3)]
+    assert variances == pytest.approx([1 / 900, 2 / 300, 1 / 300], rel=0.03)
+
+
+def test_the_first_layer_of_a_relu_network_has_the_variance_of_torch() -> None:
+    torch.manual_seed(0)
+    theirs = torch.nn.Linear(300, 300).weight.detach().numpy()
+    ours = MLP(300, [300, 1], rng=0).state_dict()["layers.0.weight"]
+    assert ours.var() == pytest.approx(theirs.var(), rel=0.03)
+
+
+def test_an_initializer_that_is_named_holds_for_the_first_layer_too() -> None:
+    state = MLP(300, [300, 300], activation="relu", init="he_normal", rng=0).state_dict()
+    assert state["layers.0.weight"].var() == pytest.approx(2 / 300, rel=0.03)
+    assert state["layers.1.weight"].var() == pytest.approx(2 / 300, rel=0.03)
+
+
+def test_signals_in_a_deep_relu_network_keep_their_size() -> None:
+    model = MLP(64, [64] * 20 + [64], activation="relu", rng=0)
+    state = model.state_dict()
+    signal = np.random.default_rng(1).normal(size=(64, 500))
+    for i in range(20):
+        sums = state[f"layers.{i}.weight"] @ signal + state[f"layers.{i}.bias"][:, np.newaxis]
+        signal = np.maximum(sums, 0.0)
+    # The mean square of the sums stays about 1/3; with N(0, 1/n) it would be 2^-19 of it.
+    assert 0.03 < (sums**2).mean() < 3.0
+
+
+BENDING = sorted(set(ACTIVATIONS) - RELATIVES_OF_RELU - {"linear"})
+
+
+@pytest.mark.parametrize("activation", [*BENDING, functional.sin])
+def test_biases_of_activations_that_bend_at_0_are_drawn_like_weights(activation: Any) -> None:
+    biases = Layer(25, 4000, activation, rng=0).state_dict()["bias"]
+    # Five standard errors of 4,000 numbers, as above.
+    assert abs(biases.mean()) <= 5 * sqrt(1 / 25 / 4000)
+    assert biases.var() == pytest.approx(1 / 25, rel=5 * sqrt(2 / 4000))
+
+
+@pytest.mark.parametrize("activation", [*sorted(RELATIVES_OF_RELU), "linear", "softmax", None])
+def test_biases_of_the_others_begin_at_zero(activation: str | None) -> None:
+    assert not Layer(25, 40, activation, rng=0).state_dict()["bias"].any()
+
+
+def test_a_network_draws_for_one_layer_after_the_other() -> None:
+    state = MLP(3, [4, 5], "tanh", "sigmoid", rng=7).state_dict()
+    rng = np.random.default_rng(7)
+    assert (state["layers.0.weight"] == rng.normal(0.0, sqrt(1 / 3), (4, 3))).all()
+    assert (state["layers.0.bias"] == rng.normal(0.0, 1.0, 4)).all()
+    assert (state["layers.1.weight"] == rng.normal(0.0, sqrt(1 / 4), (5, 4))).all()
+    assert (state["layers.1.bias"] == rng.normal(0.0, sqrt(1 / 4), 5)).all()
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_layer_can_be_the_first_one_of_a_model_of_one_s_own(activation: str) -> None:
+    layer = Layer(3, 4, activation, init=first_layer, rng=7)
+    model = MLP(3, [4, 1], activation, rng=7)
+    first = model.layers[0].state_dict()
+    assert all((array == first[name]).all() for name, array in layer.state_dict().items())
+    assert not Layer(3, 4, "relu", init=first_layer, rng=7).state_dict()["bias"].any()
+    assert not Layer(3, 4, None, init=first_layer, rng=7).state_dict()["bias"].any()
+
+
+def test_a_neuron_draws_what_a_layer_of_one_draws() -> None:
+    neuron, layer = Neuron(3, "tanh", rng=7), Layer(3, 1, "tanh", rng=7)
+    assert [p.data for p in neuron.parameters()] == [p.data for p in layer.parameters()]
+    assert neuron.b.data != 0.0
+
+
+def test_the_bias_of_a_neuron_can_be_given() -> None:
+    assert Neuron(3, "tanh", rng=7, bias=0.25).b.data == 0.25
+    assert Neuron(3, "tanh", rng=7, bias=0.0).b.data == 0.0
+    assert Neuron(2, "tanh", weights=[0.5, -1.0]).b.data == 0.0
+    assert Neuron(3, "tanh", "lecun_normal", rng=7).b.data == 0.0
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_biases_begin_at_zero(name: str) -> None:
-    state = MLP(3, [4, 2], init=name, rng=0).state_dict()
+def test_biases_begin_at_zero_with_an_initializer_that_is_named(name: str) -> None:
+    state = MLP(3, [4, 2], "tanh", init=name, rng=0).state_dict()
     assert not state["layers.0.bias"].any()
     assert not state["layers.1.bias"].any()
 
@@ -139,9 +214,30 @@ def test_an_initializer_of_the_wrong_shape_is_refused() -> None:
 
 
 def test_an_unknown_initializer_is_named() -> None:
-    with pytest.raises(
-        UnknownNameError, match="unknown initializer 'xavier'; known: glorot_normal"
-    ):
+    with pytest.raises(UnknownNameError, match="unknown initializer 'xavier'; known: he_normal"):
         MLP(2, [1], init="xavier")
     with pytest.raises(UnknownNameError, match="unknown initializer 'kaiming'"):
         initializer_named("kaiming")
+
+
+SPIRALS: Final = initializers.TASKS["radius 5, others held out"]
+
+
+def test_two_spirals_take_no_more_epochs_than_with_the_initialization_of_torch() -> None:
+    torchs = initializers.STARTS["U(±1/√n), biases U(±1/√n) (PyTorch)"]
+    ours, theirs = (
+        [initializers.epochs_to_learn(start, SPIRALS, seed, most=90) for seed in range(3)]
+        for start in (None, torchs)
+    )
+    assert np.median(ours) <= np.median(theirs)
+
+
+@pytest.mark.parametrize("activations", initializers.NETWORKS.values(), ids=initializers.NETWORKS)
+def test_the_loop_of_the_lecture_diverges_no_more_often_than_from_its_own_start(
+    activations: list[str | None],
+) -> None:
+    ours, theirs = (
+        initializers.diverged(initializers.lecture_losses(start, activations, n_loops=60))
+        for start in (None, initializers.LOOP_STARTS["U(-1, 1), biases too (the lecture)"])
+    )
+    assert ours <= theirs

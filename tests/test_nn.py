@@ -600,7 +600,7 @@ def test_unknown_activation_of_the_hidden_layers(activation: Any) -> None:
 
 @pytest.mark.parametrize("init", ["xavier", 3, [0.1, 0.2]])
 def test_unknown_initializer(init: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown initializer .*; known: glorot_normal, "):
+    with pytest.raises(UnknownNameError, match=r"unknown initializer .*; known: he_normal, "):
         MLP(2, [3, 1], init=init)
 
 

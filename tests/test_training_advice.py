@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinygrad_mlp import MLP, Value, fit, predict
+from tinygrad_mlp import MLP, Layer, Value, fit, predict
 from tinygrad_mlp.data import (
     StandardScaler,
     load_digits,
@@ -25,7 +25,7 @@ from tinygrad_mlp.functional import mean, uniform, where
 from tinygrad_mlp.losses import LOSSES, as_loss
 from tinygrad_mlp.nn import Buffer, Module
 from tinygrad_mlp.training import EarlyStopping, Finding, History
-from tinygrad_mlp.training import _loop as loop
+from tinygrad_mlp.training import _epochs as the_epochs
 from tinygrad_mlp.training._advice import advice_for
 from tinygrad_mlp.training._baselines import constant_loss
 from tinygrad_mlp.training._task import Task
@@ -111,7 +111,10 @@ HEALTHY: dict[str, Healthy] = {
         *(MLP(4, [16, 3], "tanh", rng=s), IRIS.X, IRIS.y),
         {"batch_size": 16, "optimizer": "adam"},
     ),
-    "moons": lambda s: (MLP(2, [16, 1], rng=s), *make_moons(100, noise=0.1, rng=s), {}),
+    "moons": lambda s: (
+        *(MLP(2, [16, 1], rng=s), *make_moons(100, noise=0.1, rng=s)),
+        {"epochs": 200},
+    ),
     "moons, hinge": lambda s: (
         *(MLP(2, [16, 1], rng=s), *make_moons(100, noise=0.1, rng=s)),
         {"loss": "hinge"},
@@ -244,7 +247,7 @@ def test_a_classification_that_learned_nothing() -> None:
 def test_saturated_units_and_features_of_different_size() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(100, 3)) * [1.0, 1000.0, 0.01]
-    model = MLP(3, [8, 1], "tanh", rng=0)
+    model = MLP(3, [8, 1], "tanh", init="lecun_normal", rng=0)
     targets = features @ [1.0, 0.002, 300.0]
     found = texts(failed(model, features, targets))
     state = model.state_dict()
@@ -413,7 +416,9 @@ def test_a_loss_of_ones_own_that_diverges() -> None:
     def own(outputs: Sequence[Value], targets: Sequence[Any]) -> Value:
         return mean([(output - target) ** 2 for output, target in zip(outputs, targets)])
 
-    history = failed(MLP(1, [8, 1], "relu", rng=0), loss=own, epochs=3, learning_rate=0.5)
+    model = MLP(1, [8, 1], "relu", rng=0)
+    model.layers[0] = Layer(1, 8, "relu", init="he_normal", rng=0)
+    history = failed(model, loss=own, epochs=3, learning_rate=0.5)
     assert max(history.loss) < 1e9
     assert "the loss rose from 1528 to" in texts(history)
 
@@ -556,7 +561,7 @@ def test_advice_changes_nothing(
         return numbers, gradients, kept, lists, rng.random()
 
     with_advice = trained()
-    monkeypatch.setattr(loop, "advice_for", lambda *arguments, **settings: ())
+    monkeypatch.setattr(the_epochs, "advice_for", lambda *arguments, **settings: ())
     assert trained() == with_advice
 
 
@@ -720,6 +725,7 @@ def test_who_interrupts_a_training_is_not_kept_waiting() -> None:
 
 
 def test_a_history_that_somebody_has_meddled_with_is_no_fault() -> None:
-    history = fit(MLP(1, [8, 1], rng=0), X, Y, log_every=None, callbacks=[Meddling()])
+    model = MLP(1, [8, 1], init="he_normal", rng=0)
+    history = fit(model, X, Y, log_every=None, callbacks=[Meddling()])
     assert history.completed
     assert history.advice == ()

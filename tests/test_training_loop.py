@@ -86,7 +86,7 @@ def test_what_the_advice_is_asked(
         seen.append((arguments, named))
         return advice
 
-    monkeypatch.setattr("tinygrad_mlp.training._loop.advice_for", advice_for)
+    monkeypatch.setattr("tinygrad_mlp.training._epochs.advice_for", advice_for)
     model = MLP(2, [1], rng=0)
     history = trained(LABELS, model, **settings)
     (((of_model, task, samples, of_history), named),) = seen
@@ -363,7 +363,7 @@ class Interrupted:
 
 def test_callbacks_are_told_of_the_end_once_whenever_ctrl_c_comes() -> None:
     ends = []
-    for training in interrupted_everywhere(Interrupted, "line", "training/_loop.py"):
+    for training in interrupted_everywhere(Interrupted, "line", "training/_epochs.py"):
         assert training.ending.n_ends <= 1
         if training.history is not None:
             assert training.ending.n_ends == 1
@@ -375,13 +375,13 @@ def test_callbacks_are_told_of_the_end_once_whenever_ctrl_c_comes() -> None:
 
 def test_callbacks_are_told_of_the_end_once_when_ctrl_c_comes_just_after_it() -> None:
     """At each of the last instructions of the loop, of which a line has many."""
-    counting = Moments(-1, "opcode", "training/_loop.py")
+    counting = Moments(-1, "opcode", "training/_epochs.py")
     with traced(counting):
         Interrupted()()
     ends = []
     for at in range(counting.n - 120, counting.n):
         training = Interrupted()
-        with suppress(KeyboardInterrupt), traced(Moments(at, "opcode", "training/_loop.py")):
+        with suppress(KeyboardInterrupt), traced(Moments(at, "opcode", "training/_epochs.py")):
             training()
         ends.append(training.ending.n_ends)
     assert ends == [1] * 120
@@ -406,7 +406,7 @@ class InterruptedTwice(Interrupted):
 
 def test_a_second_ctrl_c_leaves_whole_epochs_too() -> None:
     n_epochs = set()
-    for training in interrupted_everywhere(InterruptedTwice, "line", "training/_loop.py"):
+    for training in interrupted_everywhere(InterruptedTwice, "line", "training/_epochs.py"):
         assert training.ending.n_ends <= 1
         history = training.history
         if history is not None:
@@ -434,7 +434,7 @@ class InterruptedFailing(Interrupted):
 def test_a_training_that_fails_does_not_return_when_ctrl_c_comes() -> None:
     """Where callbacks were told that it failed."""
     told = []
-    for training in interrupted_everywhere(InterruptedFailing, "line", "training/_loop.py"):
+    for training in interrupted_everywhere(InterruptedFailing, "line", "training/_epochs.py"):
         assert training.ending.n_ends <= 1
         told.append(training.ending.reason == "OSError: the disk is full")
         assert training.failed or not told[-1]
@@ -493,7 +493,7 @@ def test_a_model_that_cannot_be_trained_learns_nothing_of_the_task() -> None:
 def test_right_answers_are_counted_over_the_epoch(
     engine: str, most_waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinygrad_mlp.training._loop.MOST_WAITING", most_waiting)
+    monkeypatch.setattr("tinygrad_mlp.training._measuring.MOST_WAITING", most_waiting)
     rows = np.random.default_rng(0).normal(size=(13, 2))
     labels = np.arange(13) % 3
     model = MLP(2, [3], rng=0)

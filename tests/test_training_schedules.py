@@ -13,7 +13,7 @@ import torch
 
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.nn import MLP, Module
+from tinygrad_mlp.nn import MLP, Layer, Module
 from tinygrad_mlp.optim import (
     SGD,
     Adam,
@@ -157,10 +157,17 @@ SCHEDULES: Final[dict[str, Callable[[], Schedule]]] = {
 schedules = pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
 
 
+def network() -> MLP:
+    """One whose loss rises now and then, so that the plateaus have something to see."""
+    model = MLP(2, [4, 1], rng=0)
+    model.layers[0] = Layer(2, 4, init="he_normal", rng=0)
+    return model
+
+
 def rates_in_parts(
     parts: list[int], schedule: Schedule, engine: str = "auto", held_out: bool = False
 ) -> tuple[list[float], list[float]]:
-    model = MLP(2, [4, 1], rng=0)
+    model = network()
     optimizer = Adam(model.parameters(), learning_rate=0.1)
     rates: list[float] = []
     for epochs in parts:
@@ -243,7 +250,7 @@ def test_with_the_first_optimizer_again_it_starts_anew_too() -> None:
 def test_a_schedule_goes_on_after_a_break(make: Callable[[], Schedule], way: str) -> None:
     """Saved after five epochs with the model and the optimizer, and loaded."""
     whole = rates_in_parts([10], make())[0]
-    model, schedule = MLP(2, [4, 1], rng=0), make()
+    model, schedule = network(), make()
     optimizer: Optimizer = Adam(model.parameters(), learning_rate=0.1)
     settings: dict[str, Any] = {"epochs": 5, **QUIET}
     first = fit(model, X, Y, optimizer=optimizer, schedule=schedule, **settings)

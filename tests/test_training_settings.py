@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import (
@@ -22,7 +23,14 @@ from tinygrad_mlp.optim import (
     StepSchedule,
     WarmupSchedule,
 )
-from tinygrad_mlp.training import Checkpoint, EarlyStopping, History, fit, predict
+from tinygrad_mlp.training import (
+    Checkpoint,
+    EarlyStopping,
+    History,
+    find_learning_rate,
+    fit,
+    predict,
+)
 from tinygrad_mlp.training._progress import Progress
 
 X: Final = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0], [0.5, 0.25]])
@@ -57,7 +65,26 @@ UNASKED: Final[dict[Callable[..., Any], dict[str, Any]]] = {
         "progress": None,
         "callbacks": (),
         "engine": "auto",
+        "resume": None,
+        "save_every": None,
     },
+    find_learning_rate: {
+        "batch_size": None,
+        "loss": None,
+        "optimizer": "sgd",
+        "l1": 0.0,
+        "l2": 0.0,
+        "clip_norm": None,
+        "clip_value": None,
+        "shuffle": True,
+        "rng": None,
+        "engine": "auto",
+        "start": 1e-7,
+        "end": 10.0,
+        "n_steps": 100,
+        "smoothing": 0.9,
+    },
+    HealthMonitor: {"loss_of": None, "n_samples": 32, "every": 1, "stop_when": ()},
     predict: {"loss": None},
     EarlyStopping: {"patience": 10, "min_delta": 0.0, "monitor": None, "restore_best": True},
     Checkpoint: {"every": 1, "best_only": False, "monitor": None},

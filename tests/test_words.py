@@ -466,6 +466,7 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
         ("nn", "initialiser_named", "initializer_named"),
         ("nn.init", "Initialiser", "Initializer"),
         ("nn.init", "initialiser_for", "initializer_for"),
+        ("nn.init", "glorot_normal", "xavier_normal"),
         ("nn", "Linear", "Layer"),
         ("losses", "MSELoss", "mean_squared_error"),
         ("losses", "CrossEntropyLoss", "categorical_cross_entropy"),

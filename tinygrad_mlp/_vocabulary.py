@@ -405,6 +405,7 @@ TABLE: Final = (
     Words("Initializer", "Initialiser"),
     Words("initializer_named", "initialiser_named"),
     Words("initializer_for", "initialiser_for"),
+    Words("xavier_normal", "glorot_normal"),
     Words("Value", "Tensor Variable Scalar Parameter"),
     Words("Layer", "Linear Dense"),
     Words("MLP", "MLPClassifier MLPRegressor"),

@@ -24,6 +24,7 @@ from viz._boundary import decision_boundary
 from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz._markup import shortened
 from viz._plot_style import PlotTheme, finished, literal, new_figure, style
+from viz._rate_plot import learning_rate_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ __all__ = [
     "decision_boundary",
     "gradient_histograms",
     "health_curves",
+    "learning_rate_curve",
     "loss_curve",
     "weight_images",
 ]

@@ -21,10 +21,12 @@ from tests.benchmarks import (
     fit_loop,
     freezing,
     import_time,
+    initializers,
     irregular,
     line_times,
     predictions,
     recording,
+    regularized,
     small_jobs,
 )
 from tests.benchmarks.kernels import kernels
@@ -36,6 +38,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "batch-norm": ("Batch normalization", batch_norm.report),
     "freezing": ("What freezing saves", freezing.report),
     "predict": ("Predictions", predictions.report),
+    "regularized": ("Batch norm, dropout and noise", regularized.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),
     "recording": ("A large network", recording.report),
@@ -43,6 +46,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
+    "initializers": ("Initializers", initializers.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 

@@ -25,7 +25,12 @@ from tinygrad_mlp.nn._batch_norm import BatchNorm
 from tinygrad_mlp.nn._dropout import Dropout
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import Module, Sample
-from tinygrad_mlp.nn.init import Initializer, draw_weights, initializer_named
+from tinygrad_mlp.nn.init import (
+    Initializer,
+    draw_biases,
+    draw_weights,
+    initializer_named,
+)
 
 __all__ = ["Layer", "Neuron"]
 
@@ -36,11 +41,11 @@ class Neuron(Module):
     Args:
         n_inputs: the number of its inputs, n.
         activation: f: a name from ``ACTIVATIONS``, a function of a Value, or None for none.
-        init: how the weights begin: a name from ``INITIALIZERS``, an initializer of your own, or
-            None for what suits the activation.
-        rng: a seed or a generator for the weights.
+        init: how the weights begin: a name from ``INITIALIZERS``, or an initializer of your own,
+            with a bias of 0; or None for what suits the activation (``nn.init`` has the table).
+        rng: a seed or a generator for the weights and the bias.
         weights: the weights themselves, n numbers, instead of drawing them.
-        bias: the first bias.
+        bias: the first bias; None for 0 beside given weights, else for what ``init`` says.
 
     Attributes:
         w: the weights, a list of n Values.
@@ -68,21 +73,24 @@ class Neuron(Module):
         rng: Rng = None,
         *,
         weights: Sequence[float] | None = None,
-        bias: float = 0.0,
+        bias: float | None = None,
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         self.activation = activation_named(activation)
         if isinstance(init, str):
             initializer_named(init)  # also where the weights are given
         if weights is None:
-            weights = draw_weights(init, activation, n_inputs, 1, rng)[0].tolist()
+            generator = as_generator(rng)
+            weights = draw_weights(init, activation, n_inputs, 1, generator)[0].tolist()
+            if bias is None:
+                bias = draw_biases(init, activation, n_inputs, 1, generator).item()
         elif len(weights) != n_inputs:
             raise ShapeError(
                 f"a neuron of {n_inputs} inputs got {len(weights)} weights; give one for each "
                 "input: Neuron(2, weights=[0.5, -1.0])"
             )
         self.w = [Value(weight) for weight in weights]
-        self.b = Value(bias)
+        self.b = Value(0.0 if bias is None else bias)
         self.label_parameters()
 
     def forward(self, x: Sample) -> list[Value]:
@@ -156,8 +164,8 @@ class Layer(Module):
         n_inputs: the number of inputs.
         n_outputs: the number of neurons.
         activation: f, as for ``Neuron``, or "softmax", which takes all outputs of the layer.
-        init: how the weights begin, as for ``Neuron``.
-        rng: a seed or a generator for the weights, and for what dropout leaves out.
+        init: how the weights and biases begin, as for ``Neuron``.
+        rng: a seed or a generator for the weights and biases, and for what dropout leaves out.
         batch_norm: whether a ``BatchNorm`` stands before f: f(norm(W x + b)). The bias stays, as
             in torch, though the norm takes it away again.
         dropout: the probability of the ``Dropout`` behind f; 0 for none.
@@ -210,7 +218,10 @@ class Layer(Module):
         check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
         generator = as_generator(rng)
         rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()
-        self.neurons = [Neuron(n_inputs, of_each, weights=row) for row in rows]
+        biases = draw_biases(init, activation, n_inputs, n_outputs, generator).tolist()
+        self.neurons = [
+            Neuron(n_inputs, of_each, weights=row, bias=bias) for row, bias in zip(rows, biases)
+        ]
         if batch_norm:
             self.norm = BatchNorm(n_outputs)
         if dropout:

@@ -16,7 +16,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._activations import Activation, check_activations
 from tinygrad_mlp.nn._layers import Layer
 from tinygrad_mlp.nn._module import Module, Sample
-from tinygrad_mlp.nn.init import Initializer
+from tinygrad_mlp.nn.init import Initializer, first_layer
 
 __all__ = ["MLP"]
 
@@ -30,8 +30,9 @@ class MLP(Module):
         activation: the one of the hidden layers, as for ``Layer``; or a list with one for each
             hidden layer, or for each layer with the output layer included.
         output_activation: the one of the output layer; None for a linear one.
-        init: how the weights begin, as for ``Neuron``; by default each layer's activation decides.
-        rng: a seed or a generator for the weights, and for what dropout leaves out.
+        init: how the weights and biases begin, as for ``Neuron``; by default each layer's
+            activation decides, and the first layer is ``nn.init.first_layer``.
+        rng: a seed or a generator for the weights and biases, and for what dropout leaves out.
         batch_norm: whether each hidden layer has a ``BatchNorm`` before its activation.
         dropout: the probability of the ``Dropout`` behind each hidden activation; 0 for none.
 
@@ -70,10 +71,11 @@ class MLP(Module):
         call = "MLP(2, [16, 1], dropout=0.2)"
         check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
         generator = as_generator(rng)
-        *hidden, last = zip(sizes, sizes[1:], activations)
+        inits = [first_layer if init is None else init, *[init] * (len(sizes) - 2)]
+        *hidden, last = zip(sizes, sizes[1:], activations, inits)
         beside: dict[str, Any] = {"batch_norm": batch_norm, "dropout": dropout}
-        self.layers = [Layer(*each, init, generator, **beside) for each in hidden]
-        self.layers.append(Layer(*last, init, generator))
+        self.layers = [Layer(*each, generator, **beside) for each in hidden]
+        self.layers.append(Layer(*last, generator))
         self.label_parameters()
 
     @property

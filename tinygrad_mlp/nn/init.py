@@ -1,8 +1,23 @@
-"""How the weights of a layer begin: small random numbers, zeros, Xavier (Glorot), He.
+"""How the weights and biases of a layer begin: small random numbers, zeros, LeCun, Xavier, He.
 
-An initializer is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. Xavier
-and He aim at sums that have about the variance of the layer's inputs, so that signals and gradients
-neither die nor explode over many layers. Biases begin at zero.
+An initializer is a function ``(n_inputs, n_outputs, rng) -> array (n_outputs, n_inputs)``. LeCun,
+Xavier and He aim at sums that have about the variance of the layer's inputs, so that signals and
+gradients neither die nor explode over many layers. With an initializer that is named, biases begin
+at zero.
+
+The default, n being the number of inputs of the layer::
+
+    activation                 weights     bias
+    relu and its relatives     N(0, 2/n)   0
+    none (linear), softmax     N(0, 1/n)   0
+    all others, as tanh        N(0, 1/n)   N(0, 1/n)
+
+The first layer of an ``MLP`` (``first_layer``) differs in two places. Weights before a relu have
+N(0, 1/(3n)), the variance of PyTorch's ``Linear``: a relu hands on the scale of the features, which
+may be large, and the layers behind keep it. Biases of the last row have N(0, 1): a tanh neuron
+bends where w x + b = 0; with b = 0 that is a line through the origin for every neuron, and with b
+from N(0, 1), which w x has for features of variance 1, it goes through the data anywhere.
+``python -m tests.benchmarks initializers`` shows what each part of it does.
 """
 
 from __future__ import annotations
@@ -19,18 +34,20 @@ from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.errors import ShapeError
-from tinygrad_mlp.nn._activations import activation_name
+from tinygrad_mlp.nn._activations import SOFTMAX, activation_name
 from tinygrad_mlp.ops import OPS
 
 __all__ = [
     "INITIALIZERS",
     "Initializer",
+    "draw_biases",
     "draw_weights",
-    "glorot_normal",
+    "first_layer",
     "he_normal",
     "he_uniform",
     "initializer_for",
     "initializer_named",
+    "lecun_normal",
     "normal",
     "xavier_normal",
     "xavier_uniform",
@@ -76,25 +93,24 @@ def zeros(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]
     return np.zeros((n_outputs, n_inputs))
 
 
-def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+def lecun_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
     """N(0, 1/n) with n = n_inputs: for tanh, sigmoid and linear neurons.
 
-    The form that courses teach, LeCun's in Keras. Glorot and Bengio (2010) divide by
-    (n_inputs + n_outputs) / 2, as PyTorch's ``xavier_normal_`` does: ``glorot_normal``.
-    Arguments and result as for ``normal``.
+    LeCun et al. (1998), Efficient BackProp, equation 16. Arguments and result as for ``normal``.
 
-    >>> xavier_normal(3, 2, rng=0).shape
+    >>> lecun_normal(3, 2, rng=0).shape
     (2, 3)
     """
     return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / n_inputs))
 
 
-def glorot_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+def xavier_normal(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
     """N(0, 2 / (n_inputs + n_outputs)): the variance of ``xavier_uniform``.
 
-    Glorot and Bengio (2010), equation 12. Arguments and result as for ``normal``.
+    Glorot and Bengio (2010), equation 12. Courses that write N(0, 1/n) under this name mean
+    ``lecun_normal``. Arguments and result as for ``normal``.
 
-    >>> glorot_normal(3, 2, rng=0).shape
+    >>> xavier_normal(3, 2, rng=0).shape
     (2, 3)
     """
     return normal(n_inputs, n_outputs, rng, std=sqrt(2.0 / (n_inputs + n_outputs)))
@@ -139,9 +155,9 @@ INITIALIZERS: Final = Registry[Initializer](
     "initializer",
     ("normal", normal),
     ("zeros", zeros, "zeros_"),
-    ("xavier_normal", xavier_normal, "lecun_normal"),
+    ("lecun_normal", lecun_normal),
+    ("xavier_normal", xavier_normal, "xavier_normal_", "glorot_normal"),
     ("xavier_uniform", xavier_uniform, "xavier_uniform_", "glorot_uniform"),
-    ("glorot_normal", glorot_normal, "xavier_normal_"),
     ("he_normal", he_normal, "kaiming_normal", "kaiming_normal_"),
     ("he_uniform", he_uniform, "kaiming_uniform", "kaiming_uniform_"),
 )
@@ -161,15 +177,31 @@ def initializer_named(name: str) -> Initializer:
 
 
 def initializer_for(activation: object) -> Initializer:
-    """The default: ``he_normal`` for activations like relu, ``xavier_normal`` for the rest.
+    """The default of the weights: ``he_normal`` for activations like relu, else ``lecun_normal``.
 
     The record of the op says which are like relu.
 
     >>> initializer_for("relu").__name__, initializer_for("tanh").__name__
-    ('he_normal', 'xavier_normal')
+    ('he_normal', 'lecun_normal')
     """
-    op = OPS.get(activation_name(activation))
-    return he_normal if op is not None and op.relu_like else xavier_normal
+    return he_normal if _is_like_relu(activation) else lecun_normal
+
+
+def first_layer(n_inputs: int, n_outputs: int, rng: Rng = None) -> NDArray[np.float64]:
+    """How the first layer of an ``MLP`` begins by default: weights N(0, 1/n), biases N(0, 1).
+
+    Before activations like relu a layer draws the weights from N(0, 1/(3n)); there, and without an
+    activation, the biases are 0. Of all initializers this one alone has drawn biases. For a model
+    of your own: ``Layer(2, 16, "tanh", init=first_layer)``. Arguments and result as for ``normal``.
+
+    >>> first_layer(3, 2, rng=0).shape
+    (2, 3)
+    """
+    return lecun_normal(n_inputs, n_outputs, rng)
+
+
+def _first_relu_layer(n_inputs: int, n_outputs: int, rng: Rng) -> NDArray[np.float64]:
+    return normal(n_inputs, n_outputs, rng, std=sqrt(1.0 / (3.0 * n_inputs)))
 
 
 def draw_weights(
@@ -197,6 +229,8 @@ def draw_weights(
     """
     if init is None:
         initializer = initializer_for(activation)
+    elif init is first_layer and _is_like_relu(activation):
+        initializer = _first_relu_layer
     else:
         initializer = init if callable(init) else initializer_named(init)
     drawn: Any = initializer(n_inputs, n_outputs, as_generator(rng))
@@ -208,3 +242,34 @@ def draw_weights(
             f"(n_outputs, n_inputs) = ({n_outputs}, {n_inputs})"
         )
     return weights
+
+
+def draw_biases(
+    init: str | Initializer | None,
+    activation: object,
+    n_inputs: int,
+    n_outputs: int,
+    rng: Rng,
+) -> NDArray[np.float64]:
+    """The first biases of a layer, (n_outputs,).
+
+    Where there is an activation that is not like relu, by default N(0, 1/n) with n = n_inputs, as
+    weights of one more input that is always 1, and N(0, 1) for ``first_layer``; else 0. Zeros with
+    every other initializer that is given. Arguments as for ``draw_weights``.
+
+    >>> draw_biases(None, "relu", 2, 1, rng=0).tolist(), draw_biases(None, None, 2, 1, 0).tolist()
+    ([0.0], [0.0])
+    >>> bool(draw_biases(None, "tanh", 2, 1, rng=0).all())
+    True
+    """
+    is_drawn = init is None or init is first_layer
+    bends_at_0 = activation_name(activation) not in ("linear", SOFTMAX)
+    if not (is_drawn and bends_at_0) or _is_like_relu(activation):
+        return np.zeros(n_outputs)
+    std = 1.0 if init is first_layer else sqrt(1.0 / n_inputs)
+    return normal(1, n_outputs, rng, std)[:, 0]
+
+
+def _is_like_relu(activation: object) -> bool:
+    op = OPS.get(activation_name(activation))
+    return op is not None and op.relu_like

@@ -20,6 +20,7 @@ from tinygrad_mlp.training._callbacks import (
     Checkpoint,
     EarlyStopping,
     TrainingEndCallback,
+    TrainingStartCallback,
 )
 from tinygrad_mlp.training._choosing import ENGINES
 from tinygrad_mlp.training._engines import EagerEngine, Engine
@@ -32,6 +33,7 @@ from tinygrad_mlp.training._evaluation import (
 )
 from tinygrad_mlp.training._history import Finding, History
 from tinygrad_mlp.training._loop import fit
+from tinygrad_mlp.training._rate_finder import RateSearch, find_learning_rate
 from tinygrad_mlp.training._scores import (
     MultilabelScores,
     RegressionScores,
@@ -59,13 +61,16 @@ __all__ = [
     "Finding",
     "History",
     "MultilabelScores",
+    "RateSearch",
     "RegressionScores",
     "Task",
     "TrainingEndCallback",
+    "TrainingStartCallback",
     "WeightsFile",
     "accuracy",
     "check_writable",
     "confusion_table",
+    "find_learning_rate",
     "fit",
     "load_model",
     "load_weights",

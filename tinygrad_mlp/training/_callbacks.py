@@ -6,6 +6,7 @@ A callback is any object with ``on_epoch_end``; ``fit`` knows nothing else of it
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import repeat
 from math import isfinite
 from pathlib import Path
@@ -17,12 +18,20 @@ from numpy.typing import NDArray
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._at_once import assign_at_once
 from tinygrad_mlp._words import our_words
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._history import History
 from tinygrad_mlp.training._weights import save_weights
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "TrainingEndCallback", "looks_at"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "TrainingEndCallback",
+    "TrainingStartCallback",
+    "looks_at",
+]
 
 MONITORS = ("loss", "validation_loss", "accuracy", "validation_accuracy")
 
@@ -42,6 +51,12 @@ class Callback(Protocol):
 
     A class that puts the weights of an earlier epoch back at the end says in ``kept_epoch`` which
     (0 for none), so that the advice is about the model that stays.
+
+    For ``fit(resume=path)`` the file keeps what stands in its attributes in plain data, such as
+    numbers, texts, arrays, lists and dicts of them, and where its random generators stand. A class
+    with other things to remember has ``state_dict()``, which returns them in plain data, and
+    ``load_state_dict(state)``. What its ``__init__`` takes counts as settings, which must be the
+    same when the training goes on; paths may differ.
 
     >>> class StopWhenGood:
     ...     def on_epoch_end(self, epoch, history, model):
@@ -70,6 +85,26 @@ class TrainingEndCallback(Protocol):
 
     def on_training_end(self, history: History, model: Module) -> None:
         """Called at the end, however training ended."""
+
+
+@runtime_checkable
+class TrainingStartCallback(Protocol):
+    """A callback that wants to know what is minimized.
+
+    >>> from tinygrad_mlp.debug import HealthMonitor
+    >>> isinstance(HealthMonitor(), TrainingStartCallback)
+    True
+    """
+
+    def on_training_start(self, loss_of_samples: Callable[[int], Value], model: Module) -> None:
+        """Called before the first epoch.
+
+        Args:
+            loss_of_samples: ``loss_of_samples(n_samples)`` is the Value that is minimized, losses
+                and penalties, for so many training samples at most, with the weights as they are.
+                It leaves the model and its generators alone.
+            model: the model.
+        """
 
 
 class EarlyStopping:

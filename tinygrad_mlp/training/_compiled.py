@@ -7,7 +7,7 @@ cannot be recorded at all is left to the eager engine. See ``compiler``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
@@ -64,6 +64,7 @@ class CompiledEngine(StepSettings):
     def _start(self) -> None:
         """Record nothing yet; the first step does."""
         self.name = "compiled"
+        self._whole_batch = ""
         self.program: Program
         # As in Program: a context in which overflow is ignored is entered faster than np.errstate.
         self._silently = copy_context()
@@ -93,7 +94,7 @@ class CompiledEngine(StepSettings):
         try:
             value: float = self.program(*batch)
         except SampleOrderError as error:
-            self._take_whole_batches(error)
+            self._take_whole_batches(error.reason)
             value = self.program(*batch)
         kept = self.program.auxiliary
         if self.objective.penalized:  # the losses, and the penalties, stand before the outputs
@@ -126,18 +127,29 @@ class CompiledEngine(StepSettings):
             try:
                 results = self._evaluation(*samples)
             except SampleOrderError as error:
-                self._take_whole_batches(error)
+                self._take_whole_batches(error.reason)
                 results = self._evaluation(*samples)
         if self._per_sample:
             return mean_of(results[:, 0]), results[:, 1:]
         return float(results[0]), results[1:].reshape(len(X), -1)
 
-    def _take_whole_batches(self, error: SampleOrderError) -> None:
+    def _take_whole_batches(self, reason: str) -> None:
         """From one sample mapped over a batch to a program of samples one after the other."""
         numbers, kept = self.program.parameters, self.program.kept
         self._compile(per_sample=False)
         self.program.parameters, self.program.kept = numbers, kept
-        self.name = f"compiled (for whole batches: {error.reason})"
+        self._whole_batch = reason
+        self.name = f"compiled (for whole batches: {reason})"
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Why it takes whole batches, if it does."""
+        return {"whole_batch": self._whole_batch}
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Take whole batches from the start where that was found out before."""
+        if choices.get("whole_batch"):
+            self._take_whole_batches(choices["whole_batch"])
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers, which the program has."""
@@ -281,13 +293,27 @@ class AutoEngine(StepSettings):
         """Take over what somebody has assigned to the Values, or to plain numbers."""
         self._engine.read_back(plain_numbers)
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """Why it fell back to the eager engine, if it did; else those of the engine at work."""
+        return {"fallback": self._fallback, **self._engine.choices}
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Go on with the engine that was at work."""
+        if choices.get("fallback"):
+            self._take_eager(choices["fallback"])
+        self._engine.take_choices(choices)
+
     def _fall_back(self, error: TinygradMLPError) -> None:
         if isinstance(self._engine, EagerEngine) or isinstance(error, _HOLD_EAGERLY_TOO):
             raise error
         self._engine.write_back()
-        self._engine = self._of_kind(EagerEngine)
         reason = getattr(error, "reason", "") or str(error).partition(";")[0]
-        self._fallback = f" (not compiled: {reason})"
+        self._take_eager(f" (not compiled: {reason})")
+
+    def _take_eager(self, fallback: str) -> None:
+        self._engine = self._of_kind(EagerEngine)
+        self._fallback = fallback
 
     def _of_kind(self, kind: type[CompiledEngine] | type[EagerEngine]) -> Engine:
         return kind(self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value)

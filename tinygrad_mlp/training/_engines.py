@@ -7,7 +7,7 @@ in ``compiled``, and all of them by name in ``registry``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -76,6 +76,47 @@ class Objective:
         with np.errstate(over="ignore"):
             return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
 
+    def value(
+        self,
+        model: Module,
+        X: Floats,
+        targets: NDArray[Any],
+        trained: Sequence[Any],
+        weights: Floats | None = None,
+    ) -> Value:
+        """What is minimized for a batch, loss and penalties, as one graph.
+
+        Args:
+            model: the model, in the mode that it is in.
+            X: the features, (n_samples, n_features).
+            targets: the encoded targets, one row or number per sample.
+            trained: the parameters that are penalized.
+            weights: how much each sample counts; None for all alike.
+
+        >>> from tinygrad_mlp.losses import loss_named
+        >>> from tinygrad_mlp.nn import MLP
+        >>> model = MLP(1, [1], init="zeros")
+        >>> objective = Objective(loss_named("mean_squared_error"), l2=1.0)
+        >>> batch = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+        >>> objective.value(model, *batch, model.parameters()).data
+        10.0
+        """
+        try:
+            rows = [sample_outputs(model, x, self.loss.from_logits) for x in X.tolist()]
+        except BatchStatisticsError:  # the samples need each other
+            recording = SampleRecording(model, X.shape[1], self.loss.from_logits)
+            rows = recording.outputs(_values_of(X))
+        if weights is None:
+            terms = [self.loss.of_batch(rows, targets.tolist())]
+        else:
+            losses = [self.loss.sample_loss(*pair) for pair in zip(rows, targets.tolist())]
+            counts = relative(weights).tolist()
+            terms = [functional.sum([w * value for w, value in zip(counts, losses)]) / len(rows)]
+        for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
+            if strength:
+                terms.append(penalty(trained, strength))
+        return functional.sum(terms)
+
 
 class StepSettings:
     """What every engine is made with.
@@ -87,6 +128,13 @@ class StepSettings:
             frozen, penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
+
+    >>> from tinygrad_mlp.losses import loss_named
+    >>> from tinygrad_mlp.nn import MLP
+    >>> from tinygrad_mlp.optim import SGD
+    >>> model, loss = MLP(1, [1]), loss_named("mean_squared_error")
+    >>> StepSettings(model, Objective(loss), SGD(model.parameters())).choices
+    {}
     """
 
     def __init__(
@@ -115,6 +163,14 @@ class StepSettings:
 
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """What it found out about how to compute, with the reasons; one that goes on takes it."""
+        return {}
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Compute as one did whose ``choices`` these are."""
 
     @property
     def penalized(self) -> list[Value]:
@@ -157,6 +213,13 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """What the history calls it."""
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """What it found out about how to compute, for the engine of a run that goes on."""
+
+    def take_choices(self, choices: Mapping[str, str]) -> None:
+        """Compute as one did whose ``choices`` these are."""
 
     def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients of both are ready for ``update``.

@@ -71,6 +71,15 @@ class Progress:
             self._bar.close()
             self._bar = None
 
+    def begin(self, history: History) -> None:
+        """Say from where a training goes on that was ended before; nothing of a new one."""
+        if not history.n_epochs:
+            return
+        if self._bar is not None:
+            self._bar.update(history.n_epochs)
+        if self.log_every:
+            self._print(f"going on after epoch {history.n_epochs}")
+
     def show(self, history: History) -> None:
         """Take note of one more epoch."""
         if self._bar is not None:

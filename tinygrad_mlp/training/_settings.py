@@ -22,6 +22,7 @@ __all__ = [
     "optimizer_for",
     "schedule_for",
     "those_that_measure",
+    "with_inner",
 ]
 
 
@@ -125,6 +126,24 @@ def those_that_measure(callbacks: Iterable[Callback], has_validation: bool) -> l
     >>> len(those_that_measure([EarlyStopping(monitor="loss")], has_validation=True))
     1
     """
+    monitors = ("loss", "accuracy") if has_validation else ("loss", "accuracy", None)
+    return [
+        callback
+        for callback in with_inner(callbacks)
+        if getattr(callback, "keeps_weights", False)
+        and getattr(callback, "monitor", None) in monitors
+    ]
+
+
+def with_inner(callbacks: Iterable[Callback]) -> list[Callback]:
+    """The callbacks, and those that they hold, each once.
+
+    >>> from tinygrad_mlp.training._callbacks import EarlyStopping
+    >>> stopping = EarlyStopping()
+    >>> stopping.other = [EarlyStopping(), stopping]
+    >>> len(with_inner([stopping]))
+    2
+    """
     found = list({id(callback): callback for callback in callbacks}.values())
     seen = {id(callback) for callback in found}
     for callback in found:  # it grows on the way
@@ -132,13 +151,7 @@ def those_that_measure(callbacks: Iterable[Callback], has_validation: bool) -> l
             if id(inner) not in seen:
                 seen.add(id(inner))
                 found.append(inner)
-    monitors = ("loss", "accuracy") if has_validation else ("loss", "accuracy", None)
-    return [
-        callback
-        for callback in found
-        if getattr(callback, "keeps_weights", False)
-        and getattr(callback, "monitor", None) in monitors
-    ]
+    return found
 
 
 def check_counts(epochs: int, batch_size: int | None, log_every: int | None) -> None:

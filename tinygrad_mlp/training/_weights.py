@@ -35,17 +35,25 @@ from tinygrad_mlp.training._details import ARCHITECTURE_VERSION, parse_details
 from tinygrad_mlp.training._task import Task, task_of
 
 __all__ = [
+    "OF_TRAINING",
     "WeightsFile",
     "check_writable",
     "load_model",
     "load_weights",
+    "packed_weights",
     "put_weights",
+    "read_arrays",
     "read_weights",
     "save_weights",
+    "text_in",
+    "weights_in",
 ]
 
 ENTRY: Final = "__details__"
 """The name under which the JSON text stands in the file."""
+
+OF_TRAINING: Final = "__training__"
+"""With this begin the names of what a file of ``fit(resume=path)`` holds beside the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +111,18 @@ def save_weights(
     >>> other([1.0, 2.0]).data == model([1.0, 2.0]).data
     True
     """
+    return write_whole(path, pack(packed_weights(model, extra)))
+
+
+def packed_weights(model: Module, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The arrays of a weights file by their names, the details among them.
+
+    Raises:
+        InvalidArgumentError: if ``extra`` cannot be written as JSON.
+
+    >>> list(packed_weights(MLP(2, [1])))
+    ['layers.0.weight', 'layers.0.bias', '__details__']
+    """
     task = task_of(model)
     details: dict[str, Any] = {
         "model": repr(model),
@@ -118,7 +138,7 @@ def save_weights(
             f"extra cannot be written as JSON ({error}); turn arrays into lists, "
             "extra={'mean': mean.tolist()}"
         ) from None
-    return write_whole(path, pack({**model.state_dict(), ENTRY: np.array(text)}))
+    return {**model.state_dict(), ENTRY: np.array(text)}
 
 
 def _architecture_of(model: Module) -> dict[str, Any] | None:
@@ -277,20 +297,49 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     >>> {name: array.shape for name, array in content.state.items()}
     {'layers.0.weight': (1, 2), 'layers.0.bias': (1,)}
     """
+    return weights_in(read_arrays(path), path)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """All arrays of a weights file, those of a training beside them too.
+
+    Raises:
+        DataError: if it is not a file of weights.
+        OSError: if the file cannot be opened.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     list(read_arrays(save_weights(MLP(2, [1]), f"{folder}/weights.npz")))
+    ['layers.0.weight', 'layers.0.bias', '__details__']
+    """
     try:
         with Path(path).open("rb") as stream:
-            arrays = unpack(stream)
-        text = arrays.pop(ENTRY, np.array('{"task": null, "extra": {}}'))
-        wrong = [name for name, array in arrays.items() if array.dtype.kind == "U"]
-        if wrong or text.shape != () or text.dtype.kind != "U":
-            raise DataError(f"{(wrong or [ENTRY])[0]!r} does not hold what it must")
+            return unpack(stream)
     except DataError as error:
-        raise DataError(
-            f"{os.fspath(path)} is not a file of weights ({error}); "
-            "save_weights(model, 'weights.npz') writes one"
-        ) from None
+        raise _no_weights(path, error) from None
+
+
+def weights_in(arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str]) -> WeightsFile:
+    """The weights among the arrays of a file.
+
+    Raises:
+        DataError: if they are none; it names the file.
+
+    >>> arrays = packed_weights(MLP(2, [1]), {"epoch": 3})
+    >>> weights_in({**arrays, "__training__.0": np.eye(2)}, "training.npz").extra
+    {'epoch': 3}
+    """
+    state = {name: array for name, array in arrays.items() if not name.startswith(OF_TRAINING)}
+    text = state.pop(ENTRY, np.array('{"task": null, "extra": {}}'))
+    wrong = [name for name, array in state.items() if array.dtype.kind == "U"]
+    if wrong or text.shape != () or text.dtype.kind != "U":
+        raise _no_weights(path, f"{(wrong or [ENTRY])[0]!r} does not hold what it must")
     try:
-        details = parse_details(_text(text), arrays)
+        letters = text_in(text)
+    except DataError as error:
+        raise _no_weights(path, error) from None
+    try:
+        details = parse_details(letters, state)
     except DataError as error:
         raise DataError(
             f"{os.fspath(path)}: {error}; the file is damaged or was changed: save the model again "
@@ -298,13 +347,20 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         ) from None
     task = details["task"]
     return WeightsFile(
-        arrays,
+        state,
         None if task is None else Task.from_dict(task),
         details["extra"],
         details["model"],
         details["activations"],
         _kind(details),
         (details.get("architecture") or {}).get("model"),
+    )
+
+
+def _no_weights(path: str | os.PathLike[str], problem: object) -> DataError:
+    return DataError(
+        f"{os.fspath(path)} is not a file of weights ({problem}); "
+        "save_weights(model, 'weights.npz') writes one"
     )
 
 
@@ -329,8 +385,15 @@ def _check_sizes(task: Task, model: Module, path: str | os.PathLike[str]) -> Non
             )
 
 
-def _text(array: NDArray[np.str_]) -> str:
-    """The text in an array, if all of it is letters."""
+def text_in(array: NDArray[np.str_]) -> str:
+    """The text in an array, if all of it is letters.
+
+    Raises:
+        DataError: if it is not.
+
+    >>> text_in(np.array("relu"))
+    'relu'
+    """
     try:
         return array.tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass").rstrip("\0")
     except ValueError as error:
