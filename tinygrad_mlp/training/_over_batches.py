@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import count
 
 from tinygrad_mlp.compiler._lockstep import in_lockstep
 from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
@@ -127,7 +128,7 @@ def check_batch_sizes(
             f"there is one sample, {reason}; train with two samples or more, or without a layer "
             "such as BatchNorm"
         )
-    better = next(b for b in range(size + 1, n_samples + 1) if n_samples % b != 1)
+    better = next(b for b in count(size + 1) if n_samples % b != 1)
     if size == 1:
         raise InvalidArgumentError(
             f"batch_size=1 makes batches of one sample, {reason}; give batch_size={better} or more"
