@@ -21,7 +21,9 @@ from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._instructions import Buffer as Slots
 from tinygrad_mlp.compiler._instructions import Instruction, Ref, contiguous
+from tinygrad_mlp.compiler._lockstep import in_lockstep
 from tinygrad_mlp.compiler._tidying import _with_inner_products
+from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, assign, no_grad, topological_order
 from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError, ShapeError
@@ -495,6 +497,21 @@ def test_plain_arithmetic_keeps_numbers_too() -> None:
     program.keep([read, kept])
     assert (program(2.0), program(2.0)) == (12.0, 20.0)
     assert (kept.data, program.kept.tolist()) == (3.0, [2.0, 7.0])
+
+
+def test_a_batch_is_recorded_as_part_of_another_function() -> None:
+    kept = Buffer(3.0)
+
+    def of_sample(x: Value) -> Value:
+        assign(kept, Value(0.5) * F.batch_mean(x))
+        return x * kept
+
+    recording = trace(of_sample, [()], [], of_one_sample=True)
+    program = compile(lambda row: F.sum(in_lockstep(recording, [[x] for x in row])))
+    x = X[:, 0]
+    assert_close(program(x), 0.5 * x.mean() * x.sum())
+    assert_close(kept.data, 0.5 * x.mean())
+    assert "outer" not in program.source  # its numbers are constants
 
 
 # Where there is no batch

@@ -271,8 +271,17 @@ def test_how_often_at_most_it_runs(most: int, n_runs: int) -> None:
 
 @pytest.mark.parametrize(
     ("n_nodes", "most", "expected"),
-    [(0, None, 3), (3, None, 3), (666, None, 3), (667, None, 2), (1001, None, 1), (2500, None, 1)]
-    + [(3, 1, 1), (3, 5, 5), (667, 1, 1)],
+    [
+        (0, None, 3),
+        (3, None, 3),
+        (666, None, 3),
+        (667, None, 2),
+        (1001, None, 1),
+        (2500, None, 1),
+        (3, 1, 1),
+        (3, 5, 5),
+        (667, 1, 1),
+    ],
 )
 def test_the_fewer_nodes_the_more_often_a_function_is_run(
     n_nodes: int, most: int | None, expected: int

@@ -13,7 +13,7 @@ from contextvars import Context, copy_context
 import pytest
 
 from tinygrad_mlp import Value, _blocks, compile, functional, ops
-from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, here, open_blocks
+from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blocks
 from tinygrad_mlp._many_numbers import numbers_of, read_numbers, read_unchecked, write_numbers
 from tinygrad_mlp._recorders import Observer
 from tinygrad_mlp._recording import observed_by, with_numbers
@@ -114,6 +114,36 @@ def test_a_generator_that_is_suspended_in_a_block_keeps_it_for_itself() -> None:
     with no_grad():
         assert not recorded()
     assert list(one) == list(other) == []
+
+
+def test_what_holds_is_what_is_set_as_far_as_no_generator_is_suspended() -> None:
+    def inside() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    here_too, elsewhere = inside(), inside()
+    copy_context().run(next, elsewhere)
+    assert blocks_in_doubt
+    with no_grad():
+        assert current() is here()
+    next(here_too)
+    assert here() is not PLAIN
+    assert current() is PLAIN
+    for generator in (here_too, elsewhere):
+        generator.close()
+
+
+def test_of_two_blocks_one_is_closed_elsewhere_and_the_other_holds() -> None:
+    with no_grad():
+        (outer,) = here().blocks
+        inner = observed_by(Observer())
+        inner.__enter__()
+        assert here().blocks == (outer, inner)
+        Context().run(inner.__exit__, None, None, None)
+        assert current().observers == ()
+        assert not recorded()
+        assert here().blocks == (outer,)
+    assert recorded()
 
 
 def test_a_generator_goes_by_the_block_of_who_drives_it_where_it_has_none() -> None:
