@@ -52,9 +52,9 @@ def in_lockstep(recording: Recording, batch: Sequence[Sequence[Value]]) -> list[
     """
     if len(batch) == 1 and recording.needs_batch:
         raise batch_of_one()
-    check_independence(fold(recording))
     for leaf in recording.own_leaves:
         note_leaf(leaf)
+    check_independence(fold(recording))
     made = _made(recording, batch)
     _assign(recording, made)
     return [
