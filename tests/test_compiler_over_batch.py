@@ -361,6 +361,21 @@ def test_what_counts_samples_beside_a_mean_is_refused(eagerly: bool) -> None:
     assert count.data == 0.0
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_each_assignment_is_looked_at(eagerly: bool) -> None:
+    first, second = Buffer(0.0), Buffer(1.0)
+
+    def loss(x: Value) -> Value:
+        assign(first, F.batch_mean(x))
+        assign(second, x)
+        return x - F.batch_mean(x)
+
+    program = compile(loss, per_sample=True)
+    with pytest.raises(SampleOrderError):
+        (program.eager if eagerly else program)(X[:, 0])
+    assert (first.data, second.data) == (0.0, 1.0)
+
+
 def test_several_assignments_are_one_call() -> None:
     kept = [Buffer(float(i)) for i in range(4)]
 
@@ -650,6 +665,8 @@ def test_a_product_of_what_is_changed_before_the_sum_stays_a_product() -> None:
     for between in (change, change_other):
         calls = [multiply, between, reduce]
         assert _with_inner_products(calls) == calls
+    afterwards = _with_inner_products([multiply, reduce, change, change_other])
+    assert [call.kind for call in afterwards] == ["contract", "ufunc", "ufunc"]
     both = _with_inner_products([multiply, elsewhere, reduce])
     assert [call.kind for call in both] == ["ufunc", "contract"]
     numbers = Instruction("ufunc", "multiply", [a, row(mapped=False).padded()], product)

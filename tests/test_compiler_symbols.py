@@ -187,6 +187,7 @@ PRODUCTS: Final = {
     "times(n, 3.0, 1) * times(x, 0.5, 1)": (
         "t1 = multiply(n, 1.5 / B / B); t2 = multiply(t1, x); t2"
     ),
+    "(2.0 * n) * (3.0 * n)": "t1 = multiply(n, n); 6.0 * t1",
     "n * (-x)": "t1 = multiply(n, x); -1.0 * t1",
     "(2.0 * n) * (0.5 * x)": "t1 = multiply(n, x); t1",
     "(2.0 * x) * (-0.5 * n)": "t1 = multiply(x, n); -1.0 * t1",
