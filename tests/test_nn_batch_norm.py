@@ -20,6 +20,7 @@ from tinygrad_mlp.debug import detect_anomaly, health, trace_backward
 from tinygrad_mlp.engine import Value, assign, topological_order
 from tinygrad_mlp.errors import (
     BatchStatisticsError,
+    GraphError,
     InvalidArgumentError,
     NonFiniteError,
     SampleOrderError,
@@ -37,6 +38,7 @@ from tinygrad_mlp.training import (
     predict,
     save_weights,
 )
+from tinygrad_mlp.training._over_batches import SampleRecording
 
 Floats = NDArray[np.float64]
 
@@ -435,6 +437,18 @@ def test_what_cannot_run_for_a_batch_is_refused_by_every_engine(
     assert isinstance(raised.value, expected)
     for name, array in model.state_dict().items():
         assert (array == before[name]).all()
+
+
+def test_a_model_that_does_something_else_each_time_is_not_recorded() -> None:
+    calls: list[int] = []
+
+    class Fickle(Module):
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            calls.append(1)
+            return [x[0] - F.batch_mean(x[0]) * float(len(calls))]
+
+    with pytest.raises(GraphError, match="did something else when it ran again"):
+        SampleRecording(Fickle(), 1, from_logits=False)
 
 
 class ByHand(Net):

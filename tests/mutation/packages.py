@@ -21,11 +21,11 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
         "tests/test_registry.py tests/test_words.py "
         "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py "
-        "tests/test_graph.py",
+        "tests/test_graph.py tests/test_recording.py tests/test_freezing.py tests/test_threads.py",
     ),
     "compiler": (
         "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/_backends/*.py",
-        "tests/test_compiler*.py tests/test_forking.py",
+        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py",
     ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
@@ -44,7 +44,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
         "tests/test_nn_batch_norm.py",
     ),
-    "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
+    "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py tests/test_freezing.py"),
     "data": (
         "tinygrad_mlp/data/*.py",
         "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py",
