@@ -29,7 +29,7 @@ from tinygrad_mlp import (
 from tinygrad_mlp.debug import health
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError, UnknownNameError
 from tinygrad_mlp.nn import Activation, BatchNorm, Dropout, Layer, Module, Neuron, Sequential
-from tinygrad_mlp.nn._specification import check_specification, made_from, specification_of
+from tinygrad_mlp.nn._specification import specification_of
 from tinygrad_mlp.optim import SGD
 from tinygrad_mlp.training import read_weights
 from tinygrad_mlp.training._archive import pack
