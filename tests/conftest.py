@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
@@ -37,7 +38,7 @@ def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse names that hold an address: a test has one name, whichever process collects it."""
     for item in items:
-        if " at 0x" in item.nodeid:
+        if re.search(" at 0x[0-9a-fA-F]", item.nodeid):
             raise pytest.UsageError(f"name the cases of {item.nodeid}: ids=case_name")
 
 

@@ -9,4 +9,4 @@ __all__ = ["case_name"]
 
 def case_name(case: object) -> str:
     """What a case is called, for ``pytest.mark.parametrize(..., ids=case_name)``."""
-    return re.sub(r" at 0x[0-9a-f]+", "", str(case) if isinstance(case, str) else repr(case))
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(case) if isinstance(case, str) else repr(case))

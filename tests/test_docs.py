@@ -25,7 +25,7 @@ PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
 QUICK_START: Final = [
     "python -m pip install -e '.[all]' && python -m tinygrad_mlp demo",
-    "python -m pip install -e '.[test]' && python -m pytest",
+    "python -m pip install -e '.[test]' && python -m pytest -n auto",
 ]
 
 

@@ -345,7 +345,7 @@ def test_over_the_limit_the_error_names_the_coarser_detail() -> None:
 @pytest.mark.parametrize(
     ("options", "known"),
     [
-        ({"detail": "node"}, "auto, layers, neurons, ops"),
+        ({"detail": "node"}, "auto, circles, layers, neurons, ops"),
         ({"theme": "blue"}, "dark, light"),
         ({"color": "red"}, "auto, gradient, kind"),
         ({"highlight": "lss"}, "loss"),
@@ -619,7 +619,7 @@ def test_the_graph_of_a_derivative_is_drawn() -> None:
 
 def test_a_model_is_drawn_without_data_and_left_as_it_is() -> None:
     model = network().train()
-    dot = to_dot(model)
+    dot = to_dot(model, detail="layers")
     assert [texts(box)[0] for box in boxes(dot).values()] == [
         *("2 inputs", "layers.0", "layers.1", "layers.2")
     ]
@@ -765,6 +765,6 @@ def test_gradients_of_another_loss_are_not_shown(detail: str, color: str) -> Non
 
 def test_the_drawing_of_a_model_shows_the_gradients_of_the_last_loss() -> None:
     model = network()
-    without = to_dot(model)
+    without = to_dot(model, detail="layers")
     batch_loss(model)
-    assert to_dot(model) != without
+    assert to_dot(model, detail="layers") != without

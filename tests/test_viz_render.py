@@ -265,7 +265,7 @@ def test_an_error_while_drawing_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(viz._pictures, "to_dot", lambda *_, **__: "digraph {")
+    monkeypatch.setattr(viz._pictures, "drawing_of", lambda *_, **__: "digraph {")
     with pytest.raises(GraphError):
         viz.draw(example(), path)
     assert path.read_text("utf-8") == "old"

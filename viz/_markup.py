@@ -36,13 +36,13 @@ TIMES: Final = "\N{MULTIPLICATION SIGN}"
 """Between factors, and before how often something repeats."""
 
 
-def number(x: float) -> str:
+def number(x: float, digits: int = 4) -> str:
     """``x`` with four significant digits and a typographic minus, as a drawing shows it.
 
     >>> [number(x) for x in (0.13849856, 2.0, 123456.0, 1e10, float("inf"))]
     ['0.1385', '2', '1.235e5', '1e10', 'inf']
     """
-    mantissa, _, exponent = f"{x:.4g}".partition("e")
+    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", "\N{MINUS SIGN}")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
-from viz._graph import SHOWABLE, Drawable, to_dot
+from viz._graph import SHOWABLE, Drawable, drawing_of
 from viz._render import format_of, render
+from viz._scene import Scene
 from viz._themes import Theme
 
 __all__ = ["Svg", "draw", "to_svg"]
@@ -45,6 +46,10 @@ def draw(
     max_nodes: int = 500,
     parameters: Iterable[Value] | None = None,
     legend: bool = True,
+    names: str = "auto",
+    index: str = "unit,input",
+    style: str = "page",
+    focus: Value | str | None = None,
 ) -> Path:
     """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
 
@@ -54,12 +59,14 @@ def draw(
             ``detail``, ``show`` and ``highlight`` mean nothing.
         path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
             made; an existing file is replaced once the picture is complete.
-        detail: "ops" (a box for each operation), "neurons" (for each neuron, with its formula),
-            "layers" (for each layer, with shapes, parameter counts and gradient norms), or "auto":
-            the finest of them that stays readable. In the coarser two, what repeats (for each
-            sample of a batch) is drawn once, with "x N".
+        detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
+            operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
+            with shapes, parameter counts and gradient norms), or "auto": circles for a model that
+            they can show, else the finest of the others that stays readable. In the coarser two,
+            what repeats (for each sample of a batch) is drawn once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
-        show: any of "data", "grad" and "partials" (the local derivatives on the arrows).
+        show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
+            "grad" is delta, the gradient of the weighted sum of a unit.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
@@ -68,6 +75,14 @@ def draw(
         max_nodes: the number of boxes up to which a graph is drawn.
         parameters: the leaves to color as parameters, for example ``model.parameters()``.
         legend: whether a line under the graph explains the colors.
+        names: how things are called in circles: "math" (as in books: w, b, h and y-hat with layer
+            and indices), "code" (their paths in the model), or "auto", which is "math" there.
+        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
+            bias of unit j is w_0j).
+        style: "page", or "slide" for circles: 1280 x 720, letters of 18 points, three digits and no
+            legend.
+        focus: for circles, a node or its name ("h[1]_2"): its paths stand out, of all the rest a
+            quarter of the color is left.
 
     Returns:
         The path of the file.
@@ -76,7 +91,9 @@ def draw(
         UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
             show; the message lists them.
         GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser detail
-            to use.
+            to use. Also if circles and lines cannot show the graph as it is.
+        InvalidArgumentError: for what only circles have with another detail, and for circles in
+            another direction than "LR".
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile
@@ -88,7 +105,7 @@ def draw(
     'graph.svg'
     """
     file_format = format_of(path)
-    text = to_dot(
+    drawing = drawing_of(
         value,
         detail=detail,
         direction=direction,
@@ -100,8 +117,12 @@ def draw(
         max_nodes=max_nodes,
         parameters=parameters,
         legend=legend,
+        names=names,
+        index=index,
+        style=style,
+        focus=focus,
     )
-    return write_whole(path, render(text, file_format))
+    return write_whole(path, _rendered(drawing, file_format))
 
 
 def to_svg(
@@ -117,6 +138,10 @@ def to_svg(
     max_nodes: int = 500,
     parameters: Iterable[Value] | None = None,
     legend: bool = True,
+    names: str = "auto",
+    index: str = "unit,input",
+    style: str = "page",
+    focus: Value | str | None = None,
 ) -> Svg:
     """The graph that ``value`` was computed from, as SVG text that a notebook shows as a picture.
 
@@ -126,7 +151,7 @@ def to_svg(
     >>> to_svg(a * a).startswith("<svg")
     True
     """
-    text = to_dot(
+    drawing = drawing_of(
         value,
         detail=detail,
         direction=direction,
@@ -138,5 +163,16 @@ def to_svg(
         max_nodes=max_nodes,
         parameters=parameters,
         legend=legend,
+        names=names,
+        index=index,
+        style=style,
+        focus=focus,
     )
-    return Svg(render(text, "svg").decode())
+    return Svg(_rendered(drawing, "svg").decode())
+
+
+def _rendered(drawing: str | Scene, file_format: str) -> bytes:
+    """The content of a file; a scene is SVG without Graphviz."""
+    if isinstance(drawing, str):
+        return render(drawing, file_format)
+    return drawing.svg().encode() if file_format == "svg" else render(drawing.dot(), file_format)

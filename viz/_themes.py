@@ -14,7 +14,7 @@ from typing import Final
 
 from tinygrad_mlp.errors import UnknownNameError
 
-__all__ = ["DARK", "LIGHT", "THEMES", "GradientScale", "Paint", "Theme", "theme_named"]
+__all__ = ["DARK", "LIGHT", "THEMES", "GradientScale", "Paint", "Theme", "mixed", "theme_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,16 @@ DARK: Final = Theme(
 
 THEMES: Final = {"light": LIGHT, "dark": DARK}
 """The themes by name."""
+
+
+def mixed(color: str, ground: str, share: float) -> str:
+    """A color of which only a share is left on a ground, without transparency.
+
+    >>> mixed("#000000", "#ffffff", 0.25)
+    '#bfbfbf'
+    """
+    pairs = [(int(color[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join([f"{round(b + share * (a - b)):02x}" for a, b in pairs])
 
 
 def known_name(kind: str, name: object, known: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from tinygrad_mlp.debug._steps import trace_backward
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
-from tinygrad_mlp.graph import names_of
+from tinygrad_mlp.graph import TextbookNames, names_of, roles_of, textbook_names, units_of
 
 __all__ = ["Session"]
 
@@ -89,15 +89,23 @@ class Session:
     def _nodes(self) -> dict[str, Value]:
         return {name: node for node, name in self.names.items()}
 
+    @cached_property
+    def _textbook(self) -> TextbookNames:
+        roles = roles_of(self.order, [self.loss], None)
+        return textbook_names(self.order, roles, units_of(self.order, roles))
+
     def node(self, name: str) -> Value:
-        """The node of that name.
+        """The node of that name, or the one that books call so: ``w[1]_21``, ``z[2]_1``, ``yhat``.
 
         Raises:
             UnknownNameError: if there is none; the message lists some that are near.
         """
-        if name not in self._nodes:
-            raise UnknownNameError.of("node", name, self._nodes)
-        return self._nodes[name]
+        if name in self._nodes:
+            return self._nodes[name]
+        try:
+            return self._textbook.find(name)
+        except UnknownNameError:
+            raise UnknownNameError.of("node", name, self._nodes) from None
 
     def step(self, index: int) -> Step:
         """The step of that number, from 0."""

@@ -6,6 +6,7 @@ ask here. The answers go by identity of parameters and modules, never by the tex
 
 from __future__ import annotations
 
+from tinygrad_mlp.graph._math_names import MathName, Run, parse_name
 from tinygrad_mlp.graph._naming import names_of
 from tinygrad_mlp.graph._roles import (
     NeuronSum,
@@ -28,9 +29,15 @@ from tinygrad_mlp.graph._structure import (
     place_in_layer,
     units_of,
 )
+from tinygrad_mlp.graph._textbook import HIDDEN, INDEX_ORDERS, TextbookNames, textbook_names
 
 __all__ = [
+    "HIDDEN",
+    "INDEX_ORDERS",
+    "MathName",
     "NeuronSum",
+    "Run",
+    "TextbookNames",
     "Unit",
     "UnitLayer",
     "Use",
@@ -43,9 +50,11 @@ __all__ = [
     "names_of",
     "op_of",
     "order_of",
+    "parse_name",
     "place_in_layer",
     "roles_of",
     "sums_of",
+    "textbook_names",
     "units_of",
     "uses_of",
 ]

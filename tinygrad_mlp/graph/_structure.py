@@ -19,8 +19,10 @@ from tinygrad_mlp.graph._naming import Group, PlaceNames
 from tinygrad_mlp.graph._roles import NeuronSum, count_uses, roles_of, sums_of
 
 __all__ = [
+    "NEURON",
     "Unit",
     "UnitLayer",
+    "home_of",
     "layers_of",
     "name_in_network",
     "place_in_layer",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 NEURON: Final = re.compile(r"(neurons?[. ])?(?P<number>\d+)")
+"""The path of a neuron inside its layer, where it stands in a list."""
 
 
 @dataclass(eq=False, slots=True)
@@ -158,7 +161,7 @@ def layers_of(order: Sequence[Value], further: Iterable[Value] = ()) -> dict[Val
     for leaf in leaves:
         place, unit = leaf.place, units.get(leaf)
         own = unit is not None and place is not None and unit.owner is place.owner
-        name = unit.layer.name if unit and own else names.of_group(_home(place))
+        name = unit.layer.name if unit and own else names.of_group(home_of(place))
         if name:
             layers[leaf] = name
     for node in order:
@@ -291,8 +294,13 @@ def _is_activation(node: Value, roles: dict[Value, str], n_uses: dict[Value, int
 # Naming
 
 
-def _home(place: Place | None) -> Group | None:
-    """The layer of a parameter by its place alone."""
+def home_of(place: Place | None) -> Group | None:
+    """The layer of a parameter by its place alone.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> home_of(MLP(2, [3], rng=0).layers[0].neurons[1].b.place)[1]
+    ('neurons',)
+    """
     if place is None:
         return None
     owner, keys = place.owner, place.keys
