@@ -385,6 +385,7 @@ def test_the_mean_of_the_sample_losses_is_torch_s_loss(name: str) -> None:
     for targets in (encoded.tolist(), values_of(encoded)):  # as numbers and as Values
         values = values_of(outputs)
         mean = functional.mean([loss.sample_loss(z, t) for z, t in zip(values, targets)])
+        assert loss.of_batch(values, targets).data == mean.data
         mean.backward()
         assert_close(mean.data, torch_loss)
         assert_close(grad_of(values), tensor.grad)
