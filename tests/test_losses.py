@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 from collections.abc import Callable
 from math import exp
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -385,6 +385,7 @@ def test_the_mean_of_the_sample_losses_is_torch_s_loss(name: str) -> None:
     for targets in (encoded.tolist(), values_of(encoded)):  # as numbers and as Values
         values = values_of(outputs)
         mean = functional.mean([loss.sample_loss(z, t) for z, t in zip(values, targets)])
+        assert loss.of_batch(values, targets).data == mean.data
         mean.backward()
         assert_close(mean.data, torch_loss)
         assert_close(grad_of(values), tensor.grad)
@@ -400,6 +401,57 @@ def test_records(name: str) -> None:
     assert loss.standardizable == (name != "poisson")
     assert pickle.loads(pickle.dumps(loss)) is copy.deepcopy(loss) is loss
     assert loss_named(name.upper()) is loss_of_function(getattr(losses, name)) is loss
+
+
+RECORDS: Final = {
+    "mean_squared_error": ("mse", "mse_loss", "squared_error"),
+    "mean_absolute_error": ("mae", "l1_loss", "absolute_error"),
+    "huber": ("huber_loss", "smooth_l1", "smooth_l1_loss"),
+    "poisson": ("half_poisson_deviance", "poisson_nll", "poisson_nll_loss"),
+    "binary_cross_entropy": ("bce", "bce_loss"),
+    "binary_cross_entropy_with_logits": ("bce_with_logits", "bce_with_logits_loss"),
+    "categorical_cross_entropy": (
+        "cross_entropy",
+        "cross_entropy_loss",
+        "sparse_categorical_cross_entropy",
+    ),
+    "hinge": ("hinge_loss",),
+}
+
+
+def test_the_table_of_losses() -> None:
+    """Every field of the records that is a name or a mark."""
+    assert {name: loss.aliases for name, loss in LOSSES.items()} == RECORDS
+    marks = {
+        "from_probabilities": ["binary_cross_entropy"],
+        "from_logits": ["binary_cross_entropy_with_logits", "categorical_cross_entropy"],
+        "standardizable": [name for name in RECORDS if name != "poisson"],
+        "pure": list(RECORDS),
+    }
+    for mark, names in marks.items():
+        assert [name for name, loss in LOSSES.items() if getattr(loss, mark)] == names
+    of_labels = [name for name, loss in LOSSES.items() if loss.targets == "labels"]
+    assert of_labels == ["categorical_cross_entropy", "hinge"]
+    assert {loss.targets for loss in LOSSES.values()} == {"labels", "rows"}
+    assert [loss.constant_answer.words for loss in LOSSES.values() if loss.constant_answer] == [
+        "the mean of y",
+        "the median of y",
+        "the best constant",
+        "the mean of y",
+        *["the shares of the classes"] * 3,
+        "the most frequent class",
+    ]
+    with_settings = {name: loss for name, loss in LOSSES.items() if loss.settings}
+    assert {name: loss.settings for name, loss in with_settings.items()} == {
+        "huber": {"delta": 1.0},
+        **{name: {"label_smoothing": 0.0} for name in RECORDS if "cross_entropy" in name},
+    }
+    left_out: Any = {"constant_answer": None, "sample_loss": max}  # equal, but not the same
+    for name, loss in with_settings.items():
+        assert loss.maker is not None
+        assert dataclasses.replace(loss.maker(), **left_out) == dataclasses.replace(
+            loss, **left_out
+        ), name
 
 
 def test_a_loss_that_is_not_of_the_table_stays_what_it_is() -> None:
