@@ -55,7 +55,7 @@ def focal(logit: Value, target: Any) -> Value:
 
 
 class SignDescent(Optimizer):
-    """p - learning_rate * g / abs(g)."""
+    """p - learning_rate * sign(g)."""
 
     rate_by_name = 0.05
 
@@ -66,7 +66,7 @@ class SignDescent(Optimizer):
         self, xp: Any, parameter: Any, gradient: Any, state: Any, coefficients: Any
     ) -> tuple[Any, Any]:
         (rate,) = coefficients
-        return rate * gradient / xp.absolute(gradient), state
+        return rate * xp.sign(gradient), state
 
 
 def mish(x: Value) -> Value:
