@@ -73,8 +73,8 @@ def declare(
 
     A second derivative is that of the local derivative as it is written. So where the curve is
     smooth, no part of that rule may have a kink, such as ``xp.absolute(x)`` and ``xp.where`` have:
-    log(1 + e^x) is ``xp.softplus(x)`` there, not ``where(x > 0.0, x, 0.0) + log1p(exp(-absolute(x)))``,
-    whose slope at 0 is 0.
+    log(1 + e^x) is ``xp.softplus(x)`` there; with ``where(x > 0.0, x, 0.0)`` and
+    ``log1p(exp(-absolute(x)))`` its slope at 0 comes out as 0 in place of 1/2, without an error.
 
     Args:
         name: its name, a word. Declared once more, as when the cell of a notebook runs again, the

@@ -189,8 +189,8 @@ def _check_second(
         except GradientCheckError as error:
             raise GradientCheckError(
                 f"second derivatives: of the derivative by argument {index}, {error}\n"
-                "Where the curve is smooth, its local derivative may have no part with a kink, such "
-                "as xp.absolute or xp.where"
+                "Where the curve is smooth, its local derivative may have no part with a kink, "
+                "such as xp.absolute or xp.where"
             ) from None
 
 
