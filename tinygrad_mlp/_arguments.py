@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["Rng", "as_generator", "check_integer", "check_number"]
+__all__ = ["Rng", "as_generator", "check_flag", "check_integer", "check_number"]
 
 Rng: TypeAlias = int | np.random.Generator | None
 """A seed, a generator to draw from, or None for fresh random numbers."""
@@ -47,6 +47,27 @@ def check_integer(value: object, name: str, call: str | None = None, *, minimum:
         f"{name} is {described(value)}, but a whole number of at least {minimum} is needed: "
         f"{call or f'{name}={minimum}'}"
     )
+
+
+def check_flag(value: object, name: str, call: str) -> bool:
+    """True or False.
+
+    Args:
+        value: what was given.
+        name: what the message calls it.
+        call: the corrected call that the message ends with.
+
+    Raises:
+        InvalidArgumentError: for anything else, such as a text, which would count as True.
+
+    >>> check_flag("no", "nesterov", "SGD(nesterov=True)")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: nesterov is 'no', but True or False is needed: ...
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise InvalidArgumentError(f"{name} is {described(value)}, but True or False is needed: {call}")
 
 
 def check_number(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._lockstep import in_lockstep
 from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
@@ -119,8 +120,8 @@ def check_batch_sizes(
     if 1 not in (size, n_samples % size) or not _needs_batch(model, x):
         return
     reason = (
-        f"but {model!r:.60} takes means over the samples of a batch, and one sample would be its "
-        "own mean"
+        f"but {described(model)} takes means over the samples of a batch, and one sample would be "
+        "its own mean"
     )
     if n_samples == 1:
         raise InvalidArgumentError(
