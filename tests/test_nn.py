@@ -555,7 +555,10 @@ def test_reprs() -> None:
         ([[1.0, 2.0], [3.0, 4.0]], r"\[model\(x\) for x in X\]"),
         (3.0, r"got 3.0; call it as model\(\[2.0\]\)"),
         (np.array(3.0), r"in a list, got array\(3.\); call"),
-        (Value(3.0), r"takes 2 inputs, got 1 Value; if they .* Layer\(2, 2\), or this one take 1; else"),
+        (
+            Value(3.0),
+            r"got 1 Value; if they .* Layer\(2, 2\), or this one take 1; else",
+        ),
     ],
 )
 def test_wrong_inputs(x: Any, message: str) -> None:

@@ -475,7 +475,7 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
     ],
 )
 def test_an_import_of_another_name_says_ours(module: str, old: str, new: str) -> None:
-    with pytest.raises(ImportError, match=rf"its name here is {new}: from .* import {new}( \(.*\))?$"):
+    with pytest.raises(ImportError, match=rf"its name here is {new}: .* import {new}( \(.*\))?$"):
         exec(f"from tinygrad_mlp.{module} import {old}")
     exec(f"from tinygrad_mlp.{module} import {new}")
 

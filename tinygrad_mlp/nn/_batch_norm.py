@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tinygrad_mlp._arguments import check_integer, check_number
+from tinygrad_mlp._arguments import check_flag, check_integer, check_number
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.functional import batch_mean, batch_sum, sqrt
@@ -77,6 +77,7 @@ class BatchNorm(Module):
         n_features = check_integer(n_features, "n_features")
         self.momentum = check_number(momentum, "momentum", CALL, at_least=0.0, at_most=1.0)
         self.epsilon = check_number(epsilon, "epsilon", CALL, at_least=0.0)
+        check_flag(affine, "affine", "BatchNorm(16, affine=False)")
         self.weight = [Value(1.0) for _ in range(n_features)] if affine else []
         self.bias = [Value(0.0) for _ in range(n_features)] if affine else []
         self.running_mean = [Buffer(0.0) for _ in range(n_features)]

@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable
 from typing import ClassVar
 
+from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.optim._base import Group, Number, Optimizer, Parameter
@@ -71,9 +72,9 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
+        self.nesterov = check_flag(nesterov, "nesterov", "SGD(momentum=0.9, nesterov=True)")
         above_0 = {"above": 0.0} if nesterov else {"at_least": 0.0}
         self.momentum = self._setting("momentum", momentum, 0.9, at_most=1.0, **above_0)
-        self.nesterov = bool(nesterov)
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.0001, at_least=0.0)
 
     def coefficients(self, step: int) -> tuple[float, ...]:
@@ -151,7 +152,7 @@ class RMSprop(Optimizer):
         self.alpha = self._setting("alpha", alpha, 0.99, at_least=0.0, below=1.0)
         self.epsilon = self._setting("epsilon", epsilon, 1e-8, above=0.0)
         self.momentum = self._setting("momentum", momentum, 0.9, at_least=0.0, at_most=1.0)
-        self.centered = bool(centered)
+        self.centered = check_flag(centered, "centered", "RMSprop(centered=True)")
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.0001, at_least=0.0)
 
     def coefficients(self, step: int) -> tuple[float, ...]:

@@ -63,8 +63,8 @@ def _check_modules(model: Module, parts: Sequence[object], error: Exception | No
     if gone:
         raise GraphError(
             f"the model {described(model)} changed while it predicted: {described(gone[0])} is no "
-            "part of it any more. Change the parts of a model when no other thread predicts with it, or give "
-            "each thread a copy: copy.deepcopy(model)"
+            "part of it any more. Change the parts of a model when no other thread predicts with "
+            "it, or give each thread a copy: copy.deepcopy(model)"
         ) from error
 
 
