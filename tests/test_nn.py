@@ -367,7 +367,7 @@ def test_a_state_that_is_no_dict_is_refused() -> None:
         (
             1,
             [1.0, 2.0],
-            "1 inputs, got 2; give one number for each input of one sample, as in model([0.0])",
+            "1 input, got 2; give one number for each input of one sample, as in model([0.0])",
         ),
         (
             2,
@@ -390,8 +390,9 @@ def test_a_state_that_is_no_dict_is_refused() -> None:
         (
             2,
             Value(7.5),
-            "the inputs of one sample in a list, got Value(data=7.5, grad=0.0); call "
-            "it as model([2.0])",
+            "2 inputs, got 1 Value; if they are the outputs of another module, let that one have "
+            "2, as in Layer(2, 2), or this one take 1; else give one number for each input of one "
+            "sample, as in model([0.0, 0.0])",
         ),
         *[
             (
@@ -539,7 +540,10 @@ def test_reprs() -> None:
         ([[1.0, 2.0], [3.0, 4.0]], r"\[model\(x\) for x in X\]"),
         (3.0, r"got 3.0; call it as model\(\[2.0\]\)"),
         (np.array(3.0), r"in a list, got array\(3.\); call"),
-        (Value(3.0), r"got Value\(data=3.0, grad=0.0\)"),
+        (
+            Value(3.0),
+            r"got 1 Value; if they .* Layer\(2, 2\), or this one take 1; else",
+        ),
     ],
 )
 def test_wrong_inputs(x: Any, message: str) -> None:

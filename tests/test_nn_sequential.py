@@ -177,8 +177,11 @@ def test_wrong_parts(part: Any, message: str) -> None:
 
 
 def test_sizes_that_do_not_fit_are_named() -> None:
+    model = Sequential(Layer(3, 5, rng=0), Layer(5, 1, None, rng=0))
+    model[1] = Layer(4, 1, None, rng=0)  # two parts may be replaced one after the other
     with pytest.raises(ShapeError, match=r"Layer of 1 linear\(4\) neuron takes 4 inputs, got 5"):
-        Sequential(Layer(3, 5, rng=0), Layer(4, 1, None, rng=0))([1.0, 2.0, 3.0])
+        model([1.0, 2.0, 3.0])
+    assert model.output_size("1") == 1
 
 
 def test_what_stands_beside_neurons() -> None:

@@ -49,6 +49,27 @@ def check_integer(value: object, name: str, call: str | None = None, *, minimum:
     )
 
 
+def check_flag(value: object, name: str, call: str) -> bool:
+    """True or False.
+
+    Args:
+        value: what was given.
+        name: what the message calls it.
+        call: the corrected call that the message ends with.
+
+    Raises:
+        InvalidArgumentError: for anything else, such as a text, which would count as True.
+
+    >>> check_flag("no", "nesterov", "SGD(nesterov=True)")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: nesterov is 'no', but True or False is needed: ...
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise InvalidArgumentError(f"{name} is {described(value)}, but True or False is needed: {call}")
+
+
 def check_number(
     value: object,
     name: str,
@@ -135,29 +156,6 @@ class Setting:
     def __set__(self, instance: object, value: float) -> None:
         number = check_number(value, self._name, self._call, **self._limits)
         vars(instance)[self._name] = number
-
-
-def check_flag(value: object, name: str, call: str) -> bool:
-    """True or False as a bool; no other number or text, of which nobody knows what it means.
-
-    Args:
-        value: what was given.
-        name: what the message calls it.
-        call: the corrected call that the message ends with.
-
-    Raises:
-        InvalidArgumentError: for anything else.
-
-    >>> check_flag(np.True_, "centered", "RMSprop(parameters, centered=True)")
-    True
-    >>> check_flag("no", "centered", "RMSprop(parameters, centered=True)")
-    Traceback (most recent call last):
-        ...
-    tinygrad_mlp.errors.InvalidArgumentError: centered is 'no', but True or False is needed: ...
-    """
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise InvalidArgumentError(f"{name} is {described(value)}, but True or False is needed: {call}")
 
 
 def as_generator(rng: Rng, name: str = "rng") -> np.random.Generator:

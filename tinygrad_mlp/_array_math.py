@@ -7,7 +7,7 @@ arrays work too, which makes complex step an oracle for the analytic rules.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import (
@@ -41,6 +41,8 @@ from numpy import (
     where,
 )
 from numpy.typing import NDArray
+
+from tinygrad_mlp._interpreter import refuse_function
 
 __all__ = [
     "absolute",
@@ -83,6 +85,9 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuse_function
 
 _erfc_of_each = np.vectorize(math.erfc, otypes=[np.float64])
 

@@ -15,7 +15,9 @@ from math import atan as arctan
 from math import erfc, inf, isinf, nan, tanh
 from operator import eq as equal
 from operator import mul
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from tinygrad_mlp._interpreter import refuse_function
 
 __all__ = [
     "absolute",
@@ -60,6 +62,9 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuse_function
 
 _LARGEST: Final = sys.float_info.max
 

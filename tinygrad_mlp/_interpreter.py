@@ -6,9 +6,9 @@ of Values, and the compiler writes calls. A rule is given one of them as ``xp``.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-__all__ = ["ForwardInterpreter", "Interpreter"]
+__all__ = ["ForwardInterpreter", "Interpreter", "refuse_function"]
 
 
 class Interpreter(Protocol):
@@ -155,3 +155,18 @@ class ForwardInterpreter(Interpreter, Protocol):
 
     def sum_less_one(self, terms: Any, /) -> Any:
         """Their sum without one of those that are 1."""
+
+
+def refuse_function(name: str) -> NoReturn:
+    """What an interpreter does with a function that it does not have.
+
+    Raises:
+        AttributeError: always; it lists the functions that there are.
+
+    >>> refuse_function("sign")
+    Traceback (most recent call last):
+        ...
+    AttributeError: xp has no function 'sign'; it has absolute, arccos, arcsin, ...
+    """
+    known = ", ".join(sorted(each for each in vars(Interpreter) if not each.startswith("_")))
+    raise AttributeError(f"xp has no function {name!r}; it has {known}")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tinygrad_mlp._float_math import max as largest_of
+from tinygrad_mlp._interpreter import refuse_function
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp.engine import Value, as_value, no_grad
 from tinygrad_mlp.functional import (
@@ -88,6 +89,9 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuse_function
 
 _LARGEST: Final = sys.float_info.max
 

@@ -262,10 +262,49 @@ def _decays_apart(given: Given) -> bool:
     return _first(given, "weight_decay", "wd") is not None and (is_apart or "clip_value" in given)
 
 
+MARKS: Final = {
+    "delta": ("huber", "smooth"),
+    "label_smoothing": ("entropy", "bce"),
+}
+"""In the names of the losses that have a setting."""
+
+
+def loss_with(given: Given) -> Texts:
+    """A loss with a setting that is its own.
+
+    >>> loss_with({"delta": 2.0, "loss": "huber"}), loss_with({"delta": 2.0, "loss": "mse"})
+    ({'loss': "loss_named('huber', delta=2.0)"}, None)
+    """
+    name = given.get("loss")
+    settings = {word: given[word] for word in MARKS if word in given}
+    if not isinstance(name, str) or not all(isinstance(n, Real) for n in settings.values()):
+        return None
+    plain = name.lower().replace("_", "").replace("-", "")
+    if not all(any(mark in plain for mark in MARKS[word]) for word in settings):
+        return None
+    texts = [f"{word}={literal(number)}" for word, number in settings.items()]
+    return {"loss": f"loss_named({', '.join([repr(name), *texts])})"}
+
+
 NEAR: Final = 0.75
 """How alike a word and one of ours are: of 8 letters one may be missing, or two changed places."""
 NEARER: Final = 0.85
 """How alike a word and another word for ours are."""
+
+
+def with_setting(name: str, setting: str) -> str:
+    """How a loss is given to ``fit`` with another setting.
+
+    >>> with_setting("huber", "delta=2.0")
+    "for fit, with a setting: loss=loss_named('huber', delta=2.0)"
+    """
+    return f"for fit, with a setting: loss=loss_named({name!r}, {setting})"
+
+
+WITH_BIAS: Final = (
+    "every neuron has a bias, which begins at 0 or as init says; leave the word out, and to keep a "
+    "bias as it begins write neuron.b.requires_grad = False"
+)
 
 TABLE: Final = (
     # fit
@@ -273,6 +312,23 @@ TABLE: Final = (
     Words("epochs", "n_iters num_iter num_iterations iterations n_steps steps"),
     Words("batch_size", "batchsize minibatch_size mini_batch_size bs batch"),
     Words("loss", "loss_fn loss_function loss_func criterion objective cost"),
+    Words(
+        "loss",
+        "delta",
+        loss_with,
+        "from tinygrad_mlp.losses import loss_named",
+        named="a setting of the loss, loss=loss_named('huber', delta=...)",
+        settles="loss",
+    ),
+    Words(
+        "loss",
+        "label_smoothing",
+        loss_with,
+        "from tinygrad_mlp.losses import loss_named",
+        named="a setting of the loss, loss=loss_named('categorical_cross_entropy', "
+        "label_smoothing=...)",
+        settles="loss",
+    ),
     Words("optimizer", "optim opt solver optimiser"),
     Words(
         "optimizer",
@@ -363,6 +419,9 @@ TABLE: Final = (
     Words("activation", "hidden_activation"),
     Words("output_activation", "final_activation last_activation out_activation"),
     Words("init", "initializer kernel_initializer weight_init weights_init init_method"),
+    Words("p", "rate dropout_rate drop_rate drop_prob probability"),
+    Words("", "use_bias", remark=WITH_BIAS),
+    Words("", "bias", remark=WITH_BIAS),
     # randomness and data
     Words("rng", "random_state seed random_seed generator"),
     Words("test_size", "val_size valid_size validation_size"),
@@ -414,11 +473,37 @@ TABLE: Final = (
     Words("batch_norm", "batchnorm batch_normalization use_batch_norm"),
     Words("mean_squared_error", "mse mse_loss MSELoss MeanSquaredError"),
     Words("mean_absolute_error", "mae l1_loss L1Loss MeanAbsoluteError"),
-    Words("binary_cross_entropy", "bce BCELoss binary_crossentropy BinaryCrossentropy"),
-    Words("binary_cross_entropy_with_logits", "bce_with_logits BCEWithLogitsLoss"),
-    Words("categorical_cross_entropy", "cross_entropy CrossEntropyLoss"),
-    Words("categorical_cross_entropy", "categorical_crossentropy CategoricalCrossentropy"),
-    Words("huber", "HuberLoss Huber huber_loss smooth_l1_loss SmoothL1Loss"),
+    Words(
+        "binary_cross_entropy",
+        "bce BCELoss binary_crossentropy BinaryCrossentropy",
+        remark=with_setting("binary_cross_entropy", "label_smoothing=0.1"),
+    ),
+    Words(
+        "binary_cross_entropy_with_logits",
+        "bce_with_logits BCEWithLogitsLoss",
+        remark=with_setting("binary_cross_entropy_with_logits", "label_smoothing=0.1"),
+    ),
+    Words(
+        "categorical_cross_entropy",
+        "cross_entropy CrossEntropyLoss categorical_crossentropy CategoricalCrossentropy",
+        remark=with_setting("categorical_cross_entropy", "label_smoothing=0.1"),
+    ),
+    Words(
+        "categorical_cross_entropy",
+        "nll nll_loss NLLLoss negative_log_likelihood",
+        remark="it takes logits: leave the log_softmax at the end of the model out",
+    ),
+    Words(
+        "categorical_cross_entropy",
+        "kl kld kl_div kldiv KLDivLoss kl_divergence KLDivergence kullback_leibler",
+        remark="for targets that are rows of probabilities it is the KL divergence and a constant, "
+        "so the gradients are the same; it takes logits",
+    ),
+    Words(
+        "huber",
+        "HuberLoss Huber huber_loss smooth_l1_loss SmoothL1Loss",
+        remark=with_setting("huber", "delta=2.0"),
+    ),
     Words("poisson", "PoissonNLLLoss Poisson poisson_nll_loss"),
     Words("hinge", "Hinge hinge_loss"),
     Words("RMSprop", "RMSProp"),

@@ -125,6 +125,7 @@ StandardScaler: from tinygrad_mlp.data import StandardScaler
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     raise RenamedError(
         f"{module} has no {name!r}; its name here is {row.ours}: from {module} import {row.ours}"
+        f"{row.remark and f' ({row.remark})'}"
     )
 
 
@@ -181,11 +182,31 @@ class _Call:
         by_place = [name for name, p in self.parameters.items() if p.kind is not p.KEYWORD_ONLY]
         n_given = len(self.args) - self.is_init
         by_name = [name for name, p in self.parameters.items() if p.kind is p.KEYWORD_ONLY]
-        if n_given <= len(by_place) or not by_name:
+        if n_given <= len(by_place):
+            return self.of_missing(by_place)
+        if not by_name:
             return None
         return UnknownArgumentError(
             f"{self.name} takes {', '.join(by_place)} without a name, got {n_given}; give the "
             f"others by their names: {', '.join(by_name)}"
+        )
+
+    def of_missing(self, by_place: Collection[str]) -> UnknownArgumentError | None:
+        """What is wrong with a call that lacks an argument; None where it lacks none."""
+        given = {*self.by_place, *self.kwargs}
+        missing = [
+            name
+            for name, p in self.parameters.items()
+            if name not in given and p.default is p.empty
+        ]
+        if not missing or len(self.by_place.keys() & self.kwargs.keys()):
+            return None
+        from tinygrad_mlp._vocabulary import TABLE
+
+        remark = next((row.remark for row in TABLE if row.ours == self.name and row.remark), "")
+        call = f"{self.name}({', '.join([*self.places(self.kwargs, 0), *self.keywords()])})"
+        return UnknownArgumentError(
+            f"{self.name} needs {' and '.join(missing)}: {call}{remark and f' ({remark})'}"
         )
 
     def corrected(self, rows: Mapping[str, Words]) -> str:

@@ -36,6 +36,10 @@ MOST_NAMES = 12
 """Up to so many known names a message lists all of them."""
 
 
+NEAR_ALIAS = 0.85
+"""How alike an alias has to be to what was given: it is shown as another name, so it must fit."""
+
+
 class TinygradMLPError(Exception):
     r"""The base of every exception that the project raises on purpose.
 
@@ -98,7 +102,8 @@ class UnknownNameError(TinygradMLPError, ValueError):
         close = get_close_matches(wanted, names) or [
             known_name for known_name in names if wanted and known_name.startswith(f"{wanted}_")
         ]
-        close = close or [aliases[each] for each in get_close_matches(wanted, aliases)]
+        near = get_close_matches(wanted, aliases, cutoff=NEAR_ALIAS)
+        close = close or [aliases[each] for each in near]
         hint = f". Did you mean {close[0]!r}?" if close else ""
         shown = names
         if len(names) > MOST_NAMES:
@@ -109,7 +114,10 @@ class UnknownNameError(TinygradMLPError, ValueError):
 
 
 class UnknownArgumentError(TinygradMLPError, TypeError):
-    """A call with an argument that the function does not have, such as ``Adam(lr=0.1)``."""
+    """A call with an argument that the function does not have, such as ``Adam(lr=0.1)``.
+
+    Or one without an argument that it needs, such as ``CosineSchedule()``.
+    """
 
 
 class UnknownAttributeError(TinygradMLPError, AttributeError):

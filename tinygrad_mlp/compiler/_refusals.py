@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -14,6 +15,7 @@ __all__ = [
     "data_was_read",
     "does_not_repeat",
     "function_failed",
+    "function_of_numpy",
     "refuses_to_be_a_number",
     "used_as_number",
 ]
@@ -77,6 +79,26 @@ def refuses_to_be_a_number(self: object) -> NoReturn:
     )
     error.reason = "a rule of an operation asked for a number"
     raise error
+
+
+def function_of_numpy(name: str, known: Collection[str]) -> TracingError:
+    """For a rule of an operation that calls NumPy where the compiler writes it down.
+
+    Args:
+        name: the function.
+        known: those of ``xp``.
+
+    >>> print(function_of_numpy("tanh", ["tanh"]))
+    a rule of an operation called np.tanh (...), ... another: write xp.tanh
+    """
+    instead = f"xp.{name}" if name in known else "it with the functions of xp, such as xp.exp(x)"
+    error = TracingError(
+        f"a rule of an operation called np.{name} ({_place(_outside())}), but the compiler writes "
+        f"the rule down instead of computing it, as it does for the functions of xp and no "
+        f"another: write {instead}"
+    )
+    error.reason = f"a rule of an operation called np.{name} instead of a function of xp"
+    return error
 
 
 def function_failed(error: Exception) -> TracingError:

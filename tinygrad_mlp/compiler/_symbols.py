@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp._interpreter import refuse_function
 from tinygrad_mlp.compiler._instructions import (
     LARGEST,
     Argument,
@@ -26,9 +27,23 @@ from tinygrad_mlp.compiler._instructions import (
     Ref,
     contiguous,
 )
-from tinygrad_mlp.compiler._refusals import refuses_to_be_a_number
+from tinygrad_mlp.compiler._refusals import function_of_numpy, refuses_to_be_a_number
 
 __all__ = ["Emitter", "Symbol"]
+
+
+OPERATORS: Final[dict[str, Callable[..., Any]]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+}
+"""What the operators of NumPy's numbers are called there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,17 @@ class Symbol:
         return self.times(-1.0)
 
     __bool__ = __float__ = refuses_to_be_a_number
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """The operator for one with a number of NumPy's; its functions are refused.
+
+        Raises:
+            TracingError: for any other function of NumPy.
+        """
+        operation = OPERATORS.get(ufunc.__name__)
+        if operation is None or any([isinstance(each, np.ndarray) for each in inputs]):
+            raise function_of_numpy(ufunc.__name__, array_math.__all__)
+        return operation(*[x.item() if isinstance(x, np.generic) else x for x in inputs])
 
     def __lt__(self, other: Any) -> Symbol:
         return self.emitter.compare("less", self, other)
@@ -368,7 +394,7 @@ class Emitter:
     def __getattr__(self, name: str) -> Callable[[Any], Symbol]:
         """Any function of one operand that ``array_math`` has."""
         if name not in array_math.__all__:
-            raise AttributeError(f"the compiler has no rule for xp.{name}")
+            refuse_function(name)
         is_numpy = isinstance(getattr(array_math, name), np.ufunc)
 
         def unary(x: Any) -> Symbol:

@@ -102,7 +102,7 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
     if cells.ndim == 0 and not hasattr(cells.item(), "__float__"):
         raise DataError(
             f"{name} is {described(cells.item())}, which is no array; pass a list or an array of "
-            f"numbers, one row per sample: {name} = [[5.1, 3.5], [4.9, 3.0]]"
+            f"numbers, {_example_of(name)}"
         )
     for index, cell in np.ndenumerate(cells):
         if not _is_real_number(cell):
@@ -113,13 +113,21 @@ def as_floats(values: ArrayLike, name: str) -> Floats:
     return cells.astype(np.float64)
 
 
+def _example_of(name: str) -> str:
+    """Features are a row for each sample, all else a number."""
+    if name.lower().startswith("x"):
+        return f"one row per sample: {name} = [[5.1, 3.5], [4.9, 3.0]]"
+    return f"one per sample: {name} = [1.0, 0.5]"
+
+
 def check_finite(array: NDArray[Any], *, name: str = "X", remedy: str = "") -> None:
     """Refuse nan and inf, naming the first cell that holds one and how many there are.
 
     Args:
         array: the numbers.
         name: what the message calls them.
-        remedy: what the message says to do; "" for what one does about samples.
+        remedy: what the message says to do; unless given, to fill in such cells or to remove their
+            samples.
 
     >>> check_finite(np.array([0.0, np.inf, np.nan]), name="y")
     Traceback (most recent call last):

@@ -7,6 +7,7 @@ that the state of that one generator is all the state there is. The ones here ar
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +26,7 @@ __all__ = [
     "MixUp",
     "RandomRotation",
     "RandomTranslation",
+    "after_augmentation",
     "as_augmentations",
     "augmented",
 ]
@@ -306,7 +308,24 @@ def as_augmentations(augment: object) -> tuple[Augmentation, ...]:
                 f"augment holds {described(each)}, but an augmentation is an object or a function "
                 f"(X, y, rng) -> (X, y); make one: augment={kind}(), or a list of them"
             )
+        _check_signature(each)
     return several
+
+
+def _check_signature(augmentation: Augmentation) -> None:
+    """Refuse a function that cannot be called with a batch and a generator."""
+    try:
+        signature = inspect.signature(augmentation)
+    except (TypeError, ValueError):  # of a built-in, which says none
+        return
+    try:
+        signature.bind("X", "y", "rng")
+    except TypeError:
+        raise InvalidArgumentError(
+            f"the augmentation {_name(augmentation)} has the arguments {signature}, but it is "
+            "called with the features, the targets and a generator: (X, y, rng), as in "
+            "lambda X, y, rng: (X + rng.normal(0.0, 0.1, X.shape), y)"
+        ) from None
 
 
 def augmented(
@@ -334,7 +353,7 @@ def augmented(
     """
     for augmentation in augmentations:
         result: Any = augmentation(X, y, rng)
-        if not isinstance(result, tuple) or len(result) != 2:
+        if not isinstance(result, tuple | list) or len(result) != 2:
             raise InvalidArgumentError(
                 f"the augmentation {_name(augmentation)} returned {described(result)}, but it must "
                 "return features and targets: return X, y"
@@ -345,8 +364,12 @@ def augmented(
 
 def _checked(augmentation: object, name: str, given: Any, before: NDArray[Any]) -> NDArray[Any]:
     """What came back for X or y, in the shape and of the kind of what went in."""
+    try:
+        array = as_floats(given, name) if before.dtype.kind == "f" else as_array(given, name)
+        check_finite(array, name=name, remedy="let it return finite numbers alone")
+    except (DataError, ShapeError) as error:
+        raise type(error)(f"of what the augmentation {_name(augmentation)} gave, {error}") from None
     name = f"{name} of the augmentation {_name(augmentation)}"
-    array = as_floats(given, name) if before.dtype.kind == "f" else as_array(given, name)
     if array.shape != before.shape:
         raise ShapeError(
             f"{name} has shape {array.shape}, but it went in with shape {before.shape}; give the "
@@ -354,12 +377,32 @@ def _checked(augmentation: object, name: str, given: Any, before: NDArray[Any]) 
         )
     if array.dtype.kind != before.dtype.kind:
         raise DataError(f"{name} is {array.dtype}, but it went in as {before.dtype}; keep the type")
-    remedy = (
-        "the samples that it got were finite, so look at what it computes: "
-        f"{_name(augmentation)}(X, y, np.random.default_rng(0))"
-    )
-    check_finite(array, name=name, remedy=remedy)
     return array
+
+
+def after_augmentation(
+    augmentations: Sequence[Augmentation], error: Exception, loss_name: str
+) -> Exception | None:
+    """An error of the loss, with the augmentations of which it got its targets; None without any.
+
+    >>> after_augmentation([MixUp()], DataError("targets[0]: 0.3 is no class"), "hinge")
+    DataError("MixUp(alpha=0.2) does not go with the loss 'hinge', whose targets cannot be mixed ...
+    """
+    changing = [each for each in augmentations if not getattr(each, "keeps_targets", False)]
+    if not changing:
+        return None
+    names = " and ".join(map(_name, changing))
+    mixing = [each for each in changing if getattr(each, "mixes_samples", False)]
+    if mixing:
+        return type(error)(
+            f"{_name(mixing[0])} does not go with the loss {loss_name!r}, whose targets cannot be "
+            f"mixed ({error}); take another loss, such as 'binary_cross_entropy_with_logits' or "
+            "'categorical_cross_entropy', or leave it out"
+        )
+    return type(error)(
+        f"the loss {loss_name!r} cannot take the targets that the augmentation {names} gave: "
+        f"{error}"
+    )
 
 
 def _name(augmentation: object) -> str:

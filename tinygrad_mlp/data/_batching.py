@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp._arguments import Rng, as_generator, check_integer
+from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._validation import check_lengths, check_not_a_number
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -102,6 +102,8 @@ def batch_indices(
             f"batch_size={batch_size} with drop_last=True leaves no batch of {n_samples} samples; "
             f"choose batch_size={n_samples} or less, or drop_last=False"
         )
+    check_flag(shuffle, "shuffle", "shuffle=True")
+    check_flag(drop_last, "drop_last", "drop_last=True")
     order = as_generator(rng).permutation(n_samples) if shuffle else np.arange(n_samples)
     return _slices(
         order, batch_size, n_samples - n_samples % batch_size if drop_last else n_samples

@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._text import described
+from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._validation import check_labels
 from tinygrad_mlp.engine import Value, as_value
 from tinygrad_mlp.errors import ShapeError
@@ -20,6 +21,7 @@ from tinygrad_mlp.losses._targets import DISTRIBUTION, Labels
 __all__ = ["categorical_cross_entropy", "cross_entropy_of_sample"]
 
 
+@our_words
 def categorical_cross_entropy(
     logits: Any, labels: Any, reduction: Reduction = "mean", label_smoothing: float = 0.0
 ) -> Any:

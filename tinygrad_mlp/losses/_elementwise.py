@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp._arguments import check_number
+from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value, apply
 from tinygrad_mlp.losses._reduction import Reduction, loss_of_each, reduced
 from tinygrad_mlp.losses._smoothing import check_smoothing, smoothed
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@our_words
 def mean_squared_error(outputs: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     """(y - t)^2, the loss of regression. Derivative by y: 2 (y - t).
 
@@ -53,6 +55,7 @@ def mean_squared_error(outputs: Any, targets: Any, reduction: Reduction = "mean"
     return reduced(loss_of_each(_squared_error, NUMBERS, outputs, targets), reduction)
 
 
+@our_words
 def mean_absolute_error(outputs: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     """abs(y - t), which outliers pull less. Derivative by y: the sign of y - t, 0 at 0.
 
@@ -64,6 +67,7 @@ def mean_absolute_error(outputs: Any, targets: Any, reduction: Reduction = "mean
     return reduced(loss_of_each(_absolute_error, NUMBERS, outputs, targets), reduction)
 
 
+@our_words
 def huber(outputs: Any, targets: Any, reduction: Reduction = "mean", delta: float = 1.0) -> Any:
     """e^2 / 2 for errors e = y - t up to delta, delta (abs(e) - delta / 2) beyond.
 
@@ -104,6 +108,7 @@ def check_delta(delta: object) -> float:
     return check_number(delta, "delta", "huber(outputs, targets, delta=1.0)", above=0.0)
 
 
+@our_words
 def poisson(log_means: Any, counts: Any, reduction: Reduction = "mean") -> Any:
     """e^z - t z + (t log t - t), the loss of counts, from the logarithm z of the expected count.
 
@@ -130,6 +135,7 @@ def poisson(log_means: Any, counts: Any, reduction: Reduction = "mean") -> Any:
     return reduced(loss_of_each(_half_deviance, COUNTS, log_means, counts), reduction)
 
 
+@our_words
 def binary_cross_entropy(
     probabilities: Any,
     targets: Any,
@@ -163,6 +169,7 @@ def binary_cross_entropy(
     return reduced(loss_of_each(element, PROBABILITIES, probabilities, targets), reduction)
 
 
+@our_words
 def binary_cross_entropy_with_logits(
     logits: Any, targets: Any, reduction: Reduction = "mean", label_smoothing: float = 0.0
 ) -> Any:
@@ -179,6 +186,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss_of_each(element, PROBABILITIES, logits, targets), reduction)
 
 
+@our_words
 def hinge(scores: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     """max(0, 1 - t s): no loss for a score on the right side with a margin of 1.
 

@@ -6,10 +6,10 @@ and how its outputs are read are fields of the record. Nothing is told by its na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal, SupportsIndex, TypeAlias
+from typing import Any, Final, Literal, Never, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp._one_or_many import unwrapped
 from tinygrad_mlp._registry import Registry
-from tinygrad_mlp._text import described
+from tinygrad_mlp._text import described, literal
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownArgumentError, UnknownNameError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import _reading as reading
 from tinygrad_mlp.losses._constants import ConstantAnswer
@@ -310,6 +310,12 @@ def as_loss(loss: str | Loss | BatchLoss) -> Loss:
         return loss_named(loss)
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, list | tuple) and loss and LOSSES.find(loss[0]) is not None:
+        name, *numbers = loss
+        raise InvalidArgumentError(
+            f"loss is {described(loss)}, but a loss is given its settings by their names: "
+            f"loss={_call_with(name, numbers)}"
+        )
     if not callable(loss):
         raise InvalidArgumentError(
             f"loss is {described(loss)}, but a name ({', '.join(LOSSES)}) or a function "
@@ -318,16 +324,18 @@ def as_loss(loss: str | Loss | BatchLoss) -> Loss:
     return loss_of_function(loss) or Loss.of_function(loss)
 
 
-def loss_named(name: str, **settings: float) -> Loss:
+def loss_named(name: str, *unnamed: Never, **settings: float) -> Loss:
     """The loss of that name or alias, in upper or lower case.
 
     Args:
         name: the name.
+        unnamed: none; settings are given by their names.
         settings: what else it takes than its usual settings: the ``delta`` of "huber", the
             ``label_smoothing`` of the cross-entropies.
 
     Raises:
         UnknownNameError: if there is none; the message lists the known ones.
+        UnknownArgumentError: for a setting without its name.
         InvalidArgumentError: if it has no such setting, or for a number that will not do.
 
     >>> loss_named("hinge").task, loss_named("MSE").name
@@ -335,7 +343,50 @@ def loss_named(name: str, **settings: float) -> Loss:
     >>> loss_named("huber", delta=2.0).sample_loss([Value(5.0)], [0.0]).data
     8.0
     """
+    if LOSSES.find(name) is None:
+        raise _unknown(name)
+    if unnamed:
+        raise UnknownArgumentError(
+            f"loss_named takes the settings of a loss by their names: {_call_with(name, unnamed)}"
+        )
     return LOSSES.named(name).with_settings(**settings)
+
+
+def _unknown(name: object) -> UnknownNameError:
+    """The error for a name that is none: with a setting in it, of another library, or wrong."""
+    from tinygrad_mlp._vocabulary import our_word
+
+    called, _, rest = str(name).partition("(")
+    if rest and LOSSES.find(called) is not None:
+        numbers = [text.rpartition("=")[2] for text in rest.rstrip(") ").split(",")]
+        return UnknownNameError(
+            f"unknown loss {name!r}; a loss is given its settings by their names, beside its own: "
+            f"loss={_call_with(called, numbers)}"
+        )
+    row = our_word(str(name), LOSSES) or our_word(str(name).lower(), LOSSES)
+    if row is None or not row.ours:
+        return UnknownNameError.of(LOSSES.kind, name, LOSSES, LOSSES.aliases)
+    return UnknownNameError(
+        f"unknown loss {name!r}; its name here is {row.ours!r}{row.remark and f' ({row.remark})'}"
+    )
+
+
+def _call_with(name: str, numbers: Iterable[object]) -> str:
+    """How the loss of that name is made with the numbers for its settings."""
+    loss = LOSSES.named(name)
+    given = [number for each in numbers if (number := _number_in(each)) is not None]
+    texts = [
+        f"{setting}={literal(given[i] if i < len(given) else default)}"
+        for i, (setting, default) in enumerate(loss.settings.items())
+    ]
+    return f"loss_named({', '.join([repr(loss.name), *texts])})"
+
+
+def _number_in(given: object) -> float | None:
+    try:
+        return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
 
 
 def loss_of_function(function: object) -> Loss | None:
@@ -365,7 +416,14 @@ def _named_with(name: str, settings: Mapping[str, float]) -> Loss:
 
 
 def _loss_of_sample(function: BatchLoss, outputs: Sequence[Value], target: Any) -> Value:
-    return _checked(function, function(unwrapped(outputs), unwrapped(target)), "the sample")
+    given = unwrapped(outputs), unwrapped(target)
+    try:
+        value = function(*given)
+    except (TypeError, AttributeError) as error:
+        if "list" in str(error) and isinstance(given[0], list):
+            raise _of_lists(function, error, "output") from error
+        raise
+    return _checked(function, value, "the sample")
 
 
 def _loss_of_one(function: BatchLoss, outputs: Sequence[Value], target: Any) -> Value:
@@ -374,7 +432,32 @@ def _loss_of_one(function: BatchLoss, outputs: Sequence[Value], target: Any) -> 
 
 def _loss_of_batch(function: BatchLoss, rows: Sequence[Any], targets: Sequence[Any]) -> Value:
     given = [unwrapped(row) for row in rows], [unwrapped(target) for target in targets]
-    return _checked(function, function(*given), "the batch")
+    try:
+        value = function(*given)
+    except (TypeError, AttributeError) as error:
+        if "list" in str(error):
+            raise _of_lists(function, error, "sample") from error
+        raise
+    return _checked(function, value, "the batch")
+
+
+def _of_lists(function: BatchLoss, error: Exception, each: str) -> InvalidArgumentError:
+    """The error for a function that treats lists as numbers, with what to do."""
+    name = str(getattr(function, "__name__", type(function).__name__))
+    written = name if name.isidentifier() else "function"
+    remedy = f"write {_MEAN_OF_LISTS}"
+    if each == "sample":
+        remedy = (
+            f"as the loss of one sample it is Loss.of_function({written}, ..., per_sample=True); "
+            f"over a batch write {_MEAN_OF_LISTS}"
+        )
+    return InvalidArgumentError(
+        f"the loss {name}(outputs, targets) got lists with an entry for each {each} and failed: "
+        f"{error}; {remedy}"
+    )
+
+
+_MEAN_OF_LISTS: Final = "functional.mean([(o - t) ** 2 for o, t in zip(outputs, targets)])"
 
 
 def _checked(function: BatchLoss, value: object, what: str) -> Value:
@@ -383,7 +466,7 @@ def _checked(function: BatchLoss, value: object, what: str) -> Value:
     name = getattr(function, "__name__", repr(function))
     example = "(outputs - targets) ** 2"
     if what == "the batch":
-        example = "functional.mean([(o - t) ** 2 for o, t in zip(outputs, targets)])"
+        example = _MEAN_OF_LISTS
     raise InvalidArgumentError(
         f"the loss {name}(outputs, targets) returned {described(value)}, but it must return one "
         f"Value, the loss of {what}; for example {example}"

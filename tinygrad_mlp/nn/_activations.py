@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from tinygrad_mlp import functional
 from tinygrad_mlp._own_ops import OpFunction
 from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, UnknownNameError
 from tinygrad_mlp.ops import OPS, Op
 
-__all__ = ["ACTIVATIONS", "SOFTMAX", "Activation", "activation_name", "activation_named"]
+__all__ = [
+    "ACTIVATIONS",
+    "SOFTMAX",
+    "Activation",
+    "activated",
+    "activation_name",
+    "activation_named",
+]
 
 Activation = Callable[[Value], Value]
 """What a neuron does with its weighted sum."""
@@ -136,7 +145,7 @@ def activation_named(activation: str | Activation | None) -> Activation:
 
     Raises:
         UnknownNameError: if there is none of that name; the message lists the known ones.
-        InvalidArgumentError: for softmax, which is no function of one Value.
+        InvalidArgumentError: for softmax and functions of NumPy, which are none of one Value.
 
     >>> activation_named("relu")(Value(-2.0)).data
     0.0
@@ -147,6 +156,14 @@ def activation_named(activation: str | Activation | None) -> Activation:
     """
     if activation is None:
         return linear
+    if isinstance(activation, np.ufunc):
+        name = ACTIVATIONS.find(activation.__name__)
+        known = name is not None or hasattr(functional, activation.__name__)
+        ours = repr(name) if name else f"functional.{activation.__name__ if known else 'tanh'}"
+        raise InvalidArgumentError(
+            f"the activation np.{activation.__name__} computes with arrays, but a function of a "
+            f"Value is needed: activation={ours}"
+        )
     if callable(activation):
         return activation
     if str(activation).lower() == SOFTMAX:
@@ -161,6 +178,27 @@ def activation_named(activation: str | Activation | None) -> Activation:
             ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX], ACTIVATIONS.aliases
         )
     return ACTIVATIONS[name]
+
+
+def activated(outputs: list[Value], activation: object) -> list[Value]:
+    """What an activation gave, if these are Values.
+
+    Raises:
+        NotANumberError: for plain numbers, through which no gradient would flow.
+
+    >>> activated([1.0], lambda x: 1.0)
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.NotANumberError: the activation <lambda> returned 1.0, but a Value is ...
+    """
+    for output in outputs:
+        if not isinstance(output, Value):
+            raise NotANumberError(
+                f"the activation {activation_name(activation)} returned {described(output)}, but a "
+                "Value is needed, since no gradient flows through a plain number; compute it from "
+                "the argument: lambda x: x * x.sigmoid()"
+            )
+    return outputs
 
 
 def activation_name(activation: object) -> str:

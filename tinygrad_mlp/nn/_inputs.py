@@ -22,15 +22,9 @@ def read_inputs(x: Sample, n_inputs: int, module: Module) -> tuple[list[Value], 
     >>> read_inputs([2.0, Value(3.0)], 2, Module())
     ([Value(data=2.0, grad=0.0), Value(data=3.0, grad=0.0)], [2.0, 3.0])
     """
-    if n_inputs != 1 and isinstance(x, Value):
-        raise ShapeError(_not_one_sample(x, module))
     inputs = inputs_of(x, module)
     if len(inputs) != n_inputs:
-        raise ShapeError(
-            f"{module!r} takes {n_inputs} inputs, got {len(inputs)}; give one number for each "
-            f"input of one sample, as in model([{', '.join(['0.0'] * min(n_inputs, 2))}"
-            f"{', ...' if n_inputs > 2 else ''}])"
-        )
+        raise ShapeError(_other_number(x, len(inputs), n_inputs, module))
     return inputs, numbers_of(inputs)
 
 
@@ -53,6 +47,20 @@ def inputs_of(x: Sample, module: Module) -> list[Value]:
         if all(isinstance(xi, list | tuple | np.ndarray) for xi in x):
             raise ShapeError(_not_one_sample(x, module)) from None
         raise
+
+
+def _other_number(x: Sample, n_given: int, n_inputs: int, module: Module) -> str:
+    """Of Values nobody knows here whether they are a sample or what another module gave."""
+    given = "1 Value" if isinstance(x, Value) else f"{n_given}"
+    numbers = f"{', '.join(['0.0'] * min(n_inputs, 2))}{', ...' if n_inputs > 2 else ''}"
+    what = f"{module!r} takes {n_inputs} input{'' if n_inputs == 1 else 's'}, got {given}"
+    sample = f"give one number for each input of one sample, as in model([{numbers}])"
+    if not isinstance(x, Value) and not any([isinstance(xi, Value) for xi in x]):
+        return f"{what}; {sample}"
+    return (
+        f"{what}; if they are the outputs of another module, let that one have {n_inputs}, as in "
+        f"Layer(2, {n_inputs}), or this one take {n_given}; else {sample}"
+    )
 
 
 def _not_one_sample(x: object, module: Module) -> str:

@@ -18,6 +18,7 @@ from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn._activations import (
     SOFTMAX,
     Activation,
+    activated,
     activation_name,
     activation_named,
 )
@@ -100,12 +101,12 @@ class Neuron(Module):
             ShapeError: if x has not n_inputs numbers.
         """
         inputs, numbers = read_inputs(x, len(self.w), self)
-        return [self.output(inputs, numbers)]
+        return activated([self.output(inputs, numbers)], self.activation)
 
     def logits(self, x: Sample) -> list[Value]:
         """As ``forward``, without the activation where that is sigmoid."""
         inputs, numbers = read_inputs(x, len(self.w), self)
-        return [self.logit(inputs, numbers)]
+        return activated([self.logit(inputs, numbers)], self.activation)
 
     def weighted_sum(self, inputs: Sequence[Value], input_numbers: Sequence[float]) -> Value:
         """w1 x1 + ... + wn xn + b as one node.
@@ -251,6 +252,8 @@ class Layer(Module):
         else:
             sums = self._normalized(inputs, numbers, self.norm)
             outputs = [neuron.activation(z) for neuron, z in zip(self.neurons, sums)]
+        if self.activation.__class__ is not str:  # a function of your own may give anything
+            activated(outputs, self.activation)
         if self.activation == SOFTMAX:
             outputs = functional.softmax(outputs)
         return outputs if self.dropout is None else self.dropout.forward(outputs)
@@ -263,6 +266,8 @@ class Layer(Module):
         else:
             sums = self._normalized(inputs, numbers, self.norm)
             outputs = [neuron.logit_of(z) for neuron, z in zip(self.neurons, sums)]
+        if self.activation.__class__ is not str:
+            activated(outputs, self.activation)
         return outputs if self.dropout is None else self.dropout.forward(outputs)
 
     def _normalized(

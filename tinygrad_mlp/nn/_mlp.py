@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownArgumentError
 from tinygrad_mlp.nn._activations import Activation, check_activations
 from tinygrad_mlp.nn._layers import Layer
 from tinygrad_mlp.nn._module import Module, Sample
@@ -42,7 +42,7 @@ class MLP(Module):
 
     Raises:
         InvalidArgumentError: if a size is no whole number of at least 1, or the activations are too
-            many or too few.
+            many or too few; for batch norm or dropout without a hidden layer.
         UnknownNameError: for an unknown activation or initializer.
 
     >>> MLP(4, [16, 3], output_activation="softmax", rng=0)
@@ -69,9 +69,10 @@ class MLP(Module):
     ) -> None:
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
-        check_flag(batch_norm, "batch_norm", "MLP(2, [16, 1], batch_norm=True)")
         call = "MLP(2, [16, 1], dropout=0.2)"
+        check_flag(batch_norm, "batch_norm", "MLP(2, [16, 1], batch_norm=True)")
         check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
+        _check_has_hidden(sizes, batch_norm, dropout)
         generator = as_generator(rng)
         inits = chain([first_layer if init is None else init], repeat(init))
         *hidden, last = zip(sizes, sizes[1:], activations, inits)
@@ -113,8 +114,31 @@ class MLP(Module):
             x = layer.forward(x)
         return last.logits(x)
 
+    if not TYPE_CHECKING:
+
+        def __getitem__(self, index):
+            """An MLP is no list, unlike ``Sequential``; its layers are one."""
+            raise UnknownArgumentError(
+                "an MLP is not indexed itself; its layers are the list model.layers: "
+                "for layer in model.layers[:1]: layer.freeze()"
+            )
+
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
+
+
+def _check_has_hidden(sizes: Sequence[int], batch_norm: bool, dropout: float) -> None:
+    """Refuse what stands in hidden layers where there is none."""
+    given = [f"batch_norm={batch_norm}"] if batch_norm else []
+    given += [f"dropout={dropout:g}"] if dropout else []
+    if given and len(sizes) == 2:
+        n_inputs, n_outputs = sizes
+        raise InvalidArgumentError(
+            f"{' and '.join(given)} would do nothing to an MLP without a hidden layer, since "
+            f"{'both stand' if len(given) > 1 else 'it stands'} in hidden layers; leave "
+            f"{'them' if len(given) > 1 else 'it'} out, or give a hidden layer: "
+            f"MLP({n_inputs}, [16, {n_outputs}], {', '.join(given)})"
+        )
 
 
 def _check_sizes(n_inputs: int, layer_sizes: Sequence[int]) -> list[int]:

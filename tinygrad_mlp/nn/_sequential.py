@@ -8,10 +8,10 @@ from typing import Any, Self, overload
 from tinygrad_mlp import functional
 from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp._text import described
-from tinygrad_mlp._words import our_words
+from tinygrad_mlp._words import AnotherWord, our_words
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.nn._activations import SOFTMAX, activation_name, activation_named
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.nn._activations import SOFTMAX, activated, activation_name, activation_named
 from tinygrad_mlp.nn._activations import Activation as ActivationFunction
 from tinygrad_mlp.nn._dropout import Dropout
 from tinygrad_mlp.nn._inputs import inputs_of
@@ -50,7 +50,7 @@ class Activation(Module):
         inputs = inputs_of(x, self)
         if isinstance(self.function, str):
             return functional.softmax(inputs)
-        return [self.function(xi) for xi in inputs]
+        return activated([self.function(xi) for xi in inputs], self.function)
 
     def logits(self, x: Sample) -> list[Value]:
         """The numbers as they come where f is sigmoid or softmax, else as ``forward``."""
@@ -79,6 +79,7 @@ class Sequential(Module):
     Raises:
         InvalidArgumentError: for anything else.
         UnknownNameError: for an unknown activation.
+        ShapeError: if a part takes another number of inputs than the one before it gives.
 
     >>> from tinygrad_mlp.nn import Dropout, Layer
     >>> model = Sequential(Layer(2, 8, None, rng=0), "relu", Dropout(0.2, rng=0), Layer(8, 1, None))
@@ -95,14 +96,21 @@ class Sequential(Module):
             self.append(part)
         self.label_parameters()
 
+    add = AnotherWord("model.append(part)")
+
     def append(self, part: Module | str | ActivationFunction) -> Self:
         """Put one more part at the end; returns the module.
+
+        Raises:
+            ShapeError: if it takes another number of inputs than the part before it gives.
 
         >>> Sequential("relu").append("tanh")
         Sequential of [relu, tanh]
         """
         place = len(self)
-        vars(self)[str(place)] = _checked(part, place)
+        module = _checked(part, place)
+        _check_neighbors(list(self), module, place)
+        vars(self)[str(place)] = module
         return self
 
     def forward(self, x: Sample) -> list[Value]:
@@ -139,7 +147,7 @@ class Sequential(Module):
         >>> Sequential(Layer(2, 8, rng=0), "relu").output_size("1")
         8
         """
-        return self[: int(name) + 1].n_outputs
+        return _first_size(list(self)[int(name) :: -1], "n_outputs")
 
     def __len__(self) -> int:
         return sum(map(str.isdigit, vars(self)))
@@ -153,7 +161,12 @@ class Sequential(Module):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Module:
         found = list(self)[index]
-        return Sequential(*found) if isinstance(found, list) else found
+        if not isinstance(found, list):
+            return found
+        some = Sequential()
+        vars(some).update({str(place): part for place, part in enumerate(found)})
+        some.label_parameters()
+        return some
 
     def __setitem__(self, index: int | slice, part: Module | str | ActivationFunction) -> None:
         if isinstance(index, slice):
@@ -181,10 +194,28 @@ def _checked(part: Any, place: int) -> Module:
     )
 
 
+def _check_neighbors(before: Sequence[Module], part: Module, place: int) -> None:
+    """Refuse a part whose number of inputs is known to be another than that of what it will get."""
+    n_given, n_inputs = _first_size(before[::-1], "n_outputs"), _first_size([part], "n_inputs")
+    if n_given is None or n_inputs is None or n_given == n_inputs:
+        return
+    giver = next(i for i in range(place - 1, -1, -1) if not _keeps_size(before[i]))
+    raise ShapeError(
+        f"part {place} of Sequential, {part!r}, takes {n_inputs} input"
+        f"{'' if n_inputs == 1 else 's'}, but part {giver}, {before[giver]!r}, gives {n_given}; "
+        f"make the two the same: let part {giver} have {n_inputs} outputs, or part {place} take "
+        f"{n_given} inputs"
+    )
+
+
+def _keeps_size(part: Module) -> bool:
+    return isinstance(part, Activation | Dropout)
+
+
 def _first_size(parts: Sequence[Module], name: str) -> int | None:
     """The size that the first of these parts has which changes sizes."""
     for part in parts:
-        if not isinstance(part, Activation | Dropout):
+        if not _keeps_size(part):
             size = getattr(part, name, None)
             return size if isinstance(size, int) else None
     return None

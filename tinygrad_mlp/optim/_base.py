@@ -29,7 +29,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.optim._groups import groups_in
+from tinygrad_mlp.optim._groups import call_with_groups, groups_in
 from tinygrad_mlp.optim._in_parts import Number, SteppingInParts, Units
 
 __all__ = ["Group", "Number", "Optimizer", "Parameter"]
@@ -373,7 +373,10 @@ class Optimizer(SteppingInParts):
             )
         checked: dict[int, Parameter] = {}
         for i, parameter in enumerate(parameters):
-            if not (hasattr(parameter, "data") and hasattr(parameter, "grad")):
+            if isinstance(parameter, list | tuple):
+                fault = f"is a {type(parameter).__name__}; a group of parameters is a dict"
+                call = call_with_groups(type(self).__name__)
+            elif not (hasattr(parameter, "data") and hasattr(parameter, "grad")):
                 fault = "is not a Value"
             elif not getattr(parameter, "is_leaf", True):
                 fault = "was computed from other Values; only leaves can be trained"
@@ -383,7 +386,7 @@ class Optimizer(SteppingInParts):
                 checked[id(parameter)] = parameter
                 continue
             raise InvalidArgumentError(
-                f"parameter number {i}, {parameter!r}, {fault}; for example {call}"
+                f"parameter number {i}, {described(parameter)}, {fault}; for example {call}"
             )
         return list(checked.values())
 

@@ -13,7 +13,7 @@ from tinygrad_mlp._arguments import Setting, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["ParameterGroup", "groups_in"]
+__all__ = ["ParameterGroup", "call_with_groups", "groups_in"]
 
 KEYS = ("parameters", "learning_rate")
 
@@ -39,6 +39,18 @@ class ParameterGroup:
         return f"ParameterGroup({len(self.parameters)} parameters, factor={self.factor!r})"
 
 
+def call_with_groups(kind: str) -> str:
+    """How an optimizer is made with groups, for messages.
+
+    >>> call_with_groups("SGD")[:40]
+    "SGD([{'parameters': body.parameters(), '"
+    """
+    return (
+        f"{kind}([{{'parameters': body.parameters(), 'learning_rate': 0.001}}, "
+        "{'parameters': head.parameters()}], learning_rate=0.01)"
+    )
+
+
 def groups_in(parameters: Iterable[Any], learning_rate: float, kind: str) -> list[ParameterGroup]:
     """The groups that an optimizer was given; none where it was given Values.
 
@@ -53,10 +65,7 @@ def groups_in(parameters: Iterable[Any], learning_rate: float, kind: str) -> lis
     >>> groups_in([{"parameters": []}, {"parameters": [], "learning_rate": 0.05}], 0.1, "SGD")
     [ParameterGroup(0 parameters, factor=1.0), ParameterGroup(0 parameters, factor=0.5)]
     """
-    call = (
-        f"{kind}([{{'parameters': body.parameters(), 'learning_rate': 0.001}}, "
-        "{'parameters': head.parameters()}], learning_rate=0.01)"
-    )
+    call = call_with_groups(kind)
     given = list(parameters)
     if not any([isinstance(group, Mapping) for group in given]):
         return []

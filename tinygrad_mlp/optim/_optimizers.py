@@ -72,10 +72,9 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
+        self.nesterov = check_flag(nesterov, "nesterov", "SGD(momentum=0.9, nesterov=True)")
         above_0 = {"above": 0.0} if nesterov else {"at_least": 0.0}
         self.momentum = self._setting("momentum", momentum, 0.9, at_most=1.0, **above_0)
-        call = "SGD(parameters, momentum=0.9, nesterov=True)"
-        self.nesterov = check_flag(nesterov, "nesterov", call)
         self.weight_decay = self._setting("weight_decay", weight_decay, 0.0001, at_least=0.0)
 
     def coefficients(self, step: int) -> tuple[float, ...]:

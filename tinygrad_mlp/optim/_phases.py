@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NoReturn, Self
 
-from tinygrad_mlp._arguments import check_integer, check_number
+from tinygrad_mlp._arguments import check_flag, check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -172,7 +172,9 @@ class OneCycleSchedule(Schedule):
                 f"{call}"
             )
         self.anneal_strategy = anneal_strategy
-        self.three_phase = bool(three_phase)
+        self.three_phase = check_flag(
+            three_phase, "three_phase", "OneCycleSchedule(n_epochs=100, three_phase=True)"
+        )
 
     def __call__(self, epoch: int) -> float:
         """The factor of the part in which the epoch is."""

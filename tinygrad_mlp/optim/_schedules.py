@@ -381,7 +381,8 @@ class WarmupSchedule(Schedule):
         self.then = ConstantSchedule() if then is None else then
         if not isinstance(self.then, Schedule):
             raise InvalidArgumentError(
-                f"then must be a schedule, got {described(then)}; for example {call}"
+                f"then must be a schedule, got {described(then)}; for example "
+                f"WarmupSchedule(n_epochs=5, then={corrected_schedule(then)})"
             )
         self.start_factor = check_number(
             start_factor, "start_factor", call, at_least=0.0, at_most=1.0
@@ -407,3 +408,13 @@ class WarmupSchedule(Schedule):
         """Pass the loss on to what follows, once it has begun."""
         if epoch >= self.n_epochs:
             self.then.observe(epoch - self.n_epochs, loss)
+
+
+def corrected_schedule(given: object) -> str:
+    """What to write in the place of what is no schedule: a function of the epoch needs a wrapping.
+
+    >>> corrected_schedule(lambda epoch: 0.5**epoch), corrected_schedule(0.5)
+    ('LambdaSchedule(function)', 'CosineSchedule(n_epochs=100)')
+    """
+    is_function = callable(given) and not isinstance(given, type)
+    return "LambdaSchedule(function)" if is_function else "CosineSchedule(n_epochs=100)"

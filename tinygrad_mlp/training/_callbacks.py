@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._arguments import check_integer
+from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp._at_once import assign_at_once
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.engine import Value
@@ -167,7 +167,9 @@ class EarlyStopping:
             )
         self.min_delta = float(min_delta)
         self.monitor = _checked_monitor(monitor)
-        self.restore_best = restore_best
+        self.restore_best = check_flag(
+            restore_best, "restore_best", "EarlyStopping(restore_best=True)"
+        )
         self._start()
 
     def _start(self) -> None:
@@ -238,7 +240,7 @@ class Checkpoint:
     ) -> None:
         self.path = Path(path)
         self.every = check_integer(every, "every")
-        self.best_only = best_only
+        self.best_only = check_flag(best_only, "best_only", "Checkpoint(path, best_only=True)")
         self.monitor = _checked_monitor(monitor)
         self._best = float("inf")
 

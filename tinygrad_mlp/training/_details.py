@@ -22,6 +22,7 @@ from tinygrad_mlp._schema import (
     Whole,
     misfit,
 )
+from tinygrad_mlp._text import shortened
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn._architecture import KINDS, check_arrays
@@ -185,7 +186,7 @@ def parse_details(text: str, state: dict[str, NDArray[np.float64]]) -> dict[str,
     try:
         details = json.loads(text)
     except (RecursionError, ValueError) as error:
-        raise DataError(f"its text is no JSON ({error!s:.100})") from None
+        raise DataError(f"its text is no JSON ({shortened(str(error), 100)})") from None
     DETAILS.check(details, "")
     if ("model" in details) != ("activations" in details):
         raise DataError("of 'model' and 'activations' one is missing; they come together")

@@ -12,9 +12,10 @@ from sys import maxsize
 import numpy as np
 
 from tinygrad_mlp.compiler._hiding import interrupts_wait
-from tinygrad_mlp.data._augmentation import Augmentation, augmented
+from tinygrad_mlp.data._augmentation import Augmentation, after_augmentation, augmented
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.engine import Value, enable_grad
+from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
 from tinygrad_mlp.training._advice import advice_for
@@ -263,7 +264,14 @@ class Training:
         engine, penalized, right = self.engine, self.objective.penalized, self.right
         loss = penalty = 0.0
         for batch in self.batches():
-            loss += batch.total_weight * self.take_step(batch)
+            try:
+                value = self.take_step(batch)
+            except (DataError, ShapeError) as error:  # of the targets
+                blamed = after_augmentation(self.augmentations, error, self.task.loss_name)
+                if blamed is None:
+                    raise
+                raise blamed from error
+            loss += batch.total_weight * value
             if penalized:
                 penalty += len(batch.X) * engine.batch_penalty
             if right is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from tinygrad_mlp._arguments import Rng, as_generator
+from tinygrad_mlp._arguments import Rng, as_generator, check_flag
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -188,6 +188,7 @@ def fit(
     samples, validation = weighted(
         task, samples, validation, sample_weight, validation_weight, class_weight
     )
+    check_flag(shuffle, "shuffle", "fit(model, X, y, shuffle=False)")
     check_batches(samples.weights, batch_size, shuffle)
     augmentations = as_augmentations(augment)
     if samples.weights is not None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._recording import with_numbers
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn._module import Module, parts_of
@@ -61,9 +62,9 @@ def _check_modules(model: Module, parts: Sequence[object], error: Exception | No
     gone = [part for part in parts if isinstance(part, Module) and id(part) not in there]
     if gone:
         raise GraphError(
-            f"the model {model!r:.60} changed while it predicted: {gone[0]!r:.60} is no part of it "
-            "any more. Change the parts of a model when no other thread predicts with it, or give "
-            "each thread a copy: copy.deepcopy(model)"
+            f"the model {described(model)} changed while it predicted: {described(gone[0])} is no "
+            "part of it any more. Change the parts of a model when no other thread predicts with "
+            "it, or give each thread a copy: copy.deepcopy(model)"
         ) from error
 
 

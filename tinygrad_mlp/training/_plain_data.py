@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._schema import misfit
-from tinygrad_mlp._text import described
+from tinygrad_mlp._text import described, shortened
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 
 __all__ = ["GeneratorState", "decoded", "encoded", "is_plain", "same_plain"]
@@ -56,7 +56,9 @@ class GeneratorState:
         try:
             rng.bit_generator.state = self.state
         except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise DataError(f"{name} is no state of a {own} ({error!s:.100})") from None
+            raise DataError(
+                f"{name} is no state of a {own} ({shortened(str(error), 100)})"
+            ) from None
 
 
 def is_plain(item: object) -> bool:

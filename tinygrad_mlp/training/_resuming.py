@@ -21,7 +21,7 @@ from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._files import check_writable, write_whole
 from tinygrad_mlp._freezing import frozen_among, is_frozen
 from tinygrad_mlp._schema import AnyObject, Record, Whole
-from tinygrad_mlp._text import described
+from tinygrad_mlp._text import described, shortened
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, Schedule
@@ -231,7 +231,7 @@ class TrainingFile:
         except (DataError, InvalidArgumentError, ShapeError) as error:
             raise self._damaged(error) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._damaged(f"{type(error).__name__}: {error!s:.100}") from error
+            raise self._damaged(f"{type(error).__name__}: {shortened(str(error), 100)}") from error
         return True
 
     def after_epoch(self, epoch: int, *, is_last: bool) -> None:

@@ -13,6 +13,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, make_optimizer
 from tinygrad_mlp.optim._inside import held_by
+from tinygrad_mlp.optim._schedules import corrected_schedule
 from tinygrad_mlp.training._callbacks import Callback
 
 __all__ = [
@@ -109,7 +110,7 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
     if not isinstance(schedule, Schedule):
         raise InvalidArgumentError(
             f"schedule is {described(schedule)}, but a name or a schedule is needed: "
-            "CosineSchedule(n_epochs=100)"
+            f"{corrected_schedule(schedule)}"
         )
     return schedule
 

@@ -46,6 +46,11 @@ def check_weights(sample_weight: ArrayLike, n_samples: int, name: str = "sample_
     >>> check_weights([1, 4, 0], 3).tolist()
     [0.25, 1.0, 0.0]
     """
+    if isinstance(sample_weight, str):
+        raise DataError(
+            f"{name} is {sample_weight!r}, but a weight for each sample is needed, "
+            "sample_weight=[1.0, 0.5, ...]; the classes are weighed by class_weight='balanced'"
+        )
     weights = as_floats(sample_weight, name)
     if weights.shape == (n_samples, 1):
         weights = weights.ravel()
