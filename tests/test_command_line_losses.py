@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
@@ -85,6 +86,9 @@ def test_balanced_classes_find_more_of_the_rare_ones(
     assert rare[2] > rare[0] + 5
 
 
+OF_NUMBERS: Final = [n for n, of in LOSSES.items() if of.task == "regression" and of.standardizable]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -93,7 +97,7 @@ def test_balanced_classes_find_more_of_the_rare_ones(
         (["prices.csv", "--class-weight", "balanced"], "--class-weight is for classes, but "
          "'target' is a number; leave it out, or give --task classification"),
         (["prices.csv", "--loss", "hinge"], "argument --loss: invalid choice: 'hinge' (choose "
-         "from 'huber', 'mean_absolute_error', 'mean_squared_error')"),
+         f"from {', '.join(map(repr, sorted(OF_NUMBERS)))})"),
         (["prices.csv", "--loss", "poisson"], "argument --loss: invalid choice: 'poisson'"),
         (["kinds.csv", "--class-weight", "equal"], "argument --class-weight: invalid choice"),
     ],

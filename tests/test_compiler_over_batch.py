@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -19,11 +20,13 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._instructions import Buffer as Slots
-from tinygrad_mlp.compiler._instructions import Instruction, Ref
+from tinygrad_mlp.compiler._instructions import Instruction, Ref, contiguous
+from tinygrad_mlp.compiler._lockstep import in_lockstep
 from tinygrad_mlp.compiler._tidying import _with_inner_products
+from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, assign, no_grad, topological_order
-from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError
+from tinygrad_mlp.errors import BatchStatisticsError, DataError, SampleOrderError, ShapeError
 from tinygrad_mlp.losses import hinge
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer
 
@@ -94,12 +97,23 @@ def mean_of_a_mean_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return mean**2 * x[:, 1] * mean * len(x)
 
 
+def dots(w: Row, x: Row) -> Value:
+    z = F.tanh(F.dot(w[:3], x, w[3]))
+    return (z - F.batch_mean(z)) * F.dot(x[1:], w[3:]) + F.dot(w[:2], w[3:], w[2])
+
+
+def dots_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = torch.tanh(x @ w[:3] + w[3])
+    return (z - z.mean()) * (x[:, 1:] @ w[3:]) + w[:2] @ w[3:] + w[2]
+
+
 CASES: Final[dict[str, tuple[Callable[[Row, Row], Value], Callable[..., torch.Tensor]]]] = {
     "centered": (centered, centered_torch),
     "normalized": (normalized, normalized_torch),
     "shares": (shares, shares_torch),
     "the mean alone": (the_mean_alone, the_mean_alone_torch),
     "mean of a mean": (mean_of_a_mean, mean_of_a_mean_torch),
+    "dots": (dots, dots_torch),
 }
 
 
@@ -298,6 +312,15 @@ def test_random_leaves_are_the_same_eagerly() -> None:
     assert_close(program.eager(X).data, compiled)
 
 
+def test_a_mean_over_what_is_given_or_drawn_needs_no_other_call() -> None:
+    rng = np.random.default_rng(5)
+    expected = np.random.default_rng(5).random(len(X))
+    program = compile(lambda x: x[0] + F.batch_mean(F.uniform(rng)), per_sample=True)
+    assert_close(program(X), X[:, 0] + expected.mean())
+    total = compile(lambda x: x[0] + F.batch_sum(x[1]), per_sample=True)
+    assert_close(total(X), X[:, 0] + X[:, 1].sum())
+
+
 # What is assigned
 
 
@@ -336,6 +359,21 @@ def test_what_counts_samples_beside_a_mean_is_refused(eagerly: bool) -> None:
     with pytest.raises(SampleOrderError, match="depends on the sample or on the samples before"):
         (program.eager if eagerly else program)(X[:, 0])
     assert count.data == 0.0
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_each_assignment_is_looked_at(eagerly: bool) -> None:
+    first, second = Buffer(0.0), Buffer(1.0)
+
+    def loss(x: Value) -> Value:
+        assign(first, F.batch_mean(x))
+        assign(second, x)
+        return x - F.batch_mean(x)
+
+    program = compile(loss, per_sample=True)
+    with pytest.raises(SampleOrderError):
+        (program.eager if eagerly else program)(X[:, 0])
+    assert (first.data, second.data) == (0.0, 1.0)
 
 
 def test_several_assignments_are_one_call() -> None:
@@ -385,6 +423,55 @@ def test_a_program_keeps_what_it_assigns_until_it_writes_back(backend: Backend) 
     assert_close(program(x), first)
 
 
+def counting(count: Buffer, w: Value) -> Callable[[Value], Value]:
+    def loss(x: Value) -> Value:
+        assign(count, count + 1.0)
+        return w * x * count
+
+    return loss
+
+
+def test_what_is_kept_from_now_on_was_recorded_otherwise_before() -> None:
+    w, count = Value(2.0), Buffer(0.0)
+    program = compile(counting(count, w), [w], dtype="float32")
+    assert (program(3.0), count.data) == (6.0, 1.0)
+    program.keep(iter([count]))
+    assert (program.kept.dtype, program.kept.tolist()) == (np.float32, [1.0])
+    assert (program(3.0), count.data, program.kept.tolist()) == (12.0, 1.0, [2.0])
+    program.parameters[:] = 5.0
+    program.write_back()
+    assert (w.data, w.grad, count.data) == (5.0, 6.0, 2.0)
+    w.data, count.data = 1.0, 9.0
+    program.read_parameters()
+    assert (program.parameters.tolist(), program.kept.tolist()) == ([1.0], [9.0])
+    program.keep([])
+    assert (program(3.0), count.data, program.kept.tolist()) == (30.0, 10.0, [])
+
+
+def test_the_eager_graph_of_one_sample_keeps_numbers_too() -> None:
+    w, count = Value(2.0), Buffer(0.0)
+    program = compile(counting(count, w), [w])
+    program.keep([count])
+    program(3.0)
+    assert (program.eager(3.0).data, program.kept.tolist()) == (12.0, [2.0])
+    w.grad = 7.0
+    program.eager(3.0)
+    assert (w.has_grad, program.kept.tolist()) == (False, [3.0])
+    with pytest.raises(ShapeError):
+        compile(counting(count, w), [w], per_sample=True).eager(3.0)
+
+
+def test_what_stands_beside_the_loss_is_no_part_of_the_eager_graph() -> None:
+    w = Value(0.5)
+    for loss in (lambda x: (w * x - F.batch_mean(x), [x, w]), lambda x: (w * x, [x, w])):
+        program = compile(loss, [w], per_sample=True, has_auxiliary=True)
+        eager = program.eager(X[:, 0])
+        eager.backward()
+        assert_close(eager.data, program(X[:, 0]))
+        assert_close(w.grad, program.gradients[0])
+        assert program.auxiliary.shape == (len(X), 2)
+
+
 def test_a_prediction_program_reads_what_the_other_keeps() -> None:
     kept = Buffer(0.0)
 
@@ -425,6 +512,23 @@ def test_plain_arithmetic_keeps_numbers_too() -> None:
     program.keep([read, kept])
     assert (program(2.0), program(2.0)) == (12.0, 20.0)
     assert (kept.data, program.kept.tolist()) == (3.0, [2.0, 7.0])
+
+
+def test_a_batch_is_recorded_as_part_of_another_function() -> None:
+    kept = Buffer(3.0)
+
+    def of_sample(x: Value) -> Value:
+        assign(kept, Value(0.5) * F.batch_mean(x))
+        return x * kept
+
+    def whole(row: Row) -> Value:
+        recording = trace(of_sample, [()], [], of_one_sample=True)
+        return F.sum(in_lockstep(recording, [[x] for x in row]))
+
+    program = compile(whole)
+    x = X[:, 0]
+    assert_close(program(x), 0.5 * x.mean() * x.sum())
+    assert_close(kept.data, 0.5 * x.mean())
 
 
 # Where there is no batch
@@ -561,6 +665,8 @@ def test_a_product_of_what_is_changed_before_the_sum_stays_a_product() -> None:
     for between in (change, change_other):
         calls = [multiply, between, reduce]
         assert _with_inner_products(calls) == calls
+    afterwards = _with_inner_products([multiply, reduce, change, change_other])
+    assert [call.kind for call in afterwards] == ["contract", "ufunc", "ufunc"]
     both = _with_inner_products([multiply, elsewhere, reduce])
     assert [call.kind for call in both] == ["ufunc", "contract"]
     numbers = Instruction("ufunc", "multiply", [a, row(mapped=False).padded()], product)
@@ -569,6 +675,72 @@ def test_a_product_of_what_is_changed_before_the_sum_stays_a_product() -> None:
     assert _with_inner_products([multiply, over_slots]) == [multiply, over_slots]
     largest = Instruction("reduce", "maximum", [product], total, axes=(1,))
     assert _with_inner_products([multiply, largest]) == [multiply, largest]
+
+
+def rows(*shape: int, size: int = 0, mapped: bool = True, swap: bool = False, **what: bool) -> Ref:
+    buffer = Slots(size or math.prod(shape), mapped=mapped, **what)
+    return Ref(buffer, 0, shape, contiguous(shape), swap=swap)
+
+
+def product_and_sum(product: Ref, a: Ref, b: Ref, total: Ref) -> list[Instruction]:
+    axes = (len(product.shape),)
+    return [
+        Instruction("ufunc", "multiply", [a, b], product),
+        Instruction("reduce", "add", [product], total, axes=axes),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels"),
+    [((), ("b", "b", "")), ((3,), ("pb", "pb", "p")), ((2, 3), ("pqb", "pqb", "pq"))],
+)
+def test_the_axes_of_products_that_are_summed(
+    shape: tuple[int, ...], labels: tuple[str, ...]
+) -> None:
+    a, b, total = rows(*shape), rows(*shape), rows(*shape, mapped=False)
+    unlike = Instruction("fill", "fill", [], rows(2))
+    (first, call) = _with_inner_products([unlike, *product_and_sum(rows(*shape), a, b, total)])
+    assert first is unlike
+    assert (call.kind, call.function, call.axes) == ("contract", "contract", ())
+    assert (call.args, call.out, call.labels) == ([a, b], total, labels)
+
+
+def products_that_stay() -> dict[str, list[Instruction]]:
+    a, b, total = rows(3), rows(3), rows(3, mapped=False)
+
+    def calls(product: Ref, a: Ref = a, b: Ref = b) -> list[Instruction]:
+        return product_and_sum(product, a, b, total)
+
+    product = rows(3)
+    multiply, reduce = calls(product)
+    other = Instruction("reduce", "add", [product], rows(3, mapped=False), axes=(1,))
+    two = rows(2, 3)
+    return {
+        "pinned": calls(rows(3, pinned=True)),
+        "given from outside": calls(rows(3, external=True)),
+        "truth values": calls(rows(3, boolean=True)),
+        "of truth values": calls(rows(3), rows(3, boolean=True)),
+        "and of those on the right": calls(rows(3), a, rows(3, boolean=True)),
+        "a part of the memory": calls(rows(3, size=4)),
+        "of fewer": calls(rows(3), rows(1)),
+        "with a number": calls(rows(3), a, rows(3, mapped=False)),
+        "with axes the other way round": calls(rows(3), rows(3, swap=True)),
+        "made twice": [multiply, multiply, reduce],
+        "read twice": [multiply, reduce, other],
+        "a quotient": [Instruction("ufunc", "divide", [a, b], product), reduce],
+        "no ufunc": [Instruction("call", "multiply", [a, b], product), reduce],
+        "in other axes": [
+            Instruction("ufunc", "multiply", [rows(3, 2), rows(3, 2)], two.axes(1, 0)),
+            Instruction("reduce", "add", [two], rows(2, 3, mapped=False), axes=(2,)),
+        ],
+        "no sum": [multiply, Instruction("call", "add", [product], total, axes=(1,))],
+    }
+
+
+@pytest.mark.parametrize("what", products_that_stay())
+def test_a_product_stays_where_one_call_would_not_be_the_same(what: str) -> None:
+    calls = products_that_stay()[what]
+    assert _with_inner_products(calls) == calls
 
 
 def test_a_product_that_is_read_elsewhere_is_not_only_summed() -> None:
@@ -601,6 +773,10 @@ def by_hand_over(rows: list[Row]) -> list[Row]:
     return [list(row) for row in zip(*columns)]
 
 
+ONE: Final = Value(1.0)
+"""What may be another number tomorrow."""
+
+
 def told(function: Callable[..., Any], x: Floats = X) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -617,6 +793,8 @@ def told(function: Callable[..., Any], x: Floats = X) -> list[str]:
         lambda x: [a - sum([a]) / 1 for a in x],
         lambda x: x[0].exp() * (x[1] * x[2] - F.mean([x[1]])) + (x[0] - F.mean(x[:1])) ** 2,
         lambda x: list(np.array(x) - np.array([x]).mean(axis=0)),
+        lambda x: x[0] - x[0] / 1,
+        lambda x: (assign(Buffer(0.0), F.batch_mean(x[0] - F.mean(x[:1]))), x[0])[1],
     ],
 )
 def test_a_mean_over_one_number_is_told_of(function: Callable[..., Any]) -> None:
@@ -637,10 +815,27 @@ def test_a_mean_over_one_number_is_told_of(function: Callable[..., Any]) -> None
         lambda x: (x[0] - F.mean([x[0]]), x[1])[1],  # nobody needs it
         lambda x: F.mean([x[0]]),
         lambda x: [a - F.batch_mean(a) for a in x],
+        lambda x: x[0] - (1.0 + x[0]) / 1.0,
+        lambda x: x[0] - (0.0 * x[0]) / 1.0,
+        lambda x: x[0] - (0.0 + x[1]) / 1.0,
+        lambda x: x[0] - F.sum([x[0], x[1]]) / 1.0,
+        lambda x: x[0] - F.sum([x[1]]) / 1.0,
+        lambda x: x[0] - F.sum([x[0]]) * 1.0,
+        lambda x: x[0] + F.sum([x[0]]) / 1.0,
+        lambda x: x[0] - F.sum([x[0]]) / Value(1.0).tanh(),
+        lambda x: x[0] - F.sum([x[0]]) / ONE,
     ],
 )
 def test_other_differences_are_not(function: Callable[..., Any]) -> None:
     assert told(function) == []
+
+
+def test_a_mean_over_one_number_that_stands_beside_the_loss_is_told_of() -> None:
+    program = compile(
+        lambda x: (x[0], x[1] - F.mean([x[1]])), [], per_sample=True, has_auxiliary=True
+    )
+    with pytest.warns(UserWarning, match="is 0 for every x"):
+        program(X)
 
 
 def test_a_batch_of_one_that_was_recorded_as_a_batch_is_what_it_is() -> None:

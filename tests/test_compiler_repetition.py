@@ -267,3 +267,36 @@ def test_how_often_at_most_it_runs(most: int, n_runs: int) -> None:
     assert len(runs) == n_runs
     program.prediction(function)([1.0])
     assert len(runs) == 2 * n_runs
+
+
+@pytest.mark.parametrize(
+    ("n_nodes", "most", "expected"),
+    [
+        (0, None, 3),
+        (3, None, 3),
+        (666, None, 3),
+        (667, None, 2),
+        (1001, None, 1),
+        (2500, None, 1),
+        (3, 1, 1),
+        (3, 5, 5),
+        (667, 1, 1),
+    ],
+)
+def test_the_fewer_nodes_the_more_often_a_function_is_run(
+    n_nodes: int, most: int | None, expected: int
+) -> None:
+    runs = []
+
+    def function(*x: Value) -> Any:
+        runs.append(len(x))
+        result: Any = x[0] if x else 2.0
+        for _ in range(n_nodes - len(x)):
+            result = result + 1.0
+        return result
+
+    program = compile(function)
+    if most is not None:
+        program.most_repetitions = most
+    program(*[1.0] * min(n_nodes, 1))
+    assert len(runs) == 1 + expected

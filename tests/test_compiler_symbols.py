@@ -179,6 +179,25 @@ SUMS: Final = {
     "(x + y) - (x - y)": "t1 = add(x, y); t2 = subtract(x, y); t3 = subtract(t1, t2); t3",
 }
 PRODUCTS: Final = {
+    "n * (2.0 * x)": "t1 = multiply(n, 2.0); t2 = multiply(t1, x); t2",
+    "(2.0 * x) * n": "t1 = multiply(n, 2.0); t2 = multiply(x, t1); t2",
+    "(2.0 * n) * (3.0 * x)": "t1 = multiply(n, 6.0); t2 = multiply(t1, x); t2",
+    "(3.0 * x) * (2.0 * n)": "t1 = multiply(n, 6.0); t2 = multiply(x, t1); t2",
+    "n * times(x, 1.0, 1)": "t1 = multiply(n, 1.0 / B); t2 = multiply(t1, x); t2",
+    "times(n, 3.0, 1) * times(x, 0.5, 1)": (
+        "t1 = multiply(n, 1.5 / B / B); t2 = multiply(t1, x); t2"
+    ),
+    "(2.0 * n) * (3.0 * n)": "t1 = multiply(n, n); 6.0 * t1",
+    "n * (-x)": "t1 = multiply(n, x); -1.0 * t1",
+    "(2.0 * n) * (0.5 * x)": "t1 = multiply(n, x); t1",
+    "(2.0 * x) * (-0.5 * n)": "t1 = multiply(x, n); -1.0 * t1",
+    "(1e200 * n) * (1e200 * x)": (
+        "t1 = multiply(n, x); t2 = multiply(t1, 1e+200); t3 = multiply(t2, 1e+200); t3"
+    ),
+    "(1e-200 * x) * (1e-200 * n)": (
+        "t1 = multiply(x, n); t2 = multiply(t1, 1e-200); t3 = multiply(t2, 1e-200); t3"
+    ),
+    "(0.0 * n) * x": "t1 = multiply(n, x); t2 = multiply(t1, 0.0); t3 = multiply(t2, 1.0); t3",
     "x * y": "t1 = multiply(x, y); t1",
     "2.0 * x * (3.0 * y)": "t1 = multiply(x, y); 6.0 * t1",
     "2.0 * x * 3.0": "6.0 * x",

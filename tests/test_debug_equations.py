@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import inf, nan
 
@@ -12,7 +13,7 @@ from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import layers_of, names_of, trace_backward, trace_forward
 from tinygrad_mlp.debug._equations import derivative, factor, formula_of, number, product
 from tinygrad_mlp.engine import apply, topological_order
-from tinygrad_mlp.ops import OPS
+from tinygrad_mlp.ops import OPS, Op
 
 # Numbers
 
@@ -190,12 +191,22 @@ NEGATIVE = {
 """The formula of each op with the numbers -1, -2, ... put in."""
 
 
-@pytest.mark.parametrize("name", OPS)
-def test_the_formula_of_every_op_with_negative_numbers(name: str) -> None:
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_the_formula_of_an_op_with_negative_numbers(name: str) -> None:
     op = OPS[name]
     n = op.arity or 4
     node = apply(op, *(Value(float(i + 1)) for i in range(n)))
     assert formula_of(node, [str(-i - 1) for i in range(n)]) == NEGATIVE[name]
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.arity], ids=lambda op: op.name)
+def test_the_formula_of_every_op_has_the_names_of_its_operands(op: Op) -> None:
+    names = [f"left_{i}" for i in range(op.arity or 0)]
+    letters = ["x"] if op.arity == 1 else list("abcpqrst"[: op.arity])
+    node = apply(op, *(Value(float(i + 1)) for i in range(len(names))))
+    written = formula_of(node, names)
+    back = dict(zip(names, letters))
+    assert re.sub(r"left_\d", lambda found: back[found[0]], written) == op.formula
 
 
 def test_sums_of_up_to_8_terms_are_written_out() -> None:

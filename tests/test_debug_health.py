@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from tinygrad_mlp import Value, functional
+from tinygrad_mlp import Value, compile, functional
 from tinygrad_mlp.debug import HealthMonitor, HealthReport, LayerHealth, health
 from tinygrad_mlp.debug._health import STATUSES, parameter_behind
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
-from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.nn import MLP, BatchNorm, Layer, Sequential
 from tinygrad_mlp.training import fit
 
 
@@ -318,6 +318,53 @@ def test_the_parameter_behind_a_sum_of_products(
     node: Callable[[], Value], found: Value | None
 ) -> None:
     assert parameter_behind(node(), {W: "layers.0", V: "layers.0"}) is found
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_a_unit_behind_a_normalization_is_one_of_the_layer_before(trains: bool) -> None:
+    model = Sequential(Layer(1, 2, None, rng=0), BatchNorm(2), "relu", Layer(2, 1, None, rng=1))
+    model.train(trains)
+    program = compile(lambda x: model([x]), model.parameters(), per_sample=True)
+    loss = program.eager([1.0, 2.0, 4.0]) if trains else model([1.0])
+    assert [layer.n_units for layer in health(model, loss).layers] == [2, 0, 0]
+
+
+def test_a_normalization_has_the_units_where_nothing_stands_before_it() -> None:
+    model = Sequential(BatchNorm(2), "relu", Layer(2, 1, None, rng=0)).eval()
+    report = health(model, model([1.0, 2.0]))
+    assert [(layer.name, layer.n_units) for layer in report.layers] == [("0", 2), ("2", 0)]
+
+
+def test_what_is_frozen_counts_in_no_share() -> None:
+    one_left = layer(n_frozen=3, n_zero=1, gradient_norm=5.0)
+    assert (one_left.has_no_gradient, one_left.is_frozen) == (True, False)
+    assert one_left.gradient_size == 5.0
+    assert not layer(n_frozen=3, n_zero=0).has_no_gradient
+    frozen = layer(n_frozen=4, gradient_norm=0.0)
+    assert (frozen.is_frozen, frozen.gradient_size) == (True, 0.0)
+    all_frozen = HealthReport((frozen, frozen), 1.0)
+    assert all_frozen.status == "no gradient"
+    assert all_frozen.verdict == (
+        "no gradient: all parameters are frozen; model.unfreeze() lets them train"
+    )
+    tiny = layer(gradient_norm=1e-9)
+    assert HealthReport((frozen, tiny, layer(), frozen), 1.0).status == "vanishing"
+    assert HealthReport((tiny, frozen, frozen), 1.0).status == "healthy"
+    ends = HealthReport((frozen, tiny, layer(), layer(name="layers.2"), frozen), 1.0)
+    assert "is typically 5e-10 in layers.0, 1 in layers.2; larger" in ends.verdict
+    dead = layer(n_frozen=4, n_units=2, n_dead=2, gradient_norm=0.0)
+    assert HealthReport((dead,), 1.0).verdict.startswith("dead: no relu of layers.0")
+    assert HealthReport((frozen, layer(n_zero=4, gradient_norm=0.0)), 1.0).verdict == NO_GRADIENT
+
+
+def test_what_is_frozen_is_in_no_count() -> None:
+    model = MLP(1, [1], None, rng=0)
+    (neuron,) = model.layers[0].neurons
+    neuron.b.requires_grad = False
+    (part,) = health(model, model([2.0]) * 3.0, learning_rate=0.5).layers
+    assert (part.n_parameters, part.n_frozen, part.gradient_norm) == (2, 1, 6.0)
+    assert part.gradient_size == 6.0
+    assert part.update_ratio == pytest.approx(3.0 / abs(neuron.w[0].data), rel=1e-15)
 
 
 # The monitor

@@ -175,10 +175,15 @@ def test_a_trace_keeps_its_numbers_when_the_graph_changes() -> None:
     assert [step.equation() for step in trace] == before
 
 
-@pytest.mark.parametrize("index", [99, -99])
-def test_a_step_that_is_not_there_is_refused(index: int) -> None:
-    with pytest.raises(IndexError):
-        trace_backward(Value(1.0) * Value(2.0))[index]
+@pytest.mark.parametrize("trace_of", [trace_backward, trace_forward])
+@pytest.mark.parametrize("beyond", [0, 90])
+def test_a_step_that_is_not_there_is_refused(trace_of: Callable[[Value], Any], beyond: int) -> None:
+    trace = trace_of(Value(1.0) * Value(2.0) + Value(3.0))
+    n_steps = len(trace)
+    assert trace[-n_steps].index == 0
+    for index in (n_steps + beyond, -n_steps - 1 - beyond):
+        with pytest.raises(IndexError, match=f"no step {index}; the trace has {n_steps} steps"):
+            trace[index]
 
 
 @pytest.mark.parametrize("trace_of", [trace_backward, trace_forward])

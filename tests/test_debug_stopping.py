@@ -171,6 +171,11 @@ def test_a_forward_log_stops_too() -> None:
     ):
         trace = trace_forward(loss, [point])
         assert (len(trace), trace.hit and trace.hit.reason) == (length, reason)
+    trace = trace_forward(loss, [break_when(dead_relu=True), watch(loss)])
+    hit = trace.resume()
+    assert hit is trace.hit
+    assert (len(trace), hit and hit.reason) == (3, "v4 changes")
+    assert trace.resume() is trace.hit is None
     stopped = trace_forward(loss, break_when(op="relu"))
     assert repr(stopped) == "ForwardTrace(1 steps, 5 nodes, stopped at step 0)"
     with pytest.raises(IndexError):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.running import run_python
-from tinygrad_mlp import compile, functional, ops
+from tinygrad_mlp import _reach, compile, functional, ops
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp.debug import record_creation
 from tinygrad_mlp.engine import Value, apply, assign, enable_grad, no_grad, topological_order
@@ -37,6 +37,27 @@ def test_a_comparison_costs_nothing_in_the_graphs_that_have_none() -> None:
     for out in (plain, loaded):
         order, reached = orders_of(out)
         assert reached is order
+
+
+def test_what_is_reached_depends_on_the_graph_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_reached() -> list[set[str]]:
+        found = []
+        for is_computed in (False, True):
+            x, y = Value(4.0, label="x"), Value(3.0, label="y")
+            decided = x.sqrt() if is_computed else x
+            decided.label = "decided" if is_computed else "x"
+            less = apply(ops.LESS, decided, y)
+            for out in (less * y, functional.where(decided, y, x * y), less + decided.tanh()):
+                order, reached = orders_of(out)
+                found.append({node.label for node in order} - {node.label for node in reached})
+                assert (reached is order) == (len(reached) == len(order))
+        return found
+
+    expected = [set(), set(), set(), {"x", "decided"}, {"decided"}, set()]
+    monkeypatch.setattr(_reach, "_cutting", set())
+    assert not_reached() == expected
+    monkeypatch.setattr(_reach, "_cutting", {op for op in ops.OPS.values() if op.closed})
+    assert not_reached() == expected
 
 
 def random_graph(seed: int, n_nodes: int = 300) -> list[Value]:

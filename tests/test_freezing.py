@@ -16,6 +16,7 @@ import torch
 from tests.against_torch import assert_close, tensor_of
 from tests.back_ends import forced
 from tinygrad_mlp import MLP, Value, compile, fit, grad, no_grad
+from tinygrad_mlp.compiler._layout import Block
 from tinygrad_mlp.debug import detect_anomaly, trace_backward
 from tinygrad_mlp.derivatives import hessian, jacobian
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownAttributeError
@@ -449,6 +450,15 @@ def test_no_product_is_emitted_for_what_is_frozen() -> None:
     assert run_of(model).count("dot(") == 3 + 1 + 2 + 2
     set_false(weights_of(model))
     assert run_of(model).count("out=gradients") == 2  # the biases of two layers alone
+
+
+def test_a_gradient_flows_to_those_slots_of_a_block_that_are_not_frozen() -> None:
+    block = Block("parameters", "parameters", base=4, size=3, mapped=False, needs_grad=True)
+    slots = {"frozen": [4, 6], "another": [3, 4, 6, 7], "open": [5], "one of them": [3, 6, 5, 7]}
+    assert all([block.needs_grad_at(np.array(some)) for some in slots.values()])
+    block.frozen = np.array([True, False, True])
+    found = [name for name, some in slots.items() if block.needs_grad_at(np.array(some))]
+    assert found == ["open", "one of them"]
 
 
 def test_a_program_follows_what_its_function_asks_for() -> None:

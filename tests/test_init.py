@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.benchmarks import initializers
+from tests.torch_reference import is_like_relu_in_torch
 from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import ShapeError, UnknownNameError
@@ -37,7 +38,7 @@ BOUNDS: dict[str, Callable[[int, int], float]] = {
 }
 
 
-RELATIVES_OF_RELU = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
+RELATIVES_OF_RELU = {name for name in ACTIVATIONS if is_like_relu_in_torch(name)}
 
 
 def test_every_initializer_has_a_reference() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import inf, log, nan
 from typing import Any, Final
 
@@ -10,44 +10,18 @@ import numpy as np
 import pytest
 
 from tests.against_torch import assert_close
+from tests.loss_references import ELEMENTWISE, check_that_all_are_here, function_of
 from tinygrad_mlp import MLP, Value, compile, fit
 from tinygrad_mlp.engine import as_value, assign
 from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.losses import _targets as targets
 from tinygrad_mlp.losses import (
-    LOSSES,
-    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     categorical_cross_entropy,
     hinge,
-    huber,
-    mean_absolute_error,
     mean_squared_error,
-    poisson,
 )
-from tinygrad_mlp.losses import _targets as targets
 
-ELEMENTWISE: Final[dict[str, Callable[..., Any]]] = {
-    "mean_squared_error": mean_squared_error,
-    "mean_absolute_error": mean_absolute_error,
-    "binary_cross_entropy": binary_cross_entropy,
-    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
-    "hinge": hinge,
-    "huber": huber,
-    "poisson": poisson,
-}
-NOT_FINITE: Final = "a target is a finite number, got {}; fill it"
-NO_PROBABILITY: Final = "binary cross-entropy are 0 and 1, or between, got {};"
-NO_SIGN: Final = r"hinge loss are -1 and \+1, got {}; .*2 \* y - 1"
-NO_COUNT: Final = "Poisson loss are counts, numbers of at least 0, got {}; .*mean_squared_error"
-REFUSED: Final[dict[str, tuple[str, list[float]]]] = {
-    "mean_squared_error": (NOT_FINITE, [nan, inf, -inf]),
-    "mean_absolute_error": (NOT_FINITE, [nan, inf, -inf]),
-    "binary_cross_entropy": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
-    "binary_cross_entropy_with_logits": (NO_PROBABILITY, [nan, inf, -0.5, 1.5]),
-    "hinge": (NO_SIGN, [nan, inf, 0.0, 2.0]),
-    "huber": (NOT_FINITE, [nan, inf, -inf]),
-    "poisson": (NO_COUNT, [nan, inf, -1.0, -0.5]),
-}
 ROWS: Final = [
     ([0.0, 0.0, 0.0], r" has the sum 0, .*divide the row by its sum"),
     ([0.0, 2.0, 0.0], r"\[1\] is 2, .* lies in 0 \.\.\. 1"),
@@ -62,18 +36,17 @@ ROWS: Final = [
 
 
 def cases() -> Iterator[tuple[str, float, str]]:
-    for name, (message, wrong) in REFUSED.items():
-        yield from [(name, target, message.format(f"{target:g}")) for target in wrong]
+    for name, loss in ELEMENTWISE.items():
+        yield from [(name, wrong, loss.message.format(f"{wrong:g}")) for wrong in loss.refused]
 
 
 def test_every_loss_is_here() -> None:
-    assert {*ELEMENTWISE, "categorical_cross_entropy"} == set(LOSSES)
-    assert set(ELEMENTWISE) == set(REFUSED)
+    check_that_all_are_here()
 
 
 @pytest.mark.parametrize(("name", "target", "message"), list(cases()))
 def test_a_wrong_target_of_one_output(name: str, target: float, message: str) -> None:
-    loss = ELEMENTWISE[name]
+    loss = function_of(name)
     p = Value(0.5)
     for given in (target, Value(target)):
         with pytest.raises(DataError, match=message):
@@ -87,7 +60,7 @@ def test_a_wrong_target_of_one_output(name: str, target: float, message: str) ->
 @pytest.mark.parametrize(("name", "target", "message"), list(cases()))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_wrong_target_of_a_program(name: str, target: float, message: str, dtype: str) -> None:
-    loss = ELEMENTWISE[name]
+    loss = function_of(name)
     p = Value(0.5)
     one = compile(lambda x, t: loss(p * x, t), [p], per_sample=True, dtype=dtype)
     two = compile(lambda x, t: loss([p * x, p], t), [p], per_sample=True, dtype=dtype)

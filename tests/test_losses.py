@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 from collections.abc import Callable
 from math import exp
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.against_torch import assert_close, data_of, grad_of, tensor_of, values_of
+from tests.loss_references import ELEMENTWISE, check_that_all_are_here, function_of
 from tinygrad_mlp import functional, losses, ops
 from tinygrad_mlp.debug import detect_anomaly
 from tinygrad_mlp.engine import Value, topological_order
@@ -34,56 +35,20 @@ from tinygrad_mlp.losses import (
     loss_of_function,
     mean_absolute_error,
     mean_squared_error,
-    poisson,
 )
 
 Floats = NDArray[np.float64]
 REDUCTIONS: Any = ("mean", "sum", "none")
 
 
-def torch_hinge(scores: Tensor, targets: Tensor, reduction: str) -> Tensor:
-    """torch has none for targets of -1 and +1; this is the formula in torch."""
-    losses = torch.relu(1.0 - targets * scores)
-    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
-
-
-def torch_poisson(log_means: Tensor, counts: Tensor, reduction: str) -> Tensor:
-    """torch leaves out what depends on the counts alone."""
-    losses = F.poisson_nll_loss(log_means, counts, reduction="none")
-    losses = losses + torch.xlogy(counts, counts) - counts
-    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
-
-
-ELEMENTWISE: dict[str, tuple[Callable[..., Any], Callable[..., Tensor]]] = {
-    "mean_squared_error": (mean_squared_error, F.mse_loss),
-    "mean_absolute_error": (mean_absolute_error, F.l1_loss),
-    "binary_cross_entropy": (binary_cross_entropy, F.binary_cross_entropy),
-    "binary_cross_entropy_with_logits": (
-        binary_cross_entropy_with_logits,
-        F.binary_cross_entropy_with_logits,
-    ),
-    "hinge": (hinge, torch_hinge),
-    "huber": (huber, F.huber_loss),
-    "poisson": (poisson, torch_poisson),
-}
-
-
 def test_every_loss_has_a_reference() -> None:
-    assert {*ELEMENTWISE, "categorical_cross_entropy"} == set(LOSSES)
+    check_that_all_are_here()
 
 
 def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Outputs and targets that the loss accepts."""
-    outputs = rng.normal(scale=2.0, size=shape)
-    if name == "binary_cross_entropy":
-        return rng.uniform(0.01, 0.99, size=shape), rng.integers(0, 2, size=shape).astype(float)
-    if name == "binary_cross_entropy_with_logits":
-        return outputs, rng.integers(0, 2, size=shape).astype(float)
-    if name == "hinge":
-        return outputs, rng.choice([-1.0, 1.0], size=shape)
-    if name == "poisson":
-        return outputs, rng.poisson(1.5, size=shape).astype(float)
-    return outputs, rng.normal(size=shape)
+    known = ELEMENTWISE[name]
+    return known.outputs(rng, shape), known.targets(rng, shape)
 
 
 def backward_of_all(losses: Any, mix: Floats) -> None:
@@ -98,7 +63,7 @@ def backward_of_all(losses: Any, mix: Floats) -> None:
 def test_elementwise_loss_agrees_with_torch(
     name: str, reduction: str, shape: tuple[int, ...]
 ) -> None:
-    ours, theirs = ELEMENTWISE[name]
+    ours, theirs = function_of(name), ELEMENTWISE[name].torch
     rng = np.random.default_rng(len(shape))
     outputs, targets = (np.asarray(array) for array in draw(name, shape, rng))
     mix = rng.normal(size=max(outputs.size, 1))
@@ -206,7 +171,7 @@ def test_categorical_cross_entropy_of_extreme_logits(
 @pytest.mark.parametrize("target", [-1.0, 1.0])
 @pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "hinge", "huber"])
 def test_other_losses_of_extreme_outputs(name: str, output: float, target: float) -> None:
-    ours, theirs = ELEMENTWISE[name]
+    ours, theirs = function_of(name), ELEMENTWISE[name].torch
     value, tensor = Value(output), tensor_of(output, requires_grad=True)
     loss = ours(value, target)
     loss.backward()
@@ -309,7 +274,7 @@ def test_a_class_without_probability_adds_nothing_to_the_graph() -> None:
 
 def test_an_array_of_no_dimensions_is_a_number() -> None:
     one = np.array(1.0)
-    for loss, _ in ELEMENTWISE.values():
+    for loss in map(function_of, ELEMENTWISE):
         expected = loss(Value(0.25), 1.0).data
         assert loss(Value(0.25), one).data == expected
         assert loss(np.array(0.25), one).data == expected
@@ -375,7 +340,7 @@ def test_the_mean_of_the_sample_losses_is_torch_s_loss(name: str) -> None:
     else:
         outputs, y = draw(name, (6, 1), rng)
         tensor = tensor_of(outputs, requires_grad=True)
-        torch_loss = ELEMENTWISE[name][1](tensor, tensor_of(y), reduction="mean")
+        torch_loss = ELEMENTWISE[name].torch(tensor, tensor_of(y), reduction="mean")
         if loss.task == "classification":
             y = (y[:, 0] > 0).astype(int)
     torch_loss.backward()
@@ -385,6 +350,7 @@ def test_the_mean_of_the_sample_losses_is_torch_s_loss(name: str) -> None:
     for targets in (encoded.tolist(), values_of(encoded)):  # as numbers and as Values
         values = values_of(outputs)
         mean = functional.mean([loss.sample_loss(z, t) for z, t in zip(values, targets)])
+        assert loss.of_batch(values, targets).data == mean.data
         mean.backward()
         assert_close(mean.data, torch_loss)
         assert_close(grad_of(values), tensor.grad)
@@ -394,12 +360,65 @@ def test_the_mean_of_the_sample_losses_is_torch_s_loss(name: str) -> None:
 def test_records(name: str) -> None:
     loss = loss_named(name)
     assert loss.name == name
-    assert loss.from_logits == (name.endswith("logits") or name == "categorical_cross_entropy")
-    regressions = ("mean_squared_error", "mean_absolute_error", "huber", "poisson")
-    assert (loss.task == "regression") == (name in regressions)
-    assert loss.standardizable == (name != "poisson")
+    if name == "categorical_cross_entropy":
+        assert (loss.task, loss.from_logits, loss.standardizable) == ("classification", True, True)
+    else:
+        known = ELEMENTWISE[name]
+        assert loss.task == known.task
+        assert (loss.from_logits, loss.standardizable) == (known.from_logits, known.standardizable)
     assert pickle.loads(pickle.dumps(loss)) is copy.deepcopy(loss) is loss
     assert loss_named(name.upper()) is loss_of_function(getattr(losses, name)) is loss
+
+
+RECORDS: Final = {
+    "mean_squared_error": ("mse", "mse_loss", "squared_error"),
+    "mean_absolute_error": ("mae", "l1_loss", "absolute_error"),
+    "huber": ("huber_loss", "smooth_l1", "smooth_l1_loss"),
+    "poisson": ("half_poisson_deviance", "poisson_nll", "poisson_nll_loss"),
+    "binary_cross_entropy": ("bce", "bce_loss"),
+    "binary_cross_entropy_with_logits": ("bce_with_logits", "bce_with_logits_loss"),
+    "categorical_cross_entropy": (
+        "cross_entropy",
+        "cross_entropy_loss",
+        "sparse_categorical_cross_entropy",
+    ),
+    "hinge": ("hinge_loss",),
+}
+
+
+def test_the_table_of_losses() -> None:
+    """Every field of the records that is a name or a mark."""
+    assert {name: loss.aliases for name, loss in LOSSES.items()} == RECORDS
+    marks = {
+        "from_probabilities": ["binary_cross_entropy"],
+        "from_logits": ["binary_cross_entropy_with_logits", "categorical_cross_entropy"],
+        "standardizable": [name for name in RECORDS if name != "poisson"],
+        "pure": list(RECORDS),
+    }
+    for mark, names in marks.items():
+        assert [name for name, loss in LOSSES.items() if getattr(loss, mark)] == names
+    of_labels = [name for name, loss in LOSSES.items() if loss.targets == "labels"]
+    assert of_labels == ["categorical_cross_entropy", "hinge"]
+    assert {loss.targets for loss in LOSSES.values()} == {"labels", "rows"}
+    assert [loss.constant_answer.words for loss in LOSSES.values() if loss.constant_answer] == [
+        "the mean of y",
+        "the median of y",
+        "the best constant",
+        "the mean of y",
+        *["the shares of the classes"] * 3,
+        "the most frequent class",
+    ]
+    with_settings = {name: loss for name, loss in LOSSES.items() if loss.settings}
+    assert {name: loss.settings for name, loss in with_settings.items()} == {
+        "huber": {"delta": 1.0},
+        **{name: {"label_smoothing": 0.0} for name in RECORDS if "cross_entropy" in name},
+    }
+    left_out: Any = {"constant_answer": None, "sample_loss": max}  # equal, but not the same
+    for name, loss in with_settings.items():
+        assert loss.maker is not None
+        assert dataclasses.replace(loss.maker(), **left_out) == dataclasses.replace(
+            loss, **left_out
+        ), name
 
 
 def test_a_loss_that_is_not_of_the_table_stays_what_it_is() -> None:
@@ -529,7 +548,7 @@ def test_probabilities() -> None:
 )
 def test_shapes_that_differ(name: str, outputs: Floats, targets: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
-        ELEMENTWISE[name][0](values_of(outputs), targets)
+        function_of(name)(values_of(outputs), targets)
 
 
 @pytest.mark.parametrize(

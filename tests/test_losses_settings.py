@@ -295,6 +295,9 @@ def test_copies_and_pickles_keep_the_settings() -> None:
         assert hash(loss) == hash(loss)
         assert loss.in_table() == (loss.name, loss.settings)
     assert own_loss(2.0).in_table() is None
+    huber_loss = loss_named("huber", delta=2.0)
+    for other in (None, own_loss):  # of the name of one of ours, and made by something else
+        assert replace(huber_loss, maker=other).in_table() is None
 
 
 def test_a_weights_file_keeps_the_settings(tmp_path: Path) -> None:

@@ -45,6 +45,14 @@ def test_without_names_the_same_is_found_as_with_names(make: Callable[[], Module
     assert model.buffers() == [item for item in contents if isinstance(item, Buffer)]
 
 
+def test_parts_are_modules_and_parameters_without_buffers_and_results() -> None:
+    model = Odd()
+    parts = module.parts_of(model)
+    assert parts[0] is model
+    assert [part for part in parts if isinstance(part, Module)] == list(model.modules())
+    assert [part for part in parts if isinstance(part, Value)] == model.parameters()
+
+
 def test_every_parameter_is_called_by_where_it_stands_first() -> None:
     model = Odd()
     model([1.0])

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.mutation import records
 from tests.mutation.edits import drawn, edits_of
 from tests.source_files import ROOT
 
@@ -197,3 +198,12 @@ def test_a_test_that_is_no_longer_there_finds_nothing(tree: Path) -> None:
     printed = run(tree, "--kind", "guard", "--kind", "arithmetic")
     assert re.search(r"killed .*a \* b -> a / b", printed)
     assert re.search(r"survived .*a < 0.0 -> False", printed)
+
+
+def test_each_argument_is_about_an_edit_that_can_be_made() -> None:
+    argued = set(records.read_argued())
+    there_are = set()
+    for module in {module for module, *_ in argued}:
+        source = (ROOT / module).read_text(encoding="utf-8")
+        there_are.update([edit.key for edit in edits_of(source, module)])
+    assert argued <= there_are, "the code has changed: take these out, or say what they are now"

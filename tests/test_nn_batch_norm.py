@@ -20,6 +20,7 @@ from tinygrad_mlp.debug import detect_anomaly, health, trace_backward
 from tinygrad_mlp.engine import Value, assign, topological_order
 from tinygrad_mlp.errors import (
     BatchStatisticsError,
+    GraphError,
     InvalidArgumentError,
     NonFiniteError,
     SampleOrderError,
@@ -37,8 +38,10 @@ from tinygrad_mlp.training import (
     predict,
     save_weights,
 )
+from tinygrad_mlp.training._over_batches import SampleRecording
 
 Floats = NDArray[np.float64]
+CALL: Final = "BatchNorm(16, momentum=0.1, epsilon=1e-5)"
 
 ENGINES: Final = ("compiled", "eager")
 _rng = np.random.default_rng(0)
@@ -437,6 +440,18 @@ def test_what_cannot_run_for_a_batch_is_refused_by_every_engine(
         assert (array == before[name]).all()
 
 
+def test_a_model_that_does_something_else_each_time_is_not_recorded() -> None:
+    calls: list[int] = []
+
+    class Fickle(Module):
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            calls.append(1)
+            return [x[0] - F.batch_mean(x[0]) * float(len(calls))]
+
+    with pytest.raises(GraphError, match="did something else when it ran again"):
+        SampleRecording(Fickle(), 1, from_logits=False)
+
+
 class ByHand(Net):
     """It takes what it is handed for a batch, and that is one sample."""
 
@@ -628,16 +643,38 @@ def test_without_scales_there_are_buffers_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_features": 0}, "n_features is 0"),
-        ({"momentum": -0.1}, r"momentum is -0\.1, but a number >= 0 and <= 1"),
-        ({"momentum": 1.1}, r"momentum is 1\.1"),
-        ({"momentum": None}, "momentum is None"),
-        ({"epsilon": -1e-9}, "epsilon is -1e-09, but a number >= 0"),
+        (
+            {"n_features": 0},
+            "n_features is 0, but a whole number of at least 1 is needed: n_features=1",
+        ),
+        ({"momentum": -0.1}, f"momentum is -0.1, but a number >= 0 and <= 1 is needed: {CALL}"),
+        ({"momentum": 1.1}, f"momentum is 1.1, but a number >= 0 and <= 1 is needed: {CALL}"),
+        ({"momentum": None}, f"momentum is None, but a number >= 0 and <= 1 is needed: {CALL}"),
+        ({"epsilon": -1e-9}, f"epsilon is -1e-09, but a number >= 0 is needed: {CALL}"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=message):
+    with pytest.raises(InvalidArgumentError) as caught:
         BatchNorm(**{"n_features": 2, **arguments})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("momentum", "epsilon"), [(0, 1), (1, 0), (0.0, 0.0), (1.0, 7.5)])
+def test_the_limits_themselves_will_do(momentum: float, epsilon: float) -> None:
+    """Momentum 0 keeps the running statistics, 1 takes those of the batch."""
+    norm = BatchNorm(1, momentum=momentum, epsilon=epsilon)
+    assert (norm.momentum, norm.epsilon) == (momentum, epsilon)
+    theirs = torch.nn.BatchNorm1d(1, momentum=momentum, eps=epsilon or 1e-300).double()
+    found = compile(lambda x: norm([x]), per_sample=True)([1.0, 2.0, 6.0])
+    assert_close(np.ravel(found), theirs(tensor_of([[1.0], [2.0], [6.0]])).ravel())
+    for name, array in norm.state_dict().items():
+        assert_close(array, theirs.state_dict()[name])
+
+
+def test_its_parameters_and_buffers_have_names_of_their_own() -> None:
+    norm = BatchNorm(2)
+    labels = [[value.label for value in row] for row in (norm.weight, norm.bias)]
+    assert labels == [["weight.0", "weight.1"], ["bias.0", "bias.1"]]
 
 
 def test_the_words_of_torch_are_understood() -> None:

@@ -96,9 +96,16 @@ def test_a_model_that_predicts_hands_on_what_it_gets() -> None:
 def test_a_probability_that_is_none(p: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"p is .* >= 0 and <= 1 .*: Dropout\(0\.2\)"):
         Dropout(p)
-    for make in (lambda: MLP(2, [3, 1], dropout=p), lambda: Layer(2, 3, dropout=p)):
-        with pytest.raises(InvalidArgumentError, match=r"dropout is .* dropout=0\.2\)"):
+    for make, call in (
+        (lambda: MLP(2, [3, 1], dropout=p), "MLP(2, [16, 1], dropout=0.2)"),
+        (lambda: MLP(2, [1], dropout=p), "MLP(2, [16, 1], dropout=0.2)"),
+        (lambda: Layer(2, 3, dropout=p), "Layer(2, 16, dropout=0.2)"),
+    ):
+        with pytest.raises(InvalidArgumentError) as caught:
             make()
+        assert str(caught.value) == (
+            f"dropout is {p!r}, but a number >= 0 and <= 1 is needed: {call}"
+        )
 
 
 def test_wrong_inputs() -> None:

@@ -29,6 +29,7 @@ from tinygrad_mlp import (
 from tinygrad_mlp.debug import health
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError, UnknownNameError
 from tinygrad_mlp.nn import Activation, BatchNorm, Dropout, Layer, Module, Neuron, Sequential
+from tinygrad_mlp.nn._specification import specification_of
 from tinygrad_mlp.optim import SGD
 from tinygrad_mlp.training import read_weights
 from tinygrad_mlp.training._archive import pack
@@ -178,6 +179,13 @@ def test_wrong_parts(part: Any, message: str) -> None:
 def test_sizes_that_do_not_fit_are_named() -> None:
     with pytest.raises(ShapeError, match=r"Layer of 1 linear\(4\) neuron takes 4 inputs, got 5"):
         Sequential(Layer(3, 5, rng=0), Layer(4, 1, None, rng=0))([1.0, 2.0, 3.0])
+
+
+def test_what_stands_beside_neurons() -> None:
+    beside: list[Module] = [BatchNorm(2), Dropout(), Activation("relu")]
+    others = [Module(), Neuron(2), Layer(2, 2), MLP(2, [1]), Sequential(*beside)]
+    assert [part.is_beside_neurons for part in beside] == [True] * 3
+    assert [part.is_beside_neurons for part in others] == [False] * 5
 
 
 def test_sizes() -> None:
@@ -469,6 +477,37 @@ def test_what_a_file_cannot_say(make: Callable[[], Module], tmp_path: Path) -> N
     path = save_weights(make(), tmp_path / "w.npz")
     with pytest.raises(DataError, match="a class or an activation of your own"):
         load_model(path)
+
+
+def with_a_neuron_of_its_own(activation: Any) -> Module:
+    layer = Layer(2, 3, "relu", rng=0)
+    layer.neurons[1].activation = activation
+    return layer
+
+
+def with_a_method_of_its_own(name: str) -> Module:
+    layer = Layer(2, 2, "relu", rng=0)
+    vars(layer)[name] = lambda x: x
+    return layer
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: with_a_neuron_of_its_own(Value.tanh),
+        lambda: with_a_neuron_of_its_own(lambda x: x * 0.5),
+        lambda: with_a_method_of_its_own("forward"),
+        lambda: with_a_method_of_its_own("logits"),
+        lambda: type("Layer", (Layer,), {})(2, 2, "relu", rng=0),  # not ours, by the name of ours
+        lambda: Activation(lambda x: x * 0.5),
+        lambda: Neuron(2, lambda x: x * 0.5),
+        Module,
+    ],
+)
+def test_one_part_of_your_own_is_enough(make: Callable[[], Module]) -> None:
+    assert specification_of(Sequential(Dropout(0.5))) is not None
+    assert specification_of(make()) is None
+    assert specification_of(Sequential("relu", make())) is None
 
 
 def test_what_shares_parameters_is_not_said(tmp_path: Path) -> None:

@@ -232,11 +232,18 @@ def test_an_activation_is_like_relu_or_saturates_as_torch_s_does(op: Op) -> None
     assert op.saturating == ends
 
 
+NOT_IN_TORCH: Final[frozenset[str]] = frozenset()
+"""Activations for which torch has no module."""
+
+
 def test_the_activations_are_those_that_torch_has_as_modules() -> None:
-    modules = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softplus": "Softplus"}
-    modules |= {"silu": "SiLU", "gelu": "GELU", "tanh": "Tanh", "sigmoid": "Sigmoid"}
-    assert all(isinstance(getattr(torch.nn, name)(), torch.nn.Module) for name in modules.values())
-    assert {op.name for op in OPS.values() if op.activation} == set(modules)
+    modules = {name.lower() for name in torch.nn.modules.activation.__all__}
+    of_torch = {name for name in OPS if name.replace("_", "") in modules}
+    assert len(of_torch) >= 8
+    ours = {op.name for op in OPS.values() if op.activation}
+    assert ours == of_torch | NOT_IN_TORCH, (
+        "an activation that torch does not have: NOT_IN_TORCH of tests/test_ops_records.py"
+    )
     assert not any(op.relu_like or op.saturating for op in OPS.values() if not op.activation)
 
 
@@ -312,26 +319,26 @@ def test_places_are_a_word_for_each_operand(op: Op) -> None:
 # An operation is declared in one place
 
 
-MISH: Final = """
+BENT_LINE: Final = """
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp.engine import Value, apply
 from tinygrad_mlp.ops import Op, Reference, declare
 
 
-def mish_forward(xp, x):
+def bent_line_forward(xp, x):
     return x * xp.tanh(xp.log1p(xp.exp(x)))
 
 
-def mish_partial(xp, out, x):
+def bent_line_partial(xp, out, x):
     gate = xp.tanh(xp.log1p(xp.exp(x)))
     return gate + x * xp.sigmoid(x) * (1.0 - gate * gate)
 
 
-MISH = declare(
+BENT_LINE = declare(
     Op(
-        name="mish",
-        forward=mish_forward,
-        partials=(mish_partial,),
+        name="bent_line",
+        forward=bent_line_forward,
+        partials=(bent_line_partial,),
         reference=Reference("nn.functional.mish"),
         activation=True,
         relu_like=True,
@@ -339,11 +346,11 @@ MISH = declare(
 )
 
 
-def mish(x):
-    return apply(MISH, x)
+def bent_line(x):
+    return apply(BENT_LINE, x)
 
 
-functional.mish = mish
+functional.bent_line = bent_line
 """
 
 FINDS_IT: Final = """
@@ -351,8 +358,8 @@ import viz
 from tinygrad_mlp import debug, nn
 from tinygrad_mlp.nn.init import initializer_for
 
-print(initializer_for("mish").__name__)
-model = nn.MLP(2, [3, 1], activation="mish", rng=0)
+print(initializer_for("bent_line").__name__)
+model = nn.MLP(2, [3, 1], activation="bent_line", rng=0)
 loss = model([1.0, 2.0]) ** 2
 print(debug.health(model, loss).layers[0].activation)
 print(viz.to_dot(loss, detail="layers"))
@@ -363,10 +370,10 @@ print(debug.trace_forward(loss))
 
 def test_an_activation_is_known_everywhere_by_its_record_alone(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
-    program.write_text(MISH + FINDS_IT, encoding="utf-8")
+    program.write_text(BENT_LINE + FINDS_IT, encoding="utf-8")
     printed = run_python(program, folder=tmp_path)
     first, second, *_ = printed.splitlines()
-    assert (first, second) == ("he_normal", "mish")
-    assert "3 neurons, mish" in printed
+    assert (first, second) == ("he_normal", "bent_line")
+    assert "3 neurons, bent_line" in printed
     assert "1 neuron, linear" in printed
-    assert "mish(" in printed
+    assert "bent_line(" in printed

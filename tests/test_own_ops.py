@@ -34,38 +34,38 @@ from tinygrad_mlp import MLP, Value, compile, debug, functional
 from tinygrad_mlp.derivatives import check_gradients, grad
 
 
-def softsign_forward(xp, x):
+def my_softsign_forward(xp, x):
     return xp.divide(x, 1.0 + xp.absolute(x))
 
 
-def softsign_partial(xp, out, x):
+def my_softsign_partial(xp, out, x):
     size = 1.0 + xp.absolute(x)
     return xp.divide(1.0, size * size)
 
 
-softsign = functional.declare("softsign", softsign_forward, softsign_partial)
+my_softsign = functional.declare("my_softsign", my_softsign_forward, my_softsign_partial)
 
 x = Value(0.5, label="x")
-y = softsign(x)
+y = my_softsign(x)
 y.backward()
 print("value", y.data, x.grad)
-(slope,) = grad(softsign(x), [x], create_graph=True)
+(slope,) = grad(my_softsign(x), [x], create_graph=True)
 print("second", *grad(slope, [x]))
-check_gradients(softsign, [0.5])
+check_gradients(my_softsign, [0.5])
 
 w = Value(0.75, label="w")
 X = np.array([0.5, -1.0, 2.0])
 for per_sample in (True, False):
     for dtype in ("float64", "float32"):
         if per_sample:
-            program = compile(lambda x: softsign(w * x), [w], per_sample=True, dtype=dtype)
+            program = compile(lambda x: my_softsign(w * x), [w], per_sample=True, dtype=dtype)
         else:
             program = compile(
-                lambda xs: functional.mean([softsign(w * x) for x in xs]), [w], dtype=dtype
+                lambda xs: functional.mean([my_softsign(w * x) for x in xs]), [w], dtype=dtype
             )
         print("compiled", program(X), program.gradients[0])
 
-model = MLP(1, [2, 1], activation=softsign, rng=0)
+model = MLP(1, [2, 1], activation=my_softsign, rng=0)
 print("model", model)
 copied = copy.deepcopy(model)
 read = pickle.loads(pickle.dumps(model))
@@ -73,8 +73,9 @@ print("same", model([0.3]).data == copied([0.3]).data == read([0.3]).data)
 graph = pickle.loads(pickle.dumps(y))
 print("pickled", graph.op is y.op, copy.deepcopy(y).op is y.op)
 
-print("drawn", "softsign" in viz.to_dot(y), "softsign" in viz.draw(y, "graph.svg").read_text())
-print("page", "softsign" in viz.replay(y, "page.html").read_text())
+drawing = viz.draw(y, "graph.svg").read_text()
+print("drawn", "my_softsign" in viz.to_dot(y), "my_softsign" in drawing)
+print("page", "my_softsign" in viz.replay(y, "page.html").read_text())
 print("step", *debug.trace_backward(y))
 print("step", *debug.trace_forward(y))
 """
@@ -108,14 +109,14 @@ def test_an_operation_in_a_program_of_one_s_own(tmp_path: Path) -> None:
         numbers = [float(number) for number in row.split()]
         assert numbers == pytest.approx([mean.item(), w.grad.item()], rel=tolerance)  # type: ignore[union-attr]
 
-    assert "2 softsign(1) neurons" in printed["model"][0]
+    assert "2 my_softsign(1) neurons" in printed["model"][0]
     assert printed["same"] == ["True"]
     assert printed["pickled"] == ["True True"]
     assert printed["drawn"] == ["True True"]
     assert printed["page"] == ["True"]
     backward, forward = printed["step"]
     assert backward == "dv1/dx += dv1/dv1 * dv1/dx = 1 * 0.4444 = 0.4444"
-    assert forward.endswith("v1 = softsign(x) = softsign(0.5) = 0.3333")
+    assert forward.endswith("v1 = my_softsign(x) = my_softsign(0.5) = 0.3333")
 
 
 # In this process

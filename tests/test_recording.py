@@ -12,14 +12,15 @@ from contextvars import Context, copy_context
 
 import pytest
 
-from tinygrad_mlp import Value, compile, functional, ops
-from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, here, open_blocks
+from tinygrad_mlp import Value, _blocks, compile, functional, ops
+from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blocks
+from tinygrad_mlp._many_numbers import numbers_of, read_numbers, read_unchecked, write_numbers
 from tinygrad_mlp._recorders import Observer
-from tinygrad_mlp._recording import observed_by
+from tinygrad_mlp._recording import observed_by, with_numbers
 from tinygrad_mlp.debug import detect_anomaly, location_of, record_creation, trace_backward
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import apply, enable_grad, no_grad
-from tinygrad_mlp.errors import NonFiniteError
+from tinygrad_mlp.errors import NonFiniteError, NotANumberError, TracingError
 
 A = Value(3.0)
 
@@ -113,6 +114,36 @@ def test_a_generator_that_is_suspended_in_a_block_keeps_it_for_itself() -> None:
     with no_grad():
         assert not recorded()
     assert list(one) == list(other) == []
+
+
+def test_what_holds_is_what_is_set_as_far_as_no_generator_is_suspended() -> None:
+    def inside() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    here_too, elsewhere = inside(), inside()
+    copy_context().run(next, elsewhere)
+    assert blocks_in_doubt
+    with no_grad():
+        assert current() is here()
+    next(here_too)
+    assert here() is not PLAIN
+    assert current() is PLAIN
+    for generator in (here_too, elsewhere):
+        generator.close()
+
+
+def test_of_two_blocks_one_is_closed_elsewhere_and_the_other_holds() -> None:
+    with no_grad():
+        (outer,) = here().blocks
+        inner = observed_by(Observer())
+        inner.__enter__()
+        assert here().blocks == (outer, inner)
+        Context().run(inner.__exit__, None, None, None)
+        assert current().observers == ()
+        assert not recorded()
+        assert here().blocks == (outer,)
+    assert recorded()
 
 
 def test_a_generator_goes_by_the_block_of_who_drives_it_where_it_has_none() -> None:
@@ -392,3 +423,57 @@ def test_tasks_look_for_anomalies_each_for_itself() -> None:
         return list(await asyncio.gather(checked(), unchecked()))
 
     assert asyncio.run(both()) == ["checked", "unchecked"]
+
+
+def test_many_leaves_are_not_written_to_within_a_recording() -> None:
+    leaves = [Value(1.0), Value(2.0)]
+    outside = read_unchecked(leaves)
+
+    def function(x: Value) -> Value:
+        assert numbers_of(leaves) == []
+        write_numbers(leaves, [3.0, 4.0])
+        return x * leaves[0]
+
+    with pytest.raises(TracingError, match=r"test_recording\.py"):
+        compile(function)(2.0)
+    assert outside == read_numbers(leaves) == numbers_of(leaves) == [1.0, 2.0]
+    with pytest.raises(TracingError):
+        compile(lambda x: x * read_numbers(leaves)[0])(2.0)
+    with with_numbers({leaves[1]: 7.0}):
+        assert numbers_of(leaves) == read_numbers(leaves) == [1.0, 7.0]
+        assert [leaf.item() for leaf in leaves] == [1.0, 7.0]
+        assert (leaves[1] > 6.0, Value(5.0) < leaves[1], leaves[1] < leaves[0]) == (
+            True,
+            True,
+            False,
+        )
+    write_numbers(iter(leaves), [5.0, 6.0], grads=[0.5])
+    assert [(leaf.data, leaf.has_grad) for leaf in leaves] == [(5.0, True), (6.0, False)]
+    leaves[1].data = "six"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError):
+        read_numbers(leaves)
+    assert read_unchecked(leaves) == [5.0, "six"]
+
+
+# At exit
+
+
+def test_blocks_go_without_a_word_when_the_names_of_the_module_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def inside() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    suspended = inside()
+    next(suspended)
+    kept = here()
+    with monkeypatch.context() as patch:
+        for name in vars(_blocks):
+            if not name.startswith("__"):
+                patch.setattr(_blocks, name, None)
+        for thing in (kept, *kept.blocks):
+            type(thing).__del__(thing)
+    assert not open_blocks
+    assert not blocks_in_doubt
+    suspended.close()

@@ -428,6 +428,11 @@ Y: Final = np.where(score(X) > 0.5, "yes", "no")
         ({"sample_weight": np.ones((23, 2))}, ShapeError, r"shape \(23, 2\), .*\(23,\)"),
         ({"sample_weight": 2.0}, ShapeError, r"shape \(\), but there are 23 samples"),
         ({"sample_weight": [-1.0] + [1.0] * 22}, DataError, r"sample_weight\[0\] is -1, but"),
+        (
+            {"sample_weight": [1.0, 0.0, -2.5] + [1.0] * 20},
+            DataError,
+            r"sample_weight\[2\] is -2.5,",
+        ),
         ({"sample_weight": [1.0, nan] + [1.0] * 21}, DataError, r"sample_weight\[1\] is nan"),
         ({"sample_weight": [1.0, np.inf] + [1.0] * 21}, DataError, r"sample_weight\[1\] is inf"),
         ({"sample_weight": ["a"] * 23}, DataError, r"sample_weight\[0\] is 'a'"),
@@ -465,6 +470,11 @@ Y: Final = np.where(score(X) > 0.5, "yes", "no")
             DataError,
             "y has no sample of the class 'no' that counts, so 'balanced' gives it no weight; "
             r".*\{'no': 1.0",
+        ),
+        (
+            {"class_weight": "balanced", "sample_weight": (Y == "no").astype(float)},
+            DataError,
+            "y has no sample of the class 'yes' that counts",
         ),
         (
             {"class_weight": {0: 1.0, 1: 1.0}, "y": X[:, :2]},

@@ -308,12 +308,12 @@ WRONG: Final[list[tuple[Any, str]]] = [
         "activations has an entry for each of 2 layers, but the arrays are those of 1",
     ),
     ({"task": 3, "extra": {}}, "task is 3, but an object with the keys loss, classes, n_inputs, "
-     "n_outputs is needed"),
+     "n_outputs, loss_settings is needed"),
     (with_task(n_inputs=0), "task.n_inputs is 0, but a whole number of at least 1 is needed"),
     (with_task(n_outputs=0), "task.n_outputs is 0, but a whole number of at least 1 is needed"),
     (
         with_task(loss="hing"),
-        "task.loss is 'hing', but one of mean_squared_error, mean_absolute_error, "
+        "task.loss is 'hing', but one of mean_squared_error, mean_absolute_error, huber, poisson, "
         "binary_cross_entropy, binary_cross_entropy_with_logits, categorical_cross_entropy, hinge "
         "is needed",
     ),
@@ -343,7 +343,7 @@ WRONG: Final[list[tuple[Any, str]]] = [
             with_task(classes=[0, 1], loss=loss),
             f"task.classes is a list of 2, but {loss} is for numbers",
         )
-        for loss in ("mean_squared_error", "mean_absolute_error")
+        for loss in ("mean_squared_error", "mean_absolute_error", "huber", "poisson")
     ],
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from tinygrad_mlp.ops import Op
+from tinygrad_mlp.ops import OPS, Op
 
 Reference = Callable[..., Tensor]
 Floats = NDArray[np.float64]
@@ -112,6 +112,29 @@ def reference(op: Op) -> Reference:
         raise LookupError(f"{op!r} has no reference: there is no torch.{called}")
     call: Reference = CALLED_DIFFERENTLY.get(op.name, found)
     return call
+
+
+class TorchActivation(torch.nn.Module):
+    """The activation of that name in torch, with torch's own settings: found by the op's record."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        op = OPS.get(name)
+        if op is None and name != "linear":
+            raise LookupError(f"there is no operation {name!r}, so torch's is not known")
+        self.op = op
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.op is None:
+            return x
+        function: Reference = reference(self.op) if self.op.arity == 1 else getattr(F, self.op.name)
+        return function(x)
+
+
+def is_like_relu_in_torch(name: str) -> bool:
+    """Whether torch's activation goes to x for large x and stays small for small x."""
+    low, high = TorchActivation(name)(torch.tensor([-800.0, 800.0], dtype=torch.float64)).tolist()
+    return bool(abs(high - 800.0) < 1e-9 and abs(low) < 80.0)
 
 
 def reference_values(op: Op, points: ArrayLike) -> Floats:

@@ -32,6 +32,7 @@ from numpy import (
     mod,
     power,
     rint,
+    sign,
     sin,
     sinh,
     sqrt,
@@ -71,8 +72,10 @@ __all__ = [
     "rint",
     "shares",
     "sigmoid",
+    "sign",
     "sin",
     "sinh",
+    "softplus",
     "sqrt",
     "sum",
     "sum_less_one",
@@ -104,6 +107,15 @@ def sigmoid(x: Any) -> Any:
     [0.5, 0.731059]
     """
     return np.divide(1.0, 1.0 + np.exp(-x))
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + e^x) without overflow, element by element.
+
+    >>> softplus(np.array([0.0, 800.0])).round(6).tolist()
+    [0.693147, 800.0]
+    """
+    return np.where(x > 0.0, x, 0.0) + np.log1p(np.exp(-np.absolute(x)))
 
 
 def sum(inputs: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from types import FrameType
 from typing import Final
@@ -70,8 +70,8 @@ class Here:
         self.is_watched = any([self.recorder, self.observers, self.numbers])
         self.is_detached = not (self.is_watched or self.recorded)
 
-    def __del__(self) -> None:
-        open_blocks.discard(id(self))  # no context has it any more
+    def __del__(self, forget: Callable[[int], None] = open_blocks.discard) -> None:
+        forget(id(self))  # no context has it any more; at exit the name of the set is gone
 
     def read(self, values: Sequence[Node]) -> list[float]:
         """The numbers of Values, as this block has them.
@@ -136,8 +136,8 @@ class Block:
         self.generator: FrameType | None = None  # the one that it belongs to
         self.is_open = True
 
-    def __del__(self) -> None:
-        blocks_in_doubt.discard(id(self))
+    def __del__(self, forget: Callable[[int], None] = blocks_in_doubt.discard) -> None:
+        forget(id(self))
 
     def enter_into(self, now: Here) -> None:
         """Change what holds."""

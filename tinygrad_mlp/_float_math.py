@@ -49,8 +49,10 @@ __all__ = [
     "rint",
     "shares",
     "sigmoid",
+    "sign",
     "sin",
     "sinh",
+    "softplus",
     "sqrt",
     "sum",
     "sum_less_one",
@@ -282,6 +284,24 @@ def sigmoid(x: float) -> float:
     (0.5, 0.0)
     """
     return 1.0 / (1.0 + exp(-x))
+
+
+def sign(x: float) -> float:
+    """1 above 0, -1 below, 0 at 0; nan stays nan.
+
+    >>> sign(7.0), sign(-0.5), sign(0.0), sign(nan)
+    (1.0, -1.0, 0.0, nan)
+    """
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x + 0.0
+
+
+def softplus(x: float) -> float:
+    """log(1 + e^x) without overflow.
+
+    >>> softplus(0.0) == math.log(2.0), softplus(800.0), softplus(-800.0)
+    (True, 800.0, 0.0)
+    """
+    return maximum(x, 0.0) + log1p(exp(-absolute(x)))
 
 
 def where(condition: object, a: float, b: float) -> float:

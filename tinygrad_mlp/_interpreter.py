@@ -76,11 +76,17 @@ class Interpreter(Protocol):
     def sigmoid(self, x: Any, /) -> Any:
         """The logistic function, 1 / (1 + e^-x)."""
 
+    def sign(self, x: Any, /) -> Any:
+        """1 above 0, -1 below, 0 at 0; nan stays nan."""
+
     def sin(self, x: Any, /) -> Any:
         """The sine of x radians."""
 
     def sinh(self, x: Any, /) -> Any:
         """The hyperbolic sine."""
+
+    def softplus(self, x: Any, /) -> Any:
+        """log(1 + e^x), which does not overflow."""
 
     def sqrt(self, x: Any, /) -> Any:
         """The square root; of a negative number nan."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp._blocks import current, open_blocks
-from tinygrad_mlp._freezing import without_frozen
+from tinygrad_mlp._blocks import current, open_blocks  # with-blocks such as no_grad
+from tinygrad_mlp._freezing import without_frozen  # drops leaves that get no gradient
 from tinygrad_mlp._node import AnyNode
-from tinygrad_mlp._node_checks import check_numbers
-from tinygrad_mlp._reach import reached_in
+from tinygrad_mlp._node_checks import check_numbers  # is the data of each leaf a number?
+from tinygrad_mlp._reach import reached_in  # drops what decides only, as a condition
 
 __all__ = ["orders_of", "topological_order"]
 

@@ -66,9 +66,15 @@ def declare(
     floats, Values, arrays and what the compiler writes down: ``xp.exp(x)``, ``xp.divide(a, b)``
     (inf or nan where Python's ``/`` raises), ``xp.where(x > 0.0, a, b)`` in the place of an ``if``,
     ``xp.equal(a, b)`` for ``==``. ``check_gradients`` compares the derivatives with finite
-    differences. There are these functions of xp, beside where and equal:
+    differences, with ``order=2`` the second ones too. There are these functions of xp, beside where
+    and equal:
     absolute arccos arcsin arctan cos cosh divide erfc exp exp2 expm1 floor_divide log log10 log1p
-    log2 maximum minimum mod power rint sigmoid sin sinh sqrt tan tanh
+    log2 maximum minimum mod power rint sigmoid sign sin sinh softplus sqrt tan tanh
+
+    A second derivative is that of the local derivative as it is written. So where the curve is
+    smooth, no part of that rule may have a kink, such as ``xp.absolute(x)`` and ``xp.where`` have:
+    log(1 + e^x) is ``xp.softplus(x)`` there; with ``where(x > 0.0, x, 0.0)`` and
+    ``log1p(exp(-absolute(x)))`` its slope at 0 comes out as 0 in place of 1/2, without an error.
 
     Args:
         name: its name, a word. Declared once more, as when the cell of a notebook runs again, the

@@ -29,6 +29,10 @@ def note_cut(op: Op, inputs: Sequence[Any]) -> None:
 def reached_in(order: list[AnyNode]) -> list[AnyNode]:
     """Of the nodes of a graph those that a gradient of the last one reaches.
 
+    A leaf that is merely compared needs no detour, as nothing flows on from it: where nothing that
+    was computed is cut off, these are all. So the answer is that of the graph alone, whatever
+    other graphs there were before.
+
     Args:
         order: the nodes, in topological order; it is returned itself where they are all.
 
@@ -44,7 +48,9 @@ def reached_in(order: list[AnyNode]) -> list[AnyNode]:
     for node in reversed(order):
         if node in reached:
             reached.update(_inputs_with_flow(node))
-    return [node for node in order if node in reached] if len(reached) < len(order) else order
+    if all([node in reached or not node.parents for node in order]):
+        return order
+    return [node for node in order if node in reached]
 
 
 def give_zero(order: Sequence[AnyNode], reached: Sequence[AnyNode]) -> None:

@@ -40,12 +40,14 @@ from tinygrad_mlp.functional import (
     sigmoid,
     sin,
     sinh,
+    softplus,
     sqrt,
     sum,
     tan,
     tanh,
     where,
 )
+from tinygrad_mlp.functional import sign as sign_or_zero
 
 __all__ = [
     "absolute",
@@ -76,8 +78,10 @@ __all__ = [
     "rint",
     "shares",
     "sigmoid",
+    "sign",
     "sin",
     "sinh",
+    "softplus",
     "sqrt",
     "sum",
     "tan",
@@ -128,6 +132,15 @@ def rint(x: Scalar) -> Value:
     2.0
     """
     return round(as_value(x))
+
+
+def sign(x: Scalar) -> Value:
+    """1 above 0, -1 below, 0 at 0; nan stays nan. Nothing flows to x.
+
+    >>> sign(-3.0).data, sign(float("nan")).data
+    (-1.0, nan)
+    """
+    return where(equal(x, x), sign_or_zero(x), x)
 
 
 def exp_shifted(inputs: Sequence[Scalar], shift: Scalar) -> list[Value]:

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Self
 from tinygrad_mlp import _float_math as float_math
 from tinygrad_mlp import ops
 from tinygrad_mlp._blocks import PLAIN, blocks_in_doubt, current, here, open_blocks
-from tinygrad_mlp._copying import copied, set_state, state_of
-from tinygrad_mlp._drop_in import DropIn, refuse_children
+from tinygrad_mlp._copying import copied, set_state, state_of  # for copy and pickle
+from tinygrad_mlp._drop_in import DropIn, refuse_children  # _prev, _op of other engines
 from tinygrad_mlp._effects import assign
-from tinygrad_mlp._freezing import clear_frozen
-from tinygrad_mlp._garbage import relax_garbage_collector
-from tinygrad_mlp._methods import Methods, compare
-from tinygrad_mlp._node import NOT_COMPUTED, Number
+from tinygrad_mlp._freezing import clear_frozen  # of leaves that get no gradient
+from tinygrad_mlp._garbage import relax_garbage_collector  # graphs have no cycles
+from tinygrad_mlp._methods import Methods, compare  # tanh, relu, < and so on
+from tinygrad_mlp._node import NOT_COMPUTED, Number  # a 0.0 that marks a clear grad
 from tinygrad_mlp._node_checks import (
     as_float,
     checked_label,
     refuse_inputs,
 )
 from tinygrad_mlp._order import orders_of, topological_order
-from tinygrad_mlp._places import Place
-from tinygrad_mlp._reach import give_zero, note_cut
+from tinygrad_mlp._places import Place  # names a parameter by its layer
+from tinygrad_mlp._reach import give_zero, note_cut  # nodes that no gradient reaches
 from tinygrad_mlp._recording import enable_grad, no_grad, note_leaf, observed_backward
 from tinygrad_mlp._words import NotASetting
 from tinygrad_mlp.op import Op

@@ -74,14 +74,15 @@ class Op:
         reference: what the tests compare it with, and where.
         note: what the formula leaves unsaid.
         variadic: whether it takes any number of inputs.
-        joint_partials: for an op whose partials come all at once (``dot``).
+        joint_partials: one rule ``joint_partials(xp, out, inputs)`` for all partials together,
+            where each input has another (``dot``: by a weight it is the input beside it).
         analytic: whether the rules hold for complex numbers, so that complex step applies.
         activation: whether it is made to stand behind the weighted sum of a neuron.
         aliases: what other libraries call it.
         relu_like: whether it goes to x for large x and stays small for small x, as relu does: the
             layer then begins with larger weights (He et al. 2015).
         saturating: the two values that it comes near to, and where hardly any gradient comes
-            through, as with tanh; None for an activation without them.
+            through, as with tanh: the slope is exactly 0 at -800 and 800. Else None.
         comparison: whether it answers 1 or 0.
         infix: whether its symbol stands between its two operands.
         commutative: whether the order of its operands does not matter.
@@ -118,7 +119,8 @@ class Op:
     fixed_partials: tuple[float, ...] | None = field(init=False)
     """The local derivatives where all of them are constant numbers, else None."""
     closed: tuple[int, ...] = field(init=False)
-    """The places of the inputs to which nothing flows; ``(0,)`` stands for all of a variadic op."""
+    """The places of the inputs to which nothing flows, such as the condition of ``where``;
+    ``(0,)`` stands for all of a variadic op."""
 
     def __post_init__(self) -> None:
         letters = "x" if len(self.partials) == 1 else LETTERS[: len(self.partials)]

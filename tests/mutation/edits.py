@@ -40,9 +40,9 @@ SWAPPED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 }
 OTHER_CALL: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 EITHER_WAY: Final = frozenset(
-    ["array_equal", "gcd", "isclose", "max", "maximum", "min", "minimum", "shares_memory"]
+    ["array_equal", "clip", "gcd", "isclose", "max", "maximum", "min", "minimum", "shares_memory"]
 )
-"""Functions that do not mind in which order their arguments come."""
+"""Functions that do not mind in which order their first two arguments come."""
 NOTHING_CHANGES: Final = frozenset(["dtype", "encoding", "kind", "strict"])
 """Keywords whose loss changes nothing here: the default is the same, or it is a safeguard."""
 TYPE_CALLS: Final = frozenset(["NewType", "ParamSpec", "TypeVar", "cast", "isinstance"])

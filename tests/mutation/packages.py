@@ -21,17 +21,18 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_node_checks.py tests/test_forking.py tests/test_files.py "
         "tests/test_registry.py tests/test_words.py "
         "tests/test_interrupted_steps.py tests/test_schema.py tests/test_text.py "
-        "tests/test_graph.py",
+        "tests/test_graph.py tests/test_recording.py tests/test_freezing.py tests/test_threads.py "
+        "tests/test_nn_batch_norm.py tests/test_nn_dropout.py",
     ),
     "compiler": (
         "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/_backends/*.py",
-        "tests/test_compiler*.py tests/test_forking.py",
+        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py",
     ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "
         "tests/test_training_callbacks.py tests/test_training_trajectories.py "
-        "tests/test_training_schedules.py tests/test_interrupted_steps.py",
+        "tests/test_training_schedules.py tests/test_interrupted_steps.py tests/test_freezing.py",
     ),
     "losses": (
         "tinygrad_mlp/losses/*.py",
@@ -44,15 +45,17 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
         "tests/test_nn_batch_norm.py",
     ),
-    "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py"),
+    "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py tests/test_freezing.py"),
     "data": (
         "tinygrad_mlp/data/*.py",
-        "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py",
+        "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py "
+        "tests/test_training_augmentation.py",
     ),
     "nn": (
         "tinygrad_mlp/nn/*.py",
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
-        "tests/test_summary.py tests/test_registry.py tests/test_load_model.py",
+        "tests/test_summary.py tests/test_registry.py tests/test_load_model.py "
+        "tests/test_module_contents.py tests/test_freezing.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",

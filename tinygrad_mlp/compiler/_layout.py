@@ -73,7 +73,7 @@ class Block:
         >>> block.needs_grad_at(np.array([0])), block.needs_grad_at(np.array([0, 1]))
         (False, True)
         """
-        if self.frozen is None or not self.needs_grad:
+        if self.frozen is None:
             return self.needs_grad
         own = slots[(slots >= self.base) & (slots < self.base + self.size)] - self.base
         return not bool(self.frozen[own].all())

@@ -27,9 +27,7 @@ Rows = list[Value]
 """The Values of one node, one for each sample."""
 
 
-def in_lockstep(
-    recording: Recording, batch: Sequence[Sequence[Value]]
-) -> list[tuple[Nested, Nested]]:
+def in_lockstep(recording: Recording, batch: Sequence[Sequence[Value]]) -> list[Nested]:
     """What a recorded function of one sample gives for each sample of a batch.
 
     Random leaves are drawn sample by sample, as a program draws them. What is assigned is assigned
@@ -40,7 +38,7 @@ def in_lockstep(
         batch: for each sample the Values of all its arguments, in C order.
 
     Returns:
-        For each sample the result, and what is returned beside it (an empty list unless recorded).
+        For each sample the result; without what is returned beside it.
 
     Raises:
         BatchStatisticsError: for a batch of one sample.
@@ -49,24 +47,18 @@ def in_lockstep(
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> from tinygrad_mlp.functional import batch_mean
     >>> recording = trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True)
-    >>> [result.data for result, _ in in_lockstep(recording, [[Value(1.0)], [Value(4.0)]])]
+    >>> [result.data for result in in_lockstep(recording, [[Value(1.0)], [Value(4.0)]])]
     [-1.5, 1.5]
     """
     if len(batch) == 1 and recording.needs_batch:
         raise batch_of_one()
-    check_independence(fold(recording))
     for leaf in recording.own_leaves:
         note_leaf(leaf)
+    check_independence(fold(recording))
     made = _made(recording, batch)
     _assign(recording, made)
-    has_auxiliary = bool(recording.auxiliary)
     return [
-        (
-            nested(_of_sample(recording.outputs, made, number), recording.output_shape),
-            nested(_of_sample(recording.auxiliary, made, number), recording.auxiliary_shape)
-            if has_auxiliary
-            else [],
-        )
+        nested(_of_sample(recording.outputs, made, number), recording.output_shape)
         for number in range(len(batch))
     ]
 

@@ -530,7 +530,7 @@ class Program:
             run_all(checks_of(recording, True, self.argument_names), given)
         samples = zip(*[array.reshape(len(array), -1).tolist() for array in given])
         batch = [[Value(number) for row in rows for number in row] for rows in samples]
-        return [result for result, _ in in_lockstep(recording, batch)]
+        return in_lockstep(recording, batch)
 
     def _reduced(self, results: list[Nested]) -> Any:
         """What a program makes of the results for each sample."""

@@ -390,6 +390,12 @@ class Emitter:
         """1 / (1 + exp(-x))."""
         return self.divide(1.0, 1.0 + self.call("exp", -self.symbol(x)))
 
+    def softplus(self, x: Any) -> Symbol:
+        """log(1 + exp(x))."""
+        x = self.symbol(x)
+        rest: Symbol = self.log1p(self.exp(-self.absolute(x)))
+        return self.symbol(self.where(x > 0.0, x, 0.0)) + rest
+
     def sum(self, stacked: Symbol) -> Symbol:
         """The sum over the stacked operands."""
         return self.reduce("add", stacked, (0,))

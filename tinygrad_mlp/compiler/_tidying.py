@@ -176,14 +176,12 @@ def _with_inner_products(instructions: list[Instruction]) -> list[Instruction]:
         source = total.args[0] if total.args else None
         if not (isinstance(source, Ref) and _is_sum_over_samples(total, source)):
             continue
-        if reads[source.buffer] != 1 or len(makers.get(source.buffer, [])) != 1:
+        if reads[source.buffer] != 1 or len(makers[source.buffer]) != 1:
             continue
         (at,) = makers[source.buffer]
         product = instructions[at]
         written = {call.out.buffer for call in instructions[at + 1 : index]}
-        if _is_of_rows(product, source) and not any(
-            [ref.buffer in written for ref in product.refs()[:-1]]
-        ):
+        if _is_of_rows(product, source) and written.isdisjoint([a.buffer for a in product.refs()]):
             axes = "pqks"[: len(source.shape)]
             labels = (f"{axes}b", f"{axes}b", axes)
             result[at] = None

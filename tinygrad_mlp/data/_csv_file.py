@@ -1,7 +1,7 @@
 """A CSV file as a header and rows of text cells: its encoding, delimiter and shape.
 
 It stands on the ``csv`` module of the standard library. What the cells mean is the business of
-``table.py``. Rows are numbered as a spreadsheet numbers them: the header is row 1.
+``_table.py``. Rows are numbered as a spreadsheet numbers them: the header is row 1.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -84,6 +84,7 @@ def check_gradients(
     relative: float = 1e-6,
     absolute: float = 1e-8,
     step: float | None = None,
+    order: int = 1,
 ) -> GradientReport:
     """Compare the engine's gradient of your own function with derivatives found without its rules.
 
@@ -100,14 +101,17 @@ def check_gradients(
         step: h, and no other; by default at first the cube root of the machine epsilon (6e-6) times
             max(1, |x|), which balances the error of the formula, of order h^2, and of rounding, of
             order 1 / h.
+        order: 2 to compare the second derivatives as well, those of each derivative by every
+            argument: what an operation of your own is asked for by ``create_graph=True``.
 
     Returns:
-        The numbers side by side; print it.
+        The numbers of the first derivatives side by side; print it.
 
     Raises:
-        GradientCheckError: if they differ; the message names the argument and the numbers.
+        GradientCheckError: if they differ; the message names the argument, the order and the
+            numbers.
         InvalidArgumentError: if the function is not finite at the point, the point is no list of
-            numbers, or the step is not positive or too small to change it.
+            numbers, the step is not positive or too small to change it, or the order is not 1 or 2.
 
     Source: Squire and Trapp, "Using complex variables to estimate derivatives of real functions",
     SIAM Review 40 (1998).
@@ -122,6 +126,11 @@ def check_gradients(
         raise InvalidArgumentError(
             f"the function is {described(function)}, but a function of Values is needed, not its "
             "result: check_gradients(lambda x: x**2, [2.0])"
+        )
+    if order not in (1, 2):
+        raise InvalidArgumentError(
+            f"the order is {described(order)}, but first and second derivatives can be checked: "
+            "check_gradients(function, point, order=2)"
         )
     if step is not None:
         step = check_number(step, "step", "check_gradients(function, point, step=1e-6)", above=0.0)
@@ -160,7 +169,29 @@ def check_gradients(
             _compare(report, index, "central differences give", slopes, tolerance, difference.noise)
         if imaginary is not None:
             _compare(report, index, "complex step gives", imaginary, _EXACT)
+    if order == 2:
+        _check_second(function, numbers, relative=relative, absolute=absolute, step=step)
     return report
+
+
+def _check_second(
+    function: Callable[..., Value], numbers: Sequence[float], **settings: Any
+) -> None:
+    """Check the derivative by each argument as a function of all of them."""
+    for index in range(len(numbers)):
+
+        def slope(*inputs: Value, index: int = index) -> Value:
+            (derivative,) = grad(function(*inputs), [inputs[index]], create_graph=True)
+            return derivative
+
+        try:
+            check_gradients(slope, numbers, **settings)
+        except GradientCheckError as error:
+            raise GradientCheckError(
+                f"second derivatives: of the derivative by argument {index}, {error}\n"
+                "Where the curve is smooth, its local derivative may have no part with a kink, "
+                "such as xp.absolute or xp.where"
+            ) from None
 
 
 @dataclass(frozen=True)

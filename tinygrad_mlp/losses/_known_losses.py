@@ -179,4 +179,4 @@ OF_THE_PACKAGE: Final = (
 """The losses of the package, each with what other libraries call it."""
 
 for _loss in OF_THE_PACKAGE:
-    LOSSES.add(_loss.name, _loss, *_loss.aliases)
+    LOSSES.put(_loss.name, _loss, *_loss.aliases)

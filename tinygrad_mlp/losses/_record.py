@@ -271,8 +271,23 @@ class Loss:
         return _named_with, named
 
 
-LOSSES: Final = Registry[Loss]("loss")
-"""The losses by name; ``registry`` fills it. Another one: ``LOSSES.add(loss.name, loss)``."""
+def _check_record(name: str, loss: object) -> None:
+    if not isinstance(loss, Loss):
+        of_one = f"Loss.of_function({getattr(loss, '__name__', 'function')}, name={name!r}, "
+        raise InvalidArgumentError(
+            f"{described(loss)} is no record of a loss; of a function of one output and its target "
+            f"make one: LOSSES.add({name!r}, {of_one}task='regression', per_sample=True)); without "
+            "per_sample it is a function of a batch"
+        )
+    if loss.name != name:
+        raise InvalidArgumentError(
+            f"the loss calls itself {loss.name!r}, so that files would not find it as {name!r}; "
+            f"give its own name: LOSSES.add({loss.name!r}, loss), or make it with name={name!r}"
+        )
+
+
+LOSSES: Final = Registry[Loss]("loss", check=_check_record)
+"""The losses by name; ``_known_losses`` fills it. Your own: ``LOSSES.add(loss.name, loss)``."""
 
 
 def as_loss(loss: str | Loss | BatchLoss) -> Loss:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._own_ops import OpFunction
 from tinygrad_mlp._registry import Registry
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.ops import OPS, Op
@@ -26,22 +28,103 @@ def linear(x: Value) -> Value:
     return x
 
 
+_OF_THE_PACKAGE: Final = {op.name: op for op in OPS.values() if op.activation}
+
+
 def _function_of(op: Op) -> Activation:
     """The method of ``Value`` that applies an op, or else the function in ``functional``."""
+    if _OF_THE_PACKAGE.get(op.name) is not op:
+        return OpFunction(op)
     function: Activation = getattr(Value, op.name, None) or getattr(functional, op.name)
     return function
 
 
-ACTIVATIONS: Final = Registry[Activation]("activation", ("linear", linear, "identity"))
-"""The activations of a single neuron by name: every op whose record says that it is one. Another
-function of one Value: ``ACTIVATIONS.add("mish", mish)``."""
+def _check_function(name: str, thing: object) -> None:
+    if name.lower() == SOFTMAX:
+        raise InvalidArgumentError(
+            "softmax is the activation of a whole layer already; choose another name: "
+            "ACTIVATIONS.add('my_softmax', function)"
+        )
+    if not callable(thing) or isinstance(thing, type):
+        raise InvalidArgumentError(
+            f"{described(thing)} is no function of one Value; "
+            f"write one: ACTIVATIONS.add({name!r}, lambda x: x * x.sigmoid())"
+        )
 
-for _op in OPS.values():
-    if _op.activation:
-        ACTIVATIONS.add(_op.name, _function_of(_op), *_op.aliases)
+
+class Activations(Registry[Activation]):
+    """The table of activations, which sees what stands in the table of operations by itself.
+
+    >>> table = Activations("activation", ("linear", linear, "identity"))
+    >>> table.add("bent", lambda x: x * x.sigmoid(), relu_like=True)
+    >>> table.is_like_relu("bent"), table.is_like_relu("linear"), "tanh" in table
+    (True, False, True)
+    """
+
+    _listed: dict[str, Activation]
+    _like_relu: set[str]
+    _seen: list[Op]
+    _of_ops: list[str]
+
+    def __init__(self, kind: str, *entries: Any, **settings: Any) -> None:
+        self._like_relu, self._seen, self._of_ops = set(), [], []
+        super().__init__(kind, *entries, **settings)
+
+    def add(self, name: str, thing: Activation, *aliases: str, relu_like: bool = False) -> None:
+        """Put a function of one Value under its name, to be found by its aliases too.
+
+        Args:
+            name: the name.
+            thing: the function.
+            aliases: other names of it.
+            relu_like: whether it goes to x for large x and stays small for small x, as relu does:
+                layers then begin with larger weights (He et al. 2015).
+
+        Raises:
+            InvalidArgumentError: if a name is no text or taken, or if it is no function.
+        """
+        listed = self.get(name)
+        if isinstance(thing, OpFunction) and _op_of(listed) is thing.op:
+            return  # declared with activation=True, which is enough
+        super().add(name, thing, *aliases)
+        (self._like_relu.add if relu_like else self._like_relu.discard)(name)
+
+    def is_like_relu(self, name: str) -> bool:
+        """Whether it was added as one that is like relu."""
+        return name in self._like_relu and name in self
+
+    @property
+    def data(self) -> dict[str, Activation]:
+        """The functions by name, with those of the ops that are declared by now."""
+        if self._seen != [*OPS.values()]:
+            self._seen = [*OPS.values()]
+            for name in self._of_ops:
+                self._listed.pop(name, None)
+            of_ops = [op for op in self._seen if op.activation and op.name not in self._listed]
+            self._of_ops = [op.name for op in of_ops]
+            for op in of_ops:
+                self._listed[op.name] = _function_of(op)
+                self.aliases.update(dict.fromkeys(op.aliases, op.name))
+        return self._listed
+
+    @data.setter
+    def data(self, listed: dict[str, Activation]) -> None:
+        self._listed = listed
+
+
+def _op_of(activation: object) -> Op | None:
+    return activation.op if isinstance(activation, OpFunction) else None
+
 
 SOFTMAX: Final = "softmax"
 """The one activation that works on all outputs of a layer together."""
+
+ACTIVATIONS: Final = Activations(
+    "activation", ("linear", linear, "identity"), check=_check_function
+)
+"""The activations of a single neuron by name: every op whose record says that it is one, those that
+``functional.declare(name, ..., activation=True)`` made too. Another function of one Value:
+``ACTIVATIONS.add("bent_line", bent_line, relu_like=True)``."""
 
 
 def activation_named(activation: str | Activation | None) -> Activation:
@@ -106,8 +189,12 @@ def listed_activation(activation: object) -> str | None:
     name = activation_name(activation)
     if activation is None or isinstance(activation, str):
         return name if name in ACTIVATIONS or name == SOFTMAX else None
-    same = (ACTIVATIONS.get(name), getattr(functional, name, None), getattr(Value, name, None))
-    return name if name in ACTIVATIONS and any(activation is known for known in same) else None
+    listed = ACTIVATIONS.get(name)
+    same = (listed, getattr(functional, name, None), getattr(Value, name, None))
+    if any(activation is known for known in same):
+        return name if listed is not None else None
+    op = _op_of(activation)  # one of many functions of the same op
+    return name if op is not None and op is _op_of(listed) else None
 
 
 def check_activations(

@@ -81,7 +81,7 @@ class Neuron(Module):
             initializer_named(init)  # also where the weights are given
         if weights is None:
             generator = as_generator(rng)
-            weights = draw_weights(init, activation, n_inputs, 1, generator)[0].tolist()
+            (weights,) = draw_weights(init, activation, n_inputs, 1, generator).tolist()
             if bias is None:
                 bias = draw_biases(init, activation, n_inputs, 1, generator).item()
         elif len(weights) != n_inputs:

@@ -6,6 +6,7 @@ It takes one sample, as a sequence of numbers or Values, and builds its scalar g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
@@ -72,7 +73,7 @@ class MLP(Module):
         call = "MLP(2, [16, 1], dropout=0.2)"
         check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
         generator = as_generator(rng)
-        inits = [first_layer if init is None else init, *[init] * (len(sizes) - 2)]
+        inits = chain([first_layer if init is None else init], repeat(init))
         *hidden, last = zip(sizes, sizes[1:], activations, inits)
         beside: dict[str, Any] = {"batch_norm": batch_norm, "dropout": dropout}
         self.layers = [Layer(*each, generator, **beside) for each in hidden]

@@ -142,11 +142,13 @@ class Module(Holder):
 
     def parameters(self) -> list[Value]:
         """Every parameter, once each, in the order in which they were defined."""
-        return [value for value in items_of(self)[1] if is_parameter(value)]
+        _, values = items_of(self)
+        return [value for value in values if is_parameter(value)]
 
     def buffers(self) -> list[Buffer]:
         """Every buffer, once each, in the order in which they were defined."""
-        return [value for value in items_of(self)[1] if isinstance(value, Buffer)]
+        _, values = items_of(self)
+        return [value for value in values if isinstance(value, Buffer)]
 
     def modules(self) -> Iterator[Module]:
         """This module and every module inside it, once each."""

@@ -32,9 +32,10 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._arguments import Rng, as_generator
 from tinygrad_mlp._registry import Registry
+from tinygrad_mlp._text import described
 from tinygrad_mlp._words import refuse_name
-from tinygrad_mlp.errors import ShapeError
-from tinygrad_mlp.nn._activations import SOFTMAX, activation_name
+from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.nn._activations import ACTIVATIONS, SOFTMAX, activation_name
 from tinygrad_mlp.ops import OPS
 
 __all__ = [
@@ -151,6 +152,14 @@ def _uniform(n_inputs: int, n_outputs: int, rng: Rng, bound: float) -> NDArray[n
     return as_generator(rng).uniform(-bound, bound, (n_outputs, n_inputs))
 
 
+def _check_initializer(name: str, thing: object) -> None:
+    if not callable(thing):
+        raise InvalidArgumentError(
+            f"{described(thing)} is no initializer; give a function of (n_inputs, n_outputs, rng): "
+            f"INITIALIZERS.add({name!r}, function)"
+        )
+
+
 INITIALIZERS: Final = Registry[Initializer](
     "initializer",
     ("normal", normal),
@@ -160,6 +169,7 @@ INITIALIZERS: Final = Registry[Initializer](
     ("xavier_uniform", xavier_uniform, "xavier_uniform_", "glorot_uniform"),
     ("he_normal", he_normal, "kaiming_normal", "kaiming_normal_"),
     ("he_uniform", he_uniform, "kaiming_uniform", "kaiming_uniform_"),
+    check=_check_initializer,
 )
 """The initializers by name, each with what PyTorch (with ``_`` at the end) and Keras call it."""
 
@@ -179,7 +189,8 @@ def initializer_named(name: str) -> Initializer:
 def initializer_for(activation: object) -> Initializer:
     """The default of the weights: ``he_normal`` for activations like relu, else ``lecun_normal``.
 
-    The record of the op says which are like relu.
+    The record of the op says which are like relu, or, of a function that is no operation,
+    ``ACTIVATIONS.add("name", function, relu_like=True)``.
 
     >>> initializer_for("relu").__name__, initializer_for("tanh").__name__
     ('he_normal', 'lecun_normal')
@@ -271,5 +282,6 @@ def draw_biases(
 
 
 def _is_like_relu(activation: object) -> bool:
-    op = OPS.get(activation_name(activation))
-    return op is not None and op.relu_like
+    name = activation_name(activation)
+    op = OPS.get(name)
+    return ACTIVATIONS.is_like_relu(name) if op is None else op.relu_like

@@ -1,6 +1,6 @@
 """What all optimizers share: the parameters, the state of the rule, the two ways of taking a step.
 
-The rules themselves stand in ``optimizers.py``, each written once. This file applies one of them
+The rules themselves stand in ``_optimizers.py``, each written once. This file applies one of them
 either to every Value, number by number, or to one flat array that holds all parameters. A step is
 computed aside and then taken at once, so that Ctrl-C never leaves half of one.
 """
@@ -87,11 +87,11 @@ class Optimizer(SteppingInParts):
     ...
     ...     def update(self, xp, parameter, gradient, state, coefficients):
     ...         (learning_rate,) = coefficients
-    ...         return learning_rate * gradient / xp.absolute(gradient), state
-    >>> numbers = np.array([1.0, 2.0])
-    >>> SignDescent(learning_rate=0.5).step_array(numbers, np.array([-3.0, 7.0]))
+    ...         return learning_rate * xp.sign(gradient), state
+    >>> numbers = np.array([1.0, 2.0, 3.0])
+    >>> SignDescent(learning_rate=0.5).step_array(numbers, np.array([-3.0, 7.0, 0.0]))
     >>> numbers
-    array([1.5, 1.5])
+    array([1.5, 1.5, 3. ])
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -161,7 +161,9 @@ class Optimizer(SteppingInParts):
         """The rule, for one float or for an array with a number for each parameter.
 
         Args:
-            xp: the namespace with ``sqrt`` and so on: ``float_math`` or ``array_math``.
+            xp: the namespace with ``sqrt``, ``sign``, ``where`` and the others that
+                ``functional.declare`` lists, beside ``+ - *`` and comparisons: ``float_math`` or
+                ``array_math``. Divide by ``xp.divide`` where there may be 0.
             parameter: the parameter.
             gradient: the derivative of the loss by it.
             state: what the rule remembers, in the order of ``state_names``, zeros at the start.

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tinygrad_mlp._registry import Registry
+from tinygrad_mlp._text import described
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.optim._base import Optimizer, Parameter
 from tinygrad_mlp.optim._optimizers import SGD, Adam, AdamW, RMSprop
 from tinygrad_mlp.optim._phases import (
@@ -26,12 +28,37 @@ from tinygrad_mlp.optim._schedules import (
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "make_schedule"]
 
+
+def _check_optimizer(name: str, thing: object) -> None:
+    _check_class(thing, Optimizer, f"OPTIMIZERS.add({name!r}, ", "the rule, update(xp, ...)")
+
+
+def _check_schedule(name: str, thing: object) -> None:
+    _check_class(thing, Schedule, f"SCHEDULES.add({name!r}, ", "__call__(epoch)")
+
+
+def _check_class(thing: object, base: type, call: str, method: str) -> None:
+    if isinstance(thing, type) and issubclass(thing, base):
+        return
+    kind = base.__name__
+    if isinstance(thing, base):
+        raise InvalidArgumentError(
+            f"{described(thing)} is one {kind.lower()} with its settings, but the class is needed, "
+            f"of which each training makes its own: {call}{type(thing).__name__})"
+        )
+    raise InvalidArgumentError(
+        f"{described(thing)} is no subclass of {kind}; write a class MyOwn({kind}) with {method}, "
+        f"and give the class: {call}MyOwn)"
+    )
+
+
 OPTIMIZERS: Final = Registry[type[Optimizer]](
     "optimizer",
     ("sgd", SGD, "gradient_descent"),
     ("rmsprop", RMSprop),
     ("adam", Adam),
     ("adamw", AdamW),
+    check=_check_optimizer,
 )
 """The optimizers by name."""
 
@@ -51,6 +78,7 @@ SCHEDULES: Final = Registry[type[Schedule]](
     ("lambda", LambdaSchedule, "lambda_lr"),
     ("warmup", WarmupSchedule),
     ("plateau", PlateauSchedule, "reduce_lr_on_plateau"),
+    check=_check_schedule,
 )
 """The schedules by name, each with what PyTorch calls it."""
 

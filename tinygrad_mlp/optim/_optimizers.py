@@ -3,7 +3,7 @@
 Each rule is written once, and the same lines serve the float of one Value and an array of all
 parameters. What it is given stays as it is: only what a line of the rule has made itself is changed
 in place, with ``+=`` and the like, which saves time on arrays. What is the same for all parameters
-is computed once for each step, by ``coefficients``. The rest is in ``base.py``.
+is computed once for each step, by ``coefficients``. The rest is in ``_base.py``.
 
 Averages over time are kept as sums. With s = beta s + g the last gradient has the weight 1, the one
 before beta, then beta^2; divided by the sum of the weights, N = 1 + beta + ... + beta^(t-1), s is

@@ -9,7 +9,7 @@ its ``initial_learning_rate`` times the factor. It is told so once, before the e
 
 ``epoch`` may count steps just as well. ``fit`` has the schedule itself count, over all trainings
 with one optimizer. The schedules here are plain functions of the epoch; the one that looks at the
-loss and remembers it is in ``plateau.py``.
+loss and remembers it is in ``_plateau.py``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``EagerEngine`` builds the scalar graph of the samples and walks back through it, as one would by
 hand; it is the plain meaning of a step, against which any other engine can be held. The others are
-in ``compiled``, and all of them by name in ``registry``.
+in ``_compiled.py``, and ``_choosing.py`` has all of them by name.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import count
 
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._lockstep import in_lockstep
@@ -68,7 +69,7 @@ class SampleRecording:
 
     def outputs(self, X: Sequence[Sequence[Value]]) -> list[list[Value]]:
         """The outputs for each sample of a batch."""
-        return [outputs for outputs, _ in in_lockstep(self._recording, X)]
+        return in_lockstep(self._recording, X)
 
 
 def outputs_of_batch(
@@ -128,7 +129,7 @@ def check_batch_sizes(
             f"there is one sample, {reason}; train with two samples or more, or without a layer "
             "such as BatchNorm"
         )
-    better = next(b for b in range(size + 1, n_samples + 1) if n_samples % b != 1)
+    better = next(b for b in count(size + 1) if n_samples % b != 1)
     if size == 1:
         raise InvalidArgumentError(
             f"batch_size=1 makes batches of one sample, {reason}; give batch_size={better} or more"
