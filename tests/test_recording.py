@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import Context, copy_context
 
@@ -117,7 +117,7 @@ def test_a_generator_that_is_suspended_in_a_block_keeps_it_for_itself() -> None:
 
 
 def test_what_holds_is_what_is_set_as_far_as_no_generator_is_suspended() -> None:
-    def inside() -> Iterator[None]:
+    def inside() -> Generator[None, None, None]:
         with no_grad():
             yield
 
@@ -461,7 +461,7 @@ def test_many_leaves_are_not_written_to_within_a_recording() -> None:
 def test_blocks_go_without_a_word_when_the_names_of_the_module_are_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def inside() -> Iterator[None]:
+    def inside() -> Generator[None, None, None]:
         with no_grad():
             yield
 
@@ -472,8 +472,8 @@ def test_blocks_go_without_a_word_when_the_names_of_the_module_are_gone(
         for name in vars(_blocks):
             if not name.startswith("__"):
                 patch.setattr(_blocks, name, None)
-        for thing in (kept, *kept.blocks):
-            type(thing).__del__(thing)
+        kept.__del__()
+        kept.blocks[0].__del__()
     assert not open_blocks
     assert not blocks_in_doubt
     suspended.close()
