@@ -113,7 +113,9 @@ class Value(Methods, DropIn):
         self.parents = ()
         self.partials = ()
         self._label = label if label.__class__ is str else checked_label(label)
-        if _op is not _children or requires_grad is not None:
+        if _op is not _children:
+            refuse_children()
+        if requires_grad is not None:
             refuse_children(requires_grad)
         if open_blocks and here().is_watched:
             note_leaf(self)
