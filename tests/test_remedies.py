@@ -410,8 +410,6 @@ def test_a_function_of_the_epoch_is_wrapped() -> None:
         (lambda: Dropout(rate=0.5), "its name here is p: Dropout(p=0.5)"),  # type: ignore[call-arg]
         (lambda: Layer(4, 3, bias=False), "every neuron has a bias"),  # type: ignore[call-arg]
         (lambda: MLP(4, [3], use_bias=True), "neuron.b.requires_grad = False"),  # type: ignore[call-arg]
-        (lambda: Value(1.0, requires_grad=False), "unless w.requires_grad = False"),  # type: ignore[arg-type]
-        (lambda: Value(1.0, requires_grad=True), "a gradient flows to it"),  # type: ignore[arg-type]
         (lambda: network()[:1], "for layer in model.layers[:1]: layer.freeze()"),  # type: ignore[index]
         (lambda: [*network()], "its layers are the list model.layers"),  # type: ignore[misc]
     ],

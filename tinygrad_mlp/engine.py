@@ -99,13 +99,7 @@ class Value(Methods, DropIn):
         name = NotASetting("value.label = 'x'")
 
     def __init__(
-        self,
-        data: Number,
-        label: str = "",
-        _op: None = None,
-        _children: None = None,
-        *,
-        requires_grad: None = None,
+        self, data: Number, label: str = "", _op: None = None, _children: None = None
     ) -> None:
         self.data = data if data.__class__ is float else as_float(data)
         self.grad = NOT_COMPUTED
@@ -115,8 +109,6 @@ class Value(Methods, DropIn):
         self._label = label if label.__class__ is str else checked_label(label)
         if _op is not _children:
             refuse_children()
-        if requires_grad is not None:
-            refuse_children(requires_grad)
         if open_blocks and here().is_watched:
             note_leaf(self)
 
