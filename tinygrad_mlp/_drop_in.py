@@ -162,11 +162,8 @@ def _number(grad: float | None) -> float:
     return 0.0 if grad is None else grad
 
 
-def refuse_children(requires_grad: object = None) -> NoReturn:
+def refuse_children() -> NoReturn:
     """For ``Value(data, _children=(a, b), _op="*")``: a graph is made by operations alone.
-
-    Args:
-        requires_grad: what was given for it, which is set afterwards.
 
     >>> from tinygrad_mlp import Value
     >>> Value(6.0, _children=(Value(2.0), Value(3.0)), _op="*")
@@ -174,11 +171,6 @@ def refuse_children(requires_grad: object = None) -> NoReturn:
         ...
     tinygrad_mlp.errors.UnknownArgumentError: a Value takes its number and a label, as in ...
     """
-    if requires_grad is not None:
-        raise UnknownArgumentError(
-            "a Value takes its number and a label, as in w = Value(2.0, label='w'); a gradient "
-            "flows to it unless w.requires_grad = False"
-        )
     raise UnknownArgumentError(
         f"a Value takes its number and a label, as in Value(2.0, label='x'). {CHILDREN}"
     )

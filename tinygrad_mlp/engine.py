@@ -99,13 +99,7 @@ class Value(Methods, DropIn):
         name = NotASetting("value.label = 'x'")
 
     def __init__(
-        self,
-        data: Number,
-        label: str = "",
-        _op: None = None,
-        _children: None = None,
-        *,
-        requires_grad: None = None,
+        self, data: Number, label: str = "", _op: None = None, _children: None = None
     ) -> None:
         self.data = data if data.__class__ is float else as_float(data)
         self.grad = NOT_COMPUTED
@@ -113,8 +107,8 @@ class Value(Methods, DropIn):
         self.parents = ()
         self.partials = ()
         self._label = label if label.__class__ is str else checked_label(label)
-        if _op is not _children or requires_grad is not None:
-            refuse_children(requires_grad)
+        if _op is not _children:
+            refuse_children()
         if open_blocks and here().is_watched:
             note_leaf(self)
 

@@ -310,7 +310,7 @@ def as_loss(loss: str | Loss | BatchLoss) -> Loss:
         return loss_named(loss)
     if isinstance(loss, Loss):
         return loss
-    if isinstance(loss, list | tuple) and loss and LOSSES.find(loss[0]) is not None:
+    if isinstance(loss, list | tuple) and len(loss) > 0 and LOSSES.find(loss[0]) is not None:
         name, *numbers = loss
         raise InvalidArgumentError(
             f"loss is {described(loss)}, but a loss is given its settings by their names: "

@@ -380,9 +380,10 @@ class WarmupSchedule(Schedule):
         self.n_epochs = check_integer(n_epochs, "n_epochs", call, minimum=1)
         self.then = ConstantSchedule() if then is None else then
         if not isinstance(self.then, Schedule):
+            if is_function(then):
+                call = "WarmupSchedule(n_epochs=5, then=LambdaSchedule(function))"
             raise InvalidArgumentError(
-                f"then must be a schedule, got {described(then)}; for example "
-                f"WarmupSchedule(n_epochs=5, then={corrected_schedule(then)})"
+                f"then must be a schedule, got {described(then)}; for example {call}"
             )
         self.start_factor = check_number(
             start_factor, "start_factor", call, at_least=0.0, at_most=1.0
@@ -410,11 +411,10 @@ class WarmupSchedule(Schedule):
             self.then.observe(epoch - self.n_epochs, loss)
 
 
-def corrected_schedule(given: object) -> str:
-    """What to write in the place of what is no schedule: a function of the epoch needs a wrapping.
+def is_function(given: object) -> bool:
+    """Whether what stands in the place of a schedule is a function of the epoch, and no class.
 
-    >>> corrected_schedule(lambda epoch: 0.5**epoch), corrected_schedule(0.5)
-    ('LambdaSchedule(function)', 'CosineSchedule(n_epochs=100)')
+    >>> is_function(lambda epoch: 0.5**epoch), is_function(CosineSchedule), is_function(0.5)
+    (True, False, False)
     """
-    is_function = callable(given) and not isinstance(given, type)
-    return "LambdaSchedule(function)" if is_function else "CosineSchedule(n_epochs=100)"
+    return callable(given) and not isinstance(given, type)

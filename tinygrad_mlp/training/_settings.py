@@ -13,7 +13,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, make_optimizer
 from tinygrad_mlp.optim._inside import held_by
-from tinygrad_mlp.optim._schedules import corrected_schedule
+from tinygrad_mlp.optim._schedules import is_function
 from tinygrad_mlp.training._callbacks import Callback
 
 __all__ = [
@@ -108,9 +108,11 @@ def schedule_for(schedule: str | Schedule | None, epochs: int) -> Schedule | Non
     if isinstance(schedule, str):
         return SCHEDULES.named(schedule).spanning(epochs)
     if not isinstance(schedule, Schedule):
+        call = "CosineSchedule(n_epochs=100)"
+        if is_function(schedule):
+            call = "LambdaSchedule(function)"
         raise InvalidArgumentError(
-            f"schedule is {described(schedule)}, but a name or a schedule is needed: "
-            f"{corrected_schedule(schedule)}"
+            f"schedule is {described(schedule)}, but a name or a schedule is needed: {call}"
         )
     return schedule
 
