@@ -287,13 +287,9 @@ def test_what_was_taken_out_leaves_its_names_free() -> None:
 
 
 def test_a_composite_activation_says_that_it_is_like_relu() -> None:
-    names = {}
-    for relu_like in (True, False):
+    for relu_like, expected in ((True, "he_normal"), (False, "lecun_normal")):
         ACTIVATIONS.add("bent_line", bent_line, relu_like=relu_like)
-        names[relu_like] = (
-            initializer_for("bent_line").__name__,
-            initializer_for(bent_line).__name__,
-        )
+        drawn = [initializer_for(given) for given in ("bent_line", bent_line)]
         del ACTIVATIONS["bent_line"]
-    assert names == {True: ["he_normal"] * 2, False: ["lecun_normal"] * 2}
+        assert drawn == [INITIALIZERS[expected]] * 2
     assert not ACTIVATIONS.is_like_relu("bent_line")
