@@ -134,6 +134,19 @@ def test_training_with_one_of_each_goes_as_in_torch(engine: str, added: None) ->
     assert accuracy(model, X, LABELS) == np.mean(answers == LABELS)
 
 
+def test_the_sign_of_a_gradient_of_0_is_0_and_of_nan_is_nan() -> None:
+    gradients = [2.0, -3.0, 0.0, -0.0, np.inf, np.nan]
+    expected = 1.0 - 0.5 * torch.tensor([1.0, -1.0, 0.0, 0.0, 1.0, np.nan]).numpy()
+    values = [Value(1.0) for _ in gradients]
+    for value, gradient in zip(values, gradients):
+        value.grad = gradient
+    SignDescent(values, 0.5).step()
+    np.testing.assert_array_equal([value.data for value in values], expected)
+    numbers = np.ones(len(gradients))
+    SignDescent(learning_rate=0.5).step_array(numbers, np.array(gradients))
+    np.testing.assert_array_equal(numbers, expected)
+
+
 @engines
 def test_it_stops_early_and_is_measured_on_held_out_data(engine: str, added: None) -> None:
     _, history = trained(

@@ -22,7 +22,9 @@ from tinygrad_mlp.derivatives import check_gradients, grad
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import declare
-from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.nn.init import initializer_for
+from tinygrad_mlp.training import load_model, save_weights
 
 PROGRAM: Final = """
 import copy
@@ -302,17 +304,72 @@ def test_a_rule_may_have_quotients_and_powers() -> None:
         assert program(2.0) == pytest.approx(expected.data, rel=1e-14)
 
 
-def test_an_activation_of_one_s_own_is_found_by_name() -> None:
-    from tinygrad_mlp.nn import ACTIVATIONS
-
+def test_an_activation_of_one_s_own_is_found_by_name(tmp_path: Path) -> None:
+    assert "cube" not in ACTIVATIONS
     cube = declare("cube", cube_forward, cube_partial, activation=True, relu_like=True)
-    ACTIVATIONS.add("cube", cube)
-    try:
-        by_name, by_function = (MLP(2, [3, 1], activation=f, rng=0) for f in ("cube", cube))
-    finally:
-        del ACTIVATIONS["cube"]
+    by_name, by_function = (MLP(2, [3, 1], activation=f, rng=0) for f in ("Cube", cube))
     assert by_name([1.0, 2.0]).data == by_function([1.0, 2.0]).data
     assert repr(by_name) == repr(by_function)
+    assert initializer_for("cube") is initializer_for(cube) is initializer_for("relu")
+    for number, model in enumerate((by_name, by_function)):
+        path = save_weights(model, tmp_path / f"{number}.npz")
+        assert load_model(path)([1.0, 2.0]).data == model([1.0, 2.0]).data
+    ACTIVATIONS.add("cube", cube)  # is there already
+    anew = declare("cube", cube_forward, cube_partial, activation=True)
+    assert ACTIVATIONS["cube"] is not by_name.layers[0].neurons[0].activation
+    with pytest.raises(InvalidArgumentError, match="'cube' is the activation 'cube' already"):
+        ACTIVATIONS.add("cube", lambda x: x)
+    declare("cube", cube_forward, cube_partial)
+    assert "cube" not in ACTIVATIONS
+    assert anew(2.0).data == 8.0
+
+
+def smooth(xp: Any, x: Any) -> Any:
+    return xp.softplus(x)
+
+
+def bent_slope(xp: Any, out: Any, x: Any) -> Any:
+    small = xp.exp(-xp.absolute(x))
+    return xp.where(x > 0.0, xp.divide(1.0, 1.0 + small), xp.divide(small, 1.0 + small))
+
+
+def smooth_slope(xp: Any, out: Any, x: Any) -> Any:
+    return xp.sigmoid(x)
+
+
+def test_a_second_derivative_of_a_rule_with_a_kink_is_found_by_the_check() -> None:
+    for x in (-1.0, 0.0, 2.0):
+        check_gradients(declare("smooth", smooth, smooth_slope), [x], order=2)
+    bent = declare("bent", smooth, bent_slope)
+    check_gradients(bent, [0.0])
+    with pytest.raises(GradientCheckError, match=r"(?s)second derivatives: of .*kink"):
+        check_gradients(bent, [0.0], order=2)
+    with pytest.raises(InvalidArgumentError, match=r"the order is 3, .*order=2"):
+        check_gradients(bent, [0.0], order=3)
+
+
+def product(xp: Any, a: Any, b: Any) -> Any:
+    return a * b
+
+
+def product_by_a(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return b
+
+
+def product_by_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return a
+
+
+def bent_product_by_b(xp: Any, out: Any, a: Any, b: Any) -> Any:
+    return 2.0 + xp.absolute(a - 2.0) * xp.sign(a - 2.0)
+
+
+def test_second_derivatives_by_several_arguments_are_checked() -> None:
+    check_gradients(declare("product", product, product_by_a, product_by_b), [2.0, 3.0], order=2)
+    wrong = declare("product", product, product_by_a, bent_product_by_b)
+    check_gradients(wrong, [2.0, 3.0])
+    with pytest.raises(GradientCheckError, match=r"derivative by argument 1, argument 0 at"):
+        check_gradients(wrong, [2.0, 3.0], order=2)
 
 
 def test_nan_in_it_is_named() -> None:

@@ -15,10 +15,11 @@ from tests.running import run_python
 from tinygrad_mlp._cli.saved import load_network
 from tinygrad_mlp._registry import Registry, _plain
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import UnknownNameError
-from tinygrad_mlp.losses import LOSSES, loss_named
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS, MLP, activation_named, initializer_named
-from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from tinygrad_mlp.nn.init import initializer_for
+from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Adam, make_optimizer, make_schedule
 from tinygrad_mlp.training import fit, load_weights, read_weights, save_weights
 from tinygrad_mlp.training._archive import pack
 
@@ -98,8 +99,9 @@ def test_what_is_typed_finds_the_thing_of_that_name(
     "registry", [ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES], ids=lambda r: r.kind
 )
 def test_every_alias_means_one_thing(registry: Registry[Any]) -> None:
-    spelled = [_plain(word) for word in [*registry, *registry.aliases]]
-    assert len(spelled) == len(set(spelled))
+    meanings: dict[str, str] = {}
+    for word, name in [*zip(registry, registry), *registry.aliases.items()]:
+        assert meanings.setdefault(_plain(word), name) == name
     for alias, name in registry.aliases.items():
         assert alias not in registry
         assert registry.find(alias) == registry.find(alias.upper()) == name
@@ -225,3 +227,69 @@ def test_the_command_line_knows_aliases(tmp_path: Path) -> None:
     words = "train t.csv --target y --activation swish --epochs 2 --save w.npz --optimizer adam_w"
     run_python("-m", "tinygrad_mlp", *words.split(), folder=tmp_path)
     assert read_weights(tmp_path / "w.npz").extra["activation"] == "silu"
+
+
+def bent_line(x: Value) -> Value:
+    return x * x.sigmoid()
+
+
+OWN_LOSS: Final = Loss.of_function(
+    lambda output, target: (output - target) ** 4, name="quartic", per_sample=True
+)
+
+
+@pytest.mark.parametrize(
+    ("registry", "arguments", "message"),
+    [
+        (
+            LOSSES,
+            ("own", bent_line),
+            r"add\('own', Loss\.of_function\(bent_line, name='own'",
+        ),
+        (LOSSES, ("other", OWN_LOSS), r"calls itself 'quartic'.*LOSSES\.add\('quartic', loss\)"),
+        (LOSSES, ("mse", OWN_LOSS), r"'mse' is the loss 'mean_squared_error' already"),
+        (LOSSES, ("quartic", OWN_LOSS, "MSE"), r"'MSE' is the loss 'mean_squared_error' already"),
+        (LOSSES, (3, OWN_LOSS), r"the names in LOSSES are texts, got 3"),
+        (LOSSES, ("quartic", OWN_LOSS, ""), r"the names in LOSSES are texts, got ''"),
+        (
+            OPTIMIZERS,
+            ("own", bent_line),
+            r"subclass of Optimizer.*OPTIMIZERS\.add\('own', MyOwn",
+        ),
+        (OPTIMIZERS, ("own", Adam()), r"the class is needed.*OPTIMIZERS\.add\('own', Adam\)"),
+        (OPTIMIZERS, ("Adam", Adam), r"'Adam' is the optimizer 'adam' already.*'my_Adam'"),
+        (SCHEDULES, ("own", bent_line), r"no subclass of Schedule.*SCHEDULES\.add\('own', MyOwn"),
+        (ACTIVATIONS, ("softmax", bent_line), r"softmax is the activation of a whole layer"),
+        (ACTIVATIONS, ("own", "relu"), r"'relu' is no function of one Value"),
+        (ACTIVATIONS, ("own", Adam), r"is no function of one Value"),
+        (ACTIVATIONS, ("swish", bent_line), r"'swish' is the activation 'silu' already"),
+        (INITIALIZERS, ("own", 3), r"3 is no initializer.*INITIALIZERS\.add\('own', function\)"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_and_changes_nothing(
+    registry: Registry[Any], arguments: tuple[Any, ...], message: str
+) -> None:
+    before = dict(registry), dict(registry.aliases)
+    with pytest.raises(InvalidArgumentError, match=message):
+        registry.add(*arguments)
+    assert (dict(registry), dict(registry.aliases)) == before
+
+
+def test_what_was_taken_out_leaves_its_names_free() -> None:
+    LOSSES.add("quartic", OWN_LOSS, "fourth_power")
+    assert loss_named("FourthPower") is OWN_LOSS
+    with pytest.raises(InvalidArgumentError, match=r"del LOSSES\['quartic'\]"):
+        LOSSES.add("quartic", OWN_LOSS)
+    del LOSSES["quartic"]
+    with pytest.raises(UnknownNameError) as caught:
+        loss_named("fourth_power")
+    assert "quartic" not in str(caught.value)
+
+
+def test_a_composite_activation_says_that_it_is_like_relu() -> None:
+    for relu_like, expected in ((True, "he_normal"), (False, "lecun_normal")):
+        ACTIVATIONS.add("bent_line", bent_line, relu_like=relu_like)
+        drawn = [initializer_for(given) for given in ("bent_line", bent_line)]
+        del ACTIVATIONS["bent_line"]
+        assert drawn == [INITIALIZERS[expected]] * 2
+    assert not ACTIVATIONS.is_like_relu("bent_line")
