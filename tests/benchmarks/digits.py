@@ -53,6 +53,9 @@ CHOSEN: Final = Settings(learning_rate=0.003, batch_size=128)
 GRID: Final = [Settings(rate, size) for rate in (0.003, 0.01) for size in (32, 64, 128)]
 
 
+MOVED_AND_TURNED: Final = [data.RandomTranslation(1), data.RandomRotation(10.0)]
+
+
 def held_out(seed: int) -> Split:
     """Three quarters and one quarter, numbers from 0 to 1."""
     digits = data.load_digits()
@@ -141,6 +144,12 @@ def report(seconds: float) -> str:
     """The table; ``seconds`` plays no part, as whole trainings are compared."""
     contestants: dict[str, Callable[[Split, int], float]] = {
         "ours": lambda split, seed: ours(split, seed, CHOSEN),
+        "ours, pictures moved and turned": lambda split, seed: ours(
+            split, seed, CHOSEN, augment=MOVED_AND_TURNED
+        ),
+        "ours, with noise": lambda split, seed: ours(
+            split, seed, CHOSEN, augment=data.GaussianNoise(0.1)
+        ),
         "PyTorch (float32, fused Adam)": lambda split, seed: torchs(split, seed, CHOSEN),
         "ours, without batch norm and dropout": lambda split, seed: ours(
             split, seed, Settings(0.003, 64, 0.0, batch_norm=False)
