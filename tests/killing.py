@@ -197,7 +197,7 @@ def killed_from_outside(folder: Path, engine: str, n_kills: int, seed: int) -> t
     """How many processes were killed, and whether what they came to is the same in the end."""
     rng = np.random.default_rng(seed)
     file, result = folder / f"{engine}.npz", folder / f"{engine}.txt"
-    epochs = 20 if engine == "eager" else 60
+    epochs = 60
     n_killed = 0
     for number in range(n_kills + 1):
         process = subprocess.Popen(
@@ -209,7 +209,7 @@ def killed_from_outside(folder: Path, engine: str, n_kills: int, seed: int) -> t
         assert process.stdout is not None
         process.stdout.readline()  # it is about to train
         if number < n_kills:
-            time.sleep(rng.uniform(0.0, 0.2))
+            time.sleep(rng.uniform(0.0, 0.1))
             process.kill()
         n_killed += process.wait() == -signal.SIGKILL
         process.stdout.close()

@@ -229,7 +229,7 @@ def test_a_layer_of_ones_own_in_an_mlp(form: str) -> None:
 
 
 def test_a_value_for_several_inputs_is_refused() -> None:
-    with pytest.raises(ShapeError, match="takes the inputs of one sample in a list, got Value"):
+    with pytest.raises(ShapeError, match="got 1 Value; if they are the outputs of another module"):
         Layer(2, 1, rng=0)(Value(1.0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import warnings
 import zipfile
@@ -431,7 +432,9 @@ def test_a_long_complaint_about_json_is_cut(
         raise ValueError("x" * 300)
 
     monkeypatch.setattr("json.loads", loads)
-    assert refused(written(tmp_path, "{}"), tmp_path) == f"its text is no JSON ({'x' * 100})"
+    message = refused(written(tmp_path, "{}"), tmp_path)
+    (said,) = re.findall(r"its text is no JSON \((.*)\)$", message)
+    assert re.fullmatch("x+…x+", said) and len(said) <= 100
 
 
 # Into a model

@@ -88,7 +88,7 @@ mean 'square'?
         if isinstance(name, str) and name in self:
             return name
         wanted = _plain(str(name))
-        known = {**self._present_aliases(), **{name: name for name in self}}
+        known = {**self.present_aliases(), **{name: name for name in self}}
         return next((name for spelled, name in known.items() if _plain(spelled) == wanted), None)
 
     def name_of(self, thing: object) -> str | None:
@@ -107,10 +107,15 @@ mean 'square'?
         """
         found = self.find(name)
         if found is None:
-            raise UnknownNameError.of(self.kind, name, self, self._present_aliases())
+            raise UnknownNameError.of(self.kind, name, self, self.present_aliases())
         return self[found]
 
-    def _present_aliases(self) -> dict[str, str]:
+    def present_aliases(self) -> dict[str, str]:
+        """The aliases of what is in the table, with the names.
+
+        >>> Registry[int]("shape", ("square", 4, "quadrate")).present_aliases()
+        {'quadrate': 'square'}
+        """
         return {alias: name for alias, name in self.aliases.items() if name in self}
 
 

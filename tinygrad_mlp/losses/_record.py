@@ -365,7 +365,7 @@ def _unknown(name: object) -> UnknownNameError:
         )
     row = our_word(str(name), LOSSES) or our_word(str(name).lower(), LOSSES)
     if row is None or not row.ours:
-        return UnknownNameError.of(LOSSES.kind, name, LOSSES, LOSSES.aliases)
+        return UnknownNameError.of(LOSSES.kind, name, LOSSES, LOSSES.present_aliases())
     return UnknownNameError(
         f"unknown loss {name!r}; its name here is {row.ours!r}{row.remark and f' ({row.remark})'}"
     )

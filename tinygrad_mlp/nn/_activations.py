@@ -175,7 +175,7 @@ def activation_named(activation: str | Activation | None) -> Activation:
     name = ACTIVATIONS.find(activation)
     if name is None:
         raise UnknownNameError.of(
-            ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX], ACTIVATIONS.aliases
+            ACTIVATIONS.kind, activation, [*ACTIVATIONS, SOFTMAX], ACTIVATIONS.present_aliases()
         )
     return ACTIVATIONS[name]
 

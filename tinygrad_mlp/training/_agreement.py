@@ -52,7 +52,7 @@ def described_samples(samples: Samples | None, names: tuple[str, str]) -> dict[s
 
     >>> samples = Samples(np.eye(2), np.zeros((2, 1)), None)
     >>> described_samples(samples, ("X", "y"))
-    {'X': '(2, 2), digest b496573e3b73', 'y': '(2, 1), digest 8ccba5d467f0'}
+    {'X': '(2, 2), digest b496573e3b73', 'y': '(2, 1), digest e9c4c898e839'}
     """
     if samples is None:
         return dict.fromkeys(names, "None")
