@@ -208,3 +208,11 @@ def test_the_help_names_the_keys(viewer: Opener) -> None:
         assert word in (help_text.text_content() or "")
     page.press("Escape")
     assert help_text.is_hidden()
+
+
+def test_the_help_begins_at_its_button(viewer: Opener) -> None:
+    page = viewer(worked_example())
+    page.press("?")
+    page.page.wait_for_function("document.activeElement.ariaLabel === 'Close the help'")
+    page.press("Enter")
+    page.page.wait_for_function("!byId('help').matches(':popover-open')")

@@ -254,6 +254,9 @@ function start() {
     const index = nodeOf(event.target);
     if (index !== null && index !== focused) focusNode(index, false);
   });
+  byId("help").addEventListener("toggle", (event) => {
+    if (event.newState === "open") byId("help").querySelector("button").focus();
+  });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
   buildFirst();
