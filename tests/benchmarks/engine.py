@@ -63,7 +63,7 @@ class OurSteps:
             self.model.zero_grad()
             loss.backward()
             self.optimizer.step()
-        return float(loss)
+        return loss.data
 
 
 class MicrogradSteps:
