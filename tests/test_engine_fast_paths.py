@@ -9,6 +9,7 @@ import pytest
 
 from tinygrad_mlp import _methods, engine, functional, ops
 from tinygrad_mlp import functional as F
+from tinygrad_mlp._blocks import open_blocks
 from tinygrad_mlp._garbage import relax_garbage_collector
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp.engine import Value, apply, enable_grad, no_grad
@@ -28,6 +29,15 @@ def nodes() -> list[Value]:
         F.dot([a], [b]),
         F.maximum(a, b),
     ]
+
+
+@pytest.fixture(autouse=True)
+def no_block_of_others() -> Iterator[None]:
+    """What a context of another test keeps, a browser's for instance, is no business of these."""
+    kept = set(open_blocks)
+    open_blocks.clear()
+    yield
+    open_blocks.update(kept)
 
 
 def after_a_block() -> None:
