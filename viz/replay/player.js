@@ -254,9 +254,7 @@ function start() {
     const index = nodeOf(event.target);
     if (index !== null && index !== focused) focusNode(index, false);
   });
-  byId("help").addEventListener("toggle", (event) => {
-    if (event.newState === "open") byId("help").querySelector("button").focus();
-  });
+  byId("help").querySelector("button").autofocus = true; // when it opens, not when the page loads
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
   buildFirst();
