@@ -63,7 +63,7 @@ class OurSteps:
             self.model.zero_grad()
             loss.backward()
             self.optimizer.step()
-        return loss.data
+        return float(loss.data)
 
 
 class MicrogradSteps:
