@@ -403,7 +403,7 @@ def test_help_tells_every_command() -> None:
         assert answer(f"help {name}").strip().startswith(name)
     assert " ".join(Console.commands()) == (
         "next back continue rcontinue to start end break watch clear print list where chain "
-        "expand collapse draw set check help quit"
+        "latex expand collapse draw set check help quit"
     )
 
 

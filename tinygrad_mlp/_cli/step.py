@@ -64,7 +64,7 @@ def run_step(arguments: argparse.Namespace) -> None:
             loss, description = worked_example(), WORKED_EXAMPLE
         built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
         console = Console(
-            Session(loss),
+            Session(loss, names=arguments.names, index=arguments.index),
             draw=partial(_draw, inputs=_files_of(arguments)),
             built_from=visible(built_from),
             title=visible(description),
