@@ -7,7 +7,6 @@ gradient of a weighted sum delta; what no book has a name for keeps that of the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -144,11 +143,9 @@ def notation_of(order: Sequence[Value], names: str = "math", index: str = "unit,
 
 
 def _of_code(text: str, label: str = "") -> Name:
-    """A name of the program; a label, and v with a number, are written in LaTeX as books do."""
-    counted = re.fullmatch(r"v(\d+)", text)
-    if label:
-        return Name(text, MathName.of_label(text))
-    return Name(text, MathName("v", (int(counted[1]),)) if counted else MathName.code(text))
+    """A name of the program; labels, variables and v with a number are as books write them."""
+    is_word = label or text.isidentifier()
+    return Name(text, MathName.of_label(text) if is_word else MathName.code(text))
 
 
 def _label_of(node: Value) -> str:
