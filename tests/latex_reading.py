@@ -12,51 +12,11 @@ from typing import Final
 
 __all__ = ["check_latex", "number_of"]
 
-COMMANDS: Final = frozenset(
-    [
-        "frac",
-        "cdot",
-        "left",
-        "right",
-        "sigma",
-        "tanh",
-        "sin",
-        "cos",
-        "tan",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "sinh",
-        "cosh",
-        "log",
-        "max",
-        "min",
-        "sqrt",
-        "partial",
-        "mathrel",
-        "approx",
-        "infty",
-        "mathrm",
-        "texttt",
-        "text",
-        "operatorname",
-        "hat",
-        "delta",
-        "quad",
-        "dots",
-        "begin",
-        "end",
-        "textbackslash",
-        "textasciitilde",
-        "textasciicircum",
-        "lfloor",
-        "rfloor",
-        "neq",
-        "le",
-        "ge",
-        "Phi",
-    ]
-)
+WORDS: Final = """
+    frac cdot left right sigma tanh sin cos tan arcsin arccos arctan sinh cosh log max min sqrt
+    partial mathrel approx infty mathrm texttt text operatorname hat delta quad dots begin end
+    textbackslash textasciitilde textasciicircum lfloor rfloor neq le ge Phi"""
+COMMANDS: Final = frozenset(WORDS.split())
 OF_TEXT: Final = frozenset(["\\texttt", "\\text", "\\mathrm", "\\operatorname"])
 ESCAPED: Final = frozenset("{}$&#_%,\\")
 
