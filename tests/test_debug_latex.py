@@ -176,6 +176,12 @@ def test_a_formula_that_is_too_long_is_refused_with_its_length() -> None:
     with pytest.raises(GraphError, match=r"has 1,023 operations.*latex\(loss, max_operations=1023"):
         latex(doubled)
     assert latex(doubled, max_operations=1023).count("a") == 1024
+    several = a
+    for _ in range(200):
+        several = -several
+    assert latex(several).count("-") == 200
+    with pytest.raises(GraphError, match="201 operations, more than max_operations=200;"):
+        latex(-several)
     chain_of_many = a
     for _ in range(5000):
         chain_of_many = -chain_of_many
@@ -241,6 +247,14 @@ def test_a_long_step_has_its_numbers_in_a_second_line() -> None:
     lines = trace_forward(node).latex().splitlines()[1:-1]
     assert [line.count("=") for line in lines] == [1, 2]
     assert lines[1].startswith("&= 0.1234")
+    for n, parts in ((70, 1), (71, 2)):
+        out = x[0].tanh()
+        out.label = "y"
+        while len(trace_forward(out)[0].equation()) < n:
+            out.label += "y"
+        found = trace_forward(out)
+        assert len(found[0].equation()) == n
+        assert len(found.latex().splitlines()) == 2 + parts
     (short,) = trace_forward(x[0].tanh()).latex().splitlines()[1:-1]
     assert short.count("&") == 1
 

@@ -11,7 +11,7 @@ import pytest
 from tests.debugging import product_of_sums
 from tests.running import run_python
 from tinygrad_mlp import MLP, Value
-from tinygrad_mlp.debug import chain, trace_backward, trace_forward
+from tinygrad_mlp.debug import break_when, chain, trace_backward, trace_forward
 from tinygrad_mlp.debug._notation import notation_of
 from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.session import Session
@@ -113,6 +113,23 @@ def test_a_chain_in_the_names_of_books() -> None:
     assert str(chain(loss, weight)).startswith("dv27/d(layers.0.neurons.1.w.0) = ")
 
 
+@pytest.mark.parametrize("label", ["w₂₁⁽¹⁾", "w[1]_21", "layers.0.neurons.1.w.0"])
+def test_a_breakpoint_takes_all_spellings(label: str) -> None:
+    model, loss = exam()
+    trace = trace_backward(loss, break_when(label=label), names="math")
+    assert trace.hit is not None
+    assert trace[-1].parent is model.layers[0].neurons[1].w[0]
+
+
+def test_a_breakpoint_at_no_label_and_at_names_that_are_not_in_use() -> None:
+    _, loss = exam()
+    for label in ("", "w[1]_21"):
+        with pytest.raises(UnknownNameError, match=r"known: .*layers\.0"):
+            trace_backward(loss, break_when(label=label))
+    with pytest.raises(UnknownNameError, match=r"unknown label 'w\[1\]_33'.*w\[1\]_32"):
+        trace_backward(loss, break_when(label="w[1]_33"), names="math")
+
+
 def test_a_graph_without_units_keeps_its_names() -> None:
     loss = product_of_sums()
     assert list(map(str, trace_backward(loss, names="math"))) == list(
@@ -135,6 +152,32 @@ def test_a_label_stands_as_a_person_wrote_it() -> None:
     assert written[model.layers[1].neurons[0].w[0]] == "L"
     assert written[loss] == "L#2"
     assert len(set(written.values())) == len(written)
+
+
+def test_a_name_that_the_program_gave_is_no_label_of_a_person() -> None:
+    _, loss = exam()
+    computed = [x for x in topological_order(loss) if x.op and x.op.name in ("dot", "sigmoid")]
+    kinds = {"dot": "net", "sigmoid": "out"}
+    places = (
+        "layers.0.neurons.0",
+        "layers.0.neurons.1",
+        "layers.0.neurons.2",
+        "layers.1.neurons.0",
+    )
+    for node, place in zip(computed, [place for place in places for _ in kinds], strict=True):
+        assert node.op is not None
+        node.label = f"{place}.{kinds[node.op.name]}"
+    notation = notation_of(topological_order(loss))
+    assert [notation.written[node] for node in computed] == [
+        *("z₁⁽¹⁾", "h₁⁽¹⁾", "z₂⁽¹⁾", "h₂⁽¹⁾", "z₃⁽¹⁾", "h₃⁽¹⁾"),
+        *("z₁⁽²⁾", "ŷ₁"),
+    ]
+    assert len(notation.deltas) == 4
+    session = Session(loss)
+    assert session.node("layers.0.neurons.2.net") is session.node("z[1]_3") is computed[4]
+    assert Session(loss, names="code").names[computed[4]] == "layers.0.neurons.2.net"
+    computed[4].label = "layers.0.neurons.2.out"  # which it is not, so a person says it
+    assert notation_of(topological_order(loss)).written[computed[4]] == "layers.0.neurons.2.out"
 
 
 def test_a_labeled_sum_has_no_delta() -> None:

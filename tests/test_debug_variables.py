@@ -111,7 +111,8 @@ def test_a_parameter_counts_where_nothing_else_holds_the_node() -> None:
 def test_variables_of_the_package_do_not_count_but_for_the_error_of_a_loss() -> None:
     def squared() -> Value:
         (output,) = Neuron(1, activation="tanh", rng=0).forward([leaf("x")])
-        return mean_squared_error([output, leaf("z").exp()], [1.0, 2.0])
+        loss: Value = mean_squared_error([output, leaf("z").exp()], [1.0, 2.0])
+        return loss
 
     names = called(squared)
     assert names == ["v5", "output", "error", "v8", "v11", "error#2", "v13", "v14", "v15"]

@@ -338,8 +338,9 @@ def _add_step(commands: Commands) -> None:
         "--index",
         choices=INDEX_ORDERS,
         default=INDEX_ORDERS[0],
-        help="of the weight from input 1 to unit 2: w_21, or w_12, and w_02 for its bias "
-        "(default: %(default)s)",
+        metavar="ORDER",
+        help="of the weight from input 1 to unit 2: w_21, or with input,unit w_12, "
+        "and w_02 for its bias (default: %(default)s)",
     )
 
 

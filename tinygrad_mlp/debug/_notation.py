@@ -19,6 +19,7 @@ from tinygrad_mlp.graph import (
     INDEX_ORDERS,
     MathName,
     TextbookNames,
+    label_of,
     names_of,
     roles_of,
     textbook_names,
@@ -64,6 +65,20 @@ class Notation:
     def written(self) -> dict[Value, str]:
         """The names as the console writes them."""
         return {node: name.written for node, name in self.names.items()}
+
+    def spellings(self, node: Value) -> tuple[str, ...]:
+        """What a person may call a node: as it is written, as one types it, as the program does.
+
+        >>> from tinygrad_mlp.engine import topological_order
+        >>> from tinygrad_mlp.nn import MLP
+        >>> order = topological_order(MLP(1, [1], activation="tanh", rng=0)([3.0]).square())
+        >>> notation_of(order).spellings(order[0])
+        ('w₁₁⁽¹⁾', 'w[1]_11', 'layers.0.neurons.0.w.0')
+        """
+        name = self.names[node]
+        if self.books is None:
+            return (name.written,)
+        return name.written, _typed(name).written, self.books.code[node]
 
     def typed(self) -> Notation:
         """The same for a terminal that lacks small digits: w[1]_21.
@@ -117,11 +132,12 @@ def notation_of(order: Sequence[Value], names: str = "math", index: str = "unit,
     """
     check_notation(names, index)
     code = names_of(order)
-    labels = {node: _label_of(node) for node in order}
     if names == "code":
-        return Notation({node: _of_code(text, labels[node]) for node, text in code.items()})
+        return Notation({x: _of_code(text, label_of(x, None)) for x, text in code.items()})
     roles = roles_of(order, [order[-1]], None)
-    books = textbook_names(order, roles, units_of(order, roles), index=index)
+    units = units_of(order, roles)
+    labels = {node: label_of(node, units.get(node)) for node in order}
+    books = textbook_names(order, roles, units, index=index)
     taken = {code[node] for node in order if labels[node]}
     found: dict[Value, Name] = {}
     for node in order:
@@ -146,9 +162,3 @@ def _of_code(text: str, label: str = "") -> Name:
     """A name of the program; labels, variables and v with a number are as books write them."""
     is_word = label or text.isidentifier()
     return Name(text, MathName.of_label(text) if is_word else MathName.code(text))
-
-
-def _label_of(node: Value) -> str:
-    """What a person calls a node, if anything."""
-    place = node.place
-    return node.label if place is None else place.label

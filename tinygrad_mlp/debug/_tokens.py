@@ -50,6 +50,7 @@ LATEX_SIGNS: Final = {
     "+=": r"\mathrel{+}=",
     "≈": r"\approx",
 }
+ONE_NAME: Final = re.compile(r"\w+")
 ONE_WORD: Final = re.compile(r"[\w.#…]+")
 
 
@@ -139,11 +140,12 @@ class Name(Token):
 
     @property
     def in_derivative(self) -> str:
-        """Its text behind a d: what is neither one word nor as books write it has brackets."""
-        is_of_books = self.written in (self.name.text, self.name.typed)
-        is_plain = is_of_books and not self.name.is_code and self.name.copy == 1
-        is_word = is_plain or re.fullmatch(r"\w+", self.written)
-        return self.written if is_word else f"({self.written})"
+        """Its text behind a d: what is neither one word nor a name of books has brackets."""
+        if ONE_NAME.fullmatch(self.written):
+            return self.written
+        name = self.name
+        is_plain = not (name.is_code or name.owner or name.copy > 1)
+        return self.written if is_plain else f"({self.written})"
 
 
 @dataclass(frozen=True, slots=True)

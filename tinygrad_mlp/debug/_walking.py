@@ -14,6 +14,9 @@ from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 
 __all__ = ["MOST_LINES", "Walking", "count_of", "real_number", "whole_number"]
 
+SMALL: Final = "w₂₁⁽¹⁾ŷδ"
+"""Characters that the names of books need of a terminal."""
+
 MOST_LINES: Final = 60
 """The number of steps, or nodes, up to which each has its line."""
 
@@ -65,7 +68,7 @@ class Walking(CommandLoop):
     ) -> None:
         super().__init__(stdin, stdout, width)
         self.session = session
-        if not self.can_write("".join(session.names.values())):
+        if not self.can_write(SMALL):
             session.write_typed()
         self.display = Display(session, self.colors)
         self.greeting = (

@@ -110,10 +110,10 @@ class Console(Walking):
         node = self._node(argument) if argument or step is None else step.node
         location = location_of(node)
         name = self.session.names[node]
-        if location is not None:
-            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
-        elif self.built_from:
+        if self.built_from:
             self.say(f"{name}: built from {self.built_from}", whole=True)
+        elif location is not None:
+            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
         else:
             self.say(f"{name}: not known (it was made before the recording)")
 

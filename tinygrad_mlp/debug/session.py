@@ -158,11 +158,9 @@ class Session:
         >>> session.spellings()[:2]
         ['w[1]_11', 'layers.0.neurons.0.w.0']
         """
-        typed, books = self.notation.typed().written, self.notation.books
-        code = {} if books is None else books.code
-        return list(
-            dict.fromkeys(x for node, name in typed.items() for x in (name, code.get(node, name)))
-        )
+        notation = self.notation.typed()
+        found = [spelling for node in self.order for spelling in notation.spellings(node)]
+        return list(dict.fromkeys(found))
 
     def step(self, index: int) -> Step:
         """The step of that number, from 0."""
