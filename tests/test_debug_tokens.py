@@ -13,6 +13,7 @@ import pytest
 from tests.debugging import network_loss, product_of_sums, random_graph
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import trace_backward, trace_forward
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._equations import (
     chain_rule,
     composed,
@@ -25,7 +26,6 @@ from tinygrad_mlp.debug._equations import (
 from tinygrad_mlp.debug._notation import notation_of
 from tinygrad_mlp.debug._numbers import latex_number, shown_number
 from tinygrad_mlp.debug._tokens import (
-    Applied,
     Derivative,
     Name,
     Number,

@@ -16,10 +16,11 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._arguments import check_integer
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._equations import product_of
 from tinygrad_mlp.debug._latex import aligned
 from tinygrad_mlp.debug._notation import Notation, notation_of
-from tinygrad_mlp.debug._tokens import Applied, Name, Number, Sign, Token, Tokens, as_text
+from tinygrad_mlp.debug._tokens import Name, Number, Sign, Token, Tokens, as_text
 from tinygrad_mlp.debug._trace import require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError

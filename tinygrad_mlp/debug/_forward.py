@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint
 from tinygrad_mlp.debug._equations import (
     equated,
@@ -19,7 +20,7 @@ from tinygrad_mlp.debug._equations import (
 )
 from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
-from tinygrad_mlp.debug._tokens import Applied, Number, Sign, Token, Tokens
+from tinygrad_mlp.debug._tokens import Number, Sign, Token, Tokens
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import op_of

@@ -17,11 +17,12 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 from tinygrad_mlp.debug._equations import chain_rule, product_name, together
 from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
-from tinygrad_mlp.debug._tokens import Applied, Derivative, Sign, Tokens, Word, as_text
+from tinygrad_mlp.debug._tokens import Derivative, Sign, Tokens, Word, as_text
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
