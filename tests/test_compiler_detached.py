@@ -124,14 +124,6 @@ def _attached_within(x: Row) -> Value:
             return x[0] * x[0] * held
 
 
-SLOPES: Final[dict[str, Callable[[Row], list[Value]]]] = {
-    "what was made before": lambda x: grad(_held(x), x, create_graph=True),
-    "what is made again": lambda x: grad(_attached_within(x), x, create_graph=True),
-    "within the block itself": lambda x: _slopes_within(x),
-    "by what is detached": lambda x: _slopes_by_held(x),
-}
-
-
 def _slopes_within(x: Row) -> list[Value]:
     with no_grad():
         product = x[0] * x[1]
@@ -144,6 +136,14 @@ def _slopes_by_held(x: Row) -> list[Value]:
     with no_grad():
         product = x[0] * x[1]
     return grad(product * product, [product, *x], create_graph=True)
+
+
+SLOPES: Final[dict[str, Callable[[Row], list[Value]]]] = {
+    "what was made before": lambda x: grad(_held(x), x, create_graph=True),
+    "what is made again": lambda x: grad(_attached_within(x), x, create_graph=True),
+    "within the block itself": _slopes_within,
+    "by what is detached": _slopes_by_held,
+}
 
 
 @pytest.mark.parametrize("slopes", SLOPES)

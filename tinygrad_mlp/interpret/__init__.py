@@ -30,6 +30,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tinygrad_mlp._words import refuse_name
+from tinygrad_mlp.interpret._asked_about import Output, Probability, Unit
 from tinygrad_mlp.interpret._feature_visualization import (
     FeatureVisualization,
     feature_visualization,
@@ -38,7 +39,6 @@ from tinygrad_mlp.interpret._integrated_gradients import IntegratedGradients, in
 from tinygrad_mlp.interpret._neighbors import NearestSamples, activations, nearest_samples
 from tinygrad_mlp.interpret._saliency import gradient_times_input, saliency
 from tinygrad_mlp.interpret._shapley import ShapleyValues, shapley_values
-from tinygrad_mlp.interpret._targets import Output, Probability, Unit
 
 __all__ = [
     "FeatureVisualization",

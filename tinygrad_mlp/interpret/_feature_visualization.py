@@ -12,9 +12,9 @@ from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_numb
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.interpret._asked_about import Model, Target, score_for
 from tinygrad_mlp.interpret._many_samples import Differentiable
 from tinygrad_mlp.interpret._saliency import known_inputs
-from tinygrad_mlp.interpret._targets import Model, Target, score_for
 
 __all__ = ["FeatureVisualization", "feature_visualization"]
 

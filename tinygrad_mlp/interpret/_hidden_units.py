@@ -98,20 +98,34 @@ def _end_of(
     depends: set[Value],
     last: set[Value],
 ) -> Value:
-    """What a neuron gives: behind it something else comes in, or it goes to several places."""
-    while node not in last and len(consumers.get(node, [])) == 1:
+    """What a neuron gives: its activation; without one, the end of its normalization, or its sum.
+
+    The search ends where something else comes in, or where it goes on to several places.
+    """
+    end = node
+    while not _is_activation(node) and node not in last and len(consumers.get(node, [])) == 1:
         (consumer,) = consumers[node]
         others = [parent for parent in consumer.parents if parent in depends]
         if len(others) > 1 or units.get(consumer, unit) is not unit or consumer.op is ops.DOT:
             break
         node = consumer
-    return node
+        if _is_activation(node) or any([_is_of_a_module(parent) for parent in node.parents]):
+            end = node
+    return end
+
+
+def _is_activation(node: Value) -> bool:
+    return node.op is not None and node.op.activation
+
+
+def _is_of_a_module(leaf: Value) -> bool:
+    return not leaf.parents and leaf.place is not None
 
 
 def _layer(layer: UnitLayer, members: list[tuple[Unit, Value]]) -> LayerUnits:
     members = sorted(members, key=lambda member: place_in_layer(member[0]))
     ends = [end for _, end in members]
-    inputs = [end.parents[0] if end.op is not None and end.op.activation else end for end in ends]
+    inputs = [end.parents[0] if _is_activation(end) else end for end in ends]
     return LayerUnits(layer.name or "layer", ends, inputs)
 
 

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._frames import warn
 from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
 from tinygrad_mlp.interpret._many_samples import Differentiable
 from tinygrad_mlp.interpret._quadrature import gauss_legendre
 from tinygrad_mlp.interpret._saliency import checked_samples
 from tinygrad_mlp.interpret._switching import Pieces
-from tinygrad_mlp.interpret._targets import Model, Target, scores_for
 
 __all__ = ["IntegratedGradients", "integrated_gradients"]
 

@@ -21,7 +21,7 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, as_value, enable_grad
 from tinygrad_mlp.errors import GraphError, TracingError
-from tinygrad_mlp.interpret._targets import Model, Score
+from tinygrad_mlp.interpret._asked_about import Model, Score
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.training._one_step import at_one_step
 from tinygrad_mlp.training._outputs import recording_of, undisturbed

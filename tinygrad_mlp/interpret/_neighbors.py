@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import check_integer
-from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.interpret._asked_about import Model, check_model, outputs_of
 from tinygrad_mlp.interpret._hidden_units import LayerUnits, layer_in, layers_with_units
 from tinygrad_mlp.interpret._many_samples import ForSamples
 from tinygrad_mlp.interpret._saliency import checked_samples
-from tinygrad_mlp.interpret._targets import Model, score_for
-from tinygrad_mlp.nn._module import Module
 
 __all__ = ["NearestSamples", "activations", "nearest_samples"]
 
@@ -122,7 +120,7 @@ class _Layers:
     """The outputs of the neurons for one sample; ``found`` says of which layers."""
 
     def __init__(self, model: Model, layer: int | str | None = None) -> None:
-        score_for(model, 0 if not isinstance(model, Module) else None)
+        check_model(model)
         self._model, self._layer = model, layer
         self.found: list[tuple[str, int]] = []
 
@@ -137,9 +135,7 @@ class _Layers:
         return layer_in(layers, layer).outputs
 
     def _layers(self, x: Sequence[Value]) -> list[LayerUnits]:
-        model = self._model
-        outputs = model.forward(x) if isinstance(model, Module) else model(list(x))
-        layers = layers_with_units(in_list(outputs, model), x)
+        layers = layers_with_units(outputs_of(self._model, x), x)
         if not layers:
             layer_in(layers, 0)  # it says so
         return layers

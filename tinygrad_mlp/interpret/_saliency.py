@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data._validation import check_features
+from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
 from tinygrad_mlp.interpret._many_samples import Differentiable
-from tinygrad_mlp.interpret._targets import Model, Target, scores_for
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._task import task_of
 

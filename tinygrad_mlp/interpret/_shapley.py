@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
 from tinygrad_mlp.interpret._many_samples import Differentiable
 from tinygrad_mlp.interpret._saliency import checked_samples
-from tinygrad_mlp.interpret._targets import Model, Target, scores_for
 
 __all__ = ["ShapleyValues", "shapley_values"]
 

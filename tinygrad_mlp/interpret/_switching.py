@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
+from tinygrad_mlp.interpret._asked_about import Model, Score
 from tinygrad_mlp.interpret._hidden_units import nodes_before, varying
 from tinygrad_mlp.interpret._many_samples import program_for
-from tinygrad_mlp.interpret._targets import Model, Score
 from tinygrad_mlp.training._predictor import in_blocks
 
 __all__ = ["Pieces"]

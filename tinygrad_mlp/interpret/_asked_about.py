@@ -21,7 +21,18 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import model_outputs
 from tinygrad_mlp.training._task import Task, task_of
 
-__all__ = ["Model", "Output", "Probability", "Score", "Target", "Unit", "score_for", "scores_for"]
+__all__ = [
+    "Model",
+    "Output",
+    "Probability",
+    "Score",
+    "Target",
+    "Unit",
+    "check_model",
+    "outputs_of",
+    "score_for",
+    "scores_for",
+]
 
 Model: TypeAlias = Module | Callable[[list[Value]], Any]
 """A module, or a function of the Values of one sample that returns one Value or several."""
@@ -138,13 +149,8 @@ def score_for(model: Model, target: Target) -> Score:
     >>> score_for(lambda x: [x[0], 2.0 * x[0]], Output(1))([Value(3.0)]).data
     6.0
     """
+    check_model(model)
     task = _task_of(model)
-    given: object = model
-    if isinstance(given, type) or not (isinstance(given, Module) or callable(given)):
-        raise InvalidArgumentError(
-            f"the model is {described(model)}, but a Module such as MLP(2, [16, 1]) is needed, or "
-            "a function of a list of Values: lambda x: x[0] * x[1]"
-        )
     if isinstance(target, Unit):
         return partial(_unit, model, target)
     if isinstance(target, Output):
@@ -162,6 +168,33 @@ def score_for(model: Model, target: Target) -> Score:
     if target is None:
         return partial(_output, model, None)
     return partial(_output, model, _number_of_output(target))
+
+
+def check_model(model: Model) -> None:
+    """Refuse what is no model; a model knows the places of its parameters from then on.
+
+    >>> check_model("mlp")
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: the model is 'mlp', but a Module such as MLP(2, ...
+    """
+    given: object = model
+    if isinstance(given, Module):
+        given.label_parameters()
+    elif isinstance(given, type) or not callable(given):
+        raise InvalidArgumentError(
+            f"the model is {described(model)}, but a Module such as MLP(2, [16, 1]) is needed, or "
+            "a function of a list of Values: lambda x: x[0] * x[1]"
+        )
+
+
+def outputs_of(model: Model, x: Sequence[Value]) -> list[Value]:
+    """The outputs of one sample in a list, also where there is one.
+
+    >>> outputs_of(lambda x: x[0], [Value(2.0)])
+    [Value(data=2.0, grad=0.0)]
+    """
+    return in_list(model.forward(x) if isinstance(model, Module) else model(list(x)), model)
 
 
 def _task_of(model: Model) -> Task | None:
@@ -191,13 +224,8 @@ def _number_of_output(target: Any) -> int:
     )
 
 
-def _outputs(model: Model, x: Sequence[Value]) -> list[Value]:
-    outputs = model.forward(x) if isinstance(model, Module) else model(list(x))
-    return in_list(outputs, model)
-
-
 def _output(model: Model, index: int | None, x: Sequence[Value]) -> Value:
-    outputs = _outputs(model, x)
+    outputs = outputs_of(model, x)
     if index is None and len(outputs) > 1:
         raise InvalidArgumentError(
             f"the model has {len(outputs)} outputs; say which one is meant: target=Output(0)"
@@ -264,4 +292,4 @@ def _probability(model: Module, task: Task, number: int, x: Sequence[Value]) -> 
 
 
 def _unit(model: Model, unit: Unit, x: Sequence[Value]) -> Value:
-    return unit_in(_outputs(model, x), x, unit.layer, unit.index, unit.before_activation)
+    return unit_in(outputs_of(model, x), x, unit.layer, unit.index, unit.before_activation)
