@@ -67,6 +67,11 @@ def outputs_by_torch(model: MLP, activation: Torch, upto: int | None = None) -> 
     return forward
 
 
+def column(function: Torch, index: int) -> Torch:
+    """One output of each row."""
+    return lambda x: function(x)[:, index]
+
+
 def classifier(labels: Sequence[Any] = ("a", "b", "c"), n_outputs: int = 3, **settings: Any) -> MLP:
     model = MLP(3, [5, 4, n_outputs], activation="tanh", rng=3)
     X = samples(30)
@@ -82,7 +87,7 @@ def test_gradients_are_those_of_torch(activation: str, n_samples: int) -> None:
     X = samples(n_samples)
     network = outputs_by_torch(model, ACTIVATIONS[activation])
     for index in (0, 1):
-        expected = by_torch(lambda x, index=index: network(x)[:, index], X)
+        expected = by_torch(column(network, index), X)
         assert_close(saliency(model, X, Output(index)), expected)
         assert_close(saliency(model, X, index), expected)
         assert_close(gradient_times_input(model, X, Output(index)), expected * X)
@@ -93,9 +98,9 @@ def test_a_label_is_a_logit_and_its_probability_is_the_softmax(n_samples: int) -
     model, X = classifier(), samples(n_samples)
     network = outputs_by_torch(model, torch.tanh)
     for number, label in enumerate("abc"):
-        expected = by_torch(lambda x, number=number: network(x)[:, number], X)
+        expected = by_torch(column(network, number), X)
         assert_close(saliency(model, X, label), expected)
-        expected = by_torch(lambda x, n=number: network(x).softmax(dim=1)[:, n], X)
+        expected = by_torch(column(lambda x: network(x).softmax(dim=1), number), X)
         assert_close(saliency(model, X, Probability(label)), expected)
 
 
@@ -258,7 +263,7 @@ def test_a_mean_over_a_batch_is_refused() -> None:
         saliency(lambda x: x[0] - batch_mean(x[0]), samples(MANY))
 
 
-def test_units_behind_a_norm_of_its_own_and_beside_a_shortcut() -> None:
+def test_a_unit_of_a_sequential() -> None:
     model = Sequential(Layer(3, 4, None, rng=0), "relu", Dropout(0.5), Layer(4, 1, None, rng=1))
     X = samples(MANY)
     state = model.state_dict()

@@ -84,6 +84,15 @@ def test_activations_behind_a_norm(n_samples: int) -> None:
     assert list(activations(parts, X)) == ["0", "4"]
 
 
+def test_without_an_activation_a_neuron_ends_behind_its_norm() -> None:
+    model = Sequential(Layer(2, 3, None, rng=0), BatchNorm(3), Layer(3, 1, None, rng=1))
+    fit(model, samples(40), samples(40)[:, 0], epochs=2, batch_size=10, rng=0, log_every=None)
+    X, state = samples(FEW), model.state_dict()
+    z = X @ state["0.weight"].T + state["0.bias"]
+    z = (z - state["1.running_mean"]) / np.sqrt(state["1.running_var"] + 1e-5)
+    assert_close(activations(model, X)["0"], z * state["1.weight"] + state["1.bias"])
+
+
 @pytest.mark.parametrize("n_samples", [FEW, MANY])
 def test_activations_beside_a_shortcut(n_samples: int) -> None:
     model, X = Residual(), samples(n_samples)

@@ -147,7 +147,7 @@ def feature_visualization_plot(
             "there is nothing to draw; give what feature_visualization(model, target) returned"
         )
     table = np.stack([each.input for each in several.values()])
-    names = [f"{name}: {each.score:.3g}".removeprefix(": ") for name, each in several.items()]
+    names = [f"{name}: {_number(each.score)}".removeprefix(": ") for name, each in several.items()]
     if image_shape is None:
         return attribution_plot(
             table,
@@ -158,7 +158,8 @@ def feature_visualization_plot(
             theme=theme,
         )
     _check_image(image_shape, table.shape[1])
-    return _pictures([(table, True)], names, image_shape, title, theme, path, label="input")
+    is_signed = bool((table < 0.0).any())  # else they are pictures as the samples are
+    return _pictures([(table, is_signed)], names, image_shape, title, theme, path, label="input")
 
 
 def nearest_samples_plot(
@@ -310,7 +311,8 @@ def _draw_bars(
         order = np.sort(np.argsort(-np.abs(row), kind="stable")[:MOST_BARS])
     numbers = row[order].tolist()
     labels = [
-        shortened(features[k], LONGEST_NAME) + ("" if values is None else f" = {values[k]:.3g}")
+        shortened(features[k], LONGEST_NAME)
+        + ("" if values is None else f" = {_number(values[k])}")
         for k in order.tolist()
     ]
     n_left = len(row) - len(order)
@@ -328,7 +330,7 @@ def _draw_bars(
     axes.margins(x=0.22)
     for place, number in zip(places, numbers):
         axes.annotate(
-            f"{number:.2g}",
+            _number(number, 2),
             (number, place),
             xytext=(3 if number >= 0.0 else -3, 0),
             textcoords="offset points",
@@ -345,7 +347,7 @@ def _draw_signed(axes: Axes, look: PlotTheme, image: Floats, largest: float) -> 
     ends = [look.color(1), look.background, look.color(0)]
     colors = LinearSegmentedColormap.from_list("signed", ends)
     shown = axes.imshow(image, cmap=colors, vmin=-largest, vmax=largest)
-    _bare(axes)
+    _bare(axes, look)
     return shown
 
 
@@ -354,12 +356,13 @@ def _draw_picture(axes: Axes, look: PlotTheme, image: Floats) -> None:
 
     colors = LinearSegmentedColormap.from_list("ink", [look.background, look.ink])
     axes.imshow(image, cmap=colors)
-    _bare(axes)
+    _bare(axes, look)
 
 
-def _bare(axes: Axes) -> None:
+def _bare(axes: Axes, look: PlotTheme) -> None:
+    """A picture in a thin frame."""
     axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, color=look.grid, linewidth=0.7)
     axes.set(xticks=[], yticks=[])
 
 
@@ -376,7 +379,7 @@ def _pictures(
     n_samples = len(names)
     columns = min(n_samples, PICTURES_IN_A_ROW)
     n_blocks = ceil(n_samples / columns)
-    signed = np.concatenate([table.ravel() for table, is_signed in rows if is_signed])
+    largest = _largest(rows[-1][0])
     with style(theme) as look:
         n_rows = n_blocks * len(rows)
         figure = new_figure(1.25 * columns + 1.2, 1.3 * n_rows + 0.4 + (0.4 if title else 0.0))
@@ -391,13 +394,13 @@ def _pictures(
                     continue
                 image = table[k].reshape(image_shape)
                 if is_signed:
-                    shown = _draw_signed(axes, look, image, _largest(signed))
+                    shown = _draw_signed(axes, look, image, largest)
                 else:
                     _draw_picture(axes, look, image)
                 if part == 0:
                     axes.set_title(literal(names[k]), fontsize=9)
-        assert shown is not None
-        figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8)
+        if shown is not None:
+            figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8)
         return finished(figure, title, path)
 
 
@@ -428,6 +431,10 @@ def _neighbor_pictures(
         return finished(figure, title, path)
 
 
+def _number(number: float, digits: int = 3) -> str:
+    return f"{number:.{digits}g}".replace("-", "−")
+
+
 def _largest(numbers: Floats) -> float:
     largest = float(np.abs(numbers).max())
     return largest if largest > 0.0 else 1.0
@@ -446,7 +453,7 @@ def _notes(found: object, n_samples: int) -> list[str]:
 
 
 def _from_to(starts: Floats, ends: Floats) -> list[str]:
-    return [f": {start:.3g} to {end:.3g}" for start, end in zip(starts, ends)]
+    return [f": from {_number(start)} to {_number(end)}" for start, end in zip(starts, ends)]
 
 
 def _names(names: Sequence[Any] | None, n_needed: int, argument: str, thing: str) -> list[str]:

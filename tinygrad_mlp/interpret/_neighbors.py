@@ -106,7 +106,7 @@ def nearest_samples(
             f"give at most n_neighbors={len(others)}"
         )
     asked = ForSamples(model, _Layers(model, layer).of_one)
-    seen, known = asked(samples), asked(others)
+    seen, known = np.split(asked(np.concatenate([samples, others])), [len(samples)])
     indices = np.empty((len(samples), n_neighbors), np.int64)
     distances = np.empty((len(samples), n_neighbors))
     for row, place in enumerate(seen):
