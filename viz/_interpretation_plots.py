@@ -13,18 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from tinygrad_mlp.interpret import (
-    FeatureVisualization,
-    IntegratedGradients,
-    NearestSamples,
-    ShapleyValues,
-)
 from viz._markup import shortened
 from viz._plot_style import PlotTheme, finished, literal, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from tinygrad_mlp.interpret import (
+        FeatureVisualization,
+        IntegratedGradients,
+        NearestSamples,
+        ShapleyValues,
+    )
 
 __all__ = [
     "activation_map",
@@ -79,12 +80,7 @@ def attribution_plot(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['length', 'width']
     """
-    found = attributions
-    numbers: Any = attributions
-    if isinstance(found, IntegratedGradients):
-        numbers = found.attributions
-    elif isinstance(found, ShapleyValues):
-        numbers = found.values
+    numbers, notes = _read(attributions)
     table = check_features(numbers, name="attributions")
     samples = None if X is None else _same_shape(X, table, "X")
     names = _names(sample_names, len(table), "sample_names", "sample")
@@ -93,7 +89,6 @@ def attribution_plot(
         rows = [] if samples is None else [(samples, False)]
         return _pictures([*rows, (table, True)], names, image_shape, title, theme, path)
     features = _names(feature_names, table.shape[1], "feature_names", "feature")
-    notes = _notes(found, len(table))
     columns = min(len(table), PANELS_IN_A_ROW)
     n_rows = ceil(len(table) / columns)
     n_bars = min(table.shape[1], MOST_BARS + 1)
@@ -105,7 +100,7 @@ def attribution_plot(
         for k, (axes, row) in enumerate(zip(panels, table)):
             values = None if samples is None else samples[k]
             _draw_bars(axes, look, row, features, values)
-            axes.set_title(literal(f"{names[k]}{notes[k]}"), fontsize=10)
+            axes.set_title(literal(f"{names[k]}{notes[k] if notes else ''}"), fontsize=10)
         for axes in panels[len(table) :]:
             axes.set_visible(False)
         return finished(figure, title, path)
@@ -141,7 +136,7 @@ def feature_visualization_plot(
     >>> len(feature_visualization_plot({"a": best, "b": best}, image_shape=(2, 2)).axes)
     3
     """
-    several = {"": found} if isinstance(found, FeatureVisualization) else dict(found)
+    several = dict(found) if isinstance(found, Mapping) else {"": found}
     if not several:
         raise InvalidArgumentError(
             "there is nothing to draw; give what feature_visualization(model, target) returned"
@@ -443,13 +438,15 @@ def _largest(numbers: Floats) -> float:
 # What is given
 
 
-def _notes(found: object, n_samples: int) -> list[str]:
-    """From which score to which the contributions lead, where that is known."""
+def _read(found: ArrayLike | IntegratedGradients | ShapleyValues) -> tuple[ArrayLike, list[str]]:
+    """The attributions, and from which score to which they lead, where that is known."""
+    from tinygrad_mlp.interpret import IntegratedGradients, ShapleyValues
+
     if isinstance(found, IntegratedGradients):
-        return _from_to(found.baseline_scores, found.scores)
+        return found.attributions, _from_to(found.baseline_scores, found.scores)
     if isinstance(found, ShapleyValues):
-        return _from_to(found.base_values, found.scores)
-    return [""] * n_samples
+        return found.values, _from_to(found.base_values, found.scores)
+    return found, []
 
 
 def _from_to(starts: Floats, ends: Floats) -> list[str]:

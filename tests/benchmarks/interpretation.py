@@ -107,6 +107,6 @@ def report(seconds: float) -> str:
     table = markdown(["", "gradients a sample", "largest gap"], gaps())
     return (
         "Exact Shapley values of one row: 10-16-1 relu, 10 features, 100 background rows; 20 rows "
-        f"a call.\n\n{times}\n\nIntegrated gradients of a logit, 64-32-10 relu on 50 digits, from a "
-        f"black picture.\n\n{table}"
+        f"a call.\n\n{times}\n\nIntegrated gradients of a logit, 64-32-10 relu on 50 digits, from "
+        f"a black picture.\n\n{table}"
     )
