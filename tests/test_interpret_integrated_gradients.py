@@ -204,6 +204,7 @@ CORNERS: Final[dict[str, tuple[Callable[[list[Value]], Value], int]]] = {
     "smaller of two": (lambda x: F.minimum(x[0], x[1] - 0.5), 2),
     "clamp": (lambda x: F.clamp(x[0], 0.25, 0.75), 3),
     "behind one another": (lambda x: ((x[0] - 0.25).relu() - 0.5).relu(), 3),
+    "beside what has none": (lambda x: (4.0 * (x[0] - 0.25).relu() - x[0] - 0.6).relu(), 3),
     "linear": (lambda x: 3.0 * x[0] - x[1] / 4.0 + F.sum([x[0], -x[1]]) + F.dot(x, [2.0, 1.0]), 1),
     "a product of constants": (lambda x: Value(2.0) * Value(3.0) * x[0], 1),
     "a choice that stays": (lambda x: F.where(Value(1.0) > 0.0, x[0].relu(), x[1]), 1),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -20,7 +22,15 @@ from tinygrad_mlp.errors import (
     ShapeError,
 )
 from tinygrad_mlp.functional import batch_mean
-from tinygrad_mlp.interpret import Output, Probability, Unit, gradient_times_input, saliency
+from tinygrad_mlp.interpret import (
+    Output,
+    Probability,
+    Unit,
+    gradient_times_input,
+    integrated_gradients,
+    saliency,
+    shapley_values,
+)
 from tinygrad_mlp.nn import MLP, Dropout, Layer, Module, Sequential
 from tinygrad_mlp.training import fit, predict
 
@@ -364,3 +374,38 @@ def test_samples_are_checked() -> None:
 def test_targets_are_checked(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         make()
+
+
+class Watched(Module):
+    """A model that another thread trains as soon as it is asked for the third time."""
+
+    def __init__(self, asked: list[int]) -> None:
+        self.layers = MLP(3, [4, 1], activation="tanh", rng=0)
+        self.watch = partial(_train_at_the_third, self.layers, asked)
+
+    def forward(self, x: Sequence[Any]) -> Any:
+        self.watch()
+        return self.layers.forward(x)
+
+
+def _train_at_the_third(model: MLP, asked: list[int]) -> None:
+    asked.append(1)
+    if len(asked) == 3:
+        bias = model.layers[1].neurons[0].b
+        other = threading.Thread(target=setattr, args=(bias, "data", 10.0))
+        other.start()
+        other.join()
+
+
+@pytest.mark.parametrize("n_samples", [FEW, MANY])
+def test_scores_are_those_of_one_moment(n_samples: int) -> None:
+    X = samples(n_samples)
+    model = Watched([])
+    still = MLP(3, [4, 1], activation="tanh", rng=0)
+    found, expected = integrated_gradients(model, X), integrated_gradients(still, X)
+    assert model.layers.layers[1].neurons[0].b.data > 9.0
+    assert_close(found.scores, expected.scores)
+    assert_close(found.baseline_scores, expected.baseline_scores)
+    model = Watched([])
+    found_values = shapley_values(model, X, X[:2])
+    assert_close(found_values.scores, shapley_values(still, X, X[:2]).scores)

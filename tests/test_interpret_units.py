@@ -184,6 +184,8 @@ def test_of_a_linear_score_it_is_the_weights_over_twice_l2() -> None:
         assert found.score == pytest.approx(weights[1] @ found.input + bias, rel=1e-12)
         largest = found.score - l2 * found.input @ found.input
         assert found.history[-1] == pytest.approx(largest, rel=1e-12)
+        assert len(found.history) <= 4  # it stops where no step brings anything
+        assert found.history == sorted(set(found.history))
 
 
 def test_a_smooth_score_ends_where_its_gradient_is_that_of_l2() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
 from tinygrad_mlp.interpret._asked_about import Model, Target, score_for
-from tinygrad_mlp.interpret._many_samples import Differentiable
+from tinygrad_mlp.interpret._many_samples import Differentiable, at_one_moment
 from tinygrad_mlp.interpret._saliency import known_inputs
 
 __all__ = ["FeatureVisualization", "feature_visualization"]
@@ -97,34 +98,47 @@ def feature_visualization(
     steps = check_integer(steps, "steps")
     low, high = _checked_bounds(bounds, l2)
     x = np.clip(_first_input(model, start, n_inputs, rng), low, high)
-    asked = Differentiable(model, score_for(model, target))
+    climb = partial(_climbed, model, target, x, l2=l2, low=low, high=high, steps=steps)
+    return at_one_moment(model, climb)
 
-    def look(x: Floats) -> tuple[float, float, Floats]:
-        """Score, what is to become large, and its gradient."""
+
+class _Gain:
+    """The score, what is to become large, and its gradient."""
+
+    def __init__(self, asked: Differentiable, l2: float, x: Floats) -> None:
         scores, gradients = asked.values_and_gradients(x[None, :])
-        return scores[0], scores[0] - l2 * (x @ x), gradients[0] - 2.0 * l2 * x
+        self.score = float(scores[0])
+        self.is_flat = not gradients.any()
+        self.gain = self.score - l2 * float(x @ x)
+        self.slope = gradients[0] - 2.0 * l2 * x
 
-    score, gain, slope = look(x)
-    if not (slope + 2.0 * l2 * x).any():
+
+def _climbed(
+    model: Model, target: Target, x: Floats, *, l2: float, low: float, high: float, steps: int
+) -> FeatureVisualization:
+    asked = Differentiable(model, score_for(model, target))
+    here = _Gain(asked, l2, x)
+    if here.is_flat:
         raise InvalidArgumentError(
             "the gradient of the score is 0 at the start, so there is no way up: a relu unit that "
             "is 0 there, for instance; take what goes into it, target=Unit(0, 3, "
             "before_activation=True), or another start: rng=1"
         )
-    history, step = [float(gain)], 0.5 / l2 if l2 else 1.0
+    history, step = [here.gain], 0.5 / l2 if l2 else 1.0
     for _ in range(steps):
         for _ in range(MOST_HALVINGS):
-            there = np.clip(x + step * slope, low, high)
-            next_score, next_gain, next_slope = look(there)
-            if next_gain >= gain + ENOUGH * (slope @ (there - x)) and next_gain > gain:
+            place = np.clip(x + step * here.slope, low, high)
+            there = _Gain(asked, l2, place)
+            enough = here.gain + ENOUGH * float(here.slope @ (place - x))
+            if there.gain > here.gain and there.gain >= enough:
                 break
             step *= 0.5
         else:
             break  # no step brings anything
-        x, score, gain, slope = there, next_score, next_gain, next_slope
-        history.append(float(gain))
+        x, here = place, there
+        history.append(here.gain)
         step *= 2.0
-    return FeatureVisualization(x, float(score), history)
+    return FeatureVisualization(x, here.score, history)
 
 
 def _checked_bounds(bounds: tuple[float, float] | None, l2: float) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from tinygrad_mlp._frames import warn
 from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
-from tinygrad_mlp.interpret._many_samples import Differentiable
+from tinygrad_mlp.interpret._many_samples import Differentiable, at_one_moment
 from tinygrad_mlp.interpret._quadrature import gauss_legendre
 from tinygrad_mlp.interpret._saliency import checked_samples
 from tinygrad_mlp.interpret._switching import Pieces
@@ -98,6 +99,15 @@ def integrated_gradients(
     """
     samples = checked_samples(model, X)
     starts = _checked_baseline(baseline, samples)
+    found, is_open = at_one_moment(model, partial(_integrated, model, starts, samples, target))
+    _warn_of_gaps(found, is_open)
+    return found
+
+
+def _integrated(
+    model: Model, starts: Floats, samples: Floats, target: Target
+) -> tuple[IntegratedGradients, NDArray[np.bool_]]:
+    """The attributions, and of which samples a gap stayed."""
     n_samples = len(samples)
     found = IntegratedGradients(
         np.zeros_like(samples),
@@ -127,8 +137,7 @@ def integrated_gradients(
             if pieces.are_linear:
                 break  # it is exact up to rounding
             n_nodes *= 2
-    _warn_of_gaps(found, ~(found.gaps <= allowed))
-    return found
+    return found, ~(found.gaps <= allowed)
 
 
 def _checked_baseline(baseline: ArrayLike, samples: Floats) -> Floats:

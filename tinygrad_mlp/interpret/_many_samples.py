@@ -8,9 +8,9 @@ program gives the derivatives of each sample by its own inputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,14 @@ from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.interpret._asked_about import Model, Score
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.training._one_step import at_one_step
-from tinygrad_mlp.training._outputs import recording_of, undisturbed
+from tinygrad_mlp.training._outputs import recording_of
 from tinygrad_mlp.training._predictor import in_blocks
 
-__all__ = ["Differentiable", "ForSamples", "SampleFunction", "program_for"]
+__all__ = ["Differentiable", "ForSamples", "SampleFunction", "at_one_moment", "program_for"]
 
 Floats: TypeAlias = NDArray[np.float64]
+
+Result = TypeVar("Result")
 
 SampleFunction: TypeAlias = Callable[[Sequence[Value]], Sequence[Value]]
 """Some numbers of the inputs of one sample."""
@@ -70,13 +72,21 @@ class ForSamples:
                 return in_blocks(self._program, X, np.asarray)
             except (GraphError, TracingError):
                 self._is_eager = True  # it cannot be recorded, so each sample goes by itself
-        eagerly = partial(self._eagerly, X)
-        return at_one_step(self._model, eagerly) if isinstance(self._model, Module) else eagerly()
+        return at_one_moment(self._model, partial(self._eagerly, X))
 
     def _eagerly(self, X: Floats) -> Floats:
-        with _as_it_predicts(self._model, undisturbed), enable_grad():
+        with _as_it_predicts(self._model), enable_grad():
             rows = [read_numbers(self._function(list(map(Value, x)))) for x in X.tolist()]
         return np.array(rows)
+
+
+def at_one_moment(model: Model, compute: Callable[[], Result]) -> Result:
+    """What is computed with the parameters of one moment, whoever trains the model meanwhile.
+
+    >>> at_one_moment(max, lambda: 2.0)
+    2.0
+    """
+    return at_one_step(model, compute) if isinstance(model, Module) else compute()
 
 
 def program_for(model: Model, function: SampleFunction) -> Program:
@@ -87,17 +97,21 @@ def program_for(model: Model, function: SampleFunction) -> Program:
     """
     leaves = [*model.parameters(), *model.buffers()] if isinstance(model, Module) else []
     program = compile(function, leaves, per_sample=True).prediction(function)
-    program.within = partial(_as_it_predicts, model, recording_of)
+    program.within = partial(_recorded_as_it_predicts, model)
     program.each_by_itself = True
     return program
 
 
+def _as_it_predicts(model: Model) -> AbstractContextManager[None]:
+    return evaluation_mode(model) if isinstance(model, Module) else nullcontext()
+
+
 @contextmanager
-def _as_it_predicts(model: Model, kept: Callable[[Module], object]) -> Iterator[None]:
-    if not isinstance(model, Module):
-        yield
-        return
-    with evaluation_mode(model), kept(model):  # type: ignore[attr-defined]
+def _recorded_as_it_predicts(model: Model) -> Iterator[None]:
+    with (
+        _as_it_predicts(model),
+        recording_of(model) if isinstance(model, Module) else nullcontext(),
+    ):
         yield
 
 

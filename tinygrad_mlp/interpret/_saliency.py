@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
-from tinygrad_mlp.interpret._many_samples import Differentiable
+from tinygrad_mlp.interpret._many_samples import Differentiable, at_one_moment
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._task import task_of
 
@@ -41,6 +43,10 @@ def saliency(model: Model, X: ArrayLike, target: Target = None) -> Floats:
            [7., 5.]])
     """
     samples = checked_samples(model, X)
+    return at_one_moment(model, partial(_gradients, model, samples, target))
+
+
+def _gradients(model: Model, samples: Floats, target: Target) -> Floats:
     gradients = np.empty_like(samples)
     for rows, score in scores_for(model, samples, target):
         gradients[rows] = Differentiable(model, score).gradients(samples[rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 from typing import Final, TypeAlias
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
-from tinygrad_mlp.interpret._many_samples import Differentiable
+from tinygrad_mlp.interpret._many_samples import Differentiable, at_one_moment
 from tinygrad_mlp.interpret._saliency import checked_samples
 
 __all__ = ["ShapleyValues", "shapley_values"]
@@ -84,6 +85,11 @@ def shapley_values(
             f"coalitions of them; they are for at most {MOST_FEATURES} features. Train with fewer "
             "features, X[:, :12], or take integrated_gradients(model, X), which add up as well"
         )
+    return at_one_moment(model, partial(_exactly, model, samples, others, target))
+
+
+def _exactly(model: Model, samples: Floats, others: Floats, target: Target) -> ShapleyValues:
+    n_features = samples.shape[1]
     found = ShapleyValues(np.empty_like(samples), *np.empty((2, len(samples))))
     is_known = _coalitions(n_features)
     for rows, score in scores_for(model, samples, target):
