@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -339,6 +340,11 @@ def test_a_loss_that_does_not_say_what_one_output_means() -> None:
     with pytest.raises(InvalidArgumentError, match=r"does not say what one output means"):
         saliency(model, samples(FEW), "yes")
     assert saliency(model, samples(FEW), Output(0)).shape == (FEW, 3)
+    copied = pickle.loads(pickle.dumps(model))  # its loss stays behind
+    with pytest.raises(InvalidArgumentError, match=r"the loss '', which does not say"):
+        saliency(copied, samples(FEW), "yes")
+    with pytest.raises(InvalidArgumentError, match=r"trained for classes"):
+        saliency(copied, samples(FEW), Probability("yes"))
 
 
 def test_a_function_without_neurons_has_no_unit() -> None:

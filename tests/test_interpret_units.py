@@ -199,6 +199,14 @@ def test_a_smooth_score_ends_where_its_gradient_is_that_of_l2() -> None:
     assert found.history[-1] > found.history[0]
 
 
+def test_a_step_that_goes_nearly_twice_as_far_as_the_best_is_halved() -> None:
+    def parabola(x: list[Value]) -> Value:
+        return -0.98 * (x[0] - 2.0).square()
+
+    found = feature_visualization(parabola, l2=0.0, bounds=(-9.0, 9.0), start=[0.0])
+    assert found.history[:2] == pytest.approx([-3.92, -0.98 * 0.04**2], rel=1e-9)
+
+
 def test_bounds_hold_and_are_reached() -> None:
     def score(x: list[Value]) -> Value:
         return 3.0 * x[0] - x[1] + 0.0 * x[2]

@@ -23,8 +23,9 @@ Floats: TypeAlias = NDArray[np.float64]
 
 START_SCALE: Final = 0.1
 """The standard deviation of the numbers that the ascent starts from."""
-ENOUGH: Final = 1e-4
-"""Of what the slope promises a step has to bring so much (Armijo), else it is halved."""
+ENOUGH: Final = 0.25
+"""Of what the slope promises a step has to bring so much (Armijo), else it is halved: of a parabola
+the best step brings a half, and one of nearly twice that length hardly anything."""
 MOST_HALVINGS: Final = 60
 
 

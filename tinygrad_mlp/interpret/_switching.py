@@ -110,14 +110,12 @@ class _Corners:
         if not all([parent in self.level_of for parent in moving]):
             return
         level = max([self.level_of[parent] for parent in moving])
-        if _is_linear(node, depends):
-            self.level_of[node] = level
-            return
-        switches = _switches_of(node, depends)
-        if switches:
-            self.level_of[node] = level + 1
-            self.switches += switches
-            self.levels += [level + 1] * len(switches)
+        is_linear = _is_linear(node, depends)
+        switches = [] if is_linear else _switches_of(node, depends)
+        if is_linear or switches:
+            self.level_of[node] = level + bool(switches)
+        self.switches += switches
+        self.levels += [level + 1] * len(switches)
 
 
 def _is_linear(node: Value, depends: set[Value]) -> bool:
