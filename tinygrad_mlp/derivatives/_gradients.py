@@ -20,7 +20,6 @@ from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._order import orders_of
-from tinygrad_mlp._recorders import Recorder
 from tinygrad_mlp._recording import recorder_of_thread
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value, as_value, enable_grad, topological_order
@@ -211,14 +210,10 @@ def _dependents(order: Sequence[Value], inputs: Sequence[Value]) -> set[Value]:
     dependents = set(inputs)
     recorder = recorder_of_thread()
     for node in order:
-        if not dependents.isdisjoint(node.parents) and not _is_cut_off(node, recorder):
+        is_cut_off = recorder is not None and recorder.is_detached(node)
+        if not is_cut_off and not dependents.isdisjoint(node.parents):
             dependents.add(node)
     return dependents
-
-
-def _is_cut_off(node: Value, recorder: Recorder | None) -> bool:
-    """Whether a node of a recording stands for a leaf, as what ``no_grad`` gives is one."""
-    return recorder is not None and recorder.is_detached(node)
 
 
 class _Dependents:
@@ -230,11 +225,10 @@ class _Dependents:
     def downwards(self, order: Sequence[Value]) -> Iterator[Value]:
         """The computed ones among the nodes, the output first."""
         recorder = recorder_of_thread()
-        return (
-            node
-            for node in reversed(order)
-            if node.parents and node in self.nodes and not _is_cut_off(node, recorder)
-        )
+        computed = (node for node in reversed(order) if node.parents and node in self.nodes)
+        if recorder is None:
+            return computed
+        return (node for node in computed if not recorder.is_detached(node))  # which is as a leaf
 
     def receivers(self, node: Value) -> list[int]:
         """The places of the operands that depend on the inputs."""
