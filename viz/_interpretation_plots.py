@@ -13,11 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from viz._markup import shortened
-from viz._plot_style import PlotTheme, finished, literal, new_figure, style
+from viz._plot_style import finished, literal, new_figure, style
+from viz._signed_pictures import (
+    LONGEST_NAME,
+    MOST_BARS,
+    draw_bars,
+    draw_picture,
+    draw_signed,
+    largest,
+    number,
+    pictures,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from tinygrad_mlp.interpret import (
@@ -38,10 +46,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Path: TypeAlias = str | os.PathLike[str] | None
 ImageShape: TypeAlias = tuple[int, int] | None
 
-PICTURES_IN_A_ROW: Final = 8
 PANELS_IN_A_ROW: Final = 3
-MOST_BARS: Final = 12
-LONGEST_NAME: Final = 28
 
 
 def attribution_plot(
@@ -87,7 +92,7 @@ def attribution_plot(
     if image_shape is not None:
         _check_image(image_shape, table.shape[1])
         rows = [] if samples is None else [(samples, False)]
-        return _pictures([*rows, (table, True)], names, image_shape, title, theme, path)
+        return pictures([*rows, (table, True)], names, image_shape, title, theme, path)
     features = _names(feature_names, table.shape[1], "feature_names", "feature")
     columns = min(len(table), PANELS_IN_A_ROW)
     n_rows = ceil(len(table) / columns)
@@ -99,7 +104,7 @@ def attribution_plot(
         panels = figure.subplots(n_rows, columns, squeeze=False).ravel()
         for k, (axes, row) in enumerate(zip(panels, table)):
             values = None if samples is None else samples[k]
-            _draw_bars(axes, look, row, features, values)
+            draw_bars(axes, look, row, features, values)
             axes.set_title(literal(f"{names[k]}{notes[k] if notes else ''}"), fontsize=10)
         for axes in panels[len(table) :]:
             axes.set_visible(False)
@@ -142,7 +147,7 @@ def feature_visualization_plot(
             "there is nothing to draw; give what feature_visualization(model, target) returned"
         )
     table = np.stack([each.input for each in several.values()])
-    names = [f"{name}: {_number(each.score)}".removeprefix(": ") for name, each in several.items()]
+    names = [f"{name}: {number(each.score)}".removeprefix(": ") for name, each in several.items()]
     if image_shape is None:
         return attribution_plot(
             table,
@@ -154,7 +159,7 @@ def feature_visualization_plot(
         )
     _check_image(image_shape, table.shape[1])
     is_signed = bool((table < 0.0).any())  # else they are pictures as the samples are
-    return _pictures([(table, is_signed)], names, image_shape, title, theme, path, label="input")
+    return pictures([(table, is_signed)], names, image_shape, title, theme, path, label="input")
 
 
 def nearest_samples_plot(
@@ -282,7 +287,7 @@ def activation_map(
         figure = new_figure(sum(widths) + 1.4, max(height, 2.6) + (0.4 if title else 0.0))
         panels = figure.subplots(1, len(layers), squeeze=False, width_ratios=widths).ravel()
         for axes, (name, array) in zip(panels, layers.items()):
-            shown = _draw_signed(axes, look, array, _largest(array))
+            shown = draw_signed(axes, look, array, largest(array))
             axes.set_aspect("auto")
             axes.set_title(literal(name), fontsize=10)
             axes.set_xlabel(f"{array.shape[1]} neuron{'' if array.shape[1] == 1 else 's'}")
@@ -291,111 +296,6 @@ def activation_map(
             panels[0].set_yticks(range(n_samples), [literal(name) for name in names], fontsize=8)
         else:
             panels[0].set_ylabel(f"{n_samples} samples")
-        return finished(figure, title, path)
-
-
-# The look of things
-
-
-def _draw_bars(
-    axes: Axes, look: PlotTheme, row: Floats, features: Sequence[str], values: Floats | None
-) -> None:
-    """One bar for each feature, from the top; of many the largest, and what is left of the sum."""
-    order = np.arange(len(row))
-    if len(row) > MOST_BARS:
-        order = np.sort(np.argsort(-np.abs(row), kind="stable")[:MOST_BARS])
-    numbers = row[order].tolist()
-    labels = [
-        shortened(features[k], LONGEST_NAME)
-        + ("" if values is None else f" = {_number(values[k])}")
-        for k in order.tolist()
-    ]
-    n_left = len(row) - len(order)
-    if n_left:
-        numbers.append(float(row.sum() - row[order].sum()))
-        labels.append(f"{n_left} other{'' if n_left == 1 else 's'}")
-    places = range(len(numbers))
-    colors = [look.color(0 if number >= 0.0 else 1) for number in numbers]
-    axes.set_axisbelow(True)
-    axes.barh(places, numbers, color=colors)
-    axes.axvline(0.0, color=look.line, linewidth=0.8)
-    axes.set_yticks(places, [literal(label) for label in labels])
-    axes.set_ylim(len(numbers) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    axes.margins(x=0.22)
-    for place, number in zip(places, numbers):
-        axes.annotate(
-            _number(number, 2),
-            (number, place),
-            xytext=(3 if number >= 0.0 else -3, 0),
-            textcoords="offset points",
-            ha="left" if number >= 0.0 else "right",
-            va="center",
-            fontsize=8,
-            color=look.ink,
-        )
-
-
-def _draw_signed(axes: Axes, look: PlotTheme, image: Floats, largest: float) -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    ends = [look.color(1), look.background, look.color(0)]
-    colors = LinearSegmentedColormap.from_list("signed", ends)
-    shown = axes.imshow(image, cmap=colors, vmin=-largest, vmax=largest)
-    _bare(axes, look)
-    return shown
-
-
-def _draw_picture(axes: Axes, look: PlotTheme, image: Floats) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colors = LinearSegmentedColormap.from_list("ink", [look.background, look.ink])
-    axes.imshow(image, cmap=colors)
-    _bare(axes, look)
-
-
-def _bare(axes: Axes, look: PlotTheme) -> None:
-    """A picture in a thin frame."""
-    axes.grid(visible=False)
-    axes.spines[:].set(visible=True, color=look.grid, linewidth=0.7)
-    axes.set(xticks=[], yticks=[])
-
-
-def _pictures(
-    rows: list[tuple[Floats, bool]],
-    names: Sequence[str],
-    image_shape: tuple[int, int],
-    title: str,
-    theme: str,
-    path: Path,
-    label: str = "contribution",
-) -> Figure:
-    """The samples side by side; each with a picture for each table, the signed ones in colors."""
-    n_samples = len(names)
-    columns = min(n_samples, PICTURES_IN_A_ROW)
-    n_blocks = ceil(n_samples / columns)
-    largest = _largest(rows[-1][0])
-    with style(theme) as look:
-        n_rows = n_blocks * len(rows)
-        figure = new_figure(1.25 * columns + 1.2, 1.3 * n_rows + 0.4 + (0.4 if title else 0.0))
-        panels = figure.subplots(n_rows, columns, squeeze=False)
-        shown = None
-        for k in range(n_blocks * columns):
-            block, column = divmod(k, columns)
-            for part, (table, is_signed) in enumerate(rows):
-                axes = panels[block * len(rows) + part, column]
-                if k >= n_samples:
-                    axes.set_visible(False)
-                    continue
-                image = table[k].reshape(image_shape)
-                if is_signed:
-                    shown = _draw_signed(axes, look, image, largest)
-                else:
-                    _draw_picture(axes, look, image)
-                if part == 0:
-                    axes.set_title(literal(names[k]), fontsize=9)
-        if shown is not None:
-            figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8)
         return finished(figure, title, path)
 
 
@@ -417,22 +317,13 @@ def _neighbor_pictures(
         )
         panels = figure.subplots(n_samples, n_neighbors + 1, squeeze=False)
         for k, (own, *beside) in enumerate(panels):
-            _draw_picture(own, look, samples[k].reshape(image_shape))
+            draw_picture(own, look, samples[k].reshape(image_shape))
             own.set_title(literal(names[k]), fontsize=9, color=look.color(0))
             for axes, index, distance in zip(beside, found.indices[k], found.distances[k]):
-                _draw_picture(axes, look, others[index].reshape(image_shape))
+                draw_picture(axes, look, others[index].reshape(image_shape))
                 axes.set_title(literal(f"{known[index]}"), fontsize=9, fontweight="normal")
                 axes.set_xlabel(f"{distance:.3g}", fontsize=8, color=look.muted)
         return finished(figure, title, path)
-
-
-def _number(number: float, digits: int = 3) -> str:
-    return f"{number:.{digits}g}".replace("-", "−")
-
-
-def _largest(numbers: Floats) -> float:
-    largest = float(np.abs(numbers).max())
-    return largest if largest > 0.0 else 1.0
 
 
 # What is given
@@ -450,7 +341,7 @@ def _read(found: ArrayLike | IntegratedGradients | ShapleyValues) -> tuple[Array
 
 
 def _from_to(starts: Floats, ends: Floats) -> list[str]:
-    return [f": from {_number(start)} to {_number(end)}" for start, end in zip(starts, ends)]
+    return [f": from {number(start)} to {number(end)}" for start, end in zip(starts, ends)]
 
 
 def _names(names: Sequence[Any] | None, n_needed: int, argument: str, thing: str) -> list[str]:
