@@ -9,12 +9,24 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import dist
 from typing import Final
 
 from tinygrad_mlp.graph import Run
 from viz import _markup as markup
 
-__all__ = ["Circle", "Group", "Line", "Rectangle", "Scene", "Words", "plain", "width_of"]
+__all__ = [
+    "Circle",
+    "Curve",
+    "Group",
+    "Line",
+    "Point",
+    "Rectangle",
+    "Scene",
+    "Words",
+    "plain",
+    "width_of",
+]
 
 SERIF: Final = "Times New Roman,Times,serif"
 SERIF_OF_GRAPHVIZ: Final = "Times"
@@ -24,6 +36,13 @@ LOWERED: Final = 0.22
 RAISED: Final = 0.4
 BASELINE: Final = 0.35
 """How far the baseline lies under the middle of letters, in sizes."""
+
+HEAD_WIDTH: Final = 0.7
+"""Of an arrowhead, in lengths of it, as Graphviz draws them."""
+LENGTH_OF_GRAPHVIZ: Final = 10.0
+"""Of an arrowhead of the size 1, in points."""
+
+Point = tuple[float, float]
 
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
@@ -88,6 +107,39 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A line of cubic Bezier curves, which may be dashed and may have an arrowhead.
+
+    Attributes:
+        points: where it starts, then for each piece its two control points and its end.
+        color: of the line and its head.
+        width: of the line.
+        dashed: whether it is.
+        tip: the point of the arrowhead, whose base is where the line ends; None for no head.
+    """
+
+    points: tuple[Point, ...]
+    color: str
+    width: float
+    dashed: bool = False
+    tip: Point | None = None
+
+    @property
+    def head(self) -> tuple[Point, Point, Point] | None:
+        """The corners of the arrowhead, its point first.
+
+        >>> bend = ((0.0, 0.0), (2.0, 0.0), (4.0, 0.0), (6.0, 0.0))
+        >>> Curve(bend, "#000000", 1.0, tip=(16.0, 0.0)).head
+        ((16.0, 0.0), (6.0, -3.5), (6.0, 3.5))
+        """
+        if self.tip is None:
+            return None
+        (x, y), (tip_x, tip_y) = self.points[-1], self.tip
+        along, across = (tip_x - x) * HEAD_WIDTH / 2.0, (tip_y - y) * HEAD_WIDTH / 2.0
+        return self.tip, (x + across, y - along), (x - across, y + along)
+
+
+@dataclass(frozen=True, slots=True)
 class Circle:
     """A circle around a point."""
 
@@ -112,7 +164,7 @@ class Rectangle:
     border_width: float = 1.2
 
 
-Shape = Words | Line | Circle | Rectangle
+Shape = Words | Line | Curve | Circle | Rectangle
 
 
 @dataclass(slots=True)
@@ -200,6 +252,8 @@ class Scene:
         name = f"s{index}"
         if isinstance(shape, Line):
             yield f"  origin -> origin [{self._line(shape)}];"
+        elif isinstance(shape, Curve):
+            yield f"  origin -> origin [{self._curve(shape)}];"
         elif isinstance(shape, Words):
             yield from self._words(name, shape)
         else:
@@ -215,14 +269,22 @@ class Scene:
             )
 
     def _line(self, line: Line) -> str:
-        ends = (line.x1, line.y1), (line.x2, line.y2)
-        points = [
-            f"{short(x)},{short(self.height - y)}" for x, y in (ends[0], ends[0], ends[1], ends[1])
-        ]
-        dashed = ", style=dashed" if line.dashed else ""
-        return (
-            f'pos="{" ".join(points)}", color="{line.color}", penwidth={short(line.width)}{dashed}'
-        )
+        first, last = (line.x1, line.y1), (line.x2, line.y2)
+        return self._spline((first, first, last, last), line)
+
+    def _curve(self, curve: Curve) -> str:
+        spline = self._spline(curve.points, curve, curve.tip)
+        if curve.tip is None:
+            return spline
+        size = dist(curve.points[-1], curve.tip) / LENGTH_OF_GRAPHVIZ
+        return f"{spline}, arrowhead=normal, arrowsize={short(size)}"
+
+    def _spline(self, points: Iterable[Point], pen: Line | Curve, tip: Point | None = None) -> str:
+        places = [f"{short(x)},{short(self.height - y)}" for x, y in points]
+        if tip is not None:
+            places.insert(0, f"e,{short(tip[0])},{short(self.height - tip[1])}")
+        dashed = ", style=dashed" if pen.dashed else ""
+        return f'pos="{" ".join(places)}", color="{pen.color}", penwidth={short(pen.width)}{dashed}'
 
     def _words(self, name: str, words: Words) -> Iterator[str]:
         left, top, right, bottom = words.box
@@ -308,13 +370,12 @@ def _svg(shape: Shape) -> str:
     if isinstance(shape, Words):
         return _svg_words(shape)
     if isinstance(shape, Line):
-        dash, gap = short(5.0 + 1.5 * shape.width), short(3.0 + shape.width)
-        dashes = f' stroke-dasharray="{dash} {gap}"' if shape.dashed else ""
         return (
             f'<line x1="{short(shape.x1)}" y1="{short(shape.y1)}" x2="{short(shape.x2)}" '
-            f'y2="{short(shape.y2)}" stroke="{shape.color}" stroke-width="{short(shape.width)}"'
-            f"{dashes}/>"
+            f'y2="{short(shape.y2)}"{_svg_pen(shape)}/>'
         )
+    if isinstance(shape, Curve):
+        return _svg_curve(shape)
     if isinstance(shape, Circle):
         return (
             f'<circle cx="{short(shape.x)}" cy="{short(shape.y)}" r="{short(shape.radius)}" '
@@ -326,6 +387,21 @@ def _svg(shape: Shape) -> str:
         f'height="{short(shape.height)}" rx="6" fill="{shape.fill}" stroke="{shape.border}" '
         f'stroke-width="{short(shape.border_width)}"/>'
     )
+
+
+def _svg_pen(pen: Line | Curve) -> str:
+    dash, gap = short(5.0 + 1.5 * pen.width), short(3.0 + pen.width)
+    dashes = f' stroke-dasharray="{dash} {gap}"' if pen.dashed else ""
+    return f' stroke="{pen.color}" stroke-width="{short(pen.width)}"{dashes}'
+
+
+def _svg_curve(curve: Curve) -> str:
+    first, *others = [f"{short(x)},{short(y)}" for x, y in curve.points]
+    line = f'<path d="M{first}C{" ".join(others)}" fill="none"{_svg_pen(curve)}/>'
+    if curve.head is None:
+        return line
+    corners = " ".join([f"{short(x)},{short(y)}" for x, y in curve.head])
+    return f'{line}<polygon points="{corners}" fill="{curve.color}"/>'
 
 
 def _svg_words(words: Words) -> str:
