@@ -25,7 +25,6 @@ from viz._look import (
     numbered,
 )
 from viz._markup import cell, font, number, row, statement, table
-from viz._operations import title_of
 from viz._themes import GradientScale, Paint
 from viz._wording import in_words, order_matters
 
@@ -76,6 +75,11 @@ def facts_beside(box: Box) -> list[str]:
     kind = "" if box.beside is None else box.beside.kind
     counts = {"parameter": len(box.parameters), "buffer": len(box.buffers)}
     return [kind, *[counted(number, name) for name, number in counts.items() if number]]
+
+
+def title_of(node: Value, name: str) -> str:
+    title = markup.shortened(markup.visible(node.label), LONGEST_IN_TOOLTIP)
+    return title or markup.shortened(name, LONGEST_IN_TOOLTIP)
 
 
 class CoarseDrawing:

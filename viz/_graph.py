@@ -39,7 +39,7 @@ from viz._layer_boxes import layers_dot
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
 from viz._neurons import neurons_dot
-from viz._operations import drawn_by_itself, operations_dot
+from viz._operations import drawn_by_itself, operations_scene
 from viz._programs import program_dot
 from viz._scene import Scene
 from viz._themes import Theme, known_name
@@ -294,7 +294,7 @@ class _Graph:
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
             self.check(detail, self.n_operations(), max_nodes)
-            return operations_dot(self.order, self.roles, self.units, self.look, marked)
+            return operations_scene(self.order, self.roles, self.units, self.look, marked)
         condensed = condensed or self.condensed(detail, max_nodes)
         if condensed is None:
             raise GraphError(

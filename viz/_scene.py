@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import dist
 from typing import Final
 
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz import _markup as markup
 
@@ -45,6 +46,7 @@ LENGTH_OF_GRAPHVIZ: Final = 10.0
 Point = tuple[float, float]
 
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
+DERIVATIVE: Final = "\N{PARTIAL DIFFERENTIAL}"  # no wider than a letter
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
 
 
@@ -176,12 +178,14 @@ class Group:
         shapes: what is drawn, in this order.
         tooltip: lines that a browser shows when one points at them.
         name: the id; "" for none.
+        nodes: the nodes of the graph that it shows; what leads from one to another shows both.
     """
 
     kind: str
     shapes: list[Shape]
     tooltip: Sequence[str] = ()
     name: str = ""
+    nodes: tuple[Value, ...] = ()
 
 
 @dataclass(slots=True)
@@ -352,9 +356,9 @@ def escaped(text: str) -> str:
 def _width(character: str) -> float:
     if character in NARROW:
         return 0.34
-    if character in "()[]":
+    if character in "()[]/":
         return 0.4
-    if character in WIDE or ord(character) > 0x3FF:  # behind the Greek letters
+    if character in WIDE or (ord(character) > 0x3FF and character != DERIVATIVE):  # behind the Greek letters
         return 1.0 if ord(character) > 0x2E7F else 0.84
     return 0.78 if character.isupper() else 0.64
 
