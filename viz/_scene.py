@@ -7,11 +7,12 @@ real indices. For PNG and PDF, Graphviz draws the same things at the same places
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import dist
-from typing import Final
+from typing import Final, NamedTuple
 
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz import _markup as markup
 
@@ -23,6 +24,8 @@ __all__ = [
     "Point",
     "Rectangle",
     "Scene",
+    "Shape",
+    "Shown",
     "Words",
     "plain",
     "width_of",
@@ -48,6 +51,19 @@ NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
 
 
+class Shown(NamedTuple):
+    """Which number words show.
+
+    Attributes:
+        what: "data" or "grad" of the node, which is their last run; or "local", what is known as
+            soon as the node is computed, such as a local derivative.
+        node: whose number it is.
+    """
+
+    what: str
+    node: Value
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """Words on one line.
@@ -61,6 +77,7 @@ class Words:
         anchor: what of them stands at x: "middle", "start" or "end".
         bold: whether they are bold.
         ground: the color of a rectangle behind them; "" for none.
+        shows: the number that they show, if they show one of a node.
     """
 
     x: float
@@ -71,6 +88,7 @@ class Words:
     anchor: str = "middle"
     bold: bool = False
     ground: str = ""
+    shows: Shown | None = None
 
     @property
     def width(self) -> float:
@@ -176,12 +194,16 @@ class Group:
         shapes: what is drawn, in this order.
         tooltip: lines that a browser shows when one points at them.
         name: the id; "" for none.
+        nodes: the nodes that it stands for; of a line, those that it leads from.
+        targets: of a line, the nodes that it leads to.
     """
 
     kind: str
     shapes: list[Shape]
     tooltip: Sequence[str] = ()
     name: str = ""
+    nodes: Collection[Value] = ()
+    targets: Collection[Value] = ()
 
 
 @dataclass(slots=True)
