@@ -15,13 +15,14 @@ from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import Run, TextbookNames
 from viz import _markup as markup
 from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
+from viz._emphasis import faded, lit_lines_last, marked
+from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
 from viz._line_labels import Ends, is_hit, placed_labels
 from viz._look import Look
 from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
 from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
 from viz._scene import Circle, Group, Line, Rectangle, Scene, Shape, Words, plain, width_of
-from viz._themes import mixed
 
 __all__ = ["circles_scene"]
 
@@ -34,9 +35,6 @@ FEWEST_CIRCLES: Final = 3
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
 
-FADED: Final = 0.25
-"""How much of its color keeps what does not lie on the paths in focus."""
-
 ONE: Final = 0.5
 """The size of the circle of a constant 1 beside the others."""
 
@@ -47,10 +45,10 @@ WIDEST_PAGE: Final = 1240.0
 """How wide a page may become for the sake of numbers on lines."""
 PAGE_MARGIN: Final = 16.0
 
-SLIDE: Final = (1280.0, 720.0)
-SLIDE_LETTERS: Final = (34.0, 30.0, 27.0, 24.0)
-"""The sizes of letters to try; 24 pixels of 1280 x 720 are 18 points on a slide."""
-SLIDE_MARGIN: Final = 20.0
+OUTPUT_BORDER: Final = 1.8
+
+LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
+"""The sizes of letters to try on a slide."""
 
 Places = dict[Spot, tuple[float, float]]
 """Where the middle of each circle stands."""
@@ -108,8 +106,8 @@ def circles_scene(
         return picture.page()
     best: Scene | None = None
     fewest = 0
-    for letters in SLIDE_LETTERS:
-        scene = picture.slide(letters, may_fold=best is None and letters == SLIDE_LETTERS[-1])
+    for letters in LETTERS:
+        scene = picture.slide(letters, may_fold=best is None and letters == LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
     if best is not None:
@@ -132,7 +130,7 @@ class _Picture(NetworkWords):
         **settings: Any,
     ) -> None:
         super().__init__(network, look, names, **settings)
-        self.lit = None if focus is None else paths_through(network, focus)
+        self.paths = None if focus is None else paths_through(network, focus)
         shown = [link for link in network.links if link.weight in (*self.marked, focus)]
         self.wanted = {s for s in self.spots if self.is_marked(s) or s.holds(focus)}
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
@@ -260,15 +258,16 @@ class _Picture(NetworkWords):
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
-        groups = [self.line(index, link, places, radius) for index, link in enumerate(links)]
-        groups.sort(key=_is_full)
-        titles = [
-            self.title_words(block, pitch, x + left, y + top)
+        lines = [self.line(index, link, places, radius) for index, link in enumerate(links)]
+        groups = lit_lines_last(lines)
+        titles = {
+            block: self.title_words(block, pitch, x + left, y + top)
             for block, (x, y) in found.titles.items()
             if self.title(block)
-        ]
-        groups += self.labels(links, places, radius, titles)
-        groups += [Group("title", [words]) for words in titles]
+        }
+        groups += self.labels(links, places, radius, list(titles.values()))
+        for block, words in titles.items():
+            groups.append(self.lit(Group("title", [words]), *block.spots))
         for fold, (x, y) in found.folds.items():
             groups.append(self.fold(fold, x + left, y + top))
         for index, (spot, place) in enumerate(places.items()):
@@ -289,11 +288,11 @@ class _Picture(NetworkWords):
 
     # Pieces
 
-    def is_lit(self, thing: Spot | Link) -> bool:
-        return self.lit is None or thing in self.lit
-
-    def faint(self, color: str, lit: bool) -> str:
-        return color if lit else mixed(color, self.theme.background, FADED)
+    def lit(self, group: Group, *things: Spot | Link) -> Group:
+        """The group, faded if none of the things that it shows lies on the paths in focus."""
+        if self.paths is None or any(thing in self.paths for thing in things):
+            return group
+        return faded(group, self.theme.background)
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
         """The title, no wider than its column."""
@@ -305,46 +304,47 @@ class _Picture(NetworkWords):
         return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
-        color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
-        title = self.title_runs(block, pitch)
-        return Words(x, y, title, self.letters, color, ground=self.theme.background)
+        title, theme = self.title_runs(block, pitch), self.theme
+        return Words(x, y, title, self.letters, theme.muted, ground=theme.background)
 
     def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
         x, y = place
-        lit = self.is_lit(spot)
         paint = self.paint(spot)
-        marked = self.is_marked(spot)
-        fill = self.faint(paint.fill, lit)
-        border = self.faint(self.theme.accent if marked else paint.border, lit)
         texts = self.texts(spot)
-        shape: Shape = Circle(x, y, _radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
+        shape: Shape = Circle(x, y, _radius_of(spot, radius), paint.fill, paint.border)
         if spot.kind == "output":
             height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
             width = 2.0 * self.half_of_outputs()
-            shape = Rectangle(x, y, width, height, fill, border, 3.0 if marked else 1.8)
+            shape = Rectangle(x, y, width, height, paint.fill, paint.border, OUTPUT_BORDER)
         words = [
-            Words(x, y + middle, t.runs, t.size, self.faint(t.color, lit), bold=t.bold)
+            Words(x, y + middle, t.runs, t.size, t.color, bold=t.bold, shows=t.shows)
             for t, middle in zip(texts, _middles(texts), strict=True)
         ]
-        return Group(_kind(spot.kind, lit), [shape, *words], self.facts(spot), f"c{index}")
+        nodes = _nodes_of(spot)
+        group = Group(spot.kind, [shape, *words], self.facts(spot), f"c{index}", nodes)
+        return self.lit(self.with_mark(group, self.is_marked(spot)), spot)
+
+    def with_mark(self, group: Group, is_marked: bool) -> Group:
+        return marked(group, self.theme.accent) if is_marked else group
 
     def fold(self, fold: Fold, x: float, y: float) -> Group:
-        color = self.faint(self.theme.muted, self.lit is None)
-        dots = Words(
-            x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
-        )
-        words = Words(x, y + 0.6 * self.letters, plain(_more(fold.n_units)), self.small, color)
-        return Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"])
+        color, apart = self.theme.muted, 0.6 * self.letters
+        dots = Words(x, y - apart, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color)
+        words = Words(x, y + apart, plain(_more(fold.n_units)), self.small, color)
+        return self.lit(Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"]))
 
     def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
         x1, y1, x2, y2 = self.ends(link, places, radius)
-        lit = self.is_lit(link)
-        color, width, dashed = self.stroke(link)
-        if self.is_marked_line(link):
-            color, width = self.theme.accent, max(width, 2.6)
-        shape = Line(x1, y1, x2, y2, self.faint(color, lit), width, dashed)
+        shape = Line(x1, y1, x2, y2, *self.stroke(link))
         kind = "further" if link.weight is None else "weight"
-        return Group(_kind(kind, lit), [shape], self.facts_of_line(link), f"e{index}")
+        group = self.group_of(kind, link, shape, f"e{index}")
+        return self.lit(self.with_mark(group, self.is_marked_line(link)), link)
+
+    def group_of(self, kind: str, link: Link, shape: Shape, name: str = "") -> Group:
+        """A line, or what stands on it."""
+        nodes = [*_nodes_of(link.source), *([] if link.weight is None else [link.weight])]
+        facts, targets = self.facts_of_line(link), _nodes_of(link.target)
+        return Group(kind, [shape], facts, name, nodes, targets)
 
     def stroke(self, link: Link) -> tuple[str, float, bool]:
         """The color and the width of a line, and whether it is dashed."""
@@ -389,15 +389,13 @@ class _Picture(NetworkWords):
             found = placed_labels(labels, lines, circles, titles)
             self.n_unlabeled += not found
             for link, words in zip(within, found, strict=bool(found)):
-                kind = _kind("label", self.is_lit(link))
-                groups.append(Group(kind, [words], self.facts_of_line(link)))
+                groups.append(self.lit(self.group_of("label", link, words), link))
         return groups
 
     def label_words(self, link: Link) -> Words:
         """What stands on a line, anywhere."""
-        color = self.faint(self.theme.text, self.is_lit(link))
-        ground = self.theme.background
-        return Words(0.0, 0.0, self.label(link), self.small, color, ground=ground)
+        theme = self.theme
+        return Words(0.0, 0.0, self.label(link), self.small, theme.text, ground=theme.background)
 
 
 def _radius_of(spot: Spot, radius: float) -> float:
@@ -423,9 +421,5 @@ def _has_index(text: Text) -> bool:
     return any(run.kind in ("sub", "sup") for run in text.runs)
 
 
-def _kind(kind: str, lit: bool) -> str:
-    return kind if lit else f"{kind} faded"
-
-
-def _is_full(group: Group) -> bool:
-    return not group.kind.endswith(" faded")
+def _nodes_of(spot: Spot) -> tuple[Value, ...]:
+    return (*spot.nodes, *spot.inner)

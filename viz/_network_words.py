@@ -16,7 +16,7 @@ from viz import _markup as markup
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, Look
 from viz._network import Block, Link, Network, Spot, called
-from viz._scene import Circle, Line, plain
+from viz._scene import Circle, Line, Shown, plain
 from viz._themes import GradientScale, Paint
 
 __all__ = ["LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
@@ -42,6 +42,7 @@ class Text:
     size: float
     color: str
     bold: bool = False
+    shows: Shown | None = None
 
 
 class NetworkWords:
@@ -174,12 +175,13 @@ class NetworkWords:
         value = self.value(spot)
         if value is not None:
             ink = paint.ink if self.by_gradient else self.theme.text
-            texts.append(Text(plain(self.number(value)), self.small, ink))
+            shows = Shown("data", spot.node)
+            texts.append(Text(plain(self.number(value)), self.small, ink, shows=shows))
         error = self.error(spot)
         if error is not None and "grad" in self.look.shown:
-            runs = [*MathName("delta").runs, *plain(f" {self.number(error)}")]
+            runs = [*MathName("delta").runs, *plain(" "), *plain(self.number(error))]
             ink = paint.ink if self.by_gradient else self.theme.gradient
-            texts.append(Text(runs, self.small, ink))
+            texts.append(Text(runs, self.small, ink, shows=Shown("grad", spot.root)))
         return texts
 
     def title(self, block: Block) -> str:

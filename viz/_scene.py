@@ -40,6 +40,9 @@ RAISED: Final = 0.4
 BASELINE: Final = 0.35
 """How far the baseline lies under the middle of letters, in sizes."""
 
+CORNER: Final = 6.0
+"""The radius of the corners of a rectangle."""
+
 HEAD_WIDTH: Final = 0.7
 """Of an arrowhead, in lengths of it, as Graphviz draws them."""
 LENGTH_OF_GRAPHVIZ: Final = 10.0
@@ -353,6 +356,27 @@ def width_of(runs: Iterable[Run], size: float) -> float:
     return total * size
 
 
+def dashes_of(pen: Line | Curve) -> tuple[float, float]:
+    """The lengths of a dash and of a gap of a line that is dashed.
+
+    >>> dashes_of(Line(0.0, 0.0, 9.0, 0.0, "#000000", 2.0, dashed=True))
+    (8.0, 5.0)
+    """
+    return 5.0 + 1.5 * pen.width, 3.0 + pen.width
+
+
+def ground_of(words: Words) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height of the rectangle behind words; None where there is none.
+
+    >>> ground_of(Words(0.0, 0.0, plain("0"), 10.0, "#000000", "start", ground="#ffffff"))
+    (-2.0, -6.0, 10.4, 12.0)
+    """
+    if not words.ground:
+        return None
+    left, _, right, _ = words.box
+    return left - 2.0, words.y - words.size / 2.0 - 1.0, right - left + 4.0, words.size + 2.0
+
+
 def short(number: float) -> str:
     """A coordinate with at most two decimals.
 
@@ -406,14 +430,14 @@ def _svg(shape: Shape) -> str:
     left, top = shape.x - shape.width / 2.0, shape.y - shape.height / 2.0
     return (
         f'<rect x="{short(left)}" y="{short(top)}" width="{short(shape.width)}" '
-        f'height="{short(shape.height)}" rx="6" fill="{shape.fill}" stroke="{shape.border}" '
-        f'stroke-width="{short(shape.border_width)}"/>'
+        f'height="{short(shape.height)}" rx="{short(CORNER)}" fill="{shape.fill}" '
+        f'stroke="{shape.border}" stroke-width="{short(shape.border_width)}"/>'
     )
 
 
 def _svg_pen(pen: Line | Curve) -> str:
-    dash, gap = short(5.0 + 1.5 * pen.width), short(3.0 + pen.width)
-    dashes = f' stroke-dasharray="{dash} {gap}"' if pen.dashed else ""
+    dash, gap = dashes_of(pen)
+    dashes = f' stroke-dasharray="{short(dash)} {short(gap)}"' if pen.dashed else ""
     return f' stroke="{pen.color}" stroke-width="{short(pen.width)}"{dashes}'
 
 
@@ -428,12 +452,12 @@ def _svg_curve(curve: Curve) -> str:
 
 def _svg_words(words: Words) -> str:
     ground = ""
-    if words.ground:
-        left, _, right, _ = words.box
+    place = ground_of(words)
+    if place is not None:
+        left, top, width, height = place
         ground = (
-            f'<rect x="{short(left - 2.0)}" y="{short(words.y - words.size / 2.0 - 1.0)}" '
-            f'width="{short(right - left + 4.0)}" height="{short(words.size + 2.0)}" '
-            f'fill="{words.ground}"/>'
+            f'<rect x="{short(left)}" y="{short(top)}" width="{short(width)}" '
+            f'height="{short(height)}" fill="{words.ground}"/>'
         )
     bold = ' font-weight="bold"' if words.bold else ""
     anchor = f' text-anchor="{words.anchor}"' if words.anchor != "start" else ""
