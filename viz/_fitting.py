@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from tinygrad_mlp.errors import GraphError
@@ -76,51 +77,43 @@ def bounds_of(shapes: Iterable[Shape]) -> Box:
 
 
 def smallest_letters(scene: Scene) -> float:
-    """The size of the smallest letters, indices apart.
+    """The size of the smallest letters, indices apart; 0 where there are none.
 
     >>> smallest_letters(Scene(1.0, 1.0, "#ffffff", "nothing"))
-    inf
+    0.0
     """
     sizes = [
         shape.size for group in scene.groups for shape in group.shapes if isinstance(shape, Words)
     ]
-    return min(sizes, default=float("inf"))
+    return min(sizes, default=0.0)
 
 
-def fitted(
-    scene: Scene,
-    width: float,
-    height: float,
-    margin: float = SLIDE_MARGIN,
-    largest: float = LARGEST_LETTERS,
-) -> Scene:
+def fitted(scene: Scene, width: float, height: float, *, below: float = 0.0) -> Scene:
     """What is in a scene, as large as a page of that size allows, in its middle.
 
     Args:
         scene: what is to be fitted; its own margins do not count.
         width: of the page.
         height: of the page.
-        margin: what stays free on each side.
-        largest: the size of the smallest letters beyond which nothing is scaled up.
+        below: how much of the height stays free under it.
 
-    >>> from viz._scene import Group
+    >>> from viz._scene import Group, Rectangle
     >>> ground = Rectangle(50.0, 20.0, 100.0, 40.0, "#ffffff", "#000000", border_width=0.0)
-    >>> page = fitted(Scene(400.0, 40.0, "#ffffff", "a", [Group("a", [ground])]), 240.0, 240.0)
+    >>> page = fitted(Scene(400.0, 40.0, "#ffffff", "a", [Group("a", [ground])]), 240.0, 300.0)
     >>> shape = page.groups[0].shapes[0]
     >>> (shape.x, shape.y), (shape.width, shape.height)
-    ((120.0, 120.0), (200.0, 80.0))
+    ((120.0, 150.0), (200.0, 80.0))
     """
     shapes = [shape for group in scene.groups for shape in group.shapes]
-    if not shapes:
-        return replace(scene, width=width, height=height)
     left, top, right, bottom = bounds_of(shapes)
+    letters = smallest_letters(scene)
     scale = min(
-        (width - 2.0 * margin) / max(right - left, 1.0),
-        (height - 2.0 * margin) / max(bottom - top, 1.0),
-        largest / smallest_letters(scene) if any(isinstance(x, Words) for x in shapes) else 1e9,
+        (width - 2.0 * SLIDE_MARGIN) / (right - left),
+        (height - below - 2.0 * SLIDE_MARGIN) / (bottom - top),
+        LARGEST_LETTERS / letters if letters else inf,
     )
     dx = (width - scale * (left + right)) / 2.0
-    dy = (height - scale * (top + bottom)) / 2.0
+    dy = (height - below - scale * (top + bottom)) / 2.0
     groups = [
         replace(group, shapes=[moved(shape, dx, dy, scale) for shape in group.shapes])
         for group in scene.groups
@@ -134,12 +127,14 @@ def on_a_slide(scene: Scene) -> Scene:
     Raises:
         GraphError: if there is no room for letters of that size.
 
-    >>> on_a_slide(Scene(40.0, 20.0, "#ffffff", "nothing")).width
+    >>> from viz._scene import Group
+    >>> dot = Circle(9.0, 9.0, 5.0, "#ffffff", "#000000")
+    >>> on_a_slide(Scene(40.0, 20.0, "#ffffff", "a dot", [Group("unit", [dot])])).width
     1280.0
     """
     slide = fitted(scene, *SLIDE)
     letters = smallest_letters(slide)
-    if letters < SLIDE_LETTERS - 1e-6:
+    if 0.0 < letters < SLIDE_LETTERS - 1e-6:
         raise GraphError(
             f"on a slide the letters of this drawing would be {0.75 * letters:.0f} points small, "
             f"where 18 can be read; draw it coarser (detail='neurons', 'circles' or 'layers'), "

@@ -118,15 +118,8 @@ class NetworkWords:
         return spot.node.data if self.look.shows_data(spot.kind) else None
 
     def number(self, x: float) -> str:
-        """A number as the picture shows it: on a slide three digits, and three decimals at most.
-
-        Sizes below 0.001 have two digits there.
-        """
-        if not self.is_slide:
-            return markup.number(x)
-        if 0.001 <= abs(x) < 0.1:
-            return markup.number(round(x, 3), 3)
-        return markup.number(x, 3 if abs(x) >= 0.1 else 2)
+        """A number as the picture shows it."""
+        return markup.number_on_slide(x) if self.is_slide else markup.number(x)
 
     def label(self, link: Link) -> list[Run]:
         """What stands on a line: the weight, or its name where no numbers are shown."""

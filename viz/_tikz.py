@@ -48,16 +48,12 @@ OPTIONS: Final = (
 
 ANCHORS: Final = {"start": "anchor=base west, ", "middle": "", "end": "anchor=base east, "}
 
-GREEK: Final = {
-    letter: f"\\{name}"
-    for letter, name in zip(
-        "αβγδεζηθικλμνξπρστυφχψω",
-        ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
-        + ("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi")
-        + ("psi", "omega"),
-        strict=True,
-    )
-}
+LETTERS: Final = "αβγδεζηθικλμνξπρστυφχψω"
+NAMES: Final = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
+    *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi"),
+    "omega",
+)
 
 SYMBOLS: Final = {
     "\N{MINUS SIGN}": "-",
@@ -72,7 +68,7 @@ SYMBOLS: Final = {
     "\N{ALMOST EQUAL TO}": r"\approx",
     "\N{PARTIAL DIFFERENTIAL}": r"\partial",
     "\N{SQUARE ROOT}": r"\surd",
-    **GREEK,
+    **{letter: f"\\{name}" for letter, name in zip(LETTERS, NAMES, strict=True)},
     **{raised: f"^{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{lowered: f"_{{{digit}}}" for digit, lowered in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }
