@@ -1,0 +1,213 @@
+"""The shapes of a network of circles and lines: circles, boxes, folds, lines, titles, numbers.
+
+Each is made for a place that it is given; ``circles`` says which.
+"""
+
+from __future__ import annotations
+
+from math import hypot, isnan
+from typing import Any, Final
+
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import Run, TextbookNames
+from viz import _markup as markup
+from viz._arrangement import Fold, Pitch
+from viz._line_labels import Ends
+from viz._look import Look
+from viz._network import Block, Link, Network, Spot, paths_through
+from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
+from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
+from viz._themes import mixed
+
+__all__ = ["ONE", "NetworkShapes", "Places", "kind_of", "more_text", "radius_of"]
+
+ONE: Final = 0.5
+"""The size of the circle of a constant 1 beside the others."""
+
+FADED: Final = 0.25
+"""How much of its color keeps what does not lie on the paths in focus."""
+
+Places = dict[Spot, tuple[float, float]]
+"""Where the middle of each circle stands."""
+
+
+class NetworkShapes(NetworkWords):
+    """What a picture of a network is made of.
+
+    >>> from tinygrad_mlp.graph import MathName
+    >>> x = Value(2.0)
+    >>> spot = Spot("input", {x: None})
+    >>> shapes = NetworkShapes(
+    ...     Network([Block([spot], 0)], [], 1),
+    ...     Look(),
+    ...     TextbookNames({x: MathName("x", (1,))}, {x: "v0"}),
+    ...     None,
+    ...     by_math=True,
+    ...     is_slide=False,
+    ...     predictions=False,
+    ...     marked=[],
+    ... )
+    >>> shapes.circle(0, spot, (10.0, 20.0), 18.0).shapes[0]
+    Circle(x=10.0, y=20.0, radius=18.0, fill='#e3f5ee', border='#1f9e78', width=1.2)
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        look: Look,
+        names: TextbookNames,
+        focus: Value | None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(network, look, names, **settings)
+        self.lit = None if focus is None else paths_through(network, focus)
+
+    # Sizes
+
+    def radius(self) -> float:
+        """That of every circle: the widest words fit inside."""
+        radius = 1.25 * self.letters
+        for spot in self.spots:
+            if spot.kind in ("input", "unit"):
+                texts = self.texts(spot)
+                for text, middle in zip(texts, _middles(texts), strict=True):
+                    half = width_of(text.runs, text.size) / 2.0
+                    radius = max(radius, hypot(half, abs(middle) + 0.37 * text.size) + 1.6)
+        return radius
+
+    def half_of_outputs(self) -> float:
+        """Half the width of the boxes of outputs."""
+        widths = [
+            width_of(text.runs, text.size) / 2.0 + 0.6 * self.letters
+            for spot in self.spots
+            if spot.kind == "output"
+            for text in self.texts(spot)
+        ]
+        return max(widths, default=0.0)
+
+    # Pieces
+
+    def is_lit(self, thing: Spot | Link) -> bool:
+        return self.lit is None or thing in self.lit
+
+    def faint(self, color: str, lit: bool) -> str:
+        return color if lit else mixed(color, self.theme.background, FADED)
+
+    def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
+        """The title, no wider than its column."""
+        title = self.title(block)
+        longest = len(title)
+        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
+            longest -= 1
+            title = markup.shortened(self.title(block), longest)
+        return plain(title)
+
+    def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
+        color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
+        title = self.title_runs(block, pitch)
+        return Words(x, y, title, self.letters, color, ground=self.theme.background)
+
+    def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
+        x, y = place
+        lit = self.is_lit(spot)
+        paint = self.paint(spot)
+        marked = self.is_marked(spot)
+        fill = self.faint(paint.fill, lit)
+        border = self.faint(self.theme.accent if marked else paint.border, lit)
+        texts = self.texts(spot)
+        shape: Shape = Circle(x, y, radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
+        if spot.kind == "output":
+            height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
+            width = 2.0 * self.half_of_outputs()
+            shape = Rectangle(x, y, width, height, fill, border, 3.0 if marked else 1.8)
+        words = [
+            Words(x, y + middle, t.runs, t.size, self.faint(t.color, lit), bold=t.bold)
+            for t, middle in zip(texts, _middles(texts), strict=True)
+        ]
+        return Group(kind_of(spot.kind, lit), [shape, *words], self.facts(spot), f"c{index}")
+
+    def fold(self, fold: Fold, x: float, y: float) -> Group:
+        color = self.faint(self.theme.muted, self.lit is None)
+        dots = Words(
+            x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
+        )
+        words = Words(x, y + 0.6 * self.letters, plain(more_text(fold.n_units)), self.small, color)
+        return Group("fold", [dots, words], [f"{more_text(fold.n_units)}, not drawn"])
+
+    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
+        x1, y1, x2, y2 = self.ends(link, places, radius)
+        lit = self.is_lit(link)
+        color, width, dashed = self.stroke(link)
+        if self.is_marked_line(link):
+            color, width = self.theme.accent, max(width, 2.6)
+        shape = Line(x1, y1, x2, y2, self.faint(color, lit), width, dashed)
+        kind = "further" if link.weight is None else "weight"
+        return Group(kind_of(kind, lit), [shape], self.facts_of_line(link), f"e{index}")
+
+    def stroke(self, link: Link) -> tuple[str, float, bool]:
+        """The color and the width of a line, and whether it is dashed."""
+        weight = 0.0 if link.weight is None else link.weight.data
+        if isnan(weight) or weight == 0.0:
+            return self.theme.line, 2.0 * LEAST_WIDTH, False
+        share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0
+        width = LEAST_WIDTH + (MOST_WIDTH - LEAST_WIDTH) * share
+        width *= self.letters / PAGE_LETTERS
+        color = self.theme.negative if weight < 0.0 else self.theme.positive
+        return color, width, weight < 0.0
+
+    def is_marked_line(self, link: Link) -> bool:
+        ends = self.is_marked(link.source) and self.is_marked(link.target)
+        return ends or link.weight in self.marked
+
+    def ends(self, link: Link, places: Places, radius: float) -> Ends:
+        """Where a line leaves its first circle and meets the second: on the right, on the left.
+
+        So no line runs through the circles of the two columns that it connects.
+        """
+        (x1, y1), (x2, y2) = places[link.source], places[link.target]
+        before = self.half_of_outputs() if link.target.kind == "output" else radius
+        return x1 + radius_of(link.source, radius), y1, x2 - before, y2
+
+    def label_words(self, link: Link) -> Words:
+        """What stands on a line, anywhere."""
+        color = self.faint(self.theme.text, self.is_lit(link))
+        ground = self.theme.background
+        return Words(0.0, 0.0, self.label(link), self.small, color, ground=ground)
+
+
+def radius_of(spot: Spot, radius: float) -> float:
+    """The radius of one circle, where the others have this one.
+
+    >>> radius_of(Spot("one"), 18.0)
+    9.0
+    """
+    return ONE * radius if spot.kind == "one" else radius
+
+
+def more_text(n_units: int) -> str:
+    """What stands where units are not drawn.
+
+    >>> more_text(1000)
+    '1,000 more'
+    """
+    return f"{n_units:,} more"
+
+
+def kind_of(kind: str, lit: bool) -> str:
+    """The kind of a group, by which what is not in focus is told.
+
+    >>> kind_of("unit", lit=False)
+    'unit faded'
+    """
+    return kind if lit else f"{kind} faded"
+
+
+def _middles(texts: list[Text]) -> list[float]:
+    """How far the middle of each line stands under that of the circle."""
+    heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
+    top = -sum(heights) / 2.0
+    return [top + sum(heights[:index]) + height / 2.0 for index, height in enumerate(heights)]
+
+
+def _has_index(text: Text) -> bool:
+    return any(run.kind in ("sub", "sup") for run in text.runs)
