@@ -7,22 +7,21 @@ from left to right in the order of the layers; of a large layer the middle is fo
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import hypot, isfinite, isnan
+from math import isfinite
 from typing import Any, Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import Run, TextbookNames
-from viz import _markup as markup
-from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
-from viz._emphasis import faded, lit_lines_last, marked
+from tinygrad_mlp.graph import TextbookNames
+from viz._arrangement import Arrangement, Pitch, arranged, folded
+from viz._emphasis import lit_lines_last
 from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
-from viz._line_labels import Ends, is_hit, placed_labels
+from viz._line_labels import is_hit, placed_labels
 from viz._look import Look
-from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
-from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
-from viz._scene import Circle, Group, Line, Rectangle, Scene, Shape, Words, plain, width_of
+from viz._network import INSTEAD, Link, Network, called
+from viz._network_shapes import ONE, NetworkShapes, Places, more_text, radius_of
+from viz._scene import Group, Scene, Words, plain, width_of
 
 __all__ = ["circles_scene"]
 
@@ -35,9 +34,6 @@ FEWEST_CIRCLES: Final = 3
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
 
-ONE: Final = 0.5
-"""The size of the circle of a constant 1 beside the others."""
-
 FEW_ROWS: Final = 6
 """So few rows stand further apart, which leaves room for numbers."""
 
@@ -45,13 +41,8 @@ WIDEST_PAGE: Final = 1240.0
 """How wide a page may become for the sake of numbers on lines."""
 PAGE_MARGIN: Final = 16.0
 
-OUTPUT_BORDER: Final = 1.8
-
 LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
 """The sizes of letters to try on a slide."""
-
-Places = dict[Spot, tuple[float, float]]
-"""Where the middle of each circle stands."""
 
 
 def circles_scene(
@@ -120,7 +111,7 @@ def circles_scene(
     )
 
 
-class _Picture(NetworkWords):
+class _Picture(NetworkShapes):
     def __init__(
         self,
         network: Network,
@@ -129,8 +120,7 @@ class _Picture(NetworkWords):
         focus: Value | None,
         **settings: Any,
     ) -> None:
-        super().__init__(network, look, names, **settings)
-        self.paths = None if focus is None else paths_through(network, focus)
+        super().__init__(network, look, names, focus, **settings)
         shown = [link for link in network.links if link.weight in (*self.marked, focus)]
         self.wanted = {s for s in self.spots if self.is_marked(s) or s.holds(focus)}
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
@@ -196,7 +186,7 @@ class _Picture(NetworkWords):
         ends = [block for block in self.network.blocks if block.column in (0, last)]
         titles = [width_of(plain(self.title(block)), letters) / 2.0 for block in ends]
         largest = max(len(block.spots) for block in self.network.blocks)
-        fold = width_of(plain(_more(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
+        fold = width_of(plain(more_text(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
         half = max(self.half_of_outputs(), radius, fold, *titles)
         room = width - 2.0 * SLIDE_MARGIN - 2.0 * half
         column = min(room / max(1, last), 440.0)
@@ -222,27 +212,6 @@ class _Picture(NetworkWords):
         groups = self.groups(found, pitch, radius, left, top)
         return Scene(width, height, self.theme.background, "network", groups)
 
-    def radius(self) -> float:
-        """That of every circle: the widest words fit inside."""
-        radius = 1.25 * self.letters
-        for spot in self.spots:
-            if spot.kind in ("input", "unit"):
-                texts = self.texts(spot)
-                for text, middle in zip(texts, _middles(texts), strict=True):
-                    half = width_of(text.runs, text.size) / 2.0
-                    radius = max(radius, hypot(half, abs(middle) + 0.37 * text.size) + 1.6)
-        return radius
-
-    def half_of_outputs(self) -> float:
-        """Half the width of the boxes of outputs."""
-        widths = [
-            width_of(text.runs, text.size) / 2.0 + 0.6 * self.letters
-            for spot in self.spots
-            if spot.kind == "output"
-            for text in self.texts(spot)
-        ]
-        return max(widths, default=0.0)
-
     # Everything
 
     def groups(
@@ -250,7 +219,7 @@ class _Picture(NetworkWords):
     ) -> list[Group]:
         """Everything but the legend, moved to its place."""
         places = {
-            spot: (x + left + radius - _radius_of(spot, radius), y + top)
+            spot: (x + left + radius - radius_of(spot, radius), y + top)
             for spot, (x, y) in found.places.items()
         }
         links = [x for x in self.network.links if x.source in places and x.target in places]
@@ -276,7 +245,7 @@ class _Picture(NetworkWords):
 
     def check_free(self, links: list[Link], places: Places, radius: float) -> None:
         """Refuse lines that run through circles between their columns."""
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         for link in links:
             line = self.ends(link, places, radius)
             if any(is_hit(circle, line) for circle in circles):
@@ -286,90 +255,6 @@ class _Picture(NetworkWords):
                     f"before it; {INSTEAD}"
                 )
 
-    # Pieces
-
-    def lit(self, group: Group, *things: Spot | Link) -> Group:
-        """The group, faded if none of the things that it shows lies on the paths in focus."""
-        if self.paths is None or any(thing in self.paths for thing in things):
-            return group
-        return faded(group, self.theme.background)
-
-    def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
-        """The title, no wider than its column."""
-        title = self.title(block)
-        longest = len(title)
-        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
-            longest -= 1
-            title = markup.shortened(self.title(block), longest)
-        return plain(title)
-
-    def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
-        title, theme = self.title_runs(block, pitch), self.theme
-        return Words(x, y, title, self.letters, theme.muted, ground=theme.background)
-
-    def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
-        x, y = place
-        paint = self.paint(spot)
-        texts = self.texts(spot)
-        shape: Shape = Circle(x, y, _radius_of(spot, radius), paint.fill, paint.border)
-        if spot.kind == "output":
-            height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
-            width = 2.0 * self.half_of_outputs()
-            shape = Rectangle(x, y, width, height, paint.fill, paint.border, OUTPUT_BORDER)
-        words = [
-            Words(x, y + middle, t.runs, t.size, t.color, bold=t.bold, shows=t.shows)
-            for t, middle in zip(texts, _middles(texts), strict=True)
-        ]
-        nodes = _nodes_of(spot)
-        group = Group(spot.kind, [shape, *words], self.facts(spot), f"c{index}", nodes)
-        return self.lit(self.with_mark(group, self.is_marked(spot)), spot)
-
-    def with_mark(self, group: Group, is_marked: bool) -> Group:
-        return marked(group, self.theme.accent) if is_marked else group
-
-    def fold(self, fold: Fold, x: float, y: float) -> Group:
-        color, apart = self.theme.muted, 0.6 * self.letters
-        dots = Words(x, y - apart, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color)
-        words = Words(x, y + apart, plain(_more(fold.n_units)), self.small, color)
-        return self.lit(Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"]))
-
-    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
-        x1, y1, x2, y2 = self.ends(link, places, radius)
-        shape = Line(x1, y1, x2, y2, *self.stroke(link))
-        kind = "further" if link.weight is None else "weight"
-        group = self.group_of(kind, link, shape, f"e{index}")
-        return self.lit(self.with_mark(group, self.is_marked_line(link)), link)
-
-    def group_of(self, kind: str, link: Link, shape: Shape, name: str = "") -> Group:
-        """A line, or what stands on it."""
-        nodes = [*_nodes_of(link.source), *([] if link.weight is None else [link.weight])]
-        facts, targets = self.facts_of_line(link), _nodes_of(link.target)
-        return Group(kind, [shape], facts, name, nodes, targets)
-
-    def stroke(self, link: Link) -> tuple[str, float, bool]:
-        """The color and the width of a line, and whether it is dashed."""
-        weight = 0.0 if link.weight is None else link.weight.data
-        if isnan(weight) or weight == 0.0:
-            return self.theme.line, 2.0 * LEAST_WIDTH, False
-        share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0
-        width = LEAST_WIDTH + (MOST_WIDTH - LEAST_WIDTH) * share
-        width *= self.letters / PAGE_LETTERS
-        color = self.theme.negative if weight < 0.0 else self.theme.positive
-        return color, width, weight < 0.0
-
-    def is_marked_line(self, link: Link) -> bool:
-        ends = self.is_marked(link.source) and self.is_marked(link.target)
-        return ends or link.weight in self.marked
-
-    def ends(self, link: Link, places: Places, radius: float) -> Ends:
-        """Where a line leaves its first circle and meets the second: on the right, on the left.
-
-        So no line runs through the circles of the two columns that it connects.
-        """
-        (x1, y1), (x2, y2) = places[link.source], places[link.target]
-        before = self.half_of_outputs() if link.target.kind == "output" else radius
-        return x1 + _radius_of(link.source, radius), y1, x2 - before, y2
-
     def labels(
         self, links: list[Link], places: Places, radius: float, titles: list[Words]
     ) -> list[Group]:
@@ -378,7 +263,7 @@ class _Picture(NetworkWords):
         for link in links:
             if link.weight is not None:
                 gaps.setdefault(places[link.target][0], []).append(link)
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         groups = []
         self.n_unlabeled = 0
         for within in gaps.values():
@@ -389,37 +274,9 @@ class _Picture(NetworkWords):
             found = placed_labels(labels, lines, circles, titles)
             self.n_unlabeled += not found
             for link, words in zip(within, found, strict=bool(found)):
-                groups.append(self.lit(self.group_of("label", link, words), link))
+                groups.append(self.group_of("label", link, words))
         return groups
-
-    def label_words(self, link: Link) -> Words:
-        """What stands on a line, anywhere."""
-        theme = self.theme
-        return Words(0.0, 0.0, self.label(link), self.small, theme.text, ground=theme.background)
-
-
-def _radius_of(spot: Spot, radius: float) -> float:
-    return ONE * radius if spot.kind == "one" else radius
 
 
 def _lowest(found: Arrangement, radius: float) -> float:
-    return max(y + _radius_of(spot, radius) for spot, (_, y) in found.places.items())
-
-
-def _middles(texts: list[Text]) -> list[float]:
-    """How far the middle of each line stands under that of the circle."""
-    heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
-    top = -sum(heights) / 2.0
-    return [top + sum(heights[:index]) + height / 2.0 for index, height in enumerate(heights)]
-
-
-def _more(n_units: int) -> str:
-    return f"{n_units:,} more"
-
-
-def _has_index(text: Text) -> bool:
-    return any(run.kind in ("sub", "sup") for run in text.runs)
-
-
-def _nodes_of(spot: Spot) -> tuple[Value, ...]:
-    return (*spot.nodes, *spot.inner)
+    return max(y + radius_of(spot, radius) for spot, (_, y) in found.places.items())
