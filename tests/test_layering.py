@@ -53,7 +53,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._operations viz._programs viz._plot_style "
         "viz._arrangement viz._line_labels viz._legend",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
-        "viz._neurons viz._layer_boxes viz._circles viz.plots",
+        "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
+        "viz._circles",
         "viz._graph",
         "viz._pictures",
         "viz._notebook viz._stepper",

@@ -7,21 +7,21 @@ from left to right in the order of the layers; of a large layer the middle is fo
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import hypot, isfinite, isnan
+from math import isfinite
 from typing import Any, Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import Run, TextbookNames
-from viz import _markup as markup
-from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
+from tinygrad_mlp.graph import TextbookNames
+from viz._arrangement import Arrangement, Pitch, arranged, folded
+from viz._emphasis import lit_lines_last
+from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
-from viz._line_labels import Ends, is_hit, placed_labels
+from viz._line_labels import is_hit, placed_labels
 from viz._look import Look
-from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
-from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
-from viz._scene import Circle, Group, Line, Rectangle, Scene, Shape, Words, plain, width_of
-from viz._themes import mixed
+from viz._network import INSTEAD, Link, Network, called
+from viz._network_shapes import ONE, NetworkShapes, Places, more_text, radius_of
+from viz._scene import Group, Scene, Words, plain, width_of
 
 __all__ = ["circles_scene"]
 
@@ -34,12 +34,6 @@ FEWEST_CIRCLES: Final = 3
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
 
-FADED: Final = 0.25
-"""How much of its color keeps what does not lie on the paths in focus."""
-
-ONE: Final = 0.5
-"""The size of the circle of a constant 1 beside the others."""
-
 FEW_ROWS: Final = 6
 """So few rows stand further apart, which leaves room for numbers."""
 
@@ -47,13 +41,8 @@ WIDEST_PAGE: Final = 1240.0
 """How wide a page may become for the sake of numbers on lines."""
 PAGE_MARGIN: Final = 16.0
 
-SLIDE: Final = (1280.0, 720.0)
-SLIDE_LETTERS: Final = (34.0, 30.0, 27.0, 24.0)
-"""The sizes of letters to try; 24 pixels of 1280 x 720 are 18 points on a slide."""
-SLIDE_MARGIN: Final = 20.0
-
-Places = dict[Spot, tuple[float, float]]
-"""Where the middle of each circle stands."""
+LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
+"""The sizes of letters to try on a slide."""
 
 
 def circles_scene(
@@ -108,8 +97,8 @@ def circles_scene(
         return picture.page()
     best: Scene | None = None
     fewest = 0
-    for letters in SLIDE_LETTERS:
-        scene = picture.slide(letters, may_fold=best is None and letters == SLIDE_LETTERS[-1])
+    for letters in LETTERS:
+        scene = picture.slide(letters, may_fold=best is None and letters == LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
     if best is not None:
@@ -122,7 +111,7 @@ def circles_scene(
     )
 
 
-class _Picture(NetworkWords):
+class _Picture(NetworkShapes):
     def __init__(
         self,
         network: Network,
@@ -131,8 +120,7 @@ class _Picture(NetworkWords):
         focus: Value | None,
         **settings: Any,
     ) -> None:
-        super().__init__(network, look, names, **settings)
-        self.lit = None if focus is None else paths_through(network, focus)
+        super().__init__(network, look, names, focus, **settings)
         shown = [link for link in network.links if link.weight in (*self.marked, focus)]
         self.wanted = {s for s in self.spots if self.is_marked(s) or s.holds(focus)}
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
@@ -198,7 +186,7 @@ class _Picture(NetworkWords):
         ends = [block for block in self.network.blocks if block.column in (0, last)]
         titles = [width_of(plain(self.title(block)), letters) / 2.0 for block in ends]
         largest = max(len(block.spots) for block in self.network.blocks)
-        fold = width_of(plain(_more(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
+        fold = width_of(plain(more_text(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
         half = max(self.half_of_outputs(), radius, fold, *titles)
         room = width - 2.0 * SLIDE_MARGIN - 2.0 * half
         column = min(room / max(1, last), 440.0)
@@ -224,27 +212,6 @@ class _Picture(NetworkWords):
         groups = self.groups(found, pitch, radius, left, top)
         return Scene(width, height, self.theme.background, "network", groups)
 
-    def radius(self) -> float:
-        """That of every circle: the widest words fit inside."""
-        radius = 1.25 * self.letters
-        for spot in self.spots:
-            if spot.kind in ("input", "unit"):
-                texts = self.texts(spot)
-                for text, middle in zip(texts, _middles(texts), strict=True):
-                    half = width_of(text.runs, text.size) / 2.0
-                    radius = max(radius, hypot(half, abs(middle) + 0.37 * text.size) + 1.6)
-        return radius
-
-    def half_of_outputs(self) -> float:
-        """Half the width of the boxes of outputs."""
-        widths = [
-            width_of(text.runs, text.size) / 2.0 + 0.6 * self.letters
-            for spot in self.spots
-            if spot.kind == "output"
-            for text in self.texts(spot)
-        ]
-        return max(widths, default=0.0)
-
     # Everything
 
     def groups(
@@ -252,7 +219,7 @@ class _Picture(NetworkWords):
     ) -> list[Group]:
         """Everything but the legend, moved to its place."""
         places = {
-            spot: (x + left + radius - _radius_of(spot, radius), y + top)
+            spot: (x + left + radius - radius_of(spot, radius), y + top)
             for spot, (x, y) in found.places.items()
         }
         links = [x for x in self.network.links if x.source in places and x.target in places]
@@ -260,15 +227,16 @@ class _Picture(NetworkWords):
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
-        groups = [self.line(index, link, places, radius) for index, link in enumerate(links)]
-        groups.sort(key=_is_full)
-        titles = [
-            self.title_words(block, pitch, x + left, y + top)
+        lines = [self.line(index, link, places, radius) for index, link in enumerate(links)]
+        groups = lit_lines_last(lines)
+        titles = {
+            block: self.title_words(block, pitch, x + left, y + top)
             for block, (x, y) in found.titles.items()
             if self.title(block)
-        ]
-        groups += self.labels(links, places, radius, titles)
-        groups += [Group("title", [words]) for words in titles]
+        }
+        groups += self.labels(links, places, radius, list(titles.values()))
+        for block, words in titles.items():
+            groups.append(self.lit(Group("title", [words]), *block.spots))
         for fold, (x, y) in found.folds.items():
             groups.append(self.fold(fold, x + left, y + top))
         for index, (spot, place) in enumerate(places.items()):
@@ -277,7 +245,7 @@ class _Picture(NetworkWords):
 
     def check_free(self, links: list[Link], places: Places, radius: float) -> None:
         """Refuse lines that run through circles between their columns."""
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         for link in links:
             line = self.ends(link, places, radius)
             if any(is_hit(circle, line) for circle in circles):
@@ -287,89 +255,6 @@ class _Picture(NetworkWords):
                     f"before it; {INSTEAD}"
                 )
 
-    # Pieces
-
-    def is_lit(self, thing: Spot | Link) -> bool:
-        return self.lit is None or thing in self.lit
-
-    def faint(self, color: str, lit: bool) -> str:
-        return color if lit else mixed(color, self.theme.background, FADED)
-
-    def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
-        """The title, no wider than its column."""
-        title = self.title(block)
-        longest = len(title)
-        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
-            longest -= 1
-            title = markup.shortened(self.title(block), longest)
-        return plain(title)
-
-    def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
-        color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
-        title = self.title_runs(block, pitch)
-        return Words(x, y, title, self.letters, color, ground=self.theme.background)
-
-    def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
-        x, y = place
-        lit = self.is_lit(spot)
-        paint = self.paint(spot)
-        marked = self.is_marked(spot)
-        fill = self.faint(paint.fill, lit)
-        border = self.faint(self.theme.accent if marked else paint.border, lit)
-        texts = self.texts(spot)
-        shape: Shape = Circle(x, y, _radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
-        if spot.kind == "output":
-            height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
-            width = 2.0 * self.half_of_outputs()
-            shape = Rectangle(x, y, width, height, fill, border, 3.0 if marked else 1.8)
-        words = [
-            Words(x, y + middle, t.runs, t.size, self.faint(t.color, lit), bold=t.bold)
-            for t, middle in zip(texts, _middles(texts), strict=True)
-        ]
-        return Group(_kind(spot.kind, lit), [shape, *words], self.facts(spot), f"c{index}")
-
-    def fold(self, fold: Fold, x: float, y: float) -> Group:
-        color = self.faint(self.theme.muted, self.lit is None)
-        dots = Words(
-            x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
-        )
-        words = Words(x, y + 0.6 * self.letters, plain(_more(fold.n_units)), self.small, color)
-        return Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"])
-
-    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
-        x1, y1, x2, y2 = self.ends(link, places, radius)
-        lit = self.is_lit(link)
-        color, width, dashed = self.stroke(link)
-        if self.is_marked_line(link):
-            color, width = self.theme.accent, max(width, 2.6)
-        shape = Line(x1, y1, x2, y2, self.faint(color, lit), width, dashed)
-        kind = "further" if link.weight is None else "weight"
-        return Group(_kind(kind, lit), [shape], self.facts_of_line(link), f"e{index}")
-
-    def stroke(self, link: Link) -> tuple[str, float, bool]:
-        """The color and the width of a line, and whether it is dashed."""
-        weight = 0.0 if link.weight is None else link.weight.data
-        if isnan(weight) or weight == 0.0:
-            return self.theme.line, 2.0 * LEAST_WIDTH, False
-        share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0
-        width = LEAST_WIDTH + (MOST_WIDTH - LEAST_WIDTH) * share
-        width *= self.letters / PAGE_LETTERS
-        color = self.theme.negative if weight < 0.0 else self.theme.positive
-        return color, width, weight < 0.0
-
-    def is_marked_line(self, link: Link) -> bool:
-        ends = self.is_marked(link.source) and self.is_marked(link.target)
-        return ends or link.weight in self.marked
-
-    def ends(self, link: Link, places: Places, radius: float) -> Ends:
-        """Where a line leaves its first circle and meets the second: on the right, on the left.
-
-        So no line runs through the circles of the two columns that it connects.
-        """
-        (x1, y1), (x2, y2) = places[link.source], places[link.target]
-        before = self.half_of_outputs() if link.target.kind == "output" else radius
-        return x1 + _radius_of(link.source, radius), y1, x2 - before, y2
-
     def labels(
         self, links: list[Link], places: Places, radius: float, titles: list[Words]
     ) -> list[Group]:
@@ -378,7 +263,7 @@ class _Picture(NetworkWords):
         for link in links:
             if link.weight is not None:
                 gaps.setdefault(places[link.target][0], []).append(link)
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         groups = []
         self.n_unlabeled = 0
         for within in gaps.values():
@@ -389,43 +274,9 @@ class _Picture(NetworkWords):
             found = placed_labels(labels, lines, circles, titles)
             self.n_unlabeled += not found
             for link, words in zip(within, found, strict=bool(found)):
-                kind = _kind("label", self.is_lit(link))
-                groups.append(Group(kind, [words], self.facts_of_line(link)))
+                groups.append(self.group_of("label", link, words))
         return groups
-
-    def label_words(self, link: Link) -> Words:
-        """What stands on a line, anywhere."""
-        color = self.faint(self.theme.text, self.is_lit(link))
-        ground = self.theme.background
-        return Words(0.0, 0.0, self.label(link), self.small, color, ground=ground)
-
-
-def _radius_of(spot: Spot, radius: float) -> float:
-    return ONE * radius if spot.kind == "one" else radius
 
 
 def _lowest(found: Arrangement, radius: float) -> float:
-    return max(y + _radius_of(spot, radius) for spot, (_, y) in found.places.items())
-
-
-def _middles(texts: list[Text]) -> list[float]:
-    """How far the middle of each line stands under that of the circle."""
-    heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
-    top = -sum(heights) / 2.0
-    return [top + sum(heights[:index]) + height / 2.0 for index, height in enumerate(heights)]
-
-
-def _more(n_units: int) -> str:
-    return f"{n_units:,} more"
-
-
-def _has_index(text: Text) -> bool:
-    return any(run.kind in ("sub", "sup") for run in text.runs)
-
-
-def _kind(kind: str, lit: bool) -> str:
-    return kind if lit else f"{kind} faded"
-
-
-def _is_full(group: Group) -> bool:
-    return not group.kind.endswith(" faded")
+    return max(y + radius_of(spot, radius) for spot, (_, y) in found.places.items())

@@ -20,6 +20,7 @@ __all__ = [
     "font",
     "html_text",
     "number",
+    "number_on_slide",
     "quoted",
     "row",
     "shortened",
@@ -45,6 +46,17 @@ def number(x: float, digits: int = 4) -> str:
     mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def number_on_slide(x: float) -> str:
+    """``x`` with three digits, and three decimals at most; sizes below 0.001 with two digits.
+
+    >>> [number_on_slide(x) for x in (0.13849856, 0.0384, -123456.0, 0.00012345)]
+    ['0.138', '0.038', '\N{MINUS SIGN}1.23e5', '1.2e-4']
+    """
+    if 0.001 <= abs(x) < 0.1:
+        return number(round(x, 3), 3)
+    return number(x, 3 if abs(x) >= 0.1 else 2)
 
 
 def html_text(text: str) -> str:

@@ -1,19 +1,24 @@
-"""``draw`` and ``to_svg``: from a Value to a picture, by way of ``graph`` and ``render``."""
+"""``draw``, ``to_svg`` and ``to_tikz``: from a Value to a picture, by way of a scene."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
 from viz._graph import SHOWABLE, Drawable, drawing_of
-from viz._render import format_of, render
+from viz._render import FORMATS, format_of, render
 from viz._scene import Scene
 from viz._themes import Theme
+from viz._tikz import tikz, tikz_document
 
 __all__ = ["Svg", "draw", "to_svg"]
+
+ENDINGS: Final = (*FORMATS, "tex", "tikz")
+"""The kinds of file that ``draw`` writes."""
 
 
 class Svg(str):
@@ -105,7 +110,7 @@ def draw(
     ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
     'graph.svg'
     """
-    file_format = format_of(path)
+    file_format = format_of(path, ENDINGS)
     drawing = drawing_of(
         value,
         detail=detail,
@@ -173,7 +178,13 @@ def to_svg(
 
 
 def _rendered(drawing: str | Scene, file_format: str) -> bytes:
-    """The content of a file; a scene is SVG without Graphviz."""
+    """The content of a file; for PNG and PDF Graphviz is needed."""
     if isinstance(drawing, str):
         return render(drawing, file_format)
-    return drawing.svg().encode() if file_format == "svg" else render(drawing.dot(), file_format)
+    if file_format == "svg":
+        return drawing.svg().encode()
+    if file_format == "tikz":
+        return tikz(drawing).encode()
+    if file_format == "tex":
+        return tikz_document(drawing).encode()
+    return render(drawing.dot(), file_format)

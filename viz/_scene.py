@@ -7,10 +7,10 @@ real indices. For PNG and PDF, Graphviz draws the same things at the same places
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import dist
-from typing import Final
+from typing import Final, NamedTuple
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
@@ -24,6 +24,8 @@ __all__ = [
     "Point",
     "Rectangle",
     "Scene",
+    "Shape",
+    "Shown",
     "Words",
     "plain",
     "width_of",
@@ -38,6 +40,9 @@ RAISED: Final = 0.4
 BASELINE: Final = 0.35
 """How far the baseline lies under the middle of letters, in sizes."""
 
+CORNER: Final = 6.0
+"""The radius of the corners of a rectangle."""
+
 HEAD_WIDTH: Final = 0.7
 """Of an arrowhead, in lengths of it, as Graphviz draws them."""
 LENGTH_OF_GRAPHVIZ: Final = 10.0
@@ -48,6 +53,19 @@ Point = tuple[float, float]
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
 DERIVATIVE: Final = "\N{PARTIAL DIFFERENTIAL}"  # no wider than a letter
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
+
+
+class Shown(NamedTuple):
+    """Which number words show.
+
+    Attributes:
+        what: "data" or "grad" of the node, which is their last run; or "local", what is known as
+            soon as the node is computed, such as a local derivative.
+        node: whose number it is.
+    """
+
+    what: str
+    node: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,7 @@ class Words:
         anchor: what of them stands at x: "middle", "start" or "end".
         bold: whether they are bold.
         ground: the color of a rectangle behind them; "" for none.
+        shows: the number that they show, if they show one of a node.
     """
 
     x: float
@@ -73,6 +92,7 @@ class Words:
     anchor: str = "middle"
     bold: bool = False
     ground: str = ""
+    shows: Shown | None = None
 
     @property
     def width(self) -> float:
@@ -178,14 +198,16 @@ class Group:
         shapes: what is drawn, in this order.
         tooltip: lines that a browser shows when one points at them.
         name: the id; "" for none.
-        nodes: the nodes of the graph that it shows; what leads from one to another shows both.
+        nodes: the nodes that it stands for; of a line, those that it leads from.
+        targets: of a line, the nodes that it leads to.
     """
 
     kind: str
     shapes: list[Shape]
     tooltip: Sequence[str] = ()
     name: str = ""
-    nodes: tuple[Value, ...] = ()
+    nodes: Collection[Value] = ()
+    targets: Collection[Value] = ()
 
 
 @dataclass(slots=True)
@@ -335,6 +357,27 @@ def width_of(runs: Iterable[Run], size: float) -> float:
     return total * size
 
 
+def dashes_of(pen: Line | Curve) -> tuple[float, float]:
+    """The lengths of a dash and of a gap of a line that is dashed.
+
+    >>> dashes_of(Line(0.0, 0.0, 9.0, 0.0, "#000000", 2.0, dashed=True))
+    (8.0, 5.0)
+    """
+    return 5.0 + 1.5 * pen.width, 3.0 + pen.width
+
+
+def ground_of(words: Words) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height of the rectangle behind words; None where there is none.
+
+    >>> ground_of(Words(0.0, 0.0, plain("0"), 10.0, "#000000", "start", ground="#ffffff"))
+    (-2.0, -6.0, 10.4, 12.0)
+    """
+    if not words.ground:
+        return None
+    left, _, right, _ = words.box
+    return left - 2.0, words.y - words.size / 2.0 - 1.0, right - left + 4.0, words.size + 2.0
+
+
 def short(number: float) -> str:
     """A coordinate with at most two decimals.
 
@@ -388,14 +431,14 @@ def _svg(shape: Shape) -> str:
     left, top = shape.x - shape.width / 2.0, shape.y - shape.height / 2.0
     return (
         f'<rect x="{short(left)}" y="{short(top)}" width="{short(shape.width)}" '
-        f'height="{short(shape.height)}" rx="6" fill="{shape.fill}" stroke="{shape.border}" '
-        f'stroke-width="{short(shape.border_width)}"/>'
+        f'height="{short(shape.height)}" rx="{short(CORNER)}" fill="{shape.fill}" '
+        f'stroke="{shape.border}" stroke-width="{short(shape.border_width)}"/>'
     )
 
 
 def _svg_pen(pen: Line | Curve) -> str:
-    dash, gap = short(5.0 + 1.5 * pen.width), short(3.0 + pen.width)
-    dashes = f' stroke-dasharray="{dash} {gap}"' if pen.dashed else ""
+    dash, gap = dashes_of(pen)
+    dashes = f' stroke-dasharray="{short(dash)} {short(gap)}"' if pen.dashed else ""
     return f' stroke="{pen.color}" stroke-width="{short(pen.width)}"{dashes}'
 
 
@@ -410,12 +453,12 @@ def _svg_curve(curve: Curve) -> str:
 
 def _svg_words(words: Words) -> str:
     ground = ""
-    if words.ground:
-        left, _, right, _ = words.box
+    place = ground_of(words)
+    if place is not None:
+        left, top, width, height = place
         ground = (
-            f'<rect x="{short(left - 2.0)}" y="{short(words.y - words.size / 2.0 - 1.0)}" '
-            f'width="{short(right - left + 4.0)}" height="{short(words.size + 2.0)}" '
-            f'fill="{words.ground}"/>'
+            f'<rect x="{short(left)}" y="{short(top)}" width="{short(width)}" '
+            f'height="{short(height)}" fill="{words.ground}"/>'
         )
     bold = ' font-weight="bold"' if words.bold else ""
     anchor = f' text-anchor="{words.anchor}"' if words.anchor != "start" else ""

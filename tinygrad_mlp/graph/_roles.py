@@ -44,8 +44,9 @@ def order_of(outputs: Iterable[Value]) -> list[Value]:
     seen: dict[Value, None] = {}
     for output in outputs:
         order = topological_order(output)
-        check_numbers(order, order)
-        seen.update(dict.fromkeys(order))
+        unseen = [node for node in order if node not in seen]
+        check_numbers(unseen, order)
+        seen.update(dict.fromkeys(unseen))
     return list(seen)
 
 

@@ -247,7 +247,7 @@ class _Drafts:
         n_uses = count_uses(order)
         depths: dict[Value, int] = {}
         for node in order:
-            depth = max((depths[parent] for parent in node.parents), default=0)
+            depth = max([depths[parent] for parent in node.parents]) if node.parents else 0
             if node in sums:
                 depth += 1
                 self._add(node, sums[node], depth)

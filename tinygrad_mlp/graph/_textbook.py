@@ -326,14 +326,13 @@ class _Naming:
         """The name of each node; a second one of the same name gets #2."""
         taken: dict[tuple[object, ...], int] = {}
         unique: dict[Value, MathName] = {}
-        used = dict.fromkeys(x for node in self.order for x in (*node.parents, node))
-        for node in (*used, *self.order):
-            if node not in unique:
-                name = self.label_of(node) or self.names.get(node)
-                name = name or MathName.code(self.code[node])
-                count = taken[name.shown] = taken.get(name.shown, 0) + 1
-                unique[node] = name if count == 1 else name.again(count)
-        return {node: unique[node] for node in self.order}
+        for node in self.order:
+            name = self.label_of(node) or self.names.get(node)
+            name = name or MathName.code(self.code[node])
+            shown = name.shown
+            count = taken[shown] = taken.get(shown, 0) + 1
+            unique[node] = name if count == 1 else name.again(count)
+        return unique
 
     def label_of(self, node: Value) -> MathName | None:
         """What a person calls a node, if anything."""

@@ -1,0 +1,190 @@
+"""A pass through a graph, moment by moment: what is known by then, and how a scene looks then.
+
+The steps and their numbers are those of the step logs in ``tinygrad_mlp.debug``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Final
+
+from tinygrad_mlp.debug import BackwardStep, BackwardTrace, trace_backward, trace_forward
+from tinygrad_mlp.debug._equations import derivative
+from tinygrad_mlp.debug._equations import number as in_equations
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import Run
+from viz._emphasis import marked
+from viz._scene import Group, Scene, Shape, Words, plain, width_of
+
+__all__ = ["Moment", "moments_of", "scene_at"]
+
+AROUND: Final = ("frame", "title", "legend")
+"""The kinds of groups that stand around others and are not marked with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known at one moment of both passes.
+
+    Attributes:
+        title: which moment it is.
+        equation: what was computed just now, as letters; nothing between the steps.
+        node: the node whose operation it is; None between the steps.
+        operands: those that its number was computed from, or that its gradient flows on to.
+        computed: the nodes that have their number, leaves among them.
+        gradients: what has arrived at nodes so far.
+        pending: the nodes whose gradient is not complete.
+    """
+
+    title: str
+    equation: Sequence[Run] = ()
+    node: Value | None = None
+    operands: Sequence[Value] = ()
+    computed: Collection[Value] = ()
+    gradients: Mapping[Value, float] = field(default_factory=dict)
+    pending: Collection[Value] = ()
+
+
+def moments_of(loss: Value, *, each_step: bool = True) -> list[Moment]:
+    """The moments of a forward pass and of the backward pass behind it, from a clean start.
+
+    The graph is as after ``loss.backward()`` then.
+
+    Args:
+        loss: the output of the graph.
+        each_step: whether each operand that a gradient flows on to has a moment of its own, or all
+            operands of a node have one together.
+
+    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    >>> loss = a * b; loss.label = "L"
+    >>> for moment in moments_of(loss):
+    ...     equation = "".join([run.text for run in moment.equation])
+    ...     print(moment.title, "|", equation, list(moment.gradients.values()))
+    before the first step |  []
+    forward, step 1 of 1 | L = a * b = 2 * 3 = 6 []
+    backward begins | dL/dL = 1 [1.0]
+    backward, step 1 of 2 | dL/da += dL/dL * dL/da = 1 * 3 = 3 [1.0, 3.0]
+    backward, step 2 of 2 | dL/db += dL/dL * dL/db = 1 * 2 = 2 [1.0, 3.0, 2.0]
+    after the last step |  [1.0, 3.0, 2.0]
+    """
+    forward, backward = trace_forward(loss), trace_backward(loss)
+    pending = frozenset([loss, *(step.parent for step in backward)])
+    computed = frozenset([node for node in forward.order if not node.parents])
+    moments = [Moment("before the first step", computed=computed, pending=pending)]
+    for step in forward:
+        computed |= {step.node}
+        title = f"forward, step {step.index + 1} of {len(forward)}"
+        equation, operands = plain(str(step)), step.node.parents
+        moments.append(Moment(title, equation, step.node, operands, computed, {}, pending))
+    of_itself = derivative(*[backward.names[loss]] * 2)
+    begin = Moment(
+        "backward begins", plain(f"{of_itself} = 1"), loss, (), computed, {loss: 1.0}, pending
+    )
+    moments += [begin, *_backward_moments(backward, begin, each_step)]
+    return [
+        *moments,
+        replace(moments[-1], title="after the last step", equation=(), node=None, operands=()),
+    ]
+
+
+def scene_at(
+    moment: Moment, after: Scene, uncolored: Scene, accent: str, number: Callable[[float], str]
+) -> Scene:
+    """How a drawing looks at a moment: without what is not known yet, and with a mark.
+
+    Args:
+        moment: the moment.
+        after: the drawing after both passes.
+        uncolored: the same drawing in colors that say nothing of gradients: those of groups whose
+            gradients are not complete.
+        accent: the color of marks.
+        number: how numbers are written.
+
+    >>> from viz._scene import Shown
+    >>> x = Value(2.0)
+    >>> y = x * 3.0
+    >>> words = [
+    ...     Words(5.0, 5.0, plain(str(v.data)), 9.0, "#000000", shows=Shown("data", v))
+    ...     for v in (x, y)
+    ... ]
+    >>> after = Scene(9.0, 9.0, "#ffffff", "", [Group("node", [word]) for word in words])
+    >>> first, *_, last = [scene_at(m, after, after, "#ff0000", str) for m in moments_of(y)]
+    >>> [len(group.shapes) for group in first.groups], last == after
+    ([1, 0], True)
+    """
+    groups = []
+    for colored, other in zip(after.groups, uncolored.groups, strict=True):
+        group = other if any(node in moment.pending for node in colored.nodes) else colored
+        shapes = [_shape_at(shape, moment, number) for shape in group.shapes]
+        group = replace(group, shapes=[shape for shape in shapes if shape is not None])
+        groups.append(marked(group, accent) if _is_concerned(group, moment) else group)
+    return replace(after, groups=groups)
+
+
+def _backward_moments(trace: BackwardTrace, begin: Moment, each_step: bool) -> Iterator[Moment]:
+    gradients, pending = dict(begin.gradients), set(begin.pending)
+    pending -= {trace.loss}
+    steps = list(trace)
+    groups = [list(alike) for _, alike in groupby(steps, _index_of if each_step else _node_of)]
+    unit = "step" if each_step else "node"
+    for place, together in enumerate(groups, start=1):
+        for step in together:
+            gradients[step.parent] = step.grad_after
+            pending -= set(step.completed())
+        yield Moment(
+            f"backward, {unit} {place} of {len(groups)}",
+            plain(_in_one_line(together)),
+            together[0].node,
+            [step.parent for step in together],
+            begin.computed,
+            dict(gradients),
+            frozenset(pending),
+        )
+
+
+def _index_of(step: BackwardStep) -> int:
+    return step.index
+
+
+def _node_of(step: BackwardStep) -> Value:
+    return step.node
+
+
+def _in_one_line(steps: Sequence[BackwardStep]) -> str:
+    """The equation of a step; of several that begin at one node, what they begin with."""
+    first = steps[0]
+    if len(steps) == 1:
+        return str(first)
+    names = first.trace.names
+    upstream = derivative(names[first.trace.loss], names[first.node])
+    return f"{upstream} = {in_equations(first.upstream)} flows on to {len(steps)} operands"
+
+
+def _is_concerned(group: Group, moment: Moment) -> bool:
+    """Whether a moment is about a group: its node is in it, or it is the line of an operand."""
+    if moment.node is None or group.kind.split()[0] in AROUND:
+        return False
+    if group.targets:
+        here = any(operand in group.nodes for operand in moment.operands)
+        return here and moment.node in group.targets
+    return moment.node in group.nodes
+
+
+def _shape_at(shape: Shape, moment: Moment, number: Callable[[float], str]) -> Shape | None:
+    """A shape with the number of the moment; None for a number that is not known yet."""
+    if not isinstance(shape, Words) or shape.shows is None:
+        return shape
+    what, node = shape.shows
+    if what != "grad":
+        return shape if node in moment.computed else None
+    grad = moment.gradients.get(node)
+    if grad is None:
+        return None
+    before, text = shape.runs[-1], number(grad)
+    if text == before.text:
+        return shape
+    words = replace(shape, runs=[*shape.runs[:-1], before._replace(text=text)])
+    room = width_of(shape.runs, shape.size)
+    return replace(words, size=shape.size * min(1.0, room / width_of(words.runs, shape.size)))
