@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from viz import _markup as markup
+from viz._cards import BY, LETTERS
 from viz._legend import Entry
 from viz._look import Look
 from viz._scene import Line, Rectangle, Words, plain, width_of
@@ -13,10 +14,9 @@ from viz._themes import GradientScale, Paint
 
 __all__ = ["chip", "line_key", "number_keys", "role_chips", "scale_chips"]
 
-CHIP: Final = (14.0, 9.0)
-STEP: Final = 16.0
+CHIP: Final = (18.0, 12.0)
+STEP: Final = 20.0
 """From one color of a scale to the next."""
-LETTERS: Final = 9.0
 
 
 def chip(paint: Paint, text: str) -> Entry:
@@ -50,10 +50,8 @@ def scale_chips(look: Look, scale: GradientScale, name: str, with_zero: bool) ->
 
     >>> entries = scale_chips(Look(), GradientScale(0.1, 1.0), "gradient", with_zero=True)
     >>> [(entry.before, entry.text) for entry in entries]
-    [('', 'gradient 0'), ('gradient 0.1', '1 (logarithmic, 0.3162 in the middle)')]
+    [('gradient: 0.1', '1 (logarithmic, 0.3162 in the middle)'), ('', 'gradient 0')]
     """
-    if with_zero:
-        yield chip(scale.paint(look.theme, 0.0), f"{name} 0")
     if scale.highest > 0.0:
         start = "\N{LESS-THAN OR EQUAL TO} " if scale.clipped else ""
         samples = [_sample(paint, STEP * place) for place, paint in enumerate(look.theme.ramp)]
@@ -62,8 +60,10 @@ def scale_chips(look: Look, scale: GradientScale, name: str, with_zero: bool) ->
             tuple(samples),
             STEP * (len(samples) - 1) + CHIP[0],
             f"{markup.number(scale.highest)} ({middle})",
-            f"{name} {start}{markup.number(scale.lowest)}",
+            f"{name}: {start}{markup.number(scale.lowest)}",
         )
+    if with_zero:
+        yield chip(scale.paint(look.theme, 0.0), "gradient 0")
 
 
 def number_keys(look: Look, gradient: bool, partial: bool) -> Iterator[Entry]:
@@ -76,11 +76,7 @@ def number_keys(look: Look, gradient: bool, partial: bool) -> Iterator[Entry]:
     if gradient:
         yield _words("grad 0.5", theme.gradient, "gradient")
     if partial:
-        yield _words(
-            "\N{PARTIAL DIFFERENTIAL}/\N{PARTIAL DIFFERENTIAL}u 0.5",
-            theme.partial,
-            "local derivative, by what the arrow brings",
-        )
+        yield _words(f"{BY}u 0.5", theme.partial, "local derivative, by what the arrow brings")
 
 
 def line_key(color: str, text: str) -> Entry:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import Run, TextbookNames, Unit
+from tinygrad_mlp.graph import MathName, Run, TextbookNames, Unit, input_names, sums_of
 from tinygrad_mlp.ops import Op
 from viz import _markup as markup
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL
 from viz._scene import plain
 from viz._wording import in_words
 
-__all__ = ["BoxNames", "formula_runs"]
+__all__ = ["BoxNames", "formula_runs", "numbered_inputs"]
 
 FIRST_MARK: Final = 0xE000  # of the characters that stand for names while a formula is put together
 
@@ -36,7 +36,9 @@ class BoxNames:
         """Whether a node has a name that books write."""
         return self.by_math and not self.names.names[node].is_code
 
-    def runs(self, node: Value, unit: Unit | None = None, longest: int = LONGEST_LABEL) -> list[Run]:
+    def runs(
+        self, node: Value, unit: Unit | None = None, longest: int = LONGEST_LABEL
+    ) -> list[Run]:
         """The name for a box; in the frame of a neuron without what the frame says already."""
         if self.is_math(node):
             return self.names.names[node].runs
@@ -59,6 +61,33 @@ class BoxNames:
         code = markup.shortened(self.code(node), LONGEST_IN_TOOLTIP)
         name = self.text(node)
         return name if name == code else f"{name} ({code})"
+
+
+def numbered_inputs(
+    order: Sequence[Value], roles: dict[Value, str], names: BoxNames
+) -> dict[Value, list[Run]]:
+    """Inputs of neurons that no one has named, by their places: x1, x2, ...; those of others #2.
+
+    >>> from tinygrad_mlp.graph import MathName
+    >>> from tinygrad_mlp.graph import order_of, roles_of
+    >>> from tinygrad_mlp.nn import Neuron
+    >>> order = order_of([Neuron(1, rng=0)([2.0])])
+    >>> code = {node: f"v{place}" for place, node in enumerate(order)}
+    >>> names = BoxNames(TextbookNames({}, code), by_math=False)
+    >>> list(numbered_inputs(order, roles_of(order, order[-1:], None), names).values())
+    [[Run(text='x1', kind='code')]]
+    """
+    found: dict[Value, list[Run]] = {}
+    counts: dict[str, int] = {}
+    for node, text in input_names(sums_of(order, roles).values()).items():
+        if node.parents or node.label:
+            continue
+        count = counts[text] = counts.get(text, 0) + 1
+        if names.is_math(node):
+            continue
+        name = MathName.of_label(text) if names.by_math else MathName.code(text)
+        found[node] = name.again(count).runs
+    return found
 
 
 def formula_runs(op: Op, operands: Sequence[str | list[Run] | None]) -> list[Run]:

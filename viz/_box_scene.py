@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tinygrad_mlp.engine import Value
 from viz._blocks import HEAD, ROOM, STUB, Arrow, Block
-from viz._cards import Card, Cell, is_sideways
+from viz._cards import LETTERS, Card, Cell, is_sideways
 from viz._legend import Entry, legend_groups
 from viz._look import Look
-from viz._placement import Frame, Link, Places, Spacing, place
+from viz._placement import Frame, Link, Spacing, place
 from viz._scene import Curve, Group, Point, Rectangle, Scene, Words
 
 __all__ = ["Edge", "Heading", "Plan", "scene_of"]
 
 MARGIN: Final = 8.0
 LEAST_WIDTH: Final = 240.0
-LEGEND_LETTERS: Final = 9.0
 SAMPLES: Final = 24
 """The points on a piece of a line at which a title is looked for to be in the way."""
 
@@ -33,8 +32,8 @@ class Edge:
         color: of the line.
         width: of the line.
         tooltip: lines.
-        nodes: what it leads from and to.
-        label: words at its end, above the line.
+        nodes: what it leads from.
+        targets: what it leads to.
     """
 
     source: Card
@@ -42,7 +41,8 @@ class Edge:
     color: str
     width: float = 0.9
     tooltip: Sequence[str] = ()
-    nodes: tuple[Value, ...] = ()
+    nodes: Collection[Value] = ()
+    targets: Collection[Value] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,9 @@ class _Picture:
         curves = [self.curve(edge) for edge in self.plan.edges]
         groups = list(self.frames(curves))
         for index, (edge, curve) in enumerate(zip(self.plan.edges, curves, strict=True)):
-            groups.append(Group("edge", [curve], edge.tooltip, f"e{index}", edge.nodes))
+            groups.append(
+                Group("edge", [curve], edge.tooltip, f"e{index}", edge.nodes, edge.targets)
+            )
         for block, corner in self.corners.items():
             groups += [card.group(*block.corner(card, corner)) for card in block.places]
         height = self.places.height + 2.0 * MARGIN
@@ -123,7 +125,7 @@ class _Picture:
             legend, high = legend_groups(
                 self.plan.legend,
                 self.look.theme,
-                LEGEND_LETTERS,
+                LETTERS,
                 width - 2.0 * MARGIN,
                 (MARGIN, height - MARGIN / 2.0),
             )
@@ -218,19 +220,15 @@ class _Picture:
             yield Group("frame", [ground, *words], heading.tooltip, heading.name, heading.nodes)
 
 
-
-
-def _title(
-    cell: Cell, sides: tuple[float, float], middle: float, points: Iterable[Point]
-) -> Words:
+def _title(cell: Cell, sides: tuple[float, float], middle: float, points: Iterable[Point]) -> Words:
     """The title as far to the left as no line runs through it."""
     left, right = sides
     half = cell.size / 2.0 + 1.0
     crossed = sorted(x for x, y in points if left <= x <= right and abs(y - middle) < half)
     x = left
-    for place in crossed:
-        if x - 2.0 <= place <= x + cell.width + 2.0:
-            x = place + 3.0
+    for other in crossed:
+        if x - 2.0 <= other <= x + cell.width + 2.0:
+            x = other + 3.0
     if x + cell.width > right:
         x = left
     return cell.words(x, middle, "start")

@@ -7,15 +7,18 @@ rows at which arrows end, one for each arrow; where arrows lead up or down they 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
-from viz._scene import Group, Rectangle, Shape, Words, width_of
+from viz._scene import Group, Rectangle, Shape, Shown, Words, width_of
 from viz._themes import Paint
 
-__all__ = ["LETTERS", "Card", "Cell", "Row", "is_sideways", "keyed"]
+__all__ = ["BY", "LETTERS", "Card", "Cell", "Row", "is_sideways", "keyed"]
+
+BY: Final = "\N{PARTIAL DIFFERENTIAL}/\N{PARTIAL DIFFERENTIAL}"
+"""Before the name of what a local derivative is taken by."""
 
 LETTERS: Final = 10.0
 """The size of letters, in pixels."""
@@ -48,6 +51,7 @@ class Cell:
     color: str
     size: float = LETTERS
     bold: bool = False
+    shows: Shown | None = None
 
     @property
     def width(self) -> float:
@@ -66,7 +70,7 @@ class Cell:
         >>> Cell(plain("0"), "#000000").words(1.0, 2.0, "end").anchor
         'end'
         """
-        return Words(x, y, self.runs, self.size, self.color, anchor, self.bold)
+        return Words(x, y, self.runs, self.size, self.color, anchor, self.bold, shows=self.shows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,17 @@ class Row:
         return ROW * max([cell.size for cell in (self.left, self.right) if cell], default=LETTERS)
 
 
-def keyed(key: Sequence[Run], number: Sequence[Run], color: str, key_color: str) -> Row:
-    """A row for a number: what it is, and the number.
+def keyed(
+    key: Sequence[Run], number: Sequence[Run], colors: tuple[str, str], shows: Shown | None = None
+) -> Row:
+    """A row for a number: what it is, and the number, each in its color.
 
     >>> from viz._scene import plain
-    >>> keyed(plain("data"), plain("0.5"), "#000000", "#777777").right.runs[0].text
+    >>> keyed(plain("data"), plain("0.5"), ("#777777", "#000000")).right.runs[0].text
     '0.5'
     """
-    return Row(Cell(key, key_color), Cell(number, color))
+    key_color, color = colors
+    return Row(Cell(key, key_color), Cell(number, color, shows=shows))
 
 
 @dataclass(eq=False, slots=True)
@@ -110,6 +117,8 @@ class Card:
         tooltip: lines.
         nodes: what it shows.
         direction: where arrows lead.
+        size: width and height, which it finds itself.
+        beyond: how far its widest row reaches behind its two columns.
 
     >>> from viz._scene import plain
     >>> from viz._themes import LIGHT
@@ -129,20 +138,21 @@ class Card:
     nodes: tuple[Value, ...] = ()
     direction: str = "LR"
     size: tuple[float, float] = field(init=False)
+    beyond: float = field(init=False)
 
     def __post_init__(self) -> None:
         sideways = is_sideways(self.direction)
         rows = [*self.rows, *self.entries] if sideways else self.rows
-        width, height = _width_of(rows), sum([row.height for row in rows])
+        columns, alone = _widths_of(rows)
+        width, height = max(columns, alone), sum([row.height for row in rows])
+        self.beyond = width - columns if columns else 0.0
         if self.entries and not sideways:
             width = max(width, sum([_strip_width(entry) for entry in self.entries]))
             height += 2.0 * max([entry.height for entry in self.entries])
         least = APART * (self.n_arrows + 1)
         width, height = width + 2.0 * PADDING, height + 2.0 * ABOVE
         if not self.entries:
-            width, height = (
-                (width, max(height, least)) if sideways else (max(width, least), height)
-            )
+            width, height = (width, max(height, least)) if sideways else (max(width, least), height)
         self.size = (float(-(-width // 1)), float(-(-height // 1)))
 
     def widen(self, width: float) -> None:
@@ -152,13 +162,15 @@ class Card:
     def ends(self) -> list[float]:
         """Where its arrows end, from the top of its side or from the left of it, in their order.
 
+        At their entries, which a single arrow does not need: it ends in the middle.
+
         >>> from viz._themes import LIGHT
         >>> Card("n0", [Row(None)] * 2, LIGHT.roles["input"], n_arrows=2).ends()
         [11.0, 22.0]
         """
         width, height = self.size
         sideways = is_sideways(self.direction)
-        if not self.entries:
+        if not self.entries or self.n_arrows == 1:
             step = (height if sideways else width) / (self.n_arrows + 1)
             return [step * (place + 1) for place in range(self.n_arrows)]
         if not sideways:
@@ -187,11 +199,11 @@ class Card:
             self.paint.border,
             self.border,
         )
-        group = Group("node", [ground, *self._words(x, y)], self.tooltip, self.name)
-        return replace(group, nodes=self.nodes)
+        return Group("node", [ground, *self._words(x, y)], self.tooltip, self.name, self.nodes)
 
     def _words(self, x: float, y: float) -> Iterator[Shape]:
         width, _ = self.size
+        right = width - PADDING - self.beyond
         sideways = is_sideways(self.direction)
         strip = self.entries if not sideways else []
         top = y + ABOVE
@@ -206,7 +218,7 @@ class Card:
             elif row.left is not None:
                 yield row.left.words(x + PADDING, middle, "start")
             if row.right is not None:
-                yield row.right.words(x + width - PADDING, middle, "end")
+                yield row.right.words(x + right, middle, "end")
             top += row.height
         if strip and self.direction == "BT":
             yield from self._words_of_strip(x, top)
@@ -229,14 +241,14 @@ class Card:
         return found
 
 
-def _width_of(rows: Sequence[Row]) -> float:
-    """That of the two columns, or of a row that has one pair of words alone."""
+def _widths_of(rows: Sequence[Row]) -> tuple[float, float]:
+    """That of the two columns, and that of the widest row that has no columns."""
     both = [(row.left.width, row.right.width) for row in rows if row.left and row.right]
     columns = 0.0
     if both:
         columns = max([left for left, _ in both]) + BETWEEN + max([right for _, right in both])
-    alone = [cell.width for row in rows for cell in (row.left, row.right) if cell]
-    return max([columns, *alone])
+    alone = [row.left.width for row in rows if row.left and not row.right]
+    return columns, max(alone, default=0.0)
 
 
 def _strip_width(entry: Row) -> float:

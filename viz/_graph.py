@@ -33,12 +33,13 @@ from tinygrad_mlp.graph import (
 )
 from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
+from viz._box_names import BoxNames
 from viz._circles import circles_scene
 from viz._condense import Condensed, condense
-from viz._layer_boxes import layers_dot
+from viz._layer_boxes import LayerDrawing
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
-from viz._neurons import neurons_dot
+from viz._neurons import NeuronDrawing
 from viz._operations import drawn_by_itself, operations_scene
 from viz._programs import program_dot
 from viz._scene import Scene
@@ -223,7 +224,7 @@ def drawing_of(
         detail = "layers"
     if detail == "circles":
         return graph.circles(circles, max_nodes, marked, is_model)
-    return graph.text(detail, max_nodes, marked)
+    return graph.boxes(detail, circles, max_nodes, marked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ class _Circles:
     index: str
     slide: bool
     focus: Value | str | None
-    asked_for: bool
+    names: str
 
     @classmethod
     def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Circles:
@@ -246,8 +247,12 @@ class _Circles:
         names = known_name("kind of names", names, NAMES)
         index = known_name("order of the indices", index, INDEX_ORDERS)
         slide = known_name("style", style, STYLES) == "slide"
-        asked_for = names == "math" or index != INDEX_ORDERS[0] or slide or focus is not None
-        return cls(names != "code", index, slide, focus, asked_for)
+        return cls(names != "code", index, slide, focus, names)
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether anything was asked for that only circles have."""
+        return self.slide or self.focus is not None
 
     def checked(self, detail: str, look: Look) -> str:
         """The detail, which is "circles" where something of this was asked for.
@@ -257,11 +262,17 @@ class _Circles:
         """
         if self.asked_for and detail == "auto":
             detail = "circles"
-        if self.asked_for and detail != "circles":
-            of_what = "a program" if detail == "program" else f"detail={detail!r}"
+        if self.asked_for and detail not in ("circles", "program"):
             raise InvalidArgumentError(
-                "names='math', index, style='slide' and focus are for circles and lines, not for "
-                f"{of_what}; draw a model or a loss with detail='circles', or leave them away"
+                "style='slide' and focus are for circles and lines, not for "
+                f"detail={detail!r}; draw a model or a loss with detail='circles', or leave them "
+                "away"
+            )
+        named = self.names == "math" or self.index != INDEX_ORDERS[0]
+        if detail == "program" and (named or self.asked_for):
+            raise InvalidArgumentError(
+                "names='math', index, style='slide' and focus are not for a program; draw a model "
+                "or a loss, or leave them away"
             )
         if detail == "circles" and look.direction != "LR":
             raise InvalidArgumentError(
@@ -283,8 +294,10 @@ class _Graph:
         self.roles = roles_of(self.order, outputs, parameters)
         self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> str:
-        """The drawing in that detail.
+    def boxes(
+        self, detail: str, wanted: _Circles, max_nodes: int, marked: frozenset[Value]
+    ) -> Scene:
+        """Boxes and arrows in that detail.
 
         Raises:
             GraphError: if it would have more than ``max_nodes`` boxes.
@@ -294,7 +307,8 @@ class _Graph:
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
             self.check(detail, self.n_operations(), max_nodes)
-            return operations_scene(self.order, self.roles, self.units, self.look, marked)
+            names = self.names(wanted)
+            return operations_scene(self.order, self.roles, self.units, names, self.look, marked)
         condensed = condensed or self.condensed(detail, max_nodes)
         if condensed is None:
             raise GraphError(
@@ -302,8 +316,13 @@ class _Graph:
                 f"detail={detail!r}, where max_nodes={max_nodes:,}; {DRAW_A_PART}"
             )
         self.check(detail, len(condensed.boxes), max_nodes)
-        draw = neurons_dot if detail == "neurons" else layers_dot
-        return draw(condensed, self.look, marked)
+        drawing = NeuronDrawing if detail == "neurons" else LayerDrawing
+        return drawing(condensed, self.names(wanted), self.look, marked).scene()
+
+    def names(self, wanted: _Circles) -> BoxNames:
+        """What boxes call nodes: as books do, where there are neurons."""
+        names = textbook_names(self.order, self.roles, self.units, index=wanted.index)
+        return BoxNames(names, wanted.names == "math" or (wanted.by_math and bool(self.units)))
 
     def circles(
         self, wanted: _Circles, max_nodes: int, marked: frozenset[Value], is_model: bool

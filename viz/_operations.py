@@ -17,23 +17,21 @@ from tinygrad_mlp.graph import (
     Run,
     Unit,
     UnitLayer,
-    input_names,
     is_neuron,
     place_in_layer,
-    sums_of,
     uses_of,
 )
 from viz import _markup as markup
 from viz._blocks import Arrow, Block, alone, framed
 from viz._box_legend import number_keys, role_chips, scale_chips
-from viz._box_names import BoxNames, formula_runs
+from viz._box_names import BoxNames, formula_runs, numbered_inputs
 from viz._box_scene import Edge, Heading, Plan, scene_of
-from viz._cards import LETTERS, Card, Cell, Row, keyed
+from viz._cards import BY, LETTERS, Card, Cell, Row, keyed
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
 from viz._markup import number
 from viz._placement import Frame, Spacing
-from viz._scene import Scene, plain
+from viz._scene import Scene, Shown, plain
 from viz._themes import GradientScale, Paint
 from viz._wording import order_matters
 
@@ -100,10 +98,9 @@ class _Drawing:
         self.highlight = highlight
         self.shown = [node for node in order if self.is_drawn(node)]
         self.ids = {node: f"n{index}" for index, node in enumerate(order)}
-        self.inputs = input_names(sums_of(order, roles).values())  # of neurons
+        self.inputs = numbered_inputs(order, roles, names)
         self.uses = {
-            node: [use for use in uses_of(node) if self.is_drawn(use.parent)]
-            for node in self.shown
+            node: [use for use in uses_of(node) if self.is_drawn(use.parent)] for node in self.shown
         }
         several = len({units[node] for node in self.shown if node in units}) > 1
         self.units = units if several else {}
@@ -128,7 +125,7 @@ class _Drawing:
         return plan
 
     def widen(self) -> None:
-        """Boxes of one kind in one layer, and all inputs, are equally wide, so that they stand in columns."""
+        """Boxes of one kind in one layer stand in columns, as all inputs do: equally wide."""
         alike: dict[tuple[UnitLayer | None, str], list[Card]] = {}
         for node, card in self.cards.items():
             unit = self.units.get(node)
@@ -287,9 +284,10 @@ class _Drawing:
         muted = strong or look.theme.muted
         data = None
         if look.shows_data(role):
-            data = Cell(plain(number(node.data)), strong or look.theme.text)
+            shows = Shown("data", node)
+            data = Cell(plain(number(node.data)), strong or look.theme.text, shows=shows)
         if role == "constant" and not node.label:
-            yield Row(Cell(plain(number(node.data) if data else "c"), paint.ink))
+            yield Row(data or Cell(plain("c"), paint.ink))
             return
         name = Cell(self.name(node), paint.ink)
         if node.parents:
@@ -300,14 +298,14 @@ class _Drawing:
         else:
             yield Row(Cell(name.runs, paint.ink, bold=True), data)
         if self.with_gradients and role != "constant":
-            grad = plain(look.grad_text(node))
-            yield keyed(plain("grad"), grad, strong or look.theme.gradient, muted)
+            colors = muted, strong or look.theme.gradient
+            yield keyed(plain("grad"), plain(look.grad_text(node)), colors, Shown("grad", node))
 
     def name(self, node: Value, longest: int = LONGEST_LABEL) -> list[Run]:
-        """What a box calls a node; an input without a label by its place."""
-        if node not in self.inputs or node.parents or node.label or self.names.is_math(node):
-            return self.names.runs(node, self.units.get(node), longest)
-        return plain(self.inputs[node])
+        """What a box calls a node."""
+        if node in self.inputs:
+            return self.inputs[node]
+        return self.names.runs(node, self.units.get(node), longest)
 
     def symbol(self, node: Value) -> list[Run]:
         """The operation with its plain numbers; with names where their order matters."""
@@ -331,15 +329,15 @@ class _Drawing:
     def entries(self, node: Value, paint: Paint) -> Iterator[Row]:
         """The local derivatives, one for each arrow that leads to a node."""
         theme = self.look.theme
-        key_color = paint.ink if self.by_gradient else theme.muted
-        color = paint.ink if self.by_gradient else theme.partial
-        by = "\N{PARTIAL DIFFERENTIAL}/\N{PARTIAL DIFFERENTIAL}"
+        colors = (paint.ink, paint.ink) if self.by_gradient else (theme.muted, theme.partial)
         for use in self.uses[node]:
             name = self.name(use.parent, LONGEST_OPERAND)
             if self.has_partial(use.parent):
-                yield keyed([*plain(by), *name], plain(number(use.partial)), color, key_color)
+                key = [*plain(BY), *name]
+                shows = Shown("local", node)
+                yield keyed(key, plain(number(use.partial)), colors, shows)
             else:
-                yield Row(Cell(name, key_color))
+                yield Row(Cell(name, colors[0]))
 
     def has_partial(self, parent: Value) -> bool:
         """Whether an arrow has its number; nobody asks for the derivative by a constant."""
@@ -370,5 +368,6 @@ class _Drawing:
                     theme.accent if marked else theme.line,
                     MARKED if marked else 0.9,
                     [f"{derivative(*titles)} = {use.partial!r}"],
-                    (use.parent, node),
+                    (use.parent,),
+                    (node,),
                 )

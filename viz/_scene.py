@@ -401,7 +401,9 @@ def _width(character: str) -> float:
         return 0.34
     if character in "()[]/":
         return 0.4
-    if character in WIDE or (ord(character) > 0x3FF and character != DERIVATIVE):  # behind the Greek letters
+    if character in WIDE or (
+        ord(character) > 0x3FF and character != DERIVATIVE
+    ):  # behind the Greek letters
         return 1.0 if ord(character) > 0x2E7F else 0.84
     return 0.78 if character.isupper() else 0.64
 
