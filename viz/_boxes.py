@@ -347,9 +347,7 @@ class CoarseDrawing:
 
     def called_layer(self, box: Box) -> str:
         """The layer of the neurons in a box: its number, or the name in the program."""
-        unit = next(iter(box.units))
-        number_of = self.names.names.layer_numbers.get(unit.layer)
-        return f"layer {number_of}" if self.names.by_math and number_of else unit.layer_name
+        return self.names.layer(next(iter(box.units)), box.outputs)
 
     def name(self, box: Box) -> tuple[str, int]:
         """What an operation or a leaf is called, and how often it repeats."""

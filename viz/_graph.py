@@ -41,7 +41,7 @@ from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
 from viz._neurons import NeuronDrawing
 from viz._operations import drawn_by_itself, operations_scene
-from viz._programs import program_dot
+from viz._programs import program_scene
 from viz._scene import Scene
 from viz._themes import Theme, known_name
 
@@ -142,7 +142,7 @@ def to_dot(
     >>> text.count("n0 -> n1"), text.count('label="3"')
     (2, 2)
     """
-    drawing = drawing_of(
+    return drawing_of(
         value,
         detail=detail,
         direction=direction,
@@ -158,8 +158,7 @@ def to_dot(
         index=index,
         style=style,
         focus=focus,
-    )
-    return drawing if isinstance(drawing, str) else drawing.dot()
+    ).dot()
 
 
 def drawing_of(
@@ -179,8 +178,8 @@ def drawing_of(
     index: str,
     style: str,
     focus: Value | str | None,
-) -> str | Scene:
-    """The drawing: DOT text, or a scene in which everything has its place.
+) -> Scene:
+    """The drawing, a scene in which everything has its place.
 
     Args, Raises: as for ``to_dot``, which gives them their defaults.
 
@@ -195,7 +194,7 @@ def drawing_of(
     circles = _Circles.of(names, index, style, focus)
     detail = circles.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
-        return program_dot(value, look, max_nodes)
+        return program_scene(value, look, max_nodes)
     is_model = isinstance(value, Module)
     if isinstance(value, Module):
         outputs = _outputs_of(value)

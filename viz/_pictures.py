@@ -177,10 +177,8 @@ def to_svg(
     return Svg(_rendered(drawing, "svg").decode())
 
 
-def _rendered(drawing: str | Scene, file_format: str) -> bytes:
+def _rendered(drawing: Scene, file_format: str) -> bytes:
     """The content of a file; for PNG and PDF Graphviz is needed."""
-    if isinstance(drawing, str):
-        return render(drawing, file_format)
     if file_format == "svg":
         return drawing.svg().encode()
     if file_format == "tikz":
