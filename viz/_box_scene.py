@@ -22,6 +22,10 @@ SAMPLES: Final = 24
 """The points on a piece of a line at which a title is looked for to be in the way."""
 
 
+Sides = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
 @dataclass(eq=False, slots=True)
 class Edge:
     """An arrow from one box to another.
@@ -161,6 +165,7 @@ class _Picture:
         way_out = source.point(source.length, source.way_out, self.corners[source])
         way_in = target.point(0.0, target.lanes[edge.target], self.corners[target])
         _pull(middle, way_out, way_in)
+        _tighten(middle, 0 if is_sideways(self.look.direction) else 1)
         points = [start]
         if _apart(start, way_out):
             points += _straight(start, way_out)
@@ -197,27 +202,40 @@ class _Picture:
 
     def frames(self, curves: Sequence[Curve]) -> Iterator[Group]:
         """Frames and their titles; a title stands where no line runs, if there is such a place."""
-        theme = self.look.theme
         points = [point for curve in curves for point in _points_on(curve)]
-        boxes = [
-            ((*self.moved((x1, y1)), *self.moved((x2, y2))), frame.title, heading)
-            for (frame, heading), (x1, y1, x2, y2) in zip(
-                self.plan.frames, self.places.frames, strict=True
-            )
-        ]
+        for (frame, heading), (x1, y1, x2, y2), title in zip(
+            self.plan.frames, self.places.frames, self.places.titles, strict=True
+        ):
+            sides = (*self.moved((x1, y1)), *self.moved((x2, y2)))
+            beside = None if title is None else self.moved(title)
+            yield self.frame(sides, frame.title[1], heading, points, beside)
         for block, heading in self.plan.headings.items():
-            x, y = self.corners[block]
-            width, height = block.size
-            boxes.append(((x, y, x + width, y + height), block.title, heading))
-        for (x1, y1, x2, y2), (_, height), heading in boxes:
-            middle = (x1 + x2) / 2.0, (y1 + y2) / 2.0
-            ground = Rectangle(*middle, x2 - x1, y2 - y1, theme.frame, theme.outline, 1.0)
-            words = []
-            if heading.cell is not None:
-                below = self.look.direction == "TB"
-                middle_of_title = (y2 - 4.0 - height / 2.0) if below else (y1 + 4.0 + height / 2.0)
-                words = [_title(heading.cell, (x1 + 6.0, x2 - 6.0), middle_of_title, points)]
-            yield Group("frame", [ground, *words], heading.tooltip, heading.name, heading.nodes)
+            (x, y), (width, height) = self.corners[block], block.size
+            sides = x, y, x + width, y + height
+            yield self.frame(sides, block.title[1], heading, points)
+
+    def frame(
+        self,
+        sides: Sides,
+        height: float,
+        heading: Heading,
+        points: Iterable[Point],
+        beside: Point | None = None,
+    ) -> Group:
+        """A frame and its title, of that height: beside its boxes, or where arrows leave it."""
+        x1, y1, x2, y2 = sides
+        theme = self.look.theme
+        ground = Rectangle(
+            *((x1 + x2) / 2.0, (y1 + y2) / 2.0, x2 - x1, y2 - y1), theme.frame, theme.outline, 1.0
+        )
+        words = []
+        if heading.cell is not None and beside is not None:
+            words = [heading.cell.words(*beside, "middle")]
+        elif heading.cell is not None:
+            below = self.look.direction == "TB"
+            middle = (y2 - 4.0 - height / 2.0) if below else (y1 + 4.0 + height / 2.0)
+            words = [_title(heading.cell, (x1 + 6.0, x2 - 6.0), middle, points)]
+        return Group("frame", [ground, *words], heading.tooltip, heading.name, heading.nodes)
 
 
 def _title(cell: Cell, sides: tuple[float, float], middle: float, points: Iterable[Point]) -> Words:
@@ -275,3 +293,13 @@ def _pull(points: list[Point], start: Point, end: Point) -> None:
         dx, dy = goal[0] - points[first][0], goal[1] - points[first][1]
         points[first] = goal
         points[second] = points[second][0] + dx, points[second][1] + dy
+
+
+def _tighten(points: list[Point], axis: int) -> None:
+    """Keep what bends each piece between its ends, so that no curve swings out past them."""
+    for start in range(0, len(points) - 3, 3):
+        low, high = sorted((points[start][axis], points[start + 3][axis]))
+        for index in (start + 1, start + 2):
+            point = list(points[index])
+            point[axis] = min(max(point[axis], low), high)
+            points[index] = point[0], point[1]

@@ -184,9 +184,7 @@ class _Drawing:
         for index, blocks in enumerate(layers.values()):
             plan.frames.append(self.frame(index, blocks))
 
-    def frame(
-        self, index: int, blocks: Mapping[Unit, list[Block]]
-    ) -> tuple[Frame, Heading]:
+    def frame(self, index: int, blocks: Mapping[Unit, list[Block]]) -> tuple[Frame, Heading]:
         """The frame of a layer: its neurons in their order, for each sample."""
         units = sorted(blocks, key=place_in_layer)
         found = [blocks[unit] for unit in units]
