@@ -50,8 +50,11 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._recorded",
         "viz._look viz._render viz._scene",
-        "viz._operations viz._programs viz._plot_style "
-        "viz._arrangement viz._line_labels viz._legend",
+        "viz._plot_style viz._arrangement viz._line_labels viz._legend viz._cards viz._box_names",
+        "viz._blocks viz._box_legend",
+        "viz._placement",
+        "viz._box_scene",
+        "viz._operations viz._programs",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
         "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
         "viz._circles",

@@ -171,7 +171,7 @@ class Card:
 
         >>> from viz._themes import LIGHT
         >>> Card("n0", [Row(None)] * 2, LIGHT.roles["input"], n_arrows=2).ends()
-        [11.0, 22.0]
+        [10.333333333333334, 20.666666666666668]
         """
         width, height = self.size
         sideways = is_sideways(self.direction)

@@ -163,8 +163,8 @@ def _frame(index: int, frame: Frame, direction: str) -> Iterator[str]:
         label = _table([f"<TR>{_cell(*sizes)}</TR>"])
     yield f"subgraph cluster_{index} {{ graph [margin={frame.margin}, label={label}];"
     if width and not sideways:
-        sizes = f"width={width / 72.0:.4f}, height={height / 72.0:.4f}"
-        yield f"t{index} [shape=box, fixedsize=true, {sizes}];"
+        size = f"width={width / 72.0:.4f}, height={height / 72.0:.4f}"
+        yield f"t{index} [shape=box, fixedsize=true, {size}];"
     for place, row in enumerate(frame.blocks):
         names = [block.name for block in row]
         if width and not sideways and not place:
