@@ -49,14 +49,15 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._recorded",
-        "viz._look viz._render viz._scene",
+        "viz._look viz._render viz._scene viz._film",
+        "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster",
         "viz._operations viz._programs viz._plot_style "
-        "viz._arrangement viz._line_labels viz._legend",
+        "viz._arrangement viz._line_labels viz._legend viz._moments",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
         "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
         "viz._circles",
         "viz._graph",
-        "viz._pictures",
+        "viz._pictures viz._animation",
         "viz._notebook viz._stepper",
         "viz",
         "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
@@ -90,7 +91,17 @@ AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}
 """The packages from elsewhere that importing ours may load, beside the standard library."""
 
 WHERE_USED: Final = frozenset(
-    ["IPython", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn", "torch", "tqdm"]
+    [
+        "IPython",
+        "PIL",
+        "graphviz",
+        "matplotlib",
+        "pygraphviz",
+        "safetensors",
+        "sklearn",
+        "torch",
+        "tqdm",
+    ]
 )
 """The packages that are imported inside the function that needs them."""
 

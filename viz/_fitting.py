@@ -31,6 +31,7 @@ LARGEST_LETTERS: Final = 40.0
 """A small drawing is not blown up any further than to smallest letters of this size."""
 
 SLIDE_MARGIN: Final = 20.0
+"""What stays free on each side of a slide."""
 
 Box = tuple[float, float, float, float]
 

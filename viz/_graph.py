@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Unpack
 
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._text import described
@@ -35,6 +35,7 @@ from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
 from viz._circles import circles_scene
 from viz._condense import Condensed, condense
+from viz._drawing_options import Options, completed, with_options
 from viz._layer_boxes import layers_dot
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
@@ -42,7 +43,7 @@ from viz._neurons import neurons_dot
 from viz._operations import drawn_by_itself, operations_dot
 from viz._programs import program_dot
 from viz._scene import Scene
-from viz._themes import Theme, known_name
+from viz._themes import known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_of", "to_dot"]
 
@@ -67,24 +68,8 @@ DRAW_A_PART: Final = (
 )
 
 
-def to_dot(
-    value: Drawable,
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> str:
+@with_options
+def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     """The graph that ``value`` was computed from, as text in the DOT language.
 
     In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
@@ -92,114 +77,52 @@ def to_dot(
     not 0; where there is none at all, boxes have no row for it. Names are known in any case.
 
     Args:
-        value: the output of the graph, or a list of outputs that are drawn together; or a model,
-            drawn for one sample; or a compiled program, after its first call, for which
-            ``detail``, ``show`` and ``highlight`` mean nothing.
-        detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
-            operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
-            with shapes, parameter counts and gradient norms), or "auto": circles for a model that
-            they can show, else the finest of the others that stays readable. In the coarser two
-            a normalization is one box, and what repeats (for each sample of a batch) is drawn
-            once, with "x N".
-        direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
-        show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
-        highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
-        theme: "light" or "dark".
-        color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
-            where every operation is drawn, else the gradient.
-        constants: whether to draw the plain numbers of a formula.
-        max_nodes: the number of boxes up to which a graph is drawn.
-        parameters: the leaves to color as parameters, for example ``model.parameters()``. Unless
-            given, these are the weights and biases of each ``dot``, and the leaves whose label is
-            a path in a model, such as "layers.0.w.1".
-        legend: whether a line under the graph explains the colors.
-        names: how things are called in circles: "math" (as in books: w, b, h and y-hat with layer
-            and indices), "code" (their paths in the model), or "auto", which is "math" there.
-        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
-            bias of unit j is w_0j).
-        style: "page", or "slide" for circles: 1280 x 720, letters of 18 points, three digits and no
-            legend.
-        focus: for circles, a node or its name ("h[1]_2"): its paths stand out, of all the rest a
-            quarter of the color is left.
+        value: what to draw, as for ``draw``.
+        options: as for ``draw``.
 
     Returns:
         The text, which ``viz.draw`` renders, and any other Graphviz tool as well.
 
     Raises:
-        NotANumberError: if ``value`` is nothing that there are drawings of.
-        GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser
-            detail to use. Also for a program of plain arithmetic, and if circles and lines cannot
-            show the graph as it is.
-        InvalidArgumentError: for what only circles have with another detail, and for circles in
-            another direction than "LR".
-        UnknownNameError: for an unknown detail, direction, theme, color, label, name of a node or
-            order of indices, or an unknown name in ``show``.
+        What ``draw`` raises.
 
     >>> a = Value(3.0, label="a")
     >>> text = to_dot(a * a, show=["partials"], legend=False)
     >>> text.count("n0 -> n1"), text.count('label="3"')
     (2, 2)
     """
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
-    )
+    drawing = drawing_of(value, options)
     return drawing if isinstance(drawing, str) else drawing.dot()
 
 
-def drawing_of(
-    value: Drawable,
-    *,
-    detail: str,
-    direction: str,
-    show: Iterable[str],
-    highlight: Value | str | Iterable[Value | str],
-    theme: str | Theme,
-    color: str,
-    constants: bool,
-    max_nodes: int,
-    parameters: Iterable[Value] | None,
-    legend: bool,
-    names: str,
-    index: str,
-    style: str,
-    focus: Value | str | None,
-) -> str | Scene:
+def drawing_of(value: Drawable, options: Options) -> str | Scene:
     """The drawing: DOT text, or a scene in which everything has its place.
 
-    Args, Raises: as for ``to_dot``, which gives them their defaults.
+    Args, Raises: as for ``draw``.
 
-    >>> import inspect
-    >>> parameters = inspect.signature(drawing_of).parameters
-    >>> list(parameters) == list(inspect.signature(to_dot).parameters)
-    True
+    >>> drawing_of(Value(3.0), {"legend": False})[:7]
+    'digraph'
     """
-    detail = known_name("detail", detail, DETAILS)
-    look = Look.of(direction, show, theme, color, legend, constants)
-    max_nodes = check_integer(max_nodes, "max_nodes", "max_nodes=500")
-    circles = _Circles.of(names, index, style, focus)
+    wanted = completed(options)
+    detail = known_name("detail", wanted["detail"], DETAILS)
+    look = Look.of(
+        wanted["direction"],
+        wanted["show"],
+        wanted["theme"],
+        wanted["color"],
+        wanted["legend"],
+        wanted["constants"],
+    )
+    max_nodes = check_integer(wanted["max_nodes"], "max_nodes", "max_nodes=500")
+    circles = _Circles.of(wanted["names"], wanted["index"], wanted["style"], wanted["focus"])
     detail = circles.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
         return program_dot(value, look, max_nodes)
     is_model = isinstance(value, Module)
+    parameters = wanted["parameters"]
     if isinstance(value, Module):
         outputs = _outputs_of(value)
-        if parameters is None:
-            parameters = value.parameters()
+        parameters = value.parameters() if parameters is None else parameters
         look = replace(look, shown=look.shown - {"partials"}, parameters_only=True)
     elif isinstance(value, Value):
         outputs = [value]
@@ -213,7 +136,7 @@ def drawing_of(
     if not is_model and not any(output.has_grad for output in outputs):
         look = replace(look, gradients=False)
     graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
-    marked = _marked(highlight, graph.order)
+    marked = _marked(wanted["highlight"], graph.order)
     if detail == "auto" and is_model:
         try:
             if look.direction == "LR":

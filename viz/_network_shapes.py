@@ -93,6 +93,7 @@ class NetworkShapes(NetworkWords):
         return faded(group, self.theme.background)
 
     def with_mark(self, group: Group, is_marked: bool) -> Group:
+        """The group, in the accent color if it is marked."""
         return marked(group, self.theme.accent) if is_marked else group
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
@@ -105,10 +106,12 @@ class NetworkShapes(NetworkWords):
         return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
+        """The title of a block at a place."""
         title, theme = self.title_runs(block, pitch), self.theme
         return Words(x, y, title, self.letters, theme.muted, ground=theme.background)
 
     def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
+        """A circle, or the box of an output, with its words."""
         x, y = place
         paint = self.paint(spot)
         texts = self.texts(spot)
@@ -126,6 +129,7 @@ class NetworkShapes(NetworkWords):
         return self.lit(self.with_mark(group, self.is_marked(spot)), spot)
 
     def fold(self, fold: Fold, x: float, y: float) -> Group:
+        """What stands for units that are not drawn."""
         color, apart = self.theme.muted, 0.6 * self.letters
         text = more_text(fold.n_units)
         dots = Words(x, y - apart, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color)
@@ -133,6 +137,7 @@ class NetworkShapes(NetworkWords):
         return self.lit(Group("fold", [dots, words], [f"{text}, not drawn"]))
 
     def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
+        """The line of a weight, or of operations that are not drawn."""
         x1, y1, x2, y2 = self.ends(link, places, radius)
         shape = Line(x1, y1, x2, y2, *self.stroke(link))
         kind, is_marked = "further" if link.weight is None else "weight", self.is_marked_line(link)
@@ -159,6 +164,7 @@ class NetworkShapes(NetworkWords):
         return color, width, weight < 0.0
 
     def is_marked_line(self, link: Link) -> bool:
+        """Whether a line is to be marked: its weight is, or both of its ends are."""
         ends = self.is_marked(link.source) and self.is_marked(link.target)
         return ends or link.weight in self.marked
 

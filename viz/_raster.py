@@ -64,13 +64,11 @@ class Canvas:
             from matplotlib.transforms import IdentityTransform
             from PIL import Image
         except ImportError as error:
-            raise MissingDependencyError(
-                "films need the package 'matplotlib', which is not installed; install it, in the "
-                "project's folder: python -m pip install -e '.[all]'"
-            ) from error
+            raise MissingDependencyError.of("matplotlib", "films", extra="all") from error
         self.size = width, height
         self._matplotlib: Any = matplotlib
-        self._renderer: Any = RendererAgg(width, height, 72.0)
+        renderer: Any = RendererAgg  # whose types are unknown
+        self._renderer: Any = renderer(width, height, 72.0)
         self._path: Any = Path
         self._font: Any = FontProperties
         self._as_it_is: Any = IdentityTransform()

@@ -49,6 +49,7 @@ LENGTH_OF_GRAPHVIZ: Final = 10.0
 """Of an arrowhead of the size 1, in points."""
 
 Point = tuple[float, float]
+"""How far to the right, and how far down."""
 
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
@@ -186,6 +187,7 @@ class Rectangle:
 
 
 Shape = Words | Line | Curve | Circle | Rectangle
+"""What there is in a picture."""
 
 
 @dataclass(slots=True)

@@ -162,9 +162,9 @@ def _math(run: Run) -> str:
         return f"_{{{_letters(run.text)}}}"
     if run.kind == "sup":
         return f"^{{{_letters(run.text)}}}"
-    base, *accents = unicodedata.normalize("NFD", visible(run.text))
-    if run.kind == "italic" and accents == ["\N{COMBINING CIRCUMFLEX ACCENT}"]:
-        return f"\\hat{{{_letters(base)}}}"
+    plain = unicodedata.normalize("NFD", run.text)
+    if run.kind == "italic" and plain.endswith("\N{COMBINING CIRCUMFLEX ACCENT}"):
+        return f"\\hat{{{_letters(plain[:-1])}}}"
     letters = _letters(run.text)
     return letters if run.kind == "italic" else f"\\mathrm{{{letters}}}"
 
