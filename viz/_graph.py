@@ -24,6 +24,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.graph import (
     INDEX_ORDERS,
+    TextbookNames,
     Unit,
     listed,
     order_of,
@@ -33,14 +34,17 @@ from tinygrad_mlp.graph import (
 )
 from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
+from viz._box_names import BoxNames
 from viz._circles import circles_scene
 from viz._condense import Condensed, condense
 from viz._drawing_options import Options, completed, with_options
-from viz._layer_boxes import layers_dot
+from viz._emphasis import focused
+from viz._fitting import on_a_slide
+from viz._layer_boxes import LayerDrawing
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
-from viz._neurons import neurons_dot
-from viz._operations import drawn_by_itself, operations_dot
+from viz._neurons import NeuronDrawing
+from viz._operations import drawn_by_itself, operations_scene
 from viz._programs import program_dot
 from viz._scene import Scene
 from viz._themes import known_name
@@ -115,6 +119,8 @@ def drawing_of(value: Drawable, options: Options) -> str | Scene:
     )
     max_nodes = check_integer(wanted["max_nodes"], "max_nodes", "max_nodes=500")
     circles = _Circles.of(wanted["names"], wanted["index"], wanted["style"], wanted["focus"])
+    if circles.slide:
+        look = replace(look, legend=False, slide=True)
     detail = circles.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
         return program_dot(value, look, max_nodes)
@@ -146,7 +152,10 @@ def drawing_of(value: Drawable, options: Options) -> str | Scene:
         detail = "layers"
     if detail == "circles":
         return graph.circles(circles, max_nodes, marked, is_model)
-    return graph.text(detail, max_nodes, marked)
+    scene = graph.boxes(detail, circles, max_nodes, marked)
+    if circles.focus is not None:
+        scene = focused(scene, graph.focus(circles), graph.order)
+    return on_a_slide(scene) if circles.slide else scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,7 @@ class _Circles:
     index: str
     slide: bool
     focus: Value | str | None
-    asked_for: bool
+    names: str
 
     @classmethod
     def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Circles:
@@ -169,22 +178,19 @@ class _Circles:
         names = known_name("kind of names", names, NAMES)
         index = known_name("order of the indices", index, INDEX_ORDERS)
         slide = known_name("style", style, STYLES) == "slide"
-        asked_for = names == "math" or index != INDEX_ORDERS[0] or slide or focus is not None
-        return cls(names != "code", index, slide, focus, asked_for)
+        return cls(names != "code", index, slide, focus, names)
 
     def checked(self, detail: str, look: Look) -> str:
-        """The detail, which is "circles" where something of this was asked for.
+        """The detail, if it has what was asked for.
 
         Raises:
-            InvalidArgumentError: if another detail was asked for, or another direction.
+            InvalidArgumentError: if a program has it not, or circles not in that direction.
         """
-        if self.asked_for and detail == "auto":
-            detail = "circles"
-        if self.asked_for and detail != "circles":
-            of_what = "a program" if detail == "program" else f"detail={detail!r}"
+        named = self.names == "math" or self.index != INDEX_ORDERS[0]
+        if detail == "program" and (named or self.slide or self.focus is not None):
             raise InvalidArgumentError(
-                "names='math', index, style='slide' and focus are for circles and lines, not for "
-                f"{of_what}; draw a model or a loss with detail='circles', or leave them away"
+                "names='math', index, style='slide' and focus are not for a program; draw a model "
+                "or a loss, or leave them away"
             )
         if detail == "circles" and look.direction != "LR":
             raise InvalidArgumentError(
@@ -206,8 +212,10 @@ class _Graph:
         self.roles = roles_of(self.order, outputs, parameters)
         self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> str:
-        """The drawing in that detail.
+    def boxes(
+        self, detail: str, wanted: _Circles, max_nodes: int, marked: frozenset[Value]
+    ) -> Scene:
+        """Boxes and arrows in that detail.
 
         Raises:
             GraphError: if it would have more than ``max_nodes`` boxes.
@@ -217,7 +225,8 @@ class _Graph:
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
             self.check(detail, self.n_operations(), max_nodes)
-            return operations_dot(self.order, self.roles, self.units, self.look, marked)
+            names = self.box_names(wanted)
+            return operations_scene(self.order, self.roles, self.units, names, self.look, marked)
         condensed = condensed or self.condensed(detail, max_nodes)
         if condensed is None:
             raise GraphError(
@@ -225,8 +234,27 @@ class _Graph:
                 f"detail={detail!r}, where max_nodes={max_nodes:,}; {DRAW_A_PART}"
             )
         self.check(detail, len(condensed.boxes), max_nodes)
-        draw = neurons_dot if detail == "neurons" else layers_dot
-        return draw(condensed, self.look, marked)
+        drawing = NeuronDrawing if detail == "neurons" else LayerDrawing
+        return drawing(condensed, self.box_names(wanted), self.look, marked).scene()
+
+    def box_names(self, wanted: _Circles) -> BoxNames:
+        """What boxes call nodes: as books do, where there are neurons."""
+        names = self.textbook_names(wanted.index)
+        return BoxNames(names, wanted.names == "math" or (wanted.by_math and bool(self.units)))
+
+    def textbook_names(self, index: str) -> TextbookNames:
+        """What books call the nodes."""
+        return textbook_names(self.order, self.roles, self.units, index=index)
+
+    def focus(self, wanted: _Circles) -> Value:
+        """The node in focus, which may be given by its name.
+
+        Raises:
+            UnknownNameError: if there is none of that name.
+        """
+        if isinstance(wanted.focus, Value):
+            return wanted.focus
+        return self.textbook_names(wanted.index).find(wanted.focus)
 
     def circles(
         self, wanted: _Circles, max_nodes: int, marked: frozenset[Value], is_model: bool
@@ -237,8 +265,8 @@ class _Graph:
             GraphError: if they cannot show the graph, or if there would be too many circles.
         """
         network = network_of(self.order, self.roles, self.units, self.outputs, self.look.constants)
-        names = textbook_names(self.order, self.roles, self.units, index=wanted.index)
-        focus = names.find(wanted.focus) if isinstance(wanted.focus, str) else wanted.focus
+        focus = None if wanted.focus is None else self.focus(wanted)
+        names = self.textbook_names(wanted.index)
         scene = circles_scene(
             network,
             self.look,

@@ -54,7 +54,7 @@ def legend_groups(
         text = Words(
             x + before + entry.width + 5.0, y, plain(entry.text), size, theme.muted, "start"
         )
-        first = Words(x, y, plain(entry.before), size, theme.muted, "start")
+        first = Words(x + before - 5.0, y, plain(entry.before), size, theme.muted, "end")
         groups.append(Group("legend", [*([first] if before else []), *shapes, text]))
         x += wide + 16.0
     return groups, (y + high / 2.0 - top if groups else 0.0)

@@ -76,6 +76,7 @@ class Look:
         parameters_only: whether data is shown of parameters alone, as where there is no sample.
         gradients: whether there are gradients of what is drawn; those that parameters still have of
             another loss are none of it.
+        slide: whether it is for a slide, where numbers are short.
     """
 
     direction: str = "LR"
@@ -86,6 +87,7 @@ class Look:
     constants: bool = True
     parameters_only: bool = False
     gradients: bool = True
+    slide: bool = False
 
     @classmethod
     def of(
@@ -112,6 +114,14 @@ class Look:
         shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
         return cls(direction, shown, theme_named(theme), color, legend, constants)
 
+    def number(self, x: float) -> str:
+        """A number as the drawing shows it.
+
+        >>> Look().number(0.13849856), Look(slide=True).number(0.13849856)
+        ('0.1385', '0.138')
+        """
+        return markup.number_on_slide(x) if self.slide else number(x)
+
     def grad_of(self, node: Value) -> float | None:
         """The gradient of a node in what is drawn; None where it was not computed.
 
@@ -133,7 +143,7 @@ class Look:
         grad = self.grad_of(node)
         if grad is None:
             return FROZEN_TEXT if is_frozen(node) else NOT_COMPUTED
-        return number(grad)
+        return self.number(grad)
 
     def shows_data(self, role: str) -> bool:
         """Whether the numbers of nodes of that kind are shown.

@@ -86,6 +86,7 @@ def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Option
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile
+    >>> from tinygrad_mlp import Value
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> loss = (a * b + 10.0).tanh()
     >>> loss.backward()
@@ -103,6 +104,7 @@ def to_svg(value: Drawable, **options: Unpack[Options]) -> Svg:
 
     Args, Raises: as for ``draw``.
 
+    >>> from tinygrad_mlp import Value
     >>> a = Value(2.0, label="a")
     >>> to_svg(a * a).startswith("<svg")
     True

@@ -25,7 +25,7 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 
-__all__ = ["FORMATS", "format_of", "render"]
+__all__ = ["FORMATS", "format_of", "placed", "render"]
 
 FORMATS: Final = ("dot", "pdf", "png", "svg")
 """The kinds of file, named by their endings."""
@@ -87,9 +87,26 @@ def render(dot_text: str, file_format: str) -> bytes:
         return dot_text.encode()
     if file_format == "png":
         dot_text = dot_text.replace("{", f"{{\n  graph [dpi={PIXELS_PER_INCH}];", 1)
-    draw = _drawn_by_program if shutil.which("dot") else _drawn_by_library
-    picture = draw(dot_text, file_format)
+    picture = _drawn(dot_text, file_format)
     return _tidy(picture) if file_format == "svg" else picture
+
+
+def placed(dot_text: str) -> bytes:
+    """Where Graphviz puts the nodes, the lines and the clusters of a graph, as JSON.
+
+    Raises:
+        MissingDependencyError, GraphError: as for ``render``.
+
+    >>> import json
+    >>> json.loads(placed("digraph { a -> b }"))["objects"][0]["pos"]
+    '27,90'
+    """
+    return _drawn(dot_text, "json0")
+
+
+def _drawn(dot_text: str, file_format: str) -> bytes:
+    draw = _drawn_by_program if shutil.which("dot") else _drawn_by_library
+    return draw(dot_text, file_format)
 
 
 def _drawn_by_program(dot_text: str, file_format: str) -> bytes:

@@ -52,6 +52,7 @@ Point = tuple[float, float]
 """How far to the right, and how far down."""
 
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
+DERIVATIVE: Final = "\N{PARTIAL DIFFERENTIAL}"  # no wider than a letter
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
 
 
@@ -400,9 +401,11 @@ def escaped(text: str) -> str:
 def _width(character: str) -> float:
     if character in NARROW:
         return 0.34
-    if character in "()[]":
+    if character in "()[]/":
         return 0.4
-    if character in WIDE or ord(character) > 0x3FF:  # behind the Greek letters
+    if character in WIDE or (
+        ord(character) > 0x3FF and character != DERIVATIVE
+    ):  # behind the Greek letters
         return 1.0 if ord(character) > 0x2E7F else 0.84
     return 0.78 if character.isupper() else 0.64
 
