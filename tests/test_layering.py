@@ -91,8 +91,10 @@ AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}
 """The packages from elsewhere that importing ours may load, beside the standard library."""
 
 WHERE_USED: Final = frozenset(
-    ["IPython", "PIL", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn"]
-    + ["torch", "tqdm"]
+    {
+        *("IPython", "PIL", "graphviz", "matplotlib", "pygraphviz"),
+        *("safetensors", "sklearn", "torch", "tqdm"),
+    }
 )
 """The packages that are imported inside the function that needs them."""
 

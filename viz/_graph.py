@@ -154,7 +154,8 @@ def drawing_of(value: Drawable, options: Options) -> str | Scene:
         return graph.circles(circles, max_nodes, marked, is_model)
     scene = graph.boxes(detail, circles, max_nodes, marked)
     if circles.focus is not None:
-        scene = focused(scene, graph.focus(circles), graph.order)
+        focus = graph.focus(circles.focus, circles.index)
+        scene = focused(scene, focus, graph.order)
     return on_a_slide(scene) if circles.slide else scene
 
 
@@ -246,15 +247,13 @@ class _Graph:
         """What books call the nodes."""
         return textbook_names(self.order, self.roles, self.units, index=index)
 
-    def focus(self, wanted: _Circles) -> Value:
+    def focus(self, focus: Value | str, index: str) -> Value:
         """The node in focus, which may be given by its name.
 
         Raises:
             UnknownNameError: if there is none of that name.
         """
-        if isinstance(wanted.focus, Value):
-            return wanted.focus
-        return self.textbook_names(wanted.index).find(wanted.focus)
+        return self.textbook_names(index).find(focus) if isinstance(focus, str) else focus
 
     def circles(
         self, wanted: _Circles, max_nodes: int, marked: frozenset[Value], is_model: bool
@@ -265,7 +264,7 @@ class _Graph:
             GraphError: if they cannot show the graph, or if there would be too many circles.
         """
         network = network_of(self.order, self.roles, self.units, self.outputs, self.look.constants)
-        focus = None if wanted.focus is None else self.focus(wanted)
+        focus = None if wanted.focus is None else self.focus(wanted.focus, wanted.index)
         names = self.textbook_names(wanted.index)
         scene = circles_scene(
             network,
