@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._files import check_writable, write_whole
@@ -24,11 +24,11 @@ from viz._drawing_options import Options, completed, with_options
 from viz._film import check_ffmpeg, gif, mp4
 from viz._fitting import SLIDE, fitted, smallest_letters
 from viz._graph import drawing_of
-from viz._moments import Moment, moments_of, pointing_into, scene_at
+from viz._moments import Moment, moments_of, pointing_into, scene_at, with_gradients
 from viz._raster import Canvas
 from viz._render import format_of
-from viz._scene import Group, Line, Scene, Words, plain, width_of
-from viz._themes import Theme, known_name, theme_named
+from viz._scene import Group, Line, Scene, Words, colors_of, plain, width_of
+from viz._themes import Theme, known_name, mixed, theme_named
 
 __all__ = ["Frames", "animate", "frames_of"]
 
@@ -40,8 +40,11 @@ MOST_SHORT: Final = 120
 
 MOST_FRAMES: Final = 1000
 
-LEAST_LETTERS: Final = 10.0
+LEAST_LETTERS: Final = 9.0
 """The smallest letters of a frame, in pixels."""
+
+EDGES: Final = (0.25, 0.5, 0.75)
+"""How much of a color there is at its edges, of which a GIF keeps these shades."""
 
 STRIP: Final = 100.0
 """The height of what stands under the drawing."""
@@ -139,8 +142,7 @@ def animate(
     pictures = (canvas.drawn(frames.scene(place)) for place in range(n_frames))
     if file_format == "mp4":
         return write_whole(path, mp4(pictures, durations))
-    sample = [canvas.drawn(frames.scene(place)) for place in (0, n_frames // 2, n_frames - 1)]
-    return write_whole(path, gif(pictures, sample, durations))
+    return write_whole(path, gif(pictures, _colors(frames), durations))
 
 
 def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -> Frames:
@@ -160,30 +162,48 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
         )
     wanted = completed(options)
     with _gradients_kept(loss):
-        names = "code" if wanted["names"] == "code" else "math"
-        index = known_name("order of the indices", wanted["index"], INDEX_ORDERS)
-        moments = moments_of(loss, each_step=steps != "nodes", names=names, index=index)
+        loss.backward()
+        after, is_slide = _drawing(loss, wanted)
+        uncolored, _ = _drawing(loss, {**wanted, "color": "kind"})
+        named: dict[str, Any] = {
+            "shown": with_gradients(after),
+            "names": "code" if wanted["names"] == "code" else "math",
+            "index": known_name("order of the indices", wanted["index"], INDEX_ORDERS),
+        }
+        moments = moments_of(loss, each_step=steps != "nodes", **named)
         if steps == "auto" and len(moments) > MOST_SHORT:
-            moments = moments_of(loss, each_step=False, names=names, index=index)
+            moments = moments_of(loss, each_step=False, **named)
         if len(moments) > MOST_FRAMES:
             raise GraphError(
                 f"this film would have {len(moments):,} frames, more than {MOST_FRAMES:,}; "
                 "film a part of it (the loss of one sample through a small network, or a node "
                 "further inside), or take steps='nodes'"
             )
-        after, is_slide = _drawing(loss, wanted)
-        uncolored, _ = _drawing(loss, {**wanted, "color": "kind"})
     theme = theme_named(wanted["theme"])
     number = markup.number_on_slide if is_slide else markup.number
     moments = pointing_into(after, moments, order_of([loss]))
     return Frames(moments, after, uncolored, theme, number)
 
 
+def _colors(frames: Frames) -> list[str]:
+    """Every color of a film, and what the edges of letters and lines make of each."""
+    theme, scenes = frames.theme, (frames.after, frames.uncolored)
+    found = {theme.accent, theme.text, theme.muted}
+    found |= {color for scene in scenes for group in scene.groups for color in colors_of(group)}
+    grounds = (theme.background, theme.frame)
+    edges = [
+        mixed(x, ground, share) for x in sorted(found) for ground in grounds for share in EDGES
+    ]
+    return list(dict.fromkeys([theme.background, *sorted(found), *edges]))
+
+
 @contextmanager
 def _gradients_kept(loss: Value) -> Iterator[None]:
-    """Within this block gradients may change; afterwards they are what they were."""
+    """Within this block there are no gradients at first; afterwards they are what they were."""
     order = order_of([loss])
     before = [(node, node.grad, node.has_grad) for node in order]
+    for node in order:
+        node.zero_grad()
     try:
         yield
     finally:

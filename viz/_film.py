@@ -6,7 +6,6 @@ import io
 import shutil
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_ffmpeg", "gif", "mp4"]
 
-COLORS: Final = 128
-"""Of a GIF; letters have many shades of few colors."""
-
 UNKNOWN: Final = 255
+"""In the place of the palette's place of a color that was not met yet."""
 
 FRAMES_PER_SECOND: Final = 25
 """Of an MP4, whose pictures stay for several of them."""
@@ -36,21 +33,22 @@ SETTINGS: Final = (
 """What every player shows, and the same bytes each time."""
 
 
-def gif(pictures: Iterable[Image], sample: Sequence[Image], seconds: Sequence[float]) -> bytes:
+def gif(pictures: Iterable[Image], colors: Sequence[str], seconds: Sequence[float]) -> bytes:
     """The bytes of a GIF that begins again at its end.
 
     Args:
         pictures: the frames, in RGB.
-        sample: some of them, which have all colors of the film.
+        colors: those of the film, the most important first; of more than 255 the rest is left out.
         seconds: how long each frame stays.
 
     >>> from PIL import Image
-    >>> pictures = [Image.new("RGB", (4, 4), color) for color in ("#ff0000", "#0000ff")]
-    >>> film = Image.open(io.BytesIO(gif(pictures, pictures, [0.5, 1.0])))
+    >>> colors = ["#ff0000", "#0000ff"]
+    >>> pictures = [Image.new("RGB", (4, 4), color) for color in colors]
+    >>> film = Image.open(io.BytesIO(gif(pictures, colors, [0.5, 1.0])))
     >>> film.n_frames, film.info["duration"]
     (2, 500)
     """
-    palette = _Palette(sample)
+    palette = _Palette(colors)
     first, *others = map(palette.reduced, pictures)
     content = io.BytesIO()
     first.save(
@@ -67,20 +65,16 @@ def gif(pictures: Iterable[Image], sample: Sequence[Image], seconds: Sequence[fl
 
 
 class _Palette:
-    """The most frequent colors of pictures, as they are; every other color is the nearest of them.
+    """The colors of a film, which stay as they are; every other color is the nearest of them.
 
     Pillow's own would shift colors by up to three levels, so that a white ground turned gray.
     """
 
-    def __init__(self, sample: Sequence[Image]) -> None:
-        counts: Counter[int] = Counter()
-        for picture in sample:
-            numbers, of_each = np.unique(_color_numbers(picture), return_counts=True)
-            counts.update(dict(zip(numbers.tolist(), of_each.tolist(), strict=True)))
-        frequent = sorted(counts, key=lambda color: (-counts[color], color))[:COLORS]
-        self.colors = np.array([_parts(color) for color in frequent])
+    def __init__(self, colors: Sequence[str]) -> None:
+        numbers = [int(color[1:], 16) for color in colors][:UNKNOWN]
+        self.colors = np.array([_parts(number) for number in numbers])
         self.places = np.full(2**24, UNKNOWN, dtype=np.uint8)
-        self.places[frequent] = range(len(frequent))
+        self.places[numbers] = range(len(numbers))
 
     def reduced(self, picture: Image) -> Image:
         """The picture in colors of the palette."""

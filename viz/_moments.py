@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
-from tinygrad_mlp.debug import BackwardStep, BackwardTrace, trace_backward, trace_forward
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug import BackwardStep, trace_backward, trace_forward
 from tinygrad_mlp.debug._tokens import Number, Sign, Word, as_runs
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz._emphasis import marked
 from viz._scene import Group, Scene, Shape, Words, width_of
 
-__all__ = ["Moment", "moments_of", "pointing_into", "scene_at"]
+__all__ = ["Moment", "moments_of", "pointing_into", "scene_at", "with_gradients"]
 
 AROUND: Final = ("frame", "title", "legend")
 """The kinds of groups that stand around others and are not marked with them."""
@@ -47,7 +48,12 @@ class Moment:
 
 
 def moments_of(
-    loss: Value, *, each_step: bool = True, names: str = "math", index: str = "unit,input"
+    loss: Value,
+    *,
+    each_step: bool = True,
+    shown: Collection[Value] = (),
+    names: str = "math",
+    index: str = "unit,input",
 ) -> list[Moment]:
     """The moments of a forward pass and of the backward pass behind it, from a clean start.
 
@@ -57,6 +63,7 @@ def moments_of(
         loss: the output of the graph.
         each_step: whether each operand that a gradient flows on to has a moment of its own, or all
             operands of a node have one together.
+        shown: plain numbers to which gradients flow too, since a drawing shows these.
         names: how things are called in equations, "math" or "code".
         index: the order of the indices.
 
@@ -73,8 +80,9 @@ def moments_of(
     after the last step |  [1.0, 3.0, 2.0]
     """
     forward = trace_forward(loss, names=names, index=index)
-    backward = trace_backward(loss, names=names, index=index)
-    pending = frozenset([loss, *(step.parent for step in backward)])
+    backward = trace_backward(loss, names=names, index=index, constants=True)
+    steps = [x for x in backward if not _is_plain(x.parent) or x.parent in shown]
+    pending = frozenset([loss, *(step.parent for step in steps)])
     computed = frozenset([node for node in forward.order if not node.parents])
     moments = [Moment("before the first step", computed=computed, pending=pending)]
     for step in forward:
@@ -85,7 +93,7 @@ def moments_of(
     of_itself = backward.notation.derivative(loss, loss)
     equation = as_runs([of_itself, Sign("="), Number(1.0)])
     begin = Moment("backward begins", equation, loss, (), computed, {loss: 1.0}, pending)
-    moments += [begin, *_backward_moments(backward, begin, each_step)]
+    moments += [begin, *_backward_moments(steps, begin, each_step)]
     return [
         *moments,
         replace(moments[-1], title="after the last step", equation=(), node=None, operands=()),
@@ -158,10 +166,30 @@ def pointing_into(scene: Scene, moments: Sequence[Moment], order: Sequence[Value
     ]
 
 
-def _backward_moments(trace: BackwardTrace, begin: Moment, each_step: bool) -> Iterator[Moment]:
+def _is_plain(node: Value) -> bool:
+    """Whether a node is a plain number of a formula, which is no variable."""
+    return node.op is ops.CONSTANT and not node.label
+
+
+def with_gradients(scene: Scene) -> set[Value]:
+    """The nodes whose gradients a drawing shows.
+
+    >>> with_gradients(Scene(9.0, 9.0, "#ffffff", "nothing"))
+    set()
+    """
+    return {
+        shape.shows.node
+        for group in scene.groups
+        for shape in group.shapes
+        if isinstance(shape, Words) and shape.shows is not None and shape.shows.what == "grad"
+    }
+
+
+def _backward_moments(
+    steps: Sequence[BackwardStep], begin: Moment, each_step: bool
+) -> Iterator[Moment]:
     gradients, pending = dict(begin.gradients), set(begin.pending)
-    pending -= {trace.loss}
-    steps = list(trace)
+    pending -= set(begin.gradients)
     groups = [list(alike) for _, alike in groupby(steps, _index_of if each_step else _node_of)]
     unit = "step" if each_step else "node"
     for place, together in enumerate(groups, start=1):

@@ -359,6 +359,26 @@ def width_of(runs: Iterable[Run], size: float) -> float:
     return total * size
 
 
+def colors_of(group: Group) -> set[str]:
+    """The colors of its shapes.
+
+    >>> colors_of(Group("unit", [Circle(5.0, 5.0, 2.0, "#ffffff", "#000000")])) == {
+    ...     "#ffffff",
+    ...     "#000000",
+    ... }
+    True
+    """
+    colors: set[str] = set()
+    for shape in group.shapes:
+        if isinstance(shape, Circle | Rectangle):
+            colors |= {shape.fill, shape.border}
+        elif isinstance(shape, Words) and shape.ground:
+            colors |= {shape.color, shape.ground}
+        else:
+            colors.add(shape.color)
+    return colors
+
+
 def dashes_of(pen: Line | Curve) -> tuple[float, float]:
     """The lengths of a dash and of a gap of a line that is dashed.
 
