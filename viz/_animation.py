@@ -226,8 +226,6 @@ def _drawing(loss: Value, options: Options) -> tuple[Scene, bool]:
             if (name, style) == tries[-1]:
                 raise
             continue
-        if isinstance(drawing, str):
-            raise GraphError(f"there is no film of detail={name!r}; take detail='circles'")
         scene = fitted(drawing, *SLIDE, below=STRIP)
         if smallest_letters(scene) >= LEAST_LETTERS or (name, style) == tries[-1]:
             break

@@ -154,7 +154,7 @@ def framed(
         title: the size of the title.
 
     >>> from viz._themes import LIGHT
-    >>> w, y = (Card(name, [], LIGHT.roles["input"], n_arrows=n) for name, n in (("w", 0), ("y", 2)))
+    >>> w, y = (Card("", [], LIGHT.roles["input"], n_arrows=n) for n in (0, 2))
     >>> block = framed([w, y], {(y, 0): w}, "neuron", "LR")
     >>> list(block.wires.values()) == [w], len(block.lanes)
     (True, 1)

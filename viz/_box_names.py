@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tinygrad_mlp.engine import Value
@@ -49,6 +49,19 @@ class BoxNames:
         name = self.names.code[node]
         inside = name if unit is None else name.removeprefix(f"{unit.path}.")
         return name if inside.isdigit() else inside  # a number alone is no name
+
+    def layer(self, unit: Unit, nodes: Iterable[Value]) -> str:
+        """A layer by its number, after its model where there are several; or its path.
+
+        Args:
+            unit: one of its neurons.
+            nodes: some of its nodes.
+        """
+        number = self.names.layer_numbers.get(unit.layer)
+        if not self.by_math or number is None:
+            return unit.layer_name
+        owner = next((self.names.names[node].owner for node in nodes if self.is_math(node)), "")
+        return f"{owner} layer {number}".strip()
 
     def text(self, node: Value) -> str:
         """The name on one line of text."""

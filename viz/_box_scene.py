@@ -209,7 +209,7 @@ class _Picture:
             x, y = self.corners[block]
             width, height = block.size
             boxes.append(((x, y, x + width, y + height), block.title, heading))
-        for (x1, y1, x2, y2), (width, height), heading in boxes:
+        for (x1, y1, x2, y2), (_, height), heading in boxes:
             middle = (x1 + x2) / 2.0, (y1 + y2) / 2.0
             ground = Rectangle(*middle, x2 - x1, y2 - y1, theme.frame, theme.outline, 1.0)
             words = []

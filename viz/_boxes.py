@@ -157,15 +157,9 @@ class CoarseDrawing:
             for text in facts_beside(box):
                 yield Row(Cell(plain(text), muted))
         if self.look.shows_data("operation") and box.outputs:
-            only = box.outputs[0] if len(box.outputs) == 1 else None
-            yield self.entry(
-                "data",
-                range_text(box.outputs, self.look.number),
-                self.look.theme.text,
-                strong,
-                "data",
-                only,
-            )
+            what = "data" if len(box.outputs) == 1 else "local"
+            data = range_text(box.outputs, self.look.number)
+            yield self.entry("data", data, self.look.theme.text, strong, what, box.outputs[-1])
         if self.unit_kind == "neuron" and self.with_gradients and len(box.outputs) == 1:
             yield self.grad_entry(box.outputs[0], strong)
         yield from self.norm_entry(box, strong)
@@ -270,11 +264,11 @@ class CoarseDrawing:
         """What stands in the box of an operation or a leaf."""
         theme = self.look.theme
         first = box.members[0]
-        only = first if len(box.members) == 1 else None
+        what = "data" if len(box.members) == 1 else "local"
         name, repeats = self.name(box)
         data = None
         if self.look.shows_data(box.role):
-            shows = None if only is None else Shown("data", only)
+            shows = Shown(what, box.members[-1])
             data = Cell(plain(range_text(box.members, self.look.number)), theme.text, shows=shows)
         label = self.label(box)
         if first.parents and first.op is not None:
@@ -291,8 +285,8 @@ class CoarseDrawing:
                 yield Row(headline, Cell(plain(times(repeats)), theme.muted) if name else None)
         if data is not None:
             yield Row(Cell(plain("data"), theme.muted), data)
-        if self.with_gradients and only is not None and box.role != "constant":
-            yield self.grad_entry(only)
+        if self.with_gradients and len(box.members) == 1 and box.role != "constant":
+            yield self.grad_entry(first)
 
     def label(self, box: Box) -> list[Run]:
         """The name of an operation or a leaf as its box shows it; nothing where it has none."""
@@ -354,9 +348,7 @@ class CoarseDrawing:
 
     def called_layer(self, box: Box) -> str:
         """The layer of the neurons in a box: its number, or the name in the program."""
-        unit = next(iter(box.units))
-        number_of = self.names.names.layer_numbers.get(unit.layer)
-        return f"layer {number_of}" if self.names.by_math and number_of else unit.layer_name
+        return self.names.layer(next(iter(box.units)), box.outputs)
 
     def name(self, box: Box) -> tuple[str, int]:
         """What an operation or a leaf is called, and how often it repeats."""
@@ -369,7 +361,7 @@ class CoarseDrawing:
         if "grad" not in self.look.shown or (norm is None and not box.is_frozen):
             return
         text = FROZEN_TEXT if norm is None else self.look.number(norm)
-        yield self.entry(NORM, text, self.look.theme.gradient, ink)
+        yield self.entry(NORM, text, self.look.theme.gradient, ink, "norm", box.parameters[-1])
 
     def entry(
         self,

@@ -148,12 +148,17 @@ class Card:
         self.beyond = width - columns if columns else 0.0
         if self.entries and not sideways:
             width = max(width, sum([_strip_width(entry) for entry in self.entries]))
-            height += 2.0 * max([entry.height for entry in self.entries])
+            height += self.strip_height
         least = APART * (self.n_arrows + 1)
         width, height = width + 2.0 * PADDING, height + 2.0 * ABOVE
         if not self.entries:
             width, height = (width, max(height, least)) if sideways else (max(width, least), height)
         self.size = (float(-(-width // 1)), float(-(-height // 1)))
+
+    @property
+    def strip_height(self) -> float:
+        """The height of the entries where they stand side by side, words over numbers."""
+        return max([e.height * (2.0 if e.right else 1.0) for e in self.entries], default=0.0)
 
     def widen(self, width: float) -> None:
         """Make it as wide as others, if it is less."""
@@ -209,7 +214,7 @@ class Card:
         top = y + ABOVE
         if strip and self.direction == "TB":
             yield from self._words_of_strip(x, top)
-            top += 2.0 * strip[0].height
+            top += self.strip_height
         for row in [*self.rows, *(self.entries if sideways else [])]:
             middle = top + row.height / 2.0
             alone = row.right is None and not (self.entries and sideways)

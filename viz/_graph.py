@@ -9,6 +9,7 @@ of the text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Unpack
 
@@ -45,7 +46,7 @@ from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
 from viz._network import network_of
 from viz._neurons import NeuronDrawing
 from viz._operations import drawn_by_itself, operations_scene
-from viz._programs import program_dot
+from viz._programs import program_scene
 from viz._scene import Scene
 from viz._themes import known_name
 
@@ -95,17 +96,16 @@ def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     >>> text.count("n0 -> n1"), text.count('label="3"')
     (2, 2)
     """
-    drawing = drawing_of(value, options)
-    return drawing if isinstance(drawing, str) else drawing.dot()
+    return drawing_of(value, options).dot()
 
 
-def drawing_of(value: Drawable, options: Options) -> str | Scene:
-    """The drawing: DOT text, or a scene in which everything has its place.
+def drawing_of(value: Drawable, options: Options) -> Scene:
+    """The drawing, a scene in which everything has its place.
 
     Args, Raises: as for ``draw``.
 
-    >>> drawing_of(Value(3.0), {"legend": False})[:7]
-    'digraph'
+    >>> [group.kind for group in drawing_of(Value(3.0), {"legend": False}).groups]
+    ['node']
     """
     wanted = completed(options)
     detail = known_name("detail", wanted["detail"], DETAILS)
@@ -118,12 +118,13 @@ def drawing_of(value: Drawable, options: Options) -> str | Scene:
         wanted["constants"],
     )
     max_nodes = check_integer(wanted["max_nodes"], "max_nodes", "max_nodes=500")
-    circles = _Circles.of(wanted["names"], wanted["index"], wanted["style"], wanted["focus"])
-    if circles.slide:
+    asked = _Asked.of(wanted["names"], wanted["index"], wanted["style"], wanted["focus"])
+    if asked.slide:
         look = replace(look, legend=False, slide=True)
-    detail = circles.checked("program" if isinstance(value, Program) else detail, look)
+    detail = asked.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
-        return program_dot(value, look, max_nodes)
+        scene = program_scene(value, look, max_nodes)
+        return on_a_slide(scene) if asked.slide else scene
     is_model = isinstance(value, Module)
     parameters = wanted["parameters"]
     if isinstance(value, Module):
@@ -143,25 +144,22 @@ def drawing_of(value: Drawable, options: Options) -> str | Scene:
         look = replace(look, gradients=False)
     graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
     marked = _marked(wanted["highlight"], graph.order)
-    if detail == "auto" and is_model:
-        try:
-            if look.direction == "LR":
-                return graph.circles(circles, max_nodes, marked, is_model)
-        except GraphError:  # what circles cannot show, layers can
-            pass
-        detail = "layers"
-    if detail == "circles":
-        return graph.circles(circles, max_nodes, marked, is_model)
-    scene = graph.boxes(detail, circles, max_nodes, marked)
-    if circles.focus is not None:
-        focus = graph.focus(circles.focus, circles.index)
-        scene = focused(scene, focus, graph.order)
-    return on_a_slide(scene) if circles.slide else scene
+    return graph.first_of(_details(detail, is_model, asked, look), asked, max_nodes, marked)
+
+
+def _details(detail: str, is_model: bool, asked: _Asked, look: Look) -> tuple[str, ...]:
+    """The details to try, one after the other."""
+    if detail != "auto":
+        return (detail,)
+    circles = ("circles",) if look.direction == "LR" else ()
+    if is_model:
+        return (*circles, "layers")
+    return (*circles, "ops", "neurons", "layers") if asked.slide else ("auto",)
 
 
 @dataclass(frozen=True, slots=True)
-class _Circles:
-    """What a person asked for that only circles have."""
+class _Asked:
+    """The names, the style and the focus that a person asked for."""
 
     by_math: bool
     index: str
@@ -170,7 +168,7 @@ class _Circles:
     names: str
 
     @classmethod
-    def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Circles:
+    def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Asked:
         """What these arguments ask for.
 
         Raises:
@@ -188,10 +186,10 @@ class _Circles:
             InvalidArgumentError: if a program has it not, or circles not in that direction.
         """
         named = self.names == "math" or self.index != INDEX_ORDERS[0]
-        if detail == "program" and (named or self.slide or self.focus is not None):
+        if detail == "program" and (named or self.focus is not None):
             raise InvalidArgumentError(
-                "names='math', index, style='slide' and focus are not for a program; draw a model "
-                "or a loss, or leave them away"
+                "names='math', index and focus are not for a program; draw a model or a loss, or "
+                "leave them away"
             )
         if detail == "circles" and look.direction != "LR":
             raise InvalidArgumentError(
@@ -213,9 +211,30 @@ class _Graph:
         self.roles = roles_of(self.order, outputs, parameters)
         self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-    def boxes(
-        self, detail: str, wanted: _Circles, max_nodes: int, marked: frozenset[Value]
+    def first_of(
+        self, details: Sequence[str], asked: _Asked, max_nodes: int, marked: frozenset[Value]
     ) -> Scene:
+        """The drawing in the first of these details that can show the graph.
+
+        Raises:
+            GraphError: if none of them can; the message is that of the last.
+        """
+        *others, last = details
+        for detail in others:
+            with suppress(GraphError):
+                return self.drawn(detail, asked, max_nodes, marked)
+        return self.drawn(last, asked, max_nodes, marked)
+
+    def drawn(self, detail: str, asked: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
+        """The drawing in that detail, with its focus, on its page."""
+        if detail == "circles":
+            return self.circles(asked, max_nodes, marked)
+        scene = self.boxes(detail, asked, max_nodes, marked)
+        if asked.focus is not None:
+            scene = focused(scene, self.focus(asked.focus, asked.index), self.order)
+        return on_a_slide(scene) if asked.slide else scene
+
+    def boxes(self, detail: str, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Boxes and arrows in that detail.
 
         Raises:
@@ -238,7 +257,7 @@ class _Graph:
         drawing = NeuronDrawing if detail == "neurons" else LayerDrawing
         return drawing(condensed, self.box_names(wanted), self.look, marked).scene()
 
-    def box_names(self, wanted: _Circles) -> BoxNames:
+    def box_names(self, wanted: _Asked) -> BoxNames:
         """What boxes call nodes: as books do, where there are neurons."""
         names = self.textbook_names(wanted.index)
         return BoxNames(names, wanted.names == "math" or (wanted.by_math and bool(self.units)))
@@ -255,9 +274,7 @@ class _Graph:
         """
         return self.textbook_names(index).find(focus) if isinstance(focus, str) else focus
 
-    def circles(
-        self, wanted: _Circles, max_nodes: int, marked: frozenset[Value], is_model: bool
-    ) -> Scene:
+    def circles(self, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Circles and lines.
 
         Raises:
@@ -272,7 +289,7 @@ class _Graph:
             names,
             by_math=wanted.by_math,
             slide=wanted.slide,
-            predictions=is_model,
+            predictions=self.look.parameters_only,
             marked=marked,
             focus=focus,
         )

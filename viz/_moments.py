@@ -127,8 +127,9 @@ def scene_at(
     """
     groups = []
     for colored, other in zip(after.groups, uncolored.groups, strict=True):
-        group = other if any(node in moment.pending for node in colored.nodes) else colored
-        shapes = [_shape_at(shape, moment, number) for shape in group.shapes]
+        is_final = not any(node in moment.pending for node in colored.nodes)
+        group = colored if is_final else other
+        shapes = [_shape_at(shape, moment, is_final, number) for shape in group.shapes]
         group = replace(group, shapes=[shape for shape in shapes if shape is not None])
         groups.append(marked(group, accent) if _is_concerned(group, moment) else group)
     return replace(after, groups=groups)
@@ -151,7 +152,7 @@ def pointing_into(scene: Scene, moments: Sequence[Moment], order: Sequence[Value
     >>> moment.node is z
     True
     """
-    shown = {node: node for group in scene.groups if not group.targets for node in group.nodes}
+    shown = {node: node for group in scene.groups for node in group.nodes}
     for node in reversed(order):
         if node in shown:
             for parent in node.parents:
@@ -235,16 +236,27 @@ def _is_concerned(group: Group, moment: Moment) -> bool:
     return moment.node in group.nodes
 
 
-def _shape_at(shape: Shape, moment: Moment, number: Callable[[float], str]) -> Shape | None:
-    """A shape with the number of the moment; None for a number that is not known yet."""
+def _shape_at(
+    shape: Shape, moment: Moment, is_final: bool, number: Callable[[float], str]
+) -> Shape | None:
+    """A shape with the number of the moment; None for a number that is not known yet.
+
+    Args:
+        shape: as it is after both passes.
+        moment: the moment.
+        is_final: whether the gradients of all nodes of its group are complete.
+        number: how numbers are written.
+    """
     if not isinstance(shape, Words) or shape.shows is None:
         return shape
     what, node = shape.shows
+    if what == "norm":
+        return shape if is_final else None
     if what != "grad":
         return shape if node in moment.computed else None
     grad = moment.gradients.get(node)
-    if grad is None:
-        return None
+    if grad is None:  # of what is frozen there will be none
+        return None if node in moment.pending else shape
     before, text = shape.runs[-1], number(grad)
     if text == before.text:
         return shape

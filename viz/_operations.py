@@ -180,12 +180,10 @@ class _Drawing:
             if node in self.units:
                 unit = self.units[node]
                 layers.setdefault(unit.layer, {}).setdefault(unit, []).append(block)
-        for index, (layer, blocks) in enumerate(layers.items()):
-            plan.frames.append(self.frame(index, layer, blocks))
+        for index, blocks in enumerate(layers.values()):
+            plan.frames.append(self.frame(index, blocks))
 
-    def frame(
-        self, index: int, layer: UnitLayer, blocks: Mapping[Unit, list[Block]]
-    ) -> tuple[Frame, Heading]:
+    def frame(self, index: int, blocks: Mapping[Unit, list[Block]]) -> tuple[Frame, Heading]:
         """The frame of a layer: its neurons in their order, for each sample."""
         units = sorted(blocks, key=place_in_layer)
         found = [blocks[unit] for unit in units]
@@ -193,12 +191,9 @@ class _Drawing:
         rows = [[of[place] for of in found if place < len(of)] for place in range(longest)]
         if any(len(of) != longest for of in found):
             rows = [[block] for of in found for block in of]
-        name = units[0].layer_name
-        number_of = self.names.names.layer_numbers.get(layer)
-        shown = f"layer {number_of}" if self.names.by_math and number_of else name
-        cell = self.title(shown)
         nodes = [x for of in found for block in of for card in block.places for x in card.nodes]
-        tooltip = [markup.shortened(name, LONGEST_IN_TOOLTIP)]
+        cell = self.title(self.names.layer(units[0], nodes))
+        tooltip = [markup.shortened(units[0].layer_name, LONGEST_IN_TOOLTIP)]
         frame = Frame(rows, (cell.width, LETTERS * 1.1))
         return frame, Heading(cell, tooltip, f"f{index}", tuple(nodes))
 

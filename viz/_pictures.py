@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from tinygrad_mlp._files import write_whole
-from tinygrad_mlp.errors import GraphError
 from viz._drawing_options import Options, with_options
 from viz._graph import Drawable, drawing_of
 from viz._render import FORMATS, format_of, render
@@ -130,15 +129,8 @@ def to_tikz(value: Drawable, **options: Unpack[Options]) -> str:
     return _rendered(drawing_of(value, options), "tikz").decode()
 
 
-def _rendered(drawing: str | Scene, file_format: str) -> bytes:
+def _rendered(drawing: Scene, file_format: str) -> bytes:
     """The content of a file; for PNG and PDF Graphviz is needed."""
-    if isinstance(drawing, str):
-        if file_format not in FORMATS:
-            raise GraphError(
-                f"what Graphviz alone draws cannot be written as .{file_format}; write it as "
-                ".svg or .pdf, which LaTeX includes"
-            )
-        return render(drawing, file_format)
     if file_format == "svg":
         return drawing.svg().encode()
     if file_format == "tikz":

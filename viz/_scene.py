@@ -60,8 +60,9 @@ class Shown(NamedTuple):
     """Which number words show.
 
     Attributes:
-        what: "data" or "grad" of the node, which is their last run; or "local", what is known as
-            soon as the node is computed, such as a local derivative.
+        what: "data" or "grad" of the node, which is their last run; "local", what is known as soon
+            as the node is computed, such as a local derivative; or "norm", the size of several
+            gradients, that of the node among them.
         node: whose number it is.
     """
 
