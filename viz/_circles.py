@@ -28,8 +28,8 @@ __all__ = ["circles_scene"]
 MOST_CIRCLES: Final = 12
 """So many units of a layer are drawn; of more the middle is folded."""
 
-FEWEST_CIRCLES: Final = 3
-"""Rather than fold a layer to fewer, a slide is refused."""
+FEWEST_CIRCLES: Final = 2
+"""A layer on a slide has so many rows at least: one circle, and how many more there are."""
 
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""

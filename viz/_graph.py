@@ -232,7 +232,8 @@ class _Graph:
         scene = self.boxes(detail, asked, max_nodes, marked)
         if asked.focus is not None:
             scene = focused(scene, self.focus(asked.focus, asked.index), self.order)
-        return on_a_slide(scene) if asked.slide else scene
+        coarser = {"ops": ("circles", "neurons", "layers"), "neurons": ("circles", "layers")}
+        return on_a_slide(scene, coarser.get(detail, ())) if asked.slide else scene
 
     def boxes(self, detail: str, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Boxes and arrows in that detail.
