@@ -26,7 +26,7 @@ FRAMES_PER_SECOND: Final = 25
 """Of an MP4, whose pictures stay for several of them."""
 
 SETTINGS: Final = (
-    *("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-pix_fmt", "yuv420p"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
     *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"),
     *("-movflags", "+faststart"),
 )
