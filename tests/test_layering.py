@@ -47,11 +47,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz._themes",
-        "viz._markup viz._condense viz._network viz._wording viz._recorded",
+        "viz._themes viz._detours",
+        "viz._markup viz._condense viz._network_steps viz._wording viz._recorded",
+        "viz._network",
         "viz._look viz._render viz._scene",
         "viz._operations viz._programs viz._plot_style "
-        "viz._arrangement viz._line_labels viz._legend",
+        "viz._arrangement viz._line_labels viz._legend viz._network_paths",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
         "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
         "viz._circles",

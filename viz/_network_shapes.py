@@ -5,6 +5,7 @@ Each is made for a place that it is given; ``circles`` says which.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import hypot, isnan
 from typing import Any, Final
 
@@ -12,9 +13,11 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run, TextbookNames
 from viz import _markup as markup
 from viz._arrangement import Fold, Pitch
+from viz._detours import Way
 from viz._line_labels import Ends
 from viz._look import Look
-from viz._network import Block, Link, Network, Spot, paths_through
+from viz._network import Block, Link, Network, Spot
+from viz._network_paths import paths_through
 from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
 from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
 from viz._themes import mixed
@@ -23,6 +26,9 @@ __all__ = ["ONE", "NetworkShapes", "Places", "kind_of", "more_text", "radius_of"
 
 ONE: Final = 0.5
 """The size of the circle of a constant 1 beside the others."""
+
+STEP_HEIGHT: Final = 1.6
+"""The height of the box of an operation, in radii of circles; it is as wide as a circle."""
 
 FADED: Final = 0.25
 """How much of its color keeps what does not lie on the paths in focus."""
@@ -68,7 +74,7 @@ class NetworkShapes(NetworkWords):
         """That of every circle: the widest words fit inside."""
         radius = 1.25 * self.letters
         for spot in self.spots:
-            if spot.kind in ("input", "unit"):
+            if spot.kind in ("input", "unit", "step"):
                 texts = self.texts(spot)
                 for text, middle in zip(texts, _middles(texts), strict=True):
                     half = width_of(text.runs, text.size) / 2.0
@@ -116,6 +122,9 @@ class NetworkShapes(NetworkWords):
         border = self.faint(self.theme.accent if marked else paint.border, lit)
         texts = self.texts(spot)
         shape: Shape = Circle(x, y, radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
+        if spot.kind == "step":
+            thick = 3.0 if marked else 1.2
+            shape = Rectangle(x, y, 2.0 * radius, STEP_HEIGHT * radius, fill, border, thick)
         if spot.kind == "output":
             height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
             width = 2.0 * self.half_of_outputs()
@@ -134,19 +143,25 @@ class NetworkShapes(NetworkWords):
         words = Words(x, y + 0.6 * self.letters, plain(more_text(fold.n_units)), self.small, color)
         return Group("fold", [dots, words], [f"{more_text(fold.n_units)}, not drawn"])
 
-    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
-        x1, y1, x2, y2 = self.ends(link, places, radius)
+    def line(self, index: int, link: Link, way: Way) -> Group:
+        """A line, of several pieces where it makes a detour."""
         lit = self.is_lit(link)
         color, width, dashed = self.stroke(link)
         if self.is_marked_line(link):
             color, width = self.theme.accent, max(width, 2.6)
-        shape = Line(x1, y1, x2, y2, self.faint(color, lit), width, dashed)
-        kind = "further" if link.weight is None else "weight"
-        return Group(kind_of(kind, lit), [shape], self.facts_of_line(link), f"e{index}")
+        color = self.faint(color, lit)
+        shapes: list[Shape] = [
+            Line(*first, *second, color, width, dashed) for first, second in pairwise(way)
+        ]
+        kind = "weight" if link.weight is not None else "plain" if link.is_plain else "further"
+        return Group(kind_of(kind, lit), shapes, self.facts_of_line(link), f"e{index}")
 
     def stroke(self, link: Link) -> tuple[str, float, bool]:
         """The color and the width of a line, and whether it is dashed."""
-        weight = 0.0 if link.weight is None else link.weight.data
+        if link.weight is None:
+            line = self.plain_line if link.is_plain else self.further_line
+            return line.color, line.width * self.letters / PAGE_LETTERS, False
+        weight = link.weight.data
         if isnan(weight) or weight == 0.0:
             return self.theme.line, 2.0 * LEAST_WIDTH, False
         share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0

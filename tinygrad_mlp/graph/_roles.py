@@ -17,6 +17,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.ops import Op
 
 __all__ = [
+    "SUMMING_OPS",
     "NeuronSum",
     "Use",
     "count_uses",
