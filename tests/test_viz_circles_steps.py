@@ -128,9 +128,11 @@ def test_a_norm_gives_out_what_torch_gives_out() -> None:
     assert isinstance(norm, BatchNorm)
     picture = Picture(loss_of(model))
     lists = norm.running_mean, norm.running_var, norm.weight, norm.bias
-    tensors = [torch.tensor([v.data for v in x], dtype=torch.float64) for x in lists]
+    mean, var, weight, bias = (
+        torch.tensor([v.data for v in x], dtype=torch.float64) for x in lists
+    )
     z = linear(layer, torch.tensor(X, dtype=torch.float64))
-    y = torch.relu(torch.nn.functional.batch_norm(z[None], *tensors)[0])
+    y = torch.relu(torch.nn.functional.batch_norm(z[None], mean, var, weight, bias)[0])
     assert steps(picture) == [["BN", number(v)] for v in y.tolist()]
     assert "batch norm · relu" in [words[0] for words in picture.words("title")]
     facts = tooltip(picture.groups("step")[1])
@@ -296,8 +298,8 @@ def test_a_skip_connection_runs_through_no_circle(model: Module, style: str) -> 
             assert x1 <= x2
             assert 0.0 < y1 < height
             for left, top, right, bottom in boxes:
-                for share in range(101):
-                    x, y = x1 + (x2 - x1) * share / 100, y1 + (y2 - y1) * share / 100
+                for share in range(21):
+                    x, y = x1 + (x2 - x1) * share / 20, y1 + (y2 - y1) * share / 20
                     inside = left + 0.1 < x < right - 0.1 and top + 0.1 < y < bottom - 0.1
                     assert not inside, (way, (left, top, right, bottom))
     rows = [way[1] for way in ways if len(way) > 2]

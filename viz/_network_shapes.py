@@ -18,7 +18,7 @@ from viz._line_labels import Ends
 from viz._look import Look
 from viz._network import Block, Link, Network, Spot
 from viz._network_paths import paths_through
-from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
+from viz._network_words import BETWEEN, LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
 from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
 from viz._themes import mixed
 
@@ -100,12 +100,15 @@ class NetworkShapes(NetworkWords):
         return color if lit else mixed(color, self.theme.background, FADED)
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
-        """The title, no wider than its column."""
+        """The title, no wider than its column: rather without the function than cut."""
         title = self.title(block)
-        longest = len(title)
-        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
+        room = pitch.column - 8.0
+        if width_of(plain(title), self.letters) > room:
+            title = title.partition(f" {BETWEEN} ")[0]
+        whole, longest = title, len(title)
+        while longest > 4 and width_of(plain(title), self.letters) > room:
             longest -= 1
-            title = markup.shortened(self.title(block), longest)
+            title = markup.shortened(whole, longest)
         return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:

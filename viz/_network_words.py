@@ -20,10 +20,13 @@ from viz._network_steps import Step, StepLayer
 from viz._scene import Circle, Line, Rectangle, plain
 from viz._themes import GradientScale, Paint
 
-__all__ = ["LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
+__all__ = ["BETWEEN", "LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
 
 PAGE_LETTERS: Final = 13.0
 """The size of letters on a page."""
+
+BETWEEN: Final = "\N{MIDDLE DOT}"
+"""Between the name of a layer and that of its function."""
 
 LONGEST_NAME: Final = 10
 """The characters of a name of the program that a circle shows."""
@@ -220,7 +223,7 @@ class NetworkWords:
             name = f"{owner} layer {number}".strip()
         exits = [node.op for spot in block.spots for node in spot.nodes if node.op is not None]
         functions = dict.fromkeys(op.name if op.activation else "linear" for op in exits)
-        return f"{visible(name)} \N{MIDDLE DOT} {' and '.join(functions)}"
+        return f"{visible(name)} {BETWEEN} {' and '.join(functions)}"
 
     # Colors
 
