@@ -75,7 +75,8 @@ class Gated(Module):
 def normalized(*behind: str) -> Sequential:
     """A layer, a norm whose numbers are no defaults, an output."""
     norm = BatchNorm(3)
-    for place, lists in enumerate((norm.weight, norm.bias, norm.running_mean, norm.running_var)):
+    kinds: Any = norm.weight, norm.bias, norm.running_mean, norm.running_var
+    for place, lists in enumerate(kinds):
         for index, leaf in enumerate(lists):
             leaf.data = 0.5 + 0.3 * place - 0.2 * index
     model = Sequential(Layer(3, 3, None, rng=0), norm, *behind, Layer(3, 1, None, rng=1))
@@ -88,7 +89,8 @@ def named(x: Sequence[float] = X) -> list[Value]:
 
 
 def loss_of(model: Module) -> Value:
-    loss: Value = functional.sum([(y - 1.0) ** 2 for y in model.forward(named())])
+    outputs: Any = model.forward(named())
+    loss = functional.sum([(y - 1.0) ** 2 for y in outputs])
     loss.backward()
     return loss
 

@@ -10,7 +10,7 @@ from math import hypot, isnan
 from typing import Any, Final
 
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import Run, TextbookNames
+from tinygrad_mlp.graph import Run, TextbookNames, UnitLayer
 from viz import _markup as markup
 from viz._arrangement import Fold, Pitch
 from viz._detours import Way
@@ -103,7 +103,8 @@ class NetworkShapes(NetworkWords):
         """The title, no wider than its column: rather without the function than cut."""
         title = self.title(block)
         room = pitch.column - 8.0
-        if width_of(plain(title), self.letters) > room:
+        is_layer = isinstance(block.layer, UnitLayer)
+        if is_layer and width_of(plain(title), self.letters) > room:
             title = title.partition(f" {BETWEEN} ")[0]
         whole, longest = title, len(title)
         while longest > 4 and width_of(plain(title), self.letters) > room:
