@@ -54,7 +54,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._operations viz._programs viz._plot_style "
         "viz._arrangement viz._line_labels viz._legend viz._network_paths",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
-        "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
+        "viz._neurons viz._layer_boxes viz._network_shapes viz._weight_tables viz.plots",
         "viz._circles",
         "viz._graph",
         "viz._pictures",

@@ -206,6 +206,7 @@ def subjects() -> Iterator[tuple[Any, dict[str, Any]]]:
         yield model, {"detail": detail}
     for style in ("page", "slide"):
         yield loss, {"detail": "circles", "style": style}
+    yield loss, {"detail": "circles", "show": "weights"}
     yield Residual(), {"detail": "circles"}
     yield normalized("relu"), {"detail": "circles"}
     yield normalized("relu"), {"detail": "layers"}

@@ -18,10 +18,12 @@ from viz._arrangement import Arrangement, Pitch, arranged, folded
 from viz._detours import Box, Detours, Way
 from viz._legend import legend_groups
 from viz._line_labels import is_hit, placed_labels
-from viz._look import Look
+from viz._look import WEIGHTS, Look
 from viz._network import INSTEAD, Link, Network, called
 from viz._network_shapes import ONE, NetworkShapes, Places, kind_of, more_text, radius_of
+from viz._network_words import BETWEEN
 from viz._scene import Group, Scene, Words, plain, width_of
+from viz._weight_tables import Table, table_of, tables_below
 
 __all__ = ["circles_scene"]
 
@@ -101,11 +103,17 @@ def circles_scene(
     if not slide:
         return picture.page()
     best: Scene | None = None
-    fewest = 0
+    fewest = n_missing = 0
     for letters in SLIDE_LETTERS:
         scene = picture.slide(letters, may_fold=best is None and letters == SLIDE_LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
+            n_missing = sum(map(len, picture.unnumbered))
+    if n_missing and WEIGHTS in look.shown:
+        raise GraphError(
+            f"a slide has no room for the numbers of {n_missing} weights; leave 'weights' out of "
+            "show, or style='slide' away: a page has a table for them"
+        )
     if best is not None:
         return best
     n_columns = 1 + max(block.column for block in network.blocks)
@@ -131,6 +139,7 @@ class _Picture(NetworkShapes):
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
         self.drawn: list[Link] = []
         self.n_unlabeled = 0  # pairs of columns without numbers for want of room
+        self.unnumbered: list[list[Link]] = []  # the lines to each layer that have no numbers
 
     # Pages and slides
 
@@ -173,6 +182,13 @@ class _Picture(NetworkShapes):
         top = margin + self.letters / 2.0 - found.top
         height = lowest - found.top + 2.0 * margin + self.letters / 2.0
         groups = self.groups(found, pitch, radius, left, top)
+        if WEIGHTS in self.look.shown and self.unnumbered:
+            place, room = (margin, height), width - 2.0 * margin
+            tables = [self.table(links) for links in self.unnumbered]
+            below, wide, high = tables_below(self, tables, place, room)
+            groups += below
+            height += high + margin
+            width = max(width, wide + 2.0 * margin)
         if self.look.legend:
             place, room = (margin, height), width - 2.0 * margin
             legend, high = legend_groups(
@@ -288,6 +304,15 @@ class _Picture(NetworkShapes):
             groups.append(self.circle(index, spot, place, radius))
         return groups
 
+    def table(self, links: list[Link]) -> Table:
+        """The table of the weights on these lines."""
+        spot = links[0].target
+        block = next(block for block in self.network.blocks if spot in block.spots)
+        name = self.title(block).partition(f" {BETWEEN} ")[0]
+        every = [x for x in self.network.links if x.target in block.spots and x.weight is not None]
+        part = " that are drawn" if len(links) < len(every) else ""
+        return table_of(self, links, f"weights of {name}{part}")
+
     def labels(
         self, ways: dict[Link, Way], places: Places, radius: float, titles: list[Words]
     ) -> list[Group]:
@@ -301,17 +326,31 @@ class _Picture(NetworkShapes):
         circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         groups = []
         self.n_unlabeled = 0
+        self.unnumbered = []
         for within in gaps.values():
             labels = [self.label_words(link) for link in within]
-            if len(within) > MOST_NUMBERED_LINES or not all(words.runs for words in labels):
+            if not all(words.runs for words in labels):
+                continue
+            if len(within) > MOST_NUMBERED_LINES:
+                self.unnumbered += _by_layer(within)
                 continue
             lines = [self.ends(link, places, radius) for link in within]
             found = placed_labels(labels, lines, circles, titles, pieces)
             self.n_unlabeled += not found
+            self.unnumbered += [] if found else _by_layer(within)
             for link, words in zip(within, found, strict=bool(found)):
                 kind = kind_of("label", self.is_lit(link))
                 groups.append(Group(kind, [words], self.facts_of_line(link)))
         return groups
+
+
+def _by_layer(links: Sequence[Link]) -> list[list[Link]]:
+    """The lines to each layer."""
+    layers: dict[object, list[Link]] = {}
+    for link in links:
+        unit = link.target.unit
+        layers.setdefault(unit.layer if unit is not None else None, []).append(link)
+    return list(layers.values())
 
 
 def _is_full(group: Group) -> bool:

@@ -36,7 +36,7 @@ from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
 from viz._circles import circles_scene
 from viz._condense import Condensed, condense
 from viz._layer_boxes import layers_dot
-from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
+from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
 from viz._network import network_of
 from viz._neurons import neurons_dot
 from viz._operations import drawn_by_itself, operations_dot
@@ -103,7 +103,8 @@ def to_dot(
             once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
+            "grad" is delta, the gradient of the weighted sum of a unit, and with "weights" those
+            that have no room on their lines stand in a table below.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
@@ -255,12 +256,14 @@ class _Circles:
         Raises:
             InvalidArgumentError: if another detail was asked for, or another direction.
         """
-        if self.asked_for and detail == "auto":
+        asked_for = self.asked_for or WEIGHTS in look.shown
+        if asked_for and detail == "auto":
             detail = "circles"
-        if self.asked_for and detail != "circles":
+        if asked_for and detail != "circles":
             of_what = "a program" if detail == "program" else f"detail={detail!r}"
             raise InvalidArgumentError(
-                "names='math', index, style='slide' and focus are for circles and lines, not for "
+                "names='math', index, style='slide', focus and show='weights' are for circles and "
+                "lines, not for "
                 f"{of_what}; draw a model or a loss with detail='circles', or leave them away"
             )
         if detail == "circles" and look.direction != "LR":

@@ -22,6 +22,7 @@ __all__ = [
     "SHOWABLE",
     "SLACK",
     "UNSEEN_LABEL",
+    "WEIGHTS",
     "Look",
     "digraph",
     "numbered",
@@ -32,6 +33,9 @@ DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 
 SHOWABLE: Final = ("data", "grad", "partials")
 """What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
+
+WEIGHTS: Final = "weights"
+"""In circles, all weights as numbers: those without room on their lines in a table."""
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colors may mean: the kind of a node, or the size of its gradient."""
@@ -68,7 +72,7 @@ class Look:
 
     Attributes:
         direction: where the arrows lead.
-        shown: what is shown, of ``SHOWABLE``.
+        shown: what is shown, of ``SHOWABLE`` and ``WEIGHTS``.
         theme: the colors.
         color: what colors mean: "kind", "gradient", or "auto" (the drawing decides).
         legend: whether a line under the graph explains the colors.
@@ -109,7 +113,9 @@ class Look:
         direction = known_name("direction", direction, DIRECTIONS)
         color = known_name("meaning of colors", color, COLORS)
         wanted = [show] if isinstance(show, str) else show
-        shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
+        shown = frozenset(
+            known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
+        )
         return cls(direction, shown, theme_named(theme), color, legend, constants)
 
     def grad_of(self, node: Value) -> float | None:

@@ -14,7 +14,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Run, TextbookNames
 from viz import _markup as markup
 from viz._legend import Entry
-from viz._look import LONGEST_IN_TOOLTIP, Look
+from viz._look import LONGEST_IN_TOOLTIP, WEIGHTS, Look
 from viz._network import Block, Link, Network, Spot, called
 from viz._network_steps import Step, StepLayer
 from viz._scene import Circle, Line, Rectangle, plain
@@ -137,7 +137,7 @@ class NetworkWords:
     def label(self, link: Link) -> list[Run]:
         """What stands on a line: the weight, or its name where no numbers are shown."""
         assert link.weight is not None
-        if self.look.shows_data("parameter"):
+        if self.look.shows_data("parameter") or WEIGHTS in self.look.shown:
             return plain(self.number(link.weight.data))
         name = self.names.names[link.weight]
         return name.runs if self.by_math and not name.is_code else []
