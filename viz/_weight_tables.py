@@ -85,6 +85,11 @@ def tables_below(
         tables: what they hold.
         place: where the first one begins.
         room: the width after which a further one begins a new row.
+
+    >>> import viz
+    >>> from tinygrad_mlp.nn import MLP
+    >>> viz.to_svg(MLP(3, [4], rng=0), show="weights").count('class="cell"')
+    16
     """
     groups: list[Group] = []
     x, y = place

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 SUMMING_OPS: Final = (ops.ADD, ops.SUM)
+"""The operations that add what they are given."""
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
