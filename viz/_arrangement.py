@@ -65,7 +65,8 @@ def folded(spots: Sequence[Spot], most: int, wanted: Collection[Spot] = ()) -> l
 
     Args:
         spots: all of them.
-        most: so many are drawn without a fold; else one less, the fold among them.
+        most: so many are drawn without a fold, 2 at least; else one less, and the fold, which
+            stands in the middle, or behind a single circle.
         wanted: those that are drawn in any case.
 
     >>> shown = folded([Spot("unit") for _ in range(16)], 12)
@@ -74,10 +75,11 @@ def folded(spots: Sequence[Spot], most: int, wanted: Collection[Spot] = ()) -> l
     """
     if len(spots) <= most:
         return list(spots)
-    half = max(1, (most - 1) // 2)
+    first = max(1, (most - 1) // 2)
+    last = first if most > 2 else 0
     shown: list[Spot | Fold] = []
     for index, spot in enumerate(spots):
-        if index < half or index >= len(spots) - half or spot in wanted:
+        if index < first or index >= len(spots) - last or spot in wanted:
             shown.append(spot)
         elif shown and isinstance(shown[-1], Fold):
             shown[-1].n_units += 1

@@ -16,11 +16,13 @@ from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import TextbookNames
 from viz._arrangement import Arrangement, Pitch, arranged, folded
 from viz._detours import Box, Detours, Way
+from viz._emphasis import lit_lines_last
+from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
 from viz._line_labels import is_hit, placed_labels
 from viz._look import WEIGHTS, Look
 from viz._network import INSTEAD, Link, Network, called
-from viz._network_shapes import ONE, NetworkShapes, Places, kind_of, more_text, radius_of
+from viz._network_shapes import ONE, NetworkShapes, Places, more_text, radius_of
 from viz._network_words import BETWEEN
 from viz._scene import Group, Scene, Words, plain, width_of
 from viz._weight_tables import Table, table_of, tables_below
@@ -30,8 +32,8 @@ __all__ = ["circles_scene"]
 MOST_CIRCLES: Final = 12
 """So many units of a layer are drawn; of more the middle is folded."""
 
-FEWEST_CIRCLES: Final = 3
-"""Rather than fold a layer to fewer, a slide is refused."""
+FEWEST_CIRCLES: Final = 2
+"""A layer on a slide has so many rows at least: one circle, and how many more there are."""
 
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
@@ -46,10 +48,8 @@ PAGE_MARGIN: Final = 16.0
 DETOUR_TURN: Final = 12.0
 """How far from the circles that it passes a line turns."""
 
-SLIDE: Final = (1280.0, 720.0)
-SLIDE_LETTERS: Final = (34.0, 30.0, 27.0, 24.0)
-"""The sizes of letters to try; 24 pixels of 1280 x 720 are 18 points on a slide."""
-SLIDE_MARGIN: Final = 20.0
+LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
+"""The sizes of letters to try on a slide."""
 
 
 def circles_scene(
@@ -104,8 +104,8 @@ def circles_scene(
         return picture.page()
     best: Scene | None = None
     fewest = n_missing = 0
-    for letters in SLIDE_LETTERS:
-        scene = picture.slide(letters, may_fold=best is None and letters == SLIDE_LETTERS[-1])
+    for letters in LETTERS:
+        scene = picture.slide(letters, may_fold=best is None and letters == LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
             n_missing = sum(map(len, picture.unnumbered))
@@ -289,15 +289,16 @@ class _Picture(NetworkShapes):
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
-        groups = [self.line(index, link, way) for index, (link, way) in enumerate(ways.items())]
-        groups.sort(key=_is_full)
-        titles = [
-            self.title_words(block, pitch, x + left, y + top)
+        lines = [self.line(index, link, way) for index, (link, way) in enumerate(ways.items())]
+        groups = lit_lines_last(lines)
+        titles = {
+            block: self.title_words(block, pitch, x + left, y + top)
             for block, (x, y) in found.titles.items()
             if self.title(block)
-        ]
-        groups += self.labels(ways, places, radius, titles)
-        groups += [Group("title", [words]) for words in titles]
+        }
+        groups += self.labels(ways, places, radius, list(titles.values()))
+        for block, words in titles.items():
+            groups.append(self.lit(Group("title", [words]), *block.spots))
         for fold, (x, y) in found.folds.items():
             groups.append(self.fold(fold, x + left, y + top))
         for index, (spot, place) in enumerate(places.items()):
@@ -339,8 +340,7 @@ class _Picture(NetworkShapes):
             self.n_unlabeled += not found
             self.unnumbered += [] if found else _by_layer(within)
             for link, words in zip(within, found, strict=bool(found)):
-                kind = kind_of("label", self.is_lit(link))
-                groups.append(Group(kind, [words], self.facts_of_line(link)))
+                groups.append(self.group_of("label", link, [words]))
         return groups
 
 
@@ -351,7 +351,3 @@ def _by_layer(links: Sequence[Link]) -> list[list[Link]]:
         unit = link.target.unit
         layers.setdefault(unit.layer if unit is not None else None, []).append(link)
     return list(layers.values())
-
-
-def _is_full(group: Group) -> bool:
-    return not group.kind.endswith(" faded")

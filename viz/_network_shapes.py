@@ -5,6 +5,7 @@ Each is made for a place that it is given; ``circles`` says which.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import hypot, isnan
 from typing import Any, Final
@@ -14,15 +15,15 @@ from tinygrad_mlp.graph import Run, TextbookNames, UnitLayer
 from viz import _markup as markup
 from viz._arrangement import Fold, Pitch
 from viz._detours import Way
+from viz._emphasis import faded, marked
 from viz._line_labels import Ends
 from viz._look import Look
 from viz._network import Block, Link, Network, Spot
 from viz._network_paths import paths_through
 from viz._network_words import BETWEEN, LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
 from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
-from viz._themes import mixed
 
-__all__ = ["ONE", "NetworkShapes", "Places", "kind_of", "more_text", "radius_of"]
+__all__ = ["ONE", "NetworkShapes", "Places", "more_text", "radius_of"]
 
 ONE: Final = 0.5
 """The size of the circle of a constant 1 beside the others."""
@@ -30,8 +31,7 @@ ONE: Final = 0.5
 STEP_HEIGHT: Final = 1.6
 """The height of the box of an operation, in radii of circles; it is as wide as a circle."""
 
-FADED: Final = 0.25
-"""How much of its color keeps what does not lie on the paths in focus."""
+OUTPUT_BORDER: Final = 1.8
 
 Places = dict[Spot, tuple[float, float]]
 """Where the middle of each circle stands."""
@@ -66,7 +66,7 @@ class NetworkShapes(NetworkWords):
         **settings: Any,
     ) -> None:
         super().__init__(network, look, names, **settings)
-        self.lit = None if focus is None else paths_through(network, focus)
+        self.paths = None if focus is None else paths_through(network, focus)
 
     # Sizes
 
@@ -93,11 +93,15 @@ class NetworkShapes(NetworkWords):
 
     # Pieces
 
-    def is_lit(self, thing: Spot | Link) -> bool:
-        return self.lit is None or thing in self.lit
+    def lit(self, group: Group, *things: Spot | Link) -> Group:
+        """The group, faded if none of the things that it shows lies on the paths in focus."""
+        if self.paths is None or any(thing in self.paths for thing in things):
+            return group
+        return faded(group, self.theme.background)
 
-    def faint(self, color: str, lit: bool) -> str:
-        return color if lit else mixed(color, self.theme.background, FADED)
+    def with_mark(self, group: Group, is_marked: bool) -> Group:
+        """The group, in the accent color if it is marked."""
+        return marked(group, self.theme.accent) if is_marked else group
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
         """The title, no wider than its column: rather without the function than cut."""
@@ -113,52 +117,61 @@ class NetworkShapes(NetworkWords):
         return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
-        color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
-        title = self.title_runs(block, pitch)
-        return Words(x, y, title, self.letters, color, ground=self.theme.background)
+        """The title of a block at a place."""
+        title, theme = self.title_runs(block, pitch), self.theme
+        return Words(x, y, title, self.letters, theme.muted, ground=theme.background)
 
     def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
+        """A circle, or the box of an output, with its words."""
         x, y = place
-        lit = self.is_lit(spot)
         paint = self.paint(spot)
-        marked = self.is_marked(spot)
-        fill = self.faint(paint.fill, lit)
-        border = self.faint(self.theme.accent if marked else paint.border, lit)
         texts = self.texts(spot)
-        shape: Shape = Circle(x, y, radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
+        shape: Shape = Circle(x, y, radius_of(spot, radius), paint.fill, paint.border)
         if spot.kind == "step":
-            thick = 3.0 if marked else 1.2
-            shape = Rectangle(x, y, 2.0 * radius, STEP_HEIGHT * radius, fill, border, thick)
+            height = STEP_HEIGHT * radius
+            shape = Rectangle(x, y, 2.0 * radius, height, paint.fill, paint.border)
         if spot.kind == "output":
             height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
             width = 2.0 * self.half_of_outputs()
-            shape = Rectangle(x, y, width, height, fill, border, 3.0 if marked else 1.8)
+            shape = Rectangle(x, y, width, height, paint.fill, paint.border, OUTPUT_BORDER)
         words = [
-            Words(x, y + middle, t.runs, t.size, self.faint(t.color, lit), bold=t.bold)
+            Words(x, y + middle, t.runs, t.size, t.color, bold=t.bold, shows=t.shows)
             for t, middle in zip(texts, _middles(texts), strict=True)
         ]
-        return Group(kind_of(spot.kind, lit), [shape, *words], self.facts(spot), f"c{index}")
+        nodes = _nodes_of(spot)
+        group = Group(spot.kind, [shape, *words], self.facts(spot), f"c{index}", nodes)
+        return self.lit(self.with_mark(group, self.is_marked(spot)), spot)
 
     def fold(self, fold: Fold, x: float, y: float) -> Group:
-        color = self.faint(self.theme.muted, self.lit is None)
-        dots = Words(
-            x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
-        )
-        words = Words(x, y + 0.6 * self.letters, plain(more_text(fold.n_units)), self.small, color)
-        return Group("fold", [dots, words], [f"{more_text(fold.n_units)}, not drawn"])
+        """What stands for units that are not drawn."""
+        color, apart = self.theme.muted, 0.6 * self.letters
+        text = more_text(fold.n_units)
+        dots = Words(x, y - apart, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color)
+        words = Words(x, y + apart, plain(text), self.small, color)
+        return self.lit(Group("fold", [dots, words], [f"{text}, not drawn"]))
 
     def line(self, index: int, link: Link, way: Way) -> Group:
         """A line, of several pieces where it makes a detour."""
-        lit = self.is_lit(link)
         color, width, dashed = self.stroke(link)
-        if self.is_marked_line(link):
-            color, width = self.theme.accent, max(width, 2.6)
-        color = self.faint(color, lit)
-        shapes: list[Shape] = [
-            Line(*first, *second, color, width, dashed) for first, second in pairwise(way)
-        ]
+        shapes = [Line(*first, *second, color, width, dashed) for first, second in pairwise(way)]
         kind = "weight" if link.weight is not None else "plain" if link.is_plain else "further"
-        return Group(kind_of(kind, lit), shapes, self.facts_of_line(link), f"e{index}")
+        is_marked = self.is_marked_line(link)
+        return self.group_of(kind, link, shapes, f"e{index}", is_marked=is_marked)
+
+    def group_of(
+        self,
+        kind: str,
+        link: Link,
+        shapes: Sequence[Shape],
+        name: str = "",
+        *,
+        is_marked: bool = False,
+    ) -> Group:
+        """A line, or what stands on it."""
+        nodes = [*_nodes_of(link.source), *([] if link.weight is None else [link.weight])]
+        facts, targets = self.facts_of_line(link), _nodes_of(link.target)
+        group = Group(kind, list(shapes), facts, name, nodes, targets)
+        return self.lit(self.with_mark(group, is_marked), link)
 
     def stroke(self, link: Link) -> tuple[str, float, bool]:
         """The color and the width of a line, and whether it is dashed."""
@@ -175,6 +188,7 @@ class NetworkShapes(NetworkWords):
         return color, width, weight < 0.0
 
     def is_marked_line(self, link: Link) -> bool:
+        """Whether a line is to be marked: its weight is, or both of its ends are."""
         ends = self.is_marked(link.source) and self.is_marked(link.target)
         return ends or link.weight in self.marked
 
@@ -189,9 +203,8 @@ class NetworkShapes(NetworkWords):
 
     def label_words(self, link: Link) -> Words:
         """What stands on a line, anywhere."""
-        color = self.faint(self.theme.text, self.is_lit(link))
-        ground = self.theme.background
-        return Words(0.0, 0.0, self.label(link), self.small, color, ground=ground)
+        theme = self.theme
+        return Words(0.0, 0.0, self.label(link), self.small, theme.text, ground=theme.background)
 
 
 def radius_of(spot: Spot, radius: float) -> float:
@@ -212,15 +225,6 @@ def more_text(n_units: int) -> str:
     return f"{n_units:,} more"
 
 
-def kind_of(kind: str, lit: bool) -> str:
-    """The kind of a group, by which what is not in focus is told.
-
-    >>> kind_of("unit", lit=False)
-    'unit faded'
-    """
-    return kind if lit else f"{kind} faded"
-
-
 def _middles(texts: list[Text]) -> list[float]:
     """How far the middle of each line stands under that of the circle."""
     heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
@@ -230,3 +234,7 @@ def _middles(texts: list[Text]) -> list[float]:
 
 def _has_index(text: Text) -> bool:
     return any(run.kind in ("sub", "sup") for run in text.runs)
+
+
+def _nodes_of(spot: Spot) -> tuple[Value, ...]:
+    return (*spot.nodes, *spot.inner)

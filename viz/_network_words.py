@@ -17,7 +17,7 @@ from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, WEIGHTS, Look
 from viz._network import Block, Link, Network, Spot, called
 from viz._network_steps import Step, StepLayer
-from viz._scene import Circle, Line, Rectangle, plain
+from viz._scene import Circle, Line, Rectangle, Shown, plain
 from viz._themes import GradientScale, Paint
 
 __all__ = ["BETWEEN", "LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
@@ -49,6 +49,7 @@ class Text:
     size: float
     color: str
     bold: bool = False
+    shows: Shown | None = None
 
 
 class NetworkWords:
@@ -124,15 +125,8 @@ class NetworkWords:
         return spot.node.data if self.look.shows_data(spot.kind) else None
 
     def number(self, x: float) -> str:
-        """A number as the picture shows it: on a slide three digits, and three decimals at most.
-
-        Sizes below 0.001 have two digits there.
-        """
-        if not self.is_slide:
-            return markup.number(x)
-        if 0.001 <= abs(x) < 0.1:
-            return markup.number(round(x, 3), 3)
-        return markup.number(x, 3 if abs(x) >= 0.1 else 2)
+        """A number as the picture shows it."""
+        return markup.number_on_slide(x) if self.is_slide else markup.number(x)
 
     def label(self, link: Link) -> list[Run]:
         """What stands on a line: the weight, or its name where no numbers are shown."""
@@ -200,12 +194,13 @@ class NetworkWords:
         value = self.value(spot)
         if value is not None:
             ink = paint.ink if self.by_gradient else self.theme.text
-            texts.append(Text(plain(self.number(value)), self.small, ink))
+            shows = Shown("data", spot.node)
+            texts.append(Text(plain(self.number(value)), self.small, ink, shows=shows))
         error = self.error(spot)
         if error is not None and "grad" in self.look.shown:
-            runs = [*MathName("delta").runs, *plain(f" {self.number(error)}")]
+            runs = [*MathName("delta").runs, *plain(" "), *plain(self.number(error))]
             ink = paint.ink if self.by_gradient else self.theme.gradient
-            texts.append(Text(runs, self.small, ink))
+            texts.append(Text(runs, self.small, ink, shows=Shown("grad", spot.root)))
         return texts
 
     def title(self, block: Block) -> str:
