@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from viz._network import Block, Network, Spot
+from viz._detours import Way
+from viz._network import Block, Link, Network, Spot
 
 __all__ = ["Arrangement", "Fold", "Pitch", "arranged", "folded"]
 
@@ -45,12 +46,14 @@ class Arrangement:
         places: the middle of each circle.
         folds: the places of the rows that stand for what is not drawn.
         titles: the place of the title of each block.
+        ways: the points of each line.
         left, top, right, bottom: the outermost middles, titles included.
     """
 
     places: dict[Spot, tuple[float, float]] = field(default_factory=dict)
     folds: dict[Fold, tuple[float, float]] = field(default_factory=dict)
     titles: dict[Block, tuple[float, float]] = field(default_factory=dict)
+    ways: dict[Link, Way] = field(default_factory=dict)
     left: float = 0.0
     top: float = 0.0
     right: float = 0.0

@@ -42,7 +42,7 @@ from viz._drawing_options import Options, completed, with_options
 from viz._emphasis import focused
 from viz._fitting import on_a_slide
 from viz._layer_boxes import LayerDrawing
-from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
+from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
 from viz._network import network_of
 from viz._neurons import NeuronDrawing
 from viz._operations import drawn_by_itself, operations_scene
@@ -151,6 +151,8 @@ def _details(detail: str, is_model: bool, asked: _Asked, look: Look) -> tuple[st
     """The details to try, one after the other."""
     if detail != "auto":
         return (detail,)
+    if WEIGHTS in look.shown:
+        return ("circles",)
     circles = ("circles",) if look.direction == "LR" else ()
     if is_model:
         return (*circles, "layers")
@@ -185,6 +187,12 @@ class _Asked:
         Raises:
             InvalidArgumentError: if a program has it not, or circles not in that direction.
         """
+        if WEIGHTS in look.shown and detail not in ("auto", "circles"):
+            of_what = "a program" if detail == "program" else f"detail={detail!r}"
+            raise InvalidArgumentError(
+                f"show='weights' is for circles and lines, not for {of_what}; draw a model or a "
+                "loss with detail='circles', or leave it out"
+            )
         named = self.names == "math" or self.index != INDEX_ORDERS[0]
         if detail == "program" and (named or self.focus is not None):
             raise InvalidArgumentError(

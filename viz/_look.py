@@ -19,6 +19,7 @@ __all__ = [
     "LONGEST_LABEL",
     "NOT_COMPUTED",
     "SHOWABLE",
+    "WEIGHTS",
     "Look",
 ]
 
@@ -27,6 +28,9 @@ DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 
 SHOWABLE: Final = ("data", "grad", "partials")
 """What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
+
+WEIGHTS: Final = "weights"
+"""In circles, all weights as numbers: those without room on their lines in a table."""
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colors may mean: the kind of a node, or the size of its gradient."""
@@ -50,7 +54,7 @@ class Look:
 
     Attributes:
         direction: where the arrows lead.
-        shown: what is shown, of ``SHOWABLE``.
+        shown: what is shown, of ``SHOWABLE`` and ``WEIGHTS``.
         theme: the colors.
         color: what colors mean: "kind", "gradient", or "auto" (the drawing decides).
         legend: whether a line under the graph explains the colors.
@@ -93,7 +97,9 @@ class Look:
         direction = known_name("direction", direction, DIRECTIONS)
         color = known_name("meaning of colors", color, COLORS)
         wanted = [show] if isinstance(show, str) else show
-        shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
+        shown = frozenset(
+            known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
+        )
         return cls(direction, shown, theme_named(theme), color, legend, constants)
 
     def number(self, x: float) -> str:

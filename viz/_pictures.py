@@ -54,7 +54,8 @@ def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Option
             once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
+            "grad" is delta, the gradient of the weighted sum of a unit, and with "weights" those
+            that have no room on their lines stand in a table below.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
