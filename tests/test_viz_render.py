@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from tinygrad_mlp.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
-from tinygrad_mlp.nn import Module
+from tinygrad_mlp.nn import MLP, Module
 from viz import _notebook as notebook
 from viz import _render as render
 
@@ -91,7 +92,7 @@ def any_graphviz(
         ("graph.SVG", b"<svg", b"</svg>"),
         ("graph.png", b"\x89PNG\r\n\x1a\n", b"IEND"),
         ("graph.pdf", b"%PDF-", b"%%EOF"),
-        ("graph.dot", b"digraph", b"n1 -> "),
+        ("graph.dot", b"digraph", b"origin -> origin"),
     ],
 )
 def test_the_ending_of_the_name_sets_the_kind_of_file(
@@ -126,7 +127,7 @@ def test_a_png_has_the_pixels_for_a_slide(tmp_path: Path) -> None:
     svg = ElementTree.fromstring(viz.to_svg(example()))
     png = viz.draw(example(), tmp_path / "graph.png").read_bytes()
     pixels = int.from_bytes(png[16:20], "big")
-    points = float(svg.attrib["width"].removesuffix("pt"))
+    points = float(svg.attrib["width"])
     assert pixels == pytest.approx(points * render.PIXELS_PER_INCH / 72, rel=0.02)
 
 
@@ -158,12 +159,43 @@ def test_every_node_and_arrow_has_its_id_and_a_title_of_full_precision(any_graph
     assert titles["n5"] == f"{formula}\ndata = {loss.data!r}\ngrad = {loss.grad!r}"
     assert f"dloss/dv4 = {loss.partials[0]!r}" in titles.values()
     assert (titles["n4"] or "").startswith("v4\n")  # the name is one that a person can look up
-    assert titles.keys() == {group.attrib["id"] for group in root.iter(f"{SVG}g")} - {"graph0"}
+    ids = [group.attrib["id"] for group in root.iter(f"{SVG}g") if "id" in group.attrib]
+    assert sorted(titles) == sorted(ids)
 
 
 def test_spaces_at_the_ends_of_a_text_are_kept() -> None:
     root = ElementTree.fromstring(viz.to_svg(example()))
     assert root.attrib["{http://www.w3.org/XML/1998/namespace}space"] == "preserve"
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_graphviz_draws_everything_at_the_places_of_the_svg(any_graphviz: str, detail: str) -> None:
+    """What PNG and PDF show: the same words, each in the box in which the SVG has it."""
+    loss = (MLP(2, [2, 1], rng=0)([1.0, 2.0]) - 1.0) ** 2
+    loss.backward()
+    svg = ElementTree.fromstring(viz.to_svg(loss, detail=detail))
+    drawn = ElementTree.fromstring(render.render(viz.to_dot(loss, detail=detail), "svg"))
+    words = sorted("".join(x.itertext()) for x in svg.iter(f"{SVG}text"))
+    shown = "".join(text.text or "" for text in drawn.iter(f"{SVG}text"))
+    for text in words:
+        assert text in shown
+    assert float(drawn.attrib["width"].removesuffix("pt")) == pytest.approx(
+        float(svg.attrib["width"]), abs=2.0
+    )
+    corners = sorted(
+        (round(float(rect.attrib["width"])), round(float(rect.attrib["height"])))
+        for group in svg.iter(f"{SVG}g")
+        if group.get("class") == "node"
+        for rect in group.iter(f"{SVG}rect")
+    )
+    boxes = []
+    for group in drawn.iter(f"{SVG}g"):
+        paths = list(group.iter(f"{SVG}path"))
+        if group.get("class") == "node" and paths:
+            numbers = [float(x) for x in re.findall(r"-?[\d.]+", paths[0].attrib["d"])]
+            xs, ys = numbers[::2], numbers[1::2]
+            boxes.append((round(max(xs) - min(xs)), round(max(ys) - min(ys))))
+    assert not set(corners) - set(boxes)
 
 
 def test_both_ways_to_graphviz_give_the_same_svg(
@@ -209,9 +241,7 @@ def test_labels_are_shown_to_the_letter_and_never_interpreted(any_graphviz: str)
     shown, titles = [], []
     for group in root.iter(f"{SVG}g"):
         if group.get("class") == "node":
-            shown.append(
-                [(text.text or "").strip("\N{NO-BREAK SPACE}") for text in group.iter(f"{SVG}text")]
-            )
+            shown.append(["".join(text.itertext()) for text in group.iter(f"{SVG}text")])
             titles.append((group.findtext(f"{SVG}title") or "").split("\n")[0])
     for label in [*HOSTILE, total.label]:
         expected = visible(label)
@@ -219,7 +249,7 @@ def test_labels_are_shown_to_the_letter_and_never_interpreted(any_graphviz: str)
         if len(expected) <= 26:
             assert any(expected in texts for texts in shown), label
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
-    assert tags == {"svg", "g", "title", "path", "polygon", "text"}
+    assert tags == {"svg", "g", "title", "rect", "path", "polygon", "text"}
     attributes = {name for element in root.iter() for name in element.attrib}
     assert not {name for name in attributes if name.startswith("on") or "href" in name}
 
@@ -265,7 +295,11 @@ def test_an_error_while_drawing_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(viz._pictures, "drawing_of", lambda *_, **__: "digraph {")
+
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise GraphError("no")
+
+    monkeypatch.setattr(viz._pictures, "drawing_of", refuses)
     with pytest.raises(GraphError):
         viz.draw(example(), path)
     assert path.read_text("utf-8") == "old"
@@ -318,10 +352,13 @@ def test_without_graphviz_the_error_names_both_remedies(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dot_text_needs_no_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["graph.svg", "graph.dot"])
+def test_circles_need_no_graphviz(
+    monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path
+) -> None:
     without_program(monkeypatch)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    assert viz.draw(example(), tmp_path / "graph.dot").stat().st_size > 0
+    assert viz.draw(MLP(2, [2, 1]), tmp_path / name, detail="circles").stat().st_size > 0
 
 
 def test_drawing_writes_nothing_to_the_terminal(
