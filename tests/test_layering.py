@@ -47,19 +47,21 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz._themes",
-        "viz._markup viz._condense viz._network viz._wording viz._recorded",
-        "viz._look viz._render viz._scene",
-        "viz._plot_style viz._arrangement viz._line_labels viz._legend viz._cards viz._box_names",
-        "viz._blocks viz._box_legend",
-        "viz._placement",
+        "viz._themes viz._detours",
+        "viz._markup viz._condense viz._network_steps viz._wording viz._recorded",
+        "viz._network",
+        "viz._look viz._render viz._scene viz._film",
+        "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",
+        "viz._plot_style viz._arrangement viz._line_labels viz._legend viz._network_paths "
+        "viz._moments viz._blocks viz._box_names",
+        "viz._placement viz._box_legend",
         "viz._box_scene",
         "viz._operations viz._programs",
         "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
-        "viz._neurons viz._layer_boxes viz._network_shapes viz.plots",
+        "viz._neurons viz._layer_boxes viz._network_shapes viz._weight_tables viz.plots",
         "viz._circles",
         "viz._graph",
-        "viz._pictures",
+        "viz._pictures viz._animation",
         "viz._notebook viz._stepper",
         "viz",
         "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
@@ -93,7 +95,10 @@ AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}
 """The packages from elsewhere that importing ours may load, beside the standard library."""
 
 WHERE_USED: Final = frozenset(
-    ["IPython", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn", "torch", "tqdm"]
+    {
+        *("IPython", "PIL", "graphviz", "matplotlib", "pygraphviz"),
+        *("safetensors", "sklearn", "torch", "tqdm"),
+    }
 )
 """The packages that are imported inside the function that needs them."""
 

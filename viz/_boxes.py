@@ -6,7 +6,7 @@ repeats for each sample says how often. ``neurons`` and ``layers`` say what stan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -47,7 +47,7 @@ def times(repeats: int) -> str:
     return f"{markup.TIMES} {repeats:,}" if repeats > 1 else ""
 
 
-def range_text(values: Iterable[Value]) -> str:
+def range_text(values: Iterable[Value], number: Callable[[float], str] = number) -> str:
     """The number, or the smallest and the largest of several.
 
     >>> range_text([Value(2.0)]), range_text([Value(2.0), Value(0.5)])
@@ -157,10 +157,9 @@ class CoarseDrawing:
             for text in facts_beside(box):
                 yield Row(Cell(plain(text), muted))
         if self.look.shows_data("operation") and box.outputs:
-            only = box.outputs[0] if len(box.outputs) == 1 else None
-            yield self.entry(
-                "data", range_text(box.outputs), self.look.theme.text, strong, "data", only
-            )
+            what = "data" if len(box.outputs) == 1 else "local"
+            data = range_text(box.outputs, self.look.number)
+            yield self.entry("data", data, self.look.theme.text, strong, what, box.outputs[-1])
         if self.unit_kind == "neuron" and self.with_gradients and len(box.outputs) == 1:
             yield self.grad_entry(box.outputs[0], strong)
         yield from self.norm_entry(box, strong)
@@ -265,12 +264,12 @@ class CoarseDrawing:
         """What stands in the box of an operation or a leaf."""
         theme = self.look.theme
         first = box.members[0]
-        only = first if len(box.members) == 1 else None
+        what = "data" if len(box.members) == 1 else "local"
         name, repeats = self.name(box)
         data = None
         if self.look.shows_data(box.role):
-            shows = None if only is None else Shown("data", only)
-            data = Cell(plain(range_text(box.members)), theme.text, shows=shows)
+            shows = Shown(what, box.members[-1])
+            data = Cell(plain(range_text(box.members, self.look.number)), theme.text, shows=shows)
         label = self.label(box)
         if first.parents and first.op is not None:
             symbol = formula_runs(first.op, self.operands(box))
@@ -286,8 +285,8 @@ class CoarseDrawing:
                 yield Row(headline, Cell(plain(times(repeats)), theme.muted) if name else None)
         if data is not None:
             yield Row(Cell(plain("data"), theme.muted), data)
-        if self.with_gradients and only is not None and box.role != "constant":
-            yield self.grad_entry(only)
+        if self.with_gradients and len(box.members) == 1 and box.role != "constant":
+            yield self.grad_entry(first)
 
     def label(self, box: Box) -> list[Run]:
         """The name of an operation or a leaf as its box shows it; nothing where it has none."""
@@ -313,7 +312,9 @@ class CoarseDrawing:
         texts: list[str | list[Run] | None] = []
         for place, operand in enumerate(box.operands):
             if operand.is_number:
-                texts.append(range_text(operand.members) if self.look.constants else None)
+                texts.append(
+                    range_text(operand.members, self.look.number) if self.look.constants else None
+                )
             elif by_name:
                 names = {tuple(self.operand(node.parents[place])) for node in box.members}
                 called = plain(markup.shortened(self.called(operand), LONGEST_OPERAND))
@@ -359,8 +360,8 @@ class CoarseDrawing:
         norm = self.norm(box)
         if "grad" not in self.look.shown or (norm is None and not box.is_frozen):
             return
-        text = FROZEN_TEXT if norm is None else number(norm)
-        yield self.entry(NORM, text, self.look.theme.gradient, ink)
+        text = FROZEN_TEXT if norm is None else self.look.number(norm)
+        yield self.entry(NORM, text, self.look.theme.gradient, ink, "norm", box.parameters[-1])
 
     def entry(
         self,

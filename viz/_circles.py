@@ -6,7 +6,8 @@ from left to right in the order of the layers; of a large layer the middle is fo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from math import isfinite
 from typing import Any, Final
 
@@ -14,22 +15,25 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import TextbookNames
 from viz._arrangement import Arrangement, Pitch, arranged, folded
+from viz._detours import Box, Detours, Way
 from viz._emphasis import lit_lines_last
 from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
 from viz._line_labels import is_hit, placed_labels
-from viz._look import Look
+from viz._look import WEIGHTS, Look
 from viz._network import INSTEAD, Link, Network, called
 from viz._network_shapes import ONE, NetworkShapes, Places, more_text, radius_of
+from viz._network_words import BETWEEN
 from viz._scene import Group, Scene, Words, plain, width_of
+from viz._weight_tables import Table, table_of, tables_below
 
 __all__ = ["circles_scene"]
 
 MOST_CIRCLES: Final = 12
 """So many units of a layer are drawn; of more the middle is folded."""
 
-FEWEST_CIRCLES: Final = 3
-"""Rather than fold a layer to fewer, a slide is refused."""
+FEWEST_CIRCLES: Final = 2
+"""A layer on a slide has so many rows at least: one circle, and how many more there are."""
 
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
@@ -40,6 +44,9 @@ FEW_ROWS: Final = 6
 WIDEST_PAGE: Final = 1240.0
 """How wide a page may become for the sake of numbers on lines."""
 PAGE_MARGIN: Final = 16.0
+
+DETOUR_TURN: Final = 12.0
+"""How far from the circles that it passes a line turns."""
 
 LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
 """The sizes of letters to try on a slide."""
@@ -96,11 +103,17 @@ def circles_scene(
     if not slide:
         return picture.page()
     best: Scene | None = None
-    fewest = 0
+    fewest = n_missing = 0
     for letters in LETTERS:
         scene = picture.slide(letters, may_fold=best is None and letters == LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
+            n_missing = sum(map(len, picture.unnumbered))
+    if n_missing and WEIGHTS in look.shown:
+        raise GraphError(
+            f"a slide has no room for the numbers of {n_missing} weights; leave 'weights' out of "
+            "show, or style='slide' away: a page has a table for them"
+        )
     if best is not None:
         return best
     n_columns = 1 + max(block.column for block in network.blocks)
@@ -126,6 +139,7 @@ class _Picture(NetworkShapes):
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
         self.drawn: list[Link] = []
         self.n_unlabeled = 0  # pairs of columns without numbers for want of room
+        self.unnumbered: list[list[Link]] = []  # the lines to each layer that have no numbers
 
     # Pages and slides
 
@@ -154,7 +168,7 @@ class _Picture(NetworkShapes):
 
     def page_with(self, pitch: Pitch, radius: float) -> Scene:
         """The page with columns and rows so far apart."""
-        found = arranged(self.network, pitch, MOST_CIRCLES, self.wanted)
+        found, lowest = self.laid_out(pitch, MOST_CIRCLES, radius)
         margin = PAGE_MARGIN
         sides = [(x - radius, x + radius) for x, _ in found.places.values()]
         half = self.half_of_outputs()
@@ -166,8 +180,15 @@ class _Picture(NetworkShapes):
         width = max(last - first + 2.0 * margin, 360.0)
         left = (width - (last - first)) / 2.0 - first
         top = margin + self.letters / 2.0 - found.top
-        height = _lowest(found, radius) - found.top + 2.0 * margin + self.letters / 2.0
+        height = lowest - found.top + 2.0 * margin + self.letters / 2.0
         groups = self.groups(found, pitch, radius, left, top)
+        if WEIGHTS in self.look.shown and self.unnumbered:
+            place, room = (margin, height), width - 2.0 * margin
+            tables = [self.table(links) for links in self.unnumbered]
+            below, wide, high = tables_below(self, tables, place, room)
+            groups += below
+            height += high + margin
+            width = max(width, wide + 2.0 * margin)
         if self.look.legend:
             place, room = (margin, height), width - 2.0 * margin
             legend, high = legend_groups(
@@ -198,43 +219,84 @@ class _Picture(NetworkShapes):
         for most in range(min(largest, MOST_CIRCLES), least - 1, -1):
             for apart in (140.0, 110.0, 80.0, 60.0, 40.0, 25.0, 15.0, 6.0, 3.0):
                 pitch = Pitch(column, 2.0 * radius + apart, title, one)
-                found = arranged(self.network, pitch, most, self.wanted)
-                if _lowest(found, radius) - found.top <= high:
-                    return self.slide_with(found, pitch, radius)
+                found, lowest = self.laid_out(pitch, most, radius)
+                if lowest - found.top <= high:
+                    return self.slide_with(found, lowest, pitch, radius)
         return None
 
-    def slide_with(self, found: Arrangement, pitch: Pitch, radius: float) -> Scene:
+    def slide_with(self, found: Arrangement, lowest: float, pitch: Pitch, radius: float) -> Scene:
         """The slide with things at these places, moved to its middle."""
         width, height = SLIDE
         left = (width - (found.right - found.left)) / 2.0 - found.left
-        content = _lowest(found, radius) - found.top + self.letters / 2.0
+        content = lowest - found.top + self.letters / 2.0
         top = (height - content) / 2.0 + self.letters / 2.0 - found.top
         groups = self.groups(found, pitch, radius, left, top)
         return Scene(width, height, self.theme.background, "network", groups)
 
     # Everything
 
+    def laid_out(self, pitch: Pitch, most: int, radius: float) -> tuple[Arrangement, float]:
+        """The places of circles and lines, and how far down they go.
+
+        Raises:
+            GraphError: if the line of a weight would run through a circle.
+        """
+        found = arranged(self.network, pitch, most, self.wanted)
+        places = found.places
+        for spot, (x, y) in places.items():  # the smaller ones at the right of their columns
+            places[spot] = (x + radius - radius_of(spot, radius), y)
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        detours = Detours(self.boxes(found, pitch, circles), DETOUR_TURN)
+        for link in self.network.links:
+            if link.source not in places or link.target not in places:
+                continue
+            x1, y1, x2, y2 = self.ends(link, places, radius)
+            found.ways[link] = [(x1, y1), (x2, y2)]
+            if any(is_hit(circle, (x1, y1, x2, y2)) for circle in circles):
+                if link.weight is not None:
+                    unit = link.target.unit
+                    raise GraphError(
+                        f"a line to {called(unit) if unit is not None else 'an output'} would run "
+                        f"through other circles, as it reads past the layer before it; {INSTEAD}"
+                    )
+                found.ways[link] = detours.around((x1, y1), (x2, y2))
+        found.top = min(found.top, detours.top + self.letters / 2.0)
+        return found, max(*[y + r for _, y, r in circles], detours.bottom)
+
+    def boxes(
+        self, found: Arrangement, pitch: Pitch, circles: Sequence[tuple[float, float, float]]
+    ) -> list[Box]:
+        """What no detour runs through."""
+        boxes = [(x - r, y - r, x + r, y + r) for x, y, r in circles]
+        boxes += [
+            words.box
+            for fold, (x, y) in found.folds.items()
+            for words in self.fold(fold, x, y).shapes
+            if isinstance(words, Words)
+        ]
+        titles = [self.title_words(block, pitch, x, y) for block, (x, y) in found.titles.items()]
+        near = self.letters  # nothing runs between a title and what it belongs to
+        of_titles = [words.box for words in titles if words.runs]
+        return boxes + [(x1, y1, x2, y2 + near) for x1, y1, x2, y2 in of_titles]
+
     def groups(
         self, found: Arrangement, pitch: Pitch, radius: float, left: float, top: float
     ) -> list[Group]:
         """Everything but the legend, moved to its place."""
-        places = {
-            spot: (x + left + radius - radius_of(spot, radius), y + top)
-            for spot, (x, y) in found.places.items()
-        }
-        links = [x for x in self.network.links if x.source in places and x.target in places]
-        self.check_free(links, places, radius)
+        places = {spot: (x + left, y + top) for spot, (x, y) in found.places.items()}
+        ways = {link: [(x + left, y + top) for x, y in way] for link, way in found.ways.items()}
+        links = list(ways)
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
-        lines = [self.line(index, link, places, radius) for index, link in enumerate(links)]
+        lines = [self.line(index, link, way) for index, (link, way) in enumerate(ways.items())]
         groups = lit_lines_last(lines)
         titles = {
             block: self.title_words(block, pitch, x + left, y + top)
             for block, (x, y) in found.titles.items()
             if self.title(block)
         }
-        groups += self.labels(links, places, radius, list(titles.values()))
+        groups += self.labels(ways, places, radius, list(titles.values()))
         for block, words in titles.items():
             groups.append(self.lit(Group("title", [words]), *block.spots))
         for fold, (x, y) in found.folds.items():
@@ -243,40 +305,49 @@ class _Picture(NetworkShapes):
             groups.append(self.circle(index, spot, place, radius))
         return groups
 
-    def check_free(self, links: list[Link], places: Places, radius: float) -> None:
-        """Refuse lines that run through circles between their columns."""
-        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
-        for link in links:
-            line = self.ends(link, places, radius)
-            if any(is_hit(circle, line) for circle in circles):
-                who = "an output" if link.target.unit is None else called(link.target.unit)
-                raise GraphError(
-                    f"a line to {who} would run through other circles, as it reads past the layer "
-                    f"before it; {INSTEAD}"
-                )
+    def table(self, links: list[Link]) -> Table:
+        """The table of the weights on these lines."""
+        spot = links[0].target
+        block = next(block for block in self.network.blocks if spot in block.spots)
+        name = self.title(block).partition(f" {BETWEEN} ")[0]
+        every = [x for x in self.network.links if x.target in block.spots and x.weight is not None]
+        part = " that are drawn" if len(links) < len(every) else ""
+        return table_of(self, links, f"weights of {name}{part}")
 
     def labels(
-        self, links: list[Link], places: Places, radius: float, titles: list[Words]
+        self, ways: dict[Link, Way], places: Places, radius: float, titles: list[Words]
     ) -> list[Group]:
         """The numbers of weights, or their names, where there is room for all of two columns."""
         gaps: dict[float, list[Link]] = {}
-        for link in links:
+        plain_ways = [way for link, way in ways.items() if link.weight is None]
+        pieces = [(*first, *second) for way in plain_ways for first, second in pairwise(way)]
+        for link in ways:
             if link.weight is not None:
                 gaps.setdefault(places[link.target][0], []).append(link)
         circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         groups = []
         self.n_unlabeled = 0
+        self.unnumbered = []
         for within in gaps.values():
             labels = [self.label_words(link) for link in within]
-            if len(within) > MOST_NUMBERED_LINES or not all(words.runs for words in labels):
+            if not all(words.runs for words in labels):
+                continue
+            if len(within) > MOST_NUMBERED_LINES:
+                self.unnumbered += _by_layer(within)
                 continue
             lines = [self.ends(link, places, radius) for link in within]
-            found = placed_labels(labels, lines, circles, titles)
+            found = placed_labels(labels, lines, circles, titles, pieces)
             self.n_unlabeled += not found
+            self.unnumbered += [] if found else _by_layer(within)
             for link, words in zip(within, found, strict=bool(found)):
-                groups.append(self.group_of("label", link, words))
+                groups.append(self.group_of("label", link, [words]))
         return groups
 
 
-def _lowest(found: Arrangement, radius: float) -> float:
-    return max(y + radius_of(spot, radius) for spot, (_, y) in found.places.items())
+def _by_layer(links: Sequence[Link]) -> list[list[Link]]:
+    """The lines to each layer."""
+    layers: dict[object, list[Link]] = {}
+    for link in links:
+        unit = link.target.unit
+        layers.setdefault(unit.layer if unit is not None else None, []).append(link)
+    return list(layers.values())

@@ -18,8 +18,10 @@ FADED: Final = 0.25
 """How much of its color keeps what does not lie on the paths in focus."""
 
 MARKED_BORDER: Final = 3.0
+"""How wide the border of what is marked is at least."""
+
 MARKED_LINE: Final = 2.6
-"""How wide the borders and lines of what is marked are at least."""
+"""How wide a line that is marked is at least."""
 
 
 def faded(group: Group, ground: str) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Final
@@ -31,6 +31,7 @@ LARGEST_LETTERS: Final = 40.0
 """A small drawing is not blown up any further than to smallest letters of this size."""
 
 SLIDE_MARGIN: Final = 20.0
+"""What stays free on each side of a slide."""
 
 Box = tuple[float, float, float, float]
 
@@ -121,8 +122,12 @@ def fitted(scene: Scene, width: float, height: float, *, below: float = 0.0) -> 
     return replace(scene, width=width, height=height, groups=groups)
 
 
-def on_a_slide(scene: Scene) -> Scene:
+def on_a_slide(scene: Scene, coarser: Sequence[str] = ()) -> Scene:
     """A scene on a slide of 1280 x 720, with letters of 18 points at least.
+
+    Args:
+        scene: the drawing.
+        coarser: the details that show less of the same.
 
     Raises:
         GraphError: if there is no room for letters of that size.
@@ -135,11 +140,11 @@ def on_a_slide(scene: Scene) -> Scene:
     slide = fitted(scene, *SLIDE)
     letters = smallest_letters(slide)
     if 0.0 < letters < SLIDE_LETTERS - 1e-6:
+        less = [f"draw it coarser, detail={' or '.join(map(repr, coarser))}"] if coarser else []
+        less += ["show less, such as show=['data']", "draw a node further inside"]
         raise GraphError(
-            f"on a slide the letters of this drawing would be {0.75 * letters:.0f} points small, "
-            f"where 18 can be read; draw it coarser (detail='neurons', 'circles' or 'layers'), "
-            "show less, such as show=['data'], draw a node further inside, or leave "
-            "style='slide' away"
+            f"on a slide the letters of this drawing would have {0.75 * letters:.1f} points, where "
+            f"18 are needed to read them; {', '.join(less)}, or leave style='slide' away"
         )
     return slide
 

@@ -47,13 +47,12 @@ def legend_groups(
     groups = []
     for entry in entries:
         before = width_of(plain(entry.before), size) + (5.0 if entry.before else 0.0)
-        wide = before + entry.width + 5.0 + width_of(plain(entry.text), size)
+        sample = entry.width + (5.0 if entry.shapes else 0.0)
+        wide = before + sample + width_of(plain(entry.text), size)
         if x > left and x + wide > left + width:
             x, y = left, y + high
         shapes = [moved(shape, x + before, y) for shape in entry.shapes]
-        text = Words(
-            x + before + entry.width + 5.0, y, plain(entry.text), size, theme.muted, "start"
-        )
+        text = Words(x + before + sample, y, plain(entry.text), size, theme.muted, "start")
         first = Words(x + before - 5.0, y, plain(entry.before), size, theme.muted, "end")
         groups.append(Group("legend", [*([first] if before else []), *shapes, text]))
         x += wide + 16.0

@@ -8,7 +8,7 @@ from typing import Final
 
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.engine import Value
-from viz._markup import number
+from viz._markup import number, number_on_slide
 from viz._themes import LIGHT, Theme, known_name, theme_named
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LONGEST_LABEL",
     "NOT_COMPUTED",
     "SHOWABLE",
+    "WEIGHTS",
     "Look",
 ]
 
@@ -27,6 +28,9 @@ DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 
 SHOWABLE: Final = ("data", "grad", "partials")
 """What a drawing may show: the numbers, their gradients, the local derivatives on the arrows."""
+
+WEIGHTS: Final = "weights"
+"""In circles, all weights as numbers: those without room on their lines in a table."""
 
 COLORS: Final = ("auto", "kind", "gradient")
 """What colors may mean: the kind of a node, or the size of its gradient."""
@@ -50,7 +54,7 @@ class Look:
 
     Attributes:
         direction: where the arrows lead.
-        shown: what is shown, of ``SHOWABLE``.
+        shown: what is shown, of ``SHOWABLE`` and ``WEIGHTS``.
         theme: the colors.
         color: what colors mean: "kind", "gradient", or "auto" (the drawing decides).
         legend: whether a line under the graph explains the colors.
@@ -58,6 +62,7 @@ class Look:
         parameters_only: whether data is shown of parameters alone, as where there is no sample.
         gradients: whether there are gradients of what is drawn; those that parameters still have of
             another loss are none of it.
+        slide: whether it is for a slide, where numbers are short.
     """
 
     direction: str = "LR"
@@ -68,6 +73,7 @@ class Look:
     constants: bool = True
     parameters_only: bool = False
     gradients: bool = True
+    slide: bool = False
 
     @classmethod
     def of(
@@ -91,8 +97,18 @@ class Look:
         direction = known_name("direction", direction, DIRECTIONS)
         color = known_name("meaning of colors", color, COLORS)
         wanted = [show] if isinstance(show, str) else show
-        shown = frozenset(known_name("thing to show", name, SHOWABLE) for name in wanted)
+        shown = frozenset(
+            known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
+        )
         return cls(direction, shown, theme_named(theme), color, legend, constants)
+
+    def number(self, x: float) -> str:
+        """A number as the drawing shows it.
+
+        >>> Look().number(0.13849856), Look(slide=True).number(0.13849856)
+        ('0.1385', '0.138')
+        """
+        return number_on_slide(x) if self.slide else number(x)
 
     def grad_of(self, node: Value) -> float | None:
         """The gradient of a node in what is drawn; None where it was not computed.
@@ -115,7 +131,7 @@ class Look:
         grad = self.grad_of(node)
         if grad is None:
             return FROZEN_TEXT if is_frozen(node) else NOT_COMPUTED
-        return number(grad)
+        return self.number(grad)
 
     def shows_data(self, role: str) -> bool:
         """Whether the numbers of nodes of that kind are shown.

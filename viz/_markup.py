@@ -36,7 +36,7 @@ def number_on_slide(x: float) -> str:
     """``x`` with three digits, and three decimals at most; sizes below 0.001 with two digits.
 
     >>> [number_on_slide(x) for x in (0.13849856, 0.0384, -123456.0, 0.00012345)]
-    ['0.138', '0.038', '\N{MINUS SIGN}1.23e5', '1.2e-4']
+    ['0.138', '0.038', '\N{MINUS SIGN}1.23e5', '0.00012']
     """
     if 0.001 <= abs(x) < 0.1:
         return number(round(x, 3), 3)

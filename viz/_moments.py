@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
-from tinygrad_mlp.debug import BackwardStep, BackwardTrace, trace_backward, trace_forward
-from tinygrad_mlp.debug._equations import derivative
-from tinygrad_mlp.debug._equations import number as in_equations
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug import BackwardStep, trace_backward, trace_forward
+from tinygrad_mlp.debug._tokens import Number, Sign, Word, as_runs
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz._emphasis import marked
-from viz._scene import Group, Scene, Shape, Words, plain, width_of
+from viz._scene import Group, Scene, Shape, Words, width_of
 
-__all__ = ["Moment", "moments_of", "scene_at"]
+__all__ = ["Moment", "moments_of", "pointing_into", "scene_at", "with_gradients"]
 
 AROUND: Final = ("frame", "title", "legend")
 """The kinds of groups that stand around others and are not marked with them."""
@@ -47,7 +47,14 @@ class Moment:
     pending: Collection[Value] = ()
 
 
-def moments_of(loss: Value, *, each_step: bool = True) -> list[Moment]:
+def moments_of(
+    loss: Value,
+    *,
+    each_step: bool = True,
+    shown: Collection[Value] = (),
+    names: str = "math",
+    index: str = "unit,input",
+) -> list[Moment]:
     """The moments of a forward pass and of the backward pass behind it, from a clean start.
 
     The graph is as after ``loss.backward()`` then.
@@ -56,6 +63,9 @@ def moments_of(loss: Value, *, each_step: bool = True) -> list[Moment]:
         loss: the output of the graph.
         each_step: whether each operand that a gradient flows on to has a moment of its own, or all
             operands of a node have one together.
+        shown: plain numbers to which gradients flow too, since a drawing shows these.
+        names: how things are called in equations, "math" or "code".
+        index: the order of the indices.
 
     >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
     >>> loss = a * b; loss.label = "L"
@@ -63,26 +73,27 @@ def moments_of(loss: Value, *, each_step: bool = True) -> list[Moment]:
     ...     equation = "".join([run.text for run in moment.equation])
     ...     print(moment.title, "|", equation, list(moment.gradients.values()))
     before the first step |  []
-    forward, step 1 of 1 | L = a * b = 2 * 3 = 6 []
-    backward begins | dL/dL = 1 [1.0]
-    backward, step 1 of 2 | dL/da += dL/dL * dL/da = 1 * 3 = 3 [1.0, 3.0]
-    backward, step 2 of 2 | dL/db += dL/dL * dL/db = 1 * 2 = 2 [1.0, 3.0, 2.0]
+    forward, step 1 of 1 | L = a · b = 2 · 3 = 6 []
+    backward begins | ∂L/∂L = 1 [1.0]
+    backward, step 1 of 2 | ∂L/∂a += ∂L/∂L · ∂L/∂a = 1 · 3 = 3 [1.0, 3.0]
+    backward, step 2 of 2 | ∂L/∂b += ∂L/∂L · ∂L/∂b = 1 · 2 = 2 [1.0, 3.0, 2.0]
     after the last step |  [1.0, 3.0, 2.0]
     """
-    forward, backward = trace_forward(loss), trace_backward(loss)
-    pending = frozenset([loss, *(step.parent for step in backward)])
+    forward = trace_forward(loss, names=names, index=index)
+    backward = trace_backward(loss, names=names, index=index, constants=True)
+    steps = [x for x in backward if not _is_plain(x.parent) or x.parent in shown]
+    pending = frozenset([loss, *(step.parent for step in steps)])
     computed = frozenset([node for node in forward.order if not node.parents])
     moments = [Moment("before the first step", computed=computed, pending=pending)]
     for step in forward:
         computed |= {step.node}
         title = f"forward, step {step.index + 1} of {len(forward)}"
-        equation, operands = plain(str(step)), step.node.parents
+        equation, operands = as_runs(step.tokens()), step.node.parents
         moments.append(Moment(title, equation, step.node, operands, computed, {}, pending))
-    of_itself = derivative(*[backward.names[loss]] * 2)
-    begin = Moment(
-        "backward begins", plain(f"{of_itself} = 1"), loss, (), computed, {loss: 1.0}, pending
-    )
-    moments += [begin, *_backward_moments(backward, begin, each_step)]
+    of_itself = backward.notation.derivative(loss, loss)
+    equation = as_runs([of_itself, Sign("="), Number(1.0)])
+    begin = Moment("backward begins", equation, loss, (), computed, {loss: 1.0}, pending)
+    moments += [begin, *_backward_moments(steps, begin, each_step)]
     return [
         *moments,
         replace(moments[-1], title="after the last step", equation=(), node=None, operands=()),
@@ -102,7 +113,7 @@ def scene_at(
         accent: the color of marks.
         number: how numbers are written.
 
-    >>> from viz._scene import Shown
+    >>> from viz._scene import Shown, plain
     >>> x = Value(2.0)
     >>> y = x * 3.0
     >>> words = [
@@ -116,17 +127,70 @@ def scene_at(
     """
     groups = []
     for colored, other in zip(after.groups, uncolored.groups, strict=True):
-        group = other if any(node in moment.pending for node in colored.nodes) else colored
-        shapes = [_shape_at(shape, moment, number) for shape in group.shapes]
+        is_final = not any(node in moment.pending for node in colored.nodes)
+        group = colored if is_final else other
+        shapes = [_shape_at(shape, moment, is_final, number) for shape in group.shapes]
         group = replace(group, shapes=[shape for shape in shapes if shape is not None])
         groups.append(marked(group, accent) if _is_concerned(group, moment) else group)
     return replace(after, groups=groups)
 
 
-def _backward_moments(trace: BackwardTrace, begin: Moment, each_step: bool) -> Iterator[Moment]:
+def pointing_into(scene: Scene, moments: Sequence[Moment], order: Sequence[Value]) -> list[Moment]:
+    """The moments with nodes that a drawing shows; for others stands the next one behind them.
+
+    Args:
+        scene: the drawing.
+        moments: the moments.
+        order: the nodes of the graph, parents before children.
+
+    >>> x = Value(2.0)
+    >>> y = x * 3.0
+    >>> z = y + 1.0
+    >>> scene = Scene(9.0, 9.0, "#ffffff", "", [Group("output", [], nodes=[z])])
+    >>> moments = [Moment("", node=y, operands=[x])]
+    >>> (moment,) = pointing_into(scene, moments, [*y.parents, y, *z.parents[1:], z])
+    >>> moment.node is z
+    True
+    """
+    shown = {node: node for group in scene.groups for node in group.nodes}
+    for node in reversed(order):
+        if node in shown:
+            for parent in node.parents:
+                shown.setdefault(parent, shown[node])
+    return [
+        replace(
+            moment,
+            node=None if moment.node is None else shown.get(moment.node),
+            operands=[shown.get(operand, operand) for operand in moment.operands],
+        )
+        for moment in moments
+    ]
+
+
+def _is_plain(node: Value) -> bool:
+    """Whether a node is a plain number of a formula, which is no variable."""
+    return node.op is ops.CONSTANT and not node.label
+
+
+def with_gradients(scene: Scene) -> set[Value]:
+    """The nodes whose gradients a drawing shows.
+
+    >>> with_gradients(Scene(9.0, 9.0, "#ffffff", "nothing"))
+    set()
+    """
+    return {
+        shape.shows.node
+        for group in scene.groups
+        for shape in group.shapes
+        if isinstance(shape, Words) and shape.shows is not None and shape.shows.what == "grad"
+    }
+
+
+def _backward_moments(
+    steps: Sequence[BackwardStep], begin: Moment, each_step: bool
+) -> Iterator[Moment]:
     gradients, pending = dict(begin.gradients), set(begin.pending)
-    pending -= {trace.loss}
-    steps = list(trace)
+    pending -= set(begin.gradients)
     groups = [list(alike) for _, alike in groupby(steps, _index_of if each_step else _node_of)]
     unit = "step" if each_step else "node"
     for place, together in enumerate(groups, start=1):
@@ -135,7 +199,7 @@ def _backward_moments(trace: BackwardTrace, begin: Moment, each_step: bool) -> I
             pending -= set(step.completed())
         yield Moment(
             f"backward, {unit} {place} of {len(groups)}",
-            plain(_in_one_line(together)),
+            _in_one_line(together),
             together[0].node,
             [step.parent for step in together],
             begin.computed,
@@ -152,14 +216,14 @@ def _node_of(step: BackwardStep) -> Value:
     return step.node
 
 
-def _in_one_line(steps: Sequence[BackwardStep]) -> str:
+def _in_one_line(steps: Sequence[BackwardStep]) -> list[Run]:
     """The equation of a step; of several that begin at one node, what they begin with."""
     first = steps[0]
     if len(steps) == 1:
-        return str(first)
-    names = first.trace.names
-    upstream = derivative(names[first.trace.loss], names[first.node])
-    return f"{upstream} = {in_equations(first.upstream)} flows on to {len(steps)} operands"
+        return as_runs((*first.tokens(), *first.remark()))
+    upstream = first.trace.notation.derivative(first.trace.loss, first.node)
+    words = Word(f" flows on to {len(steps)} operands")
+    return as_runs([upstream, Sign("="), Number(first.upstream), words])
 
 
 def _is_concerned(group: Group, moment: Moment) -> bool:
@@ -172,16 +236,27 @@ def _is_concerned(group: Group, moment: Moment) -> bool:
     return moment.node in group.nodes
 
 
-def _shape_at(shape: Shape, moment: Moment, number: Callable[[float], str]) -> Shape | None:
-    """A shape with the number of the moment; None for a number that is not known yet."""
+def _shape_at(
+    shape: Shape, moment: Moment, is_final: bool, number: Callable[[float], str]
+) -> Shape | None:
+    """A shape with the number of the moment; None for a number that is not known yet.
+
+    Args:
+        shape: as it is after both passes.
+        moment: the moment.
+        is_final: whether the gradients of all nodes of its group are complete.
+        number: how numbers are written.
+    """
     if not isinstance(shape, Words) or shape.shows is None:
         return shape
     what, node = shape.shows
+    if what == "norm":
+        return shape if is_final else None
     if what != "grad":
         return shape if node in moment.computed else None
     grad = moment.gradients.get(node)
-    if grad is None:
-        return None
+    if grad is None:  # of what is frozen there will be none
+        return None if node in moment.pending else shape
     before, text = shape.runs[-1], number(grad)
     if text == before.text:
         return shape

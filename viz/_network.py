@@ -14,12 +14,16 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import NeuronSum, Unit, UnitLayer, place_in_layer, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, UnitLayer, beside_of, place_in_layer, sums_of
+from viz._network_steps import Step, StepLayer, step_at
 
-__all__ = ["INSTEAD", "Block", "Link", "Network", "Spot", "called", "network_of", "paths_through"]
+__all__ = ["INSTEAD", "Block", "Link", "Network", "Spot", "called", "network_of"]
 
 INSTEAD: Final = "draw it with detail='neurons' or detail='layers'"
 """What to do where circles and lines show nothing."""
+
+MOST_STEPS: Final = 8
+"""So many steps one after the other, without a unit between them, are looked through."""
 
 
 @dataclass(eq=False, slots=True)
@@ -27,12 +31,13 @@ class Spot:
     """What a circle stands for.
 
     Attributes:
-        kind: "input", "unit", "one" (the 1 that a bias is the weight of) or "output" (what is
-            computed behind the last units).
+        kind: "input", "unit", "step" (a sum of a skip connection, a norm), "one" (the 1 that a bias
+            is the weight of) or "output" (what is computed behind the last units).
         nodes: its numbers, one for each sample.
         unit: the neuron.
         sums: the weighted sums of the neuron, one for each sample.
-        inner: the nodes inside the neuron.
+        inner: the nodes inside the neuron or the step.
+        step: what is computed there, for the first sample.
         is_output: whether the graph is drawn for one of its numbers.
     """
 
@@ -41,6 +46,7 @@ class Spot:
     unit: Unit | None = None
     sums: list[NeuronSum] = field(default_factory=list)
     inner: dict[Value, None] = field(default_factory=dict)
+    step: Step | None = None
     is_output: bool = False
 
     @property
@@ -79,12 +85,21 @@ class Link:
     Attributes:
         source: where it begins.
         target: where it ends.
-        weight: the weight or bias; None for operations that the picture does not show.
+        weight: the weight or bias; None where there is none.
     """
 
     source: Spot
     target: Spot
     weight: Value | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leads to a step, which takes the number as it is.
+
+        >>> Link(Spot("unit"), Spot("step"), None).is_plain
+        True
+        """
+        return self.target.kind == "step"
 
 
 @dataclass(eq=False, slots=True)
@@ -94,13 +109,13 @@ class Block:
     Attributes:
         spots: from the top to the bottom.
         column: which column it stands in, from 0 on the left.
-        layer: the layer of its units.
+        layer: the layer of its units or steps.
         ones: the circles of a constant 1 under it.
     """
 
     spots: list[Spot]
     column: int
-    layer: UnitLayer | None = None
+    layer: UnitLayer | StepLayer | None = None
     ones: list[Spot] = field(default_factory=list)
 
 
@@ -112,11 +127,13 @@ class Network:
         blocks: from the left to the right.
         links: in the order of the units that they lead to.
         repeats: how many samples the graph computes.
+        reads_inputs: whether an output reads inputs past the units, which no line shows.
     """
 
     blocks: list[Block]
     links: list[Link]
     repeats: int
+    reads_inputs: bool = False
 
 
 def network_of(
@@ -171,13 +188,19 @@ class _Builder:
         self.units = units
         self.constants = constants
         self.sums = {node: s for node, s in sums_of(order, roles).items() if node in units}
+        self.beside = beside_of(order)
         self.spots: dict[Unit, Spot] = {}
         self.links: list[Link] = []
         self.links_of: dict[Unit, list[Link]] = {}
         self.ones: dict[UnitLayer, Spot] = {}
         self.inputs: dict[object, Spot] = {}
-        self.spot_of: dict[Value, Spot] = {}  # of inputs, and of what units give out
-        self.behind: dict[Value, dict[Spot, None]] = {}  # the last circles before an operation
+        self.steps: dict[tuple[object, ...], Spot] = {}
+        self.sources_of: dict[Spot, tuple[Spot, ...]] = {}  # those of each step
+        self.step_layers: dict[tuple[object, ...], StepLayer] = {}
+        self.layer_of: dict[Spot, UnitLayer | StepLayer] = {}
+        self.spot_of: dict[Value, Spot] = {}  # of inputs, and of what units and steps give out
+        self.behind: set[Value] = set()  # what was computed from units
+        self.reads_inputs = False
 
     # Reading the graph
 
@@ -193,12 +216,9 @@ class _Builder:
                 if node in exits:
                     spot.nodes[node] = None
                     self.spot_of[node] = spot
-                    self.behind[node] = {spot: None}
-            if node.parents and node not in self.behind:
-                self.behind[node] = {}
-                if unit is None:
-                    for parent in node.parents:
-                        self.behind[node].update(self.behind.get(parent, {}))
+                self.behind.add(node)
+            elif node.parents and not self.behind.isdisjoint(node.parents):
+                self.behind.add(node)
 
     def exits(self) -> set[Value]:
         """What each unit gives out: its activation, or its sum where there is none."""
@@ -213,14 +233,20 @@ class _Builder:
         return {activated.get(node, node) for node in self.sums}
 
     def read_sum(self, unit: Unit, found: NeuronSum) -> None:
-        spot = self.spots.setdefault(unit, Spot("unit", unit=unit))
-        spot.sums.append(found)
-        sources = [self.source(unit, place, x) for place, x in enumerate(found.inputs)]
+        before = self.links_of.get(unit)
+        known = [link.source for link in before] if before is not None else []
+        sources = [
+            self.source(unit, place, x, known[place] if place < len(known) else None)
+            for place, x in enumerate(found.inputs)
+        ]
         if any(bias.parents for bias in found.biases):
             raise GraphError(
                 f"{called(unit)} adds what other operations computed, which circles and lines do "
                 f"not show; {INSTEAD}"
             )
+        spot = self.spots.setdefault(unit, Spot("unit", unit=unit))
+        spot.sums.append(found)
+        self.layer_of[spot] = unit.layer
         links = [
             Link(source, spot, weight)
             for source, weight in zip(sources, found.weights, strict=True)
@@ -228,8 +254,8 @@ class _Builder:
         if self.constants:
             one = self.ones.setdefault(unit.layer, Spot("one"))
             links += [Link(one, spot, bias) for bias in found.biases]
-        before = self.links_of.setdefault(unit, links)
-        if before is links:
+        if before is None:
+            self.links_of[unit] = links
             self.links += links
             return
         ends = [(link.source, link.weight) for link in links]
@@ -239,77 +265,147 @@ class _Builder:
                 f"stand for it; {INSTEAD}, or draw a graph that uses it once"
             )
 
-    def source(self, unit: Unit, place: int, x: Value) -> Spot:
-        """The circle that a unit reads from."""
-        known = self.spot_of.get(x)
-        if known is not None:
-            return known
-        if self.behind.get(x) or self.units.get(x) is not None:
+    def source(self, unit: Unit, place: int, x: Value, like: Spot | None) -> Spot:
+        """The circle that a unit reads from; ``like`` is the one for another sample."""
+        found = self.found(x, like)
+        if found is not None:
+            return found
+        if x in self.behind or self.units.get(x) is not None:
             through = x.op.name if x.op is not None else "a parameter"
             raise GraphError(
                 f"between the units before it and {called(unit)} stand other operations "
                 f"({through}), which circles and lines do not show; {INSTEAD}"
             )
-        links = self.links_of.get(unit)
-        if links is not None and place < len(links) and links[place].source.kind == "input":
-            spot = links[place].source  # the same for another sample
-        else:
-            key: object = (unit.layer, place) if x.op is ops.CONSTANT and not x.label else x
-            spot = self.inputs.setdefault(key, Spot("input"))
+        key: object = (unit.layer, place) if x.op is ops.CONSTANT and not x.label else x
+        return self.input_of(x, key, like)
+
+    def input_of(self, x: Value, key: object, like: Spot | None) -> Spot:
+        """The circle of an input, which is the same for another sample."""
+        is_same = like is not None and like.kind == "input"
+        spot = like if like is not None and is_same else self.inputs.setdefault(key, Spot("input"))
         spot.nodes[x] = None
+        self.spot_of[x] = spot
+        return spot
+
+    def found(self, x: Value, like: Spot | None = None) -> Spot | None:
+        """The circle of a unit, a step, or an input that was read before; None for another node."""
+        return self.step_spot(x, like) if self.is_step(x) else self.spot_of.get(x)
+
+    def is_step(self, x: Value, depth: int = 1) -> bool:
+        """Whether a node is a step of what has circles, and has none itself yet."""
+        if x in self.spot_of or x in self.units or not (x in self.behind or x in self.beside):
+            return False
+        step = step_at(x, self.beside, self.spot_of)
+        return step is not None and all(
+            operand in self.spot_of
+            or (operand not in self.behind and self.roles[operand] != "parameter")
+            or (depth < MOST_STEPS and self.is_step(operand, depth + 1))
+            for operand in step.operands
+        )
+
+    def step_spot(self, x: Value, like: Spot | None) -> Spot:
+        """The circle of a step, a new one where there is none; ``like``: for another sample."""
+        step = step_at(x, self.beside, self.spot_of)
+        assert step is not None
+        before = self.sources_of.get(like, ()) if like is not None else ()
+        sources = []
+        for place, operand in enumerate(step.operands):
+            other = before[place] if place < len(before) else None
+            spot = self.found(operand, other)
+            if spot is None:
+                key = (step.owner, step.leaves) if step.owner is not None else operand
+                spot = self.input_of(operand, key, other)
+            sources.append(spot)
+        kind = (step.kind, step.leaves)
+        same = like.step if like is not None and before == tuple(sources) else None
+        if like is not None and same is not None and kind == (same.kind, same.leaves):
+            spot = like
+        else:
+            spot = self.steps.setdefault((kind, step.number, *sources), Spot("step", step=step))
+        if spot not in self.sources_of:
+            self.sources_of[spot] = tuple(sources)
+            self.links += [Link(source, spot, None) for source in sources]
+            behind = [self.layer_of.get(source) for source in sources]
+            of_kind = (step.kind, *behind)
+            self.layer_of[spot] = self.step_layers.setdefault(of_kind, StepLayer(step.title))
+        spot.nodes[x] = None
+        spot.inner.update(dict.fromkeys(step.inner))
         self.spot_of[x] = spot
         return spot
 
     # Columns
 
     def result(self, outputs: Sequence[Value]) -> Network:
-        layers: dict[UnitLayer, list[Unit]] = {}
-        for unit in self.spots:
-            layers.setdefault(unit.layer, []).append(unit)
-        sources: dict[UnitLayer, dict[UnitLayer, None]] = {layer: {} for layer in layers}
+        boxes = self.output_boxes(outputs)
+        layers: dict[UnitLayer | StepLayer, list[Spot]] = {}
+        for unit in sorted(self.spots, key=place_in_layer):
+            layers.setdefault(unit.layer, []).append(self.spots[unit])
+        for spot in self.sources_of:
+            layers.setdefault(self.layer_of[spot], []).append(spot)
+        sources: _Sources = {self.layer_of[spot]: {} for spot in self.layer_of}
         for link in self.links:
-            if link.source.unit is not None and link.target.unit is not None:
-                sources[link.target.unit.layer][link.source.unit.layer] = None
+            before, after = self.layer_of.get(link.source), self.layer_of.get(link.target)
+            if before is not None and after is not None:
+                sources[after][before] = None
         columns = _columns(sources)
-        blocks = [
-            Block(
-                [self.spots[unit] for unit in sorted(members, key=place_in_layer)],
-                columns[layer],
-                layer,
-            )
-            for layer, members in layers.items()
-        ]
+        blocks = [Block(layers[layer], columns[layer], layer) for layer in sources]
         column_of = {spot: block.column for block in blocks for spot in block.spots}
-        blocks = [*self.input_blocks(column_of), *blocks, *self.output_blocks(outputs, column_of)]
+        blocks = [*self.input_blocks(column_of), *blocks]
+        if boxes:
+            blocks.append(Block(boxes, 1 + max(column_of.values())))
         self.place_ones(blocks)
         repeats = max(len(spot.sums) for spot in self.spots.values())
-        return Network(sorted(blocks, key=_column), self.links, repeats)
+        return Network(sorted(blocks, key=_column), self.links, repeats, self.reads_inputs)
 
     def input_blocks(self, column_of: dict[Spot, int]) -> list[Block]:
         """The inputs in the column before the first layer that reads them, by who reads them."""
-        readers: dict[Spot, dict[UnitLayer, int]] = {}
+        readers: dict[Spot, dict[UnitLayer | StepLayer, int]] = {}
         for link in self.links:
-            if link.source.kind == "input" and link.target.unit is not None:
+            if link.source.kind == "input" and link.target in self.layer_of:
                 of_input = readers.setdefault(link.source, {})
-                of_input[link.target.unit.layer] = column_of[link.target]
-        alike: dict[frozenset[UnitLayer], list[Spot]] = {}
+                of_input[self.layer_of[link.target]] = column_of[link.target]
+        alike: dict[frozenset[UnitLayer | StepLayer], list[Spot]] = {}
         for spot, layers in readers.items():
             alike.setdefault(frozenset(layers), []).append(spot)
         return [Block(spots, min(readers[spots[0]].values()) - 1) for spots in alike.values()]
 
-    def output_blocks(self, outputs: Sequence[Value], column_of: dict[Spot, int]) -> list[Block]:
-        """What is computed behind the last units, such as a loss, with a line from each of them."""
-        spots = []
+    def output_boxes(self, outputs: Sequence[Value]) -> list[Spot]:
+        """What is computed behind the last circles, such as a loss, with a line from each of them.
+
+        A step that reads past the units, such as the sum of a skip connection, has a circle.
+        """
+        boxes = []
         for output in dict.fromkeys(outputs):
+            last = self.last_before(output)
+            if any(spot.kind != "unit" for spot in last) and self.is_step(output):
+                self.step_spot(output, None)
             if output in self.spot_of:
                 self.spot_of[output].is_output = True
+            elif output in self.behind:
+                spot = Spot("output", {output: None}, is_output=True)
+                self.links += [
+                    Link(source, spot, None) for source in last if source.kind != "input"
+                ]
+                self.reads_inputs = self.reads_inputs or any(x.kind == "input" for x in last)
+                boxes.append(spot)
+        return boxes
+
+    def last_before(self, output: Value) -> dict[Spot, None]:
+        """The last circles that a node was computed from."""
+        last: dict[Spot, None] = {}
+        seen: set[Value] = set()
+        pending = [output]
+        while pending:
+            node = pending.pop()
+            if node in seen:
                 continue
-            if not self.behind.get(output):
-                continue
-            spot = Spot("output", {output: None}, is_output=True)
-            self.links += [Link(source, spot, None) for source in self.behind[output]]
-            spots.append(spot)
-        return [Block(spots, 1 + max(column_of.values()))] if spots else []
+            seen.add(node)
+            spot = self.spot_of.get(node)
+            if spot is not None:
+                last[spot] = None
+            else:
+                pending.extend(reversed(node.parents))
+        return last
 
     def place_ones(self, blocks: Sequence[Block]) -> None:
         """The 1 of a layer's biases stands under the block that the layer reads."""
@@ -335,9 +431,13 @@ def _column(block: Block) -> int:
     return block.column
 
 
-def _columns(sources: dict[UnitLayer, dict[UnitLayer, None]]) -> dict[UnitLayer, int]:
+_Sources = dict[UnitLayer | StepLayer, dict[UnitLayer | StepLayer, None]]
+"""Which layers each one reads from."""
+
+
+def _columns(sources: _Sources) -> dict[UnitLayer | StepLayer, int]:
     """How many layers stand before each one, and the inputs."""
-    columns: dict[UnitLayer, int] = {}
+    columns: dict[UnitLayer | StepLayer, int] = {}
     pending = dict.fromkeys(sources)
     while pending:
         ready = [x for x in pending if all(before in columns for before in sources[x])]
@@ -348,47 +448,3 @@ def _columns(sources: dict[UnitLayer, dict[UnitLayer, None]]) -> dict[UnitLayer,
             columns[layer] = 1 + max((columns[before] for before in sources[layer]), default=0)
             del pending[layer]
     return columns
-
-
-def paths_through(network: Network, focus: Value) -> set[Spot | Link]:
-    """The circles and lines on the paths through a node.
-
-    Raises:
-        GraphError: if the picture does not show the node.
-
-    >>> x = Value(1.0)
-    >>> first, second, third = Spot("input", {x: None}), Spot("unit"), Spot("unit")
-    >>> network = Network([], [Link(first, second, None), Link(third, second, None)], 1)
-    >>> paths_through(network, x) == {first, second, network.links[0]}
-    True
-    """
-    spots = {spot for link in network.links for spot in (link.source, link.target)}
-    through = {spot for spot in spots if spot.holds(focus)}
-    links = [link for link in network.links if link.weight is focus]
-    if not through and not links:
-        raise GraphError(
-            "the node in focus is no circle and no line of this picture; give an input, a weight, "
-            "a bias or an output of a unit, or its name: focus='h[1]_2'"
-        )
-    return {
-        *links,
-        *_reached(network, through | {link.source for link in links}, backward=True),
-        *_reached(network, through | {link.target for link in links}, backward=False),
-    }
-
-
-def _reached(network: Network, start: set[Spot], backward: bool) -> set[Spot | Link]:
-    """The circles, and the lines, that lead to some, or that lead on from them."""
-    beside: dict[Spot, list[Link]] = {}
-    for link in network.links:
-        beside.setdefault(link.target if backward else link.source, []).append(link)
-    reached: set[Spot | Link] = set(start)
-    pending = list(start)
-    while pending:
-        for link in beside.get(pending.pop(), []):
-            reached.add(link)
-            end = link.source if backward else link.target
-            if end not in reached:
-                reached.add(end)
-                pending.append(end)
-    return reached

@@ -5,24 +5,31 @@ Each is made for a place that it is given; ``circles`` says which.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import hypot, isnan
 from typing import Any, Final
 
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.graph import Run, TextbookNames
+from tinygrad_mlp.graph import Run, TextbookNames, UnitLayer
 from viz import _markup as markup
 from viz._arrangement import Fold, Pitch
+from viz._detours import Way
 from viz._emphasis import faded, marked
 from viz._line_labels import Ends
 from viz._look import Look
-from viz._network import Block, Link, Network, Spot, paths_through
-from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
+from viz._network import Block, Link, Network, Spot
+from viz._network_paths import paths_through
+from viz._network_words import BETWEEN, LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
 from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
 
 __all__ = ["ONE", "NetworkShapes", "Places", "more_text", "radius_of"]
 
 ONE: Final = 0.5
 """The size of the circle of a constant 1 beside the others."""
+
+STEP_HEIGHT: Final = 1.6
+"""The height of the box of an operation, in radii of circles; it is as wide as a circle."""
 
 OUTPUT_BORDER: Final = 1.8
 
@@ -67,7 +74,7 @@ class NetworkShapes(NetworkWords):
         """That of every circle: the widest words fit inside."""
         radius = 1.25 * self.letters
         for spot in self.spots:
-            if spot.kind in ("input", "unit"):
+            if spot.kind in ("input", "unit", "step"):
                 texts = self.texts(spot)
                 for text, middle in zip(texts, _middles(texts), strict=True):
                     half = width_of(text.runs, text.size) / 2.0
@@ -93,26 +100,36 @@ class NetworkShapes(NetworkWords):
         return faded(group, self.theme.background)
 
     def with_mark(self, group: Group, is_marked: bool) -> Group:
+        """The group, in the accent color if it is marked."""
         return marked(group, self.theme.accent) if is_marked else group
 
     def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
-        """The title, no wider than its column."""
+        """The title, no wider than its column: rather without the function than cut."""
         title = self.title(block)
-        longest = len(title)
-        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
+        room = pitch.column - 8.0
+        is_layer = isinstance(block.layer, UnitLayer)
+        if is_layer and width_of(plain(title), self.letters) > room:
+            title = title.partition(f" {BETWEEN} ")[0]
+        whole, longest = title, len(title)
+        while longest > 4 and width_of(plain(title), self.letters) > room:
             longest -= 1
-            title = markup.shortened(self.title(block), longest)
+            title = markup.shortened(whole, longest)
         return plain(title)
 
     def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
+        """The title of a block at a place."""
         title, theme = self.title_runs(block, pitch), self.theme
         return Words(x, y, title, self.letters, theme.muted, ground=theme.background)
 
     def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
+        """A circle, or the box of an output, with its words."""
         x, y = place
         paint = self.paint(spot)
         texts = self.texts(spot)
         shape: Shape = Circle(x, y, radius_of(spot, radius), paint.fill, paint.border)
+        if spot.kind == "step":
+            height = STEP_HEIGHT * radius
+            shape = Rectangle(x, y, 2.0 * radius, height, paint.fill, paint.border)
         if spot.kind == "output":
             height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
             width = 2.0 * self.half_of_outputs()
@@ -126,30 +143,42 @@ class NetworkShapes(NetworkWords):
         return self.lit(self.with_mark(group, self.is_marked(spot)), spot)
 
     def fold(self, fold: Fold, x: float, y: float) -> Group:
+        """What stands for units that are not drawn."""
         color, apart = self.theme.muted, 0.6 * self.letters
         text = more_text(fold.n_units)
         dots = Words(x, y - apart, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color)
         words = Words(x, y + apart, plain(text), self.small, color)
         return self.lit(Group("fold", [dots, words], [f"{text}, not drawn"]))
 
-    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
-        x1, y1, x2, y2 = self.ends(link, places, radius)
-        shape = Line(x1, y1, x2, y2, *self.stroke(link))
-        kind, is_marked = "further" if link.weight is None else "weight", self.is_marked_line(link)
-        return self.group_of(kind, link, shape, f"e{index}", is_marked=is_marked)
+    def line(self, index: int, link: Link, way: Way) -> Group:
+        """A line, of several pieces where it makes a detour."""
+        color, width, dashed = self.stroke(link)
+        shapes = [Line(*first, *second, color, width, dashed) for first, second in pairwise(way)]
+        kind = "weight" if link.weight is not None else "plain" if link.is_plain else "further"
+        is_marked = self.is_marked_line(link)
+        return self.group_of(kind, link, shapes, f"e{index}", is_marked=is_marked)
 
     def group_of(
-        self, kind: str, link: Link, shape: Shape, name: str = "", *, is_marked: bool = False
+        self,
+        kind: str,
+        link: Link,
+        shapes: Sequence[Shape],
+        name: str = "",
+        *,
+        is_marked: bool = False,
     ) -> Group:
         """A line, or what stands on it."""
         nodes = [*_nodes_of(link.source), *([] if link.weight is None else [link.weight])]
         facts, targets = self.facts_of_line(link), _nodes_of(link.target)
-        group = Group(kind, [shape], facts, name, nodes, targets)
+        group = Group(kind, list(shapes), facts, name, nodes, targets)
         return self.lit(self.with_mark(group, is_marked), link)
 
     def stroke(self, link: Link) -> tuple[str, float, bool]:
         """The color and the width of a line, and whether it is dashed."""
-        weight = 0.0 if link.weight is None else link.weight.data
+        if link.weight is None:
+            line = self.plain_line if link.is_plain else self.further_line
+            return line.color, line.width * self.letters / PAGE_LETTERS, False
+        weight = link.weight.data
         if isnan(weight) or weight == 0.0:
             return self.theme.line, 2.0 * LEAST_WIDTH, False
         share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0
@@ -159,6 +188,7 @@ class NetworkShapes(NetworkWords):
         return color, width, weight < 0.0
 
     def is_marked_line(self, link: Link) -> bool:
+        """Whether a line is to be marked: its weight is, or both of its ends are."""
         ends = self.is_marked(link.source) and self.is_marked(link.target)
         return ends or link.weight in self.marked
 

@@ -25,7 +25,6 @@ from viz._cards import BY, LETTERS, Cell, Row, keyed
 from viz._condense import Arrow, Box, Condensed
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
-from viz._markup import number
 from viz._placement import Frame, Spacing
 from viz._scene import Shown, plain
 
@@ -226,7 +225,9 @@ class NeuronDrawing(CoarseDrawing):
                 rows.append(Row(Cell(name, colors[0])))
             else:
                 shows = Shown("local", next(iter(box.exits)))
-                rows.append(keyed([*plain(BY), *name], plain(number(slope)), colors, shows))
+                rows.append(
+                    keyed([*plain(BY), *name], plain(self.look.number(slope)), colors, shows)
+                )
         return rows
 
     def name_at(self, arrow: Arrow) -> list[Run]:

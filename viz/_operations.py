@@ -29,7 +29,6 @@ from viz._box_scene import Edge, Heading, Plan, scene_of
 from viz._cards import BY, LETTERS, Card, Cell, Row, keyed
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
-from viz._markup import number
 from viz._placement import Frame, Spacing
 from viz._scene import Scene, Shown, plain
 from viz._themes import GradientScale, Paint
@@ -280,7 +279,7 @@ class _Drawing:
         data = None
         if look.shows_data(role):
             shows = Shown("data", node)
-            data = Cell(plain(number(node.data)), strong or look.theme.text, shows=shows)
+            data = Cell(plain(look.number(node.data)), strong or look.theme.text, shows=shows)
         if role == "constant" and not node.label:
             yield Row(data or Cell(plain("c"), paint.ink))
             return
@@ -319,7 +318,7 @@ class _Drawing:
 
     def plain(self, node: Value) -> str | None:
         """The number, for one that is written into the boxes that use it."""
-        return number(node.data) if self.look.constants else None
+        return self.look.number(node.data) if self.look.constants else None
 
     def entries(self, node: Value, paint: Paint) -> Iterator[Row]:
         """The local derivatives, one for each arrow that leads to a node."""
@@ -330,7 +329,7 @@ class _Drawing:
             if self.has_partial(use.parent):
                 key = [*plain(BY), *name]
                 shows = Shown("local", node)
-                yield keyed(key, plain(number(use.partial)), colors, shows)
+                yield keyed(key, plain(self.look.number(use.partial)), colors, shows)
             else:
                 yield Row(Cell(name, colors[0]))
 

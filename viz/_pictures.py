@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
 from tinygrad_mlp._files import write_whole
-from tinygrad_mlp.engine import Value
-from viz._graph import SHOWABLE, Drawable, drawing_of
+from viz._drawing_options import Options, with_options
+from viz._graph import Drawable, drawing_of
 from viz._render import FORMATS, format_of, render
 from viz._scene import Scene
-from viz._themes import Theme
 from viz._tikz import tikz, tikz_document
 
-__all__ = ["Svg", "draw", "to_svg"]
+__all__ = ["Svg", "draw", "to_svg", "to_tikz"]
 
 ENDINGS: Final = (*FORMATS, "tex", "tikz")
 """The kinds of file that ``draw`` writes."""
@@ -37,33 +35,17 @@ class Svg(str):
         return f"Svg({len(self):,} characters)"
 
 
-def draw(
-    value: Drawable,
-    path: str | os.PathLike[str],
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> Path:
+@with_options
+def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Options]) -> Path:
     """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,
             drawn for one sample; or a compiled program, after its first call, for which
             ``detail``, ``show`` and ``highlight`` mean nothing.
-        path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
-            made; an existing file is replaced once the picture is complete.
+        path: the file; its ending says the format: .svg, .png, .pdf, .dot, .tikz (a picture for a
+            document in LaTeX) or .tex (a whole document of the picture). A missing folder is made;
+            an existing file is replaced once the picture is complete.
         detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
             operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
             with shapes, parameter counts and gradient norms), or "auto": circles for a model that
@@ -72,7 +54,8 @@ def draw(
             once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
+            "grad" is delta, the gradient of the weighted sum of a unit, and with "weights" those
+            that have no room on their lines stand in a table below.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
@@ -103,6 +86,7 @@ def draw(
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile
+    >>> from tinygrad_mlp import Value
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> loss = (a * b + 10.0).tanh()
     >>> loss.backward()
@@ -111,70 +95,39 @@ def draw(
     'graph.svg'
     """
     file_format = format_of(path, ENDINGS)
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
-    )
-    return write_whole(path, _rendered(drawing, file_format))
+    return write_whole(path, _rendered(drawing_of(value, options), file_format))
 
 
-def to_svg(
-    value: Drawable,
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> Svg:
+@with_options
+def to_svg(value: Drawable, **options: Unpack[Options]) -> Svg:
     """The graph that ``value`` was computed from, as SVG text that a notebook shows as a picture.
 
     Args, Raises: as for ``draw``.
 
+    >>> from tinygrad_mlp import Value
     >>> a = Value(2.0, label="a")
     >>> to_svg(a * a).startswith("<svg")
     True
     """
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
-    )
-    return Svg(_rendered(drawing, "svg").decode())
+    return Svg(_rendered(drawing_of(value, options), "svg").decode())
+
+
+@with_options
+def to_tikz(value: Drawable, **options: Unpack[Options]) -> str:
+    r"""The graph that ``value`` was computed from, as a ``tikzpicture`` for a document in LaTeX.
+
+    Everything has its place, so that any of it can be changed by hand; names are set in math,
+    labels stay text. ``draw`` writes the same as .tikz, and as .tex a whole document. The preamble
+    needs the packages tikz, fontenc with T1, and lmodern.
+
+    Args, Raises: as for ``draw``.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> text = to_tikz(MLP(2, [1], rng=0))
+    >>> text.count(r"\begin{tikzpicture}"), "$x_{1}$" in text
+    (1, True)
+    """
+    return _rendered(drawing_of(value, options), "tikz").decode()
 
 
 def _rendered(drawing: Scene, file_format: str) -> bytes:

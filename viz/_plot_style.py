@@ -20,7 +20,7 @@ from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._render import format_of
-from viz._themes import DARK, LIGHT, Theme, known_name
+from viz._themes import DARK, LIGHT, Theme, known_name, mixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +65,9 @@ ON_DARK: Final = (
 """The same hues, lighter, for a dark ground."""
 
 MARKERS: Final = "os^DvPX*"
+
+GRID: Final = 0.4
+"""How much of the color of frames the lines of a grid have, which stand behind all else."""
 
 LETTERS_PER_INCH: Final = 9
 """Of a headline."""
@@ -113,7 +116,8 @@ class PlotTheme:
 
 
 def _plot_theme(theme: Theme, palette: tuple[str, ...]) -> PlotTheme:
-    return PlotTheme(theme.background, theme.text, theme.muted, theme.line, theme.outline, palette)
+    grid = mixed(theme.outline, theme.background, GRID)
+    return PlotTheme(theme.background, theme.text, theme.muted, theme.line, grid, palette)
 
 
 PLOT_THEMES: Final = {"light": _plot_theme(LIGHT, PALETTE), "dark": _plot_theme(DARK, ON_DARK)}

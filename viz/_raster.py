@@ -5,6 +5,7 @@ DejaVu stands for Helvetica and STIX for Times.
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,7 +37,15 @@ __all__ = ["Canvas"]
 ROUND: Final = 0.5522847498307936
 """How far the control points of a Bezier curve stand that is a quarter of a circle."""
 
-FAMILIES: Final = {"code": "DejaVu Sans", "serif": "STIXGeneral"}
+FONTS: Final = {
+    ("code", False): "DejaVuSans.ttf",
+    ("code", True): "DejaVuSans-Bold.ttf",
+    ("upright", False): "STIXGeneral.ttf",
+    ("upright", True): "STIXGeneralBol.ttf",
+    ("italic", False): "STIXGeneralItalic.ttf",
+    ("italic", True): "STIXGeneralBolIta.ttf",
+}
+"""The files of letters by the kind of run, indices being upright, and whether they are bold."""
 
 ANCHORED: Final = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
@@ -64,18 +73,17 @@ class Canvas:
             from matplotlib.transforms import IdentityTransform
             from PIL import Image
         except ImportError as error:
-            raise MissingDependencyError(
-                "films need the package 'matplotlib', which is not installed; install it, in the "
-                "project's folder: python -m pip install -e '.[all]'"
-            ) from error
+            raise MissingDependencyError.of("matplotlib", "films", extra="all") from error
         self.size = width, height
         self._matplotlib: Any = matplotlib
-        self._renderer: Any = RendererAgg(width, height, 72.0)
+        renderer: Any = RendererAgg  # whose types are unknown
+        self._renderer: Any = renderer(width, height, 72.0)
         self._path: Any = Path
         self._font: Any = FontProperties
         self._as_it_is: Any = IdentityTransform()
         self._image: Any = Image
-        self._fonts: dict[tuple[str, float, bool, bool], Any] = {}
+        self._fonts: dict[tuple[str, float], Any] = {}
+        self._widths: dict[tuple[str, int], float] = {}
 
     def drawn(self, scene: Scene) -> Image:
         """The picture of a scene of this size, in RGB."""
@@ -149,10 +157,7 @@ class Canvas:
             self._fill(_box(*ground), words.ground)
         context = self._context(words.color, 1.0)
         pieces = [(text, rise, font) for text, rise, font in self._pieces(words) if text]
-        widths = [
-            self._renderer.get_text_width_height_descent(text, font, ismath=False)[0]
-            for text, _, font in pieces
-        ]
+        widths = [self._width_of(text, font) for text, _, font in pieces]
         x = words.x - ANCHORED[words.anchor] * sum(widths)
         baseline = words.y + BASELINE * words.size
         for (text, rise, font), width in zip(pieces, widths, strict=True):
@@ -167,15 +172,19 @@ class Canvas:
             yield visible(run.text), rise, self._font_of(run, size, words.bold)
 
     def _font_of(self, run: Run, size: float, bold: bool) -> Any:
-        key = ("code" if run.kind == "code" else "serif", size, run.kind == "italic", bold)
+        kind = "upright" if run.kind in ("sub", "sup") else run.kind
+        key = FONTS[kind, bold], size
         if key not in self._fonts:
-            self._fonts[key] = self._font(
-                family=FAMILIES[key[0]],
-                size=size,
-                style="italic" if run.kind == "italic" else "normal",
-                weight="bold" if bold else "normal",
-            )
+            path = pathlib.Path(self._matplotlib.get_data_path()) / "fonts" / "ttf" / key[0]
+            self._fonts[key] = self._font(fname=path, size=size)
         return self._fonts[key]
+
+    def _width_of(self, text: str, font: Any) -> float:
+        key = text, id(font)  # which stays in the table of fonts
+        if key not in self._widths:
+            size = self._renderer.get_text_width_height_descent(text, font, ismath=False)
+            self._widths[key] = size[0]
+        return self._widths[key]
 
 
 def _box(left: float, top: float, width: float, height: float) -> list[tuple[float, float]]:

@@ -49,6 +49,7 @@ LENGTH_OF_GRAPHVIZ: Final = 10.0
 """Of an arrowhead of the size 1, in points."""
 
 Point = tuple[float, float]
+"""How far to the right, and how far down."""
 
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
 DERIVATIVE: Final = "\N{PARTIAL DIFFERENTIAL}"  # no wider than a letter
@@ -59,8 +60,9 @@ class Shown(NamedTuple):
     """Which number words show.
 
     Attributes:
-        what: "data" or "grad" of the node, which is their last run; or "local", what is known as
-            soon as the node is computed, such as a local derivative.
+        what: "data" or "grad" of the node, which is their last run; "local", what is known as soon
+            as the node is computed, such as a local derivative; or "norm", the size of several
+            gradients, that of the node among them.
         node: whose number it is.
     """
 
@@ -187,6 +189,7 @@ class Rectangle:
 
 
 Shape = Words | Line | Curve | Circle | Rectangle
+"""What there is in a picture."""
 
 
 @dataclass(slots=True)
@@ -355,6 +358,26 @@ def width_of(runs: Iterable[Run], size: float) -> float:
         scale = INDEX_SIZE if run.kind in ("sub", "sup") else 1.0
         total += scale * sum([_width(character) for character in run.text])
     return total * size
+
+
+def colors_of(group: Group) -> set[str]:
+    """The colors of its shapes.
+
+    >>> colors_of(Group("unit", [Circle(5.0, 5.0, 2.0, "#ffffff", "#000000")])) == {
+    ...     "#ffffff",
+    ...     "#000000",
+    ... }
+    True
+    """
+    colors: set[str] = set()
+    for shape in group.shapes:
+        if isinstance(shape, Circle | Rectangle):
+            colors |= {shape.fill, shape.border}
+        elif isinstance(shape, Words) and shape.ground:
+            colors |= {shape.color, shape.ground}
+        else:
+            colors.add(shape.color)
+    return colors
 
 
 def dashes_of(pen: Line | Curve) -> tuple[float, float]:

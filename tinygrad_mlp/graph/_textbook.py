@@ -18,12 +18,13 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.graph._math_names import MathName, parse_name
 from tinygrad_mlp.graph._naming import PlaceNames, names_of
-from tinygrad_mlp.graph._roles import NeuronSum, sums_of
+from tinygrad_mlp.graph._roles import SUMMING_OPS, NeuronSum, sums_of
 from tinygrad_mlp.graph._structure import (
     NEURON,
     Unit,
     UnitLayer,
     home_of,
+    label_of,
     place_in_layer,
 )
 
@@ -163,6 +164,7 @@ class _Naming:
             for unit, number in _numbered_units(members).items()
         }
         self.users = self.all_users()
+        self.fed = {x for found in self.first.values() for x in found.inputs}
         self.names: dict[Value, MathName] = {}
         self.name_nodes()
 
@@ -281,7 +283,7 @@ class _Naming:
                 return self.name_in(unit, "z")
         elif node.op is None or not node.op.activation:
             return None
-        elif not is_last:
+        elif not is_last or self.is_added(node):
             return self.name_in(unit, self.hidden)
         name = self.name_in(unit, "y")
         return replace(name, layer=None, hat=True)
@@ -314,6 +316,13 @@ class _Naming:
             for user, others in zip(users, targets, strict=True)
         )
 
+    def is_added(self, node: Value) -> bool:
+        """Whether what a unit gives out is added to an input of the model: a skip connection."""
+        return any(
+            user.op in SUMMING_OPS and any(x in self.fed for x in user.parents)
+            for user in self.users[node]
+        )
+
     def all_users(self) -> dict[Value, list[Value]]:
         """The nodes that use each node."""
         users: dict[Value, list[Value]] = {node: [] for node in self.order}
@@ -336,8 +345,7 @@ class _Naming:
 
     def label_of(self, node: Value) -> MathName | None:
         """What a person calls a node, if anything."""
-        place = node.place
-        label = node.label if place is None else place.label
+        label = label_of(node, self.units.get(node))
         return MathName.of_label(label) if label else None
 
 
