@@ -50,10 +50,11 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._recorded",
         "viz._look viz._render viz._scene",
-        "viz._operations viz._programs viz._plot_style "
-        "viz._arrangement viz._line_labels viz._legend",
-        "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
-        "viz._neurons viz._layer_boxes viz._circles viz.plots",
+        "viz._operations viz._programs viz._figure viz._arrangement viz._line_labels viz._legend",
+        "viz._boxes viz._plot_style viz._network_words",
+        "viz._layer_plots viz._boundary viz._rate_plot",
+        "viz._neurons viz._layer_boxes viz._circles viz._fit_curve",
+        "viz.plots",
         "viz._graph",
         "viz._pictures",
         "viz._notebook viz._stepper",
@@ -92,6 +93,10 @@ WHERE_USED: Final = frozenset(
     ["IPython", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn", "torch", "tqdm"]
 )
 """The packages that are imported inside the function that needs them."""
+
+
+IMPORTED_WHERE_USED: Final = {"viz._figure": "matplotlib"}
+"""Modules of ours that stand on one of these, and are imported inside functions alone."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,9 @@ def violations(module: str, files: Mapping[str, Path]) -> Iterator[str]:
         here = f"{module}, line {found.line}: "
         if found.package in PACKAGES:
             yield from (here + problem for problem in _wrong_way(unit, found))
-        elif found.package not in sys.stdlib_module_names:
+            if found.target in IMPORTED_WHERE_USED and found.runs_at_import:
+                yield f"{here}{found.target} must be imported inside the function that needs it"
+        elif found.package not in {*sys.stdlib_module_names, IMPORTED_WHERE_USED.get(module)}:
             yield from (here + problem for problem in _from_elsewhere(unit, found))
 
 
