@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from tests.running import run_python
+from tests.svg_letters import letters
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import (
     DataError,
@@ -97,19 +98,6 @@ def curves(axes: Axes) -> dict[str, list[float]]:
 def legend_texts(axes: Axes) -> list[str]:
     legend = axes.get_legend()
     return [] if legend is None else [text.get_text() for text in legend.get_texts()]
-
-
-def letters(path: Path) -> dict[str, float]:
-    """The texts of an SVG, each with the size of its letters in the units of the picture."""
-    root = ElementTree.fromstring(path.read_bytes())
-    found = {}
-    for element in root.iter("{http://www.w3.org/2000/svg}text"):
-        for part in [element, *element]:
-            size = re.search(r"font-size: ([\d.]+)px", part.get("style", ""))
-            if part.text and part.text.strip():
-                assert size is not None, part.text
-                found[part.text] = float(size[1])
-    return found
 
 
 # Files, for every plot
@@ -416,7 +404,8 @@ def test_the_shade_is_the_probability_of_the_class_that_leads(theme: str) -> Non
     (bar,) = axes.child_axes
     assert bar.get_ylabel() == "probability of “1”"
     assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "0.5", "1"]
-    shades = [to_hex(color) for color in bar.collections[-1].get_facecolor()]
+    (mesh,) = (part for part in bar.collections if isinstance(part, QuadMesh))
+    shades = [to_hex(mesh.to_rgba(0.05 + 0.1 * band)) for band in range(10)]
     assert shades == [
         look.pale(int(band > 4), 0.1 + 0.36 * (max(band, 9 - band) + 0.5) / 10.0)
         for band in range(10)

@@ -123,24 +123,17 @@ def _shorter_outline(outline: str) -> str:
     'M0 0 2 0 2 9z'
     """
     written: list[str] = []
-    points: list[complex] = []
-
-    def end_of_lines() -> None:
-        texts = [f"{_number(point.real)} {_number(point.imag)}" for point in _straightened(points)]
-        written.extend([("M" if index == 0 else " ") + text for index, text in enumerate(texts)])
-        points.clear()
-
-    for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", outline):
+    points: list[complex] = []  # of the lines that follow one another
+    for command, numbers in [*re.findall(r"([A-Za-z])([^A-Za-z]*)", outline), ("", "")]:
         values = [float(number) for number in numbers.split()]
         if command == "L" and points:
             points.append(complex(*values))
             continue
-        end_of_lines()
-        if command == "M":
-            points.append(complex(*values))
-        else:
-            written.append(command + " ".join(map(_number, values)))
-    end_of_lines()
+        written.append(
+            " ".join([f"{_number(p.real)} {_number(p.imag)}" for p in _straightened(points)])
+        )
+        points = [complex(*values)] if command in ("M", "L") else []
+        written.append(command + ("" if points else " ".join(map(_number, values))))
     return "".join(written)
 
 

@@ -305,10 +305,14 @@ def _finish_curves(axes: Axes, name: str) -> None:
     )
     axes.set_xticks([tick for tick in ticks if 1 <= tick <= last])
     if name == "accuracy":
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, place: f"{100.0 * share:.4g}%"))
+        axes.yaxis.set_major_formatter(FuncFormatter(_percent))
     named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
     if len(named) > 1:
         axes.legend()
+
+
+def _percent(share: float, place: int | None = None) -> str:
+    return f"{100.0 * share:.4g}%"
 
 
 def _draw_health(axes: Axes, look: Look, monitor: HealthMonitor, attribute: str) -> None:
