@@ -49,7 +49,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._recorded",
-        "viz._look viz._render viz._scene",
+        "viz._look viz._render viz._scene viz._framed",
         "viz._operations viz._programs viz._figure viz._arrangement viz._line_labels viz._legend",
         "viz._boxes viz._plot_style viz._network_words",
         "viz._layer_plots viz._boundary viz._rate_plot",
@@ -57,7 +57,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz.plots",
         "viz._graph",
         "viz._pictures",
-        "viz._notebook viz._stepper",
+        "viz._summaries viz._stepper",
+        "viz._notebook",
         "viz",
         "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
         "tinygrad_mlp.__main__",

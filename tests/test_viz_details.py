@@ -22,7 +22,7 @@ from tinygrad_mlp.errors import GraphError, ShapeError, UnknownNameError
 from tinygrad_mlp.graph import Unit, order_of, roles_of, units_of
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
-from viz import _notebook as notebook
+from viz import _summaries as notebook
 from viz import to_dot
 from viz._condense import condense
 from viz._markup import number

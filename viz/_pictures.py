@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, overload
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
@@ -32,9 +33,17 @@ class Svg(str):
         return f"Svg({len(self):,} characters)"
 
 
+@overload
+def draw(value: Drawable, path: None = None, **options: Any) -> Svg: ...
+
+
+@overload
+def draw(value: Drawable, path: str | os.PathLike[str], **options: Any) -> Path: ...
+
+
 def draw(
     value: Drawable,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     detail: str = "auto",
     direction: str = "LR",
@@ -50,15 +59,18 @@ def draw(
     index: str = "unit,input",
     style: str = "page",
     focus: Value | str | None = None,
-) -> Path:
-    """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
+) -> Path | Svg:
+    """Draw the graph that ``value`` was computed from, into a file or to be shown in a notebook.
+
+    Of a model or a program too.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,
             drawn for one sample; or a compiled program, after its first call, for which
             ``detail``, ``show`` and ``highlight`` mean nothing.
         path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
-            made; an existing file is replaced once the picture is complete.
+            made; an existing file is replaced once the picture is complete. Without a path the
+            picture is returned, and a notebook shows it.
         detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
             operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
             with shapes, parameter counts and gradient norms), or "auto": circles for a model that
@@ -86,7 +98,7 @@ def draw(
             quarter of the color is left.
 
     Returns:
-        The path of the file.
+        The path of the file; or, without one, the SVG that ``to_svg`` gives.
 
     Raises:
         UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
@@ -105,7 +117,7 @@ def draw(
     ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
     'graph.svg'
     """
-    file_format = format_of(path)
+    file_format = "svg" if path is None else format_of(path)
     drawing = drawing_of(
         value,
         detail=detail,
@@ -123,7 +135,8 @@ def draw(
         style=style,
         focus=focus,
     )
-    return write_whole(path, _rendered(drawing, file_format))
+    content = _rendered(drawing, file_format)
+    return Svg(content.decode()) if path is None else write_whole(path, content)
 
 
 def to_svg(
