@@ -1,12 +1,13 @@
-"""What is written in an SVG picture of matplotlib."""
+"""What is written in an SVG picture of matplotlib, and in which colors."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
-__all__ = ["letters"]
+__all__ = ["hex_of", "letters"]
 
 
 def letters(path: Path) -> dict[str, float]:
@@ -20,3 +21,10 @@ def letters(path: Path) -> dict[str, float]:
                 assert size is not None, part.text
                 found[part.text] = min(float(size[1]), found.get(part.text, float(size[1])))
     return found
+
+
+def hex_of(color: Any) -> str:
+    """A color of matplotlib, in whatever form, as "#0072b2"."""
+    from matplotlib.colors import to_hex
+
+    return str(to_hex(color))

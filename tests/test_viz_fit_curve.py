@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from tests.svg_letters import hex_of
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, predict, predict_proba
@@ -68,10 +68,11 @@ def test_the_curve_of_a_regression_is_what_the_model_predicts() -> None:
 def test_held_out_points_are_hollow_and_have_marks_of_their_own() -> None:
     held_out = (HELD_OUT, HELD_OUT)
     training, held = fit_curve(doubled, X, X, validation_data=held_out).axes[0].collections
-    assert to_hex(training.get_facecolor()[0]) == LOOK.color(1)
-    assert to_hex(held.get_facecolor()[0]) == LOOK.background
-    assert to_hex(held.get_edgecolor()[0]) == LOOK.color(2)
-    shapes = [len(marks.get_paths()[0].vertices) for marks in (training, held)]
+    assert hex_of(training.get_facecolor()[0]) == LOOK.color(1)
+    assert hex_of(held.get_facecolor()[0]) == LOOK.background
+    assert hex_of(held.get_edgecolor()[0]) == LOOK.color(2)
+    outlines: list[Any] = [marks.get_paths()[0].vertices for marks in (training, held)]
+    shapes = [len(outline) for outline in outlines]
     assert shapes[0] != shapes[1]
 
 
@@ -92,7 +93,7 @@ def test_of_two_classes_the_curve_is_the_probability_of_the_second() -> None:
         "no, held out": [[1.0, 0.0]],
         "yes, held out": [[-1.0, 1.0], [0.5, 1.0]],
     }
-    assert to_hex(curve.get_color()) == LOOK.color(1)
+    assert hex_of(curve.get_color()) == LOOK.color(1)
 
 
 def test_of_several_classes_there_is_a_curve_for_each() -> None:

@@ -13,11 +13,10 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tests.svg_letters import letters
+from tests.svg_letters import hex_of, letters
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import UnknownNameError
@@ -151,8 +150,8 @@ def test_a_table_of_many_classes_on_a_slide_has_shares_instead_of_counts() -> No
 def test_many_histograms_take_several_rows() -> None:
     deep = MLP(2, [2] * 5, rng=0)
     page, slide = (plots.activation_histograms(deep, X, style=style) for style in ("page", "slide"))
-    assert page.axes[0].get_gridspec().get_geometry() == (2, 4)
-    assert slide.axes[0].get_gridspec().get_geometry() == (2, 3)
+    grids: list[Any] = [figure.axes[0].get_gridspec() for figure in (page, slide)]
+    assert [grid.get_geometry() for grid in grids] == [(2, 4), (2, 3)]
     shown = [axes for axes in page.axes if axes.get_visible()]
     assert [axes.get_title("left") for axes in shown] == [f"layers.{i}" for i in range(5)]
     assert [axes.get_ylabel() for axes in shown] == ["count", "", "", "", "count"]
@@ -173,11 +172,11 @@ def test_all_letters_have_a_contrast_of_4_5_and_all_curves_of_3(
         behind = ground
         if text.axes is not None and text in text.axes.texts and text.axes.images:
             x, y = text.get_position()
-            image = text.axes.images[0]
-            behind = to_hex(image.cmap(image.norm(image.get_array()[int(y), int(x)])))
-        assert contrast(to_hex(text.get_color()), behind) >= 4.5, text.get_text()
+            image: Any = text.axes.images[0]
+            behind = hex_of(image.cmap(image.norm(image.get_array()[int(y), int(x)])))
+        assert contrast(hex_of(text.get_color()), behind) >= 4.5, text.get_text()
     lines = [line for axes in figure.axes for line in axes.lines]
-    assert all(contrast(to_hex(line.get_color()), ground) >= 3.0 for line in lines)
+    assert all(contrast(hex_of(line.get_color()), ground) >= 3.0 for line in lines)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -195,7 +194,7 @@ def test_every_color_of_the_palette_stands_out(theme: str) -> None:
 
 def test_who_sees_no_colors_tells_curves_by_marks_and_dashes() -> None:
     validation = plots.loss_curve(HISTORY).axes[0].lines
-    assert [line.get_linestyle() for line in validation if line.get_label()[0] != "_"][:2] == [
+    assert [line.get_linestyle() for line in validation if str(line.get_label())[0] != "_"][:2] == [
         *("-", "--")
     ]
     runs = plots.loss_curve({"a": HISTORY, "b": HISTORY}).axes[0].lines

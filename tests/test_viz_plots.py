@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from tests.running import run_python
-from tests.svg_letters import letters
+from tests.svg_letters import hex_of, letters
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import (
     DataError,
@@ -271,7 +270,7 @@ def test_epochs_count_from_1(n_epochs: int) -> None:
 @pytest.mark.parametrize("plot", THEMED)
 def test_plots_have_a_dark_theme(plot: Callable[[str], Figure]) -> None:
     for theme, colors in PLOT_THEMES.items():
-        assert to_hex(plot(theme).get_facecolor()) == colors.background
+        assert hex_of(plot(theme).get_facecolor()) == colors.background
     with pytest.raises(UnknownNameError, match="dark, light"):
         plot("blue")
 
@@ -301,7 +300,7 @@ def boundaries(axes: Axes) -> Points:
 def color_at(axes: Axes, x: float, y: float) -> str:
     """The color of the topmost area with that point, with its holes."""
     covering = [a for a in regions(axes) if a.get_paths()[0].contains_point((x, y))]
-    return to_hex(covering[-1].get_facecolor()[0])
+    return hex_of(covering[-1].get_facecolor()[0])
 
 
 def test_regions_have_the_color_of_the_class_that_is_predicted() -> None:
@@ -405,7 +404,7 @@ def test_the_shade_is_the_probability_of_the_class_that_leads(theme: str) -> Non
     assert bar.get_ylabel() == "probability of “1”"
     assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "0.5", "1"]
     (mesh,) = (part for part in bar.collections if isinstance(part, QuadMesh))
-    shades = [to_hex(mesh.to_rgba(0.05 + 0.1 * band)) for band in range(10)]
+    shades = [hex_of(mesh.to_rgba(np.array(0.05 + 0.1 * band))) for band in range(10)]
     assert shades == [
         look.pale(int(band > 4), 0.1 + 0.36 * (max(band, 9 - band) + 0.5) / 10.0)
         for band in range(10)

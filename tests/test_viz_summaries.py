@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import Finding, History
+from viz import _pictures, _stepper
 from viz._summaries import html_of
 from viz._themes import DARK
 
@@ -146,6 +148,15 @@ def test_a_drawing_without_a_path_is_the_svg() -> None:
     assert isinstance(viz.draw(a * a), viz.Svg)
     with pytest.raises(UnknownNameError, match="ending"):
         viz.draw(a * a, "")
+
+
+@pytest.mark.parametrize(
+    ("function", "options"), [(viz.draw, _pictures._Options), (viz.replay, _stepper._Options)]
+)
+def test_type_checkers_know_all_options(function: Any, options: Any) -> None:
+    parameters = list(inspect.signature(function).parameters)
+    assert parameters[1] == "path"
+    assert list(options.__annotations__) == parameters[2:]
 
 
 def test_a_replay_without_a_path_is_a_framed_page(tmp_path: Path) -> None:

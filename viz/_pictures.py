@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, overload
+from typing import TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
@@ -33,12 +33,31 @@ class Svg(str):
         return f"Svg({len(self):,} characters)"
 
 
-@overload
-def draw(value: Drawable, path: None = None, **options: Any) -> Svg: ...
+class _Options(TypedDict, total=False):
+    """The options of ``draw``, for type checkers."""
+
+    detail: str
+    direction: str
+    show: Iterable[str]
+    highlight: Value | str | Iterable[Value | str]
+    theme: str | Theme
+    color: str
+    constants: bool
+    max_nodes: int
+    parameters: Iterable[Value] | None
+    legend: bool
+    names: str
+    index: str
+    style: str
+    focus: Value | str | None
 
 
 @overload
-def draw(value: Drawable, path: str | os.PathLike[str], **options: Any) -> Path: ...
+def draw(value: Drawable, path: None = None, **options: Unpack[_Options]) -> Svg: ...
+
+
+@overload
+def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[_Options]) -> Path: ...
 
 
 def draw(

@@ -263,7 +263,7 @@ def look_of(theme: str = "light", style: str = "page") -> Iterator[Look]:
     }
     sizes = {name: size * scale for name, size in SIZES.items()}
     with matplotlib.rc_context(STYLE | SETTINGS | of_theme | sizes):
-        yield Look(*(getattr(colors, name) for name in PlotTheme.__slots__), scale)
+        yield Look(**{name: getattr(colors, name) for name in PlotTheme.__slots__}, scale=scale)
 
 
 def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
@@ -43,12 +43,21 @@ SCRIPTS: Final = (
 """The parts of the program, in the order in which they stand in the page."""
 
 
-@overload
-def replay(loss: Value, path: None = None, **options: Any) -> Page: ...
+class _Options(TypedDict, total=False):
+    """The options of ``replay``, for type checkers."""
+
+    title: str | None
+    parameters: Iterable[Value] | None
+    collapse: bool | None
+    max_nodes: int
 
 
 @overload
-def replay(loss: Value, path: str | os.PathLike[str], **options: Any) -> Path: ...
+def replay(loss: Value, path: None = None, **options: Unpack[_Options]) -> Page: ...
+
+
+@overload
+def replay(loss: Value, path: str | os.PathLike[str], **options: Unpack[_Options]) -> Path: ...
 
 
 def replay(

@@ -327,7 +327,7 @@ def _draw_health(axes: Axes, look: Look, monitor: HealthMonitor, attribute: str)
         points = [(e, x) for e, x in zip(monitor.epochs, numbers) if x is not None]
         shown += [x for _, x in points]
         if points:
-            marks = {"markevery": max(1, len(points) // MARKS_ON_A_CURVE)}
+            marks: dict[str, Any] = {"markevery": max(1, len(points) // MARKS_ON_A_CURVE)}
             axes.plot(*zip(*points), label=literal(layer.name), **look.class_look(place), **marks)
     if not shown:
         text = "no relu layers" if attribute == "dead_share" else "none"

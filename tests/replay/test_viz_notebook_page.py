@@ -47,7 +47,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if missing:
         pytest.skip(f"{missing[0]} is missing: python -m pip install {' '.join(missing)}")
     folder = tmp_path_factory.mktemp("notebook")
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "execution_count": None,
