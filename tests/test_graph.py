@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import viz
-from tests.holding import held
 from tests.box_pictures import BoxPicture
+from tests.holding import held
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import health, trace_backward, trace_forward
 from tinygrad_mlp.engine import topological_order
