@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import io
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import viz
 from tinygrad_mlp import compile
@@ -21,7 +24,20 @@ from viz._drawing_options import DEFAULTS, Options
 from viz._fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
 from viz._graph import drawing_of
 from viz._raster import Canvas
-from viz._scene import Circle, Curve, Group, Line, Rectangle, Scene, Shape, Words, colors_of, plain
+from viz._render import render
+from viz._scene import (
+    Circle,
+    Curve,
+    Group,
+    Line,
+    Point,
+    Rectangle,
+    Scene,
+    Shape,
+    Words,
+    colors_of,
+    plain,
+)
 from viz._themes import DARK, LIGHT, mixed
 
 BEND: Final = ((0.0, 0.0), (30.0, 0.0), (30.0, 40.0), (60.0, 40.0))
@@ -318,3 +334,40 @@ def test_an_unknown_option_is_refused(function: Any) -> None:
         function(small(), colour="kind")
     with pytest.raises(UnknownArgumentError, match="no option 'zoom'; there are detail, direction"):
         function(small(), zoom=2)
+
+
+# What Graphviz makes of a scene
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "circles"])
+def test_a_png_of_graphviz_shows_what_the_scene_shows(detail: str) -> None:
+    scene = drawing_of(example(), {"detail": detail})
+    drawn = Image.open(io.BytesIO(render(scene.dot(), "png"))).convert("RGB")
+    assert abs(drawn.width / drawn.height - scene.width / scene.height) < 0.02
+    scale = drawn.width / scene.width
+    found = np.asarray(drawn, dtype=int)
+    for group in scene.groups:
+        line = group.shapes[0]
+        if not isinstance(line, Line | Curve):
+            continue
+        start, end = _ends_of(line)
+        color = [int(line.color[i : i + 2], 16) for i in (1, 3, 5)]
+        seen = 0
+        for x, y in (start, end):
+            left, top = (max(0, round(scale * c) - 8) for c in (x, y))
+            near = found[top : top + 17, left : left + 17]
+            seen += bool((np.abs(near - color).max(axis=2) < 40).any())
+        assert seen == 2, group.tooltip
+
+
+def _ends_of(line: Line | Curve) -> tuple[Point, Point]:
+    if isinstance(line, Line):
+        return (line.x1, line.y1), (line.x2, line.y2)
+    return line.points[0], line.points[-1]
+
+
+def test_a_pdf_has_the_size_of_the_scene() -> None:
+    slide = drawing_of(small(), {"style": "slide"})
+    content = render(slide.dot(), "pdf")
+    sizes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", content)
+    assert [[round(float(x)) for x in size] for size in sizes] == [[1280, 720]]
