@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tinygrad_mlp.engine import Value
-from viz._blocks import HEAD, ROOM, STUB, Arrow, Block
+from viz._box_trees import HEAD, ROOM, STUB, Arrow, Block
 from viz._cards import LETTERS, Card, Cell, is_sideways
 from viz._legend import Entry, legend_groups
 from viz._look import Look

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from viz._blocks import Arrow, Block
+from viz._box_trees import Arrow, Block
 from viz._cards import Card, is_sideways
 from viz._render import placed
 from viz._scene import Point
