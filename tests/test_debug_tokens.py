@@ -207,6 +207,25 @@ def test_operands_stand_in_brackets_where_a_sign_needs_it() -> None:
     assert Applied(OPS["exp"], (x,), called=True).text == "exp(x)"
 
 
+def test_a_formula_in_a_drawing_is_its_parts() -> None:
+    token = Applied(OPS["mul"], (name("x1"), Number(-2.0)))
+    assert [(run.text, run.kind) for run in token.runs] == [
+        ("x", "italic"),
+        ("1", "sub"),
+        *[(text, "upright") for text in (" · ", "(", "−2", ")")],
+    ]
+    assert token.data() == [
+        "formula",
+        [["name", "x1"], ["piece", " · "], ["piece", "("], ["number", "−2"], ["piece", ")"]],
+    ]
+
+
+def test_two_calls_beside_each_other_are_no_call() -> None:
+    both = Op(name="both", forward=max, partials=(1.0, 1.0), formula="f(a) * g(b)")
+    inner = Applied(both, (name("x"), name("y")))
+    assert Applied(OPS["square"], (inner,)).text == "(f(x) * g(y))^2"
+
+
 def test_a_list_of_operands_has_dots_where_it_is_long() -> None:
     numbers = tuple(Number(float(i)) for i in range(10))
     assert Applied(OPS["amax"], numbers).text == "amax(0, 1, 2, ..., 9)"

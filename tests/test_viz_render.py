@@ -22,6 +22,7 @@ from tests.running import run_python
 from tinygrad_mlp import functional
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.data import Dataset, Table
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -30,8 +31,9 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.nn import MLP, Module
-from viz import _notebook as notebook
+from tinygrad_mlp.training import History
 from viz import _render as render
+from viz import _summaries as notebook
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -92,7 +94,7 @@ def any_graphviz(
         ("graph.SVG", b"<svg", b"</svg>"),
         ("graph.png", b"\x89PNG\r\n\x1a\n", b"IEND"),
         ("graph.pdf", b"%PDF-", b"%%EOF"),
-        ("graph.dot", b"digraph", b"origin -> origin"),
+        ("graph.dot", b"digraph", b" -> s"),
     ],
 )
 def test_the_ending_of_the_name_sets_the_kind_of_file(
@@ -442,26 +444,49 @@ class FakeFormatter:
         self.table[cls] = function
 
 
-def fake_shell() -> tuple[Any, FakeFormatter]:
-    formatter = FakeFormatter()
-    display = SimpleNamespace(formatters={"image/svg+xml": formatter})
-    return SimpleNamespace(display_formatter=display), formatter
+def fake_shell() -> tuple[Any, FakeFormatter, FakeFormatter]:
+    svg, html = FakeFormatter(), FakeFormatter()
+    display = SimpleNamespace(formatters={"image/svg+xml": svg, "text/html": html})
+    return SimpleNamespace(display_formatter=display), svg, html
 
 
 def test_a_notebook_shows_a_value_as_its_graph() -> None:
-    shell, formatter = fake_shell()
+    shell, svg, _ = fake_shell()
     assert viz.register(shell)
-    show = formatter.table[Value]
-    assert show(example()) == str(viz.to_svg(example()))
+    assert svg.table[Value](example()) == str(viz.to_svg(example()))
+    assert viz.register(shell, theme="Dark")
+    assert svg.table[Value](example()) == str(viz.to_svg(example(), theme="dark"))
+    with pytest.raises(UnknownNameError, match="dark, light"):
+        viz.register(shell, theme="blue")
 
 
 def test_importing_viz_registers_with_the_shell_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    shell, formatter = fake_shell()
+    shell, svg, html = fake_shell()
     ipython = ModuleType("IPython")
     ipython.get_ipython = lambda: shell  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     importlib.reload(viz)
-    assert list(formatter.table) == [Value, Module, Program]
+    assert list(svg.table) == [Value]
+    assert list(html.table) == [Module, Program, History, Dataset, Table]
+
+
+def test_importing_viz_registers_with_marimo(monkeypatch: pytest.MonkeyPatch) -> None:
+    table: dict[type, Any] = {}
+    formatting = ModuleType("marimo._output.formatting")
+
+    def formatter(kind: type) -> Any:
+        return lambda function: table.update({kind: function})
+
+    formatting.formatter = formatter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "marimo._output.formatting", formatting)
+    assert viz.register()
+    assert list(table) == [Value, Module, Program, History, Dataset, Table]
+    assert table[Value](example()) == ("image/svg+xml", str(viz.to_svg(example())))
+    large = sum(Value(1.0) for _ in range(600))
+    assert table[Value](large) == ("text/plain", repr(large))
+    kind, page = table[History](History(loss=[0.5]))
+    assert kind == "text/html"
+    assert "<svg" in page
 
 
 def test_ipython_without_a_shell_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,9 +502,9 @@ def test_importing_viz_imports_neither_ipython_nor_a_plotting_package(tmp_path: 
 
 
 def test_a_graph_that_is_too_big_is_shown_as_text() -> None:
-    shell, formatter = fake_shell()
+    shell, svg, _ = fake_shell()
     viz.register(shell)
-    assert formatter.table[Value](sum(Value(1.0) for _ in range(600))) is None
+    assert svg.table[Value](sum(Value(1.0) for _ in range(600))) is None
 
 
 def test_without_graphviz_a_notebook_shows_text_and_says_why(
