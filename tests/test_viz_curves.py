@@ -58,6 +58,6 @@ def test_graphviz_draws_a_curve_at_the_same_place(tip: tuple[float, float] | Non
     if tip is None:
         assert not corners
     else:
-        points = [(x - shift[0], y - shift[1]) for x, y in corners]
+        ends = [(x - shift[0], y - shift[1]) for x, y in corners]
         # Graphviz draws heads a little shorter, so that the pen's width ends in the tip.
-        assert min(abs(x - tip[0]) + abs(y - tip[1]) for x, y in points) < 3.0
+        assert min(abs(x - tip[0]) + abs(y - tip[1]) for x, y in ends) < 3.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import combinations, pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 from matplotlib.font_manager import FontProperties
@@ -230,7 +230,8 @@ def _width(text: Any, size: float) -> float:
     total = 0.0
     for letters, own_size, family, style in pieces:
         if letters:
-            font = FontProperties(family=family, style=style, weight=weight)
+            slope: Literal["normal", "italic"] = "italic" if style == "italic" else "normal"
+            font = FontProperties(family=family, style=slope, weight=weight)
             path = TextPath((0.0, 0.0), letters, size=own_size, prop=font)
             total += float(path.get_extents().x1)
     return total

@@ -15,8 +15,8 @@ from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, ShapeError
 from tinygrad_mlp.nn import MLP, Module
-from viz import _notebook as notebook
 from viz import to_dot
+from viz._summaries import svg_or_none
 
 
 def per_sample_program() -> Program:
@@ -96,14 +96,14 @@ def test_a_program_of_plain_arithmetic_has_nothing_to_draw() -> None:
     assert program.plan is None
     with pytest.raises(GraphError, match="plain arithmetic"):
         to_dot(program)
-    assert notebook.svg_or_none(program) is None
+    assert svg_or_none(program) is None
 
 
 def test_a_notebook_shows_models_and_programs() -> None:
     program = per_sample_program()
-    assert notebook.svg_or_none(program) is None
+    assert svg_or_none(program) is None
     program(np.ones((5, 2)), np.ones(5))
-    assert notebook.svg_or_none(program) == str(viz.to_svg(program))
+    assert svg_or_none(program) == str(viz.to_svg(program))
     model = MLP(2, [4, 3, 1], rng=0)
-    assert notebook.svg_or_none(model) == str(viz.to_svg(model))
-    assert notebook.svg_or_none(Module()) is None
+    assert svg_or_none(model) == str(viz.to_svg(model))
+    assert svg_or_none(Module()) is None
