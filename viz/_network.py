@@ -329,7 +329,7 @@ class _Builder:
             of_kind = (step.kind, *behind)
             self.layer_of[spot] = self.step_layers.setdefault(of_kind, StepLayer(step.title))
         spot.nodes[x] = None
-        spot.inner.update(dict.fromkeys(step.inner))
+        spot.inner.update(dict.fromkeys((*step.inner, *step.leaves)))
         self.spot_of[x] = spot
         return spot
 
