@@ -9,12 +9,32 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 import viz
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.nn import MLP
 from viz._themes import LIGHT
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 BY: Final = "\N{PARTIAL DIFFERENTIAL}/\N{PARTIAL DIFFERENTIAL}"
 
+NORM: Final = "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}"
+N_SAMPLES: Final = 12
+
 Point = tuple[float, float]
+
+
+def network() -> MLP:
+    return MLP(2, [4, 3, 1], activation="tanh", rng=0)
+
+
+def batch_loss(model: MLP) -> Value:
+    """The mean of the squared errors of a dozen samples."""
+    total = sum(
+        ((model([0.1 * i, 1.0]) - 0.5 * i) ** 2 for i in range(N_SAMPLES)), start=Value(0.0)
+    )
+    loss: Value = total / N_SAMPLES
+    loss.label = "loss"
+    loss.backward()
+    return loss
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ MOST_SHORT: Final = 120
 
 MOST_FRAMES: Final = 1000
 
-LEAST_LETTERS: Final = 9.0
+LEAST_LETTERS: Final = 8.0
 """The smallest letters of a frame, in pixels."""
 
 EDGES: Final = (0.25, 0.5, 0.75)
@@ -141,7 +141,7 @@ def animate(
     durations = [seconds] * (n_frames - 1) + [LAST * seconds]
     pictures = (canvas.drawn(frames.scene(place)) for place in range(n_frames))
     if file_format == "mp4":
-        return write_whole(path, mp4(pictures, durations))
+        return write_whole(path, mp4(pictures, canvas.size, durations))
     return write_whole(path, gif(pictures, _colors(frames), durations))
 
 
@@ -161,10 +161,11 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
             "viz.animate(model(x), path)"
         )
     wanted = completed(options)
+    _check_length(3 + 2 * sum(bool(node.parents) for node in order_of([loss])))
     with _gradients_kept(loss):
         loss.backward()
-        after, is_slide = _drawing(loss, wanted)
-        uncolored, _ = _drawing(loss, {**wanted, "color": "kind"})
+        after, is_slide = _drawing(loss, options)
+        uncolored, _ = _drawing(loss, {**options, "color": "kind"})
         named: dict[str, Any] = {
             "shown": with_gradients(after),
             "names": "code" if wanted["names"] == "code" else "math",
@@ -173,16 +174,20 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
         moments = moments_of(loss, each_step=steps != "nodes", **named)
         if steps == "auto" and len(moments) > MOST_SHORT:
             moments = moments_of(loss, each_step=False, **named)
-        if len(moments) > MOST_FRAMES:
-            raise GraphError(
-                f"this film would have {len(moments):,} frames, more than {MOST_FRAMES:,}; "
-                "film a part of it (the loss of one sample through a small network, or a node "
-                "further inside), or take steps='nodes'"
-            )
+        _check_length(len(moments))
     theme = theme_named(wanted["theme"])
     number = markup.number_on_slide if is_slide else markup.number
     moments = pointing_into(after, moments, order_of([loss]))
     return Frames(moments, after, uncolored, theme, number)
+
+
+def _check_length(n_frames: int) -> None:
+    if n_frames > MOST_FRAMES:
+        raise GraphError(
+            f"this film would have {n_frames:,} frames, more than {MOST_FRAMES:,}; film a part of "
+            "it (the loss of one sample through a small network, or a node further inside), or "
+            "take steps='nodes'"
+        )
 
 
 def _colors(frames: Frames) -> list[str]:
@@ -214,20 +219,26 @@ def _gradients_kept(loss: Value) -> Iterator[None]:
 
 
 def _drawing(loss: Value, options: Options) -> tuple[Scene, bool]:
-    """The drawing, with room for the strip, and whether it is that of a slide."""
-    detail = options["detail"]
-    tries = [(detail, "slide"), (detail, "page")]
-    if detail == "auto":
-        tries = [("circles", "slide"), ("circles", "page"), ("auto", "slide"), ("auto", "page")]
-    for name, style in tries:
+    """The drawing, with room for the strip, and whether it is that of a slide.
+
+    Where nothing else was asked for, it is circles if they can show it, with the letters of a slide
+    if there is room for these.
+    """
+    details = [options["detail"]] if "detail" in options else ["circles", "auto"]
+    styles = [options["style"]] if "style" in options else ["slide", "page"]
+    tries = [(detail, style) for detail in details for style in styles]
+    for detail, style in tries:
+        is_last = (detail, style) == tries[-1]
         try:
-            drawing = drawing_of(loss, {**options, "detail": name, "style": style, "legend": False})
+            drawing = drawing_of(
+                loss, {"legend": False, **options, "detail": detail, "style": style}
+            )
         except (GraphError, InvalidArgumentError):
-            if (name, style) == tries[-1]:
+            if is_last:
                 raise
             continue
         scene = fitted(drawing, *SLIDE, below=STRIP)
-        if smallest_letters(scene) >= LEAST_LETTERS or (name, style) == tries[-1]:
+        if is_last or smallest_letters(scene) >= LEAST_LETTERS:
             break
     if smallest_letters(scene) < LEAST_LETTERS:
         raise GraphError(

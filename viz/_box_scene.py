@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tinygrad_mlp.engine import Value
-from viz._blocks import HEAD, ROOM, STUB, Arrow, Block
+from viz._box_trees import HEAD, ROOM, STUB, Arrow, Block
 from viz._cards import LETTERS, Card, Cell, is_sideways
 from viz._legend import Entry, legend_groups
 from viz._look import Look
@@ -18,8 +18,15 @@ __all__ = ["Edge", "Heading", "Plan", "scene_of"]
 
 MARGIN: Final = 8.0
 LEAST_WIDTH: Final = 240.0
-SAMPLES: Final = 24
+SAMPLES: Final = 60
 """The points on a piece of a line at which a title is looked for to be in the way."""
+
+
+Piece = tuple[Point, ...]
+"""The four points of a piece of a line."""
+
+Sides = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 @dataclass(eq=False, slots=True)
@@ -161,6 +168,7 @@ class _Picture:
         way_out = source.point(source.length, source.way_out, self.corners[source])
         way_in = target.point(0.0, target.lanes[edge.target], self.corners[target])
         _pull(middle, way_out, way_in)
+        _tighten(middle, 0 if is_sideways(self.look.direction) else 1)
         points = [start]
         if _apart(start, way_out):
             points += _straight(start, way_out)
@@ -197,54 +205,73 @@ class _Picture:
 
     def frames(self, curves: Sequence[Curve]) -> Iterator[Group]:
         """Frames and their titles; a title stands where no line runs, if there is such a place."""
-        theme = self.look.theme
-        points = [point for curve in curves for point in _points_on(curve)]
-        boxes = [
-            ((*self.moved((x1, y1)), *self.moved((x2, y2))), frame.title, heading)
-            for (frame, heading), (x1, y1, x2, y2) in zip(
-                self.plan.frames, self.places.frames, strict=True
-            )
+        pieces = [
+            curve.points[start : start + 4]
+            for curve in curves
+            for start in range(0, len(curve.points) - 3, 3)
         ]
+        for (frame, heading), (x1, y1, x2, y2), title in zip(
+            self.plan.frames, self.places.frames, self.places.titles, strict=True
+        ):
+            sides = (*self.moved((x1, y1)), *self.moved((x2, y2)))
+            beside = None if title is None else self.moved(title)
+            yield self.frame(sides, frame.title[1], heading, pieces, beside)
         for block, heading in self.plan.headings.items():
-            x, y = self.corners[block]
-            width, height = block.size
-            boxes.append(((x, y, x + width, y + height), block.title, heading))
-        for (x1, y1, x2, y2), (_, height), heading in boxes:
-            middle = (x1 + x2) / 2.0, (y1 + y2) / 2.0
-            ground = Rectangle(*middle, x2 - x1, y2 - y1, theme.frame, theme.outline, 1.0)
-            words = []
-            if heading.cell is not None:
-                below = self.look.direction == "TB"
-                middle_of_title = (y2 - 4.0 - height / 2.0) if below else (y1 + 4.0 + height / 2.0)
-                words = [_title(heading.cell, (x1 + 6.0, x2 - 6.0), middle_of_title, points)]
-            yield Group("frame", [ground, *words], heading.tooltip, heading.name, heading.nodes)
+            (x, y), (width, height) = self.corners[block], block.size
+            sides = x, y, x + width, y + height
+            yield self.frame(sides, block.title[1], heading, pieces)
+
+    def frame(
+        self,
+        sides: Sides,
+        height: float,
+        heading: Heading,
+        pieces: Sequence[Piece],
+        beside: Point | None = None,
+    ) -> Group:
+        """A frame and its title, of that height: beside its boxes, or where arrows leave it."""
+        x1, y1, x2, y2 = sides
+        theme = self.look.theme
+        ground = Rectangle(
+            *((x1 + x2) / 2.0, (y1 + y2) / 2.0, x2 - x1, y2 - y1), theme.frame, theme.outline, 1.0
+        )
+        words = []
+        if heading.cell is not None and beside is not None:
+            words = [heading.cell.words(*beside, "middle")]
+        elif heading.cell is not None:
+            below = self.look.direction == "TB"
+            middle = (y2 - 4.0 - height / 2.0) if below else (y1 + 4.0 + height / 2.0)
+            words = [_title(heading.cell, (x1 + 6.0, x2 - 6.0), middle, pieces)]
+        return Group("frame", [ground, *words], heading.tooltip, heading.name, heading.nodes)
 
 
-def _title(cell: Cell, sides: tuple[float, float], middle: float, points: Iterable[Point]) -> Words:
+def _title(cell: Cell, sides: tuple[float, float], middle: float, pieces: Iterable[Piece]) -> Words:
     """The title as far to the left as no line runs through it."""
     left, right = sides
-    half = cell.size / 2.0 + 1.0
-    crossed = sorted(x for x, y in points if left <= x <= right and abs(y - middle) < half)
+    top, bottom = middle - cell.size / 2.0 - 1.0, middle + cell.size / 2.0 + 1.0
+    crossed = sorted(
+        x
+        for piece in pieces
+        if min([y for _, y in piece]) < bottom and max([y for _, y in piece]) > top
+        for x, y in _points_on(piece)
+        if left - 2.0 < x < right and top < y < bottom
+    )
     x = left
     for other in crossed:
-        if x - 2.0 <= other <= x + cell.width + 2.0:
+        if x - 2.0 < other < x + cell.width + 2.0:
             x = other + 3.0
     if x + cell.width > right:
         x = left
     return cell.words(x, middle, "start")
 
 
-def _points_on(curve: Curve) -> Iterator[Point]:
-    for start in range(0, len(curve.points) - 3, 3):
-        p0, p1, p2, p3 = curve.points[start : start + 4]
-        for step in range(SAMPLES + 1):
-            t = step / SAMPLES
-            s = 1.0 - t
-            a, b, c, d = s * s * s, 3.0 * s * s * t, 3.0 * s * t * t, t * t * t
-            yield (
-                a * p0[0] + b * p1[0] + c * p2[0] + d * p3[0],
-                a * p0[1] + b * p1[1] + c * p2[1] + d * p3[1],
-            )
+def _points_on(piece: Piece) -> Iterator[Point]:
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = piece
+    for step in range(SAMPLES + 1):
+        t = step / SAMPLES
+        s = 1.0 - t
+        a, b, c, d = s * s * s, 3.0 * s * s * t, 3.0 * s * t * t, t * t * t
+        yield a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3
 
 
 def _apart(first: Point, second: Point) -> bool:
@@ -275,3 +302,14 @@ def _pull(points: list[Point], start: Point, end: Point) -> None:
         dx, dy = goal[0] - points[first][0], goal[1] - points[first][1]
         points[first] = goal
         points[second] = points[second][0] + dx, points[second][1] + dy
+
+
+def _tighten(points: list[Point], axis: int) -> None:
+    """Keep what bends a line of one piece between its ends, so that it does not swing out."""
+    if len(points) != 4:
+        return
+    low, high = sorted((points[0][axis], points[3][axis]))
+    for index in (1, 2):
+        point = list(points[index])
+        point[axis] = min(max(point[axis], low), high)
+        points[index] = point[0], point[1]

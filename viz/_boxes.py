@@ -15,11 +15,11 @@ from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run, place_in_layer
 from viz import _markup as markup
-from viz._blocks import Arrow as End
-from viz._blocks import Block, alone
 from viz._box_legend import chip, role_chips, scale_chips
 from viz._box_names import BoxNames, formula_runs
 from viz._box_scene import Edge, Heading, Plan, scene_of
+from viz._box_trees import Arrow as End
+from viz._box_trees import Block, alone
 from viz._cards import LETTERS, Card, Cell, Row, keyed
 from viz._condense import Arrow, Box, Condensed
 from viz._legend import Entry

@@ -171,7 +171,7 @@ class Card:
 
         >>> from viz._themes import LIGHT
         >>> Card("n0", [Row(None)] * 2, LIGHT.roles["input"], n_arrows=2).ends()
-        [11.0, 22.0]
+        [10.333333333333334, 20.666666666666668]
         """
         width, height = self.size
         sideways = is_sideways(self.direction)
@@ -180,7 +180,7 @@ class Card:
             return [step * (place + 1) for place in range(self.n_arrows)]
         if not sideways:
             return [x + w / 2.0 for x, w in self._strip()]
-        y = height - ABOVE - sum([entry.height for entry in self.entries])
+        y = ABOVE + sum([row.height for row in self.rows])
         ends = []
         for entry in self.entries:
             ends.append(y + entry.height / 2.0)

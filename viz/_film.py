@@ -26,7 +26,7 @@ FRAMES_PER_SECOND: Final = 25
 """Of an MP4, whose pictures stay for several of them."""
 
 SETTINGS: Final = (
-    *("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-pix_fmt", "yuv420p"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
     *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"),
     *("-movflags", "+faststart"),
 )
@@ -121,11 +121,12 @@ def check_ffmpeg() -> str:
     return program
 
 
-def mp4(pictures: Iterable[Image], seconds: Sequence[float]) -> bytes:
+def mp4(pictures: Iterable[Image], size: tuple[int, int], seconds: Sequence[float]) -> bytes:
     """The bytes of an MP4.
 
     Args:
-        pictures: the frames, in RGB, of even width and height.
+        pictures: the frames, in RGB.
+        size: their width and height, which are even.
         seconds: how long each frame stays.
 
     Raises:
@@ -134,49 +135,40 @@ def mp4(pictures: Iterable[Image], seconds: Sequence[float]) -> bytes:
 
     >>> from PIL import Image
     >>> if shutil.which("ffmpeg"):
-    ...     film = mp4([Image.new("RGB", (16, 16), "#ff0000")], [1.0])
+    ...     film = mp4([Image.new("RGB", (16, 16), "#ff0000")], (16, 16), [1.0])
     ...     assert film[4:8] == b"ftyp"
     """
-    program = check_ffmpeg()
     with tempfile.TemporaryDirectory() as folder:
         film, complaints = Path(folder) / "film.mp4", Path(folder) / "complaints.txt"
+        command = _command(check_ffmpeg(), film, size)
         with complaints.open("wb") as errors:
             try:
-                returned = _encoded(program, film, errors, pictures, seconds)
+                with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=errors) as process:
+                    _hand_over(process, pictures, seconds)
+                succeeded = process.returncode == 0 and film.exists()
             except BrokenPipeError:  # it ended before it had read all
-                returned = 1
-        if returned != 0 or not film.exists():
+                succeeded = False
+        if not succeeded:
             message = complaints.read_text("utf-8", errors="replace").strip()
             raise GraphError(f"ffmpeg cannot write this film: {message or 'no reason given'}")
         return film.read_bytes()
 
 
-def _encoded(
-    program: str, film: Path, errors: Any, pictures: Iterable[Image], seconds: Sequence[float]
-) -> int:
-    """Hand the pictures to ffmpeg; what it returned."""
-    process: subprocess.Popen[bytes] | None = None
+def _hand_over(
+    process: subprocess.Popen[bytes], pictures: Iterable[Image], seconds: Sequence[float]
+) -> None:
+    """Write the pictures to ffmpeg, each as often as it stays; stop it where that fails."""
+    assert process.stdin is not None
     try:
-        shown = 0.0
-        n_written = 0
+        shown, n_written = 0.0, 0
         for picture, each in zip(pictures, seconds, strict=True):
-            if process is None:
-                process = subprocess.Popen(
-                    _command(program, film, picture.size), stdin=subprocess.PIPE, stderr=errors
-                )
-            assert process.stdin is not None
             shown += each
             content = picture.tobytes()
             while n_written < round(shown * FRAMES_PER_SECOND):
                 process.stdin.write(content)
                 n_written += 1
-        assert process is not None
-        process.communicate()
-        return process.returncode
     except BaseException:
-        if process is not None:
-            process.kill()
-            process.wait()
+        process.kill()
         raise
 
 

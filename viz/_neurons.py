@@ -16,10 +16,10 @@ from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run, Unit, UnitLayer, input_names, place_in_layer
 from viz import _markup as markup
-from viz._blocks import Block
 from viz._box_legend import line_key, number_keys
 from viz._box_names import BoxNames
 from viz._box_scene import Heading
+from viz._box_trees import Block
 from viz._boxes import CoarseDrawing, activation_of
 from viz._cards import BY, LETTERS, Cell, Row, keyed
 from viz._condense import Arrow, Box, Condensed

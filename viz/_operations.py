@@ -22,10 +22,10 @@ from tinygrad_mlp.graph import (
     uses_of,
 )
 from viz import _markup as markup
-from viz._blocks import Arrow, Block, alone, framed
 from viz._box_legend import number_keys, role_chips, scale_chips
 from viz._box_names import BoxNames, formula_runs, numbered_inputs
 from viz._box_scene import Edge, Heading, Plan, scene_of
+from viz._box_trees import Arrow, Block, alone, framed
 from viz._cards import BY, LETTERS, Card, Cell, Row, keyed
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, Unpack
+from typing import Final, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from viz._drawing_options import Options, with_options
@@ -35,9 +35,21 @@ class Svg(str):
         return f"Svg({len(self):,} characters)"
 
 
+@overload
+def draw(value: Drawable, path: None = None, **options: Unpack[Options]) -> Svg: ...
+
+
+@overload
+def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Options]) -> Path: ...
+
+
 @with_options
-def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Options]) -> Path:
-    """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
+def draw(
+    value: Drawable, path: str | os.PathLike[str] | None = None, **options: Unpack[Options]
+) -> Path | Svg:
+    """Draw the graph that ``value`` was computed from, into a file or to be shown in a notebook.
+
+    Of a model or a program too.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,
@@ -45,7 +57,8 @@ def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Option
             ``detail``, ``show`` and ``highlight`` mean nothing.
         path: the file; its ending says the format: .svg, .png, .pdf, .dot, .tikz (a picture for a
             document in LaTeX) or .tex (a whole document of the picture). A missing folder is made;
-            an existing file is replaced once the picture is complete.
+            an existing file is replaced once the picture is complete. Without a path the picture is
+            returned, and a notebook shows it.
         detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
             operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
             with shapes, parameter counts and gradient norms), or "auto": circles for a model that
@@ -74,7 +87,7 @@ def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Option
             quarter of the color is left.
 
     Returns:
-        The path of the file.
+        The path of the file; or, without one, the SVG that ``to_svg`` gives.
 
     Raises:
         UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
@@ -94,8 +107,9 @@ def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Option
     ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
     'graph.svg'
     """
-    file_format = format_of(path, ENDINGS)
-    return write_whole(path, _rendered(drawing_of(value, options), file_format))
+    file_format = "svg" if path is None else format_of(path, ENDINGS)
+    content = _rendered(drawing_of(value, options), file_format)
+    return Svg(content.decode()) if path is None else write_whole(path, content)
 
 
 @with_options

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from viz._blocks import Arrow, Block
+from viz._box_trees import Arrow, Block
 from viz._cards import Card, is_sideways
 from viz._render import placed
 from viz._scene import Point
@@ -70,6 +70,8 @@ class Places:
         height: of the whole.
         corners: the upper left corner of each block.
         frames: left, top, right and bottom of each frame.
+        titles: where the middle of the title of each frame is, across and along; None where it
+            stands at its upper side.
         lines: the points of each line.
     """
 
@@ -77,6 +79,7 @@ class Places:
     height: float
     corners: dict[Block, Point] = field(default_factory=dict)
     frames: list[tuple[float, float, float, float]] = field(default_factory=list)
+    titles: list[Point | None] = field(default_factory=list)
     lines: list[list[Point]] = field(default_factory=list)
 
 
@@ -105,6 +108,9 @@ def place(
     for index in range(len(frames)):
         x1, y1, x2, y2 = _numbers(objects[f"cluster_{index}"]["bb"])
         places.frames.append((x1 - left, top - y2, x2 - left, top - y1))
+        title = objects.get(f"t{index}")
+        x, y = _numbers(title["pos"]) if title is not None else (0.0, 0.0)
+        places.titles.append(None if title is None else (x - left, top - y))
     shown = {edge["id"]: edge for edge in layout.get("edges", ()) if "id" in edge}
     for index in range(len(links)):
         numbers = _numbers(shown[f"e{index}"]["pos"])
@@ -148,20 +154,25 @@ def _dot(
 
 
 def _frame(index: int, frame: Frame, direction: str) -> Iterator[str]:
+    """A frame; where arrows lead up or down its title stands beside the boxes, out of their way."""
     width, height = frame.title
-    width, height = round(max(1.0, width - PAD[0])), round(max(1.0, height - PAD[1]))
-    label = _table([f"<TR>{_cell(width, height)}</TR>"]) if frame.title[0] else '""'
-    side = {"TB": "b", "BT": "t"}.get(direction, "t")
-    yield (
-        f"subgraph cluster_{index} {{ graph [margin={frame.margin}, labelloc={side}, "
-        f"labeljust=l, label={label}];"
-    )
-    for row in frame.blocks:
+    sideways = is_sideways(direction)
+    label = '""'
+    if width and sideways:
+        sizes = round(max(1.0, width - PAD[0])), round(max(1.0, height - PAD[1]))
+        label = _table([f"<TR>{_cell(*sizes)}</TR>"])
+    yield f"subgraph cluster_{index} {{ graph [margin={frame.margin}, label={label}];"
+    if width and not sideways:
+        size = f"width={width / 72.0:.4f}, height={height / 72.0:.4f}"
+        yield f"t{index} [shape=box, fixedsize=true, {size}];"
+    for place, row in enumerate(frame.blocks):
         names = [block.name for block in row]
+        if width and not sideways and not place:
+            names.insert(0, f"t{index}")
         yield f"{'; '.join(names)};"
         if len(names) > 1:
             # Inside of a frame Graphviz turns such a chain round where arrows lead sideways.
-            chain = names[::-1] if is_sideways(direction) else names
+            chain = names[::-1] if sideways else names
             yield f"{{ rank=same; edge [style=invis]; {' -> '.join(chain)}; }}"
     yield "}"
 

@@ -16,10 +16,10 @@ from tinygrad_mlp.compiler._contractions import is_elementwise
 from tinygrad_mlp.compiler._layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.errors import GraphError
 from viz import _markup as markup
-from viz._blocks import alone
 from viz._box_legend import chip, role_chips
 from viz._box_scene import Edge, scene_of
 from viz._box_scene import Plan as BoxPlan
+from viz._box_trees import alone
 from viz._cards import LETTERS, Card, Cell, Row
 from viz._legend import Entry
 from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look

@@ -257,6 +257,9 @@ class Scene:
     def dot(self) -> str:
         """The picture as DOT text in which everything has its place.
 
+        Each line leads from an unseen point to itself: Graphviz draws it where that point stands in
+        the text, and so over a frame and under a box. Lines by themselves would all come first.
+
         >>> Scene(40.0, 20.0, "#ffffff", "nothing").dot().splitlines()[0]
         'digraph "network" {'
         """
@@ -266,12 +269,11 @@ class Scene:
         return "\n".join(
             [
                 'digraph "network" {',
-                "  graph [layout=nop2, outputorder=edgesfirst, pad=0, splines=line, "
+                "  graph [layout=nop2, outputorder=breadthfirst, pad=0, margin=0, splines=line, "
                 f'charset="UTF-8", bgcolor="{self.background}"];',
                 f'  node [label="", fixedsize=true, fontname="{markup.FONT}"];',
                 "  edge [arrowhead=none];",
                 f"  canvas [shape=box, style=invis, {_inches(self.width, self.height)}, {middle}];",
-                f"  origin [shape=point, style=invis, {_inches(0.0, 0.0)}, {middle}];",
                 *body,
                 "}\n",
             ]
@@ -279,10 +281,11 @@ class Scene:
 
     def _dot(self, index: int, shape: Shape) -> Iterator[str]:
         name = f"s{index}"
-        if isinstance(shape, Line):
-            yield f"  origin -> origin [{self._line(shape)}];"
-        elif isinstance(shape, Curve):
-            yield f"  origin -> origin [{self._curve(shape)}];"
+        if isinstance(shape, Line | Curve):
+            middle = self._place(self.width / 2.0, self.height / 2.0)
+            stroke = self._line(shape) if isinstance(shape, Line) else self._curve(shape)
+            yield f"  {name} [shape=point, style=invis, {_inches(0.0, 0.0)}, {middle}];"
+            yield f"  {name} -> {name} [{stroke}];"
         elif isinstance(shape, Words):
             yield from self._words(name, shape)
         else:

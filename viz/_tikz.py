@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -138,7 +138,7 @@ def runs_in_latex(runs: Sequence[Run]) -> str:
         if is_text:
             pieces.append(_text("".join([run.text for run in together])))
         else:
-            pieces.append(f"${''.join(map(_math, together))}$")
+            pieces.append(f"${_side_by_side(map(_math, together))}$")
     # LaTeX leaves out spaces at the ends, and all but one of several.
     return re.sub(r"(?<= ) |^ | $", r"\\ ", "".join(pieces))
 
@@ -171,8 +171,16 @@ def _math(run: Run) -> str:
 
 def _letters(text: str) -> str:
     """Letters in math mode."""
-    letters = [SYMBOLS.get(x) or in_latex(x) for x in visible(text)]
-    return "".join([f"{x} " if re.fullmatch(r"\\[a-z]+", x) else x for x in letters]).strip()
+    return _side_by_side([SYMBOLS.get(x) or in_latex(x) for x in visible(text)])
+
+
+def _side_by_side(pieces: Iterable[str]) -> str:
+    """Pieces of math, with a space where a command would take the next letter for its own."""
+    together = ""
+    for piece in pieces:
+        apart = re.search(r"\\[A-Za-z]+$", together) and piece[:1].isalpha()
+        together += f" {piece}" if apart else piece
+    return together
 
 
 def _drawn(shape: Shape) -> Iterator[str]:
