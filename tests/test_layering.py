@@ -53,7 +53,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._look viz._render viz._scene viz._film viz._framed",
         "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",
         "viz._figure viz._arrangement viz._line_labels viz._legend viz._network_paths "
-        "viz._moments viz._box_trees viz._box_names",
+        "viz._network_reading viz._moments viz._box_trees viz._box_names",
         "viz._placement viz._box_legend",
         "viz._box_scene",
         "viz._operations viz._programs",

@@ -363,3 +363,16 @@ def test_pages_with_a_detour_under_everything_are_larger() -> None:
     (skip,) = [way for way in map(way_of, picture.groups("plain")) if len(way) > 2]
     assert math.dist(skip[0], skip[-1]) > 200.0
     assert 0.0 < skip[1][1] < float(picture.root.get("height", 0))
+
+
+def test_the_parameters_of_a_norm_are_marked_and_in_focus_with_it() -> None:
+    model = normalized()
+    norm: Any = model[1]
+    loss = loss_of(model)
+    marked = Picture(loss, highlight=norm.weight[1])
+    borders = [only(group, "rect").get("stroke") for group in marked.groups("step")]
+    usual = LIGHT.roles["operation"].border
+    assert borders == [usual, LIGHT.accent, usual]
+    picture = Picture(loss, focus=norm.running_var[2])
+    lit = [group.get("class") == "step" for group in picture.groups("step")]
+    assert lit == [False, False, True]

@@ -7,6 +7,7 @@ import io
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,11 +19,12 @@ from tinygrad_mlp import compile
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, UnknownArgumentError, UnknownNameError
-from tinygrad_mlp.graph import order_of
+from tinygrad_mlp.graph import Run, order_of
 from tinygrad_mlp.nn import MLP
 from viz._drawing_options import DEFAULTS, Options
 from viz._fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
 from viz._graph import drawing_of
+from viz._pictures import _rendered
 from viz._raster import Canvas
 from viz._render import render
 from viz._scene import (
@@ -366,8 +368,24 @@ def _ends_of(line: Line | Curve) -> tuple[Point, Point]:
     return line.points[0], line.points[-1]
 
 
-def test_a_pdf_has_the_size_of_the_scene() -> None:
-    slide = drawing_of(small(), {"style": "slide"})
-    content = render(slide.dot(), "pdf")
-    sizes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", content)
-    assert [[round(float(x)) for x in size] for size in sizes] == [[1280, 720]]
+@pytest.mark.parametrize("style", ["slide", "page"])
+def test_a_pdf_has_the_size_of_the_scene(style: str, tmp_path: Path) -> None:
+    scene = drawing_of(small(), {"style": style})
+    content = viz.draw(small(), tmp_path / "a.pdf", style=style).read_bytes()
+    ((width, height),) = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", content)
+    assert float(width) == pytest.approx(scene.width, abs=1.0)
+    assert float(height) == pytest.approx(scene.height, abs=1.0)
+    assert (float(width), float(height)) == (1280.0, 720.0) or style == "page"
+
+
+@pytest.mark.parametrize("size", [24.0, 40.0])
+def test_indices_of_large_letters_stand_as_high_as_those_of_small_ones(size: float) -> None:
+    heights = []
+    for letters in (12.0, size):
+        runs = [Run("x", "italic"), Run("1", "sup")]
+        words = Words(2.0 * letters, 2.0 * letters, runs, letters, "#000000")
+        scene = Scene(4.0 * letters, 4.0 * letters, "#ffffff", "", [Group("", [words])])
+        drawn = Image.open(io.BytesIO(_rendered(scene, "png"))).convert("RGB")
+        _, top, _, bottom = inked(np.asarray(drawn, dtype=int))
+        heights.append((bottom - top) / drawn.height)
+    assert heights[1] == pytest.approx(heights[0], rel=0.08)

@@ -80,7 +80,7 @@ def circles_scene(
 
     >>> from tinygrad_mlp.graph import order_of, roles_of, textbook_names, units_of
     >>> from tinygrad_mlp.nn import MLP
-    >>> from viz._network import network_of
+    >>> from viz._network_reading import network_of
     >>> y = MLP(2, [3, 1], rng=0)([1.0, 2.0])
     >>> order = order_of([y])
     >>> roles = roles_of(order, [y], None)

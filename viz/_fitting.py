@@ -18,6 +18,7 @@ __all__ = [
     "fitted",
     "moved",
     "on_a_slide",
+    "scaled",
     "smallest_letters",
 ]
 
@@ -115,11 +116,20 @@ def fitted(scene: Scene, width: float, height: float, *, below: float = 0.0) -> 
     )
     dx = (width - scale * (left + right)) / 2.0
     dy = (height - below - scale * (top + bottom)) / 2.0
+    return replace(scaled(scene, scale, dx, dy), width=width, height=height)
+
+
+def scaled(scene: Scene, scale: float, dx: float = 0.0, dy: float = 0.0) -> Scene:
+    """A scene with everything in it scaled, then moved.
+
+    >>> scaled(Scene(40.0, 20.0, "#ffffff", "nothing"), 2.0).width
+    80.0
+    """
     groups = [
         replace(group, shapes=[moved(shape, dx, dy, scale) for shape in group.shapes])
         for group in scene.groups
     ]
-    return replace(scene, width=width, height=height, groups=groups)
+    return replace(scene, width=scale * scene.width, height=scale * scene.height, groups=groups)
 
 
 def on_a_slide(scene: Scene, coarser: Sequence[str] = ()) -> Scene:

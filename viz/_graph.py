@@ -43,7 +43,7 @@ from viz._emphasis import focused
 from viz._fitting import on_a_slide
 from viz._layer_boxes import LayerDrawing
 from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
-from viz._network import network_of
+from viz._network_reading import network_of
 from viz._neurons import NeuronDrawing
 from viz._operations import drawn_by_itself, operations_scene
 from viz._programs import program_scene

@@ -8,6 +8,7 @@ from typing import Final, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from viz._drawing_options import Options, with_options
+from viz._fitting import scaled, smallest_letters
 from viz._graph import Drawable, drawing_of
 from viz._render import FORMATS, format_of, render
 from viz._scene import Scene
@@ -17,6 +18,11 @@ __all__ = ["Svg", "draw", "to_svg", "to_tikz"]
 
 ENDINGS: Final = (*FORMATS, "tex", "tikz")
 """The kinds of file that ``draw`` writes."""
+
+
+LETTERS_OF_GRAPHVIZ: Final = 12.0
+"""Larger letters are drawn at this size and then scaled: Graphviz lifts every index alike, which
+would stand too low beside a large letter."""
 
 
 class Svg(str):
@@ -152,4 +158,7 @@ def _rendered(drawing: Scene, file_format: str) -> bytes:
         return tikz(drawing).encode()
     if file_format == "tex":
         return tikz_document(drawing).encode()
-    return render(drawing.dot(), file_format)
+    scale = smallest_letters(drawing) / LETTERS_OF_GRAPHVIZ
+    if file_format == "dot" or scale <= 1.0:
+        return render(drawing.dot(), file_format)
+    return render(scaled(drawing, 1.0 / scale).dot(scale), file_format)

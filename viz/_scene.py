@@ -254,8 +254,11 @@ class Scene:
         ]
         return "\n".join(lines)
 
-    def dot(self) -> str:
+    def dot(self, scale: float = 1.0) -> str:
         """The picture as DOT text in which everything has its place.
+
+        Args:
+            scale: how much larger Graphviz is to draw it.
 
         Each line leads from an unseen point to itself: Graphviz draws it where that point stands in
         the text, and so over a frame and under a box. Lines by themselves would all come first.
@@ -266,11 +269,13 @@ class Scene:
         shapes = [shape for group in self.groups for shape in group.shapes]
         body = [line for index, shape in enumerate(shapes) for line in self._dot(index, shape)]
         middle = self._place(self.width / 2.0, self.height / 2.0)
+        inches = [f"{scale * side / 72.0:.4f}" for side in (self.width, self.height)]
+        size = f'size="{",".join(inches)}!", ' if scale != 1.0 else ""
         return "\n".join(
             [
                 'digraph "network" {',
                 "  graph [layout=nop2, outputorder=breadthfirst, pad=0, margin=0, splines=line, "
-                f'charset="UTF-8", bgcolor="{self.background}"];',
+                f'{size}charset="UTF-8", bgcolor="{self.background}"];',
                 f'  node [label="", fixedsize=true, fontname="{markup.FONT}"];',
                 "  edge [arrowhead=none];",
                 f"  canvas [shape=box, style=invis, {_inches(self.width, self.height)}, {middle}];",

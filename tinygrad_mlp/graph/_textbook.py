@@ -18,7 +18,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.graph._math_names import MathName, parse_name
 from tinygrad_mlp.graph._naming import PlaceNames, names_of
-from tinygrad_mlp.graph._roles import SUMMING_OPS, NeuronSum, sums_of
+from tinygrad_mlp.graph._roles import SUMMING_OPS, NeuronSum, count_uses, sums_of
 from tinygrad_mlp.graph._structure import (
     NEURON,
     Unit,
@@ -156,6 +156,7 @@ class _Naming:
             unit = units[node]
             self.first.setdefault(unit, found)
             self.of_layer.setdefault(unit.layer, {})[unit] = None
+        self.models: dict[Owner | None, tuple[list[Value], bool]] = {}
         self.sources = self.sources_of_layers()
         self.layer_numbers = self.numbered_layers()
         self.unit_numbers = {
@@ -164,6 +165,7 @@ class _Naming:
             for unit, number in _numbered_units(members).items()
         }
         self.users = self.all_users()
+        self.n_uses = count_uses(order)
         self.fed = {x for found in self.first.values() for x in found.inputs}
         self.names: dict[Value, MathName] = {}
         self.name_nodes()
@@ -203,19 +205,23 @@ class _Naming:
 
     def begins(self, model: Owner | None, layers: Sequence[UnitLayer]) -> bool:
         """Whether the graph has the first layer of a model, if that is there to be asked."""
-        parameters = _parameters_of(model)
-        if not parameters or self.has_all(parameters):
+        parameters, has_all = self.parameters_of(model)
+        if not parameters or has_all:
             return True
         first = self.places.of_group(home_of(parameters[0].place))
         return any(layer.name == first for layer in layers)
 
     def is_whole(self, unit: Unit) -> bool:
         """Whether all parameters of the model are in the graph, if it is there to be asked."""
-        return self.has_all(_parameters_of(unit.owner.model if unit.owner is not None else None))
+        _, has_all = self.parameters_of(unit.owner.model if unit.owner is not None else None)
+        return has_all
 
-    def has_all(self, parameters: Sequence[Value]) -> bool:
-        """Whether all of them are in the graph."""
-        return all(parameter in self.roles for parameter in parameters)
+    def parameters_of(self, model: Owner | None) -> tuple[list[Value], bool]:
+        """The parameters of a model, if it is there, and whether the graph has all of them."""
+        if model not in self.models:
+            parameters = _parameters_of(model)
+            self.models[model] = parameters, all(x in self.roles for x in parameters)
+        return self.models[model]
 
     def inputs_of(self, layer: UnitLayer) -> dict[Value, int]:
         """The number of each input of a layer: of the unit that it is the output of, or its place.
@@ -312,7 +318,7 @@ class _Naming:
             return False  # its activation follows
         targets = [[x for x in user.parents if x is not node] for user in users]
         return all(
-            user.op is ops.SUB and not any(x.parents or len(self.users[x]) > 1 for x in others)
+            user.op is ops.SUB and not any(x.parents or self.n_uses[x] > 1 for x in others)
             for user, others in zip(users, targets, strict=True)
         )
 
@@ -324,11 +330,12 @@ class _Naming:
         )
 
     def all_users(self) -> dict[Value, list[Value]]:
-        """The nodes that use each node."""
-        users: dict[Value, list[Value]] = {node: [] for node in self.order}
-        for node in self.order:
+        """The nodes that use each node that was computed."""
+        users: dict[Value, list[Value]] = {node: [] for node in self.order if node.parents}
+        for node in users:
             for parent in node.parents:
-                users[parent].append(node)
+                if parent in users:
+                    users[parent].append(node)
         return users
 
     def unique(self) -> dict[Value, MathName]:
