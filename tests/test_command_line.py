@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,12 +22,16 @@ from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import __version__
 from tinygrad_mlp._cli import main
-from tinygrad_mlp._cli.companion import Companion
 from tinygrad_mlp._cli.demo import DEMOS
-from tinygrad_mlp._cli.problem import standardized_name
+from tinygrad_mlp._cli.problem import Problem, standardized_name
+from tinygrad_mlp._cli.trained_sample import TrainedSample
+from tinygrad_mlp._cli.training_run import train
 from tinygrad_mlp.data import load_iris, make_moons
+from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import topological_order
-from tinygrad_mlp.training import load_weights, read_weights
+from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training import load_weights, predict_proba, read_weights, task_of
 
 CAT, DOG = "\N{CJK UNIFIED IDEOGRAPH-732B}", "\N{CJK UNIFIED IDEOGRAPH-72AC}"
 ACCURACY = re.compile(r"accuracy (\d+\.\d) % \((\d+) of (\d+) right\)")
@@ -96,7 +101,9 @@ def test_the_demo_as_the_readme_runs_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "demo_output/backprop.html" in run.stdout.replace(os.sep, "/")
     page = (tmp_path / "demo_output" / "backprop.html").read_text(encoding="utf-8")
-    assert "<h1>The loss of a small network</h1>" in page
+    assert "<h1>The loss of one sample</h1>" in page
+    assert "through the 64-32-10 network trained above; the paths to the output of" in run.stdout
+    assert "its last layer and the loss, step by step, in a browser" in run.stdout
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -143,27 +150,71 @@ def test_the_same_seed_prints_the_same(folder: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("name", sorted(DEMOS))
-def test_the_graph_that_is_drawn_is_small_and_has_gradients(name: str, folder: Path) -> None:
+def test_the_network_that_was_trained_is_drawn(name: str, folder: Path) -> None:
+    problem, model = trained(name)
+    sample = TrainedSample.of(problem, model)
+    order = topological_order(sample.loss)
+    assert set(model.parameters()) <= set(order)
+    assert all(node.has_grad for node in order)
+    inputs = {x.label: x.data for x in order}
+    row = [inputs[standardized_name(name)] for name in problem.feature_names]
+    scaled = problem.inputs.transform(problem.X_test)
+    (place,) = np.flatnonzero((scaled == row).all(axis=1))[:1]
+    answer = str(problem.y_test[place])
+    assert f"sample held out ({problem.target}: {answer}) through the" in sample.description
+    # The loss is that of the trained network, and no other sample held out is as near to 0.7.
+    classes = model_classes(model)
+    shares = predict_proba(model, scaled)
+    losses = -np.log([p[classes.index(y)] for p, y in zip(shares, problem.y_test, strict=True)])
+    assert sample.loss.data == pytest.approx(losses[place], rel=1e-9)
+    assert abs(sample.loss.data - 0.7) == pytest.approx(np.abs(losses - 0.7).min(), abs=1e-9)
+    if len(problem.classes) > 2:
+        assert sample.output is not None
+        share = math.exp(-sample.loss.data)  # of its class
+        assert share == pytest.approx(shares[place][classes.index(problem.y_test[place])])
+        (slope,) = grad(sample.loss, [sample.output])
+        assert slope == pytest.approx(share - 1.0)  # so it is the logit of that class
+    assert (sample.focus is None) == (len(problem.classes) == 2)
+    sample.draw(Path("graph.svg"))
+    shown = texts(Path("graph.svg"))
+    assert f"{sample.loss.data:.4g}" in shown
+    assert "loss" in shown.split()
+
+
+def model_classes(model: MLP) -> list[Any]:
+    task = task_of(model)
+    assert task is not None
+    assert task.classes is not None
+    classes: list[Any] = task.classes.tolist()
+    return classes
+
+
+def test_a_page_of_a_large_network_shows_its_last_layer(folder: Path) -> None:
+    problem, model = trained("digits")
+    sample = TrainedSample.of(problem, model)
+    order = topological_order(sample.page_loss)
+    assert sample.page_loss.data == pytest.approx(sample.loss.data, rel=1e-12)
+    assert set(model.layers[-1].parameters()) <= set(order)
+    assert not set(model.layers[0].parameters()) & set(order)
+    assert [x.label for x in order if x.label.startswith("h")] == [f"h{i}" for i in range(1, 33)]
+    sample.replay(Path("a.html"))
+    assert "h32" in Path("a.html").read_text(encoding="utf-8")
+    small = TrainedSample.of(*trained("iris"))
+    assert small.page_loss is small.loss
+    assert len(topological_order(small.loss)) <= 1000
+
+
+def trained(name: str) -> tuple[Problem, MLP]:
+    """What is learned, and a network after an epoch."""
     demo = DEMOS[name]
     problem = demo.problem(0)
-    model = problem.network(demo.recipe.hidden, demo.recipe.activation, 0)
-    companion = Companion.of(problem, model)
-    order = topological_order(companion.loss)
-    assert len(order) <= 40
-    assert all(node.has_grad for node in order)
-    assert companion.loss.data == pytest.approx(0.7, abs=0.4)
-    labels = {node.label for node in order}
-    assert len(labels & set(map(standardized_name, problem.feature_names))) == 2
-    assert not labels & set(problem.feature_names)
-    logits = {f"logit {name}" for name in problem.classes[:3]}
-    assert len(labels & logits) == (1 if len(problem.classes) == 2 else 3)
-    assert companion.loss.label == "L"
-    assert f"that knows {', '.join(problem.classes[:3])}, not" in companion.description
-    companion.draw(Path("graph.svg"))
-    shown = texts(Path("graph.svg"))
-    assert f"{companion.loss.data:.4g}" in shown
-    assert "L" in shown.split()
-    assert "tanh" in shown
+    return problem, train(problem, replace(demo.recipe, epochs=1), 0)[0]
+
+
+def test_a_network_that_was_not_trained_has_no_sample() -> None:
+    problem = DEMOS["moons"].problem(0)
+    with pytest.raises(DataError, match="not trained"):
+        TrainedSample.of(problem, problem.network([2], "tanh", 0))
 
 
 def test_what_cannot_be_drawn_is_named_with_the_remedy(
@@ -182,8 +233,9 @@ def test_what_cannot_be_drawn_is_named_with_the_remedy(
     monkeypatch.setenv("PATH", "")
     assert main(["demo", "--data", "moons", "--epochs", "5", "--out", "nothing"]) == 0
     shown = capsys.readouterr().out
-    assert "left out: computation_graph.svg: " in shown
-    assert [p.name for p in Path("nothing").iterdir()] == ["backprop.html"]
+    assert sorted(p.name for p in Path("nothing").iterdir()) == [
+        "backprop.html", "computation_graph.svg",  # circles need no Graphviz
+    ]  # fmt: skip
 
 
 def test_characters_without_a_picture_are_a_note(
@@ -282,7 +334,7 @@ def test_a_number_is_learned_in_its_own_units(
     assert float(found[1]) < 30.0 < 100.0 < float(found[2])
     assert float(found[3]) > 0.95
     assert not Path("train_output/decision_boundary.svg").exists()
-    assert "through a small 1-2-1 network of its own, not the one trained above" in shown
+    assert "through the 1-16-16-1 network trained above" in shown
 
     assert main(["predict", "net.npz", "wave.csv"]) == 0
     printed = capsys.readouterr()

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp._cli import main
-from tinygrad_mlp._cli.companion import Companion
-from tinygrad_mlp._cli.problem import split
+from tinygrad_mlp._cli.problem import Recipe, split
+from tinygrad_mlp._cli.trained_sample import TrainedSample
+from tinygrad_mlp._cli.training_run import train
 from tinygrad_mlp.data import read_table
 from tinygrad_mlp.losses import LOSSES
-from tinygrad_mlp.training import read_weights
+from tinygrad_mlp.training import predict, read_weights
 
 
 @pytest.fixture
@@ -116,6 +117,10 @@ def test_what_does_not_go_together(
 def test_the_picture_is_of_the_same_loss(folder: Path) -> None:
     table = read_table("prices.csv", "target")
     problem = split(table, "target", test_size=0.25, rng=0, loss="mean_absolute_error")
-    companion = Companion.of(problem, problem.network([2], "tanh", 0))
-    assert companion.loss.op is not None
-    assert companion.loss.op.name == "abs"
+    model, _ = train(problem, Recipe(hidden=(2,), epochs=1, loss="mean_absolute_error"), 0)
+    sample = TrainedSample.of(problem, model)
+    assert sample.loss.op is not None
+    assert sample.loss.op.name == "abs"
+    target = problem.encoded(problem.y_test).ravel()
+    errors = np.abs(predict(model, problem.inputs.transform(problem.X_test)) - target)
+    assert np.abs(errors - sample.loss.data).min() < 1e-9

@@ -203,7 +203,7 @@ def test_answers_have_all_their_digits(folder: Path, capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     times = (1.7e9 + 1000.0 * x).tolist()
     assert f"a number from {min(times)!r} to {max(times)!r}" in shown
-    assert re.search(r"one sample \(t: 1[67]\d{8}\.\d+\)", shown)
+    assert re.search(r"one sample held out \(t: 1[67]\d{8}\.\d+\)", shown)
     assert main(["predict", "w.npz", "s.csv"]) == 0
     written = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
     assert len(set(written)) == 120

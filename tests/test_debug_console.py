@@ -604,16 +604,32 @@ def test_a_function_that_fails_is_told_in_the_persons_lines(
 
 def test_the_moment_is_drawn_as_far_as_it_is_computed(tmp_path: Path) -> None:
     code, text = step(
-        commands="draw 0.dot\nnext 2\ndraw 2.dot\nto L\ndraw 15.dot\n", folder=tmp_path
+        commands="draw 0.svg\nnext 2\ndraw 2.svg\nto L\ndraw 15.svg\n", folder=tmp_path
     )
     assert code == 0, text
-    drawn = [(tmp_path / f"{n}.dot").read_text(encoding="utf-8") for n in (0, 2, 15)]
-    assert [("net_h1" in dot, "out_h1" in dot, "net_h2" in dot) for dot in drawn] == [
+    drawn = [(tmp_path / f"{n}.svg").read_text(encoding="utf-8") for n in (0, 2, 15)]
+    assert [("net_h1" in svg, "out_h1" in svg, "net_h2" in svg) for svg in drawn] == [
         (False, False, False),
         (True, True, False),
         (True, True, True),
     ]
-    assert all("w8" in dot for dot in (drawn[0], drawn[2]))
+    assert all("w8" in svg for svg in (drawn[0], drawn[2]))
+
+
+LARGE = """
+from tinygrad_mlp.nn import MLP
+
+small = MLP(2, [2, 1], rng=0)([0.5, -1.0]) ** 2
+loss = MLP(4, [12, 8, 1], rng=0)([0.5, -1.0, 2.0, 0.25]) ** 2
+"""
+
+
+def test_a_large_network_is_drawn_in_circles_a_small_graph_in_boxes(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text(LARGE)
+    for name, kind in (("small", "node"), ("loss", "unit")):
+        code, text = step(f"large.py:{name}", commands=f"to {name}\ndraw a.svg\n", folder=tmp_path)
+        assert code == 0, text
+        assert f'class="{kind}"' in (tmp_path / "a.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

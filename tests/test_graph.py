@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import viz
+from tests.box_pictures import BoxPicture
 from tests.holding import held
-from tests.test_viz_details import boxes, texts
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import health, trace_backward, trace_forward
 from tinygrad_mlp.engine import topological_order
@@ -119,7 +119,8 @@ def layers_in(loss: Value) -> list[str]:
 def drawn(loss: Value) -> list[tuple[str, str]]:
     """The layers of a drawing, each with what it says of its parameters."""
     found = []
-    for shown in map(texts, boxes(viz.to_dot(loss, detail="layers")).values()):
+    for box in BoxPicture(loss, detail="layers", names="code").boxes.values():
+        shown = box.texts
         found += [(shown[0], text) for text in shown if re.fullmatch(r"\d+ parameters?", text)]
     return found
 
@@ -208,14 +209,15 @@ def test_a_key_may_be_any_text() -> None:
 
     loss = loss_of(Odd())
     for detail in ("ops", "neurons", "layers"):
-        assert "²" in viz.to_dot(loss, detail=detail)
+        assert "²" in viz.to_svg(loss, detail=detail)
 
 
 def test_drawings_of_operations_name_the_model_too() -> None:
     first, second = MLP(1, [1], rng=0), MLP(1, [1], rng=1)
-    dot = viz.to_dot(first([1.0]) * second([2.0]), detail="ops")
-    assert {"MLP#1", "MLP#2"} <= set(re.findall(r"MLP#\d", dot))
-    assert not re.search(r'tooltip="layers', dot)
+    for names in ("code", "math"):
+        picture = BoxPicture(first([1.0]) * second([2.0]), detail="ops", names=names)
+        assert {"MLP#1", "MLP#2"} <= set(re.findall(r"MLP#\d", picture.text))
+        assert not any(box.tooltip[0].startswith("layers") for box in picture.boxes.values())
 
 
 def test_what_is_in_no_neuron_is_shown_as_a_leaf() -> None:
@@ -225,7 +227,7 @@ def test_what_is_in_no_neuron_is_shown_as_a_leaf() -> None:
     roles = roles_of(order, [loss], None)
     assert roles[model.scale] == "parameter"
     assert model.scale not in units_of(order, roles)
-    assert "scale" in viz.to_dot(loss, detail="layers")
+    assert "scale" in viz.to_svg(loss, detail="layers")
     assert "scale" in [layer.name for layer in health(model, loss).layers]
 
 
@@ -240,7 +242,7 @@ def test_two_models_in_one_graph_are_two() -> None:
     names = set(names_of(topological_order(loss)).values())
     assert {"MLP#1.layers.0.neurons.0.w.0", "MLP#2.layers.0.neurons.0.w.0"} <= names
     assert not any(name.endswith("#2") for name in names)
-    html = viz.to_dot(loss, detail="neurons")
+    html = viz.to_svg(loss, detail="neurons")
     assert html.count("MLP#1.layers.0.neurons.1") and html.count("MLP#2.layers.0.neurons.2")
 
 
@@ -374,9 +376,9 @@ def test_loops_without_a_module_show_their_leaves() -> None:
     w = [Value(0.5, label="w1"), Value(-0.5, label="w2")]
     b = Value(0.25, label="b")
     y = (w[0] * 1.0 + w[1] * 2.0 + b).tanh()
-    dot = viz.to_dot(y, detail="layers")
-    assert "parameters" not in dot
-    assert {"w1", "w2", "b"} <= {texts(box)[0] for box in boxes(dot).values()}
+    picture = BoxPicture(y, detail="layers")
+    assert "parameters" not in picture.text
+    assert {"w1", "w2", "b"} <= {box.texts[0] for box in picture.boxes.values()}
 
 
 def through(loss: Value, how: str) -> Value:

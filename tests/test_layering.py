@@ -47,17 +47,26 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop tinygrad_mlp.interpret",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz._themes",
-        "viz._markup viz._condense viz._network viz._wording viz._recorded",
-        "viz._look viz._render viz._scene",
-        "viz._operations viz._programs viz._plot_style "
-        "viz._arrangement viz._line_labels viz._legend",
-        "viz._boxes viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot "
-        "viz._network_words",
-        "viz._neurons viz._layer_boxes viz._circles viz._interpretation_plots",
-        "viz._graph viz.plots",
-        "viz._pictures",
-        "viz._notebook viz._stepper",
+        "viz._themes viz._detours",
+        "viz._markup viz._condense viz._network_steps viz._wording viz._recorded",
+        "viz._network",
+        "viz._look viz._render viz._scene viz._film viz._framed",
+        "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",
+        "viz._figure viz._arrangement viz._line_labels viz._legend viz._network_paths "
+        "viz._network_reading viz._moments viz._box_trees viz._box_names",
+        "viz._placement viz._box_legend",
+        "viz._box_scene",
+        "viz._operations viz._programs",
+        "viz._boxes viz._plot_style viz._network_words",
+        "viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot",
+        "viz._neurons viz._layer_boxes viz._network_shapes viz._weight_tables viz._fit_curve "
+        "viz._interpretation_plots",
+        "viz._circles",
+        "viz.plots",
+        "viz._graph",
+        "viz._pictures viz._animation",
+        "viz._summaries viz._stepper",
+        "viz._notebook",
         "viz",
         "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
         "tinygrad_mlp.__main__",
@@ -90,9 +99,16 @@ AT_IMPORT_TIME: Final = {"tinygrad_mlp": {"numpy"}, "viz": {"numpy", "graphviz"}
 """The packages from elsewhere that importing ours may load, beside the standard library."""
 
 WHERE_USED: Final = frozenset(
-    ["IPython", "graphviz", "matplotlib", "pygraphviz", "safetensors", "sklearn", "torch", "tqdm"]
+    {
+        *("IPython", "PIL", "graphviz", "matplotlib", "pygraphviz"),
+        *("safetensors", "sklearn", "torch", "tqdm"),
+    }
 )
 """The packages that are imported inside the function that needs them."""
+
+
+IMPORTED_WHERE_USED: Final = {"viz._figure": "matplotlib"}
+"""Modules of ours that stand on one of these, and are imported inside functions alone."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +202,9 @@ def violations(module: str, files: Mapping[str, Path]) -> Iterator[str]:
         here = f"{module}, line {found.line}: "
         if found.package in PACKAGES:
             yield from (here + problem for problem in _wrong_way(unit, found))
-        elif found.package not in sys.stdlib_module_names:
+            if found.target in IMPORTED_WHERE_USED and found.runs_at_import:
+                yield f"{here}{found.target} must be imported inside the function that needs it"
+        elif found.package not in {*sys.stdlib_module_names, IMPORTED_WHERE_USED.get(module)}:
             yield from (here + problem for problem in _from_elsewhere(unit, found))
 
 

@@ -362,8 +362,8 @@ print(initializer_for("bent_line").__name__)
 model = nn.MLP(2, [3, 1], activation="bent_line", rng=0)
 loss = model([1.0, 2.0]) ** 2
 print(debug.health(model, loss).layers[0].activation)
-print(viz.to_dot(loss, detail="layers"))
-print(viz.to_dot(loss, detail="neurons"))
+print(viz.to_svg(loss, detail="layers"))
+print(viz.to_svg(loss, detail="neurons"))
 print(debug.trace_forward(loss))
 """
 

@@ -76,7 +76,7 @@ graph = pickle.loads(pickle.dumps(y))
 print("pickled", graph.op is y.op, copy.deepcopy(y).op is y.op)
 
 drawing = viz.draw(y, "graph.svg").read_text()
-print("drawn", "my_softsign" in viz.to_dot(y), "my_softsign" in drawing)
+print("drawn", "my_softsign" in viz.to_svg(y), "my_softsign" in drawing)
 print("page", "my_softsign" in viz.replay(y, "page.html").read_text())
 print("step", *debug.trace_backward(y))
 print("step", *debug.trace_forward(y))

@@ -1,32 +1,29 @@
-"""Where Graphviz puts things: the order of neurons, arrows without gaps, titles that stay free.
+"""Where things stand: the order of neurons, words inside boxes, lines around boxes and titles.
 
-Every test draws with the libraries that come inside pygraphviz and with what this machine has.
+Every test of places draws with the libraries that come inside pygraphviz and with what this machine
+has.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
-from typing import Final
-from xml.etree import ElementTree
+from collections.abc import Callable
+from itertools import combinations, pairwise
+from typing import Any, Final, Literal
 
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
+from tests.box_pictures import SVG, Box, BoxPicture, points_on
 from tests.holding import held
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Layer
-from viz import to_dot
-from viz._render import render
-from viz._themes import LIGHT
+from viz._cards import LETTERS
 
-SVG: Final = "{http://www.w3.org/2000/svg}"
-Point = tuple[float, float]
-
-
-# Order
+DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 
 
 @pytest.fixture(params=["library", "system"])
@@ -37,107 +34,12 @@ def any_graphviz(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     return str(request.param)
 
 
-def picture(dot: str) -> ElementTree.Element:
-    return ElementTree.fromstring(render(dot, "svg"))
-
-
-def points(text: str) -> list[Point]:
-    numbers = [float(x) for x in re.findall(r"-?[\d.]+", text)]
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def places(svg: ElementTree.Element, direction: str) -> dict[str, float]:
-    """Where boxes, and the points that arrows pass, stand across the direction of the arrows."""
-    axis = 1 if direction in ("LR", "RL") else 0
-    found = {}
-    for group in svg.iter(f"{SVG}g"):
-        if (group.get("class") or "").startswith("node"):
-            shapes = [*group.iter(f"{SVG}path"), *group.iter(f"{SVG}polygon")]
-            text = " ".join([shape.get("d") or shape.get("points") or "" for shape in shapes])
-            values = [point[axis] for point in points(text)]
-            if values:
-                found[group.attrib["id"]] = (min(values) + max(values)) / 2.0
-    return found
-
-
-def in_order(names: list[str], found: dict[str, float]) -> bool:
-    return [found[name] for name in names] == sorted(found[name] for name in names)
-
-
-ORDERED: Final[dict[str, Callable[[], Value]]] = {
-    "one layer": lambda: functional.sum(Layer(2, 12, "relu", rng=0)([0.1, 0.2])),
-    "network": lambda: (MLP(2, [4, 3, 1], activation="tanh", rng=0)([0.5, -0.3]) - 1.0) ** 2,
-    "many layers": lambda: MLP(2, [3, 4, 5, 2, 3, 1], activation="relu", rng=2)([0.1, 0.1]),
-    "many arrows": lambda: functional.sum(MLP(3, [5, 5, 4], "tanh", rng=1)([0.1, 0.2, 0.3])),
-    "shared biases": worked_example,
-}
-
-
-@pytest.mark.parametrize("show", [(), ("data", "grad", "partials")])
-@pytest.mark.parametrize("direction", ["LR", "RL", "TB", "BT"])
-@pytest.mark.parametrize("graph", list(ORDERED))
-def test_every_graphviz_draws_neurons_and_their_operands_in_order(
-    any_graphviz: str, graph: str, direction: str, show: tuple[str, ...]
-) -> None:
-    output = ORDERED[graph]()
-    dot = to_dot(output, detail="neurons", direction=direction, show=show)
-    found = places(picture(dot), direction)
-    layers = re.findall(r"^    ((?:[tb]\d+; )*b\d+);$", dot, flags=re.MULTILINE)
-    assert layers
-    for layer in layers:
-        assert in_order(re.findall(r"b\d+", layer), found)
-    dot = to_dot(output, detail="ops", direction=direction, show=show)
-    found = places(picture(dot), direction)
-    chains = re.findall(r"rank=same; edge \[style=invis\]; (.*?); \}", dot)
-    neurons = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", dot, flags=re.MULTILINE)
-    assert len(chains) == len(neurons) > 1
-    for chain, neuron in zip(chains, neurons, strict=True):
-        operands = chain.split(" -> ")[:: -1 if direction in ("LR", "RL") else 1]
-        assert operands == neuron.split("; ")[: len(operands)]
-        assert in_order(operands, found)
-    for layer in dot.split("subgraph cluster_layer_")[1:]:
-        of_layer = re.findall(r"^    ((?:[ng][\d_]+; )+n\d+);$", layer, flags=re.MULTILINE)
-        assert in_order([neuron.split("; ")[-1] for neuron in of_layer], found)
-
-
-# Arrows into frames
-
-
-@pytest.mark.parametrize("direction", ["LR", "TB"])
-def test_an_arrow_into_a_frame_has_no_gaps_in_any_format(
-    any_graphviz: str, direction: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has three pieces: to a point beside the weights, a short one there, and on."""
-    monkeypatch.setattr("viz._render._tidy", lambda svg: svg)  # what PNG and PDF show as well
-    svg = picture(to_dot(worked_example(), detail="ops", direction=direction))
-    axis = 0 if direction == "LR" else 1
-    ends: set[Point] = set()
-    for edge in svg.iter(f"{SVG}g"):
-        if edge.get("class") == "edge":
-            line = points(next(edge.iter(f"{SVG}path")).get("d", ""))
-            ends.update([line[0], line[-1]])
-    gates = [g for g in svg.iter(f"{SVG}g") if g.get("class") == "node gate"]
-    assert len(gates) == 12
-    for gate in gates:
-        corners = points(next(gate.iter(f"{SVG}polygon")).get("points", ""))
-        across = sum({corner[1 - axis] for corner in corners}) / 2.0
-        for side in (min, max):
-            along = side(corner[axis] for corner in corners)
-            assert any(
-                abs(end[axis] - along) < 0.2 and abs(end[1 - axis] - across) < 0.6 for end in ends
-            )
-
-
-def test_a_marked_arrow_is_marked_where_it_enters_a_frame() -> None:
-    x = Value(0.5, label="x")
-    output = MLP(1, [2, 1], rng=0)([x])
-    first_sum = output.parents[2].parents[0]  # the first neuron, before its activation
-    dot = to_dot(output, detail="ops", highlight=[x, first_sum])
-    gates = re.findall(r'^  g\d\w* \[.*BGCOLOR="(#\w+)"', dot, flags=re.MULTILINE)
-    assert sorted(gates) == sorted([LIGHT.accent, *[LIGHT.line] * 3])
-
-
-# Titles
+def network_loss(sizes: tuple[int, ...] = (3, 4, 4, 1)) -> Value:
+    first, *others = sizes
+    model = MLP(first, others, rng=0)
+    loss: Value = (model([0.5, -1.2, 2.0, 0.25][:first]) - 1.0) ** 2
+    loss.backward()
+    return loss
 
 
 def hand_written() -> Value:
@@ -149,49 +51,187 @@ def hand_written() -> Value:
     return (h[0] * h[1] - 1.0) ** 2
 
 
-def points_of_lines(svg: ElementTree.Element) -> Iterator[Point]:
-    """Points on every line, close to each other."""
-    for path in (path for edge in svg.iter(f"{SVG}g") if edge.get("class") == "edge"
-                 for path in edge.iter(f"{SVG}path")):  # fmt: skip
-        line = points(path.get("d", ""))
-        for start in range(0, len(line) - 3, 3):
-            for step in range(41):
-                t = step / 40
-                shares = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-                curve = list(zip(shares, line[start : start + 4], strict=True))
-                yield sum(s * x for s, (x, _) in curve), sum(s * y for s, (_, y) in curve)
+def batch() -> Value:
+    model = MLP(2, [3, 1], batch_norm=True, rng=0).eval()
+    loss: Value = functional.mean([model([0.5 * i, -1.0]) ** 2 for i in range(3)])
+    return loss
 
 
-def titles(svg: ElementTree.Element) -> Iterator[tuple[str, Point, Point]]:
-    """The titles of frames, each with two corners of the ground that its letters cover."""
-    for group in svg.iter(f"{SVG}g"):
-        beside = group.get("class") == "node" and group.get("id", "").startswith("t")
-        if group.get("class") == "cluster" or beside:
-            for text in group.findall(f"{SVG}text"):
-                size, title = float(text.get("font-size", 0.0)), text.text or ""
-                x, y = float(text.get("x", 0.0)), float(text.get("y", 0.0))
-                width = 0.55 * size * len(title)
-                yield title, (x, y - 0.75 * size), (x + width, y + 1.0)
+GRAPHS: Final[dict[str, Callable[[], Value]]] = {
+    "one layer": lambda: functional.sum(Layer(2, 12, "relu", rng=0)([0.1, 0.2])),
+    "network": network_loss,
+    "many layers": lambda: MLP(2, [3, 4, 5, 2, 3, 1], activation="relu", rng=2)([0.1, 0.1]),
+    "many arrows": lambda: functional.sum(MLP(3, [5, 5, 4], "tanh", rng=1)([0.1, 0.2, 0.3])),
+    "shared biases": worked_example,
+    "written out": hand_written,
+    "a batch with norms": batch,
+}
+
+
+def across(box: Box, direction: str) -> float:
+    """Where a box stands across the direction of the arrows."""
+    if direction in ("LR", "RL"):
+        return (box.top + box.bottom) / 2.0
+    return (box.left + box.right) / 2.0
+
+
+def within(inner: Box, outer: Box) -> bool:
+    return (
+        outer.left - 0.1 <= inner.left <= inner.right <= outer.right + 0.1
+        and outer.top - 0.1 <= inner.top <= inner.bottom <= outer.bottom + 0.1
+    )
+
+
+# Order
+
+
+@pytest.mark.parametrize("show", [(), ("data", "grad", "partials")])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("graph", ["one layer", "network", "many layers", "many arrows"])
+def test_every_graphviz_draws_neurons_and_their_operands_in_order(
+    any_graphviz: str, graph: str, direction: str, show: tuple[str, ...]
+) -> None:
+    output = GRAPHS[graph]()
+    options: dict[str, Any] = {"direction": direction, "show": show, "names": "code"}
+    picture = BoxPicture(output, detail="neurons", **options)
+    for frame in picture.frames.values():
+        inside = [box for box in picture.boxes.values() if within(box, frame)]
+        inside.sort(key=lambda box: across(box, direction))
+        paths = [box.tooltip[0] for box in inside]
+        assert [path.split(".")[-1] for path in paths] == [str(n) for n in range(len(paths))]
+    picture = BoxPicture(output, detail="ops", **options)
+    layers = [f for f in picture.frames.values() if f.name.startswith("f")]
+    frames = [f for f in picture.frames.values() if f.name.startswith("c")]
+    assert len(layers) >= 1
+    for layer in layers:
+        inside = sorted((f for f in frames if within(f, layer)), key=lambda f: across(f, direction))
+        names = [frame.texts[0] for frame in inside]
+        assert names == [f"neuron {place}" for place in range(len(names))]
+    for frame in frames:
+        leaves = [
+            box for box in picture.boxes.values()
+            if within(box, frame) and box.role == "parameter"
+        ]  # fmt: skip
+        leaves.sort(key=lambda box: across(box, direction))
+        weights = [box.texts[0] for box in leaves]
+        assert weights == [*[f"w.{place}" for place in range(len(weights) - 1)], "b"]
+
+
+# Room
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("graph", list(GRAPHS))
+def test_boxes_and_frames_keep_apart_and_in_the_picture(
+    any_graphviz: str, graph: str, direction: str, detail: str
+) -> None:
+    picture = BoxPicture(GRAPHS[graph](), detail=detail, direction=direction)
+    for a, b in combinations(picture.boxes.values(), 2):
+        assert a.right <= b.left or b.right <= a.left or a.bottom <= b.top or b.bottom <= a.top
+    for frame in picture.frames.values():
+        for box in picture.boxes.values():
+            apart = (
+                box.right <= frame.left or frame.right <= box.left
+                or box.bottom <= frame.top or frame.bottom <= box.top
+            )  # fmt: skip
+            assert apart or within(box, frame)
+    for box in [*picture.boxes.values(), *picture.frames.values()]:
+        assert 0.0 < box.left < box.right < picture.width
+        assert 0.0 < box.top < box.bottom < picture.height
 
 
 @pytest.mark.parametrize("detail", ["ops", "neurons"])
-@pytest.mark.parametrize("direction", ["LR", "RL", "TB", "BT"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("show", [(), ("data", "grad", "partials")])
-@pytest.mark.parametrize("graph", [hand_written, worked_example])
-def test_no_line_runs_through_the_title_of_a_frame(
-    any_graphviz: str,
-    graph: Callable[[], Value],
-    detail: str,
-    direction: str,
-    show: tuple[str, ...],
+@pytest.mark.parametrize("graph", ["network", "shared biases", "written out", "a batch with norms"])
+def test_no_line_runs_through_a_box_or_the_title_of_a_frame(
+    any_graphviz: str, graph: str, detail: str, direction: str, show: tuple[str, ...]
 ) -> None:
-    svg = picture(to_dot(graph(), detail=detail, direction=direction, show=show))
-    lines = list(points_of_lines(svg))
-    found = list(titles(svg))
-    assert len(found) >= (3 if detail == "ops" else 1)
-    crossed = {
-        title
-        for title, (left, top), (right, bottom) in found
-        if any(left < x < right and top < y < bottom for x, y in lines)
-    }
-    assert crossed == set()
+    picture = BoxPicture(GRAPHS[graph](), detail=detail, direction=direction, show=show)
+    titles = [
+        (words.x, words.y - 0.75 * words.size, words.x + 0.55 * words.size * len(words.text))
+        for frame in picture.frames.values()
+        for words in frame.words
+    ]
+    for arrow in picture.arrows:
+        others = [
+            (box.left, box.top, box.right, box.bottom)
+            for box in picture.boxes.values()
+            if box.name not in (arrow.source, arrow.target)
+        ]
+        titles_too = [(left, top, right, top + LETTERS) for left, top, right in titles]
+        xs, ys = zip(*arrow.points, strict=True)  # a curve stays between its control points
+        near = [
+            (left, top, right, bottom)
+            for left, top, right, bottom in [*others, *titles_too]
+            if left < max(xs) and right > min(xs) and top < max(ys) and bottom > min(ys)
+        ]
+        for x, y in points_on(arrow.points) if near else ():
+            assert not any(x1 < x < x2 and y1 < y < y2 for x1, y1, x2, y2 in near)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_lines_have_no_gaps_and_no_corners_at_the_sides_of_frames(
+    any_graphviz: str, direction: str
+) -> None:
+    """Each is one curve; where two pieces meet they have one direction."""
+    axis = 0 if direction in ("LR", "RL") else 1
+    for arrow in BoxPicture(worked_example(), detail="ops", direction=direction).arrows:
+        line = arrow.points
+        assert len(line) % 3 == 1
+        for start, end in pairwise(range(0, len(line), 3)):
+            if end < len(line) - 1:
+                before, at, behind = line[end - 1], line[end], line[end + 1]
+                turn = (at[axis] - before[axis]) * (behind[axis] - at[axis])
+                assert turn >= -0.01, (start, before, at, behind)
+
+
+def test_the_operations_of_a_small_network_fit_a_screen_in_letters_that_can_be_read() -> None:
+    picture = BoxPicture(network_loss(), detail="ops")
+    assert len(picture.boxes) == 63
+    scale = min(1280.0 / picture.width, 800.0 / picture.height)
+    assert (
+        scale * min(float(text.attrib["font-size"]) for text in picture.root.iter(f"{SVG}text"))
+        >= 9
+    )
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+@pytest.mark.parametrize("names", ["math", "code"])
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_words_stand_inside_their_boxes_in_the_widest_font(
+    detail: str, names: str, direction: str
+) -> None:
+    picture = BoxPicture(network_loss(), detail=detail, names=names, direction=direction)
+    for group in [*picture.groups("node"), *picture.groups("frame")]:
+        ground = next(group.iter(f"{SVG}rect"))
+        left, top = float(ground.attrib["x"]), float(ground.attrib["y"])
+        right, bottom = left + float(ground.attrib["width"]), top + float(ground.attrib["height"])
+        for text in group.iter(f"{SVG}text"):
+            x, y = float(text.attrib["x"]), float(text.attrib["y"])
+            size, anchor = float(text.attrib["font-size"]), text.get("text-anchor", "start")
+            width = _width(text, size)
+            start = x - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+            assert left < start < start + width < right, "".join(text.itertext())
+            assert top < y - 0.75 * size
+            assert y + 0.2 * size < bottom
+
+
+def _width(text: Any, size: float) -> float:
+    """How wide words are in DejaVu, and names of books in its serif letters."""
+    weight = text.get("font-weight", "normal")
+    pieces = [(text.text or "", size, "DejaVu Sans", "normal")]
+    for span in text.iter(f"{SVG}tspan"):
+        family = "DejaVu Serif" if span.get("font-family") else "DejaVu Sans"
+        own_size = float(span.get("font-size", size))
+        pieces.append((span.text or "", own_size, family, span.get("font-style", "normal")))
+        pieces.append((span.tail or "", size, "DejaVu Sans", "normal"))
+    total = 0.0
+    for letters, own_size, family, style in pieces:
+        if letters:
+            slope: Literal["normal", "italic"] = "italic" if style == "italic" else "normal"
+            font = FontProperties(family=family, style=slope, weight=weight)
+            path = TextPath((0.0, 0.0), letters, size=own_size, prop=font)
+            total += float(path.get_extents().x1)
+    return total

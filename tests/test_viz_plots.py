@@ -12,12 +12,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.collections import QuadMesh
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from tests.running import run_python
+from tests.svg_letters import hex_of, letters
 from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import (
     DataError,
@@ -269,7 +270,7 @@ def test_epochs_count_from_1(n_epochs: int) -> None:
 @pytest.mark.parametrize("plot", THEMED)
 def test_plots_have_a_dark_theme(plot: Callable[[str], Figure]) -> None:
     for theme, colors in PLOT_THEMES.items():
-        assert to_hex(plot(theme).get_facecolor()) == colors.background
+        assert hex_of(plot(theme).get_facecolor()) == colors.background
     with pytest.raises(UnknownNameError, match="dark, light"):
         plot("blue")
 
@@ -284,23 +285,45 @@ def test_a_long_headline_has_more_lines() -> None:
 # Decision boundary
 
 
+def regions(axes: Axes) -> list[QuadContourSet]:
+    """The filled areas, in the order in which they are painted over one another."""
+    sets = [c for c in axes.collections if isinstance(c, QuadContourSet)]
+    return [area for area in sets if area.filled]
+
+
+def boundaries(axes: Axes) -> Points:
+    """All points of the lines between two classes."""
+    sets = [c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled]
+    return np.concatenate([path.vertices for line in sets for path in line.get_paths()])
+
+
+def color_at(axes: Axes, x: float, y: float) -> str:
+    """The color of the topmost area with that point, with its holes."""
+    covering = [a for a in regions(axes) if a.get_paths()[0].contains_point((x, y))]
+    return hex_of(covering[-1].get_facecolor()[0])
+
+
 def test_regions_have_the_color_of_the_class_that_is_predicted() -> None:
     (axes,) = decision_boundary(right_half, X, Y, resolution=40).axes
-    image = np.asarray(axes.images[0].get_array())
-    left, right, bottom, top = axes.images[0].get_extent()
-    assert (left, right) == pytest.approx((-2.32, 2.32))
-    assert (bottom, top) == pytest.approx((-1.24, 2.24))
-    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 2
-    assert axes.images[0].origin == "lower"  # the first row of the image is at the bottom
-    for column, color in ((0, PALETTE[0]), (-1, PALETTE[1])):
-        solid = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
-        assert image[0, column] == pytest.approx(1.0 - 0.22 * (1.0 - solid))
+    assert axes.get_xlim() == pytest.approx((-2.32, 2.32))
+    assert axes.get_ylim() == pytest.approx((-1.24, 2.24))
+    for x, color in ((-2.0, PALETTE[0]), (-0.3, PALETTE[0]), (0.3, PALETTE[1]), (2.0, PALETTE[1])):
+        for y in (-1.0, 2.0):
+            solid = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+            drawn = color_at(axes, x, y)
+            levels = [int(drawn[i : i + 2], 16) for i in (1, 3, 5)]
+            assert levels == pytest.approx(255.0 - 0.22 * (255.0 - solid), abs=0.51)
+
+
+def test_every_region_of_several_classes_has_its_color() -> None:
+    (axes,) = decision_boundary(three_bands, X, three_bands(X), resolution=60).axes
+    drawn = [color_at(axes, 0.1, y) for y in (-1.0, 0.0, 1.5)]
+    assert drawn == [PLOT_THEMES["light"].pale(index) for index in range(3)]
 
 
 def test_the_boundary_lies_where_the_prediction_changes() -> None:
     (axes,) = decision_boundary(right_half, X, Y, resolution=101).axes
-    (contour,) = (c for c in axes.collections if type(c).__name__ == "QuadContourSet")
-    vertices = np.concatenate([path.vertices for path in contour.get_paths()])
+    vertices = boundaries(axes)
     assert vertices[:, 0] == pytest.approx(np.zeros(len(vertices)), abs=4.64 / 100)
 
 
@@ -330,30 +353,108 @@ def moons_model(loss: str) -> MLP:
 
 
 @pytest.mark.parametrize(
-    ("loss", "smooth"), [("binary_cross_entropy_with_logits", True), ("hinge", False)]
+    ("loss", "shaded"), [("binary_cross_entropy_with_logits", True), ("hinge", False)]
 )
-def test_a_model_is_asked_itself(loss: str, smooth: bool) -> None:
+def test_a_model_is_asked_itself(loss: str, shaded: bool) -> None:
     model = moons_model(loss)
     labels = predict(model, X)
-    (axes,) = decision_boundary(model, X, labels, resolution=40).axes
+    axes = decision_boundary(model, X, labels, resolution=40).axes[0]
     assert legend_texts(axes) == sorted(set(labels.tolist()))
-    assert bool(axes.images) == (not smooth)
+    assert bool(axes.child_axes) == shaded
+    assert (len(regions(axes)) > 2) == shaded
+
+
+class Slanted:
+    """A logistic regression whose numbers are known."""
+
+    def probability(self, points: Points) -> Points:
+        return 1.0 / (1.0 + np.exp(-points[:, 0] - 0.5 * points[:, 1]))
+
+    def predict_proba(self, points: Points) -> Points:
+        right = self.probability(points)
+        return np.stack([1.0 - right, right], axis=1)
+
+    def predict(self, points: Points) -> NDArray[Any]:
+        return np.asarray(self.predict_proba(points).argmax(axis=1))
 
 
 def test_the_boundary_lies_where_two_probabilities_are_the_same() -> None:
-    class Slanted:
-        def predict_proba(self, points: Points) -> Points:
-            right = 1.0 / (1.0 + np.exp(-points[:, 0] - 0.5 * points[:, 1]))
-            return np.stack([1.0 - right, right], axis=1)
-
-        def predict(self, points: Points) -> NDArray[Any]:
-            return np.asarray(self.predict_proba(points).argmax(axis=1))
-
-    (axes,) = decision_boundary(Slanted(), X, Y, resolution=60).axes
-    contours = [c for c in axes.collections if isinstance(c, QuadContourSet)]
-    lines = [contour for contour in contours if not contour.filled]
-    vertices = np.concatenate([path.vertices for line in lines for path in line.get_paths()])
+    axes = decision_boundary(Slanted(), X, Y, resolution=60).axes[0]
+    vertices = boundaries(axes)
     assert vertices[:, 0] == pytest.approx(-0.5 * vertices[:, 1], abs=1e-3)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_shade_is_the_probability_of_the_class_that_leads(theme: str) -> None:
+    axes = decision_boundary(Slanted(), X, Y, resolution=80, theme=theme).axes[0]
+    look = PLOT_THEMES[theme]
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.uniform(-2.3, 2.3, 200), rng.uniform(-1.2, 2.2, 200)], axis=1)
+    seen = set()
+    for (x, y), p in zip(points.tolist(), Slanted().probability(points)):
+        winner = max(p, 1.0 - p)
+        band = int(10.0 * winner)
+        if min(10.0 * winner - band, band + 1 - 10.0 * winner) < 0.05 or abs(p - 0.5) < 0.02:
+            continue  # at an edge, where the grid decides
+        share = 0.1 + 0.36 * (band + 0.5) / 10.0
+        assert color_at(axes, x, y) == look.pale(int(p > 0.5), share)
+        seen.add((p > 0.5, band))
+    assert len(seen) >= 7
+    (bar,) = axes.child_axes
+    assert bar.get_ylabel() == "probability of “1”"
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "0.5", "1"]
+    (mesh,) = (part for part in bar.collections if isinstance(part, QuadMesh))
+    shades = [hex_of(mesh.to_rgba(np.array(0.05 + 0.1 * band))) for band in range(10)]
+    assert shades == [
+        look.pale(int(band > 4), 0.1 + 0.36 * (max(band, 9 - band) + 0.5) / 10.0)
+        for band in range(10)
+    ]
+
+
+def test_of_more_than_two_classes_the_scale_tells_of_the_one_that_leads() -> None:
+    class Three(Slanted):
+        def predict_proba(self, points: Points) -> Points:
+            right = self.probability(points)
+            return np.stack([1.0 - right, 0.7 * right, 0.3 * right], axis=1)
+
+    labels = np.array([0, 1, 2, 1, 0])
+    axes = decision_boundary(Three(), X, labels, resolution=40).axes[0]
+    (bar,) = axes.child_axes
+    assert bar.get_ylabel() == "probability of the class"
+    right = Slanted().probability(np.array([[0.1, 0.4]]))[0]
+    assert 0.7 * right < 1.0 - right < 0.48  # the first leads with less than a half
+    assert color_at(axes, 0.1, 0.4) == PLOT_THEMES["light"].pale(0, 0.1 + 0.36 * 4.5 / 10.0)
+
+
+@pytest.mark.parametrize(
+    ("y_range", "wish", "aspect"),
+    [
+        (1.0, None, 1.0),
+        (1.9, None, 1.0),
+        (0.53, None, 1.0),
+        (2.1, None, "auto"),
+        (0.48, None, "auto"),
+        (1.9, False, "auto"),
+        (7.0, True, 1.0),
+    ],
+)
+def test_features_of_one_unit_have_one_scale(
+    y_range: float, wish: bool | None, aspect: float | str
+) -> None:
+    corners = np.array([[0.0, 0.0], [1.0, y_range]])
+    figure = decision_boundary(right_half, corners, [0, 1], resolution=20, equal_axes=wish)
+    assert figure.axes[0].get_aspect() == aspect
+
+
+def test_a_plane_with_one_scale_leaves_no_empty_stripes() -> None:
+    for y_range in (0.6, 1.0, 1.7):
+        corners = np.array([[0.0, 0.0], [1.0, y_range]])
+        figure = decision_boundary(right_half, corners, [0, 1], resolution=20)
+        figure.canvas.draw()
+        box = figure.axes[0].get_position()
+        width, height = figure.get_size_inches()
+        assert box.height * height / (box.width * width) == pytest.approx(y_range)
+        assert box.height * height > 0.75 * height
 
 
 def test_class_names_stand_for_the_sorted_labels() -> None:
@@ -373,7 +474,7 @@ def test_a_classifier_that_knows_one_class_only_is_drawn(tmp_path: Path) -> None
 def test_a_feature_without_spread_is_drawn() -> None:
     flat = np.column_stack([X[:, 0], np.ones(len(X))])
     (axes,) = decision_boundary(right_half, flat, Y, resolution=20).axes
-    assert axes.images[0].get_extent()[2:] == pytest.approx((0.0, 2.0))
+    assert axes.get_ylim() == pytest.approx((0.0, 2.0))
 
 
 def test_dollars_and_underscores_in_names_are_letters() -> None:
@@ -548,8 +649,13 @@ def test_a_table_that_does_not_fit_its_names_is_refused(counts: ArrayLike) -> No
 def test_characters_that_the_font_lacks_are_named_with_the_remedy(tmp_path: Path) -> None:
     names = [CAT, DOG]
     with pytest.warns(UserWarning, match=r"lacks the characters . ., .*font\.sans-serif") as caught:
-        decision_boundary(right_half, X, Y, tmp_path / "boundary.svg", class_names=names)
+        decision_boundary(right_half, X, Y, tmp_path / "boundary.png", class_names=names)
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert all(name in str(caught[0].message) for name in names)
-    assert (tmp_path / "boundary.svg").exists()
+    assert (tmp_path / "boundary.png").exists()
+
+
+def test_an_svg_has_the_letters_themselves_and_needs_no_such_warning(tmp_path: Path) -> None:
+    decision_boundary(right_half, X, Y, tmp_path / "boundary.svg", class_names=[CAT, DOG])
+    assert {CAT, DOG} <= set(letters(tmp_path / "boundary.svg"))

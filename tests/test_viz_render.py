@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.running import run_python
 from tinygrad_mlp import functional
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.data import Dataset, Table
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -28,9 +30,10 @@ from tinygrad_mlp.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
-from tinygrad_mlp.nn import Module
-from viz import _notebook as notebook
+from tinygrad_mlp.nn import MLP, Module
+from tinygrad_mlp.training import History
 from viz import _render as render
+from viz import _summaries as notebook
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -91,7 +94,7 @@ def any_graphviz(
         ("graph.SVG", b"<svg", b"</svg>"),
         ("graph.png", b"\x89PNG\r\n\x1a\n", b"IEND"),
         ("graph.pdf", b"%PDF-", b"%%EOF"),
-        ("graph.dot", b"digraph", b"n1 -> "),
+        ("graph.dot", b"digraph", b" -> s"),
     ],
 )
 def test_the_ending_of_the_name_sets_the_kind_of_file(
@@ -126,7 +129,7 @@ def test_a_png_has_the_pixels_for_a_slide(tmp_path: Path) -> None:
     svg = ElementTree.fromstring(viz.to_svg(example()))
     png = viz.draw(example(), tmp_path / "graph.png").read_bytes()
     pixels = int.from_bytes(png[16:20], "big")
-    points = float(svg.attrib["width"].removesuffix("pt"))
+    points = float(svg.attrib["width"])
     assert pixels == pytest.approx(points * render.PIXELS_PER_INCH / 72, rel=0.02)
 
 
@@ -158,12 +161,43 @@ def test_every_node_and_arrow_has_its_id_and_a_title_of_full_precision(any_graph
     assert titles["n5"] == f"{formula}\ndata = {loss.data!r}\ngrad = {loss.grad!r}"
     assert f"dloss/dv4 = {loss.partials[0]!r}" in titles.values()
     assert (titles["n4"] or "").startswith("v4\n")  # the name is one that a person can look up
-    assert titles.keys() == {group.attrib["id"] for group in root.iter(f"{SVG}g")} - {"graph0"}
+    ids = [group.attrib["id"] for group in root.iter(f"{SVG}g") if "id" in group.attrib]
+    assert sorted(titles) == sorted(ids)
 
 
 def test_spaces_at_the_ends_of_a_text_are_kept() -> None:
     root = ElementTree.fromstring(viz.to_svg(example()))
     assert root.attrib["{http://www.w3.org/XML/1998/namespace}space"] == "preserve"
+
+
+@pytest.mark.parametrize("detail", ["ops", "neurons", "layers"])
+def test_graphviz_draws_everything_at_the_places_of_the_svg(any_graphviz: str, detail: str) -> None:
+    """What PNG and PDF show: the same words, each in the box in which the SVG has it."""
+    loss = (MLP(2, [2, 1], rng=0)([1.0, 2.0]) - 1.0) ** 2
+    loss.backward()
+    svg = ElementTree.fromstring(viz.to_svg(loss, detail=detail))
+    drawn = ElementTree.fromstring(render.render(viz.to_dot(loss, detail=detail), "svg"))
+    words = sorted("".join(x.itertext()) for x in svg.iter(f"{SVG}text"))
+    shown = "".join(text.text or "" for text in drawn.iter(f"{SVG}text"))
+    for text in words:
+        assert text in shown
+    assert float(drawn.attrib["width"].removesuffix("pt")) == pytest.approx(
+        float(svg.attrib["width"]), abs=2.0
+    )
+    corners = sorted(
+        (round(float(rect.attrib["width"])), round(float(rect.attrib["height"])))
+        for group in svg.iter(f"{SVG}g")
+        if group.get("class") == "node"
+        for rect in group.iter(f"{SVG}rect")
+    )
+    boxes = []
+    for group in drawn.iter(f"{SVG}g"):
+        paths = list(group.iter(f"{SVG}path"))
+        if group.get("class") == "node" and paths:
+            numbers = [float(x) for x in re.findall(r"-?[\d.]+", paths[0].attrib["d"])]
+            xs, ys = numbers[::2], numbers[1::2]
+            boxes.append((round(max(xs) - min(xs)), round(max(ys) - min(ys))))
+    assert not set(corners) - set(boxes)
 
 
 def test_both_ways_to_graphviz_give_the_same_svg(
@@ -209,9 +243,7 @@ def test_labels_are_shown_to_the_letter_and_never_interpreted(any_graphviz: str)
     shown, titles = [], []
     for group in root.iter(f"{SVG}g"):
         if group.get("class") == "node":
-            shown.append(
-                [(text.text or "").strip("\N{NO-BREAK SPACE}") for text in group.iter(f"{SVG}text")]
-            )
+            shown.append(["".join(text.itertext()) for text in group.iter(f"{SVG}text")])
             titles.append((group.findtext(f"{SVG}title") or "").split("\n")[0])
     for label in [*HOSTILE, total.label]:
         expected = visible(label)
@@ -219,7 +251,7 @@ def test_labels_are_shown_to_the_letter_and_never_interpreted(any_graphviz: str)
         if len(expected) <= 26:
             assert any(expected in texts for texts in shown), label
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
-    assert tags == {"svg", "g", "title", "path", "polygon", "text"}
+    assert tags == {"svg", "g", "title", "rect", "path", "polygon", "text"}
     attributes = {name for element in root.iter() for name in element.attrib}
     assert not {name for name in attributes if name.startswith("on") or "href" in name}
 
@@ -265,7 +297,11 @@ def test_an_error_while_drawing_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(viz._pictures, "drawing_of", lambda *_, **__: "digraph {")
+
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise GraphError("no")
+
+    monkeypatch.setattr(viz._pictures, "drawing_of", refuses)
     with pytest.raises(GraphError):
         viz.draw(example(), path)
     assert path.read_text("utf-8") == "old"
@@ -318,10 +354,13 @@ def test_without_graphviz_the_error_names_both_remedies(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dot_text_needs_no_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["graph.svg", "graph.dot"])
+def test_circles_need_no_graphviz(
+    monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path
+) -> None:
     without_program(monkeypatch)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    assert viz.draw(example(), tmp_path / "graph.dot").stat().st_size > 0
+    assert viz.draw(MLP(2, [2, 1]), tmp_path / name, detail="circles").stat().st_size > 0
 
 
 def test_drawing_writes_nothing_to_the_terminal(
@@ -405,26 +444,49 @@ class FakeFormatter:
         self.table[cls] = function
 
 
-def fake_shell() -> tuple[Any, FakeFormatter]:
-    formatter = FakeFormatter()
-    display = SimpleNamespace(formatters={"image/svg+xml": formatter})
-    return SimpleNamespace(display_formatter=display), formatter
+def fake_shell() -> tuple[Any, FakeFormatter, FakeFormatter]:
+    svg, html = FakeFormatter(), FakeFormatter()
+    display = SimpleNamespace(formatters={"image/svg+xml": svg, "text/html": html})
+    return SimpleNamespace(display_formatter=display), svg, html
 
 
 def test_a_notebook_shows_a_value_as_its_graph() -> None:
-    shell, formatter = fake_shell()
+    shell, svg, _ = fake_shell()
     assert viz.register(shell)
-    show = formatter.table[Value]
-    assert show(example()) == str(viz.to_svg(example()))
+    assert svg.table[Value](example()) == str(viz.to_svg(example()))
+    assert viz.register(shell, theme="Dark")
+    assert svg.table[Value](example()) == str(viz.to_svg(example(), theme="dark"))
+    with pytest.raises(UnknownNameError, match="dark, light"):
+        viz.register(shell, theme="blue")
 
 
 def test_importing_viz_registers_with_the_shell_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    shell, formatter = fake_shell()
+    shell, svg, html = fake_shell()
     ipython = ModuleType("IPython")
     ipython.get_ipython = lambda: shell  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     importlib.reload(viz)
-    assert list(formatter.table) == [Value, Module, Program]
+    assert list(svg.table) == [Value]
+    assert list(html.table) == [Module, Program, History, Dataset, Table]
+
+
+def test_importing_viz_registers_with_marimo(monkeypatch: pytest.MonkeyPatch) -> None:
+    table: dict[type, Any] = {}
+    formatting = ModuleType("marimo._output.formatting")
+
+    def formatter(kind: type) -> Any:
+        return lambda function: table.update({kind: function})
+
+    formatting.formatter = formatter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "marimo._output.formatting", formatting)
+    assert viz.register()
+    assert list(table) == [Value, Module, Program, History, Dataset, Table]
+    assert table[Value](example()) == ("image/svg+xml", str(viz.to_svg(example())))
+    large = sum(Value(1.0) for _ in range(600))
+    assert table[Value](large) == ("text/plain", repr(large))
+    kind, page = table[History](History(loss=[0.5]))
+    assert kind == "text/html"
+    assert "<svg" in page
 
 
 def test_ipython_without_a_shell_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,9 +502,9 @@ def test_importing_viz_imports_neither_ipython_nor_a_plotting_package(tmp_path: 
 
 
 def test_a_graph_that_is_too_big_is_shown_as_text() -> None:
-    shell, formatter = fake_shell()
+    shell, svg, _ = fake_shell()
     viz.register(shell)
-    assert formatter.table[Value](sum(Value(1.0) for _ in range(600))) is None
+    assert svg.table[Value](sum(Value(1.0) for _ in range(600))) is None
 
 
 def test_without_graphviz_a_notebook_shows_text_and_says_why(

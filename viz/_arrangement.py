@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from viz._network import Block, Network, Spot
+from viz._detours import Way
+from viz._network import Block, Link, Network, Spot
 
 __all__ = ["Arrangement", "Fold", "Pitch", "arranged", "folded"]
 
@@ -45,12 +46,14 @@ class Arrangement:
         places: the middle of each circle.
         folds: the places of the rows that stand for what is not drawn.
         titles: the place of the title of each block.
+        ways: the points of each line.
         left, top, right, bottom: the outermost middles, titles included.
     """
 
     places: dict[Spot, tuple[float, float]] = field(default_factory=dict)
     folds: dict[Fold, tuple[float, float]] = field(default_factory=dict)
     titles: dict[Block, tuple[float, float]] = field(default_factory=dict)
+    ways: dict[Link, Way] = field(default_factory=dict)
     left: float = 0.0
     top: float = 0.0
     right: float = 0.0
@@ -62,7 +65,8 @@ def folded(spots: Sequence[Spot], most: int, wanted: Collection[Spot] = ()) -> l
 
     Args:
         spots: all of them.
-        most: so many are drawn without a fold; else one less, the fold among them.
+        most: so many are drawn without a fold, 2 at least; else one less, and the fold, which
+            stands in the middle, or behind a single circle.
         wanted: those that are drawn in any case.
 
     >>> shown = folded([Spot("unit") for _ in range(16)], 12)
@@ -71,10 +75,11 @@ def folded(spots: Sequence[Spot], most: int, wanted: Collection[Spot] = ()) -> l
     """
     if len(spots) <= most:
         return list(spots)
-    half = max(1, (most - 1) // 2)
+    first = max(1, (most - 1) // 2)
+    last = first if most > 2 else 0
     shown: list[Spot | Fold] = []
     for index, spot in enumerate(spots):
-        if index < half or index >= len(spots) - half or spot in wanted:
+        if index < first or index >= len(spots) - last or spot in wanted:
             shown.append(spot)
         elif shown and isinstance(shown[-1], Fold):
             shown[-1].n_units += 1

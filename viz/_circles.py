@@ -6,39 +6,37 @@ from left to right in the order of the layers; of a large layer the middle is fo
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from math import hypot, isfinite, isnan
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from math import isfinite
 from typing import Any, Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import Run, TextbookNames
-from viz import _markup as markup
-from viz._arrangement import Arrangement, Fold, Pitch, arranged, folded
+from tinygrad_mlp.graph import TextbookNames
+from viz._arrangement import Arrangement, Pitch, arranged, folded
+from viz._detours import Box, Detours, Way
+from viz._emphasis import lit_lines_last
+from viz._fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._legend import legend_groups
-from viz._line_labels import Ends, is_hit, placed_labels
-from viz._look import Look
-from viz._network import INSTEAD, Block, Link, Network, Spot, called, paths_through
-from viz._network_words import LEAST_WIDTH, MOST_WIDTH, PAGE_LETTERS, NetworkWords, Text
-from viz._scene import Circle, Group, Line, Rectangle, Scene, Shape, Words, plain, width_of
-from viz._themes import mixed
+from viz._line_labels import is_hit, placed_labels
+from viz._look import WEIGHTS, Look
+from viz._network import INSTEAD, Link, Network, called
+from viz._network_shapes import ONE, NetworkShapes, Places, more_text, radius_of
+from viz._network_words import BETWEEN
+from viz._scene import Group, Scene, Words, plain, width_of
+from viz._weight_tables import Table, table_of, tables_below
 
 __all__ = ["circles_scene"]
 
 MOST_CIRCLES: Final = 12
 """So many units of a layer are drawn; of more the middle is folded."""
 
-FEWEST_CIRCLES: Final = 3
-"""Rather than fold a layer to fewer, a slide is refused."""
+FEWEST_CIRCLES: Final = 2
+"""A layer on a slide has so many rows at least: one circle, and how many more there are."""
 
 MOST_NUMBERED_LINES: Final = 12
 """So many lines between two columns have their numbers, where they find room."""
-
-FADED: Final = 0.25
-"""How much of its color keeps what does not lie on the paths in focus."""
-
-ONE: Final = 0.5
-"""The size of the circle of a constant 1 beside the others."""
 
 FEW_ROWS: Final = 6
 """So few rows stand further apart, which leaves room for numbers."""
@@ -47,13 +45,11 @@ WIDEST_PAGE: Final = 1240.0
 """How wide a page may become for the sake of numbers on lines."""
 PAGE_MARGIN: Final = 16.0
 
-SLIDE: Final = (1280.0, 720.0)
-SLIDE_LETTERS: Final = (34.0, 30.0, 27.0, 24.0)
-"""The sizes of letters to try; 24 pixels of 1280 x 720 are 18 points on a slide."""
-SLIDE_MARGIN: Final = 20.0
+DETOUR_TURN: Final = 12.0
+"""How far from the circles that it passes a line turns."""
 
-Places = dict[Spot, tuple[float, float]]
-"""Where the middle of each circle stands."""
+LETTERS: Final = (34.0, 30.0, 27.0, SLIDE_LETTERS)
+"""The sizes of letters to try on a slide."""
 
 
 def circles_scene(
@@ -84,7 +80,7 @@ def circles_scene(
 
     >>> from tinygrad_mlp.graph import order_of, roles_of, textbook_names, units_of
     >>> from tinygrad_mlp.nn import MLP
-    >>> from viz._network import network_of
+    >>> from viz._network_reading import network_of
     >>> y = MLP(2, [3, 1], rng=0)([1.0, 2.0])
     >>> order = order_of([y])
     >>> roles = roles_of(order, [y], None)
@@ -107,11 +103,17 @@ def circles_scene(
     if not slide:
         return picture.page()
     best: Scene | None = None
-    fewest = 0
-    for letters in SLIDE_LETTERS:
-        scene = picture.slide(letters, may_fold=best is None and letters == SLIDE_LETTERS[-1])
+    fewest = n_missing = 0
+    for letters in LETTERS:
+        scene = picture.slide(letters, may_fold=best is None and letters == LETTERS[-1])
         if scene is not None and (best is None or picture.n_unlabeled < fewest):
             best, fewest = scene, picture.n_unlabeled
+            n_missing = sum(map(len, picture.unnumbered))
+    if n_missing and WEIGHTS in look.shown:
+        raise GraphError(
+            f"a slide has no room for the numbers of {n_missing} weights; leave 'weights' out of "
+            "show, or style='slide' away: a page has a table for them"
+        )
     if best is not None:
         return best
     n_columns = 1 + max(block.column for block in network.blocks)
@@ -122,7 +124,7 @@ def circles_scene(
     )
 
 
-class _Picture(NetworkWords):
+class _Picture(NetworkShapes):
     def __init__(
         self,
         network: Network,
@@ -131,13 +133,13 @@ class _Picture(NetworkWords):
         focus: Value | None,
         **settings: Any,
     ) -> None:
-        super().__init__(network, look, names, **settings)
-        self.lit = None if focus is None else paths_through(network, focus)
+        super().__init__(network, look, names, focus, **settings)
         shown = [link for link in network.links if link.weight in (*self.marked, focus)]
         self.wanted = {s for s in self.spots if self.is_marked(s) or s.holds(focus)}
         self.wanted |= {s for x in shown if x.weight is not None for s in (x.source, x.target)}
         self.drawn: list[Link] = []
         self.n_unlabeled = 0  # pairs of columns without numbers for want of room
+        self.unnumbered: list[list[Link]] = []  # the lines to each layer that have no numbers
 
     # Pages and slides
 
@@ -166,7 +168,7 @@ class _Picture(NetworkWords):
 
     def page_with(self, pitch: Pitch, radius: float) -> Scene:
         """The page with columns and rows so far apart."""
-        found = arranged(self.network, pitch, MOST_CIRCLES, self.wanted)
+        found, lowest = self.laid_out(pitch, MOST_CIRCLES, radius)
         margin = PAGE_MARGIN
         sides = [(x - radius, x + radius) for x, _ in found.places.values()]
         half = self.half_of_outputs()
@@ -178,8 +180,15 @@ class _Picture(NetworkWords):
         width = max(last - first + 2.0 * margin, 360.0)
         left = (width - (last - first)) / 2.0 - first
         top = margin + self.letters / 2.0 - found.top
-        height = _lowest(found, radius) - found.top + 2.0 * margin + self.letters / 2.0
+        height = lowest - found.top + 2.0 * margin + self.letters / 2.0
         groups = self.groups(found, pitch, radius, left, top)
+        if WEIGHTS in self.look.shown and self.unnumbered:
+            place, room = (margin, height), width - 2.0 * margin
+            tables = [self.table(links) for links in self.unnumbered]
+            below, wide, high = tables_below(self, tables, place, room)
+            groups += below
+            height += high + margin
+            width = max(width, wide + 2.0 * margin)
         if self.look.legend:
             place, room = (margin, height), width - 2.0 * margin
             legend, high = legend_groups(
@@ -198,7 +207,7 @@ class _Picture(NetworkWords):
         ends = [block for block in self.network.blocks if block.column in (0, last)]
         titles = [width_of(plain(self.title(block)), letters) / 2.0 for block in ends]
         largest = max(len(block.spots) for block in self.network.blocks)
-        fold = width_of(plain(_more(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
+        fold = width_of(plain(more_text(largest)), letters) / 2.0 if largest > FEW_ROWS else 0.0
         half = max(self.half_of_outputs(), radius, fold, *titles)
         room = width - 2.0 * SLIDE_MARGIN - 2.0 * half
         column = min(room / max(1, last), 440.0)
@@ -210,222 +219,135 @@ class _Picture(NetworkWords):
         for most in range(min(largest, MOST_CIRCLES), least - 1, -1):
             for apart in (140.0, 110.0, 80.0, 60.0, 40.0, 25.0, 15.0, 6.0, 3.0):
                 pitch = Pitch(column, 2.0 * radius + apart, title, one)
-                found = arranged(self.network, pitch, most, self.wanted)
-                if _lowest(found, radius) - found.top <= high:
-                    return self.slide_with(found, pitch, radius)
+                found, lowest = self.laid_out(pitch, most, radius)
+                if lowest - found.top <= high:
+                    return self.slide_with(found, lowest, pitch, radius)
         return None
 
-    def slide_with(self, found: Arrangement, pitch: Pitch, radius: float) -> Scene:
+    def slide_with(self, found: Arrangement, lowest: float, pitch: Pitch, radius: float) -> Scene:
         """The slide with things at these places, moved to its middle."""
         width, height = SLIDE
         left = (width - (found.right - found.left)) / 2.0 - found.left
-        content = _lowest(found, radius) - found.top + self.letters / 2.0
+        content = lowest - found.top + self.letters / 2.0
         top = (height - content) / 2.0 + self.letters / 2.0 - found.top
         groups = self.groups(found, pitch, radius, left, top)
         return Scene(width, height, self.theme.background, "network", groups)
 
-    def radius(self) -> float:
-        """That of every circle: the widest words fit inside."""
-        radius = 1.25 * self.letters
-        for spot in self.spots:
-            if spot.kind in ("input", "unit"):
-                texts = self.texts(spot)
-                for text, middle in zip(texts, _middles(texts), strict=True):
-                    half = width_of(text.runs, text.size) / 2.0
-                    radius = max(radius, hypot(half, abs(middle) + 0.37 * text.size) + 1.6)
-        return radius
-
-    def half_of_outputs(self) -> float:
-        """Half the width of the boxes of outputs."""
-        widths = [
-            width_of(text.runs, text.size) / 2.0 + 0.6 * self.letters
-            for spot in self.spots
-            if spot.kind == "output"
-            for text in self.texts(spot)
-        ]
-        return max(widths, default=0.0)
-
     # Everything
+
+    def laid_out(self, pitch: Pitch, most: int, radius: float) -> tuple[Arrangement, float]:
+        """The places of circles and lines, and how far down they go.
+
+        Raises:
+            GraphError: if the line of a weight would run through a circle.
+        """
+        found = arranged(self.network, pitch, most, self.wanted)
+        places = found.places
+        for spot, (x, y) in places.items():  # the smaller ones at the right of their columns
+            places[spot] = (x + radius - radius_of(spot, radius), y)
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        detours = Detours(self.boxes(found, pitch, circles), DETOUR_TURN)
+        for link in self.network.links:
+            if link.source not in places or link.target not in places:
+                continue
+            x1, y1, x2, y2 = self.ends(link, places, radius)
+            found.ways[link] = [(x1, y1), (x2, y2)]
+            if any(is_hit(circle, (x1, y1, x2, y2)) for circle in circles):
+                if link.weight is not None:
+                    unit = link.target.unit
+                    raise GraphError(
+                        f"a line to {called(unit) if unit is not None else 'an output'} would run "
+                        f"through other circles, as it reads past the layer before it; {INSTEAD}"
+                    )
+                found.ways[link] = detours.around((x1, y1), (x2, y2))
+        found.top = min(found.top, detours.top + self.letters / 2.0)
+        return found, max(*[y + r for _, y, r in circles], detours.bottom)
+
+    def boxes(
+        self, found: Arrangement, pitch: Pitch, circles: Sequence[tuple[float, float, float]]
+    ) -> list[Box]:
+        """What no detour runs through."""
+        boxes = [(x - r, y - r, x + r, y + r) for x, y, r in circles]
+        boxes += [
+            words.box
+            for fold, (x, y) in found.folds.items()
+            for words in self.fold(fold, x, y).shapes
+            if isinstance(words, Words)
+        ]
+        titles = [self.title_words(block, pitch, x, y) for block, (x, y) in found.titles.items()]
+        near = self.letters  # nothing runs between a title and what it belongs to
+        of_titles = [words.box for words in titles if words.runs]
+        return boxes + [(x1, y1, x2, y2 + near) for x1, y1, x2, y2 in of_titles]
 
     def groups(
         self, found: Arrangement, pitch: Pitch, radius: float, left: float, top: float
     ) -> list[Group]:
         """Everything but the legend, moved to its place."""
-        places = {
-            spot: (x + left + radius - _radius_of(spot, radius), y + top)
-            for spot, (x, y) in found.places.items()
-        }
-        links = [x for x in self.network.links if x.source in places and x.target in places]
-        self.check_free(links, places, radius)
+        places = {spot: (x + left, y + top) for spot, (x, y) in found.places.items()}
+        ways = {link: [(x + left, y + top) for x, y in way] for link, way in found.ways.items()}
+        links = list(ways)
         self.drawn = links
         sizes = [abs(link.weight.data) for link in links if link.weight is not None]
         self.strongest = max(filter(isfinite, sizes), default=0.0)
-        groups = [self.line(index, link, places, radius) for index, link in enumerate(links)]
-        groups.sort(key=_is_full)
-        titles = [
-            self.title_words(block, pitch, x + left, y + top)
+        lines = [self.line(index, link, way) for index, (link, way) in enumerate(ways.items())]
+        groups = lit_lines_last(lines)
+        titles = {
+            block: self.title_words(block, pitch, x + left, y + top)
             for block, (x, y) in found.titles.items()
             if self.title(block)
-        ]
-        groups += self.labels(links, places, radius, titles)
-        groups += [Group("title", [words]) for words in titles]
+        }
+        groups += self.labels(ways, places, radius, list(titles.values()))
+        for block, words in titles.items():
+            groups.append(self.lit(Group("title", [words]), *block.spots))
         for fold, (x, y) in found.folds.items():
             groups.append(self.fold(fold, x + left, y + top))
         for index, (spot, place) in enumerate(places.items()):
             groups.append(self.circle(index, spot, place, radius))
         return groups
 
-    def check_free(self, links: list[Link], places: Places, radius: float) -> None:
-        """Refuse lines that run through circles between their columns."""
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
-        for link in links:
-            line = self.ends(link, places, radius)
-            if any(is_hit(circle, line) for circle in circles):
-                who = "an output" if link.target.unit is None else called(link.target.unit)
-                raise GraphError(
-                    f"a line to {who} would run through other circles, as it reads past the layer "
-                    f"before it; {INSTEAD}"
-                )
-
-    # Pieces
-
-    def is_lit(self, thing: Spot | Link) -> bool:
-        return self.lit is None or thing in self.lit
-
-    def faint(self, color: str, lit: bool) -> str:
-        return color if lit else mixed(color, self.theme.background, FADED)
-
-    def title_runs(self, block: Block, pitch: Pitch) -> list[Run]:
-        """The title, no wider than its column."""
-        title = self.title(block)
-        longest = len(title)
-        while longest > 4 and width_of(plain(title), self.letters) > pitch.column - 8.0:
-            longest -= 1
-            title = markup.shortened(self.title(block), longest)
-        return plain(title)
-
-    def title_words(self, block: Block, pitch: Pitch, x: float, y: float) -> Words:
-        color = self.faint(self.theme.muted, any(map(self.is_lit, block.spots)))
-        title = self.title_runs(block, pitch)
-        return Words(x, y, title, self.letters, color, ground=self.theme.background)
-
-    def circle(self, index: int, spot: Spot, place: tuple[float, float], radius: float) -> Group:
-        x, y = place
-        lit = self.is_lit(spot)
-        paint = self.paint(spot)
-        marked = self.is_marked(spot)
-        fill = self.faint(paint.fill, lit)
-        border = self.faint(self.theme.accent if marked else paint.border, lit)
-        texts = self.texts(spot)
-        shape: Shape = Circle(x, y, _radius_of(spot, radius), fill, border, 3.0 if marked else 1.2)
-        if spot.kind == "output":
-            height = sum([1.25 * text.size for text in texts]) + 0.8 * self.letters
-            width = 2.0 * self.half_of_outputs()
-            shape = Rectangle(x, y, width, height, fill, border, 3.0 if marked else 1.8)
-        words = [
-            Words(x, y + middle, t.runs, t.size, self.faint(t.color, lit), bold=t.bold)
-            for t, middle in zip(texts, _middles(texts), strict=True)
-        ]
-        return Group(_kind(spot.kind, lit), [shape, *words], self.facts(spot), f"c{index}")
-
-    def fold(self, fold: Fold, x: float, y: float) -> Group:
-        color = self.faint(self.theme.muted, self.lit is None)
-        dots = Words(
-            x, y - 0.6 * self.letters, plain("\N{VERTICAL ELLIPSIS}"), 1.3 * self.small, color
-        )
-        words = Words(x, y + 0.6 * self.letters, plain(_more(fold.n_units)), self.small, color)
-        return Group("fold", [dots, words], [f"{_more(fold.n_units)}, not drawn"])
-
-    def line(self, index: int, link: Link, places: Places, radius: float) -> Group:
-        x1, y1, x2, y2 = self.ends(link, places, radius)
-        lit = self.is_lit(link)
-        color, width, dashed = self.stroke(link)
-        if self.is_marked_line(link):
-            color, width = self.theme.accent, max(width, 2.6)
-        shape = Line(x1, y1, x2, y2, self.faint(color, lit), width, dashed)
-        kind = "further" if link.weight is None else "weight"
-        return Group(_kind(kind, lit), [shape], self.facts_of_line(link), f"e{index}")
-
-    def stroke(self, link: Link) -> tuple[str, float, bool]:
-        """The color and the width of a line, and whether it is dashed."""
-        weight = 0.0 if link.weight is None else link.weight.data
-        if isnan(weight) or weight == 0.0:
-            return self.theme.line, 2.0 * LEAST_WIDTH, False
-        share = min(1.0, abs(weight) / self.strongest) if self.strongest else 1.0
-        width = LEAST_WIDTH + (MOST_WIDTH - LEAST_WIDTH) * share
-        width *= self.letters / PAGE_LETTERS
-        color = self.theme.negative if weight < 0.0 else self.theme.positive
-        return color, width, weight < 0.0
-
-    def is_marked_line(self, link: Link) -> bool:
-        ends = self.is_marked(link.source) and self.is_marked(link.target)
-        return ends or link.weight in self.marked
-
-    def ends(self, link: Link, places: Places, radius: float) -> Ends:
-        """Where a line leaves its first circle and meets the second: on the right, on the left.
-
-        So no line runs through the circles of the two columns that it connects.
-        """
-        (x1, y1), (x2, y2) = places[link.source], places[link.target]
-        before = self.half_of_outputs() if link.target.kind == "output" else radius
-        return x1 + _radius_of(link.source, radius), y1, x2 - before, y2
+    def table(self, links: list[Link]) -> Table:
+        """The table of the weights on these lines."""
+        spot = links[0].target
+        block = next(block for block in self.network.blocks if spot in block.spots)
+        name = self.title(block).partition(f" {BETWEEN} ")[0]
+        every = [x for x in self.network.links if x.target in block.spots and x.weight is not None]
+        part = " that are drawn" if len(links) < len(every) else ""
+        return table_of(self, links, f"weights of {name}{part}")
 
     def labels(
-        self, links: list[Link], places: Places, radius: float, titles: list[Words]
+        self, ways: dict[Link, Way], places: Places, radius: float, titles: list[Words]
     ) -> list[Group]:
         """The numbers of weights, or their names, where there is room for all of two columns."""
         gaps: dict[float, list[Link]] = {}
-        for link in links:
+        plain_ways = [way for link, way in ways.items() if link.weight is None]
+        pieces = [(*first, *second) for way in plain_ways for first, second in pairwise(way)]
+        for link in ways:
             if link.weight is not None:
                 gaps.setdefault(places[link.target][0], []).append(link)
-        circles = [(x, y, _radius_of(spot, radius)) for spot, (x, y) in places.items()]
+        circles = [(x, y, radius_of(spot, radius)) for spot, (x, y) in places.items()]
         groups = []
         self.n_unlabeled = 0
+        self.unnumbered = []
         for within in gaps.values():
             labels = [self.label_words(link) for link in within]
-            if len(within) > MOST_NUMBERED_LINES or not all(words.runs for words in labels):
+            if not all(words.runs for words in labels):
+                continue
+            if len(within) > MOST_NUMBERED_LINES:
+                self.unnumbered += _by_layer(within)
                 continue
             lines = [self.ends(link, places, radius) for link in within]
-            found = placed_labels(labels, lines, circles, titles)
+            found = placed_labels(labels, lines, circles, titles, pieces)
             self.n_unlabeled += not found
+            self.unnumbered += [] if found else _by_layer(within)
             for link, words in zip(within, found, strict=bool(found)):
-                kind = _kind("label", self.is_lit(link))
-                groups.append(Group(kind, [words], self.facts_of_line(link)))
+                groups.append(self.group_of("label", link, [words]))
         return groups
 
-    def label_words(self, link: Link) -> Words:
-        """What stands on a line, anywhere."""
-        color = self.faint(self.theme.text, self.is_lit(link))
-        ground = self.theme.background
-        return Words(0.0, 0.0, self.label(link), self.small, color, ground=ground)
 
-
-def _radius_of(spot: Spot, radius: float) -> float:
-    return ONE * radius if spot.kind == "one" else radius
-
-
-def _lowest(found: Arrangement, radius: float) -> float:
-    return max(y + _radius_of(spot, radius) for spot, (_, y) in found.places.items())
-
-
-def _middles(texts: list[Text]) -> list[float]:
-    """How far the middle of each line stands under that of the circle."""
-    heights = [(1.2 if _has_index(text) else 1.06) * text.size for text in texts]
-    top = -sum(heights) / 2.0
-    return [top + sum(heights[:index]) + height / 2.0 for index, height in enumerate(heights)]
-
-
-def _more(n_units: int) -> str:
-    return f"{n_units:,} more"
-
-
-def _has_index(text: Text) -> bool:
-    return any(run.kind in ("sub", "sup") for run in text.runs)
-
-
-def _kind(kind: str, lit: bool) -> str:
-    return kind if lit else f"{kind} faded"
-
-
-def _is_full(group: Group) -> bool:
-    return not group.kind.endswith(" faded")
+def _by_layer(links: Sequence[Link]) -> list[list[Link]]:
+    """The lines to each layer."""
+    layers: dict[object, list[Link]] = {}
+    for link in links:
+        unit = link.target.unit
+        layers.setdefault(unit.layer if unit is not None else None, []).append(link)
+    return list(layers.values())

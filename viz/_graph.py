@@ -9,8 +9,9 @@ of the text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Unpack
 
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._text import described
@@ -24,6 +25,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.graph import (
     INDEX_ORDERS,
+    TextbookNames,
     Unit,
     listed,
     order_of,
@@ -33,16 +35,20 @@ from tinygrad_mlp.graph import (
 )
 from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
+from viz._box_names import BoxNames
 from viz._circles import circles_scene
 from viz._condense import Condensed, condense
-from viz._layer_boxes import layers_dot
-from viz._look import COLORS, DIRECTIONS, SHOWABLE, Look
-from viz._network import network_of
-from viz._neurons import neurons_dot
-from viz._operations import drawn_by_itself, operations_dot
-from viz._programs import program_dot
+from viz._drawing_options import Options, completed, with_options
+from viz._emphasis import focused
+from viz._fitting import on_a_slide
+from viz._layer_boxes import LayerDrawing
+from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
+from viz._network_reading import network_of
+from viz._neurons import NeuronDrawing
+from viz._operations import drawn_by_itself, operations_scene
+from viz._programs import program_scene
 from viz._scene import Scene
-from viz._themes import Theme, known_name
+from viz._themes import known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_of", "to_dot"]
 
@@ -67,24 +73,8 @@ DRAW_A_PART: Final = (
 )
 
 
-def to_dot(
-    value: Drawable,
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> str:
+@with_options
+def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     """The graph that ``value`` was computed from, as text in the DOT language.
 
     In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
@@ -92,114 +82,54 @@ def to_dot(
     not 0; where there is none at all, boxes have no row for it. Names are known in any case.
 
     Args:
-        value: the output of the graph, or a list of outputs that are drawn together; or a model,
-            drawn for one sample; or a compiled program, after its first call, for which
-            ``detail``, ``show`` and ``highlight`` mean nothing.
-        detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
-            operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
-            with shapes, parameter counts and gradient norms), or "auto": circles for a model that
-            they can show, else the finest of the others that stays readable. In the coarser two
-            a normalization is one box, and what repeats (for each sample of a batch) is drawn
-            once, with "x N".
-        direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
-        show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
-        highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
-        theme: "light" or "dark".
-        color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
-            where every operation is drawn, else the gradient.
-        constants: whether to draw the plain numbers of a formula.
-        max_nodes: the number of boxes up to which a graph is drawn.
-        parameters: the leaves to color as parameters, for example ``model.parameters()``. Unless
-            given, these are the weights and biases of each ``dot``, and the leaves whose label is
-            a path in a model, such as "layers.0.w.1".
-        legend: whether a line under the graph explains the colors.
-        names: how things are called in circles: "math" (as in books: w, b, h and y-hat with layer
-            and indices), "code" (their paths in the model), or "auto", which is "math" there.
-        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
-            bias of unit j is w_0j).
-        style: "page", or "slide" for circles: 1280 x 720, letters of 18 points, three digits and no
-            legend.
-        focus: for circles, a node or its name ("h[1]_2"): its paths stand out, of all the rest a
-            quarter of the color is left.
+        value: what to draw, as for ``draw``.
+        options: as for ``draw``.
 
     Returns:
         The text, which ``viz.draw`` renders, and any other Graphviz tool as well.
 
     Raises:
-        NotANumberError: if ``value`` is nothing that there are drawings of.
-        GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser
-            detail to use. Also for a program of plain arithmetic, and if circles and lines cannot
-            show the graph as it is.
-        InvalidArgumentError: for what only circles have with another detail, and for circles in
-            another direction than "LR".
-        UnknownNameError: for an unknown detail, direction, theme, color, label, name of a node or
-            order of indices, or an unknown name in ``show``.
+        What ``draw`` raises.
 
     >>> a = Value(3.0, label="a")
-    >>> text = to_dot(a * a, show=["partials"], legend=False)
-    >>> text.count("n0 -> n1"), text.count('label="3"')
-    (2, 2)
+    >>> text = to_dot(a * a, legend=False)
+    >>> text.splitlines()[0], text.count("arrowhead=normal")
+    ('digraph "network" {', 2)
     """
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
+    return drawing_of(value, options).dot()
+
+
+def drawing_of(value: Drawable, options: Options) -> Scene:
+    """The drawing, a scene in which everything has its place.
+
+    Args, Raises: as for ``draw``.
+
+    >>> [group.kind for group in drawing_of(Value(3.0), {"legend": False}).groups]
+    ['node']
+    """
+    wanted = completed(options)
+    detail = known_name("detail", wanted["detail"], DETAILS)
+    look = Look.of(
+        wanted["direction"],
+        wanted["show"],
+        wanted["theme"],
+        wanted["color"],
+        wanted["legend"],
+        wanted["constants"],
     )
-    return drawing if isinstance(drawing, str) else drawing.dot()
-
-
-def drawing_of(
-    value: Drawable,
-    *,
-    detail: str,
-    direction: str,
-    show: Iterable[str],
-    highlight: Value | str | Iterable[Value | str],
-    theme: str | Theme,
-    color: str,
-    constants: bool,
-    max_nodes: int,
-    parameters: Iterable[Value] | None,
-    legend: bool,
-    names: str,
-    index: str,
-    style: str,
-    focus: Value | str | None,
-) -> str | Scene:
-    """The drawing: DOT text, or a scene in which everything has its place.
-
-    Args, Raises: as for ``to_dot``, which gives them their defaults.
-
-    >>> import inspect
-    >>> parameters = inspect.signature(drawing_of).parameters
-    >>> list(parameters) == list(inspect.signature(to_dot).parameters)
-    True
-    """
-    detail = known_name("detail", detail, DETAILS)
-    look = Look.of(direction, show, theme, color, legend, constants)
-    max_nodes = check_integer(max_nodes, "max_nodes", "max_nodes=500")
-    circles = _Circles.of(names, index, style, focus)
-    detail = circles.checked("program" if isinstance(value, Program) else detail, look)
+    max_nodes = check_integer(wanted["max_nodes"], "max_nodes", "max_nodes=500")
+    asked = _Asked.of(wanted["names"], wanted["index"], wanted["style"], wanted["focus"])
+    if asked.slide:
+        look = replace(look, legend=False, slide=True)
+    detail = asked.checked("program" if isinstance(value, Program) else detail, look)
     if isinstance(value, Program):
-        return program_dot(value, look, max_nodes)
+        scene = program_scene(value, look, max_nodes)
+        return on_a_slide(scene) if asked.slide else scene
     is_model = isinstance(value, Module)
+    parameters = wanted["parameters"]
     if isinstance(value, Module):
         outputs = _outputs_of(value)
-        if parameters is None:
-            parameters = value.parameters()
+        parameters = value.parameters() if parameters is None else parameters
         look = replace(look, shown=look.shown - {"partials"}, parameters_only=True)
     elif isinstance(value, Value):
         outputs = [value]
@@ -213,31 +143,34 @@ def drawing_of(
     if not is_model and not any(output.has_grad for output in outputs):
         look = replace(look, gradients=False)
     graph = _Graph(outputs, None if parameters is None else listed(parameters), look)
-    marked = _marked(highlight, graph.order)
-    if detail == "auto" and is_model:
-        try:
-            if look.direction == "LR":
-                return graph.circles(circles, max_nodes, marked, is_model)
-        except GraphError:  # what circles cannot show, layers can
-            pass
-        detail = "layers"
-    if detail == "circles":
-        return graph.circles(circles, max_nodes, marked, is_model)
-    return graph.text(detail, max_nodes, marked)
+    marked = _marked(wanted["highlight"], graph.order)
+    return graph.first_of(_details(detail, is_model, asked, look), asked, max_nodes, marked)
+
+
+def _details(detail: str, is_model: bool, asked: _Asked, look: Look) -> tuple[str, ...]:
+    """The details to try, one after the other."""
+    if detail != "auto":
+        return (detail,)
+    if WEIGHTS in look.shown:
+        return ("circles",)
+    circles = ("circles",) if look.direction == "LR" else ()
+    if is_model:
+        return (*circles, "layers")
+    return (*circles, "ops", "neurons", "layers") if asked.slide else ("auto",)
 
 
 @dataclass(frozen=True, slots=True)
-class _Circles:
-    """What a person asked for that only circles have."""
+class _Asked:
+    """The names, the style and the focus that a person asked for."""
 
     by_math: bool
     index: str
     slide: bool
     focus: Value | str | None
-    asked_for: bool
+    names: str
 
     @classmethod
-    def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Circles:
+    def of(cls, names: str, index: str, style: str, focus: Value | str | None) -> _Asked:
         """What these arguments ask for.
 
         Raises:
@@ -246,22 +179,25 @@ class _Circles:
         names = known_name("kind of names", names, NAMES)
         index = known_name("order of the indices", index, INDEX_ORDERS)
         slide = known_name("style", style, STYLES) == "slide"
-        asked_for = names == "math" or index != INDEX_ORDERS[0] or slide or focus is not None
-        return cls(names != "code", index, slide, focus, asked_for)
+        return cls(names != "code", index, slide, focus, names)
 
     def checked(self, detail: str, look: Look) -> str:
-        """The detail, which is "circles" where something of this was asked for.
+        """The detail, if it has what was asked for.
 
         Raises:
-            InvalidArgumentError: if another detail was asked for, or another direction.
+            InvalidArgumentError: if a program has it not, or circles not in that direction.
         """
-        if self.asked_for and detail == "auto":
-            detail = "circles"
-        if self.asked_for and detail != "circles":
+        if WEIGHTS in look.shown and detail not in ("auto", "circles"):
             of_what = "a program" if detail == "program" else f"detail={detail!r}"
             raise InvalidArgumentError(
-                "names='math', index, style='slide' and focus are for circles and lines, not for "
-                f"{of_what}; draw a model or a loss with detail='circles', or leave them away"
+                f"show='weights' is for circles and lines, not for {of_what}; draw a model or a "
+                "loss with detail='circles', or leave it out"
+            )
+        named = self.names == "math" or self.index != INDEX_ORDERS[0]
+        if detail == "program" and (named or self.focus is not None):
+            raise InvalidArgumentError(
+                "names='math', index and focus are not for a program; draw a model or a loss, or "
+                "leave them away"
             )
         if detail == "circles" and look.direction != "LR":
             raise InvalidArgumentError(
@@ -283,8 +219,32 @@ class _Graph:
         self.roles = roles_of(self.order, outputs, parameters)
         self.units: dict[Value, Unit] = units_of(self.order, self.roles)
 
-    def text(self, detail: str, max_nodes: int, marked: frozenset[Value]) -> str:
-        """The drawing in that detail.
+    def first_of(
+        self, details: Sequence[str], asked: _Asked, max_nodes: int, marked: frozenset[Value]
+    ) -> Scene:
+        """The drawing in the first of these details that can show the graph.
+
+        Raises:
+            GraphError: if none of them can; the message is that of the last.
+        """
+        *others, last = details
+        for detail in others:
+            with suppress(GraphError):
+                return self.drawn(detail, asked, max_nodes, marked)
+        return self.drawn(last, asked, max_nodes, marked)
+
+    def drawn(self, detail: str, asked: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
+        """The drawing in that detail, with its focus, on its page."""
+        if detail == "circles":
+            return self.circles(asked, max_nodes, marked)
+        scene = self.boxes(detail, asked, max_nodes, marked)
+        if asked.focus is not None:
+            scene = focused(scene, self.focus(asked.focus, asked.index), self.order)
+        coarser = {"ops": ("circles", "neurons", "layers"), "neurons": ("circles", "layers")}
+        return on_a_slide(scene, coarser.get(detail, ())) if asked.slide else scene
+
+    def boxes(self, detail: str, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
+        """Boxes and arrows in that detail.
 
         Raises:
             GraphError: if it would have more than ``max_nodes`` boxes.
@@ -294,7 +254,8 @@ class _Graph:
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
             self.check(detail, self.n_operations(), max_nodes)
-            return operations_dot(self.order, self.roles, self.units, self.look, marked)
+            names = self.box_names(wanted)
+            return operations_scene(self.order, self.roles, self.units, names, self.look, marked)
         condensed = condensed or self.condensed(detail, max_nodes)
         if condensed is None:
             raise GraphError(
@@ -302,27 +263,42 @@ class _Graph:
                 f"detail={detail!r}, where max_nodes={max_nodes:,}; {DRAW_A_PART}"
             )
         self.check(detail, len(condensed.boxes), max_nodes)
-        draw = neurons_dot if detail == "neurons" else layers_dot
-        return draw(condensed, self.look, marked)
+        drawing = NeuronDrawing if detail == "neurons" else LayerDrawing
+        return drawing(condensed, self.box_names(wanted), self.look, marked).scene()
 
-    def circles(
-        self, wanted: _Circles, max_nodes: int, marked: frozenset[Value], is_model: bool
-    ) -> Scene:
+    def box_names(self, wanted: _Asked) -> BoxNames:
+        """What boxes call nodes: as books do, where there are neurons."""
+        names = self.textbook_names(wanted.index)
+        return BoxNames(names, wanted.names == "math" or (wanted.by_math and bool(self.units)))
+
+    def textbook_names(self, index: str) -> TextbookNames:
+        """What books call the nodes."""
+        return textbook_names(self.order, self.roles, self.units, index=index)
+
+    def focus(self, focus: Value | str, index: str) -> Value:
+        """The node in focus, which may be given by its name.
+
+        Raises:
+            UnknownNameError: if there is none of that name.
+        """
+        return self.textbook_names(index).find(focus) if isinstance(focus, str) else focus
+
+    def circles(self, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Circles and lines.
 
         Raises:
             GraphError: if they cannot show the graph, or if there would be too many circles.
         """
         network = network_of(self.order, self.roles, self.units, self.outputs, self.look.constants)
-        names = textbook_names(self.order, self.roles, self.units, index=wanted.index)
-        focus = names.find(wanted.focus) if isinstance(wanted.focus, str) else wanted.focus
+        focus = None if wanted.focus is None else self.focus(wanted.focus, wanted.index)
+        names = self.textbook_names(wanted.index)
         scene = circles_scene(
             network,
             self.look,
             names,
             by_math=wanted.by_math,
             slide=wanted.slide,
-            predictions=is_model,
+            predictions=self.look.parameters_only,
             marked=marked,
             focus=focus,
         )

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.engine import Value
 from viz import _markup as markup
+from viz._box_legend import number_keys
 from viz._boxes import CoarseDrawing, activation_of
-from viz._condense import Arrow, Box, Condensed
-from viz._look import LONGEST_IN_TOOLTIP, Look
+from viz._cards import Cell, Row
+from viz._condense import Arrow, Box
+from viz._legend import Entry
+from viz._look import LONGEST_IN_TOOLTIP
+from viz._scene import plain
 
-__all__ = ["layers_dot", "shape_text"]
-
-
-def layers_dot(graph: Condensed, look: Look, marked: Collection[Value] = ()) -> str:
-    r"""The drawing of a graph condensed by layers.
-
-    >>> layers_dot(Condensed([], [], {}), Look(legend=False)).endswith("}\n")
-    True
-    """
-    return _LayerDrawing(graph, look, marked).text()
+__all__ = ["LayerDrawing", "shape_text"]
 
 
 def shape_text(n_inputs: int, n_neurons: int, n_biases: int) -> str:
@@ -33,11 +27,17 @@ def shape_text(n_inputs: int, n_neurons: int, n_biases: int) -> str:
     return f"weight ({n_neurons}, {n_inputs}){bias}"
 
 
-class _LayerDrawing(CoarseDrawing):
+class LayerDrawing(CoarseDrawing):
+    """The drawing of a graph condensed by layers.
+
+    >>> LayerDrawing.unit_kind
+    'layer'
+    """
+
     unit_kind = "layer"
-    sizes = (14, 11)
 
     def name(self, box: Box) -> tuple[str, int]:
+        """A layer's inputs are called by their number."""
         name, repeats = super().name(box)
         layers = [arrow.target for arrow in self.graph.arrows if arrow.source is box]
         if name or box.kind != "leaf" or not layers or not layers[0].is_part:
@@ -46,8 +46,9 @@ class _LayerDrawing(CoarseDrawing):
         n_inputs = repeats // n_samples
         return ("input" if n_inputs == 1 else f"{n_inputs:,} inputs"), n_samples
 
-    def lines_of_unit(self, box: Box, ink: str, strong: str) -> Iterator[str]:
-        return (self.line(text, strong or self.look.theme.muted) for text in self.facts(box))
+    def lines_of_unit(self, box: Box, ink: str, muted: str) -> Iterator[Row]:
+        """Its facts."""
+        return (Row(Cell(plain(text), muted)) for text in self.facts(box))
 
     def facts(self, box: Box) -> Iterator[str]:
         """What there is to say of a layer, line by line."""
@@ -64,19 +65,21 @@ class _LayerDrawing(CoarseDrawing):
         yield counted(len(box.parameters), "parameter")
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
+        """Its path, its facts, and the size of its gradient with all digits."""
         yield markup.shortened(next(iter(box.units)).layer_name, LONGEST_IN_TOOLTIP)
         yield from self.facts(box)
         if box.gradient is not None and self.look.gradients:
             yield f"norm of the gradient of its parameters = {box.gradient!r}"
 
-    def arrow(self, arrow: Arrow) -> Iterator[str]:
-        yield from super().arrow(arrow)
-        n_values = self.n_values(arrow)
-        if n_values > 1:
-            yield self.look.edge_label(f"{n_values:,}")
-            yield f'fontcolor="{self.look.theme.muted}"'
+    def entries(self, box: Box, colors: tuple[str, str]) -> list[Row]:
+        """How many numbers each arrow brings, where one brings several."""
+        counts = [self.n_values(arrow) for arrow in self.into[box]]
+        if max(counts, default=0) < 2:
+            return []
+        return [Row(Cell(plain(f"reads {counted(n, 'value')}"), colors[0])) for n in counts]
 
     def facts_of_arrow(self, arrow: Arrow) -> Iterator[str]:
+        """How many numbers it brings."""
         yield f"{self.n_values(arrow):,} for each sample"
 
     def n_values(self, arrow: Arrow) -> int:
@@ -84,6 +87,7 @@ class _LayerDrawing(CoarseDrawing):
         box = arrow.target if arrow.target.is_part else arrow.source
         return max(1, len(arrow.nodes) // max(1, box.repeats))
 
-    def legend(self) -> Iterator[str]:
+    def legend(self) -> Iterator[Entry]:
+        """What stands under the graph."""
         yield from super().legend()
-        yield from self.look.number_keys(gradient=self.with_gradients, partial=False)
+        yield from number_keys(self.look, gradient=self.with_gradients, partial=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn import MLP, Layer
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
-from viz._plot_style import finished, literal, new_figure, style, turn_long_ticks
+from viz._plot_style import finished, literal, look_of, turn_long_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +27,7 @@ __all__ = ["activation_histograms", "gradient_histograms", "weight_images"]
 
 Floats = NDArray[np.float64]
 COLUMNS: Final = 8
+HISTOGRAMS_IN_A_ROW: Final = 4
 
 LARGEST: Final = 1e300
 """Numbers beyond this are drawn here: matplotlib's own arithmetic would overflow."""
@@ -41,6 +42,7 @@ def activation_histograms(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
     bins: int = 40,
 ) -> Figure:
     """The distribution of each layer's outputs over some samples, one panel for each layer.
@@ -53,6 +55,7 @@ def activation_histograms(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
         bins: the number of bars, over the range of all layers.
 
     Raises:
@@ -78,7 +81,7 @@ def activation_histograms(
                 x = sample_outputs(layer, x, from_logits=False)
                 numbers.extend(read_numbers(x))
     panels = {f"layers.{index}": np.array(numbers) for index, numbers in enumerate(found)}
-    return _histograms(panels, "activation", title, theme, bins, path)
+    return _histograms(panels, "activation", title, (theme, style), bins, path)
 
 
 def gradient_histograms(
@@ -87,6 +90,7 @@ def gradient_histograms(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
     bins: int = 40,
 ) -> Figure:
     """The distribution of the gradients of each layer's parameters, after a ``backward``.
@@ -98,6 +102,7 @@ def gradient_histograms(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
         bins: the number of bars, over the range of all layers.
 
     Raises:
@@ -117,7 +122,7 @@ def gradient_histograms(
         raise DataError(
             "no gradient was computed for the parameters of this model; first call: loss.backward()"
         )
-    return _histograms(panels, "gradient", title, theme, bins, path)
+    return _histograms(panels, "gradient", title, (theme, style), bins, path)
 
 
 def weight_images(
@@ -126,6 +131,7 @@ def weight_images(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
     image_shape: tuple[int, int] | None = None,
 ) -> Figure:
     """The weights as colors, blue above 0 and orange below: a matrix for each layer.
@@ -135,6 +141,7 @@ def weight_images(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
         image_shape: (height, width) of the images that the first layer looks at; then each of its
             neurons is one image, which shows what it responds to.
 
@@ -160,23 +167,22 @@ def weight_images(
                 f"{image_shape[0] * image_shape[1]} pixels"
             )
         images = [(f"neuron {i}", row.reshape(image_shape)) for i, row in enumerate(first)]
-    columns = min(COLUMNS, len(images))
-    rows = ceil(len(images) / columns)
     size = 1.3 if image_shape is not None else 3.0
-    with style(theme) as look:
+    with look_of(theme, style) as look:
         from matplotlib.colors import LinearSegmentedColormap
 
+        rows, columns = look.rows(len(images), COLUMNS)
         ends = [look.color(1), look.background, look.color(0)]
         colors = LinearSegmentedColormap.from_list("weights", ends)
-        figure = new_figure(size * columns + 1.2, size * rows + (0.6 if title else 0.3))
+        figure = look.figure(size * columns + 1.2, size * rows + (0.6 if title else 0.3))
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         largest = _largest([image for _, image in images])
         shown = None
         for axes, (name, image) in zip(panels, images, strict=False):
             shown = axes.imshow(image, cmap=colors, vmin=-largest, vmax=largest, aspect="auto")
-            axes.set_title(literal(name), fontsize=9)
+            axes.set_title(literal(name), fontsize=look.letters(9))
             axes.grid(visible=False)
-            axes.spines[:].set_visible(False)
+            axes.spines[:].set(visible=True, color=look.line)  # a weight of 0 is the ground
             axes.set(xticks=[], yticks=[])
             if image_shape is None:
                 axes.set(xlabel=f"{image.shape[1]} inputs", ylabel=f"{image.shape[0]} neurons")
@@ -186,7 +192,7 @@ def weight_images(
             axes.set_visible(False)
         assert shown is not None
         figure.colorbar(shown, ax=panels.tolist(), label="weight", shrink=0.8)
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 def _layers(model: Module) -> list[tuple[str, Layer]]:
@@ -213,7 +219,7 @@ def _histograms(
     panels: dict[str, Floats],
     name: str,
     title: str,
-    theme: str,
+    look_and_size: tuple[str, str],
     bins: int,
     path: str | os.PathLike[str] | None,
 ) -> Figure:
@@ -222,32 +228,41 @@ def _histograms(
     Each says what share of its numbers is 0, and how many are not finite.
     """
     edges = _edges(np.concatenate(list(panels.values())), bins)
-    with style(theme) as look:
+    with look_of(*look_and_size) as look:
         from matplotlib.ticker import MaxNLocator
 
-        figure = new_figure(3.1 * len(panels) + 0.4, 3.2)
-        all_axes = np.ravel(figure.subplots(1, len(panels), squeeze=False, sharex=True))
+        rows, columns = look.rows(len(panels), HISTOGRAMS_IN_A_ROW)
+        figure = look.figure(3.1 * columns + 0.4, 2.9 * rows + 0.3)
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+        all_axes = grid.ravel()[: len(panels)]
         for index, (axes, (layer, numbers)) in enumerate(
             zip(all_axes, panels.items(), strict=True)
         ):
             finite = numbers[np.isfinite(numbers)]
             axes.set_axisbelow(True)
             axes.hist(np.clip(finite, -LARGEST, LARGEST), bins=edges, color=look.color(index))
-            axes.set(title=literal(layer), xlabel=name)
+            axes.set_title(literal(layer))
+            axes.tick_params(labelbottom=True)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+            axes.margins(y=0.25)  # the notes stand there
             axes.text(
-                *(1.0, 1.02, "\n".join(_notes(numbers, finite))),
+                *(0.98, 0.97, "\n".join(_notes(numbers, finite))),
                 transform=axes.transAxes,
                 ha="right",
-                va="bottom",
+                va="top",
                 color=look.muted,
-                fontsize=8.5,
+                fontsize=look.letters(8.5),
             )
+        for axes in grid.ravel()[len(panels) :]:
+            axes.set_visible(False)
         for axes in all_axes:
             turn_long_ticks(axes)
-        all_axes[0].set_ylabel("count")
-        return finished(figure, title, path)
+        for axes in all_axes[-columns:]:
+            axes.set_xlabel(name)
+        for axes in all_axes[::columns]:
+            axes.set_ylabel("count")
+        return finished(figure, look, title, path)
 
 
 def _edges(numbers: Floats, bins: int) -> Floats:
@@ -264,7 +279,8 @@ def _edges(numbers: Floats, bins: int) -> Floats:
 def _notes(numbers: Floats, finite: Floats) -> list[str]:
     notes = []
     if finite.size:
-        notes.append(f"{np.mean(finite == 0.0):.0%} are 0")
+        zeros = float(np.mean(finite == 0.0))
+        notes += [f"{zeros:.0%} are 0" if zeros >= 0.005 else "under 1% are 0"] if zeros else []
         with np.errstate(over="ignore", invalid="ignore"):
             spread = float(finite.std())
         notes += [f"spread {spread:.3g}"] if isfinite(spread) else []

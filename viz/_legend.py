@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from viz._scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
+from viz._fitting import moved
+from viz._scene import Group, Shape, Words, plain, width_of
 from viz._themes import Theme
 
 __all__ = ["Entry", "legend_groups"]
@@ -33,6 +34,7 @@ def legend_groups(
 ) -> tuple[list[Group], float]:
     """The legend and its height, in rows no wider than that.
 
+    >>> from viz._scene import Line
     >>> from viz._themes import LIGHT
     >>> line = Line(0.0, 0.0, 20.0, 0.0, "#000000", 1.0)
     >>> groups, height = legend_groups([Entry((line,), 20.0, "a")] * 3, LIGHT, 10.0, 90.0, (0, 0))
@@ -45,23 +47,13 @@ def legend_groups(
     groups = []
     for entry in entries:
         before = width_of(plain(entry.before), size) + (5.0 if entry.before else 0.0)
-        wide = before + entry.width + 5.0 + width_of(plain(entry.text), size)
+        sample = entry.width + (5.0 if entry.shapes else 0.0)
+        wide = before + sample + width_of(plain(entry.text), size)
         if x > left and x + wide > left + width:
             x, y = left, y + high
-        shapes = [_moved(shape, x + before, y) for shape in entry.shapes]
-        text = Words(
-            x + before + entry.width + 5.0, y, plain(entry.text), size, theme.muted, "start"
-        )
-        first = Words(x, y, plain(entry.before), size, theme.muted, "start")
+        shapes = [moved(shape, x + before, y) for shape in entry.shapes]
+        text = Words(x + before + sample, y, plain(entry.text), size, theme.muted, "start")
+        first = Words(x + before - 5.0, y, plain(entry.before), size, theme.muted, "end")
         groups.append(Group("legend", [*([first] if before else []), *shapes, text]))
         x += wide + 16.0
     return groups, (y + high / 2.0 - top if groups else 0.0)
-
-
-def _moved(shape: Shape, dx: float, dy: float) -> Shape:
-    if isinstance(shape, Line):
-        x1, y1, x2, y2 = shape.x1 + dx, shape.y1 + dy, shape.x2 + dx, shape.y2 + dy
-        return replace(shape, x1=x1, y1=y1, x2=x2, y2=y2)
-    if isinstance(shape, Circle | Rectangle | Words):
-        return replace(shape, x=shape.x + dx, y=shape.y + dy)
-    raise TypeError(shape)

@@ -26,6 +26,7 @@ def placed_labels(
     lines: Sequence[Ends],
     circles: Sequence[Obstacle],
     others: Sequence[Words] = (),
+    pieces: Sequence[Ends] = (),
 ) -> list[Words]:
     """The labels, each on its line, so that as few other lines as possible run under them.
 
@@ -34,6 +35,7 @@ def placed_labels(
         lines: the lines.
         circles: the circles that they keep away from.
         others: further words that they keep away from.
+        pieces: further lines, without labels.
 
     Returns:
         The labels in their places, or nothing where not all of them find room.
@@ -51,7 +53,7 @@ def placed_labels(
     for shares in _tries():
         found = _placed(labels, lines, circles, others, shares)
         if len(found) == len(lines):
-            crossed = _crossings(found, lines)
+            crossed = _crossings(found, [*lines, *pieces])
             if crossed < fewest:
                 best, fewest = found, crossed
     return best
@@ -123,7 +125,7 @@ def _crossings(labels: Sequence[Words], lines: Sequence[Ends]) -> int:
     for index, words in enumerate(labels):
         left, top, right, bottom = words.box
         for other, (x1, y1, x2, y2) in enumerate(lines):
-            if other == index or x1 >= right or x2 <= left:
+            if other == index or x1 >= right or x2 <= left or x1 == x2:
                 continue
             slope = (y2 - y1) / (x2 - x1)
             ends = [y1 + slope * (min(max(x, x1), x2) - x1) for x in (left, right)]

@@ -14,18 +14,25 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Run, TextbookNames
 from viz import _markup as markup
 from viz._legend import Entry
-from viz._look import LONGEST_IN_TOOLTIP, Look
+from viz._look import LONGEST_IN_TOOLTIP, WEIGHTS, Look
 from viz._network import Block, Link, Network, Spot, called
-from viz._scene import Circle, Line, plain
+from viz._network_steps import Step, StepLayer
+from viz._scene import Circle, Line, Rectangle, Shown, plain
 from viz._themes import GradientScale, Paint
 
-__all__ = ["LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
+__all__ = ["BETWEEN", "LEAST_WIDTH", "MOST_WIDTH", "PAGE_LETTERS", "NetworkWords", "Text"]
 
 PAGE_LETTERS: Final = 13.0
 """The size of letters on a page."""
 
+BETWEEN: Final = "\N{MIDDLE DOT}"
+"""Between the name of a layer and that of its function."""
+
 LONGEST_NAME: Final = 10
 """The characters of a name of the program that a circle shows."""
+
+PLAIN_WIDTH: Final = 1.6
+"""The width of a line without a weight, along which a number goes as it is."""
 
 LEAST_WIDTH: Final = 0.5
 """The width of the line of a weight near 0."""
@@ -42,6 +49,7 @@ class Text:
     size: float
     color: str
     bold: bool = False
+    shows: Shown | None = None
 
 
 class NetworkWords:
@@ -117,20 +125,13 @@ class NetworkWords:
         return spot.node.data if self.look.shows_data(spot.kind) else None
 
     def number(self, x: float) -> str:
-        """A number as the picture shows it: on a slide three digits, and three decimals at most.
-
-        Sizes below 0.001 have two digits there.
-        """
-        if not self.is_slide:
-            return markup.number(x)
-        if 0.001 <= abs(x) < 0.1:
-            return markup.number(round(x, 3), 3)
-        return markup.number(x, 3 if abs(x) >= 0.1 else 2)
+        """A number as the picture shows it."""
+        return markup.number_on_slide(x) if self.is_slide else markup.number(x)
 
     def label(self, link: Link) -> list[Run]:
         """What stands on a line: the weight, or its name where no numbers are shown."""
         assert link.weight is not None
-        if self.look.shows_data("parameter"):
+        if self.look.shows_data("parameter") or WEIGHTS in self.look.shown:
             return plain(self.number(link.weight.data))
         name = self.names.names[link.weight]
         return name.runs if self.by_math and not name.is_code else []
@@ -143,12 +144,31 @@ class NetworkWords:
             return plain("1")
         if spot.kind == "output":
             return self.name_of_output(spot)
+        if spot.step is not None:
+            return [*self.name_of_step(spot), *plain(self.sign(spot.step))]
         name = self.names.names[spot.node]
         if self.by_math and not name.is_code:
             return replace(name, owner="", copy=1).runs
         if spot.unit is not None:
             return _cut(spot.unit.title(spot.nodes))
         return _cut(visible(spot.node.label) or self.names.code[spot.node])
+
+    def name_of_step(self, spot: Spot) -> list[Run]:
+        """What stands before the sign of an operation: the name of an output."""
+        if not spot.is_output or not (spot.node.label or self.predictions):
+            return []
+        outputs = [other for other in self.spots if other.is_output]
+        name = MathName("y", (outputs.index(spot) + 1,), hat=True)
+        if spot.node.label:
+            name = self.names.names[spot.node]
+        runs = name.runs if self.by_math and not name.is_code else _cut(str(name))
+        return [*runs, *plain(" = ")] if self.by_math or spot.node.label else []
+
+    def sign(self, step: Step) -> str:
+        """What stands for an operation; with its number, where that is the same for all samples."""
+        if step.number is None or not self.one_sample:
+            return step.sign
+        return f"{step.sign} {self.number(step.number)}"
 
     def name_of_output(self, spot: Spot) -> list[Run]:
         """What stands in the box of an output."""
@@ -174,28 +194,31 @@ class NetworkWords:
         value = self.value(spot)
         if value is not None:
             ink = paint.ink if self.by_gradient else self.theme.text
-            texts.append(Text(plain(self.number(value)), self.small, ink))
+            shows = Shown("data", spot.node)
+            texts.append(Text(plain(self.number(value)), self.small, ink, shows=shows))
         error = self.error(spot)
         if error is not None and "grad" in self.look.shown:
-            runs = [*MathName("delta").runs, *plain(f" {self.number(error)}")]
+            runs = [*MathName("delta").runs, *plain(" "), *plain(self.number(error))]
             ink = paint.ink if self.by_gradient else self.theme.gradient
-            texts.append(Text(runs, self.small, ink))
+            texts.append(Text(runs, self.small, ink, shows=Shown("grad", spot.root)))
         return texts
 
     def title(self, block: Block) -> str:
         """What stands above a block."""
         kind = block.spots[0].kind
         unit = block.spots[0].unit
+        if isinstance(block.layer, StepLayer):
+            return block.layer.name
         if unit is None or block.layer is None:
             return "input" if kind == "input" else ""
-        number = self.names.layer_numbers.get(block.layer)
+        number = self.names.layer_numbers.get(unit.layer)
         name = unit.layer_name
         if self.by_math and number is not None:
             owner = self.names.names[block.spots[0].node].owner
             name = f"{owner} layer {number}".strip()
         exits = [node.op for spot in block.spots for node in spot.nodes if node.op is not None]
         functions = dict.fromkeys(op.name if op.activation else "linear" for op in exits)
-        return f"{visible(name)} \N{MIDDLE DOT} {' and '.join(functions)}"
+        return f"{visible(name)} {BETWEEN} {' and '.join(functions)}"
 
     # Colors
 
@@ -210,7 +233,7 @@ class NetworkWords:
             return plain_paint if error is None else self.scale.paint(self.theme, abs(error))
         if spot.is_output:
             return roles["output"]
-        return roles[{"unit": "parameter"}.get(spot.kind, spot.kind)]
+        return roles[{"unit": "parameter", "step": "operation"}.get(spot.kind, spot.kind)]
 
     def is_marked(self, spot: Spot) -> bool:
         """Whether a circle is to be marked."""
@@ -237,6 +260,8 @@ class NetworkWords:
         if not self.one_sample and spot.kind != "output":
             yield f"computed {len(spot.nodes):,} times"
             return
+        if spot.step is not None:
+            yield from self._facts_of_step(spot.step)
         nodes = dict.fromkeys([spot.root, spot.node] if spot.unit is not None else [spot.node])
         shown = self.look.shows_data(spot.kind)
         for node in nodes:
@@ -245,8 +270,17 @@ class NetworkWords:
         if error is not None:
             yield f"\N{GREEK SMALL LETTER DELTA} = {error!r}"
 
+    def _facts_of_step(self, step: Step) -> Iterator[str]:
+        read = ", ".join(map(self.said, step.operands))
+        number = "" if step.number is None else f" by {step.sign} {step.number!r}"
+        yield f"{step.title} of {read}{number}"
+        for leaf in step.leaves:
+            yield f"{self.said(leaf)} = {leaf.data!r}"
+
     def facts_of_line(self, link: Link) -> list[str]:
         """What the tooltip of a line says."""
+        if link.is_plain:
+            return [f"{self.said(link.source.node)}, as it is"]
         if link.weight is None:
             return ["further operations, which are not drawn"]
         facts = [f"{self.said(link.weight)} = {link.weight.data!r}"]
@@ -269,9 +303,10 @@ class NetworkWords:
         if self.strongest:
             thick = Line(0.0, 0.0, 30.0, 0.0, theme.muted, MOST_WIDTH)
             yield Entry((thick,), 30.0, f"|weight| = {self.number(self.strongest)}, the largest")
-        if any(link.weight is None for link in drawn):
-            line = Line(0.0, 0.0, 30.0, 0.0, theme.line, 2.0 * LEAST_WIDTH)
-            yield Entry((line,), 30.0, "further operations")
+        for is_plain, text in ((True, "a value as it is"), (False, "further operations")):
+            if any(link.weight is None and link.is_plain is is_plain for link in drawn):
+                line = self.plain_line if is_plain else self.further_line
+                yield Entry((line,), 30.0, text)
         kinds = {
             "input": "input",
             "parameter": "unit",
@@ -279,6 +314,10 @@ class NetworkWords:
             "constant": "1, for biases",
         }
         paints = [self.paint(spot) for spot in self.spots]
+        if any(spot.kind == "step" for spot in self.spots):
+            operation = theme.roles["operation"]
+            box = Rectangle(7.0, 0.0, 14.0, 11.0, operation.fill, operation.border)
+            yield Entry((box,), 14.0, "operation")
         for role, text in kinds.items():
             paint = theme.roles[role]
             if paint in paints:
@@ -291,6 +330,18 @@ class NetworkWords:
                 0.0,
                 f"every unit is computed {self.network.repeats:,} times, so without numbers",
             )
+        if self.network.reads_inputs:
+            yield Entry((), 0.0, "the output reads inputs as well, which no line shows")
+
+    @property
+    def plain_line(self) -> Line:
+        """A line along which a number goes as it is, such as a skip connection."""
+        return Line(0.0, 0.0, 30.0, 0.0, self.theme.text, PLAIN_WIDTH)
+
+    @property
+    def further_line(self) -> Line:
+        """A line for operations that are not drawn."""
+        return Line(0.0, 0.0, 30.0, 0.0, self.theme.line, 2.0 * LEAST_WIDTH)
 
     def legend_of_errors(self) -> Iterator[Entry]:
         """The colors of units by the size of delta."""

@@ -1,64 +1,67 @@
-"""In a notebook a Value, a model or a program at the end of a cell shows its picture.
+"""In a notebook what stands at the end of a cell shows itself: a Value, a model, a training, data.
 
-IPython asks a table of formatters how to show an object of a class. ``register`` puts ours into
-that table, so that nothing in ``tinygrad_mlp`` has to know about drawings. IPython is not needed.
+IPython (Jupyter, JupyterLab, Colab, VS Code) and marimo each have a table of how to show an object
+of a class. ``register`` puts ours into that table, so that nothing in ``tinygrad_mlp`` has to know
+about drawings. Neither is imported for it.
 """
 
 from __future__ import annotations
 
 import sys
-import warnings
+from functools import partial
 from typing import Any
 
-from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, MissingDependencyError, ShapeError
-from tinygrad_mlp.nn._module import Module
-from viz._graph import Drawable
-from viz._pictures import to_svg
+from viz._summaries import SHOWN, html_of, svg_or_none
+from viz._themes import THEMES, known_name
 
-__all__ = ["register", "svg_or_none"]
+__all__ = ["register"]
 
 
-def register(shell: Any = None) -> bool:
-    """Have a notebook show Values, models and programs as pictures; ``import viz`` does it already.
+def register(shell: Any = None, *, theme: str = "light") -> bool:
+    """Have a notebook show Values, models, programs, trainings and data as pictures and tables.
+
+    ``import viz`` does it already. ``viz.register(theme="dark")`` makes all pictures dark.
 
     Args:
         shell: an IPython shell; unless given, the one that runs this code, if there is one.
+        theme: "light" or "dark".
 
     Returns:
-        Whether there was a shell to register with.
+        Whether there was a notebook to register with.
+
+    Raises:
+        UnknownNameError: for another theme.
 
     >>> register()
     False
     """
+    theme = known_name("theme", theme, THEMES)
     shell = shell or _running_shell()
-    if shell is None:
-        return False
-    for kind in (Value, Module, Program):
-        shell.display_formatter.formatters["image/svg+xml"].for_type(kind, svg_or_none)
+    if shell is not None:
+        formatters = shell.display_formatter.formatters
+        formatters["image/svg+xml"].for_type(Value, partial(svg_or_none, theme=theme))
+        for kind in SHOWN:
+            formatters["text/html"].for_type(kind, partial(html_of, theme=theme))
+    formatting = sys.modules.get("marimo._output.formatting")
+    if formatting is None:
+        return shell is not None
+    formatting.formatter(Value)(partial(_value_for_marimo, theme=theme))
+    for kind in SHOWN:
+        formatting.formatter(kind)(partial(_html_for_marimo, theme=theme))
     return True
 
 
-def svg_or_none(value: Drawable) -> str | None:
-    """The graph as SVG, or None (whereupon the notebook shows the text) where it is too big.
+def _value_for_marimo(value: Value, theme: str) -> tuple[str, str]:
+    picture = svg_or_none(value, theme)
+    return ("text/plain", repr(value)) if picture is None else ("image/svg+xml", picture)
 
-    Also for a model that does not say how many inputs it has, and for a program that was not
-    recorded yet, or is plain arithmetic.
 
-    >>> svg_or_none(sum(Value(1.0) for _ in range(1000))) is None
-    True
-    """
-    try:
-        return str(to_svg(value))
-    except (GraphError, ShapeError, NotImplementedError):
-        return None
-    except MissingDependencyError as error:
-        warnings.warn(str(error), stacklevel=2)
-        return None
+def _html_for_marimo(thing: Any, theme: str) -> tuple[str, str]:
+    return "text/html", html_of(thing, theme)
 
 
 def _running_shell() -> Any:
-    """The shell of IPython, if this program runs in one; IPython is not imported for it."""
+    """The shell of IPython, if this program runs in one."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None

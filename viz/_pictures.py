@@ -1,19 +1,28 @@
-"""``draw`` and ``to_svg``: from a Value to a picture, by way of ``graph`` and ``render``."""
+"""``draw``, ``to_svg`` and ``to_tikz``: from a Value to a picture, by way of a scene."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Final, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
-from tinygrad_mlp.engine import Value
-from viz._graph import SHOWABLE, Drawable, drawing_of
-from viz._render import format_of, render
+from viz._drawing_options import Options, with_options
+from viz._fitting import scaled, smallest_letters
+from viz._graph import Drawable, drawing_of
+from viz._render import FORMATS, format_of, render
 from viz._scene import Scene
-from viz._themes import Theme
+from viz._tikz import tikz, tikz_document
 
-__all__ = ["Svg", "draw", "to_svg"]
+__all__ = ["Svg", "draw", "to_svg", "to_tikz"]
+
+ENDINGS: Final = (*FORMATS, "tex", "tikz")
+"""The kinds of file that ``draw`` writes."""
+
+
+LETTERS_OF_GRAPHVIZ: Final = 12.0
+"""Larger letters are drawn at this size and then scaled: Graphviz lifts every index alike, which
+would stand too low beside a large letter."""
 
 
 class Svg(str):
@@ -32,33 +41,30 @@ class Svg(str):
         return f"Svg({len(self):,} characters)"
 
 
+@overload
+def draw(value: Drawable, path: None = None, **options: Unpack[Options]) -> Svg: ...
+
+
+@overload
+def draw(value: Drawable, path: str | os.PathLike[str], **options: Unpack[Options]) -> Path: ...
+
+
+@with_options
 def draw(
-    value: Drawable,
-    path: str | os.PathLike[str],
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> Path:
-    """Draw the graph that ``value`` was computed from into a file; or a model, or a program.
+    value: Drawable, path: str | os.PathLike[str] | None = None, **options: Unpack[Options]
+) -> Path | Svg:
+    """Draw the graph that ``value`` was computed from, into a file or to be shown in a notebook.
+
+    Of a model or a program too.
 
     Args:
         value: the output of the graph, or a list of outputs that are drawn together; or a model,
             drawn for one sample; or a compiled program, after its first call, for which
             ``detail``, ``show`` and ``highlight`` mean nothing.
-        path: the file; its ending says the format: .svg, .png, .pdf or .dot. A missing folder is
-            made; an existing file is replaced once the picture is complete.
+        path: the file; its ending says the format: .svg, .png, .pdf, .dot, .tikz (a picture for a
+            document in LaTeX) or .tex (a whole document of the picture). A missing folder is made;
+            an existing file is replaced once the picture is complete. Without a path the picture is
+            returned, and a notebook shows it.
         detail: "circles" (a circle for each unit, a line for each weight), "ops" (a box for each
             operation), "neurons" (for each neuron, with its formula), "layers" (for each layer,
             with shapes, parameter counts and gradient norms), or "auto": circles for a model that
@@ -67,7 +73,8 @@ def draw(
             once, with "x N".
         direction: where the arrows lead: "LR" (to the right), "RL", "TB" (down) or "BT".
         show: any of "data", "grad" and "partials" (the local derivatives on the arrows); in circles
-            "grad" is delta, the gradient of the weighted sum of a unit.
+            "grad" is delta, the gradient of the weighted sum of a unit, and with "weights" those
+            that have no room on their lines stand in a table below.
         highlight: nodes to mark, and the arrows between them: Values of the graph, or labels.
         theme: "light" or "dark".
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
@@ -86,7 +93,7 @@ def draw(
             quarter of the color is left.
 
     Returns:
-        The path of the file.
+        The path of the file; or, without one, the SVG that ``to_svg`` gives.
 
     Raises:
         UnknownNameError: for another ending, detail, direction, theme, color, label or thing to
@@ -98,6 +105,7 @@ def draw(
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile
+    >>> from tinygrad_mlp import Value
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> loss = (a * b + 10.0).tanh()
     >>> loss.backward()
@@ -105,75 +113,52 @@ def draw(
     ...     draw(loss, f"{folder}/graph.svg", theme="dark", highlight="a").name
     'graph.svg'
     """
-    file_format = format_of(path)
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
-    )
-    return write_whole(path, _rendered(drawing, file_format))
+    file_format = "svg" if path is None else format_of(path, ENDINGS)
+    content = _rendered(drawing_of(value, options), file_format)
+    return Svg(content.decode()) if path is None else write_whole(path, content)
 
 
-def to_svg(
-    value: Drawable,
-    *,
-    detail: str = "auto",
-    direction: str = "LR",
-    show: Iterable[str] = SHOWABLE,
-    highlight: Value | str | Iterable[Value | str] = (),
-    theme: str | Theme = "light",
-    color: str = "auto",
-    constants: bool = True,
-    max_nodes: int = 500,
-    parameters: Iterable[Value] | None = None,
-    legend: bool = True,
-    names: str = "auto",
-    index: str = "unit,input",
-    style: str = "page",
-    focus: Value | str | None = None,
-) -> Svg:
+@with_options
+def to_svg(value: Drawable, **options: Unpack[Options]) -> Svg:
     """The graph that ``value`` was computed from, as SVG text that a notebook shows as a picture.
 
     Args, Raises: as for ``draw``.
 
+    >>> from tinygrad_mlp import Value
     >>> a = Value(2.0, label="a")
     >>> to_svg(a * a).startswith("<svg")
     True
     """
-    drawing = drawing_of(
-        value,
-        detail=detail,
-        direction=direction,
-        show=show,
-        highlight=highlight,
-        theme=theme,
-        color=color,
-        constants=constants,
-        max_nodes=max_nodes,
-        parameters=parameters,
-        legend=legend,
-        names=names,
-        index=index,
-        style=style,
-        focus=focus,
-    )
-    return Svg(_rendered(drawing, "svg").decode())
+    return Svg(_rendered(drawing_of(value, options), "svg").decode())
 
 
-def _rendered(drawing: str | Scene, file_format: str) -> bytes:
-    """The content of a file; a scene is SVG without Graphviz."""
-    if isinstance(drawing, str):
-        return render(drawing, file_format)
-    return drawing.svg().encode() if file_format == "svg" else render(drawing.dot(), file_format)
+@with_options
+def to_tikz(value: Drawable, **options: Unpack[Options]) -> str:
+    r"""The graph that ``value`` was computed from, as a ``tikzpicture`` for a document in LaTeX.
+
+    Everything has its place, so that any of it can be changed by hand; names are set in math,
+    labels stay text. ``draw`` writes the same as .tikz, and as .tex a whole document. The preamble
+    needs the packages tikz, fontenc with T1, and lmodern.
+
+    Args, Raises: as for ``draw``.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> text = to_tikz(MLP(2, [1], rng=0))
+    >>> text.count(r"\begin{tikzpicture}"), "$x_{1}$" in text
+    (1, True)
+    """
+    return _rendered(drawing_of(value, options), "tikz").decode()
+
+
+def _rendered(drawing: Scene, file_format: str) -> bytes:
+    """The content of a file; for PNG and PDF Graphviz is needed."""
+    if file_format == "svg":
+        return drawing.svg().encode()
+    if file_format == "tikz":
+        return tikz(drawing).encode()
+    if file_format == "tex":
+        return tikz_document(drawing).encode()
+    scale = smallest_letters(drawing) / LETTERS_OF_GRAPHVIZ
+    if file_format == "dot" or scale <= 1.0:
+        return render(drawing.dot(), file_format)
+    return render(scaled(drawing, 1.0 / scale).dot(scale), file_format)

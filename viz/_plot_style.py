@@ -6,36 +6,38 @@ pyplot, so there is no window and no current figure. The same data give the same
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import textwrap
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._render import format_of
-from viz._themes import DARK, LIGHT, Theme, known_name
+from viz._themes import DARK, LIGHT, Theme, known_name, mixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+
+    from viz._figure import Plot
 
 __all__ = [
     "PALETTE",
     "PLOT_THEMES",
+    "Look",
     "PlotTheme",
+    "contrast",
     "finished",
-    "headline",
     "literal",
-    "new_figure",
+    "look_of",
+    "plain_logarithms",
     "save",
-    "style",
     "turn_long_ticks",
 ]
 
@@ -44,13 +46,14 @@ PALETTE: Final = (
     "#d55e00",
     "#009e73",
     "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
+    "#b07a00",
+    "#3391c9",
     "#7a5195",
     "#5f6b7a",
 )
 """Okabe and Ito's colors, which people with any kind of color vision tell apart (Wong, "Points of
-view: Color blindness", Nature Methods 8, 2011), and two more."""
+view: Color blindness", Nature Methods 8, 2011), and two more; orange and sky blue are darker, so
+that each color has a contrast of 3:1 to the ground."""
 
 ON_DARK: Final = (
     "#56b4e9",
@@ -65,6 +68,9 @@ ON_DARK: Final = (
 """The same hues, lighter, for a dark ground."""
 
 MARKERS: Final = "os^DvPX*"
+
+GRID: Final = 0.4
+"""How much of the color of frames the lines of a grid have, which stand behind all else."""
 
 LETTERS_PER_INCH: Final = 9
 """Of a headline."""
@@ -100,20 +106,44 @@ class PlotTheme:
         """
         return {"color": self.color(index), "marker": MARKERS[index % len(MARKERS)]}
 
-    def pale(self, index: int) -> tuple[float, ...]:
-        """The color of that number, thin on the ground.
+    def pale(self, index: int, share: float = 0.22) -> str:
+        """The color of that number, thin on the ground: a share of it.
 
         >>> PLOT_THEMES["light"].pale(0)
-        (0.78, 0.878..., 0.933...)
+        '#c7e0ee'
         """
-        from matplotlib.colors import to_rgb
+        return mixed(self.color(index), self.background, share)
 
-        pairs = zip(to_rgb(self.color(index)), to_rgb(self.background), strict=True)
-        return tuple(0.22 * color + 0.78 * ground for color, ground in pairs)
+    def letters_on(self, ground: str) -> str:
+        """Black or white, whichever has the greater contrast to a ground: at least 4.5.
+
+        >>> look = PLOT_THEMES["light"]
+        >>> look.letters_on("#c7e0ee"), look.letters_on("#0072b2")
+        ('#000000', '#ffffff')
+        """
+        return max(("#000000", "#ffffff"), key=lambda color: contrast(color, ground))
+
+
+def contrast(color: str, other: str) -> float:
+    """How far two colors stand apart, from 1 to 21, as WCAG 2.2 measures it.
+
+    >>> contrast("#000000", "#ffffff"), round(contrast("#777777", "#ffffff"), 2)
+    (21.0, 4.48)
+    """
+    darker, lighter = sorted([_luminance(color), _luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    """From 0, black, to 1, white."""
+    shares = [int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares]
+    return sum([weight * x for weight, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True)])
 
 
 def _plot_theme(theme: Theme, palette: tuple[str, ...]) -> PlotTheme:
-    return PlotTheme(theme.background, theme.text, theme.muted, theme.line, theme.outline, palette)
+    grid = mixed(theme.outline, theme.background, GRID)
+    return PlotTheme(theme.background, theme.text, theme.muted, theme.line, grid, palette)
 
 
 PLOT_THEMES: Final = {"light": _plot_theme(LIGHT, PALETTE), "dark": _plot_theme(DARK, ON_DARK)}
@@ -122,57 +152,112 @@ PLOT_THEMES: Final = {"light": _plot_theme(LIGHT, PALETTE), "dark": _plot_theme(
 STYLE: Final[dict[Any, Any]] = {
     "axes.formatter.useoffset": False,  # "+1.7e9" in a corner is overlooked
     "axes.grid": True,
-    "axes.labelsize": 11,
-    "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
-    "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.w_pad": 0.1,
     "font.family": "sans-serif",
-    "font.size": 10,
-    "grid.linewidth": 0.7,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.85,  # lines that pass behind a legend stand back
     "legend.frameon": True,
-    "lines.linewidth": 2.0,
-    "savefig.dpi": 200,
-    "svg.hashsalt": "tinygrad-mlp",  # without it the names inside an SVG are random
     "text.usetex": False,
 }
 
-# The kinds of file, each with what would otherwise put a date or a version into it.
-METADATA: Final[dict[str, dict[str, Any]]] = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-    "svg": {"Creator": None, "Date": None},
+SIZES: Final[dict[Any, float]] = {
+    "axes.labelsize": 11.0,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 12.0,
+    "font.size": 10.0,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 6.0,
+    "xtick.major.pad": 3.5,
+    "ytick.major.pad": 3.5,
 }
+"""What is larger on a slide."""
+
+STYLES: Final = {"page": 1.0, "slide": 1.8}
+"""By how much."""
+
+SLIDE: Final = (13 + 1 / 3, 7.5)
+"""In inches, of which a screen has 96 pixels: 1280 x 720."""
+
+LEAST_ON_A_SLIDE: Final = 18.0
+"""The size of letters, in points: 24 pixels."""
 
 
-MISSING_CHARACTER: Final = re.compile(r"Glyph (\d+) .* missing from font")
-"""How matplotlib warns, once for each character."""
+@dataclass(frozen=True, slots=True)
+class Look(PlotTheme):
+    """A theme on a page or on a slide.
+
+    >>> with look_of("light", "slide") as look:
+    ...     figure = look.figure(4.0, 3.0)
+    >>> look.letters(9.0), look.points(2.0), (96 * figure.get_size_inches()).round().tolist()
+    (18.0, 3.6, [1280.0, 720.0])
+    """
+
+    scale: float = 1.0
+
+    @property
+    def on_a_slide(self) -> bool:
+        """Whether it has the size of a slide, whatever it shows.
+
+        >>> Look(**{name: "" for name in PlotTheme.__slots__}).on_a_slide
+        False
+        """
+        return self.scale > 1.0
+
+    def figure(self, width: float, height: float) -> Plot:
+        """An empty figure outside of pyplot: of that size in inches, or that of a slide."""
+        from viz._figure import Plot
+
+        return Plot(figsize=SLIDE if self.on_a_slide else (width, height), layout="constrained")
+
+    def points(self, size: float) -> float:
+        """The width of a line or the size of a mark that has this size on a page."""
+        return size * self.scale
+
+    def letters(self, size: float) -> float:
+        """The size of letters that have this size on a page."""
+        return max(self.points(size), LEAST_ON_A_SLIDE) if self.on_a_slide else size
+
+    def rows(self, n_panels: int, columns: int) -> tuple[int, int]:
+        """Rows and columns for panels: at most so many columns, on a slide as it is wide.
+
+        >>> with look_of("light", "page") as page, look_of("light", "slide") as slide:
+        ...     page.rows(4, 4), slide.rows(4, 4), slide.rows(2, 4)
+        ((1, 4), (2, 2), (1, 2))
+        """
+        if self.on_a_slide:
+            columns = n_panels if n_panels < 4 else ceil(n_panels**0.5)
+        columns = max(1, min(columns, n_panels))
+        return ceil(n_panels / columns), columns
 
 
 @contextmanager
-def style(theme: str = "light") -> Iterator[PlotTheme]:
+def look_of(theme: str = "light", style: str = "page") -> Iterator[Look]:
     """Within this block matplotlib draws in our style, with the colors of a theme.
 
     Raises:
-        UnknownNameError: for another theme than "light" and "dark".
+        UnknownNameError: for another theme than "light" and "dark", or another style than "page"
+            and "slide".
         MissingDependencyError: without matplotlib.
 
-    >>> with style("dark") as colors:
-    ...     figure = new_figure(4.0, 3.0)
-    >>> figure.get_size_inches().tolist(), colors.ink
+    >>> with look_of("dark") as look:
+    ...     figure = look.figure(4.0, 3.0)
+    >>> figure.get_size_inches().tolist(), look.ink
     ([4.0, 3.0], '#e8ecf2')
     """
     colors = PLOT_THEMES[known_name("theme", theme, PLOT_THEMES)]
+    scale = STYLES[known_name("style", style, STYLES)]
     try:
         import matplotlib
     except ImportError as error:
         raise MissingDependencyError.of("matplotlib", "plots", extra="all") from error
+    from viz._figure import SETTINGS
+
     of_theme: dict[Any, Any] = {
         **dict.fromkeys(("axes.facecolor", "figure.facecolor"), colors.background),
         **dict.fromkeys(("axes.labelcolor", "axes.titlecolor", "text.color"), colors.ink),
@@ -180,19 +265,9 @@ def style(theme: str = "light") -> Iterator[PlotTheme]:
         "axes.edgecolor": colors.line,
         "grid.color": colors.grid,
     }
-    with matplotlib.rc_context(STYLE | of_theme):
-        yield colors
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches, outside of pyplot.
-
-    >>> new_figure(4.0, 3.0).axes
-    []
-    """
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
+    sizes = {name: size * scale for name, size in SIZES.items()}
+    with matplotlib.rc_context(STYLE | SETTINGS | of_theme | sizes):
+        yield Look(**{name: getattr(colors, name) for name in PlotTheme.__slots__}, scale=scale)
 
 
 def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
@@ -203,29 +278,37 @@ def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
     Raises:
         UnknownNameError: for another ending.
 
-    >>> save(new_figure(4.0, 3.0), None)
+    >>> with look_of() as look:
+    ...     save(look.figure(4.0, 3.0), None)
     """
     if path is None:
         return
-    file_format = format_of(path, tuple(METADATA))
-    content = io.BytesIO()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        figure.savefig(content, format=file_format, metadata=METADATA[file_format])
-    write_whole(path, content.getvalue())
-    texts = [str(warning.message) for warning in caught]
-    missing = [match[1] for text in texts if (match := MISSING_CHARACTER.match(text))]
-    if missing:
-        characters = " ".join(chr(int(code)) for code in dict.fromkeys(missing))
-        warnings.warn(
-            f"matplotlib's font lacks the characters {characters}, which show as boxes; name an "
-            "installed font that has them: matplotlib.rcParams['font.sans-serif'] = "
-            "['Noto Sans CJK SC']",
-            stacklevel=4,
-        )
-    for warning, text in zip(caught, texts):
-        if not MISSING_CHARACTER.match(text):
-            warnings.warn_explicit(text, warning.category, warning.filename, warning.lineno)
+    from viz._figure import KINDS, rendered
+
+    file_format = format_of(path, tuple(KINDS))
+    write_whole(path, rendered(figure, file_format))
+
+
+def plain_logarithms(axis: Axis) -> None:
+    """Numbers as one writes them beside a logarithmic axis, "0.05" instead of a power.
+
+    To be called when everything is drawn, as the numbers follow the data.
+
+    >>> with look_of() as look:
+    ...     axes = look.figure(4.0, 3.0).subplots()
+    ...     axes.set_yscale("log")
+    ...     lines = axes.plot([0.0, 1.0], [0.04, 0.6])
+    ...     plain_logarithms(axes.yaxis)
+    >>> [label.get_text() for label in axes.get_yticklabels()][-4:]
+    ['0.05', '0.1', '0.2', '0.5']
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    if low > 0.0 and high < 200.0 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def turn_long_ticks(axes: Axes) -> None:
@@ -233,8 +316,8 @@ def turn_long_ticks(axes: Axes) -> None:
 
     To be called when everything is drawn, as the numbers follow the data.
 
-    >>> with style():
-    ...     axes = new_figure(4.0, 3.0).subplots()
+    >>> with look_of() as look:
+    ...     axes = look.figure(4.0, 3.0).subplots()
     ...     lines = axes.plot([1.7e9, 1.7e9 + 1.0], [0.0, 1.0])
     ...     turn_long_ticks(axes)
     >>> axes.get_xticklabels()[0].get_rotation()
@@ -247,26 +330,17 @@ def turn_long_ticks(axes: Axes) -> None:
             label.set(rotation=25.0, ha="right", rotation_mode="anchor")
 
 
-def headline(figure: Figure, title: str) -> None:
-    """Put a headline over the figure, in as many lines as its width needs.
+def finished(figure: Figure, look: Look, title: str, path: str | os.PathLike[str] | None) -> Figure:
+    """The figure under its headline, of as many lines as its width needs, and in its file.
 
-    >>> figure = new_figure(2.0, 2.0)
-    >>> headline(figure, "more words than fit into one line")
-    >>> figure.get_suptitle().count(chr(10))
-    1
+    >>> with look_of() as look:
+    ...     figure = finished(look.figure(2.0, 2.0), look, "more than fits into one line", None)
+    >>> figure.get_suptitle().splitlines()
+    ['more than fits', 'into one line']
     """
-    width = max(10, int(LETTERS_PER_INCH * figure.get_size_inches()[0]))
+    width = max(10, int(LETTERS_PER_INCH * figure.get_size_inches()[0] / look.scale))
     lines = textwrap.wrap(literal(title), width) if title else []
     figure.suptitle("\n".join(lines), fontweight="bold")
-
-
-def finished(figure: Figure, title: str, path: str | os.PathLike[str] | None) -> Figure:
-    """The figure under its headline and, if there is a path, in its file.
-
-    >>> finished(new_figure(4.0, 3.0), "a title", None).get_suptitle()
-    'a title'
-    """
-    headline(figure, title)
     save(figure, path)
     return figure
 

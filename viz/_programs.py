@@ -7,6 +7,7 @@ that the numbers take forwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
 
@@ -15,12 +16,22 @@ from tinygrad_mlp.compiler._contractions import is_elementwise
 from tinygrad_mlp.compiler._layout import Block, Constant, Gather, Operand, Plan, Step, View
 from tinygrad_mlp.errors import GraphError
 from viz import _markup as markup
-from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, SLACK, Look, digraph, numbered
-from viz._markup import cell, font, number, row, statement, table
+from viz._box_legend import chip, role_chips
+from viz._box_scene import Edge, scene_of
+from viz._box_scene import Plan as BoxPlan
+from viz._box_trees import alone
+from viz._cards import LETTERS, Card, Cell, Row
+from viz._legend import Entry
+from viz._look import LONGEST_IN_TOOLTIP, LONGEST_LABEL, Look
+from viz._markup import number
+from viz._placement import Spacing
+from viz._scene import Scene, plain
 from viz._themes import Paint
 from viz._wording import in_words
 
-__all__ = ["program_dot"]
+__all__ = ["program_scene"]
+
+TITLE: Final = 1.2 * LETTERS
 
 LEAVES: Final = {
     "parameters": "parameter",
@@ -32,7 +43,7 @@ LEAVES: Final = {
 """The kind of node that a block of leaves is, by the kind of the block."""
 
 
-def program_dot(program: Program, look: Look, max_nodes: int) -> str:
+def program_scene(program: Program, look: Look, max_nodes: int) -> Scene:
     """The drawing of the program that was recorded last.
 
     Raises:
@@ -44,7 +55,7 @@ def program_dot(program: Program, look: Look, max_nodes: int) -> str:
     >>> model = MLP(2, [3, 1], rng=0)
     >>> program = compile(lambda x: model(x), per_sample=True)
     >>> predictions = program([[1.0, 2.0], [3.0, 4.0]])
-    >>> program_dot(program, Look(), 500).count("matrix product")
+    >>> program_scene(program, Look(), 500).svg().count("matrix product")
     3
     """
     plan = program.plan
@@ -54,13 +65,28 @@ def program_dot(program: Program, look: Look, max_nodes: int) -> str:
             "draw; read program.source, or draw the graph of a Value: viz.draw(loss, path)"
         )
     drawing = _ProgramDrawing(program, plan, look)
-    text = drawing.text()
-    if drawing.n_boxes > max_nodes:
+    n_boxes = len(drawing.boxes)
+    if n_boxes > max_nodes:
         raise GraphError(
-            f"this program has {drawing.n_boxes:,} boxes, more than max_nodes={max_nodes:,}; allow "
-            f"its size with max_nodes={drawing.n_boxes}"
+            f"this program has {n_boxes:,} boxes, more than max_nodes={max_nodes:,}; allow "
+            f"its size with max_nodes={n_boxes}"
         )
-    return text
+    return drawing.scene()
+
+
+@dataclass(slots=True)
+class _Box:
+    """A box while its arrows are collected: what stands in it, and what each arrow brings.
+
+    ``quiet`` is the color of what stands back; an arrow is its source, words, and a tooltip.
+    """
+
+    rows: list[Row]
+    paint: Paint
+    tooltip: list[str]
+    quiet: str
+    border: float = 1.0
+    arrows: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class _ProgramDrawing:
@@ -71,111 +97,114 @@ class _ProgramDrawing:
         self.look = look
         self.names = {id(step.out): f"s{index}" for index, step in enumerate(plan.steps)}
         self.leaves: dict[object, str] = {}
-        self.statements: list[str] = []
-        self.arrows: list[str] = []
+        self.boxes: dict[str, _Box] = {}
         self.roles: dict[str, None] = {}
         outputs = plan.slot_of[plan.folded.outputs]
         self.output_blocks = {id(plan.block_at(int(slot))) for slot in outputs}
+        for step in plan.steps:
+            self.add_step(step)
+        if program.reduction is not None:
+            self.add_reduction(program.reduction)
 
-    @property
-    def n_boxes(self) -> int:
-        return len(self.statements)
+    def scene(self) -> Scene:
+        """The drawing."""
+        cards = {
+            name: Card(
+                name,
+                box.rows,
+                box.paint,
+                [Row(Cell(plain(label), box.quiet)) for _, label, _ in box.arrows],
+                len(box.arrows),
+                box.border,
+                box.tooltip,
+                direction=self.look.direction,
+            )
+            for name, box in self.boxes.items()
+        }
+        edges = [
+            Edge(cards[source], (cards[name], place), self.look.theme.line, 0.9, [tooltip])
+            for name, box in self.boxes.items()
+            for place, (source, _, tooltip) in enumerate(box.arrows)
+        ]
+        blocks = [alone(card, f"g{name}", self.look.direction) for name, card in cards.items()]
+        drawing = BoxPlan("compiled program", blocks, edges=edges, legend=list(self.legend()))
+        drawing.spacing = Spacing(along=40.0, across=14.0)
+        return scene_of(drawing, self.look)
 
-    def text(self) -> str:
-        for step in self.plan.steps:
-            self.draw_step(step)
-        if self.reduction is not None:
-            self.draw_reduction(self.reduction)
-        body = ["  graph [ranksep=0.55, nodesep=0.2];", *self.statements, *numbered(self.arrows)]
-        return digraph(self.look, "compiled program", "", self.legend(), body)
-
-    def legend(self) -> Iterator[str]:
+    def legend(self) -> Iterator[Entry]:
         theme = self.look.theme
-        yield from self.look.role_chips(self.roles)
+        yield from role_chips(self.look, self.roles)
         if "product" in self.roles:
-            yield from self.look.chip(theme.ramp[2], "matrix product")
-        batch = "B: samples of the batch" if self.plan.per_sample else ""
-        yield cell(font(batch + SLACK, theme.muted, 10))
+            yield chip(theme.ramp[2], "matrix product")
+        if self.plan.per_sample:
+            yield Entry((), 0.0, "B: samples of the batch")
 
     def paint(self, role: str) -> Paint:
         self.roles[role] = None
         return self.look.theme.ramp[2] if role == "product" else self.look.theme.roles[role]
 
-    def draw_step(self, step: Step) -> None:
+    def muted(self, text: str) -> Cell:
+        return Cell(plain(text), self.look.theme.muted)
+
+    def add_step(self, step: Step) -> None:
         is_product = step.left is not None and not is_elementwise(step)
         is_output = id(step.out) in self.output_blocks and self.reduction is None
         paint = self.paint("product" if is_product else "output" if is_output else "operation")
-        name = self.names[id(step.out)]
         shape = _shape(step.shape, step.out.mapped)
-        muted = paint.ink if is_product else self.look.theme.muted
-        symbol = (
-            f"{SLACK}matrix product{SLACK}"
-            if is_product
-            else in_words(step.op, [])
-            if step.left is None
-            else markup.TIMES
-        )
-        text = symbol if is_product else markup.html_text(symbol)
-        rows = [font(text, paint.ink, 12 if is_product else 14, bold=True)]
+        quiet = paint.ink if is_product else self.look.theme.muted
+        symbol = in_words(step.op, []) if step.left is None else markup.TIMES
+        if is_product:
+            symbol = "matrix product"
+        rows = [Row(Cell(plain(symbol), paint.ink, TITLE, bold=True))]
         factors = [] if step.left is None else [step.left, step.right]
         if is_product:
             shapes = step.product_shapes().replace(" x ", f" {markup.TIMES} ")
-            rows.append(font(f"{SLACK}{shapes}{SLACK}", paint.ink, 11))
+            rows.append(Row(Cell(plain(shapes), paint.ink)))
             if _reads_ones(step.right):
-                rows.append(font(f"{SLACK}with a row of ones, for the bias{SLACK}", muted, 10))
-        rows.append(font(f"{markup.html_text(step.out.name)}{SLACK}{shape}{SLACK}", muted, 10))
+                rows.append(Row(Cell(plain("with a row of ones, for the bias"), quiet)))
+        rows.append(Row(Cell(plain(f"{step.out.name} {shape}"), quiet)))
         operands = [*factors, *step.operands]
         numbers = [number(o.number) for o in operands if isinstance(o, Constant) and o.number]
         if numbers:
-            rows.append(font(f"with {', '.join(numbers)}{SLACK}", muted, 10))
-        content = table(
-            *(row(cell(text)) for text in rows),
-            paint=paint,
-            border=1.8 if is_output else 1,
-            padding=4,
-        )
+            rows.append(Row(Cell(plain(f"with {', '.join(numbers)}"), quiet)))
         flow = "a gradient flows through it" if step.out.needs_grad else "no gradient is needed"
-        tooltip = [f"{step.out.name} {shape}", step.op.explained, flow]
+        box = _Box(rows, paint, [f"{step.out.name} {shape}", step.op.explained, flow], quiet)
+        box.border = 1.8 if is_output else 1.0
         for operand in operands:
             if operand is not None:
-                self.draw_operand(operand, name, step.out.mapped)
-        self.statements.append(statement(name, tooltip, content))
+                self.add_operand(operand, box, step.out.mapped)
+        self.boxes[self.names[id(step.out)]] = box
 
-    def draw_reduction(self, reduction: str) -> None:
+    def add_reduction(self, reduction: str) -> None:
         """The loss of the batch, which the losses of its samples are added up to."""
         paint = self.paint("output")
-        title = font(f"{SLACK}{reduction} over B{SLACK}", paint.ink, 12, bold=True)
-        content = table(row(cell(title)), paint=paint, border=1.8, padding=4)
+        title = Cell(plain(f"{reduction} over B"), paint.ink, TITLE, bold=True)
         tooltip = [f"the {reduction} of the samples' losses: what the program returns"]
+        box = _Box([Row(title)], paint, tooltip, self.look.theme.muted, border=1.8)
         for block in self.output_blocks:
             if block in self.names:
-                self.arrow(self.names[block], "r0", "(B)", "the loss of each sample")
-        self.statements.append(statement("r0", tooltip, content))
+                box.arrows.append((self.names[block], "reads (B)", "the loss of each sample"))
+        self.boxes["r0"] = box
 
-    def draw_operand(self, operand: Operand, target: str, mapped: bool) -> None:
+    def add_operand(self, operand: Operand, box: _Box, mapped: bool) -> None:
         if isinstance(operand, View):
-            source = self.names.get(id(operand.block)) or self.draw_leaf(
+            source = self.names.get(id(operand.block)) or self.leaf(
                 operand.block, tuple(dict.fromkeys(_slots(operand)))
             )
             tooltip = f"{operand.block.name}, strides {operand.strides}"
-            label = _shape(_without_ones(operand), mapped and operand.mapped)
-            self.arrow(source, target, label, tooltip)
+            label = f"reads {_shape(_without_ones(operand), mapped and operand.mapped)}"
+            box.arrows.append((source, label, tooltip))
         elif isinstance(operand, Gather):
             by_block: dict[int, tuple[Block, list[int]]] = {}
             for slot in dict.fromkeys(operand.slots.ravel().tolist()):
                 block = self.plan.block_at(slot)
                 by_block.setdefault(id(block), (block, []))[1].append(slot - block.base)
             for block, slots in by_block.values():
-                source = self.names.get(id(block)) or self.draw_leaf(block, tuple(slots))
-                self.arrow(source, target, "gather", "copied, as it lies in no regular order")
+                source = self.names.get(id(block)) or self.leaf(block, tuple(slots))
+                box.arrows.append((source, "gathers", "copied, as it lies in no regular order"))
 
-    def arrow(self, source: str, target: str, label: str, tooltip: str) -> None:
-        color = self.look.theme.muted
-        text = f"{source} -> {target} [{self.look.edge_label(label)}, "
-        self.arrows.append(f'{text}fontcolor="{color}", tooltip={markup.quoted(tooltip)}')
-
-    def draw_leaf(self, block: Block, slots: tuple[int, ...]) -> str:
-        """A box for a block of leaves; of parameters, for the part that is read."""
+    def leaf(self, block: Block, slots: tuple[int, ...]) -> str:
+        """The box for a block of leaves; of parameters, for the part that is read."""
         by_part = block.kind == "parameters"
         key = (id(block), tuple(sorted(slots)) if by_part else None)
         if key in self.leaves:
@@ -190,14 +219,10 @@ class _ProgramDrawing:
             own_name = self.arguments.get(block.name, block.name)
             title = "values read" if block.kind == "outer" else own_name
             size = f"({block.size:,}{', B' if block.mapped else ''})"
-        shown = markup.html_text(markup.shortened(title, LONGEST_LABEL))
-        lines = [
-            font(f"{SLACK}{shown}{SLACK}", paint.ink, 11, bold=True),
-            font(f"{SLACK}{size}{SLACK}", self.look.theme.muted, 10),
-        ]
-        content = table(*(row(cell(line)) for line in lines), paint=paint, padding=4)
+        shown = markup.shortened(title, LONGEST_LABEL)
+        rows = [Row(Cell(plain(shown), paint.ink, bold=True)), Row(self.muted(size))]
         tooltip = [f"{markup.shortened(title, LONGEST_IN_TOOLTIP)}: {size}"]
-        self.statements.append(statement(name, tooltip, content))
+        self.boxes[name] = _Box(rows, paint, tooltip, self.look.theme.muted)
         return name
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.training import RateSearch
-from viz._plot_style import finished, new_figure, style
+from viz._plot_style import finished, look_of, plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,6 +22,7 @@ def learning_rate_curve(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
 ) -> Figure:
     """The loss over the learning rate, with the suggestion and what it follows from.
 
@@ -33,10 +34,11 @@ def learning_rate_curve(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
 
     Raises:
         InvalidArgumentError: if it is no such search.
-        UnknownNameError: for an unknown theme or ending.
+        UnknownNameError: for an unknown theme, style or ending.
         MissingDependencyError: without matplotlib.
 
     >>> import numpy as np
@@ -50,18 +52,20 @@ def learning_rate_curve(
             f"the search is {described(search)}, but what find_learning_rate returns is needed: "
             "learning_rate_curve(find_learning_rate(model, X, y))"
         )
-    with style(theme) as look:
-        figure = new_figure(6.0, 3.7)
+    with look_of(theme, style) as look:
+        figure = look.figure(6.0, 3.7)
         axes = figure.subplots()
         axes.set_xscale("log")
-        axes.plot(search.rates, search.losses, ".", ms=4, color=look.muted, label="one batch")
+        axes.plot(
+            search.rates, search.losses, ".", ms=look.points(4), color=look.muted, label="one batch"
+        )
         axes.plot(search.rates, search.smoothed, color=look.color(0), label="smoothed")
         at = int(search.smoothed.argmin())
         if search.lowest is not None and search.suggestion is not None:
             axes.plot(
                 *(search.lowest, search.smoothed[at], "o"),
                 label=f"lowest: {search.lowest:.2g}",
-                ms=7,
+                ms=look.points(7),
                 color=look.color(0),
                 mec=look.background,
                 zorder=3,
@@ -77,5 +81,6 @@ def learning_rate_curve(
         room = 0.2 * (most - least) or 0.5 * abs(most) or 1.0
         axes.set_ylim(least - 0.5 * room, most + room)
         axes.set(xlabel="learning rate", ylabel="loss")
+        plain_logarithms(axes.xaxis)
         axes.legend()
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)

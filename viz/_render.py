@@ -1,7 +1,7 @@
-"""DOT text to a picture: SVG, PNG, PDF, or the text itself.
+"""DOT text to a picture or to places: what is asked of Graphviz.
 
-The ``dot`` program of Graphviz draws where there is one, else the libraries that come inside
-pygraphviz's wheels.
+Its ``dot`` program does it where there is one, else the libraries that come inside pygraphviz's
+wheels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
-from xml.etree import ElementTree
 
 from tinygrad_mlp._forking import waited_for_at_fork
 from tinygrad_mlp._text import described
@@ -25,17 +24,13 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 
-__all__ = ["FORMATS", "format_of", "render"]
+__all__ = ["FORMATS", "format_of", "placed", "render"]
 
 FORMATS: Final = ("dot", "pdf", "png", "svg")
 """The kinds of file, named by their endings."""
 
 PIXELS_PER_INCH: Final = 192
 """Of a PNG: twice a screen's, so that it stays sharp on a slide."""
-
-SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
-XLINK_TITLE: Final = "{http://www.w3.org/1999/xlink}title"
-XML_SPACE: Final = "{http://www.w3.org/XML/1998/namespace}space"
 
 _library_lock = threading.Lock()  # Graphviz's libraries serve one thread at a time
 waited_for_at_fork(_library_lock)
@@ -68,7 +63,7 @@ def render(dot_text: str, file_format: str) -> bytes:
 
     Args:
         dot_text: a graph in the DOT language.
-        file_format: "svg" (a view box, tooltips as ``<title>``), "png", "pdf" or "dot" (the text).
+        file_format: "svg", "png", "pdf" or "dot" (the text).
 
     Returns:
         The content of the file.
@@ -87,9 +82,25 @@ def render(dot_text: str, file_format: str) -> bytes:
         return dot_text.encode()
     if file_format == "png":
         dot_text = dot_text.replace("{", f"{{\n  graph [dpi={PIXELS_PER_INCH}];", 1)
+    return _drawn(dot_text, file_format)
+
+
+def placed(dot_text: str) -> bytes:
+    """Where Graphviz puts the nodes, the lines and the clusters of a graph, as JSON.
+
+    Raises:
+        MissingDependencyError, GraphError: as for ``render``.
+
+    >>> import json
+    >>> json.loads(placed("digraph { a -> b }"))["objects"][0]["pos"]
+    '27,90'
+    """
+    return _drawn(dot_text, "json0")
+
+
+def _drawn(dot_text: str, file_format: str) -> bytes:
     draw = _drawn_by_program if shutil.which("dot") else _drawn_by_library
-    picture = draw(dot_text, file_format)
-    return _tidy(picture) if file_format == "svg" else picture
+    return draw(dot_text, file_format)
 
 
 def _drawn_by_program(dot_text: str, file_format: str) -> bytes:
@@ -146,73 +157,3 @@ def _standard_error_in_a_file() -> Iterator[IO[bytes]]:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
-
-
-# What comes out of Graphviz, made fit for web pages
-
-
-def _tidy(svg: bytes) -> bytes:
-    """The SVG without document type and comments, and with tooltips that every browser shows.
-
-    Graphviz writes a tooltip as the attribute ``xlink:title`` of a link, and the name of the node
-    into ``<title>``. Browsers and screen readers look for the tooltip in ``<title>``.
-    """
-    root = ElementTree.fromstring(svg)
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(f"{{{SVG_NAMESPACE}}}")
-    root.set("xmlns", SVG_NAMESPACE)
-    for group in root.iter("g"):
-        title = group.find("title")
-        if title is not None and group.get("class") == "graph":
-            root.attrib.update({"role": "img", "aria-label": title.text or ""})
-            group.remove(title)
-        elif title is not None:
-            title.text = _take_tooltip_links_away(group) or title.text
-        _merge_outlines(group)
-    _state_fonts_once(root)
-    text: bytes = ElementTree.tostring(root, encoding="utf-8")
-    return text + b"\n"
-
-
-def _take_tooltip_links_away(group: ElementTree.Element) -> str:
-    """Put what stands inside the links of a node or an arrow in their place. The last tooltip."""
-    tooltip = ""
-    content = []
-    for child in group:
-        link = child.find("a")
-        if link is None:
-            content.append(child)
-        else:
-            tooltip = link.get(XLINK_TITLE, "")
-            content.extend(link)
-    group[:] = content
-    return tooltip
-
-
-def _merge_outlines(group: ElementTree.Element) -> None:
-    """One path for the ground and the border of a box, where Graphviz writes two."""
-    grounds: dict[str, ElementTree.Element] = {}
-    for path in group.findall("path"):
-        ground = grounds.setdefault(path.get("d", ""), path)
-        if ground is not path:
-            path.attrib["fill"] = ground.get("fill", "none")
-            ground.attrib.update(path.attrib)
-            group.remove(path)
-
-
-def _state_fonts_once(root: ElementTree.Element) -> None:
-    """Leave out of each text what is the default, or the same in all of them.
-
-    That spaces count is said once too: without it some programs drop those at the ends of a text.
-    """
-    root.set(XML_SPACE, "preserve")
-    texts = list(root.iter("text"))
-    families = {text.get("font-family", "") for text in texts}
-    for text in texts:
-        text.attrib.pop(XML_SPACE, None)
-        if text.get("text-anchor") == "start":
-            del text.attrib["text-anchor"]
-        if len(families) == 1:
-            text.attrib.pop("font-family", None)
-    if len(families) == 1:
-        root.set("font-family", families.pop())

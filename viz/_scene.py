@@ -7,14 +7,29 @@ real indices. For PNG and PDF, Graphviz draws the same things at the same places
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from math import dist
+from typing import Final, NamedTuple
 
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz import _markup as markup
 
-__all__ = ["Circle", "Group", "Line", "Rectangle", "Scene", "Words", "plain", "width_of"]
+__all__ = [
+    "Circle",
+    "Curve",
+    "Group",
+    "Line",
+    "Point",
+    "Rectangle",
+    "Scene",
+    "Shape",
+    "Shown",
+    "Words",
+    "plain",
+    "width_of",
+]
 
 SERIF: Final = "Times New Roman,Times,serif"
 SERIF_OF_GRAPHVIZ: Final = "Times"
@@ -25,8 +40,34 @@ RAISED: Final = 0.4
 BASELINE: Final = 0.35
 """How far the baseline lies under the middle of letters, in sizes."""
 
+CORNER: Final = 6.0
+"""The radius of the corners of a rectangle."""
+
+HEAD_WIDTH: Final = 0.7
+"""Of an arrowhead, in lengths of it, as Graphviz draws them."""
+LENGTH_OF_GRAPHVIZ: Final = 10.0
+"""Of an arrowhead of the size 1, in points."""
+
+Point = tuple[float, float]
+"""How far to the right, and how far down."""
+
 NARROW: Final = frozenset(".,:;'|!iljI \N{NO-BREAK SPACE}")
+DERIVATIVE: Final = "\N{PARTIAL DIFFERENTIAL}"  # no wider than a letter
 WIDE: Final = frozenset("mwMW@%\N{MINUS SIGN}+=<>\N{RIGHTWARDS ARROW}")
+
+
+class Shown(NamedTuple):
+    """Which number words show.
+
+    Attributes:
+        what: "data" or "grad" of the node, which is their last run; "local", what is known as soon
+            as the node is computed, such as a local derivative; or "norm", the size of several
+            gradients, that of the node among them.
+        node: whose number it is.
+    """
+
+    what: str
+    node: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +83,7 @@ class Words:
         anchor: what of them stands at x: "middle", "start" or "end".
         bold: whether they are bold.
         ground: the color of a rectangle behind them; "" for none.
+        shows: the number that they show, if they show one of a node.
     """
 
     x: float
@@ -52,6 +94,7 @@ class Words:
     anchor: str = "middle"
     bold: bool = False
     ground: str = ""
+    shows: Shown | None = None
 
     @property
     def width(self) -> float:
@@ -88,6 +131,39 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A line of cubic Bezier curves, which may be dashed and may have an arrowhead.
+
+    Attributes:
+        points: where it starts, then for each piece its two control points and its end.
+        color: of the line and its head.
+        width: of the line.
+        dashed: whether it is.
+        tip: the point of the arrowhead, whose base is where the line ends; None for no head.
+    """
+
+    points: tuple[Point, ...]
+    color: str
+    width: float
+    dashed: bool = False
+    tip: Point | None = None
+
+    @property
+    def head(self) -> tuple[Point, Point, Point] | None:
+        """The corners of the arrowhead, its point first.
+
+        >>> bend = ((0.0, 0.0), (2.0, 0.0), (4.0, 0.0), (6.0, 0.0))
+        >>> Curve(bend, "#000000", 1.0, tip=(16.0, 0.0)).head
+        ((16.0, 0.0), (6.0, -3.5), (6.0, 3.5))
+        """
+        if self.tip is None:
+            return None
+        (x, y), (tip_x, tip_y) = self.points[-1], self.tip
+        along, across = (tip_x - x) * HEAD_WIDTH / 2.0, (tip_y - y) * HEAD_WIDTH / 2.0
+        return self.tip, (x + across, y - along), (x - across, y + along)
+
+
+@dataclass(frozen=True, slots=True)
 class Circle:
     """A circle around a point."""
 
@@ -112,7 +188,8 @@ class Rectangle:
     border_width: float = 1.2
 
 
-Shape = Words | Line | Circle | Rectangle
+Shape = Words | Line | Curve | Circle | Rectangle
+"""What there is in a picture."""
 
 
 @dataclass(slots=True)
@@ -124,12 +201,16 @@ class Group:
         shapes: what is drawn, in this order.
         tooltip: lines that a browser shows when one points at them.
         name: the id; "" for none.
+        nodes: the nodes that it stands for; of a line, those that it leads from.
+        targets: of a line, the nodes that it leads to.
     """
 
     kind: str
     shapes: list[Shape]
     tooltip: Sequence[str] = ()
     name: str = ""
+    nodes: Collection[Value] = ()
+    targets: Collection[Value] = ()
 
 
 @dataclass(slots=True)
@@ -173,8 +254,14 @@ class Scene:
         ]
         return "\n".join(lines)
 
-    def dot(self) -> str:
+    def dot(self, scale: float = 1.0) -> str:
         """The picture as DOT text in which everything has its place.
+
+        Args:
+            scale: how much larger Graphviz is to draw it.
+
+        Each line leads from an unseen point to itself: Graphviz draws it where that point stands in
+        the text, and so over a frame and under a box. Lines by themselves would all come first.
 
         >>> Scene(40.0, 20.0, "#ffffff", "nothing").dot().splitlines()[0]
         'digraph "network" {'
@@ -182,15 +269,16 @@ class Scene:
         shapes = [shape for group in self.groups for shape in group.shapes]
         body = [line for index, shape in enumerate(shapes) for line in self._dot(index, shape)]
         middle = self._place(self.width / 2.0, self.height / 2.0)
+        inches = [f"{scale * side / 72.0:.4f}" for side in (self.width, self.height)]
+        size = f'size="{",".join(inches)}!", ' if scale != 1.0 else ""
         return "\n".join(
             [
                 'digraph "network" {',
-                "  graph [layout=nop2, outputorder=edgesfirst, pad=0, splines=line, "
-                f'charset="UTF-8", bgcolor="{self.background}"];',
+                "  graph [layout=nop2, outputorder=breadthfirst, pad=0, margin=0, splines=line, "
+                f'{size}charset="UTF-8", bgcolor="{self.background}"];',
                 f'  node [label="", fixedsize=true, fontname="{markup.FONT}"];',
                 "  edge [arrowhead=none];",
                 f"  canvas [shape=box, style=invis, {_inches(self.width, self.height)}, {middle}];",
-                f"  origin [shape=point, style=invis, {_inches(0.0, 0.0)}, {middle}];",
                 *body,
                 "}\n",
             ]
@@ -198,8 +286,11 @@ class Scene:
 
     def _dot(self, index: int, shape: Shape) -> Iterator[str]:
         name = f"s{index}"
-        if isinstance(shape, Line):
-            yield f"  origin -> origin [{self._line(shape)}];"
+        if isinstance(shape, Line | Curve):
+            middle = self._place(self.width / 2.0, self.height / 2.0)
+            stroke = self._line(shape) if isinstance(shape, Line) else self._curve(shape)
+            yield f"  {name} [shape=point, style=invis, {_inches(0.0, 0.0)}, {middle}];"
+            yield f"  {name} -> {name} [{stroke}];"
         elif isinstance(shape, Words):
             yield from self._words(name, shape)
         else:
@@ -215,14 +306,22 @@ class Scene:
             )
 
     def _line(self, line: Line) -> str:
-        ends = (line.x1, line.y1), (line.x2, line.y2)
-        points = [
-            f"{short(x)},{short(self.height - y)}" for x, y in (ends[0], ends[0], ends[1], ends[1])
-        ]
-        dashed = ", style=dashed" if line.dashed else ""
-        return (
-            f'pos="{" ".join(points)}", color="{line.color}", penwidth={short(line.width)}{dashed}'
-        )
+        first, last = (line.x1, line.y1), (line.x2, line.y2)
+        return self._spline((first, first, last, last), line)
+
+    def _curve(self, curve: Curve) -> str:
+        spline = self._spline(curve.points, curve, curve.tip)
+        if curve.tip is None:
+            return spline
+        size = dist(curve.points[-1], curve.tip) / LENGTH_OF_GRAPHVIZ
+        return f"{spline}, arrowhead=normal, arrowsize={short(size)}"
+
+    def _spline(self, points: Iterable[Point], pen: Line | Curve, tip: Point | None = None) -> str:
+        places = [f"{short(x)},{short(self.height - y)}" for x, y in points]
+        if tip is not None:
+            places.insert(0, f"e,{short(tip[0])},{short(self.height - tip[1])}")
+        dashed = ", style=dashed" if pen.dashed else ""
+        return f'pos="{" ".join(places)}", color="{pen.color}", penwidth={short(pen.width)}{dashed}'
 
     def _words(self, name: str, words: Words) -> Iterator[str]:
         left, top, right, bottom = words.box
@@ -269,6 +368,47 @@ def width_of(runs: Iterable[Run], size: float) -> float:
     return total * size
 
 
+def colors_of(group: Group) -> set[str]:
+    """The colors of its shapes.
+
+    >>> colors_of(Group("unit", [Circle(5.0, 5.0, 2.0, "#ffffff", "#000000")])) == {
+    ...     "#ffffff",
+    ...     "#000000",
+    ... }
+    True
+    """
+    colors: set[str] = set()
+    for shape in group.shapes:
+        if isinstance(shape, Circle | Rectangle):
+            colors |= {shape.fill, shape.border}
+        elif isinstance(shape, Words) and shape.ground:
+            colors |= {shape.color, shape.ground}
+        else:
+            colors.add(shape.color)
+    return colors
+
+
+def dashes_of(pen: Line | Curve) -> tuple[float, float]:
+    """The lengths of a dash and of a gap of a line that is dashed.
+
+    >>> dashes_of(Line(0.0, 0.0, 9.0, 0.0, "#000000", 2.0, dashed=True))
+    (8.0, 5.0)
+    """
+    return 5.0 + 1.5 * pen.width, 3.0 + pen.width
+
+
+def ground_of(words: Words) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height of the rectangle behind words; None where there is none.
+
+    >>> ground_of(Words(0.0, 0.0, plain("0"), 10.0, "#000000", "start", ground="#ffffff"))
+    (-2.0, -6.0, 10.4, 12.0)
+    """
+    if not words.ground:
+        return None
+    left, _, right, _ = words.box
+    return left - 2.0, words.y - words.size / 2.0 - 1.0, right - left + 4.0, words.size + 2.0
+
+
 def short(number: float) -> str:
     """A coordinate with at most two decimals.
 
@@ -290,9 +430,11 @@ def escaped(text: str) -> str:
 def _width(character: str) -> float:
     if character in NARROW:
         return 0.34
-    if character in "()[]":
+    if character in "()[]/":
         return 0.4
-    if character in WIDE or ord(character) > 0x3FF:  # behind the Greek letters
+    if character in WIDE or (
+        ord(character) > 0x3FF and character != DERIVATIVE
+    ):  # behind the Greek letters
         return 1.0 if ord(character) > 0x2E7F else 0.84
     return 0.78 if character.isupper() else 0.64
 
@@ -308,13 +450,12 @@ def _svg(shape: Shape) -> str:
     if isinstance(shape, Words):
         return _svg_words(shape)
     if isinstance(shape, Line):
-        dash, gap = short(5.0 + 1.5 * shape.width), short(3.0 + shape.width)
-        dashes = f' stroke-dasharray="{dash} {gap}"' if shape.dashed else ""
         return (
             f'<line x1="{short(shape.x1)}" y1="{short(shape.y1)}" x2="{short(shape.x2)}" '
-            f'y2="{short(shape.y2)}" stroke="{shape.color}" stroke-width="{short(shape.width)}"'
-            f"{dashes}/>"
+            f'y2="{short(shape.y2)}"{_svg_pen(shape)}/>'
         )
+    if isinstance(shape, Curve):
+        return _svg_curve(shape)
     if isinstance(shape, Circle):
         return (
             f'<circle cx="{short(shape.x)}" cy="{short(shape.y)}" r="{short(shape.radius)}" '
@@ -323,19 +464,34 @@ def _svg(shape: Shape) -> str:
     left, top = shape.x - shape.width / 2.0, shape.y - shape.height / 2.0
     return (
         f'<rect x="{short(left)}" y="{short(top)}" width="{short(shape.width)}" '
-        f'height="{short(shape.height)}" rx="6" fill="{shape.fill}" stroke="{shape.border}" '
-        f'stroke-width="{short(shape.border_width)}"/>'
+        f'height="{short(shape.height)}" rx="{short(CORNER)}" fill="{shape.fill}" '
+        f'stroke="{shape.border}" stroke-width="{short(shape.border_width)}"/>'
     )
+
+
+def _svg_pen(pen: Line | Curve) -> str:
+    dash, gap = dashes_of(pen)
+    dashes = f' stroke-dasharray="{short(dash)} {short(gap)}"' if pen.dashed else ""
+    return f' stroke="{pen.color}" stroke-width="{short(pen.width)}"{dashes}'
+
+
+def _svg_curve(curve: Curve) -> str:
+    first, *others = [f"{short(x)},{short(y)}" for x, y in curve.points]
+    line = f'<path d="M{first}C{" ".join(others)}" fill="none"{_svg_pen(curve)}/>'
+    if curve.head is None:
+        return line
+    corners = " ".join([f"{short(x)},{short(y)}" for x, y in curve.head])
+    return f'{line}<polygon points="{corners}" fill="{curve.color}"/>'
 
 
 def _svg_words(words: Words) -> str:
     ground = ""
-    if words.ground:
-        left, _, right, _ = words.box
+    place = ground_of(words)
+    if place is not None:
+        left, top, width, height = place
         ground = (
-            f'<rect x="{short(left - 2.0)}" y="{short(words.y - words.size / 2.0 - 1.0)}" '
-            f'width="{short(right - left + 4.0)}" height="{short(words.size + 2.0)}" '
-            f'fill="{words.ground}"/>'
+            f'<rect x="{short(left)}" y="{short(top)}" width="{short(width)}" '
+            f'height="{short(height)}" fill="{words.ground}"/>'
         )
     bold = ' font-weight="bold"' if words.bold else ""
     anchor = f' text-anchor="{words.anchor}"' if words.anchor != "start" else ""

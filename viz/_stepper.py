@@ -16,11 +16,12 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.engine import Value
 from viz import _markup as markup
+from viz._framed import Page
 from viz._recorded import recorded
 from viz._render import format_of
 from viz._themes import DARK, LIGHT, Theme
@@ -42,16 +43,35 @@ SCRIPTS: Final = (
 """The parts of the program, in the order in which they stand in the page."""
 
 
+class _Options(TypedDict, total=False):
+    """The options of ``replay``, for type checkers."""
+
+    title: str | None
+    parameters: Iterable[Value] | None
+    collapse: bool | None
+    max_nodes: int
+
+
+@overload
+def replay(loss: Value, path: None = None, **options: Unpack[_Options]) -> Page: ...
+
+
+@overload
+def replay(loss: Value, path: str | os.PathLike[str], **options: Unpack[_Options]) -> Path: ...
+
+
 def replay(
     loss: Value,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     title: str | None = None,
     parameters: Iterable[Value] | None = None,
     collapse: bool | None = None,
     max_nodes: int = 1000,
-) -> Path:
+) -> Path | Page:
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
+
+    In a notebook ``replay(loss)`` shows the page in the output of the cell.
 
     The page works without a network, on a phone, and with the keyboard alone: left and right step,
     with shift to the next node, home and end, space plays, "?" opens the help; up and down go
@@ -62,7 +82,8 @@ def replay(
     Args:
         loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
             that starts without gradients, whatever the graph holds now.
-        path: the file to write, .html or .htm; a missing folder is made.
+        path: the file to write, .html or .htm; a missing folder is made. Without a path the page
+            is returned, and a notebook shows it.
         title: the heading, "Backpropagation of loss" unless given.
         parameters: the leaves to color as parameters, for example ``model.parameters()``.
         collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
@@ -70,7 +91,7 @@ def replay(
         max_nodes: the number of nodes up to which a page is written.
 
     Returns:
-        The path of the file.
+        The path of the file; or, without one, the page.
 
     Raises:
         NotANumberError: if ``loss`` is not a Value.
@@ -83,11 +104,12 @@ def replay(
     ...     replay((a * b).tanh(), f"{folder}/backprop.html").name
     'backprop.html'
     """
-    format_of(path, ("html", "htm"))
+    if path is not None:
+        format_of(path, ("html", "htm"))
     page = replay_page(
         loss, title=title, parameters=parameters, collapse=collapse, max_nodes=max_nodes
     )
-    return write_whole(path, page.encode())
+    return Page(page) if path is None else write_whole(path, page.encode())
 
 
 def replay_page(

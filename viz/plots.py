@@ -1,10 +1,12 @@
 """Plots of a training: its curves, the decision boundary of a classifier, its confusion table.
 
 What is inside a model (activations, gradients, weights) is drawn by ``_layer_plots``, the regions
-of a classifier by ``_boundary``, why it answers as it does by ``_interpretation_plots``.
+of a classifier by ``_boundary``, what was learned of one feature by ``_fit_curve``, why a
+network answers as it does by ``_interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``_plot_style`` for how they look. Each
-returns the figure, to be changed or shown, and writes it into a file if it is given a path.
+returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
+path.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training import ConfusionTable, History
 from viz._boundary import decision_boundary
+from viz._fit_curve import fit_curve
 from viz._interpretation_plots import (
     activation_map,
     attribution_plot,
@@ -29,7 +32,7 @@ from viz._interpretation_plots import (
 )
 from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz._markup import shortened
-from viz._plot_style import PlotTheme, finished, literal, new_figure, style
+from viz._plot_style import MARKERS, Look, finished, literal, look_of, plain_logarithms
 from viz._rate_plot import learning_rate_curve
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ __all__ = [
     "confusion_table_plot",
     "decision_boundary",
     "feature_visualization_plot",
+    "fit_curve",
     "gradient_histograms",
     "health_curves",
     "learning_rate_curve",
@@ -61,6 +65,11 @@ HEALTH: Final = {
 
 LONGEST_NAME: Final = 24
 
+MARKS_ON_A_CURVE: Final = 8
+
+MOST_COUNTS_ON_A_SLIDE: Final = 12
+"""The classes up to which the cells of a slide have room for letters."""
+
 
 def loss_curve(
     history: History | Mapping[str, Any],
@@ -69,6 +78,7 @@ def loss_curve(
     title: str = "",
     log_scale: bool | None = None,
     theme: str = "light",
+    style: str = "page",
 ) -> Figure:
     """The loss of every epoch and, beside it, the accuracy, if the history has it.
 
@@ -86,10 +96,11 @@ def loss_curve(
         log_scale: whether the loss has a logarithmic axis; unless given, it has where the losses
             are positive and span more than a factor of 30.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
 
     Raises:
         DataError: if there is no loss.
-        UnknownNameError: for an unknown theme or ending.
+        UnknownNameError: for an unknown theme, style or ending.
         MissingDependencyError: without matplotlib.
 
     >>> figure = loss_curve({"loss": [0.9, 0.5, 0.3], "accuracy": [0.5, 0.8, 0.9]})
@@ -105,8 +116,8 @@ def loss_curve(
             "the history has no loss to draw: its lists 'loss' and 'validation_loss' are missing "
             "or empty; train first: history = fit(model, X, y); loss_curve(history)"
         )
-    with style(theme) as look:
-        figure = new_figure(5.2 * len(names) + 0.8, 3.7)
+    with look_of(theme, style) as look:
+        figure = look.figure(5.2 * len(names) + 0.8, 3.7)
         for axes, name in zip(np.ravel(figure.subplots(1, len(names))), names):
             for index, (run_name, run) in enumerate(runs.items()):
                 _draw_curves(axes, look, name, _series(run, name), index, run_name)
@@ -115,7 +126,8 @@ def loss_curve(
         losses = np.concatenate([x for run in runs.values() for x in _series(run, "loss").values()])
         if _spans_magnitudes(losses) if log_scale is None else log_scale:
             loss_axes.set_yscale("log")
-        return finished(figure, title, path)
+            plain_logarithms(loss_axes.yaxis)
+        return finished(figure, look, title, path)
 
 
 def confusion_table_plot(
@@ -125,6 +137,7 @@ def confusion_table_plot(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
 ) -> Figure:
     """A confusion table: how often each class was taken for which, right answers on the diagonal.
 
@@ -135,11 +148,12 @@ def confusion_table_plot(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
 
     Raises:
         InvalidArgumentError: if ``class_names`` is one text.
         ShapeError: if the table is not square, or the names do not fit it.
-        UnknownNameError: for an unknown theme or ending.
+        UnknownNameError: for an unknown theme, style or ending.
         MissingDependencyError: without matplotlib.
 
     >>> figure = confusion_table_plot([[9, 1], [0, 10]], ["cat", "dog"])
@@ -167,11 +181,11 @@ def confusion_table_plot(
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     names = [literal(shortened(name, LONGEST_NAME)) for name in class_names]
     longest = max(map(len, names), default=0)
-    with style(theme) as look:
+    with look_of(theme, style) as look:
         from matplotlib.colors import LinearSegmentedColormap
 
         size = 2.4 + 0.55 * n_classes
-        figure = new_figure(size + 0.6 + 0.07 * longest, size + 0.05 * longest)
+        figure = look.figure(size + 0.6 + 0.07 * longest, size + 0.05 * longest)
         axes = figure.subplots()
         colors = LinearSegmentedColormap.from_list("share", [look.background, look.color(0)])
         axes.imshow(shares, cmap=colors, vmin=0.0, vmax=1.0)
@@ -187,12 +201,15 @@ def confusion_table_plot(
         axes.set_xticks(between, minor=True)
         axes.set_yticks(between, minor=True)
         axes.tick_params(which="minor", length=0)
-        axes.grid(visible=True, which="minor", color=look.line, linewidth=0.6)
+        axes.grid(visible=True, which="minor", color=look.line, linewidth=look.points(0.6))
         axes.spines[:].set_visible(False)
-        for (i, j), count in np.ndenumerate(table):
-            color = look.background if shares[i, j] > 0.5 else look.ink
-            axes.text(j, i, f"{count:g}", ha="center", va="center", color=color)
-        return finished(figure, title, path)
+        if look.on_a_slide and n_classes > MOST_COUNTS_ON_A_SLIDE:
+            figure.colorbar(axes.images[0], label="share of the true class")
+        else:
+            for (i, j), count in np.ndenumerate(table):
+                color = look.letters_on(look.pale(0, float(shares[i, j])))
+                axes.text(j, i, f"{count:g}", ha="center", va="center", color=color)
+        return finished(figure, look, title, path)
 
 
 def health_curves(
@@ -201,6 +218,7 @@ def health_curves(
     *,
     title: str = "",
     theme: str = "light",
+    style: str = "page",
 ) -> Figure:
     """The norms, the ratios update/weight and the dead units of each layer over the epochs.
 
@@ -209,10 +227,11 @@ def health_curves(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         theme: "light" or "dark".
+        style: "page" or "slide": 1280 x 720, letters of 18 points.
 
     Raises:
         InvalidArgumentError: if the monitor has seen no training yet.
-        UnknownNameError: for an unknown theme or ending.
+        UnknownNameError: for an unknown theme, style or ending.
         MissingDependencyError: without matplotlib.
 
     >>> health_curves(HealthMonitor(max))
@@ -224,17 +243,19 @@ def health_curves(
         raise InvalidArgumentError(
             "there is no health to draw yet; train first: fit(model, X, y, callbacks=[monitor])"
         )
-    with style(theme) as look:
+    with look_of(theme, style) as look:
         from matplotlib.lines import Line2D
 
-        figure = new_figure(3.0 * len(HEALTH), 3.5)
-        for axes, (attribute, name) in zip(figure.subplots(1, len(HEALTH)), HEALTH.items()):
+        figure = look.figure(3.0 * len(HEALTH), 3.5)
+        rows, columns = look.rows(len(HEALTH), columns=len(HEALTH))
+        all_axes = np.ravel(figure.subplots(rows, columns))
+        for axes, (attribute, name) in zip(all_axes, HEALTH.items(), strict=True):
             axes.set(title=name, xlabel="epoch")
             _draw_health(axes, look, monitor, attribute)
         names = [literal(layer.name) for layer in monitor.reports[0].layers]
-        lines = [Line2D([], [], color=look.color(i), marker=".") for i in range(len(names))]
+        lines = [Line2D([], [], **look.class_look(i)) for i in range(len(names))]
         figure.legend(lines, names, loc="outside lower center", ncols=min(len(names), 6))
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 # The look of things
@@ -242,7 +263,7 @@ def health_curves(
 
 def _draw_curves(
     axes: Axes,
-    look: PlotTheme,
+    look: Look,
     name: str,
     series: Mapping[str, NDArray[np.float64]],
     run: int,
@@ -254,22 +275,29 @@ def _draw_curves(
         epochs = np.arange(1, len(numbers) + 1)
         validation = label.startswith("validation")
         color = look.color(run if run_name else index)
-        line_style = "--" if run_name and validation else "-"
         full_label = literal(f"{run_name}, {label}" if run_name else label)
-        axes.plot(epochs, numbers, line_style, label=full_label, color=color)
+        marks = _spaced_marks(run, len(numbers)) if run_name else {}
+        line_style = "--" if validation else "-"
+        axes.plot(epochs, numbers, line_style, label=full_label, color=color, **marks)
         alone = _without_neighbors(numbers)
-        axes.plot(epochs[alone], numbers[alone], ".", ms=8, color=color)
+        axes.plot(epochs[alone], numbers[alone], ".", ms=look.points(8), color=color)
         if validation and np.isfinite(numbers).any():
             at = int(best(np.where(np.isfinite(numbers), numbers, np.nan)))
             marked = f"best: epoch {epochs[at]}"
             axes.plot(
                 *(epochs[at], numbers[at], "o"),
                 label=literal(f"{run_name}, {marked}" if run_name else marked),
-                ms=7,
+                ms=look.points(7),
                 color=color,
                 mec=look.background,
                 zorder=3,
             )
+
+
+def _spaced_marks(run: int, n_epochs: int) -> dict[str, Any]:
+    """Some marks along a curve, by which who sees no colors tells several trainings apart."""
+    step = max(1, n_epochs // MARKS_ON_A_CURVE)
+    return {"marker": MARKERS[run % len(MARKERS)], "markevery": (run % step, step)}
 
 
 def _without_neighbors(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -279,7 +307,7 @@ def _without_neighbors(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _finish_curves(axes: Axes, name: str) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set(xlabel="epoch", ylabel=name)
     last = max(np.size(line.get_xdata()) for line in axes.lines)
@@ -288,24 +316,30 @@ def _finish_curves(axes: Axes, name: str) -> None:
     )
     axes.set_xticks([tick for tick in ticks if 1 <= tick <= last])
     if name == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.yaxis.set_major_formatter(FuncFormatter(_percent))
     named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
     if len(named) > 1:
         axes.legend()
 
 
-def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute: str) -> None:
+def _percent(share: float, place: int | None = None) -> str:
+    return f"{100.0 * share:.4g}%"
+
+
+def _draw_health(axes: Axes, look: Look, monitor: HealthMonitor, attribute: str) -> None:
     """One line for each layer; a logarithmic scale where all numbers allow it."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    steps = [1, 2, 5, 10]
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1, steps=steps))
     shown: list[float] = []
     for place, layer in enumerate(monitor.reports[0].layers):
         numbers = [getattr(report.layers[place], attribute) for report in monitor.reports]
         points = [(e, x) for e, x in zip(monitor.epochs, numbers) if x is not None]
         shown += [x for _, x in points]
         if points:
-            axes.plot(*zip(*points), ".-", label=literal(layer.name), color=look.color(place))
+            marks: dict[str, Any] = {"markevery": max(1, len(points) // MARKS_ON_A_CURVE)}
+            axes.plot(*zip(*points), label=literal(layer.name), **look.class_look(place), **marks)
     if not shown:
         text = "no relu layers" if attribute == "dead_share" else "none"
         axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
@@ -314,6 +348,7 @@ def _draw_health(axes: Axes, look: PlotTheme, monitor: HealthMonitor, attribute:
         axes.set_ylim(-0.05, 1.05)
     elif min(shown) > 0.0:
         axes.set_yscale("log")
+        plain_logarithms(axes.yaxis)
 
 
 # The numbers to draw

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._cli.companion import Companion
 from tinygrad_mlp._cli.parsing import reason_of, say
 from tinygrad_mlp._cli.problem import Problem
+from tinygrad_mlp._cli.trained_sample import TrainedSample
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP
@@ -51,10 +51,10 @@ class Drawings:
 
     def pictures(self) -> list[Picture]:
         """Those that there are for this problem."""
-        companion = Companion.of(self.problem, self.model)
+        sample = TrainedSample.of(self.problem, self.model)
         found = [
-            Picture(GRAPH, companion.description, companion.draw),
-            Picture(REPLAY, "the same, step by step, in a browser", companion.replay),
+            Picture(GRAPH, sample.shows, sample.draw),
+            Picture(REPLAY, sample.page_shows, sample.replay),
             Picture(LOSS, "the loss of every epoch", self.draw_loss),
         ]
         if self.problem.classes and len(self.problem.feature_names) == 2:

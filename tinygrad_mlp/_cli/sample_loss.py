@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,14 +20,15 @@ from tinygrad_mlp.data._datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.graph import name_in_network, order_of, roles_of, units_of
-from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.nn import ACTIVATIONS, MLP, Layer
 from tinygrad_mlp.nn._activations import SOFTMAX
 from tinygrad_mlp.nn._architecture import layer_sizes
 from tinygrad_mlp.training import Task, WeightsFile, read_weights, task_of
 from tinygrad_mlp.training._outputs import sample_outputs
 from tinygrad_mlp.training._weights import put_weights
 
-__all__ = ["SampleLoss", "loss_of_a_sample"]
+__all__ = ["SampleLoss", "loss_of_a_sample", "loss_through"]
 
 
 class Sample(NamedTuple):
@@ -93,12 +95,28 @@ def loss_of_a_sample(
         target = task.samples(x, [answer]).targets[0]
     except DataError as error:
         raise DataError(f"{sample.place} does not fit to {weights}: {error}") from None
-    inputs = [Value(xi, label=name) for xi, name in zip(x[0].tolist(), names)]
-    outputs = sample_outputs(model, inputs, task.loss.from_logits)
-    loss = task.loss.sample_loss(outputs, np.atleast_1d(target).tolist())
-    loss.label = "loss"
+    loss, _ = loss_through(model, task.loss, x[0], names, target)
     _label_neurons(loss)
     return SampleLoss(loss, f"{sample.place}{scale}, through {model!r} of {weights}")
+
+
+def loss_through(
+    model: MLP | Layer, loss: Loss, x: NDArray[np.float64], names: Sequence[str], target: Any
+) -> tuple[Value, list[Value]]:
+    """The loss of one sample, and what the network gives for it: logits, or outputs.
+
+    Args:
+        model: the network, or a layer of one.
+        loss: what it was trained with.
+        x: the features, (n_features,).
+        names: what they are called.
+        target: what the loss compares with.
+    """
+    inputs = [Value(xi, label=name) for xi, name in zip(x.tolist(), names)]
+    outputs = sample_outputs(model, inputs, loss.from_logits)
+    result = loss.sample_loss(outputs, np.atleast_1d(target).tolist())
+    result.label = "loss"
+    return result, outputs
 
 
 def _of_dataset(name: str, number: int | None, saved: SavedNetwork | None, task: Task) -> Sample:

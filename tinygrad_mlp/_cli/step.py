@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr
@@ -24,11 +25,15 @@ from tinygrad_mlp.debug.console import Console
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.debug.worked_example import worked_example
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError
+from tinygrad_mlp.graph import order_of
 
 __all__ = ["run_step"]
 
-WORKED_EXAMPLE = "the worked example, a network of 2 inputs, 2 hidden neurons and 2 outputs"
+MOST_OPERATIONS: Final = 100
+"""Of a graph that is drawn in boxes; a larger one as the network that it is, in circles."""
+
+WORKED_EXAMPLE: Final = "the worked example, a network of 2 inputs, 2 hidden neurons and 2 outputs"
 
 
 def run_step(arguments: argparse.Namespace) -> None:
@@ -88,7 +93,12 @@ def _draw(session: Session, path: Path, *, inputs: Iterable[Path]) -> None:
     marked: list[Value] = [] if step is None else [step.node]
     if isinstance(step, BackwardStep):
         marked.append(step.parent)
-    viz.draw(session.known(), path, highlight=marked)
+    known = session.known()
+    if len(order_of(known)) > MOST_OPERATIONS:
+        with suppress(GraphError):  # what circles cannot show, boxes can
+            viz.draw(known, path, detail="circles", highlight=marked)
+            return
+    viz.draw(known, path, highlight=marked)
 
 
 def _value_of_script(argument: str) -> Value:

@@ -108,7 +108,8 @@ class MathName:
         ('21', '12,1')
         """
         texts = [str(index) for index in self.indices]
-        return ("" if max(map(len, texts), default=1) == 1 else ",").join(texts)
+        together = "".join(texts)
+        return together if len(together) <= len(texts) else ",".join(texts)
 
     @property
     def letter(self) -> str:

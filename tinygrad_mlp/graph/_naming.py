@@ -7,6 +7,7 @@ gives the same names: to the step log, the terminal and the web page.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 from tinygrad_mlp._places import Key, Owner, joined
 from tinygrad_mlp._text import visible
@@ -66,22 +67,26 @@ class PlaceNames:
     """
 
     def __init__(self, nodes: Iterable[Value]) -> None:
-        models: dict[Owner, None] = {}
         listed = list(nodes)
-        used = [x for node in listed for x in node.parents]  # first the model that computes first
-        for leaf in (*used, *listed):
-            if not leaf.parents and leaf.place is not None:
-                models[leaf.place.owner.model] = None
+        used = chain.from_iterable([node.parents for node in listed])
+        seen = dict.fromkeys(chain(used, listed))  # first the model that computes first
+        places = [leaf.place for leaf in seen if not leaf.parents]
+        owners = dict.fromkeys([place.owner for place in places if place is not None])
+        models = dict.fromkeys([owner.model for owner in owners])
         kinds = [model.kind for model in models]
         self._of_model: dict[Owner, str] = {}
         for model in models:
             number = len([m for m in self._of_model if m.kind == model.kind]) + 1
             several = f"#{number}" if kinds.count(model.kind) > 1 else ""
             self._of_model[model] = f"{model.kind}{several}" if len(models) > 1 else ""
+        self._paths: dict[Owner, str] = {}
 
     def within(self, owner: Owner, *keys: Key) -> str:
         """The path of something in a module."""
-        return joined(self._of_model[owner.model], owner.path, *keys)
+        path = self._paths.get(owner)
+        if path is None:
+            path = self._paths[owner] = joined(self._of_model[owner.model], owner.path)
+        return joined(path, *keys)
 
     def of(self, node: Value) -> str:
         """The label of a node; of a parameter without one the path."""

@@ -17,6 +17,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.ops import Op
 
 __all__ = [
+    "SUMMING_OPS",
     "NeuronSum",
     "Use",
     "count_uses",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 SUMMING_OPS: Final = (ops.ADD, ops.SUM)
+"""The operations that add what they are given."""
 
 
 def order_of(outputs: Iterable[Value]) -> list[Value]:
@@ -44,8 +46,9 @@ def order_of(outputs: Iterable[Value]) -> list[Value]:
     seen: dict[Value, None] = {}
     for output in outputs:
         order = topological_order(output)
-        check_numbers(order, order)
-        seen.update(dict.fromkeys(order))
+        unseen = [node for node in order if node not in seen]
+        check_numbers(unseen, order)
+        seen.update(dict.fromkeys(unseen))
     return list(seen)
 
 

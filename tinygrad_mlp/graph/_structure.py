@@ -261,11 +261,12 @@ class _Drafts:
         self.roles = roles
         self.found: list[_Draft] = []
         self.of: dict[Value, _Draft] = {}  # of computed nodes, and of weights
-        self.sharing: dict[Value, dict[_Draft, None]] = {}
+        self.user: dict[Value, _Draft] = {}  # the first neuron of each parameter
+        self.shared: set[Value] = set()  # the parameters of several
         n_uses = count_uses(order)
         depths: dict[Value, int] = {}
         for node in order:
-            depth = max((depths[parent] for parent in node.parents), default=0)
+            depth = max([depths[parent] for parent in node.parents]) if node.parents else 0
             if node in sums:
                 depth += 1
                 self._add(node, sums[node], depth)
@@ -292,7 +293,8 @@ class _Drafts:
         for member in found.members:
             self.of[member] = draft
         for leaf in (*weights, *biases):
-            self.sharing.setdefault(leaf, {})[draft] = None
+            if self.user.setdefault(leaf, draft) is not draft:
+                self.shared.add(leaf)
         for weight in weights:
             self.of[weight] = draft
 
@@ -348,11 +350,11 @@ def _named(drafts: _Drafts, names: PlaceNames) -> dict[Value, Unit]:
     units = {**_placed(drafts.found, names)}
     units |= _made_up([draft for draft in drafts.found if draft not in units])
     found = {node: units[draft] for node, draft in drafts.of.items()}
-    for leaf, users in drafts.sharing.items():
-        if len(users) > 1:
+    for leaf, draft in drafts.user.items():
+        if leaf in drafts.shared:
             found.pop(leaf, None)
         else:
-            found[leaf] = units[next(iter(users))]
+            found[leaf] = units[draft]
     return found
 
 

@@ -18,7 +18,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.graph._math_names import MathName, parse_name
 from tinygrad_mlp.graph._naming import PlaceNames, names_of
-from tinygrad_mlp.graph._roles import NeuronSum, sums_of
+from tinygrad_mlp.graph._roles import SUMMING_OPS, NeuronSum, count_uses, sums_of
 from tinygrad_mlp.graph._structure import (
     NEURON,
     Unit,
@@ -156,6 +156,7 @@ class _Naming:
             unit = units[node]
             self.first.setdefault(unit, found)
             self.of_layer.setdefault(unit.layer, {})[unit] = None
+        self.models: dict[Owner | None, tuple[list[Value], bool]] = {}
         self.sources = self.sources_of_layers()
         self.layer_numbers = self.numbered_layers()
         self.unit_numbers = {
@@ -164,6 +165,8 @@ class _Naming:
             for unit, number in _numbered_units(members).items()
         }
         self.users = self.all_users()
+        self.n_uses = count_uses(order)
+        self.fed = {x for found in self.first.values() for x in found.inputs}
         self.names: dict[Value, MathName] = {}
         self.name_nodes()
 
@@ -202,19 +205,23 @@ class _Naming:
 
     def begins(self, model: Owner | None, layers: Sequence[UnitLayer]) -> bool:
         """Whether the graph has the first layer of a model, if that is there to be asked."""
-        parameters = _parameters_of(model)
-        if not parameters or self.has_all(parameters):
+        parameters, has_all = self.parameters_of(model)
+        if not parameters or has_all:
             return True
         first = self.places.of_group(home_of(parameters[0].place))
         return any(layer.name == first for layer in layers)
 
     def is_whole(self, unit: Unit) -> bool:
         """Whether all parameters of the model are in the graph, if it is there to be asked."""
-        return self.has_all(_parameters_of(unit.owner.model if unit.owner is not None else None))
+        _, has_all = self.parameters_of(unit.owner.model if unit.owner is not None else None)
+        return has_all
 
-    def has_all(self, parameters: Sequence[Value]) -> bool:
-        """Whether all of them are in the graph."""
-        return all(parameter in self.roles for parameter in parameters)
+    def parameters_of(self, model: Owner | None) -> tuple[list[Value], bool]:
+        """The parameters of a model, if it is there, and whether the graph has all of them."""
+        if model not in self.models:
+            parameters = _parameters_of(model)
+            self.models[model] = parameters, all(x in self.roles for x in parameters)
+        return self.models[model]
 
     def inputs_of(self, layer: UnitLayer) -> dict[Value, int]:
         """The number of each input of a layer: of the unit that it is the output of, or its place.
@@ -282,7 +289,7 @@ class _Naming:
                 return self.name_in(unit, "z")
         elif node.op is None or not node.op.activation:
             return None
-        elif not is_last:
+        elif not is_last or self.is_added(node):
             return self.name_in(unit, self.hidden)
         name = self.name_in(unit, "y")
         return replace(name, layer=None, hat=True)
@@ -311,30 +318,37 @@ class _Naming:
             return False  # its activation follows
         targets = [[x for x in user.parents if x is not node] for user in users]
         return all(
-            user.op is ops.SUB and not any(x.parents or len(self.users[x]) > 1 for x in others)
+            user.op is ops.SUB and not any(x.parents or self.n_uses[x] > 1 for x in others)
             for user, others in zip(users, targets, strict=True)
         )
 
+    def is_added(self, node: Value) -> bool:
+        """Whether what a unit gives out is added to an input of the model: a skip connection."""
+        return any(
+            user.op in SUMMING_OPS and any(x in self.fed for x in user.parents)
+            for user in self.users[node]
+        )
+
     def all_users(self) -> dict[Value, list[Value]]:
-        """The nodes that use each node."""
-        users: dict[Value, list[Value]] = {node: [] for node in self.order}
-        for node in self.order:
+        """The nodes that use each node that was computed."""
+        users: dict[Value, list[Value]] = {node: [] for node in self.order if node.parents}
+        for node in users:
             for parent in node.parents:
-                users[parent].append(node)
+                if parent in users:
+                    users[parent].append(node)
         return users
 
     def unique(self) -> dict[Value, MathName]:
         """The name of each node; a second one of the same name gets #2."""
         taken: dict[tuple[object, ...], int] = {}
         unique: dict[Value, MathName] = {}
-        used = dict.fromkeys(x for node in self.order for x in (*node.parents, node))
-        for node in (*used, *self.order):
-            if node not in unique:
-                name = self.label_of(node) or self.names.get(node)
-                name = name or MathName.code(self.code[node])
-                count = taken[name.shown] = taken.get(name.shown, 0) + 1
-                unique[node] = name if count == 1 else name.again(count)
-        return {node: unique[node] for node in self.order}
+        for node in self.order:
+            name = self.label_of(node) or self.names.get(node)
+            name = name or MathName.code(self.code[node])
+            shown = name.shown
+            count = taken[shown] = taken.get(shown, 0) + 1
+            unique[node] = name if count == 1 else name.again(count)
+        return unique
 
     def label_of(self, node: Value) -> MathName | None:
         """What a person calls a node, if anything."""

@@ -1,0 +1,89 @@
+"""Make the pictures at the top of the README.
+
+Run it as ``python examples/gallery.py OUT``; it writes its pictures into the folder OUT, or,
+without one, into ``examples/gallery``, where the README shows them from.
+"""
+
+from __future__ import annotations
+
+# %% Two crescents, a small network that tells them apart, and a neuron with its loss
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import viz
+from tinygrad_mlp import MLP, Value, fit
+from tinygrad_mlp.data import make_moons
+from tinygrad_mlp.debug import worked_example
+from tinygrad_mlp.losses import binary_cross_entropy_with_logits
+
+folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "gallery"
+folder.mkdir(parents=True, exist_ok=True)
+os.chdir(folder)  # the lines that make a picture are those of the README
+
+X, y = make_moons(200, noise=0.15, rng=0)
+model = MLP(2, [4, 1], activation="tanh", rng=3)
+fit(
+    model,
+    X,
+    y,
+    epochs=300,
+    batch_size=20,
+    optimizer="adam",
+    learning_rate=0.03,
+    rng=0,
+    log_every=None,
+)
+
+x1, x2, w1, w2, b = (
+    Value(number, label=name)
+    for name, number in {"x1": 0.5, "x2": -1.0, "w1": 0.8, "w2": 0.3, "b": 0.1}.items()
+)
+out = (w1 * x1 + w2 * x2 + b).tanh()
+loss = (out - 1.0) ** 2
+loss.backward()
+
+# %% Circles and lines: the trained network with its weights
+viz.draw(model, "circles.svg")
+
+# %% The computation graph of a loss, with all values, gradients and local derivatives
+viz.draw(loss, "graph.svg", parameters=[w1, w2, b])
+
+# %% The regions of the plane that the network gives to each class, shaded by probability
+viz.plots.decision_boundary(model, X, y, "boundary.svg")
+
+# %% Two optimizers on the same data, from the same weights
+runs = {}
+for name in ("sgd", "adam"):
+    other = MLP(2, [16, 16, 1], activation="tanh", rng=0)
+    runs[name] = fit(other, X, y, epochs=60, batch_size=20, optimizer=name, rng=0, log_every=None)
+viz.plots.loss_curve(runs, "curves.svg")
+
+# %% Gradients of a deep network of sigmoids: the first layers learn nothing
+deep = MLP(2, [16, 16, 16, 1], activation="sigmoid", rng=0)
+binary_cross_entropy_with_logits([deep(x) for x in X[:50]], y[:50]).backward()
+viz.plots.gradient_histograms(deep, "gradients.svg")
+
+# %% A page that plays a backward pass; a browser takes the picture of its 27th step
+viz.replay(worked_example(), "backprop.html")
+browsers = ("chromium", "chromium-browser", "google-chrome")
+browser = next(filter(None, map(shutil.which, browsers)), None)
+if browser is None:
+    print("no picture of the replay: there is no Chromium")
+else:
+    from PIL import Image
+
+    address = f"{Path('backprop.html').resolve().as_uri()}#step=27"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    size = ["--window-size=1100,700", "--screenshot=replay.png"]
+    subprocess.run(
+        [browser, *options, *size, address], check=True, capture_output=True, timeout=120
+    )
+    Image.open("replay.png").quantize(64).save("replay.png", optimize=True)
+Path("backprop.html").unlink()
+
+# %% All of them
+for picture in sorted(Path().iterdir()):
+    print(f"{picture}: {picture.stat().st_size / 1000.0:.0f} kB")
