@@ -376,3 +376,29 @@ def test_the_parameters_of_a_norm_are_marked_and_in_focus_with_it() -> None:
     picture = Picture(loss, focus=norm.running_var[2])
     lit = [group.get("class") == "step" for group in picture.groups("step")]
     assert lit == [False, False, True]
+
+
+@pytest.mark.parametrize("style", ["page", "slide"])
+def test_where_rows_are_full_lines_go_over_and_under_everything(style: str) -> None:
+    class Twice(Module):
+        def __init__(self) -> None:
+            self.n_inputs = 8
+            self.a, self.b = Layer(8, 8, "tanh", rng=0), Layer(8, 8, "tanh", rng=1)
+            self.out = Layer(8, 1, None, rng=2)
+
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            first = self.a.forward(x)
+            rows = zip(self.b.forward(first), first, x)
+            return self.out.forward([functional.sum([p, q, r]) for p, q, r in rows])
+
+    picture = Picture(Twice(), style=style, show=())
+    ways = [way for way in map(way_of, picture.groups("plain")) if len(way) > 2]
+    assert len(ways) == 2 * len(picture.groups("step"))
+    heights = [way[1][1] for way in ways]
+    title = min(float(only(group, "text").get("y", 0)) for group in picture.groups("title"))
+    one = max(float(only(group, "circle").get("cy", 0)) for group in picture.groups("one"))
+    if style == "page":
+        assert min(heights) < title - 10.0
+        assert max(heights) > one - 40.0
+    assert min(heights) > 6.0
+    assert max(heights) < float(picture.root.get("height", 0)) - 6.0
