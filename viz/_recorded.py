@@ -12,11 +12,20 @@ from typing import Any, Final
 from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
-from tinygrad_mlp.debug import BackwardStep, names_of, trace_backward
+from tinygrad_mlp.debug import BackwardStep, trace_backward
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
-from tinygrad_mlp.graph import Unit, name_in_network, order_of, roles_of, units_of
-from tinygrad_mlp.graph._naming import free_name
+from tinygrad_mlp.graph import (
+    INDEX_ORDERS,
+    MathName,
+    Unit,
+    order_of,
+    roles_of,
+    sums_of,
+    units_of,
+)
+from viz._replay_names import NAMES, ReplayNames, runs_for_json
+from viz._themes import known_name
 
 __all__ = ["recorded"]
 
@@ -28,7 +37,13 @@ A page of a smaller graph decides for itself: where its window shows the whole g
 
 
 def recorded(
-    loss: Value, parameters: Iterable[Value] | None, collapse: bool | None, max_nodes: int
+    loss: Value,
+    parameters: Iterable[Value] | None,
+    collapse: bool | None,
+    max_nodes: int,
+    *,
+    names: str = "math",
+    index: str = "unit,input",
 ) -> dict[str, Any]:
     """Everything that the page knows about the graph and its steps.
 
@@ -37,23 +52,27 @@ def recorded(
         parameters: the leaves that are parameters, if a person names them.
         collapse: whether each neuron starts as one box; None to decide by the size.
         max_nodes: the number of nodes up to which there is a page.
+        names: "math" or "code".
+        index: the order of the indices of a weight.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
     >>> [node["name"] for node in page["nodes"]], len(page["steps"])
     (['a', 'v1', 'L'], 1)
     """
+    by_math = known_name("kind of names", names, NAMES) == "math"
+    index = known_name("order of the indices", index, INDEX_ORDERS)
     order = _checked_order(loss, max_nodes)
     roles = roles_of(order, [loss], parameters)
     units = units_of(order, roles)
-    names = _names(order, units)
+    called = ReplayNames(order, roles, units, by_math=by_math, index=index)
     places = {node: place for place, node in enumerate(order)}
-    groups = _groups(order, names, units)
+    groups = _groups(order, roles, called, units)
     used = {node.op.name: node.op for node in order if node.op is not None and node.parents}
     return {
         "nodes": [
             {
-                "name": names[node],
-                "unnamed": not node.label and names[node] == f"v{places[node]}",
+                **_named(called.shown[node], called.code[node]),
+                "unnamed": not node.label and called.code[node] == f"v{places[node]}",
                 # Nothing flows to a frozen leaf either.
                 "constant": (node.op is ops.CONSTANT and not node.label) or is_frozen(node),
                 "frozen": is_frozen(node),
@@ -116,22 +135,12 @@ def _steps(loss: Value, order: Sequence[Value]) -> list[BackwardStep]:
             node.grad = grad
 
 
-def _names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]:
-    """The names of the step log; what has no label there is called after its neuron, or L."""
-    names = names_of(order)
-    taken = set(names.values())
-    for node in order:
-        wish = "" if node.label else name_in_network(node, units.get(node))
-        if not wish and node is order[-1] and node.parents and not node.label:
-            wish = "L"
-        if wish:
-            names[node] = free_name(wish, taken)
-            taken.add(names[node])
-    return names
+def _named(name: MathName, code: str) -> dict[str, Any]:
+    return {"name": name.text, "code": code, "runs": runs_for_json(name)}
 
 
 def _groups(
-    order: Sequence[Value], names: dict[Value, str], units: dict[Value, Unit]
+    order: Sequence[Value], roles: dict[Value, str], names: ReplayNames, units: dict[Value, Unit]
 ) -> list[dict[str, Any]]:
     """The neurons that can be one box: those nodes that nothing outside uses, but for one output.
 
@@ -156,12 +165,20 @@ def _groups(
     for place, node in enumerate(order):
         if node in heads:
             members.setdefault(heads[node], []).append(place)
+    sums = sums_of(order, roles)
+    places_of = {node: place for place, node in enumerate(order)}
     return [
         {
-            "name": _group_name(names, head, units[head]),
+            **_named(*names.of_unit(head, units[head])),
             "formula": _group_formula(head),
             "head": places[-1],
             "members": places,
+            "parameters": [place for place in places if roles[order[place]] == "parameter"],
+            "weights": [
+                [places_of[x], places_of[weight]]
+                for found in [sums[order[place]] for place in places if order[place] in sums]
+                for weight, x in zip(found.weights, found.inputs, strict=True)
+            ],
         }
         for head, places in sorted(members.items(), key=_last_place)
         if len(places) > 1
@@ -170,12 +187,6 @@ def _groups(
 
 def _last_place(group: tuple[Value, list[int]]) -> int:
     return group[1][-1]
-
-
-def _group_name(names: dict[Value, str], head: Value, unit: Unit) -> str:
-    if unit.placed:
-        return unit.path or "neuron"
-    return names[head] if head.label else unit.path.replace(".", ", ")
 
 
 def _group_formula(head: Value) -> str:

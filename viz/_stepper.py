@@ -34,9 +34,12 @@ SCRIPTS: Final = (
     "labels.js",
     "trace.js",
     "stops.js",
+    "items.js",
     "scene.js",
     "equations.js",
     "details.js",
+    "address.js",
+    "print.js",
     "player.js",
 )
 """The parts of the program, in the order in which they stand in the page."""
@@ -50,6 +53,8 @@ def replay(
     parameters: Iterable[Value] | None = None,
     collapse: bool | None = None,
     max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
 ) -> Path:
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
@@ -68,13 +73,18 @@ def replay(
         collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
             a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
+        names: how things are called: "math" (as in books: w, b, z, h and y-hat with layer and
+            indices) or "code" (labels, and paths in the model). Tooltips and screen readers have
+            the names of the program in any case.
+        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
+            bias of unit j is w_0j).
 
     Returns:
         The path of the file.
 
     Raises:
         NotANumberError: if ``loss`` is not a Value.
-        UnknownNameError: for another ending.
+        UnknownNameError: for another ending, unknown names or order of indices.
         GraphError: if the graph has more than ``max_nodes`` nodes.
 
     >>> import tempfile
@@ -85,7 +95,13 @@ def replay(
     """
     format_of(path, ("html", "htm"))
     page = replay_page(
-        loss, title=title, parameters=parameters, collapse=collapse, max_nodes=max_nodes
+        loss,
+        title=title,
+        parameters=parameters,
+        collapse=collapse,
+        max_nodes=max_nodes,
+        names=names,
+        index=index,
     )
     return write_whole(path, page.encode())
 
@@ -97,6 +113,8 @@ def replay_page(
     parameters: Iterable[Value] | None = None,
     collapse: bool | None = None,
     max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
 ) -> str:
     """The page that ``replay`` writes, as text.
 
@@ -106,7 +124,7 @@ def replay_page(
     >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
     (True, 2)
     """
-    known = recorded(loss, parameters, collapse, max_nodes)
+    known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
     root = known["nodes"][-1]
     heading = title if title is not None else f"Backpropagation of {root['name']}"
     style = _variables() + _part("style.css")
@@ -134,7 +152,8 @@ def _embedded(known: dict[str, Any]) -> str:
 
 def _variables() -> str:
     """The colors of the drawings as variables of CSS."""
-    return f":root {{{_colors(LIGHT)}}}\n:root[data-theme=dark] {{{_colors(DARK)}}}\n"
+    light, dark = _colors(LIGHT), _colors(DARK)
+    return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
 
 
 def _colors(theme: Theme) -> str:
@@ -147,6 +166,8 @@ def _colors(theme: Theme) -> str:
         "line": theme.line,
         "gradient": theme.gradient,
         "gradient-soft": theme.ramp[0].fill,
+        "positive": theme.positive,
+        "negative": theme.negative,
         "accent": theme.accent,
         "forward": theme.roles["parameter"].ink,
         "partial": theme.roles["input"].ink,
