@@ -5,7 +5,6 @@ The numbers come from the step log in ``tinygrad_mlp.debug``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -13,21 +12,25 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug import BackwardStep, trace_backward
+from tinygrad_mlp.debug._tokens import Piece
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.graph import (
     INDEX_ORDERS,
-    MathName,
     Unit,
     order_of,
     roles_of,
     sums_of,
     units_of,
 )
-from viz._replay_names import NAMES, ReplayNames, runs_for_json
+from viz._replay_equations import Neuron, ReplayEquations
+from viz._replay_names import NAMES, ReplayNames, letters_of
 from viz._themes import known_name
 
 __all__ = ["recorded"]
+
+KINDS: Final = ("input", "parameter", "buffer", "constant", "operation", "output")
+"""The roles of nodes."""
 
 COLLAPSED_FROM: Final = 35
 """The number of nodes from which a page opens with every neuron as one box.
@@ -56,7 +59,7 @@ def recorded(
         index: the order of the indices of a weight.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
-    >>> [node["name"] for node in page["nodes"]], len(page["steps"])
+    >>> page["codes"], len(page["steps"])
     (['a', 'v1', 'L'], 1)
     """
     by_math = known_name("kind of names", names, NAMES) == "math"
@@ -65,41 +68,44 @@ def recorded(
     roles = roles_of(order, [loss], parameters)
     units = units_of(order, roles)
     called = ReplayNames(order, roles, units, by_math=by_math, index=index)
-    places = {node: place for place, node in enumerate(order)}
-    groups = _groups(order, roles, called, units)
+    steps = _steps(loss, order)
+    equations = ReplayEquations(order, called, steps)
+    lines, places = equations.lines, equations.places
+    constant = [(x.op is ops.CONSTANT and not x.label) or is_frozen(x) for x in order]
     used = {node.op.name: node.op for node in order if node.op is not None and node.parents}
+    kinds = list(used)
     return {
-        "nodes": [
-            {
-                **_named(called.shown[node], called.code[node]),
-                "unnamed": not node.label and called.code[node] == f"v{places[node]}",
-                # Nothing flows to a frozen leaf either.
-                "constant": (node.op is ops.CONSTANT and not node.label) or is_frozen(node),
-                "frozen": is_frozen(node),
-                "role": roles[node],
-                "op": node.op.name if node.op is not None and node.parents else "",
-                "symbol": node.op.symbol if node.op is not None and node.parents else "",
-                "data": _number(node.data),
-                "parents": [places[parent] for parent in node.parents],
-                "partials": [_number(partial) for partial in node.partials],
-            }
-            for node in order
-        ],
-        "ops": {
-            name: {"formula": op.formula, "partials": op.partial_formulas}
-            for name, op in used.items()
-        },
-        "groups": groups,
+        "codes": [called.code[node] for node in order],
+        "letters": [letters_of(called.shown[node]) for node in order],
+        "unnamed": _where(not x.label and called.code[x] == f"v{places[x]}" for x in order),
+        "constant": _where(constant),  # nothing flows to a frozen leaf either
+        "frozen": _where(map(is_frozen, order)),
+        "kinds": list(KINDS),
+        "roles": [KINDS.index(roles[node]) for node in order],
+        "ops": [[op.name, op.symbol, Piece(op.formula).data()[1]] for op in used.values()],
+        "used": [kinds.index(x.op.name) if x.op and x.parents else -1 for x in order],
+        "data": [lines.exact(node.data) for node in order],
+        "parents": [[places[parent] for parent in node.parents] for node in order],
+        "partials": [[lines.number(partial) for partial in node.partials] for node in order],
+        "formulas": [equations.forward(node) if node.parents else [] for node in order],
+        "paths": equations.path_products(),
+        "groups": _groups(order, roles, called, units, equations),
         "collapsed": collapse if collapse is not None else len(order) >= COLLAPSED_FROM or None,
-        "steps": [
-            [places[step.node], step.position]
-            + [
-                _number(x)
-                for x in (step.upstream, step.contribution, step.grad_before, step.grad_after)
-            ]
-            for step in _steps(loss, order)
-        ],
+        "steps": [_step(step, equations) for step in steps],
+        "ends": [lines.exact(0.0), lines.exact(1.0)],  # the gradients of the output and the others
+        **lines.tables(),
     }
+
+
+def _where(which: Iterable[bool]) -> list[int]:
+    return [place for place, holds in enumerate(which) if holds]
+
+
+def _step(step: BackwardStep, equations: ReplayEquations) -> list[Any]:
+    """Node, operand, what flows, the gradient after it, the chain rule, and a remark."""
+    lines = equations.lines
+    numbers = [lines.number(step.contribution), lines.exact(step.grad_after)]
+    return [equations.places[step.node], step.position, *numbers, *equations.backward(step)]
 
 
 def _first_of(given: object) -> str:
@@ -135,12 +141,12 @@ def _steps(loss: Value, order: Sequence[Value]) -> list[BackwardStep]:
             node.grad = grad
 
 
-def _named(name: MathName, code: str) -> dict[str, Any]:
-    return {"name": name.text, "code": code, "runs": runs_for_json(name)}
-
-
 def _groups(
-    order: Sequence[Value], roles: dict[Value, str], names: ReplayNames, units: dict[Value, Unit]
+    order: Sequence[Value],
+    roles: dict[Value, str],
+    names: ReplayNames,
+    units: dict[Value, Unit],
+    equations: ReplayEquations,
 ) -> list[dict[str, Any]]:
     """The neurons that can be one box: those nodes that nothing outside uses, but for one output.
 
@@ -166,23 +172,36 @@ def _groups(
         if node in heads:
             members.setdefault(heads[node], []).append(place)
     sums = sums_of(order, roles)
-    places_of = {node: place for place, node in enumerate(order)}
-    return [
-        {
-            **_named(*names.of_unit(head, units[head])),
-            "formula": _group_formula(head),
-            "head": places[-1],
-            "members": places,
-            "parameters": [place for place in places if roles[order[place]] == "parameter"],
-            "weights": [
-                [places_of[x], places_of[weight]]
-                for found in [sums[order[place]] for place in places if order[place] in sums]
-                for weight, x in zip(found.weights, found.inputs, strict=True)
-            ],
-        }
-        for head, places in sorted(members.items(), key=_last_place)
-        if len(places) > 1
-    ]
+    places_of = equations.places
+    described: list[dict[str, Any]] = []
+    for head, places in sorted(members.items(), key=_last_place):
+        if len(places) == 1:
+            continue
+        neuron = Neuron(head, [order[place] for place in places], _group_formula(head))
+        found = [sums[member] for member in neuron.members if member in sums]
+        inside, more = equations.inside(neuron)
+        name, code = names.of_unit(head, units[head])
+        described.append(
+            {
+                "code": code,
+                "letters": letters_of(name),
+                "formula": neuron.formula,
+                "head": places[-1],
+                "members": places,
+                "parameters": [place for place in places if roles[order[place]] == "parameter"],
+                "weights": [
+                    [places_of[x], places_of[weight]]
+                    for of_sum in found
+                    for weight, x in zip(of_sum.weights, of_sum.inputs, strict=True)
+                ],
+                "line": equations.forward(head, neuron),
+                "through": equations.through(neuron),
+                "several": equations.several_uses(neuron),
+                "inside": inside,
+                "more": more,
+            }
+        )
+    return described
 
 
 def _last_place(group: tuple[Value, list[int]]) -> int:
@@ -194,9 +213,3 @@ def _group_formula(head: Value) -> str:
         return f"{head.op.name}(w·x + b)"
     return "w·x + b"
 
-
-def _number(x: float) -> float | str:
-    """The number for JSON, which knows neither nan nor inf."""
-    if math.isfinite(x):
-        return x
-    return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"

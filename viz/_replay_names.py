@@ -9,7 +9,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Unit, name_in_network, names_of, textbook_names
 from tinygrad_mlp.graph._naming import free_name
 
-__all__ = ["NAMES", "ReplayNames", "runs_for_json"]
+__all__ = ["NAMES", "ReplayNames", "letters_of"]
 
 NAMES: Final = ("math", "code")
 """How things are called: as books do, or as the program does."""
@@ -63,13 +63,13 @@ class ReplayNames:
         return (name if self.by_math and not name.is_code else MathName.code(code)), code
 
 
-def runs_for_json(name: MathName) -> list[list[str]]:
-    """The letters of a name for the page.
+def letters_of(name: MathName) -> str:
+    """The letters of a name for the page, each run behind its kind; "" for a name of the program.
 
-    >>> runs_for_json(MathName("w", (2, 1), 1))
-    [['w', 'i'], ['21', 'b'], ['(1)', 'p']]
+    >>> letters_of(MathName("w", (2, 1), 1)), letters_of(MathName.code("net"))
+    ('iw|b21|p(1)', '')
     """
-    return [[run.text, KINDS[run.kind]] for run in name.runs]
+    return "" if name.is_code else "|".join([f"{KINDS[run.kind]}{run.text}" for run in name.runs])
 
 
 def _code_names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]:

@@ -125,8 +125,7 @@ def replay_page(
     (True, 2)
     """
     known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
-    root = known["nodes"][-1]
-    heading = title if title is not None else f"Backpropagation of {root['name']}"
+    heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
     style = _variables() + _part("style.css")
     script = "\n".join(_part(name) for name in SCRIPTS)
     return _filled(
@@ -144,8 +143,8 @@ def replay_page(
 
 def _embedded(known: dict[str, Any]) -> str:
     """JSON that no browser takes for anything else, whatever stands in the names."""
-    text = json.dumps(known, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
+    text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\x7f\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
