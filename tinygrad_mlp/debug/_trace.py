@@ -12,9 +12,11 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 from tinygrad_mlp._text import described
+from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
+from tinygrad_mlp.debug._tokens import Tokens, as_text
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NotANumberError
-from tinygrad_mlp.graph import layers_of, names_of
+from tinygrad_mlp.graph import layers_of
 
 __all__ = ["Step", "Trace", "require_value"]
 
@@ -43,12 +45,24 @@ class Step(ABC):
     numbers: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def equation(self) -> str:
-        """The step with symbols and with numbers."""
+    def tokens(self) -> Tokens:
+        """The equation of the step in its parts, each of which can be written in several ways."""
 
     @abstractmethod
+    def expanded_tokens(self) -> tuple[Tokens, ...]:
+        """The same with the products of a ``dot`` one by one."""
+
+    def remark(self) -> Tokens:
+        """What stands behind the equation in the log."""
+        return ()
+
+    def equation(self) -> str:
+        """The step with symbols and with numbers."""
+        return as_text(self.tokens())
+
     def expanded(self) -> tuple[str, ...]:
         """The equations of the step with the products of a ``dot`` one by one."""
+        return tuple([as_text(line) for line in self.expanded_tokens()])
 
     @property
     @abstractmethod
@@ -96,10 +110,19 @@ class Trace(Sequence[S], ABC):
     n_steps: int
     has_gradients: ClassVar[bool]
 
+    def __init__(self, names: str, index: str) -> None:
+        check_notation(names, index)
+        self._names = names, index
+
+    @cached_property
+    def notation(self) -> Notation:
+        """What the nodes are called in equations."""
+        return notation_of(self.order, *self._names)
+
     @cached_property
     def names(self) -> dict[Value, str]:
-        """What the nodes are called, see ``names_of``."""
-        return names_of(self.order)
+        """The same as text: the label of a node, or the name that it has in the notation."""
+        return self.notation.written
 
     @cached_property
     def layers(self) -> dict[Value, str]:
