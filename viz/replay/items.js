@@ -55,7 +55,7 @@ const TABLE = { row: 15, most: 6, columns: 2 }; // of the weights in the box of 
 function sizeOf(item) {
   const { kind, node, group, level } = item;
   const { width, height } = LEVELS[level][kind];
-  if (kind === "chip") return { width: Math.max(width, Math.ceil(widthOf(shortNumber(node.data), 13) + 14)), height };
+  if (kind === "chip") return { width: Math.max(width, Math.ceil(widthOf(node.data.shown, 13) + 14)), height };
   if (kind === "group" && level === "full") return { width, height: height + tableHeight(group) };
   const beside = { full: 17, tile: 15, row: 146, card: 12, pill: 13 }[level];
   const symbol = isSmall(level) ? 0 : widthOfSymbol(node, kind);
@@ -80,12 +80,10 @@ function widthOfSymbol({ parents, symbol }, kind = "node") {
 }
 
 /** "w.1" for "layers.0.neurons.3.w.1", next to others of its neuron. */
-function nameInside(name, group) {
-  return group && name.startsWith(`${group.name}.`) ? name.slice(group.name.length + 1) : name;
-}
-
 function runsInside({ runs }, group) {
-  return runs.length === 1 ? [[nameInside(runs[0][0], group), runs[0][1]]] : runs;
+  const [[text, kind]] = runs;
+  const isPath = kind === "c" && runs.length === 1 && group && text.startsWith(`${group.code}.`);
+  return isPath ? [[text.slice(group.code.length + 1), kind]] : runs;
 }
 
 /** The parameters of a neuron that its box shows as a table, weights first. */
@@ -195,7 +193,7 @@ function drawnTable({ group, node, width }) {
   const at = (index) => ({ x: 8 + (index % TABLE.columns) * column, y: top + 14 + Math.floor(index / TABLE.columns) * TABLE.row });
   shown.forEach((parameter, index) => {
     const { x, y } = at(index);
-    const number = shortNumber(trace.nodes[parameter].data);
+    const number = trace.nodes[parameter].data.shown;
     const called = runsInside(trace.nodes[parameter], group).filter(([, kind]) => kind !== "p"); // the head says the layer
     const runs = fittedRuns(called, column - 14 - widthOf(number, 11), 11);
     parts.push(

@@ -21,7 +21,6 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
     link.curves = curves;
     link.spot = null;
     if (link.derivative === null) return;
-    link.label = shortNumber(link.derivative);
     if (!isRoomy) return;
     const width = widthOf(link.label, LABEL.size) + LABEL.pad;
     for (const curve of [...curves].reverse().sort((one, other) => isShort(one) - isShort(other))) {

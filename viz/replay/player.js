@@ -3,12 +3,11 @@
 
 const recorded = JSON.parse(byId("recorded").textContent);
 const trace = new Trace(recorded);
-const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
+const scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
 const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
-const loss = trace.nodes[trace.root].name;
 let position = 0;
 let selected = null;
 let focused = trace.root;
@@ -25,16 +24,17 @@ function goTo(wanted) {
   const wasStart = position === 0;
   position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
-  const { phase, symbols, text, remark } = described(event);
+  const { phase, place = [phase], equation, text, remark } = described(position);
   document.body.dataset.phase = event.phase;
-  byId("phase").textContent = phase;
-  byId("equation").replaceChildren(...symbols);
+  byId("phase").replaceChildren(...place);
+  byId("equation").replaceChildren(...equation);
   byId("equation").setAttribute("aria-label", text);
   const { length } = byId("equation").textContent;
   byId("equation").classList.toggle("long", length > 70);
   byId("equation").classList.toggle("longest", length > 150);
-  byId("remark").textContent = remark;
-  if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
+  byId("remark").replaceChildren(...remark);
+  byId("notice").hidden = true;
+  if (timer === null) byId("live").textContent = `${phase}: ${text}. ${byId("remark").textContent}`;
   byId("slider").value = position;
   byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
   for (const id of ["first", "back"]) setUsable(id, position > 0);
@@ -123,7 +123,7 @@ function rebuild(wanted) {
   scene.select(selected);
   byId("neurons").textContent = look.collapsed.size ? "Expand neurons" : "Collapse neurons";
   for (const chip of document.querySelectorAll("#legend [data-sign]")) {
-    chip.hidden = !scene.links.some(({ weight }) => weight && signOf(weight.data) === chip.dataset.sign);
+    chip.hidden = !scene.links.some(({ weight }) => weight && signOf(weight) === chip.dataset.sign);
   }
   focusNode(focused, false);
   goTo(position);
@@ -135,7 +135,7 @@ function rebuild(wanted) {
 const LOOKS = {
   expanded: { collapsed: new Set(), level: "full", isDown: false },
   *collapsed() {
-    const collapsed = new Set(recorded.groups);
+    const collapsed = new Set(trace.groups);
     for (const level of Object.keys(LEVELS)) {
       for (const isDown of [false, true]) yield { collapsed, level, isDown };
     }
@@ -277,7 +277,7 @@ function start() {
   byId("slider").max = trace.last;
   byId("forward-part").style.flex = Math.max(operations, 1);
   byId("backward-part").style.flex = Math.max(steps, 1);
-  byId("neurons").hidden = recorded.groups.length === 0;
+  byId("neurons").hidden = trace.groups.length === 0;
   const actions = {
     first: () => stepTo(0),
     back: () => stepTo(position - 1),
@@ -296,7 +296,7 @@ function start() {
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
   byId("graph").addEventListener("click", (event) => {
     const corner = event.target.closest(".switch");
-    if (corner) toggle(recorded.groups[corner.dataset.group]);
+    if (corner) toggle(trace.groups[corner.dataset.group]);
     else select(nodeOf(event.target));
   });
   byId("graph").addEventListener("dblclick", (event) => {

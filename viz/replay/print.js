@@ -5,7 +5,7 @@ const paper = {
   /** The table, made when somebody prints. */
   fill() {
     const rows = scene.stops.map((at) => {
-      const { phase, text } = described(trace.events[at], at);
+      const { phase, text } = described(at);
       const row = made("tr", {}, made("td", {}, String(at)), made("td", {}, phase), made("td", {}, text));
       if (at === position) row.classList.add("now");
       return row;

@@ -22,7 +22,7 @@ class Scene {
     this.groupOf = new Array(trace.nodes.length).fill(null);
     for (const group of groups) for (const member of group.members) this.groupOf[member] = group;
     this.zoom = 1;
-    const weights = groups.flatMap((group) => group.weights.map(([, weight]) => Math.abs(trace.nodes[weight].data)));
+    const weights = groups.flatMap((group) => group.weights.map(([, weight]) => Math.abs(valueOf(trace.nodes[weight]))));
     this.strongest = Math.max(0, ...weights.filter(Number.isFinite));
   }
 
@@ -51,6 +51,7 @@ class Scene {
     });
     const [grounds, arrows, boxes, texts] = layers;
     for (const frame of frames) this.drawFrame(frame, grounds);
+    for (const link of this.links) link.label = link.derivative?.shown;
     this.links.forEach((link, index) => this.drawLink(link, curves[index], arrows));
     this.items.forEach((item, index) => this.drawItem(item, corners[index], boxes));
     this.drawLabels(curves, isRoomy, texts);
@@ -110,13 +111,11 @@ class Scene {
         this.linkOf.set(`${node.index}/${place}`, link);
       });
     }
-    const within = new Map([...this.collapsed].map((group) => [group, derivativesWithin(this.trace, group)]));
-    const withinOf = (index) => within.get(this.groupOf[index]);
     for (const link of this.links) {
       const flows = this.trace.flowsOf(link.uses);
       link.firstFlow = flows[0] ?? Infinity;
       link.lastFlow = flows.at(-1) ?? Infinity;
-      link.derivative = derivativeAlong(this.trace, link, withinOf);
+      link.derivative = derivativeAlong(this.trace, link, this.items[link.from], this.items[link.to]);
       link.weight = this.weightOf(link);
     }
   }
@@ -154,7 +153,7 @@ class Scene {
       drawn("rect", { class: "ground", width: round(width), height: round(height), rx: 12 }),
       drawnRuns(fittedRuns(group.runs, width - 46, 12.5, 600), 12.5, { class: "name", x: 11, y: 18 }),
       this.switchOf(group, width, "−"),
-      drawn("title", {}, `${fullName(group)}: ${group.formula}`),
+      drawn("title", {}, `${group.code}: ${group.formula}`),
     );
     grounds.append(element);
   }
@@ -174,11 +173,11 @@ class Scene {
     link.path = pathOf(curves);
     link.look = "edge";
     link.element = arrows.appendChild(drawn("path", { class: link.look, d: link.path }));
-    const [from, to] = [this.items[link.from].node.name, this.items[link.to].node.name];
-    const lines = [link.derivative === null ? "constant" : `∂${to}/∂${from} = ${exactNumber(link.derivative)}`];
+    const [from, to] = [this.items[link.from].node.code, this.items[link.to].node.code];
+    const lines = [link.derivative === null ? "constant" : `${derivative(to, from, "∂")} = ${link.label}`];
     if (link.weight) {
-      lines.unshift(`weight ${fullName(link.weight)} = ${exactNumber(link.weight.data)}`);
-      const share = this.strongest ? Math.min(1, Math.abs(link.weight.data) / this.strongest) : 0;
+      lines.unshift(`weight ${link.weight.code} = ${link.weight.data.exact}`);
+      const share = this.strongest ? Math.min(1, Math.abs(valueOf(link.weight)) / this.strongest) : 0;
       link.width = round(WIDTHS.least + (WIDTHS.most - WIDTHS.least) * (share || 0));
       link.element.style.setProperty("--width", link.width);
     }
@@ -243,7 +242,7 @@ class Scene {
       item.shown = { data, grad };
       for (const [element, number] of [[item.data, data], [item.grad, grad]]) {
         if (!element) continue;
-        element.textContent = number === null ? "–" : shortNumber(number);
+        element.textContent = number === null ? "–" : number.shown;
         element.classList.toggle("long", element.textContent.length > 8);
       }
       this.nameItem(item, data, grad);
@@ -267,10 +266,10 @@ class Scene {
   /** What a screen reader and the tooltip say: the name, what it is, and its exact numbers. */
   nameItem({ kind, node, group, tip, element }, data, grad) {
     const isGroup = kind === "group";
-    const name = kind === "chip" ? shortNumber(node.data) : fullName(isGroup ? group : node);
-    const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
+    const name = kind === "chip" ? node.data.shown : (isGroup ? group : node).code;
+    const formula = node.parents.length ? `${node.role}, ${node.formula}` : node.role;
     const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
-    const written = (number) => (number === null ? "not computed yet" : exactNumber(number));
+    const written = (number) => number?.exact ?? "not computed yet";
     const lines = [`data ${written(data)}`];
     if (!node.constant) lines.push(`gradient ${written(grad)}`);
     tip.textContent = [`${name}: ${meaning}`, ...lines].join("\n");
@@ -279,7 +278,7 @@ class Scene {
 
   showLink(link, position, isLit) {
     const look = ["edge"];
-    if (link.weight) look.push("weighted", signOf(link.weight.data));
+    if (link.weight) look.push("weighted", signOf(link.weight));
     if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
     if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
@@ -337,11 +336,12 @@ class Scene {
   }
 }
 
-function signOf(number) {
-  return number > 0 ? "positive" : number < 0 ? "negative" : "zero";
+/** The number of a node, for the look of an arrow. */
+function valueOf({ data: { exact } }) {
+  return Number(exact.replace("inf", "Infinity"));
 }
 
-/** What it is called here and in the program. */
-function fullName({ name, code }) {
-  return name === code ? name : `${name}, ${code}`;
+function signOf(node) {
+  const value = valueOf(node);
+  return value > 0 ? "positive" : value < 0 ? "negative" : "zero";
 }
