@@ -16,18 +16,18 @@ const LEVELS = {
     readable: 0.9,
     letters: 12.5,
     gaps: { column: 34, arrows: 30, box: 9, bend: 7 },
-    node: { width: 84, height: 50 },
+    node: { width: 98, height: 50 },
     chip: { width: 52, height: 24 },
-    group: { width: 84, height: 50 },
+    group: { width: 98, height: 50 },
     widest: 120,
   },
   row: {
     readable: 0.82,
     letters: 12.5,
     gaps: { column: 36, arrows: 34, box: 5, bend: 4 },
-    node: { width: 178, height: 23 },
+    node: { width: 190, height: 23 },
     chip: { width: 52, height: 23 },
-    group: { width: 178, height: 23 },
+    group: { width: 190, height: 23 },
     widest: 260,
   },
   card: {
@@ -57,7 +57,7 @@ function sizeOf(item) {
   const { width, height } = LEVELS[level][kind];
   if (kind === "chip") return { width: Math.max(width, Math.ceil(widthOf(node.data.shown, 13) + 14)), height };
   if (kind === "group" && level === "full") return { width, height: height + tableHeight(group) };
-  const beside = { full: 17, tile: 15, row: 146, card: 12, pill: 13 }[level];
+  const beside = { full: 17, tile: 15, row: 154, card: 12, pill: 13 }[level];
   const symbol = isSmall(level) ? 0 : widthOfSymbol(node, kind);
   const wanted = symbol + widthOfRuns(headOf(item), LEVELS[level].letters, 600) + beside;
   return { width: Math.min(Math.max(width, Math.ceil(wanted)), LEVELS[level].widest), height };
@@ -107,7 +107,7 @@ function drawnItem(item) {
   element.append(drawn("title"));
   const round = { full: 9, tile: 8, row: 7, card: 7, pill: 7 }[level];
   if (kind === "group") {
-    const apart = level === "full" ? 6 : 3;
+    const apart = { full: 6, tile: 4, row: 2.5, card: 2.5, pill: 2 }[level];
     element.append(drawn("rect", { class: "sheet", x: apart, y: apart, width, height, rx: round + 2 }));
     element.setAttribute("aria-expanded", "false");
   }
@@ -166,14 +166,14 @@ const TEXTS = {
   },
   row(item) {
     const { node, width } = item;
-    const parts = [...drawnHead(item, 16, width - 142), drawnNumber("data value", width - 74, 16)];
+    const parts = [...drawnHead(item, 16, width - 150), drawnNumber("data value", width - 74, 16)];
     if (!node.constant) parts.push(drawnNumber("grad value", width - 8, 16));
     return parts;
   },
   card(item) {
     const { node, width } = item;
-    const parts = [...this.pill(item), drawnNumber("data value", width - 5, 27)];
-    if (!node.constant) parts.push(drawnNumber("grad value", width - 5, 40));
+    const parts = [...this.pill(item), drawnNumber("data value", width / 2, 27, "middle")];
+    if (!node.constant) parts.push(drawnNumber("grad value", width / 2, 40, "middle"));
     return parts;
   },
   pill(item) {

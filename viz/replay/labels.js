@@ -38,7 +38,8 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
 
 /**
  * Where the larger number of the current arrow is within the drawing and covers no box, if there is
- * such a place, and no number of another arrow either, if there is such a place too.
+ * such a place, and no number of another arrow either, if there is such a place too; null where there
+ * is none: the equation has the number as well.
  */
 function litPlace(link, text, obstacles, labels, size) {
   const { curves, spot } = link;
@@ -51,7 +52,7 @@ function litPlace(link, text, obstacles, labels, size) {
   const isFree = (place) => !obstacles.under(areaAt(place)).length && isWithin(areaAt(place), size);
   const free = [...(spot ? [spot] : []), ...on, ...beside].filter(isFree);
   const isClear = (place) => labels.under(areaAt(place)).every(({ owner }) => owner === link);
-  return free.find(isClear) ?? free[0] ?? spot ?? on[0];
+  return free.find(isClear) ?? free[0] ?? null;
 }
 
 function isWithin({ x, y, width, height }, size) {

@@ -121,8 +121,10 @@ function rebuild(wanted) {
   look = wanted;
   scene.build(look);
   scene.select(selected);
-  byId("neurons").textContent = look.collapsed.size ? "Expand neurons" : "Collapse neurons";
-  for (const chip of document.querySelectorAll("#legend [data-sign]")) {
+  const action = look.collapsed.size ? "Expand" : "Collapse";
+  byId("neurons").replaceChildren(action, made("span", { class: "wide" }, " neurons"));
+  byId("neurons").setAttribute("aria-label", `${action} neurons`);
+  for (const chip of document.querySelectorAll("[data-sign]")) {
     chip.hidden = !scene.links.some(({ weight }) => weight && signOf(weight) === chip.dataset.sign);
   }
   focusNode(focused, false);
@@ -308,6 +310,9 @@ function start() {
     const index = nodeOf(event.target);
     if (index !== null && index !== focused) focusNode(index, false);
   });
+  const colors = made("p", { class: "legend" });
+  colors.append(...byId("legend").cloneNode(true).childNodes);
+  byId("help").append(made("h2", {}, "What colors and lines mean"), colors);
   byId("help").querySelector("button").autofocus = true; // when it opens, not when the page loads
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);

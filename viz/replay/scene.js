@@ -130,7 +130,7 @@ class Scene {
 
   markers() {
     const definitions = drawn("defs");
-    for (const [id, width] of [["arrow", 8], ["arrow-flowed", 9], ["arrow-forward", 13], ["arrow-backward", 15]]) {
+    for (const [id, width] of [["arrow", 8], ["arrow-forward", 13], ["arrow-backward", 15]]) {
       const marker = drawn("marker", {
         id,
         viewBox: "0 0 8 8",
@@ -229,7 +229,8 @@ class Scene {
       sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
       if (isForward) continue;
       const text = `× ${link.label}`;
-      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles, this.labels, this), "derivative lit"));
+      const place = litPlace(link, text, this.obstacles, this.labels, this);
+      if (place) sheet.append(drawnLabel(text, place, "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
   }
