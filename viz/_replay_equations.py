@@ -130,8 +130,9 @@ class ReplayEquations:
         """How many letters these have on the page."""
         return sum(
             [
-                min(len(part.text), LONGEST_NAME) if isinstance(part, Name) else len(part.text)
+                min(length, LONGEST_NAME) if isinstance(part, Name) else length
                 for part in flat(tokens)
+                for length in [sum([len(run.text) for run in part.runs])]
             ]
         )
 

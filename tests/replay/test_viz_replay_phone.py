@@ -113,7 +113,7 @@ def test_the_first_view_of_a_desktop_shows_everything(
 
 
 def test_steps_of_a_large_graph_are_shown_larger_than_its_whole(viewer: Opener) -> None:
-    page = viewer(network_loss([8, 8, 3]), collapse=False)
+    page = viewer(network_loss([4, 2]), collapse=False)
     whole = page.page.evaluate("scene.zoom")
     page.press("ArrowRight")
     assert page.page.evaluate("scene.zoom") > whole

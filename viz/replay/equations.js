@@ -53,10 +53,12 @@ function writtenEquation(line, group) {
   return found;
 }
 
-/** A remark is one line of text. */
-function writtenRemark(line) {
+/** The same on one line of text, as a remark is. */
+function writtenLine(line) {
   return trace.partsOf(line).flatMap((part) => {
-    return part.kind === "sign" ? [" ", part.text, " "] : [writtenPart(part)];
+    if (part.kind === "sign") return [` ${part.text} `];
+    if (part.kind === "derivative") return ["∂", writtenName(part.of), "/∂", writtenName(part.by)];
+    return [writtenPart(part)];
   });
 }
 
@@ -71,8 +73,8 @@ function spoken(line) {
 }
 
 /**
- * What is said at a position: {phase, equation: elements, text, remark: elements}, and `place`, the
- * phase as elements, where there is a name in it.
+ * What is said at a position: {phase, equation: elements, text, remark: elements}; `place`, the phase as
+ * elements, where there is a name in it; `lines`, what the equation was made from.
  */
 function described(at) {
   const event = trace.events[at];
@@ -89,7 +91,7 @@ function described(at) {
 }
 
 function ofLines(line, remark, phase) {
-  return { phase, equation: writtenEquation(line), text: spoken(line), remark: writtenRemark(remark) };
+  return { phase, equation: writtenEquation(line), text: spoken(line), lines: [line], remark: writtenLine(remark) };
 }
 
 function describedStart() {
@@ -108,6 +110,7 @@ function describedForward(node, { kind, group }) {
     phase: `Forward, ${node.computedAt} of ${trace.seedAt - 1}`,
     equation: writtenEquation(line, group),
     text: spoken(line),
+    lines: [line],
     remark: isWhole ? [writtenRuns(group.runs), `: ${group.formula}`] : [`${node.op}: ${node.formula}`],
   };
 }
@@ -132,6 +135,7 @@ function describedInside(group, at) {
     place: [`${counted(at)}, inside `, writtenRuns(group.runs)],
     equation: [...facts, ...more],
     text: group.inside.map(spoken).join(", "),
+    lines: group.inside,
     remark: ["The gradients of the parameters of ", writtenRuns(group.runs), "; expand it to see their steps."],
   };
 }

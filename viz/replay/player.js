@@ -254,6 +254,7 @@ function windowSize() {
 
 /** Another window, or a phone that is turned, asks for another look, unless a person chose one. */
 function onResize() {
+  if (matchMedia("print").matches) return;
   if (chosenFor !== windowSize() && leastZoom !== null && !isOwnLook && selected === null) choose();
 }
 

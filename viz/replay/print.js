@@ -5,8 +5,9 @@ const paper = {
   /** The table, made when somebody prints. */
   fill() {
     const rows = scene.stops.map((at) => {
-      const { phase, text } = described(at);
-      const row = made("tr", {}, made("td", {}, String(at)), made("td", {}, phase), made("td", {}, text));
+      const { phase, place = [phase], text, lines } = described(at);
+      const equation = lines ? lines.flatMap((line, index) => [...(index ? [", "] : []), ...writtenLine(line)]) : [text];
+      const row = made("tr", {}, ...[[String(at)], place, equation].map((cell) => made("td", {}, ...cell)));
       if (at === position) row.classList.add("now");
       return row;
     });
