@@ -19,7 +19,7 @@ const address = {
     const text = new URLSearchParams(location.hash.slice(1)).get("step");
     if (text === null) return null;
     if (/^\d+$/.test(text) && Number(text) <= last) return Number(text);
-    notice(`The address asks for step ${shortName(text, 20)}. This page has the steps 0 to ${last}: try #step=${last}.`);
+    notice(`The address asks for step ${shortName(text, 20) || "(nothing)"}. This page has the steps 0 to ${last}: try #step=${last}.`);
     return null;
   },
 

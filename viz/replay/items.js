@@ -25,9 +25,9 @@ const LEVELS = {
     readable: 0.82,
     letters: 12.5,
     gaps: { column: 36, arrows: 34, box: 5, bend: 4 },
-    node: { width: 190, height: 23 },
+    node: { width: 198, height: 23 },
     chip: { width: 52, height: 23 },
-    group: { width: 190, height: 23 },
+    group: { width: 198, height: 23 },
     widest: 260,
   },
   card: {
@@ -57,7 +57,7 @@ function sizeOf(item) {
   const { width, height } = LEVELS[level][kind];
   if (kind === "chip") return { width: Math.max(width, Math.ceil(widthOf(node.data.shown, 13) + 14)), height };
   if (kind === "group" && level === "full") return { width, height: height + tableHeight(group) };
-  const beside = { full: 17, tile: 15, row: 154, card: 12, pill: 13 }[level];
+  const beside = { full: 17, tile: 15, row: 162, card: 12, pill: 13 }[level];
   const symbol = isSmall(level) ? 0 : widthOfSymbol(node, kind);
   const wanted = symbol + widthOfRuns(headOf(item), LEVELS[level].letters, 600) + beside;
   return { width: Math.min(Math.max(width, Math.ceil(wanted)), LEVELS[level].widest), height };
@@ -166,7 +166,7 @@ const TEXTS = {
   },
   row(item) {
     const { node, width } = item;
-    const parts = [...drawnHead(item, 16, width - 150), drawnNumber("data value", width - 74, 16)];
+    const parts = [...drawnHead(item, 16, width - 158), drawnNumber("data value", width - 82, 16)];
     if (!node.constant) parts.push(drawnNumber("grad value", width - 8, 16));
     return parts;
   },

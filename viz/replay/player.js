@@ -207,7 +207,10 @@ const KEYS = {
   End: () => stepTo(trace.last),
   " ": (event) => event.repeat || setPlaying(timer === null),
   "?": (event) => event.repeat || byId("help").togglePopover(),
-  Escape: () => select(null),
+  Escape: () => {
+    byId("notice").hidden = true;
+    select(null);
+  },
 };
 
 function onKey(event) {
@@ -217,6 +220,7 @@ function onKey(event) {
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   const isElsewhere = isPressed || kind === "SELECT" || byId("help").matches(":popover-open");
   if (isElsewhere && event.key !== "?") return;
+  if (event.target.closest?.("#notice") && event.key !== "Escape") return; // a text to copy
   if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
@@ -280,6 +284,7 @@ function start() {
   byId("slider").max = trace.last;
   byId("forward-part").style.flex = Math.max(operations, 1);
   byId("backward-part").style.flex = Math.max(steps, 1);
+  byId("link").hidden = !address.isKept;
   byId("neurons").hidden = trace.groups.length === 0;
   const actions = {
     first: () => stepTo(0),
