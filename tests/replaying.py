@@ -50,7 +50,7 @@ def network_loss(sizes: list[int]) -> Value:
 def chain_network(sizes: list[int]) -> Value:
     """The loss of one sample of numbers that nobody labeled."""
     model = MLP(sizes[0], sizes[1:], activation="tanh", rng=0)
-    return (model([0.5, -1.0, 0.25][: sizes[0]]) - 1.0).square()
+    return (model.forward([0.5, -1.0, 0.25][: sizes[0]])[0] - 1.0).square()
 
 
 def hostile_loss() -> Value:

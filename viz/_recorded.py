@@ -212,4 +212,3 @@ def _group_formula(head: Value) -> str:
     if head.op is not None and head.op.activation:
         return f"{head.op.name}(w·x + b)"
     return "w·x + b"
-

@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tinygrad_mlp import ops
 from tinygrad_mlp.debug import BackwardStep
 from tinygrad_mlp.debug._equations import (
     chain_rule,
@@ -104,9 +103,7 @@ class ReplayEquations:
     def forward(self, node: Value, neuron: Neuron | None = None) -> Encoded:
         """How a node was computed; with a neuron, down to what comes into it and its leaves."""
         if neuron is None:
-            symbols: Token = formula_of(
-                node, self.operands(node), MOST_TERMS, called=True
-            )
+            symbols: Token = formula_of(node, self.operands(node), MOST_TERMS, called=True)
             numbers: Token = formula_of(
                 node, [Number(x.data) for x in node.parents], MOST_TERMS, called=True
             )
@@ -178,7 +175,7 @@ class ReplayEquations:
     # Neurons that are one box
 
     def through(self, neuron: Neuron) -> list[list[Any]]:
-        """For each node that comes into a neuron: the derivative of its output by it, and equations.
+        """For each node that comes into a neuron: the derivative of its output, and equations.
 
         These are a chain rule and a remark, or nothing where no gradient flows.
         """
@@ -194,7 +191,7 @@ class ReplayEquations:
             by = sum([child.partials[i] * within[child] for child, i in of_parent])
             steps = [self.step_of[use] for use in of_parent if use in self.step_of]
             steps.sort(key=lambda step: step.index)
-            entry = [self.places[parent], self.lines.number(by)]
+            entry: list[Any] = [self.places[parent], self.lines.number(by)]
             if steps:
                 entry += self.chain_through(neuron, parent, by, steps, members)
             found.append(entry)
@@ -230,7 +227,7 @@ class ReplayEquations:
     def derivatives_within(self, neuron: Neuron) -> dict[Value, float]:
         """The derivative of the output by each of the nodes of a neuron."""
         members = frozenset(neuron.members)
-        by = {member: 0.0 for member in neuron.members} | {neuron.head: 1.0}
+        by = dict.fromkeys(neuron.members, 0.0) | {neuron.head: 1.0}
         for member in reversed(neuron.members):
             for parent, partial in zip(member.parents, member.partials, strict=True):
                 if parent in members:

@@ -126,8 +126,8 @@ def replay_page(
     """
     known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
-    style = _variables() + _part("style.css")
-    script = "\n".join(_part(name) for name in SCRIPTS)
+    style = _variables() + _lean(_part("style.css"))
+    script = "\n".join(_lean(_part(name)) for name in SCRIPTS)
     return _filled(
         _part("page.html"),
         {
@@ -178,6 +178,12 @@ def _colors(theme: Theme) -> str:
 
 def _part(name: str) -> str:
     return (resources.files("viz") / "replay" / name).read_text(encoding="utf-8")
+
+
+def _lean(text: str) -> str:
+    """A part without what only its readers need: indents, and lines that are comments."""
+    text = re.sub(r"(?ms)^ */\*\*.*?\*/\n", "", text)
+    return re.sub(r"(?m)^(?: *//.*\n| +)", "", text)
 
 
 def _digest(text: str) -> str:

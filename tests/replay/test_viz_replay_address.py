@@ -93,9 +93,7 @@ def test_a_button_copies_the_link(viewer: Opener) -> None:
 
 def test_where_nothing_can_be_copied_the_link_is_there_to_be_copied(viewer: Opener) -> None:
     page = viewer(worked_example())
-    page.page.evaluate(
-        "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
-    )
+    page.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     page.page.fill("#slider", "23")
     page.page.click("#link")
     page.page.wait_for_function("() => document.activeElement.tagName === 'INPUT'")

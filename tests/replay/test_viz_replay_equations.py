@@ -144,9 +144,7 @@ def test_a_name_needs_no_path_beside_its_neuron(viewer: Opener) -> None:
     loss = MLP(2, [1], activation="tanh", rng=0)([0.5, -1.0]).square()
     page = viewer(loss, collapse=False, names="code")
     page.press("ArrowRight")
-    assert (page.page.text_content("#equation") or "").startswith(
-        "net=w.0 · 0.5 + w.1 · (−1) + b="
-    )
+    assert (page.page.text_content("#equation") or "").startswith("net=w.0 · 0.5 + w.1 · (−1) + b=")
     assert page.equation().startswith("layers.0.neurons.0.net = layers.0.neurons.0.w.0 · 0.5 + ")
 
 

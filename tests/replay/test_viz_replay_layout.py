@@ -72,8 +72,10 @@ def test_the_number_of_the_current_arrow_is_drawn_once(viewer: Opener, collapse:
     assert {tuple(step) for step in drawn} == {(False, "none", 0)}, "and the arrow has one head"
     own = "scene.linkOf.get(`${trace.events[at].from}/${trace.events[at].place}`).text"
     before, after = (
-        page.page.evaluate(f"(() => {{ const at = trace.seedAt + 1; const text = {own};"
-        f" goTo({position}); return !text || text.classList.contains('apart'); }})()")
+        page.page.evaluate(
+            f"(() => {{ const at = trace.seedAt + 1; const text = {own};"
+            f" goTo({position}); return !text || text.classList.contains('apart'); }})()"
+        )
         for position in ("trace.seedAt + 1", "trace.seedAt")
     )
     assert before

@@ -48,9 +48,7 @@ def losses() -> list[Callable[[], Value]]:
 
 @pytest.mark.parametrize("names", ["math", "code"])
 @pytest.mark.parametrize("build", losses())
-def test_all_numbers_of_all_steps(
-    viewer: Opener, build: Callable[[], Value], names: str
-) -> None:
+def test_all_numbers_of_all_steps(viewer: Opener, build: Callable[[], Value], names: str) -> None:
     loss = build()
     page = viewer(loss, collapse=False, names=names)
     order = topological_order(loss)
@@ -120,8 +118,9 @@ def test_all_numbers_of_neurons_that_are_one_box(
     seen_through = seen_inside = 0
     for at, node, source, is_box, is_inside in page.page.evaluate(
         "scene.stops.filter((at) => trace.events[at].phase === 'backward').map((at) => {"
-        " const [node, from] = [scene.itemOf[trace.events[at].node], scene.itemOf[trace.events[at].from]];"
-        " return [at, trace.events[at].node, from.node.index, from.kind === 'group', node === from]; })"
+        " const { node, from } = trace.events[at]; const source = scene.itemOf[from];"
+        " const isInside = scene.itemOf[node] === source;"
+        " return [at, node, source.node.index, source.kind === 'group', isInside]; })"
     ):
         seen = page.page.evaluate(AT_A_STEP, at)["equation"]
         parent, head = order[node], order[source]
@@ -161,5 +160,3 @@ def test_the_details_show_all_digits_and_the_numbers_of_each_path(viewer: Opener
             assert sum(ends) == pytest.approx(node.grad, abs=1e-4 * len(ends))
             if len(ends) == 1 and node is not loss:
                 assert products[0].endswith(f" {shown_number(node.grad)}")
-
-

@@ -20,7 +20,7 @@ from viz._themes import THEMES, Theme
 
 def exact(number: str) -> float:
     """All digits of a number of the page."""
-    return float(number.split("|")[-1])
+    return float(number.rsplit("|", maxsplit=1)[-1])
 
 
 def test_the_steps_are_those_of_backward() -> None:
@@ -30,7 +30,9 @@ def test_the_steps_are_those_of_backward() -> None:
     order = topological_order(loss)
     loss.backward()
     numbers = content["numbers"]
-    last = {order[node].parents[place]: exact(numbers[after]) for node, place, _, after, *_ in steps}
+    last = {
+        order[node].parents[place]: exact(numbers[after]) for node, place, _, after, *_ in steps
+    }
     receivers = [node for node in order if node is not loss and node.op is not CONSTANT]
     assert last == {node: node.grad for node in receivers}
     uses = [parent for node in order for parent in node.parents]
@@ -68,6 +70,12 @@ def test_a_hostile_label_cannot_leave_its_place(label: str) -> None:
     assert page.count("<") == harmless.count("<")
     assert page.isprintable() or not set(page) & set("\x00\u2028\u2029")
     assert recorded(page)["codes"][0] == names_of([Value(2.0, label=label)]).popitem()[1]
+
+
+def test_a_page_of_five_hundred_nodes_is_small() -> None:
+    loss = network_loss([16, 16, 4])
+    assert len(topological_order(loss)) > 500
+    assert len(replay_page(loss).encode()) < 300_000
 
 
 def test_a_hostile_title_is_text() -> None:
