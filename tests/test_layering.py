@@ -48,7 +48,9 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
-        "viz._markup viz._condense viz._network viz._wording viz._recorded",
+        "viz._markup viz._condense viz._network viz._wording viz._replay_lines viz._replay_names",
+        "viz._replay_equations",
+        "viz._recorded",
         "viz._look viz._render viz._scene",
         "viz._operations viz._programs viz._plot_style "
         "viz._arrangement viz._line_labels viz._legend",

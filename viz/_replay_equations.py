@@ -89,6 +89,7 @@ class ReplayEquations:
         self.lines = Lines(code, names.code[order[-1]])
         self.names = {node: Name(names.code[node], names.shown[node]) for node in order}
         self.loss = self.names[order[-1]]
+        self._operands: tuple[Value | None, list[Token]] = (None, [])
         self.upstream: dict[Value, float] = {}
         for step in steps:
             self.upstream.setdefault(step.node, step.upstream)
@@ -120,14 +121,17 @@ class ReplayEquations:
         return operand_of(node, self.names[node])
 
     def operands(self, node: Value) -> list[Token]:
-        return [self.operand(parent) for parent in node.parents]
+        """The operands in symbols; kept, as one step of a node follows another."""
+        if self._operands[0] is not node:
+            self._operands = node, [self.operand(parent) for parent in node.parents]
+        return self._operands[1]
 
     @staticmethod
     def length(tokens: Collection[Token]) -> int:
         """How many letters these have on the page."""
         return sum(
             [
-                min(length, LONGEST_NAME) if isinstance(part, Name) else length
+                min(length, LONGEST_NAME) if type(part) is Name else length
                 for part in flat(tokens)
                 for length in [sum([len(run.text) for run in part.runs])]
             ]

@@ -7,7 +7,6 @@ decided in ``tinygrad_mlp.debug``: the page has texts and only shows them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,9 @@ from tinygrad_mlp.debug._numbers import shown_number
 from tinygrad_mlp.debug._tokens import Derivative, Name, Number, Piece, Token, flat
 
 __all__ = ["Encoded", "Lines"]
+
+Form = tuple[tuple[str, ...], ...]
+"""What equations have in common that differ in their names and numbers alone."""
 
 Encoded = list[int]
 """A form, and what stands in its places: the places of nodes in the graph, and of numbers."""
@@ -40,8 +42,8 @@ class Lines:
         self.places = places
         self.output = output
         self.numbers: list[str] = []
-        self.forms: list[list[list[str]]] = []
-        self._known: dict[str, int] = {}
+        self.forms: list[Form] = []
+        self._known: dict[str | Form, int] = {}
 
     def number(self, x: float) -> int:
         """The place in the table of a number as it is shown."""
@@ -67,30 +69,29 @@ class Lines:
         >>> lines.encoded([Name("w", MathName("w")), Sign("="), Number(-0.5, "result")])
         [0, 7, 0]
         >>> lines.forms
-        [[['n'], ['s', '='], ['#', 'result']]]
+        [(('n',), ('s', '='), ('#', 'result'))]
         """
-        form: list[list[str]] = []
+        form: list[tuple[str, ...]] = []
         filled: Encoded = []
         for token in _with_brackets(flat(tokens)):
-            if isinstance(token, Name):
+            if type(token) is Name:
                 form.append(_slot("n", token.role))
                 filled.append(self.places[token.written])
-            elif isinstance(token, Derivative):
+            elif type(token) is Derivative:
                 is_gradient = token.of.written == self.output
                 form.append(_slot("g" if is_gradient else "d", token.role))
                 filled += [] if is_gradient else [self.places[token.of.written]]
                 filled.append(self.places[token.by.written])
-            elif isinstance(token, Number):
+            elif type(token) is Number:
                 form.append(_slot("#", token.role))
                 filled.append(self._text(token.data()[1]))
             else:
                 kind, text = token.data()
-                form.append([kind[0], text])
-        return [self._form(form), *filled]
+                form.append((kind[0], text))
+        return [self._form(tuple(form)), *filled]
 
-    def _form(self, form: list[list[str]]) -> int:
-        key = json.dumps(form)
-        place = self._known.setdefault(key, len(self.forms))
+    def _form(self, form: Form) -> int:
+        place = self._known.setdefault(form, len(self.forms))
         if place == len(self.forms):
             self.forms.append(form)
         return place
@@ -104,14 +105,15 @@ def _with_brackets(tokens: Sequence[Token]) -> list[Token]:
     """Brackets around one negative number belong to it, so that the form is that of any number."""
     found: list[Token] = []
     for token in tokens:
-        is_end = token == Piece(")") and len(found) > 1 and found[-2] == Piece("(")
-        last = found[-1] if is_end else None
-        if isinstance(last, Number) and last.text.startswith("-"):
-            found[-2:] = [Number(last.value, last.role, is_factor=True)]
-        else:
-            found.append(token)
+        if type(token) is Piece and token.written == ")" and len(found) > 1:
+            before, last = found[-2:]
+            opens = type(before) is Piece and before.written == "("
+            if opens and type(last) is Number and last.text.startswith("-"):
+                found[-2:] = [Number(last.value, last.role, is_factor=True)]
+                continue
+        found.append(token)
     return found
 
 
-def _slot(kind: str, role: str) -> list[str]:
-    return [kind, role] if role else [kind]
+def _slot(kind: str, role: str) -> tuple[str, ...]:
+    return (kind, role) if role else (kind,)
