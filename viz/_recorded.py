@@ -102,10 +102,9 @@ def _where(which: Iterable[bool]) -> list[int]:
 
 
 def _step(step: BackwardStep, equations: ReplayEquations) -> list[Any]:
-    """Node, operand, what flows, the gradient after it, the chain rule, and a remark."""
-    lines = equations.lines
-    numbers = [lines.number(step.contribution), lines.exact(step.grad_after)]
-    return [equations.places[step.node], step.position, *numbers, *equations.backward(step)]
+    """Node, operand, the gradient after it, the chain rule (what flows comes last), a remark."""
+    after = equations.lines.exact(step.grad_after)
+    return [equations.places[step.node], step.position, after, *equations.backward(step)]
 
 
 def _first_of(given: object) -> str:

@@ -118,6 +118,7 @@ class ReplayEquations:
         return self.lines.encoded(tokens)
 
     def operand(self, node: Value) -> Token:
+        """An operand in symbols: its name, or the number itself where it is plain."""
         return operand_of(node, self.names[node])
 
     def operands(self, node: Value) -> list[Token]:
@@ -209,6 +210,15 @@ class ReplayEquations:
         steps: Sequence[BackwardStep],
         members: Collection[Value],
     ) -> tuple[Encoded, Encoded]:
+        """The chain rule of a gradient on its way through a neuron, and a remark about it.
+
+        Args:
+            neuron: the neuron.
+            parent: what comes into it and receives.
+            by: the derivative of its output by that.
+            steps: those that bring the parent its gradient.
+            members: the nodes of the neuron.
+        """
         upstream = self.upstream[neuron.head]
         contribution = sum([step.contribution for step in steps])
         before, after = steps[0].grad_before, steps[-1].grad_after

@@ -20,7 +20,10 @@ Form = tuple[tuple[str, ...], ...]
 """What equations have in common that differ in their names and numbers alone."""
 
 Encoded = list[int]
-"""A form, and what stands in its places: the places of nodes in the graph, and of numbers."""
+"""A form, and what stands in its places: the places of nodes in the graph, and of numbers.
+
+A number in brackets is -1 - its place, so that it is in the table once.
+"""
 
 
 class Lines:
@@ -84,7 +87,8 @@ class Lines:
                 filled.append(self.places[token.by.written])
             elif type(token) is Number:
                 form.append(_slot("#", token.role))
-                filled.append(self._text(token.data()[1]))
+                place = self.number(token.value)
+                filled.append(-1 - place if token.data()[1].startswith("(") else place)
             else:
                 kind, text = token.data()
                 form.append((kind[0], text))
@@ -97,8 +101,8 @@ class Lines:
         return place
 
     def tables(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"numbers": self.numbers, "forms": self.forms}
+        """For JSON; no number has a space."""
+        return {"numbers": " ".join(self.numbers), "forms": self.forms}
 
 
 def _with_brackets(tokens: Sequence[Token]) -> list[Token]:

@@ -4,7 +4,7 @@
 
 class Trace {
   constructor(recorded) {
-    this.numbers = recorded.numbers.map((text) => {
+    this.numbers = recorded.numbers.split(" ").map((text) => {
       const [shown, exact = shown] = text.split("|");
       return { shown, exact };
     });
@@ -38,6 +38,11 @@ class Trace {
     this.last = this.events.length - 1;
   }
 
+  /** A number in an equation; in brackets it is -1 - its place. */
+  textOf(place) {
+    return place < 0 ? `(${this.numbers[-1 - place].shown})` : this.numbers[place].shown;
+  }
+
   nodeAt(recorded, index) {
     const code = recorded.codes[index];
     const [op = "", symbol = "", formula = ""] = recorded.ops[recorded.used[index]] ?? [];
@@ -65,14 +70,14 @@ class Trace {
     };
   }
 
-  addStep([index, place, contribution, after, line, remark]) {
+  addStep([index, place, after, line, remark]) {
     const node = this.nodes[index];
     const parent = this.nodes[node.parents[place]];
     parent.gradients.push({ at: this.events.length, after: this.numbers[after] });
     this.flows[index][place] = this.events.length;
     this.events.push({
       ...{ phase: "backward", node: parent.index, from: index, place, line, remark },
-      contribution: this.numbers[contribution],
+      contribution: this.numbers[line.at(-1)], // the chain rule ends with what flows
     });
   }
 
@@ -87,7 +92,7 @@ class Trace {
       if (kind === "n") return { kind: "name", node: this.nodes[next()], role: what };
       if (kind === "g") return { kind: "derivative", of: root, by: this.nodes[next()], role: what };
       if (kind === "d") return { kind: "derivative", of: this.nodes[next()], by: this.nodes[next()], role: what };
-      if (kind === "#") return { kind: "number", text: this.numbers[next()].shown, role: what };
+      if (kind === "#") return { kind: "number", text: this.textOf(next()), role: what };
       return { kind: { s: "sign", p: "piece", w: "word" }[kind], text: what };
     });
   }
