@@ -1,7 +1,7 @@
 """Stepping through a page of a replay: what one step costs a browser.
 
-The times are those of the processor that the browser itself counts for its main thread: the script of
-the page, then the styles and the layout that follow from it. The pixels are drawn elsewhere.
+The times are those of the processor that the browser itself counts for its main thread: the script
+of the page, then the styles and the layout that follow from it. The pixels are drawn elsewhere.
 """
 
 from __future__ import annotations
