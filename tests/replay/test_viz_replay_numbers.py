@@ -14,7 +14,7 @@ from tinygrad_mlp.debug._numbers import equality, factor, shown_number
 from tinygrad_mlp.debug._tokens import as_data
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.functional import logsumexp
+from tinygrad_mlp.functional import dot, logsumexp
 from tinygrad_mlp.ops import CONSTANT
 
 BOXES = (
@@ -160,3 +160,52 @@ def test_the_details_show_all_digits_and_the_numbers_of_each_path(viewer: Opener
             assert sum(ends) == pytest.approx(node.grad, abs=1e-4 * len(ends))
             if len(ends) == 1 and node is not loss:
                 assert products[0].endswith(f" {shown_number(node.grad)}")
+
+
+def test_an_arrow_that_stands_for_several_uses_has_the_whole_derivative(viewer: Opener) -> None:
+    x = Value(0.5, label="x")
+    w = Value(3.0, label="w")
+    h = dot([w], [x], Value(0.25, label="b")).tanh()
+    loss = h * h
+    page = viewer(loss, collapse=True, parameters=[w])
+    (shown,) = page.page.evaluate(
+        "scene.links.filter(({ uses }) => uses.length > 1).map((link) => link.derivative.shown)"
+    )
+    assert shown == shown_number(2.0 * h.data)
+
+
+def test_what_several_ways_through_a_neuron_bring_is_told_at_once(viewer: Opener) -> None:
+    x = Value(0.5, label="x")
+    weights = [Value(2.0, label="u"), Value(-0.75, label="v")]
+    y = dot(weights, [x, x], Value(0.1, label="b")).tanh()
+    y.label = "y"
+    loss = y * 3.0 + x * 2.0
+    page = viewer(loss, collapse=True, parameters=weights)
+    loss.backward()
+    slope = (1.0 - y.data**2) * 1.25
+    told = page.page.evaluate(
+        "scene.stops.filter((at) => trace.events[at].phase === 'backward').map((at) => {"
+        " goTo(at); return [byId('equation').getAttribute('aria-label'),"
+        " byId('remark').textContent]; })"
+    )
+    ((equation, remark),) = [texts for texts in told if "dy/dx" in texts[0]]
+    assert equation == (
+        f"dL/dx += dL/dy * dy/dx = 3 * {shown_number(slope)} "
+        f"{equality((3.0, slope), 3.0 * slope)} {shown_number(3.0 * slope)}"
+    )
+    assert remark == (
+        f"Derivative of y, tanh(w·x + b): {shown_number(slope)}"
+        f"; together 2 + {shown_number(3.0 * slope)} = {shown_number(x.grad)}"
+        "; this gradient is complete."
+    )
+
+
+def test_the_way_through_a_neuron_is_told_in_numbers(viewer: Opener) -> None:
+    page = viewer(worked_example(), collapse=True)
+    remarks = page.page.evaluate(
+        "scene.stops.map((at) => { goTo(at); return byId('remark').textContent; })"
+    )
+    assert any(
+        text.startswith("Derivative of outo1, sigmoid(w·x + b): 0.1868 · 0.4 = 0.0747")
+        for text in remarks
+    )
