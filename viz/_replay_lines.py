@@ -47,6 +47,7 @@ class Lines:
         self.numbers: list[str] = []
         self.forms: list[Form] = []
         self._known: dict[str | Form, int] = {}
+        self._literals: dict[Token, tuple[str, ...]] = {}
 
     def number(self, x: float) -> int:
         """The place in the table of a number as it is shown."""
@@ -87,12 +88,21 @@ class Lines:
                 filled.append(self.places[token.by.written])
             elif type(token) is Number:
                 form.append(_slot("#", token.role))
-                place = self.number(token.value)
-                filled.append(-1 - place if token.data()[1].startswith("(") else place)
+                text = token.data()[1]
+                is_bracketed = text.startswith("(")
+                place = self._text(text[1:-1] if is_bracketed else text)
+                filled.append(-1 - place if is_bracketed else place)
             else:
-                kind, text = token.data()
-                form.append((kind[0], text))
+                form.append(self._literal(token))
         return [self._form(tuple(form)), *filled]
+
+    def _literal(self, token: Token) -> tuple[str, ...]:
+        """A sign, a piece or words; most come again and again."""
+        known = self._literals.get(token)
+        if known is None:
+            kind, text = token.data()
+            known = self._literals[token] = (kind[0], text)
+        return known
 
     def _form(self, form: Form) -> int:
         place = self._known.setdefault(form, len(self.forms))
