@@ -140,6 +140,18 @@ def test_a_forward_step_shows_its_numbers_whatever_the_names(
         assert is_whole, "all of it is in view"
 
 
+def test_names_that_are_too_long_give_way_to_the_numbers(viewer: Opener) -> None:
+    found = {}
+    for names in ("math", "code"):
+        page = viewer(network_loss([3, 2]), collapse=True, names=names)
+        page.page.evaluate("goTo(scene.stops[4])")
+        found[names] = page.equation()
+    assert found["math"].count(" = ") == 3
+    assert found["code"].count(" = ") == 2
+    assert found["math"].endswith(found["code"].partition(" = ")[2])
+    assert found["code"].startswith("layers.1.neurons.0.net = ")
+
+
 def test_a_name_needs_no_path_beside_its_neuron(viewer: Opener) -> None:
     loss = MLP(2, [1], activation="tanh", rng=0)([0.5, -1.0]).square()
     page = viewer(loss, collapse=False, names="code")

@@ -27,6 +27,7 @@ def test_books_are_the_default() -> None:
     page = replay_page(chain_network([2, 1, 1]))
     assert page == replay_page(chain_network([2, 1, 1]), names="math")
     assert set(letters(page)) >= {"w11(1)", "w12(1)", "b1(1)", "z1(1)", "h1(1)", "ŷ1", "L"}
+    assert recorded(page)["letters"][-1] == "iL", "the output without a label"
     assert "layers.0.neurons.0.w.1" in recorded(page)["codes"], "for tooltips and screen readers"
 
 

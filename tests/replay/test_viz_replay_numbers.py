@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import held
 from tests.replaying import Opener, chain_network, network_loss
 from tinygrad_mlp.debug import BackwardStep, trace_backward, trace_forward, worked_example
 from tinygrad_mlp.debug._numbers import equality, factor, shown_number
@@ -198,6 +199,20 @@ def test_what_several_ways_through_a_neuron_bring_is_told_at_once(viewer: Opener
         f"; together 2 + {shown_number(3.0 * slope)} = {shown_number(x.grad)}"
         "; this gradient is complete."
     )
+
+
+def test_several_ways_are_told_in_the_order_in_which_they_flow(viewer: Opener) -> None:
+    x = Value(0.5, label="x")
+    weights, bias = [Value(2.0), Value(-0.75)], Value(0.1)
+    held(n=held(w=weights, b=bias))
+    y = (weights[0] * x + weights[1] * x + bias).tanh()
+    y.label = "y"
+    page = viewer(y * 3.0, collapse=True)
+    remarks = page.page.evaluate(
+        "scene.stops.map((at) => { goTo(at); return byId('remark').textContent; })"
+    )
+    slope = shown_number((1.0 - y.data**2) * 1.25)
+    assert f"Derivative of y, tanh(w·x + b): {slope}; this gradient is complete." in remarks
 
 
 def test_the_way_through_a_neuron_is_told_in_numbers(viewer: Opener) -> None:
