@@ -16,9 +16,9 @@ const LEVELS = {
     readable: 0.9,
     letters: 12.5,
     gaps: { column: 34, arrows: 30, box: 9, bend: 7 },
-    node: { width: 98, height: 50 },
+    node: { width: 98, height: 53 },
     chip: { width: 52, height: 24 },
-    group: { width: 98, height: 50 },
+    group: { width: 98, height: 53 },
     widest: 120,
   },
   row: {
@@ -160,8 +160,8 @@ const TEXTS = {
   },
   tile(item) {
     const { node, width } = item;
-    const parts = [...drawnHead(item, 15, width - 14), drawnKey("data", 7, 30), drawnNumber("data value", width - 6, 30)];
-    if (!node.constant) parts.push(drawnKey("grad", 7, 44), drawnNumber("grad value", width - 6, 44));
+    const parts = [...drawnHead(item, 17, width - 14), drawnKey("data", 7, 33), drawnNumber("data value", width - 6, 33)];
+    if (!node.constant) parts.push(drawnKey("grad", 7, 47), drawnNumber("grad value", width - 6, 47));
     return parts;
   },
   row(item) {
