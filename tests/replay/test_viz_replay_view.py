@@ -92,6 +92,16 @@ def test_where_nothing_fits_neurons_have_all_their_numbers_and_a_part_is_in_view
     assert page.page.evaluate("scene.zoom >= LEVELS.full.readable") is True
 
 
+def test_arrows_lead_down_where_the_layers_do(viewer: Opener) -> None:
+    page = viewer(chain_network([2, 3, 1]), PHONE)
+    assert page.page.evaluate("look.isDown") is True
+    ends = page.page.evaluate(
+        "scene.links.map(({ curves }) => curves.at(-1)).map(([, , before, end]) =>"
+        " [end.x - before.x, end.y - before.y])"
+    )
+    assert all(abs(across) < 0.01 < down for across, down in ends), "so do their heads"
+
+
 def test_collapse_decides_whatever_the_room(viewer: Opener) -> None:
     expanded = viewer(chain_network([3, 4, 4, 1]), PHONE, collapse=False)
     assert expanded.page.locator(".node.group").count() == 0

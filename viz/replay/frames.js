@@ -168,10 +168,11 @@ function dropsInto(box, links, drops) {
   });
 }
 
-/** Curves through the points that leave and reach each of them horizontally. */
+/** Curves through the points that leave and reach each of them horizontally; none of no length. */
 function sideways(points) {
-  return points.slice(1).map((to, index) => {
-    const from = points[index];
+  const apart = points.filter(({ x, y }, at) => !at || x !== points[at - 1].x || y !== points[at - 1].y);
+  return apart.slice(1).map((to, index) => {
+    const from = apart[index];
     const middle = (from.x + to.x) / 2;
     return [from, { x: middle, y: from.y }, { x: middle, y: to.y }, to];
   });
