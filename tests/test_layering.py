@@ -45,7 +45,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.interop",
+        "tinygrad_mlp.interop tinygrad_mlp.interpret",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._replay_lines viz._replay_names",
@@ -54,9 +54,10 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._look viz._render viz._scene",
         "viz._operations viz._programs viz._plot_style "
         "viz._arrangement viz._line_labels viz._legend",
-        "viz._boxes viz._layer_plots viz._boundary viz._rate_plot viz._network_words",
-        "viz._neurons viz._layer_boxes viz._circles viz.plots",
-        "viz._graph",
+        "viz._boxes viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot "
+        "viz._network_words",
+        "viz._neurons viz._layer_boxes viz._circles viz._interpretation_plots",
+        "viz._graph viz.plots",
         "viz._pictures",
         "viz._notebook viz._stepper",
         "viz",

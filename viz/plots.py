@@ -1,7 +1,7 @@
 """Plots of a training: its curves, the decision boundary of a classifier, its confusion table.
 
 What is inside a model (activations, gradients, weights) is drawn by ``_layer_plots``, the regions
-of a classifier by ``_boundary``.
+of a classifier by ``_boundary``, why it answers as it does by ``_interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``_plot_style`` for how they look. Each
 returns the figure, to be changed or shown, and writes it into a file if it is given a path.
@@ -21,6 +21,12 @@ from tinygrad_mlp.debug import HealthMonitor
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training import ConfusionTable, History
 from viz._boundary import decision_boundary
+from viz._interpretation_plots import (
+    activation_map,
+    attribution_plot,
+    feature_visualization_plot,
+    nearest_samples_plot,
+)
 from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz._markup import shortened
 from viz._plot_style import PlotTheme, finished, literal, new_figure, style
@@ -32,12 +38,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "activation_histograms",
+    "activation_map",
+    "attribution_plot",
     "confusion_table_plot",
     "decision_boundary",
+    "feature_visualization_plot",
     "gradient_histograms",
     "health_curves",
     "learning_rate_curve",
     "loss_curve",
+    "nearest_samples_plot",
     "weight_images",
 ]
 

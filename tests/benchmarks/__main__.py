@@ -22,6 +22,7 @@ from tests.benchmarks import (
     freezing,
     import_time,
     initializers,
+    interpretation,
     irregular,
     line_times,
     predictions,
@@ -49,6 +50,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "drawing": ("Looking at graphs", drawing.report),
     "stepping": ("Stepping through a page", stepping.report),
     "initializers": ("Initializers", initializers.report),
+    "interpretation": ("Interpretation", interpretation.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug._applied import Applied, put_in
 from tinygrad_mlp.debug._formulas import MOST_TERMS, filled
 from tinygrad_mlp.debug._numbers import equality, factor, number
 from tinygrad_mlp.debug._tokens import (
-    Applied,
     Derivative,
     Name,
     Number,
@@ -21,7 +21,6 @@ from tinygrad_mlp.debug._tokens import (
     Tokens,
     Word,
     as_text,
-    put_in,
 )
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, dot_operands, op_of

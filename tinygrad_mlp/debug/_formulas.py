@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from tinygrad_mlp import ops
@@ -44,7 +45,7 @@ class Slot(NamedTuple):
     beside: Beside
 
 
-Layout: TypeAlias = list[str | Slot]
+Layout: TypeAlias = Sequence[str | Slot]
 """A formula in pieces: texts, and the places of its operands."""
 
 
@@ -59,9 +60,9 @@ def layout(op: Op, n_operands: int, most: int = MOST_TERMS, *, called: bool = Fa
             ``sigmoid(x)``, rather than written out.
 
     >>> layout(ops.op_named("add"), 2)
-    [Slot(operand=0, beside=<Beside.PLUS: 1>), ' + ', Slot(operand=1, beside=<Beside.PLUS: 1>)]
+    (Slot(operand=0, beside=<Beside.PLUS: 1>), ' + ', Slot(operand=1, beside=<Beside.PLUS: 1>))
     >>> layout(ops.op_named("sigmoid"), 1, called=True)
-    ['sigmoid(', Slot(operand=0, beside=<Beside.NOTHING: 0>), ')']
+    ('sigmoid(', Slot(operand=0, beside=<Beside.NOTHING: 0>), ')')
     """
     if op is ops.DOT:
         n = n_operands // 2
@@ -74,23 +75,24 @@ def layout(op: Op, n_operands: int, most: int = MOST_TERMS, *, called: bool = Fa
         return _joined([[Slot(i, Beside.PLUS)] for i in range(n_operands)], " + ", most)
     if op.variadic or (called and (op.activation or " if " in op.formula)):
         alone: list[Layout] = [[Slot(i, Beside.NOTHING)] for i in range(n_operands)]
-        return [f"{op.name}(", *_joined(alone, ", ", most), ")"]
+        return (f"{op.name}(", *_joined(alone, ", ", most), ")")
     return filled(op.formula, n_operands)
 
 
+@lru_cache(maxsize=256)
 def filled(formula: str, n_operands: int) -> Layout:
     """The same for a text in which the operands are x, or a, b, c, ...
 
     >>> filled("1 / x", 1)
-    ['1 / ', Slot(operand=0, beside=<Beside.SIGN: 2>)]
+    ('1 / ', Slot(operand=0, beside=<Beside.SIGN: 2>))
     """
     letters = "x" if n_operands == 1 else ops.LETTERS[:n_operands]
-    pieces: Layout = []
+    pieces: list[str | Slot] = []
     end = 0
     for match in re.finditer(rf"\b[{letters}]\b", formula):
         pieces += [formula[end : match.start()], Slot(letters.index(match[0]), _beside(match))]
         end = match.end()
-    return [piece for piece in (*pieces, formula[end:]) if piece != ""]
+    return tuple([piece for piece in (*pieces, formula[end:]) if piece != ""])
 
 
 def is_call(pieces: Layout) -> bool:
@@ -117,10 +119,10 @@ def _joined(terms: Sequence[Layout], between: str, most: int) -> Layout:
     """The terms with a text between them, and dots where there are many."""
     if len(terms) > most:
         terms = [*terms[:3], ["..."], terms[-1]]
-    pieces: Layout = []
+    pieces: list[str | Slot] = []
     for place, term in enumerate(terms):
         pieces += [between, *term] if place else term
-    return pieces
+    return tuple(pieces)
 
 
 # LaTeX

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint
 from tinygrad_mlp.debug._equations import (
     equated,
@@ -17,8 +18,9 @@ from tinygrad_mlp.debug._equations import (
     product_name,
     product_of,
 )
+from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
-from tinygrad_mlp.debug._tokens import Applied, Number, Sign, Token, Tokens
+from tinygrad_mlp.debug._tokens import Number, Sign, Token, Tokens
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import op_of
@@ -51,7 +53,7 @@ class ForwardStep(Step):
     trace: ForwardTrace = field(repr=False, compare=False)
     numbers: ClassVar = ("inputs", "output")
 
-    def tokens(self) -> Tokens:
+    def tokens(self, notation: Notation | None = None) -> Tokens:
         """The operation with names and with numbers.
 
         >>> w, x = Value(2.0, label="w"), Value(-5.0, label="x")
@@ -59,7 +61,7 @@ class ForwardStep(Step):
         >>> trace_forward(y)[0].equation()
         'y = w * x = 2 * (-5) = -10'
         """
-        notation, parents = self.trace.notation, self.node.parents
+        notation, parents = notation or self.trace.notation, self.node.parents
         symbols = [operand_of(parent, notation.name(parent)) for parent in parents]
         return equated(
             notation.name(self.node),
@@ -152,7 +154,7 @@ class ForwardTrace(StoppingTrace[ForwardStep]):
         self,
         loss: Value,
         breakpoints: Breakpoint | Iterable[Breakpoint],
-        names: str = "code",
+        names: str = "auto",
         index: str = "unit,input",
     ) -> None:
         self.loss = loss
@@ -194,7 +196,7 @@ def trace_forward(
     loss: Value,
     breakpoints: Breakpoint | Iterable[Breakpoint] = (),
     *,
-    names: str = "code",
+    names: str = "auto",
     index: str = "unit,input",
 ) -> ForwardTrace:
     """The operations that ``loss`` was computed by, in topological order.
@@ -205,7 +207,7 @@ def trace_forward(
         loss: the output.
         breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
             step where one of them holds, and ``resume`` goes on.
-        names: "code" or "math", as for ``trace_backward``.
+        names: "auto", "math" or "code", as for ``trace_backward``.
         index: "unit,input" or "input,unit", the same.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from tinygrad_mlp.debug._tokens import Derivative, Name
@@ -18,6 +19,7 @@ from tinygrad_mlp.graph import (
     INDEX_ORDERS,
     MathName,
     TextbookNames,
+    label_of,
     names_of,
     roles_of,
     textbook_names,
@@ -27,8 +29,8 @@ from tinygrad_mlp.graph._naming import free_name
 
 __all__ = ["NAMES", "Notation", "check_notation", "notation_of"]
 
-NAMES: Final = ("math", "code")
-"""Names as books write them, or as the program does."""
+NAMES: Final = ("auto", "math", "code")
+"""Names as books write them, as the program does, or as suits: in LaTeX as books do."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Notation:
     Attributes:
         names: one for each node; no two are written alike.
         deltas: what the gradient of a weighted sum is called.
+        books: where names of books in other spellings are looked up, if they are in use.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> notation = Notation({a: Name("a", MathName("a")), b: Name("b", MathName("b"))})
@@ -47,6 +50,7 @@ class Notation:
 
     names: Mapping[Value, Name]
     deltas: Mapping[Value, Name] = field(default_factory=dict)
+    books: TextbookNames | None = field(default=None, repr=False)
 
     def name(self, node: Value, role: str = "") -> Name:
         """The name of a node, with a role in an equation if it has one."""
@@ -57,10 +61,42 @@ class Notation:
         """The derivative of one node by another."""
         return Derivative(self.names[of], self.names[by], role)
 
-    @property
+    @cached_property
     def written(self) -> dict[Value, str]:
         """The names as the console writes them."""
         return {node: name.written for node, name in self.names.items()}
+
+    def spellings(self, node: Value) -> tuple[str, ...]:
+        """What a person may call a node: as it is written, as one types it, as the program does.
+
+        >>> from tinygrad_mlp.engine import topological_order
+        >>> from tinygrad_mlp.nn import MLP
+        >>> order = topological_order(MLP(1, [1], activation="tanh", rng=0)([3.0]).square())
+        >>> notation_of(order).spellings(order[0])
+        ('w₁₁⁽¹⁾', 'w[1]_11', 'layers.0.neurons.0.w.0')
+        """
+        name = self.names[node]
+        if self.books is None:
+            return (name.written,)
+        return name.written, _typed(name).written, self.books.code[node]
+
+    def typed(self) -> Notation:
+        """The same for a terminal that lacks small digits: w[1]_21.
+
+        >>> a = Value(2.0)
+        >>> print(*Notation({a: Name("w₂₁⁽¹⁾", MathName("w", (2, 1), 1))}).typed().written.values())
+        w[1]_21
+        """
+        names = {node: _typed(name) for node, name in self.names.items()}
+        return replace(
+            self, names=names, deltas={node: _typed(name) for node, name in self.deltas.items()}
+        )
+
+
+def _typed(name: Name) -> Name:
+    """The name in characters of every keyboard, if it is as books write it."""
+    text = name.name.text
+    return replace(name, written=name.name.typed) if name.written == text else name
 
 
 def check_notation(names: str, index: str) -> None:
@@ -77,20 +113,13 @@ def check_notation(names: str, index: str) -> None:
         raise UnknownNameError.of("order of the indices", index, INDEX_ORDERS)
 
 
-def notation_of(
-    order: Sequence[Value],
-    names: str = "code",
-    index: str = "unit,input",
-    *,
-    typed: bool = False,
-) -> Notation:
+def notation_of(order: Sequence[Value], names: str = "math", index: str = "unit,input") -> Notation:
     """The names of the nodes of a graph.
 
     Args:
         order: the nodes in topological order, the loss last.
-        names: "math" for w₂₁⁽¹⁾, "code" for layers.0.neurons.1.w.0.
+        names: "math" for w₂₁⁽¹⁾, or "code" for layers.0.neurons.1.w.0.
         index: "unit,input" or "input,unit", see ``textbook_names``.
-        typed: write w[1]_21, for a terminal that lacks small digits.
 
     Raises:
         UnknownNameError: for another word.
@@ -98,46 +127,38 @@ def notation_of(
     >>> from tinygrad_mlp.engine import topological_order
     >>> from tinygrad_mlp.nn import MLP
     >>> order = topological_order(MLP(1, [1], activation="tanh", rng=0)([3.0]).square())
-    >>> print(*[name.text for name in notation_of(order, "math").names.values()])
+    >>> print(*[name.text for name in notation_of(order).names.values()])
     w₁₁⁽¹⁾ x₁ b₁⁽¹⁾ z₁⁽¹⁾ L
     """
     check_notation(names, index)
     code = names_of(order)
-    labels = {node: _label_of(node) for node in order}
     if names == "code":
-        named = {
-            node: Name(text, MathName.of_label(text) if labels[node] else MathName.code(text))
-            for node, text in code.items()
-        }
-        return Notation(named)
+        return Notation({x: _of_code(text, label_of(x, None)) for x, text in code.items()})
     roles = roles_of(order, [order[-1]], None)
-    books = textbook_names(order, roles, units_of(order, roles), index=index)
+    units = units_of(order, roles)
+    labels = {node: label_of(node, units.get(node)) for node in order}
+    books = textbook_names(order, roles, units, index=index)
     taken = {code[node] for node in order if labels[node]}
     found: dict[Value, Name] = {}
     for node in order:
         name = books.names[node]
-        if node is order[-1] and name.is_code and not labels[node] and len(books.unit_numbers) > 0:
-            name = MathName("L")
         if labels[node]:
             found[node] = Name(code[node], name)
             continue
-        wish = name.typed if typed else name.text
-        written = free_name(code[node] if name.is_code else wish, taken)
+        if name.is_code and books.unit_numbers and node is order[-1]:
+            name = MathName("L")  # what stands above a network and has no other name
+        written = free_name(code[node] if name.is_code else name.text, taken)
         taken.add(written)
-        found[node] = Name(written, name)
-    return Notation(found, _deltas(books, found, typed=typed))
+        found[node] = _of_code(written) if name.is_code else Name(written, name)
+    deltas = {
+        node: Name(delta.text, delta)
+        for node in order
+        if not labels[node] and (delta := books.error_of(node)) is not None
+    }
+    return Notation(found, deltas, books)
 
 
-def _deltas(books: TextbookNames, found: Mapping[Value, Name], *, typed: bool) -> dict[Value, Name]:
-    deltas = {}
-    for node in found:
-        delta = None if _label_of(node) else books.error_of(node)
-        if delta is not None:
-            deltas[node] = Name(delta.typed if typed else delta.text, delta)
-    return deltas
-
-
-def _label_of(node: Value) -> str:
-    """What a person calls a node, if anything."""
-    place = node.place
-    return node.label if place is None else place.label
+def _of_code(text: str, label: str = "") -> Name:
+    """A name of the program; labels, variables and v with a number are as books write them."""
+    is_word = label or text.isidentifier()
+    return Name(text, MathName.of_label(text) if is_word else MathName.code(text))

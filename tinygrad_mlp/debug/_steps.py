@@ -17,10 +17,12 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 from tinygrad_mlp.debug._equations import chain_rule, product_name, together
+from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
-from tinygrad_mlp.debug._tokens import Applied, Derivative, Sign, Tokens, Word, as_text
+from tinygrad_mlp.debug._tokens import Derivative, Sign, Tokens, Word, as_text
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -64,7 +66,7 @@ class BackwardStep(Step):
     trace: BackwardTrace = field(repr=False, compare=False)
     numbers: ClassVar = ("upstream", "partial", "contribution", "grad_before", "grad_after")
 
-    def tokens(self) -> Tokens:
+    def tokens(self, notation: Notation | None = None) -> Tokens:
         """The chain rule of the step with symbols and with numbers.
 
         >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
@@ -73,8 +75,9 @@ class BackwardStep(Step):
         >>> trace_backward(loss)[1].equation()
         'dL/dw += dL/dy * dy/dw = 0.5 * 5 = 2.5'
         """
+        notation = notation or self.trace.notation
         nodes = (self.trace.loss, self.node, self.parent)
-        loss, node, parent = [self.trace.notation.name(node) for node in nodes]
+        loss, node, parent = [notation.name(node) for node in nodes]
         return chain_rule(loss, node, parent, self.upstream, self.partial, self.contribution)
 
     def expanded_tokens(self) -> tuple[Tokens, ...]:
@@ -111,13 +114,14 @@ class BackwardStep(Step):
             ),
         )
 
-    def remark(self) -> Tokens:
+    def remark(self, notation: Notation | None = None) -> Tokens:
         """The gradient so far, unless this is the first to arrive; the other name of it."""
-        delta = self.trace.notation.deltas.get(self.parent)
+        notation = notation or self.trace.notation
+        delta = notation.deltas.get(self.parent)
         tokens = () if self.is_first else together(self.grad_after)
         if delta is None or not self.is_last:
             return tokens
-        symbol = self.trace.notation.derivative(self.trace.loss, self.parent)
+        symbol = notation.derivative(self.trace.loss, self.parent)
         return (*tokens, Word(", "), delta, Sign("="), symbol)
 
     def __str__(self) -> str:
@@ -198,7 +202,7 @@ class BackwardTrace(StoppingTrace[BackwardStep]):
         breakpoints: Breakpoint | Iterable[Breakpoint],
         constants: bool,
         accumulate: bool,
-        names: str = "code",
+        names: str = "auto",
         index: str = "unit,input",
     ) -> None:
         self.loss = loss
@@ -376,7 +380,7 @@ def trace_backward(
     *,
     constants: bool = False,
     accumulate: bool = False,
-    names: str = "code",
+    names: str = "auto",
     index: str = "unit,input",
 ) -> BackwardTrace:
     """Do ``loss.backward()`` from cleared gradients and return its steps.
@@ -398,8 +402,9 @@ def trace_backward(
             step where one of them holds, and ``resume`` goes on.
         constants: whether plain numbers have steps too, as in ``Value.backward``.
         accumulate: whether the leaves keep the gradients that they have, and add to them.
-        names: "code", as the program calls the nodes, which a program can search for; or "math",
-            as books do: dL/dw₂₁⁽¹⁾. Labels stay as they are.
+        names: "math" for names as books write them, dL/dw₂₁⁽¹⁾; "code" for those of the program,
+            which a program can search for; "auto": "math" in LaTeX and else "code". A label
+            stays as it is.
         index: "unit,input": w₂₁ leads from input 1 to unit 2; or "input,unit": w₁₂ does, and the
             bias of unit 2 is w₀₂.
 

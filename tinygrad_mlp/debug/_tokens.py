@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from tinygrad_mlp import ops
-from tinygrad_mlp.debug._formulas import (
-    MOST_TERMS,
-    Beside,
-    Layout,
-    is_call,
-    latex_formula,
-    layout,
-)
 from tinygrad_mlp.debug._numbers import MINUS, factor, latex_number, number, shown_number
 from tinygrad_mlp.graph import MathName, Run
 from tinygrad_mlp.graph._math_names import in_latex
-from tinygrad_mlp.ops import Op
 
 __all__ = [
-    "Applied",
     "Derivative",
     "Name",
     "Number",
@@ -41,7 +30,6 @@ __all__ = [
     "as_runs",
     "as_text",
     "flat",
-    "put_in",
     "written_name",
 ]
 
@@ -50,6 +38,7 @@ LATEX_SIGNS: Final = {
     "+=": r"\mathrel{+}=",
     "≈": r"\approx",
 }
+ONE_NAME: Final = re.compile(r"\w+")
 ONE_WORD: Final = re.compile(r"[\w.#…]+")
 
 
@@ -85,6 +74,10 @@ class Token(ABC):
     @abstractmethod
     def latex(self) -> str:
         """In LaTeX, for math mode."""
+
+    def parts(self) -> list[Token]:
+        """What it consists of: itself, unless it is a formula."""
+        return [self]
 
     @abstractmethod
     def data(self, named: Callable[[Name], Any] = written_name) -> list[Any]:
@@ -139,11 +132,12 @@ class Name(Token):
 
     @property
     def in_derivative(self) -> str:
-        """Its text behind a d: what is neither one word nor as books write it has brackets."""
-        is_of_books = self.written in (self.name.text, self.name.typed)
-        is_plain = is_of_books and not self.name.is_code and self.name.copy == 1
-        is_word = is_plain or re.fullmatch(r"\w+", self.written)
-        return self.written if is_word else f"({self.written})"
+        """Its text behind a d: what is neither one word nor a name of books has brackets."""
+        if ONE_NAME.fullmatch(self.written):
+            return self.written
+        name = self.name
+        is_plain = not (name.is_code or name.owner or name.copy > 1)
+        return self.written if is_plain else f"({self.written})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,81 +293,6 @@ class Word(Token):
         return ["word", self.written]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied(Token):
-    r"""An operation with its operands: names, numbers, or such formulas again.
-
-    Attributes:
-        op: the operation.
-        operands: a token for each.
-        most: of how many terms all are written.
-        called: whether activations are called by their names, ``sigmoid(x)``.
-
-    >>> x, two = Name("x₁", MathName("x", (1,))), Number(-2.0)
-    >>> token = Applied(ops.op_named("div"), (Applied(ops.op_named("add"), (x, two)), two))
-    >>> print(token.text, token.latex)
-    (x₁ + (-2)) / (-2) \frac{x_{1} + \left(-2\right)}{-2}
-    >>> print(*[part.data() for part in flat([token])][:5])
-    ['piece', '('] ['name', 'x₁'] ['piece', ' + '] ['piece', '('] ['number', '−2']
-    """
-
-    op: Op
-    operands: Tokens
-    most: int = MOST_TERMS
-    called: bool = False
-
-    @property
-    def text(self) -> str:
-        return as_text(self.parts())
-
-    @property
-    def runs(self) -> list[Run]:
-        return as_runs(self.parts())
-
-    @property
-    def latex(self) -> str:
-        return latex_formula(self.op, [operand.latex for operand in self.operands], self.most)
-
-    def data(self, named: Callable[[Name], Any] = written_name) -> list[Any]:
-        return ["formula", as_data(self.parts(), named)]
-
-    def parts(self) -> list[Token]:
-        """The formula as names, numbers and the pieces between them."""
-        pieces = layout(self.op, len(self.operands), self.most, called=self.called)
-        return put_in(pieces, self.operands)
-
-
-def put_in(pieces: Layout, operands: Sequence[Token]) -> list[Token]:
-    """The pieces of a formula with operands at their places, in brackets where they need them.
-
-    >>> as_text(put_in(layout(ops.op_named("square"), 1)[:1], [Number(-2.0)]))
-    '(-2)'
-    """
-    found: list[Token] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            found.append(Piece(piece))
-            continue
-        operand = operands[piece.operand]
-        parts = operand.parts() if isinstance(operand, Applied) else [operand]
-        stands = piece.beside is Beside.NOTHING or _stands_beside(operand, piece.beside)
-        found += parts if stands else [Piece("("), *parts, Piece(")")]
-    return found
-
-
-def _stands_beside(operand: Token, beside: Beside) -> bool:
-    """Whether an operand needs no brackets beside a sign."""
-    if isinstance(operand, Number):
-        return not number(operand.value).startswith("-")
-    if isinstance(operand, Name):
-        return operand.is_one_word
-    if isinstance(operand, Applied):
-        if operand.op in (ops.MUL, ops.DOT) and beside is Beside.PLUS:
-            return True
-        return is_call(layout(operand.op, len(operand.operands), called=operand.called))
-    return True
-
-
 def as_text(tokens: Iterable[Token]) -> str:
     """On a line.
 
@@ -419,14 +338,10 @@ def as_data(
 def flat(tokens: Iterable[Token]) -> list[Token]:
     """The tokens with each formula as its parts.
 
-    >>> len(flat([Applied(ops.op_named("neg"), (Number(2.0),))]))
-    2
+    >>> flat([Number(2.0), Sign("=")])
+    [Number(value=2.0, role='', is_factor=False), Sign(sign='=')]
     """
-    return [
-        part
-        for token in tokens
-        for part in (token.parts() if isinstance(token, Applied) else (token,))
-    ]
+    return [part for token in tokens for part in token.parts()]
 
 
 def _typeset(text: str) -> str:
