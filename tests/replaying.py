@@ -47,6 +47,12 @@ def network_loss(sizes: list[int]) -> Value:
     return loss
 
 
+def chain_network(sizes: list[int]) -> Value:
+    """The loss of one sample of numbers that nobody labeled."""
+    model = MLP(sizes[0], sizes[1:], activation="tanh", rng=0)
+    return (model.forward([0.5, -1.0, 0.25][: sizes[0]])[0] - 1.0).square()
+
+
 def hostile_loss() -> Value:
     loss = Value(1.0, label="start")
     for label in HOSTILE:

@@ -48,7 +48,10 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.interop tinygrad_mlp.interpret",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes viz._detours",
-        "viz._markup viz._condense viz._network_steps viz._wording viz._recorded",
+        "viz._markup viz._condense viz._network_steps viz._wording "
+        "viz._replay_lines viz._replay_names",
+        "viz._replay_equations",
+        "viz._recorded",
         "viz._network",
         "viz._look viz._render viz._scene viz._film viz._framed",
         "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",

@@ -35,9 +35,12 @@ SCRIPTS: Final = (
     "labels.js",
     "trace.js",
     "stops.js",
+    "items.js",
     "scene.js",
     "equations.js",
     "details.js",
+    "address.js",
+    "print.js",
     "player.js",
 )
 """The parts of the program, in the order in which they stand in the page."""
@@ -50,6 +53,8 @@ class _Options(TypedDict, total=False):
     parameters: Iterable[Value] | None
     collapse: bool | None
     max_nodes: int
+    names: str
+    index: str
 
 
 @overload
@@ -68,6 +73,8 @@ def replay(
     parameters: Iterable[Value] | None = None,
     collapse: bool | None = None,
     max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
 ) -> Path | Page:
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
@@ -89,13 +96,18 @@ def replay(
         collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
             a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
+        names: how things are called: "math" (as in books: w, b, z, h and y-hat with layer and
+            indices) or "code" (labels, and paths in the model). Tooltips and screen readers have
+            the names of the program in any case.
+        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
+            bias of unit j is w_0j).
 
     Returns:
         The path of the file; or, without one, the page.
 
     Raises:
         NotANumberError: if ``loss`` is not a Value.
-        UnknownNameError: for another ending.
+        UnknownNameError: for another ending, unknown names or order of indices.
         GraphError: if the graph has more than ``max_nodes`` nodes.
 
     >>> import tempfile
@@ -107,7 +119,13 @@ def replay(
     if path is not None:
         format_of(path, ("html", "htm"))
     page = replay_page(
-        loss, title=title, parameters=parameters, collapse=collapse, max_nodes=max_nodes
+        loss,
+        title=title,
+        parameters=parameters,
+        collapse=collapse,
+        max_nodes=max_nodes,
+        names=names,
+        index=index,
     )
     return Page(page) if path is None else write_whole(path, page.encode())
 
@@ -119,6 +137,8 @@ def replay_page(
     parameters: Iterable[Value] | None = None,
     collapse: bool | None = None,
     max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
 ) -> str:
     """The page that ``replay`` writes, as text.
 
@@ -128,11 +148,10 @@ def replay_page(
     >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
     (True, 2)
     """
-    known = recorded(loss, parameters, collapse, max_nodes)
-    root = known["nodes"][-1]
-    heading = title if title is not None else f"Backpropagation of {root['name']}"
-    style = _variables() + _part("style.css")
-    script = "\n".join(_part(name) for name in SCRIPTS)
+    known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
+    heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
+    style = _variables() + _lean(_part("style.css"))
+    script = "\n".join(_lean(_part(name)) for name in SCRIPTS)
     return _filled(
         _part("page.html"),
         {
@@ -148,15 +167,16 @@ def replay_page(
 
 def _embedded(known: dict[str, Any]) -> str:
     """JSON that no browser takes for anything else, whatever stands in the names."""
-    text = json.dumps(known, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
+    text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\x7f\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
 def _variables() -> str:
     """The colors of the drawings as variables of CSS."""
-    return f":root {{{_colors(LIGHT)}}}\n:root[data-theme=dark] {{{_colors(DARK)}}}\n"
+    light, dark = _colors(LIGHT), _colors(DARK)
+    return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
 
 
 def _colors(theme: Theme) -> str:
@@ -169,6 +189,8 @@ def _colors(theme: Theme) -> str:
         "line": theme.line,
         "gradient": theme.gradient,
         "gradient-soft": theme.ramp[0].fill,
+        "positive": theme.positive,
+        "negative": theme.negative,
         "accent": theme.accent,
         "forward": theme.roles["parameter"].ink,
         "partial": theme.roles["input"].ink,
@@ -180,6 +202,12 @@ def _colors(theme: Theme) -> str:
 
 def _part(name: str) -> str:
     return (resources.files("viz") / "replay" / name).read_text(encoding="utf-8")
+
+
+def _lean(text: str) -> str:
+    """A part without what only its readers need: indents, and lines that are comments."""
+    text = re.sub(r"(?ms)^ */\*\*.*?\*/\n", "", text)
+    return re.sub(r"(?m)^(?: *//.*\n| +)", "", text)
 
 
 def _digest(text: str) -> str:

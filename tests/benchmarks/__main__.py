@@ -29,6 +29,7 @@ from tests.benchmarks import (
     recording,
     regularized,
     small_jobs,
+    stepping,
 )
 from tests.benchmarks.kernels import kernels
 
@@ -47,6 +48,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "irregular": ("Irregular graphs", irregular.report),
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
+    "stepping": ("Stepping through a page", stepping.report),
     "initializers": ("Initializers", initializers.report),
     "interpretation": ("Interpretation", interpretation.report),
     "lines": ("Compiled programs, line by line", line_times.report),

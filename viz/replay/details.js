@@ -20,17 +20,17 @@ function showDetails() {
     select(null);
     focusNode(focused, true);
   });
-  const top = made("div", { class: "top" }, made("h2", {}, node.name), close);
+  const top = made("div", { class: "top" }, made("h2", {}, writtenRuns(node.runs)), close);
   const [data, grad] = [trace.dataAt(node, position), trace.gradAt(node, position)];
   const content = [top];
-  const meaning = node.parents.length ? `${node.op}: ${typeset(trace.ops[node.op].formula)}` : node.role;
-  content.push(made("p", {}, meaning));
-  content.push(made("p", { id: "exact-data" }, `data = ${data === null ? "not computed yet" : exactNumber(data)}`));
+  if (node.runs.length > 1 || node.runs[0][0] !== node.code) content.push(made("p", { class: "code" }, node.code));
+  content.push(made("p", {}, node.parents.length ? `${node.op}: ${node.formula}` : node.role));
+  content.push(made("p", { id: "exact-data" }, `data = ${data?.exact ?? "not computed yet"}`));
   const none = node.frozen ? "none: frozen" : node.constant ? "none: a constant" : "not computed yet";
-  content.push(made("p", { id: "exact-grad" }, `grad = ${grad === null ? none : exactNumber(grad)}`));
+  content.push(made("p", { id: "exact-grad" }, `grad = ${grad?.exact ?? none}`));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
-  content.push(made("h3", {}, `The whole path to ${shortName(loss)}`), ...productsOf(node));
+  content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));
   const before = document.activeElement?.dataset?.keep;
   byId("details").replaceChildren(...content);
   if (before) byId("details").querySelector(`[data-keep="${before}"]`)?.focus();
@@ -38,24 +38,24 @@ function showDetails() {
 
 function toggleOf(group) {
   const isCollapsed = scene.collapsed.has(group);
-  const text = `${isCollapsed ? "Expand" : "Collapse"} ${group.name}`;
-  const button = made("button", { type: "button", "data-keep": "toggle" }, text);
+  const text = isCollapsed ? "Expand " : "Collapse ";
+  const button = made("button", { type: "button", "data-keep": "toggle" }, text, writtenRuns(group.runs));
   button.addEventListener("click", () => toggle(group));
   return button;
 }
 
 function historyOf(node) {
   const entries = [];
-  if (node.parents.length) entries.push([node.computedAt, `data = ${shortNumber(node.data)}`]);
+  if (node.parents.length) entries.push([node.computedAt, `data = ${node.data.shown}`]);
   if (node.index === trace.root) entries.push([trace.seedAt, "grad = 1 (seed)"]);
   for (const { at, after } of node.gradients) {
     const { contribution, from } = trace.events[at];
-    const source = shortName(trace.nodes[from].name);
-    entries.push([at, `${factor(contribution)} from ${source}, grad = ${shortNumber(after)}`]);
+    const source = writtenRuns(trace.nodes[from].runs);
+    entries.push([at, `${factor(contribution)} from `, source, `, grad = ${after.shown}`]);
   }
   const list = made("ol");
-  for (const [at, text] of entries) {
-    const button = made("button", { type: "button", "data-keep": `at${at}` }, `${nameOf(at)}: ${text}`);
+  for (const [at, ...text] of entries) {
+    const button = made("button", { type: "button", "data-keep": `at${at}` }, `${nameOf(at)}: `, ...text);
     if (at === position) button.classList.add("now");
     button.addEventListener("click", () => visit(at));
     list.append(made("li", {}, button));
@@ -72,26 +72,28 @@ function nameOf(at) {
 function productsOf(node) {
   const paths = trace.somePathsFrom(node.index, 4);
   const { count } = trace.pathsFrom(node.index);
-  const blocks = paths.map((path) => {
-    let from = node.name;
-    const partials = path.map(({ child, place }) => trace.nodes[child].partials[place]);
+  const blocks = paths.map((path, at) => {
+    let by = node;
     const symbols = path.map(({ child }) => {
-      const step = derivative(trace.nodes[child].name, from, "∂");
-      from = trace.nodes[child].name;
+      const step = fraction(by, trace.nodes[child]);
+      by = trace.nodes[child];
       return step;
     });
-    partials.reverse();
-    const product = partials.reduce((value, partial) => value * partial, 1);
-    const chain = `${partials.map(factor).join(" × ")} ${productSign(partials, product)} `;
-    const numbers = `${partials.length > 1 ? chain : ""}${shortNumber(product)}`;
-    const names = symbols.reverse().join(" · ") || derivative(loss, loss, "∂");
-    const block = made("div", { class: "product" }, made("div", {}, names));
-    block.append(made("div", {}, `= ${numbers}`));
+    const factors = path.map(({ child, place }) => factor(trace.nodes[child].partials[place])).reverse();
+    const chain = factors.length > 1 ? `${factors.join(" · ")} ≈ ` : "";
+    const block = made("div", { class: "product" }, made("div", { class: "chain" }, ...between(symbols.reverse(), node)));
+    block.append(made("div", {}, `= ${chain}${node.paths[at].shown}`));
     return block;
   });
   const more = count - BigInt(paths.length);
-  const of = derivative(loss, node.name, "∂");
-  if (more > 0n) blocks.push(made("p", {}, `and ${more} more; ${of} is the sum over all ${count}.`));
-  else if (count > 1n) blocks.push(made("p", {}, `${of} is the sum of the ${count}.`));
+  const sum = fraction(node);
+  if (more > 0n) blocks.push(made("p", {}, `and ${more} more; `, sum, ` is the sum over all ${count}.`));
+  else if (count > 1n) blocks.push(made("p", {}, sum, ` is the sum of the ${count}.`));
   return blocks;
+}
+
+/** The derivatives of a path with a sign between them; of the output, that by itself. */
+function between(symbols, node) {
+  if (!symbols.length) return [fraction(node)];
+  return symbols.flatMap((symbol, at) => (at ? [" · ", symbol] : [symbol]));
 }

@@ -1,10 +1,9 @@
 "use strict";
-// One step in words: its phase, its chain rule in symbols and numbers, and a remark. Names are data:
-// they are only ever written as text.
+// One step in words: its phase, its chain rule in symbols and numbers, and a remark. The equations come
+// from the engine as parts; here they become letters. Names are data: they are only written as text.
 
-const LONGEST_EQUATION = 240; // of names and numbers; in a longer one the names give way
-const NAME_LIMITS = [22, 12]; // letters of a name, tried in this order
-const MOST_GRADIENTS = 4;
+const LONGEST_NAME = 22; // letters of a name in a formula
+const LONGEST_IN_FRACTION = 26;
 
 const byId = (id) => document.getElementById(id);
 
@@ -15,38 +14,84 @@ function made(kind, attributes = {}, ...content) {
   return element;
 }
 
-function fraction(by, of = loss) {
-  const top = made("span", {}, `∂${shortName(of, 26)}`);
-  return made("span", { class: "fraction" }, top, made("span", {}, `∂${shortName(by, 26)}`));
+/** A name in a line of text, shortened where it is long. */
+function writtenName(node, limit = LONGEST_NAME, group = null) {
+  return writtenRuns(runsInside(node, group).map(([text, kind]) => [shortName(text, limit), kind]));
 }
 
-function styled(element, name) {
-  const whole = typeof element === "string" ? made("span", {}, element) : element;
-  whole.classList.add(name);
-  return whole;
+/** The derivative of the output, or of another node, by a node. */
+function fraction(by, of = trace.nodes[trace.root]) {
+  const [top, bottom] = [of, by].map((node) => made("span", {}, "∂", writtenName(node, LONGEST_IN_FRACTION)));
+  return made("span", { class: "fraction" }, top, bottom);
 }
 
-function sign(text) {
-  return made("span", { class: "sign" }, text);
+/** One part of an equation, see `Trace.partsOf`. */
+function writtenPart({ kind, text, node, of, by, role }, group) {
+  const content = {
+    name: () => writtenName(node, LONGEST_NAME, group),
+    derivative: () => fraction(by, of),
+    number: () => made("span", { class: "number" }, text),
+    sign: () => made("span", { class: "sign" }, text),
+    piece: () => text,
+    word: () => text,
+  }[kind]();
+  if (role) content.classList.add(role);
+  return content;
 }
 
-/** The name of a node, or the number itself; next to nodes of its neuron it needs no path. */
-function operandName(index, limit, group = null) {
-  const { constant, unnamed, name, data } = trace.nodes[index];
-  return constant && unnamed ? shortNumber(data) : shortName(nameInside(name, group), limit);
+/** An equation: its formulas are lines of text, with the signs and fractions between them. */
+function writtenEquation(line, group) {
+  const found = [];
+  let formula = null;
+  for (const part of trace.partsOf(line)) {
+    const written = writtenPart(part, group);
+    const isApart = part.kind === "sign" || part.kind === "derivative";
+    if (isApart) formula = null;
+    else if (!formula) found.push((formula = made("span", { class: "formula" })));
+    (isApart ? found : formula)[isApart ? "push" : "append"](written);
+  }
+  return found;
 }
 
-function described(event) {
-  const node = trace.nodes[event.node];
+/** The same on one line of text, as a remark is. */
+function writtenLine(line) {
+  return trace.partsOf(line).flatMap((part) => {
+    if (part.kind === "sign") return [` ${part.text} `];
+    if (part.kind === "derivative") return ["∂", writtenName(part.of), "/∂", writtenName(part.by)];
+    return [writtenPart(part)];
+  });
+}
+
+/** The same for a screen reader, with the names of the program. */
+function spoken(line) {
+  const texts = trace.partsOf(line).map(({ kind, text, node, of, by }) => {
+    if (kind === "name") return node.code;
+    if (kind === "derivative") return derivative(of.code, by.code);
+    return kind === "sign" ? ` ${text.replace("·", "*")} ` : text;
+  });
+  return texts.join("");
+}
+
+/**
+ * What is said at a position: {phase, equation: elements, text, remark: elements}; `place`, the phase as
+ * elements, where there is a name in it; `lines`, what the equation was made from.
+ */
+function described(at) {
+  const event = trace.events[at];
   if (event.phase === "start") return describedStart();
   if (event.phase === "seed") return describedSeed();
   const item = scene.itemOf[event.node];
-  if (event.phase === "forward") {
-    return item.kind === "group" ? describedNeuron(node, item.group) : describedForward(node);
-  }
+  const node = trace.nodes[event.node];
+  if (event.phase === "forward") return describedForward(node, item);
   const source = scene.itemOf[event.from];
-  if (source.kind !== "group") return describedBackward(event, node);
-  return source === item ? describedInside(item.group) : describedThrough(event, node, source.group);
+  if (source.kind !== "group") return ofLines(event.line, event.remark, counted(at));
+  if (source === item) return describedInside(item.group, at);
+  const { line, remark } = source.group.through.get(event.node);
+  return ofLines(line, remark, counted(at));
+}
+
+function ofLines(line, remark, phase) {
+  return { phase, equation: writtenEquation(line), text: spoken(line), lines: [line], remark: writtenLine(remark) };
 }
 
 function describedStart() {
@@ -54,133 +99,47 @@ function describedStart() {
   const known = leaves === 1 ? "1 leaf is known" : `${leaves} leaves are known`;
   const text = `${known}: inputs, parameters, constants.`;
   const remark = "Arrow keys step, space plays, and a node that you select tells its history; ? says more.";
-  return { phase: "Start", symbols: [text], text, remark };
+  return { phase: "Start", equation: [text], text, remark: [remark] };
 }
 
-function describedForward(node) {
-  const { formula } = trace.ops[node.op];
-  const written = (textOf) => expression(node, formula, node.parents.map(textOf));
-  return equated(node, written, scene.groupOf[node.index], `${node.op}: ${typeset(formula)}`);
-}
-
-/** The forward step of a neuron that is one box: its whole formula at once. */
-function describedNeuron(node, group) {
-  return equated(node, (textOf) => composed(node, group, textOf), group, `${group.name}: ${group.formula}`);
-}
-
-/** `written` gives the formula of the node with a text for each operand. */
-function equated(node, written, group, remark) {
-  const result = shortNumber(node.data);
-  const numbers = written((index) => shortNumber(trace.nodes[index].data));
-  const room = LONGEST_EQUATION - numbers.length;
-  const tries = NAME_LIMITS.map((limit) => written((index) => operandName(index, limit, group)));
-  const names = tries.find(({ length }) => length <= room);
+/** A neuron that is one box computes its whole formula at once. */
+function describedForward(node, { kind, group }) {
+  const isWhole = kind === "group";
+  const line = isWhole ? group.line : node.line;
   return {
     phase: `Forward, ${node.computedAt} of ${trace.seedAt - 1}`,
-    symbols: [
-      ...[shortName(node.name, 26), sign("="), ...(names ? [names, sign("=")] : []), numbers],
-      ...[sign("="), styled(result, "result")],
-    ],
-    text: `${node.name} = ${written((index) => operandName(index))} = ${numbers} = ${result}`,
-    remark,
+    equation: writtenEquation(line, group),
+    text: spoken(line),
+    lines: [line],
+    remark: isWhole ? [writtenRuns(group.runs), `: ${group.formula}`] : [`${node.op}: ${node.formula}`],
   };
-}
-
-/** The formula of a neuron down to what comes into it from outside and to its leaves. */
-function composed(node, group, textOf) {
-  const { formula } = trace.ops[node.op];
-  const isInside = (index) => trace.nodes[index].parents.length > 0 && group.members.includes(index);
-  const textInside = (index) => (isInside(index) ? composed(trace.nodes[index], group, textOf) : textOf(index));
-  const isSum = ({ op }) => op === "add" || op === "sum" || op === "dot";
-  const terms = (sum) => {
-    if (sum.op === "dot") return termsOf(sum, sum.parents.map(textInside));
-    return sum.parents.flatMap((index) => {
-      return isInside(index) && isSum(trace.nodes[index]) ? terms(trace.nodes[index]) : textInside(index);
-    });
-  };
-  if (isSum(node)) return sumOf(terms(node));
-  const operands = node.parents.map(textInside);
-  return formula.includes(" if ") ? callOf(node, operands) : expression(node, formula, operands);
 }
 
 function describedSeed() {
+  const root = trace.nodes[trace.root];
+  const one = made("span", { class: "number result" }, trace.seed.shown);
   return {
     phase: "Backward, seed",
-    symbols: [styled(fraction(loss), "upstream"), sign("="), styled("1", "result")],
-    text: `${derivative(loss, loss)} = 1`,
-    remark: "The output changes with itself one to one; from here gradients flow back to the leaves.",
+    equation: [fraction(root), made("span", { class: "sign" }, "="), one],
+    text: `${derivative(root.code, root.code)} = ${trace.seed.shown}`,
+    remark: ["The output changes with itself one to one; from here gradients flow back to the leaves."],
   };
-}
-
-function describedBackward(event, parent) {
-  const node = trace.nodes[event.from];
-  const names = node.parents.map((index) => operandName(index));
-  const rule = localRule(node, trace.ops[node.op].partials, event.place, names);
-  const number = shortNumber(event.partial);
-  const local = [number, ""].includes(rule) ? number : `${rule} = ${number}`;
-  return chained(parent, node, event, `Local derivative of ${node.op}: ${local}`);
-}
-
-/** A gradient on its way through a neuron that is one box, all uses of the parent at once. */
-function describedThrough(event, parent, group) {
-  const head = trace.nodes[group.head];
-  const link = scene.linkOf.get(`${event.from}/${event.place}`);
-  const flows = trace.flowsOf(link.uses).map((at) => trace.events[at]);
-  const through = {
-    upstream: trace.gradAt(head, position),
-    partial: link.derivative,
-    contribution: flows.reduce((sum, { contribution }) => sum + contribution, 0),
-    before: flows[0].before,
-    after: event.after,
-  };
-  const factors = link.uses.length === 1 ? wayThrough(trace, group, link.uses[0]) : null;
-  const number = shortNumber(link.derivative);
-  const way = factors?.length > 1 ? `${factors.map(factor).join(" × ")} ${productSign(factors, link.derivative)} ${number}` : number;
-  return chained(parent, head, through, `Derivative of ${group.name}, ${group.formula}: ${way}`);
 }
 
 /** What a neuron that is one box leaves at its own parameters. */
-function describedInside(group) {
-  const leaves = group.members.map((member) => trace.nodes[member]);
-  const parameters = leaves.filter((node) => !node.parents.length && !node.constant);
-  const gradients = parameters.map((node) => [node, shortNumber(trace.gradAt(node, position))]);
-  const symbols = gradients.slice(0, MOST_GRADIENTS).map(([node, grad]) => {
-    const by = fraction(nameInside(node.name, group));
-    return made("span", { class: "fact" }, by, sign("="), styled(grad, "result"));
-  });
-  const more = gradients.length - MOST_GRADIENTS;
-  if (more > 0) symbols.push(sign(`and ${more} more`));
-  const texts = gradients.map(([node, grad]) => `${derivative(loss, node.name)} = ${grad}`);
+function describedInside(group, at) {
+  const facts = group.inside.map((line) => made("span", { class: "fact" }, ...writtenEquation(line)));
+  const more = group.more ? [made("span", { class: "sign" }, `and ${group.more} more`)] : [];
   return {
-    phase: `${counted()}, inside ${group.name}`,
-    symbols,
-    text: texts.join(", "),
-    remark: `The gradients of the parameters of ${group.name}; expand it to see their steps.`,
+    phase: `${counted(at)}, inside ${group.code}`,
+    place: [`${counted(at)}, inside `, writtenRuns(group.runs)],
+    equation: [...facts, ...more],
+    text: group.inside.map(spoken).join(", "),
+    lines: group.inside,
+    remark: ["The gradients of the parameters of ", writtenRuns(group.runs), "; expand it to see their steps."],
   };
 }
 
-/** The chain rule of a step from `node` to its operand, in symbols and numbers. */
-function chained(parent, node, numbers, local) {
-  const [up, by] = [factor(numbers.upstream), factor(numbers.partial)];
-  const [contribution, after] = [shortNumber(numbers.contribution), shortNumber(numbers.after)];
-  const equals = productSign([numbers.upstream, numbers.partial], numbers.contribution);
-  const symbols = [
-    ...[fraction(parent.name), sign("+="), styled(fraction(node.name), "upstream"), sign("·")],
-    ...[styled(fraction(parent.name, node.name), "partial"), sign("="), styled(up, "upstream")],
-    ...[sign("×"), styled(by, "partial"), sign(equals), styled(contribution, "result")],
-  ];
-  const chain = `${derivative(loss, node.name)} * ${derivative(node.name, parent.name)}`;
-  const sum = `${shortNumber(numbers.before)} + ${factor(numbers.contribution)} = ${after}`;
-  const together = numbers.before === 0 ? "" : `; together ${sum}`;
-  const complete = trace.isGradComplete(parent, position) ? "; this gradient is complete" : "";
-  return {
-    phase: counted(),
-    symbols,
-    text: `${derivative(loss, parent.name)} += ${chain} = ${up} * ${by} ${equals} ${contribution}`,
-    remark: `${local}${together}${complete}.`,
-  };
-}
-
-function counted() {
-  return `Backward, ${position - trace.seedAt} of ${trace.last - trace.seedAt}`;
+function counted(at) {
+  return `Backward, ${at - trace.seedAt} of ${trace.last - trace.seedAt}`;
 }

@@ -2,24 +2,37 @@
 // Where everything stands: neurons that are expanded are laid out by themselves, each in its frame,
 // and the frames among the other boxes. An arrow is a list of curves [from, control, control, to].
 
-const SIZES = {
-  node: { width: 108, height: 60 },
-  chip: { width: 62, height: 28 },
-  group: { width: 176, height: 78 },
-  widest: 136,
-};
 const FRAME = { pad: 10, title: 24, row: 12 };
 
+/** Inside a frame, everything is as large as on the first level. */
+const WITHIN = { arrows: 70, box: 14, bend: 10 };
+
+/** The same as `arrange`, with arrows that lead down; only where no neuron is in a frame. */
+function arrangeDown(items, links, isRoomy, level) {
+  const lying = items.map((item) => ({ ...item, size: { width: item.size.height, height: item.size.width } }));
+  const { corners, curves, width, height } = arrange(lying, links, isRoomy, level);
+  const turned = ({ x, y }) => ({ x: y, y: x });
+  return {
+    corners: corners.map(turned),
+    curves: curves.map((pieces) => pieces.map((points) => points.map(turned))),
+    frames: [],
+    width: height,
+    height: width,
+  };
+}
+
 /** Returns {corners: of the items, curves: of the links, frames: [{group, x, y, width, height}], width, height}. */
-function arrange(items, links, isRoomy) {
+function arrange(items, links, isRoomy, level) {
   const blocks = blocksOf(items, links, isRoomy);
   const blockOf = new Map();
   blocks.forEach((block, index) => block.items.forEach((item) => blockOf.set(item, index)));
   const ends = ({ from, to }) => ({ from: blockOf.get(items[from]), to: blockOf.get(items[to]) });
   const outer = links.filter((link) => ends(link).from !== ends(link).to);
+  const { gaps } = LEVELS[level];
   // Between collapsed neurons the number of the current arrow needs room beside its boxes.
-  const gap = (isRoomy ? 50 : 44) + (items.some(({ kind }) => kind === "group") ? 12 : 0);
-  const { centers, routes, width, height } = layOut(blocks, outer.map(ends), gap);
+  const more = level === "full" ? (isRoomy ? 6 : 0) + (items.some(({ kind }) => kind === "group") ? 12 : 0) : 0;
+  const room = { ...gaps, column: gaps.column + more };
+  const { centers, routes, width, height } = layOut(blocks, outer.map(ends), room);
   const corners = new Array(items.length);
   const curves = new Map();
   const frames = [];
@@ -83,7 +96,7 @@ function frameOf(items, links, isRoomy) {
   rest.forEach((item, place) => placeOf.set(item.index, ports.length + place));
   const among = [...inner, ...outside].filter(({ from, to }) => placeOf.has(from) && placeOf.has(to));
   const ends = among.map(({ from, to }) => ({ from: placeOf.get(from), to: placeOf.get(to) }));
-  const below = layOut([...ports, ...rest.map(({ size }) => size)], ends, isRoomy ? 50 : 28);
+  const below = layOut([...ports, ...rest.map(({ size }) => size)], ends, { ...WITHIN, column: isRoomy ? 50 : 28 });
 
   const width = Math.max(grid.width, below.width) + 2 * FRAME.pad;
   const left = width - FRAME.pad - below.width;
@@ -108,7 +121,7 @@ function frameOf(items, links, isRoomy) {
   const entered = items.find(({ index }) => outside.some(({ to }) => to === index));
   const middle = (item) => places[within.get(item.index)].y + item.size.height / 2 - height / 2;
   const entry = entered ? middle(entered) : 0;
-  return { items, places, curves, width, height, entry, exit: middle(items.at(-1)), room: SIZES.node.height };
+  return { items, places, curves, width, height, entry, exit: middle(items.at(-1)), room: LEVELS.full.node.height };
 }
 
 /** The leaves of a neuron in rows; an arrow from one goes down in the space between two columns. */
@@ -116,7 +129,7 @@ function gridOf(leaves, isRoomy) {
   const count = leaves.length;
   if (!count) return { width: 0, height: 0, places: [], drops: [] };
   const width = Math.max(...leaves.map(({ size }) => size.width));
-  const { height } = SIZES.node;
+  const { height } = LEVELS.full.node;
   const columns = count <= 2 ? count : Math.max(2, Math.ceil(Math.sqrt(1.2 * count)));
   const rows = Math.ceil(count / columns);
   const gutter = isRoomy ? (rows > 1 ? 48 : 24) : 16;
@@ -155,10 +168,11 @@ function dropsInto(box, links, drops) {
   });
 }
 
-/** Curves through the points that leave and reach each of them horizontally. */
+/** Curves through the points that leave and reach each of them horizontally; none of no length. */
 function sideways(points) {
-  return points.slice(1).map((to, index) => {
-    const from = points[index];
+  const apart = points.filter(({ x, y }, at) => !at || x !== points[at - 1].x || y !== points[at - 1].y);
+  return apart.slice(1).map((to, index) => {
+    const from = apart[index];
     const middle = (from.x + to.x) / 2;
     return [from, { x: middle, y: from.y }, { x: middle, y: to.y }, to];
   });

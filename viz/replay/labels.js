@@ -21,7 +21,6 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
     link.curves = curves;
     link.spot = null;
     if (link.derivative === null) return;
-    link.label = shortNumber(link.derivative);
     if (!isRoomy) return;
     const width = widthOf(link.label, LABEL.size) + LABEL.pad;
     for (const curve of [...curves].reverse().sort((one, other) => isShort(one) - isShort(other))) {
@@ -38,10 +37,11 @@ function placeLabels(links, curvesOf, boxes, isRoomy) {
 }
 
 /**
- * Where the larger number of the current arrow covers no box, if there is such a place, and no
- * number of another arrow either, if there is such a place too.
+ * Where the larger number of the current arrow is within the drawing and covers no box, if there is
+ * such a place, and no number of another arrow either, if there is such a place too; null where there
+ * is none: the equation has the number as well.
  */
-function litPlace(link, text, obstacles, labels) {
+function litPlace(link, text, obstacles, labels, size) {
   const { curves, spot } = link;
   const [width, height] = [widthOf(text, LABEL.lit, 700) + LABEL.pad, LABEL.lit + 4];
   const longest = longestOf(curves);
@@ -49,9 +49,14 @@ function litPlace(link, text, obstacles, labels) {
   const on = [longest, ...others].flatMap((curve) => SHARES.map((share) => pointOn(curve, share)));
   const beside = ASIDE.flatMap((aside) => on.map(({ x, y }) => ({ x, y: y + aside })));
   const areaAt = ({ x, y }) => ({ x: x - width / 2, y: y - height / 2, width, height });
-  const free = [...(spot ? [spot] : []), ...on, ...beside].filter((place) => !obstacles.under(areaAt(place)).length);
+  const isFree = (place) => !obstacles.under(areaAt(place)).length && isWithin(areaAt(place), size);
+  const free = [...(spot ? [spot] : []), ...on, ...beside].filter(isFree);
   const isClear = (place) => labels.under(areaAt(place)).every(({ owner }) => owner === link);
-  return free.find(isClear) ?? free[0] ?? spot ?? on[0];
+  return free.find(isClear) ?? free[0] ?? null;
+}
+
+function isWithin({ x, y, width, height }, size) {
+  return x >= -MARGIN && y >= -MARGIN && x + width <= size.width - MARGIN && y + height <= size.height - MARGIN;
 }
 
 /** Points along the curves of a link. */

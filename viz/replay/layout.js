@@ -2,24 +2,24 @@
 // Where the boxes of a graph stand: in columns from the inputs to the output, with few crossings.
 // An arrow over several columns crosses each of them on one level; arrows from one box share it.
 
-const GAP = { box: 14, bend: 10 };
 const MOST_BENDS = 6000;
 
 /**
  * boxes: [{width, height}] in topological order (those that are `isNeuron` keep it), with `entry` and `exit` where arrows come in and
  * leave below or above the middle, and `room`, the height along which they come in; one that
  * `isPort` stands on the left, where something comes in from outside; links: [{from, to}], indices of boxes, one for
- * each operand; columnGap: the least room between two columns.
+ * each operand; room: {column, arrows, box, bend}, the least room between two columns, what arrows may
+ * add to it, and the gaps between boxes and between arrows that pass one below the other.
  * Returns {centers: [{x, y}], routes: [[{x, y}, ...]], width, height}.
  */
-function layOut(boxes, links, columnGap) {
+function layOut(boxes, links, room) {
   const column = columnsOf(boxes, links);
   const { cells, trails } = cellsOf(boxes, links, column);
   const columns = [];
   for (const cell of cells) (columns[cell.column] ??= []).push(cell);
   reduceCrossings(columns);
-  placeVertically(columns);
-  const width = placeHorizontally(columns, columnGap);
+  placeVertically(columns, room);
+  const width = placeHorizontally(columns, room);
   const height = moveToOrigin(cells);
   const centers = boxes.map((_, index) => ({ x: cells[index].x, y: cells[index].y }));
   return { centers, routes: routesOf(boxes, links, cells, trails), width, height };
@@ -134,8 +134,8 @@ function placeIn(sorted, number) {
   return low;
 }
 
-function placeVertically(columns) {
-  for (const cells of columns) settle(cells, cells.map(() => 0));
+function placeVertically(columns, room) {
+  for (const cells of columns) settle(cells, cells.map(() => 0), room);
   const wished = [
     (cell) => cell.before.map((other) => other.y + other.exit - cell.entry),
     (cell) => cell.after.map((other) => other.y + other.entry - cell.exit),
@@ -148,17 +148,17 @@ function placeVertically(columns) {
         const places = placesOf(cell);
         return places.length ? mean(places) : cell.y;
       });
-      settle(cells, wishes);
+      settle(cells, wishes, room);
     }
   });
 }
 
 /** As near to the wishes as the order and the gaps allow: pools of cells that touch (least squares). */
-function settle(cells, wishes) {
+function settle(cells, wishes, room) {
   const offsets = [];
   cells.forEach((cell, index) => {
     const above = cells[index - 1];
-    const gap = above && above.height && cell.height ? GAP.box : GAP.bend;
+    const gap = above && above.height && cell.height ? room.box : room.bend;
     offsets.push(above ? offsets[index - 1] + (above.height + cell.height) / 2 + gap : 0);
   });
   const pools = [];
@@ -178,12 +178,12 @@ function settle(cells, wishes) {
   }
 }
 
-function placeHorizontally(columns, columnGap) {
+function placeHorizontally(columns, room) {
   let x = 0;
   columns.forEach((cells, index) => {
     const width = Math.max(...cells.map((cell) => cell.width));
     const arrows = cells.reduce((sum, cell) => sum + cell.before.length, 0);
-    if (index) x += columnGap + Math.min(arrows, 70);
+    if (index) x += room.column + Math.min(arrows, room.arrows);
     for (const cell of cells) {
       const isSource = cell.width > 0 && cell.before.length === 0; // it stands next to what uses it
       Object.assign(cell, { left: x, right: x + width });
@@ -210,10 +210,10 @@ function routesOf(boxes, links, cells, trails) {
   entering.forEach((arrows, to) => {
     arrows.sort((one, other) => one.from.y - other.from.y || one.index - other.index);
     const { height, entry: offset = 0, room: side = height } = boxes[to];
-    const room = Math.min(side - 16, 9 * (arrows.length - 1));
+    const reach = Math.min(side - Math.min(16, side / 2), 9 * (arrows.length - 1));
     arrows.forEach(({ index }, rank) => {
       const share = arrows.length > 1 ? rank / (arrows.length - 1) - 0.5 : 0;
-      entry[index] = cells[to].y + offset + share * room;
+      entry[index] = cells[to].y + offset + share * reach;
     });
   });
   return links.map(({ from, to }, index) => [

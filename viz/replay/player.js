@@ -3,18 +3,19 @@
 
 const recorded = JSON.parse(byId("recorded").textContent);
 const trace = new Trace(recorded);
-const scene = new Scene(trace, recorded.groups, byId("graph"), byId("lights"));
+const scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
-const READABLE = 0.82; // the zoom below which letters would be too small
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
 const BESIDE_DETAILS = 0.55; // while the details take room, all of the graph matters more
-const loss = trace.nodes[trace.root].name;
 let position = 0;
 let selected = null;
 let focused = trace.root;
 let timer = null;
 let leastZoom = null; // of a graph that is to fit into its room; null where a person zoomed
+let look = { collapsed: new Set(), level: "full", isDown: false };
+let isOwnLook = false; // whether a person has expanded or collapsed a neuron
+let chosenFor = ""; // the size of the window for which the look was chosen
 
 // Going from step to step
 
@@ -23,16 +24,17 @@ function goTo(wanted) {
   const wasStart = position === 0;
   position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
-  const { phase, symbols, text, remark } = described(event);
+  const { phase, place = [phase], equation, text, remark } = described(position);
   document.body.dataset.phase = event.phase;
-  byId("phase").textContent = phase;
-  byId("equation").replaceChildren(...symbols);
+  byId("phase").replaceChildren(...place);
+  byId("equation").replaceChildren(...equation);
   byId("equation").setAttribute("aria-label", text);
   const { length } = byId("equation").textContent;
   byId("equation").classList.toggle("long", length > 70);
   byId("equation").classList.toggle("longest", length > 150);
-  byId("remark").textContent = remark;
-  if (timer === null) byId("live").textContent = `${phase}: ${text}. ${remark}`;
+  byId("remark").replaceChildren(...remark);
+  byId("notice").hidden = true;
+  if (timer === null) byId("live").textContent = `${phase}: ${text}. ${byId("remark").textContent}`;
   byId("slider").value = position;
   byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
   for (const id of ["first", "back"]) setUsable(id, position > 0);
@@ -41,6 +43,7 @@ function goTo(wanted) {
   if (leastZoom !== null && wasStart !== (position === 0)) fit(leastZoom);
   else scene.bringIntoView(stage, event);
   if (selected !== null) showDetails();
+  address.follow(position);
 }
 
 /** A button that is of no use now keeps the focus, so that the next key still goes to it. */
@@ -64,7 +67,7 @@ function stepTo(wanted) {
 function visit(at) {
   const hidden = !scene.stops.includes(at) && [trace.events[at].node, trace.events[at].from];
   const around = hidden && hidden.map((index) => scene.groupOf[index]).find((group) => scene.collapsed.has(group));
-  if (around) rebuild(new Set([...scene.collapsed].filter((group) => group !== around)));
+  if (around) rebuild({ ...look, collapsed: new Set([...look.collapsed].filter((group) => group !== around)) });
   stepTo(at);
 }
 
@@ -103,18 +106,69 @@ function otherNode(direction) {
 // Neurons as one box
 
 function toggle(group) {
-  const collapsed = new Set(scene.collapsed);
+  const collapsed = new Set(look.collapsed);
   if (!collapsed.delete(group)) collapsed.add(group);
-  rebuild(collapsed);
+  isOwnLook = true;
+  rebuild({ ...look, collapsed });
 }
 
-function rebuild(collapsed) {
-  scene.build(collapsed);
+function toggleAll() {
+  isOwnLook = true;
+  rebuild(look.collapsed.size ? LOOKS.expanded : bestLook(true));
+}
+
+function rebuild(wanted) {
+  look = wanted;
+  scene.build(look);
   scene.select(selected);
-  byId("neurons").textContent = collapsed.size ? "Expand neurons" : "Collapse neurons";
+  const action = look.collapsed.size ? "Expand" : "Collapse";
+  byId("neurons").replaceChildren(action, made("span", { class: "wide" }, " neurons"));
+  byId("neurons").setAttribute("aria-label", `${action} neurons`);
+  for (const chip of document.querySelectorAll("[data-sign]")) {
+    chip.hidden = !scene.links.some(({ weight }) => weight && signOf(weight) === chip.dataset.sign);
+  }
   focusNode(focused, false);
   goTo(position);
   if (leastZoom !== null) fit(leastZoom);
+}
+
+// Looks: in which the whole graph is in view, and its letters can be read
+
+const LOOKS = {
+  expanded: { collapsed: new Set(), level: "full", isDown: false },
+  *collapsed() {
+    const collapsed = new Set(trace.groups);
+    for (const level of Object.keys(LEVELS)) {
+      for (const isDown of [false, true]) yield { collapsed, level, isDown };
+    }
+  },
+  *of(collapsed) {
+    if (collapsed !== true) yield LOOKS.expanded;
+    if (collapsed !== false) yield* LOOKS.collapsed();
+  },
+};
+
+/**
+ * The first level on which all can be read, in the direction in which it is larger; where there is
+ * none, everything about the neurons, of which a part is in view.
+ */
+function bestLook(collapsed) {
+  let [best, largest] = [null, 0];
+  let otherwise = null;
+  for (const wanted of LOOKS.of(collapsed)) {
+    if (largest >= 1 && (wanted.level !== best.level || wanted.collapsed !== best.collapsed)) break;
+    scene.arrange(wanted);
+    const share = wholeZoom() / LEVELS[wanted.level].readable;
+    if (share >= 1 && share > largest) [best, largest] = [wanted, share];
+    if (!otherwise || (wanted.level === "full" && !wanted.isDown)) otherwise = wanted;
+  }
+  return best ?? otherwise;
+}
+
+function choose() {
+  chosenFor = windowSize();
+  rebuild(bestLook(recorded.collapsed));
+  fit(LEVELS[look.level].readable);
 }
 
 // Focus: one stop in the graph for the Tab key, up and down from node to node
@@ -153,7 +207,10 @@ const KEYS = {
   End: () => stepTo(trace.last),
   " ": (event) => event.repeat || setPlaying(timer === null),
   "?": (event) => event.repeat || byId("help").togglePopover(),
-  Escape: () => select(null),
+  Escape: () => {
+    byId("notice").hidden = true;
+    select(null);
+  },
 };
 
 function onKey(event) {
@@ -163,6 +220,7 @@ function onKey(event) {
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   const isElsewhere = isPressed || kind === "SELECT" || byId("help").matches(":popover-open");
   if (isElsewhere && event.key !== "?") return;
+  if (event.target.closest?.("#notice") && event.key !== "Escape") return; // a text to copy
   if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
@@ -193,13 +251,15 @@ function wholeZoom() {
   return Math.min(...room, 1.8);
 }
 
-/** Which neurons start as one box: where nobody said it, all if only so the graph can be read whole. */
-function buildFirst() {
-  const { groups, collapsed } = recorded;
-  rebuild(new Set(collapsed ? groups : []));
-  if (collapsed !== null || wholeZoom() >= READABLE) return;
-  rebuild(new Set(groups));
-  if (wholeZoom() < READABLE) rebuild(new Set());
+/** The height of a phone's window changes with the bars of its browser, which says nothing. */
+function windowSize() {
+  return isNarrow.matches ? `${innerWidth}` : `${innerWidth}/${innerHeight}`;
+}
+
+/** Another window, or a phone that is turned, asks for another look, unless a person chose one. */
+function onResize() {
+  if (matchMedia("print").matches) return;
+  if (chosenFor !== windowSize() && leastZoom !== null && !isOwnLook && selected === null) choose();
 }
 
 function zoomBy(ratio) {
@@ -224,7 +284,8 @@ function start() {
   byId("slider").max = trace.last;
   byId("forward-part").style.flex = Math.max(operations, 1);
   byId("backward-part").style.flex = Math.max(steps, 1);
-  byId("neurons").hidden = recorded.groups.length === 0;
+  byId("link").hidden = !address.isKept;
+  byId("neurons").hidden = trace.groups.length === 0;
   const actions = {
     first: () => stepTo(0),
     back: () => stepTo(position - 1),
@@ -235,14 +296,15 @@ function start() {
     fit: () => fit(0),
     smaller: () => zoomBy(0.8),
     larger: () => zoomBy(1.25),
-    neurons: () => rebuild(new Set(scene.collapsed.size ? [] : recorded.groups)),
+    neurons: toggleAll,
+    link: () => address.copy(position),
   };
   for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
   byId("slider").addEventListener("input", () => stepTo(Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
   byId("graph").addEventListener("click", (event) => {
     const corner = event.target.closest(".switch");
-    if (corner) toggle(recorded.groups[corner.dataset.group]);
+    if (corner) toggle(trace.groups[corner.dataset.group]);
     else select(nodeOf(event.target));
   });
   byId("graph").addEventListener("dblclick", (event) => {
@@ -254,19 +316,23 @@ function start() {
     const index = nodeOf(event.target);
     if (index !== null && index !== focused) focusNode(index, false);
   });
+  const colors = made("p", { class: "legend" });
+  colors.append(...byId("legend").cloneNode(true).childNodes);
+  byId("help").append(made("h2", {}, "What colors and lines mean"), colors);
   byId("help").querySelector("button").autofocus = true; // when it opens, not when the page loads
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
-  buildFirst();
-  fit(READABLE);
+  addEventListener("beforeprint", () => paper.fill());
+  choose();
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
+  addEventListener("resize", onResize);
   fromAddress();
 }
 
-/** `backprop.html#step=12` opens the page at that step. */
+/** `backprop.html#step=12` opens the page at that step; what is no step is said. */
 function fromAddress() {
-  const wanted = Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? position);
-  visit(Math.min(Math.max(Math.round(wanted) || 0, 0), trace.last));
+  const wanted = address.wanted(trace.last);
+  if (wanted !== null) visit(wanted);
 }
 
 start();

@@ -7,6 +7,7 @@ const MARGIN = 12;
 const MOST_LABELLED_ARROWS = 90;
 const MOST_FULL_ARROWS = 150;
 const LEAST_ZOOM = 0.15;
+const WIDTHS = { least: 1, most: 3.6 }; // of the arrow of a weight, by its size
 
 function drawn(kind, attributes = {}, text = null) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -21,25 +22,36 @@ class Scene {
     this.groupOf = new Array(trace.nodes.length).fill(null);
     for (const group of groups) for (const member of group.members) this.groupOf[member] = group;
     this.zoom = 1;
+    const weights = groups.flatMap((group) => group.weights.map(([, weight]) => Math.abs(valueOf(trace.nodes[weight]))));
+    this.strongest = Math.max(0, ...weights.filter(Number.isFinite));
+  }
+
+  /** Lay out what is visible, in that look: {collapsed, level, isDown}. */
+  arrange({ collapsed, level, isDown }) {
+    Object.assign(this, { collapsed, level });
+    this.collectItems();
+    this.collectLinks();
+    this.isRoomy = this.links.length <= MOST_LABELLED_ARROWS;
+    const hasFrames = this.items.some(({ kind, group }) => kind !== "group" && group);
+    const arranged = (isDown && !hasFrames ? arrangeDown : arrange)(this.items, this.links, this.isRoomy, level);
+    this.width = arranged.width + 2 * MARGIN;
+    this.height = arranged.height + 2 * MARGIN;
+    return arranged;
   }
 
   /** Draw again what is visible, for example after a neuron was expanded. */
-  build(collapsed) {
-    this.collapsed = collapsed;
-    this.collectItems();
-    this.collectLinks();
-    const isRoomy = this.links.length <= MOST_LABELLED_ARROWS;
-    const { corners, curves, frames, width, height } = arrange(this.items, this.links, isRoomy);
-    this.width = width + 2 * MARGIN;
-    this.height = height + 2 * MARGIN;
+  build(look) {
+    const { corners, curves, frames } = this.arrange(look);
+    const { isRoomy } = this;
     this.isDense = this.links.length > MOST_FULL_ARROWS;
-    for (const sheet of [this.svg, this.lights]) sheet.classList.toggle("dense", this.isDense);
+    for (const sheet of [this.svg, this.lights]) sheet.setAttribute("class", `at-${this.level}${this.isDense ? " dense" : ""}`);
     this.svg.replaceChildren(this.markers());
     const layers = Array.from({ length: 4 }, () => {
       return this.svg.appendChild(drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` }));
     });
     const [grounds, arrows, boxes, texts] = layers;
     for (const frame of frames) this.drawFrame(frame, grounds);
+    for (const link of this.links) link.label = link.derivative?.shown;
     this.links.forEach((link, index) => this.drawLink(link, curves[index], arrows));
     this.items.forEach((item, index) => this.drawItem(item, corners[index], boxes));
     this.drawLabels(curves, isRoomy, texts);
@@ -71,7 +83,11 @@ class Scene {
     for (const [group, item] of itemOfGroup) {
       for (const member of group.members) this.itemOf[member] = item;
     }
-    this.items.forEach((item, index) => Object.assign(item, { index, incoming: [], size: sizeOf(item) }));
+    this.items.forEach((item, index) => {
+      const isInFrame = item.kind !== "group" && item.group;
+      Object.assign(item, { index, incoming: [], level: isInFrame ? "full" : this.level });
+      item.size = sizeOf(item);
+    });
   }
 
   collectLinks() {
@@ -95,14 +111,21 @@ class Scene {
         this.linkOf.set(`${node.index}/${place}`, link);
       });
     }
-    const within = new Map([...this.collapsed].map((group) => [group, derivativesWithin(this.trace, group)]));
-    const withinOf = (index) => within.get(this.groupOf[index]);
     for (const link of this.links) {
       const flows = this.trace.flowsOf(link.uses);
       link.firstFlow = flows[0] ?? Infinity;
       link.lastFlow = flows.at(-1) ?? Infinity;
-      link.derivative = derivativeAlong(this.trace, link, withinOf);
+      link.derivative = derivativeAlong(this.trace, link, this.items[link.from], this.items[link.to]);
+      link.weight = this.weightOf(link);
     }
+  }
+
+  /** The weight that an arrow into a collapsed neuron stands for; null where it is not just one. */
+  weightOf({ from, to }) {
+    const [source, target] = [this.items[from], this.items[to]];
+    if (target.kind !== "group") return null;
+    const found = target.group.weights.filter(([input]) => this.itemOf[input] === source);
+    return found.length === 1 ? this.trace.nodes[found[0][1]] : null;
   }
 
   markers() {
@@ -128,16 +151,17 @@ class Scene {
     const element = drawn("g", { class: "frame", transform: `translate(${round(x)} ${round(y)})` });
     element.append(
       drawn("rect", { class: "ground", width: round(width), height: round(height), rx: 12 }),
-      drawn("text", { class: "name", x: 11, y: 18 }, fitted(group.name, width - 46, 12, 600)),
+      drawnRuns(fittedRuns(group.runs, width - 46, 12.5, 600), 12.5, { class: "name", x: 11, y: 18 }),
       this.switchOf(group, width, "−"),
-      drawn("title", {}, `${group.name}: ${group.formula}`),
+      drawn("title", {}, `${group.code}: ${group.formula}`),
     );
     grounds.append(element);
   }
 
   /** The sign in the corner of a neuron that expands or collapses it. */
-  switchOf(group, width, text) {
+  switchOf(group, width, text, isUnseen = false) {
     const element = drawn("g", { class: "switch", "data-group": this.groups.indexOf(group) });
+    if (isUnseen) return element; // there is no room for it: double click and E do the same
     element.append(
       drawn("rect", { x: round(width - 27), y: 3, width: 24, height: 22, rx: 6 }),
       drawn("text", { x: round(width - 15), y: 19, "text-anchor": "middle" }, text),
@@ -149,9 +173,15 @@ class Scene {
     link.path = pathOf(curves);
     link.look = "edge";
     link.element = arrows.appendChild(drawn("path", { class: link.look, d: link.path }));
-    const [from, to] = [this.items[link.from].node.name, this.items[link.to].node.name];
-    const text = link.derivative === null ? "constant" : `∂${to}/∂${from} = ${exactNumber(link.derivative)}`;
-    link.element.append(drawn("title", {}, text));
+    const [from, to] = [this.items[link.from].node.code, this.items[link.to].node.code];
+    const lines = [link.derivative === null ? "constant" : `${derivative(to, from, "∂")} = ${link.label}`];
+    if (link.weight) {
+      lines.unshift(`weight ${link.weight.code} = ${link.weight.data.exact}`);
+      const share = this.strongest ? Math.min(1, Math.abs(valueOf(link.weight)) / this.strongest) : 0;
+      link.width = round(WIDTHS.least + (WIDTHS.most - WIDTHS.least) * (share || 0));
+      link.element.style.setProperty("--width", link.width);
+    }
+    link.element.append(drawn("title", {}, lines.join("\n")));
   }
 
   drawLabels(curves, isRoomy, texts) {
@@ -172,58 +202,13 @@ class Scene {
   }
 
   drawItem(item, corner, boxes) {
-    const { node, group, kind } = item;
-    const { width, height } = item.size;
     const [x, y] = [round(corner.x), round(corner.y)];
-    Object.assign(item, { x, y, width, height, shown: {}, look: "" });
-    const element = drawn("g", {
-      id: `n${node.index}`,
-      transform: `translate(${x} ${y})`,
-      role: "button",
-      tabindex: -1,
-    });
-    item.element = boxes.appendChild(element);
-    item.tip = element.appendChild(drawn("title"));
-    if (kind === "group") {
-      element.append(drawn("rect", { class: "sheet", x: 6, y: 6, width, height, rx: 11 }));
-      element.setAttribute("aria-expanded", "false");
-    }
-    element.append(
-      drawn("rect", { class: "halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 13 }),
-      drawn("rect", { class: "box", width, height, rx: kind === "chip" ? 14 : 9 }),
-    );
-    if (kind === "chip") {
-      element.append(drawn("text", { class: "data", x: width / 2, y: 19, "text-anchor": "middle" }));
-    } else {
-      this.drawTexts(item, element);
-    }
-    if (kind === "group") element.append(this.switchOf(group, width, "+"));
-    item.data = element.querySelector(".data");
-    item.grad = element.querySelector(".grad.value");
-  }
-
-  drawTexts({ kind, node, group, width, height }, element) {
-    const left = { x: 8, y: 18 };
-    if (kind === "group") {
-      element.append(
-        drawn("text", { class: "head", ...left }, fitted(group.name, width - 36, 12, 600)),
-        drawn("text", { class: "formula", x: 8, y: 35 }, fitted(group.formula, width - 16, 11)),
-      );
-    } else {
-      const symbol = node.parents.length ? node.symbol : "";
-      const look = symbol.length > 2 ? "symbol long" : "symbol";
-      if (symbol) element.append(drawn("text", { class: look, ...left }, symbol));
-      const name = fitted(nameInside(node.name, group), width - 16 - widthOfSymbol(node), 12, 600);
-      const place = symbol ? { ...left, x: width - 8, "text-anchor": "end" } : left;
-      element.append(drawn("text", { class: node.unnamed ? "head muted" : "head", ...place }, name));
-    }
-    const rows = node.constant ? [["data", 16]] : [["data", 24], ["grad", 8]];
-    for (const [key, above] of rows) {
-      element.append(
-        drawn("text", { class: "key", x: 8, y: height - above }, key),
-        drawn("text", { class: `${key} value`, x: width - 8, y: height - above }),
-      );
-    }
+    Object.assign(item, { x, y, width: item.size.width, height: item.size.height, shown: {}, look: "" });
+    item.element = boxes.appendChild(drawnItem(item));
+    if (item.kind === "group") item.element.append(this.switchOf(item.group, item.width, "+", item.level !== "full"));
+    item.tip = item.element.querySelector("title");
+    item.data = item.element.querySelector(".data");
+    item.grad = item.element.querySelector(".grad.value");
   }
 
   show(position) {
@@ -244,7 +229,8 @@ class Scene {
       sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
       if (isForward) continue;
       const text = `× ${link.label}`;
-      sheet.append(drawnLabel(text, litPlace(link, text, this.obstacles, this.labels), "derivative lit"));
+      const place = litPlace(link, text, this.obstacles, this.labels, this);
+      if (place) sheet.append(drawnLabel(text, place, "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
   }
@@ -257,12 +243,12 @@ class Scene {
       item.shown = { data, grad };
       for (const [element, number] of [[item.data, data], [item.grad, grad]]) {
         if (!element) continue;
-        element.textContent = number === null ? "–" : shortNumber(number);
+        element.textContent = number === null ? "–" : number.shown;
         element.classList.toggle("long", element.textContent.length > 8);
       }
       this.nameItem(item, data, grad);
     }
-    const look = ["node", item.kind, node.role];
+    const look = ["node", item.kind, item.level, node.role];
     if (data === null) look.push("unknown");
     if (item === this.current && event.phase !== "start") {
       look.push("current", position >= this.trace.seedAt ? "backwards" : "forwards");
@@ -281,10 +267,10 @@ class Scene {
   /** What a screen reader and the tooltip say: the name, what it is, and its exact numbers. */
   nameItem({ kind, node, group, tip, element }, data, grad) {
     const isGroup = kind === "group";
-    const name = isGroup ? group.name : kind === "chip" ? shortNumber(node.data) : node.name;
-    const formula = node.parents.length ? `${node.role}, ${this.trace.ops[node.op].formula}` : node.role;
+    const name = kind === "chip" ? node.data.shown : (isGroup ? group : node).code;
+    const formula = node.parents.length ? `${node.role}, ${node.formula}` : node.role;
     const meaning = isGroup ? `neuron, ${group.formula}, E expands it` : formula;
-    const written = (number) => (number === null ? "not computed yet" : exactNumber(number));
+    const written = (number) => number?.exact ?? "not computed yet";
     const lines = [`data ${written(data)}`];
     if (!node.constant) lines.push(`gradient ${written(grad)}`);
     tip.textContent = [`${name}: ${meaning}`, ...lines].join("\n");
@@ -293,15 +279,16 @@ class Scene {
 
   showLink(link, position, isLit) {
     const look = ["edge"];
+    if (link.weight) look.push("weighted", signOf(link.weight));
     if (!this.isDense && this.items[link.to].node.computedAt <= position) look.push("live");
     if (link.firstFlow <= position) look.push("flowed");
     const ends = [this.items[link.from], this.items[link.to]];
     if (this.onPath && ends.every((item) => this.onPath.has(item))) look.push("on-path");
     if (isLit) look.push("beneath");
+    const matters = ends.includes(this.current) || ends.includes(this.selected); // its neighborhood
+    if (link.weight && matters) look.push("near");
     const classes = look.join(" ");
     if (classes !== link.look) link.element.setAttribute("class", (link.look = classes));
-    // Few of the numbers have room beside neurons that are one box: those that matter now are shown.
-    const matters = !this.collapsed.size || ends.includes(this.current) || ends.includes(this.selected);
     const isTextShown = matters && !isLit; // the current arrow has its number on the sheet above
     if (link.text && isTextShown !== link.isTextShown) {
       link.isTextShown = isTextShown;
@@ -350,20 +337,12 @@ class Scene {
   }
 }
 
-/** A box with a long name is somewhat wider than others. */
-function sizeOf({ kind, node, group }) {
-  const { width, height } = SIZES[kind];
-  if (kind !== "node") return { width, height };
-  const wanted = widthOfSymbol(node) + widthOf(nameInside(node.name, group), 12, 600) + 17;
-  return { width: Math.min(Math.max(width, Math.ceil(wanted)), SIZES.widest), height };
+/** The number of a node, for the look of an arrow. */
+function valueOf({ data: { exact } }) {
+  return Number(exact.replace("inf", "Infinity"));
 }
 
-function widthOfSymbol({ parents, symbol }) {
-  if (!parents.length) return 0;
-  return widthOf(symbol, symbol.length > 2 ? 11.5 : 14, 700) + 6;
-}
-
-/** "w.1" for "layers.0.neurons.3.w.1", next to others of its neuron. */
-function nameInside(name, group) {
-  return group && name.startsWith(`${group.name}.`) ? name.slice(group.name.length + 1) : name;
+function signOf(node) {
+  const value = valueOf(node);
+  return value > 0 ? "positive" : value < 0 ? "negative" : "zero";
 }

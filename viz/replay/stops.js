@@ -20,40 +20,13 @@ function stopsOf(trace, scene) {
   return [...all].sort((one, other) => one - other);
 }
 
-/** The derivative of a neuron's output by each of its nodes, those inside of it included. */
-function derivativesWithin(trace, group) {
-  const by = new Map([[group.head, 1]]);
-  for (const member of [...group.members].reverse()) {
-    const { parents, partials } = trace.nodes[member];
-    parents.forEach((parent, place) => {
-      by.set(parent, (by.get(parent) ?? 0) + by.get(member) * partials[place]);
-    });
-  }
-  return by;
-}
-
 /** The derivative along an arrow; null from a constant, which has none. */
-function derivativeAlong(trace, { uses }, withinOf) {
+function derivativeAlong(trace, { uses }, source, target) {
   const known = uses.filter(({ child, place }) => {
     return !trace.nodes[trace.nodes[child].parents[place]].constant;
   });
   if (!known.length) return null;
-  const parts = known.map(({ child, place }) => {
-    const { partials } = trace.nodes[child];
-    return partials[place] * (withinOf(child)?.get(child) ?? 1);
-  });
-  return parts.reduce((sum, part) => sum + part);
-}
-
-/** The local derivatives from a neuron's output down to one use, or null where there are more ways. */
-function wayThrough(trace, group, { child, place }) {
-  const inside = new Set(group.members);
-  const factors = [trace.nodes[child].partials[place]];
-  for (let at = child; at !== group.head; ) {
-    const uses = trace.nodes[at].uses.filter((use) => inside.has(use.child));
-    if (uses.length !== 1) return null;
-    factors.unshift(trace.nodes[uses[0].child].partials[uses[0].place]);
-    at = uses[0].child;
-  }
-  return factors;
+  if (target.kind === "group") return target.group.through.get(source.node.index).derivative;
+  const [{ child, place }] = known;
+  return known.length === 1 ? trace.nodes[child].partials[place] : source.group.several.get(child);
 }

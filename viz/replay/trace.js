@@ -4,8 +4,17 @@
 
 class Trace {
   constructor(recorded) {
-    this.nodes = recorded.nodes.map((node, index) => ({ ...node, index, ...this.numbers(node) }));
-    this.ops = recorded.ops;
+    this.numbers = recorded.numbers.split(" ").map((text) => {
+      const [shown, exact = shown] = text.split("|");
+      return { shown, exact };
+    });
+    this.forms = recorded.forms;
+    this.nodes = recorded.codes.map((_, index) => this.nodeAt(recorded, index));
+    for (const kind of ["unnamed", "constant", "frozen"]) {
+      for (const index of recorded[kind]) this.nodes[index][kind] = true;
+    }
+    this.groups = recorded.groups.map((group) => this.groupOf(group));
+    [this.nothing, this.seed] = recorded.ends.map((place) => this.numbers[place]);
     this.root = this.nodes.length - 1;
     this.events = [{ phase: "start", node: this.root }];
     for (const node of this.nodes) {
@@ -25,30 +34,66 @@ class Trace {
     this.seedAt = this.events.length;
     this.flows = this.nodes.map((node) => node.parents.map(() => Infinity));
     this.events.push({ phase: "seed", node: this.root });
-    for (const [index, place, ...numbers] of recorded.steps) this.addStep(index, place, numbers);
+    for (const step of recorded.steps) this.addStep(step);
     this.last = this.events.length - 1;
   }
 
-  numbers(node) {
-    return { data: Number(node.data), partials: node.partials.map(Number) };
+  /** A number in an equation; in brackets it is -1 - its place. */
+  textOf(place) {
+    return place < 0 ? `(${this.numbers[-1 - place].shown})` : this.numbers[place].shown;
   }
 
-  addStep(index, place, numbers) {
-    const [upstream, contribution, before, after] = numbers.map(Number);
+  nodeAt(recorded, index) {
+    const code = recorded.codes[index];
+    const [op = "", symbol = "", formula = ""] = recorded.ops[recorded.used[index]] ?? [];
+    return {
+      ...{ index, code, op, symbol, formula, parents: recorded.parents[index] },
+      runs: runsOf(recorded.letters[index], code),
+      role: recorded.kinds[recorded.roles[index]],
+      data: this.numbers[recorded.data[index]],
+      partials: recorded.partials[index].map((place) => this.numbers[place]),
+      paths: recorded.paths[index].map((place) => this.numbers[place]),
+      line: recorded.formulas[index],
+    };
+  }
+
+  /** A neuron: `through` has the derivative and the equations for each node that comes into it. */
+  groupOf({ letters, through, several, ...group }) {
+    const entries = through.map(([node, place, line, remark]) => {
+      return [node, { derivative: this.numbers[place], line, remark }];
+    });
+    return {
+      ...group,
+      runs: runsOf(letters, group.code),
+      through: new Map(entries),
+      several: new Map(several.map(([node, place]) => [node, this.numbers[place]])),
+    };
+  }
+
+  addStep([index, place, after, line, remark]) {
     const node = this.nodes[index];
     const parent = this.nodes[node.parents[place]];
-    parent.gradients.push({ at: this.events.length, after });
+    parent.gradients.push({ at: this.events.length, after: this.numbers[after] });
     this.flows[index][place] = this.events.length;
     this.events.push({
-      phase: "backward",
-      node: parent.index,
-      from: index,
-      place,
-      partial: node.partials[place],
-      upstream,
-      contribution,
-      before,
-      after,
+      ...{ phase: "backward", node: parent.index, from: index, place, line, remark },
+      contribution: this.numbers[line.at(-1)], // the chain rule ends with what flows
+    });
+  }
+
+  /**
+   * An equation or a remark as its parts: {kind: "name", node}, {kind: "derivative", of, by},
+   * {kind: "number", text}, {kind: "sign"}, {kind: "piece"}, {kind: "word"}, with roles.
+   */
+  partsOf([form, ...filled]) {
+    const next = () => filled.shift();
+    const root = this.nodes[this.root];
+    return this.forms[form].map(([kind, what]) => {
+      if (kind === "n") return { kind: "name", node: this.nodes[next()], role: what };
+      if (kind === "g") return { kind: "derivative", of: root, by: this.nodes[next()], role: what };
+      if (kind === "d") return { kind: "derivative", of: this.nodes[next()], by: this.nodes[next()], role: what };
+      if (kind === "#") return { kind: "number", text: this.textOf(next()), role: what };
+      return { kind: { s: "sign", p: "piece", w: "word" }[kind], text: what };
     });
   }
 
@@ -74,16 +119,12 @@ class Trace {
    */
   gradAt(node, position) {
     if (position < this.seedAt || node.constant) return null;
-    let grad = node.index === this.root ? 1 : 0;
+    let grad = node.index === this.root ? this.seed : this.nothing;
     for (const { at, after } of node.gradients) {
       if (at > position) break;
       grad = after;
     }
     return grad;
-  }
-
-  isGradComplete(node, position) {
-    return position >= (node.gradients.at(-1)?.at ?? this.seedAt);
   }
 
   /** The nodes that `node` reaches on its way to the output, with the number of paths from each. */
@@ -115,4 +156,9 @@ class Trace {
     }
     return found;
   }
+}
+
+/** The letters of a name: [[text, kind], ...]; one of the program is one run. */
+function runsOf(letters, code) {
+  return letters ? letters.split("|").map((run) => [run.slice(1), run[0]]) : [[code, "c"]];
 }
