@@ -90,6 +90,11 @@ def scene_of(plan: Plan, look: Look) -> Scene:
 
     Raises:
         MissingDependencyError: without Graphviz.
+
+    >>> from viz._box_trees import alone
+    >>> card = Card("n0", [], Look().theme.roles["input"])
+    >>> [group.name for group in scene_of(Plan("one", [alone(card, "a", "LR")]), Look()).groups]
+    ['n0']
     """
     return _Picture(plan, look).scene()
 

@@ -76,23 +76,51 @@ class Block:
 
     @property
     def way_out(self) -> float:
-        """Where arrows leave it, across."""
+        """Where arrows leave it, across.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.way_out == card.size[1] / 2.0
+        True
+        """
         return self.places[self.root][1] + self.root_breadth / 2.0
 
     @property
     def root_breadth(self) -> float:
-        """That of the last box."""
+        """That of the last box.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.root_breadth == card.size[1]
+        True
+        """
         return _extent(self.root)[1]
 
     def point(self, along: float, across: float, corner: Point) -> Point:
-        """A place in the picture, of a block with its upper left corner there."""
+        """A place in the picture, of a block with its upper left corner there.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.point(3.0, 2.0, (100.0, 50.0))
+        (103.0, 52.0)
+        """
         x, y = corner
         if self.direction in ("RL", "BT"):
             along = self.length - along
         return (x + along, y + across) if is_sideways(self.direction) else (x + across, y + along)
 
     def corner(self, card: Card, corner: Point) -> Point:
-        """The upper left corner of a box in the picture."""
+        """The upper left corner of a box in the picture.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.corner(card, (100.0, 50.0))
+        (110.0, 50.0)
+        """
         along, across = self.places[card]
         length, breadth = _extent(card)
         x1, y1 = self.point(along, across, corner)
@@ -100,13 +128,27 @@ class Block:
         return min(x1, x2), min(y1, y2)
 
     def end(self, arrow: Arrow, corner: Point) -> Point:
-        """Where an arrow ends on its box."""
+        """Where an arrow ends on its box.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.end((card, 0), (100.0, 50.0)) == (110.0, 50.0 + card.size[1] / 2.0)
+        True
+        """
         card, index = arrow
         along, across = self.places[card]
         return self.point(along, across + card.ends()[index], corner)
 
     def start(self, card: Card, corner: Point) -> Point:
-        """Where arrows leave a box."""
+        """Where arrows leave a box.
+
+        >>> from viz._themes import LIGHT
+        >>> card = Card("n0", [], LIGHT.roles["input"], n_arrows=1)
+        >>> block = alone(card, "a", "LR")
+        >>> block.start(card, (100.0, 50.0))[0] == 110.0 + card.size[0]
+        True
+        """
         along, across = self.places[card]
         length, breadth = _extent(card)
         return self.point(along + length, across + breadth / 2.0, corner)

@@ -77,9 +77,10 @@ DRAW_A_PART: Final = (
 def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     """The graph that ``value`` was computed from, as text in the DOT language.
 
-    In full detail nodes are called n0, n1, ... in topological order, so one graph always gives one
-    text. Parents stand in the order of the operands. A gradient that nobody has computed is a dash,
-    not 0; where there is none at all, boxes have no row for it. Names are known in any case.
+    Everything has its place in it already ("nop2"): Graphviz draws the same lines, boxes and words
+    as the SVG has. One graph always gives one text. Operands stand in their order. A gradient that
+    nobody has computed is a dash, not 0; where there is none at all, boxes have no row for it.
+    Names of options are known in any case.
 
     Args:
         value: what to draw, as for ``draw``.

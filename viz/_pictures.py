@@ -83,8 +83,8 @@ def draw(
         max_nodes: the number of boxes up to which a graph is drawn.
         parameters: the leaves to color as parameters, for example ``model.parameters()``.
         legend: whether a line under the graph explains the colors.
-        names: how things are called in circles: "math" (as in books: w, b, h and y-hat with layer
-            and indices), "code" (their paths in the model), or "auto", which is "math" there.
+        names: how things are called: "math" (as in books: w, b, h and y-hat with layer and
+            indices), "code" (their paths in the model), or "auto": "math" where there are neurons.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
         style: "page", or "slide" for circles: 1280 x 720, letters of 18 points, three digits and no

@@ -94,6 +94,15 @@ def place(
 
     Raises:
         MissingDependencyError: without Graphviz.
+
+    >>> from viz._box_trees import alone
+    >>> from viz._themes import LIGHT
+    >>> x, y = (Card("", [], LIGHT.roles["input"], n_arrows=n) for n in (0, 1))
+    >>> first, second = alone(x, "a", "LR"), alone(y, "b", "LR")
+    >>> link = Link(first, x, second, (y, 0))
+    >>> places = place([first, second], [link], [], "LR", Spacing(along=32.0))
+    >>> places.corners[second][0] - places.corners[first][0] - x.size[0]
+    32.0
     """
     layout: dict[str, Any] = json.loads(
         placed("\n".join(_dot(blocks, links, frames, direction, spacing)))
