@@ -49,10 +49,10 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._themes",
         "viz._markup viz._condense viz._network viz._wording viz._recorded",
-        "viz._look viz._render viz._scene viz._framed",
+        "viz._look viz._render viz._scene viz._framed viz._plot_colors viz._asked",
         "viz._operations viz._programs viz._figure viz._arrangement viz._line_labels viz._legend",
         "viz._boxes viz._plot_style viz._network_words",
-        "viz._layer_plots viz._boundary viz._rate_plot",
+        "viz._layer_plots viz._boundary viz._rate_plot viz._health_plot",
         "viz._neurons viz._layer_boxes viz._circles viz._fit_curve",
         "viz.plots",
         "viz._graph",

@@ -24,7 +24,7 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import RateSearch, fit
 from viz import plots
 from viz._figure import Plot, _distance, _shorter_outline, rendered
-from viz._plot_style import PLOT_THEMES, contrast
+from viz._plot_colors import PLOT_THEMES, contrast
 
 X, Y = make_moons(40, noise=0.2, rng=0)
 
@@ -156,6 +156,18 @@ def test_many_histograms_take_several_rows() -> None:
     assert [axes.get_title("left") for axes in shown] == [f"layers.{i}" for i in range(5)]
     assert [axes.get_ylabel() for axes in shown] == ["count", "", "", "", "count"]
     assert [axes.get_xlabel() for axes in shown] == ["", *["activation"] * 4]
+
+
+@pytest.mark.parametrize("style", ["page", "slide"])
+def test_the_notes_of_a_histogram_stand_above_its_bars(style: str) -> None:
+    high = MLP(2, [20], activation="relu", rng=0)
+    for neuron in high.layers[0].neurons:  # all numbers at the right end, below the notes
+        neuron.b.data = 5.0
+    (axes,) = plots.activation_histograms(high, np.zeros((9, 2)), style=style).axes
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    (notes,) = axes.texts
+    bars: list[Any] = list(axes.patches)
+    assert notes.get_window_extent().y0 > max(bar.get_window_extent().y1 for bar in bars)
 
 
 # Contrast
