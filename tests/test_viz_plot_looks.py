@@ -241,8 +241,11 @@ def test_an_svg_is_small_and_its_letters_are_letters(
     assert labels - {""} <= written
     root = ElementTree.fromstring(content)
     fonts = "'DejaVu Sans', 'Verdana', 'Helvetica', 'Arial', sans-serif"
-    assert root.get("font-family") == fonts
-    assert b"font-family:" not in content
+    if b"px 'DejaVu" in content:  # before matplotlib 3.10 in one word with the size
+        assert content.count(b"px 'DejaVu") == content.count(f"px {fonts}".encode())
+    else:
+        assert root.get("font-family") == fonts
+        assert b"font-family:" not in content
     plot(tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_bytes() == content
 
@@ -250,8 +253,8 @@ def test_an_svg_is_small_and_its_letters_are_letters(
 def test_a_font_that_a_person_has_chosen_comes_first(tmp_path: Path) -> None:
     with mpl.rc_context({"font.sans-serif": ["DejaVu Sans Mono"]}):
         plots.loss_curve(HISTORY, tmp_path / "plot.svg")
-    root = ElementTree.fromstring((tmp_path / "plot.svg").read_bytes())
-    assert root.get("font-family", "").startswith("'DejaVu Sans Mono', 'DejaVu Sans', 'Verdana'")
+    content = (tmp_path / "plot.svg").read_text("utf-8")
+    assert "'DejaVu Sans Mono', 'DejaVu Sans', 'Verdana'" in content
 
 
 def test_a_shorter_outline_is_the_same_outline() -> None:
