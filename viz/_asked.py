@@ -16,7 +16,10 @@ from tinygrad_mlp.training import predict, predict_proba
 __all__ = ["Answers", "Points", "Predict", "answers_of", "as_labels", "predicted_labels"]
 
 Points = NDArray[np.float64]
+"""Samples, one a row: (n_samples, n_features)."""
+
 Predict = Callable[[Points], ArrayLike]
+"""What gives an answer for each sample."""
 
 
 class Answers(NamedTuple):

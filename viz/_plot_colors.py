@@ -36,6 +36,7 @@ ON_DARK: Final = (
 """The same hues, lighter, for a dark ground."""
 
 MARKERS: Final = "os^DvPX*"
+"""The marks of classes, layers and trainings, in matplotlib's letters."""
 
 
 @dataclass(frozen=True, slots=True)
