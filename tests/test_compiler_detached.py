@@ -16,7 +16,8 @@ from tests.against_torch import assert_close
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.engine import Value, no_grad
+from tinygrad_mlp.derivatives import grad
+from tinygrad_mlp.engine import Value, enable_grad, no_grad
 
 Row = list[Value]
 
@@ -108,3 +109,46 @@ def test_a_sum_of_nothing_is_zero(back_end: BackEnd) -> None:
         with forced(back_end):
             assert program(np.array(3.0)) == 6.0
         assert program.gradients.tolist() == [3.0]
+
+
+def _held(x: Row) -> Value:
+    with no_grad():
+        square = x[0] * x[0]
+    return square * x[1]
+
+
+def _attached_within(x: Row) -> Value:
+    with no_grad():
+        held = x[0] * x[1]
+        with enable_grad():
+            return x[0] * x[0] * held
+
+
+def _slopes_within(x: Row) -> list[Value]:
+    with no_grad():
+        product = x[0] * x[1]
+        with enable_grad():
+            total = product * x[1]
+        return grad(total, x, create_graph=True)
+
+
+def _slopes_by_held(x: Row) -> list[Value]:
+    with no_grad():
+        product = x[0] * x[1]
+    return grad(product * product, [product, *x], create_graph=True)
+
+
+SLOPES: Final[dict[str, Callable[[Row], list[Value]]]] = {
+    "what was made before": lambda x: grad(_held(x), x, create_graph=True),
+    "what is made again": lambda x: grad(_attached_within(x), x, create_graph=True),
+    "within the block itself": _slopes_within,
+    "by what is detached": _slopes_by_held,
+}
+
+
+@pytest.mark.parametrize("slopes", SLOPES)
+def test_nor_does_a_gradient_as_a_graph(slopes: str) -> None:
+    x = np.array([[3.0, 2.0], [-1.0, 0.5]])
+    found = compile(SLOPES[slopes], per_sample=True)(x)
+    expected = [[s.data for s in SLOPES[slopes]([Value(a), Value(b)])] for a, b in x.tolist()]
+    assert found.tolist() == expected

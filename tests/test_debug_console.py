@@ -403,7 +403,7 @@ def test_help_tells_every_command() -> None:
         assert answer(f"help {name}").strip().startswith(name)
     assert " ".join(Console.commands()) == (
         "next back continue rcontinue to start end break watch clear print list where chain "
-        "expand collapse draw set check help quit"
+        "latex expand collapse draw set check help quit"
     )
 
 
@@ -711,7 +711,7 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(
         assert "petal length, standardized" in text
         assert "(cm)" not in text
         assert f"loss: built from net.npz and {source}" in text
-        assert "layers.0.neurons.2.out (tanh): data = not computed yet" in text
+        assert "h₃⁽¹⁾ (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]
     sample = loss_of_a_sample(tmp_path / "net.npz", "iris", 99, None)

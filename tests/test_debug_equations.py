@@ -12,7 +12,9 @@ from tests.holding import placed
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import layers_of, names_of, trace_backward, trace_forward
 from tinygrad_mlp.debug._equations import derivative, factor, formula_of, number, product
+from tinygrad_mlp.debug._tokens import Name, Number
 from tinygrad_mlp.engine import apply, topological_order
+from tinygrad_mlp.graph import MathName
 from tinygrad_mlp.ops import OPS, Op
 
 # Numbers
@@ -196,7 +198,7 @@ def test_the_formula_of_an_op_with_negative_numbers(name: str) -> None:
     op = OPS[name]
     n = op.arity or 4
     node = apply(op, *(Value(float(i + 1)) for i in range(n)))
-    assert formula_of(node, [str(-i - 1) for i in range(n)]) == NEGATIVE[name]
+    assert formula_of(node, [Number(-i - 1.0) for i in range(n)]).text == NEGATIVE[name]
 
 
 @pytest.mark.parametrize("op", [op for op in OPS.values() if op.arity], ids=lambda op: op.name)
@@ -204,19 +206,20 @@ def test_the_formula_of_every_op_has_the_names_of_its_operands(op: Op) -> None:
     names = [f"left_{i}" for i in range(op.arity or 0)]
     letters = ["x"] if op.arity == 1 else list("abcpqrst"[: op.arity])
     node = apply(op, *(Value(float(i + 1)) for i in range(len(names))))
-    written = formula_of(node, names)
+    written = formula_of(node, [Name(name, MathName.code(name)) for name in names]).text
     back = dict(zip(names, letters))
     assert re.sub(r"left_\d", lambda found: back[found[0]], written) == op.formula
 
 
 def test_sums_of_up_to_8_terms_are_written_out() -> None:
     terms = [f"t{i}" for i in range(10)]
+    names = [Name(term, MathName.code(term)) for term in terms]
     for n in (1, 8, 9, 10):
         node = functional.sum([Value(1.0) for _ in range(n)])
         shown = terms[:n] if n <= 8 else ["t0", "t1", "t2", "...", terms[n - 1]]
-        assert formula_of(node, terms[:n]) == " + ".join(shown)
+        assert formula_of(node, names[:n]).text == " + ".join(shown)
     node = functional.dot([1.0, 2.0], [3.0, 4.0], Value(5.0))
-    assert formula_of(node, ["a", "b", "c", "d", "-5"]) == "a * c + b * d + (-5)"
+    assert formula_of(node, [*names[:4], Number(-5.0)]).text == "t0 * t2 + t1 * t3 + (-5)"
 
 
 def test_a_constant_in_a_formula_is_its_number_unless_it_has_a_label() -> None:

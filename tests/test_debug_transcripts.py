@@ -43,7 +43,7 @@ def printed(text: str, loss: Value, width: int | None = None) -> str:
     commands = [line.removeprefix("(step) ") for line in text.splitlines() if line[:1] == "("]
     out = io.StringIO()
     stdin = io.StringIO("\n".join(commands))
-    Console(Session(loss), stdin=stdin, stdout=out, width=width).run()
+    Console(Session(loss, names="code"), stdin=stdin, stdout=out, width=width).run()
     return out.getvalue()
 
 
@@ -443,6 +443,8 @@ where [NODE]        the file and line that made a node, or the node of this
                     step. [w]
 chain [NODE]        the whole way from a node to the loss as products, with
                     numbers.
+latex [NODE]        this step in LaTeX, or the whole way from a node to the
+                    loss.
 expand [NODE]       show the products of a sum of products (of all, without
                     NODE).
 collapse [NODE]     show sums of products as one node again.
@@ -494,6 +496,9 @@ where [NODE]        the file and line that made a
 chain [NODE]        the whole way from a node to
                     the loss as products, with
                     numbers.
+latex [NODE]        this step in LaTeX, or the
+                    whole way from a node to the
+                    loss.
 expand [NODE]       show the products of a sum of
                     products (of all, without
                     NODE).
@@ -847,7 +852,8 @@ def test_a_title_stands_before_the_greeting() -> None:
 )
 def test_what_an_argument_may_be(text: str, message: str | None) -> None:
     out = io.StringIO()
-    console = Console(Session(small()), stdin=io.StringIO(f"{text}\n"), stdout=out)
+    session = Session(small(), names="code")
+    console = Console(session, stdin=io.StringIO(f"{text}\n"), stdout=out)
     console.run()
     if message is not None:
         assert out.getvalue().splitlines()[1:] == [f"line 1: {message}"]

@@ -39,7 +39,8 @@ def archive(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> by
     with warnings.catch_warnings(), zipfile.ZipFile(content, "w", method) as file:
         warnings.simplefilter("ignore")  # of names that come twice
         for name, member in members:
-            file.writestr(name, member)
+            info = zipfile.ZipInfo(name)  # of 1980, so that a test has the same name in any process
+            file.writestr(info, member, compress_type=method)
     return content.getvalue()
 
 

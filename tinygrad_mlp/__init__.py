@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         debug,
         derivatives,
         interop,
+        interpret,
         losses,
         nn,
         optim,
@@ -75,6 +76,7 @@ __all__ = [
     "grad",
     "hessian",
     "interop",
+    "interpret",
     "jacobian",
     "load_model",
     "load_weights",
@@ -103,7 +105,8 @@ _PACKAGE_OF: Final[dict[str, str]] = {
     for name in names
 }
 _PACKAGES: Final = [
-    *["compiler", "data", "debug", "derivatives", "interop", "losses", "nn", "optim", "training"]
+    *["compiler", "data", "debug", "derivatives", "interop", "interpret", "losses", "nn", "optim"],
+    "training",
 ]
 
 

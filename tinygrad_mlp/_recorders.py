@@ -64,6 +64,9 @@ class Recorder(Protocol):
     def with_gradients(self) -> AbstractContextManager[None]:
         """The block of ``enable_grad``."""
 
+    def is_detached(self, node: Node) -> bool:
+        """Whether no gradient flows through the node, as it was made within ``no_grad``."""
+
 
 class Observer:
     """Looks at the nodes that are made in a block; a subclass overrides what it looks at.

@@ -71,6 +71,8 @@ class Op:
             unless given, the name with its inputs, such as ``exp(x)``.
         partial_formulas: the local derivatives as text; unless given ``d exp / dx``, and so on, or
             the number.
+        latex: the value in LaTeX, with #1, #2, ... for the inputs, or #* for all of them; unless
+            given, the formula if it is all + - *, else the name with its inputs.
         reference: what the tests compare it with, and where.
         note: what the formula leaves unsaid.
         variadic: whether it takes any number of inputs.
@@ -99,6 +101,7 @@ class Op:
     symbol: str = ""
     formula: str = ""
     partial_formulas: tuple[str, ...] = ()
+    latex: str = ""
     reference: Reference = field(default_factory=Reference)
     note: str = ""
     variadic: bool = False

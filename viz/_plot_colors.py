@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from viz._themes import DARK, LIGHT, Theme, mixed
 
-__all__ = ["MARKERS", "PALETTE", "PLOT_THEMES", "PlotTheme", "contrast"]
+__all__ = ["MARKERS", "ON_DARK", "PALETTE", "PLOT_THEMES", "PlotTheme", "contrast"]
 
 PALETTE: Final = (
     "#0072b2",

@@ -2,7 +2,7 @@
 
 What is inside a model (activations, gradients, weights) is drawn by ``_layer_plots``, how its
 layers fare by ``_health_plot``, the regions of a classifier by ``_boundary``, what was learned of
-one feature by ``_fit_curve``.
+one feature by ``_fit_curve``, why a model answers as it does by ``_interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``_plot_style`` for how they look. Each
 returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
@@ -24,6 +24,12 @@ from tinygrad_mlp.training import ConfusionTable, History
 from viz._boundary import decision_boundary
 from viz._fit_curve import fit_curve
 from viz._health_plot import health_curves
+from viz._interpretation_plots import (
+    activation_map,
+    attribution_plot,
+    feature_visualization_plot,
+    nearest_samples_plot,
+)
 from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
 from viz._markup import shortened
 from viz._plot_colors import MARKERS
@@ -43,13 +49,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "activation_histograms",
+    "activation_map",
+    "attribution_plot",
     "confusion_table_plot",
     "decision_boundary",
+    "feature_visualization_plot",
     "fit_curve",
     "gradient_histograms",
     "health_curves",
     "learning_rate_curve",
     "loss_curve",
+    "nearest_samples_plot",
     "weight_images",
 ]
 

@@ -22,6 +22,7 @@ from tests.benchmarks import (
     freezing,
     import_time,
     initializers,
+    interpretation,
     irregular,
     line_times,
     predictions,
@@ -47,6 +48,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "import": ("Import time", import_time.report),
     "drawing": ("Looking at graphs", drawing.report),
     "initializers": ("Initializers", initializers.report),
+    "interpretation": ("Interpretation", interpretation.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     engine,
     fit_loop,
     import_time,
+    interpretation,
     irregular,
     predictions,
     recording,
@@ -36,6 +37,7 @@ from tests.benchmarks.scalars import with_dot, with_loop
 from tests.benchmarks.works import A, B, C, Work
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.interpret import shapley_values
 
 SLACK: Final = 1.4
 
@@ -67,6 +69,18 @@ def test_a_node_of_the_eager_graph_is_small_and_fast() -> None:
     assert results.ratio(engine.OURS, bare, "forward") < 900.0 / 1068.0 * SLACK
     assert results.ratio(engine.OURS, bare, "backward") < 600.0 / 722.0 * SLACK
     assert results.of("bytes")[engine.OURS].median <= 230.0
+
+
+def test_exact_shapley_values_of_ten_features_take_25_ms_a_row() -> None:
+    timing = interpretation.measure(seconds=2.0).of("")[interpretation.OURS]
+    assert timing.median / interpretation.N_ROWS < 0.025 * SLACK
+
+
+def test_they_are_those_of_shap() -> None:
+    pytest.importorskip("shap")
+    model, X, background = interpretation.work()
+    found = shapley_values(model, X, background)
+    np.testing.assert_allclose(found.values, interpretation.by_shap()().values, atol=1e-12)
 
 
 def test_small_jobs_finish_first() -> None:

@@ -59,8 +59,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",
-        "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py",
+        "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py "
+        "tests/test_compiler_detached.py",
     ),
+    "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
     "viz": ("viz/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }

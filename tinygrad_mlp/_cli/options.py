@@ -20,6 +20,7 @@ from tinygrad_mlp._text import visible
 from tinygrad_mlp._vocabulary import nearest_word, our_word
 from tinygrad_mlp.data._table import TASKS
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.graph import INDEX_ORDERS
 from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import ACTIVATIONS
 from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
@@ -78,7 +79,7 @@ Commands can come from a file or a pipe; the exit code is then 1 if one of them 
 examples:
   {PROGRAM} step
   {PROGRAM} step train.py:loss
-  {PROGRAM} step --model weights.npz --data iris --row 3
+  {PROGRAM} step --model weights.npz --data iris --row 3 --index input,unit
   {PROGRAM} step < commands.txt"""
 
 
@@ -325,6 +326,21 @@ def _add_step(commands: Commands) -> None:
         default=None,
         metavar="NAME",
         help="of the hidden layers, for weights that do not say it themselves (default: relu)",
+    )
+    parser.add_argument(
+        "--names",
+        choices=("math", "code"),
+        default="math",
+        help="how nodes are called: as in books, w[1]_21, or as in the program "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--index",
+        choices=INDEX_ORDERS,
+        default=INDEX_ORDERS[0],
+        metavar="ORDER",
+        help="of the weight from input 1 to unit 2: w_21, or with input,unit w_12, "
+        "and w_02 for its bias (default: %(default)s)",
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Iterable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,9 +48,8 @@ def run_step(arguments: argparse.Namespace) -> None:
         raise InvalidArgumentError(
             "--row says which sample of --data: step --model weights.npz --data iris --row 3"
         )
-    # For the command ``where``; what comes from a file of weights has no line of a program.
-    recording = nullcontext() if arguments.model else record_creation()
-    with recording:
+    # For the command ``where``, and for names of variables such as the error of a loss.
+    with record_creation():
         if arguments.value:
             loss, description = _value_of_script(arguments.value), arguments.value
         elif arguments.model:
@@ -64,7 +62,7 @@ def run_step(arguments: argparse.Namespace) -> None:
             loss, description = worked_example(), WORKED_EXAMPLE
         built_from = f"{arguments.model} and {arguments.data}" if arguments.model else ""
         console = Console(
-            Session(loss),
+            Session(loss, names=arguments.names, index=arguments.index),
             draw=partial(_draw, inputs=_files_of(arguments)),
             built_from=visible(built_from),
             title=visible(description),

@@ -200,6 +200,7 @@ class Tape:
         self._nodes = recording.nodes
         self._present: dict[Value, Value] = {}  # what is read in the place of an assigned leaf
         self._attached: set[int] = set()
+        self._open: list[tuple[int, bool]] = []  # where a block began, and whether it attaches
 
     @cached_property
     def _parameters(self) -> set[Value]:
@@ -302,9 +303,11 @@ class Tape:
     def without_gradients(self) -> Iterator[None]:
         """No gradient flows through the nodes made meanwhile."""
         start = self.n_made()
+        self._open.append((start, False))
         try:
             yield
         finally:
+            self._open.pop()
             made = set(range(start, self.n_made()))
             self.recording.detached.update(made - self._attached)
 
@@ -312,10 +315,21 @@ class Tape:
     def with_gradients(self) -> Iterator[None]:
         """Gradients flow through the nodes made meanwhile, also inside ``without_gradients``."""
         start = self.n_made()
+        self._open.append((start, True))
         try:
             yield
         finally:
+            self._open.pop()
             self._attached.update(range(start, self.n_made()))
+
+    def is_detached(self, node: Value) -> bool:
+        """Whether no gradient flows through a node, as it was made within ``no_grad``."""
+        if not isinstance(node, Traced) or node.index in self._attached:
+            return False
+        if node.index in self.recording.detached:
+            return True
+        attaches = [attaches for start, attaches in self._open if node.index >= start]
+        return bool(attaches) and not attaches[-1]
 
 
 def nested(placeholders: Sequence[Value], shape: tuple[int, ...]) -> Nested:

@@ -12,6 +12,7 @@ from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit, break_when, watch
 from tinygrad_mlp.debug._chain import Chain, Path, chain
 from tinygrad_mlp.debug._comparing import Difference, compare
 from tinygrad_mlp.debug._creation import Location, location_of, record_creation
+from tinygrad_mlp.debug._expression import latex
 from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace, trace_forward
 from tinygrad_mlp.debug._health import HealthReport, LayerHealth, health
 from tinygrad_mlp.debug._monitor import HealthMonitor
@@ -40,6 +41,7 @@ __all__ = [
     "detect_anomaly",
     "finite_difference",
     "health",
+    "latex",
     "layers_of",
     "location_of",
     "names_of",

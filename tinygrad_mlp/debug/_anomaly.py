@@ -71,6 +71,7 @@ class _AnomalyObserver(CreationObserver):
     """Notes where a node was made, and refuses whatever is nan or inf."""
 
     looks_at_passes = True
+    looks_at_variables = False
 
     def made(self, node: Value, op: Op, parents: tuple[Value, ...]) -> Value:
         """Op and parents are given, since a node of ``no_grad`` does not have them."""

@@ -13,6 +13,7 @@ from tinygrad_mlp._arguments import check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.debug._equations import number
+from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._trace import Step, Trace, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
@@ -89,8 +90,9 @@ class Breakpoint:
         tinygrad_mlp.errors.UnknownNameError: unknown label 'w'; known: v, v1, v2
         """
         if self.label is not None:
-            known = {*trace.names.values(), *(node.label for node in trace.order)} - {""}
-            if self.label not in known:
+            notation = trace.notation
+            if not any(self._is_called(node, notation) for node in trace.order):
+                known = {*notation.typed().written.values(), *(x.label for x in trace.order)} - {""}
                 raise UnknownNameError.of("label", self.label, known)
         if self.layer is not None:
             layers = set(trace.layers.values())
@@ -106,6 +108,10 @@ class Breakpoint:
                 "grad_above waits for a gradient, and a forward pass has none; write "
                 "trace_backward(loss, break_when(grad_above=...))"
             )
+
+    def _is_called(self, node: Value, notation: Notation) -> bool:
+        wanted = self.label
+        return bool(wanted) and wanted in (node.label, *notation.spellings(node))
 
     def describe(self, names: Mapping[Value, str]) -> str:
         """The conditions in words.
@@ -138,7 +144,8 @@ class Breakpoint:
                 return None
             found.append(f"{names[step.receiver]} changes")
         if self.label is not None:
-            if not any(self.label in (names[node], node.label) for node in step.completed()):
+            notation = step.trace.notation
+            if not any(self._is_called(node, notation) for node in step.completed()):
                 return None
             found.append(f"at {self.label}")
         if self.op is not None:

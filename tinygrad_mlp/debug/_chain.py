@@ -10,18 +10,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
+from tinygrad_mlp import ops
 from tinygrad_mlp._arguments import check_integer
-from tinygrad_mlp.debug._equations import derivative, factor, number, product
+from tinygrad_mlp.debug._applied import Applied
+from tinygrad_mlp.debug._equations import product_of
+from tinygrad_mlp.debug._latex import aligned
+from tinygrad_mlp.debug._notation import Notation, notation_of
+from tinygrad_mlp.debug._tokens import Name, Number, Sign, Token, Tokens, as_text
 from tinygrad_mlp.debug._trace import require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import names_of
+from tinygrad_mlp.graph import MathName
 
-__all__ = ["Chain", "Path", "chain"]
+__all__ = ["MOST_PATHS", "Chain", "Path", "chain", "chain_called"]
+
+MOST_PATHS: Final = 100
+"""The number of paths up to which they are listed, unless another is given."""
 
 LONG: Final = 3
 """Products of more factors than this have a line for the symbols and one for the numbers."""
@@ -44,7 +52,7 @@ class Path:
 
     nodes: tuple[Value, ...]
     partials: tuple[float, ...]
-    names: dict[Value, str] = field(repr=False, compare=False)
+    notation: Notation = field(repr=False, compare=False)
 
     @property
     def product(self) -> float:
@@ -57,16 +65,29 @@ class Path:
 
     def symbols(self) -> str:
         """The product with symbols: dL/dz * dz/dw."""
-        names = [self.names[node] for node in self.nodes]
-        return " * ".join(derivative(*pair) for pair in pairwise(names)) or derivative(
-            *names, *names
-        )
+        return as_text(self.symbol_tokens(self.notation))
 
     def numbers(self) -> str:
         """The product with numbers, and what it comes to: 2 * 0.5 = 1."""
+        return as_text(self.number_tokens())
+
+    def symbol_tokens(self, notation: Notation) -> Tokens:
+        """The product with symbols in its parts.
+
+        Args:
+            notation: the names.
+        """
+        pairs = list(pairwise(self.nodes)) or [(self.nodes[0], self.nodes[0])]
+        tokens: list[Token] = []
+        for of, by in pairs:
+            tokens += [*([Sign("*")] if tokens else []), notation.derivative(of, by)]
+        return tuple(tokens)
+
+    def number_tokens(self) -> Tokens:
+        """The product with numbers, and what it comes to, in its parts."""
         if len(self.partials) < 2:
-            return number(self.product)
-        return product(self.partials, self.product)
+            return (Number(self.product, "result"),)
+        return product_of(self.partials, self.product)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +113,8 @@ class Chain:
     loss: Value
     node: Value
     paths: tuple[Path, ...]
-    names: dict[Value, str] = field(repr=False, compare=False)
+    notation: Notation = field(repr=False, compare=False)
+    latex_notation: Notation = field(repr=False, compare=False)
 
     @property
     def total(self) -> float:
@@ -100,11 +122,12 @@ class Chain:
         return math.fsum(path.product for path in self.paths)
 
     def __str__(self) -> str:
-        symbol = derivative(self.names[self.loss], self.names[self.node])
+        names = self.notation.written
+        symbol = self.notation.derivative(self.loss, self.node).text
         if not self.paths:
             return (
-                f"{symbol} = 0: no path leads from {self.names[self.node]} to the loss, "
-                f"{self.names[self.loss]}"
+                f"{symbol} = 0: no path leads from {names[self.node]} to the loss, "
+                f"{names[self.loss]}"
             )
         if len(self.paths) == 1:
             (path,) = self.paths
@@ -112,23 +135,68 @@ class Chain:
             return f"{symbol} = {path.symbols()}{line_end}{path.numbers()}"
         lines = [f"{symbol}, the sum of {len(self.paths)} paths:"]
         for path in self.paths:
-            way = " <- ".join(self.names[node] for node in path.nodes)
+            way = " <- ".join(names[node] for node in path.nodes)
             lines.append(f"  {way}")
             if len(path.partials) > LONG:
                 lines += [f"    {path.symbols()}", f"    = {path.numbers()}"]
             else:
                 lines.append(f"    {path.equation()}")
-        terms = " + ".join(factor(path.product) for path in self.paths)
-        return "\n".join([*lines, f"{symbol} = {terms} = {number(self.total)}"])
+        return "\n".join([*lines, f"{symbol}{as_text(self._sum())}"])
+
+    def _sum(self) -> Tokens:
+        """The contributions of the paths and what they come to."""
+        terms = tuple([Number(path.product) for path in self.paths])
+        total = Applied(ops.SUM, terms, most=len(terms))
+        return Sign("="), total, Sign("="), Number(self.total, "result")
+
+    def latex(self) -> str:
+        r"""The derivative in LaTeX: in symbols, in numbers, and what it comes to.
+
+        The text is for a document with the package amsmath.
+
+        >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
+        >>> z = w * x; z.label = "z"
+        >>> print(chain(z, w).latex())
+        \begin{align*}
+        \frac{\partial z}{\partial w} &= \frac{\partial z}{\partial w} \\
+        &= 0.5
+        \end{align*}
+        """
+        symbol = self.latex_notation.derivative(self.loss, self.node)
+        if not self.paths:
+            return aligned([(symbol, Sign("="), Number(0.0, "result"))])
+        if len(self.paths) == 1:
+            (path,) = self.paths
+            symbols = path.symbol_tokens(self.latex_notation)
+            rows = [(symbol, Sign("="), *symbols), (Sign("="), *path.number_tokens())]
+            return aligned(rows)
+        first: list[Tokens] = []
+        second: list[Tokens] = []
+        for path in self.paths:
+            begin = Sign("+") if first else Sign("=")
+            symbols = path.symbol_tokens(self.latex_notation)
+            first.append((symbol, begin, *symbols) if not first else (begin, *symbols))
+            numbers = product_of(path.partials, path.product)[:-2]
+            second.append((begin, *numbers))
+        return aligned([*first, *second, self._sum()])
 
 
-def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
+def chain(
+    loss: Value,
+    node: Value,
+    max_paths: int = MOST_PATHS,
+    *,
+    names: str = "auto",
+    index: str = "unit,input",
+) -> Chain:
     """Every path from ``node`` to ``loss``, as products of local derivatives with numbers.
 
     Args:
         loss: the output.
         node: a leaf, or any other node.
         max_paths: the number of paths up to which they are listed.
+        names: "auto", "math" or "code", as for ``trace_backward``.
+        index: "unit,input" or "input,unit", the same.
 
     Raises:
         NotANumberError: if ``loss`` or ``node`` is no Value.
@@ -145,17 +213,41 @@ def chain(loss: Value, node: Value, max_paths: int = 100) -> Chain:
         require_value(value, "chain(loss, node)")
     check_integer(max_paths, "max_paths")
     order = topological_order(loss)
-    names = names_of(order)
-    names.setdefault(node, node.label or "the node")
+    notation = _notation_of(order, node, "code" if names == "auto" else names, index)
+    in_latex = _notation_of(order, node, "math", index) if names == "auto" else notation
+    return chain_called(loss, node, max_paths, notation, in_latex)
+
+
+def chain_called(
+    loss: Value, node: Value, max_paths: int, notation: Notation, in_latex: Notation
+) -> Chain:
+    """The same in names that are known already.
+
+    >>> a = Value(3.0)
+    >>> b = a * 2.0
+    >>> notation = Notation({x: Name(text, MathName(text)) for x, text in ((a, "x"), (b, "y"))})
+    >>> print(chain_called(b, a, 100, notation, notation))
+    dy/dx = dy/dx = 2
+    """
+    order = topological_order(loss)
     n_paths = _count_paths(order, node)
     found = n_paths[loss]
     if found > max_paths:
         raise GraphError(
-            f"{found:,} paths lead from {names[node]} to {names[loss]}, more than "
-            f"max_paths={max_paths:,}; start at a node nearer to the loss, or allow more: "
+            f"{found:,} paths lead from {notation.written[node]} to {notation.written[loss]}, more "
+            f"than max_paths={max_paths:,}; start at a node nearer to the loss, or allow more: "
             f"chain(loss, node, max_paths={found})"
         )
-    return Chain(loss, node, tuple(_paths(loss, node, n_paths, names)), names)
+    return Chain(loss, node, tuple(_paths(loss, node, n_paths, notation)), notation, in_latex)
+
+
+def _notation_of(order: Sequence[Value], node: Value, names: str, index: str) -> Notation:
+    """The names of a graph and of a node that need not be in it."""
+    notation = notation_of(order, names, index)
+    if node in notation.names:
+        return notation
+    name = Name(node.label or "the node", MathName.of_label(node.label or "the node"))
+    return replace(notation, names={**notation.names, node: name})
 
 
 def _count_paths(order: Sequence[Value], node: Value) -> Counter[Value]:
@@ -176,14 +268,14 @@ def _open_edges(node: Value) -> list[tuple[Value, float]]:
 
 
 def _paths(
-    loss: Value, node: Value, leads_there: Counter[Value], names: dict[Value, str]
+    loss: Value, node: Value, leads_there: Counter[Value], notation: Notation
 ) -> Iterator[Path]:
     stack: list[tuple[tuple[Value, ...], tuple[float, ...]]] = [((loss,), ())]
     while stack:
         nodes, partials = stack.pop()
         last = nodes[-1]
         if last is node:
-            yield Path(nodes, partials, names)
+            yield Path(nodes, partials, notation)
         onward = [
             ((*nodes, parent), (*partials, partial))
             for parent, partial in _open_edges(last)

@@ -1,7 +1,8 @@
 """Where in a person's program each node was made: file and line, while ``record_creation`` is on.
 
 It is an observer of the nodes that are made in its block, so that off it costs nothing. One frame
-is looked at for each node, the innermost that is not ours.
+is looked at for each node, the innermost that is not ours. What a node is called in the program is
+known when another is computed from it: by the variables that hold it at that moment.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Final, NamedTuple
 
+from tinygrad_mlp import losses
 from tinygrad_mlp._frames import is_ours
 from tinygrad_mlp._recorders import Observer
 from tinygrad_mlp._recording import observed_by
@@ -24,6 +26,12 @@ __all__ = ["CreationObserver", "Location", "location_of", "record_creation", "wi
 
 SHOWN: Final = frozenset([str(Path(__file__).parent / "worked_example.py")])
 """Files of ours that are a person's program as far as this goes."""
+
+FORMULAS: Final = str(Path(losses.__file__).parent / "_elementwise.py")
+"""A file of ours whose variables have the names of a formula: ``error``."""
+
+MOST_FRAMES: Final = 8
+"""In so many functions that called each other the variables are looked at."""
 
 Place = tuple[CodeType, int]
 
@@ -46,9 +54,11 @@ class Location(NamedTuple):
 class LocatedValue(Value):
     """A Value that knows where it was made; in every other respect it is a Value."""
 
-    __slots__ = ("made_at",)
+    __slots__ = ("made_at", "variable")
 
     made_at: Place | None
+    variable: str
+    """The name of the variable that held it when it was first used; "" if there was none."""
 
 
 class CreationObserver(Observer):
@@ -58,7 +68,12 @@ class CreationObserver(Observer):
     ...     total = Value(1.0) + 2.0
     >>> location_of(total).line
     2
+
+    Attributes:
+        looks_at_variables: whether it also notes which variables hold the nodes.
     """
+
+    looks_at_variables = True
 
     def __init__(self) -> None:
         # A leaf cannot carry it, so it lives with the block.
@@ -82,6 +97,11 @@ class CreationObserver(Observer):
         located.partials = node.partials
         located._label = node._label
         located.made_at = place
+        located.variable = ""
+        if self.looks_at_variables:
+            for parent in parents:
+                if isinstance(parent, LocatedValue) and getattr(parent, "variable", None) == "":
+                    parent.variable = _variable_of(parent)
         return located
 
     def place_of_leaf(self, leaf: Value) -> Place | None:
@@ -112,6 +132,15 @@ def record_creation() -> Iterator[None]:
     ...     b = a * a
     >>> location_of(b).line
     3
+
+    >>> from tinygrad_mlp.debug import trace_forward
+    >>> def neuron(x, w, b):
+    ...     net = x * w + b
+    ...     return net.tanh()
+    >>> with record_creation():
+    ...     out = neuron(Value(2.0, label="x"), Value(3.0, label="w"), Value(-5.0, label="b"))
+    >>> print(trace_forward(out)[-1])
+    v5 = tanh(net) = tanh(1) = 0.7616
     """
     with with_places(CreationObserver()):
         yield
@@ -155,15 +184,48 @@ _ours: dict[str, bool] = {}  # whether a file belongs to the package
 def _place() -> Place | None:
     """The innermost frame that is not ours."""
     frame = sys._getframe()
-    while True:
-        file = frame.f_code.co_filename
-        skipped = _ours.get(file)
-        if skipped is None:
-            # What starts a module is nobody's line.
-            ours = is_ours(file) or file.startswith("<frozen ")
-            skipped = _ours[file] = ours and file not in SHOWN
-        if not skipped:
-            return frame.f_code, frame.f_lineno
+    while _is_skipped(frame.f_code.co_filename):
         if frame.f_back is None:
             return None
         frame = frame.f_back
+    return frame.f_code, frame.f_lineno
+
+
+def _is_skipped(file: str) -> bool:
+    """Whether a file is ours, or what starts a module: nobody's line."""
+    skipped = _ours.get(file)
+    if skipped is None:
+        ours = is_ours(file) or file.startswith("<frozen ")
+        skipped = _ours[file] = ours and file not in SHOWN
+    return skipped
+
+
+def _variable_of(node: Value) -> str:
+    """The name of the variable that holds a node, in the innermost function that named it itself.
+
+    A parameter of a function names what it is given, so it counts only where nothing else does.
+    """
+    parameter = ""
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(MOST_FRAMES):
+        while frame is not None and _has_no_names(frame.f_code.co_filename):
+            frame = frame.f_back
+        if frame is None:
+            break
+        code = frame.f_code
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        for name, item in frame.f_locals.items():
+            if item is node and not name.startswith("_"):
+                if name not in parameters:
+                    return name
+                if not is_ours(code.co_filename):
+                    parameter = parameter or name
+        if code.co_name == "<module>":
+            break
+        frame = frame.f_back
+    return parameter
+
+
+def _has_no_names(file: str) -> bool:
+    """Whether the variables of a file say nothing to a person: ours, but for formulas."""
+    return _is_skipped(file) and file != FORMULAS

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tinygrad_mlp.debug._breakpoints import Hit
-from tinygrad_mlp.debug._equations import derivative, number
+from tinygrad_mlp.debug._equations import number
 from tinygrad_mlp.debug._steps import BackwardStep
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.engine import Value
@@ -62,8 +62,9 @@ class Display:
         hits: list[Hit] = self.session.hits()
         yield from (f"{blank}{self.paint('red', f'stop: {hit.reason}')}" for hit in hits)
         if position == n_forward:
-            loss = self.session.names[self.session.loss]
-            start = f"the backward pass begins with {derivative(loss, loss)} = 1"
+            loss = self.session.loss
+            symbol = self.session.notation.derivative(loss, loss).text
+            start = f"the backward pass begins with {symbol} = 1"
             yield f"{blank[:-10]}{self.paint('faint', f'the forward pass is over; {start}')}"
         elif position == len(self.session):
             yield f"{blank[:-10]}{self.paint('faint', 'the backward pass is over')}"
@@ -79,8 +80,10 @@ class Display:
     def row(self, node: Value) -> str:
         """A node with all digits of its number and its gradient at this moment."""
         name, kind, data, grad = self._facts(node, repr)
-        loss = self.session.names[self.session.loss]
-        return f"{name} ({kind}): data = {data}, {derivative(loss, name)} = {grad}"
+        notation = self.session.notation
+        symbol = notation.derivative(self.session.loss, node).text
+        delta = f"{notation.deltas[node].text} = " if node in notation.deltas else ""
+        return f"{name} ({kind}): data = {data}, {delta}{symbol} = {grad}"
 
     def _facts(self, node: Value, text_of: Callable[[float], str]) -> tuple[str, str, str, str]:
         """Its name, what it is, and its numbers as texts."""

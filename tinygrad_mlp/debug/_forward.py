@@ -9,9 +9,18 @@ from functools import cached_property
 from typing import ClassVar
 
 from tinygrad_mlp import ops
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint
-from tinygrad_mlp.debug._equations import factor, formula_of, number, product
+from tinygrad_mlp.debug._equations import (
+    equated,
+    formula_of,
+    operand_of,
+    product_name,
+    product_of,
+)
+from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
+from tinygrad_mlp.debug._tokens import Number, Sign, Token, Tokens
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.graph import op_of
@@ -44,7 +53,7 @@ class ForwardStep(Step):
     trace: ForwardTrace = field(repr=False, compare=False)
     numbers: ClassVar = ("inputs", "output")
 
-    def equation(self) -> str:
+    def tokens(self, notation: Notation | None = None) -> Tokens:
         """The operation with names and with numbers.
 
         >>> w, x = Value(2.0, label="w"), Value(-5.0, label="x")
@@ -52,15 +61,19 @@ class ForwardStep(Step):
         >>> trace_forward(y)[0].equation()
         'y = w * x = 2 * (-5) = -10'
         """
-        names = self.trace.names
-        symbols = formula_of(self.node, [self._symbol(parent) for parent in self.node.parents])
-        numbers = formula_of(self.node, [number(x) for x in self.inputs])
-        return f"{names[self.node]} = {symbols} = {numbers} = {number(self.output)}"
+        notation, parents = notation or self.trace.notation, self.node.parents
+        symbols = [operand_of(parent, notation.name(parent)) for parent in parents]
+        return equated(
+            notation.name(self.node),
+            formula_of(self.node, symbols),
+            formula_of(self.node, [Number(x) for x in self.inputs]),
+            self.output,
+        )
 
-    def expanded(self) -> tuple[str, ...]:
+    def expanded_tokens(self) -> tuple[Tokens, ...]:
         """The equations of the step with the products of a ``dot`` one by one.
 
-        For any other op this is ``equation()`` alone.
+        For any other op this is the equation alone.
 
         >>> from tinygrad_mlp.functional import dot
         >>> w, x = [Value(2.0, label="w1"), Value(3.0, label="w2")], [Value(5.0), Value(7.0)]
@@ -71,30 +84,27 @@ class ForwardStep(Step):
         v5 = p1 + p2 + v4 = 10 + 21 + 1 = 32
         """
         if self.op is not ops.DOT:
-            return (self.equation(),)
-        names = self.trace.names
+            return (self.tokens(),)
+        notation, parents = self.trace.notation, self.node.parents
         n = len(self.inputs) // 2
-        lines, symbols, numbers = [], [], []
+        lines: list[Tokens] = []
+        symbols: list[Token] = []
+        numbers: list[Token] = []
         for i in range(n):
             w, x = self.inputs[i], self.inputs[i + n]
-            of_w, of_x = names[self.node.parents[i]], names[self.node.parents[i + n]]
-            lines.append(f"p{i + 1} = {of_w} * {of_x} = {product((w, x), w * x)}")
-            symbols.append(f"p{i + 1}")
-            numbers.append(factor(w * x))
-        for bias, amount in zip(self.node.parents[2 * n :], self.inputs[2 * n :]):
-            symbols.append(names[bias])
-            numbers.append(factor(amount))
-        lines.append(
-            f"{names[self.node]} = {' + '.join(symbols)} = {' + '.join(numbers)} = "
-            f"{number(self.output)}"
-        )
-        return tuple(lines)
-
-    def _symbol(self, parent: Value) -> str:
-        """A constant of the formula, such as the 2 in ``2 * v``, is best called by its number."""
-        if parent.op is ops.CONSTANT and not parent.label:
-            return number(parent.data)
-        return self.trace.names[parent]
+            p = product_name(i)
+            pair = (notation.name(parents[i]), notation.name(parents[i + n]))
+            rule = Applied(ops.MUL, pair)
+            lines.append((p, Sign("="), rule, Sign("="), *product_of((w, x), w * x)))
+            symbols.append(p)
+            numbers.append(Number(w * x))
+        for bias, amount in zip(parents[2 * n :], self.inputs[2 * n :]):
+            symbols.append(notation.name(bias))
+            numbers.append(Number(amount))
+        n_terms = len(symbols)
+        symbolic = Applied(ops.SUM, tuple(symbols), n_terms)
+        numeric = Applied(ops.SUM, tuple(numbers), n_terms)
+        return (*lines, equated(notation.name(self.node), symbolic, numeric, self.output))
 
     @property
     def receiver(self) -> Value:
@@ -140,13 +150,19 @@ class ForwardTrace(StoppingTrace[ForwardStep]):
 
     has_gradients = False
 
-    def __init__(self, loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint]) -> None:
+    def __init__(
+        self,
+        loss: Value,
+        breakpoints: Breakpoint | Iterable[Breakpoint],
+        names: str = "auto",
+        index: str = "unit,input",
+    ) -> None:
         self.loss = loss
         self.order = topological_order(loss)
         self._nodes = [node for node in self.order if node.parents]
         self._data = array("d", [node.data for node in self.order])
         self._length = self.n_steps = len(self._nodes)
-        super().__init__(breakpoints)
+        super().__init__(breakpoints, names, index)
         if self._breakpoints:
             self.resume()
 
@@ -176,7 +192,13 @@ class ForwardTrace(StoppingTrace[ForwardStep]):
         )
 
 
-def trace_forward(loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = ()) -> ForwardTrace:
+def trace_forward(
+    loss: Value,
+    breakpoints: Breakpoint | Iterable[Breakpoint] = (),
+    *,
+    names: str = "auto",
+    index: str = "unit,input",
+) -> ForwardTrace:
     """The operations that ``loss`` was computed by, in topological order.
 
     The numbers are those that stand in the graph now; the trace keeps them, 24 bytes for a node.
@@ -185,14 +207,17 @@ def trace_forward(loss: Value, breakpoints: Breakpoint | Iterable[Breakpoint] = 
         loss: the output.
         breakpoints: one or several from ``break_when`` and ``watch``; the log ends at the first
             step where one of them holds, and ``resume`` goes on.
+        names: "auto", "math" or "code", as for ``trace_backward``.
+        index: "unit,input" or "input,unit", the same.
 
     Raises:
         NotANumberError: if ``loss`` is no Value.
-        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have.
+        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have, and
+            for another word of ``names`` or ``index``.
         InvalidArgumentError: if a breakpoint waits for a gradient, which a forward pass has not.
 
     >>> a = Value(0.0, label="a")
     >>> [step.op.name for step in trace_forward((a + 1.0).tanh())]
     ['add', 'tanh']
     """
-    return ForwardTrace(require_value(loss, "trace_forward(loss)"), breakpoints)
+    return ForwardTrace(require_value(loss, "trace_forward(loss)"), breakpoints, names, index)

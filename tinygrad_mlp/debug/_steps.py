@@ -17,9 +17,12 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._recording import pass_observer
+from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
-from tinygrad_mlp.debug._equations import derivative, number, product
+from tinygrad_mlp.debug._equations import chain_rule, product_name, together
+from tinygrad_mlp.debug._notation import Notation
 from tinygrad_mlp.debug._stopping import StoppingTrace
+from tinygrad_mlp.debug._tokens import Derivative, Sign, Tokens, Word, as_text
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -63,7 +66,7 @@ class BackwardStep(Step):
     trace: BackwardTrace = field(repr=False, compare=False)
     numbers: ClassVar = ("upstream", "partial", "contribution", "grad_before", "grad_after")
 
-    def equation(self) -> str:
+    def tokens(self, notation: Notation | None = None) -> Tokens:
         """The chain rule of the step with symbols and with numbers.
 
         >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
@@ -72,13 +75,12 @@ class BackwardStep(Step):
         >>> trace_backward(loss)[1].equation()
         'dL/dw += dL/dy * dy/dw = 0.5 * 5 = 2.5'
         """
-        names, loss = self.trace.names, self.trace.names[self.trace.loss]
-        node, parent = names[self.node], names[self.parent]
-        symbols = f"{derivative(loss, node)} * {derivative(node, parent)}"
-        numbers = product((self.upstream, self.partial), self.contribution)
-        return f"{derivative(loss, parent)} += {symbols} = {numbers}"
+        notation = notation or self.trace.notation
+        nodes = (self.trace.loss, self.node, self.parent)
+        loss, node, parent = [notation.name(node) for node in nodes]
+        return chain_rule(loss, node, parent, self.upstream, self.partial, self.contribution)
 
-    def expanded(self) -> tuple[str, ...]:
+    def expanded_tokens(self) -> tuple[Tokens, ...]:
         """The equations of the step with the product of a ``dot`` as a node of its own.
 
         A ``dot`` adds up the products p1 = w1 x1, p2 = w2 x2, ...; the gradient flows through the
@@ -93,24 +95,37 @@ class BackwardStep(Step):
         """
         n_products = len(self.node.parents) // 2
         if self.node.op is not ops.DOT or self.position >= 2 * n_products:
-            return (str(self),)
-        names, loss = self.trace.names, self.trace.names[self.trace.loss]
-        node, parent = names[self.node], names[self.parent]
+            return ((*self.tokens(), *self.remark()),)
+        nodes = (self.trace.loss, self.node, self.parent)
+        loss, node, parent = [self.trace.notation.name(node) for node in nodes]
         place = self.position % n_products
-        w, x = names[self.node.parents[place]], names[self.node.parents[place + n_products]]
-        p = f"p{place + 1}"
+        pair = [self.node.parents[place], self.node.parents[place + n_products]]
+        factors = tuple([self.trace.notation.name(x) for x in pair])
+        p = product_name(place)
         return (
-            f"{p} = {w} * {x}: {derivative(loss, p)} = {derivative(loss, node)} * "
-            f"{derivative(node, p)} = {product((self.upstream, 1.0), self.upstream)}",
-            f"{derivative(loss, parent)} += {derivative(loss, p)} * {derivative(p, parent)} = "
-            f"{product((self.upstream, self.partial), self.contribution)}{self._sum()}",
+            (
+                *(p, Sign("="), Applied(ops.MUL, factors), Word(": ")),
+                *(Derivative(loss, p), Sign("=")),
+                *chain_rule(loss, node, p, self.upstream, 1.0, self.upstream)[2:],
+            ),
+            (
+                *chain_rule(loss, p, parent, self.upstream, self.partial, self.contribution),
+                *self.remark(),
+            ),
         )
 
-    def __str__(self) -> str:
-        return f"{self.equation()}{self._sum()}"
+    def remark(self, notation: Notation | None = None) -> Tokens:
+        """The gradient so far, unless this is the first to arrive; the other name of it."""
+        notation = notation or self.trace.notation
+        delta = notation.deltas.get(self.parent)
+        tokens = () if self.is_first else together(self.grad_after)
+        if delta is None or not self.is_last:
+            return tokens
+        symbol = notation.derivative(self.trace.loss, self.parent)
+        return (*tokens, Word(", "), delta, Sign("="), symbol)
 
-    def _sum(self) -> str:
-        return "" if self.is_first else f", together {number(self.grad_after)}"
+    def __str__(self) -> str:
+        return as_text((*self.tokens(), *self.remark()))
 
     @property
     def is_first(self) -> bool:
@@ -187,6 +202,8 @@ class BackwardTrace(StoppingTrace[BackwardStep]):
         breakpoints: Breakpoint | Iterable[Breakpoint],
         constants: bool,
         accumulate: bool,
+        names: str = "auto",
+        index: str = "unit,input",
     ) -> None:
         self.loss = loss
         self.order, reached = orders_of(loss)
@@ -204,7 +221,7 @@ class BackwardTrace(StoppingTrace[BackwardStep]):
         self.n_steps = self._starts[-1]
         self._upstream = array("d")
         self._grad_before = array("d")
-        super().__init__(breakpoints)
+        super().__init__(breakpoints, names, index)
         leaves = [node for node in self.order if not node.parents and self._receives(node)]
         for leaf in leaves:
             if not (accumulate and leaf.has_grad):  # so None is a cleared gradient, too
@@ -363,6 +380,8 @@ def trace_backward(
     *,
     constants: bool = False,
     accumulate: bool = False,
+    names: str = "auto",
+    index: str = "unit,input",
 ) -> BackwardTrace:
     """Do ``loss.backward()`` from cleared gradients and return its steps.
 
@@ -383,10 +402,16 @@ def trace_backward(
             step where one of them holds, and ``resume`` goes on.
         constants: whether plain numbers have steps too, as in ``Value.backward``.
         accumulate: whether the leaves keep the gradients that they have, and add to them.
+        names: "math" for names as books write them, dL/dw₂₁⁽¹⁾; "code" for those of the program,
+            which a program can search for; "auto": "math" in LaTeX and else "code". A label
+            stays as it is.
+        index: "unit,input": w₂₁ leads from input 1 to unit 2; or "input,unit": w₁₂ does, and the
+            bias of unit 2 is w₀₂.
 
     Raises:
         NotANumberError: if ``loss`` is no Value.
-        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have.
+        UnknownNameError: if a breakpoint names a label or a layer that the graph does not have, and
+            for another word of ``names`` or ``index``.
         NonFiniteError: within ``detect_anomaly``, at the first nan or inf.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -403,4 +428,4 @@ def trace_backward(
     -3.0 -3.0 -6.0
     """
     loss = require_value(loss, "trace_backward(loss)")
-    return BackwardTrace(loss, breakpoints, constants, accumulate)
+    return BackwardTrace(loss, breakpoints, constants, accumulate, names, index)

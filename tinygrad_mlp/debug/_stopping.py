@@ -18,7 +18,10 @@ class StoppingTrace(Trace[S]):
         hit: the breakpoint at which the log stopped, or None.
     """
 
-    def __init__(self, breakpoints: Breakpoint | Iterable[Breakpoint]) -> None:
+    def __init__(
+        self, breakpoints: Breakpoint | Iterable[Breakpoint], names: str, index: str
+    ) -> None:
+        super().__init__(names, index)
         several = breakpoints if isinstance(breakpoints, Iterable) else (breakpoints,)
         self.hit: Hit | None = None
         self._breakpoints = tuple(several)

@@ -153,11 +153,28 @@ class CommandLoop(cmd.Cmd):
         text = f"{place}{message}"
         self.say(f"\033[31m{text}\033[0m" if self.colors else text)
 
+    def can_write(self, text: str) -> bool:
+        """Whether the output has all characters of a text.
+
+        >>> import io
+        >>> output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+        >>> CommandLoop(stdin=io.StringIO(), stdout=output).can_write("w₂₁⁽¹⁾")
+        False
+        """
+        try:
+            text.encode(self._encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    @property
+    def _encoding(self) -> str:
+        return getattr(self.stdout, "encoding", None) or "utf-8"
+
     def say(self, text: str, *, whole: bool = False) -> None:
         """Write lines, each broken to the width, unless they are to stay whole."""
-        encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         width = None if whole else self.width
-        for line in _encodable(text, encoding).split("\n"):
+        for line in _encodable(text, self._encoding).split("\n"):
             self.stdout.write("".join(f"{part}\n" for part in wrapped(line, width)))
         self.stdout.flush()
 

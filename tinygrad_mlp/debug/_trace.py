@@ -12,9 +12,12 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 from tinygrad_mlp._text import described
+from tinygrad_mlp.debug._latex import aligned
+from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
+from tinygrad_mlp.debug._tokens import Tokens, as_latex, as_text
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NotANumberError
-from tinygrad_mlp.graph import layers_of, names_of
+from tinygrad_mlp.graph import layers_of
 
 __all__ = ["Step", "Trace", "require_value"]
 
@@ -43,12 +46,38 @@ class Step(ABC):
     numbers: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def equation(self) -> str:
-        """The step with symbols and with numbers."""
+    def tokens(self, notation: Notation | None = None) -> Tokens:
+        """The equation of the step in its parts, each of which can be written in several ways.
+
+        Args:
+            notation: the names, if not those of the trace.
+        """
 
     @abstractmethod
+    def expanded_tokens(self) -> tuple[Tokens, ...]:
+        """The same with the products of a ``dot`` one by one."""
+
+    def remark(self, notation: Notation | None = None) -> Tokens:
+        """What stands behind the equation in the log."""
+        return ()
+
+    def latex(self) -> str:
+        r"""The equation in LaTeX, for math mode of a document with the package amsmath.
+
+        >>> from tinygrad_mlp.debug import trace_forward
+        >>> print(trace_forward(Value(3.0, label="a").square())[0].latex())
+        v_{1} = a^{2} = 3^{2} = 9
+        """
+        notation = self.trace.latex_notation
+        return as_latex((*self.tokens(notation), *self.remark(notation)))
+
+    def equation(self) -> str:
+        """The step with symbols and with numbers."""
+        return as_text(self.tokens())
+
     def expanded(self) -> tuple[str, ...]:
         """The equations of the step with the products of a ``dot`` one by one."""
+        return tuple([as_text(line) for line in self.expanded_tokens()])
 
     @property
     @abstractmethod
@@ -96,15 +125,46 @@ class Trace(Sequence[S], ABC):
     n_steps: int
     has_gradients: ClassVar[bool]
 
+    def __init__(self, names: str, index: str) -> None:
+        check_notation(names, index)
+        self._names = names, index
+
     @cached_property
+    def notation(self) -> Notation:
+        """What the nodes are called in equations."""
+        names, index = self._names
+        return notation_of(self.order, "code" if names == "auto" else names, index)
+
+    @cached_property
+    def latex_notation(self) -> Notation:
+        """The same in LaTeX."""
+        names, index = self._names
+        return notation_of(self.order, "math", index) if names == "auto" else self.notation
+
+    @property
     def names(self) -> dict[Value, str]:
-        """What the nodes are called, see ``names_of``."""
-        return names_of(self.order)
+        """The same as text: the label of a node, or the name that it has in the notation."""
+        return self.notation.written
 
     @cached_property
     def layers(self) -> dict[Value, str]:
         """The path of the layer of each node that belongs to one, see ``layers_of``."""
         return layers_of(self.order)
+
+    def latex(self) -> str:
+        r"""All its steps in LaTeX, one below the other, for a document with the package amsmath.
+
+        >>> from tinygrad_mlp.debug import trace_backward
+        >>> a = Value(2.0, label="a")
+        >>> b = a.tanh(); b.label = "b"
+        >>> for line in trace_backward(b).latex().splitlines():
+        ...     print(line[:60])
+        \begin{align*}
+        \frac{\partial b}{\partial a} &\mathrel{+}= \frac{\partial b
+        \end{align*}
+        """
+        notation = self.latex_notation
+        return aligned([(*x.tokens(notation), *x.remark(notation)) for x in self])
 
     @property
     def finished(self) -> bool:

@@ -10,9 +10,12 @@ from tinygrad_mlp.debug._display import Display
 from tinygrad_mlp.debug._terminal import CommandLoop
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 
 __all__ = ["MOST_LINES", "Walking", "count_of", "real_number", "whole_number"]
+
+SMALL: Final = "w₂₁⁽¹⁾ŷδ"
+"""Characters that the names of books need of a terminal."""
 
 MOST_LINES: Final = 60
 """The number of steps, or nodes, up to which each has its line."""
@@ -65,6 +68,8 @@ class Walking(CommandLoop):
     ) -> None:
         super().__init__(stdin, stdout, width)
         self.session = session
+        if not self.can_write(SMALL):
+            session.write_typed()
         self.display = Display(session, self.colors)
         self.greeting = (
             f"{len(session.order)} nodes, {session.n_forward} steps forward and "
@@ -79,7 +84,7 @@ class Walking(CommandLoop):
 
     def do_back(self, argument: str) -> None:
         """back [N]: undo the last step, or N steps; old values come back exactly."""
-        if not argument.isdecimal() and argument in self.session.names.values():
+        if not argument.isdecimal() and self._is_name(argument):
             raise InvalidArgumentError(
                 f"back takes a number of steps; to stop at {argument}: break {argument}"
             )
@@ -186,6 +191,12 @@ class Walking(CommandLoop):
     def _show_step(self) -> None:
         for line in self.display.moment():
             self.say(line)
+
+    def _is_name(self, text: str) -> bool:
+        """Whether a node is called so."""
+        with suppress(UnknownNameError):
+            return self.session.node(text) is not None
+        return False
 
     def _node(self, name: str) -> Value:
         if not name:

@@ -16,9 +16,8 @@ from typing import IO, Final
 from tinygrad_mlp import ops
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.debug._chain import chain
 from tinygrad_mlp.debug._creation import location_of
-from tinygrad_mlp.debug._equations import derivative, number
+from tinygrad_mlp.debug._equations import number
 from tinygrad_mlp.debug._recompute import finite_difference
 from tinygrad_mlp.debug._steps import BackwardStep
 from tinygrad_mlp.debug._walking import MOST_LINES, Walking, count_of, real_number
@@ -111,10 +110,10 @@ class Console(Walking):
         node = self._node(argument) if argument or step is None else step.node
         location = location_of(node)
         name = self.session.names[node]
-        if location is not None:
-            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
-        elif self.built_from:
+        if self.built_from:
             self.say(f"{name}: built from {self.built_from}", whole=True)
+        elif location is not None:
+            self.say(f"{name}: {location}", whole=True)  # a path to be clicked on or copied
         else:
             self.say(f"{name}: not known (it was made before the recording)")
 
@@ -125,7 +124,23 @@ class Console(Walking):
             node = step.parent
         else:
             node = self._node(argument)
-        self.say(str(chain(self.session.loss, node)))
+        self.say(str(self.session.chain(node)))
+
+    def do_latex(self, argument: str) -> None:
+        """latex [NODE]: this step in LaTeX, or the whole way from a node to the loss.
+
+        The text is for a document with the package amsmath.
+        """
+        step = self.session.last_step
+        if argument:
+            text = self.session.chain(self._node(argument)).latex()
+        elif step is None:
+            raise InvalidArgumentError(
+                "there is no step yet; do one with next, or give the name of a node"
+            )
+        else:
+            text = step.latex()
+        self.say(text, whole=True)
 
     def do_expand(self, argument: str) -> None:
         """expand [NODE]: show the products of a sum of products (of all, without NODE)."""
@@ -141,11 +156,14 @@ class Console(Walking):
             if node.op is not ops.DOT:
                 raise InvalidArgumentError(
                     f"{self.session.names[node]} is no sum of products; those are: "
-                    + (", ".join(self._sums_of_products()) or "(none)")
+                    + (
+                        ", ".join([self.session.names[x] for x in self._sums_of_products()])
+                        or "(none)"
+                    )
                 )
             nodes = [node]
         else:
-            nodes = [self.session.node(name) for name in self._sums_of_products()]
+            nodes = self._sums_of_products()
         for node in nodes:
             change(node)
             if len(nodes) <= MOST_SUMS:
@@ -158,9 +176,8 @@ class Console(Walking):
         if step is not None and step.node in nodes:
             self._show_step()
 
-    def _sums_of_products(self) -> list[str]:
-        names = self.session.names
-        return [names[x] for x in self.session.order if x.op is ops.DOT]
+    def _sums_of_products(self) -> list[Value]:
+        return [x for x in self.session.order if x.op is ops.DOT]
 
     def do_draw(self, argument: str) -> None:
         """draw [FILE]: draw this moment (.svg, .png, .pdf or .dot); without FILE step-N.svg."""
@@ -221,8 +238,7 @@ class Console(Walking):
         self.session.go_to(here)
         expected = finite_difference(self.session.loss, node)
         agrees = math.isclose(gradient, expected, rel_tol=1e-6, abs_tol=1e-6)
-        names = self.session.names
-        symbol = derivative(names[self.session.loss], names[node])
+        symbol = self.session.notation.derivative(self.session.loss, node).text
         self.say(
             f"{symbol} = {gradient:.10g}, finite differences {expected:.10g}: "
             + (
@@ -276,6 +292,7 @@ class Console(Walking):
         """The names that continue what is typed."""
         typed = line[:endidx].partition(" ")[2].lstrip()
         known = typed[: len(typed) - len(text)]  # the words of a name that are complete
-        return [
-            name[len(known) :] for name in self.session.names.values() if name.startswith(typed)
-        ]
+        names = dict.fromkeys(self.session.spellings())
+        if not typed.isascii():  # copied from the screen
+            names |= dict.fromkeys(self.session.names.values())
+        return [name[len(known) :] for name in names if name.startswith(typed)]

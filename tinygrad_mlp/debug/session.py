@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
+from tinygrad_mlp.debug._chain import MOST_PATHS, Chain, chain_called
 from tinygrad_mlp.debug._forward import trace_forward
+from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
 from tinygrad_mlp.debug._recompute import recompute
 from tinygrad_mlp.debug._steps import trace_backward
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
-from tinygrad_mlp.graph import TextbookNames, names_of, roles_of, textbook_names, units_of
+from tinygrad_mlp.graph import TextbookNames
 
 __all__ = ["Session"]
 
@@ -29,6 +31,10 @@ class Session:
 
     Args:
         loss: the output of the graph, not a leaf.
+        names: "math" for names as books write them, w₂₁⁽¹⁾; or "code" for those of the program.
+            Labels stay as they are.
+        index: "unit,input": w₂₁ leads from input 1 to unit 2; or "input,unit": w₁₂ does, and the
+            bias of unit 2 is w₀₂.
 
     Attributes:
         loss: the same.
@@ -37,6 +43,7 @@ class Session:
 
     Raises:
         NotANumberError: if ``loss`` is no Value.
+        UnknownNameError: for another word of ``names`` or ``index``.
         GraphError: for a leaf, which has nothing to step through.
 
     >>> from tinygrad_mlp.debug.worked_example import worked_example
@@ -49,13 +56,15 @@ class Session:
     'dL/dw5 += dL/dnet_o1 * dnet_o1/dw5 = 0.1385 * 0.5933 = 0.0822'
     """
 
-    def __init__(self, loss: Value) -> None:
+    def __init__(self, loss: Value, *, names: str = "math", index: str = "unit,input") -> None:
+        check_notation(names, index)
         if not require_value(loss, "Session(loss)").parents:
             raise GraphError(
                 "there is nothing to step through: the Value is a leaf; give the result of a "
                 "computation, such as the loss"
             )
         self.loss = loss
+        self._spelling = "math" if names == "auto" else names, index
         self.position = 0
         self.breakpoints: list[Breakpoint] = []
         self._trace()
@@ -65,7 +74,25 @@ class Session:
         for node in self.forward.order:
             node.zero_grad()
         self.backward = trace_backward(self.loss)
+        self._name_steps()
         self._place_gradients()
+
+    def _name_steps(self) -> None:
+        """Both passes call the nodes what the session calls them."""
+        for trace in (self.forward, self.backward):
+            trace.notation = trace.latex_notation = self.notation
+
+    def write_typed(self) -> None:
+        """From here on write w[1]_21 for w₂₁⁽¹⁾, for a terminal that lacks small digits.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> session = Session(MLP(1, [1], activation="tanh", rng=0)([0.5]).square())
+        >>> session.write_typed()
+        >>> print(*session.names.values())
+        w[1]_11 x_1 b[1]_1 z[1]_1 L
+        """
+        self.notation = self.notation.typed()
+        self._name_steps()
 
     def __len__(self) -> int:
         return len(self.forward) + len(self.backward)
@@ -81,31 +108,59 @@ class Session:
         return self.forward.order
 
     @cached_property
+    def notation(self) -> Notation:
+        """What the nodes are called in equations."""
+        return notation_of(self.order, *self._spelling)
+
+    @property
     def names(self) -> dict[Value, str]:
-        """What the nodes are called."""
-        return names_of(self.order)
+        """The same as text."""
+        return self.notation.written
 
     @cached_property
-    def _nodes(self) -> dict[str, Value]:
-        return {name: node for node, name in self.names.items()}
-
-    @cached_property
-    def _textbook(self) -> TextbookNames:
-        roles = roles_of(self.order, [self.loss], None)
-        return textbook_names(self.order, roles, units_of(self.order, roles))
+    def _books(self) -> TextbookNames:
+        """What books call the nodes, also where the session does not."""
+        books = self.notation.books or notation_of(self.order, index=self._spelling[1]).books
+        assert books is not None  # the names of books come from there
+        return books
 
     def node(self, name: str) -> Value:
         """The node of that name, or the one that books call so: ``w[1]_21``, ``z[2]_1``, ``yhat``.
 
+        The name of the gradient of a weighted sum, ``delta[2]_1``, is taken for that sum.
+
         Raises:
             UnknownNameError: if there is none; the message lists some that are near.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> session = Session(MLP(1, [1], activation="tanh", rng=0)([0.5]).square())
+        >>> names = ("w[1]_11", "layers.0.neurons.0.w.0", "w_11^(1)")
+        >>> [session.names[session.node(name)] for name in names]
+        ['w₁₁⁽¹⁾', 'w₁₁⁽¹⁾', 'w₁₁⁽¹⁾']
         """
-        if name in self._nodes:
-            return self._nodes[name]
+        for node, written in self.names.items():
+            if written == name:
+                return node
+        for node, delta in self.notation.deltas.items():
+            if name in (delta.name.text, delta.name.typed, delta.name.latex):
+                return node
         try:
-            return self._textbook.find(name)
+            return self._books.find(name)
         except UnknownNameError:
-            raise UnknownNameError.of("node", name, self._nodes) from None
+            known = self.notation.typed().written.values()
+            raise UnknownNameError.of("node", name, known) from None
+
+    def spellings(self) -> list[str]:
+        """What the nodes are called in letters of every keyboard, for completion.
+
+        >>> from tinygrad_mlp.nn import MLP
+        >>> session = Session(MLP(1, [1], activation="tanh", rng=0)([0.5]).square())
+        >>> session.spellings()[:2]
+        ['w[1]_11', 'layers.0.neurons.0.w.0']
+        """
+        notation = self.notation.typed()
+        found = [spelling for node in self.order for spelling in notation.spellings(node)]
+        return list(dict.fromkeys(found))
 
     def step(self, index: int) -> Step:
         """The step of that number, from 0."""
@@ -117,6 +172,10 @@ class Session:
     def last_step(self) -> Step | None:
         """The step that was done last; None at the start."""
         return self.step(self.position - 1) if self.position else None
+
+    def chain(self, node: Value) -> Chain:
+        """Every path from a node to the loss, in the names of the session; see ``debug.chain``."""
+        return chain_called(self.loss, node, MOST_PATHS, self.notation, self.notation)
 
     def is_computed(self, node: Value) -> bool:
         """Whether the forward pass has reached the node."""

@@ -20,6 +20,7 @@ from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._interpreter import Interpreter
 from tinygrad_mlp._many_numbers import numbers_of
 from tinygrad_mlp._order import orders_of
+from tinygrad_mlp._recording import recorder_of_thread
 from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value, as_value, enable_grad, topological_order
 from tinygrad_mlp.errors import BatchStatisticsError, GraphError, NotANumberError, TracingError
@@ -207,8 +208,10 @@ def _refuse_frozen(inputs: Sequence[Value]) -> None:
 def _dependents(order: Sequence[Value], inputs: Sequence[Value]) -> set[Value]:
     """The inputs and every node of ``order`` that was computed from one of them."""
     dependents = set(inputs)
+    recorder = recorder_of_thread()
     for node in order:
-        if not dependents.isdisjoint(node.parents):
+        is_cut_off = recorder is not None and recorder.is_detached(node)
+        if not is_cut_off and not dependents.isdisjoint(node.parents):
             dependents.add(node)
     return dependents
 
@@ -221,7 +224,11 @@ class _Dependents:
 
     def downwards(self, order: Sequence[Value]) -> Iterator[Value]:
         """The computed ones among the nodes, the output first."""
-        return (node for node in reversed(order) if node.parents and node in self.nodes)
+        recorder = recorder_of_thread()
+        computed = (node for node in reversed(order) if node.parents and node in self.nodes)
+        if recorder is None:
+            return computed
+        return (node for node in computed if not recorder.is_detached(node))  # which is as a leaf
 
     def receivers(self, node: Value) -> list[int]:
         """The places of the operands that depend on the inputs."""

@@ -25,6 +25,7 @@ from tinygrad_mlp.graph._roles import (
 from tinygrad_mlp.graph._structure import (
     Unit,
     UnitLayer,
+    label_of,
     layers_of,
     name_in_network,
     place_in_layer,
@@ -46,6 +47,7 @@ __all__ = [
     "dot_operands",
     "input_names",
     "is_neuron",
+    "label_of",
     "layers_of",
     "listed",
     "name_in_network",

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["MathName", "Run", "parse_name"]
+__all__ = ["MathName", "Run", "in_latex", "parse_name"]
 
 LOWERED: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 RAISED: Final = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
@@ -148,14 +148,14 @@ class MathName:
         \delta_{1}^{(2)} \texttt{a\_b}
         """
         if self.is_code:
-            base = f"\\texttt{{{_in_latex(self.base)}}}"
+            base = f"\\texttt{{{in_latex(self.base)}}}"
         elif self.base in GREEK:
             base = f"\\{self.base}"
         else:
-            base = self.base if len(self.base) == 1 else f"\\mathrm{{{_in_latex(self.base)}}}"
+            base = self.base if len(self.base) == 1 else f"\\mathrm{{{in_latex(self.base)}}}"
         base = f"\\hat{{{base}}}" if self.hat else base
-        before = f"\\texttt{{{_in_latex(self.owner)}}}\\," if self.owner else ""
-        below = f"_{{{_in_latex(self.counted)}}}" if self.indices else ""
+        before = f"\\texttt{{{in_latex(self.owner)}}}\\," if self.owner else ""
+        below = f"_{{{in_latex(self.counted)}}}" if self.indices else ""
         copy = f"\\#{self.copy}" if self.copy > 1 else ""
         above = "\\,".join(filter(None, (self._layer, copy)))
         return f"{before}{base}{below}{f'^{{{above}}}' if above else ''}"
@@ -257,5 +257,10 @@ def _plain(text: str) -> str:
     return re.sub(r"[{}\s]", "", plain)
 
 
-def _in_latex(text: str) -> str:
+def in_latex(text: str) -> str:
+    r"""A text that means nothing but itself in LaTeX.
+
+    >>> print(in_latex("50 % of a_b"))
+    50 \% of a\_b
+    """
     return "".join([IN_LATEX.get(character, character) for character in text])

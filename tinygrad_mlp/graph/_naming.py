@@ -21,6 +21,7 @@ Group = tuple[Owner, tuple[Key, ...]]
 def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for each node: its label, or v and its index; no two nodes share one.
 
+    A node that was made within ``record_creation`` is called by the variable that held it.
     A label that is taken already gets ``#2``, ``#3``, ..., in the order in which the nodes come
     into the computation; characters that cannot be seen are written as escapes, so that a name
     always stands on one line. Where a graph has parameters of several models, the model comes first
@@ -45,7 +46,10 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
             taken.add(names[node])
     for index, node in enumerate(order):
         if node not in names:
-            names[node] = free_name(f"v{index}", taken)
+            variable = getattr(node, "variable", "")  # known while ``record_creation`` is on
+            names[node] = free_name(variable or f"v{index}", taken)
+            if variable:
+                taken.add(names[node])
     return {node: names[node] for node in order}
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Unit",
     "UnitLayer",
     "home_of",
+    "label_of",
     "layers_of",
     "name_in_network",
     "place_in_layer",
@@ -186,6 +187,23 @@ def _inherited(node: Value, layers: dict[Value, str]) -> str:
     if not own and node.op in (ops.ADD, ops.SUM):
         own = {layers.get(x, "") for x in node.parents if x.parents}
     return own.pop() if len(own) == 1 else ""
+
+
+def label_of(node: Value, unit: Unit | None) -> str:
+    """What a person calls a node, if anything.
+
+    A name that the program gave it, of its neuron or of its place in a model, is no such label.
+
+    Args:
+        node: the node.
+        unit: the neuron to which it belongs.
+
+    >>> label_of(Value(1.0, label="height"), None)
+    'height'
+    """
+    place = node.place
+    label = node.label if place is None else place.label
+    return label if label and label != name_in_network(node, unit) else ""
 
 
 def name_in_network(node: Value, unit: Unit | None) -> str:

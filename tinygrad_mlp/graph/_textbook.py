@@ -24,6 +24,7 @@ from tinygrad_mlp.graph._structure import (
     Unit,
     UnitLayer,
     home_of,
+    label_of,
     place_in_layer,
 )
 
@@ -337,8 +338,7 @@ class _Naming:
 
     def label_of(self, node: Value) -> MathName | None:
         """What a person calls a node, if anything."""
-        place = node.place
-        label = node.label if place is None else place.label
+        label = label_of(node, self.units.get(node))
         return MathName.of_label(label) if label else None
 
 

@@ -214,11 +214,13 @@ def hinge(scores: Any, targets: Any, reduction: Reduction = "mean") -> Any:
 
 
 def _squared_error(output: Value, target: Value) -> Value:
-    return (output - target).square()
+    error = output - target
+    return error.square()
 
 
 def _absolute_error(output: Value, target: Value) -> Value:
-    return abs(output - target)
+    error = output - target
+    return abs(error)
 
 
 def _huber_error(delta: float, output: Value, target: Value) -> Value:

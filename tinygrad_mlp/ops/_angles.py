@@ -26,6 +26,7 @@ SIN: Final = declare(
         forward=sin_forward,
         partials=(sin_partial,),
         partial_formulas=("cos(x)",),
+        latex=r"\sin\left(#1\right)",
         reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
@@ -46,6 +47,7 @@ COS: Final = declare(
         forward=cos_forward,
         partials=(cos_partial,),
         partial_formulas=("-sin(x)",),
+        latex=r"\cos\left(#1\right)",
         reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
@@ -66,6 +68,7 @@ TAN: Final = declare(
         forward=tan_forward,
         partials=(tan_partial,),
         partial_formulas=("1 + tan(x)^2",),
+        latex=r"\tan\left(#1\right)",
         reference=Reference(domain=((-1.5, 1.5),), kinks=((inf,),)),
         analytic=True,
     )
@@ -86,6 +89,7 @@ ARCSIN: Final = declare(
         forward=arcsin_forward,
         partials=(arcsin_partial,),
         partial_formulas=("1 / sqrt(1 - x^2)",),
+        latex=r"\arcsin\left(#1\right)",
         reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (800.0,))),
         analytic=True,
     )
@@ -106,6 +110,7 @@ ARCCOS: Final = declare(
         forward=arccos_forward,
         partials=(arccos_partial,),
         partial_formulas=("-1 / sqrt(1 - x^2)",),
+        latex=r"\arccos\left(#1\right)",
         reference=Reference(domain=((-0.75, 0.75),), kinks=((1.0,), (-1.0,), (800.0,))),
         analytic=True,
     )
@@ -126,6 +131,7 @@ ARCTAN: Final = declare(
         forward=arctan_forward,
         partials=(arctan_partial,),
         partial_formulas=("1 / (1 + x^2)",),
+        latex=r"\arctan\left(#1\right)",
         reference=Reference(),
         analytic=True,
     )
@@ -146,6 +152,7 @@ SINH: Final = declare(
         forward=sinh_forward,
         partials=(sinh_partial,),
         partial_formulas=("cosh(x)",),
+        latex=r"\sinh\left(#1\right)",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
@@ -166,6 +173,7 @@ COSH: Final = declare(
         forward=cosh_forward,
         partials=(cosh_partial,),
         partial_formulas=("sinh(x)",),
+        latex=r"\cosh\left(#1\right)",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )

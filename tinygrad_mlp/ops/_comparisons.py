@@ -14,6 +14,8 @@ from tinygrad_mlp.op import NOTHING, Op, Rule, declare
 
 __all__ = ["EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"]
 
+IN_LATEX: Final = {"≤": r"\le", "≥": r"\ge"}
+
 
 def _comparison(
     name: str, forward: Rule, symbol: str, formula: str, torch: str, *, commutative: bool = False
@@ -25,6 +27,7 @@ def _comparison(
             partials=(NOTHING, NOTHING),
             symbol=symbol,
             formula=formula,
+            latex=rf"\left[#1 {IN_LATEX.get(symbol, symbol)} #2\right]",
             reference=Reference(torch, kinks=((0.0, 0.0),)),
             comparison=True,
             infix=True,

@@ -36,6 +36,7 @@ TANH: Final = declare(
         forward=tanh_forward,
         partials=(tanh_partial,),
         partial_formulas=("1 - tanh(x)^2",),
+        latex=r"\tanh\left(#1\right)",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
         activation=True,
@@ -60,6 +61,7 @@ SIGMOID: Final = declare(
         symbol="σ",
         formula="1 / (1 + exp(-x))",
         partial_formulas=("sigmoid(x) * (1 - sigmoid(x))",),
+        latex=r"\sigma\left(#1\right)",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
         activation=True,
@@ -84,6 +86,7 @@ RELU: Final = declare(
         partials=(relu_partial,),
         formula="max(x, 0)",
         partial_formulas=("1 if x > 0 else 0",),
+        latex=r"\max\left(#1, 0\right)",
         reference=Reference(kinks=((0.0,), (inf,))),
         activation=True,
         relu_like=True,
@@ -112,6 +115,8 @@ LEAKY_RELU: Final = declare(
         symbol="leaky relu",
         formula="a if a > 0 else b * a",
         partial_formulas=("1 if a > 0 else b", "0 if a > 0 else a"),
+        latex=r"\begin{cases} #1 & \text{if } #1 > 0 \\ #2 \cdot #1 & \text{otherwise} "
+        r"\end{cases}",
         reference=Reference(
             "nn.functional.prelu", domain=(REAL_LINE, (0.001, 0.5)), kinks=((0.0, 0.0),)
         ),
@@ -140,6 +145,8 @@ ELU: Final = declare(
         partials=(elu_partial_x, elu_partial_alpha),
         formula="a if a > 0 else b * (exp(a) - 1)",
         partial_formulas=("1 if a > 0 else b * exp(a)", "0 if a > 0 else exp(a) - 1"),
+        latex=r"\begin{cases} #1 & \text{if } #1 > 0 \\ "
+        r"#2 \cdot \left(e^{#1} - 1\right) & \text{otherwise} \end{cases}",
         reference=Reference(
             "nn.functional.elu", domain=(REAL_LINE, (0.5, 2.0)), kinks=((0.0, 0.0),)
         ),
@@ -164,6 +171,7 @@ SOFTPLUS: Final = declare(
         partials=(softplus_partial,),
         formula="log(1 + exp(x))",
         partial_formulas=("sigmoid(x)",),
+        latex=r"\log\left(1 + e^{#1}\right)",
         reference=Reference("nn.functional.softplus", kinks=((800.0,), (-800.0,), (inf,))),
         activation=True,
         relu_like=True,
@@ -187,6 +195,7 @@ SILU: Final = declare(
         partials=(silu_partial,),
         formula="x * sigmoid(x)",
         partial_formulas=("s * (1 + x * (1 - s)), s = sigmoid(x)",),
+        latex=r"#1 \cdot \sigma\left(#1\right)",
         reference=Reference("nn.functional.silu", kinks=((800.0,), (-800.0,), (inf,), (-inf,))),
         analytic=True,
         activation=True,
@@ -216,6 +225,7 @@ GELU: Final = declare(
         formula="x * Phi(x)",
         note="Phi the standard normal distribution function",
         partial_formulas=("Phi(x) + x * phi(x)",),
+        latex=r"#1 \cdot \Phi\left(#1\right)",
         reference=Reference("nn.functional.gelu", kinks=((800.0,), (-800.0,), (inf,), (-inf,))),
         activation=True,
         relu_like=True,
@@ -249,6 +259,7 @@ BINARY_CROSS_ENTROPY: Final = declare(
         symbol="bce",
         formula="log(1 + exp(a)) - a * b",
         partial_formulas=("sigmoid(a) - b", "-a"),
+        latex=r"\log\left(1 + e^{#1}\right) - #1 \cdot #2",
         reference=Reference(
             "nn.functional.binary_cross_entropy_with_logits", domain=(REAL_LINE, (0.0, 1.0))
         ),

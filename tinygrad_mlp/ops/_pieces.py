@@ -39,6 +39,7 @@ ABS: Final = declare(
         symbol="|x|",
         formula="|x|",
         partial_formulas=("sign(x)",),
+        latex=r"\left|#1\right|",
         reference=Reference(kinks=((0.0,), (inf,))),
     )
 )
@@ -54,6 +55,7 @@ SIGN: Final = declare(
         forward=sign_forward,
         partials=(NOTHING,),
         formula="1 if x > 0, -1 if x < 0, else 0",
+        latex=r"\operatorname{sign}\left(#1\right)",
         reference=Reference(kinks=((0.0,),)),
     )
 )
@@ -85,6 +87,7 @@ FLOOR_DIVIDE: Final = declare(
         partials=(NOTHING, NOTHING),
         symbol="//",
         formula="floor(a / b)",
+        latex=r"\left\lfloor \frac{#1}{#2} \right\rfloor",
         reference=Reference(
             domain=(REAL_LINE, POSITIVE), kinks=((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.0))
         ),
@@ -109,6 +112,7 @@ MOD: Final = declare(
         symbol="%",
         formula="a - b * floor(a / b)",
         partial_formulas=("1", "-floor(a / b)"),
+        latex=r"#1 - #2 \cdot \left\lfloor \frac{#1}{#2} \right\rfloor",
         reference=Reference(
             "remainder",
             domain=(REAL_LINE, POSITIVE),
@@ -139,6 +143,7 @@ MAXIMUM: Final = declare(
         symbol="max",
         formula="max(a, b)",
         partial_formulas=("1 if a > b, 1/2 if a = b, else 0", "1 if b > a, 1/2 if a = b, else 0"),
+        latex=r"\max\left(#1, #2\right)",
         reference=Reference(kinks=((0.0, 0.0),)),
         commutative=True,
         masking=True,
@@ -166,6 +171,7 @@ MINIMUM: Final = declare(
         symbol="min",
         formula="min(a, b)",
         partial_formulas=("1 if a < b, 1/2 if a = b, else 0", "1 if b < a, 1/2 if a = b, else 0"),
+        latex=r"\min\left(#1, #2\right)",
         reference=Reference(kinks=((0.0, 0.0),)),
         commutative=True,
         masking=True,
@@ -192,6 +198,7 @@ WHERE: Final = declare(
         partials=(NOTHING, where_partial_a, where_partial_b),
         formula="b if a else c",
         partial_formulas=("0", "1 if a else 0", "0 if a else 1"),
+        latex=r"\begin{cases} #2 & \text{if } #1 \neq 0 \\ #3 & \text{otherwise} \end{cases}",
         reference=Reference(
             "where", domain=((-1.0, 1.0), REAL_LINE, REAL_LINE), kinks=((0.0, 0.0, 0.0),)
         ),
@@ -225,6 +232,7 @@ CLAMP: Final = declare(
         partials=(clamp_partial_x, clamp_partial_low, clamp_partial_high),
         formula="min(max(a, b), c)",
         partial_formulas=("1 if b <= a <= c else 0", "1 if a < b < c else 0", "1 if a > c else 0"),
+        latex=r"\min\left(\max\left(#1, #2\right), #3\right)",
         reference=Reference(
             "clamp", domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)), kinks=((0.0, 0.0, 0.0),)
         ),
@@ -254,6 +262,7 @@ WEIGHTED: Final = declare(
         symbol="·",
         formula="a * b, 0 if a = 0",
         partial_formulas=("b", "a"),
+        latex=r"#1 \cdot #2",
         reference=Reference("mul"),
         analytic=True,
     )

@@ -53,6 +53,7 @@ POW: Final = declare(
         symbol="^",
         formula="a ^ b",
         partial_formulas=("b * a^(b - 1)", "a^b * log(a)"),
+        latex="#1^{#2}",
         reference=Reference(
             domain=(POSITIVE, REAL_LINE),
             kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0), (-1.0, 0.0)),
@@ -77,6 +78,7 @@ POW_NUMBER: Final = declare(
         formula="a ^ b",
         note="b a plain number",
         partial_formulas=("b * a^(b - 1)", "0 (a plain number)"),
+        latex="#1^{#2}",
         reference=Reference(
             "pow", domain=(POSITIVE, REAL_LINE), kinks=((0.0, 0.0), (0.0, -1.0), (-0.0, -1.0))
         ),
@@ -104,6 +106,7 @@ SQUARE: Final = declare(
         symbol="x²",
         formula="x^2",
         partial_formulas=("2 x",),
+        latex="#1^{2}",
         reference=Reference(kinks=((inf,), (-inf,))),
         analytic=True,
     )
@@ -126,6 +129,7 @@ RECIPROCAL: Final = declare(
         symbol="1/x",
         formula="1 / x",
         partial_formulas=("-1 / x^2",),
+        latex=r"\frac{1}{#1}",
         reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,))),
         analytic=True,
     )
@@ -146,6 +150,7 @@ EXP: Final = declare(
         forward=exp_forward,
         partials=(exp_partial,),
         partial_formulas=("exp(x)",),
+        latex="e^{#1}",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
@@ -167,6 +172,7 @@ EXPM1: Final = declare(
         partials=(expm1_partial,),
         formula="exp(x) - 1",
         partial_formulas=("exp(x)",),
+        latex="e^{#1} - 1",
         reference=Reference(kinks=((800.0,), (-800.0,))),
         analytic=True,
     )
@@ -192,6 +198,7 @@ EXP2: Final = declare(
         partials=(exp2_partial,),
         formula="2^x",
         partial_formulas=("2^x * log(2)",),
+        latex="2^{#1}",
         reference=Reference(kinks=((inf,),)),
         analytic=True,
     )
@@ -212,6 +219,7 @@ LOG: Final = declare(
         forward=log_forward,
         partials=(log_partial,),
         partial_formulas=("1 / x",),
+        latex=r"\log\left(#1\right)",
         reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
@@ -233,6 +241,7 @@ LOG1P: Final = declare(
         partials=(log1p_partial,),
         formula="log(1 + x)",
         partial_formulas=("1 / (1 + x)",),
+        latex=r"\log\left(1 + #1\right)",
         reference=Reference(domain=((-0.95, 4.0),), kinks=((-1.0,), (-800.0,), (inf,))),
         analytic=True,
     )
@@ -253,6 +262,7 @@ LOG2: Final = declare(
         forward=log2_forward,
         partials=(log2_partial,),
         partial_formulas=("1 / (x log(2))",),
+        latex=r"\log_{2}\left(#1\right)",
         reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
@@ -273,6 +283,7 @@ LOG10: Final = declare(
         forward=log10_forward,
         partials=(log10_partial,),
         partial_formulas=("1 / (x log(10))",),
+        latex=r"\log_{10}\left(#1\right)",
         reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )
@@ -294,6 +305,7 @@ SQRT: Final = declare(
         partials=(sqrt_partial,),
         symbol="√",
         partial_formulas=("1 / (2 sqrt(x))",),
+        latex=r"\sqrt{#1}",
         reference=Reference(domain=(POSITIVE,), kinks=((0.0,), (-0.0,), (-1.0,), (inf,))),
         analytic=True,
     )

@@ -46,6 +46,7 @@ AMAX: Final = declare(
         symbol="max",
         formula="max(x1, ..., xn)",
         partial_formulas=("1/m if x is one of m largest, else 0",),
+        latex=r"\max\left(#*\right)",
         reference=Reference(kinks=((0.0, 0.0, 0.0),)),
         variadic=True,
         joint_partials=amax_partials,

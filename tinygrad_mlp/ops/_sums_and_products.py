@@ -96,6 +96,7 @@ DIV: Final = declare(
         symbol="÷",
         formula="a / b",
         partial_formulas=("1 / b", "-a / b^2"),
+        latex=r"\frac{#1}{#2}",
         reference=Reference(
             domain=(REAL_LINE, POSITIVE),
             kinks=((0.0, 0.0), (0.0, -0.0), (1.0, 0.0), (1.0, -0.0), (-1.0, 0.0), (-1.0, -0.0)),
