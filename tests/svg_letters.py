@@ -17,7 +17,7 @@ def letters(path: Path) -> dict[str, float]:
     for element in root.iter("{http://www.w3.org/2000/svg}text"):
         for part in element.iter():
             if part.text and part.text.strip():
-                size = re.search(r"font-size: ([\d.]+)px", part.get("style", ""))
+                size = re.search(r"(?:font-size|font): [^;]*?([\d.]+)px", part.get("style", ""))
                 assert size is not None, part.text
                 found[part.text] = min(float(size[1]), found.get(part.text, float(size[1])))
     return found

@@ -53,7 +53,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._replay_equations",
         "viz._recorded",
         "viz._network",
-        "viz._look viz._render viz._scene viz._film viz._framed",
+        "viz._look viz._render viz._scene viz._film viz._framed viz._plot_colors viz._asked",
         "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",
         "viz._figure viz._arrangement viz._line_labels viz._legend viz._network_paths "
         "viz._network_reading viz._moments viz._box_trees viz._box_names",
@@ -61,7 +61,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._box_scene",
         "viz._operations viz._programs",
         "viz._boxes viz._plot_style viz._network_words",
-        "viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot",
+        "viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot viz._health_plot",
         "viz._neurons viz._layer_boxes viz._network_shapes viz._weight_tables viz._fit_curve "
         "viz._interpretation_plots",
         "viz._circles",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp.data._arrays import check_plain
-from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
-from tinygrad_mlp.nn._module import Module
-from tinygrad_mlp.training import predict, predict_proba
+from tinygrad_mlp.errors import DataError, ShapeError
+from viz._asked import Points, answers_of, as_labels, predicted_labels
 from viz._markup import shortened
 from viz._plot_style import Look, finished, literal, look_of, turn_long_ticks
 from viz._themes import mixed
@@ -22,19 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "MOST_AS_SHAPES",
-    "Answers",
-    "answers_of",
-    "decision_boundary",
-    "predicted_labels",
-    "with_margin",
-]
-
-Points = NDArray[np.float64]
-Predict = Callable[[Points], ArrayLike]
-Classifier = Any
-"""A model, an object with ``predict``, or a function that gives labels."""
+__all__ = ["MOST_AS_SHAPES", "decision_boundary", "with_margin"]
 
 LONGEST_SIDE: Final = 4.4
 SHORTEST_SIDE: Final = 2.6
@@ -61,7 +47,7 @@ MOST_AS_SHAPES: Final = 3000
 
 
 def decision_boundary(
-    model: Classifier,
+    model: Any,
     X: ArrayLike,
     y: ArrayLike,
     path: str | os.PathLike[str] | None = None,
@@ -285,7 +271,7 @@ def _without_steps(inside: NDArray[np.float64]) -> NDArray[np.float64]:
 def _checked_samples(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
     check_plain(X, "X")
     check_plain(y, "y")
-    points, labels = np.asarray(X, float), _as_labels(y)
+    points, labels = np.asarray(X, float), as_labels(y)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(
             f"a decision boundary is drawn over two features: X must have the shape (n_samples, 2) "
@@ -302,66 +288,6 @@ def _checked_samples(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], N
             "keep = np.isfinite(X).all(axis=1); decision_boundary(predict, X[keep], y[keep])"
         )
     return points, labels
-
-
-class Answers(NamedTuple):
-    """What gives the labels (or values) of samples, and what the probabilities, if something does.
-
-    >>> answers_of(len)
-    Answers(labels=<built-in function len>, probabilities=None)
-    """
-
-    labels: Predict
-    probabilities: Callable[[Points], Points] | None
-
-
-def answers_of(model: Any, n_features: int = 2) -> Answers:
-    """The answers of a model, of an object with ``predict``, or of a function.
-
-    >>> answers_of(len).labels([0.5, 1.0])
-    2
-    """
-    if isinstance(model, Module):
-        answers = partial(predict, model)
-        try:
-            predict_proba(model, np.zeros((1, n_features)))
-        except InvalidArgumentError:  # a loss without probabilities
-            return Answers(answers, None)
-        return Answers(answers, partial(predict_proba, model))
-    answer = getattr(model, "predict", None)
-    if answer is None:
-        return Answers(model, None)
-    return Answers(answer, getattr(model, "predict_proba", None))
-
-
-def predicted_labels(predict: Predict, points: Points, labels: NDArray[Any]) -> NDArray[Any]:
-    """What is predicted for some points, in labels of the same kind as the given ones.
-
-    Raises:
-        ShapeError: if it is not one label for each point.
-        DataError: if it is numbers beside texts, or texts beside numbers.
-
-    >>> predicted_labels(lambda X: X[:, 0] > 0, np.array([[1.0], [-1.0]]), np.array([0, 1]))
-    array([ True, False])
-    """
-    predicted = _as_labels(predict(points))
-    if predicted.shape != (len(points),):
-        raise ShapeError(
-            f"predict must return one class label for each of its {len(points)} samples, got the "
-            f"shape {predicted.shape}; from probabilities take the class: p.argmax(axis=1)"
-        )
-    if (predicted.dtype.kind == "U") != (labels.dtype.kind == "U"):
-        answered, given = predicted.tolist()[0], labels.tolist()[0]
-        raise DataError(
-            f"predict answers with labels such as {answered!r}, but y has labels such as "
-            f"{given!r}; both must be numbers, or both texts; names go into class_names"
-        )
-    return predicted
-
-
-def _as_labels(labels: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(labels)
-    return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
 
 
 def with_margin(column: NDArray[np.float64], resolution: int) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._task import task_of
-from viz._boundary import MOST_AS_SHAPES, Answers, answers_of, predicted_labels, with_margin
+from viz._asked import Answers, answers_of, predicted_labels
+from viz._boundary import MOST_AS_SHAPES, with_margin
 from viz._plot_style import Look, finished, literal, look_of, turn_long_ticks
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from viz._plot_style import finished, literal, new_figure, style
+from viz._plot_style import finished, literal, look_of
 from viz._signed_pictures import (
     LONGEST_NAME,
     MOST_BARS,
@@ -98,9 +98,9 @@ def attribution_plot(
     n_rows = ceil(len(table) / columns)
     n_bars = min(table.shape[1], MOST_BARS + 1)
     longest = max([len(name) for name in features]) + (8 if samples is not None else 0)
-    with style(theme) as look:
+    with look_of(theme) as look:
         width, height = 2.9 + 0.07 * min(longest, LONGEST_NAME + 8), 1.3 + 0.27 * n_bars
-        figure = new_figure(width * columns, height * n_rows + (0.4 if title else 0.0))
+        figure = look.figure(width * columns, height * n_rows + (0.4 if title else 0.0))
         panels = figure.subplots(n_rows, columns, squeeze=False).ravel()
         for k, (axes, row) in enumerate(zip(panels, table)):
             values = None if samples is None else samples[k]
@@ -108,7 +108,7 @@ def attribution_plot(
             axes.set_title(literal(f"{names[k]}{notes[k] if notes else ''}"), fontsize=10)
         for axes in panels[len(table) :]:
             axes.set_visible(False)
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 def feature_visualization_plot(
@@ -223,8 +223,8 @@ def nearest_samples_plot(
     features = _names(feature_names, samples.shape[1], "feature_names", "feature")
     columns = min(n_samples, PANELS_IN_A_ROW)
     n_rows = ceil(n_samples / columns)
-    with style(theme) as look:
-        figure = new_figure(4.6 * columns, 3.4 * n_rows + (0.4 if title else 0.0))
+    with look_of(theme) as look:
+        figure = look.figure(4.6 * columns, 3.4 * n_rows + (0.4 if title else 0.0))
         panels = figure.subplots(n_rows, columns, squeeze=False, sharey=True).ravel()
         for k, axes in enumerate(panels[:n_samples]):
             for place, (index, distance) in enumerate(zip(found.indices[k], found.distances[k])):
@@ -242,7 +242,7 @@ def nearest_samples_plot(
             axes.legend(fontsize=8)
         for axes in panels[n_samples:]:
             axes.set_visible(False)
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 def activation_map(
@@ -282,9 +282,9 @@ def activation_map(
     n_samples = len(next(iter(layers.values())))
     names = _names(sample_names, n_samples, "sample_names", "sample")
     widths = [1.2 + 0.13 * min(array.shape[1], 40) for array in layers.values()]
-    with style(theme) as look:
+    with look_of(theme) as look:
         height = 1.2 + 0.2 * min(n_samples, 40)
-        figure = new_figure(sum(widths) + 1.4, max(height, 2.6) + (0.4 if title else 0.0))
+        figure = look.figure(sum(widths) + 1.4, max(height, 2.6) + (0.4 if title else 0.0))
         panels = figure.subplots(1, len(layers), squeeze=False, width_ratios=widths).ravel()
         for axes, (name, array) in zip(panels, layers.items()):
             shown = draw_signed(axes, look, array, largest(array))
@@ -296,7 +296,7 @@ def activation_map(
             panels[0].set_yticks(range(n_samples), [literal(name) for name in names], fontsize=8)
         else:
             panels[0].set_ylabel(f"{n_samples} samples")
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 def _neighbor_pictures(
@@ -311,8 +311,8 @@ def _neighbor_pictures(
     path: Path,
 ) -> Figure:
     n_samples, n_neighbors = found.indices.shape
-    with style(theme) as look:
-        figure = new_figure(
+    with look_of(theme) as look:
+        figure = look.figure(
             1.25 * (n_neighbors + 1) + 0.4, 1.55 * n_samples + (0.7 if title else 0.3)
         )
         panels = figure.subplots(n_samples, n_neighbors + 1, squeeze=False)
@@ -323,7 +323,7 @@ def _neighbor_pictures(
                 draw_picture(axes, look, others[index].reshape(image_shape))
                 axes.set_title(literal(f"{known[index]}"), fontsize=9, fontweight="normal")
                 axes.set_xlabel(f"{distance:.3g}", fontsize=8, color=look.muted)
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 # What is given

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viz._markup import shortened
-from viz._plot_style import PlotTheme, finished, literal, new_figure, style
+from viz._plot_colors import PlotTheme
+from viz._plot_style import finished, literal, look_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +44,9 @@ def draw_bars(
 ) -> None:
     """One bar for each feature, from the top; of many the largest, and what is left of the sum.
 
-    >>> from viz._plot_style import style
-    >>> with style() as look:
-    ...     axes = new_figure(3.0, 2.0).subplots()
+    >>> from viz._plot_style import look_of
+    >>> with look_of() as look:
+    ...     axes = look.figure(3.0, 2.0).subplots()
     ...     draw_bars(axes, look, np.array([1.0, -2.0]), ["a", "b"], None)
     >>> [text.get_text() for text in axes.texts]
     ['1', '−2']
@@ -87,9 +88,9 @@ def draw_bars(
 def draw_signed(axes: Axes, look: PlotTheme, image: Floats, most: float) -> Any:
     """An image in colors: blue above 0, orange below; what it returns is for a color bar.
 
-    >>> from viz._plot_style import style
-    >>> with style() as look:
-    ...     shown = draw_signed(new_figure(3.0, 2.0).subplots(), look, np.eye(2), 4.0)
+    >>> from viz._plot_style import look_of
+    >>> with look_of() as look:
+    ...     shown = draw_signed(look.figure(3.0, 2.0).subplots(), look, np.eye(2), 4.0)
     >>> shown.get_clim()
     (-4.0, 4.0)
     """
@@ -105,9 +106,9 @@ def draw_signed(axes: Axes, look: PlotTheme, image: Floats, most: float) -> Any:
 def draw_picture(axes: Axes, look: PlotTheme, image: Floats) -> None:
     """An image in shades, from that of the ground to that of the ink.
 
-    >>> from viz._plot_style import style
-    >>> with style() as look:
-    ...     axes = new_figure(3.0, 2.0).subplots()
+    >>> from viz._plot_style import look_of
+    >>> with look_of() as look:
+    ...     axes = look.figure(3.0, 2.0).subplots()
     ...     draw_picture(axes, look, np.eye(2))
     >>> len(axes.images)
     1
@@ -138,9 +139,9 @@ def pictures(
     columns = min(n_samples, PICTURES_IN_A_ROW)
     n_blocks = ceil(n_samples / columns)
     most = largest(rows[-1][0])
-    with style(theme) as look:
+    with look_of(theme) as look:
         n_rows = n_blocks * len(rows)
-        figure = new_figure(1.25 * columns + 1.2, 1.3 * n_rows + 0.4 + (0.4 if title else 0.0))
+        figure = look.figure(1.25 * columns + 1.2, 1.3 * n_rows + 0.4 + (0.4 if title else 0.0))
         panels = figure.subplots(n_rows, columns, squeeze=False)
         shown = None
         for k in range(n_blocks * columns):
@@ -159,7 +160,7 @@ def pictures(
                     axes.set_title(literal(names[k]), fontsize=9)
         if shown is not None:
             figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8)
-        return finished(figure, title, path)
+        return finished(figure, look, title, path)
 
 
 def number(x: float, digits: int = 3) -> str:

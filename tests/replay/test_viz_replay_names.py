@@ -57,7 +57,7 @@ def test_the_order_of_the_indices() -> None:
 )
 def test_other_names_are_refused(options: dict[str, str], message: str, tmp_path: object) -> None:
     with pytest.raises(UnknownNameError, match=message):
-        viz.replay(worked_example(), f"{tmp_path}/page.html", **options)  # type: ignore[arg-type]
+        viz.replay(worked_example(), f"{tmp_path}/page.html", **options)  # type: ignore[call-overload]
 
 
 def test_indices_are_real_ones_in_equations_and_drawings(viewer: Opener) -> None:
