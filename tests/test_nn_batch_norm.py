@@ -452,6 +452,24 @@ def test_a_model_that_does_something_else_each_time_is_not_recorded() -> None:
         SampleRecording(Fickle(), 1, from_logits=False)
 
 
+class ByBatchFromTheThirdStepOn(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm.freeze()
+        self.calls = 0
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        self.calls += 1
+        out = super().forward(x)
+        return [a - F.batch_mean(a) for a in out] if self.calls > 2 * 7 else out
+
+
+def test_the_first_step_says_whether_the_samples_need_each_other() -> None:
+    """Until a callback may have changed it: to try it out costs a copy of the model's state."""
+    with pytest.raises(BatchStatisticsError, match="here is one sample alone"):
+        trained("eager", ByBatchFromTheThirdStepOn())
+
+
 class ByHand(Net):
     """It takes what it is handed for a batch, and that is one sample."""
 
