@@ -17,6 +17,7 @@ from tests.test_compiler_backends import Interpreter, run_by
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._instructions import Buffer as Slots
@@ -525,10 +526,12 @@ def test_plain_arithmetic_keeps_numbers_too() -> None:
 
     program = compile(loss)
     program.keep([read, kept])
-    assert (program(2.0), program(2.0)) == (12.0, 20.0)
+    with run_by(Arithmetic()):
+        assert (program(2.0), program(2.0)) == (12.0, 20.0)
     assert (kept.data, program.kept.tolist()) == (3.0, [2.0, 7.0])
     other.data = 0.5
     assert program(1.0) == 7.0
+    assert "arithmetic" in repr(program.backend)
 
 
 def test_a_batch_is_recorded_as_part_of_another_function() -> None:

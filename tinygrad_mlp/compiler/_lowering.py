@@ -232,11 +232,9 @@ class _Lowering:
 
     def backward_over_batch(self, step: Step, upstream: Symbol, gradients: Gradients) -> None:
         """To each sample the same flows."""
-        if step.op is ops.BATCH_MEAN:
-            upstream = upstream.times(1.0, 1)
-        if upstream.ref is not None:
-            upstream = upstream.seen_as(upstream.ref.padded())
-        gradients.contribute(step.operands[0], upstream, step.shape, mapped=True)
+        (operand,) = step.operands
+        share = upstream.times(1.0, 1) if step.op is ops.BATCH_MEAN else upstream
+        gradients.contribute(operand, share, step.shape, mapped=True)
 
     def inputs(self, step: Step) -> list[Symbol]:
         """The operands; those of a variadic group as one, stacked along the first axis."""
