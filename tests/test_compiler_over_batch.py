@@ -556,8 +556,10 @@ def test_a_batch_is_recorded_as_part_of_another_function() -> None:
 
 def test_one_sample_alone_has_no_mean() -> None:
     for function in (F.batch_mean, F.batch_sum):
-        with pytest.raises(BatchStatisticsError, match="here is one sample alone"):
+        with pytest.raises(BatchStatisticsError, match="here is one sample alone") as raised:
             function(Value(2.0))
+        name = function.__name__
+        assert raised.value.reason == f"{name} is taken over the samples of a batch"
         with no_grad(), pytest.raises(BatchStatisticsError, match=r"call model\.eval\(\) first"):
             function(2.0)
 

@@ -15,7 +15,7 @@ import torch
 
 from tests.against_torch import assert_close, tensor_of
 from tests.back_ends import forced
-from tinygrad_mlp import MLP, Value, compile, fit, grad, no_grad
+from tinygrad_mlp import MLP, Value, _freezing, compile, fit, grad, no_grad
 from tinygrad_mlp.compiler._layout import Block
 from tinygrad_mlp.debug import detect_anomaly, trace_backward
 from tinygrad_mlp.derivatives import hessian, jacobian
@@ -72,6 +72,28 @@ def test_backward_of_a_frozen_leaf_leaves_it_alone() -> None:
     w.requires_grad = False
     w.backward()
     assert (w.grad, w.has_grad) == (0.0, False)
+
+
+def test_nobody_looks_for_frozen_leaves_before_there_was_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[Any] = []
+    is_frozen = _freezing.is_frozen
+
+    def noted(leaf: Any) -> bool:
+        looked_at.append(leaf)
+        return is_frozen(leaf)
+
+    monkeypatch.setattr(_freezing, "is_frozen", noted)
+    monkeypatch.setattr(_freezing, "changes", [None])
+    leaves = [Value(2.0), Value(3.0)]
+    assert _freezing.frozen_among(leaves) == []
+    assert _freezing.without_frozen(leaves) is leaves
+    assert looked_at == []
+    leaves[0].requires_grad = False
+    assert _freezing.frozen_among(leaves) == [0]
+    assert _freezing.without_frozen(leaves) == leaves[1:]
+    assert looked_at == leaves * 2
 
 
 def test_what_is_computed_requires_a_gradient_if_a_leaf_does() -> None:

@@ -49,7 +49,7 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
             continue
         known = [x for x in dict.fromkeys(node.parents) if x in features]
         leaves = [x for x in known if not x.parents]
-        if not known or not (leaves or _alone(node, known, features)):
+        if not (leaves or _alone(node, known, features)):
             continue
         feature = features[(leaves or known)[0]]
         operands: list[Value] = []
@@ -62,7 +62,7 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
             continue  # what went through it twice, such as two samples
         features[node], read[node] = feature, of_node
         if len(operands) == 1 and not leaves:
-            between[node] = operands[0]
+            (between[node],) = operands
             continue
         found[node] = feature[0]
         for operand in operands:
@@ -75,5 +75,6 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
 
 def _alone(node: Value, known: Sequence[Value], features: dict[Value, _Feature]) -> bool:
     """Whether a node has nothing but operands of one feature, and plain numbers."""
-    others = [x for x in node.parents if x not in features and x.op is not ops.CONSTANT]
-    return not others and len({features[x] for x in known}) == 1
+    if len({features[x] for x in known}) != 1:
+        return False
+    return all([x in features or x.op is ops.CONSTANT for x in node.parents])
