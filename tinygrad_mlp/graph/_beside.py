@@ -54,7 +54,7 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
         feature = features[(leaves or known)[0]]
         operands: list[Value] = []
         of_node: frozenset[Value] = frozenset()
-        for operand in (*leaves, *[x for x in known if x.parents]):
+        for operand in (*leaves, *known):  # the leaves first, and only once
             if features[operand] == feature and of_node.isdisjoint(read[operand]):
                 operands.append(operand)
                 of_node |= read[operand]
