@@ -282,6 +282,9 @@ class Holding(Module):
     def __init__(self, **attributes: Any) -> None:
         vars(self).update(attributes)
 
+    def forward(self, x: Any) -> Value:
+        return Value(0.0)
+
 
 def row(n: int, kind: type[Value] = Value) -> list[Value]:
     return [kind(0.0) for _ in range(n)]
@@ -314,6 +317,18 @@ def test_how_many_groups_of_neurons_a_module_holds(what: str) -> None:
     make_known(model)
     owner = vars(model)[OWNER]
     assert (owner.is_row, owner.n_groups) == (is_row, n_groups)
+
+
+def test_a_part_that_one_model_gives_up_is_one_of_the_other_at_its_next_call() -> None:
+    part = Layer(1, 1, rng=0)
+    models = first, _ = [Holding(part=part), Holding(other=part)]
+    for model in models:
+        model([0.0])
+    assert part.neurons[0].b.label == "part.neurons.0.b"
+    vars(first)["part"] = None
+    for model in models:
+        model([0.0])
+    assert part.neurons[0].b.label == "other.neurons.0.b"
 
 
 def test_what_a_part_holds_stays_its_own_in_a_row_of_another() -> None:
