@@ -12,9 +12,10 @@ import pytest
 
 from tinygrad_mlp import MLP, Value
 from tinygrad_mlp._places import keys_of_row
+from tinygrad_mlp.engine import as_value
 from tinygrad_mlp.nn import BatchNorm, Buffer, Layer, Module, Neuron, Sequential, _known_parts
 from tinygrad_mlp.nn import _module as module
-from tinygrad_mlp.nn._contents import contents_of
+from tinygrad_mlp.nn._contents import contents_of, is_row
 from tinygrad_mlp.nn._known_parts import OWNER, make_known
 
 
@@ -83,6 +84,17 @@ def test_rows_of_one_length_share_their_keys() -> None:
     assert places[1] is not None
     assert places[0].keys is places[1].keys is keys_of_row(("w",), 3)[1]
     assert places[0].owner is not places[1].owner
+
+
+def test_a_row_is_a_list_of_different_leaves() -> None:
+    a, b = Value(1.0), Value(2.0)
+    kept = [Buffer(1.0), Buffer(2.0)]
+    assert is_row([a])
+    assert is_row([a, b])
+    assert is_row(kept, Buffer)
+    others = [[], (a, b), [a, a], [a, a * b], [a * b, a], [as_value(3.0), a], [a, 3.0], [a, *kept]]
+    assert [item for item in [*others, kept] if is_row(item)] == []
+    assert [item for item in [*others, [a, b]] if is_row(item, Buffer)] == []
 
 
 # Calls
