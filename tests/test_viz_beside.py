@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -195,11 +196,12 @@ def test_what_lies_between_two_nodes_of_a_module_has_no_operand_from_outside() -
     model.label_parameters()
     (scale,), (shift,) = model.scales, model.shifts
     x, w = Value(1.0, label="x"), Value(2.0, label="w")
-    for between, is_inside in (
+    cases: list[tuple[Callable[[Value], Value], bool]] = [
         (lambda a: (a * 2.0).tanh(), True),
         (lambda a: a * w, False),
         (lambda a: a - scale * w, False),  # another sample
-    ):
+    ]
+    for between, is_inside in cases:
         middle = between(scale * x)
         end = middle + shift
         found = beside_of(order_of([end]))
