@@ -14,6 +14,7 @@ import pytest
 
 import viz
 from tinygrad_mlp import Value, functional
+from tinygrad_mlp.engine import as_value
 from tinygrad_mlp.graph import beside_of, order_of, roles_of, units_of
 from tinygrad_mlp.nn import MLP, BatchNorm, Buffer, Layer, Module, Sequential
 from viz import to_dot
@@ -185,7 +186,8 @@ def test_a_node_of_one_parameter_is_of_its_module() -> None:
     ((a, b),) = stretched.scales["all"]
     products = [a * x, b * x]
     joined = [each.relu() for each in products]
-    order = order_of([first.relu(), functional.dot(joined, [x, x]), joined[0] + joined[1]])
+    ends = [first.relu(), functional.dot(joined, [x, x]), joined[0] + joined[1]]
+    order = order_of([*ends, as_value(2.0) * as_value(3.0)])
     found = beside_of(order)
     inside = [scaled.scale, first, a, b, *products]
     assert {node for node in order if node in found} == set(inside)

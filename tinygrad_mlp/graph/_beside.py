@@ -74,7 +74,5 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
 
 
 def _alone(node: Value, known: Sequence[Value], features: dict[Value, _Feature]) -> bool:
-    """Whether a node has nothing but operands of one feature, and plain numbers."""
-    if len({features[x] for x in known}) != 1:
-        return False
-    return all([x in features or x.op is ops.CONSTANT for x in node.parents])
+    """Whether a node has nothing but operands of features, and plain numbers."""
+    return bool(known) and all([x in features or x.op is ops.CONSTANT for x in node.parents])
