@@ -17,6 +17,7 @@ from tests.test_compiler_backends import Interpreter, run_by
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler import Program, compile
+from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._instructions import Buffer as Slots
@@ -107,11 +108,26 @@ def dots_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (z - z.mean()) * (x[:, 1:] @ w[3:]) + w[:2] @ w[3:] + w[2]
 
 
+def of_numbers_beside_rows(w: Row, x: Row) -> Value:
+    numbers = [w[0] * w[1], w[2] * x[0], w[1], w[3], x[1], w[3] * x[2]]
+    means = [F.batch_mean(a) * (x[0] + i) for i, a in enumerate(numbers)]
+    sums = [F.batch_sum(w[i]) * (x[1] + w[4]) for i in (0, 3, 3)]
+    return F.sum([*means, *sums, *map(F.batch_mean, w)]) + F.batch_sum(3.0) * w[0] * x[0]
+
+
+def of_numbers_beside_rows_torch(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    means = [w[0] * w[1], w[2] * x[:, 0].mean(), w[1], w[3], x[:, 1].mean(), w[3] * x[:, 2].mean()]
+    products = torch.stack([a * (x[:, 0] + i) for i, a in enumerate(means)]).sum(0)
+    sums = len(x) * (w[0] + 2.0 * w[3]) * (x[:, 1] + w[4])
+    return products + sums + w.sum() + 3.0 * len(x) * w[0] * x[:, 0]
+
+
 CASES: Final[dict[str, tuple[Callable[[Row, Row], Value], Callable[..., torch.Tensor]]]] = {
     "centered": (centered, centered_torch),
     "normalized": (normalized, normalized_torch),
     "shares": (shares, shares_torch),
     "the mean alone": (the_mean_alone, the_mean_alone_torch),
+    "of numbers beside rows": (of_numbers_beside_rows, of_numbers_beside_rows_torch),
     "mean of a mean": (mean_of_a_mean, mean_of_a_mean_torch),
     "dots": (dots, dots_torch),
 }
@@ -501,17 +517,21 @@ def test_the_eager_graph_goes_on_from_what_is_kept_and_keeps_its_own() -> None:
 
 
 def test_plain_arithmetic_keeps_numbers_too() -> None:
-    kept, read = Buffer(3.0), Buffer(2.0)
+    kept, read, other = Buffer(3.0), Buffer(2.0), Buffer(1.0)
 
     def loss(x: Value) -> Value:
-        result = x * kept * read
+        result = other * x * kept * read
         assign(kept, kept + x)
         return result
 
     program = compile(loss)
     program.keep([read, kept])
-    assert (program(2.0), program(2.0)) == (12.0, 20.0)
+    with run_by(Arithmetic()):
+        assert (program(2.0), program(2.0)) == (12.0, 20.0)
     assert (kept.data, program.kept.tolist()) == (3.0, [2.0, 7.0])
+    other.data = 0.5
+    assert program(1.0) == 7.0
+    assert "arithmetic" in repr(program.backend)
 
 
 def test_a_batch_is_recorded_as_part_of_another_function() -> None:
@@ -536,8 +556,10 @@ def test_a_batch_is_recorded_as_part_of_another_function() -> None:
 
 def test_one_sample_alone_has_no_mean() -> None:
     for function in (F.batch_mean, F.batch_sum):
-        with pytest.raises(BatchStatisticsError, match="here is one sample alone"):
+        with pytest.raises(BatchStatisticsError, match="here is one sample alone") as raised:
             function(Value(2.0))
+        name = function.__name__
+        assert raised.value.reason == f"{name} is taken over the samples of a batch"
         with no_grad(), pytest.raises(BatchStatisticsError, match=r"call model\.eval\(\) first"):
             function(2.0)
 

@@ -15,7 +15,7 @@ import torch
 
 from tests.against_torch import assert_close, tensor_of
 from tests.back_ends import forced
-from tinygrad_mlp import MLP, Value, compile, fit, grad, no_grad
+from tinygrad_mlp import MLP, Value, _freezing, compile, fit, grad, no_grad
 from tinygrad_mlp.compiler._layout import Block
 from tinygrad_mlp.debug import detect_anomaly, trace_backward
 from tinygrad_mlp.derivatives import hessian, jacobian
@@ -72,6 +72,28 @@ def test_backward_of_a_frozen_leaf_leaves_it_alone() -> None:
     w.requires_grad = False
     w.backward()
     assert (w.grad, w.has_grad) == (0.0, False)
+
+
+def test_nobody_looks_for_frozen_leaves_before_there_was_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[Any] = []
+    is_frozen = _freezing.is_frozen
+
+    def noted(leaf: Any) -> bool:
+        looked_at.append(leaf)
+        return is_frozen(leaf)
+
+    monkeypatch.setattr(_freezing, "is_frozen", noted)
+    monkeypatch.setattr(_freezing, "changes", [None])
+    leaves = [Value(2.0), Value(3.0)]
+    assert _freezing.frozen_among(leaves) == []
+    assert _freezing.without_frozen(leaves) is leaves
+    assert looked_at == []
+    leaves[0].requires_grad = False
+    assert _freezing.frozen_among(leaves) == [0]
+    assert _freezing.without_frozen(leaves) == leaves[1:]
+    assert looked_at == leaves * 2
 
 
 def test_what_is_computed_requires_a_gradient_if_a_leaf_does() -> None:
@@ -449,7 +471,16 @@ def test_no_product_is_emitted_for_what_is_frozen() -> None:
     model.unfreeze().layers[2].freeze()
     assert run_of(model).count("dot(") == 3 + 1 + 2 + 2
     set_false(weights_of(model))
-    assert run_of(model).count("out=gradients") == 2  # the biases of two layers alone
+    assert run_of(model).count("gradients_") == 2  # the biases of two layers alone
+
+
+@pytest.mark.parametrize("frozen", ["weights", "biases"])
+def test_what_is_frozen_beside_what_is_not_is_written_by_no_call(frozen: str) -> None:
+    model = deep()
+    weights = weights_of(model)
+    biases = [p for p in model.parameters() if not any([p is w for w in weights])]
+    set_false(weights if frozen == "weights" else biases)
+    assert run_of(model).count("gradients_") == 3
 
 
 def test_a_gradient_flows_to_those_slots_of_a_block_that_are_not_frozen() -> None:
@@ -473,6 +504,24 @@ def test_a_program_follows_what_its_function_asks_for() -> None:
     assert (program(1.0), program.gradients.tolist()) == (10.0, [5.0])
     w.requires_grad = False
     assert (program(1.0), program.gradients.tolist()) == (10.0, [0.0])
+
+
+def test_a_function_is_looked_at_once_after_each_change_of_what_is_frozen() -> None:
+    w, other, looked_at = Value(2.0), Value(1.0), []
+
+    def loss(x: Value) -> Value:
+        looked_at.append(x)
+        return w * x
+
+    program = compile(loss, [w])
+    program(1.0)
+    for leaf in (other, w, w):
+        leaf.requires_grad = not leaf.requires_grad
+        program(1.0)
+        before = len(looked_at)
+        for x in (2.0, 3.0):
+            assert (program(x), program.gradients.tolist()) == (2.0 * x, [x * w.requires_grad])
+        assert len(looked_at) == before
 
 
 def test_a_prediction_is_not_recorded_anew() -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from tinygrad_mlp import MLP, Value
 from tinygrad_mlp._places import keys_of_row
-from tinygrad_mlp.nn import Buffer, Layer, Module
+from tinygrad_mlp.engine import as_value
+from tinygrad_mlp.nn import BatchNorm, Buffer, Layer, Module, Neuron, Sequential, _known_parts
 from tinygrad_mlp.nn import _module as module
-from tinygrad_mlp.nn._contents import contents_of
-from tinygrad_mlp.nn._known_parts import OWNER
+from tinygrad_mlp.nn._contents import contents_of, is_row
+from tinygrad_mlp.nn._known_parts import OWNER, make_known
 
 
 class Odd(Module):
@@ -83,6 +84,17 @@ def test_rows_of_one_length_share_their_keys() -> None:
     assert places[1] is not None
     assert places[0].keys is places[1].keys is keys_of_row(("w",), 3)[1]
     assert places[0].owner is not places[1].owner
+
+
+def test_a_row_is_a_list_of_different_leaves() -> None:
+    a, b = Value(1.0), Value(2.0)
+    kept = [Buffer(1.0), Buffer(2.0)]
+    assert is_row([a])
+    assert is_row([a, b])
+    assert is_row(kept, Buffer)
+    others = [[], (a, b), [a, a], [a, a * b], [a * b, a], [as_value(3.0), a], [a, 3.0], [a, *kept]]
+    assert [item for item in [*others, kept] if is_row(item)] == []
+    assert [item for item in [*others, [a, b]] if is_row(item, Buffer)] == []
 
 
 # Calls
@@ -246,3 +258,95 @@ def test_a_private_attribute_of_a_class_called_module_is_its_own() -> None:
     assert model([1.0, 2.0]) is not None
     assert model.owner() == "bob"
     assert model.layers[0].neurons[0].b.label == "layers.0.neurons.0.b"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Module]:
+    """The modules whose own parameters were told where they stand."""
+    found: list[Module] = []
+    plain = _known_parts._told
+
+    def noted(item: Module, *rest: Any) -> Any:
+        found.append(item)
+        return plain(item, *rest)
+
+    monkeypatch.setattr(_known_parts, "_told", noted)
+    return found
+
+
+def test_what_holds_the_same_as_before_is_not_told_anew(told: list[Module]) -> None:
+    model = MLP(3, [4, 2], rng=0)
+    model([0.0, 0.0, 0.0])
+    MLP(1, [1], rng=0)  # after which every model is looked at again
+    told.clear()
+    model([0.0, 0.0, 0.0])
+    assert told == []
+    layer, spare = model.layers[0], Value(1.0)
+    layer.neurons[0].b = spare
+    model.label_parameters()
+    assert told == [layer.neurons[0]]
+    assert spare.label == "layers.0.neurons.0.b"
+
+
+class Holding(Module):
+    """It holds what it is given."""
+
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+    def forward(self, x: Any) -> Value:
+        return Value(0.0)
+
+
+def row(n: int, kind: type[Value] = Value) -> list[Value]:
+    return [kind(0.0) for _ in range(n)]
+
+
+SHAPES: Final[dict[str, tuple[Callable[[], Module], bool, int]]] = {
+    "a neuron": (lambda: Neuron(2, rng=0), True, 0),
+    "a list of neurons": (lambda: Layer(2, 3, rng=0), False, 1),
+    "a list of layers": (lambda: MLP(2, [3, 1], rng=0), False, 2),
+    "a layer and a norm": (lambda: Sequential(Layer(2, 3, rng=0), BatchNorm(3)), False, 1),
+    "a norm": (lambda: BatchNorm(3), False, 0),
+    "numbers and a row": (lambda: Holding(w=row(2), b=Value(0.0)), True, 0),
+    "a matrix and a row": (lambda: Holding(w=[row(2), row(2)], b=row(2)), False, 1),
+    "two matrices": (lambda: Holding(w=[row(2), row(2)], u=[row(1), row(1)]), False, 2),
+    "numbers one below the other": (lambda: Holding(w={"a": Value(0.0)}), True, 0),
+    "numbers two deep": (lambda: Holding(w={"a": {"x": Value(0.0)}}), False, 1),
+    "twice numbers two deep": (
+        lambda: Holding(w={"a": {"x": Value(0.0)}}, u={"a": {"x": Value(0.0), "y": Value(0.0)}}),
+        False,
+        2,
+    ),
+    "a matrix of buffers": (lambda: Holding(w=[row(2, Buffer), row(2, Buffer)]), True, 0),
+}
+
+
+@pytest.mark.parametrize("what", SHAPES)
+def test_how_many_groups_of_neurons_a_module_holds(what: str) -> None:
+    make, is_row, n_groups = SHAPES[what]
+    model = make()
+    make_known(model)
+    owner = vars(model)[OWNER]
+    assert (owner.is_row, owner.n_groups) == (is_row, n_groups)
+
+
+def test_a_part_that_one_model_gives_up_is_one_of_the_other_at_its_next_call() -> None:
+    part = Layer(1, 1, rng=0)
+    models = first, _ = [Holding(part=part), Holding(other=part)]
+    for model in models:
+        model([0.0])
+    assert part.neurons[0].b.label == "part.neurons.0.b"
+    vars(first)["part"] = None
+    for model in models:
+        model([0.0])
+    assert part.neurons[0].b.label == "other.neurons.0.b"
+
+
+def test_what_a_part_holds_stays_its_own_in_a_row_of_another() -> None:
+    first: Any = Holding(w=row(2))
+    second: Any = Holding(w=[first.w[1], *row(1)])
+    model = Holding(first=first, second=second)
+    make_known(model)
+    labels = [value.label for value in second.w]
+    assert labels == ["first.w.1", "second.w.1"]

@@ -348,10 +348,12 @@ def test_a_layer_that_changes_between_epochs_is_recorded_anew(starts_by_batch: b
     assert_same_state(*models)
 
 
-def test_the_graph_of_the_eager_engine_is_that_of_the_whole_batch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """However many samples there are: a mean has an operand for each of them."""
+N_SAMPLES: Final = 70
+"""More than samples whose graph the eager engine holds at once."""
+
+
+def losses_of_one_step(model: Module, monkeypatch: pytest.MonkeyPatch) -> list[Value]:
+    """What the eager engine calls backward of in one step."""
     losses = []
     backward = Value.backward
 
@@ -360,14 +362,43 @@ def test_the_graph_of_the_eager_engine_is_that_of_the_whole_batch(
         backward(self)
 
     monkeypatch.setattr(Value, "backward", noted)
-    n_samples = 70  # more than samples of a kind that share a graph
-    rows = np.random.default_rng(3).normal(size=(n_samples, 3))
-    model = Net()
+    rows = np.random.default_rng(3).normal(size=(N_SAMPLES, 3))
     fit(model, rows, rows[:, 0], epochs=1, engine="eager", log_every=None)
-    assert len(losses) == 1
-    nodes = topological_order(losses[0])
-    sums = [node for node in nodes if node.op is not None and len(node.parents) == n_samples]
+    return losses
+
+
+def test_the_graph_of_the_eager_engine_is_that_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many samples there are: a mean has an operand for each of them."""
+    (loss,) = losses_of_one_step(Net(), monkeypatch)
+    nodes = topological_order(loss)
+    sums = [node for node in nodes if node.op is not None and len(node.parents) == N_SAMPLES]
     assert len(sums) == 4 + 4 + 1  # means, variances, and the loss
+
+
+def test_the_graph_of_the_eager_engine_is_that_of_a_few_samples_where_it_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = Layer(3, 1, None, rng=0)
+    sums = [loss.parents[0] for loss in losses_of_one_step(model, monkeypatch)]
+    assert [len(each.parents) for each in sums] == [32, 32, 6]
+
+
+def test_the_eager_engine_asks_a_model_once_that_needs_the_whole_batch() -> None:
+    asked: list[int] = []
+
+    class Watched(Net):
+        def forward(self, x: Sequence[Scalar]) -> list[Value]:
+            if self.training:
+                asked.append(1)
+            return super().forward(x)
+
+    trained("eager", Watched(), epochs=1)
+    once = len(asked)
+    trained("eager", Watched(), epochs=3)
+    assert len(asked) == 2 * once
+    assert once <= 2 + 1 + 2  # whether it needs it, the first step, and a recording
 
 
 @pytest.mark.parametrize("engine", [*ENGINES, "auto"])
@@ -450,6 +481,24 @@ def test_a_model_that_does_something_else_each_time_is_not_recorded() -> None:
 
     with pytest.raises(GraphError, match="did something else when it ran again"):
         SampleRecording(Fickle(), 1, from_logits=False)
+
+
+class ByBatchFromTheThirdStepOn(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm.freeze()
+        self.calls = 0
+
+    def forward(self, x: Sequence[Scalar]) -> list[Value]:
+        self.calls += 1
+        out = super().forward(x)
+        return [a - F.batch_mean(a) for a in out] if self.training and self.calls > 2 * 7 else out
+
+
+def test_the_first_step_says_whether_the_samples_need_each_other() -> None:
+    """Until a callback may have changed it: to try it out costs a copy of the model's state."""
+    with pytest.raises(BatchStatisticsError, match="here is one sample alone"):
+        trained("eager", ByBatchFromTheThirdStepOn())
 
 
 class ByHand(Net):

@@ -600,6 +600,28 @@ def test_arrays_that_do_not_fit(arrays: dict[str, Floats], message: str, tmp_pat
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "giver", "place"),
+    [
+        ([(2, 3), (4, 1)], 0, 1),
+        ([(2, 3), None, (4, 1)], 0, 2),
+        ([(1, 2), (2, 3), None, None, (4, 1)], 1, 4),
+        ([None, (2, 3), (4, 1)], 1, 2),
+    ],
+)
+def test_the_error_names_the_two_parts_that_do_not_fit(
+    sizes: list[tuple[int, int] | None], giver: int, place: int
+) -> None:
+    """Those between them pass on what they get."""
+    parts = ["tanh" if size is None else Layer(*size, rng=0) for size in sizes]
+    message = (
+        rf"part {place} of .*, takes 4 inputs, but part {giver}, .*, gives 3; .* let part {giver} "
+        rf"have 4 outputs, or part {place} take 3 inputs"
+    )
+    with pytest.raises(ShapeError, match=message):
+        Sequential(*parts)
+
+
 def test_layers_of_an_mlp_that_do_not_fit(tmp_path: Path) -> None:
     path = save_weights(MLP(3, [5, 2], dropout=0.5, rng=0), tmp_path / "w.npz")
     with pytest.raises(DataError, match=r"'layers\.1' takes 4 numbers, but what is .* gives 5"):

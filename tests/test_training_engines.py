@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 
+from tests.against_torch import assert_close, tensor_of
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.engine import Value, assign, no_grad
 from tinygrad_mlp.errors import ShapeError, TinygradMLPError
@@ -208,6 +211,29 @@ def test_a_loss_that_rounds_its_targets_compiles_to_what_eager_does(name: str) -
         return MLP(2, [4, 1], "tanh", "sigmoid", rng=0)
 
     assert assert_same_training(make, LABELS, loss=ROUNDING[name]).engine == "compiled"
+
+
+def of_neighbors(outputs: Sequence[Value], targets: Sequence[Value]) -> Value:
+    """A loss that connects the samples of a batch: the squared errors of their differences."""
+    errors = [out - target for out, target in zip(outputs, targets)]
+    return F.sum([(a - b) ** 2 for a, b in pairwise(errors)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_connects_the_samples_trains_as_in_torch(engine: str) -> None:
+    model = MLP(2, [1], init="zeros")
+    w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    theirs = torch.optim.SGD([w, b], lr=0.05)
+    for start in (0, 5, 10, 0, 5, 10):
+        part = slice(start, start + 5)
+        theirs.zero_grad()
+        (tensor_of(X[part]) @ w + b - tensor_of(Y[part])).diff().square().sum().backward()
+        theirs.step()
+    optimizer = SGD(model.parameters(), 0.05)
+    options: dict[str, Any] = {"loss": of_neighbors, "optimizer": optimizer, "shuffle": False}
+    fit(model, X, Y, epochs=2, batch_size=5, engine=engine, log_every=None, **options)
+    assert_close([p.data for p in model.parameters()], [*w.tolist(), b.item()])
 
 
 def test_an_error_of_the_loss_itself_is_raised_as_it_is() -> None:

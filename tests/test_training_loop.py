@@ -47,6 +47,16 @@ class Says:
         return epoch >= self.epoch
 
 
+class Kept:
+    """Has put the weights of that epoch back; 0 for none."""
+
+    def __init__(self, epoch: int) -> None:
+        self.kept_epoch = epoch
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool:
+        return False
+
+
 # What is asked of the advice
 
 
@@ -74,6 +84,13 @@ class Says:
             {"epochs": 90, "callbacks": [Says(2)], "batch_size": 4},
             {"n_steps": 6, "unasked": True, "pull": 0.0, "kept_epoch": 0},
         ),
+        *[
+            (
+                {"callbacks": [Kept(epoch) for epoch in epochs]},
+                {"n_steps": 3, "unasked": True, "pull": 0.0, "kept_epoch": last},
+            )
+            for epochs, last in (((2, 1), 1), ((1, 2, 0), 2))
+        ],
     ],
 )
 def test_what_the_advice_is_asked(
@@ -96,6 +113,22 @@ def test_what_the_advice_is_asked(
     assert samples.X.tolist() == X.tolist()
     assert named == asked
     assert history.advice == advice
+
+
+@engines
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        ({"validation_data": (X, Y)}, "validation_loss"),
+        ({"callbacks": [EarlyStopping(9)]}, "epoch_end_loss"),
+    ],
+)
+def test_a_training_without_classes_has_no_accuracy(
+    engine: str, options: dict[str, Any], measured: str
+) -> None:
+    history = fit(MLP(2, [1], rng=0), X, Y, epochs=2, engine=engine, log_every=None, **options)
+    assert len(history.loss) == len(history.metric(measured)) == 2
+    assert history.accuracy == history.validation_accuracy == history.epoch_end_accuracy == []
 
 
 # Why it ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import pytest
 import viz
 from tests.box_pictures import BoxPicture
 from tinygrad_mlp import Value, functional
+from tinygrad_mlp.engine import as_value
 from tinygrad_mlp.graph import beside_of, order_of, roles_of, units_of
 from tinygrad_mlp.nn import MLP, BatchNorm, Buffer, Layer, Module, Sequential
 from viz._condense import Box, Condensed, condense
@@ -147,6 +149,66 @@ def test_a_norm_behind_a_norm_and_one_that_is_used_twice() -> None:
     once = values(first, [1.0, 2.0])
     again: Any = first.forward(once)
     assert ("BatchNorm", 2) in shape_of(condensed(again))
+
+
+class Scaled(Module):
+    """Its parameter has a name alone for its key."""
+
+    is_beside_neurons = True
+
+    def __init__(self) -> None:
+        self.scale = Value(2.0)
+
+
+class Shifted(Module):
+    """A number of each kind for each feature."""
+
+    is_beside_neurons = True
+
+    def __init__(self) -> None:
+        self.scales, self.shifts = [Value(2.0)], [Value(3.0)]
+
+
+class Stretched(Module):
+    """Its parameters stand deep in it, the feature last."""
+
+    is_beside_neurons = True
+
+    def __init__(self) -> None:
+        self.scales = {"all": [[Value(2.0), Value(3.0)]]}
+
+
+def test_a_node_of_one_parameter_is_of_its_module() -> None:
+    scaled, stretched = Scaled(), Stretched()
+    for model in (scaled, stretched):
+        model.label_parameters()
+    x = Value(1.0, label="x")
+    first = scaled.scale * x
+    ((a, b),) = stretched.scales["all"]
+    products = [a * x, b * x]
+    joined = [each.relu() for each in products]
+    ends = [first.relu(), functional.dot(joined, [x, x]), joined[0] + joined[1]]
+    order = order_of([*ends, as_value(2.0) * as_value(3.0)])
+    found = beside_of(order)
+    inside = [scaled.scale, first, a, b, *products]
+    assert {node for node in order if node in found} == set(inside)
+
+
+def test_what_lies_between_two_nodes_of_a_module_has_no_operand_from_outside() -> None:
+    model = Shifted()
+    model.label_parameters()
+    (scale,), (shift,) = model.scales, model.shifts
+    x, w = Value(1.0, label="x"), Value(2.0, label="w")
+    cases: list[tuple[Callable[[Value], Value], bool]] = [
+        (lambda a: (a * 2.0).tanh(), True),
+        (lambda a: a * w, False),
+        (lambda a: a - scale * w, False),  # another sample
+    ]
+    for between, is_inside in cases:
+        middle = between(scale * x)
+        end = middle + shift
+        found = beside_of(order_of([end]))
+        assert (end in found, middle in found) == (True, is_inside)
 
 
 class Center(Module):

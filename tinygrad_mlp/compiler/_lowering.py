@@ -233,14 +233,8 @@ class _Lowering:
     def backward_over_batch(self, step: Step, upstream: Symbol, gradients: Gradients) -> None:
         """To each sample the same flows."""
         (operand,) = step.operands
-        if step.op is ops.BATCH_MEAN:
-            upstream = upstream.times(1.0, 1)
-        is_mapped = not isinstance(operand, Constant) and operand.mapped
-        if not is_mapped:
-            upstream = upstream.times(1.0, -1)
-        elif upstream.ref is not None:
-            upstream = upstream.seen_as(upstream.ref.padded())
-        gradients.contribute(operand, upstream, step.shape, is_mapped)
+        share = upstream.times(1.0, 1) if step.op is ops.BATCH_MEAN else upstream
+        gradients.contribute(operand, share, step.shape, mapped=True)
 
     def inputs(self, step: Step) -> list[Symbol]:
         """The operands; those of a variadic group as one, stacked along the first axis."""

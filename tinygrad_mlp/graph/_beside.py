@@ -49,12 +49,12 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
             continue
         known = [x for x in dict.fromkeys(node.parents) if x in features]
         leaves = [x for x in known if not x.parents]
-        if not known or not (leaves or _alone(node, known, features)):
+        if not (leaves or _alone(node, known, features)):
             continue
         feature = features[(leaves or known)[0]]
         operands: list[Value] = []
         of_node: frozenset[Value] = frozenset()
-        for operand in (*leaves, *[x for x in known if x.parents]):
+        for operand in (*leaves, *known):  # the leaves first, and only once
             if features[operand] == feature and of_node.isdisjoint(read[operand]):
                 operands.append(operand)
                 of_node |= read[operand]
@@ -62,7 +62,7 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
             continue  # what went through it twice, such as two samples
         features[node], read[node] = feature, of_node
         if len(operands) == 1 and not leaves:
-            between[node] = operands[0]
+            (between[node],) = operands
             continue
         found[node] = feature[0]
         for operand in operands:
@@ -74,6 +74,5 @@ def beside_of(order: Sequence[Value]) -> dict[Value, Owner]:
 
 
 def _alone(node: Value, known: Sequence[Value], features: dict[Value, _Feature]) -> bool:
-    """Whether a node has nothing but operands of one feature, and plain numbers."""
-    others = [x for x in node.parents if x not in features and x.op is not ops.CONSTANT]
-    return not others and len({features[x] for x in known}) == 1
+    """Whether a node has nothing but operands of features, and plain numbers."""
+    return bool(known) and all([x in features or x.op is ops.CONSTANT for x in node.parents])

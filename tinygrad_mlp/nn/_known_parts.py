@@ -49,11 +49,11 @@ def make_known(module: Holder) -> None:
         placed: dict[Owner, None] = {}
         _place(module, owner, {id(module)}, placed)
         for part in before.owners if before else ():
-            if part not in placed and part.above is not None and part.is_within(owner):
+            if part not in placed and part.is_within(owner):
                 part.above, part.keys = None, ()  # it is no longer there
-                _Contents.n_moves += 1
+                _Contents.last_move = object()
         module._known.owners = list(placed)
-        module._known.moves_before = _Contents.n_moves
+        module._known.last_move_before = _Contents.last_move
 
 
 _placing: Final = RLock()
@@ -73,11 +73,11 @@ class _Contents:
 
     __slots__ = (
         *("_attributes", "_dicts", "_items", "_lists", "_parts", "_walked"),
-        *("moves_before", "owners", "parts", "rows"),
+        *("last_move_before", "owners", "parts", "rows"),
     )
 
-    n_moves: ClassVar[int] = 0
-    """How often something was told where it stands."""
+    last_move: ClassVar[object] = object()
+    """Another object each time that something is told where it stands."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Contents:
         rows: dict[Keys, bool],
         idle: set[int],
     ) -> None:
-        self.moves_before = -1
+        self.last_move_before: object = None
         self.rows = rows
         self.parts = parts
         self.owners: list[Owner] = []
@@ -115,7 +115,7 @@ class _Contents:
     def still_hold(self, attributes: dict[str, Any]) -> bool:
         """Whether it holds the same, and nothing has been put anywhere since."""
         return (
-            self.moves_before == _Contents.n_moves
+            self.last_move_before is _Contents.last_move
             and self._attributes == [*attributes.values()]
             and self._lists == self._parts
             and self._dicts == self._items
@@ -159,7 +159,7 @@ def _place(module: Holder, owner: Owner, seen: set[int], placed: dict[Owner, Non
             if _is_ours(below, owner):
                 if below.above is not owner or below.keys != keys:
                     below.above, below.keys = owner, keys
-                    _Contents.n_moves += 1
+                    _Contents.last_move = object()
                 _place(part, below, seen, placed)
         is_row = below.is_row and isinstance(keys[-1], int)
         if not below.is_beside:
@@ -244,4 +244,4 @@ def _tell(
         parameters, keys = [parameters[i] for i in new], [keys[i] for i in new]
     if parameters:
         put_row_in_place(parameters, owner, keys, isinstance(parameters[0], Buffer))
-        _Contents.n_moves += 1
+        _Contents.last_move = object()

@@ -164,7 +164,7 @@ class CompiledEngine(StepSettings):
         """Copy parameters, gradients and buffers into the Values."""
         self.program.write_back()
 
-    def read_back(self, plain_numbers: bool = True) -> None:
+    def read_back(self, plain_numbers: bool) -> None:
         """Take over what somebody has assigned to the Values, or to plain numbers."""
         self.program.read_parameters()
         if plain_numbers:
@@ -289,7 +289,7 @@ class AutoEngine(StepSettings):
         """Bring the Values up to date."""
         self._engine.write_back()
 
-    def read_back(self, plain_numbers: bool = True) -> None:
+    def read_back(self, plain_numbers: bool) -> None:
         """Take over what somebody has assigned to the Values, or to plain numbers."""
         self._engine.read_back(plain_numbers)
 

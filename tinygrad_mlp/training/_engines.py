@@ -247,7 +247,7 @@ class Engine(Protocol):
     def write_back(self) -> None:
         """Bring the Values of the model up to date, for whoever looks at them after an epoch."""
 
-    def read_back(self, plain_numbers: bool = True) -> None:
+    def read_back(self, plain_numbers: bool) -> None:
         """Take over what somebody has assigned to the Values after an epoch.
 
         Args:
@@ -318,14 +318,17 @@ class EagerEngine(StepSettings):
     def write_back(self) -> None:
         """Nothing to do: it works on the Values themselves."""
 
-    def read_back(self, plain_numbers: bool = True) -> None:
+    def read_back(self, plain_numbers: bool) -> None:
         """Find out anew whether the samples need each other, and how."""
-        self._in_lockstep: SampleRecording | None = None
-        self._is_tried = False
+        self._try_anew()
 
     def _start(self) -> None:
         self._buffers = self.model.buffers()
-        self.read_back()
+        self._try_anew()
+
+    def _try_anew(self) -> None:
+        self._in_lockstep: SampleRecording | None = None
+        self._is_tried = False
 
     def _step(
         self, loss: Loss, X: Floats, targets: NDArray[Any], weights: Floats | None

@@ -172,7 +172,7 @@ class Training:
         try:
             self.make_ready()
             if self.saving.put_back(self.epochs):
-                self.engine.read_back()
+                self.engine.read_back(plain_numbers=True)
         except BaseException:
             before.restore()
             self.model.load_state_dict(weights)

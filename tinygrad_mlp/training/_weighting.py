@@ -154,9 +154,7 @@ def check_batches(weights: Floats | None, batch_size: int | None, shuffle: bool)
                 f"{n_zeros} of {n_samples} samples have the weight 0, so a batch of {smallest} may "
                 f"hold none that counts; {remedy}"
             )
-        return
-    totals = np.add.reduceat(weights, np.arange(0, n_samples, batch_size))
-    if not totals.all():
+    elif not (totals := np.add.reduceat(weights, np.arange(0, n_samples, batch_size))).all():
         raise DataError(
             f"all samples of batch {int(np.argmin(totals))} (counting from 0) have the weight 0, "
             f"so none counts; {remedy}"

@@ -502,8 +502,8 @@ def _leaves_of(lowered: Lowered) -> dict[str, Any]:
         "outer_leaves": [leaf for leaf in lowered.outer if leaf not in kept],
         "assigned": [leaf for leaf in lowered.assigned if leaf not in kept],
         "kept_outer": np.array([leaf in kept for leaf in lowered.outer], dtype=bool),
-        "kept_read": np.array([kept[x] for x in lowered.outer if x in kept], dtype=np.intp),
-        "kept_assigned": np.array([kept[x] for x in lowered.assigned if x in kept], np.intp),
+        "kept_read": np.array([kept[x] for x in lowered.outer if x in kept]),
+        "kept_assigned": np.array([kept[x] for x in lowered.assigned if x in kept]),
     }
 
 
