@@ -31,10 +31,10 @@ from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameErr
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import MathName, order_of
 from tinygrad_mlp.nn import MLP, Dropout, Layer, Module, Neuron, Sequential
-from viz._line_labels import placed_labels
-from viz._markup import number
-from viz._scene import Group, Scene, Words, plain
-from viz._themes import DARK, LIGHT, Theme
+from viz._circles.line_labels import placed_labels
+from viz._scene.scene import Group, Scene, Words, plain
+from viz._style.markup import number
+from viz._style.themes import DARK, LIGHT, Theme
 
 X: Final = [0.5, -1.0, 2.0]
 

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from viz._render import render
-from viz._scene import Curve, Group, Scene
+from viz._scene.render import render
+from viz._scene.scene import Curve, Group, Scene
 
 SVG = "{http://www.w3.org/2000/svg}"
 BEND = ((10.0, 20.0), (60.0, 20.0), (90.0, 90.0), (150.0, 90.0))

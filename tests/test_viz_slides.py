@@ -21,13 +21,12 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, UnknownArgumentError, UnknownNameError
 from tinygrad_mlp.graph import Run, order_of
 from tinygrad_mlp.nn import MLP
-from viz._drawing_options import DEFAULTS, Options
-from viz._fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
 from viz._graph import drawing_of
 from viz._pictures import _rendered
-from viz._raster import Canvas
-from viz._render import render
-from viz._scene import (
+from viz._scene.fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
+from viz._scene.raster import Canvas
+from viz._scene.render import render
+from viz._scene.scene import (
     Circle,
     Curve,
     Group,
@@ -40,7 +39,8 @@ from viz._scene import (
     colors_of,
     plain,
 )
-from viz._themes import DARK, LIGHT, mixed
+from viz._style.drawing_options import DEFAULTS, Options
+from viz._style.themes import DARK, LIGHT, mixed
 
 BEND: Final = ((0.0, 0.0), (30.0, 0.0), (30.0, 40.0), (60.0, 40.0))
 

@@ -35,20 +35,20 @@ from tinygrad_mlp.graph import (
 )
 from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
-from viz._box_names import BoxNames
-from viz._circles import circles_scene
-from viz._condense import Condensed, condense
-from viz._drawing_options import Options, completed, with_options
-from viz._emphasis import focused
-from viz._fitting import on_a_slide
-from viz._layer_boxes import LayerDrawing
-from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
-from viz._network_reading import network_of
-from viz._neurons import NeuronDrawing
-from viz._operations import drawn_by_itself, operations_scene
-from viz._programs import program_scene
-from viz._scene import Scene
-from viz._themes import known_name
+from viz._boxes.box_names import BoxNames
+from viz._boxes.condense import Condensed, condense
+from viz._boxes.layer_boxes import LayerDrawing
+from viz._boxes.neurons import NeuronDrawing
+from viz._boxes.operations import drawn_by_itself, operations_scene
+from viz._boxes.programs import program_scene
+from viz._circles.circles import circles_scene
+from viz._circles.network_reading import network_of
+from viz._scene.emphasis import focused
+from viz._scene.fitting import on_a_slide
+from viz._scene.scene import Scene
+from viz._style.drawing_options import Options, completed, with_options
+from viz._style.look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
+from viz._style.themes import known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_of", "to_dot"]
 

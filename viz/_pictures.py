@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
-from viz._drawing_options import Options, with_options
-from viz._fitting import scaled, smallest_letters
 from viz._graph import Drawable, drawing_of
-from viz._render import FORMATS, format_of, render
-from viz._scene import Scene
-from viz._tikz import tikz, tikz_document
+from viz._scene.fitting import scaled, smallest_letters
+from viz._scene.render import FORMATS, format_of, render
+from viz._scene.scene import Scene
+from viz._scene.tikz import tikz, tikz_document
+from viz._style.drawing_options import Options, with_options
 
 __all__ = ["Svg", "draw", "to_svg", "to_tikz"]
 
