@@ -43,6 +43,7 @@ from viz._boxes.operations import drawn_by_itself, operations_scene
 from viz._boxes.programs import program_scene
 from viz._circles.circles import circles_scene
 from viz._circles.network_reading import network_of
+from viz._scene.dot_text import dot_text
 from viz._scene.emphasis import focused
 from viz._scene.fitting import on_a_slide
 from viz._scene.scene import Scene
@@ -97,7 +98,7 @@ def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     >>> text.splitlines()[0], text.count("arrowhead=normal")
     ('digraph "network" {', 2)
     """
-    return drawing_of(value, options).dot()
+    return dot_text(drawing_of(value, options))
 
 
 def drawing_of(value: Drawable, options: Options) -> Scene:

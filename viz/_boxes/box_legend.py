@@ -7,7 +7,8 @@ from typing import Final
 
 from viz._boxes.cards import BY, LETTERS
 from viz._scene.legend import Entry
-from viz._scene.scene import Line, Rectangle, Words, plain, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Line, Rectangle, Words, plain
 from viz._style import markup
 from viz._style.look import Look
 from viz._style.themes import GradientScale, Paint

@@ -12,7 +12,8 @@ from typing import Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
-from viz._scene.scene import Group, Rectangle, Shape, Shown, Words, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Group, Rectangle, Shape, Shown, Words
 from viz._style.themes import Paint
 
 __all__ = ["BY", "LETTERS", "Card", "Cell", "Row", "is_sideways", "keyed"]
@@ -59,9 +60,9 @@ class Cell:
 
         >>> from viz._scene.scene import plain
         >>> Cell(plain("0"), "#000000").width
-        6.4
+        6.37
         """
-        return width_of(self.runs, self.size) * (1.1 if self.bold else 1.0)
+        return width_of(self.runs, self.size, self.bold)
 
     def words(self, x: float, y: float, anchor: str) -> Words:
         """The words at a place.
@@ -125,7 +126,7 @@ class Card:
     >>> row = Row(Cell(plain("x"), "#000000"), Cell(plain("0.5"), "#000000"))
     >>> card = Card("n0", [row], LIGHT.roles["input"])
     >>> [round(size, 1) for size in card.size]
-    [37.0, 19.0]
+    [36.0, 19.0]
     """
 
     name: str

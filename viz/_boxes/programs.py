@@ -55,7 +55,8 @@ def program_scene(program: Program, look: Look, max_nodes: int) -> Scene:
     >>> model = MLP(2, [3, 1], rng=0)
     >>> program = compile(lambda x: model(x), per_sample=True)
     >>> predictions = program([[1.0, 2.0], [3.0, 4.0]])
-    >>> program_scene(program, Look(), 500).svg().count("matrix product")
+    >>> from viz._scene.svg_text import svg_text
+    >>> svg_text(program_scene(program, Look(), 500)).count("matrix product")
     3
     """
     plan = program.plan

@@ -24,7 +24,8 @@ from viz._circles.weight_tables import Table, table_of, tables_below
 from viz._scene.emphasis import lit_lines_last
 from viz._scene.fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
 from viz._scene.legend import legend_groups
-from viz._scene.scene import Group, Scene, Words, plain, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Group, Scene, Words, plain
 from viz._style.look import WEIGHTS, Look
 
 __all__ = ["circles_scene"]

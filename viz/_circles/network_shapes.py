@@ -26,7 +26,8 @@ from viz._circles.network_words import (
     Text,
 )
 from viz._scene.emphasis import faded, marked
-from viz._scene.scene import Circle, Group, Line, Rectangle, Shape, Words, plain, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Circle, Group, Line, Rectangle, Shape, Words, plain
 from viz._style import markup
 from viz._style.look import Look
 
@@ -84,14 +85,14 @@ class NetworkShapes(NetworkWords):
             if spot.kind in ("input", "unit", "step"):
                 texts = self.texts(spot)
                 for text, middle in zip(texts, _middles(texts), strict=True):
-                    half = width_of(text.runs, text.size) / 2.0
+                    half = width_of(text.runs, text.size, text.bold) / 2.0
                     radius = max(radius, hypot(half, abs(middle) + 0.37 * text.size) + 1.6)
         return radius
 
     def half_of_outputs(self) -> float:
         """Half the width of the boxes of outputs."""
         widths = [
-            width_of(text.runs, text.size) / 2.0 + 0.6 * self.letters
+            width_of(text.runs, text.size, text.bold) / 2.0 + 0.6 * self.letters
             for spot in self.spots
             if spot.kind == "output"
             for text in self.texts(spot)

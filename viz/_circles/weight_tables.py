@@ -12,7 +12,8 @@ from typing import Final
 from tinygrad_mlp.graph import Run
 from viz._circles.network import Link, Spot
 from viz._circles.network_words import NetworkWords
-from viz._scene.scene import Group, Line, Words, plain, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Group, Line, Words, plain
 
 __all__ = ["Table", "table_of", "tables_below"]
 

@@ -23,9 +23,10 @@ from viz._film.film import check_ffmpeg, gif, mp4
 from viz._film.moments import Moment, moments_of, pointing_into, scene_at, with_gradients
 from viz._graph import drawing_of
 from viz._scene.fitting import SLIDE, fitted, smallest_letters
+from viz._scene.letters import width_of
 from viz._scene.raster import Canvas
 from viz._scene.render import format_of
-from viz._scene.scene import Group, Line, Scene, Words, colors_of, plain, width_of
+from viz._scene.scene import Group, Line, Scene, Words, colors_of, plain
 from viz._style import markup
 from viz._style.drawing_options import Options, completed, with_options
 from viz._style.themes import Theme, known_name, mixed, theme_named

@@ -16,7 +16,7 @@ from tinygrad_mlp.debug._tokens import Number, Sign, Word, as_runs
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import Run
 from viz._scene.emphasis import marked
-from viz._scene.scene import Group, Scene, Shape, Words, width_of
+from viz._scene.scene import Group, Scene, Shape, Words
 
 __all__ = ["Moment", "moments_of", "pointing_into", "scene_at", "with_gradients"]
 
@@ -261,5 +261,4 @@ def _shape_at(
     if text == before.text:
         return shape
     words = replace(shape, runs=[*shape.runs[:-1], before._replace(text=text)])
-    room = width_of(shape.runs, shape.size)
-    return replace(words, size=shape.size * min(1.0, room / width_of(words.runs, shape.size)))
+    return replace(words, size=shape.size * min(1.0, shape.width / words.width))

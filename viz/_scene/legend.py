@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from viz._scene.fitting import moved
-from viz._scene.scene import Group, Shape, Words, plain, width_of
+from viz._scene.letters import width_of
+from viz._scene.scene import Group, Shape, Words, plain
 from viz._style.themes import Theme
 
 __all__ = ["Entry", "legend_groups"]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import MissingDependencyError
 from tinygrad_mlp.graph import Run
+from viz._scene.letters import INDEX_SIZE
 from viz._scene.scene import (
     BASELINE,
     CORNER,
-    INDEX_SIZE,
     LOWERED,
     RAISED,
     Circle,
