@@ -30,6 +30,7 @@ from tinygrad_mlp.graph import (
     listed,
     order_of,
     roles_of,
+    sums_of,
     textbook_names,
     units_of,
 )
@@ -219,7 +220,8 @@ class _Graph:
         self.outputs = outputs
         self.order = order_of(outputs)
         self.roles = roles_of(self.order, outputs, parameters)
-        self.units: dict[Value, Unit] = units_of(self.order, self.roles)
+        self.sums = sums_of(self.order, self.roles)
+        self.units: dict[Value, Unit] = units_of(self.order, self.roles, self.sums)
 
     def first_of(
         self, details: Sequence[str], asked: _Asked, max_nodes: int, marked: frozenset[Value]
@@ -275,7 +277,7 @@ class _Graph:
 
     def textbook_names(self, index: str) -> TextbookNames:
         """What books call the nodes."""
-        return textbook_names(self.order, self.roles, self.units, index=index)
+        return textbook_names(self.order, self.roles, self.units, index=index, sums=self.sums)
 
     def focus(self, focus: Value | str, index: str) -> Value:
         """The node in focus, which may be given by its name.
@@ -291,7 +293,9 @@ class _Graph:
         Raises:
             GraphError: if they cannot show the graph, or if there would be too many circles.
         """
-        network = network_of(self.order, self.roles, self.units, self.outputs, self.look.constants)
+        network = network_of(
+            self.order, self.roles, self.units, self.sums, self.outputs, self.look.constants
+        )
         focus = None if wanted.focus is None else self.focus(wanted.focus, wanted.index)
         names = self.textbook_names(wanted.index)
         scene = circles_scene(

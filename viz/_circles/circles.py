@@ -79,7 +79,7 @@ def circles_scene(
     Raises:
         GraphError: if a line would run through a circle, or if a slide has no room.
 
-    >>> from tinygrad_mlp.graph import order_of, roles_of, textbook_names, units_of
+    >>> from tinygrad_mlp.graph import order_of, roles_of, sums_of, textbook_names, units_of
     >>> from tinygrad_mlp.nn import MLP
     >>> from viz._circles.network_reading import network_of
     >>> y = MLP(2, [3, 1], rng=0)([1.0, 2.0])
@@ -87,7 +87,8 @@ def circles_scene(
     >>> roles = roles_of(order, [y], None)
     >>> units = units_of(order, roles)
     >>> names = textbook_names(order, roles, units)
-    >>> scene = circles_scene(network_of(order, roles, units, [y]), Look(), names)
+    >>> network = network_of(order, roles, units, sums_of(order, roles), [y])
+    >>> scene = circles_scene(network, Look(), names)
     >>> [group.kind for group in scene.groups].count("unit")
     4
     """

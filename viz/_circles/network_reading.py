@@ -13,7 +13,7 @@ from tinygrad_mlp import ops
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.graph import NeuronSum, Unit, UnitLayer, beside_of, place_in_layer, sums_of
+from tinygrad_mlp.graph import NeuronSum, Unit, UnitLayer, beside_of, place_in_layer
 from viz._circles.network import INSTEAD, Block, Link, Network, Spot, called
 from viz._circles.network_steps import StepLayer, step_at
 
@@ -27,6 +27,7 @@ def network_of(
     order: Sequence[Value],
     roles: dict[Value, str],
     units: dict[Value, Unit],
+    sums: dict[Value, NeuronSum],
     outputs: Sequence[Value],
     constants: bool = True,
 ) -> Network:
@@ -36,6 +37,7 @@ def network_of(
         order: every node, parents before children.
         roles: the kind of each node.
         units: the neuron of each node.
+        sums: what each neuron computes before its activation.
         outputs: the nodes that the graph is drawn for.
         constants: whether to show biases, as weights of a constant 1.
 
@@ -43,16 +45,17 @@ def network_of(
         GraphError: if it is none: without units, with operations between layers, or with layers
             that feed themselves.
 
-    >>> from tinygrad_mlp.graph import order_of, roles_of, units_of
+    >>> from tinygrad_mlp.graph import order_of, roles_of, sums_of, units_of
     >>> from tinygrad_mlp.nn import MLP
     >>> y = MLP(2, [3, 1], rng=0)([1.0, 2.0])
     >>> order = order_of([y])
     >>> roles = roles_of(order, [y], None)
-    >>> network = network_of(order, roles, units_of(order, roles), [y])
+    >>> sums = sums_of(order, roles)
+    >>> network = network_of(order, roles, units_of(order, roles), sums, [y])
     >>> [len(block.spots) for block in network.blocks], len(network.links)
     ([2, 3, 1], 13)
     """
-    builder = _Builder(order, roles, units, constants)
+    builder = _Builder(order, roles, units, sums, constants)
     if not builder.sums:
         raise GraphError(
             "there is no unit in this graph, which circles and lines could show: no sum of "
@@ -68,13 +71,14 @@ class _Builder:
         order: Sequence[Value],
         roles: dict[Value, str],
         units: dict[Value, Unit],
+        sums: dict[Value, NeuronSum],
         constants: bool,
     ) -> None:
         self.order = order
         self.roles = roles
         self.units = units
         self.constants = constants
-        self.sums = {node: s for node, s in sums_of(order, roles).items() if node in units}
+        self.sums = {node: s for node, s in sums.items() if node in units}
         self.beside = beside_of(order)
         self.spots: dict[Unit, Spot] = {}
         self.links: list[Link] = []
