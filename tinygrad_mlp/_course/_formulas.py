@@ -1,0 +1,30 @@
+r"""Formulas of LaTeX as MathML, which browsers show without a script.
+
+>>> to_mathml("x^2")[:34]
+'<math xmlns="http://www.w3.org/199'
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp.errors import MissingDependencyError
+
+__all__ = ["to_mathml"]
+
+
+def to_mathml(formula: str, *, display: bool = False) -> str:
+    """The formula as an element ``math``.
+
+    Args:
+        formula: LaTeX without dollar signs; an environment such as ``align*`` too.
+        display: whether it stands on a line of its own.
+
+    Raises:
+        MissingDependencyError: without latex2mathml.
+    """
+    try:
+        from latex2mathml.converter import convert
+    except ImportError:
+        raise MissingDependencyError.of("latex2mathml", "the course", extra="course") from None
+    # A relation made of a sign and "=" comes out of the converter as two, far from each other.
+    plain = formula.replace(r"\mathrel{+}=", r"\mathrel{+=}")
+    return str(convert(plain, display="block" if display else "inline"))

@@ -1,0 +1,62 @@
+"""The notebook of a chapter is run in a kernel of its own; a claim that fails is told by its words."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Final
+
+from tinygrad_mlp._course._chapters import Chapter
+from tinygrad_mlp.errors import MissingDependencyError
+
+__all__ = ["run_notebook"]
+
+LONGEST: Final = 120
+"""Seconds after which one cell is stopped."""
+
+
+def run_notebook(chapter: Chapter, notebook: Any) -> str:
+    """Run all cells; their output is put into the notebook.
+
+    Returns:
+        "" if all went well, else what went wrong, with the name of the chapter.
+
+    Raises:
+        MissingDependencyError: without nbclient or a kernel.
+    """
+    try:
+        import ipykernel  # noqa: F401  (it is what nbclient starts)
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError
+    except ImportError as error:
+        missing = error.name or "nbclient"
+        raise MissingDependencyError.of(missing, "the course", extra="course") from None
+    root = str(chapter.file.resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    client = NotebookClient(
+        notebook,
+        timeout=LONGEST,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,  # how the lines come in pieces differs from run to run
+        extra_arguments=["--log-level=ERROR"],  # else it warns of each kernel
+        resources={"metadata": {"path": str(chapter.file.parent)}},
+    )
+    try:
+        client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    except CellExecutionError as error:
+        return f"{chapter.name}: {_reason(error)}"
+    except CellTimeoutError:
+        return f"{chapter.name}: a cell ran for more than {LONGEST} s"
+    notebook.metadata.pop("language_info", None)  # it has the version of the Python that ran it
+    return ""
+
+
+def _reason(error: Any) -> str:
+    """The claim that does not hold, or the error with its line."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue))
+    if error.ename == "AssertionError" and text:
+        return f"this does not hold: {text}"
+    arrows = re.findall(r"^-+> *\d+ (.*)$", re.sub(r"\x1b\[[0-9;]*m", "", error.traceback), re.M)
+    where = f" in the line: {arrows[0].strip()}" if arrows else ""
+    return f"{error.ename}: {text}{where}"
