@@ -123,6 +123,7 @@ assert abs(new_by_engine - new_by_hand) < 1e-12, "both give the same new weight"
 # A third witness knows no chain rule at all: make the weight a little larger, then a little smaller,
 # and see how much the loss changes.
 
+
 # %%
 def loss_with(number):
     """The loss by the formulas, with another number for our weight."""
@@ -135,7 +136,9 @@ def loss_with(number):
 step = 1e-5
 by_differences = (loss_with(old + step) - loss_with(old - step)) / (2 * step)
 print(f"by differences: {by_differences:.10f}")
-assert abs(by_differences - by_hand) < 1e-9, "a small change of the weight changes the loss as the formula says"
+assert abs(by_differences - by_hand) < 1e-9, (
+    "a small change of the weight changes the loss as the formula says"
+)
 
 # %% [markdown]
 # ## In the step log
@@ -161,7 +164,9 @@ for line in lines:
 assert len(lines) == n, "each sample adds one term to the gradient"
 contributions = sorted(line.contribution for line in lines)
 for found, product in zip(contributions, sorted(products)):
-    assert abs(found - product / n) < 1e-12, "each line of the log is one product of the table, divided by n"
+    assert abs(found - product / n) < 1e-12, (
+        "each line of the log is one product of the table, divided by n"
+    )
 
 # %% [markdown]
 # Step through the backward pass of sample 1 yourself. The arrow keys go forth and back:
@@ -210,7 +215,9 @@ for slip, gradient in slips.items():
     assert abs(new - new_by_hand) > 1e-4, f"the slip is seen in four digits: {slip}"
 
 wrong_sign = old + alpha * by_hand
-print(f"{'plus in place of minus in the update':52s} {by_hand:9.6f}  new weight {wrong_sign:9.6f}")
+print(
+    f"{'plus in place of minus in the update':52s} {by_hand:9.6f}  new weight {wrong_sign:9.6f}"
+)
 assert loss_with(new_by_hand) < loss_with(old) < loss_with(wrong_sign), (
     "the step makes the loss smaller, and with the wrong sign it makes it larger"
 )
@@ -221,8 +228,12 @@ assert loss_with(new_by_hand) < loss_with(old) < loss_with(wrong_sign), (
 
 # %%
 w11, w22 = hidden.neurons[0].w[0], hidden.neurons[1].w[1]
-assert abs(slips["input 2 in place of input 1 (that is w[1]_22)"] - w22.grad) < 1e-12, "that is the gradient of w[1]_22"
-assert abs(slips["unit 1 in place of unit 2 (that is w[1]_11)"] - w11.grad) < 1e-12, "that is the gradient of w[1]_11"
+assert abs(slips["input 2 in place of input 1 (that is w[1]_22)"] - w22.grad) < 1e-12, (
+    "that is the gradient of w[1]_22"
+)
+assert abs(slips["unit 1 in place of unit 2 (that is w[1]_11)"] - w11.grad) < 1e-12, (
+    "that is the gradient of w[1]_11"
+)
 print("gradient of w[1]_22:", round(w22.grad, 6), " of w[1]_11:", round(w11.grad, 6))
 
 # %% [markdown]
@@ -240,7 +251,9 @@ print("gradient of w[1]_22:", round(w22.grad, 6), " of w[1]_11:", round(w11.grad
 # %% tags=["answer"]
 by_formula = sum(product / x[0] for product, x in zip(products, samples)) / n
 print(by_formula, hidden.neurons[1].b.grad)
-assert abs(by_formula - hidden.neurons[1].b.grad) < 1e-12, "exercise 1: the last factor is 1"
+assert abs(by_formula - hidden.neurons[1].b.grad) < 1e-12, (
+    "exercise 1: the last factor is 1"
+)
 
 # %% [markdown]
 # ### Exercise 2
@@ -258,7 +271,9 @@ for x, y in zip(samples, targets):
     h, o = forward(x)
     by_formula += 2 * (o - y) * o * (1 - o) * h[1] / n
 print(by_formula, unit.w[1].grad)
-assert abs(by_formula - unit.w[1].grad) < 1e-12, "exercise 2: the formula of the output weight"
+assert abs(by_formula - unit.w[1].grad) < 1e-12, (
+    "exercise 2: the formula of the output weight"
+)
 
 # %% [markdown]
 # ### Exercise 3

@@ -84,10 +84,10 @@ examples:
   {PROGRAM} step < commands.txt"""
 
 COURSE_EXAMPLES = f"""\
-The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is the
-table of contents; each chapter is one page with all that it shows, and a notebook. DIR/pictures has
-the drawings, for slides. The pages need no network. A chapter of which a claim does not hold has no
-page, and the exit code is then 1.
+The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is
+the table of contents; each chapter is one page with all that it shows, and a notebook. DIR/pictures
+has the drawings, for slides. The pages need no network. A chapter with a claim that does not hold
+has no page, and the exit code is then 1.
 
 It needs the packages of the extra "course": python -m pip install -e '.[all,course]'
 
@@ -360,7 +360,10 @@ def _add_step(commands: Commands) -> None:
 
 def _add_course(commands: Commands) -> None:
     parser = _command(
-        commands, "course", "run the chapters of the course, and write them as a book", run_course,
+        commands,
+        "course",
+        "run the chapters of the course, and write them as a book",
+        run_course,
         COURSE_EXAMPLES,
     )
     parser.add_argument(

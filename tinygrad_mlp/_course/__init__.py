@@ -5,6 +5,8 @@ its own (``_running``), and what came out is written as one page that needs no o
 network (``_pages``, with formulas from ``_formulas``). ``_book`` puts them into a folder.
 """
 
+from __future__ import annotations
+
 from tinygrad_mlp._course._book import write_book
 from tinygrad_mlp._course._chapters import Chapter, find_chapters
 

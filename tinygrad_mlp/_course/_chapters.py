@@ -1,8 +1,9 @@
 """A chapter: a Python file with ``# %%`` cells that begins with its title and what one learns.
 
-Its name is a number, which is its place in the course, and words: ``08_exam_question.py``. The first
-cell is text: a heading, then the paragraph that the table of contents shows. A cell with the tag
-"answer" holds the solution of an exercise, one with the tag "measured" prints times of this machine.
+Its name is a number, which is its place in the course, and words: ``08_exam_question.py``. The
+first cell is text: a heading, then the paragraph that the table of contents shows. A cell with the
+tag "answer" holds the solution of an exercise; one with the tag "measured" prints times, which are
+others each time.
 """
 
 from __future__ import annotations
@@ -86,17 +87,18 @@ class Chapter:
         return opening
 
 
-def find_chapters(names: Iterable[str] = (), folder: Path = FOLDER) -> list[Chapter]:
+def find_chapters(names: Iterable[str] = (), folder: Path | None = None) -> list[Chapter]:
     """The chapters of a folder, in the order of the course.
 
     Args:
         names: the numbers or names of those that are wanted; none for all.
-        folder: where they are.
+        folder: where they are; None for those of the checkout.
 
     Raises:
         InvalidArgumentError: if there are none, as beside an installed wheel.
         UnknownNameError: for a name that no chapter has.
     """
+    folder = FOLDER if folder is None else folder
     found = [Chapter(file) for file in sorted(folder.glob("*.py")) if NAME.fullmatch(file.name)]
     if not found:
         raise InvalidArgumentError(

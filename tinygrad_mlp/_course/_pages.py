@@ -44,9 +44,7 @@ def chapter_page(chapter: Chapter, notebook: Any, chapters: Sequence[Chapter]) -
         parts.append("</details>")
     ways = _ways(chapter, chapters)
     head = f"<p class='number'>Chapter {chapter.number}</p>"
-    return _page(
-        f"{chapter.title} · {COURSE}", f"{ways}<main>{head}{''.join(parts)}</main>{ways}"
-    )
+    return _page(f"{chapter.title} · {COURSE}", f"{ways}<main>{head}{''.join(parts)}</main>{ways}")
 
 
 def contents_page(chapters: Sequence[Chapter]) -> str:
@@ -120,7 +118,8 @@ def _output(output: Any, names: Iterator[str]) -> str:
     if picture:
         return picture
     if "image/png" in data:
-        return f"<figure><img alt='A picture' src='data:image/png;base64,{data['image/png']}'></figure>"
+        content = data["image/png"].replace("\n", "")
+        return f"<figure><img alt='A picture' src='data:image/png;base64,{content}'></figure>"
     if "text/latex" in data:
         formula = data["text/latex"].strip().strip("$")
         return f"<div class='formula'>{to_mathml(formula, display=True)}</div>"

@@ -1,4 +1,4 @@
-"""The notebook of a chapter is run in a kernel of its own; a claim that fails is told by its words."""
+"""The notebook of a chapter is run in a kernel of its own; a claim that fails is told by name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ __all__ = ["run_notebook"]
 
 LONGEST: Final = 120
 """Seconds after which one cell is stopped."""
+
+COLORS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run_notebook(chapter: Chapter, notebook: Any) -> str:
@@ -54,9 +56,9 @@ def run_notebook(chapter: Chapter, notebook: Any) -> str:
 
 def _reason(error: Any) -> str:
     """The claim that does not hold, or the error with its line."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue))
+    text = COLORS.sub("", str(error.evalue))
     if error.ename == "AssertionError" and text:
         return f"this does not hold: {text}"
-    arrows = re.findall(r"^-+> *\d+ (.*)$", re.sub(r"\x1b\[[0-9;]*m", "", error.traceback), re.M)
-    where = f" in the line: {arrows[0].strip()}" if arrows else ""
+    lines = re.findall(r"^-+> *\d+ (.*)$", COLORS.sub("", error.traceback), re.MULTILINE)
+    where = f" in the line: {lines[0].strip()}" if lines else ""
     return f"{error.ename}: {text}{where}"
