@@ -2,7 +2,7 @@
 
 A chapter is a Python file with ``# %%`` cells (``_chapters``). Its notebook is run in a kernel of
 its own (``_running``), and what came out is written as one page that needs no other file and no
-network (``_pages``, with formulas from ``_formulas``). ``_book`` puts them into a folder.
+network (``_pages``, with formulas from ``_mathml``). ``_book`` puts them into a folder.
 """
 
 from __future__ import annotations

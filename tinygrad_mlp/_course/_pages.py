@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tinygrad_mlp._course._chapters import Chapter
-from tinygrad_mlp._course._formulas import to_mathml
+from tinygrad_mlp._course._mathml import to_mathml
 from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["chapter_page", "contents_page", "pictures_of"]

@@ -6,9 +6,14 @@ r"""Formulas of LaTeX as MathML, which browsers show without a script.
 
 from __future__ import annotations
 
+from typing import Final
+
 from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["to_mathml"]
+
+TWO_SIGNS: Final = "<mo><mrow><mo>&#x0002B;</mo></mrow></mo><mo>&#x0003D;</mo>"
+r"""What the converter makes of ``\mathrel{+}=``, which is one sign."""
 
 
 def to_mathml(formula: str, *, display: bool = False) -> str:
@@ -25,6 +30,5 @@ def to_mathml(formula: str, *, display: bool = False) -> str:
         from latex2mathml.converter import convert
     except ImportError:
         raise MissingDependencyError.of("latex2mathml", "the course", extra="course") from None
-    # A relation made of a sign and "=" comes out of the converter as two, far from each other.
-    plain = formula.replace(r"\mathrel{+}=", r"\mathrel{+=}")
-    return str(convert(plain, display="block" if display else "inline"))
+    found = str(convert(formula, display="block" if display else "inline"))
+    return found.replace(TWO_SIGNS, "<mo>+=</mo>")
