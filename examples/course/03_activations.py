@@ -8,8 +8,11 @@
 #
 # ## Why any at all
 #
-# Two layers without an activation are $W_2 (W_1 x + b_1) + b_2 = (W_2 W_1) x + (W_2 b_1 + b_2)$: one layer, with
-# other weights. The next cell multiplies the matrices and compares.
+# Two layers without an activation are one layer with other weights:
+#
+# $$W_2 (W_1 x + b_1) + b_2 = (W_2 W_1) x + (W_2 b_1 + b_2)$$
+#
+# The next cell multiplies the matrices and compares.
 
 # %%
 import numpy as np
@@ -58,7 +61,7 @@ for name, function in activations.items():
 
 grid = np.linspace(-8, 8, 321)
 steepest = {name: max(slope(f, z) for z in grid) for name, f in activations.items()}
-print("the steepest slope:", {name: round(found, 4) for name, found in steepest.items()})
+print("steepest    ", *(f"{name} {found:.4f}" for name, found in steepest.items()))
 assert abs(steepest["sigmoid"] - 0.25) < 1e-12, "the slope of the sigmoid is at most 1/4"
 assert abs(steepest["tanh"] - 1.0) < 1e-12, "the slope of tanh is at most 1"
 assert abs(slope(functional.sigmoid, 6.0)) < 0.003, "far from 0 the sigmoid is nearly flat"
@@ -83,7 +86,7 @@ assert shares[0] < 0.01, "with small weights nearly no unit is saturated"
 assert shares[-1] > 0.8, "with large weights most units are saturated"
 
 # %% [markdown]
-# The gradient becomes small from layer to layer. A network with eight hidden layers, the same size of weights, and
+# The gradient becomes small from layer to layer. A network with eight hidden layers, the same initializer, and
 # three activations: how large is the gradient of the first layer, compared to that of the last hidden one?
 
 
@@ -108,8 +111,8 @@ assert (ratios["sigmoid"] < 1e-3).all(), "eight layers of sigmoids leave nearly 
 assert (ratios["tanh"] > 100 * ratios["sigmoid"]).all(), "tanh leaves far more"
 
 # %% [markdown]
-# The plots show the gradients of all layers of two of these networks. Read the sizes below each
-# histogram: from the last layer to the first those of the sigmoid lose several powers of ten.
+# The plots show the gradients of all layers of two of these networks. Read the spread in the corner of each
+# histogram: from the last layer to the first that of the sigmoids loses several powers of ten.
 
 # %%
 import viz
@@ -214,7 +217,7 @@ assert abs(z.grad - 0.25**8) < 1e-15, "exercise 1: eight sigmoids at their steep
 # Show that $\tanh(z) = 2 \sigma(2z) - 1$: tanh is a sigmoid, stretched and moved.
 
 # %% [markdown] tags=["answer"]
-# $2 \sigma(2z) - 1 = \frac{2}{1 + e^{-2z}} - 1 = \frac{1 - e^{-2z}}{1 + e^{-2z}} = \tanh(z)$.
+# $$2 \sigma(2z) - 1 = \frac{2}{1 + e^{-2z}} - 1 = \frac{1 - e^{-2z}}{1 + e^{-2z}} = \tanh(z)$$
 
 # %% tags=["answer"]
 gap = max(abs(np.tanh(z) - (2 / (1 + np.exp(-2 * z)) - 1)) for z in grid)

@@ -60,9 +60,9 @@ assert abs(bias.grad - dL_db) < 1e-12, "one neuron: dL/db by hand and by engine"
 viz.draw(loss, parameters=[weight, bias], detail="ops")
 
 # %% [markdown]
-# Read the picture from right to left. In each box is the gradient of the loss by that node; on each
-# arrow is the local derivative. A gradient is the gradient of the box on the right, times what stands
-# on the arrow.
+# Read the picture from right to left. In each box is the gradient of the loss by that node. In the box
+# where an arrow ends is also the local derivative by what the arrow brings. Follow an arrow back:
+# the gradient at its beginning is the gradient at its end, times this local derivative.
 #
 # ## Two paths: the contributions add up
 #
@@ -92,7 +92,7 @@ from tinygrad_mlp.debug import chain, finite_difference, trace_backward
 from tinygrad_mlp.debug.worked_example import LEARNING_RATE, PUBLISHED, worked_example
 
 loss = worked_example()
-viz.draw(loss, detail="neurons")
+viz.draw(loss, detail="circles", style="slide")
 
 # %% [markdown]
 # By hand it is convenient to give a name to the gradient of the sum $z$ that enters a unit. It is called
@@ -138,16 +138,7 @@ print(f"dL/dw5 = {dW2[0][0]:.9f}, dL/dw1 = {dW1[0][0]:.9f}")
 # %%
 trace = trace_backward(loss)
 nodes = {name: node for node, name in trace.names.items()}
-by_hand = [
-    dW1[0][0],
-    dW1[0][1],
-    dW1[1][0],
-    dW1[1][1],
-    dW2[0][0],
-    dW2[0][1],
-    dW2[1][0],
-    dW2[1][1],
-]
+by_hand = [*dW1[0], *dW1[1], *dW2[0], *dW2[1]]
 print("      by hand      by engine    by differences")
 for k, gradient in enumerate(by_hand):
     leaf = nodes[f"w{k + 1}"]
