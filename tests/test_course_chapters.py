@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ def test_a_chapter_has_a_title_a_summary_and_a_picture(chapter: Chapter) -> None
     assert chapter.title[0].isupper()
     assert "You learn" in chapter.summary
     assert "viz." in chapter.file.read_text(encoding="utf-8")
+
+
+def test_a_chapter_refers_to_chapters_that_are_there(chapter: Chapter) -> None:
+    text = chapter.file.read_text(encoding="utf-8")
+    asked = {int(number) for number in re.findall(r"chapter (\d+)", text)}
+    assert asked <= {other.number for other in CHAPTERS}
 
 
 def test_no_two_chapters_have_one_place() -> None:

@@ -151,7 +151,7 @@ assert difference < 0.01, "the neuron has the weights of logistic regression"
 
 # %% [markdown]
 # Why does gradient descent find the one solution here, from any beginning? The loss of *one* neuron has a
-# single valley. With hidden layers this is no longer so (chapter 11).
+# single valley. With hidden layers this is no longer so.
 #
 # ## Exercises
 #

@@ -203,8 +203,8 @@ assert larger_losses[10] < losses[10], "larger weights learn from the first epoc
 assert larger_losses[-1] < losses[-1], "and end with a smaller loss"
 
 # %% [markdown]
-# Do not take one run for a law: other seeds end elsewhere, and some stay at the line for longer. That the
-# beginning matters so much is the subject of chapter 11.
+# Do not take one run for a law: other seeds end elsewhere, and some stay at the line for longer. But remember
+# that the beginning decides how long nothing happens.
 
 # %% [markdown]
 # ## What the engine adds
