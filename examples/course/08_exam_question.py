@@ -4,7 +4,7 @@
 # A question that many courses set: a small network, a few samples, a learning rate; what is the new
 # value of *one* weight of the first layer after *one* step of gradient descent? You learn to
 # write the derivative down term by term, to check each term with the engine, and to recognize the
-# three mistakes that cost most points.
+# common mistakes by the numbers that they give.
 #
 # ## The question
 #

@@ -125,11 +125,11 @@ print(program.source[program.source.index("    def run") :])
 
 # %% [markdown]
 # Read the program from top to bottom. `dot` is the product of matrices: one for each layer forward, and one
-# for each gradient backward. `tanh` is applied to all units of all samples at once. The graph of *one*
-# sample, in boxes for each neuron:
+# for each gradient backward. `tanh` is applied to all units of all samples at once. The program as a
+# picture, with the shapes of what is computed:
 
 # %%
-viz.draw(squared_error([Value(0.5), Value(-1.0), Value(2.0)], Value(1.0)), detail="layers")
+viz.draw(program)
 
 # %% [markdown]
 # Does the program compute the same? We let the graph of all 200 samples compute the loss and all gradients too.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from tinygrad_mlp._course._chapters import Chapter
 from tinygrad_mlp._course._pages import chapter_page, contents_page, pictures_of
@@ -12,6 +14,9 @@ from tinygrad_mlp._files import write_whole
 from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["write_book"]
+
+PACKAGES: Final = ("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert")
+"""Those of the extra ``course``; pygments and nbformat come with nbconvert."""
 
 
 def write_book(
@@ -33,10 +38,9 @@ def write_book(
         MissingDependencyError: without the packages of the extra ``course``.
         OSError: if a file cannot be written.
     """
-    try:
-        import nbformat
-    except ImportError:
-        raise MissingDependencyError.of("nbformat", "the course", extra="course") from None
+    _require_packages()
+    import nbformat
+
     faults, notebooks = [], {}
     for chapter in chapters:
         notebook = chapter.notebook()
@@ -55,3 +59,12 @@ def write_book(
             write_whole(folder / "pictures" / name, drawing.encode())
     write_whole(folder / "index.html", contents_page(there).encode())
     return faults
+
+
+def _require_packages() -> None:
+    """Say what is missing before the first chapter runs, not after the last."""
+    for package in PACKAGES:
+        try:
+            import_module(package)
+        except ImportError:
+            raise MissingDependencyError.of(package, "the course", extra="course") from None

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 
 __all__ = ["FOLDER", "Chapter", "find_chapters"]
 
@@ -57,15 +57,9 @@ class Chapter:
         return " ".join(line[2:] for line in self._opening["text"].splitlines())
 
     def notebook(self) -> Any:
-        """Its cells as a notebook, the same for the same file: a cell is called by its place.
+        """Its cells as a notebook, the same for the same file: a cell is called by its place."""
+        import jupytext
 
-        Raises:
-            MissingDependencyError: without jupytext.
-        """
-        try:
-            import jupytext
-        except ImportError:
-            raise MissingDependencyError.of("jupytext", "the course", extra="course") from None
         notebook = jupytext.reads(self._text, fmt="py:percent")
         notebook.metadata = type(notebook.metadata)(kernelspec=KERNEL)
         for place, cell in enumerate(notebook.cells):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tinygrad_mlp.errors import MissingDependencyError
-
 __all__ = ["to_mathml"]
 
 TWO_SIGNS: Final = "<mo><mrow><mo>&#x0002B;</mo></mrow></mo><mo>&#x0003D;</mo>"
@@ -22,13 +20,8 @@ def to_mathml(formula: str, *, display: bool = False) -> str:
     Args:
         formula: LaTeX without dollar signs; an environment such as ``align*`` too.
         display: whether it stands on a line of its own.
-
-    Raises:
-        MissingDependencyError: without latex2mathml.
     """
-    try:
-        from latex2mathml.converter import convert
-    except ImportError:
-        raise MissingDependencyError.of("latex2mathml", "the course", extra="course") from None
+    from latex2mathml.converter import convert
+
     found = str(convert(formula, display="block" if display else "inline"))
     return found.replace(TWO_SIGNS, "<mo>+=</mo>")

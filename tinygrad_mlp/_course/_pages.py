@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from tinygrad_mlp._course._chapters import Chapter
 from tinygrad_mlp._course._mathml import to_mathml
-from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["chapter_page", "contents_page", "pictures_of"]
 
@@ -129,8 +128,8 @@ def _output(output: Any, names: Iterator[str]) -> str:
 def _picture(svg: str, name: str) -> str:
     """The drawing within the page; a click opens it as a file, for a slide."""
     content = base64.b64encode(svg.encode()).decode()
-    title = re.search(r"<title[^>]*>([^<]+)</title>", svg)
-    alt = html.escape(html.unescape(title[1]).strip(), quote=True) if title else "A drawing"
+    label = re.search(r'<svg [^>]*aria-label="([^"]+)"', svg)
+    alt = html.escape(html.unescape(label[1]), quote=True) if label else "A picture"
     image = f"<img alt='{alt}' src='data:{SVG};base64,{content}'>"
     return f"<figure><a href='pictures/{name}' title='open as a file'>{image}</a></figure>"
 
@@ -142,10 +141,7 @@ def _markdown(text: str) -> str:
 
 @cache
 def _markdown_reader() -> Any:
-    try:
-        from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-    except ImportError:
-        raise MissingDependencyError.of("nbconvert", "the course", extra="course") from None
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     class Renderer(IPythonRenderer):  # type: ignore[misc,unused-ignore]
         """Text as HTML, formulas as MathML."""

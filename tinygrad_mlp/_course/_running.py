@@ -7,7 +7,6 @@ import re
 from typing import Any, Final
 
 from tinygrad_mlp._course._chapters import Chapter
-from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["run_notebook"]
 
@@ -22,17 +21,10 @@ def run_notebook(chapter: Chapter, notebook: Any) -> str:
 
     Returns:
         "" if all went well, else what went wrong, with the name of the chapter.
-
-    Raises:
-        MissingDependencyError: without nbclient or a kernel.
     """
-    try:
-        import ipykernel  # noqa: F401  (it is what nbclient starts)
-        from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError
-    except ImportError as error:
-        missing = error.name or "nbclient"
-        raise MissingDependencyError.of(missing, "the course", extra="course") from None
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
     root = str(chapter.file.resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     client = NotebookClient(
