@@ -91,6 +91,9 @@ def find_chapters(names: Iterable[str] = (), folder: Path | None = None) -> list
     Raises:
         InvalidArgumentError: if there are none, as beside an installed wheel.
         UnknownNameError: for a name that no chapter has.
+
+    >>> [chapter.title for chapter in find_chapters(["8"])]
+    ['The exam question: one update of one weight']
     """
     folder = FOLDER if folder is None else folder
     found = [Chapter(file) for file in sorted(folder.glob("*.py")) if NAME.fullmatch(file.name)]
