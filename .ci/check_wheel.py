@@ -53,4 +53,11 @@ for command in (
 ):
     subprocess.run([*command, "--help"], check=True, stdout=subprocess.DEVNULL)
 
+# The chapters are in the source tree alone, and the command says so.
+run = subprocess.run(
+    [sys.executable, "-m", "tinygrad_mlp", "course"], capture_output=True, text=True, check=False
+)
+assert run.returncode == 2 and "in a checkout of the project" in run.stderr, run
+assert not Path("course").exists()
+
 print(f"tinygrad-mlp {tinygrad_mlp.__version__} works beside numpy alone")

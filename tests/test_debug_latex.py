@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -342,3 +343,18 @@ def test_the_console_writes_a_step_and_a_way() -> None:
         r"&= 2 \cdot 2 = 4",
         r"\end{align*}",
     ]
+
+
+def test_a_notebook_shows_the_formula_itself() -> None:
+    a = Value(2.0, label="a")
+    loss = a.square()
+    loss.label = "L"
+    formula: Any = latex(loss)
+    assert formula._repr_latex_() == r"$\displaystyle a^{2}$"
+    trace = trace_backward(loss)
+    step: Any = trace[0].latex()
+    assert step._repr_latex_() == f"$\\displaystyle {step}$"
+    for equations in (trace.latex(), chain(loss, a).latex()):
+        shown: Any = equations
+        assert shown.startswith(r"\begin{align*}")
+        assert shown._repr_latex_() == shown

@@ -15,8 +15,9 @@ import pytest
 from tests.source_files import module_files
 from tinygrad_mlp.op import Op
 
-COMMAND_LINE: Final = ("tinygrad_mlp.__main__", "tinygrad_mlp._cli")
-"""Commands are shown at work in the README and by ``--help``, not by doctests."""
+COMMAND_LINE: Final = ("tinygrad_mlp.__main__", "tinygrad_mlp._cli", "tinygrad_mlp._course")
+"""Commands, and what ``course`` runs, are shown at work in the README and by ``--help``, not by
+doctests."""
 
 
 @pytest.mark.parametrize("module", module_files())

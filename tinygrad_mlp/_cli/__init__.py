@@ -1,10 +1,10 @@
-"""The command line: ``demo``, ``train``, ``predict`` and ``step`` of ``python -m tinygrad_mlp``.
+"""The command line: ``demo``, ``train``, ``predict``, ``step``, ``course``.
 
-Here words become a command, and what went wrong an exit code.
+``python -m tinygrad_mlp`` runs them. Here words become a command, and what went wrong an exit code.
 
-Exit codes: 0 when all went well; 1 where a command failed that ``step`` read from a file or a pipe;
-2 for input that cannot be used, with one line on standard error that says what is wrong; 130 after
-Ctrl-C outside of a training (within one it ends the training).
+Exit codes: 0 when all went well; 1 where a command failed that ``step`` read from a file or a pipe,
+or a chapter that ``course`` ran; 2 for input that cannot be used, with one line on standard error
+that says what is wrong; 130 after Ctrl-C outside of a training (within one it ends the training).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from tinygrad_mlp import __version__
 from tinygrad_mlp._cli import parsing as words
+from tinygrad_mlp._cli.course import run_course
 from tinygrad_mlp._cli.demo import DEMOS, run_demo
 from tinygrad_mlp._cli.predict import run_predict
 from tinygrad_mlp._cli.problem import Recipe
@@ -82,6 +83,18 @@ examples:
   {PROGRAM} step --model weights.npz --data iris --row 3 --index input,unit
   {PROGRAM} step < commands.txt"""
 
+COURSE_EXAMPLES = f"""\
+The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is
+the table of contents; each chapter is one page with all that it shows, and a notebook. DIR/pictures
+has the drawings, for slides. The pages need no network. A chapter with a claim that does not hold
+has no page, and the exit code is then 1.
+
+It needs the packages of the extra "course": python -m pip install -e '.[all,course]'
+
+examples:
+  {PROGRAM} course --out book
+  {PROGRAM} course 8 --out book"""
+
 
 def _meant(unknown: str, parser: argparse.ArgumentParser) -> str:
     """The option that was meant, as the end of a message; nothing where none is alike."""
@@ -123,6 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_step(commands)
+    _add_course(commands)
     return parser
 
 
@@ -341,6 +355,26 @@ def _add_step(commands: Commands) -> None:
         metavar="ORDER",
         help="of the weight from input 1 to unit 2: w_21, or with input,unit w_12, "
         "and w_02 for its bias (default: %(default)s)",
+    )
+
+
+def _add_course(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "course",
+        "run the chapters of the course, and write them as a book",
+        run_course,
+        COURSE_EXAMPLES,
+    )
+    parser.add_argument(
+        "chapter", nargs="*", metavar="CHAPTER", help="a name or a number (default: all of them)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("course"),
+        metavar="DIR",
+        help="the folder for the pages (default: %(default)s)",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.debug._equations import is_plain
 from tinygrad_mlp.debug._formulas import latex_formula
+from tinygrad_mlp.debug._latex import Latex
 from tinygrad_mlp.debug._notation import notation_of
 from tinygrad_mlp.debug._numbers import latex_number
 from tinygrad_mlp.debug._trace import require_value
@@ -17,7 +18,7 @@ __all__ = ["latex"]
 
 def latex(
     value: Value, *, names: str = "math", index: str = "unit,input", max_operations: int = 200
-) -> str:
+) -> Latex:
     r"""How a Value was computed from its leaves, as one formula in LaTeX.
 
     Args:
@@ -66,4 +67,4 @@ def latex(
             formulas[node] = latex_number(node.data)
         else:
             formulas[node] = notation.name(node).latex
-    return formulas[value]
+    return Latex(formulas[value])

@@ -11,7 +11,7 @@ from typing import Final
 
 from tinygrad_mlp.debug._tokens import Sign, Token, as_latex, as_text
 
-__all__ = ["aligned"]
+__all__ = ["Latex", "aligned"]
 
 LONGEST_LINE: Final = 70
 """The letters of an equation in the terminal up to which it is one line in LaTeX."""
@@ -19,7 +19,23 @@ LONGEST_LINE: Final = 70
 EQUAL: Final = ("=", "+=", "≈")
 
 
-def aligned(equations: Iterable[Sequence[Token]]) -> str:
+class Latex(str):
+    r"""The text of a formula; a notebook shows the formula.
+
+    >>> Latex("w^{2}")
+    'w^{2}'
+    >>> Latex("w^{2}")._repr_latex_()
+    '$\\displaystyle w^{2}$'
+    """
+
+    __slots__ = ()
+
+    def _repr_latex_(self) -> str:
+        """For IPython and marimo: an environment is in math mode by itself."""
+        return str(self) if self.startswith("\\begin{align*}") else f"$\\displaystyle {self}$"
+
+
+def aligned(equations: Iterable[Sequence[Token]]) -> Latex:
     r"""Equations one below the other, with their signs of equality in one column.
 
     >>> from tinygrad_mlp.debug._equations import product_of
@@ -30,7 +46,7 @@ def aligned(equations: Iterable[Sequence[Token]]) -> str:
     \end{align*}
     """
     lines = [line for equation in equations for line in _lines(equation)]
-    return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
+    return Latex("\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}")
 
 
 def _lines(equation: Sequence[Token]) -> list[str]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 from tinygrad_mlp._text import described
-from tinygrad_mlp.debug._latex import aligned
+from tinygrad_mlp.debug._latex import Latex, aligned
 from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
 from tinygrad_mlp.debug._tokens import Tokens, as_latex, as_text
 from tinygrad_mlp.engine import Value
@@ -69,7 +69,7 @@ class Step(ABC):
         v_{1} = a^{2} = 3^{2} = 9
         """
         notation = self.trace.latex_notation
-        return as_latex((*self.tokens(notation), *self.remark(notation)))
+        return Latex(as_latex((*self.tokens(notation), *self.remark(notation))))
 
     def equation(self) -> str:
         """The step with symbols and with numbers."""

@@ -1,0 +1,13 @@
+"""The course as a book: its chapters are run, and each becomes a page and a notebook.
+
+A chapter is a Python file with ``# %%`` cells (``_chapters``). Its notebook is run in a kernel of
+its own (``_running``), and what came out is written as one page that needs no other file and no
+network (``_pages``, with formulas from ``_mathml``). ``_book`` puts them into a folder.
+"""
+
+from __future__ import annotations
+
+from tinygrad_mlp._course._book import write_book
+from tinygrad_mlp._course._chapters import Chapter, find_chapters
+
+__all__ = ["Chapter", "find_chapters", "write_book"]

@@ -1,0 +1,26 @@
+"""Formulas of LaTeX as MathML, which browsers show without a script."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["to_mathml"]
+
+TWO_SIGNS: Final = "<mo><mrow><mo>&#x0002B;</mo></mrow></mo><mo>&#x0003D;</mo>"
+r"""What the converter makes of ``\mathrel{+}=``, which is one sign."""
+
+
+def to_mathml(formula: str, *, display: bool = False) -> str:
+    """The formula as an element ``math``.
+
+    Args:
+        formula: LaTeX without dollar signs; an environment such as ``align*`` too.
+        display: whether it stands on a line of its own.
+
+    >>> to_mathml("x^2").endswith("<mrow><msup><mi>x</mi><mn>2</mn></msup></mrow></math>")
+    True
+    """
+    from latex2mathml.converter import convert
+
+    found = str(convert(formula, display="block" if display else "inline"))
+    return found.replace(TWO_SIGNS, "<mo>+=</mo>")
