@@ -26,6 +26,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.ops import CONSTANT
 from viz import _markup as markup
 from viz import _raster as raster
 from viz._animation import Frames, frames_of
@@ -263,6 +264,28 @@ def test_a_long_film_shows_nodes_unasked() -> None:
     n_all = len(frames_of(loss, steps="all").moments)
     assert n_all > 120 > n_nodes
     assert len(frames_of(loss).moments) == 3 + 2 * n_nodes
+
+
+def test_a_film_of_very_many_steps_is_told_by_its_nodes_or_refused() -> None:
+    """Each moment holds the gradients of then: for each step they would fill the memory."""
+    loss = MLP(400, [16, 1], activation="tanh", rng=0)([0.1] * 400) ** 2
+    n_nodes = sum(bool(node.parents) for node in order_of([loss]))
+    assert len(frames_of(loss, detail="layers").moments) == 3 + 2 * n_nodes
+    n_steps = len([x for x in trace_backward(loss, constants=True) if x.parent.op is not CONSTANT])
+    with pytest.raises(GraphError, match=f"would have {3 + n_nodes + n_steps:,} frames, more than"):
+        frames_of(loss, detail="layers", steps="all")
+
+
+def test_what_can_be_gone_through_only_once_holds_for_all_drawings_of_a_film() -> None:
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    loss = (a * b).tanh()
+    given = {"parameters": [a], "highlight": ["b"], "show": ["data"]}
+    expected = frames_of(loss, **given)  # type: ignore[arg-type]
+    found = frames_of(loss, **{name: iter(x) for name, x in given.items()})  # type: ignore[arg-type]
+    assert found.after.svg() == expected.after.svg()
+    assert found.uncolored.svg() == expected.uncolored.svg()
+    assert LIGHT.roles["parameter"].fill in found.after.svg()
+    assert LIGHT.accent in found.after.svg()
 
 
 @pytest.mark.parametrize(
