@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug import BackwardStep, trace_backward
@@ -64,7 +65,9 @@ def recorded(
     """
     by_math = known_name("kind of names", names, NAMES) == "math"
     index = known_name("order of the indices", index, INDEX_ORDERS)
-    order = _checked_order(loss, max_nodes)
+    if collapse is not None:
+        collapse = check_flag(collapse, "collapse", "viz.replay(loss, path, collapse=True)")
+    order = _checked_order(loss, check_integer(max_nodes, "max_nodes", "max_nodes=1000"))
     roles = roles_of(order, [loss], parameters)
     units = units_of(order, roles)
     called = ReplayNames(order, roles, units, by_math=by_math, index=index)

@@ -12,7 +12,7 @@ import viz
 from tests.replaying import HOSTILE, chain_network, network_loss, recorded
 from tinygrad_mlp.debug import names_of, trace_backward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
 from viz._stepper import replay_page
@@ -204,3 +204,17 @@ def luminance(color: str) -> float:
 def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
     assert recorded(replay_page(network_loss([4, 1])))["collapsed"]
     assert not recorded(replay_page(worked_example()))["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"collapse": "no"}, r"collapse is 'no', but True or False is needed: .*collapse=True"),
+        ({"max_nodes": "9"}, r"max_nodes is '9', but a whole number of at least 1 is needed"),
+        ({"max_nodes": 0}, r"max_nodes is 0, .*: max_nodes=1000"),
+        ({"title": 3}, r"title is 3, but a text is needed: title='Backpropagation of L'"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        replay_page(worked_example(), **wrong)
