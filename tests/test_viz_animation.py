@@ -279,9 +279,9 @@ def test_a_film_of_very_many_steps_is_told_by_its_nodes_or_refused() -> None:
 def test_what_can_be_gone_through_only_once_holds_for_all_drawings_of_a_film() -> None:
     a, b = Value(2.0, label="a"), Value(3.0, label="b")
     loss = (a * b).tanh()
-    given = {"parameters": [a], "highlight": ["b"], "show": ["data"]}
-    expected = frames_of(loss, **given)  # type: ignore[arg-type]
-    found = frames_of(loss, **{name: iter(x) for name, x in given.items()})  # type: ignore[arg-type]
+    given: dict[str, Any] = {"parameters": [a], "highlight": ["b"], "show": ["data"]}
+    expected = frames_of(loss, **given)
+    found = frames_of(loss, **{name: iter(x) for name, x in given.items()})
     assert found.after.svg() == expected.after.svg()
     assert found.uncolored.svg() == expected.uncolored.svg()
     assert LIGHT.roles["parameter"].fill in found.after.svg()

@@ -129,7 +129,7 @@ class OnlyOf:
         return predict_proba(self.model, points)
 
     def predict(self, points: Floats) -> Floats:
-        return self.predict_proba(points)[:, self.classes].argmax(axis=1)
+        return np.asarray(self.predict_proba(points)[:, self.classes].argmax(axis=1))
 
 
 def test_of_several_classes_there_is_a_curve_for_each() -> None:

@@ -527,7 +527,7 @@ class Three:
         return np.stack([left, np.full(len(points), 0.2), 0.8 - left], axis=1)
 
     def predict(self, points: Points) -> NDArray[Any]:
-        return self.classes_[self.predict_proba(points).argmax(axis=1)]
+        return np.asarray(self.classes_[self.predict_proba(points).argmax(axis=1)])
 
 
 def test_a_class_that_is_not_drawn_takes_nothing_from_the_others() -> None:
@@ -544,9 +544,11 @@ def test_a_class_that_is_not_drawn_takes_nothing_from_the_others() -> None:
     assert texts[:2] == ["first", "third"]
     assert bar.get_ylabel() == "probability of the class"  # two do not make up all of it
     assert boundaries(axes)[:, 0] == pytest.approx(0.0, abs=1e-3)
-    for names in (["first", "third"], None):
-        legend = decision_boundary(Three(), X, labels, resolution=20, class_names=names).axes[0]
-        assert legend.get_legend() is not None
+    for names, shown in ((["first", "third"], ["first", "third"]), (None, ["a", "c"])):
+        (axes,) = decision_boundary(Three(), X, labels, resolution=20, class_names=names).axes
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()][:2] == shown
     with pytest.raises(ShapeError, match=r"4 names for the 2 classes \['a', 'c'\]"):
         decision_boundary(Three(), X, labels, class_names=["a", "b", "c", "d"])
 

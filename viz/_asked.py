@@ -140,7 +140,7 @@ def called(classes: NDArray[Any], class_names: Sequence[str] | None, answers: An
     >>> called(np.array([0, 2]), ["a", "b", "c"], Answers(len, None, [0, 1, 2]))
     ['a', 'c']
     """
-    shown = classes.tolist()
+    shown: list[Any] = classes.tolist()
     if class_names is None:
         return shown
     known = shown if answers.classes is None else as_labels(answers.classes).tolist()
