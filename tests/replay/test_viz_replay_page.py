@@ -10,6 +10,7 @@ import pytest
 
 import viz
 from tests.replaying import HOSTILE, chain_network, network_loss, recorded
+from tests.seen_colors import contrast
 from tinygrad_mlp.debug import names_of, trace_backward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
@@ -188,17 +189,6 @@ def test_words_stand_out_from_their_ground(theme: Theme) -> None:
         assert contrast(theme.gradient, paint.fill) >= 4.5
     for line in (theme.line, theme.muted, theme.gradient, theme.accent):
         assert contrast(line, theme.background) >= 3.0
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(color: str) -> float:
-    channels = [int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
