@@ -16,6 +16,7 @@ from typing import Final, Unpack
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.debug._notation import NAMES
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -54,9 +55,6 @@ __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_o
 
 DETAILS: Final = ("auto", "circles", "ops", "neurons", "layers")
 """What a drawing shows: circles and lines, operations, neurons, layers; or what stays readable."""
-
-NAMES: Final = ("auto", "math", "code")
-"""How things are called: as books do, as the program does, or as suits the detail."""
 
 STYLES: Final = ("page", "slide")
 """What a picture is for."""

@@ -9,10 +9,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Unit, name_in_network, names_of, textbook_names
 from tinygrad_mlp.graph._naming import FreeNames
 
-__all__ = ["NAMES", "ReplayNames", "letters_of"]
-
-NAMES: Final = ("math", "code")
-"""How things are called: as books do, or as the program does."""
+__all__ = ["ReplayNames", "letters_of"]
 
 KINDS: Final = {"italic": "i", "upright": "u", "sub": "b", "sup": "p", "code": "c"}
 """How the page writes the kinds of letters."""

@@ -99,8 +99,8 @@ def replay(
             a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
         names: how things are called: "math" (as in books: w, b, z, h and y-hat with layer and
-            indices) or "code" (labels, and paths in the model). Tooltips and screen readers have
-            the names of the program in any case.
+            indices; "auto" is the same here) or "code" (labels, and paths in the model). Tooltips
+            and screen readers have the names of the program in any case.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
 
