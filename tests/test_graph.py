@@ -22,6 +22,7 @@ from tests.holding import held
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import health, trace_backward, trace_forward
 from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.errors import NotANumberError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import layers_of, names_of, order_of, roles_of, units_of
 from tinygrad_mlp.graph._naming import FreeNames
@@ -495,3 +496,21 @@ def test_a_name_that_comes_again_and_again_is_not_counted_from_the_start_each_ti
 def test_a_number_behind_a_name_is_not_given_twice() -> None:
     free = FreeNames()
     assert [free.take(name) for name in ("a", "a", "a#2", "a")] == ["a", "a#2", "a#2#2", "a#3"]
+
+
+def test_the_order_of_several_outputs_is_that_of_each_one_without_what_came_before() -> None:
+    a, b = Value(1.0), Value(2.0)
+    shared = (a * b).tanh()
+    outputs = [shared + a, functional.dot([a, b, shared], [b, shared, 3.0]), shared, a, shared * b]
+    expected: list[Value] = []
+    for output in outputs:
+        expected += [node for node in topological_order(output) if node not in expected]
+    assert order_of(outputs) == expected
+
+
+def test_the_order_of_several_outputs_sees_what_is_no_number() -> None:
+    a, b = Value(1.0), Value(2.0)
+    outputs = [a * 2.0, a * b]
+    b.data = "2"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError, match="input 2 of mul"):
+        order_of(outputs)

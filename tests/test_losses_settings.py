@@ -420,3 +420,23 @@ def test_the_constant_of_several_outputs_is_the_mean_of_theirs() -> None:
         for more in ((), (weights,)):
             columns = [answer.cost(targets[:, [k]], *more) for k in range(2)]
             assert answer.cost(targets, *more) == pytest.approx(np.mean(columns), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("huber(2.5)", r"loss_named\('huber', delta=2\.5\)$"),
+        ("huber(delta=0.5)", r"loss_named\('huber', delta=0\.5\)$"),
+        ("huber()", r"loss_named\('huber', delta=1\.0\)$"),
+        ("huber(x)", r"loss_named\('huber', delta=1\.0\)$"),
+    ],
+)
+def test_a_setting_within_the_name_is_told_where_it_goes(name: str, call: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown loss '.*by their names.*: loss={call}"):
+        loss_named(name)
+
+
+@pytest.mark.parametrize("name", ["bias", "max_lr"])
+def test_a_word_that_has_no_other_here_is_an_unknown_loss(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown loss '{name}'; known: binary_cross"):
+        loss_named(name)

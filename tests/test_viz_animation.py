@@ -27,13 +27,14 @@ from tinygrad_mlp.errors import (
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
-from viz import _markup as markup
-from viz import _raster as raster
-from viz._animation import Frames, frames_of
-from viz._fitting import fitted
+from viz._film.animation import Frames, frames_of
 from viz._graph import drawing_of
-from viz._scene import Circle, Curve, Line, Rectangle, Scene, Words
-from viz._themes import LIGHT
+from viz._scene import raster
+from viz._scene.fitting import fitted
+from viz._scene.scene import Circle, Curve, Line, Rectangle, Scene, Words
+from viz._scene.svg_text import svg_text
+from viz._style import markup
+from viz._style.themes import LIGHT
 
 N_FORWARD: Final = 15
 N_BACKWARD: Final = 34
@@ -282,10 +283,10 @@ def test_what_can_be_gone_through_only_once_holds_for_all_drawings_of_a_film() -
     given: dict[str, Any] = {"parameters": [a], "highlight": ["b"], "show": ["data"]}
     expected = frames_of(loss, **given)
     found = frames_of(loss, **{name: iter(x) for name, x in given.items()})
-    assert found.after.svg() == expected.after.svg()
-    assert found.uncolored.svg() == expected.uncolored.svg()
-    assert LIGHT.roles["parameter"].fill in found.after.svg()
-    assert LIGHT.accent in found.after.svg()
+    assert svg_text(found.after) == svg_text(expected.after)
+    assert svg_text(found.uncolored) == svg_text(expected.uncolored)
+    assert LIGHT.roles["parameter"].fill in svg_text(found.after)
+    assert LIGHT.accent in svg_text(found.after)
 
 
 @pytest.mark.parametrize(
