@@ -146,6 +146,20 @@ def test_exactly_100_paths_are_listed_unless_more_are_allowed() -> None:
         chain(functional.sum([a] * 101), a)
 
 
+def test_paths_without_end_are_counted_by_their_size() -> None:
+    a = label(1.0, "a")
+    loss = a
+    for _ in range(15_000):  # 2^15000 has more digits than Python writes
+        loss = loss + loss
+    loss.label = "L"
+    with pytest.raises(GraphError) as caught:
+        chain(loss, a)
+    assert str(caught.value) == (
+        "more than 10^4515 paths lead from a to L, more than max_paths=100; start at a node nearer "
+        "to the loss"
+    )
+
+
 def test_very_many_paths_are_counted_with_commas() -> None:
     a = label(1.0, "a")
     loss = a

@@ -190,6 +190,18 @@ def test_a_formula_that_is_too_long_is_refused_with_its_length() -> None:
         latex(chain_of_many)
 
 
+def test_a_formula_without_end_is_refused_without_an_offer() -> None:
+    doubled = Value(1.0, label="a")
+    for _ in range(15_000):  # 2^15000 has more digits than Python writes
+        doubled = doubled + doubled
+    with pytest.raises(GraphError) as caught:
+        latex(doubled)
+    assert str(caught.value) == (
+        "this formula has more than 10^4515 operations, more than max_operations=200; take a Value "
+        "further inside, or the steps of trace_forward(loss).latex()"
+    )
+
+
 def test_what_latex_takes() -> None:
     with pytest.raises(NotANumberError, match=r"write latex\(loss\)"):
         latex(2.0)  # type: ignore[arg-type]

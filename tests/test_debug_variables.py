@@ -178,3 +178,16 @@ def test_the_module_of_a_script_gives_names_too(tmp_path: Path) -> None:
 def test_a_label_that_is_no_word_of_python_is_a_label(text: str) -> None:
     a = Value(1.0, label=text)
     assert names_of([a])[a] == text
+
+
+def test_a_variable_called_like_a_number_of_a_node_shares_its_name_with_none() -> None:
+    with record_creation():
+        x = Value(0.5, label="x")
+        first = (x.exp() * 2.0, 3.0)
+        v1 = first[0] - 1.0
+        loss = v1.tanh()
+    order = topological_order(loss)
+    names = names_of(order)
+    assert len(set(names.values())) == len(order)
+    assert names[v1] == "v1"  # the variable of the program has the name
+    assert names[order[1]] == "v1#2"

@@ -25,6 +25,7 @@ from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import NotANumberError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import layers_of, names_of, order_of, roles_of, units_of
+from tinygrad_mlp.graph._naming import FreeNames
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
 
 X = [0.1, 0.2]
@@ -471,6 +472,30 @@ def test_interior_nodes_pay_nothing() -> None:
     assert weight.place is not None
     assert node.place is None
     assert node._label == ""
+
+
+class Asked(set[str]):
+    """Names that count how often one of them is looked for."""
+
+    n_asked = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.n_asked += 1
+        return super().__contains__(name)
+
+
+def test_a_name_that_comes_again_and_again_is_not_counted_from_the_start_each_time() -> None:
+    free = FreeNames(["x#3"])
+    free._taken = asked = Asked(free._taken)
+    given = [free.take("x") for _ in range(1000)]
+    assert given[:4] == ["x", "x#2", "x#4", "x#5"]
+    assert given[-1] == "x#1001"
+    assert asked.n_asked < 3 * 1000
+
+
+def test_a_number_behind_a_name_is_not_given_twice() -> None:
+    free = FreeNames()
+    assert [free.take(name) for name in ("a", "a", "a#2", "a")] == ["a", "a#2", "a#2#2", "a#3"]
 
 
 def test_the_order_of_several_outputs_is_that_of_each_one_without_what_came_before() -> None:

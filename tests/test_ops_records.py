@@ -311,11 +311,6 @@ def test_the_operands_of_a_commutative_operation_can_change_places(op: Op) -> No
     assert op.commutative == (size > 1 and same)
 
 
-@each_op
-def test_places_are_a_word_for_each_operand(op: Op) -> None:
-    assert len(op.places) in (0, op.arity)
-
-
 # An operation is declared in one place
 
 

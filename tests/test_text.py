@@ -15,7 +15,7 @@ import pytest
 from tinygrad_mlp import _frames as frames
 from tinygrad_mlp import errors
 from tinygrad_mlp._frames import is_ours, warn
-from tinygrad_mlp._text import joins_an_emoji, shortest, visible
+from tinygrad_mlp._text import grouped, joins_an_emoji, shortest, visible
 from tinygrad_mlp.errors import MissingDependencyError, TinygradMLPError, UnknownNameError
 
 SHOWN: Final[list[tuple[str, str]]] = [
@@ -157,3 +157,23 @@ def test_a_warning_of_a_thread_that_runs_nothing_else() -> None:
         while not caught and time.monotonic() < end:
             time.sleep(0.005)
     assert [str(w.message) for w in caught] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0"),
+        (4096, "4,096"),
+        (10**15, "1,000,000,000,000,000"),
+        (10**30 - 1, ",".join(["999"] * 10)),
+        (10**30, "more than 10^29"),
+        (2**100, "more than 10^30"),
+        (10**4000, "more than 10^3999"),
+    ],
+)
+def test_a_count_of_any_size_can_be_written(count: int, shown: str) -> None:
+    assert grouped(count) == shown
+
+
+def test_a_count_may_have_more_digits_than_python_writes() -> None:
+    assert grouped(2**20000) == "more than 10^6020"

@@ -26,11 +26,13 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.ops import CONSTANT
 from viz._film.animation import Frames, frames_of
 from viz._graph import drawing_of
 from viz._scene import raster
 from viz._scene.fitting import fitted
 from viz._scene.scene import Circle, Curve, Line, Rectangle, Scene, Words
+from viz._scene.svg_text import svg_text
 from viz._style import markup
 from viz._style.themes import LIGHT
 
@@ -263,6 +265,28 @@ def test_a_long_film_shows_nodes_unasked() -> None:
     n_all = len(frames_of(loss, steps="all").moments)
     assert n_all > 120 > n_nodes
     assert len(frames_of(loss).moments) == 3 + 2 * n_nodes
+
+
+def test_a_film_of_very_many_steps_is_told_by_its_nodes_or_refused() -> None:
+    """Each moment holds the gradients of then: for each step they would fill the memory."""
+    loss = MLP(400, [16, 1], activation="tanh", rng=0)([0.1] * 400) ** 2
+    n_nodes = sum(bool(node.parents) for node in order_of([loss]))
+    assert len(frames_of(loss, detail="layers").moments) == 3 + 2 * n_nodes
+    n_steps = len([x for x in trace_backward(loss, constants=True) if x.parent.op is not CONSTANT])
+    with pytest.raises(GraphError, match=f"would have {3 + n_nodes + n_steps:,} frames, more than"):
+        frames_of(loss, detail="layers", steps="all")
+
+
+def test_what_can_be_gone_through_only_once_holds_for_all_drawings_of_a_film() -> None:
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    loss = (a * b).tanh()
+    given: dict[str, Any] = {"parameters": [a], "highlight": ["b"], "show": ["data"]}
+    expected = frames_of(loss, **given)
+    found = frames_of(loss, **{name: iter(x) for name, x in given.items()})
+    assert svg_text(found.after) == svg_text(expected.after)
+    assert svg_text(found.uncolored) == svg_text(expected.uncolored)
+    assert LIGHT.roles["parameter"].fill in svg_text(found.after)
+    assert LIGHT.accent in svg_text(found.after)
 
 
 @pytest.mark.parametrize(

@@ -171,3 +171,21 @@ def test_names_and_indices_follow_their_options() -> None:
     assert plain.boxes["n0"].texts[0] == "x1"
     assert "tspan" not in plain.text  # a graph without neurons has the names of the program
     assert "tspan" in BoxPicture(a * a, names="math").text
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_nan_of_one_sample_is_seen_in_the_box_of_all(place: int) -> None:
+    """Of nan neither min nor max is nan, unless it comes first."""
+    model = MLP(1, [2, 1], "tanh", rng=0)
+    X = [0.5, -0.25, 1.0]
+    X[place] = math.nan
+    loss = functional.mean([model([x]) for x in X])
+    picture = BoxPicture(loss, detail="layers")
+    leaves = [box for box in picture.boxes.values() if "3 values, 1 of them nan" in box.tooltip]
+    assert len(leaves) == 1
+    for box in (*leaves, *picture.boxes.values()):
+        if box.words[0].text.startswith("layer"):
+            assert "nan" in [words.text for words in box.words]
+    well = BoxPicture(functional.mean([model([x]) for x in (0.5, -0.25)]), detail="layers")
+    assert any("2 values from -0.25 to 0.5" in box.tooltip for box in well.boxes.values())
+    assert not any("nan" in words.text for box in well.boxes.values() for words in box.words)

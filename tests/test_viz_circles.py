@@ -24,6 +24,7 @@ import viz
 from tests.circle_pictures import SVG, Picture, only, read, tooltip
 from tests.fonts import FACES, advances
 from tests.holding import held
+from tests.seen_colors import contrast
 from tests.test_graph import Nested, OwnNames, Plain, Tied
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.compiler import compile
@@ -630,17 +631,6 @@ def test_no_line_runs_through_a_circle(value: Any, options: dict[str, Any]) -> N
             share = min(1.0, max(0.0, share))
             nearest = math.hypot(x1 + share * (x2 - x1) - x, y1 + share * (y2 - y1) - y)
             assert nearest >= r - 0.05
-
-
-def luminance(color: str) -> float:
-    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(first: str, second: str) -> float:
-    low, high = sorted([luminance(first), luminance(second)])
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

@@ -20,6 +20,7 @@ import pytest
 
 import viz
 from tests.circle_pictures import SVG
+from tests.seen_colors import contrast, linear
 from tests.test_viz_circles_steps import Residual, normalized
 from tinygrad_mlp import MLP, Value, functional
 from viz._style.themes import DARK, LIGHT, Theme
@@ -63,20 +64,8 @@ WHITE: Final = np.array([0.95047, 1.0, 1.08883])
 Color = np.ndarray[Any, Any]
 
 
-def linear(color: str) -> Color:
-    """Linear RGB of #rrggbb."""
-    values = np.array([int(color[place : place + 2], 16) / 255.0 for place in (1, 3, 5)])
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(first: str, second: str) -> float:
-    """The ratio of WCAG 2.1."""
-    low, high = sorted([float(TO_XYZ[1] @ linear(color)) for color in (first, second)])
-    return (high + 0.05) / (low + 0.05)
-
-
 def lab(color: str, deficiency: str) -> Color:
-    seen = np.clip(DEFICIENCIES[deficiency] @ linear(color), 0.0, 1.0)
+    seen = np.clip(DEFICIENCIES[deficiency] @ np.array(linear(color)), 0.0, 1.0)
     t = TO_XYZ @ seen / WHITE
     f = np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
@@ -88,6 +77,7 @@ def distance(first: str, second: str, deficiency: str) -> float:
 
 def test_the_measures_are_those_of_the_books() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21.0, abs=1e-4)
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21.0, abs=1e-4)
     assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.005)  # WCAG's own example
     assert lab("#ff0000", "none") == pytest.approx([53.24, 80.09, 67.20], abs=0.05)
     for matrix in DEFICIENCIES.values():

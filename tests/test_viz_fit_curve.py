@@ -17,6 +17,8 @@ from tinygrad_mlp.training import fit, predict, predict_proba
 from viz._plots.plot_colors import PLOT_THEMES
 from viz.plots import fit_curve
 
+Floats = NDArray[np.float64]
+
 LOOK: Final = PLOT_THEMES["light"]
 X: Final = np.linspace(-2.0, 2.0, 12)
 HELD_OUT: Final = np.linspace(-1.9, 3.0, 5)
@@ -94,6 +96,40 @@ def test_of_two_classes_the_curve_is_the_probability_of_the_second() -> None:
         "yes, held out": [[-1.0, 1.0], [0.5, 1.0]],
     }
     assert hex_of(curve.get_color()) == LOOK.color(1)
+
+
+def test_of_two_classes_among_three_each_has_its_own_curve() -> None:
+    labels = np.digitize(X, [-0.7, 0.7])
+    model = MLP(1, [4, 3], activation="tanh", rng=0)
+    fit(model, X[:, None], labels, epochs=30, optimizer="adam", rng=0, log_every=None)
+    few = labels < 2
+    names = ["low", "middle", "high"]
+    constant = OnlyOf(model, [0, 1])
+    (axes,) = fit_curve(constant, X[few], labels[few], resolution=40, class_names=names).axes
+    x = np.asarray(axes.lines[0].get_xdata())
+    expected = predict_proba(model, x[:, None])
+    assert len(axes.lines) == 2  # and no line at 0.5, where nothing changes
+    for index, curve in enumerate(axes.lines):
+        assert np.asarray(curve.get_ydata()) == pytest.approx(expected[:, index], rel=1e-12)
+    assert axes.get_ylabel() == "probability"
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["low", "middle"]
+
+
+class OnlyOf:
+    """A model that answers with some of its classes alone."""
+
+    classes_ = (0, 1, 2)
+
+    def __init__(self, model: MLP, classes: list[int]) -> None:
+        self.model, self.classes = model, classes
+
+    def predict_proba(self, points: Floats) -> Floats:
+        return predict_proba(self.model, points)
+
+    def predict(self, points: Floats) -> Floats:
+        return np.asarray(self.predict_proba(points)[:, self.classes].argmax(axis=1))
 
 
 def test_of_several_classes_there_is_a_curve_for_each() -> None:

@@ -13,8 +13,10 @@ from tests.box_pictures import BY, BoxPicture
 from tests.holding import held
 from tinygrad_mlp import functional, ops
 from tinygrad_mlp._text import visible
+from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
+from tinygrad_mlp.nn import MLP
 from viz._graph import DIRECTIONS, SHOWABLE, to_dot
 from viz._style.markup import html_text, number, shortened
 
@@ -498,3 +500,25 @@ def test_markup_in_a_label_is_escaped_in_box_and_tooltip() -> None:
     box = BoxPicture(Value(1.0, label=label)).boxes["n0"]
     assert box.texts[0] == box.tooltip[0] == label
     assert html_text(label) in to_dot(Value(1.0, label=label))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"legend": "no"}, r"legend is 'no', but True or False is needed: .*legend=False"),
+        ({"constants": 0}, r"constants is 0, but True or False is needed: .*constants=False"),
+        ({"show": None}, r"show is None, but a list of names is needed, of 'data', 'grad', "),
+        ({"show": 3}, r"show is 3, .* 'partials', 'weights': .*; nothing: show=\(\)"),
+        ({"highlight": None}, r"highlight is None, but nodes or labels are needed: "),
+        ({"highlight": 3}, r"highlight is 3, but nodes or labels .*; nothing: highlight=\(\)"),
+        ({"focus": 3}, r"focus is 3, but one node is needed, or its name: "),
+        ({"focus": []}, r"focus is \[\], but one node is needed, or its name: "),
+    ],
+)
+@pytest.mark.parametrize("what", ["ops", "circles"])
+def test_an_option_of_another_kind_is_refused(
+    what: str, wrong: dict[str, Any], message: str
+) -> None:
+    drawn = worked_example() if what == "ops" else MLP(2, [2, 1], rng=0)
+    with pytest.raises(InvalidArgumentError, match=message):
+        viz.to_svg(drawn, detail=what, **wrong)

@@ -163,6 +163,8 @@ def test_what_does_not_fit_is_refused() -> None:
         attribution_plot(table, sample_names="ab")
     with pytest.raises(ShapeError, match=r"2 features, but image_shape=\(2, 2\) has 4 pixels"):
         attribution_plot(table, image_shape=(2, 2))
+    with pytest.raises(InvalidArgumentError, match=r"image_shape is 2, but a pair is needed"):
+        attribution_plot(table, image_shape=2)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match=r"nothing to draw"):
         feature_visualization_plot({})
     with pytest.raises(InvalidArgumentError, match=r"no layer to draw"):

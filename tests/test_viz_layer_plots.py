@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.nn import MLP, Module
 from viz.plots import activation_histograms, gradient_histograms, weight_images
 
@@ -67,6 +67,16 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         activation_histograms(model, [1.0, 2.0])
     with pytest.raises(ShapeError, match="9 pixels"):
         weight_images(model, image_shape=(3, 3))
+    for wrong in (6, (6,), (2, 3, 1), "23"):
+        with pytest.raises(InvalidArgumentError, match="a pair is needed, the height and the wid"):
+            weight_images(model, image_shape=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"image_shape\[0\] is -2, but a whole number"):
+        weight_images(model, image_shape=(-2, -3))
+    with pytest.raises(InvalidArgumentError, match=r"image_shape\[1\] is 3.0"):
+        weight_images(model, image_shape=(2, 3.0))  # type: ignore[arg-type]
+    for bins in (0, 2.5, "40"):
+        with pytest.raises(InvalidArgumentError, match=r"bins is .*: bins=40"):
+            activation_histograms(model, np.ones((2, 2)), bins=bins)  # type: ignore[arg-type]
 
 
 def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from tests.seen_colors import contrast
 from tests.svg_letters import hex_of, letters
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.debug import HealthMonitor
@@ -24,7 +25,7 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import RateSearch, fit
 from viz import plots
 from viz._plots.figure import Plot, _distance, _shorter_outline, rendered
-from viz._plots.plot_colors import PLOT_THEMES, contrast
+from viz._plots.plot_colors import PLOT_THEMES
 
 X, Y = make_moons(40, noise=0.2, rng=0)
 

@@ -34,6 +34,7 @@ from viz.plots import (
     activation_histograms,
     confusion_table_plot,
     decision_boundary,
+    fit_curve,
     health_curves,
     loss_curve,
     weight_images,
@@ -514,6 +515,57 @@ def test_probabilities_in_place_of_labels_are_refused() -> None:
 def test_labels_of_two_kinds_are_refused() -> None:
     with pytest.raises(DataError, match="such as 0, but y has labels such as 'a'; both must"):
         decision_boundary(right_half, X, ["a", "a", "b", "b", "a"])
+
+
+class Three:
+    """Knows three classes, of which the middle one wins nowhere."""
+
+    classes_ = np.array(["a", "b", "c"])
+
+    def predict_proba(self, points: Points) -> Points:
+        left = 0.8 / (1.0 + np.exp(points[:, 0]))
+        return np.stack([left, np.full(len(points), 0.2), 0.8 - left], axis=1)
+
+    def predict(self, points: Points) -> NDArray[Any]:
+        return np.asarray(self.classes_[self.predict_proba(points).argmax(axis=1)])
+
+
+def test_a_class_that_is_not_drawn_takes_nothing_from_the_others() -> None:
+    """The probabilities and the names of the others stay theirs."""
+    labels = np.where(X[:, 0] > 0.0, "c", "a")
+    figure = decision_boundary(
+        Three(), X, labels, resolution=40, class_names=["first", "second", "third"]
+    )
+    (axes,) = figure.axes
+    (bar,) = axes.child_axes
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts[:2] == ["first", "third"]
+    assert bar.get_ylabel() == "probability of the class"  # two do not make up all of it
+    assert boundaries(axes)[:, 0] == pytest.approx(0.0, abs=1e-3)
+    for names, shown in ((["first", "third"], ["first", "third"]), (None, ["a", "c"])):
+        (axes,) = decision_boundary(Three(), X, labels, resolution=20, class_names=names).axes
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()][:2] == shown
+    with pytest.raises(ShapeError, match=r"4 names for the 2 classes \['a', 'c'\]"):
+        decision_boundary(Three(), X, labels, class_names=["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("resolution", [1, 0, -3, 2.5, "160", True])
+def test_a_resolution_that_is_no_number_of_points_is_refused(resolution: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"at least 2 is needed: resolution=160"):
+        decision_boundary(right_half, X, Y, resolution=resolution)
+    with pytest.raises(InvalidArgumentError, match=r"at least 2 is needed: resolution=400"):
+        fit_curve(lambda x: x[:, 0], [0.0, 1.0], [0.0, 1.0], resolution=resolution)
+
+
+def test_a_text_is_neither_true_nor_false() -> None:
+    with pytest.raises(InvalidArgumentError, match="equal_axes is 'no', but True or False"):
+        decision_boundary(right_half, X, Y, equal_axes="no")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="log_scale is 'no', but True or False"):
+        loss_curve({"loss": [0.5, 0.4]}, log_scale="no")  # type: ignore[arg-type]
 
 
 def test_too_few_class_names_are_refused() -> None:

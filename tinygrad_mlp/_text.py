@@ -11,7 +11,7 @@ import unicodedata
 from numbers import Integral, Real
 from typing import Final
 
-__all__ = ["described", "joins_an_emoji", "literal", "shortened", "shortest", "visible"]
+__all__ = ["described", "grouped", "joins_an_emoji", "literal", "shortened", "shortest", "visible"]
 
 LONGEST_REPR: Final = 60
 """So many characters of what was given stand in a message."""
@@ -86,6 +86,17 @@ def shortest(number: float) -> str:
     ('1700000000.5', '0.1', '19', '-1e-20')
     """
     return repr(float(number)).removesuffix(".0")
+
+
+def grouped(count: int) -> str:
+    """A count for a message, however large: Python writes no whole number of 4,300 digits.
+
+    >>> grouped(4096), grouped(2**20000)
+    ('4,096', 'more than 10^6020')
+    """
+    if count < 10**30:
+        return f"{count:,}"
+    return f"more than 10^{math.floor((count.bit_length() - 1) * math.log10(2.0))}"
 
 
 def literal(value: object) -> str:

@@ -89,7 +89,6 @@ class Op:
         infix: whether its symbol stands between its two operands.
         commutative: whether the order of its operands does not matter.
         masking: whether it lets no gradient through to an operand that it does not choose.
-        places: what its operands are to it, as words before them.
 
     >>> op_named("tanh").partial_formulas
     ('1 - tanh(x)^2',)
@@ -115,7 +114,6 @@ class Op:
     infix: bool = False
     commutative: bool = False
     masking: bool = False
-    places: tuple[str, ...] = ()
 
     arity: int | None = field(init=False)
     """The number of inputs, or None for an op that takes any number."""

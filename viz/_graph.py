@@ -16,6 +16,7 @@ from typing import Final, Unpack
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler import Program
+from tinygrad_mlp.debug._notation import NAMES
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -56,9 +57,6 @@ __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_o
 
 DETAILS: Final = ("auto", "circles", "ops", "neurons", "layers")
 """What a drawing shows: circles and lines, operations, neurons, layers; or what stays readable."""
-
-NAMES: Final = ("auto", "math", "code")
-"""How things are called: as books do, as the program does, or as suits the detail."""
 
 STYLES: Final = ("page", "slide")
 """What a picture is for."""
@@ -284,8 +282,17 @@ class _Graph:
 
         Raises:
             UnknownNameError: if there is none of that name.
+            InvalidArgumentError: if it is neither a node nor a name.
         """
-        return self.textbook_names(index).find(focus) if isinstance(focus, str) else focus
+        if isinstance(focus, str):
+            return self.textbook_names(index).find(focus)
+        given: object = focus
+        if not isinstance(given, Value):
+            raise InvalidArgumentError(
+                f"focus is {described(given)}, but one node is needed, or its name: "
+                "focus=model.layers[0].neurons[0].w[0], focus='h[1]_2'"
+            )
+        return given
 
     def circles(self, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Circles and lines.
@@ -388,6 +395,12 @@ def _marked(
     highlight: Value | str | Iterable[Value | str], order: Sequence[Value]
 ) -> frozenset[Value]:
     """The nodes that were meant; a label means every node that has it."""
+    given: object = highlight
+    if not isinstance(given, Value | Iterable):
+        raise InvalidArgumentError(
+            f"highlight is {described(given)}, but nodes or labels are needed: highlight=[w, 'b']; "
+            "nothing: highlight=()"
+        )
     wanted = [highlight] if isinstance(highlight, Value | str) else list(highlight)
     nodes = set(order)
     marked: set[Value] = set()

@@ -103,8 +103,8 @@ def draw(
             show; the message lists them.
         GraphError: if there are more than ``max_nodes`` boxes; the message names the coarser detail
             to use. Also if circles and lines cannot show the graph as it is.
-        InvalidArgumentError: for what only circles have with another detail, and for circles in
-            another direction than "LR".
+        InvalidArgumentError: for an option of another kind than said here, for what only circles
+            have with another detail, and for circles in another direction than "LR".
         MissingDependencyError: where there is neither the ``dot`` program nor pygraphviz.
 
     >>> import tempfile

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training import ConfusionTable, History
@@ -105,6 +106,8 @@ def loss_curve(
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['loss', 'accuracy']
     """
+    if log_scale is not None:
+        log_scale = check_flag(log_scale, "log_scale", "loss_curve(history, log_scale=True)")
     runs = _runs(history)
     names = [
         name for name in ("loss", "accuracy") if any(_series(run, name) for run in runs.values())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
 from tests.replaying import PHONE, Opener, chain_network
+from tests.seen_colors import contrast
 from tinygrad_mlp.debug import worked_example
 
 WORDS = """() => {
@@ -40,20 +40,6 @@ WORDS = """() => {
   }
   return parts;
 }"""
-
-
-def rgb_of(color: str) -> list[float]:
-    return [float(x) / 255.0 for x in re.findall(r"[\d.]+", color)[:3]]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(color: str) -> float:
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb_of(color)]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

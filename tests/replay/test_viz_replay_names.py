@@ -51,6 +51,13 @@ def test_the_order_of_the_indices() -> None:
     assert "w32(1)" not in by_unit
 
 
+def test_auto_is_the_names_of_books() -> None:
+    """As in a drawing of neurons, so that both take the same options."""
+    loss = MLP(1, [1], activation="tanh", rng=0)([0.5]).square()
+    pages = {names: recorded(replay_page(loss, names=names)) for names in ("auto", "math", "code")}
+    assert pages["auto"] == pages["math"] != pages["code"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"names": "maths"}, "kind of names 'maths'"), ({"index": "unit"}, "order of the indices")],

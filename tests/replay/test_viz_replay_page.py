@@ -10,9 +10,10 @@ import pytest
 
 import viz
 from tests.replaying import HOSTILE, chain_network, network_loss, recorded
+from tests.seen_colors import contrast
 from tinygrad_mlp.debug import names_of, trace_backward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
 from viz._replay.stepper import replay_page
@@ -190,17 +191,20 @@ def test_words_stand_out_from_their_ground(theme: Theme) -> None:
         assert contrast(line, theme.background) >= 3.0
 
 
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(color: str) -> float:
-    channels = [int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
 def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
     assert recorded(replay_page(network_loss([4, 1])))["collapsed"]
     assert not recorded(replay_page(worked_example()))["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"collapse": "no"}, r"collapse is 'no', but True or False is needed: .*collapse=True"),
+        ({"max_nodes": "9"}, r"max_nodes is '9', but a whole number of at least 1 is needed"),
+        ({"max_nodes": 0}, r"max_nodes is 0, .*: max_nodes=1000"),
+        ({"title": 3}, r"title is 3, but a text is needed: title='Backpropagation of L'"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        replay_page(worked_example(), **wrong)

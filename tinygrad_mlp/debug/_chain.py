@@ -16,6 +16,7 @@ from typing import Final
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._arguments import check_integer
+from tinygrad_mlp._text import grouped
 from tinygrad_mlp.debug._applied import Applied
 from tinygrad_mlp.debug._equations import product_of
 from tinygrad_mlp.debug._latex import aligned
@@ -30,6 +31,9 @@ __all__ = ["MOST_PATHS", "Chain", "Path", "chain", "chain_called"]
 
 MOST_PATHS: Final = 100
 """The number of paths up to which they are listed, unless another is given."""
+
+MOST_ALLOWED: Final = 1_000_000
+"""So many paths the message offers to allow; each is kept."""
 
 LONG: Final = 3
 """Products of more factors than this have a line for the symbols and one for the numbers."""
@@ -233,10 +237,12 @@ def chain_called(
     n_paths = _count_paths(order, node)
     found = n_paths[loss]
     if found > max_paths:
+        few = found <= MOST_ALLOWED
+        allowing = f", or allow more: chain(loss, node, max_paths={found})" if few else ""
         raise GraphError(
-            f"{found:,} paths lead from {notation.written[node]} to {notation.written[loss]}, more "
-            f"than max_paths={max_paths:,}; start at a node nearer to the loss, or allow more: "
-            f"chain(loss, node, max_paths={found})"
+            f"{grouped(found)} paths lead from {notation.written[node]} to "
+            f"{notation.written[loss]}, more than max_paths={max_paths:,}; start at a node nearer "
+            f"to the loss{allowing}"
         )
     return Chain(loss, node, tuple(_paths(loss, node, n_paths, notation)), notation, in_latex)
 

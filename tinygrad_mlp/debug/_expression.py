@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tinygrad_mlp._arguments import check_integer
+from tinygrad_mlp._text import grouped
 from tinygrad_mlp.debug._equations import is_plain
 from tinygrad_mlp.debug._formulas import latex_formula
 from tinygrad_mlp.debug._latex import Latex
@@ -14,6 +17,9 @@ from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import op_of
 
 __all__ = ["latex"]
+
+MOST_ALLOWED: Final = 1_000_000
+"""So many operations the message offers to allow; nobody reads a longer formula."""
 
 
 def latex(
@@ -50,12 +56,14 @@ def latex(
     for node in order:
         inside = sum([n_operations[x] for x in node.parents])
         n_operations[node] = inside + 1 if node.parents else 0
-    if n_operations[value] > max_operations:
+    needed = n_operations[value]
+    if needed > max_operations:
+        few = needed <= MOST_ALLOWED
+        allowing = f", or allow more: latex(loss, max_operations={needed})" if few else ""
         raise GraphError(
-            f"this formula has {n_operations[value]:,} operations, more than max_operations="
-            f"{max_operations:,}; take a Value further inside, the steps of "
-            "trace_forward(loss).latex(), or allow more: "
-            f"latex(loss, max_operations={n_operations[value]})"
+            f"this formula has {grouped(needed)} operations, more than max_operations="
+            f"{max_operations:,}; take a Value further inside, or the steps of "
+            f"trace_forward(loss).latex(){allowing}"
         )
     notation = notation_of(order, names, index)
     formulas: dict[Value, str] = {}

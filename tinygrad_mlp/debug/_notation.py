@@ -25,7 +25,7 @@ from tinygrad_mlp.graph import (
     textbook_names,
     units_of,
 )
-from tinygrad_mlp.graph._naming import free_name
+from tinygrad_mlp.graph._naming import FreeNames
 
 __all__ = ["NAMES", "Notation", "check_notation", "notation_of"]
 
@@ -138,7 +138,7 @@ def notation_of(order: Sequence[Value], names: str = "math", index: str = "unit,
     units = units_of(order, roles)
     labels = {node: label_of(node, units.get(node)) for node in order}
     books = textbook_names(order, roles, units, index=index)
-    taken = {code[node] for node in order if labels[node]}
+    free = FreeNames(code[node] for node in order if labels[node])
     found: dict[Value, Name] = {}
     for node in order:
         name = books.names[node]
@@ -147,8 +147,7 @@ def notation_of(order: Sequence[Value], names: str = "math", index: str = "unit,
             continue
         if name.is_code and books.unit_numbers and node is order[-1]:
             name = MathName("L")  # what stands above a network and has no other name
-        written = free_name(code[node] if name.is_code else name.text, taken)
-        taken.add(written)
+        written = free.take(code[node] if name.is_code else name.text)
         found[node] = _of_code(written) if name.is_code else Name(written, name)
     deltas = {
         node: Name(delta.text, delta)

@@ -6,14 +6,14 @@ gives the same names: to the step log, the terminal and the web page.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from tinygrad_mlp._places import Key, Owner, joined
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value
 
-__all__ = ["Group", "PlaceNames", "free_name", "names_of"]
+__all__ = ["FreeNames", "Group", "PlaceNames", "names_of"]
 
 Group = tuple[Owner, tuple[Key, ...]]
 """Where a layer stands: a module, and what in it."""
@@ -38,21 +38,21 @@ def names_of(order: Sequence[Value], places: PlaceNames | None = None) -> dict[V
     ['a#2', 'a', 'v2', 'v3', 'v4', 'v5']
     """
     names: dict[Value, str] = {}
-    taken: set[str] = set()
+    free = FreeNames()
     used = dict.fromkeys(x for node in order if node.parents for x in (*node.parents, node))
     places = places or PlaceNames(order)
     for node in used or order:
         name = places.of(node)
         if name:
-            names[node] = free_name(visible(name), taken)
-            taken.add(names[node])
-    for index, node in enumerate(order):
-        if node not in names:
-            variable = getattr(node, "variable", "")  # known while ``record_creation`` is on
-            names[node] = free_name(variable or f"v{index}", taken)
-            if variable:
-                taken.add(names[node])
-    return {node: names[node] for node in order}
+            names[node] = free.take(visible(name))
+    for node in order:
+        variable = getattr(node, "variable", "")  # known while ``record_creation`` is on
+        if variable and node not in names:
+            names[node] = free.take(variable)
+    return {
+        node: names[node] if node in names else free.take(f"v{index}")
+        for index, node in enumerate(order)
+    }
 
 
 class PlaceNames:
@@ -105,14 +105,28 @@ class PlaceNames:
         return self.within(owner) if alone else self.within(owner, *keys)
 
 
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, with ``#2``, ``#3``, ... where it is taken.
+class FreeNames:
+    """Names that are given once each, with ``#2``, ``#3``, ... where they are taken.
 
-    >>> free_name("a", {"a", "a#2"})
-    'a#3'
+    >>> free = FreeNames(["a", "a#2"])
+    >>> free.take("a"), free.take("b"), free.take("b")
+    ('a#3', 'b', 'b#2')
+
+    Args:
+        taken: the names that are taken from the start.
     """
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}#{count}"
-    return candidate
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._counts: dict[str, int] = {}  # the number behind each name that was given last
+
+    def take(self, name: str) -> str:
+        """The name, or the first with a number behind it that is free; it is taken from now on."""
+        count = self._counts.get(name, 1)
+        candidate = name if count == 1 else f"{name}#{count}"
+        while candidate in self._taken:
+            count += 1
+            candidate = f"{name}#{count}"
+        self._counts[name] = count
+        self._taken.add(candidate)
+        return candidate

@@ -203,7 +203,6 @@ WHERE: Final = declare(
             "where", domain=((-1.0, 1.0), REAL_LINE, REAL_LINE), kinks=((0.0, 0.0, 0.0),)
         ),
         masking=True,
-        places=("if", "then", "else"),
     )
 )
 """The condition is a number: 0 is false, everything else is true. Nothing flows to it."""
@@ -237,7 +236,6 @@ CLAMP: Final = declare(
             "clamp", domain=(REAL_LINE, (-2.0, -1.0), (1.0, 2.0)), kinks=((0.0, 0.0, 0.0),)
         ),
         masking=True,
-        places=("", "from", "to"),
     )
 )
 

@@ -6,6 +6,7 @@ repeats for each sample says how often. ``neurons`` and ``layers`` say what stan
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -48,14 +49,25 @@ def times(repeats: int) -> str:
 
 
 def range_text(values: Iterable[Value], number: Callable[[float], str] = number) -> str:
-    """The number, or the smallest and the largest of several.
+    """The number, or the smallest and the largest of several; nan, if one of them is.
 
     >>> range_text([Value(2.0)]), range_text([Value(2.0), Value(0.5)])
     ('2', '0.5 … 2')
     """
-    numbers = [value.data for value in values]
-    low, high = number(min(numbers)), number(max(numbers))
+    low, high = map(number, extremes(values))
     return low if low == high else f"{low} \N{HORIZONTAL ELLIPSIS} {high}"
+
+
+def extremes(values: Iterable[Value]) -> tuple[float, float]:
+    """The smallest and the largest number; nan twice, if one is nan, which is to be seen.
+
+    >>> extremes([Value(2.0), Value(0.5)]), extremes([Value(2.0), Value(math.nan), Value(0.5)])
+    ((0.5, 2.0), (nan, nan))
+    """
+    numbers = [value.data for value in values]
+    if any(map(math.isnan, numbers)):
+        return math.nan, math.nan
+    return min(numbers), max(numbers)
 
 
 def activation_of(box: Box) -> str:
@@ -396,5 +408,7 @@ class CoarseDrawing:
         if len(box.members) == 1:
             yield from self.look.tooltip_of_numbers(first)
         else:
-            numbers = [node.data for node in box.members]
-            yield f"{len(numbers):,} values from {min(numbers)!r} to {max(numbers)!r}"
+            low, high = extremes(box.members)
+            n_nan = sum(math.isnan(node.data) for node in box.members)
+            span = f"{n_nan:,} of them nan" if n_nan else f"from {low!r} to {high!r}"
+            yield f"{len(box.members):,} values{',' if n_nan else ''} {span}"

@@ -1,4 +1,4 @@
-"""What boxes say of an operation: its symbol with the plain numbers put in, and its operands."""
+"""What boxes say of an operation: its symbol with the plain numbers put in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from tinygrad_mlp import ops
 from tinygrad_mlp.ops import Op
 
-__all__ = ["added", "bracketed", "in_words", "operand_words", "order_matters"]
+__all__ = ["bracketed", "in_words", "order_matters"]
 
 OPERAND: Final = "u"
 """What formulas call an operand that an arrow brings, as the replay does."""
@@ -55,32 +55,6 @@ def order_matters(op: Op) -> bool:
     (True, False)
     """
     return not (op.variadic or op.commutative)
-
-
-def operand_words(op: Op, operands: Sequence[str]) -> list[str]:
-    """One text for each operand, where it matters which of them is which; else nothing.
-
-    >>> operand_words(ops.SUB, ["a", "b"]), operand_words(ops.MUL, ["a", "b"])
-    (['a', '− b'], [])
-    >>> operand_words(ops.WHERE, ["1", "2", "3"])
-    ['if 1', 'then 2', 'else 3']
-    """
-    if not order_matters(op) or len(operands) < 2:
-        return []
-    if op.infix:
-        first, second = operands
-        return [first, f"{op.symbol} {bracketed(second)}"]
-    places = op.places or ops.LETTERS
-    return [f"{place} {operand}".strip() for place, operand in zip(places, operands, strict=False)]
-
-
-def added(word: str) -> str:
-    """A further term of a sum, with its sign.
-
-    >>> added("0.5"), added("−0.5")
-    ('+ 0.5', '− 0.5')
-    """
-    return f"{MINUS} {word[1:]}" if word.startswith(MINUS) else f"+ {word}"
 
 
 def bracketed(word: str) -> str:

@@ -20,7 +20,14 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.graph import INDEX_ORDERS, order_of
 from viz._film.film import check_ffmpeg, gif, mp4
-from viz._film.moments import Moment, moments_of, pointing_into, scene_at, with_gradients
+from viz._film.moments import (
+    Moment,
+    moments_of,
+    number_of_moments,
+    pointing_into,
+    scene_at,
+    with_gradients,
+)
 from viz._graph import drawing_of
 from viz._scene.fitting import SLIDE, fitted, smallest_letters
 from viz._scene.letters import width_of
@@ -161,6 +168,7 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
             f"a film starts from one Value, but got {what}; build a loss or an output first: "
             "viz.animate(model(x), path)"
         )
+    options = _kept(options)
     wanted = completed(options)
     _check_length(3 + 2 * sum(bool(node.parents) for node in order_of([loss])))
     with _gradients_kept(loss):
@@ -172,14 +180,27 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
             "names": "code" if wanted["names"] == "code" else "math",
             "index": known_name("order of the indices", wanted["index"], INDEX_ORDERS),
         }
-        moments = moments_of(loss, each_step=steps != "nodes", **named)
-        if steps == "auto" and len(moments) > MOST_SHORT:
-            moments = moments_of(loss, each_step=False, **named)
+        each_step = steps != "nodes"
+        if each_step:  # each moment holds all gradients, so there must not be too many
+            n_moments = number_of_moments(loss, named["shown"])
+            each_step = steps == "all" or n_moments <= MOST_SHORT
+            _check_length(n_moments if each_step else 0)
+        moments = moments_of(loss, each_step=each_step, **named)
         _check_length(len(moments))
     theme = theme_named(wanted["theme"])
     number = markup.number_on_slide if is_slide else markup.number
     moments = pointing_into(after, moments, order_of([loss]))
     return Frames(moments, after, uncolored, theme, number)
+
+
+def _kept(options: Options) -> Options:
+    """The options with lists of what can be gone through only once, as several drawings need it."""
+    kept: Any = {
+        name: list(given) if isinstance(given, Iterator) else given
+        for name, given in options.items()
+    }
+    wanted: Options = kept
+    return wanted
 
 
 def _check_length(n_frames: int) -> None:

@@ -18,10 +18,20 @@ from tinygrad_mlp.graph import Run
 from viz._scene.emphasis import marked
 from viz._scene.scene import Group, Scene, Shape, Words
 
-__all__ = ["Moment", "moments_of", "pointing_into", "scene_at", "with_gradients"]
+__all__ = [
+    "Moment",
+    "moments_of",
+    "number_of_moments",
+    "pointing_into",
+    "scene_at",
+    "with_gradients",
+]
 
 AROUND: Final = ("frame", "title", "legend")
 """The kinds of groups that stand around others and are not marked with them."""
+
+AROUND_STEPS: Final = 3
+"""The moments before the first step, between the passes, and after the last step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def moments_of(
     """
     forward = trace_forward(loss, names=names, index=index)
     backward = trace_backward(loss, names=names, index=index, constants=True)
-    steps = [x for x in backward if not _is_plain(x.parent) or x.parent in shown]
+    steps = _steps_shown(backward, shown)
     pending = frozenset([loss, *(step.parent for step in steps)])
     computed = frozenset([node for node in forward.order if not node.parents])
     moments = [Moment("before the first step", computed=computed, pending=pending)]
@@ -98,6 +108,23 @@ def moments_of(
         *moments,
         replace(moments[-1], title="after the last step", equation=(), node=None, operands=()),
     ]
+
+
+def number_of_moments(loss: Value, shown: Collection[Value] = ()) -> int:
+    """How many moments there are where each step has its own.
+
+    Args, and how the graph is then: as for ``moments_of``.
+
+    >>> loss = Value(2.0, label="a") * Value(3.0, label="b")
+    >>> number_of_moments(loss) == len(moments_of(loss)) == 6
+    True
+    """
+    steps = _steps_shown(trace_backward(loss, constants=True), shown)
+    return len(trace_forward(loss)) + len(steps) + AROUND_STEPS
+
+
+def _steps_shown(backward: Sequence[BackwardStep], shown: Collection[Value]) -> list[BackwardStep]:
+    return [step for step in backward if not _is_plain(step.parent) or step.parent in shown]
 
 
 def scene_at(

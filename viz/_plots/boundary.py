@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.errors import DataError, ShapeError
-from viz._plots.asked import Points, answers_of, as_labels, predicted_labels
+from viz._plots.asked import (
+    Points,
+    answers_of,
+    are_all_two,
+    as_labels,
+    called,
+    predicted_labels,
+    probabilities_of,
+)
 from viz._plots.plot_style import Look, finished, literal, look_of, turn_long_ticks
 from viz._style.markup import shortened
 from viz._style.themes import mixed
@@ -75,7 +84,8 @@ def decision_boundary(
         path: the file to write, if any: .svg, .png or .pdf.
         title: a headline.
         feature_names: what the two axes are called.
-        class_names: what the classes are called, in the order of their sorted labels.
+        class_names: what the classes are called, in the order of their sorted labels: those that
+            are drawn, or all that the model knows.
         resolution: the number of points, along each axis, at which the model is asked.
         equal_axes: whether one unit is as long on both axes; unless given, it is where the ranges
             of the two features differ by less than a factor of 2, as they do where both are of one
@@ -87,6 +97,7 @@ def decision_boundary(
         ShapeError: if ``X`` is not (n, 2), or ``y`` or the answers do not fit it.
         DataError: for NaN or inf in ``X``, or if the answers are numbers and ``y`` holds texts.
         UnknownNameError: for an unknown theme, style or ending.
+        InvalidArgumentError: if ``resolution`` is no whole number of at least 2.
         MissingDependencyError: without matplotlib.
 
     >>> def right_of_zero(X):
@@ -95,20 +106,18 @@ def decision_boundary(
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['0', '1']
     """
+    resolution = check_integer(resolution, "resolution", "resolution=160", minimum=2)
+    if equal_axes is not None:
+        equal_axes = check_flag(equal_axes, "equal_axes", "equal_axes=True")
     points, labels = _checked_samples(X, y)
-    answer, probabilities_of = answers_of(model)
+    answers = answers_of(model)
     axis_points = [with_margin(column, resolution) for column in points.T]
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axis_points)], axis=1)
-    predicted = predicted_labels(answer, points, labels)
-    regions = predicted_labels(answer, grid, labels).reshape(resolution, resolution)
+    predicted = predicted_labels(answers.labels, points, labels)
+    regions = predicted_labels(answers.labels, grid, labels).reshape(resolution, resolution)
     classes = np.unique(np.concatenate([labels, predicted, regions.ravel()]))
-    names = [literal(name) for name in (classes if class_names is None else class_names)]
-    if len(names) < len(classes):
-        raise ShapeError(
-            f"class_names has {len(names)} names for the {len(classes)} classes "
-            f"{classes.tolist()}; give one name for each class"
-        )
-    probabilities = probabilities_of(grid) if probabilities_of is not None else None
+    names = [literal(name) for name in called(classes, class_names, answers)]
+    probabilities = probabilities_of(answers, grid, classes)
     ranges = [ticks[-1] - ticks[0] for ticks in axis_points]
     equal = max(ranges) <= ALIKE * min(ranges) if equal_axes is None else equal_axes
     with look_of(theme, style) as look:
@@ -118,10 +127,11 @@ def decision_boundary(
         if equal:
             axes.set_aspect("equal")
         below_legend = 0.9 - 0.07 * min(len(classes) + 2, MOST_IN_A_COLUMN + 1)
-        if probabilities is not None and probabilities.shape[1] == len(classes):
+        if probabilities is not None:
             by_class = probabilities.T.reshape(len(classes), resolution, resolution)
             _draw_smooth_regions(axes, look, axis_points, by_class)
-            _draw_scale(axes, look, names, below_legend)
+            second = names[1] if are_all_two(answers, classes) else None
+            _draw_scale(axes, look, second, below_legend)
         else:
             _draw_regions(axes, look, axis_points, np.searchsorted(classes, regions), len(classes))
         _draw_samples(axes, look, points, labels, predicted, classes, names)
@@ -236,14 +246,13 @@ def _shade(band: int) -> float:
     return PALEST + (FULLEST - PALEST) * (band + 0.5) / BANDS
 
 
-def _draw_scale(axes: Axes, look: Look, names: list[str], height: float) -> None:
+def _draw_scale(axes: Axes, look: Look, second: str | None, height: float) -> None:
     """What the shades mean, beside the plane: of two classes both, of more the one that leads."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     bands = range(BANDS)
-    two = len(names) == 2
-    if two:
+    if second is not None:
         colors = [look.pale(int(b >= BANDS / 2), _shade(max(b, BANDS - 1 - b))) for b in bands]
     else:
         colors = [mixed(look.muted, look.background, _shade(b)) for b in bands]
@@ -251,11 +260,11 @@ def _draw_scale(axes: Axes, look: Look, names: list[str], height: float) -> None
     shades = ScalarMappable(BoundaryNorm(edges, BANDS), ListedColormap(colors))
     place = axes.inset_axes((1.04, 0.0, 0.045, max(height, 0.3)))
     bar = axes.figure.colorbar(shades, cax=place, ticks=[0.0, 0.5, 1.0])
-    of_what = f"“{shortened(names[1], LONGEST_NAME)}”" if two else "the class"
+    of_what = "the class" if second is None else f"“{shortened(second, LONGEST_NAME)}”"
     bar.set_label(f"probability of {of_what}", fontsize=look.letters(9.5))
     bar.ax.set_yticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
     bar.outline.set(edgecolor=look.line, linewidth=look.points(0.6))
-    if two:
+    if second is not None:
         bar.ax.axhline(0.5, color=look.ink, linewidth=look.points(BOUNDARY))
 
 

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.data._arrays import check_plain
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._task import task_of
-from viz._plots.asked import Answers, answers_of, predicted_labels
+from viz._plots.asked import (
+    Answers,
+    answers_of,
+    are_all_two,
+    called,
+    predicted_labels,
+    probabilities_of,
+)
 from viz._plots.boundary import MOST_AS_SHAPES, with_margin
 from viz._plots.plot_style import Look, finished, literal, look_of, turn_long_ticks
 
@@ -73,7 +81,8 @@ def fit_curve(
         title: a headline.
         feature_name: what the horizontal axis is called.
         target_name: what the vertical axis of a regression is called.
-        class_names: what the classes are called, in the order of their sorted labels.
+        class_names: what the classes are called, in the order of their sorted labels: those that
+            are drawn, or all that the model knows.
         resolution: the number of points at which the model is asked.
         theme: "light" or "dark".
         style: "page" or "slide": 1280 x 720, letters of 18 points.
@@ -82,6 +91,7 @@ def fit_curve(
         ShapeError: if there is more than one feature, or ``y`` or the answers do not fit.
         DataError: for NaN or inf in ``X``, or if the answers are numbers and ``y`` holds texts.
         UnknownNameError: for an unknown theme, style or ending.
+        InvalidArgumentError: if ``resolution`` is no whole number of at least 2.
         MissingDependencyError: without matplotlib.
 
     >>> figure = fit_curve(lambda x: 2.0 * x[:, 0], [0.0, 1.0, 2.0], [0.1, 1.9, 4.1])
@@ -92,6 +102,7 @@ def fit_curve(
     samples = [_Samples(*_checked(X, y, ""), "training" if held_out else "samples", False)]
     if validation_data is not None:
         samples.append(_Samples(*_checked(*validation_data, "validation "), "held out", True))
+    resolution = check_integer(resolution, "resolution", "resolution=400", minimum=2)
     answers = answers_of(model, n_features=1)
     everywhere = with_margin(np.concatenate([part.x for part in samples]), resolution)
     with look_of(theme, style) as look:
@@ -138,19 +149,13 @@ def _draw_probabilities(
     """The curve of the second of two classes, or of each of several."""
     answered = predicted_labels(answers.labels, everywhere[:, None], samples[0].y)
     classes = np.unique(np.concatenate([answered, *(part.y for part in samples)]))
-    names = [literal(name) for name in (classes if class_names is None else class_names)]
-    if len(names) < len(classes):
-        raise ShapeError(
-            f"class_names has {len(names)} names for the {len(classes)} classes "
-            f"{classes.tolist()}; give one name for each class"
-        )
+    names = [literal(name) for name in called(classes, class_names, answers)]
     curves = (answered[:, None] == classes).astype(float)
     label = "answer"
-    if answers.probabilities is not None:
-        probabilities = np.asarray(answers.probabilities(everywhere[:, None]), float)
-        if probabilities.shape == curves.shape:
-            curves, label = probabilities, "probability"
-    two = len(classes) == 2
+    probabilities = probabilities_of(answers, everywhere[:, None], classes)
+    if probabilities is not None:
+        curves, label = probabilities, "probability"
+    two = are_all_two(answers, classes)
     for index in [1] if two else range(len(classes)):
         line = "-" if two else LINES[index % len(LINES)]
         axes.plot(everywhere, curves[:, index], line, color=look.color(index), zorder=4)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._validation import check_features
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
-from viz._plots.plot_style import finished, literal, look_of
+from viz._plots.plot_style import check_image_shape, finished, literal, look_of
 from viz._plots.signed_pictures import (
     LONGEST_NAME,
     MOST_BARS,
@@ -90,7 +90,7 @@ def attribution_plot(
     samples = None if X is None else _same_shape(X, table, "X")
     names = _names(sample_names, len(table), "sample_names", "sample")
     if image_shape is not None:
-        _check_image(image_shape, table.shape[1])
+        check_image_shape(image_shape, table.shape[1], f"a sample has {table.shape[1]} features")
         rows = [] if samples is None else [(samples, False)]
         return pictures([*rows, (table, True)], names, image_shape, title, theme, path)
     features = _names(feature_names, table.shape[1], "feature_names", "feature")
@@ -157,7 +157,7 @@ def feature_visualization_plot(
             sample_names=names,
             theme=theme,
         )
-    _check_image(image_shape, table.shape[1])
+    check_image_shape(image_shape, table.shape[1], f"a sample has {table.shape[1]} features")
     is_signed = bool((table < 0.0).any())  # else they are pictures as the samples are
     return pictures([(table, is_signed)], names, image_shape, title, theme, path, label="input")
 
@@ -216,7 +216,9 @@ def nearest_samples_plot(
     names = _names(sample_names, n_samples, "sample_names", "sample")
     known = _names(names_among, len(others), "names_among", "row")
     if image_shape is not None:
-        _check_image(image_shape, samples.shape[1])
+        check_image_shape(
+            image_shape, samples.shape[1], f"a sample has {samples.shape[1]} features"
+        )
         return _neighbor_pictures(
             found, samples, others, names, known, image_shape, title, theme, path
         )
@@ -363,12 +365,3 @@ def _same_shape(X: ArrayLike, table: Floats, name: str) -> Floats:
             "the samples that they were computed of"
         )
     return samples
-
-
-def _check_image(image_shape: tuple[int, int], n_features: int) -> None:
-    height, width = image_shape
-    if height * width != n_features:
-        raise ShapeError(
-            f"a sample has {n_features} features, but image_shape={image_shape} has "
-            f"{height * width} pixels"
-        )

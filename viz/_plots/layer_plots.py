@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._arrays import check_plain
@@ -18,7 +19,7 @@ from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn import MLP, Layer
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
-from viz._plots.plot_style import finished, literal, look_of, turn_long_ticks
+from viz._plots.plot_style import check_image_shape, finished, literal, look_of, turn_long_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,6 +61,7 @@ def activation_histograms(
 
     Raises:
         DataError: without samples.
+        InvalidArgumentError: if ``bins`` is no whole number of at least 1.
         ShapeError: if ``X`` is not (n_samples, n_features).
         MissingDependencyError: without matplotlib.
 
@@ -107,6 +109,7 @@ def gradient_histograms(
 
     Raises:
         DataError: if there are no layers, or no gradients.
+        InvalidArgumentError: if ``bins`` is no whole number of at least 1.
         MissingDependencyError: without matplotlib.
 
     >>> model = MLP(2, [8, 1], rng=0)
@@ -147,6 +150,7 @@ def weight_images(
 
     Raises:
         DataError: if there are no layers.
+        InvalidArgumentError: if ``image_shape`` is no pair of whole numbers.
         ShapeError: if ``image_shape`` has not as many pixels as the first layer has inputs.
         MissingDependencyError: without matplotlib.
 
@@ -161,11 +165,9 @@ def weight_images(
     ]
     if image_shape is not None:
         first = images[0][1]
-        if first.shape[1] != image_shape[0] * image_shape[1]:
-            raise ShapeError(
-                f"the first layer has {first.shape[1]} inputs, but image_shape={image_shape} has "
-                f"{image_shape[0] * image_shape[1]} pixels"
-            )
+        check_image_shape(
+            image_shape, first.shape[1], f"the first layer has {first.shape[1]} inputs"
+        )
         images = [(f"neuron {i}", row.reshape(image_shape)) for i, row in enumerate(first)]
     size = 1.3 if image_shape is not None else 3.0
     with look_of(theme, style) as look:
@@ -227,7 +229,7 @@ def _histograms(
 
     Each says what share of its numbers is 0, and how many are not finite.
     """
-    edges = _edges(np.concatenate(list(panels.values())), bins)
+    edges = _edges(np.concatenate(list(panels.values())), check_integer(bins, "bins", "bins=40"))
     with look_of(*look_and_size) as look:
         from matplotlib.ticker import MaxNLocator
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._files import write_whole
-from tinygrad_mlp._text import visible
-from tinygrad_mlp.errors import MissingDependencyError
+from tinygrad_mlp._text import described, visible
+from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError, ShapeError
 from viz._plots.plot_colors import PLOT_THEMES, PlotTheme
 from viz._scene.render import format_of
 from viz._style.themes import known_name
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKS_ON_A_CURVE",
     "Look",
+    "check_image_shape",
     "finished",
     "literal",
     "look_of",
@@ -255,3 +257,32 @@ def literal(text: object) -> str:
     """
     escaped = visible(str(text), lines=True).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def check_image_shape(image_shape: object, n_pixels: int, owner: str) -> None:
+    """Refuse what is no height and width of that many pixels.
+
+    Args:
+        image_shape: what was given.
+        n_pixels: how many there are.
+        owner: what has them, such as "a sample has 64 features".
+
+    Raises:
+        InvalidArgumentError: if it is no pair of whole numbers of at least 1.
+        ShapeError: if it has another number of pixels.
+
+    >>> check_image_shape((2, 3), 6, "a sample has 6 features")
+    """
+    call = "image_shape=(8, 8)"
+    if not isinstance(image_shape, tuple | list) or len(image_shape) != 2:
+        raise InvalidArgumentError(
+            f"image_shape is {described(image_shape)}, but a pair is needed, the height and the "
+            f"width: {call}"
+        )
+    height, width = [
+        check_integer(side, f"image_shape[{place}]", call) for place, side in enumerate(image_shape)
+    ]
+    if height * width != n_pixels:
+        raise ShapeError(
+            f"{owner}, but image_shape={tuple(image_shape)} has {height * width} pixels"
+        )

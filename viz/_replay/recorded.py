@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug import BackwardStep, trace_backward
+from tinygrad_mlp.debug._notation import NAMES
 from tinygrad_mlp.debug._tokens import Piece
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, NotANumberError
@@ -24,7 +26,7 @@ from tinygrad_mlp.graph import (
     units_of,
 )
 from viz._replay.replay_equations import Neuron, ReplayEquations
-from viz._replay.replay_names import NAMES, ReplayNames, letters_of
+from viz._replay.replay_names import ReplayNames, letters_of
 from viz._style.themes import known_name
 
 __all__ = ["recorded"]
@@ -55,16 +57,18 @@ def recorded(
         parameters: the leaves that are parameters, if a person names them.
         collapse: whether each neuron starts as one box; None to decide by the size.
         max_nodes: the number of nodes up to which there is a page.
-        names: "math" or "code".
+        names: "math" or "code"; "auto" is "math".
         index: the order of the indices of a weight.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
     >>> page["codes"], len(page["steps"])
     (['a', 'v1', 'L'], 1)
     """
-    by_math = known_name("kind of names", names, NAMES) == "math"
+    by_math = known_name("kind of names", names, NAMES) != "code"
     index = known_name("order of the indices", index, INDEX_ORDERS)
-    order = _checked_order(loss, max_nodes)
+    if collapse is not None:
+        collapse = check_flag(collapse, "collapse", "viz.replay(loss, path, collapse=True)")
+    order = _checked_order(loss, check_integer(max_nodes, "max_nodes", "max_nodes=1000"))
     roles = roles_of(order, [loss], parameters)
     units = units_of(order, roles)
     called = ReplayNames(order, roles, units, by_math=by_math, index=index)

@@ -7,12 +7,9 @@ from typing import Final
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Unit, name_in_network, names_of, textbook_names
-from tinygrad_mlp.graph._naming import free_name
+from tinygrad_mlp.graph._naming import FreeNames
 
-__all__ = ["NAMES", "ReplayNames", "letters_of"]
-
-NAMES: Final = ("math", "code")
-"""How things are called: as books do, or as the program does."""
+__all__ = ["ReplayNames", "letters_of"]
 
 KINDS: Final = {"italic": "i", "upright": "u", "sub": "b", "sup": "p", "code": "c"}
 """How the page writes the kinds of letters."""
@@ -75,12 +72,11 @@ def letters_of(name: MathName) -> str:
 def _code_names(order: Sequence[Value], units: dict[Value, Unit]) -> dict[Value, str]:
     """The names of the step log; what has no label there is called after its neuron, or L."""
     names = names_of(order)
-    taken = set(names.values())
+    free = FreeNames(names.values())
     for node in order:
         wish = "" if node.label else name_in_network(node, units.get(node))
         if not wish and node is order[-1] and node.parents and not node.label:
             wish = "L"
         if wish:
-            names[node] = free_name(wish, taken)
-            taken.add(names[node])
+            names[node] = free.take(wish)
     return names

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
 from viz._replay.framed import Page
 from viz._replay.recorded import recorded
 from viz._scene.render import format_of
@@ -97,8 +99,8 @@ def replay(
             a window shows the whole graph only so.
         max_nodes: the number of nodes up to which a page is written.
         names: how things are called: "math" (as in books: w, b, z, h and y-hat with layer and
-            indices) or "code" (labels, and paths in the model). Tooltips and screen readers have
-            the names of the program in any case.
+            indices; "auto" is the same here) or "code" (labels, and paths in the model). Tooltips
+            and screen readers have the names of the program in any case.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
 
@@ -109,6 +111,8 @@ def replay(
         NotANumberError: if ``loss`` is not a Value.
         UnknownNameError: for another ending, unknown names or order of indices.
         GraphError: if the graph has more than ``max_nodes`` nodes.
+        InvalidArgumentError: if ``max_nodes`` is no whole number of at least 1, ``collapse`` is
+            neither None, True nor False, or ``title`` is no text.
 
     >>> import tempfile
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -148,6 +152,11 @@ def replay_page(
     >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
     (True, 2)
     """
+    given: object = title
+    if not isinstance(given, str | None):
+        raise InvalidArgumentError(
+            f"title is {described(given)}, but a text is needed: title='Backpropagation of L'"
+        )
     known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
     style = _variables() + _lean(_part("style.css"))

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp._freezing import is_frozen
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
 from viz._style.markup import number, number_on_slide
 from viz._style.themes import LIGHT, Theme, known_name, theme_named
 
@@ -89,6 +92,8 @@ class Look:
 
         Raises:
             UnknownNameError: for an unknown direction, theme, color, or thing to show.
+            InvalidArgumentError: if ``legend`` or ``constants`` is neither True nor False, or
+                ``show`` no list of names.
 
         >>> look = Look.of("TB", "data", "dark", "kind", legend=True, constants=False)
         >>> look.direction, sorted(look.shown)
@@ -96,7 +101,15 @@ class Look:
         """
         direction = known_name("direction", direction, DIRECTIONS)
         color = known_name("meaning of colors", color, COLORS)
+        legend = check_flag(legend, "legend", "viz.draw(loss, path, legend=False)")
+        constants = check_flag(constants, "constants", "viz.draw(loss, path, constants=False)")
         wanted = [show] if isinstance(show, str) else show
+        if not isinstance(wanted, Iterable):
+            raise InvalidArgumentError(
+                f"show is {described(show)}, but a list of names is needed, of "
+                f"{', '.join(map(repr, (*SHOWABLE, WEIGHTS)))}: show=('data', 'grad'); nothing: "
+                "show=()"
+            )
         shown = frozenset(
             known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
         )
