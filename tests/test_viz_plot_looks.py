@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -213,6 +214,11 @@ def test_who_sees_no_colors_tells_curves_by_marks_and_dashes() -> None:
     marks = {line.get_label(): line.get_marker() for line in runs}
     assert marks["a, training"] == "o"
     assert marks["b, training"] == "s"
+    inside = {line.get_label(): line.get_markerfacecolor() for line in runs}
+    color = {line.get_label(): line.get_color() for line in runs}
+    assert inside["b, training"] == color["b, training"] == color["b, validation"]
+    background = to_hex(runs[0].axes.get_facecolor())
+    assert inside["a, validation"] == inside["b, validation"] == background
     layers = plots.health_curves(MONITOR).axes[0].lines
     assert [line.get_marker() for line in layers] == ["o", "s", "^"]
     three = plots.fit_curve(ThreeSteps(), LINE, np.digitize(LINE, [-1, 1])).axes[0].lines
