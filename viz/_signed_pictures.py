@@ -38,9 +38,9 @@ MOST_BARS: Final = 12
 LONGEST_NAME: Final = 28
 """The characters of the name of a feature."""
 
-AXIS: Final = 145.0
+AXIS: Final = 150.0
 """How long the axis of the bars is at least, in points."""
-LETTER: Final = 5.6
+LETTER: Final = 5.2
 """The width of a letter of the numbers beside the bars, in points."""
 GAP: Final = 5.0
 """The points that such a number keeps from its bar and from the end of the axis."""
