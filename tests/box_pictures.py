@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import viz
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP
-from viz._themes import LIGHT
+from viz._style.themes import LIGHT
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 BY: Final = "\N{PARTIAL DIFFERENTIAL}/\N{PARTIAL DIFFERENTIAL}"

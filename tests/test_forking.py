@@ -46,7 +46,7 @@ import os, signal, sys, threading, time, warnings
 import viz
 from tinygrad_mlp import Value, compile, no_grad, _recording as recording
 from tinygrad_mlp.debug import detect_anomaly
-from viz import _render as render
+from viz._scene import render
 
 # Python 3.12 and later warn of any fork beside threads, which is what this is about.
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)

@@ -22,6 +22,7 @@ from tests.holding import held
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.debug import health, trace_backward, trace_forward
 from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.errors import NotANumberError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import layers_of, names_of, order_of, roles_of, units_of
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
@@ -470,3 +471,21 @@ def test_interior_nodes_pay_nothing() -> None:
     assert weight.place is not None
     assert node.place is None
     assert node._label == ""
+
+
+def test_the_order_of_several_outputs_is_that_of_each_one_without_what_came_before() -> None:
+    a, b = Value(1.0), Value(2.0)
+    shared = (a * b).tanh()
+    outputs = [shared + a, functional.dot([a, b, shared], [b, shared, 3.0]), shared, a, shared * b]
+    expected: list[Value] = []
+    for output in outputs:
+        expected += [node for node in topological_order(output) if node not in expected]
+    assert order_of(outputs) == expected
+
+
+def test_the_order_of_several_outputs_sees_what_is_no_number() -> None:
+    a, b = Value(1.0), Value(2.0)
+    outputs = [a * 2.0, a * b]
+    b.data = "2"  # type: ignore[assignment]
+    with pytest.raises(NotANumberError, match="input 2 of mul"):
+        order_of(outputs)

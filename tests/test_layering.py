@@ -47,28 +47,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.training",
         "tinygrad_mlp.interop tinygrad_mlp.interpret",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz._themes viz._detours",
-        "viz._markup viz._condense viz._network_steps viz._wording "
-        "viz._replay_lines viz._replay_names",
-        "viz._replay_equations",
-        "viz._recorded",
-        "viz._network",
-        "viz._look viz._render viz._scene viz._film viz._framed viz._plot_colors viz._asked",
-        "viz._drawing_options viz._fitting viz._emphasis viz._tikz viz._raster viz._cards",
-        "viz._figure viz._arrangement viz._line_labels viz._legend viz._network_paths "
-        "viz._network_reading viz._moments viz._box_trees viz._box_names",
-        "viz._placement viz._box_legend",
-        "viz._box_scene",
-        "viz._operations viz._programs",
-        "viz._boxes viz._plot_style viz._network_words",
-        "viz._layer_plots viz._signed_pictures viz._boundary viz._rate_plot viz._health_plot",
-        "viz._neurons viz._layer_boxes viz._network_shapes viz._weight_tables viz._fit_curve "
-        "viz._interpretation_plots",
-        "viz._circles",
-        "viz.plots",
-        "viz._graph",
-        "viz._pictures viz._animation",
-        "viz._summaries viz._stepper",
+        "viz._style",
+        "viz._scene",
+        "viz._circles viz._boxes viz._plots",
+        "viz.plots viz._graph",
+        "viz._pictures viz._film viz._replay",
+        "viz._summaries",
         "viz._notebook",
         "viz",
         "tinygrad_mlp._cli",  # the commands; those that draw import viz inside a function
@@ -110,7 +94,7 @@ WHERE_USED: Final = frozenset(
 """The packages that are imported inside the function that needs them."""
 
 
-IMPORTED_WHERE_USED: Final = {"viz._figure": "matplotlib"}
+IMPORTED_WHERE_USED: Final = {"viz._plots.figure": "matplotlib"}
 """Modules of ours that stand on one of these, and are imported inside functions alone."""
 
 
@@ -313,7 +297,7 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
         ("tinygrad_mlp.nn._layers", "import_module('viz._graph')", "must not import viz._graph"),
         ("tinygrad_mlp._cli.demo", "import viz", "inside the command that draws"),
         ("tinygrad_mlp._cli.demo", "from tinygrad_mlp import __main__", "must not import"),
-        ("viz._graph", "import viz._stepper", "must not import viz._stepper"),
+        ("viz._graph", "import viz._replay.stepper", "must not import viz._replay,"),
         ("viz._graph", "import pygraphviz", "inside the function"),
         ("tinygrad_mlp.losses", "import graphviz", "inside the function"),
         ("tinygrad_mlp.losses", "try:\n    import torch\nexcept ImportError:\n    pass", "inside"),

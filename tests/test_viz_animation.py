@@ -26,13 +26,13 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
-from viz import _markup as markup
-from viz import _raster as raster
-from viz._animation import Frames, frames_of
-from viz._fitting import fitted
+from viz._film.animation import Frames, frames_of
 from viz._graph import drawing_of
-from viz._scene import Circle, Curve, Line, Rectangle, Scene, Words
-from viz._themes import LIGHT
+from viz._scene import raster
+from viz._scene.fitting import fitted
+from viz._scene.scene import Circle, Curve, Line, Rectangle, Scene, Words
+from viz._style import markup
+from viz._style.themes import LIGHT
 
 N_FORWARD: Final = 15
 N_BACKWARD: Final = 34

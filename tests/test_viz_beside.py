@@ -18,7 +18,7 @@ from tinygrad_mlp import Value, functional
 from tinygrad_mlp.engine import as_value
 from tinygrad_mlp.graph import beside_of, order_of, roles_of, units_of
 from tinygrad_mlp.nn import MLP, BatchNorm, Buffer, Layer, Module, Sequential
-from viz._condense import Box, Condensed, condense
+from viz._boxes.condense import Box, Condensed, condense
 
 SAMPLE: Final = [0.5, -0.3, 2.0]
 

@@ -18,7 +18,7 @@ from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import order_of, uses_of
 from tinygrad_mlp.nn import MLP
-from viz._markup import number
+from viz._style.markup import number
 
 X: Final = [0.5, -1.2, 2.0]
 

@@ -22,6 +22,7 @@ import torch
 
 import viz
 from tests.circle_pictures import SVG, Picture, only, read, tooltip
+from tests.fonts import FACES, advances
 from tests.holding import held
 from tests.test_graph import Nested, OwnNames, Plain, Tied
 from tinygrad_mlp import Value, functional
@@ -31,10 +32,11 @@ from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameErr
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.graph import MathName, order_of
 from tinygrad_mlp.nn import MLP, Dropout, Layer, Module, Neuron, Sequential
-from viz._line_labels import placed_labels
-from viz._markup import number
-from viz._scene import Group, Scene, Words, plain
-from viz._themes import DARK, LIGHT, Theme
+from viz._circles.line_labels import placed_labels
+from viz._scene.scene import Group, Scene, Words, plain
+from viz._scene.svg_text import svg_text
+from viz._style.markup import number
+from viz._style.themes import DARK, LIGHT, Theme
 
 X: Final = [0.5, -1.0, 2.0]
 
@@ -261,7 +263,7 @@ def test_what_follows_an_index_stands_on_the_line_again() -> None:
     name = MathName("h", (1,), 1, copy=2)
     scene = Scene(50.0, 20.0, "#ffffff", "a name")
     scene.groups.append(Group("unit", [Words(25.0, 10.0, name.runs, 10.0, "#000000")]))
-    spans = ElementTree.fromstring(scene.svg()).iter(f"{SVG}tspan")
+    spans = ElementTree.fromstring(svg_text(scene)).iter(f"{SVG}tspan")
     assert sum(float(span.get("dy", 0)) for span in spans) == pytest.approx(0.0, abs=0.02)
 
 
@@ -551,12 +553,15 @@ def circle_box(circle: ElementTree.Element) -> tuple[float, float, float, float]
 
 def box_of(text: ElementTree.Element) -> tuple[float, float, float, float]:
     """The ground that letters cover, for the widths of DejaVu, without what hangs over a little."""
-    size = float(text.get("font-size", 0))
+    size, bold = float(text.get("font-size", 0)), text.get("font-weight") == "bold"
     width = 0.0
-    for part in [text, *text.iter(f"{SVG}tspan")]:
+    for part in text.iter():
+        advance = advances(FACES["font-family" in part.attrib, bold][0])
         scale = float(part.get("font-size", size))
-        for character in part.text or "":
-            width += scale * (0.32 if character in ".,il|()' " else 0.63)
+        width += scale * sum([advance(letter) or 0.0 for letter in part.text or ""])
+        if part is not text:
+            advance = advances(FACES[False, bold][0])
+            width += size * sum([advance(letter) or 0.0 for letter in part.tail or ""])
     start = {None: 0.0, "middle": 0.5, "end": 1.0}[text.get("text-anchor")]
     left = float(text.get("x", 0)) - start * width
     baseline = float(text.get("y", 0))

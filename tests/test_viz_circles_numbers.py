@@ -18,7 +18,7 @@ import pytest
 from tests.circle_pictures import SVG, Picture, only, read
 from tinygrad_mlp import Value, functional
 from tinygrad_mlp.nn import MLP
-from viz._themes import DARK, LIGHT, Theme
+from viz._style.themes import DARK, LIGHT, Theme
 
 SHAPES: Final = [
     (2, 3, 1),

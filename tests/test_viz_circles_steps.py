@@ -21,9 +21,9 @@ from tinygrad_mlp import Value, functional
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn import BatchNorm, Dropout, Layer, Module, Sequential
-from viz._detours import Detours
-from viz._markup import number
-from viz._themes import DARK, LIGHT, Theme
+from viz._circles.detours import Detours
+from viz._style.markup import number
+from viz._style.themes import DARK, LIGHT, Theme
 
 X: Final = [0.5, -1.0, 2.0]
 

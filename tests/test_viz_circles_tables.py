@@ -11,7 +11,7 @@ from tests.circle_pictures import SVG, Picture, only, tooltip
 from tests.test_viz_circles import box_of, network, overlap
 from tests.test_viz_circles_numbers import drawn
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
-from viz._markup import number
+from viz._style.markup import number
 
 
 def tables(picture: Picture) -> list[tuple[str, dict[str, dict[str, str]]]]:

@@ -22,7 +22,7 @@ import viz
 from tests.circle_pictures import SVG
 from tests.test_viz_circles_steps import Residual, normalized
 from tinygrad_mlp import MLP, Value, functional
-from viz._themes import DARK, LIGHT, Theme
+from viz._style.themes import DARK, LIGHT, Theme
 
 THEMES: Final = [pytest.param(LIGHT, id="light"), pytest.param(DARK, id="dark")]
 

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from viz._render import render
-from viz._scene import Curve, Group, Scene
+from viz._scene.dot_text import dot_text
+from viz._scene.render import render
+from viz._scene.scene import Curve, Group, Scene
+from viz._scene.svg_text import svg_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 BEND = ((10.0, 20.0), (60.0, 20.0), (90.0, 90.0), (150.0, 90.0))
@@ -22,7 +24,9 @@ def numbers(text: str) -> list[float]:
 
 
 def test_a_curve_is_its_points_and_the_head_ends_in_the_tip() -> None:
-    root = ElementTree.fromstring(scene_with(Curve(BEND, "#0000ff", 1.5, tip=(160.0, 90.0))).svg())
+    root = ElementTree.fromstring(
+        svg_text(scene_with(Curve(BEND, "#0000ff", 1.5, tip=(160.0, 90.0))))
+    )
     (path,) = root.iter(f"{SVG}path")
     assert numbers(path.attrib["d"]) == [x for point in BEND for x in point]
     assert (path.get("fill"), path.get("stroke"), path.get("stroke-width")) == (
@@ -35,7 +39,7 @@ def test_a_curve_is_its_points_and_the_head_ends_in_the_tip() -> None:
 
 
 def test_a_curve_may_be_dashed_and_without_a_head() -> None:
-    root = ElementTree.fromstring(scene_with(Curve(BEND, "#0000ff", 2.0, dashed=True)).svg())
+    root = ElementTree.fromstring(svg_text(scene_with(Curve(BEND, "#0000ff", 2.0, dashed=True))))
     assert [path.get("stroke-dasharray") for path in root.iter(f"{SVG}path")] == ["8 5"]
     assert not list(root.iter(f"{SVG}polygon"))
 
@@ -43,7 +47,7 @@ def test_a_curve_may_be_dashed_and_without_a_head() -> None:
 @pytest.mark.parametrize("tip", [(160.0, 90.0), (150.0, 84.0), None])
 def test_graphviz_draws_a_curve_at_the_same_place(tip: tuple[float, float] | None) -> None:
     scene = scene_with(Curve(BEND, "#0000ff", 1.5, tip=tip))
-    drawn = ElementTree.fromstring(render(scene.dot(), "svg"))
+    drawn = ElementTree.fromstring(render(dot_text(scene), "svg"))
     (path,) = [x for x in drawn.iter(f"{SVG}path") if x.get("stroke") == "#0000ff"]
     points = numbers(path.attrib["d"])
     expected = [x for point in BEND for x in point]

@@ -19,10 +19,10 @@ from tinygrad_mlp.graph import Unit, order_of, roles_of, units_of
 from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Layer, Module, Neuron
 from viz import to_dot
-from viz._condense import condense
-from viz._markup import number
-from viz._neurons import formula
-from viz._scene import plain
+from viz._boxes.condense import condense
+from viz._boxes.neurons import formula
+from viz._scene.scene import plain
+from viz._style.markup import number
 
 # Layers
 

@@ -14,7 +14,7 @@ from tests.svg_letters import hex_of
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit, predict, predict_proba
-from viz._plot_colors import PLOT_THEMES
+from viz._plots.plot_colors import PLOT_THEMES
 from viz.plots import fit_curve
 
 LOOK: Final = PLOT_THEMES["light"]

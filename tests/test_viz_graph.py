@@ -16,7 +16,7 @@ from tinygrad_mlp._text import visible
 from tinygrad_mlp.engine import Value, as_value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError, UnknownNameError
 from viz._graph import DIRECTIONS, SHOWABLE, to_dot
-from viz._markup import html_text, number, shortened
+from viz._style.markup import html_text, number, shortened
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"

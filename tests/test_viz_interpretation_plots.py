@@ -19,7 +19,7 @@ from tinygrad_mlp.interpret import (
     shapley_values,
 )
 from tinygrad_mlp.nn import MLP
-from viz._plot_colors import ON_DARK, PALETTE
+from viz._plots.plot_colors import ON_DARK, PALETTE
 from viz.plots import (
     activation_map,
     attribution_plot,

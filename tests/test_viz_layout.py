@@ -21,7 +21,7 @@ from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Layer
-from viz._cards import LETTERS
+from viz._boxes.cards import LETTERS
 
 DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
 

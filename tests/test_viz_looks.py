@@ -17,8 +17,8 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.nn import MLP, Neuron
 from viz import to_dot
-from viz._markup import number
-from viz._themes import DARK, LIGHT, GradientScale
+from viz._style.markup import number
+from viz._style.themes import DARK, LIGHT, GradientScale
 
 MIDDLE: Final = "in the middle)"
 

@@ -24,8 +24,8 @@ from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import RateSearch, fit
 from viz import plots
-from viz._figure import Plot, _distance, _shorter_outline, rendered
-from viz._plot_colors import PLOT_THEMES, contrast
+from viz._plots.figure import Plot, _distance, _shorter_outline, rendered
+from viz._plots.plot_colors import PLOT_THEMES, contrast
 
 X, Y = make_moons(40, noise=0.2, rng=0)
 

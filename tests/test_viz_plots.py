@@ -29,7 +29,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import History, confusion_table, fit, predict
-from viz._plot_colors import PALETTE, PLOT_THEMES
+from viz._plots.plot_colors import PALETTE, PLOT_THEMES
 from viz.plots import (
     activation_histograms,
     confusion_table_plot,

@@ -32,8 +32,8 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import History
-from viz import _render as render
 from viz import _summaries as notebook
+from viz._scene import render
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 

@@ -21,13 +21,13 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, UnknownArgumentError, UnknownNameError
 from tinygrad_mlp.graph import Run, order_of
 from tinygrad_mlp.nn import MLP
-from viz._drawing_options import DEFAULTS, Options
-from viz._fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
 from viz._graph import drawing_of
 from viz._pictures import _rendered
-from viz._raster import Canvas
-from viz._render import render
-from viz._scene import (
+from viz._scene.dot_text import dot_text
+from viz._scene.fitting import bounds_of, fitted, moved, on_a_slide, smallest_letters
+from viz._scene.raster import Canvas
+from viz._scene.render import render
+from viz._scene.scene import (
     Circle,
     Curve,
     Group,
@@ -40,7 +40,8 @@ from viz._scene import (
     colors_of,
     plain,
 )
-from viz._themes import DARK, LIGHT, mixed
+from viz._style.drawing_options import DEFAULTS, Options
+from viz._style.themes import DARK, LIGHT, mixed
 
 BEND: Final = ((0.0, 0.0), (30.0, 0.0), (30.0, 40.0), (60.0, 40.0))
 
@@ -355,7 +356,7 @@ def test_an_unknown_option_is_refused(function: Any) -> None:
 @pytest.mark.parametrize("detail", ["ops", "neurons", "circles"])
 def test_a_png_of_graphviz_shows_what_the_scene_shows(detail: str) -> None:
     scene = drawing_of(example(), {"detail": detail})
-    drawn = Image.open(io.BytesIO(render(scene.dot(), "png"))).convert("RGB")
+    drawn = Image.open(io.BytesIO(render(dot_text(scene), "png"))).convert("RGB")
     assert abs(drawn.width / drawn.height - scene.width / scene.height) < 0.02
     scale = drawn.width / scene.width
     found = np.asarray(drawn, dtype=int)
@@ -387,6 +388,13 @@ def test_a_pdf_has_the_size_of_the_scene(style: str, tmp_path: Path) -> None:
     assert float(width) == pytest.approx(scene.width, abs=1.0)
     assert float(height) == pytest.approx(scene.height, abs=1.0)
     assert (float(width), float(height)) == (1280.0, 720.0) or style == "page"
+
+
+@pytest.mark.parametrize("letters", [13.0, 16.5, 21.3, 24.0, 51.7])
+def test_a_slide_has_its_size_whatever_stands_on_it(letters: float) -> None:
+    words = Words(640.0, 360.0, plain("a"), letters, "#000000")
+    scene = Scene(1280.0, 720.0, "#ffffff", "", [Group("", [words])])
+    assert re.findall(rb"/MediaBox\s*\[([^\]]*)\]", _rendered(scene, "pdf")) == [b" 0 0 1280 720 "]
 
 
 @pytest.mark.parametrize("size", [24.0, 40.0])

@@ -19,10 +19,10 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import Finding, History
-from viz import _stepper
-from viz._drawing_options import Options
+from viz._replay import stepper
+from viz._style.drawing_options import Options
+from viz._style.themes import DARK
 from viz._summaries import html_of
-from viz._themes import DARK
 
 HOSTILE: Final = "<img src=x onerror=alert(1)>\x07&amp;"
 
@@ -152,7 +152,7 @@ def test_a_drawing_without_a_path_is_the_svg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "options"), [(viz.draw, Options), (viz.replay, _stepper._Options)]
+    ("function", "options"), [(viz.draw, Options), (viz.replay, stepper._Options)]
 )
 def test_type_checkers_know_all_options(function: Any, options: Any) -> None:
     parameters = list(inspect.signature(function).parameters)

@@ -20,8 +20,8 @@ from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.graph import Run
 from tinygrad_mlp.nn import MLP
 from viz._graph import drawing_of
-from viz._scene import BASELINE, Circle, Curve, Group, Line, Rectangle, Scene, Words, plain
-from viz._tikz import runs_in_latex, tikz, tikz_document
+from viz._scene.scene import BASELINE, Circle, Curve, Group, Line, Rectangle, Scene, Words, plain
+from viz._scene.tikz import runs_in_latex, tikz, tikz_document
 
 HOSTILE: Final = (
     r"\input{/etc/passwd} $x$ 50% & #1 ~^_{} \end{tikzpicture}",

@@ -31,12 +31,15 @@ def topological_order(root: AnyNode) -> list[AnyNode]:
     return order
 
 
-def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
+def orders_of(
+    root: AnyNode, known: set[AnyNode] | None = None
+) -> tuple[list[AnyNode], list[AnyNode]]:
     """The topological order, and of its nodes those that a gradient of ``root`` reaches.
 
     The second list is without what does nothing but decide a ``where``, or is compared, and without
     frozen leaves: nothing flows there, not even 0 times the infinite slope of a root at 0. It is
-    mostly the first list itself.
+    mostly the first list itself. Nodes that are ``known`` already, with all that they were computed
+    from, are left out; those that are found become known.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
@@ -49,7 +52,7 @@ def orders_of(root: AnyNode) -> tuple[list[AnyNode], list[AnyNode]]:
     (4, ['y', ''])
     """
     order: list[AnyNode] = []
-    visited: set[AnyNode] = set()
+    visited: set[AnyNode] = set() if known is None else known
     stack: list[AnyNode | None] = [root]
     in_doubt: list[AnyNode] = []  # what is no plain float
     has_numbers = not open_blocks or current().recorder is None

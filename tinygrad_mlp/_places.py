@@ -170,4 +170,4 @@ def joined(*keys: Key) -> str:
     >>> joined("", "layers", 0)
     'layers.0'
     """
-    return ".".join([str(key) for key in keys if key != ""])
+    return ".".join(filter(None, map(str, keys)))

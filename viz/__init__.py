@@ -12,12 +12,12 @@ give what a notebook shows.
 from __future__ import annotations
 
 from viz import plots
-from viz._animation import animate
-from viz._framed import Page
+from viz._film.animation import animate
 from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
-from viz._stepper import replay
+from viz._replay.framed import Page
+from viz._replay.stepper import replay
 
 __all__ = [
     "Page",

@@ -30,25 +30,27 @@ from tinygrad_mlp.graph import (
     listed,
     order_of,
     roles_of,
+    sums_of,
     textbook_names,
     units_of,
 )
 from tinygrad_mlp.nn._module import Module, make_known
 from tinygrad_mlp.training._outputs import evaluation_mode, sample_outputs
-from viz._box_names import BoxNames
-from viz._circles import circles_scene
-from viz._condense import Condensed, condense
-from viz._drawing_options import Options, completed, with_options
-from viz._emphasis import focused
-from viz._fitting import on_a_slide
-from viz._layer_boxes import LayerDrawing
-from viz._look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
-from viz._network_reading import network_of
-from viz._neurons import NeuronDrawing
-from viz._operations import drawn_by_itself, operations_scene
-from viz._programs import program_scene
-from viz._scene import Scene
-from viz._themes import known_name
+from viz._boxes.box_names import BoxNames
+from viz._boxes.condense import Condensed, condense
+from viz._boxes.layer_boxes import LayerDrawing
+from viz._boxes.neurons import NeuronDrawing
+from viz._boxes.operations import drawn_by_itself, operations_scene
+from viz._boxes.programs import program_scene
+from viz._circles.circles import circles_scene
+from viz._circles.network_reading import network_of
+from viz._scene.dot_text import dot_text
+from viz._scene.emphasis import focused
+from viz._scene.fitting import on_a_slide
+from viz._scene.scene import Scene
+from viz._style.drawing_options import Options, completed, with_options
+from viz._style.look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
+from viz._style.themes import known_name
 
 __all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_of", "to_dot"]
 
@@ -97,7 +99,7 @@ def to_dot(value: Drawable, **options: Unpack[Options]) -> str:
     >>> text.splitlines()[0], text.count("arrowhead=normal")
     ('digraph "network" {', 2)
     """
-    return drawing_of(value, options).dot()
+    return dot_text(drawing_of(value, options))
 
 
 def drawing_of(value: Drawable, options: Options) -> Scene:
@@ -218,7 +220,8 @@ class _Graph:
         self.outputs = outputs
         self.order = order_of(outputs)
         self.roles = roles_of(self.order, outputs, parameters)
-        self.units: dict[Value, Unit] = units_of(self.order, self.roles)
+        self.sums = sums_of(self.order, self.roles)
+        self.units: dict[Value, Unit] = units_of(self.order, self.roles, self.sums)
 
     def first_of(
         self, details: Sequence[str], asked: _Asked, max_nodes: int, marked: frozenset[Value]
@@ -278,7 +281,7 @@ class _Graph:
 
     def textbook_names(self, index: str) -> TextbookNames:
         """What books call the nodes."""
-        return textbook_names(self.order, self.roles, self.units, index=index)
+        return textbook_names(self.order, self.roles, self.units, index=index, sums=self.sums)
 
     def focus(self, focus: Value | str, index: str) -> Value:
         """The node in focus, which may be given by its name.
@@ -294,7 +297,9 @@ class _Graph:
         Raises:
             GraphError: if they cannot show the graph, or if there would be too many circles.
         """
-        network = network_of(self.order, self.roles, self.units, self.outputs, self.look.constants)
+        network = network_of(
+            self.order, self.roles, self.units, self.sums, self.outputs, self.look.constants
+        )
         focus = None if wanted.focus is None else self.focus(wanted.focus, wanted.index)
         names = self.textbook_names(wanted.index)
         scene = circles_scene(

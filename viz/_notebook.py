@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from tinygrad_mlp.engine import Value
+from viz._style.themes import THEMES, known_name
 from viz._summaries import SHOWN, html_of, svg_or_none
-from viz._themes import THEMES, known_name
 
 __all__ = ["register"]
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from math import gcd
 from pathlib import Path
 from typing import Final, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
-from viz._drawing_options import Options, with_options
-from viz._fitting import scaled, smallest_letters
 from viz._graph import Drawable, drawing_of
-from viz._render import FORMATS, format_of, render
-from viz._scene import Scene
-from viz._tikz import tikz, tikz_document
+from viz._scene.dot_text import dot_text
+from viz._scene.fitting import SLIDE, scaled, smallest_letters
+from viz._scene.render import FORMATS, format_of, render
+from viz._scene.scene import Scene
+from viz._scene.svg_text import svg_text
+from viz._scene.tikz import tikz, tikz_document
+from viz._style.drawing_options import Options, with_options
 
 __all__ = ["Svg", "draw", "to_svg", "to_tikz"]
 
@@ -153,12 +156,15 @@ def to_tikz(value: Drawable, **options: Unpack[Options]) -> str:
 def _rendered(drawing: Scene, file_format: str) -> bytes:
     """The content of a file; for PNG and PDF Graphviz is needed."""
     if file_format == "svg":
-        return drawing.svg().encode()
+        return svg_text(drawing).encode()
     if file_format == "tikz":
         return tikz(drawing).encode()
     if file_format == "tex":
         return tikz_document(drawing).encode()
     scale = smallest_letters(drawing) / LETTERS_OF_GRAPHVIZ
     if file_format == "dot" or scale <= 1.0:
-        return render(drawing.dot(), file_format)
-    return render(scaled(drawing, 1.0 / scale).dot(scale), file_format)
+        return render(dot_text(drawing), file_format)
+    if (drawing.width, drawing.height) == SLIDE:  # exactly, for Graphviz counts in whole points
+        unit = gcd(*map(int, SLIDE))
+        scale = unit / round(unit / scale)
+    return render(dot_text(scaled(drawing, 1.0 / scale), scale), file_format)

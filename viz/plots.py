@@ -1,10 +1,10 @@
 """Plots of a training: its curves, the decision boundary of a classifier, its confusion table.
 
-What is inside a model (activations, gradients, weights) is drawn by ``_layer_plots``, how its
-layers fare by ``_health_plot``, the regions of a classifier by ``_boundary``, what was learned of
-one feature by ``_fit_curve``, why a model answers as it does by ``_interpretation_plots``.
+What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``, how its
+layers fare by ``health_plot``, the regions of a classifier by ``boundary``, what was learned of
+one feature by ``fit_curve``, why a model answers as it does by ``interpretation_plots``.
 
-They stand on matplotlib, an optional package, and on ``_plot_style`` for how they look. Each
+They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each
 returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
 path.
 """
@@ -21,19 +21,18 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training import ConfusionTable, History
-from viz._boundary import decision_boundary
-from viz._fit_curve import fit_curve
-from viz._health_plot import health_curves
-from viz._interpretation_plots import (
+from viz._plots.boundary import decision_boundary
+from viz._plots.fit_curve import fit_curve
+from viz._plots.health_plot import health_curves
+from viz._plots.interpretation_plots import (
     activation_map,
     attribution_plot,
     feature_visualization_plot,
     nearest_samples_plot,
 )
-from viz._layer_plots import activation_histograms, gradient_histograms, weight_images
-from viz._markup import shortened
-from viz._plot_colors import MARKERS
-from viz._plot_style import (
+from viz._plots.layer_plots import activation_histograms, gradient_histograms, weight_images
+from viz._plots.plot_colors import MARKERS
+from viz._plots.plot_style import (
     MARKS_ON_A_CURVE,
     Look,
     finished,
@@ -41,7 +40,8 @@ from viz._plot_style import (
     look_of,
     plain_logarithms,
 )
-from viz._rate_plot import learning_rate_curve
+from viz._plots.rate_plot import learning_rate_curve
+from viz._style.markup import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

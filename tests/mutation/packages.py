@@ -64,7 +64,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_compiler_detached.py",
     ),
     "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
-    "viz": ("viz/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
+    "viz": ("viz/*.py viz/*/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""

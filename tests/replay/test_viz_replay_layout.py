@@ -9,7 +9,7 @@ import pytest
 from tests.replaying import Area, Opener, areas, network_loss, recorded, rgb, touch
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
-from viz._themes import THEMES
+from viz._style.themes import THEMES
 
 
 @pytest.mark.parametrize("sizes", [[3, 2], [4, 4, 1]])

@@ -10,7 +10,7 @@ from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import UnknownNameError
 from tinygrad_mlp.nn import MLP
-from viz._stepper import replay_page
+from viz._replay.stepper import replay_page
 
 HEADS = "all => all.map((x) => x.textContent)"
 

@@ -13,7 +13,7 @@ from tinygrad_mlp.debug._numbers import shown_number
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.nn import MLP
-from viz._stepper import replay_page
+from viz._replay.stepper import replay_page
 
 
 def test_neurons_collapse_and_expand(viewer: Opener) -> None:

@@ -15,8 +15,8 @@ from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
-from viz._stepper import replay_page
-from viz._themes import THEMES, Theme
+from viz._replay.stepper import replay_page
+from viz._style.themes import THEMES, Theme
 
 
 def numbers_of(content: dict[str, Any], places: list[int]) -> list[str]:

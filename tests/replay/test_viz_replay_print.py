@@ -9,7 +9,7 @@ import pytest
 from tests.replaying import STEP_W5, Opener, Viewer, areas, chain_network, rgb
 from tinygrad_mlp.debug import trace_backward, worked_example
 from tinygrad_mlp.engine import Value
-from viz._themes import THEMES
+from viz._style.themes import THEMES
 
 WIDTHS = {"A4": 794 - 91, "Letter": 816 - 91}
 """Of a page without its margins, in pixels of CSS."""

@@ -20,7 +20,7 @@ from tests.replaying import (
 from tinygrad_mlp.debug import names_of, trace_backward, trace_forward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.ops import CONSTANT
-from viz._themes import THEMES
+from viz._style.themes import THEMES
 
 
 def test_every_step_shows_what_the_engine_does(viewer: Opener) -> None:

@@ -107,7 +107,7 @@ class MathName:
         >>> MathName("w", (2, 1)).counted, MathName("w", (12, 1)).counted
         ('21', '12,1')
         """
-        texts = [str(index) for index in self.indices]
+        texts = list(map(str, self.indices))
         together = "".join(texts)
         return together if len(together) <= len(texts) else ",".join(texts)
 

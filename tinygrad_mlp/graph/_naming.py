@@ -19,7 +19,7 @@ Group = tuple[Owner, tuple[Key, ...]]
 """Where a layer stands: a module, and what in it."""
 
 
-def names_of(order: Sequence[Value]) -> dict[Value, str]:
+def names_of(order: Sequence[Value], places: PlaceNames | None = None) -> dict[Value, str]:
     """A name for each node: its label, or v and its index; no two nodes share one.
 
     A node that was made within ``record_creation`` is called by the variable that held it.
@@ -30,6 +30,7 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
 
     Args:
         order: the nodes in topological order.
+        places: what their parameters are called, where it is known already.
 
     >>> from tinygrad_mlp.engine import topological_order
     >>> a = Value(2.0, label="a")
@@ -39,7 +40,7 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     names: dict[Value, str] = {}
     taken: set[str] = set()
     used = dict.fromkeys(x for node in order if node.parents for x in (*node.parents, node))
-    places = PlaceNames(order)
+    places = places or PlaceNames(order)
     for node in used or order:
         name = places.of(node)
         if name:

@@ -7,12 +7,13 @@ that is written out. Parameters are told by their places in modules, not by thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._node_checks import check_numbers
+from tinygrad_mlp._order import orders_of
 from tinygrad_mlp._text import described
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.ops import Op
 
@@ -43,13 +44,13 @@ def order_of(outputs: Iterable[Value]) -> list[Value]:
     >>> len(order_of([a + 1.0, a * 2.0]))
     5
     """
-    seen: dict[Value, None] = {}
+    order: list[Value] = []
+    known: set[Any] = set()
     for output in outputs:
-        order = topological_order(output)
-        unseen = [node for node in order if node not in seen]
-        check_numbers(unseen, order)
-        seen.update(dict.fromkeys(unseen))
-    return list(seen)
+        found, _ = orders_of(output, known)
+        order += cast(list[Value], found)
+        check_numbers(found, order)
+    return order
 
 
 def op_of(node: Value) -> Op:

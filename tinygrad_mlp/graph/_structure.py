@@ -113,10 +113,19 @@ def place_in_layer(unit: Unit) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
-def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Unit]:
+def units_of(
+    order: Sequence[Value],
+    roles: dict[Value, str],
+    sums: dict[Value, NeuronSum] | None = None,
+) -> dict[Value, Unit]:
     """For each node that belongs to a neuron, which neuron; its parameters included.
 
     A parameter that several neurons share, such as one bias for a whole layer, belongs to none.
+
+    Args:
+        order: every node, parents before children.
+        roles: the kind of each node, of ``roles_of``.
+        sums: those of ``sums_of``, where they are known already.
 
     >>> from tinygrad_mlp.graph import order_of
     >>> from tinygrad_mlp.nn import MLP
@@ -128,7 +137,7 @@ def units_of(order: Sequence[Value], roles: dict[Value, str]) -> dict[Value, Uni
     >>> len([node for node in order if node not in units])  # the two inputs
     2
     """
-    sums = sums_of(order, roles)
+    sums = sums_of(order, roles) if sums is None else sums
     if not sums:
         return {}
     drafts = _Drafts(order, roles, sums)

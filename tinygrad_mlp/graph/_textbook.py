@@ -97,6 +97,7 @@ def textbook_names(
     *,
     index: str = "unit,input",
     hidden: str = "h",
+    sums: dict[Value, NeuronSum] | None = None,
 ) -> TextbookNames:
     """What books call the nodes of a graph.
 
@@ -110,6 +111,7 @@ def textbook_names(
         index: "unit,input": w_21 leads from input 1 to unit 2, as in W x; or "input,unit": w_12
             does, and the bias of unit j is w_0j.
         hidden: the letter for what a hidden unit gives out, "h" or "a".
+        sums: those of ``sums_of``, where they are known already.
 
     Raises:
         UnknownNameError: for another index or letter.
@@ -129,7 +131,8 @@ def textbook_names(
         raise UnknownNameError.of("order of the indices", index, INDEX_ORDERS)
     if hidden not in HIDDEN:
         raise UnknownNameError.of("letter for hidden units", hidden, HIDDEN)
-    naming = _Naming(order, roles, units, index == "unit,input", hidden)
+    sums = sums_of(order, roles) if sums is None else sums
+    naming = _Naming(order, roles, units, sums, index == "unit,input", hidden)
     return TextbookNames(naming.unique(), naming.code, naming.layer_numbers, naming.unit_numbers)
 
 
@@ -139,6 +142,7 @@ class _Naming:
         order: Sequence[Value],
         roles: dict[Value, str],
         units: dict[Value, Unit],
+        sums: dict[Value, NeuronSum],
         unit_first: bool,
         hidden: str,
     ) -> None:
@@ -147,9 +151,9 @@ class _Naming:
         self.units = units
         self.unit_first = unit_first
         self.hidden = hidden
-        self.code = names_of(order)
         self.places = PlaceNames(order)
-        self.sums = {node: s for node, s in sums_of(order, roles).items() if node in units}
+        self.code = names_of(order, self.places)
+        self.sums = {node: s for node, s in sums.items() if node in units}
         self.first: dict[Unit, NeuronSum] = {}  # the sum of a unit for the first sample
         self.of_layer: dict[UnitLayer, dict[Unit, None]] = {}
         for node, found in self.sums.items():

@@ -1,0 +1,219 @@
+"""A web page that plays a forward and a backward pass step by step: ``replay``.
+
+The page only shows what ``recorded`` says. It is one file without any reference to another: the
+parts in the folder ``page`` are put into it, and a policy inside it forbids the browser to run or
+fetch anything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, TypedDict, Unpack, overload
+
+from tinygrad_mlp._files import write_whole
+from tinygrad_mlp.engine import Value
+from viz._replay.framed import Page
+from viz._replay.recorded import recorded
+from viz._scene.render import format_of
+from viz._style import markup
+from viz._style.themes import DARK, LIGHT, Theme
+
+__all__ = ["replay", "replay_page"]
+
+SCRIPTS: Final = (
+    "text.js",
+    "layout.js",
+    "frames.js",
+    "labels.js",
+    "trace.js",
+    "stops.js",
+    "items.js",
+    "scene.js",
+    "equations.js",
+    "details.js",
+    "address.js",
+    "print.js",
+    "player.js",
+)
+"""The parts of the program, in the order in which they stand in the page."""
+
+
+class _Options(TypedDict, total=False):
+    """The options of ``replay``, for type checkers."""
+
+    title: str | None
+    parameters: Iterable[Value] | None
+    collapse: bool | None
+    max_nodes: int
+    names: str
+    index: str
+
+
+@overload
+def replay(loss: Value, path: None = None, **options: Unpack[_Options]) -> Page: ...
+
+
+@overload
+def replay(loss: Value, path: str | os.PathLike[str], **options: Unpack[_Options]) -> Path: ...
+
+
+def replay(
+    loss: Value,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str | None = None,
+    parameters: Iterable[Value] | None = None,
+    collapse: bool | None = None,
+    max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
+) -> Path | Page:
+    """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
+
+    In a notebook ``replay(loss)`` shows the page in the output of the cell.
+
+    The page works without a network, on a phone, and with the keyboard alone: left and right step,
+    with shift to the next node, home and end, space plays, "?" opens the help; up and down go
+    through the nodes, enter selects one, "e" expands or collapses its neuron. While a neuron is one
+    box, the steps inside of it are passed over, and its arrows carry the derivative of the whole
+    neuron. ``backprop.html#step=12`` opens at a step. Plain numbers receive no gradient.
+
+    Args:
+        loss: the output of the graph. Nothing in the graph changes: the page shows one ``backward``
+            that starts without gradients, whatever the graph holds now.
+        path: the file to write, .html or .htm; a missing folder is made. Without a path the page
+            is returned, and a notebook shows it.
+        title: the heading, "Backpropagation of loss" unless given.
+        parameters: the leaves to color as parameters, for example ``model.parameters()``.
+        collapse: whether each neuron starts as one box; unless given, for larger graphs, and where
+            a window shows the whole graph only so.
+        max_nodes: the number of nodes up to which a page is written.
+        names: how things are called: "math" (as in books: w, b, z, h and y-hat with layer and
+            indices) or "code" (labels, and paths in the model). Tooltips and screen readers have
+            the names of the program in any case.
+        index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
+            bias of unit j is w_0j).
+
+    Returns:
+        The path of the file; or, without one, the page.
+
+    Raises:
+        NotANumberError: if ``loss`` is not a Value.
+        UnknownNameError: for another ending, unknown names or order of indices.
+        GraphError: if the graph has more than ``max_nodes`` nodes.
+
+    >>> import tempfile
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replay((a * b).tanh(), f"{folder}/backprop.html").name
+    'backprop.html'
+    """
+    if path is not None:
+        format_of(path, ("html", "htm"))
+    page = replay_page(
+        loss,
+        title=title,
+        parameters=parameters,
+        collapse=collapse,
+        max_nodes=max_nodes,
+        names=names,
+        index=index,
+    )
+    return Page(page) if path is None else write_whole(path, page.encode())
+
+
+def replay_page(
+    loss: Value,
+    *,
+    title: str | None = None,
+    parameters: Iterable[Value] | None = None,
+    collapse: bool | None = None,
+    max_nodes: int = 1000,
+    names: str = "math",
+    index: str = "unit,input",
+) -> str:
+    """The page that ``replay`` writes, as text.
+
+    Args, Raises: as for ``replay``.
+
+    >>> page = replay_page(Value(2.0, label="</script>") * 3.0)
+    >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
+    (True, 2)
+    """
+    known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
+    heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
+    style = _variables() + _lean(_part("style.css"))
+    script = "\n".join(_lean(_part(name)) for name in SCRIPTS)
+    return _filled(
+        _part("page.html"),
+        {
+            "policy": f"default-src 'none'; style-src {_digest(style)}; "
+            f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'",
+            "title": html.escape(markup.visible(heading)),
+            "style": style,
+            "script": script,
+            "recorded": _embedded(known),
+        },
+    )
+
+
+def _embedded(known: dict[str, Any]) -> str:
+    """JSON that no browser takes for anything else, whatever stands in the names."""
+    text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\x7f\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _variables() -> str:
+    """The colors of the drawings as variables of CSS."""
+    light, dark = _colors(LIGHT), _colors(DARK)
+    return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
+
+
+def _colors(theme: Theme) -> str:
+    colors = {
+        "page": theme.frame,
+        "card": theme.background,
+        "rim": theme.outline,
+        "text": theme.text,
+        "muted": theme.muted,
+        "line": theme.line,
+        "gradient": theme.gradient,
+        "gradient-soft": theme.ramp[0].fill,
+        "positive": theme.positive,
+        "negative": theme.negative,
+        "accent": theme.accent,
+        "forward": theme.roles["parameter"].ink,
+        "partial": theme.roles["input"].ink,
+    }
+    for role, paint in theme.roles.items():
+        colors |= {role: paint.fill, f"{role}-rim": paint.border}
+    return "".join(f"--{name}:{color};" for name, color in colors.items())
+
+
+def _part(name: str) -> str:
+    return (resources.files("viz._replay") / "page" / name).read_text(encoding="utf-8")
+
+
+def _lean(text: str) -> str:
+    """A part without what only its readers need: indents, and lines that are comments."""
+    text = re.sub(r"(?ms)^ */\*\*.*?\*/\n", "", text)
+    return re.sub(r"(?m)^(?: *//.*\n| +)", "", text)
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    """The template with its parts put in, in one go: what looks like a place in a part stays."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
