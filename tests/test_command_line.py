@@ -24,12 +24,13 @@ from tinygrad_mlp import __version__
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.demo import DEMOS
 from tinygrad_mlp._cli.problem import Problem, standardized_name
-from tinygrad_mlp._cli.trained_sample import TrainedSample
+from tinygrad_mlp._cli.trained_sample import TrainedSample, _from_the_last_layer
 from tinygrad_mlp._cli.training_run import train
 from tinygrad_mlp.data import load_iris, make_moons
 from tinygrad_mlp.derivatives import grad
 from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.losses import LOSSES
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import load_weights, predict_proba, read_weights, task_of
 
@@ -197,11 +198,24 @@ def test_a_page_of_a_large_network_shows_its_last_layer(folder: Path) -> None:
     assert set(model.layers[-1].parameters()) <= set(order)
     assert not set(model.layers[0].parameters()) & set(order)
     assert [x.label for x in order if x.label.startswith("h")] == [f"h{i}" for i in range(1, 33)]
+    shown = {x.label: x.data for x in order}
+    for i, neuron in enumerate(model.layers[-1].neurons, start=1):
+        products = [w.data * shown[f"h{k}"] for k, w in enumerate(neuron.w, start=1)]
+        assert shown[f"z{i}"] == pytest.approx(math.fsum([*products, neuron.b.data]), rel=1e-9)
+    assert sample.page_loss.label == "L"
     sample.replay(Path("a.html"))
     assert "h32" in Path("a.html").read_text(encoding="utf-8")
     small = TrainedSample.of(*trained("iris"))
     assert small.page_loss is small.loss
     assert len(topological_order(small.loss)) <= 1000
+
+
+def test_a_page_of_a_last_layer_calls_predictions_y() -> None:
+    model = MLP(2, [3, 1], activation="tanh", rng=0)
+    loss = _from_the_last_layer(model, LOSSES["mean_squared_error"], np.array([1.0, -1.0]), 0.5)
+    (y,) = [x for x in topological_order(loss) if x.label == "y1"]
+    assert y.data == pytest.approx(model([1.0, -1.0]).data, rel=1e-12)
+    assert loss.data == pytest.approx((y.data - 0.5) ** 2, rel=1e-12)
 
 
 def trained(name: str) -> tuple[Problem, MLP]:

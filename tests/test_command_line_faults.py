@@ -209,6 +209,24 @@ def test_step_gives_warnings_as_notes(
     assert capsys.readouterr().err.startswith("note: large.csv: above 2^53 not every")
 
 
+@pytest.mark.parametrize(("order", "weight"), [("unit,input", "w₁₂⁽¹⁾"), ("input,unit", "w₂₁⁽¹⁾")])
+def test_step_calls_the_loss_of_a_saved_network_as_books_do(
+    order: str,
+    weight: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(TRAIN) == 0
+    capsys.readouterr()
+    typed = weight[1:3].translate(str.maketrans("₁₂", "12"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"latex w[1]_{typed}\nto w[1]_{typed}\nquit\n"))
+    assert main(["step", "--model", "w.npz", "--data", "good.csv", "--index", order]) == 0
+    out = capsys.readouterr().out
+    assert rf"\frac{{\partial L}}{{\partial w_{{{typed}}}^{{(1)}}}} &= " in out
+    assert f"dL/d{weight} += dL/dz₁⁽¹⁾ * dz₁⁽¹⁾/d{weight} = " in out
+
+
 def start(words: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "tinygrad_mlp", *words.split()],

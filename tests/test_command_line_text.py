@@ -168,12 +168,12 @@ def test_a_walk_is_harmless_too(
 
     write_table("t\x1b.csv", ["x", "kind"], [[i % 5, [RED, BELL][i % 2]] for i in range(40)])
     assert main(["train", "t\x1b.csv", "--target", "kind", "--epochs", "2", "--save", "w.npz"]) == 0
-    monkeypatch.setattr("sys.stdin", io.StringIO("where loss\nend\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("where L\nend\n"))
     capsys.readouterr()
     assert main(["step", "--model", "w.npz", "--data", "t\x1b.csv"]) == 0
     shown = capsys.readouterr().out
     assert harmless(shown)
-    assert r"loss: built from w.npz and t\x1b.csv" in shown
+    assert r"L: built from w.npz and t\x1b.csv" in shown
     greetings: list[str] = []
     monkeypatch.setattr(Console, "run", lambda console: greetings.append(console.greeting))
     assert main(["step", "--model", "w.npz", "--data", "t\x1b.csv"]) == 0

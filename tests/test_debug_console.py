@@ -671,15 +671,15 @@ def test_the_loss_of_a_sample_through_saved_weights(
     fit(model, data.X, labels, epochs=2, log_every=None)
     weights = save_weights(model, tmp_path / "weights.npz")
     expected = functional.logsumexp(model(data.X[3].tolist())) - model(data.X[3].tolist())[0]
-    monkeypatch.setattr(sys, "stdin", io.StringIO("end\nprint loss\ncheck\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("end\nprint L\ncheck\n"))
     arguments = ["step", "--model", str(weights), "--data", "iris", "--row", "4"]  # from 1
     code = main(arguments)
     text = capsys.readouterr().out
     assert code == 0, text
-    shown = re.search(r"loss \(\w+\): data = ([\d.e+-]+)", text)
+    shown = re.search(r"L \(\w+\): data = ([\d.e+-]+)", text)
     assert shown is not None
     assert float(shown[1]) == pytest.approx(expected.data, rel=1e-12)
-    assert "dloss/d(petal width (cm)) = " in text
+    assert "dL/d(petal width (cm)) = " in text
 
 
 @pytest.fixture
@@ -721,12 +721,12 @@ def test_the_loss_of_a_row_through_a_network_that_train_saved(
     for source, row in (("iris", "99"), ("iris.csv", "100")):  # the header is row 1 of the file
         code, text = step_here(
             "--model", "net.npz", "--data", source, "--row", row,
-            commands="where loss\nprint layers.0.neurons.2.out\nprint\nend\nprint loss\n",
+            commands="where L\nprint layers.0.neurons.2.out\nprint\nend\nprint L\n",
         )  # fmt: skip
         assert code == 0, text
         assert "petal length, standardized" in text
         assert "(cm)" not in text
-        assert f"loss: built from net.npz and {source}" in text
+        assert f"L: built from net.npz and {source}" in text
         assert "h₃⁽¹⁾ (tanh): data = not computed yet" in text
         losses.append(text.splitlines()[-1])
     assert losses[0] == losses[1]

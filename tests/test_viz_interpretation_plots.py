@@ -55,6 +55,30 @@ def test_the_bars_are_the_attributions_and_their_colors_are_their_signs() -> Non
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1]  # the first is on top
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        [-0.041, 0.061, 0.44, 0.22],
+        [-0.052, 0.021, -0.14, -0.14],
+        [-1.23e-5, 1.2e-5],
+        [0.019, 2.0],
+        [-3.0, -0.00012],
+        [0.0, 0.0],
+    ],
+)
+def test_the_numbers_of_bars_stand_between_the_ends_of_the_axis(row: list[float]) -> None:
+    figure = attribution_plot([row, row], feature_names=["a"] * len(row))  # the shortest axis
+    figure.canvas.draw()
+    for axes in figure.axes:
+        for text in axes.texts:
+            extent = text.get_window_extent()
+            assert axes.bbox.x0 + 1.0 < extent.x0 < extent.x1 < axes.bbox.x1 - 1.0
+        left, right = axes.get_xlim()
+        assert left < min(0.0, *row)
+        assert max(0.0, *row) < right
+        assert max(0.0, *row) - min(0.0, *row) >= 0.3 * (right - left) or not any(row)
+
+
 def test_of_many_features_the_largest_are_shown_and_the_sum_of_the_others() -> None:
     row = np.array([0.1, *range(1, 8), -8.0, *range(9, 13), -0.4])
     figure = attribution_plot(row[None], feature_names=[f"f{k}" for k in range(14)])

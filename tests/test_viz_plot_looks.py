@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -210,10 +211,16 @@ def test_who_sees_no_colors_tells_curves_by_marks_and_dashes() -> None:
     assert [line.get_linestyle() for line in validation if str(line.get_label())[0] != "_"][:2] == [
         *("-", "--")
     ]
-    runs = plots.loss_curve({"a": HISTORY, "b": HISTORY}).axes[0].lines
+    axes = plots.loss_curve({"a": HISTORY, "b": HISTORY}).axes[0]
+    runs = axes.lines
     marks = {line.get_label(): line.get_marker() for line in runs}
     assert marks["a, training"] == "o"
     assert marks["b, training"] == "s"
+    inside = {line.get_label(): line.get_markerfacecolor() for line in runs}
+    color = {line.get_label(): line.get_color() for line in runs}
+    assert inside["b, training"] == color["b, training"] == color["b, validation"]
+    background = to_hex(axes.get_facecolor())
+    assert inside["a, validation"] == inside["b, validation"] == background
     layers = plots.health_curves(MONITOR).axes[0].lines
     assert [line.get_marker() for line in layers] == ["o", "s", "^"]
     three = plots.fit_curve(ThreeSteps(), LINE, np.digitize(LINE, [-1, 1])).axes[0].lines

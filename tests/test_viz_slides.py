@@ -91,17 +91,28 @@ def test_a_program_fits_on_a_slide_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "coarser"),
-    [("ops", "detail='circles' or 'neurons' or 'layers'"), ("neurons", "'circles' or 'layers'")],
+    ("detail", "others"),
+    [
+        ("ops", "take detail='circles' or 'neurons' or 'layers', show less"),
+        ("neurons", "take detail='circles' or 'layers', show less"),
+        ("layers", "take detail='circles', show less"),
+    ],
 )
-def test_what_nobody_could_read_on_a_slide_is_refused(detail: str, coarser: str) -> None:
+def test_what_nobody_could_read_on_a_slide_is_refused(detail: str, others: str) -> None:
     with pytest.raises(GraphError, match=r"letters .* would have \d\.\d points, where 18") as found:
         viz.to_svg(example(), detail=detail, style="slide")
-    assert coarser in str(found.value)
-    assert "show=['data']" in str(found.value)
+    assert others in str(found.value)
+    assert "show=()" in str(found.value)
+    down = others.replace("'circles' or ", "").replace("take detail='circles', ", "")
     with pytest.raises(GraphError) as found:
-        viz.to_svg(example(), detail="layers", style="slide")
-    assert "coarser" not in str(found.value)
+        viz.to_svg(example(), detail=detail, style="slide", direction="TB")
+    assert f"to read them; {down}" in str(found.value)  # circles lead to the right alone
+
+
+def test_without_neurons_a_slide_has_no_other_detail_to_take() -> None:
+    total = sum([Value(float(k), label=f"a_{k}") for k in range(40)], Value(0.0))
+    with pytest.raises(GraphError, match="to read them; show less"):
+        viz.to_svg(total, detail="ops", style="slide")
 
 
 def test_auto_takes_the_finest_detail_that_has_room() -> None:
@@ -114,13 +125,13 @@ def test_auto_takes_the_finest_detail_that_has_room() -> None:
 
 def test_letters_of_18_points_are_the_limit() -> None:
     words = Words(50.0, 20.0, plain("0" * 10), 10.0, "#000000")
-    for width, fits in ((515.0, True), (530.0, False)):
+    for width, fits in ((515.0, True), (517.2, False), (530.0, False)):
         ground = Rectangle(width / 2.0, 20.0, width, 40.0, "#ffffff", "#000000", 0.0)
         scene = Scene(600.0, 40.0, "#ffffff", "", [Group("node", [ground, words])])
         if fits:
             assert 24.0 <= smallest_letters(on_a_slide(scene)) < 24.2
         else:
-            with pytest.raises(GraphError, match=r"17\.5 points"):
+            with pytest.raises(GraphError, match=rf"{'17.9' if width < 520.0 else '17.5'} points"):
                 on_a_slide(scene)
 
 

@@ -242,8 +242,12 @@ class _Graph:
         scene = self.boxes(detail, asked, max_nodes, marked)
         if asked.focus is not None:
             scene = focused(scene, self.focus(asked.focus, asked.index), self.order)
-        coarser = {"ops": ("circles", "neurons", "layers"), "neurons": ("circles", "layers")}
-        return on_a_slide(scene, coarser.get(detail, ())) if asked.slide else scene
+        return on_a_slide(scene, self.others(detail)) if asked.slide else scene
+
+    def others(self, detail: str) -> tuple[str, ...]:
+        """The details that need less room than this one, where there are neurons to be shown."""
+        circles = ("circles",) if self.look.direction == "LR" else ()
+        return (*circles, *DETAILS[DETAILS.index(detail) + 1 :]) if self.units else ()
 
     def boxes(self, detail: str, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Boxes and arrows in that detail.

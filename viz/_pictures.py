@@ -90,10 +90,10 @@ def draw(
             indices), "code" (their paths in the model), or "auto": "math" where there are neurons.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
-        style: "page", or "slide" for circles: 1280 x 720, letters of 18 points, three digits and no
-            legend.
-        focus: for circles, a node or its name ("h[1]_2"): its paths stand out, of all the rest a
-            quarter of the color is left.
+        style: "page", or "slide": 1280 x 720, letters of at least 18 points, up to three digits and
+            no legend.
+        focus: a node or its name ("h[1]_2"): its paths stand out, of all the rest a quarter of the
+            color is left. Not for a program.
 
     Returns:
         The path of the file; or, without one, the SVG that ``to_svg`` gives.

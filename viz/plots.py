@@ -232,6 +232,8 @@ def _draw_curves(
         color = look.color(run if run_name else index)
         full_label = literal(f"{run_name}, {label}" if run_name else label)
         marks = _spaced_marks(run, len(numbers)) if run_name else {}
+        if marks and validation:  # a short line in a legend shows no dashes behind its mark
+            marks["markerfacecolor"] = look.background
         line_style = "--" if validation else "-"
         axes.plot(epochs, numbers, line_style, label=full_label, color=color, **marks)
         alone = _without_neighbors(numbers)

@@ -53,7 +53,7 @@ def test_a_printed_page_lists_all_steps(viewer: Opener) -> None:
     texts = [row.locator("td").all_text_contents() for row in rows.all()]
     assert [row[0] for row in texts] == [str(at) for at in range(page.last() + 1)]
     assert texts[0][1:] == ["Start", "16 leaves are known: inputs, parameters, constants."]
-    assert texts[16][1:] == ["Backward, seed", "dL/dL = 1"]
+    assert texts[16][1:] == ["Backward, seed", "∂L/∂L = 1"]
     for row, step in zip(texts[17:], trace_backward(loss), strict=True):
         written = row[2].replace("∂", "d").replace("·", "*").replace("−", "-")
         assert written == step.equation()

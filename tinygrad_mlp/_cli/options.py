@@ -42,7 +42,8 @@ examples:
   {PROGRAM} demo --data moons --out pictures        two features: with the boundary
   {PROGRAM} train flowers.csv --target species      a table of your own
   {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
-  {PROGRAM} predict weights.npz new_houses.csv      what the trained network says"""
+  {PROGRAM} predict weights.npz new_houses.csv      what the trained network says
+  {PROGRAM} step                                    backpropagation by hand, step by step"""
 
 TRAIN_EXAMPLES = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be

@@ -115,7 +115,7 @@ def loss_through(
     inputs = [Value(xi, label=name) for xi, name in zip(x.tolist(), names)]
     outputs = sample_outputs(model, inputs, loss.from_logits)
     result = loss.sample_loss(outputs, np.atleast_1d(target).tolist())
-    result.label = "loss"
+    result.label = "L"
     return result, outputs
 
 

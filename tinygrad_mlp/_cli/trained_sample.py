@@ -126,7 +126,9 @@ def _from_the_last_layer(model: MLP, loss: Loss, x: NDArray[np.float64], target:
             hidden = layer.forward(hidden)
     numbers = np.array([h.data for h in hidden])
     names = [f"h{place}" for place in range(1, len(hidden) + 1)]
-    result, _ = loss_through(last, loss, numbers, names, target)
+    result, outputs = loss_through(last, loss, numbers, names, target)
+    for place, output in enumerate(outputs, start=1):  # short enough for a small box
+        output.label = f"{'z' if loss.from_logits else 'y'}{place}"
     return result
 
 

@@ -180,7 +180,10 @@ class Console(Walking):
         return [x for x in self.session.order if x.op is ops.DOT]
 
     def do_draw(self, argument: str) -> None:
-        """draw [FILE]: draw this moment (.svg, .png, .pdf or .dot); without FILE step-N.svg."""
+        """draw [FILE]: draw this moment; without FILE step-N.svg.
+
+        The ending may be .svg, .png, .pdf, .dot, .tikz or .tex.
+        """
         if self.draw is None:
             raise InvalidArgumentError("there is nothing to draw with in this console")
         path = Path(argument or f"step-{self.session.position}.svg")

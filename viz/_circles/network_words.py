@@ -96,6 +96,7 @@ class NetworkWords:
         self.letters = PAGE_LETTERS
         self.strongest = 0.0
         self.spots = [spot for block in network.blocks for spot in (*block.spots, *block.ones)]
+        self.places = self.places_of_inputs() if by_math else {}
         self.one_sample = network.repeats == 1
         errors = [x for x in map(self.error, self.spots) if x is not None]
         self.with_errors = bool(errors) and "grad" in look.shown
@@ -146,12 +147,22 @@ class NetworkWords:
             return self.name_of_output(spot)
         if spot.step is not None:
             return [*self.name_of_step(spot), *plain(self.sign(spot.step))]
+        if spot in self.places:
+            return MathName("x", (self.places[spot],)).runs
         name = self.names.names[spot.node]
         if self.by_math and not name.is_code:
             return replace(name, owner="", copy=1).runs
         if spot.unit is not None:
             return _cut(spot.unit.title(spot.nodes))
         return _cut(visible(spot.node.label) or self.names.code[spot.node])
+
+    def places_of_inputs(self) -> dict[Spot, int]:
+        """The numbers of the inputs, if their labels, cut to their circles, would read alike."""
+        inputs = [spot for spot in self.spots if spot.kind == "input"]
+        named = [spot.node for spot in inputs if self.names.names[spot.node].is_code]
+        labels = {visible(node.label) for node in named}
+        cut = {markup.shortened(label, LONGEST_NAME) for label in labels}
+        return {spot: k for k, spot in enumerate(inputs, 1)} if len(cut) < len(labels) else {}
 
     def name_of_step(self, spot: Spot) -> list[Run]:
         """What stands before the sign of an operation: the name of an output."""

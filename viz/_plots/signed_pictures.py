@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -37,6 +37,13 @@ MOST_BARS: Final = 12
 """Of the features of a table; one more is for the sum of the others."""
 LONGEST_NAME: Final = 28
 """The characters of the name of a feature."""
+
+AXIS: Final = 150.0
+"""How long the axis of the bars is at least, in points."""
+LETTER: Final = 5.2
+"""The width of a letter of the numbers beside the bars, in points."""
+GAP: Final = 5.0
+"""The points that such a number keeps from its bar and from the end of the axis."""
 
 
 def draw_bars(
@@ -71,10 +78,11 @@ def draw_bars(
     axes.set_yticks(places, [literal(label) for label in labels])
     axes.set_ylim(len(lengths) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.margins(x=0.22)
-    for place, length in zip(places, lengths):
+    texts = [number(length, 2) for length in lengths]
+    axes.set_xlim(*_ends(lengths, texts))
+    for place, length, text in zip(places, lengths, texts):
         axes.annotate(
-            number(length, 2),
+            text,
             (length, place),
             xytext=(3 if length >= 0.0 else -3, 0),
             textcoords="offset points",
@@ -83,6 +91,19 @@ def draw_bars(
             fontsize=8,
             color=look.ink,
         )
+
+
+def _ends(lengths: Sequence[float], texts: Sequence[str]) -> tuple[float, float]:
+    """The ends of the axis, with room for the number beside each bar."""
+    finite = [length for length in lengths if isfinite(length)]
+    least, most = min([0.0, *finite]), max([0.0, *finite])
+    if least == most:
+        return -1.0, 1.0
+    below = [len(text) for text, length in zip(texts, lengths) if length < 0.0]
+    above = [len(text) for text, length in zip(texts, lengths) if not length < 0.0]
+    left, right = (GAP + LETTER * max(n, default=0) for n in (below, above))
+    a_point = (most - least) / (AXIS - left - right)
+    return least - left * a_point, most + right * a_point
 
 
 def draw_signed(axes: Axes, look: PlotTheme, image: Floats, most: float) -> Any:

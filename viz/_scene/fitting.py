@@ -132,12 +132,12 @@ def scaled(scene: Scene, scale: float, dx: float = 0.0, dy: float = 0.0) -> Scen
     return replace(scene, width=scale * scene.width, height=scale * scene.height, groups=groups)
 
 
-def on_a_slide(scene: Scene, coarser: Sequence[str] = ()) -> Scene:
+def on_a_slide(scene: Scene, others: Sequence[str] = ()) -> Scene:
     """A scene on a slide of 1280 x 720, with letters of 18 points at least.
 
     Args:
         scene: the drawing.
-        coarser: the details that show less of the same.
+        others: the details that may have room for the same.
 
     Raises:
         GraphError: if there is no room for letters of that size.
@@ -150,10 +150,11 @@ def on_a_slide(scene: Scene, coarser: Sequence[str] = ()) -> Scene:
     slide = fitted(scene, *SLIDE)
     letters = smallest_letters(slide)
     if 0.0 < letters < SLIDE_LETTERS - 1e-6:
-        less = [f"draw it coarser, detail={' or '.join(map(repr, coarser))}"] if coarser else []
-        less += ["show less, such as show=['data']", "draw a node further inside"]
+        less = [f"take detail={' or '.join(map(repr, others))}"] if others else []
+        less += ["show less, such as show=()", "draw a node further inside"]
+        points = int(7.5 * letters) / 10.0  # 17.96 are not 18
         raise GraphError(
-            f"on a slide the letters of this drawing would have {0.75 * letters:.1f} points, where "
+            f"on a slide the letters of this drawing would have {points} points, where "
             f"18 are needed to read them; {', '.join(less)}, or leave style='slide' away"
         )
     return slide

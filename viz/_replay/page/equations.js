@@ -74,7 +74,7 @@ function spoken(line) {
 
 /**
  * What is said at a position: {phase, equation: elements, text, remark: elements}; `place`, the phase as
- * elements, where there is a name in it; `lines`, what the equation was made from.
+ * elements, where there is a name in it; `lines`, what the equation was made from, or `row`, it on one line.
  */
 function described(at) {
   const event = trace.events[at];
@@ -122,6 +122,7 @@ function describedSeed() {
     phase: "Backward, seed",
     equation: [fraction(root), made("span", { class: "sign" }, "="), one],
     text: `${derivative(root.code, root.code)} = ${trace.seed.shown}`,
+    row: ["∂", writtenName(root), "/∂", writtenName(root), ` = ${trace.seed.shown}`],
     remark: ["The output changes with itself one to one; from here gradients flow back to the leaves."],
   };
 }

@@ -5,8 +5,8 @@ const paper = {
   /** The table, made when somebody prints. */
   fill() {
     const rows = scene.stops.map((at) => {
-      const { phase, place = [phase], text, lines } = described(at);
-      const equation = lines ? lines.flatMap((line, index) => [...(index ? [", "] : []), ...writtenLine(line)]) : [text];
+      const { phase, place = [phase], text, row: alone = [text], lines } = described(at);
+      const equation = lines ? lines.flatMap((line, index) => [...(index ? [", "] : []), ...writtenLine(line)]) : alone;
       const row = made("tr", {}, ...[[String(at)], place, equation].map((cell) => made("td", {}, ...cell)));
       if (at === position) row.classList.add("now");
       return row;
