@@ -6,7 +6,7 @@ without one, into ``examples/gallery``, where the README shows them from.
 
 from __future__ import annotations
 
-# %% Two crescents, a small network that tells them apart, and a neuron with its loss
+# %% Two crescents and a network that tells them apart; the smallest network for XOR; a neuron
 import os
 import shutil
 import subprocess
@@ -23,16 +23,30 @@ folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "ga
 folder.mkdir(parents=True, exist_ok=True)
 os.chdir(folder)  # the lines that make a picture are those of the README
 
-X, y = make_moons(200, noise=0.15, rng=0)
-model = MLP(2, [4, 1], activation="tanh", rng=3)
-fit(
+X, y = make_moons(200, noise=0.25, rng=0)
+model = MLP(2, [8, 1], activation="tanh", rng=1)
+fit(  # only so long that the network is not yet sure everywhere
     model,
     X,
     y,
-    epochs=300,
+    epochs=30,
     batch_size=20,
     optimizer="adam",
-    learning_rate=0.03,
+    learning_rate=0.05,
+    l2=1e-4,
+    rng=0,
+    log_every=None,
+)
+
+corners, parities = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+xor = MLP(2, [2, 1], activation="tanh", rng=2)
+fit(
+    xor,
+    corners,
+    parities,
+    epochs=400,
+    optimizer="adam",
+    learning_rate=0.05,
     rng=0,
     log_every=None,
 )
@@ -46,7 +60,7 @@ loss = (out - 1.0) ** 2
 loss.backward()
 
 # %% Circles and lines: the trained network with its weights
-viz.draw(model, "circles.svg")
+viz.draw(xor, "circles.svg")
 
 # %% The computation graph of a loss, with all values, gradients and local derivatives
 viz.draw(loss, "graph.svg", parameters=[w1, w2, b])

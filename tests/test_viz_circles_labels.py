@@ -14,7 +14,7 @@ from tests.circle_pictures import SVG, Picture, only, read, tooltip
 from tests.test_viz_circles import box_of, circles, loss_of, network
 from tinygrad_mlp import Value
 from tinygrad_mlp._text import visible
-from tinygrad_mlp.nn import MLP, Layer, Module
+from tinygrad_mlp.nn import Layer, Module
 
 HOSTILE: Final = [
     "<b>x</b>",
@@ -85,33 +85,6 @@ def test_an_empty_label_is_none() -> None:
     picture = Picture(hostile_loss(""))
     assert [words[0] for words in picture.words("input")] == ["x1", "x2"]
     assert picture.words("output")[0][0] == "output"
-
-
-FLOWER: Final = [f"{part}, standardized" for part in ("sepal length", "sepal width", "size")]
-
-
-@pytest.mark.parametrize(
-    ("labels", "names", "shown"),
-    [
-        (FLOWER, "math", ["x1", "x2", "x3"]),
-        (["age", *FLOWER[:2]], "math", ["x1", "x2", "x3"]),
-        (FLOWER[1:], "math", ["sepal…ized", "size,…ized"]),
-        (FLOWER[:2], "code", ["sepal…ized"] * 2),
-        (["net_of_reading1", "net_of_writing1"], "math", ["netof_reading1", "netof_writing1"]),
-    ],
-)
-def test_inputs_whose_labels_would_read_alike_are_numbered(
-    labels: list[str], names: str, shown: list[str]
-) -> None:
-    model = MLP(len(labels), [2, 1], rng=0)
-    out = model([Value(0.5 * k, label=label) for k, label in enumerate(labels)])
-    picture = Picture(out, names=names)
-    assert [words[0] for words in picture.words("input")] == shown
-    titles = [tooltip(group)[0] for group in picture.groups("input")]
-    assert all(
-        title.startswith((f"{label} = ", f"{label} ("))
-        for title, label in zip(titles, labels, strict=True)
-    )
 
 
 def test_names_of_modules_are_text_and_cut_to_their_columns() -> None:

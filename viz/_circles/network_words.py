@@ -14,6 +14,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import MathName, Run, TextbookNames
 from viz._circles.network import Block, Link, Network, Spot, called
 from viz._circles.network_steps import Step, StepLayer
+from viz._circles.short_names import short_names
 from viz._scene.legend import Entry
 from viz._scene.scene import Circle, Line, Rectangle, Shown, plain
 from viz._style import markup
@@ -96,7 +97,9 @@ class NetworkWords:
         self.letters = PAGE_LETTERS
         self.strongest = 0.0
         self.spots = [spot for block in network.blocks for spot in (*block.spots, *block.ones)]
-        self.places = self.places_of_inputs() if by_math else {}
+        self.short = short_names(
+            [self.code_name(spot) for spot in self.spots if spot.kind != "one"], LONGEST_NAME
+        )
         self.one_sample = network.repeats == 1
         errors = [x for x in map(self.error, self.spots) if x is not None]
         self.with_errors = bool(errors) and "grad" in look.shown
@@ -147,22 +150,20 @@ class NetworkWords:
             return self.name_of_output(spot)
         if spot.step is not None:
             return [*self.name_of_step(spot), *plain(self.sign(spot.step))]
-        if spot in self.places:
-            return MathName("x", (self.places[spot],)).runs
         name = self.names.names[spot.node]
         if self.by_math and not name.is_code:
             return replace(name, owner="", copy=1).runs
-        if spot.unit is not None:
-            return _cut(spot.unit.title(spot.nodes))
-        return _cut(visible(spot.node.label) or self.names.code[spot.node])
+        return self.cut(self.code_name(spot))
 
-    def places_of_inputs(self) -> dict[Spot, int]:
-        """The numbers of the inputs, if their labels, cut to their circles, would read alike."""
-        inputs = [spot for spot in self.spots if spot.kind == "input"]
-        named = [spot.node for spot in inputs if self.names.names[spot.node].is_code]
-        labels = {visible(node.label) for node in named}
-        cut = {markup.shortened(label, LONGEST_NAME) for label in labels}
-        return {spot: k for k, spot in enumerate(inputs, 1)} if len(cut) < len(labels) else {}
+    def code_name(self, spot: Spot) -> str:
+        """What the program calls it."""
+        if spot.unit is not None and spot.kind != "output":
+            return spot.unit.title(spot.nodes)
+        return visible(spot.node.label) or self.names.code[spot.node]
+
+    def cut(self, name: str) -> list[Run]:
+        """A name of the program, no longer than fits into a circle."""
+        return plain(self.short.get(name) or markup.shortened(name, LONGEST_NAME))
 
     def name_of_step(self, spot: Spot) -> list[Run]:
         """What stands before the sign of an operation: the name of an output."""
@@ -172,7 +173,7 @@ class NetworkWords:
         name = MathName("y", (outputs.index(spot) + 1,), hat=True)
         if spot.node.label:
             name = self.names.names[spot.node]
-        runs = name.runs if self.by_math and not name.is_code else _cut(str(name))
+        runs = name.runs if self.by_math and not name.is_code else self.cut(str(name))
         return [*runs, *plain(" = ")] if self.by_math or spot.node.label else []
 
     def sign(self, step: Step) -> str:
@@ -186,7 +187,7 @@ class NetworkWords:
         if spot.node.label:
             name = self.names.names[spot.node]
             return (
-                name.runs if self.by_math and not name.is_code else _cut(visible(spot.node.label))
+                name.runs if self.by_math and not name.is_code else self.cut(self.code_name(spot))
             )
         outputs = [other for other in self.spots if other.kind == "output"]
         place = outputs.index(spot) + 1
@@ -373,7 +374,3 @@ class NetworkWords:
             for index, paint in enumerate(paints)
         ]
         return Entry(tuple(circles), 15.0 * len(paints) - 3.0, text, before)
-
-
-def _cut(text: str) -> list[Run]:
-    return plain(markup.shortened(text, LONGEST_NAME))
