@@ -272,7 +272,9 @@ def test_a_function_with_its_setting_is_the_loss() -> None:
     assert smoothed is not None
     assert smoothed.settings == {"label_smoothing": 0.1}
     assert as_loss(partial(mean_squared_error)) is LOSSES["mean_squared_error"]
+    assert as_loss(partial(huber)) is LOSSES["huber"]
     assert loss_of_function(partial(huber, reduction="sum")) is None
+    assert loss_of_function(partial(huber, reduction="sum", delta=0.5)) is None
     assert loss_of_function(partial(huber, [Value(1.0)])) is None
     assert as_loss(partial(huber, reduction="sum")).task == ""
 

@@ -240,6 +240,16 @@ def test_what_else_a_loss_raises_stays() -> None:
             loss.of_batch([[Value(1.0)]], [[1.0]])
 
 
+def test_a_list_of_its_own_in_a_loss_of_one_number_is_not_blamed_on_ours() -> None:
+    def wrong(output: Any, target: Any) -> Any:
+        own: Any = [output, target]
+        return own.mean()
+
+    loss = Loss.of_function(wrong, task="regression", per_sample=True)
+    with says(AttributeError, "'list' object has no attribute 'mean'"):
+        loss.of_batch([[Value(1.0)]], [[1.0]])
+
+
 # Weights, augmentations
 
 
