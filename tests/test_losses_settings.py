@@ -429,6 +429,7 @@ def test_the_constant_of_several_outputs_is_the_mean_of_theirs() -> None:
     [
         ("huber(2.5)", r"loss_named\('huber', delta=2\.5\)$"),
         ("huber(delta=0.5)", r"loss_named\('huber', delta=0\.5\)$"),
+        ("huber(", r"loss_named\('huber', delta=1\.0\)$"),
         ("huber()", r"loss_named\('huber', delta=1\.0\)$"),
         ("huber(x)", r"loss_named\('huber', delta=1\.0\)$"),
     ],

@@ -262,6 +262,18 @@ def test_what_is_no_augmentation(augment: Any, message: str) -> None:
         as_augmentations(augment)
 
 
+def test_an_augmentation_that_does_not_say_its_arguments_is_taken() -> None:
+    class OfC:
+        __signature__ = "unknown"
+
+        def __call__(self, X: Floats, y: Floats, rng: np.random.Generator) -> Any:
+            return X, y
+
+    own = OfC()
+    assert as_augmentations(own) == (own,)
+    assert augmented(as_augmentations(own), X, Y, np.random.default_rng(0))[0] is X
+
+
 @pytest.mark.parametrize(
     ("own", "error", "message"),
     [
