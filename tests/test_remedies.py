@@ -230,6 +230,23 @@ def test_a_loss_of_one_number_is_one_of_a_sample() -> None:
     assert isinstance(got.value.__cause__, TypeError)
 
 
+class Distance:
+    """A loss that is an object, and so has no name of its own."""
+
+    def __call__(self, outputs: Any, targets: Any) -> Any:
+        return (outputs - targets) ** 2
+
+
+def test_a_loss_that_is_an_object_is_called_by_its_class() -> None:
+    with says(
+        InvalidArgumentError,
+        "the loss Distance(outputs, targets) got lists with an entry for each sample and failed: ",
+        "; as the loss of one sample it is Loss.of_function(Distance, ..., per_sample=True)",
+    ):
+        train(network(1), NUMBERS, loss=Distance())
+    assert Loss.of_function(Distance()).name == "Distance"
+
+
 def test_what_else_a_loss_raises_stays() -> None:
     def wrong(outputs: Any, targets: Any) -> Any:
         return None + 1  # type: ignore[operator]
