@@ -148,6 +148,19 @@ def test_a_state_is_converted_where_its_units_have_changed_and_only_there() -> N
     assert of_values.state_dict()["scale"].item() == 8.0
 
 
+def test_a_state_stays_as_it_is_where_a_rule_says_nothing_of_units() -> None:
+    class Plain(Counting):
+        in_present_units = Optimizer.in_present_units
+
+    array, numbers = np.zeros(1), values(0.0)
+    on_arrays, of_values = Plain(), Plain(numbers)
+    for scale, point in ((1.0, -1.0), (4.0, -2.25)):  # 1 + 4 in units of 4
+        on_arrays.scale = of_values.scale = scale
+        on_arrays.step_array(array, np.ones(1))
+        of_values.step()
+        assert array.tolist() == [numbers[0].data] == [point]
+
+
 def test_units_without_a_range_may_be_any_number() -> None:
     optimizer = Counting()
     state = {"step_count": 1, "total": np.ones(1), "scale": np.array(-3.0)}
@@ -208,10 +221,10 @@ def test_a_rule_that_cheats_is_found_where_some_are_stepped_alone(
         values[place].requires_grad = False
     optimizer = Cheat([{"parameters": values}] if frozen is None else values, learning_rate=1.0)
     optimizer.way = way
-    numbers = np.array([0.5, 1.5, 2.5])
+    numbers, gradients = np.array([0.5, 1.5, 2.5]), np.ones(3)
     for _ in range(2):
         with pytest.raises(InvalidArgumentError, match="update changed the parameters or returned"):
-            optimizer.step_array(numbers, np.ones(3))
+            optimizer.step_array(numbers, gradients)
         assert numbers.tolist() == [0.5, 1.5, 2.5]
 
 

@@ -263,8 +263,9 @@ def test_a_list_of_its_own_in_a_loss_of_one_number_is_not_blamed_on_ours() -> No
         return own.mean()
 
     loss = Loss.of_function(wrong, task="regression", per_sample=True)
-    with says(AttributeError, "'list' object has no attribute 'mean'"):
-        loss.of_batch([[Value(1.0)]], [[1.0]])
+    for target in ([1.0], [1.0, 2.0]):
+        with says(AttributeError, "'list' object has no attribute 'mean'"):
+            loss.of_batch([[Value(1.0)]], [target])
 
 
 # Weights, augmentations
