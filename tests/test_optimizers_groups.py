@@ -181,10 +181,11 @@ def test_rates_change_between_two_steps(on_arrays: bool) -> None:
 
 @pytest.mark.parametrize("gradient", [0.0, None])
 def test_no_gradient_moves_nothing(gradient: Any) -> None:
-    first, second = Value(1.0), Value(1.0)
-    first.grad, second.grad = gradient, 1.0
-    SGD([{"parameters": [first, second]}], 0.5).step()
-    assert (first.data, second.data) == (1.0, 0.5)
+    for in_group in (False, True):
+        first, second = Value(1.0), Value(1.0)
+        first.grad, second.grad = gradient, 1.0
+        SGD([{"parameters": [first, second]}] if in_group else [first, second], 0.5).step()
+        assert (first.data, second.data) == (1.0, 0.5)
 
 
 def test_an_array_of_float32_stays_one() -> None:
