@@ -322,7 +322,7 @@ def test_an_optimizer_leaves_frozen_parameters_alone(
         {"params": tensors[:2]},
         {"params": tensors[2:], "lr": 0.05},
     ]
-    theirs: Any = torch_kind(torch_groups if grouped else tensors, lr=0.1, **settings)  # type: ignore[call-arg, arg-type]
+    theirs: Any = torch_kind(torch_groups if grouped else tensors, lr=0.1, **settings)  # type: ignore[call-arg]
     numbers, gradients = start.copy(), np.zeros(4)
     frozen: list[int] = []
     for step in range(20):

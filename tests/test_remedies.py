@@ -247,6 +247,11 @@ def test_a_loss_that_is_an_object_is_called_by_its_class() -> None:
     assert Loss.of_function(Distance()).name == "Distance"
 
 
+def test_a_loss_without_a_name_is_called_a_function() -> None:
+    with says(InvalidArgumentError, "the loss <lambda>(", "it is Loss.of_function(function, ..."):
+        train(network(1), NUMBERS, loss=lambda outputs, targets: outputs - targets)
+
+
 def test_what_else_a_loss_raises_stays() -> None:
     def wrong(outputs: Any, targets: Any) -> Any:
         return None + 1  # type: ignore[operator]
