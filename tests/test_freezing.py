@@ -302,10 +302,11 @@ FROZEN: Final = {"the first": [0, 1], "scattered": [0, 2], "one": [3], "all": [0
 
 
 @pytest.mark.parametrize("on_arrays", [False, True])
+@pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("which", FROZEN)
 @pytest.mark.parametrize("rule", RULES)
 def test_an_optimizer_leaves_frozen_parameters_alone(
-    rule: str, which: str, on_arrays: bool
+    rule: str, which: str, grouped: bool, on_arrays: bool
 ) -> None:
     """Ten steps with all, ten with some frozen: neither decay nor momentum moves those."""
     kind, torch_kind, settings = RULES[rule]
@@ -316,12 +317,12 @@ def test_an_optimizer_leaves_frozen_parameters_alone(
         {"parameters": values[:2]},
         {"parameters": values[2:], "learning_rate": 0.05},
     ]
-    ours: Any = kind(groups, 0.1, **settings)
+    ours: Any = kind(groups if grouped else values, 0.1, **settings)
     torch_groups: list[dict[str, Any]] = [
         {"params": tensors[:2]},
         {"params": tensors[2:], "lr": 0.05},
     ]
-    theirs: Any = torch_kind(torch_groups, lr=0.1, **settings)  # type: ignore[call-arg]
+    theirs: Any = torch_kind(torch_groups if grouped else tensors, lr=0.1, **settings)  # type: ignore[call-arg]
     numbers, gradients = start.copy(), np.zeros(4)
     frozen: list[int] = []
     for step in range(20):

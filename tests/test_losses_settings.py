@@ -272,7 +272,9 @@ def test_a_function_with_its_setting_is_the_loss() -> None:
     assert smoothed is not None
     assert smoothed.settings == {"label_smoothing": 0.1}
     assert as_loss(partial(mean_squared_error)) is LOSSES["mean_squared_error"]
+    assert as_loss(partial(huber)) is LOSSES["huber"]
     assert loss_of_function(partial(huber, reduction="sum")) is None
+    assert loss_of_function(partial(huber, reduction="sum", delta=0.5)) is None
     assert loss_of_function(partial(huber, [Value(1.0)])) is None
     assert as_loss(partial(huber, reduction="sum")).task == ""
 
@@ -427,6 +429,7 @@ def test_the_constant_of_several_outputs_is_the_mean_of_theirs() -> None:
     [
         ("huber(2.5)", r"loss_named\('huber', delta=2\.5\)$"),
         ("huber(delta=0.5)", r"loss_named\('huber', delta=0\.5\)$"),
+        ("huber(", r"loss_named\('huber', delta=1\.0\)$"),
         ("huber()", r"loss_named\('huber', delta=1\.0\)$"),
         ("huber(x)", r"loss_named\('huber', delta=1\.0\)$"),
     ],

@@ -179,6 +179,15 @@ def test_rates_change_between_two_steps(on_arrays: bool) -> None:
     assert step() == pytest.approx([0.3, 0.25], rel=1e-15)
 
 
+@pytest.mark.parametrize("gradient", [0.0, None])
+def test_no_gradient_moves_nothing(gradient: Any) -> None:
+    for in_group in (False, True):
+        first, second = Value(1.0), Value(1.0)
+        first.grad, second.grad = gradient, 1.0
+        SGD([{"parameters": [first, second]}] if in_group else [first, second], 0.5).step()
+        assert (first.data, second.data) == (1.0, 0.5)
+
+
 def test_an_array_of_float32_stays_one() -> None:
     optimizer = SGD([{"parameters": [Value(0.0)], "learning_rate": 0.25}], 0.5)
     numbers = np.array([1.0], dtype=np.float32)

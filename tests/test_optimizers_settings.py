@@ -234,6 +234,10 @@ def test_a_parameter_may_be_of_any_kind_that_has_data_and_grad() -> None:
     assert number.data == 0.5
     optimizer.zero_grad()
     assert number.grad == 0.0
+    value = Value(1.0)
+    value.grad, number.grad = 4.0, -1.0
+    SGD([value, number], learning_rate=0.5).step()
+    assert (value.data, number.data) == (-1.0, 1.0)
     for missing in ("data", "grad"):
         other = Number(2.0, 3.0)
         delattr(other, missing)

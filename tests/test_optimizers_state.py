@@ -148,6 +148,19 @@ def test_a_state_is_converted_where_its_units_have_changed_and_only_there() -> N
     assert of_values.state_dict()["scale"].item() == 8.0
 
 
+def test_a_state_stays_as_it_is_where_a_rule_says_nothing_of_units() -> None:
+    class Plain(Counting):
+        in_present_units = Optimizer.in_present_units
+
+    array, numbers = np.zeros(1), values(0.0)
+    on_arrays, of_values = Plain(), Plain(numbers)
+    for scale, point in ((1.0, -1.0), (4.0, -2.25)):  # 1 + 4 in units of 4
+        on_arrays.scale = of_values.scale = scale
+        on_arrays.step_array(array, np.ones(1))
+        of_values.step()
+        assert array.tolist() == [numbers[0].data] == [point]
+
+
 def test_units_without_a_range_may_be_any_number() -> None:
     optimizer = Counting()
     state = {"step_count": 1, "total": np.ones(1), "scale": np.array(-3.0)}
@@ -199,9 +212,65 @@ class Cheat(SGD):
 
 
 @pytest.mark.parametrize("way", ["changes", "returns"])
-def test_a_rule_is_looked_at_once_for_each_pair_of_arrays(way: str) -> None:
-    optimizer = Cheat(learning_rate=1.0)
-    arrays = [(np.zeros(1), np.ones(1)) for _ in range(2)]
+@pytest.mark.parametrize("frozen", [[0], [1], [0, 2], [], None])
+def test_a_rule_that_cheats_is_found_where_some_are_stepped_alone(
+    way: str, frozen: list[int] | None
+) -> None:
+    values = [Value(0.0) for _ in range(3)]
+    for place in frozen or []:
+        values[place].requires_grad = False
+    optimizer = Cheat([{"parameters": values}] if frozen is None else values, learning_rate=1.0)
+    optimizer.way = way
+    numbers, gradients = np.array([0.5, 1.5, 2.5]), np.ones(3)
+    for _ in range(2):
+        with pytest.raises(InvalidArgumentError, match="update changed the parameters or returned"):
+            optimizer.step_array(numbers, gradients)
+        assert numbers.tolist() == [0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "part"),
+    [
+        ([], slice(None)),
+        ([0], slice(1, 5)),
+        ([4], slice(0, 4)),
+        ([0, 3, 4], slice(1, 3)),
+        ([0, 1, 2, 3], slice(4, 5)),
+        ([1], [0, 2, 3, 4]),
+        ([0, 2], [1, 3, 4]),
+        ([0, 1, 2, 3, 4], []),
+    ],
+)
+def test_what_is_stepped_alone_is_a_slice_where_it_can_be(frozen: list[int], part: Any) -> None:
+    values = [Value(0.0) for _ in range(5)]
+    for value in values:
+        value.requires_grad = False
+    for place in {*range(5)} - {*frozen}:
+        values[place].requires_grad = True
+    found = SGD(values)._places_to_step()
+    assert (found if isinstance(found, slice) else found.tolist()) == part
+
+
+def test_a_rule_that_gives_more_than_it_remembers_is_refused_where_some_are_frozen() -> None:
+    class TooMuch(SGD):
+        def update(self, xp: Any, parameter: Any, gradient: Any, state: Any, c: Any) -> Any:
+            return gradient, (*state, gradient)
+
+    values = [Value(0.0), Value(0.0)]
+    values[0].requires_grad = False
+    numbers = np.array([0.5, 1.5])
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2 is longer"):
+        TooMuch(values, momentum=0.5).step_array(numbers, np.ones(2))
+    assert numbers.tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("way", ["changes", "returns"])
+@pytest.mark.parametrize("some_are_frozen", [False, True])
+def test_a_rule_is_looked_at_once_for_each_pair_of_arrays(way: str, some_are_frozen: bool) -> None:
+    values = [Value(0.0), Value(0.0)]
+    values[0].requires_grad = not some_are_frozen
+    optimizer = Cheat(values, learning_rate=1.0)
+    arrays = [(np.zeros(2), np.ones(2)) for _ in range(2)]
     optimizer.step_array(*arrays[0])
     optimizer.way = way
     optimizer.step_array(*arrays[0])  # the arrays of before are not looked at again

@@ -19,7 +19,14 @@ from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.losses import LOSSES, Loss, loss_named
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS, MLP, activation_named, initializer_named
 from tinygrad_mlp.nn.init import initializer_for
-from tinygrad_mlp.optim import OPTIMIZERS, SCHEDULES, Adam, make_optimizer, make_schedule
+from tinygrad_mlp.optim import (
+    OPTIMIZERS,
+    SCHEDULES,
+    Adam,
+    StepSchedule,
+    make_optimizer,
+    make_schedule,
+)
 from tinygrad_mlp.training import fit, load_weights, read_weights, save_weights
 from tinygrad_mlp.training._archive import pack
 
@@ -273,6 +280,16 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(
     with pytest.raises(InvalidArgumentError, match=message):
         registry.add(*arguments)
     assert (dict(registry), dict(registry.aliases)) == before
+
+
+@pytest.mark.parametrize(("registry", "base"), [(OPTIMIZERS, Adam), (SCHEDULES, StepSchedule)])
+def test_a_class_of_your_own_is_made_by_its_name(registry: Registry[Any], base: type) -> None:
+    own = type("MyOwn", (base,), {})
+    registry.add("my_own", own)
+    try:
+        assert registry.named("MyOwn") is own
+    finally:
+        del registry["my_own"]
 
 
 def test_what_was_taken_out_leaves_its_names_free() -> None:

@@ -230,6 +230,28 @@ def test_a_loss_of_one_number_is_one_of_a_sample() -> None:
     assert isinstance(got.value.__cause__, TypeError)
 
 
+class Distance:
+    """A loss that is an object, and so has no name of its own."""
+
+    def __call__(self, outputs: Any, targets: Any) -> Any:
+        return (outputs - targets) ** 2
+
+
+def test_a_loss_that_is_an_object_is_called_by_its_class() -> None:
+    with says(
+        InvalidArgumentError,
+        "the loss Distance(outputs, targets) got lists with an entry for each sample and failed: ",
+        "; as the loss of one sample it is Loss.of_function(Distance, ..., per_sample=True)",
+    ):
+        train(network(1), NUMBERS, loss=Distance())
+    assert Loss.of_function(Distance()).name == "Distance"
+
+
+def test_a_loss_without_a_name_is_called_a_function() -> None:
+    with says(InvalidArgumentError, "the loss <lambda>(", "it is Loss.of_function(function, ..."):
+        train(network(1), NUMBERS, loss=lambda outputs, targets: outputs - targets)
+
+
 def test_what_else_a_loss_raises_stays() -> None:
     def wrong(outputs: Any, targets: Any) -> Any:
         return None + 1  # type: ignore[operator]
@@ -238,6 +260,17 @@ def test_what_else_a_loss_raises_stays() -> None:
         loss = Loss.of_function(wrong, task="regression", per_sample=per_sample)
         with says(TypeError, "'NoneType' and 'int'"):
             loss.of_batch([[Value(1.0)]], [[1.0]])
+
+
+def test_a_list_of_its_own_in_a_loss_of_one_number_is_not_blamed_on_ours() -> None:
+    def wrong(output: Any, target: Any) -> Any:
+        own: Any = [output, target]
+        return own.mean()
+
+    loss = Loss.of_function(wrong, task="regression", per_sample=True)
+    for target in ([1.0], [1.0, 2.0]):
+        with says(AttributeError, "'list' object has no attribute 'mean'"):
+            loss.of_batch([[Value(1.0)]], [target])
 
 
 # Weights, augmentations

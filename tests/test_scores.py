@@ -67,6 +67,22 @@ def test_r2_does_not_depend_on_the_unit(unit: float) -> None:
         assert regression_scores(y, predicted).r2 == pytest.approx(1 - 1.25 / 2, rel=1e-13)
 
 
+def test_one_output_that_never_changes_leaves_no_r2_of_several() -> None:
+    y, predicted = [[1.0, 5.0], [2.0, 5.0], [4.0, 6.0]], np.ones((3, 2))
+    assert not isnan(regression_scores(y, predicted).r2)
+    assert isnan(regression_scores(y[:2], predicted[:2]).r2)
+    assert isnan(regression_scores(y, predicted, [1.0, 1.0, 0.0]).r2)
+    assert regression_scores(y[:2], predicted[:2]).mean_absolute_error == 9.0 / 4.0
+
+
+def test_two_neighbors_of_float32_are_one_number() -> None:
+    y = np.array([1.0, 1.0 + 2.0**-23, 5.0], dtype=np.float32)
+    assert isnan(regression_scores(y[:2], y[:2]).r2)
+    assert regression_scores(y[:2].astype(float), y[:2]).r2 == 1.0
+    assert isnan(regression_scores(y, y, [1.0, 1.0, 0.0]).r2)
+    assert regression_scores(y, y).r2 == 1.0
+
+
 # Several questions of yes or no
 
 

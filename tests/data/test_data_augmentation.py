@@ -19,7 +19,13 @@ from tinygrad_mlp.data import (
     load_digits,
     one_hot,
 )
-from tinygrad_mlp.data._augmentation import as_augmentations, augmented, moved, turned
+from tinygrad_mlp.data._augmentation import (
+    after_augmentation,
+    as_augmentations,
+    augmented,
+    moved,
+    turned,
+)
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, RenamedError, ShapeError
 
 Floats = NDArray[np.float64]
@@ -262,6 +268,18 @@ def test_what_is_no_augmentation(augment: Any, message: str) -> None:
         as_augmentations(augment)
 
 
+def test_an_augmentation_that_does_not_say_its_arguments_is_taken() -> None:
+    class OfC:
+        __signature__ = "unknown"
+
+        def __call__(self, X: Floats, y: Floats, rng: np.random.Generator) -> Any:
+            return X, y
+
+    own = OfC()
+    assert as_augmentations(own) == (own,)
+    assert augmented(as_augmentations(own), X, Y, np.random.default_rng(0))[0] is X
+
+
 @pytest.mark.parametrize(
     ("own", "error", "message"),
     [
@@ -295,3 +313,29 @@ def test_whole_numbers_stay_whole() -> None:
         augmented([lambda X, y, rng: (X, y * 0.5)], X, labels, rng)
     found, y = augmented([lambda X, y, rng: (X.astype(int), y.tolist())], X, Y, rng)
     assert found.dtype == y.dtype == np.float64
+
+
+def test_an_error_of_the_loss_names_the_augmentations_that_change_targets() -> None:
+    def halved(X: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        return X, 0.5 * y
+
+    def turned_round(X: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        return X, -y
+
+    keeping: list[Any] = [GaussianNoise(0.1), RandomRotation(10.0), RandomTranslation(1)]
+    error = ShapeError("wrong")
+    assert after_augmentation([], error, "hinge") is None
+    assert after_augmentation(keeping[1:], error, "hinge") is None
+    blamed = after_augmentation([*keeping[1:], halved, turned_round], error, "hinge")
+    assert isinstance(blamed, ShapeError)
+    assert str(blamed) == (
+        "the loss 'hinge' cannot take the targets that the augmentation halved and turned_round "
+        "gave: wrong"
+    )
+    mixing = after_augmentation([*keeping, halved, MixUp(0.5)], error, "hinge")
+    assert isinstance(mixing, ShapeError)
+    assert str(mixing) == (
+        "MixUp(alpha=0.5) does not go with the loss 'hinge', whose targets cannot be mixed "
+        "(wrong); take another loss, such as 'binary_cross_entropy_with_logits' or "
+        "'categorical_cross_entropy', or leave it out"
+    )

@@ -32,12 +32,17 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "
         "tests/test_training_callbacks.py tests/test_training_trajectories.py "
-        "tests/test_training_schedules.py tests/test_interrupted_steps.py tests/test_freezing.py",
+        "tests/test_training_schedules.py tests/test_interrupted_steps.py tests/test_freezing.py "
+        "tests/test_registry.py tests/test_words.py tests/test_training_rates.py "
+        "tests/test_remedies.py",
     ),
     "losses": (
         "tinygrad_mlp/losses/*.py",
         "tests/test_loss*.py tests/test_training.py tests/test_training_errors.py "
-        "tests/test_training_engines.py tests/test_additions.py",
+        "tests/test_training_engines.py tests/test_additions.py tests/test_remedies.py "
+        "tests/test_registry.py tests/test_words.py tests/test_command_line_losses.py "
+        "tests/test_scores.py tests/test_training_several_outputs.py "
+        "tests/test_training_weighting.py",
     ),
     "training": (
         "tinygrad_mlp/training/*.py",
@@ -49,7 +54,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "data": (
         "tinygrad_mlp/data/*.py",
         "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py "
-        "tests/test_training_augmentation.py",
+        "tests/test_training_augmentation.py tests/test_words.py tests/test_remedies.py",
     ),
     "nn": (
         "tinygrad_mlp/nn/*.py",

@@ -212,7 +212,7 @@ def encode_classes(y: ArrayLike, n_outputs: int) -> Floats:
             "two classes use MLP(n_inputs, [..., 2]), or loss='binary_cross_entropy_with_logits'"
         )
     if np.shape(y)[1:] == (n_outputs,):
-        rows = check_targets(y, n_outputs)
+        rows = check_targets(y)
         with np.errstate(all="ignore"):
             DISTRIBUTION.check_array(rows, "y")
         raise ShapeError(

@@ -357,7 +357,7 @@ def _unknown(name: object) -> UnknownNameError:
     from tinygrad_mlp._vocabulary import our_word
 
     called, _, rest = str(name).partition("(")
-    if rest and LOSSES.find(called) is not None:
+    if LOSSES.find(called) is not None:
         numbers = [text.rpartition("=")[2] for text in rest.rstrip(") ").split(",")]
         return UnknownNameError(
             f"unknown loss {name!r}; a loss is given its settings by their names, beside its own: "

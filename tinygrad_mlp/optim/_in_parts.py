@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import setitem
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ Units = tuple[float, ...]
 
 Number = TypeVar("Number", float, NDArray[Any])
 """What a rule works on: one float, or one array with a number for each parameter."""
+
+
+_ALL: Final = slice(None)
 
 
 class SteppingInParts(ABC):
@@ -139,14 +142,15 @@ class SteppingInParts(ABC):
         """The step of those parameters that are not frozen, at the rates of their groups."""
         part = self._places_to_step()
         state = tuple([column[part] for column in before[0]])
+        numbers = given[part]
         change, new = self.update(
-            array_math, given[part], gradients[part], state, self._coefficient_arrays
+            array_math, numbers, gradients[part], state, self._coefficient_arrays
         )
         if given is not parameters:
-            self._check_rule(change, given, parameters)
+            self._check_rule(change, numbers, parameters[part])
         if self.groups:
             change = change * self._factor_array(parameters.dtype)[part]
-        stepped = np.subtract(given[part], change, np.empty_like(given[part]))
+        stepped = np.subtract(numbers, change, np.empty_like(numbers))
         kept = [np.broadcast_to(now, was.shape) for was, now in zip(state, new, strict=True)]
         call_at_once(
             (
@@ -158,8 +162,7 @@ class SteppingInParts(ABC):
         )
 
     def _some_are_frozen(self) -> bool:
-        part = self._places_to_step()
-        return not isinstance(part, slice) or part != slice(None)
+        return self._places_to_step() is not _ALL
 
     def _places_to_step(self) -> slice | NDArray[np.intp]:
         """Where the parameters are that are not frozen: a slice, where they follow one another."""
@@ -168,7 +171,7 @@ class SteppingInParts(ABC):
             places: NDArray[np.intp] = np.setdiff1d(np.arange(len(self.parameters)), frozen)
             part: slice | NDArray[np.intp] = places
             if not frozen:
-                part = slice(None)
+                part = _ALL
             elif len(places) and places[-1] - places[0] == len(places) - 1:
                 part = slice(int(places[0]), int(places[-1]) + 1)
             self._open = changes[0], part
