@@ -1,0 +1,371 @@
+# %% [markdown]
+# # Transfer: a network that has learned something else before
+#
+# A network trained on one task can be the beginning of another one. You learn to replace a head, to freeze a
+# body and to give layers rates of their own, and you measure in three cases, over ten seeds, whether it
+# helps. Expect one case in which the old network is good as it is, one in which everything depends on the
+# head, and one in which a network with *random* weights is the better beginning.
+#
+# ## Body and head
+#
+# All layers but the last are the *body*: they turn the pixels into features. The last one, the *head*, turns features
+# into classes. *Fine-tuning* trains on with the samples of the new task; a *frozen* body keeps its weights, and
+# only the head learns. Here a network learns digits with a black background, then digits with a white one,
+# of which there are five samples per class. Its head is new.
+
+# %%
+import copy
+
+import numpy as np
+
+import viz
+from tinygrad_mlp import MLP, Layer, accuracy, compile, fit
+from tinygrad_mlp.data import iterate_batches, load_digits
+from tinygrad_mlp.losses import categorical_cross_entropy
+from tinygrad_mlp.optim import Adam
+
+digits = load_digits()
+pictures, labels = digits.X / 16, digits.y
+
+
+def split(seed):
+    """The samples of the old task, and all others."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    return np.split(order, [900])
+
+
+def few(samples, n):
+    """The first n of each class, and the rest, for the test."""
+    y = labels[samples]
+    chosen = np.concatenate([samples[y == digit][:n] for digit in np.unique(y)])
+    return chosen, np.setdiff1d(samples, chosen)
+
+
+source, others = split(0)
+old = MLP(64, [128, 10], rng=0)
+fit(old, pictures[source], labels[source], epochs=10, batch_size=32, optimizer="adam", rng=0)
+
+network = copy.deepcopy(old)
+network.layers[0].freeze()
+network.layers[-1] = Layer(128, 10, None, rng=1)
+print(network.summary())
+
+inverted = 1 - pictures
+chosen, test = few(others, 5)
+fit(network, inverted[chosen], labels[chosen], epochs=50, optimizer="adam", rng=0)
+by_fit = accuracy(network, inverted[test], labels[test])
+print(f"digits on white, frozen body and new head: {by_fit:.1%}")
+
+# %% [markdown]
+# What the body of the old network looks for (red and blue are the signs of the weights):
+
+# %%
+viz.plots.weight_images(old, image_shape=(8, 8))
+
+# %% [markdown]
+# ## Many trainings
+#
+# One run is no finding. What follows takes ten seeds, each with another split, other beginnings and other samples.
+# These are hundreds of short trainings, so each kind of network is compiled once (chapter 17), and its program
+# is used again and again. A network is handed on as one flat array, the parameters of its program: for each neuron
+# its weights and its bias.
+
+# %%
+from functools import cache
+
+
+def prepared(n_classes, frozen):
+    model = MLP(64, [128, n_classes], rng=0)
+    if frozen:
+        model.layers[0].freeze()
+
+    def loss(x, label):
+        return categorical_cross_entropy(model.logits(x), label)
+
+    return model, compile(loss, model.parameters(), per_sample=True)
+
+
+kinds = {(n, frozen): prepared(n, frozen) for n in (5, 10) for frozen in (False, True)}
+BODY = 128 * (64 + 1)  # so many parameters are those of the body, and come first
+
+
+def train(start, X, y, rate=0.01, epochs=50, *, batch=None, frozen=False, body_rate=None):
+    """Train on from these parameters; returns the new ones, and the loss of each step."""
+    model, program = kinds[(len(start) - BODY) // 129, frozen]
+    body, head = model.layers
+    groups = [
+        {"parameters": body.parameters(), "learning_rate": body_rate},
+        {"parameters": head.parameters()},
+    ]
+    optimizer = Adam(groups if body_rate else model.parameters(), rate)
+    program.parameters = start
+    rng, losses = np.random.default_rng(0), []
+    for _ in range(epochs):
+        for X_batch, y_batch in iterate_batches(X, y, batch_size=batch, rng=rng):
+            losses.append(program(X_batch, y_batch))
+            optimizer.step_array(program.parameters, program.gradients)
+    return program.parameters.copy(), losses
+
+
+def numbers(model):
+    return np.array([parameter.data for parameter in model.parameters()])
+
+
+@cache
+def fresh(n_classes, seed):
+    return numbers(MLP(64, [128, n_classes], rng=seed))
+
+
+def with_head(network, other):
+    """The body of one network with the head of another one."""
+    return np.concatenate([network[:BODY], other[BODY:]])
+
+
+def hidden(network, X):
+    layer = network[:BODY].reshape(128, 65)
+    return np.maximum(0, X @ layer[:, :64].T + layer[:, 64])
+
+
+def probabilities(network, X):
+    layer = network[BODY:].reshape(-1, 129)
+    z = hidden(network, X) @ layer[:, :128].T + layer[:, 128]
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def right(network, X, y):
+    """The share of right answers."""
+    return np.mean(probabilities(network, X).argmax(axis=1) == y)
+
+
+assert right(numbers(network), inverted[test], labels[test]) == by_fit, (
+    "the lines of NumPy say what the package says"
+)
+before, after = numbers(old), numbers(network)
+assert (before[:BODY] == after[:BODY]).all(), "a frozen body keeps its weights"
+
+# %% [markdown]
+# Seeds differ for reasons that two ways of training share: an easy split is easy for both. So we compare *in pairs*: the
+# difference in each seed, its mean, and the 95 % interval of the mean, $\pm\, t\, s / \sqrt{10}$ with $t = 2.262$ for
+# ten seeds and $s$ the standard deviation of the differences.
+
+
+# %%
+seeds = range(10)
+found = {}
+
+
+def keep(name, share):
+    found.setdefault(name, []).append(share)
+
+
+def gain(one, other):
+    """The differences, the lower end and the upper end of the interval of their mean."""
+    differences = np.array(found[one]) - np.array(found[other])
+    half = 2.262 * differences.std(ddof=1) / np.sqrt(len(differences))
+    mean = differences.mean()
+    print(
+        f"{one} - {other}: {100 * mean:+.1f} +- {100 * half:.1f} points, "
+        f"in the seeds {100 * differences.min():+.1f} to {100 * differences.max():+.1f}"
+    )
+    return differences, mean - half, mean + half
+
+
+def show(*names):
+    for name in names:
+        print(f"{name:32s} {np.mean(found[name]):6.1%}")
+
+
+old_networks = {}
+for seed in seeds:
+    source, _ = split(seed)
+    X, y = pictures[source], labels[source]
+    old_networks[seed], _ = train(fresh(10, seed), X, y, epochs=10, batch=32)
+
+# %% [markdown]
+# ## Case 1: from clean to noisy pictures
+#
+# Normal noise with $\sigma = 0.35$ on every pixel; five samples per class. From scratch we try four settings, and take
+# the one that is best *on the test samples*, which is more than fair to it.
+
+# %%
+settings = [(rate, epochs) for rate in (0.01, 0.003) for epochs in (50, 200)]
+for seed in seeds:
+    _, others = split(seed)
+    chosen, test = few(others, 5)
+    noisy = pictures + np.random.default_rng(seed).normal(0, 0.35, pictures.shape)
+    X, y, X_test, y_test = noisy[chosen], labels[chosen], noisy[test], labels[test]
+    scratch = [train(fresh(10, 100 + seed), X, y, *each)[0] for each in settings]
+    keep("noisy: best of four from scratch", max(right(each, X_test, y_test) for each in scratch))
+    tuned, _ = train(old_networks[seed], X, y, rate=0.001)
+    keep("noisy: fine-tuned", right(tuned, X_test, y_test))
+    keep("noisy: nothing changed", right(old_networks[seed], X_test, y_test))
+
+show(*found)
+differences, low, _ = gain("noisy: fine-tuned", "noisy: best of four from scratch")
+assert (differences > 0).all(), "fine-tuning beats the best from scratch in every seed"
+assert low > 0.1, "on the mean it is ahead by more than 10 points"
+_, low, high = gain("noisy: fine-tuned", "noisy: nothing changed")
+assert low < 0 < high, "fine-tuning does not differ from changing nothing at all"
+
+# %% [markdown]
+# Ten points and more: a triumph of fine-tuning? Look at the last line. The old network, with *nothing* changed,
+# is as good. What helps is the old training. Always put the network that you begin with beside
+# the one that you end with.
+#
+# ## Case 2: from black to white background
+#
+# The digits are inverted, $1 - x$. The shapes are the same; every pixel is another number.
+
+# %%
+histories = {}
+for seed in seeds:
+    _, others = split(seed)
+    chosen, test = few(others, 5)
+    X, y, X_test, y_test = inverted[chosen], labels[chosen], inverted[test], labels[test]
+    state, new = old_networks[seed], fresh(10, 200 + seed)
+    softer = with_head(state, state / 10)
+    ways = {
+        "white: scratch": train(fresh(10, 100 + seed), X, y),
+        "white: new head, frozen body": train(with_head(state, new), X, y, frozen=True),
+        "white: new head, all": train(with_head(state, new), X, y),
+        "white: old head, all": train(state, X, y),
+        "white: old head / 10, all": train(softer, X, y),
+    }
+    for name, (end, losses) in ways.items():
+        keep(name, right(end, X_test, y_test))
+        keep(f"dead, {name}", np.mean((hidden(end, X_test) == 0).all(axis=0)))
+        keep(f"first loss, {name}", losses[0])
+        if seed == 0:
+            histories[name.removeprefix("white: ")] = {"loss": losses}
+    keep("white: nothing changed", right(state, X_test, y_test))
+    keep("sure", probabilities(state, X_test).max(axis=1).mean())
+
+show("white: nothing changed", *ways)
+for name in ("white: new head, frozen body", "white: new head, all"):
+    assert (gain(name, "white: scratch")[0] > 0).all(), f"{name}: ahead in every seed"
+differences, _, _ = gain("white: old head, all", "white: scratch")
+assert (differences < 0).all(), "with the old head it is behind scratch in every seed"
+
+# %% [markdown]
+# The same body, the same training, the same samples, and the *head* decides whether the old training is worth something or does
+# harm. Why? Here is the old network before it learns anything new, and each network after its training:
+
+# %%
+print(f"nothing changed: right {np.mean(found['white: nothing changed']):.1%},", end=" ")
+print(f"mean probability of its answers {np.mean(found['sure']):.1%}")
+for name in ways:
+    first, dead = np.mean(found[f"first loss, {name}"]), np.mean(found[f"dead, {name}"])
+    print(f"{name:30s} loss of the first step {first:5.1f}, dead hidden units {dead:4.0%}")
+
+assert max(found["white: nothing changed"]) < 0.1, "the old network is worse than guessing"
+assert min(found["sure"]) > 0.8, "and it is sure of its answers"
+dead_old, dead_new = found["dead, white: old head, all"], found["dead, white: new head, all"]
+assert (np.array(dead_old) > 0.2 + np.array(dead_new)).all(), "the old head kills hidden units"
+differences, low, _ = gain("white: old head / 10, all", "white: old head, all")
+assert (differences > 0).all(), "the old head, made less sure, learns in every seed"
+_, low, _ = gain("white: old head / 10, all", "white: scratch")
+assert low > 0, "it is ahead of scratch on the mean"
+
+# %%
+viz.plots.loss_curve(histories, title="Digits on white, five samples per class")
+
+# %% [markdown]
+# The old head is *sure and wrong*. Its loss is many times that of guessing, which is $\log 10$, and so are its gradients; the
+# first steps throw the hidden units to where they give 0 for every picture, and a dead unit stays dead (chapter
+# 3). The proof is the last row: divide the weights and biases of the same wrong head by 10. It then says the same
+# wrong answers, but is not sure of them, and the old training helps again.
+#
+# ## Case 3: from the digits 0 to 4 to the digits 5 to 9
+#
+# Now the pictures are the same, and the *classes* are new. The old network has never seen a 5.
+
+# %%
+for seed in seeds:
+    source, others = split(seed)
+    small, others = source[labels[source] < 5], others[labels[others] >= 5]
+    chosen, test = few(others, 5)
+    half, _ = train(fresh(5, seed), pictures[small], labels[small], epochs=10, batch=32)
+    X, y, X_test, y_test = pictures[chosen], labels[chosen] - 5, pictures[test], labels[test] - 5
+    random, begin = fresh(5, 100 + seed), with_head(half, fresh(5, 200 + seed))
+    ways = {
+        "5 to 9: scratch": train(random, X, y),
+        "5 to 9: frozen": train(begin, X, y, frozen=True),
+        "5 to 9: body 10 times slower": train(begin, X, y, body_rate=0.001),
+        "5 to 9: all": train(begin, X, y),
+        "5 to 9: frozen random body": train(random, X, y, frozen=True),
+    }
+    for name, (end, _) in ways.items():
+        keep(name, right(end, X_test, y_test))
+
+    def between(features, y):
+        """How much of the variance lies between the means of the classes."""
+        center = features.mean(axis=0)
+        means = [features[y == digit].mean(axis=0) for digit in np.unique(y)]
+        parts = [np.mean(y == d) * ((m - center) ** 2).sum() for d, m in zip(np.unique(y), means)]
+        return sum(parts) / features.var(axis=0).sum()
+
+    keep("between, its own classes", between(hidden(half, pictures[small]), labels[small]))
+    keep("between, pixels", between(pictures[test], y_test))
+    keep("between, body of 0 to 4", between(hidden(half, pictures[test]), y_test))
+
+show(*ways)
+differences, _, _ = gain("5 to 9: frozen", "5 to 9: scratch")
+assert (differences < 0).all(), "the frozen body loses in every seed"
+_, _, high = gain("5 to 9: all", "5 to 9: scratch")
+assert high < 0, "full fine-tuning is behind on the mean"
+differences, _, _ = gain("5 to 9: frozen", "5 to 9: frozen random body")
+assert (differences < 0).all(), "a frozen random body is better than that of 0 to 4"
+
+# %% [markdown]
+# The frozen body of the old network is worse than a frozen body of *random* weights. So the old training has not just
+# brought nothing: it has thrown away what tells a 5 from a 9, since nothing in its task asked for it. Features show
+# it: how much of their variance lies between the classes?
+
+# %%
+show("between, its own classes", "between, pixels", "between, body of 0 to 4")
+differences, _, _ = gain("between, body of 0 to 4", "between, pixels")
+assert (differences < 0).all(), "the body of 0 to 4 mixes the classes 5 to 9"
+assert min(found["between, its own classes"]) > 0.6, "those it was trained for it separates"
+differences, low, _ = gain("5 to 9: body 10 times slower", "5 to 9: frozen")
+assert (differences > 0).all(), "a slow body is better than a frozen one in every seed"
+differences, low, _ = gain("5 to 9: all", "5 to 9: body 10 times slower")
+assert (differences > 0).all(), "and one that is as fast as the head better still"
+
+# %% [markdown]
+# The more the body may move away from its old task, the better: frozen, slow, as fast as the head. *Rates by
+# layer* are the handle between the two ends, and the right place depends on how near the tasks are.
+#
+# ## How many samples until scratch is as good?
+#
+# Case 2 again, with 1, 5, 20 and 40 samples per class.
+
+# %%
+import matplotlib.pyplot as plt
+
+sizes = (1, 5, 20, 40)
+for seed in seeds:
+    _, others = split(seed)
+    _, test = few(others, max(sizes))
+    X_test, y_test = inverted[test], labels[test]
+    begin = with_head(old_networks[seed], fresh(10, 200 + seed))
+    for n in sizes:
+        chosen, _ = few(others, n)
+        X, y = inverted[chosen], labels[chosen]
+        scratch, _ = train(fresh(10, 100 + seed), X, y)
+        frozen, _ = train(begin, X, y, frozen=True)
+        tuned, _ = train(begin, X, y)
+        keep(f"{n} per class: scratch", right(scratch, X_test, y_test))
+        keep(f"{n} per class: frozen body", right(frozen, X_test, y_test))
+        keep(f"{n} per class: all", right(tuned, X_test, y_test))
+
+figure, axes = plt.subplots(figsize=(7, 4))
+for way, mark in (("scratch", "o"), ("frozen body", "s"), ("all", "^")):
+    shares = np.array([found[f"{n} per class: {way}"] for n in sizes])
+    axes.errorbar(sizes, shares.mean(axis=1), shares.std(axis=1, ddof=1), marker=mark, label=way)
+axes.set(xscale="log", xlabel="samples per class", ylabel="accuracy on the test samples")
+axes.set_xticks(sizes, [str(n) for n in sizes])
+axes.legend()
+
+gains = {n: gain(f"{n} per class: frozen body", f"{n} per class: scratch") for n in sizes}
+gains_all = {n: gain(f"{n} per class: all", f"{n} per class: scratch") for n in sizes}
