@@ -160,7 +160,13 @@ class MLP:
 # %%
 import inspect
 
-parts = [node_of, in_order, *vars(Node).values(), *vars(Neuron).values(), *vars(MLP).values()]
+parts = [
+    node_of,
+    in_order,
+    *vars(Node).values(),
+    *vars(Neuron).values(),
+    *vars(MLP).values(),
+]
 functions = {part for part in parts if inspect.isfunction(part)}
 lines = [line for part in functions for line in inspect.getsource(part).splitlines()]
 n_lines = sum(1 for line in lines if line.strip())
