@@ -149,7 +149,8 @@ assert (before[:BODY] == after[:BODY]).all(), "a frozen body keeps its weights"
 # %% [markdown]
 # Seeds differ for reasons that two ways of training share: an easy split is easy for both. So we compare *in pairs*: the
 # difference in each seed, its mean, and the 95 % interval of the mean, $\pm\, t\, s / \sqrt{10}$ with $t = 2.262$ for
-# ten seeds and $s$ the standard deviation of the differences.
+# ten seeds and $s$ the standard deviation of the differences. What is printed are percentage points: the mean with
+# its interval, and in brackets the smallest and the largest difference.
 
 
 # %%
@@ -166,9 +167,9 @@ def gain(one, other):
     differences = np.array(found[one]) - np.array(found[other])
     half = 2.262 * differences.std(ddof=1) / np.sqrt(len(differences))
     mean = differences.mean()
+    low, high = 100 * differences.min(), 100 * differences.max()
     print(
-        f"{one} - {other}: {100 * mean:+.1f} +- {100 * half:.1f} points, "
-        f"in the seeds {100 * differences.min():+.1f} to {100 * differences.max():+.1f}"
+        f"{one} - {other}: {100 * mean:+.1f} +- {100 * half:.1f} [{low:+.1f} {high:+.1f}]"
     )
     return differences, mean - half, mean + half
 
