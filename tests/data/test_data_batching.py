@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_mlp.data import batch_indices, iterate_batches
+from tinygrad_mlp.data import batch_indices, iterate_batches, train_test_split
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
@@ -153,3 +153,20 @@ def test_what_is_said_of_a_batch_that_is_not_there() -> None:
     )
     with pytest.raises(InvalidArgumentError, match="n_samples is 0"):
         batch_indices(0)
+
+
+class NeverWritten(list[float]):
+    """Samples whose text nobody may ask for: it takes longer than a step of training."""
+
+    def __repr__(self) -> str:
+        raise AssertionError("the samples were written out as text")
+
+    __str__ = __repr__
+
+
+def test_samples_are_not_turned_into_text_for_a_message_that_nobody_gets() -> None:
+    samples = NeverWritten([0.0, 1.0, 2.0, 3.0])
+    (batch,) = iterate_batches(samples, batch_size=4, shuffle=False)
+    assert batch[0].tolist() == [0.0, 1.0, 2.0, 3.0]
+    train, test, _, _ = train_test_split(samples, samples, test_size=1, rng=0)
+    assert sorted([*train, *test]) == [0.0, 1.0, 2.0, 3.0]

@@ -61,7 +61,7 @@ def iterate_batches(
     [4.] [0]
     """
     for i, array in enumerate(arrays):
-        check_not_a_number(array, f"array {i + 1}", f"iterate_batches(X, y, batch_size={array})")
+        check_not_a_number(array, f"array {i + 1}", "iterate_batches(X, y, batch_size={})")
     n_samples = check_lengths(*arrays)
     batches = batch_indices(n_samples, batch_size, shuffle=shuffle, rng=rng, drop_last=drop_last)
     return _take_each([np.asarray(array) for array in arrays], batches)

@@ -67,7 +67,7 @@ def train_test_split(
     >>> sorted(y_train.tolist()), sorted(y_test.tolist())
     (['a', 'a', 'a', 'b'], ['a', 'a', 'a', 'b'])
     """
-    check_not_a_number(y, "y", f"train_test_split(X, y, test_size={y!r})")
+    check_not_a_number(y, "y", "train_test_split(X, y, test_size={})")
     check_lengths(X, y)
     train, test = split_indices(y, test_size, stratify=stratify, rng=rng)
     features, targets = np.asarray(X), np.asarray(y)

@@ -203,19 +203,21 @@ def check_not_a_number(value: object, name: str, call: str) -> None:
     Args:
         value: what was given.
         name: what the message calls it.
-        call: the corrected call.
+        call: the corrected call, with ``{}`` where the number stands in it: an array is never
+            written out, which would take longer than most of what is done with it.
 
     Raises:
         InvalidArgumentError: if it is a single number.
 
-    >>> check_not_a_number(5, "y", "k_fold(X, n_folds=5)")
+    >>> check_not_a_number(5, "y", "k_fold(X, n_folds={})")
     Traceback (most recent call last):
         ...
     tinygrad_mlp.errors.InvalidArgumentError: y is 5, a number, but an array with one row per ...
     """
     if isinstance(value, Real | np.bool_):
         raise InvalidArgumentError(
-            f"{name} is {value}, a number, but an array with one row per sample is needed: {call}"
+            f"{name} is {value}, a number, but an array with one row per sample is needed: "
+            + call.replace("{}", str(value))
         )
 
 
