@@ -31,7 +31,8 @@ from viz import _raster as raster
 from viz._animation import Frames, frames_of
 from viz._fitting import fitted
 from viz._graph import drawing_of
-from viz._scene import Circle, Curve, Line, Rectangle, Scene, Words
+from viz._raster import Canvas
+from viz._scene import Circle, Curve, Group, Line, Rectangle, Scene, Words, plain
 from viz._themes import LIGHT
 
 N_FORWARD: Final = 15
@@ -431,3 +432,15 @@ def test_ctrl_c_ends_ffmpeg_and_leaves_no_film(
     with pytest.raises(KeyboardInterrupt):
         viz.animate(small(), tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("label", ["中文", "👩\u200d🔬", "\uff58", "कि"])
+def test_letters_that_no_font_has_are_written_as_escapes(label: str) -> None:
+    def pixels(text: str) -> bytes:
+        words = Words(100.0, 20.0, plain(text), 12.0, "#000000")
+        scene = Scene(200.0, 40.0, "#ffffff", "words", [Group("words", [words])])
+        return Canvas(200, 40).drawn(scene).tobytes()
+
+    escaped = label.encode("unicode_escape").decode("ascii")
+    assert pixels(label) == pixels(escaped) != pixels("")
+    assert pixels("é∂−") != pixels(r"\xe9\u2202\u2212"), "those that it has are drawn"

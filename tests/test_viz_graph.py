@@ -498,3 +498,27 @@ def test_markup_in_a_label_is_escaped_in_box_and_tooltip() -> None:
     box = BoxPicture(Value(1.0, label=label)).boxes["n0"]
     assert box.texts[0] == box.tooltip[0] == label
     assert html_text(label) in to_dot(Value(1.0, label=label))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"show": None}, r"^show is None, but names are needed: show=\['data', 'grad'\]"),
+        ({"show": 5}, r"^show is 5, but names are needed"),
+        (
+            {"highlight": 3},
+            r"^highlight is 3, but nodes or labels are needed: highlight=\[w, 'b'\]",
+        ),
+        ({"highlight": None}, r"^highlight is None, .* highlight=\(\) for none"),
+        ({"focus": ["a"]}, r"^focus is \['a'\], but one node or its name is needed"),
+        ({"focus": 3}, r"^focus is 3, but one node"),
+        ({"constants": "no"}, r"^constants is 'no', but True or False is needed: constants=False"),
+        ({"legend": 3}, r"^legend is 3, but True or False is needed: legend=False"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_with_what_to_write(
+    options: dict[str, Any], message: str
+) -> None:
+    for detail in ("auto", "ops", "circles"):
+        with pytest.raises(InvalidArgumentError, match=message):
+            to_dot(product(), detail=detail, **options)

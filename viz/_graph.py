@@ -176,10 +176,16 @@ class _Asked:
 
         Raises:
             UnknownNameError: for unknown names, index or style.
+            InvalidArgumentError: for a focus that is neither a Value nor a name.
         """
         names = known_name("kind of names", names, NAMES)
         index = known_name("order of the indices", index, INDEX_ORDERS)
         slide = known_name("style", style, STYLES) == "slide"
+        if not (focus is None or isinstance(focus, Value | str)):
+            raise InvalidArgumentError(
+                f"focus is {described(focus)}, but one node or its name is needed: "
+                "focus='h[1]_2', or focus=w"
+            )
         return cls(names != "code", index, slide, focus, names)
 
     def checked(self, detail: str, look: Look) -> str:
@@ -383,6 +389,11 @@ def _marked(
     highlight: Value | str | Iterable[Value | str], order: Sequence[Value]
 ) -> frozenset[Value]:
     """The nodes that were meant; a label means every node that has it."""
+    if not isinstance(highlight, Value | str | Iterable):
+        raise InvalidArgumentError(
+            f"highlight is {described(highlight)}, but nodes or labels are needed: "
+            "highlight=[w, 'b'], or highlight=() for none"
+        )
     wanted = [highlight] if isinstance(highlight, Value | str) else list(highlight)
     nodes = set(order)
     marked: set[Value] = set()

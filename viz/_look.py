@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp._freezing import is_frozen
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import InvalidArgumentError
 from viz._markup import number, number_on_slide
 from viz._themes import LIGHT, Theme, known_name, theme_named
 
@@ -89,6 +92,7 @@ class Look:
 
         Raises:
             UnknownNameError: for an unknown direction, theme, color, or thing to show.
+            InvalidArgumentError: for no names to show, and where True or False is needed.
 
         >>> look = Look.of("TB", "data", "dark", "kind", legend=True, constants=False)
         >>> look.direction, sorted(look.shown)
@@ -96,10 +100,17 @@ class Look:
         """
         direction = known_name("direction", direction, DIRECTIONS)
         color = known_name("meaning of colors", color, COLORS)
+        if not isinstance(show, Iterable):
+            raise InvalidArgumentError(
+                f"show is {described(show)}, but names are needed: show=['data', 'grad'], or "
+                "show=() for nothing"
+            )
         wanted = [show] if isinstance(show, str) else show
         shown = frozenset(
             known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
         )
+        legend = check_flag(legend, "legend", "legend=False")
+        constants = check_flag(constants, "constants", "constants=False")
         return cls(direction, shown, theme_named(theme), color, legend, constants)
 
     def number(self, x: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug import BackwardStep, trace_backward
@@ -64,6 +65,9 @@ def recorded(
     """
     by_math = known_name("kind of names", names, NAMES) == "math"
     index = known_name("order of the indices", index, INDEX_ORDERS)
+    if collapse is not None:
+        collapse = check_flag(collapse, "collapse", "collapse=True, or leave it out")
+    max_nodes = check_integer(max_nodes, "max_nodes", "max_nodes=1000")
     order = _checked_order(loss, max_nodes)
     roles = roles_of(order, [loss], parameters)
     units = units_of(order, roles)

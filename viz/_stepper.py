@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import NotTextError
 from viz import _markup as markup
 from viz._framed import Page
 from viz._recorded import recorded
@@ -113,7 +115,10 @@ def replay(
 
     Raises:
         NotANumberError: if ``loss`` is not a Value.
+        NotTextError: if the title is no text.
         UnknownNameError: for another ending, unknown names or order of indices.
+        InvalidArgumentError: if ``max_nodes`` is no whole number, or ``collapse`` neither True nor
+            False.
         GraphError: if the graph has more than ``max_nodes`` nodes.
 
     >>> import tempfile
@@ -154,6 +159,10 @@ def replay_page(
     >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
     (True, 2)
     """
+    if not isinstance(title, str | None):
+        raise NotTextError(
+            f"title is {described(title)}, but a text is needed: title='Step by step'"
+        )
     known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
     style = _variables() + _lean(_part("style.css"))

@@ -12,7 +12,12 @@ import viz
 from tests.replaying import HOSTILE, chain_network, network_loss, recorded
 from tinygrad_mlp.debug import names_of, trace_backward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.errors import (
+    GraphError,
+    InvalidArgumentError,
+    NotANumberError,
+    NotTextError,
+)
 from tinygrad_mlp.functional import mean
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
@@ -217,3 +222,19 @@ def luminance(color: str) -> float:
 def test_a_graph_of_more_than_a_few_neurons_starts_collapsed() -> None:
     assert recorded(replay_page(network_loss([4, 1])))["collapsed"]
     assert not recorded(replay_page(worked_example()))["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"max_nodes": "5"}, InvalidArgumentError, "^max_nodes is '5', .*: max_nodes=1000"),
+        ({"max_nodes": 0}, InvalidArgumentError, "^max_nodes is 0, .* at least 1"),
+        ({"collapse": "yes"}, InvalidArgumentError, "^collapse is 'yes', .*: collapse=True"),
+        ({"title": 3}, NotTextError, "^title is 3, but a text is needed: title="),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        replay_page(worked_example(), **options)
