@@ -180,7 +180,8 @@ class Canvas:
         if file not in self._letters:
             self._letters[file] = frozenset(self._read(file).get_charmap())
         known = self._letters[file]
-        return "".join([x if ord(x) in known else escape_of(x) for x in text])
+        drawn = [ord(x) in known and x.isprintable() for x in text]  # no joiner of emoji
+        return "".join([x if has else escape_of(x) for x, has in zip(text, drawn, strict=True)])
 
     def _font_of(self, run: Run, size: float, bold: bool) -> Any:
         kind = "upright" if run.kind in ("sub", "sup") else run.kind
