@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -63,8 +65,9 @@ def hostile_loss() -> Value:
 
 def recorded(page: str) -> dict[str, Any]:
     """What the page knows, read the way a browser reads it: to the next end of a script."""
-    text = page.partition('<script type="application/json" id="recorded">')[2]
-    content: dict[str, Any] = json.loads(text.partition("</script>")[0])
+    text = page.partition('<script type="text/plain" id="recorded">')[2]
+    packed = base64.b85decode(text.partition("</script>")[0].translate(str.maketrans(":,", "<{")))
+    content: dict[str, Any] = json.loads(zlib.decompress(packed, wbits=-zlib.MAX_WBITS))
     return content
 
 

@@ -373,3 +373,18 @@ FORWARD = f"[12/49] {GREEN}forward {PLAIN}  net_h1 = w1 * i1 + w2 * i2 + b1 = 0.
 def test_where_a_line_is_broken(line: str, width: int, lines: list[str]) -> None:
     assert wrapped(line, width) == lines
     assert wrapped(line, None) == [line]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "typed"),
+    [("ascii", r"w\xe2\x82\x81"), ("cp1252", "w\xe2\u201a\\x81"), ("utf-8", "w₁")],
+)
+def test_bytes_that_are_no_letters_of_the_input_are_escapes(encoding: str, typed: str) -> None:
+    out = io.StringIO()
+    typing = io.TextIOWrapper(io.BytesIO("print w₁\nprint w5\n".encode()), encoding=encoding)
+    console = Console(Session(worked_example()), stdin=typing, stdout=out)
+    console.run()
+    said = out.getvalue().splitlines()
+    assert said[0] == f"(step) print {typed}"
+    assert said[-2] == "(step) print w5", "the next command is done"
+    assert console.failures == (encoding != "utf-8")

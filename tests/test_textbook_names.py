@@ -402,3 +402,36 @@ def test_hostile_labels_stay_text_in_latex() -> None:
 )
 def test_labels_are_typeset(label: str, latex: str) -> None:
     assert MathName.of_label(label).latex == latex
+
+
+@pytest.mark.parametrize("index", ["unit,input", "input,unit"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "w[1]_11",
+        "w₁₁⁽¹⁾",
+        "w_{11}^{(1)}",
+        "z[1]_1",
+        "h[1]_1",
+        "h₁⁽¹⁾",
+        "yhat_1",
+        "x_2",
+        "x₂",
+        "x2#2",
+    ],
+)
+@pytest.mark.parametrize("place", ["input", "loss", "weight"])
+def test_a_label_in_the_spelling_of_a_book_is_the_name_of_one_node(
+    label: str, place: str, index: str
+) -> None:
+    model = MLP(2, [2, 1], activation="tanh", rng=0)
+    x = [Value(0.5, label=label if place == "input" else "x1"), Value(-1.0, label="x2")]
+    loss = (model(x) - 1.0) ** 2
+    if place != "input":
+        (loss if place == "loss" else model.parameters()[1]).label = label
+    names = named(loss, index=index)
+    spellings = [{name.text, name.typed, name.latex} for name in names.names.values()]
+    assert sum(map(len, spellings)) == len(set().union(*spellings))
+    for node, name in names.names.items():
+        assert {names.find(text) for text in (name.text, name.typed, name.latex)} == {node}
+        assert names.find(names.code[node]) is node

@@ -31,7 +31,8 @@ from viz._film.animation import Frames, frames_of
 from viz._graph import drawing_of
 from viz._scene import raster
 from viz._scene.fitting import fitted
-from viz._scene.scene import Circle, Curve, Line, Rectangle, Scene, Words
+from viz._scene.raster import Canvas
+from viz._scene.scene import Circle, Curve, Group, Line, Rectangle, Scene, Words, plain
 from viz._scene.svg_text import svg_text
 from viz._style import markup
 from viz._style.themes import LIGHT
@@ -455,3 +456,15 @@ def test_ctrl_c_ends_ffmpeg_and_leaves_no_film(
     with pytest.raises(KeyboardInterrupt):
         viz.animate(small(), tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("label", ["中文", "👩\u200d🔬", "\uff58", "कि"])
+def test_letters_that_no_font_has_are_written_as_escapes(label: str) -> None:
+    def pixels(text: str) -> bytes:
+        words = Words(100.0, 20.0, plain(text), 12.0, "#000000")
+        scene = Scene(200.0, 40.0, "#ffffff", "words", [Group("words", [words])])
+        return Canvas(200, 40).drawn(scene).tobytes()
+
+    escaped = label.encode("unicode_escape").decode("ascii")
+    assert pixels(label) == pixels(escaped) != pixels("")
+    assert pixels("é∂−") != pixels(r"\xe9\u2202\u2212"), "those that it has are drawn"

@@ -522,3 +522,18 @@ def test_an_option_of_another_kind_is_refused(
     drawn = worked_example() if what == "ops" else MLP(2, [2, 1], rng=0)
     with pytest.raises(InvalidArgumentError, match=message):
         viz.to_svg(drawn, detail=what, **wrong)
+
+
+def test_more_than_ten_arrows_for_each_box_are_refused() -> None:
+    leaves = [Value(float(i)) for i in range(10)]
+    wide = functional.sum([functional.sum(leaves + leaves) for _ in range(300)])
+    message = r"6,300 arrows, more than 6,290 with max_nodes=629; .* with max_nodes=630$"
+    with pytest.raises(GraphError, match=message):
+        to_dot(wide, max_nodes=629, detail="ops")
+
+
+def test_many_arrows_are_refused_with_the_detail_that_has_fewer() -> None:
+    model = MLP(64, [100, 10], rng=0)
+    message = r"7,400 arrows, more than 5,000 .*in \d boxes: detail='layers', .*max_nodes=740"
+    with pytest.raises(GraphError, match=message):
+        to_dot(model, detail="neurons")

@@ -11,7 +11,16 @@ import unicodedata
 from numbers import Integral, Real
 from typing import Final
 
-__all__ = ["described", "grouped", "joins_an_emoji", "literal", "shortened", "shortest", "visible"]
+__all__ = [
+    "described",
+    "escape_of",
+    "grouped",
+    "joins_an_emoji",
+    "literal",
+    "shortened",
+    "shortest",
+    "visible",
+]
 
 LONGEST_REPR: Final = 60
 """So many characters of what was given stand in a message."""
@@ -119,6 +128,15 @@ def literal(value: object) -> str:
     return repr(int(number)) if isinstance(number, Integral) else _of_float(number)
 
 
+def escape_of(character: str) -> str:
+    r"""How Python writes a character that cannot be shown; those of ASCII are x and two digits.
+
+    >>> print(escape_of("\u4e2d"), escape_of("\x07"))
+    \u4e2d \x07
+    """
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def joins_an_emoji(text: str, place: int) -> bool:
     """Whether there is a joiner before a symbol: it makes one emoji of two and is not seen itself.
 
@@ -136,7 +154,7 @@ def _visible_character(text: str, place: int) -> str:
         return character
     if unicodedata.category(character) == "Zs":  # a no-break space and its like
         return " "
-    return character.encode("unicode_escape").decode("ascii")
+    return escape_of(character)
 
 
 def _of_float(number: float) -> str:

@@ -68,6 +68,7 @@ MOST_READABLE_OPS: Final = 40
 MOST_READABLE_BOXES: Final = 40
 MOST_READABLE_ARROWS: Final = 130
 FAR_TOO_MANY: Final = 20  # times the boxes that are allowed: nobody counts any further
+ARROWS_OF_A_BOX: Final = 10  # for each box that is allowed: Graphviz takes minutes for thousands
 DRAW_A_PART: Final = (
     "draw a part of it (the loss of one sample through a small network, or a node further inside)"
 )
@@ -176,10 +177,16 @@ class _Asked:
 
         Raises:
             UnknownNameError: for unknown names, index or style.
+            InvalidArgumentError: for a focus that is neither a Value nor a name.
         """
         names = known_name("kind of names", names, NAMES)
         index = known_name("order of the indices", index, INDEX_ORDERS)
         slide = known_name("style", style, STYLES) == "slide"
+        if not (focus is None or isinstance(focus, Value | str)):
+            raise InvalidArgumentError(
+                f"focus is {described(focus)}, but one node or its name is needed: "
+                "focus='h[1]_2', or focus=w"
+            )
         return cls(names != "code", index, slide, focus, names)
 
     def checked(self, detail: str, look: Look) -> str:
@@ -259,7 +266,8 @@ class _Graph:
         if detail == "auto":
             detail, condensed = self.readable(max_nodes)
         if detail == "ops":
-            self.check(detail, self.n_operations(), max_nodes)
+            n_arrows = sum([len(node.parents) for node in self.order])
+            self.check(detail, self.n_operations(), n_arrows, max_nodes)
             names = self.box_names(wanted)
             return operations_scene(self.order, self.roles, self.units, names, self.look, marked)
         condensed = condensed or self.condensed(detail, max_nodes)
@@ -268,7 +276,7 @@ class _Graph:
                 f"this graph has more than {FAR_TOO_MANY * max_nodes:,} boxes even with "
                 f"detail={detail!r}, where max_nodes={max_nodes:,}; {DRAW_A_PART}"
             )
-        self.check(detail, len(condensed.boxes), max_nodes)
+        self.check(detail, len(condensed.boxes), len(condensed.arrows), max_nodes)
         drawing = NeuronDrawing if detail == "neurons" else LayerDrawing
         return drawing(condensed, self.box_names(wanted), self.look, marked).scene()
 
@@ -350,22 +358,34 @@ class _Graph:
         by_layer = detail == "layers"
         return condense(self.order, self.roles, self.units, by_layer, FAR_TOO_MANY * max_nodes)
 
-    def check(self, detail: str, n_boxes: int, max_nodes: int) -> None:
-        """Refuse more boxes than are allowed, with what to do instead."""
-        if n_boxes <= max_nodes:
+    def check(self, detail: str, n_boxes: int, n_arrows: int, max_nodes: int) -> None:
+        """Refuse more boxes or arrows than are allowed, with what to do instead."""
+        needed = _needed(n_boxes, n_arrows)
+        if needed <= max_nodes:
             return
         what = "nodes" if detail == "ops" else f"boxes even with detail={detail!r}"
         start = f"this graph has {n_boxes:,} {what}, more than max_nodes={max_nodes:,}"
-        allowing = f"or allow its size with max_nodes={n_boxes}"
+        if n_boxes <= max_nodes:
+            most = ARROWS_OF_A_BOX * max_nodes
+            start = f"this graph has {n_arrows:,} arrows, more than {most:,} with {max_nodes=:,}"
+        allowing = f"or allow its size with max_nodes={needed}"
         if self.units:
             for coarser in DETAILS[DETAILS.index(detail) + 1 :]:
                 condensed = self.condensed(coarser, max_nodes)
-                if condensed is not None and len(condensed.boxes) <= max_nodes:
+                if condensed is None:
+                    continue
+                n_boxes, n_arrows = len(condensed.boxes), len(condensed.arrows)
+                if _needed(n_boxes, n_arrows) <= max_nodes:
                     raise GraphError(
-                        f"{start}; draw it coarser, in {len(condensed.boxes)} boxes: "
+                        f"{start}; draw it coarser, in {n_boxes} boxes: "
                         f"detail={coarser!r}, {allowing}"
                     )
         raise GraphError(f"{start}; {DRAW_A_PART}, {allowing}")
+
+
+def _needed(n_boxes: int, n_arrows: int) -> int:
+    """The ``max_nodes`` with which so many are drawn."""
+    return max(n_boxes, -(-n_arrows // ARROWS_OF_A_BOX))
 
 
 def _outputs_of(model: Module) -> list[Value]:

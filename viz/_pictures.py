@@ -83,7 +83,7 @@ def draw(
         color: what colors mean: "kind" (of a node), "gradient" (its size), or "auto": the kind
             where every operation is drawn, else the gradient.
         constants: whether to draw the plain numbers of a formula.
-        max_nodes: the number of boxes up to which a graph is drawn.
+        max_nodes: the number of boxes up to which a graph is drawn, with ten arrows for each.
         parameters: the leaves to color as parameters, for example ``model.parameters()``.
         legend: whether a line under the graph explains the colors.
         names: how things are called: "math" (as in books: w, b, h and y-hat with layer and

@@ -14,6 +14,7 @@ from tests.seen_colors import contrast
 from tinygrad_mlp.debug import names_of, trace_backward, worked_example
 from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
+from tinygrad_mlp.functional import mean
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
 from viz._replay.stepper import replay_page
@@ -83,6 +84,18 @@ def test_a_page_of_five_hundred_nodes_is_small() -> None:
         assert 470 < len(topological_order(loss)) < 520
         for names in ("math", "code"):
             assert len(replay_page(loss, names=names).encode()) < 300_000
+
+
+def test_a_page_of_several_samples_is_small() -> None:
+    model = MLP(2, [8, 8, 1], activation="tanh", rng=0)
+    samples = [[0.1 * i + 0.01, 0.3 - 0.07 * i] for i in range(10)]
+    for label in ("", "a rather long label of an error, in words"):
+        errors = [(model(sample) - 0.37).square() for sample in samples]
+        for error in errors:
+            error.label = label
+        loss = mean(errors)
+        assert 480 < len(topological_order(loss)) < 520
+        assert len(replay_page(loss).encode()) < 300_000
 
 
 def test_a_hostile_title_is_text() -> None:

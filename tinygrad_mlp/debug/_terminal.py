@@ -7,6 +7,7 @@ those that could not be done, which becomes an exit code.
 from __future__ import annotations
 
 import cmd
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -97,6 +98,8 @@ class CommandLoop(cmd.Cmd):
 
     def run(self) -> None:
         """Read and do commands."""
+        if isinstance(self.stdin, io.TextIOWrapper) and self.stdin.errors == "strict":
+            self.stdin.reconfigure(errors="backslashreplace")  # an escape is no name, and is shown
         if not self.on_terminal:
             self._run_script()
             return

@@ -179,13 +179,13 @@ class MathName:
         return [run for run in runs if run.text]
 
     @property
-    def shown(self) -> tuple[object, ...]:
-        """What is alike in two names that read alike, the copy apart.
+    def spellings(self) -> tuple[str, str, str]:
+        r"""What a person may type for it.
 
-        >>> MathName("w", (2, 1)).shown == MathName("w", ("21",)).shown
-        True
+        >>> MathName("w", (2, 1), 1).spellings
+        ('w₂₁⁽¹⁾', 'w[1]_21', 'w_{21}^{(1)}')
         """
-        return self.owner, self.base, self.counted, self.layer, self.hat
+        return self.text, self.typed, self.latex
 
     def again(self, copy: int) -> MathName:
         """The name of the second, third, ... that is called so.

@@ -343,15 +343,21 @@ class _Naming:
         return users
 
     def unique(self) -> dict[Value, MathName]:
-        """The name of each node; a second one of the same name gets #2."""
-        taken: dict[tuple[object, ...], int] = {}
+        """The name of each node; what another node is called already gets #2, or what is free.
+
+        No spelling of a name is that of another one, or what the program calls another node.
+        """
+        taken: dict[str, Value] = {name: node for node, name in self.code.items()}
+        copies: dict[MathName, int] = {}
         unique: dict[Value, MathName] = {}
         for node in self.order:
-            name = self.label_of(node) or self.names.get(node)
-            name = name or MathName.code(self.code[node])
-            shown = name.shown
-            count = taken[shown] = taken.get(shown, 0) + 1
-            unique[node] = name if count == 1 else name.again(count)
+            wish = self.label_of(node) or self.names.get(node) or MathName.code(self.code[node])
+            name = wish if wish not in copies else wish.again(copies[wish] + 1)
+            while any(taken.get(text, node) is not node for text in name.spellings):
+                name = wish.again(name.copy + 1)
+            copies[wish] = name.copy
+            taken.update(dict.fromkeys(name.spellings, node))
+            unique[node] = name
         return unique
 
     def label_of(self, node: Value) -> MathName | None:

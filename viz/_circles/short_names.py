@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tinygrad_mlp._text import shortened
-from tinygrad_mlp.graph._naming import free_name
+from tinygrad_mlp.graph._naming import FreeNames
 
 __all__ = ["short_names"]
 
@@ -28,10 +28,8 @@ def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
         if len({*taken, *cut}) == len(names):
             break
     else:
-        cut = []
-        for name in long:
-            cut.append(free_name(shortened(name, limit), taken))
-            taken.add(cut[-1])
+        free = FreeNames(taken)
+        cut = [free.take(shortened(name, limit)) for name in long]
     return {**{name: name for name in names}, **dict(zip(long, cut, strict=True))}
 
 

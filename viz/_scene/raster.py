@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tinygrad_mlp._text import visible
+from tinygrad_mlp._text import escape_of, visible
 from tinygrad_mlp.errors import MissingDependencyError
 from tinygrad_mlp.graph import Run
 from viz._scene.letters import INDEX_SIZE
@@ -68,7 +68,7 @@ class Canvas:
         try:
             import matplotlib
             from matplotlib.backends.backend_agg import RendererAgg
-            from matplotlib.font_manager import FontProperties
+            from matplotlib.font_manager import FontProperties, get_font
             from matplotlib.path import Path
             from matplotlib.transforms import IdentityTransform
             from PIL import Image
@@ -80,9 +80,11 @@ class Canvas:
         self._renderer: Any = renderer(width, height, 72.0)
         self._path: Any = Path
         self._font: Any = FontProperties
+        self._read: Any = get_font
         self._as_it_is: Any = IdentityTransform()
         self._image: Any = Image
         self._fonts: dict[tuple[str, float], Any] = {}
+        self._letters: dict[str, frozenset[int]] = {}
         self._widths: dict[tuple[str, int], float] = {}
 
     def drawn(self, scene: Scene) -> Image:
@@ -169,7 +171,17 @@ class Canvas:
         for run in words.runs:
             size = words.size * (INDEX_SIZE if run.kind in ("sub", "sup") else 1.0)
             rise = {"sub": -LOWERED, "sup": RAISED}.get(run.kind, 0.0) * words.size
-            yield visible(run.text), rise, self._font_of(run, size, words.bold)
+            font = self._font_of(run, size, words.bold)
+            yield self._with_pictures(visible(run.text), font), rise, font
+
+    def _with_pictures(self, text: str, font: Any) -> str:
+        """The text, in which letters that the font has not are escapes: there is no picture."""
+        file = font.get_file()
+        if file not in self._letters:
+            self._letters[file] = frozenset(self._read(file).get_charmap())
+        known = self._letters[file]
+        drawn = [ord(x) in known and x.isprintable() for x in text]  # no joiner of emoji
+        return "".join([x if has else escape_of(x) for x, has in zip(text, drawn, strict=True)])
 
     def _font_of(self, run: Run, size: float, bold: bool) -> Any:
         kind = "upright" if run.kind in ("sub", "sup") else run.kind

@@ -113,6 +113,8 @@ class Look:
         shown = frozenset(
             known_name("thing to show", name, (*SHOWABLE, WEIGHTS)) for name in wanted
         )
+        legend = check_flag(legend, "legend", "legend=False")
+        constants = check_flag(constants, "constants", "constants=False")
         return cls(direction, shown, theme_named(theme), color, legend, constants)
 
     def number(self, x: float) -> str:

@@ -1,7 +1,7 @@
 "use strict";
 // The page around the picture: slider, buttons and keys. What is shown now is in the variables here.
 
-const recorded = JSON.parse(byId("recorded").textContent);
+const recorded = JSON.parse(unpacked(byId("recorded").textContent));
 const trace = new Trace(recorded);
 const scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
