@@ -511,8 +511,8 @@ def test_markup_in_a_label_is_escaped_in_box_and_tooltip() -> None:
         ({"show": 3}, r"show is 3, .* 'partials', 'weights': .*; nothing: show=\(\)"),
         ({"highlight": None}, r"highlight is None, but nodes or labels are needed: "),
         ({"highlight": 3}, r"highlight is 3, but nodes or labels .*; nothing: highlight=\(\)"),
-        ({"focus": 3}, r"focus is 3, but one node is needed, or its name: "),
-        ({"focus": []}, r"focus is \[\], but one node is needed, or its name: "),
+        ({"focus": 3}, r"focus is 3, but one node or its name is needed: "),
+        ({"focus": []}, r"focus is \[\], but one node or its name is needed: "),
     ],
 )
 @pytest.mark.parametrize("what", ["ops", "circles"])

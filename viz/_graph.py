@@ -294,17 +294,8 @@ class _Graph:
 
         Raises:
             UnknownNameError: if there is none of that name.
-            InvalidArgumentError: if it is neither a node nor a name.
         """
-        if isinstance(focus, str):
-            return self.textbook_names(index).find(focus)
-        given: object = focus
-        if not isinstance(given, Value):
-            raise InvalidArgumentError(
-                f"focus is {described(given)}, but one node is needed, or its name: "
-                "focus=model.layers[0].neurons[0].w[0], focus='h[1]_2'"
-            )
-        return given
+        return self.textbook_names(index).find(focus) if isinstance(focus, str) else focus
 
     def circles(self, wanted: _Asked, max_nodes: int, marked: frozenset[Value]) -> Scene:
         """Circles and lines.
