@@ -38,8 +38,7 @@ def orders_of(
 
     The second list is without what does nothing but decide a ``where``, or is compared, and without
     frozen leaves: nothing flows there, not even 0 times the infinite slope of a root at 0. It is
-    mostly the first list itself. Nodes that are ``known`` already, with all that they were computed
-    from, are left out; those that are found become known.
+    mostly the first list itself. What is ``known`` is left out, and what is found becomes known.
 
     Raises:
         NotANumberError: if something that is no number was assigned to the ``data`` of a leaf.
