@@ -12,7 +12,15 @@ import pytest
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, PlateauSchedule
-from tinygrad_mlp.training import Checkpoint, EarlyStopping, History, fit, load_weights, predict
+from tinygrad_mlp.training import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    History,
+    fit,
+    load_weights,
+    predict,
+)
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [2.0, -1.0]])
 Y = X[:, 0] - X[:, 1]
@@ -238,3 +246,27 @@ def test_without_a_schedule_the_learning_rate_is_whatever_somebody_assigns() -> 
         model, [[1.0], [2.0]], [0.5, 1.7], optimizer=optimizer, epochs=3, callbacks=[Slower()]
     )
     assert history.learning_rate == [0.1, 0.05, 0.025]
+
+
+class Looks(Callback):
+    only_looks = True
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool:
+        return False
+
+
+class Writes(Callback):
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool:
+        model.parameters()[-1].data = 3.0
+        return False
+
+
+@pytest.mark.parametrize("callbacks", [[Looks(), Writes()], [Writes(), Looks()], [Writes()]])
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_what_one_callback_writes_counts_beside_one_that_only_looks(
+    engine: str, callbacks: list[Callback]
+) -> None:
+    model = MLP(1, [1], init="zeros")
+    settings: Any = {"optimizer": SGD(model.parameters(), 0.0), "engine": engine, "log_every": None}
+    history = fit(model, [[1.0]], [1.0], epochs=3, callbacks=callbacks, **settings)
+    assert history.loss == [1.0, 4.0, 4.0]
