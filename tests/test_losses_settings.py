@@ -276,6 +276,7 @@ def test_a_function_with_its_setting_is_the_loss() -> None:
     assert loss_of_function(partial(huber, reduction="sum")) is None
     assert loss_of_function(partial(huber, reduction="sum", delta=0.5)) is None
     assert loss_of_function(partial(huber, [Value(1.0)])) is None
+    assert loss_of_function(partial(own_loss, margin=2.0)) is None
     assert as_loss(partial(huber, reduction="sum")).task == ""
 
 

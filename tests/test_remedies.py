@@ -258,8 +258,9 @@ def test_what_else_a_loss_raises_stays() -> None:
 
     for per_sample in (False, True):
         loss = Loss.of_function(wrong, task="regression", per_sample=per_sample)
-        with says(TypeError, "'NoneType' and 'int'"):
-            loss.of_batch([[Value(1.0)]], [[1.0]])
+        for n_outputs in (1, 2):
+            with says(TypeError, "'NoneType' and 'int'"):
+                loss.of_batch([[Value(1.0)] * n_outputs], [[1.0] * n_outputs])
 
 
 def test_a_list_of_its_own_in_a_loss_of_one_number_is_not_blamed_on_ours() -> None:
