@@ -181,8 +181,8 @@ line 16: '0' is no whole number of at least 1
 (step) draw
 line 17: there is nothing to draw with in this console
 (step) help draw
-draw [FILE]         draw this moment (.svg, .png, .pdf or .dot); without FILE
-                    step-N.svg.
+draw [FILE]         draw this moment; without FILE step-N.svg. The ending may be
+                    .svg, .png, .pdf, .dot, .tikz or .tex.
 (step) help q
 quit                leave. [q, exit]
 (step) help nothing
@@ -448,8 +448,7 @@ latex [NODE]        this step in LaTeX, or the whole way from a node to the
 expand [NODE]       show the products of a sum of products (of all, without
                     NODE).
 collapse [NODE]     show sums of products as one node again.
-draw [FILE]         draw this moment (.svg, .png, .pdf or .dot); without FILE
-                    step-N.svg.
+draw [FILE]         draw this moment; without FILE step-N.svg.
 set LEAF NUMBER     change a leaf and run both passes again, to this same step.
 check [NODE]        compare the gradient of a node with finite differences, or
                     of the leaves.
@@ -504,8 +503,7 @@ expand [NODE]       show the products of a sum of
                     NODE).
 collapse [NODE]     show sums of products as one
                     node again.
-draw [FILE]         draw this moment (.svg, .png,
-                    .pdf or .dot); without FILE
+draw [FILE]         draw this moment; without FILE
                     step-N.svg.
 set LEAF NUMBER     change a leaf and run both
                     passes again, to this same
