@@ -451,9 +451,11 @@ def fake_shell() -> tuple[Any, FakeFormatter, FakeFormatter]:
 
 
 def test_a_notebook_shows_a_value_as_its_graph() -> None:
-    shell, svg, _ = fake_shell()
+    shell, svg, html = fake_shell()
     assert viz.register(shell)
     assert svg.table[Value](example()) == str(viz.to_svg(example()))
+    assert html.table[Value](example()) == viz.draw(example())._repr_html_()
+    assert html.table[Value](sum(Value(1.0) for _ in range(600))) is None
     assert viz.register(shell, theme="Dark")
     assert svg.table[Value](example()) == str(viz.to_svg(example(), theme="dark"))
     with pytest.raises(UnknownNameError, match="dark, light"):
@@ -467,7 +469,7 @@ def test_importing_viz_registers_with_the_shell_that_runs(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     importlib.reload(viz)
     assert list(svg.table) == [Value]
-    assert list(html.table) == [Module, Program, History, Dataset, Table]
+    assert list(html.table) == [Value, Module, Program, History, Dataset, Table]
 
 
 def test_importing_viz_registers_with_marimo(monkeypatch: pytest.MonkeyPatch) -> None:

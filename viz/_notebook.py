@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_mlp.engine import Value
 from viz._style.themes import THEMES, known_name
-from viz._summaries import SHOWN, html_of, svg_or_none
+from viz._summaries import SHOWN, html_of, html_or_none, svg_or_none
 
 __all__ = ["register"]
 
@@ -41,6 +41,7 @@ def register(shell: Any = None, *, theme: str = "light") -> bool:
     if shell is not None:
         formatters = shell.display_formatter.formatters
         formatters["image/svg+xml"].for_type(Value, partial(svg_or_none, theme=theme))
+        formatters["text/html"].for_type(Value, partial(html_or_none, theme=theme))
         for kind in SHOWN:
             formatters["text/html"].for_type(kind, partial(html_of, theme=theme))
     formatting = sys.modules.get("marimo._output.formatting")

@@ -28,6 +28,20 @@ LETTERS_OF_GRAPHVIZ: Final = 12.0
 would stand too low beside a large letter."""
 
 
+FITTING: Final = '<svg style="max-width: 100%; height: auto"'
+
+
+def fitted(svg: str) -> str:
+    """A picture as a part of a page, no wider than its place there.
+
+    As an image it would keep its width: the notebooks that become web pages cut it off.
+
+    >>> fitted('<?xml version="1.0"?><svg width="3000"/>')
+    '<svg style="max-width: 100%; height: auto" width="3000"/>'
+    """
+    return svg[svg.index("<svg") :].replace("<svg", FITTING, 1)
+
+
 class Svg(str):
     """The text of an SVG picture; a notebook shows the picture.
 
@@ -39,6 +53,9 @@ class Svg(str):
 
     def _repr_svg_(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{fitted(self)}</div>'
 
     def __repr__(self) -> str:
         return f"Svg({len(self):,} characters)"

@@ -21,15 +21,12 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training import History
 from viz import plots
 from viz._graph import Drawable
-from viz._pictures import to_svg
+from viz._pictures import Svg, fitted, to_svg
 
 __all__ = ["SHOWN", "html_of", "svg_or_none"]
 
 MOST_FEATURES: Final = 12
 """The columns of a data set that are listed."""
-
-FITTING: Final = '<svg style="max-width: 100%; height: auto"'
-"""A picture that is no wider than its cell."""
 
 CELL: Final = "padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #8793a580"
 BOX: Final = "overflow-x: auto; color: inherit; background: transparent"
@@ -52,6 +49,17 @@ def svg_or_none(value: Drawable, theme: str = "light") -> str | None:
     except MissingDependencyError as error:
         warnings.warn(str(error), stacklevel=2)
         return None
+
+
+def html_or_none(value: Drawable, theme: str = "light") -> str | None:
+    """The same picture as a part of a page, no wider than its cell.
+
+    >>> from tinygrad_mlp import Value
+    >>> html_or_none(Value(1.0)).count("max-width")
+    1
+    """
+    picture = svg_or_none(value, theme)
+    return None if picture is None else Svg(picture)._repr_html_()
 
 
 def html_of(thing: Any, theme: str = "light") -> str:
@@ -123,9 +131,7 @@ SHOWN: Final[dict[type, Callable[[Any, str], str]]] = {
 
 def _parts(picture: str | None, texts: Iterable[tuple[str, str, bool]]) -> str:
     """The picture, and texts below it: each with a title that opens it, or open."""
-    parts = (
-        [] if picture is None else [picture[picture.index("<svg") :].replace("<svg", FITTING, 1)]
-    )
+    parts = [] if picture is None else [fitted(picture)]
     for title, text, is_open in texts:
         lines = f'<pre style="{BOX}; font: 0.9em monospace">{_escaped(text)}</pre>'
         opened = " open" if is_open or picture is None else ""

@@ -35,6 +35,7 @@ CELLS: Final = {
     "data": "load_iris()",
     "program": "program",
     "drawing": 'viz.draw(out, theme="dark")',
+    "wide": 'viz.draw((MLP(3, [4, 4, 1], rng=0)([a, b, a]) - 1.0) ** 2, detail="ops")',
     "plot": "viz.plots.decision_boundary(model, X, y, resolution=30)",
     "replay": "viz.replay(out)",
 }
@@ -83,7 +84,9 @@ def output(page: Page, name: str) -> Any:
     return page.locator(f"#cell-id\\={name} .jp-OutputArea-output").first
 
 
-@pytest.mark.parametrize("name", ["value", "model", "history", "program", "drawing", "plot"])
+@pytest.mark.parametrize(
+    "name", ["value", "model", "history", "program", "drawing", "wide", "plot"]
+)
 def test_a_picture_is_seen(page: Page, name: str) -> None:
     box = output(page, name).locator("svg, img").first.bounding_box()
     assert box is not None
