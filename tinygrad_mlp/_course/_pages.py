@@ -111,11 +111,10 @@ def _output(output: Any, names: Iterator[str]) -> str:
     if output.output_type == "stream":
         return f"<pre>{_words(output.text)}</pre>"
     data = output.data
-    picture = _picture(data[SVG], next(names)) if SVG in data else ""
+    if SVG in data:
+        return _picture(data[SVG], next(names))
     if "text/html" in data:
         return f"<div class='frame'>{data['text/html']}</div>"
-    if picture:
-        return picture
     if "image/png" in data:
         content = data["image/png"].replace("\n", "")
         return f"<figure><img alt='A picture' src='data:image/png;base64,{content}'></figure>"
