@@ -165,6 +165,7 @@ def test_a_classifier_without_probabilities_has_steps() -> None:
     assert axes.get_ylabel() == "answer: 1"
 
 
+@pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning")  # of older ones
 def test_a_model_of_scikit_learn_is_asked_itself() -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
     labels = (X > 0.1).astype(int)
