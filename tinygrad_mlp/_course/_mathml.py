@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = ["to_mathml"]
 
-TWO_SIGNS: Final = "<mo><mrow><mo>&#x0002B;</mo></mrow></mo><mo>&#x0003D;</mo>"
-r"""What the converter makes of ``\mathrel{+}=``, which is one sign."""
+TWO_SIGNS: Final = re.compile("(<mo>)?<mrow><mo>&#x0002B;</mo></mrow>(?(1)</mo>)<mo>&#x0003D;</mo>")
+r"""What the converter makes of ``\mathrel{+}=``, one sign; older ones leave the outer ``mo`` out."""
 
 
 def to_mathml(formula: str, *, display: bool = False) -> str:
@@ -23,4 +24,4 @@ def to_mathml(formula: str, *, display: bool = False) -> str:
     from latex2mathml.converter import convert
 
     found = str(convert(formula, display="block" if display else "inline"))
-    return found.replace(TWO_SIGNS, "<mo>+=</mo>")
+    return TWO_SIGNS.sub("<mo>+=</mo>", found)
