@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["to_mathml"]
 
 TWO_SIGNS: Final = re.compile("(<mo>)?<mrow><mo>&#x0002B;</mo></mrow>(?(1)</mo>)<mo>&#x0003D;</mo>")
-r"""What the converter makes of ``\mathrel{+}=``, one sign; older ones leave the outer ``mo`` out."""
+r"""What the converter makes of ``\mathrel{+}=``; older ones leave the outer ``mo`` out."""
 
 
 def to_mathml(formula: str, *, display: bool = False) -> str:
