@@ -9,6 +9,8 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 import viz
+from tests.holding import held
+from tinygrad_mlp import functional
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP
 from viz._style.themes import LIGHT
@@ -34,6 +36,22 @@ def batch_loss(model: MLP) -> Value:
     loss: Value = total / N_SAMPLES
     loss.label = "loss"
     loss.backward()
+    return loss
+
+
+def written_out() -> Value:
+    """Two neurons as a beginner writes them: loops over plain products."""
+    w = [[Value(0.3 * i - 0.2 * j + 0.1) for j in range(2)] for i in range(2)]
+    b = [Value(0.1) for i in range(2)]
+    held(w=w, b=b)
+    h = [sum((a * x for a, x in zip(w[i], [0.5, -1.0])), b[i]).tanh() for i in range(2)]
+    return (h[0] * h[1] - 1.0) ** 2
+
+
+def batch_with_norms() -> Value:
+    """The mean over three samples of a model with a batch normalization."""
+    model = MLP(2, [3, 1], batch_norm=True, rng=0).eval()
+    loss: Value = functional.mean([model([0.5 * i, -1.0]) ** 2 for i in range(3)])
     return loss
 
 

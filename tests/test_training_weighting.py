@@ -544,6 +544,36 @@ def test_the_last_of_ordered_batches_is_looked_at_too() -> None:
         fit(MLP(3, [2]), X, Y, sample_weight=weights, batch_size=6, shuffle=False)
 
 
+def test_what_is_minimized_for_a_batch_is_the_weighted_mean_and_the_penalty() -> None:
+    """As health reports and the learning-rate finder look at it."""
+    model = MLP(3, [4, 1], activation="tanh", rng=0)
+    objective = Objective(loss_named("mean_squared_error"), l2=0.25)
+    y = score(X)
+    found = objective.value(model, X, y, model.parameters(), WEIGHTS)
+    found.backward()
+    arrays = [
+        torch.tensor([[w.data for w in neuron.w] for neuron in layer.neurons], dtype=torch.float64)
+        for layer in model.layers
+    ]
+    biases = [
+        torch.tensor([neuron.b.data for neuron in layer.neurons], dtype=torch.float64)
+        for layer in model.layers
+    ]
+    for tensor in (*arrays, *biases):
+        tensor.requires_grad_()
+    hidden = torch.tanh(torch.tensor(X) @ arrays[0].T + biases[0])
+    errors = ((hidden @ arrays[1].T + biases[1]).squeeze(1) - torch.tensor(y)) ** 2
+    weights = torch.tensor(WEIGHTS)
+    squares = [(tensor**2).sum() for tensor in (*arrays, *biases)]
+    expected = (weights * errors).sum() / weights.sum() + 0.25 * sum(squares)
+    expected.backward()
+    assert found.data == pytest.approx(expected.item(), rel=1e-12)
+    for layer, tensor in zip(model.layers, arrays, strict=True):
+        assert tensor.grad is not None
+        grads = np.array([[w.grad for w in neuron.w] for neuron in layer.neurons])
+        np.testing.assert_allclose(grads, tensor.grad.numpy(), rtol=1e-12)
+
+
 def test_a_loss_of_the_whole_batch_takes_no_weights() -> None:
     def spread(outputs: Any, targets: Any) -> Value:
         return functional.mean([(o - t) ** 2 for o, t in zip(outputs, targets)])

@@ -10,8 +10,7 @@ from typing import Final
 import pytest
 import torch
 
-from tests.box_pictures import NORM, Box, BoxPicture, read
-from tests.holding import held
+from tests.box_pictures import NORM, Box, BoxPicture, batch_with_norms, read, written_out
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.derivatives import grad
@@ -28,20 +27,6 @@ def network_loss() -> Value:
     return loss
 
 
-def hand_written() -> Value:
-    w = [[Value(0.3 * i - 0.2 * j + 0.1) for j in range(2)] for i in range(2)]
-    b = [Value(0.1) for i in range(2)]
-    held(w=w, b=b)
-    h = [sum((a * x for a, x in zip(w[i], [0.5, -1.0])), b[i]).tanh() for i in range(2)]
-    return (h[0] * h[1] - 1.0) ** 2
-
-
-def batch() -> Value:
-    model = MLP(2, [3, 1], batch_norm=True, rng=0).eval()
-    loss: Value = functional.mean([model([0.5 * i, -1.0]) ** 2 for i in range(3)])
-    return loss
-
-
 def derivative() -> Value:
     x = Value(0.5, label="x")
     (slope,) = grad((x * x).tanh() / (x + 2.0), [x], create_graph=True)
@@ -50,9 +35,9 @@ def derivative() -> Value:
 
 GRAPHS: Final[dict[str, Callable[[], Value]]] = {
     "network": network_loss,
-    "written out": hand_written,
+    "written out": written_out,
     "worked example": worked_example,
-    "batch with norms": batch,
+    "batch with norms": batch_with_norms,
     "derivative": derivative,
 }
 

@@ -15,8 +15,7 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from tests.box_pictures import SVG, Box, BoxPicture, points_on
-from tests.holding import held
+from tests.box_pictures import SVG, Box, BoxPicture, batch_with_norms, points_on, written_out
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
@@ -42,29 +41,14 @@ def network_loss(sizes: tuple[int, ...] = (3, 4, 4, 1)) -> Value:
     return loss
 
 
-def hand_written() -> Value:
-    """Two neurons as a beginner writes them: loops over plain products."""
-    w = [[Value(0.3 * i - 0.2 * j + 0.1) for j in range(2)] for i in range(2)]
-    b = [Value(0.1) for i in range(2)]
-    held(w=w, b=b)
-    h = [sum((a * x for a, x in zip(w[i], [0.5, -1.0])), b[i]).tanh() for i in range(2)]
-    return (h[0] * h[1] - 1.0) ** 2
-
-
-def batch() -> Value:
-    model = MLP(2, [3, 1], batch_norm=True, rng=0).eval()
-    loss: Value = functional.mean([model([0.5 * i, -1.0]) ** 2 for i in range(3)])
-    return loss
-
-
 GRAPHS: Final[dict[str, Callable[[], Value]]] = {
     "one layer": lambda: functional.sum(Layer(2, 12, "relu", rng=0)([0.1, 0.2])),
     "network": network_loss,
     "many layers": lambda: MLP(2, [3, 4, 5, 2, 3, 1], activation="relu", rng=2)([0.1, 0.1]),
     "many arrows": lambda: functional.sum(MLP(3, [5, 5, 4], "tanh", rng=1)([0.1, 0.2, 0.3])),
     "shared biases": worked_example,
-    "written out": hand_written,
-    "a batch with norms": batch,
+    "written out": written_out,
+    "a batch with norms": batch_with_norms,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import attrgetter, mul
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,14 @@ from tinygrad_mlp._freezing import changes, is_frozen
 from tinygrad_mlp._recording import pass_observer
 from tinygrad_mlp.engine import Value
 
-__all__ = ["Flow", "flows", "grad_in_graph", "gradients_of", "set_grad_in_graph"]
+__all__ = [
+    "Flow",
+    "flows",
+    "grad_in_graph",
+    "gradients_kept",
+    "gradients_of",
+    "set_grad_in_graph",
+]
 
 grad_in_graph: Final = attrgetter("grad")
 """Reads the gradient that stands in a node."""
@@ -30,6 +38,29 @@ def set_grad_in_graph(node: Value, grad: float) -> None:
     2.0
     """
     node.grad = grad
+
+
+@contextmanager
+def gradients_kept(nodes: Sequence[Value]) -> Iterator[None]:
+    """Within this block the nodes have no gradients at first; afterwards those that they had.
+
+    >>> a = Value(3.0)
+    >>> b = a * 2.0
+    >>> with gradients_kept([a, b]):
+    ...     b.backward()
+    >>> a.has_grad, b.has_grad
+    (False, False)
+    """
+    before = [(node, node.grad, node.has_grad) for node in nodes]
+    for node in nodes:
+        node.zero_grad()
+    try:
+        yield
+    finally:
+        for node, grad, has_grad in before:
+            node.zero_grad()
+            if has_grad:
+                node.grad = grad
 
 
 class Flow(NamedTuple):

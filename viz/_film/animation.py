@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Unpack
@@ -19,6 +18,7 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.graph import INDEX_ORDERS, order_of
+from tinygrad_mlp.graph._walk import gradients_kept
 from viz._film.film import check_ffmpeg, gif, mp4
 from viz._film.moments import (
     Moment,
@@ -171,7 +171,7 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
     options = _kept(options)
     wanted = completed(options)
     _check_length(3 + 2 * sum(bool(node.parents) for node in order_of([loss])))
-    with _gradients_kept(loss):
+    with gradients_kept(order_of([loss])):
         loss.backward()
         after, is_slide = _drawing(loss, options)
         uncolored, _ = _drawing(loss, {**options, "color": "kind"})
@@ -222,22 +222,6 @@ def _colors(frames: Frames) -> list[str]:
         mixed(x, ground, share) for x in sorted(found) for ground in grounds for share in EDGES
     ]
     return list(dict.fromkeys([theme.background, *sorted(found), *edges]))
-
-
-@contextmanager
-def _gradients_kept(loss: Value) -> Iterator[None]:
-    """Within this block there are no gradients at first; afterwards they are what they were."""
-    order = order_of([loss])
-    before = [(node, node.grad, node.has_grad) for node in order]
-    for node in order:
-        node.zero_grad()
-    try:
-        yield
-    finally:
-        for node, grad, has_grad in before:
-            node.zero_grad()
-            if has_grad:
-                node.grad = grad
 
 
 def _drawing(loss: Value, options: Options) -> tuple[Scene, bool]:

@@ -25,6 +25,7 @@ from tinygrad_mlp.graph import (
     sums_of,
     units_of,
 )
+from tinygrad_mlp.graph._walk import gradients_kept
 from viz._replay.replay_equations import Neuron, ReplayEquations
 from viz._replay.replay_names import ReplayNames, letters_of
 from viz._style.themes import known_name
@@ -134,14 +135,8 @@ def _checked_order(loss: Value, max_nodes: int) -> list[Value]:
 
 def _steps(loss: Value, order: Sequence[Value]) -> list[BackwardStep]:
     """The steps of a ``backward`` from a clean start; the graph keeps the gradients that it has."""
-    before = [node.grad for node in order]
-    for node in order:
-        node.zero_grad()
-    try:
+    with gradients_kept(order):
         return list(trace_backward(loss))
-    finally:
-        for node, grad in zip(order, before, strict=True):
-            node.grad = grad
 
 
 def _groups(
