@@ -213,6 +213,6 @@ def test_the_help_names_the_keys(viewer: Opener) -> None:
 def test_the_help_begins_at_its_button(viewer: Opener) -> None:
     page = viewer(worked_example())
     page.press("?")
-    page.page.wait_for_function("document.activeElement.ariaLabel === 'Close the help'")
+    page.page.wait_for_function("() => document.activeElement.ariaLabel === 'Close the help'")
     page.press("Enter")
-    page.page.wait_for_function("!byId('help').matches(':popover-open')")
+    page.page.wait_for_function("() => !byId('help').matches(':popover-open')")

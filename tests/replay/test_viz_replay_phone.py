@@ -28,7 +28,7 @@ def test_the_graph_makes_room_for_the_details(viewer: Opener) -> None:
     page = viewer(worked_example())
     page.page.locator(".node.output").click()
     page.page.wait_for_function(
-        "document.querySelector('.node.output').getBoundingClientRect().right"
+        "() => document.querySelector('.node.output').getBoundingClientRect().right"
         " < document.querySelector('#details').getBoundingClientRect().left"
     )
     page.page.click("#larger")
@@ -135,7 +135,7 @@ def test_details_leave_the_loss_and_the_step_in_view(viewer: Opener) -> None:
     page = viewer(worked_example())
     page.page.fill("#slider", str(STEP_W5))
     page.page.locator(".node.current").click()
-    page.page.wait_for_function(f"scene.width * scene.zoom < {DESKTOP[0] - 330}")
+    page.page.wait_for_function(f"() => scene.width * scene.zoom < {DESKTOP[0] - 330}")
     (stage,) = areas(page, "#stage")
     for selector in (".node.current .box", ".node.source .box", ".node.output .box"):
         (box,) = areas(page, selector)
