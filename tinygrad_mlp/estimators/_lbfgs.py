@@ -1,0 +1,78 @@
+"""The solver "lbfgs": SciPy's L-BFGS-B on all samples at once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from tinygrad_mlp.estimators._batches import Samples
+from tinygrad_mlp.estimators._flat_weights import Weights
+from tinygrad_mlp.estimators._network import Network
+
+__all__ = ["fit_by_lbfgs"]
+
+Array = NDArray[Any]
+
+
+def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
+    """Minimize the objective on all samples, and return the weights.
+
+    Args:
+        estimator: its ``max_iter``, ``max_fun`` and ``tol`` are the limits; ``n_iter_`` and
+            ``loss_`` are set.
+        network: the network, of float64, with the weights to begin from.
+        samples: what is learned.
+
+    Source: Byrd, Lu, Nocedal and Zhu, A limited memory algorithm for bound constrained
+    optimization, 1995.
+
+    >>> from tinygrad_mlp.estimators import MLPRegressor
+    >>> model = MLPRegressor("squared_error", [], solver="lbfgs", alpha=0.0, random_state=0)
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 5.0])
+    >>> model.fit(X, y).predict([[10.0]]).round(3)
+    array([21.])
+    """
+    def objective(numbers: Array) -> tuple[float, Array]:
+        network.parameters[:] = numbers
+        loss = network.objective(samples.X, samples.targets, samples.weights, estimator.alpha)
+        return loss, network.gradients.copy()
+
+    def say(intermediate_result: Any) -> None:
+        estimator.n_iter_ += 1
+        print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
+
+    estimator.n_iter_ = 0
+    with np.errstate(all="ignore"):
+        found = minimize(
+            objective,
+            network.parameters.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            callback=say if estimator.verbose else None,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+            },
+        )
+    network.parameters[:] = found.x
+    estimator.n_iter_ = min(int(found.nit), estimator.max_iter)
+    estimator.loss_ = float(found.fun)
+    if found.status != 0:
+        _warn_of_no_convergence(estimator, str(found.message))
+    return network.weights
+
+
+def _warn_of_no_convergence(estimator: Any, message: str) -> None:
+    warnings.warn(
+        f"{type(estimator).__name__} with solver='lbfgs' has not converged after "
+        f"{estimator.n_iter_} iterations ({message}); scale the features, or give a larger "
+        f"max_iter (now {estimator.max_iter}) or max_fun (now {estimator.max_fun})",
+        ConvergenceWarning,
+        stacklevel=5,
+    )
