@@ -13,7 +13,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
 from sklearn.utils.validation import validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
@@ -180,7 +184,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> Array:
         """The class of each sample, (n_samples,); rows of 0 and 1 where there are several labels."""
         outputs = self._outputs(X)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        if self._label_binarizer is not None:
             rows: Array = self._label_binarizer.inverse_transform(outputs)
             return rows
         if self.n_outputs_ > 1:
@@ -210,9 +214,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                     "partial_fit has to know all classes at its first call; give "
                     "classes=np.unique(y) of all data"
                 )
-            several = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if several else classes)
             self.classes_ = unique_labels(classes)
+            self._label_binarizer = _reader_of_rows(y)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"partial_fit got classes={classes!r}, but at its first call there were "
@@ -231,27 +234,40 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        found = unique_labels(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
+            check_classification_targets(y)
+            self.classes_ = found
+            self._label_binarizer = _reader_of_rows(y)
         else:
-            self._check_classes(unique_labels(y))
-        return X, self._label_binarizer.transform(y).astype(X.dtype)
+            self._check_classes(found)
+        return X, self._rows(y).astype(X.dtype)
 
     def _check_classes(self, found: Array) -> None:
         """Refuse classes that were not there before; ``warm_start`` needs all of them again."""
         unknown = set(found.tolist()) - set(self.classes_.tolist())
         missing = set(self.classes_.tolist()) - set(found.tolist()) if self.warm_start else set()
         if unknown or missing:
-            rule = "warm_start needs the same classes in every fit" if self.warm_start else (
-                "partial_fit takes the classes that were there at its first call"
-            )
+            rule = "partial_fit takes the classes that were named at its first call"
+            if self.warm_start:
+                rule = "warm_start needs the same classes in every fit"
             raise ValueError(
                 f"y has the classes {found}, but before there were {self.classes_}; {rule}"
             )
 
+    def _rows(self, y: Array) -> Array:
+        """What the outputs shall be: a column for each class or label, one for two classes."""
+        if self._label_binarizer is not None:
+            rows: Array = self._label_binarizer.transform(y)
+            return rows
+        places = np.searchsorted(self.classes_, y)
+        if len(self.classes_) > 2:
+            return places[:, np.newaxis] == np.arange(len(self.classes_))
+        return places[:, np.newaxis] == 1
+
     def _output(self) -> str:
-        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+        several = self._label_binarizer is None and len(self.classes_) > 2
+        return "softmax" if several else "logistic"
 
     def _weights_of_samples(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
         weights = super()._weights_of_samples(X, y, sample_weight)
@@ -272,3 +288,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _reader_of_rows(y: Any) -> LabelBinarizer | None:
+    """What reads rows of 0 and 1, of several labels; None where each sample has one class."""
+    return LabelBinarizer().fit(y) if type_of_target(y).startswith("multilabel") else None

@@ -31,12 +31,28 @@ class Weights:
 
     coefs: list[Array]
     intercepts: list[Array]
-    norms: list[Array]
+    norms: list[Any]
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of features, and of the neurons of each layer."""
         return (self.coefs[0].shape[0], *[coef.shape[1] for coef in self.coefs])
+
+    def copy(self) -> Weights:
+        """The same numbers in arrays of their own."""
+        coefs = [coef.copy(order="C") for coef in self.coefs]
+        intercepts = [intercept.copy() for intercept in self.intercepts]
+        return Weights(coefs, intercepts, [np.array(norm) for norm in self.norms])
+
+    def put(self, weights: Weights) -> None:
+        """Write the numbers of others into these arrays."""
+        for coef, numbers in zip(self.coefs, weights.coefs):
+            coef[:] = numbers
+        for intercept, numbers in zip(self.intercepts, weights.intercepts):
+            intercept[:] = numbers
+        for norm, rows in zip(self.norms, weights.norms):
+            for row, numbers in zip(norm, rows):
+                row[:] = numbers
 
     def astype(self, dtype: Any) -> Weights:
         """The same numbers in arrays of another dtype.
@@ -66,13 +82,8 @@ class Layout:
         model: the MLP.
 
     >>> layout = Layout(MLP(2, [1], init="zeros"))
-    >>> flat, kept = np.zeros(3), np.zeros(0)
-    >>> layout.write(Weights([np.array([[5.0], [6.0]])], [np.array([7.0])], []), flat, kept)
-    >>> flat
-    array([5., 6., 7.])
-    >>> layout.read(flat, kept).coefs
-    [array([[5.],
-           [6.]])]
+    >>> layout.n_parameters, layout.views(np.array([5.0, 6.0, 7.0]), np.zeros(0)).intercepts
+    (3, [array([7.])])
     """
 
     def __init__(self, model: MLP) -> None:
@@ -91,54 +102,26 @@ class Layout:
                 )
                 self._norms.append((*firsts, layer.n_outputs))  # type: ignore[arg-type]
 
-    def coefs(self, flat: Array) -> list[Array]:
-        """Views of the weights in such an array, (n_in, n_out) each.
-
-        >>> Layout(MLP(1, [2], init="zeros")).coefs(np.arange(4.0))
-        [array([[0., 2.]])]
-        """
-        return [block[:, :-1].T for block in self._blocks(flat)]
-
-    def intercepts(self, flat: Array) -> list[Array]:
-        """Views of the biases, (n_out,) each.
-
-        >>> Layout(MLP(1, [2], init="zeros")).intercepts(np.arange(4.0))
-        [array([1., 3.])]
-        """
-        return [block[:, -1] for block in self._blocks(flat)]
-
-    def read(self, flat: Array, kept: Array) -> Weights:
-        """Copies of the numbers.
+    def views(self, flat: Array, kept: Array) -> Weights:
+        """Views of all numbers; what is assigned to their entries stands in the arrays.
 
         Args:
             flat: the numbers of the parameters.
             kept: the numbers of the buffers.
+
+        >>> layout, flat = Layout(MLP(1, [2], init="zeros")), np.zeros(4)
+        >>> layout.views(flat, np.zeros(0)).put(Weights([np.ones((1, 2))], [np.full(2, 5.0)], []))
+        >>> flat
+        array([1., 5., 1., 5.])
         """
-        return Weights(
-            [coef.copy(order="C") for coef in self.coefs(flat)],
-            [intercept.copy() for intercept in self.intercepts(flat)],
-            [np.array(self._rows(norm, flat, kept)) for norm in self._norms],
-        )
-
-    def write(self, weights: Weights, flat: Array, kept: Array) -> None:
-        """Put the numbers where they belong; the arguments as for ``read``."""
-        pairs = [
-            *zip(self.coefs(flat), weights.coefs),
-            *zip(self.intercepts(flat), weights.intercepts),
-        ]
-        for norm, rows in zip(self._norms, weights.norms):
-            pairs += zip(self._rows(norm, flat, kept), rows)
-        for view, array in pairs:
-            view[:] = array
-
-    def _blocks(self, flat: Array) -> list[Array]:
-        return [
+        blocks = [
             flat[start : start + (n_in + 1) * n_out].reshape(n_out, n_in + 1)
             for start, n_in, n_out in self._layers
         ]
-
-    @staticmethod
-    def _rows(norm: tuple[int, int, int, int, int], flat: Array, kept: Array) -> list[Array]:
-        scales, shifts, means, variances, n = norm
-        places = ((flat, scales), (flat, shifts), (kept, means), (kept, variances))
-        return [array[start : start + n] for array, start in places]
+        norms = [
+            tuple([array[start : start + n] for array, start in zip((flat, flat, kept, kept), of)])
+            for *of, n in self._norms
+        ]
+        return Weights(
+            [block[:, :-1].T for block in blocks], [block[:, -1] for block in blocks], norms
+        )

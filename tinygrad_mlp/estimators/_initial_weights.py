@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp.nn._activations import activation_name
+
 __all__ = ["draw_weights_and_biases"]
 
 Array = NDArray[Any]
@@ -31,7 +33,7 @@ def draw_weights_and_biases(
 
     Args:
         sizes: the number of features, and of the neurons of each layer.
-        activations: the name of the activation by which each layer begins, as in ``ACTIVATIONS``.
+        activations: the name of the activation by which each layer begins, or an alias.
         dtype: of the arrays; what is drawn does not depend on it.
         random_state: what they are drawn from.
 
@@ -48,7 +50,7 @@ def draw_weights_and_biases(
     """
     coefs, intercepts = [], []
     for (n_in, n_out), activation in zip(pairwise(sizes), activations):
-        factor = FACTOR_OF_SIGMOID if activation == "sigmoid" else FACTOR
+        factor = FACTOR_OF_SIGMOID if activation_name(activation) == "sigmoid" else FACTOR
         bound = np.sqrt(factor / (n_in + n_out))
         coefs.append(random_state.uniform(-bound, bound, (n_in, n_out)).astype(dtype, copy=False))
         intercepts.append(random_state.uniform(-bound, bound, n_out).astype(dtype, copy=False))

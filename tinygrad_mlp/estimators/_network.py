@@ -33,7 +33,7 @@ OUTPUTS: Final = {
 }
 """Our activation for each ``out_activation_`` of scikit-learn."""
 
-BLOCK: Final = 1024
+BLOCK: Final = 256
 """How many samples are predicted at a time, so that the memory stays small, and in the cache."""
 
 
@@ -42,7 +42,7 @@ class Architecture(NamedTuple):
 
     Attributes:
         sizes: the number of features, and of the neurons of each layer.
-        activations: the names of the activations of the hidden layers.
+        activations: the names of the activations of the hidden layers, or aliases of them.
         output: "identity", "logistic", "softmax" or "exp".
         dtype: "float64" or "float32".
         dropout: the probability of the dropout behind each hidden layer.
@@ -88,7 +88,7 @@ def model_of(architecture: Architecture, weights: Weights) -> MLP:
     model = architecture.model()
     parameters, buffers = model.parameters(), model.buffers()
     flat, kept = np.empty(len(parameters)), np.empty(len(buffers))
-    Layout(model).write(weights, flat, kept)
+    Layout(model).views(flat, kept).put(weights)
     write_numbers(parameters, flat.tolist())
     write_numbers(buffers, kept.tolist())
     return model.eval()
@@ -118,7 +118,6 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self._model = architecture.model()
-        self._layout = Layout(self._model)
         self._dtype = np.dtype(architecture.dtype)
         self._is_mean = architecture.output == "identity"
         self._has_limit = architecture.output in ("logistic", "softmax")
@@ -137,11 +136,13 @@ class Network:
         self._outputs = self._predicting(self._model.forward)
         self._costs_with_outputs = self._predicting(self._costs_and_outputs)
         self._by_layer = self._predicting(self._outputs_by_layer)
+        layout = Layout(self._model)
         self.parameters: Array = self._program.parameters
         self.gradients: Array = self._program.gradients
+        self._views = layout.views(self.parameters, self._program.kept)
         self._is_weight = np.zeros_like(self.parameters)
-        for weights in self._layout.coefs(self._is_weight):
-            weights[:] = 1.0
+        for coef in layout.views(self._is_weight, self._program.kept).coefs:
+            coef[:] = 1.0
         self._decay, self._decayed = np.zeros_like(self.parameters), np.empty_like(self.parameters)
         self._strength = 0.0
         self.most_numbers = len(self.parameters)
@@ -149,11 +150,11 @@ class Network:
     @property
     def weights(self) -> Weights:
         """Copies of the numbers that it has now."""
-        return self._layout.read(self.parameters, self._program.kept)
+        return self._views.copy()
 
     @weights.setter
     def weights(self, weights: Weights) -> None:
-        self._layout.write(weights, self.parameters, self._program.kept)
+        self._views.put(weights)
 
     def seed(self, seed: int) -> None:
         """Let dropout draw from here on what it draws from this seed."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinygrad_mlp.engine import Value
@@ -22,7 +21,6 @@ from tinygrad_mlp.estimators._lending import lent_network
 from tinygrad_mlp.estimators._network import Architecture, model_of
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.nn._activations import activation_name
 
 __all__ = ["Perceptron", "fits_in_steps"]
 
@@ -90,8 +88,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         sizes = _checked_sizes(self.hidden_layer_sizes)
         if incremental and self.early_stopping:
             raise ValueError(
-                "partial_fit has no epochs among which it could stop early; take "
-                "early_stopping=False"
+                "partial_fit does not support early_stopping=True: there is one epoch, among which "
+                "none is the best; take early_stopping=False"
             )
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, targets = self._checked(X, y, first=first, incremental=incremental)
@@ -118,10 +116,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.n_iter_, self.t_ = 0, 0
         self.n_layers_ = len(sizes)
         self.out_activation_ = self._output()
-        names = self._activation_names(len(sizes) - 2)
-        last = names[-1] if names else activation_name(self.activation)
+        names = self._names_of_activations(len(sizes) - 2)
+        names.append(names[-1] if names else self.activation)  # by which the output layer begins
         self.coefs_, self.intercepts_ = draw_weights_and_biases(
-            sizes, [*names, last], dtype, self._random_state
+            sizes, names, dtype, self._random_state
         )
         self.norms_ = [_fresh_norm(size, dtype) for size in sizes[1:-1] if self.batch_norm]
         if self.solver != "lbfgs":
@@ -154,8 +152,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.coefs_, self.intercepts_ = weights.coefs, weights.intercepts
         self.norms_ = weights.norms
 
-    def _activation_names(self, n_hidden: int) -> list[str]:
-        """Our name of the activation of each hidden layer."""
+    def _names_of_activations(self, n_hidden: int) -> list[str]:
+        """The activation of each hidden layer, as it was named."""
         given = self.activation
         names = [given] * n_hidden if isinstance(given, str) else list(given)
         if len(names) != n_hidden:
@@ -163,11 +161,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
                 f"activation is a list of {len(names)}, but there are {n_hidden} hidden layers; "
                 "give one for each of them, or one name for all: activation='relu'"
             )
-        return [activation_name(name) for name in names]
+        return names
 
     def _architecture(self, dtype: np.dtype[Any]) -> Architecture:
         sizes = self._weights().sizes
-        names = tuple(self._activation_names(len(sizes) - 2))
+        names = tuple(self._names_of_activations(len(sizes) - 2))
         output = self.out_activation_
         return Architecture(sizes, names, output, dtype.name, self.dropout, self.batch_norm)
 
@@ -182,11 +180,24 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
 
     def _to_predict(self, X: Any) -> tuple[Any, Architecture]:
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        if not self._is_checked(X):
+            X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
         if not isinstance(X, np.ndarray):
             X = X.tocsr()
         return X.astype(dtype, copy=False), self._architecture(dtype)
+
+    def _is_checked(self, X: Any) -> bool:
+        """Whether it is plain that scikit-learn's checks, which take long, would find nothing."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and X.shape[1] == self.n_features_in_
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X.sum()))
+        )
 
     def activations(self, X: ArrayLike) -> list[Array]:
         """The outputs of every layer, those of the network last.

@@ -158,12 +158,13 @@ class StochasticFit:
             np.arange(len(samples)),
             random_state=estimator._random_state,
             test_size=estimator.validation_fraction,
-            stratify=samples.targets if stratifies else None,
+            stratify=samples.targets.astype(bool) if stratifies else None,
         )
         if len(held_out) < 2:
             raise ValueError(
-                f"early_stopping would hold out {len(held_out)} of {len(samples)} samples, but two "
-                "are needed at least; give more samples, or a larger validation_fraction"
+                f"The validation set is too small: early_stopping would hold out {len(held_out)} of "
+                f"{len(samples)} samples, but two are needed at least; give more samples, or a "
+                "larger validation_fraction"
             )
         return samples.rows(train), samples.rows(held_out)
 
