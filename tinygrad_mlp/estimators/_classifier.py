@@ -63,7 +63,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         max_fun: the largest number of computed losses of "lbfgs".
         dropout: the probability of dropout behind each hidden layer.
         batch_norm: whether each hidden layer has a batch norm before its activation.
-        class_weight: a weight for each class, {label: weight}, or "balanced".
+        class_weight: a weight for each class, {label: weight}, or "balanced"; for several labels
+            a list of such weights.
 
     Attributes:
         classes_: the classes.
@@ -85,7 +86,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -182,7 +183,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: ArrayLike) -> Array:
-        """The class of each sample, (n_samples,); rows of 0 and 1 where there are several labels."""
+        """The class of each sample, (n_samples,); or rows of 0 and 1 for several labels."""
         outputs = self._outputs(X)
         if self._label_binarizer is not None:
             rows: Array = self._label_binarizer.inverse_transform(outputs)
@@ -208,6 +209,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def _take_classes(self, y: Any, classes: Any) -> None:
         """Learn at the first call which classes there are; later ones are to be the same."""
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' counts the classes of all samples, which partial_fit does "
+                "not see; give the weights: class_weight={label: weight, ...}"
+            )
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError(
@@ -262,8 +268,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             return rows
         places = np.searchsorted(self.classes_, y)
         if len(self.classes_) > 2:
-            return places[:, np.newaxis] == np.arange(len(self.classes_))
-        return places[:, np.newaxis] == 1
+            one_hot: Array = places[:, np.newaxis] == np.arange(len(self.classes_))
+            return one_hot
+        second: Array = places[:, np.newaxis] == 1
+        return second
 
     def _output(self) -> str:
         several = self._label_binarizer is None and len(self.classes_) > 2

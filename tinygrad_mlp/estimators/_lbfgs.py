@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._flat_weights import Weights
-from tinygrad_mlp.estimators._network import Network
+from tinygrad_mlp.estimators._compiled_network import Network
 
 __all__ = ["fit_by_lbfgs"]
 
@@ -37,6 +37,7 @@ def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
     >>> model.fit(X, y).predict([[10.0]]).round(3)
     array([21.])
     """
+
     def objective(numbers: Array) -> tuple[float, Array]:
         network.parameters[:] = numbers
         loss = network.objective(samples.X, samples.targets, samples.weights, estimator.alpha)

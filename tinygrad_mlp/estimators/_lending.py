@@ -13,15 +13,15 @@ from threading import Lock
 from typing import Final
 
 from tinygrad_mlp._forking import waited_for_at_fork
-from tinygrad_mlp.estimators._network import Architecture, Network
+from tinygrad_mlp.estimators._compiled_network import Architecture, Network
 
 __all__ = ["lent_network"]
 
-MOST_KEPT: Final = 16
-"""How many networks wait; those that came back last stay."""
+MOST_PARAMETERS: Final = 1_000_000
+"""How many parameters the networks that wait have together; the last one that came back stays."""
 
 MOST_NUMBERS: Final = 4_000_000
-"""A network that has held more numbers, parameters or those of a batch, is not kept."""
+"""A network that has computed with more numbers at once is not kept: its memory is large."""
 
 _waiting: list[Network] = []
 _lock = Lock()
@@ -42,10 +42,12 @@ def lent_network(architecture: Architecture) -> Iterator[Network]:
     """
     network = _taken(architecture) or Network(architecture)
     yield network
-    if network.most_numbers <= MOST_NUMBERS:  # not after an error, amid which it may be
-        with _lock:
-            _waiting.append(network)
-            del _waiting[:-MOST_KEPT]
+    if network.most_numbers > MOST_NUMBERS:
+        return
+    with _lock:  # not reached after an error, amid which it may be
+        _waiting.append(network)
+        while len(_waiting) > 1 and sum([len(w.parameters) for w in _waiting]) > MOST_PARAMETERS:
+            del _waiting[0]
 
 
 def _taken(architecture: Architecture) -> Network | None:

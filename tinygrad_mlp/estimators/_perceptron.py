@@ -18,7 +18,7 @@ from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
-from tinygrad_mlp.estimators._network import Architecture, model_of
+from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
 from tinygrad_mlp.nn import MLP
 
@@ -91,6 +91,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
                 "partial_fit does not support early_stopping=True: there is one epoch, among which "
                 "none is the best; take early_stopping=False"
             )
+        if self.solver == "lbfgs" and (self.dropout or self.batch_norm):
+            raise ValueError(
+                "solver='lbfgs' needs a loss that is the same each time, which it is not with "
+                "dropout or batch_norm; take solver='adam' or solver='sgd'"
+            )
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, targets = self._checked(X, y, first=first, incremental=incremental)
         X = X if isinstance(X, np.ndarray) else X.tocsr()
@@ -133,8 +138,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     def _fit_in_steps(self, samples: Samples, incremental: bool) -> None:
         with lent_network(self._architecture(self.coefs_[0].dtype)) as network:
             network.weights = self._weights()
-            if self.dropout and not (incremental and self.t_):
-                network.seed(self._random_state.randint(2**31))
+            if self.dropout:
+                network.seed([self._random_state.randint(2**31), self.t_])
             self._keep(StochasticFit(self, network, incremental=incremental).run(samples))
 
     def _fit_at_once(self, samples: Samples) -> None:
@@ -251,12 +256,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         ('dot', True)
         """
         check_is_fitted(self)
-        X = row if np.ndim(row) == 2 else [row]  # type: ignore[list-item]
+        X = row if np.ndim(row) == 2 else [row]
         X = validate_data(self, X, reset=False)
         if len(X) != 1:
-            raise ValueError(
-                f"graph takes one sample, got {len(X)}; give one row: graph(X[0])"
-            )
+            raise ValueError(f"graph takes one sample, got {len(X)}; give one row: graph(X[0])")
         names = getattr(self, "feature_names_in_", [None] * X.shape[1])
         inputs = [Value(x, label=name or "") for x, name in zip(X[0].tolist(), names)]
         return self.to_mlp().forward(inputs)

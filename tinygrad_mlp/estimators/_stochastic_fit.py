@@ -1,7 +1,7 @@
 """The solvers "sgd" and "adam": epochs, batches, and when it is enough.
 
-What counts is kept as attributes of the estimator, as scikit-learn has them, so that ``partial_fit``
-and ``warm_start`` go on from there.
+What counts is kept in attributes of the estimator, as scikit-learn has them, so that
+``partial_fit`` and ``warm_start`` go on from there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from tinygrad_mlp.estimators._batches import Samples, batches_of, shuffled
 from tinygrad_mlp.estimators._flat_weights import Weights
-from tinygrad_mlp.estimators._network import Network
+from tinygrad_mlp.estimators._compiled_network import Network
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
 
 __all__ = ["StochasticFit"]
@@ -162,8 +162,8 @@ class StochasticFit:
         )
         if len(held_out) < 2:
             raise ValueError(
-                f"The validation set is too small: early_stopping would hold out {len(held_out)} of "
-                f"{len(samples)} samples, but two are needed at least; give more samples, or a "
+                "The validation set is too small: early_stopping would hold out "
+                f"{len(held_out)} of {len(samples)} samples, but two are needed at least; give more samples, or a "
                 "larger validation_fraction"
             )
         return samples.rows(train), samples.rows(held_out)

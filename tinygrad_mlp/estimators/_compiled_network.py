@@ -103,7 +103,7 @@ class Network:
         architecture: what it was made of.
         parameters: the numbers of all parameters, in one flat array.
         gradients: the derivatives of the last loss by them, in the same order.
-        most_numbers: about how many numbers its memory has held at most.
+        most_numbers: how many inputs and outputs of layers it has computed with at once, at most.
 
     >>> network = Network(Architecture((1, 1), (), "identity"))
     >>> network.weights = Weights([np.array([[2.0]])], [np.array([1.0])], [])
@@ -145,7 +145,7 @@ class Network:
             coef[:] = 1.0
         self._decay, self._decayed = np.zeros_like(self.parameters), np.empty_like(self.parameters)
         self._strength = 0.0
-        self.most_numbers = len(self.parameters)
+        self.most_numbers = 0
 
     @property
     def weights(self) -> Weights:
@@ -156,7 +156,7 @@ class Network:
     def weights(self, weights: Weights) -> None:
         self._views.put(weights)
 
-    def seed(self, seed: int) -> None:
+    def seed(self, seed: Sequence[int]) -> None:
         """Let dropout draw from here on what it draws from this seed."""
         state = np.random.default_rng(seed).bit_generator.state
         for layer in self._model.layers:
@@ -199,9 +199,7 @@ class Network:
         self.gradients[:] = gradients
         return float(loss)
 
-    def objective(
-        self, X: Any, targets: Array, sample_weight: Array | None, alpha: float
-    ) -> float:
+    def objective(self, X: Any, targets: Array, sample_weight: Array | None, alpha: float) -> float:
         """The loss with the penalty alpha / 2 |W|^2 / n, and the gradients of both.
 
         n is the number of samples, or the sum of their weights; biases are not penalized.
@@ -244,8 +242,7 @@ class Network:
         self, X: Any, targets: Array, sample_weight: Array | None = None
     ) -> tuple[float, Array]:
         """The loss as it is reported, and the outputs; arguments as for ``loss``."""
-        joined = partial(self._in_blocks, self._costs_with_outputs)
-        results = joined(X, targets)
+        results = self._in_blocks(self._costs_with_outputs, X, targets)
         n_outputs = self.architecture.sizes[-1]
         costs, outputs = results[:, :-n_outputs], results[:, -n_outputs:]
         counts = None if sample_weight is None else _relative(sample_weight)
@@ -263,8 +260,7 @@ class Network:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _note_rows(self, n_samples: int) -> None:
-        if n_samples * sum(self.architecture.sizes) > self.most_numbers:
-            self.most_numbers = n_samples * sum(self.architecture.sizes)
+        self.most_numbers = max(self.most_numbers, n_samples * sum(self.architecture.sizes))
 
     def _reported(self, value: float, costs: Array, counts: Array | None) -> float:
         """What scikit-learn reports where the sum of the costs has the mean ``value``.
@@ -292,9 +288,7 @@ class Network:
         costs = self._costs(self._weighted_sums(x), target)
         return _times(functional.sum(costs), count), costs
 
-    def _sum_of_costs(
-        self, x: Sequence[Value], target: Sequence[Value], *count: Value
-    ) -> Value:
+    def _sum_of_costs(self, x: Sequence[Value], target: Sequence[Value], *count: Value) -> Value:
         return _times(functional.sum(self._costs(self._weighted_sums(x), target)), count)
 
     def _costs_and_outputs(self, x: Sequence[Value], target: Sequence[Value]) -> list[Value]:
@@ -339,4 +333,5 @@ def _relative(sample_weight: Array) -> Array:
             f"the {len(sample_weight)} samples of a batch have the weight 0 together, so they have "
             "no mean loss; leave out samples of weight 0, or choose a larger batch_size"
         )
-    return sample_weight * (len(sample_weight) / total)
+    counts: Array = sample_weight * (len(sample_weight) / total)
+    return counts
