@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from tinygrad_mlp.estimators._batches import Samples
-from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._compiled_network import Network
+from tinygrad_mlp.estimators._flat_weights import Weights
 
 __all__ = ["fit_by_lbfgs"]
 
@@ -75,5 +75,5 @@ def _warn_of_no_convergence(estimator: Any, message: str) -> None:
         f"{estimator.n_iter_} iterations ({message}); scale the features, or give a larger "
         f"max_iter (now {estimator.max_iter}) or max_fun (now {estimator.max_fun})",
         ConvergenceWarning,
-        stacklevel=5,
+        stacklevel=6,
     )

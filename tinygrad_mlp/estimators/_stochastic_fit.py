@@ -16,8 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from tinygrad_mlp.estimators._batches import Samples, batches_of, shuffled
-from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._compiled_network import Network
+from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
 
 __all__ = ["StochasticFit"]
@@ -50,7 +50,8 @@ class StochasticFit:
         """Train, and return the weights to keep.
 
         Raises:
-            ValueError: if the validation set would have fewer than two samples.
+            ValueError: if the validation set would have fewer than two samples; if a batch norm
+                would get a batch of one.
         """
         estimator = self._estimator
         if estimator.early_stopping:
@@ -66,7 +67,7 @@ class StochasticFit:
             warnings.warn(
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
                 "the weights that it had then",
-                stacklevel=4,
+                stacklevel=5,
             )
         if estimator.early_stopping:
             best: Weights = estimator._best_weights
@@ -145,7 +146,7 @@ class StochasticFit:
             "epochs while it was still improving; give a larger max_iter, or a larger "
             "learning_rate_init",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
     # What it begins with
@@ -163,8 +164,8 @@ class StochasticFit:
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small: early_stopping would hold out "
-                f"{len(held_out)} of {len(samples)} samples, but two are needed at least; give more samples, or a "
-                "larger validation_fraction"
+                f"{len(held_out)} of {len(samples)} samples, but two are needed at least; give "
+                "more samples, or a larger validation_fraction"
             )
         return samples.rows(train), samples.rows(held_out)
 
@@ -208,15 +209,20 @@ class StochasticFit:
 
     def _batch_size(self, n_samples: int) -> int:
         given = self._estimator.batch_size
-        if isinstance(given, str):  # "auto"
-            return min(200, n_samples)
-        if given > n_samples:
+        is_auto = isinstance(given, str)
+        size = min(200 if is_auto else int(given), n_samples)
+        if self._estimator.batch_norm and n_samples % size == 1:
+            raise ValueError(
+                f"of {n_samples} samples in batches of {size} the last batch has one, which "
+                "batch_norm cannot compare with others; give another batch_size"
+            )
+        if not is_auto and given > n_samples:
             warnings.warn(
                 f"batch_size={given} is more than the {n_samples} samples that there are to train "
                 "on; all of them are one batch",
-                stacklevel=5,
+                stacklevel=6,
             )
-        return int(min(given, n_samples))
+        return size
 
     def _say(self, line: str) -> None:
         if self._estimator.verbose:
