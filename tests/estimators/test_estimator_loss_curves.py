@@ -159,7 +159,7 @@ def test_costs_are_cut_off_where_scikit_learn_s_are() -> None:
 
 
 def test_a_random_state_is_drawn_from_and_goes_on() -> None:
-    random_state = np.random.RandomState(5)  # noqa: NPY002 (as people give it)
+    random_state = np.random.RandomState(5)
     theirs, ours = fitted_pair(PROBLEMS["two classes"], random_state=random_state, max_iter=2)
     for estimator in (theirs, ours):
         quietly(estimator.fit, PROBLEMS["two classes"].X, PROBLEMS["two classes"].y)

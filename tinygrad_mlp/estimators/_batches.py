@@ -61,7 +61,7 @@ class Samples:
 def shuffled(order: Array, random_state: np.random.RandomState) -> Array:
     """The order of the next epoch, from that of the one before.
 
-    >>> random_state = np.random.RandomState(0)  # noqa: NPY002 (what scikit-learn draws from)
+    >>> random_state = np.random.RandomState(0)
     >>> shuffled(np.array([5, 6, 7]), random_state)
     array([7, 6, 5])
     """

@@ -43,7 +43,7 @@ def draw_weights_and_biases(
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
     networks, 2010.
 
-    >>> random_state = np.random.RandomState(0)  # noqa: NPY002 (what scikit-learn draws from)
+    >>> random_state = np.random.RandomState(0)
     >>> coefs, intercepts = draw_weights_and_biases([1, 2], ["relu"], np.dtype(float), random_state)
     >>> coefs[0].shape, intercepts[0].shape, float(abs(coefs[0]).max()) < 2.0**0.5
     ((1, 2), (2,), True)

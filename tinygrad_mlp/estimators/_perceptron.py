@@ -96,6 +96,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
                 "solver='lbfgs' needs a loss that is the same each time, which it is not with "
                 "dropout or batch_norm; take solver='adam' or solver='sgd'"
             )
+        if self.batch_norm and not sizes:
+            raise ValueError(
+                "batch_norm stands in hidden layers, and would do nothing without a hidden layer; "
+                "take batch_norm=False, or give a hidden layer: hidden_layer_sizes=(100,)"
+            )
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, targets = self._checked(X, y, first=first, incremental=incremental)
         X = X if isinstance(X, np.ndarray) else X.tocsr()
