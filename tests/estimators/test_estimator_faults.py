@@ -240,8 +240,9 @@ def test_balanced_classes_are_not_known_in_parts() -> None:
 
 def test_graph_takes_one_row() -> None:
     model = fitted_pair(PROBLEMS["two classes"], max_iter=1)[1]
-    with pytest.raises(ValueError, match=r"graph takes one sample, got 2; .* graph\(X\[0\]\)"):
-        model.graph(X[:2])
+    for wrong, shape in ((X[:2], r"\(2, 6\)"), (X[0, :5], r"\(5,\)")):
+        with pytest.raises(ValueError, match=rf"of 6 features, .* {shape}; .* graph\(X\[0\]\)"):
+            model.graph(wrong)
 
 
 def test_without_scikit_learn_the_extra_is_named() -> None:

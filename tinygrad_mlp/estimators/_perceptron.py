@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinygrad_mlp.engine import Value
@@ -264,10 +264,13 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         ('dot', 0.0)
         """
         check_is_fitted(self)
-        X = row if np.ndim(row) == 2 else [row]
-        X = validate_data(self, X, reset=False)
-        if len(X) != 1:
-            raise ValueError(f"graph takes one sample, got {len(X)}; give one row: graph(X[0])")
+        has_names = np.ndim(row) == 2  # a single row of an array has none, and needs none
+        X = validate_data(self, row, reset=False) if has_names else check_array([row])
+        if X.shape != (1, self.n_features_in_):
+            raise ValueError(
+                f"graph takes one sample of {self.n_features_in_} features, got the shape "
+                f"{np.shape(row)}; give one row: graph(X[0])"
+            )
         names = getattr(self, "feature_names_in_", [None] * X.shape[1])
         inputs = [Value(x, label=name or "") for x, name in zip(X[0].tolist(), names)]
         return self.to_mlp().forward(inputs)
