@@ -1,1 +1,1 @@
-"""Scikit-learn's own tests of its MLP and of estimators, with ours; they run when they are named."""
+"""Scikit-learn's own tests of its MLP and of estimators, with ours; to be named."""
