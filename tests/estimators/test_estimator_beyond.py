@@ -178,7 +178,12 @@ def test_batch_norm_is_that_of_torch(solver: str) -> None:
     """One step of all samples, beside torch's layers and gradients, and then a prediction."""
     y = PROBLEMS["one output"].y
     settings: dict[str, Any] = {"hidden_layer_sizes": [5], "random_state": 0, "max_iter": 1}
-    rate = {"solver": solver, "learning_rate_init": 0.5, "momentum": 0.0, "alpha": 0.3}
+    rate: dict[str, Any] = {
+        "solver": solver,
+        "learning_rate_init": 0.5,
+        "momentum": 0.0,
+        "alpha": 0.3,
+    }
     start = MLPRegressor(**{**settings, "learning_rate_init": 1e-300, "solver": "sgd"})
     start = quietly(start.fit, FEATURES, y)  # which stays at its first weights
     ours = quietly(
@@ -198,10 +203,12 @@ def test_batch_norm_is_that_of_torch(solver: str) -> None:
     assert ours.loss_ == pytest.approx(loss.item(), rel=1e-12)
     if solver == "sgd":
         for parameter in model.parameters():
+            assert parameter.grad is not None
             parameter.data -= 0.5 * parameter.grad
         np.testing.assert_allclose(ours.coefs_[0], layers[0].weight.detach().T, rtol=1e-9)
         rows = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
         for mine, theirs in zip(ours.norms_[0], rows, strict=True):
+            assert theirs is not None
             np.testing.assert_allclose(mine, theirs.detach(), rtol=1e-9, atol=1e-12)
         model.eval()
         np.testing.assert_allclose(

@@ -47,9 +47,13 @@ WRONG: dict[str, list[Any]] = {
 }
 """Parameters of scikit-learn that it refuses too."""
 
-OURS_ALONE = {"dropout": [-0.1, 1.0], "batch_norm": ["yes"], "class_weight": ["equal", 1.0]}
+OURS_ALONE: dict[str, list[Any]] = {
+    "dropout": [-0.1, 1.0],
+    "batch_norm": ["yes"],
+    "class_weight": ["equal", 1.0],
+}
 
-RIGHT = {
+RIGHT: dict[str, list[Any]] = {
     "batch_size": [1, 500],
     "momentum": [0.0, 1.0],
     "validation_fraction": [0.0],
@@ -273,7 +277,11 @@ def test_verbose_prints_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
         "The validation score has not improved by more than tol=1.000000 for 2 epochs in a row. "
         "Stopping."
     )
-    shrinking = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.01}
+    shrinking: dict[str, Any] = {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "learning_rate_init": 0.01,
+    }
     quietly(
         MLPRegressor(
             hidden_layer_sizes=[2], tol=1e9, n_iter_no_change=1, max_iter=3, verbose=1, **shrinking

@@ -18,7 +18,7 @@ from tests.estimators.beside_scikit_learn import (
 )
 
 
-@pytest.fixture(params=PROBLEMS.values(), ids=PROBLEMS)
+@pytest.fixture(params=list(PROBLEMS.values()), ids=list(PROBLEMS))
 def problem(request: pytest.FixtureRequest) -> Problem:
     found: Problem = request.param
     return found
@@ -109,7 +109,12 @@ def test_rates_and_momentum_of_sgd(
 
 
 def test_the_settings_of_adam() -> None:
-    settings = {"beta_1": 0.6, "beta_2": 0.9, "epsilon": 1e-3, "learning_rate_init": 0.03}
+    settings: dict[str, Any] = {
+        "beta_1": 0.6,
+        "beta_2": 0.9,
+        "epsilon": 1e-3,
+        "learning_rate_init": 0.03,
+    }
     assert_same_fit(*fitted_pair(PROBLEMS["four classes"], **settings))
 
 
@@ -141,7 +146,11 @@ def test_many_batches_are_brought_together_in_pieces(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("tol", [0.0, 1e-4, 10.0])
 @pytest.mark.parametrize("n_iter_no_change", [1, 4, np.inf])
 def test_when_it_stops(tol: float, n_iter_no_change: float) -> None:
-    settings = {"tol": tol, "n_iter_no_change": n_iter_no_change, "learning_rate_init": 0.1}
+    settings: dict[str, Any] = {
+        "tol": tol,
+        "n_iter_no_change": n_iter_no_change,
+        "learning_rate_init": 0.1,
+    }
     theirs, ours = fitted_pair(PROBLEMS["one output"], max_iter=12, **settings)
     assert_same_fit(theirs, ours)
     assert (tol < 10.0 or n_iter_no_change == np.inf) == (ours.n_iter_ == 12)

@@ -104,7 +104,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,

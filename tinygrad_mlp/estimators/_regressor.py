@@ -60,7 +60,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
