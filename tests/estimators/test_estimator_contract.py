@@ -29,7 +29,8 @@ from tests.estimators.beside_scikit_learn import (
 )
 from tinygrad_mlp import estimators
 from tinygrad_mlp.estimators import MLPClassifier, MLPRegressor, _lending
-from tinygrad_mlp.estimators._compiled_network import Network
+from tinygrad_mlp.estimators._batches import Samples, batches_of
+from tinygrad_mlp.estimators._compiled_network import Architecture, Network
 
 KINDS = ("MLPClassifier", "MLPRegressor")
 TWO, FOUR = PROBLEMS["two classes"], PROBLEMS["four classes"]
@@ -231,3 +232,50 @@ def test_a_network_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lending, "MOST_NUMBERS", 10)
     quietly(MLPRegressor(hidden_layer_sizes=[3], max_iter=1).fit, FOUR.X, TWO.y)
     assert _lending._waiting == []
+
+
+def test_samples_are_brought_together_in_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    class Counted(Samples):
+        def rows(self, rows: Any) -> Samples:
+            if not isinstance(rows, slice):
+                taken.append(len(rows))
+            return super().rows(rows)
+
+    samples, order = Counted(FOUR.X, np.ones((150, 1)), None), np.arange(150)[::-1]
+    for at_once, pieces in ((1, [40, 40, 40, 30]), (6 * 100, [80, 70]), (10**9, [150])):
+        monkeypatch.setattr("tinygrad_mlp.estimators._batches.NUMBERS_AT_ONCE", at_once)
+        found = list(batches_of(samples, 40, order))
+        assert [len(batch) for batch in found] == [40, 40, 40, 30]
+        assert (np.concatenate([batch.X for batch in found]) == FOUR.X[::-1]).all()
+        assert taken == pieces
+        taken.clear()
+
+
+def test_a_plain_array_is_not_checked_at_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fitted_pair(FOUR, max_iter=1)[1]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("checked")
+
+    monkeypatch.setattr("tinygrad_mlp.estimators._perceptron.validate_data", refuse)
+    assert model.predict(FOUR.X).shape == (150,)
+    named = vars(model) | {"feature_names_in_": np.array(list("abcdef"), dtype=object)}
+    for wrong in (FOUR.X.tolist(), FOUR.X[:, :5], FOUR.X[:0], FOUR.X[0], FOUR.X.astype(int)):
+        with pytest.raises(AssertionError, match="checked"):
+            model.predict(wrong)
+    vars(model).update(named)
+    with pytest.raises(AssertionError, match="checked"):
+        model.predict(FOUR.X)
+
+
+def test_a_network_counts_the_numbers_that_it_computes_with() -> None:
+    network = Network(Architecture((2, 3, 1), ("relu",), "identity"))
+    network.outputs(np.zeros((10, 2)))
+    assert network.most_numbers == 60
+    network.outputs(np.zeros((700, 2)))  # a block at a time
+    assert network.most_numbers == 256 * 6
+    network.loss(np.zeros((300, 2)), np.zeros((300, 1)))
+    network.loss(np.zeros((5, 2)), np.zeros((5, 1)))
+    assert network.most_numbers == 1800

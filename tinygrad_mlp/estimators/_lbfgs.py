@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,18 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Network
+from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
+from tinygrad_mlp.estimators._line_of_fit import warn_of_fit
 
 __all__ = ["fit_by_lbfgs"]
 
 Array = NDArray[Any]
 
 
-def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
+def fit_by_lbfgs(
+    estimator: Any, network: Network, samples: Samples, hooks: FitHooks | None
+) -> Weights:
     """Minimize the objective on all samples, and return the weights.
 
     Args:
@@ -27,6 +31,7 @@ def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
             ``loss_`` are set.
         network: the network, of float64, with the weights to begin from.
         samples: what is learned.
+        hooks: those of the estimator's callbacks; None for none.
 
     Source: Byrd, Lu, Nocedal and Zhu, A limited memory algorithm for bound constrained
     optimization, 1995.
@@ -43,18 +48,31 @@ def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
         loss = network.objective(samples.X, samples.targets, samples.weights, estimator.alpha)
         return loss, network.gradients.copy()
 
-    def say(intermediate_result: Any) -> None:
+    def weights_at(numbers: Array) -> Weights:
+        network.parameters[:] = numbers
+        return network.weights
+
+    def after_iteration(intermediate_result: Any) -> None:
         estimator.n_iter_ += 1
-        print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
+        estimator.loss_ = float(intermediate_result.fun)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        if hooks is not None:
+            if hooks.end_epoch(partial(weights_at, intermediate_result.x)):
+                raise StopIteration  # which SciPy takes as the wish to stop
+            if estimator.n_iter_ < estimator.max_iter:
+                hooks.begin_epoch()
 
     estimator.n_iter_ = 0
+    if hooks is not None:
+        hooks.begin_epoch()
     with np.errstate(all="ignore"):
         found = minimize(
             objective,
             network.parameters.copy(),
             method="L-BFGS-B",
             jac=True,
-            callback=say if estimator.verbose else None,
+            callback=after_iteration,
             options={
                 "maxfun": estimator.max_fun,
                 "maxiter": estimator.max_iter,
@@ -64,16 +82,15 @@ def fit_by_lbfgs(estimator: Any, network: Network, samples: Samples) -> Weights:
     network.parameters[:] = found.x
     estimator.n_iter_ = min(int(found.nit), estimator.max_iter)
     estimator.loss_ = float(found.fun)
-    if found.status != 0:
+    if found.status != 0 and not (hooks is not None and hooks.stopped):
         _warn_of_no_convergence(estimator, str(found.message))
     return network.weights
 
 
 def _warn_of_no_convergence(estimator: Any, message: str) -> None:
-    warnings.warn(
+    warn_of_fit(
         f"{type(estimator).__name__} with solver='lbfgs' has not converged after "
         f"{estimator.n_iter_} iterations ({message}); scale the features, or give a larger "
         f"max_iter (now {estimator.max_iter}) or max_fun (now {estimator.max_fun})",
         ConvergenceWarning,
-        stacklevel=6,
     )

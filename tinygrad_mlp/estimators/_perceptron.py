@@ -15,6 +15,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._fit_hooks import CallbackSupportMixin, FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
@@ -47,7 +48,7 @@ def fits_in_steps(estimator: Any) -> bool:
     return True
 
 
-class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
+class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """What ``MLPClassifier`` and ``MLPRegressor`` share; a base class, and not one to use.
 
     >>> from tinygrad_mlp.estimators import MLPClassifier, MLPRegressor
@@ -102,6 +103,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
                 "take batch_norm=False, or give a hidden layer: hidden_layer_sizes=(100,)"
             )
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        given = (X, y, sample_weight)
         X, targets = self._checked(X, y, first=first, incremental=incremental)
         X = X if isinstance(X, np.ndarray) else X.tocsr()
         weights = self._weights_of_samples(X, y, sample_weight)
@@ -110,15 +112,18 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if first:
             self._begin([X.shape[1], *sizes, self.n_outputs_], X.dtype)
         samples = Samples(X, targets, weights)
+        hooks = None if incremental else FitHooks(self, *given)
         if self.solver == "lbfgs":
-            self._fit_at_once(samples)
+            self._fit_at_once(samples, hooks)
         else:
-            self._fit_in_steps(samples, incremental)
+            self._fit_in_steps(samples, hooks)
         if not self._weights().are_finite():
             raise ValueError(
                 "the training has ended with weights that are nan or infinite; scale the features "
                 "(sklearn.preprocessing.StandardScaler), or take a smaller learning_rate_init"
             )
+        if hooks is not None:
+            hooks.end_fit(self._weights)
         return self
 
     def _begin(self, sizes: list[int], dtype: np.dtype[Any]) -> None:
@@ -140,21 +145,21 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             self.best_validation_score_: float | None = None
             self._no_improvement_count = 0
 
-    def _fit_in_steps(self, samples: Samples, incremental: bool) -> None:
+    def _fit_in_steps(self, samples: Samples, hooks: FitHooks | None) -> None:
         dtype = self.coefs_[0].dtype
         with lent_network(self._architecture(dtype)) as network:
             network.weights = self._weights()
             if self.dropout:
                 network.seed([self._random_state.randint(2**31), self.t_])
-            training = StochasticFit(self, network, incremental=incremental)
+            training = StochasticFit(self, network, hooks)
             self._keep(training.run(samples.astype(dtype)))
 
-    def _fit_at_once(self, samples: Samples) -> None:
+    def _fit_at_once(self, samples: Samples, hooks: FitHooks | None) -> None:
         """In float64, since the line search compares losses that differ little."""
         dtype = self.coefs_[0].dtype
         with lent_network(self._architecture(np.dtype(np.float64))) as network:
             network.weights = self._weights()
-            found = fit_by_lbfgs(self, network, samples.astype(np.float64))
+            found = fit_by_lbfgs(self, network, samples.astype(np.float64), hooks)
         self._keep(found.astype(dtype))
 
     def _weights(self) -> Weights:

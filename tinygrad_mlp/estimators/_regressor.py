@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._fit_hooks import with_callbacks
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPRegressor"]
@@ -101,6 +102,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         self.dropout = dropout
         self.batch_norm = batch_norm
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on samples, from new weights unless ``warm_start`` is set.
 

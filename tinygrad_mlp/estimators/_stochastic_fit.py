@@ -6,7 +6,6 @@ What counts is kept in attributes of the estimator, as scikit-learn has them, so
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from sklearn.model_selection import train_test_split
 
 from tinygrad_mlp.estimators._batches import Samples, batches_of, shuffled
 from tinygrad_mlp.estimators._compiled_network import Network
+from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
+from tinygrad_mlp.estimators._line_of_fit import warn_of_fit
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
 
 __all__ = ["StochasticFit"]
@@ -31,7 +32,7 @@ class StochasticFit:
     Args:
         estimator: the estimator, whose attributes say what to do, and keep what came of it.
         network: the network, with the weights to begin from.
-        incremental: whether it is one epoch, as in ``partial_fit``.
+        hooks: those of the estimator's callbacks; None for one epoch, as in ``partial_fit``.
 
     >>> from tinygrad_mlp.estimators import MLPRegressor
     >>> model = MLPRegressor("squared_error", [2], random_state=0, max_iter=3, tol=1.0)
@@ -40,10 +41,10 @@ class StochasticFit:
     3
     """
 
-    def __init__(self, estimator: Any, network: Network, *, incremental: bool) -> None:
+    def __init__(self, estimator: Any, network: Network, hooks: FitHooks | None) -> None:
         self._estimator = estimator
         self._network = network
-        self._incremental = incremental
+        self._hooks = hooks
         self._validation: Samples | None = None
 
     def run(self, samples: Samples) -> Weights:
@@ -64,10 +65,9 @@ class StochasticFit:
             with np.errstate(all="ignore"):
                 self._run_epochs(samples, batch_size, rule)
         except KeyboardInterrupt:
-            warnings.warn(
+            warn_of_fit(
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
                 "the weights that it had then",
-                stacklevel=5,
             )
         if estimator.early_stopping:
             best: Weights = estimator._best_weights
@@ -79,6 +79,8 @@ class StochasticFit:
         n_samples, alpha = len(samples), estimator.alpha
         order = np.arange(n_samples) if estimator.shuffle else None
         while estimator.n_iter_ < estimator.max_iter:
+            if self._hooks is not None:
+                self._hooks.begin_epoch()
             if order is not None:
                 order = shuffled(order, estimator._random_state)
             total = 0.0
@@ -93,7 +95,8 @@ class StochasticFit:
             self._say(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
             self._count_failures()
             rule.end_epoch(estimator.t_)
-            if self._is_enough(rule) or self._incremental:
+            stopped = self._hooks is None or self._hooks.end_epoch(lambda: network.weights)
+            if self._is_enough(rule) or stopped:
                 return
         self._warn_of_no_convergence()
 
@@ -141,12 +144,11 @@ class StochasticFit:
         return True
 
     def _warn_of_no_convergence(self) -> None:
-        warnings.warn(
+        warn_of_fit(
             f"{type(self._estimator).__name__} stopped at max_iter={self._estimator.max_iter} "
             "epochs while it was still improving; give a larger max_iter, or a larger "
             "learning_rate_init",
             ConvergenceWarning,
-            stacklevel=7,
         )
 
     # What it begins with
@@ -181,7 +183,7 @@ class StochasticFit:
     def _rule(self) -> UpdateRule:
         """The rule of this fit; ``partial_fit`` goes on with the one that there is."""
         estimator = self._estimator
-        if self._incremental and hasattr(estimator, "_rule"):
+        if self._hooks is None and hasattr(estimator, "_rule"):
             rule: UpdateRule = estimator._rule
             return rule
         size, dtype = len(self._network.parameters), self._network.parameters.dtype
@@ -217,10 +219,9 @@ class StochasticFit:
                 "batch_norm cannot compare with others; give another batch_size"
             )
         if not is_auto and given > n_samples:
-            warnings.warn(
+            warn_of_fit(
                 f"batch_size={given} is more than the {n_samples} samples that there are to train "
                 "on; all of them are one batch",
-                stacklevel=6,
             )
         return size
 
