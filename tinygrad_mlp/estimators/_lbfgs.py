@@ -54,9 +54,8 @@ def fit_by_lbfgs(
 
     def after_iteration(intermediate_result: Any) -> None:
         estimator.n_iter_ += 1
-        estimator.loss_ = float(intermediate_result.fun)
         if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+            print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
         if hooks is not None:
             if hooks.end_epoch(partial(weights_at, intermediate_result.x)):
                 raise StopIteration  # which SciPy takes as the wish to stop
