@@ -85,6 +85,29 @@ def test_a_wish_to_stop_stops(solver: str, kind: type) -> None:
         assert model.loss_curve_ == longer.loss_curve_[:3]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_every_epoch_that_begins_ends(solver: str) -> None:
+    recorder = Recorder()
+    settings: dict[str, Any] = {"alpha": 10.0, "tol": 0.01, "max_iter": 300}
+    model = model_with(recorder, solver=solver, learning_rate_init=0.1, **settings).fit(X, y)
+    assert model.n_iter_ < 300
+    for hook in ("begin", "end"):
+        epochs = [call for call in recorder.calls if call[:2] == (hook, "epoch")]
+        assert len(epochs) == model.n_iter_
+
+
+def test_a_hook_computes_as_elsewhere() -> None:
+    """What NumPy does at an overflow is the business of whoever wrote the hook."""
+
+    class Overflowing(Recorder):
+        def on_fit_task_end(self, *_: Any, **__: Any) -> bool:
+            return bool(np.array([1e300]) * 1e300 > 0.0)
+
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert model_with(Overflowing()).fit(X, y).n_iter_ == 1
+
+
 def test_early_stopping_keeps_the_best_weights_when_a_callback_stops() -> None:
     settings: dict[str, Any] = {"early_stopping": True, "learning_rate_init": 0.1}
     model = model_with(Recorder(most_epochs=4), max_iter=50, **settings).fit(X, y)
