@@ -15,7 +15,8 @@ import numpy as np
 
 from tinygrad_mlp import Value
 
-rng = np.random.default_rng(0)
+SEED = 0
+rng = np.random.default_rng(SEED)
 n_samples, n_inputs, n_units = 5, 3, 4
 X, W, b = (
     rng.normal(size=(n_samples, n_inputs)),
