@@ -2,7 +2,7 @@
 # # Build your own engine
 #
 # An engine for automatic differentiation sounds like a large program. It is less than 80 lines. You learn
-# what each of them does by writing them: a number that remembers where it came from, a walk backwards,
+# what an engine does by writing it: a number that remembers where it came from, a walk backwards,
 # a neuron, a network. At the end your engine and the one of this project get the same random
 # formulas, and must give the same gradients.
 #

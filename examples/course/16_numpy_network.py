@@ -2,8 +2,8 @@
 # # A network in NumPy, written by hand
 #
 # Many courses let you write one network without any library for networks: one hidden layer, the
-# sigmoid everywhere, and a loop that prints the loss. You learn to write its forward and backward pass
-# with matrices, and to check them against an engine, number by number. Then you see what the engine
+# sigmoid everywhere, and a loop that prints the loss. You learn to write the forward and the backward
+# pass of a network with matrices, and to check them against an engine, number by number. Then you see what the engine
 # adds, and what it does not.
 #
 # ## The network

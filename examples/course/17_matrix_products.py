@@ -2,8 +2,9 @@
 # # From scalars to matrix products
 #
 # Every network of this course is a graph of single numbers, and every library that trains large networks
-# multiplies matrices. You learn that both are the same computation: where the matrices hide in
-# the graph, how forward and backward pass look in them, and what is gained. Expect the same numbers
+# multiplies matrices. You learn that a graph of scalars and a product of matrices are the same
+# computation: where the matrices hide in the graph, how forward and backward pass look in them, and what is
+# gained. Expect the same numbers
 # to the last digits, in far less time.
 #
 # ## One layer, three ways

@@ -125,11 +125,16 @@ class _ModulePage:
         if section.name not in NAMED:
             return heading + "".join(f"<p>{self.text(text)}</p>" for _, text in section.entries)
         rows = [
-            f"<dt>{', '.join(map(self.code, filter(None, name.split(', '))))}</dt>"
-            f"<dd>{self.text(text)}</dd>"
+            f"<dt>{self.listed(name, section)}</dt><dd>{self.text(text)}</dd>"
             for name, text in section.entries
         ]
         return f"{heading}<dl>{''.join(rows)}</dl>"
+
+    def listed(self, name: str, section: Section) -> str:
+        """What an entry of a section is about: arguments, or errors, which have entries here."""
+        if section.name == "Args" or section.name == "Attributes":
+            return f"<code>{words(name)}</code>"
+        return ", ".join(map(self.code, filter(None, name.split(", "))))
 
     def text(self, text: str) -> str:
         """A text, with what stands between double back quotes as code."""

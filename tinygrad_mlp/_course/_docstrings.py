@@ -136,6 +136,8 @@ def _blocks(lines: list[str]) -> list[Block]:
             items[-1] += f" {line.strip()}"
         else:
             text.append(line.strip())
+    if text and text[-1].endswith("::"):  # as reStructuredText announces code
+        text[-1] = text[-1][:-1]
     blocks = [Block("text", tuple(text))] if text else []
     return [*blocks, Block("list", tuple(items))] if items else blocks
 

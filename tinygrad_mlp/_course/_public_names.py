@@ -62,6 +62,8 @@ class PublicNames:
     def find(self, name: str, module: str = "") -> str | None:
         """The home of what a text calls by that name, such as "MLP" or "optim.Adam".
 
+        A class of which there is one may stand there without its module.
+
         Args:
             name: as written; with the brackets of a call, or without them.
             module: the public module that the text is about.
@@ -71,7 +73,8 @@ class PublicNames:
             home = self.home_of(before + written)
             if home is not None:
                 return home
-        return None
+        named = {home for home in self._homes.values() if home.endswith(f".{written}")}
+        return named.pop() if len(named) == 1 and written[:1].isupper() else None
 
     def home_of(self, path: str) -> str | None:
         """Where the entry of a public name is: "tinygrad_mlp.MLP" gives that of the module nn.
