@@ -92,16 +92,8 @@ from tinygrad_mlp import MLP, fit, predict
 
 X, y = np.array(corners, dtype=float), np.array(gates["XOR"])
 network = MLP(2, [4, 1], activation="tanh", rng=SEED)
-fit(
-    network,
-    X,
-    y,
-    epochs=300,
-    optimizer="adam",
-    learning_rate=0.05,
-    rng=SEED,
-    log_every=None,
-)
+settings = {"optimizer": "adam", "learning_rate": 0.05}
+fit(network, X, y, epochs=300, **settings, rng=SEED, log_every=None)
 print("the network says", predict(network, X))
 assert list(predict(network, X)) == gates["XOR"], "a network with a hidden layer learns XOR"
 

@@ -64,8 +64,8 @@ def _annotation(annotation: Any) -> str:
 
 def _default(value: object) -> str:
     """A default as people write it, the same each time."""
-    if inspect.isclass(value) or inspect.isroutine(value):
-        return str(value.__name__)
+    if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+        return str(value.__name__).rpartition(".")[2]
     if isinstance(value, set | frozenset):
         return "{" + ", ".join(sorted(map(repr, value))) + "}"
     return ADDRESS.sub("", repr(value))
