@@ -21,14 +21,19 @@ OF_A_SHAPE: Final = re.compile(rf'(?<==")({COLOR.pattern})(?=")')
 
 
 def darkened(svg: str) -> str | None:
-    """The light drawing in dark colors; None if it has a color that no drawing has, as plots do.
+    """The light drawing in dark colors; None if it has a color that no drawing has.
+
+    What matplotlib made stays as it is: its colors are its own, and stand elsewhere.
 
     >>> darkened('<rect fill="#ffffff" stroke="#1f9e78"/>')
     '<rect fill="#12161d" stroke="#3fc79d"/>'
     >>> darkened('<rect fill="#123456"/>') is None
     True
+    >>> darkened('<path style="fill: #ffffff"/>') is None
+    True
     """
-    if any(color not in COUNTERPARTS for color in COLOR.findall(svg)):
+    colors = OF_A_SHAPE.findall(svg)
+    if len(colors) < len(COLOR.findall(svg)) or not COUNTERPARTS.keys() >= set(colors):
         return None
     return OF_A_SHAPE.sub(lambda color: COUNTERPARTS[color[0]], svg)
 
