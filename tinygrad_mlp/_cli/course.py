@@ -25,9 +25,9 @@ def run_course(arguments: argparse.Namespace) -> None:
     Raises:
         SystemExit: with 1, if a chapter failed.
     """
+    chapters = find_chapters(arguments.chapter)
     from viz._scene.darkening import darkened
 
-    chapters = find_chapters(arguments.chapter)
     runs = write_book(chapters, arguments.out, told=_tell, in_dark=darkened)
     together = sum(run.seconds for run in runs)
     say(f"{together:5.1f} s  {len(runs)} chapters together")

@@ -14,6 +14,7 @@ from tinygrad_mlp._course._public_names import Entry, PublicNames
 __all__ = ["API", "address_of", "api_pages"]
 
 API: Final = "API reference"
+"""What these pages are called."""
 
 CODE: Final = re.compile(r"``(.+?)``")
 DOTTED: Final = re.compile(r"[A-Za-z][\w.]*(\(\))?")

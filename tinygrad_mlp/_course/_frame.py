@@ -14,8 +14,12 @@ __all__ = ["COURSE", "Link", "colored", "framed", "markdown", "neighbors", "ways
 
 HERE: Final = Path(__file__).parent
 T = TypeVar("T")
+
 Link: TypeAlias = tuple[str, str]
+"""An address and its words."""
+
 COURSE: Final = "Neural networks, step by step"
+"""The title of the book."""
 
 
 def framed(title: str, body: str) -> str:

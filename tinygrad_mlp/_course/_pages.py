@@ -30,6 +30,7 @@ DARK: Final = "screen and (prefers-color-scheme: dark)"
 """When a page is dark, as in its style; paper is light."""
 
 API_FOLDER: Final = "api"
+"""Where the pages of the API reference are."""
 API_PAGE: Final = (f"{API_FOLDER}/index.html", API)
 
 
