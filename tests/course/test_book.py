@@ -307,6 +307,22 @@ def test_a_browser_shows_a_page_without_moving_sideways(
     assert elsewhere == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_contents_and_the_reference(book: Path, scheme: str) -> None:
+    reason = "the package 'playwright' is missing: python -m pip install playwright"
+    api = pytest.importorskip("playwright.sync_api", reason=reason)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium: install your system's package 'chromium'")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
+        for file in [book / "index.html", *sorted((book / "api").glob("*.html"))]:
+            page.goto(file.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, file.name
+        browser.close()
+
+
 def test_a_claim_that_does_not_hold_fails_by_name(
     chapters: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -452,3 +468,26 @@ def test_a_growing_sum_is_one_sign() -> None:
     formula = to_mathml(r"a \mathrel{+}= b", display=True)
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in formula
     assert "<mi>a</mi><mo>+=</mo><mi>b</mi>" in formula
+
+
+def test_a_function_stands_apart_from_what_it_is_taken_of() -> None:
+    space = "<mspace width='0.17em'></mspace>"
+    assert f"<mi>log</mi>{space}<mi>p</mi>" in to_mathml(r"t \log p")
+    assert f"<mi>log</mi>{space}<msub>" in to_mathml(r"\log a_k")
+    assert space not in to_mathml(r"\tanh(z) + \tanh^2 a + \log x \cdot 2".replace("x", "(x)"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("One. You learn $x.y$ and\n# more? Expect it.", "You learn $x.y$ and more?"),
+        ("What is it? You learn e.g. this.", "You learn e.g. this."),
+        ("First. Second.", "First. Second."),
+    ],
+)
+def test_the_contents_have_the_sentence_of_what_one_learns(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "01_first.py"
+    file.write_text(f"# %% [markdown]\n# # Title\n#\n# {text}\n", encoding="utf-8")
+    assert Chapter(file).sentence == sentence
