@@ -72,6 +72,8 @@ print("seconds:", perf_counter())
 # ## Exercises
 #
 # ### Exercise 1
+#
+# Long: $a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s = t + u$.
 
 # %% [markdown] tags=["answer"]
 # It is six.
