@@ -162,6 +162,8 @@ def test_a_page_has_text_mathml_code_output_picture_and_replay(book: Path) -> No
     assert page.count("<mi>tanh</mi>") >= 1, "the formula of the Value, not its LaTeX"
     assert "displaystyle " not in page
     assert "Chapter 1<" in page
+    lengths = re.findall(r"<div class='(short|long)'><div class=\"code\">", page)
+    assert lengths == ["long", *["short"] * 8]
 
 
 def test_an_answer_is_folded_up_and_a_measured_time_marked(book: Path) -> None:

@@ -69,6 +69,11 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_compiler_detached.py",
     ),
     "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
+    "course": (
+        "tinygrad_mlp/_course/*.py tinygrad_mlp/_cli/course.py viz/_scene/darkening.py",
+        "tests/course/test_book.py tests/course/test_reference.py tests/test_viz_darkening.py "
+        "tests/test_course_chapters.py",
+    ),
     "viz": ("viz/*.py viz/*/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }

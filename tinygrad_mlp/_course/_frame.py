@@ -43,9 +43,13 @@ def ways(before: Link | None, here: Sequence[Link], after: Link | None) -> str:
         after: to the page after it.
     """
     middle = "".join(f"<a href='{address}'>{words(text)}</a>" for address, text in here)
-    parts = [f"<a class='before' href='{before[0]}'>←\u00a0{words(before[1])}</a>" if before else ""]
+    parts = [
+        f"<a class='before' href='{before[0]}'>←\u00a0{words(before[1])}</a>" if before else ""
+    ]
     parts.append(f"<span>{middle}</span>")
-    parts.append(f"<a class='after' href='{after[0]}'>{words(after[1])}\u00a0→</a>" if after else "")
+    parts.append(
+        f"<a class='after' href='{after[0]}'>{words(after[1])}\u00a0→</a>" if after else ""
+    )
     return f"<nav>{''.join(parts)}</nav>"
 
 

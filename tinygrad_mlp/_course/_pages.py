@@ -29,6 +29,9 @@ SVG: Final = "image/svg+xml"
 DARK: Final = "screen and (prefers-color-scheme: dark)"
 """When a page is dark, as in its style; paper is light."""
 
+SHORT: Final = 8
+"""The lines up to which code stays on the sheet of paper on which its output begins."""
+
 API_FOLDER: Final = "api"
 """Where the pages of the API reference are."""
 API_PAGE: Final = (f"{API_FOLDER}/index.html", API)
@@ -65,7 +68,9 @@ def chapter_page(
             parts.append(markdown(cell.source))
         else:
             code = linked(colored(cell.source), imported, names, f"{API_FOLDER}/")
-            parts.append(code + _outputs(cell, files, in_dark))
+            kind = "short" if len(cell.source.splitlines()) <= SHORT else "long"
+            shown = _outputs(cell, files, in_dark)
+            parts.append(f"<div class='{kind}'>{code}</div>{shown}")
     if answering:
         parts.append("</details>")
     way = _ways(chapter, chapters)
