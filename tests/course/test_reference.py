@@ -13,7 +13,7 @@ import pytest
 from tests.course.reading import Addresses
 from tests.running import run_python
 from tests.source_files import ROOT, module_files
-from tinygrad_mlp import nn, optim, training
+from tinygrad_mlp import Value, nn, optim, training
 from tinygrad_mlp._course._api_pages import address_of, api_pages
 from tinygrad_mlp._course._assigned import assignment_of
 from tinygrad_mlp._course._code_links import imported_names, linked
@@ -83,6 +83,8 @@ def test_a_name_of_several_modules_is_at_home_where_it_belongs(names: PublicName
     }
     assert {path: names.home_of(path) for path in homes} == homes
     assert names.home_of("tinygrad_mlp.nothing") is None
+    first = ["Activation", "activation_named", "ACTIVATIONS"]
+    assert names.names("tinygrad_mlp.nn")[:3] == first, "in the order of the alphabet"
     for path in names._homes:
         thing = getattr(names.modules[path.rpartition(".")[0]], path.rpartition(".")[2])
         home = names.home_of(path)
@@ -145,6 +147,11 @@ def test_an_entry_has_signature_formula_arguments_errors_source_and_example(
     code = html.unescape(re.sub(r"</?span[^>]*>", "", found))
     for part in parts:
         assert part in found or part in code, part
+
+
+def test_arguments_lead_nowhere_and_errors_say_their_bases_once(pages: dict[str, str]) -> None:
+    assert "<dt><code>init</code></dt>" in pages["tinygrad_mlp.nn.html"], "not the module init"
+    assert "A subclass of" not in pages["tinygrad_mlp.errors.html"]
 
 
 def test_an_example_is_in_colors(pages: dict[str, str]) -> None:
@@ -217,8 +224,17 @@ def test_a_signature_is_as_it_was_declared() -> None:
     assert signature_of("x", 3) == "x"
     assert signature_of("f", lambda x=THING: x) == "f(x=<Thing object>)"
     assert signature_of("f", lambda x=training: x) == "f(x=training)"
+    assert signature_of("f", quoting) == "f(x: Value) -> list[Value]"
     assert returned(gathering) == ": int"
     assert returned(lambda: 0) == ""
+
+
+def quoting(x: Value) -> list[Value]:
+    """A type in quotes, which a program with annotations as text has too."""
+    return [x]
+
+
+quoting.__annotations__ = {"x": "'Value'", "return": "list[Value]"}
 
 
 class Thing:
@@ -252,12 +268,13 @@ def test_a_constant_is_explained_where_it_is_assigned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = 'A = 3\n"""How many.\n\n    In all."""\n# How far.\nD: int = 4\nE = 5  # How deep.\n'
-    source += f"F = {'1' * 120}\n"
+    source += f"F = {'1' * 117}\nH = {'1' * 116}\n"
     module = module_with(source, tmp_path, monkeypatch)
     assert assignment_of(module, "A") == ("of_constants", "How many.\n\nIn all.", "A = 3")
     assert assignment_of(module, "D") == ("of_constants", "How far.", "D: int = 4")
     assert assignment_of(module, "E") == ("of_constants", "How deep.", "E = 5")
     assert assignment_of(module, "F") == ("of_constants", "", "F"), "too long to be shown"
+    assert assignment_of(module, "H")[2] == f"H = {'1' * 116}", "just short enough"
     assert assignment_of(module, "G") == ("of_constants", "", "G")
     from importlib import import_module
 
@@ -273,7 +290,8 @@ def test_a_docstring_falls_into_its_parts() -> None:
         "* one\n  more\n* two\n\n"
         "Args:\n    x: a number: any,\n        in meters.\n    *rest: others.\n\n"
         "    y: after a gap.\n"
-        "Returns:\n    What comes\n    back.\n\nRaises:\n    DataError, ShapeError: as said.\n\n"
+        "Returns:\n    A pair: what comes\n    back.\n\n"
+        "Raises:\n    DataError, ShapeError: as said.\n\n"
         "Source: a book,\npage 3.\n\n>>> f(1)\n2\n\n>>> f(2)\n3"
     )
     found = read_docstring(text)
@@ -287,7 +305,7 @@ def test_a_docstring_falls_into_its_parts() -> None:
             "Args",
             (("x", "a number: any, in meters."), ("*rest", "others."), ("y", "after a gap.")),
         ),
-        Section("Returns", (("", "What comes back."),)),
+        Section("Returns", (("", "A pair: what comes back."),)),
         Section("Raises", (("DataError, ShapeError", "as said."),)),
         Section("Source", (("", "a book, page 3."),)),
         Block("example", (">>> f(1)", "2", "", ">>> f(2)", "3")),
@@ -314,6 +332,7 @@ def test_private_bases_lend_their_methods_and_public_ones_do_not(names: PublicNa
     adam = {member.name for member in names.entry("tinygrad_mlp.optim.Adam").members}
     assert "Adam.update" in adam
     assert "Adam.step" not in adam, "that is in the entry of Optimizer"
+    assert names.entry("viz.Svg").members == (), "those of str are not ours"
     assert hasattr(optim.Adam, "step")
     (kind,) = {m.kind for m in names.entry("tinygrad_mlp.MLP").members if m.name == "MLP.n_inputs"}
     assert kind == "property"
@@ -328,6 +347,7 @@ def test_what_a_text_names_is_found(names: PublicNames) -> None:
     assert names.find("Adam", "tinygrad_mlp.nn") == "tinygrad_mlp.optim.Adam", "there is one"
     assert names.find("mean", "tinygrad_mlp.functional") == "tinygrad_mlp.functional.mean"
     assert names.find("mean", "tinygrad_mlp.nn") is None, "a word, not the function"
+    assert names.find("Unit", "tinygrad_mlp.nn") is None, "there are two"
     assert names.find("load_model", "tinygrad_mlp.interop") == names.find("load_model")
 
 
@@ -358,6 +378,10 @@ def test_names_in_the_code_of_a_chapter_lead_to_their_entries(names: PublicNames
         ("api/viz.html", "viz"),
     ]
     assert plain(code) == plain(colored(source)), "the code is the same"
+
+
+def test_a_module_may_have_another_name() -> None:
+    assert imported_names("import viz as v, math") == {"v": "viz", "math": "math"}
 
 
 @pytest.mark.parametrize(

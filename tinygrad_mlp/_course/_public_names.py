@@ -165,14 +165,14 @@ def _made_in(module: ModuleType, path: str) -> str:
 
 
 def _kinship(path: str, made_in: str) -> tuple[int, int, str]:
-    """How near the module of a path is to where the thing was made; then: how far down it is."""
+    """How near the module of a path is to where the thing was made; then: how short it is."""
     module = path.rpartition(".")[0].split(".")
     shared = 0
     for part, other in zip(module, made_in.split(".")):
         if part != other:
             break
         shared += 1
-    return shared - (len(module) - shared), -len(module), path
+    return shared, -len(module), path
 
 
 def _documented(thing: Any) -> Docstring:
