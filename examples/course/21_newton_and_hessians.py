@@ -80,11 +80,8 @@ of_slopes = [
     abs((slope(0.5 + h) - slope(0.5 - h)) / (2 * h) - by_hand[0, 0]) for h in steps
 ]
 by_engine = abs(H[0, 0] - by_hand[0, 0])
-print(
-    f"smallest error: of values {min(of_values):.0e}, of slopes {min(of_slopes):.0e},",
-    end=" ",
-)
-print(f"of the engine {by_engine:.0e}")
+print(f"smallest error of differences of values {min(of_values):.0e}", end=", ")
+print(f"of slopes {min(of_slopes):.0e}; of the engine {by_engine:.0e}")
 assert min(of_values) > 1e-10, "differences of values lose half of the digits at best"
 assert min(of_slopes) < min(of_values) / 10, "differences of slopes are better"
 assert by_engine < 1e-14, "the engine has no step to choose, and keeps all digits"
@@ -94,7 +91,7 @@ axes.loglog(steps, of_values, "o-", label="differences of values")
 axes.loglog(steps, of_slopes, "s-", label="differences of slopes")
 axes.axhline(2e-16, linestyle="--", color="gray", label="rounding of one number")
 axes.set(xlabel="step h", ylabel="error of the second derivative")
-legend = axes.legend()
+legend = axes.legend(loc="upper right")
 
 # %% [markdown]
 # ## Newton's step
@@ -180,13 +177,13 @@ assert factors["above 2 / L"] > 1, "above 2 / L gradient descent diverges"
 
 # %%
 zigzag = path(2 / (L + mu), 40, start)
-p, q = np.meshgrid(np.linspace(-2.5, 4.5, 161), np.linspace(-1.5, 5.0, 161))
+p, q = np.meshgrid(np.linspace(-1, 6, 161), np.linspace(-0.5, 6, 161))
 figure, axes = plt.subplots(figsize=(7, 5))
 axes.contour(p, q, valley([p, q]), levels=12, colors="lightgray")
 axes.plot(*zigzag.T, "o-", markersize=3, label="gradient descent, best rate, 40 steps")
 axes.plot(*np.array([start, newton_step(valley, start)]).T, "s-", label="Newton, one step")
 axes.set(xlabel="first number", ylabel="second number", aspect="equal")
-legend = axes.legend()
+legend = axes.legend(loc="lower right")
 
 # %% [markdown]
 # ## Logistic regression: the digits double
@@ -277,9 +274,8 @@ by_descent = np.linalg.norm(np.array(descent) - solution, axis=1)
 
 print(f"curvatures from {mu:.4f} to {L:.4f}, condition number {L / mu:.1f}")
 steps_newton = int(np.argmax(errors < 1e-10))
-print(
-    f"steps to an error of 1e-10: Newton {steps_newton}, gradient descent {len(descent) - 1}"
-)
+print(f"steps to an error of 1e-10: Newton {steps_newton}", end=", ")
+print(f"gradient descent {len(descent) - 1}")
 last = by_descent[-1] / by_descent[-2]
 print(f"factor of the last step {last:.4f}, formula {(L - mu) / (L + mu):.4f}")
 assert len(descent) - 1 > 10 * steps_newton, (
