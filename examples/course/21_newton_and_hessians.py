@@ -418,9 +418,8 @@ def damped(loss, g, H, eigenvalues):
 for seed in beginnings:
     last, g, _, after = derivatives(train(seed, damped, halve=True, steps=200))
     print(f"loss {last:.4f}, gradient {np.linalg.norm(g):.0e}", end=", ")
-    print(
-        f"smallest eigenvalue {after[0]:.5f}, condition number {after[-1] / after[0]:.0f}"
-    )
+    print(f"smallest eigenvalue {after[0]:.5f}", end=", ")
+    print(f"condition number {after[-1] / after[0]:.0f}")
     assert np.linalg.norm(g) < 1e-8, "damped Newton ends where the gradient is 0"
     assert after[0] > 0, "and where all curvatures are positive: a minimum"
 
@@ -434,9 +433,8 @@ for seed in beginnings:
 # and grows in proportion with the number $n$ of parameters. But the Hessian takes one more backward pass for *each* parameter, it has $n^2$ numbers, and solving takes about $n^3 / 3$ multiplications.
 
 # %%
-print(
-    "hidden  parameters n  nodes of the loss  with gradient  for each parameter  numbers in H"
-)
+print("hidden  parameters n  nodes of the loss", end="  ")
+print("with gradient  for each parameter  numbers in H")
 for_each = []
 for hidden in (2, 4, 8, 16):
     model = MLP(2, [hidden, 1], activation="tanh", rng=SEED)
@@ -455,19 +453,19 @@ assert max(for_each) < 1.25 * min(for_each), (
 
 digits = MLP(64, [32, 10], rng=SEED)
 n = len(digits.parameters())
-print(
-    f"a network for the digits: n = {n}, numbers in H {n * n:.1e}, solving {n**3 / 3:.1e}"
-)
+print(f"a network for the digits: n = {n}, numbers in H {n * n:.1e}", end=", ")
+print(f"solving {n**3 / 3:.1e}")
 
 # %% [markdown]
-# So large networks take what is between the two: momentum, and Adam, which keeps one number for each parameter, as if the Hessian were
-# a diagonal. Newton is for models with few parameters, and there it is hard to beat.
+# So large networks take what is between the two: momentum, and Adam, which scales the step of each parameter by a number of its own, as
+# a diagonal matrix would. Newton is for models with few parameters, and there it is hard to beat.
 #
 # ## Exercises
 #
 # ### Exercise 1
 #
-# Give $f(x, y) = x^2 y + y^3$ a Hessian by hand. Is the point $(1, -1)$ inside a bowl, on a hill or on a saddle? Check both.
+# Write the Hessian of $f(x, y) = x^2 y + y^3$ by hand. How does $f$ bend at the point $(1, -1)$: up in all directions, down in all
+# directions, or up in some and down in others? Check both answers.
 
 # %% [markdown] tags=["answer"]
 # $$H = \begin{pmatrix} 2y & 2x \\ 2x & 6y \end{pmatrix} = \begin{pmatrix} -2 & 2 \\ 2 & -6 \end{pmatrix}$$
