@@ -188,7 +188,7 @@ legend = axes.legend(loc="lower right")
 # %% [markdown]
 # ## Logistic regression: the digits double
 #
-# The cross-entropy of *one* sigmoid neuron is convex: it has one lowest point, and no eigenvalue of its Hessian is negative. It is
+# The cross-entropy of *one* sigmoid neuron is convex: no eigenvalue of its Hessian is negative, and it has one lowest point at most. It is
 # no quadratic, so one step is not enough. The task: two kinds of iris, by the length and the width of the petals.
 
 # %%
@@ -422,6 +422,24 @@ for seed in beginnings:
     print(f"condition number {after[-1] / after[0]:.0f}")
     assert np.linalg.norm(g) < 1e-8, "damped Newton ends where the gradient is 0"
     assert after[0] > 0, "and where all curvatures are positive: a minimum"
+
+# %% [markdown]
+# The eigenvalues of the first of these runs, at the beginning and at the two ends. Read below 0: there the loss bends down.
+
+# %%
+first = beginnings[0]
+spectra = {
+    "beginning": MLP(2, [3, 1], activation="tanh", rng=first),
+    "end of plain Newton": train(first, plain, halve=False),
+    "end of damped Newton": train(first, damped, halve=True, steps=200),
+}
+figure, axes = plt.subplots(figsize=(7, 3.8))
+for (name, model), mark in zip(spectra.items(), "o^s"):
+    axes.plot(range(1, 14), derivatives(model)[3], mark, label=name)
+axes.axhline(0, color="gray", linewidth=0.8)
+axes.set_yscale("symlog", linthresh=1e-3)
+axes.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of the Hessian")
+legend = axes.legend()
 
 # %% [markdown]
 # It is always a minimum now, though not always the lowest one: Newton is as local as gradient descent. Look at the condition numbers: thousands.

@@ -2,8 +2,8 @@
 # # Backpropagation through time
 #
 # A recurrent network reads a sequence step by step, with the same weights in each step. You learn what that
-# means for the gradient, on the smallest one: a single unit, all plain scalars. Expect that the chain rule has nothing
-# new to say, that its products do, and a network which cannot *learn* what it can *do*.
+# means for the gradient, on the smallest one: a single unit, all plain scalars. Expect no new rule: the chain rule is
+# enough. But its products become very small or very large, and there will be a network that cannot *learn* what it can *do*.
 #
 # ## One unit, many steps
 #
@@ -405,8 +405,8 @@ axes.set(xlabel="lag", ylabel="runs of ten that are right", ylim=(-0.5, 10.7))
 legend = axes.legend(loc="lower left")
 
 # %% [markdown]
-# They can, all of them. With $\vert w \vert > 1$ the unit is a switch: it goes to one of its two resting states and stays there, whatever noise
-# comes. The memory is possible. It is only *learning* it over a long lag that fails, because the gradient vanishes on the way. Two
+# They can, all of them. With $\vert w \vert > 1$ the unit is a switch: it goes to one of its two resting states and stays there, although noise
+# comes. The memory is possible. It is *learning* it over a long lag that fails, where the gradient has vanished on the way. Two
 # remedies follow from this: short lags first (a *curriculum*, as here), and units whose product of slopes stays near 1 (exercise 4), which is the
 # idea of LSTM and GRU.
 #
