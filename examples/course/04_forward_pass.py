@@ -18,9 +18,13 @@ SEED = 0
 # unit 2 *from* input 1: first where it goes, then where it comes from. In a computer it is written `w[1]_21`. Each unit
 # does two things. It makes a *weighted sum* $z$, with its bias $b$, and applies its activation to it:
 #
-# $$z^{(1)}_j = b^{(1)}_j + w^{(1)}_{j1} x_1 + w^{(1)}_{j2} x_2, \qquad h_j = \tanh(z^{(1)}_j)$$
+# $$z^{(1)}_j = b^{(1)}_j + w^{(1)}_{j1} x_1 + w^{(1)}_{j2} x_2$$
 #
-# $$z^{(2)}_1 = b^{(2)}_1 + w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2, \qquad \hat{y} = \sigma(z^{(2)}_1) = \frac{1}{1 + e^{-z^{(2)}_1}}$$
+# $$h_j = \tanh(z^{(1)}_j)$$
+#
+# $$z^{(2)}_1 = b^{(2)}_1 + w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2$$
+#
+# $$\hat{y} = \sigma(z^{(2)}_1) = \frac{1}{1 + e^{-z^{(2)}_1}}$$
 
 # %%
 import viz
@@ -47,7 +51,7 @@ viz.draw(model(x), style="slide")
 #
 # ## By hand
 #
-# Six lines, in this order. Take a pocket calculator and do it along.
+# Six lines, in this order. Take a pocket calculator and compute along.
 
 # %%
 from math import exp, tanh
@@ -359,8 +363,8 @@ assert len({round(number, 3) for number in slips.values()}) == len(slips), (
 )
 
 # %% [markdown]
-# No error message appears for any of them. The exchanged indices are the most treacherous: with as many units as inputs the
-# shapes fit. With three hidden units, a wrong index is at least an error.
+# No error message appears for any of them. The exchanged indices are the most treacherous: with as many units as inputs
+# the shapes fit, and nothing looks wrong.
 #
 # Which part of the picture does one weight touch? With `focus` the paths through it stand out:
 
