@@ -82,27 +82,17 @@ from tinygrad_mlp.debug import trace_forward
 
 y = model(x)
 log = trace_forward(y, names="math")
-for step in log:
-    print(step)
-
 by_engine = [step.node.data for step in log]
 by_hand = [z1_1, h_1, z1_2, h_2, z2_1, y_hat]
 for one, other in zip(by_engine, by_hand, strict=True):
     assert abs(one - other) < 1e-15, "every step of the engine is one of the six by hand"
+log.latex()
 
 # %% [markdown]
 # What it has written down is a *graph*. Each box is a number; its arrows come from the numbers that it was computed from:
 
 # %%
 viz.draw(y, detail="ops", show=["data"], parameters=model.parameters())
-
-# %% [markdown]
-# And it is one formula, which you could write on one line of paper:
-
-# %%
-from tinygrad_mlp.debug import latex
-
-latex(y)
 
 # %% [markdown]
 # ## In which order?
