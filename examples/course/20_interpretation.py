@@ -335,16 +335,17 @@ assert abs(with_y[0] - with_y[1]) < 0.02, "x2 tells as much about y as x1"
 assert np.abs(about_x2).max() < 1e-12, "a network that does not use it gives it 0"
 
 # %% [markdown]
-# **Correlated inputs.** Now ten networks that may use both, with the same data and different first weights. They are equally good.
+# **Correlated inputs.** Now ten networks that may use both, with the same data and different first weights. All ten are good.
 # Who gets the credit, $x_1$ or its copy?
 
 # %%
 shifted = X[200:240].copy()
 shifted[:, 1] = rng.permutation(shifted[:, 1])  # x2 no longer goes with x1
-credit, on_data, beside = [], [], []
+credit, on_data, beside, losses = [], [], [], []
 for first_weights in range(10):
     model = MLP(3, [8, 1], activation="tanh", rng=10 * SEED + first_weights)
-    fit(model, X, y, epochs=60, batch_size=30, **quiet)
+    history = fit(model, X, y, epochs=60, batch_size=30, **quiet)
+    losses.append(history.loss[-1])
     each = shapley_values(model, asked, background).values
     credit.append(np.abs(each).mean(axis=0))
     on_data.append(predict(model, X[200:240]))
@@ -353,6 +354,8 @@ credit = np.array(credit)
 both = credit[:, 0] + credit[:, 1]
 share = credit[:, 1] / both
 print("share of x2:", share.round(2))
+print(f"mean squared error at most {max(losses):.3f}, of a constant {np.var(y):.1f}")
+assert max(losses) < 0.02 * np.var(y), "all ten networks are good"
 for name, each in (("x1 and x2 together", both), ("x3", credit[:, 2])):
     print(f"{name}: {each.mean():.2f}, standard deviation {each.std():.2f}")
 assert np.ptp(share) > 0.25, "which of two copies gets the credit is chance"
