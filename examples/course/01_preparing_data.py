@@ -193,7 +193,8 @@ for with_error in (False, True):
 # ## Leaks that do show
 #
 # For a leak we need data on which nobody can be good. So the labels of this section are thrown with a coin: whatever a network
-# does, *it will be right in half of new rows on the mean*. Everything above one half is a leak.
+# does, *it will be right in half of new rows on the mean*. What is above one half, on the
+# mean of many tables, is a leak.
 #
 # **Leak 1: choose the features with all rows.** 80 rows with 1000 columns of noise. We keep the 10 columns whose correlation
 # with the label is largest, and train one neuron on them. The only difference is the rows that choose.
