@@ -323,8 +323,8 @@ draw_paths(valley, far, 60, best, (-2.5, 5.5), (-2.2, 2.2), levels)
 
 # %% [markdown]
 # Gradient descent goes to and fro across the valley, then creeps along its floor. RMSprop and Adam go diagonally at first,
-# as if the valley were round. And momentum, which should be so much faster? It swings: its $\mu = 0.9$ is too heavy a
-# ball for a valley that is not longer than this. The best $\mu$ is in the table above.
+# as if the valley were round. And momentum, which should be so much faster? It swings: with $\mu = 0.9$ the
+# ball is too heavy for so short a valley. The best $\mu$ is in the table above.
 
 # %%
 best_mu = best_settings(25)["momentum"].momentum

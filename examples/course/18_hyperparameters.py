@@ -39,7 +39,7 @@ train_part, validation_part, rng = split(0)
 model = MLP(64, [32, 10], rng=np.random.default_rng([SEED, 0]))
 X, y = pictures[train_part], labels[train_part]
 sgd = SGD(model.parameters(), 0.25)
-fit(model, X, y, epochs=20, batch_size=12, optimizer=sgd, rng=rng, log_every=None)
+fit(model, X, y, epochs=16, batch_size=12, optimizer=sgd, rng=rng, log_every=None)
 by_fit = accuracy(model, pictures[validation_part], labels[validation_part])
 print(model.summary())
 print(f"accuracy on the validation samples: {by_fit:.1%}")
@@ -52,7 +52,7 @@ print(f"accuracy on the validation samples: {by_fit:.1%}")
 from functools import cache
 
 RUNS = range(4)
-BASE = {"rate": 0.25, "batch": 12, "width": 32, "depth": 1, "dropout": 0.0, "passes": 20}
+BASE = {"rate": 0.25, "batch": 12, "width": 32, "depth": 1, "dropout": 0.0, "passes": 16}
 
 
 @cache
@@ -106,7 +106,7 @@ def runs_of(setting):
 
 
 def runs(**changes):
-    """Four trainings with these changes of the base: a row for each, as ``train`` returns it."""
+    """Four trainings with changes of the base, in rows: what ``train`` returns."""
     return runs_of(tuple((BASE | changes).items()))
 
 
@@ -138,7 +138,7 @@ def table(name, values, **changes):
 rates = 2.0 ** np.arange(-8, 3)
 by_rate = table("rate", rates)
 best_rate = rates[by_rate.argmax()]
-assert by_rate[0] < 0.5, "a rate that is too small learns little in 20 passes"
+assert by_rate[0] < 0.5, "a rate that is too small learns little in 16 passes"
 assert by_rate[-1] < 0.3, "a rate that is too large learns nothing at all"
 assert by_rate.max() > 0.85, "between them is a rate that learns"
 after_best = by_rate[by_rate.argmax() + 1 :]
@@ -164,13 +164,24 @@ axes.set(xscale="log", xlabel="learning rate", ylabel="accuracy on the validatio
 title = axes.set_title("The line is the mean of four runs, the band their range")
 
 # %% [markdown]
-# The left side is slow: more passes would help. The right side is a cliff, and more passes do not help. The best rate
-# stands near the edge. When in doubt, take a smaller one.
+# The left side is slow, the right side is a cliff, and the best rate stands near its edge. Do four times as many passes help?
+
+# %%
+for rate in (1 / 64, 2.0):
+    share, longer = runs(rate=rate)[:, 2].mean(), runs(rate=rate, passes=64)[:, 2].mean()
+    print(f"rate {rate:.3f}: 16 passes {share:.1%}, 64 passes {longer:.1%}")
+    if rate < 1:
+        assert longer > share + 0.1, "patience helps where the rate is too small"
+    else:
+        assert longer < 0.3, "no patience helps where the rate is too large"
+
+# %% [markdown]
+# So, when in doubt, take a smaller one.
 #
 # ### The learning-rate finder
 #
 # A grid of rates costs many trainings. The finder costs *one* short one: it makes the rate larger with every
-# step, and looks where the loss is lowest. There the rate is nearly too high already; a tenth of it is the suggestion.
+# step, and looks where the loss is lowest. There the rate is nearly too high already. A tenth of it is the suggestion: careful, maybe slow, and a place to begin.
 
 # %%
 from tinygrad_mlp.training import find_learning_rate
@@ -185,7 +196,7 @@ print(
     f"accuracy with the suggestion {of_suggestion:.1%}, best of the grid {by_rate.max():.1%}"
 )
 assert search.suggestion < best_rate, "the finder suggests a careful rate"
-assert of_suggestion > by_rate.max() - 0.08, "and it is a good one"
+assert of_suggestion > by_rate.max() - 0.15, "and not one that learns next to nothing"
 viz.plots.learning_rate_curve(search)
 
 # %% [markdown]
@@ -197,19 +208,19 @@ viz.plots.learning_rate_curve(search)
 batches = (3, 12, 48, 192)
 by_batch = table("batch", batches)
 assert by_batch[1] > by_batch[2] > by_batch[3], (
-    "at one rate and 20 passes, large batches learn less"
+    "at one rate and 16 passes, large batches learn less"
 )
 print("the same number of steps as batches of 12:")
 for batch in (48, 192):
-    share = runs(batch=batch, passes=20 * batch // 12)[:, 2].mean()
-    print(f"batches of {batch:3d}, {20 * batch // 12:3d} passes: {share:.1%}")
+    share = runs(batch=batch, passes=16 * batch // 12)[:, 2].mean()
+    print(f"batches of {batch:3d}, {16 * batch // 12:3d} passes: {share:.1%}")
     assert abs(share - by_batch[1]) < 0.05, (
         "with as many steps, large batches learn as much as small ones"
     )
 
 # %% [markdown]
-# It is the number of steps that is missing (chapter 9), and each of them may be larger, since it has less noise. So we vary
-# the batch size *together* with the rate. In the picture, go one field up and one to the right: four times the
+# It is the number of steps that is missing (chapter 9). But if the weights change little from step to step, then $k$ small
+# steps go about as far as one step with $k$ times the rate. So we vary the batch size *together* with the rate. In the picture, go one field up and one to the right: four times the
 # rate, four times the batch.
 
 # %%
@@ -245,13 +256,16 @@ print(
     f"rate 1, batch of 192: {losses[4, 3]:.3f}, rate 1/64, batch of 3: {losses[1, 0]:.3f}"
 )
 assert losses[4, 3] > 1.15 * losses[1, 0], "the rule ends where the rate itself is too high"
-best_rates = coarse[shares.argmax(axis=0)]
-print("best rate for each batch size:", *best_rates)
-assert best_rates[0] < best_rates[-1], "a larger batch wants a larger rate"
+print(
+    f"accuracy with rate 1: batches of 3 {shares[4, 0]:.1%}, batches of 48 {shares[4, 2]:.1%}"
+)
+assert shares[4, 2] > shares[4, 0] + 0.2, (
+    "a rate that is too large for small batches can be good for larger ones"
+)
 
 # %% [markdown]
 # This is the *linear scaling rule*: with $k$ times the batch take $k$ times the rate. It holds while the rate is small;
-# the last two numbers show where it ends. Large batches need few steps, but nobody can take steps as large as one likes.
+# the comparison with rate 1 shows where it ends: a step cannot be as large as one likes.
 #
 # ## Width
 #
@@ -265,14 +279,22 @@ assert by_width[1] < by_width[2] < by_width[3], (
     "too few units cannot hold ten classes apart"
 )
 assert abs(by_width[5] - by_width[4]) < 0.03, "beyond some width, more units change little"
-spread = {width: runs(width=width)[:, 2].std(ddof=1) for width in (4, 32)}
-print(f"standard deviation of the runs: width 4 {spread[4]:.3f}, width 32 {spread[32]:.3f}")
+
+# %% [markdown]
+# The runs with 4 units differ by much. We give this a dozen runs of its own:
+
+# %%
+spread = {}
+for width in (4, 32):
+    shares = [train(run, **(BASE | {"width": width}))[2] for run in range(12)]
+    spread[width] = np.std(shares, ddof=1)
+    print(f"width {width:2d}: from {min(shares):.1%} to {max(shares):.1%}")
 assert spread[4] > 2 * spread[32], (
     "a narrow network depends on the luck of its first weights"
 )
 
 # %% [markdown]
-# Too narrow is bad and a matter of luck; too wide costs time, and nothing else here.
+# Too narrow is bad, and a matter of luck. Too wide costs parameters, and here nothing else.
 #
 # ## Depth, and how it depends on the learning rate
 #
@@ -300,8 +322,9 @@ print("4 hidden layers ", *(f"{share:7.1%}" for share in deep))
 assert coarse[deep.argmax()] < coarse[flat.argmax()], (
     "the deep network wants a smaller rate"
 )
-assert deep.max() > by_depth[3] + 0.03, "with it the deep network is better than it seemed"
-assert deep.max() < flat.max(), "and still not better than the flat one"
+assert by_depth[3] < deep.max() < flat.max(), (
+    "with it the deep network is better than it seemed, and still not better than the flat one"
+)
 
 # %% [markdown]
 # This is an *interaction*: what is the best value of one depends on the value of another. Depth *seemed* to
@@ -336,11 +359,10 @@ curve(panels[1], "depth", (1, 4), "rate 1/16", rate=1 / 16)
 panels[1].set(xlabel="hidden layers", xticks=depths)
 panels[1].legend(loc="lower left")
 curve(panels[2], "dropout", dropouts)
-panels[2].set(xlabel="dropout rate")
+label = panels[2].set_xlabel("dropout rate")
 
 # %% [markdown]
-# Dropout is a remedy against overfitting. Whoever has another disease, such as too few units or too few steps, gets
-# weaker by it.
+# Dropout is a remedy against overfitting. A network with too few units has another problem, and dropout makes it worse.
 #
 # ## A search
 #
@@ -403,8 +425,9 @@ assert len({trial["rate"] for trial in random}) == 12, (
 assert len({trial["rate"] for trial in grid}) == 3, "the grid tries three"
 
 # %% [markdown]
-# With the same number of trials the grid tries three rates, and each of them four times with values that hardly
-# matter. The random search tries twelve. Which of the two found the better one in this run is chance.
+# With the same number of trials the grid tries three rates, each of them four times; the random search tries twelve. If a
+# value turns out not to matter, a grid has tried everything else two or three times for nothing, and a random search has
+# not. Which of the two found the better trial in this one run is chance.
 #
 # ## Chosen on the validation samples, judged once on the test samples
 #
@@ -429,9 +452,9 @@ assert abs(judged - max(scores)) < 0.08, "and not far from what the validation p
 # | | too little | too much | goes together with |
 # |---|---|---|---|
 # | learning rate | slow | learns nothing | batch size, depth |
-# | batch size | noise, time | few steps in a pass | learning rate |
-# | width | cannot hold the classes apart, luck | time | dropout |
-# | depth | a plain weighted sum | harder to train | learning rate |
+# | batch size | many steps in a pass, noise | few steps in a pass | learning rate |
+# | width | cannot hold the classes apart, luck | parameters | dropout |
+# | depth | a plain weighted sum | wants a smaller rate | learning rate |
 # | dropout rate | | not enough units are left | width |
 #
 # Begin with the learning rate (the finder), then take a width that is surely enough, one hidden layer, no dropout. Change
@@ -476,11 +499,11 @@ assert np.allclose(seven[1:] / seven[:-1], np.sqrt(10)), "exercise 2: the root o
 # ### Exercise 3
 #
 # A hundred people guess the classes of the validation samples by rolling a die with ten sides. The best of them is chosen.
-# What will he have on the validation samples, about, and what on the test samples?
+# About how many will this person have right on the validation samples, and how many on the test samples?
 
 # %% [markdown] tags=["answer"]
 # Each has 10 % on average, with a standard deviation of $\sqrt{0.1 \cdot 0.9 / 300}$. The best of a hundred lies about
-# 2.5 standard deviations higher. On the test samples he has 10 % again: his luck does not come with him. That is why the
+# 2.5 standard deviations higher. On the test samples it is 10 % again: luck does not come along. That is why the
 # number by which one chooses is not the number that one reports.
 
 # %% tags=["answer"]
@@ -493,10 +516,8 @@ on_test = np.mean(guesses[luckiest, test] == labels[test])
 print(
     f"the best of a hundred: validation {on_validation[luckiest]:.1%}, test {on_test:.1%}"
 )
-assert on_validation[luckiest] > 0.125, (
-    "exercise 3: the best of many looks better than he is"
-)
-assert abs(on_test - 0.1) < 0.03, "exercise 3: his luck stays behind"
+assert on_validation[luckiest] > 0.125, "exercise 3: the best of many looks good"
+assert abs(on_test - 0.1) < 0.03, "exercise 3: the luck stays behind"
 
 # %% [markdown]
 # ### Exercise 4
