@@ -161,8 +161,8 @@ assert abs(few / all_samples - 1) < 0.2, (
 )
 
 # %%
-runs = {name: {"loss": lowest + losses[1:]} for name, losses in after.items()}
-viz.plots.loss_curve(runs, title="The loss of all samples after each pass")
+runs = {name: {"loss": losses[1:]} for name, losses in after.items()}
+viz.plots.loss_curve(runs, title="Loss above the minimum, after each pass")
 
 # %% [markdown]
 # The paths on the surface of the loss. The lines join points of equal loss, the cross is the minimum:
