@@ -161,7 +161,7 @@ assert abs(few / all_samples - 1) < 0.2, (
 )
 
 # %%
-runs = {name: {"loss": losses[1:]} for name, losses in after.items()}
+runs = {name: {"loss": after[name][1:]} for name in ("batch", "mini-batch", "SGD")}
 viz.plots.loss_curve(runs, title="Loss above the minimum, after each pass")
 
 # %% [markdown]
