@@ -300,17 +300,24 @@ assert ends["with"] > 3 * ends["without"], (
 #
 # ## Why shuffle
 #
-# A file is often sorted: by the price, by the class, by the day. Here are our samples sorted by their target, and
-# SGD goes through them in this order, pass after pass.
+# A file is often sorted: by the price, by the class, by the day. Here are our samples sorted by their target. SGD
+# goes through them in this order, pass after pass, or in a new random order in each pass.
 
 
 # %%
-def in_order_of_target(batch_size, rng):
-    return np.argsort(y).reshape(-1, batch_size)
+file = np.argsort(y)  # the samples as they stand in the sorted file
 
 
-ordered = above_minimum(descend(in_order_of_target, 1, 0.05, 20))
-shuffled = above_minimum(descend(without_replacement, 1, 0.05, 20))
+def from_top_to_bottom(batch_size, rng):
+    return [file[batch] for batch in batch_indices(N, batch_size, shuffle=False)]
+
+
+def shuffled_first(batch_size, rng):
+    return [file[batch] for batch in batch_indices(N, batch_size, rng=rng)]
+
+
+ordered = above_minimum(descend(from_top_to_bottom, 1, 0.05, 20))
+shuffled = above_minimum(descend(shuffled_first, 1, 0.05, 20))
 end_ordered, end_shuffled = ordered[5 * N :: N].mean(), shuffled[5 * N :: N].mean()
 print(f"at the end of a pass: sorted {end_ordered:.4f}, shuffled {end_shuffled:.4f}")
 assert end_ordered > 10 * end_shuffled, "sorted samples lead SGD astray"
