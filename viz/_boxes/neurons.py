@@ -165,13 +165,15 @@ class NeuronDrawing(CoarseDrawing):
     # Boxes
 
     def lines_of_unit(self, box: Box, ink: str, muted: str) -> Iterator[Row]:
-        """The formula."""
+        """The formula, and whether a later pass reads what an earlier one gave."""
         found = box.sums[0]
         names = [self.short(x) for x in found.inputs]
         biases = [b.data for b in found.biases]
         weights = [w.data for w in found.weights]
         bias = sum(biases) if biases else None
         yield Row(Cell(formula(activation_of(box), weights, names, bias), ink))
+        if n := box.n_fed_back:
+            yield Row(Cell(plain(f"reads its own output {counted(n, 'time')}"), muted))
 
     def whole_formula(self, box: Box) -> str:
         """The formula with all terms and all digits."""
