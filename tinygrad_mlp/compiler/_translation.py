@@ -142,7 +142,10 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     plan = choice.plan
     arrays = lower(plan, reduction) if plan is not None else None
     lowered = Lowered(recording, folded, per_sample, reduction, plan, arrays)
-    return Translation(lowered, choice, choice.backend.prepare(lowered))
+    made = Translation(lowered, choice, choice.backend.prepare(lowered))
+    if arrays is not None:
+        folded.nodes.clear()  # they are large, and the instructions stand for them
+    return made
 
 
 def check_independence(folded: Folded) -> None:
