@@ -136,7 +136,7 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     groups = schedule(folded)
 
     def laid_out() -> Plan:
-        return lay_out(padded(groups, folded), recording, folded, per_sample)
+        return lay_out(padded(groups, folded, per_sample), recording, folded, per_sample)
 
     choice = choose(groups, laid_out, per_sample)
     plan = choice.plan
