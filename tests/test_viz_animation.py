@@ -241,8 +241,8 @@ def test_a_moment_knows_what_has_happened_by_then(each_step: bool) -> None:
     forward, backward = trace_forward(loss), list(trace_backward(loss))
     computed = {a, b, c}
     assert set(first.computed) == computed
-    for step, moment in zip(forward, moments):
-        computed.add(step.node)
+    for done, moment in zip(forward, moments):
+        computed.add(done.node)
         assert (set(moment.computed), len(moment.computed)) == (computed, len(computed))
         assert (dict(moment.gradients), moment.pending) == ({}, first.pending)
     gradients = {loss: 1.0}

@@ -77,6 +77,7 @@ class Program:
         checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
             eagerly. An array that is the same object as at the last call is not checked again.
 
+    >>> from tinygrad_mlp.compiler import compile
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
     >>> program(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
@@ -206,6 +207,7 @@ class Program:
         Raises:
             ShapeError: before the first call, when the shapes are not known.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> program = compile(lambda x: x * x, per_sample=True)
         >>> result = program([1.0, 2.0])
         >>> program.backend
@@ -228,6 +230,7 @@ class Program:
     def differentiates(self) -> bool:
         """Whether it computes gradients, or only predicts.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x).differentiates
         False
         """
@@ -237,6 +240,7 @@ class Program:
     def dtype(self) -> np.dtype[Any]:
         """The dtype in which it computes.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x, dtype="float32").dtype
         dtype('float32')
         """
@@ -246,6 +250,7 @@ class Program:
     def reduction(self) -> str | None:
         """What becomes of the samples' losses: their "mean" or "sum"; None where they are not one.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x, per_sample=True).reduction is None
         True
         """
@@ -255,6 +260,7 @@ class Program:
     def argument_names(self) -> tuple[str, ...]:
         """What the function calls its arguments; nothing for those that it does not name.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda features, target: features - target).argument_names
         ('features', 'target')
         """
@@ -274,6 +280,7 @@ class Program:
         Args:
             leaves: leaves that are no parameters.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> from tinygrad_mlp.engine import assign
         >>> count = Value(0.0)
         >>> program = compile(lambda x: assign(count, count + 1.0) or x * x)
@@ -320,6 +327,7 @@ class Program:
         A program does what the function did when it was recorded; after a change of plain numbers
         or modes that the function reads, this has them read again at the next call.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> scale = [2.0]
         >>> program = compile(lambda x: scale[0] * x)
         >>> first, scale[0] = program(3.0), 10.0
@@ -358,6 +366,7 @@ class Program:
 
         It reads ``parameters`` where they lie, so it always predicts with the newest ones.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> w = Value(2.0)
         >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
         >>> predict = program.prediction(lambda x: w * x)
@@ -388,6 +397,7 @@ class Program:
         leaves are drawn, and buffers assigned to, as in any call. Of a program that only predicts,
         it gives the lists of Values that the function returns.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> w = Value(2.0)
         >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
         >>> program.parameters[:] = 3.0
@@ -448,6 +458,7 @@ class Program:
     def generators(self, *arrays: ArrayLike) -> list[np.random.Generator]:
         """What the random leaves of a call with these arrays are drawn from.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x).generators(2.0)
         []
         """
