@@ -60,10 +60,10 @@ def test_layers_of_one_sample_do_not_say_how_often() -> None:
 
 
 def recurrent(n_cells: int, n_steps: int) -> Value:
-    cells = Layer(n_cells + 1, n_cells, activation="tanh", rng=0)
+    cells = Layer(n_cells + 1, n_cells, activation="tanh", rng=0).neurons
     h: list[Value | float] = [0.0] * n_cells
     for step in range(n_steps):
-        h = list(cells([*h, 0.5 - step]))
+        h = [cell([*h, 0.5 - step]) for cell in cells]
     return functional.sum(h)
 
 

@@ -67,7 +67,7 @@ class Box:
 
     @property
     def n_fed_back(self) -> int:
-        """How many of its sums add up something that the box gave out before, as in a recurrent net.
+        """How many of its sums add up what the box gave out before, as in a recurrent net.
 
         >>> from tinygrad_mlp.graph import order_of, roles_of, units_of
         >>> from tinygrad_mlp.nn import Neuron
