@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp._order import orders_of
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.graph import Unit, UnitLayer, place_in_layer, roles_of, units_of
 
@@ -39,7 +41,12 @@ def nodes_before(outputs: Sequence[Value]) -> list[Value]:
     >>> len(nodes_before([a + 1.0, a * 2.0]))
     5
     """
-    return list(dict.fromkeys(node for output in outputs for node in topological_order(output)))
+    order: list[Value] = []
+    known: set[Any] = set()
+    for output in outputs:
+        found, _ = orders_of(output, known)
+        order += cast(list[Value], found)
+    return order
 
 
 def varying(order: Sequence[Value], x: Sequence[Value]) -> set[Value]:
