@@ -483,16 +483,7 @@ axes.set(
 )
 axes.invert_yaxis()
 
-
 # %%
-def gain(one, other):
-    """The mean of the differences seed by seed, and half of its 95 % interval (t = 3.182)."""
-    differences = found[one] - found[other]
-    half = 3.182 * differences.std(ddof=1) / np.sqrt(len(differences))
-    print(f"{one} - {other}: {differences.mean():+.1%} +- {half:.1%}")
-    return differences.mean(), half
-
-
 assert found["sigmoid"].max() < 0.2, "ten layers of sigmoids do not learn"
 for remedy in ("sigmoid, batch norm", "sigmoid, skip connections", "tanh, LeCun"):
     assert found[remedy].min() > 0.6, f"{remedy}: learns with every seed"
@@ -500,8 +491,12 @@ assert found["relu, He"].min() > 0.2, "relu, He: learns with every seed"
 saturated = "sigmoid, size 10 / root of n"
 assert found[saturated].max() < 0.4, "a gradient that keeps its size is not enough"
 assert found["relu, 4/n"].mean() < 0.2, "weights that are too large do not learn"
-mean, half = gain("relu, 4/n, clipped", "relu, 4/n")
-assert mean - half > 0, "clipping rescues a training that explodes, on the mean"
+gains = found["relu, 4/n, clipped"] - found["relu, 4/n"]
+print(
+    "what clipping gains:", *(f"{gain:+.1%}" for gain in gains), f"mean {gains.mean():+.1%}"
+)
+assert gains.mean() > 0.1, "clipping gains more than 10 points on the mean"
+assert gains.min() > -0.03, "and costs nothing in any seed"
 assert found["relu, 16/n, clipped"].max() < 0.2, (
     "clipping does not mend much too large weights"
 )
@@ -513,7 +508,7 @@ assert found["relu, 16/n, clipped"].max() < 0.2, (
 # | another activation | slopes up to 1 in place of up to 1/4 | the same |
 # | batch normalization | scales every layer's sums again | the sigmoids learn |
 # | skip connection | adds a path of ones | the sigmoids learn |
-# | clipping | shortens a step, and keeps its direction | saves a training from large weights; not from very large ones |
+# | clipping | shortens a step, and keeps its direction | saves some of the trainings from large weights, and none from very large ones |
 # | very large weights for sigmoids | factors near 1, by a few units | next to nothing |
 #
 # The row of the large sigmoids is a warning: the size of the gradient is *one* condition. Whether its direction
