@@ -44,7 +44,7 @@ for name, model in models.items():
         print(f"    hidden unit {j}: weights {w1:8.4f} {w2:8.4f}, bias {b:8.4f}")
 
 # %% [markdown]
-# *All zeros*: every hidden unit gives $\tanh 0 = 0$. The gradient of an output weight is an error times the output of the
+# *All zeros*: every hidden unit gives $\tanh(0) = 0$. The gradient of an output weight is an error times the output of the
 # hidden unit: 0. The gradient of a hidden weight is an error times the output weight: 0 as well. Only the bias of
 # the output can learn. *All equal*: the weights move, but units with equal weights give equal
 # outputs and get equal gradients. After every step they are equal again. Four units do the work of one.
@@ -167,15 +167,16 @@ assert ends.max() > 3 * ends.min(), "He keeps the mean; a single network is far 
 
 # %% [markdown]
 # The last line is worth a look. He keeps the mean *over networks*. One deep and narrow network may have several
-# times more signal or less. (Wider layers scatter less: the law is one about many inputs.)
+# times more signal or less.
 #
 # ### tanh: the usual formula does not keep the signal
 #
 # For tanh books take LeCun's $1/n$: near 0 it is $\tanh z \approx z$. But look at the table: the signal gets smaller from
 # layer to layer. tanh is a bit *below* $z$: $\tanh z \approx z - z^3/3$, and for normal sums with $E[z^2] = q$ this gives
 #
-# $$E[\tanh(z)^2] \approx q - \tfrac{2}{3} E[z^4] = q - 2 q^2, \quad \text{so} \quad
-# \frac{1}{q} \text{ grows by about } 2 \text{ in each layer:} \quad q \approx \frac{1}{2 \cdot \text{layer}}$$
+# $$E[\tanh(z)^2] \approx q - \tfrac{2}{3} E[z^4] = q - 2 q^2$$
+#
+# So $1/q$ grows by about 2 in each layer, and after $l$ layers $q \approx 1/(2l)$.
 
 # %%
 means = signals["tanh", "LeCun"].mean(axis=0)
@@ -191,8 +192,8 @@ assert abs(kept[20] / kept[10] - 1) < 0.05, "tanh with the size of He keeps its 
 
 # %% [markdown]
 # That is slow, and nothing like the powers of ten of the other rows: $1/n$ is a good choice for tanh, but "it keeps the
-# variance" is not what it does. The size of He *does* keep the signal of tanh, at a number where tanh is bent. What
-# counts in the end is the gradient, and there $1/n$ is the better one (chapter 12).
+# variance" is not what it does. The size of He *does* keep the signal of tanh, at a number where tanh is bent. For
+# the gradient neither of them is perfect, and both are near (chapter 12 measures it).
 #
 # ### Too large: saturation
 #
@@ -236,20 +237,22 @@ assert flat["size 1"] > 0.6, "with weights of size 1 most units are saturated"
 # n_\text{out} \, \mathrm{Var}(w) \, E\Big[\Big(\frac{\partial L}{\partial z}\Big)^2\Big]$$
 #
 # To keep the signal we need $1/n_\text{in}$, to keep the gradient $1/n_\text{out}$. Glorot and Bengio take the mean
-# of $n_\text{in}$ and $n_\text{out}$. What does it do? A funnel of layers without an activation, each half as wide as
-# the one before:
+# of $n_\text{in}$ and $n_\text{out}$. What does it do? Two stacks of layers without an activation: a funnel, each half
+# as wide as the one before, and one that goes up and down.
 
 # %%
+from itertools import pairwise
+
 from tinygrad_mlp.nn import init
 
-pairs = [(256, 128), (128, 64), (64, 32), (32, 16)]
+shapes = {"funnel": [256, 128, 64, 32, 16], "up and down": [64, 128] * 5 + [64]}
 
 
-def through(initializer, rng):
+def through(initializer, pairs, rng):
     """How the mean square changes from the first to the last layer, and back."""
     matrices = [initializer(n_in, n_out, rng) for n_in, n_out in pairs]
-    h = rng.normal(size=(20, 256))
-    g = rng.normal(size=(20, 16))
+    h = rng.normal(size=(20, pairs[0][0]))
+    g = rng.normal(size=(20, pairs[-1][1]))
     first, last = np.mean(h**2), np.mean(g**2)
     for W in matrices:
         h = h @ W.T
@@ -262,21 +265,26 @@ variances = {
     "lecun_normal": lambda n_in, n_out: 1 / n_in,
     "xavier_normal": lambda n_in, n_out: 2 / (n_in + n_out),
 }
-print("                signal: predicted, measured    gradient: predicted, measured")
-for name, variance in variances.items():
-    rng = np.random.default_rng(SEED)
-    draw = init.initializer_named(name)
-    forward, backward = np.mean([through(draw, rng) for _ in range(200)], axis=0)
-    f = np.prod([n_in * variance(n_in, n_out) for n_in, n_out in pairs])
-    b = np.prod([n_out * variance(n_in, n_out) for n_in, n_out in pairs])
-    print(f"{name:14s} {f:17.4f} {forward:9.4f} {b:20.4f} {backward:9.4f}")
-    assert abs(forward / f - 1) < 0.15, f"{name}: the signal as predicted"
-    assert abs(backward / b - 1) < 0.15, f"{name}: the gradient as predicted"
+print(
+    "                           signal: predicted, measured    gradient: predicted, measured"
+)
+for shape, widths in shapes.items():
+    pairs = list(pairwise(widths))
+    for name, variance in variances.items():
+        rng = np.random.default_rng(SEED)
+        draw = init.initializer_named(name)
+        forward, backward = np.mean([through(draw, pairs, rng) for _ in range(100)], axis=0)
+        f = np.prod([n_in * variance(n_in, n_out) for n_in, n_out in pairs])
+        b = np.prod([n_out * variance(n_in, n_out) for n_in, n_out in pairs])
+        print(f"{shape:11s} {name:13s} {f:16.4f} {forward:9.4f} {b:20.4f} {backward:9.4f}")
+        assert abs(forward / f - 1) < 0.2, f"{shape}, {name}: the signal as predicted"
+        assert abs(backward / b - 1) < 0.2, f"{shape}, {name}: the gradient as predicted"
 
 # %% [markdown]
-# Glorot's weights change both, each by less. Note also what LeCun does to the gradient: the factors
-# $n_\text{out}/n_\text{in}$ of all layers multiply to (last width) / (first width), whatever stands between. So where the widths go
-# up and down nothing piles up, and the two choices differ by little.
+# In the funnel Glorot's weights change both, the signal and the gradient, and the gradient by less than LeCun's. But look at the other
+# stack: there LeCun keeps both and Glorot neither. The factors $n_\text{out}/n_\text{in}$ of LeCun's gradient multiply to (last
+# width) / (first width), whatever stands between, so nothing piles up. Glorot's do not: 64 to 128 and back is
+# $\frac{2}{3} \cdot \frac{4}{3} = \frac{8}{9}$, each time. Where all layers are equally wide the two are the same.
 #
 # ## The biases
 #
@@ -292,12 +300,15 @@ spirals, arms = make_spirals(300, turns=1.75, rng=SEED)
 spirals *= 5
 
 
+drawn = {"all": (0, 1), "first": (0,), "second": (1,), "none": ()}
+
+
 def start(biases, seed):
-    """The same weights in all cases; where `biases` does not say so, biases are 0."""
+    """Always the same weights; a hidden layer that is not in `drawn` has biases of 0."""
     model = MLP(2, [16, 16, 1], activation="tanh", rng=seed)
     for number, layer in enumerate(model.layers):
         for unit in layer.neurons:
-            if (biases, number) in {("second", 0), ("first", 1), ("none", 0), ("none", 1)}:
+            if number not in drawn[biases]:
                 unit.b.data = 0.0
     return model
 
@@ -309,9 +320,7 @@ for axes, biases in zip(both_axes, ("none", "first")):
     for unit in start(biases, SEED).layers[0].neurons:
         (w1, w2), b = (w.data for w in unit.w), unit.b.data
         length = np.hypot(w1, w2)
-        foot = (
-            -b * np.array([w1, w2]) / length**2
-        )  # the point of the line next to the origin
+        foot = -b * np.array([w1, w2]) / length**2  # next to the origin
         axes.axline(foot, foot + np.array([-w2, w1]) / length, color="gray", lw=0.8)
     axes.set(xlim=(-5.5, 5.5), ylim=(-5.5, 5.5), aspect="equal")
     axes.set_title("biases 0" if biases == "none" else "biases from N(0, 1)")
@@ -351,18 +360,17 @@ def epochs_to_learn(biases, seed):
 
 seeds = range(SEED, SEED + 4)
 epochs = {}
-for biases in ("all", "first", "second", "none"):
-    epochs[biases] = np.array([epochs_to_learn(biases, seed) for seed in seeds])
-    print(
-        f"biases drawn: {biases:7s} epochs {epochs[biases]}, mean {epochs[biases].mean():.0f}"
-    )
+for biases in drawn:
+    found = epochs[biases] = np.array([epochs_to_learn(biases, seed) for seed in seeds])
+    print(f"biases drawn: {biases:7s} epochs {found}, mean {found.mean():.0f}")
 assert (epochs["none"] > epochs["all"]).all(), "biases of zero are slower, with every seed"
 assert epochs["none"].mean() > 1.4 * epochs["all"].mean(), "on the mean by far"
 assert epochs["first"].mean() < 1.25 * epochs["all"].mean(), "the first layer is enough"
 assert epochs["second"].mean() > 1.3 * epochs["first"].mean(), "the second is not"
 
 # %% [markdown]
-# It is the first layer alone. Its lines lie in the plane of the data, and to move them outwards takes many steps.
+# It is the first layer alone: its lines are those in the plane of the data. That tanh networks are slow on such data with biases of
+# zero is a measured cause, not a law for all data.
 #
 # ## What the package does by default
 #
@@ -422,15 +430,10 @@ def diverges(init, seed):
 
 
 loops = range(100 * SEED, 100 * SEED + 100)
-diverged = {
-    name: sum(diverges(name, seed) for seed in loops) for name in ("he_normal", None)
-}
-print(
-    "of 100 trainings diverge: with He",
-    diverged["he_normal"],
-    "- by default",
-    diverged[None],
-)
+diverged = {}
+for name in ("he_normal", None):
+    diverged[name] = sum(diverges(name, seed) for seed in loops)
+    print(f"init={name!r}: {diverged[name]} of 100 trainings diverge")
 assert diverged["he_normal"] > 2 * diverged[None], "a smaller first layer diverges less"
 
 # %% [markdown]
@@ -479,7 +482,7 @@ def train(name, optimizer, rate, seed):
 
 
 def gain(one, other):
-    """The mean of the differences seed by seed, and half of its 95 % interval (t = 3.182)."""
+    """The mean of the differences in pairs, and half of its 95 % interval (t = 3.182)."""
     differences = found[one] - found[other]
     half = 3.182 * differences.std(ddof=1) / np.sqrt(len(differences))
     print(f"{one} - {other}: {differences.mean():+.1%} +- {half:.1%}")

@@ -84,12 +84,9 @@ assert abs(y_alone - y_by_hand[2]) > 1, "which is another number than in trainin
 # %%
 rng = np.random.default_rng(SEED)
 variances = rng.normal(size=(20_000, 4)).var(axis=1)
-print(
-    f"mean of the variances {variances.mean():.4f}, times 4/3 {variances.mean() * 4 / 3:.4f}"
-)
-assert abs(variances.mean() - 0.75) < 0.02, (
-    "the variance of four samples is too small by 3/4"
-)
+found = variances.mean()
+print(f"mean of the variances {found:.4f}, times 4/3 {found * 4 / 3:.4f}")
+assert abs(found - 0.75) < 0.02, "the variance of four samples is too small by 3/4"
 
 # %% [markdown]
 # The two modes are two different functions, and the running statistics come late: after $k$ steps there is still $0.9^k$ of
@@ -114,14 +111,11 @@ for added in (0.0, 5.0):
     for steps in (1, 5, 20, 80):
         model = MLP(64, [16, 10], batch_norm=True, rng=SEED)
         fit(model, X + added, y, epochs=steps, learning_rate=0.5, log_every=None)
-        logits = compile(model.logits, per_sample=True)(
-            X + added
-        )  # in training mode, one batch
+        logits = compile(model.logits, per_sample=True)(X + added)  # as in training
         by_batch = np.mean(logits.argmax(axis=1) == y)
-        both[added, steps] = by_batch, accuracy(model, X + added, y)  # which predicts
-        print(
-            f"X + {added:.0f}, {steps:2d} steps {by_batch:29.1%} {both[added, steps][1]:24.1%}"
-        )
+        alone = accuracy(model, X + added, y)  # as in predictions
+        both[added, steps] = by_batch, alone
+        print(f"X + {added:.0f}, {steps:2d} steps {by_batch:29.1%} {alone:24.1%}")
 for steps in (1, 5, 20, 80):
     in_batch, alone = both[0.0, steps]
     assert abs(in_batch - alone) < 0.05, (
@@ -196,7 +190,7 @@ from_engine = {
 }
 for name, numbers in by_hand.items():
     gap = np.abs(numbers - from_engine[name]).max()
-    print(f"{name:5s} by hand {np.round(numbers, 6)}, largest difference {gap:.0e}")
+    print(f"{name:5s} by hand {np.round(numbers, 3)}, largest difference {gap:.0e}")
     assert gap < 1e-12, f"the gradient of {name} by hand is that of the engine"
 
 # %% [markdown]
@@ -302,9 +296,7 @@ for batch_norm, color in ((False, "tab:gray"), (True, "tab:blue")):
     label = "with batch normalization" if batch_norm else "without"
     axes.plot(rates, means, "o-", color=color, label=label)
     for rate in rates:
-        axes.plot(
-            [rate] * len(seeds), found[batch_norm, rate], "_", color=color, markersize=10
-        )
+        axes.plot([rate] * len(seeds), found[batch_norm, rate], "_", color=color)
 axes.set(
     xscale="log", ylim=(0, 1), xlabel="learning rate", ylabel="right on the test samples"
 )
@@ -331,12 +323,12 @@ assert abs(best[True] - best[False]) < 0.05, (
 assert found[True, 10.0].mean() < 0.4, "a rate of 10 is too large with the norm, too"
 
 # %% [markdown]
-# So the norm does not make this network better than a well-chosen rate does. It makes the choice *easier*: rates that are ten times
-# as large still work, and small ones come further. But it is no license for any rate, as the last row shows.
+# So the norm does not make this network better than a well-chosen rate does. It makes the choice *easier*: larger rates still
+# work, and small ones come further in the same time. But it is no license for any rate, as the last row shows.
 #
 # Why does it help? The paper of Ioffe and Szegedy (2015) says: because the inputs of a layer do not shift while those before it
 # learn. Later work (Santurkar and others, 2018) measured that shift and did not find it to be the reason. This chapter has measured no shift
-# and claims nothing about it. What you have seen is the brake of the last section, and the widths of the ranges above.
+# and claims nothing about it. What you have seen is the brake, and the widths of the ranges.
 #
 # ## Small batches
 #
