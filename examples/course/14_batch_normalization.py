@@ -356,12 +356,10 @@ for B in (16, 64):
 # %%
 by_batch = {}
 for batch_size in (2, 8, 32):
-    for batch_norm in (False, True):
-        by_batch[batch_size, batch_norm] = np.array(
-            [
-                share(0.03, batch_norm=batch_norm, batch_size=batch_size, seed=seed)
-                for seed in seeds
-            ]
+    for kind in (False, True):
+        settings = {"batch_norm": kind, "batch_size": batch_size}
+        by_batch[batch_size, kind] = np.array(
+            [share(0.03, **settings, seed=seed) for seed in seeds]
         )
     without, with_norm = by_batch[batch_size, False], by_batch[batch_size, True]
     print(f"batches of {batch_size:2d}: without {without.mean():.1%},", end=" ")
@@ -387,10 +385,8 @@ for n_samples, batch_size in ((64, 1), (33, 32)):
         fit(model, X[:n_samples], y[:n_samples], epochs=1, batch_size=batch_size)
     except InvalidArgumentError as error:
         refused.append(str(error))
-        print(
-            f"{n_samples} samples, batches of {batch_size}: ...",
-            refused[-1].split("; ")[-1],
-        )
+        remedy = refused[-1].split("; ")[-1]
+        print(f"{n_samples} samples, batches of {batch_size}: {remedy}")
 assert len(refused) == 2, "a batch of one sample is refused"
 
 # %% [markdown]
@@ -424,9 +420,8 @@ trained.eval()
 with_norm = compile(trained.logits, per_sample=True)(X_test)
 without = compile(folded.logits, per_sample=True)(X_test)
 gap = np.abs(with_norm - without).max() / np.abs(with_norm).max()
-print(
-    f"{len(trained.parameters())} parameters with the norm, {len(folded.parameters())} without"
-)
+print(f"with the norm {len(trained.parameters())} parameters", end=", ")
+print(f"without {len(folded.parameters())}")
 print(f"largest difference between their logits, relative: {gap:.0e}")
 assert gap < 1e-12, "the folded network without a norm gives the same numbers"
 
@@ -507,8 +502,8 @@ assert len(zero) == 16, "exercise 3: the biases of the hidden layer"
 # %% [markdown]
 # ### Exercise 4
 #
-# After a training with `momentum=0.1` that began with the running mean 0, the samples have the mean 5. After how many steps is
-# the running mean above 4.9?
+# A running mean begins with 0, and every batch has the mean 5. After how many steps with `momentum=0.1` is the running mean
+# above 4.9?
 
 # %% [markdown] tags=["answer"]
 # After $k$ steps it is $5 (1 - 0.9^k)$, above 4.9 if $0.9^k < 0.02$: after 38 steps.
