@@ -369,8 +369,8 @@ assert epochs["first"].mean() < 1.25 * epochs["all"].mean(), "the first layer is
 assert epochs["second"].mean() > 1.3 * epochs["first"].mean(), "the second is not"
 
 # %% [markdown]
-# It is the first layer alone: its lines are those in the plane of the data. That tanh networks are slow on such data with biases of
-# zero is a measured cause, not a law for all data.
+# It is the first layer alone: its lines are those in the plane of the data. This is a measurement on one kind of data, and no law for
+# all of them. (`python -m tests.benchmarks initializers` compares more ways to begin.)
 #
 # ## What the package does by default
 #
