@@ -733,6 +733,35 @@ def test_a_callback_may_say_what_it_remembers(tmp_path: Path) -> None:
         fit(network(), X, Y, callbacks=[Stated(set)], resume=tmp_path / "u.npz", **QUIET)
 
 
+class SavesAlone:
+    """Has one of the two methods; the other is missing."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        self.seen.append(epoch)
+
+    def state_dict(self) -> Any:
+        raise AssertionError("never asked")
+
+
+class LoadsAlone(SavesAlone):
+    state_dict: Any = property()  # there is none
+
+    def load_state_dict(self, state: Any) -> None:
+        raise AssertionError("never asked")
+
+
+@pytest.mark.parametrize("kind", [SavesAlone, LoadsAlone])
+def test_one_of_the_two_methods_is_none(kind: type[SavesAlone], tmp_path: Path) -> None:
+    for epochs in (2, 3):
+        callback = kind()
+        settings: dict[str, Any] = {"resume": tmp_path / "t.npz", **QUIET}
+        fit(network(), X, Y, epochs=epochs, callbacks=[callback], **settings)
+    assert callback.seen == [1, 2, 3]
+
+
 # What is no file to go on from
 
 
