@@ -292,26 +292,38 @@ def test_numbers_of_a_loss_of_ones_own_that_a_callback_changes_are_read_again(en
     assert history.loss == pytest.approx([first, 2.0 * first, 4.0 * first], rel=1e-12)
 
 
-@pytest.fixture
-def ctrl_c_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the moment in which the end begins, once."""
+@pytest.fixture(params=["before", "after"])
+def ctrl_c_near_the_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the moment before the end begins, or in that after it, once."""
     end, calls = Training.end, [0]
 
     def interrupted(training: Training) -> None:
         calls[0] += 1
+        if calls[0] > 1 or request.param == "after":
+            end(training)
         if calls[0] == 1:
             raise KeyboardInterrupt
-        end(training)
 
     monkeypatch.setattr(Training, "end", interrupted)
 
 
+class Ended:
+    times = 0
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        pass
+
+    def on_training_end(self, history: History, model: Module) -> None:
+        self.times += 1
+
+
 @engines
-@pytest.mark.usefixtures("ctrl_c_before_the_end")
-def test_ctrl_c_in_the_moment_before_the_end_ends_as_any_other(engine: str) -> None:
-    model = MLP(2, [1], rng=0).eval()
-    history = trained(LABELS, model, epochs=2, engine=engine)
+@pytest.mark.usefixtures("ctrl_c_near_the_end")
+def test_ctrl_c_in_the_moments_around_the_end_ends_as_any_other(engine: str) -> None:
+    model, ended = MLP(2, [1], rng=0).eval(), Ended()
+    history = trained(LABELS, model, epochs=2, engine=engine, callbacks=[ended])
     assert (history.reason, history.n_epochs, model.training) == ("interrupted", 2, False)
+    assert ended.times == 1
 
 
 class Failing:
@@ -319,8 +331,8 @@ class Failing:
         raise ZeroDivisionError
 
 
-@pytest.mark.usefixtures("ctrl_c_before_the_end")
-def test_nor_is_an_error_lost_in_that_moment() -> None:
+@pytest.mark.usefixtures("ctrl_c_near_the_end")
+def test_nor_is_an_error_lost_in_these_moments() -> None:
     model = MLP(2, [1], rng=0).eval()
     with pytest.raises(KeyboardInterrupt) as caught:
         trained(LABELS, model, callbacks=[Failing()])
