@@ -62,6 +62,17 @@ def test_every_parameter_is_called_by_where_it_stands_first() -> None:
     assert model.matrix[0][1].label == "matrix.0.1"
 
 
+def test_a_part_in_two_places_stands_in_the_first() -> None:
+    model, layer = Module(), Layer(2, 1)
+    for name in ("first", "second"):
+        holder = Module()
+        holder.part = layer
+        setattr(model, name, holder)
+    for _ in range(2):
+        make_known(model)
+        assert vars(layer)[OWNER].above is vars(model.first)[OWNER]
+
+
 def test_a_value_twice_in_a_row_is_called_by_its_first_place() -> None:
     model = Module()
     value = Value(1.0)
