@@ -64,7 +64,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
         "tests/test_summary.py tests/test_registry.py tests/test_load_model.py "
         "tests/test_module_contents.py tests/test_freezing.py tests/test_graph.py "
-        "tests/test_viz_beside.py tests/test_own_ops.py",
+        "tests/test_viz_beside.py tests/test_own_ops.py tests/test_remedies.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",
