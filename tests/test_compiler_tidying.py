@@ -386,9 +386,9 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
         if not shown_as:
             expected_calls = ["contract(pb,pb->p, X[6, B], Y[6, B], out=z[6])"]
         made[f"products with {name} that are summed"] = [multiplied, total], expected_calls
-    for function, out in (("add", m("T")), ("multiply", m("T", 6, at=5, by=(-1,)))):
-        call = Instruction("ufunc", function, [rows, m("Y")], out)
-        made[f"{function} by {out.strides}, then summed"] = (
+    for function, made_in in (("add", m("T")), ("multiply", m("T", 6, at=5, by=(-1,)))):
+        call = Instruction("ufunc", function, [rows, m("Y")], made_in)
+        made[f"{function} by {made_in.strides}, then summed"] = (
             [call, Instruction("reduce", "add", [product], m("z"), (1,))],
             [shown([call])[0], "add.reduce(T[6, B], axis=(1,), out=z[6])"],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -456,13 +457,14 @@ def test_labels_that_are_not_smoothed_cost_nothing_more(name: str) -> None:
     assert sizes[0] == sizes[1] == sizes[2] - 4  # a product, a sum and their numbers
 
 
-def test_counts_that_cannot_be() -> None:
-    data: Any = MLP(1, [1]), [[0.0], [1.0], [2.0]]
-    with pytest.raises(DataError, match=r"y\[1\] is -2, but the targets of the Poisson loss"):
-        fit(*data, [1.0, -2.0, -3.0], loss="poisson", log_every=None)
-    two: Any = MLP(1, [2]), data[1]
-    with pytest.raises(DataError, match=r"y\[0, 1\] is -1, but"):
-        fit(*two, [[1.0, -1.0], [-2.0, 3.0], [-4.0, 1.0]], loss="poisson", log_every=None)
+@pytest.mark.parametrize(
+    ("y", "place"),
+    [([1.0, -2.0, -3.0], "y[1] is -2"), ([[1.0, -1.0], [-2.0, 3.0], [-4.0, 1.0]], "y[0, 1] is -1")],
+)
+def test_the_first_count_that_cannot_be_is_named(y: Any, place: str) -> None:
+    model = MLP(1, [np.array(y).ndim])
+    with pytest.raises(DataError, match=re.escape(f"{place}, but the targets of the Poisson")):
+        fit(model, [[0.0], [1.0], [2.0]], y, loss="poisson", log_every=None)
 
 
 def test_counts_that_are_too_large_are_inf_without_a_warning() -> None:

@@ -63,9 +63,10 @@ def test_every_parameter_is_called_by_where_it_stands_first() -> None:
 
 
 def test_a_part_in_two_places_stands_in_the_first() -> None:
-    model, layer = Module(), Layer(2, 1)
+    model: Any = Module()
+    layer = Layer(2, 1)
     for name in ("first", "second"):
-        holder = Module()
+        holder: Any = Module()
         holder.part = layer
         setattr(model, name, holder)
     for _ in range(2):
@@ -74,7 +75,8 @@ def test_a_part_in_two_places_stands_in_the_first() -> None:
 
 
 def test_what_stands_behind_a_part_in_two_places_is_looked_at_too() -> None:
-    model, new = Module(), Layer(2, 1)
+    model: Any = Module()
+    new = Layer(2, 1)
     model.first = model.second = Layer(2, 1)
     model.rows = [Layer(2, 1)]
     make_known(model)
