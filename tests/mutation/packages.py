@@ -26,7 +26,9 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "compiler": (
         "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/_backends/*.py",
-        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py",
+        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py "
+        "tests/test_remedies.py tests/test_own_ops.py tests/test_nn_batch_norm.py "
+        "tests/test_nn_dropout.py",
     ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
@@ -48,7 +50,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tinygrad_mlp/training/*.py",
         "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
         "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
-        "tests/test_nn_batch_norm.py",
+        "tests/test_nn_batch_norm.py tests/test_nn_sequential.py tests/test_losses_settings.py "
+        "tests/test_debug_health_in_fit.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py tests/test_freezing.py"),
     "data": (
@@ -61,7 +64,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
         "tests/test_summary.py tests/test_registry.py tests/test_load_model.py "
         "tests/test_module_contents.py tests/test_freezing.py tests/test_graph.py "
-        "tests/test_viz_beside.py",
+        "tests/test_viz_beside.py tests/test_own_ops.py tests/test_remedies.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",
