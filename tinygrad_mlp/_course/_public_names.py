@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import walk_packages
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol
 from tinygrad_mlp._course._assigned import assignment_of
 from tinygrad_mlp._course._docstrings import Docstring, read_docstring
 from tinygrad_mlp._course._signatures import returned, signature_of
+from tinygrad_mlp.errors import MissingDependencyError
 
 __all__ = ["Entry", "PublicNames", "public_modules"]
 
@@ -143,6 +145,8 @@ class PublicNames:
 def public_modules(packages: Iterable[str]) -> dict[str, ModuleType]:
     """The packages and their modules of which no part of the name begins with "_".
 
+    A module that is made of a package which is not installed is left out.
+
     >>> "tinygrad_mlp.nn" in public_modules(["tinygrad_mlp"])
     True
     """
@@ -152,7 +156,11 @@ def public_modules(packages: Iterable[str]) -> dict[str, ModuleType]:
         names.append(package)
         found = [module.name for module in walk_packages(loaded.__path__, f"{package}.")]
         names += [name for name in found if "._" not in name]
-    return {name: import_module(name) for name in sorted(names)}
+    modules = {}
+    for name in sorted(names):
+        with suppress(MissingDependencyError):
+            modules[name] = import_module(name)
+    return modules
 
 
 def _made_in(module: ModuleType, path: str) -> str:
