@@ -7,6 +7,7 @@ nobody holds was left by a run that crashed, and the next writer of that target 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
-__all__ = ["check_writable", "write_whole"]
+__all__ = ["check_writable", "write_at", "write_whole"]
 
 fcntl: ModuleType | None
 try:
@@ -64,6 +65,40 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     return Path(path)
 
 
+def write_at(path: str | os.PathLike[str], place: int, content: bytes) -> int:
+    r"""Write to the end of a file, which is at that byte, in one piece.
+
+    If all or a part of the content stands there already, since the same call was interrupted, it is
+    not there twice. Where the file ends elsewhere, another has changed it: then the content comes
+    at its end. If the disk is full, the file keeps no part of it.
+
+    Returns:
+        The place behind what was written.
+
+    Raises:
+        OSError: if it cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     end = write_at(f"{folder}/log.csv", 0, b"epoch\n")
+    ...     again = [write_at(f"{folder}/log.csv", end, b"1\n") for _ in range(2)]
+    ...     again, Path(f"{folder}/log.csv").read_text()
+    ([8, 8], 'epoch\n1\n')
+    """
+    with _named_in_errors(path), Path(path).open("ab", buffering=0) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            stream.write(content)
+            return place + len(content)
+        if not content.startswith(_from_byte(path, place)) or status.st_size < place:
+            place = status.st_size
+        stream.truncate(place)  # in this mode what is written comes at the end
+        if stream.write(content) != len(content):
+            stream.truncate(place)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return place + len(content)
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Find out whether ``write_whole`` could write a file, before there is something to write.
 
@@ -86,6 +121,12 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         elif stat.S_ISDIR(before.st_mode) or not os.access(path, os.W_OK):
             with Path(path).open("ab"):  # raises what writing would raise
                 pass
+
+
+def _from_byte(path: str | os.PathLike[str], place: int) -> bytes:
+    with Path(path).open("rb") as stream:
+        stream.seek(place)
+        return stream.read()
 
 
 @contextmanager

@@ -74,9 +74,8 @@ viz.plots.loss_curve(histories, title="Two libraries, one curve", style="slide")
 # order of the samples, and the steps follow the same formulas. What is left is rounding:
 
 # %%
-print(
-    f"largest relative difference of a loss: {np.max(np.abs(curves[0] / curves[1] - 1)):.0e}"
-)
+differences = np.abs(curves[0] / curves[1] - 1)
+print(f"largest relative difference of a loss: {differences.max():.0e}")
 
 # %% [markdown]
 # The times of this run, on one core or more. The networks are small, so most of the time is not arithmetic but

@@ -24,6 +24,7 @@ from tinygrad_mlp.training._callbacks import (
 )
 from tinygrad_mlp.training._choosing import ENGINES
 from tinygrad_mlp.training._engines import EagerEngine, Engine
+from tinygrad_mlp.training._epoch_logs import CSVLogger, JSONLinesLogger
 from tinygrad_mlp.training._evaluation import (
     ConfusionTable,
     accuracy,
@@ -52,6 +53,7 @@ from tinygrad_mlp.training._weights import (
 
 __all__ = [
     "ENGINES",
+    "CSVLogger",
     "Callback",
     "Checkpoint",
     "ConfusionTable",
@@ -60,6 +62,7 @@ __all__ = [
     "Engine",
     "Finding",
     "History",
+    "JSONLinesLogger",
     "MultilabelScores",
     "RateSearch",
     "RegressionScores",
