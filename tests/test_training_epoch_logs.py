@@ -238,6 +238,8 @@ def test_a_row_for_which_there_is_no_room_leaves_no_part(tmp_path: Path) -> None
 # What interrupts it
 
 
+# A file that was just opened is closed by Python then, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("within", ["training/_epoch_logs.py", "_files.py"])
 @loggers
 def test_ctrl_c_at_any_moment_loses_no_row_and_writes_none_twice(
@@ -373,3 +375,31 @@ def test_how_it_is_logged_makes_no_other_training(tmp_path: Path) -> None:
     logger = CSVLogger(tmp_path / "moved.csv", if_exists="append")
     history = train([logger], 3, resume=tmp_path / "training.npz")
     assert rows_of(tmp_path / "moved.csv") == rows_for(history, "loss", "accuracy")
+
+
+@loggers
+def test_a_log_that_was_removed_is_whole_again(kind: Logger, tmp_path: Path) -> None:
+    file, training = tmp_path / "log", tmp_path / "training.npz"
+    train([kind(file)], 3)
+    train([kind(file, if_exists="append")], 2, resume=training)
+    file.unlink()
+    history = train([kind(file, if_exists="append")], 4, resume=training)
+    assert rows_of(file) == rows_for(history, "loss", "accuracy")
+
+
+def test_an_epoch_that_is_not_over_gets_no_row(tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path / "log.csv")
+    history = History(loss=[0.5], seconds=[1.0])
+    logger.on_epoch_end(1, history, Module())
+    history.loss.append(0.25)
+    logger.on_training_end(history, Module())
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss,seconds\n1,0.5,1.0\n"
+
+
+def test_after_the_end_of_the_training_nothing_is_written(tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path / "log.csv")
+    history = History(loss=[0.5], seconds=[1.0])
+    logger.on_epoch_end(1, history, Module())
+    logger.on_training_end(history, Module())
+    logger.on_training_end(History(loss=[0.5, 0.25], seconds=[1.0, 1.0]), Module())
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss,seconds\n1,0.5,1.0\n"

@@ -277,7 +277,7 @@ class JSONLinesLogger(_EpochLog):
 
     def _row(self, cells: Mapping[str, float]) -> str:
         stated = {name: x if isfinite(x) else repr(x) for name, x in cells.items()}
-        return json.dumps(stated, allow_nan=False) + "\n"
+        return json.dumps(stated) + "\n"
 
     def _is_of(self, row: bytes, epoch: int) -> bool:
         return row.startswith(b'{"epoch": %d,' % epoch)
