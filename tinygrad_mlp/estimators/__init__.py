@@ -25,6 +25,7 @@ except ModuleNotFoundError as error:
     raise MissingDependencyError.of("scikit-learn", "the estimators", extra="sklearn") from error
 
 from tinygrad_mlp.estimators._classifier import MLPClassifier
+from tinygrad_mlp.estimators._explaining import Explanation, explain
 from tinygrad_mlp.estimators._regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["Explanation", "MLPClassifier", "MLPRegressor", "explain"]

@@ -16,6 +16,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._explaining import explain
 from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
@@ -280,6 +281,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         names = getattr(self, "feature_names_in_", [None] * X.shape[1])
         inputs = [Value(x, label=name or "") for x, name in zip(X[0].tolist(), names)]
         return self.to_mlp().forward(inputs)
+
+    explain = explain
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

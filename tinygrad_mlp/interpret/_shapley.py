@@ -16,7 +16,7 @@ from tinygrad_mlp.interpret._asked_about import Model, Target, scores_for
 from tinygrad_mlp.interpret._many_samples import Differentiable, at_one_moment
 from tinygrad_mlp.interpret._saliency import checked_samples
 
-__all__ = ["ShapleyValues", "shapley_values"]
+__all__ = ["ShapleyValues", "coalitions", "shapley_values", "values_of_means"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -91,17 +91,17 @@ def shapley_values(
 def _exactly(model: Model, samples: Floats, others: Floats, target: Target) -> ShapleyValues:
     n_features = samples.shape[1]
     found = ShapleyValues(np.empty_like(samples), *np.empty((2, len(samples))))
-    is_known = _coalitions(n_features)
+    is_known = coalitions(n_features)
     for rows, score in scores_for(model, samples, target):
         asked = Differentiable(model, score)
         for row in rows.tolist():
             means = _means(asked, samples[row], others, is_known)
-            found.values[row] = _values(means, n_features)
+            found.values[row] = values_of_means(means, n_features)
             found.base_values[row], found.scores[row] = means[0], means[-1]
     return found
 
 
-def _coalitions(n_features: int) -> NDArray[np.bool_]:
+def coalitions(n_features: int) -> NDArray[np.bool_]:
     """Each set of features as a row; of row k the features are the binary digits of k."""
     numbers = np.arange(2**n_features)[:, None]
     return (numbers >> np.arange(n_features)[::-1] & 1).astype(bool)
@@ -122,9 +122,9 @@ def _means(
     return means
 
 
-def _values(means: Floats, n_features: int) -> Floats:
+def values_of_means(means: Floats, n_features: int) -> Floats:
     """The weighted mean of what each feature adds to the coalitions without it."""
-    sizes = _coalitions(n_features - 1).sum(axis=1)
+    sizes = coalitions(n_features - 1).sum(axis=1)
     weights = np.array([1.0 / (n_features * comb(n_features - 1, size)) for size in sizes.tolist()])
     by_feature = means.reshape((2,) * n_features)
     return np.array([weights @ np.diff(by_feature, axis=i).ravel() for i in range(n_features)])
