@@ -301,6 +301,35 @@ assert np.allclose(slopes, (moved[:10] - moved[10:]) / (2 * h), rtol=0, atol=1e-
 )
 
 # %% [markdown]
+# ## Beyond: why this answer
+#
+# A slope says what a *small* change would do. Shapley values (chapter 20) say what each feature brings, compared with a *background*:
+# here a hundred training samples. `explain` asks the whole pipeline, so the numbers are those before the scaling.
+
+# %%
+from tinygrad_mlp.estimators import explain
+
+whole = make_pipeline(StandardScaler(), MLPClassifier(**settings, random_state=42))
+whole.fit(X_train, y_train)
+found = explain(whole, X_test[:1], background=X_train[:100], target=1)
+print(found)
+
+total = found.base_values[0] + found.values[0].sum()
+assert abs(total - whole.predict_proba(X_test[:1])[0, 1]) < 1e-12, (
+    "the mean and the parts of all features add up to the probability"
+)
+sizes = np.abs(found.values[0])
+steepest = np.abs(slopes).argmax()
+assert sizes.argmax() == np.abs(slopes).argmin(), (
+    "in this run the feature that brings most has the smallest slope"
+)
+assert sizes[steepest] < sizes.max() / 5, "and the one with the largest slope brings little"
+
+# %% [markdown]
+# scikit-learn counts features from 0: its x0 is $x_1$ of the drawing. Look at it in both lists: it brings more than
+# any other feature, and its slope is the smallest of all. The two questions differ: near this sample it hardly matters what
+# the feature is, but it matters that it is not as in the background.
+#
 # ## Beyond: the loss on what is held out
 #
 # With `early_stopping=True` both libraries hold a part of the training samples out, and stop when its accuracy gets no better. This

@@ -147,6 +147,10 @@ def test_what_it_refuses() -> None:
         model.explain(X, background=X[:, :2])
     with pytest.raises(ShapeError, match="in a table of the same kind"):
         model.explain(X, background=pandas.DataFrame(X))
+    with pytest.raises(
+        InvalidArgumentError, match=r"X has two columns of one name: a, b, a; rename"
+    ):
+        model.explain(pandas.DataFrame(X, columns=["a", "b", "a"]))
     wide = np.zeros((3, 13))
     with pytest.raises(InvalidArgumentError, match=r"X has 13 columns, .* at most 12 columns"):
         classifier().fit(wide, [0, 1, 1]).explain(wide)
@@ -163,14 +167,14 @@ def test_it_prints_and_shows_itself_the_largest_first() -> None:
         np.full(7, 0.5),
         np.full(7, 0.35),
         ["age", "<city>"],
-        np.array([[20, "a&b"]] * 7, dtype=object),
+        np.array([[20.123456, "a&b"]] * 7, dtype=object),
         ["the probability of 'x'"] * 7,
     )
     text = str(found).splitlines()
     assert text[:3] == [
         "row 0: the probability of 'x' is 0.35, the mean 0.5",
-        "   -0.25  <city> = a&b",
-        "    +0.1  age = 20",
+        "     -0.25  <city> = a&b",
+        "      +0.1  age = 20.12",
     ]
     assert text[12:] == [
         "row 4: the probability of 'x' is 0.35, the mean 0.5",

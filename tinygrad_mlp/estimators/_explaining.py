@@ -45,8 +45,8 @@ class Explanation:
     >>> X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     >>> print(explain(model.fit(X, [0.0, 2.0, 3.0, 5.0]), X[3:], background=X))
     row 0: the prediction is 5, the mean 2.5
-    ...+1.5  x1 = 1.0
-    ...+1  x0 = 1.0
+    ...+1.5  x1 = 1
+    ...+1  x0 = 1
     """
 
     values: Floats
@@ -64,7 +64,7 @@ class Explanation:
         lines = []
         for row in range(min(len(self.values), MOST_SHOWN)):
             lines.append(f"row {row}: {self._sentence(row)}")
-            lines += [f"{value:>8}  {name} = {cell}" for name, cell, value in self._cells(row)]
+            lines += [f"{value:>10}  {name} = {cell}" for name, cell, value in self._cells(row)]
         more = len(self.values) - MOST_SHOWN
         return "\n".join([*lines, *([f"... and {more} more rows"] if more > 0 else [])])
 
@@ -94,7 +94,7 @@ class Explanation:
         return [
             (
                 visible(shortened(self.columns[j], LONGEST)),
-                visible(shortened(str(self.data[row, j]), LONGEST)),
+                visible(shortened(_cell(self.data[row, j]), LONGEST)),
                 f"{self.values[row, j]:+.4g}",
             )
             for j in order
@@ -137,6 +137,11 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
             f"X has {len(columns)} columns, and exact Shapley values need all 2^{len(columns)} "
             f"sets of them; they are for at most {MOST_FEATURES} columns. Train with fewer columns"
         )
+    if len(set(columns)) < len(columns):
+        raise InvalidArgumentError(
+            f"X has two columns of one name: {shortened(', '.join(columns), 200)}; "
+            "rename one of them"
+        )
     others = _spread(rows) if background is None else _as_table(background, "background")
     if type(others) is not type(rows) or _names(model, others) != columns:
         raise ShapeError(
@@ -146,13 +151,18 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
     numbers, asked = _asked(model, rows, target)
     is_known = coalitions(len(columns))
     data = _object_cells(rows)
-    found = Explanation(np.empty(data.shape), *np.empty((2, len(data))), columns, data, asked)
+    base_values, scores = np.empty((2, len(data)))
+    found = Explanation(np.empty(data.shape), base_values, scores, columns, data, asked)
     for row, number in enumerate(numbers):
         both = _stacked(others, _taken(rows, np.array([row])))
         means = _means(model, both, is_known, number)
         found.values[row] = values_of_means(means, len(columns))
         found.base_values[row], found.scores[row] = means[0], means[-1]
     return found
+
+
+def _cell(content: Any) -> str:
+    return f"{content:.4g}" if isinstance(content, float | np.floating) else str(content)
 
 
 def _means(model: Any, both: Any, is_known: NDArray[np.bool_], number: int) -> Floats:
