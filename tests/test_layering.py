@@ -313,7 +313,7 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
         ("tinygrad_mlp.losses", "import graphviz", "inside the function"),
         ("tinygrad_mlp.losses", "try:\n    import torch\nexcept ImportError:\n    pass", "inside"),
         ("tinygrad_mlp.losses", "class A:\n    import matplotlib.pyplot", "inside the function"),
-        ("tinygrad_mlp.losses", "def f():\n    import pandas", "does not use"),
+        ("tinygrad_mlp.losses", "def f():\n    import seaborn", "does not use"),
         ("tinygrad_mlp.estimators._lbfgs", "import torch", "inside the function"),
         ("tinygrad_mlp.interop", "import sklearn", "inside the function"),
         ("tinygrad_mlp", "from tinygrad_mlp.estimators import MLPClassifier", "inside the func"),

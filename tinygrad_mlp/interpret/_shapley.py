@@ -102,7 +102,11 @@ def _exactly(model: Model, samples: Floats, others: Floats, target: Target) -> S
 
 
 def coalitions(n_features: int) -> NDArray[np.bool_]:
-    """Each set of features as a row; of row k the features are the binary digits of k."""
+    """Each set of features as a row; of row k the features are the binary digits of k.
+
+    >>> coalitions(2).tolist()
+    [[False, False], [False, True], [True, False], [True, True]]
+    """
     numbers = np.arange(2**n_features)[:, None]
     return (numbers >> np.arange(n_features)[::-1] & 1).astype(bool)
 
@@ -123,7 +127,15 @@ def _means(
 
 
 def values_of_means(means: Floats, n_features: int) -> Floats:
-    """The weighted mean of what each feature adds to the coalitions without it."""
+    """The weighted mean of what each feature adds to the coalitions without it.
+
+    Args:
+        means: v(S) of each set of features, in the order of ``coalitions``.
+        n_features: how many features there are.
+
+    >>> values_of_means(np.array([0.0, 1.0, 3.0, 6.0]), 2)
+    array([4., 2.])
+    """
     sizes = coalitions(n_features - 1).sum(axis=1)
     weights = np.array([1.0 / (n_features * comb(n_features - 1, size)) for size in sizes.tolist()])
     by_feature = means.reshape((2,) * n_features)
