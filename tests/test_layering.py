@@ -76,6 +76,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_translation",
         "_lockstep",
         "_program",
+        "_compiling",
     )
 )
 """The same for the modules of the compiler, without the names of their packages."""

@@ -71,7 +71,7 @@ class Recording:
     """
 
     nodes: list[Value]
-    parameters: list[Value]
+    parameters: Sequence[Value]
     inputs: list[tuple[tuple[int, ...], list[int]]]
     outputs: list[Value] = field(default_factory=list)
     output_shape: tuple[int, ...] = ()
@@ -139,7 +139,7 @@ def _recorded(
     of_one_sample: bool,
 ) -> Recording:
     frozen = frozen_among(parameters)
-    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
+    recording = Recording([], parameters, [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))
