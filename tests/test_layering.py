@@ -45,7 +45,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.interop tinygrad_mlp.interpret tinygrad_mlp._course tinygrad_mlp.estimators",
+        "tinygrad_mlp.interop tinygrad_mlp.interpret tinygrad_mlp._course tinygrad_mlp.estimators "
+        "tinygrad_mlp.search",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._style",
         "viz._scene",
@@ -99,7 +100,10 @@ WHERE_USED: Final = frozenset(
 IMPORTED_WHERE_USED: Final = {"viz._plots.figure": "matplotlib"}
 """Modules of ours that stand on one of these, and are imported inside functions alone."""
 
-STANDS_ON: Final = {"tinygrad_mlp.estimators": frozenset({"scipy", "sklearn"})}
+STANDS_ON: Final = {
+    "tinygrad_mlp.estimators": frozenset({"scipy", "sklearn"}),
+    "tinygrad_mlp.search": frozenset({"optuna"}),
+}
 """Packages of ours that are made of another one: people import them, ours do not."""
 
 
