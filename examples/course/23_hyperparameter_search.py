@@ -6,7 +6,7 @@
 # number of epochs. Expect methods that look at up to three times as many settings for the same price, and best scores so
 # close to each other that one run cannot say which method is the best.
 #
-# The chapter needs scikit-learn 1.9 and Optuna 5, which come with `python -m pip install -e '.[all,course,search,sklearn]'`.
+# It needs scikit-learn 1.9 and Optuna 5: `python -m pip install -e '.[all,course]'` brings them.
 #
 # ## The task, and what a search costs
 #

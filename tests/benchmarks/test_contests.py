@@ -61,7 +61,7 @@ def test_our_classifier_has_the_losses_of_scikit_learn_s(name: str) -> None:
     for package in (drop_in.OURS, drop_in.SKLEARN):
         model = drop_in.new_model(package, job, max_iter=5)
         curves.append(model.fit(X[:10_000], y[:10_000]).loss_curve_)
-    np.testing.assert_allclose(*curves, rtol=1e-10)
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-10)
 
 
 @pytest.mark.parametrize("work", [B, C], ids=lambda work: work.name)

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-import pytest
-import sklearn
-
 from tests.source_files import ROOT
 
 PRIVATE: Final = {
@@ -28,9 +25,6 @@ WORDS: Final = {
 """Tests that compare a whole message."""
 
 
-@pytest.mark.skipif(
-    not sklearn.__version__.startswith("1.9."), reason="the test file is that of version 1.9"
-)
 def test_all_that_is_public_passes(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conformance.with_our_classes"]

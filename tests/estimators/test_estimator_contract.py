@@ -251,6 +251,8 @@ def test_samples_are_brought_together_in_whole_batches(monkeypatch: pytest.Monke
         assert (np.concatenate([batch.X for batch in found]) == FOUR.X[::-1]).all()
         assert taken == pieces
         taken.clear()
+        as_they_are = list(batches_of(samples, 40, None))
+        assert (np.concatenate([batch.X for batch in as_they_are]) == FOUR.X).all()
 
 
 def test_a_plain_array_is_not_checked_at_length(monkeypatch: pytest.MonkeyPatch) -> None:

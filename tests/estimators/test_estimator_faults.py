@@ -262,6 +262,19 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
     assert "python -m pip install -e '.[sklearn]'" in done.stdout
 
 
+def test_without_scikit_learn_the_reference_leaves_them_out() -> None:
+    program = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from tinygrad_mlp._course._public_names import public_modules\n"
+        "print(*public_modules(['tinygrad_mlp']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "tinygrad_mlp.nn" in done.stdout.split()
+    assert "tinygrad_mlp.estimators" not in done.stdout.split()
+
+
 def test_verbose_prints_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     settings: dict[str, Any] = {"verbose": True, "early_stopping": True, "tol": 1.0}
     theirs, ours = [

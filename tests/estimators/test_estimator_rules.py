@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule
 
 
@@ -76,6 +77,15 @@ def test_only_an_adaptive_rate_goes_on_slower() -> None:
     assert adaptive.learning_rate == pytest.approx(2.2e-7)
     assert not adaptive.goes_on_slower()
     assert not SGDRule(1, 1e-6, "adaptive").goes_on_slower()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("place", ["coefs", "intercepts"])
+def test_one_number_that_is_not_finite_is_found(place: str, wrong: float) -> None:
+    weights = Weights([np.ones((2, 3)), np.ones((3, 1))], [np.ones(3), np.ones(1)], [])
+    assert weights.are_finite()
+    getattr(weights, place)[1][0] = wrong
+    assert not weights.are_finite()
 
 
 def test_float32_is_kept() -> None:

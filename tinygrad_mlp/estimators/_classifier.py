@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
@@ -21,7 +22,6 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
-from tinygrad_mlp.estimators._fit_hooks import with_callbacks
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPClassifier"]

@@ -1,4 +1,4 @@
-"""Callbacks of scikit-learn 1.9 in a fit; before that version there are none.
+"""Callbacks of scikit-learn in a fit.
 
 A callback is set by ``set_callbacks``, which scikit-learn documents. Its hooks run at the begin and
 at the end of the fit and of each epoch, or each iteration of "lbfgs". One that returns True at the
@@ -12,19 +12,7 @@ from typing import Any
 
 from tinygrad_mlp.estimators._flat_weights import Weights
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # before 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Without a method ``set_callbacks``."""
-
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method as it is."""
-        return method
-
-
-__all__ = ["CallbackSupportMixin", "FitHooks", "with_callbacks"]
+__all__ = ["FitHooks"]
 
 
 class FitHooks:

@@ -54,18 +54,14 @@ def fit_by_lbfgs(
 
     def after_iteration(intermediate_result: Any) -> None:
         estimator.n_iter_ += 1
-        estimator.loss_ = float(intermediate_result.fun)
         if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+            print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
         if hooks is not None:
+            hooks.begin_epoch()  # only now, since SciPy does not say when an iteration begins
             if hooks.end_epoch(partial(weights_at, intermediate_result.x)):
                 raise StopIteration  # which SciPy takes as the wish to stop
-            if estimator.n_iter_ < estimator.max_iter:
-                hooks.begin_epoch()
 
     estimator.n_iter_ = 0
-    if hooks is not None:
-        hooks.begin_epoch()
     with np.errstate(all="ignore"):
         found = minimize(
             objective,

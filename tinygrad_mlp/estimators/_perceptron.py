@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -15,7 +16,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
-from tinygrad_mlp.estimators._fit_hooks import CallbackSupportMixin, FitHooks
+from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs

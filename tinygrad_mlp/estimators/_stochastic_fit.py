@@ -6,6 +6,7 @@ What counts is kept in attributes of the estimator, as scikit-learn has them, so
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,7 @@ class StochasticFit:
         batch_size = self._batch_size(len(samples))
         estimator.n_iter_ = 0
         try:
-            with np.errstate(all="ignore"):
-                self._run_epochs(samples, batch_size, rule)
+            self._run_epochs(samples, batch_size, rule)
         except KeyboardInterrupt:
             warn_of_fit(
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
@@ -76,21 +76,16 @@ class StochasticFit:
 
     def _run_epochs(self, samples: Samples, batch_size: int, rule: UpdateRule) -> None:
         estimator, network = self._estimator, self._network
-        n_samples, alpha = len(samples), estimator.alpha
+        n_samples = len(samples)
         order = np.arange(n_samples) if estimator.shuffle else None
         while estimator.n_iter_ < estimator.max_iter:
             if self._hooks is not None:
                 self._hooks.begin_epoch()
             if order is not None:
                 order = shuffled(order, estimator._random_state)
-            total = 0.0
-            for batch in batches_of(samples, batch_size, order):
-                loss = network.objective(batch.X, batch.targets, batch.weights, alpha)
-                rule.step(network.parameters, network.gradients)
-                total += loss * len(batch)
+            estimator.loss_ = self._run_epoch(batches_of(samples, batch_size, order), rule)
             estimator.n_iter_ += 1
             estimator.t_ += n_samples
-            estimator.loss_ = total / n_samples
             estimator.loss_curve_.append(estimator.loss_)
             self._say(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
             self._count_failures()
@@ -99,6 +94,18 @@ class StochasticFit:
             if self._is_enough(rule) or stopped:
                 return
         self._warn_of_no_convergence()
+
+    def _run_epoch(self, batches: Iterable[Samples], rule: UpdateRule) -> float:
+        """A step for each batch, and the mean of what the samples cost, penalties included."""
+        network, alpha = self._network, self._estimator.alpha
+        total, n_samples = 0.0, 0
+        with np.errstate(all="ignore"):
+            for batch in batches:
+                loss = network.objective(batch.X, batch.targets, batch.weights, alpha)
+                rule.step(network.parameters, network.gradients)
+                total += loss * len(batch)
+                n_samples += len(batch)
+        return total / n_samples
 
     # When it is enough
 
