@@ -16,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.estimators.beside_scikit_learn import PROBLEMS, quietly
-from tests.estimators.test_estimator_callbacks import HAS_CALLBACKS
 from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
 from tinygrad_mlp.estimators import MLPClassifier
 from tinygrad_mlp.nn import MLP
@@ -164,52 +163,53 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         importlib.import_module("tinygrad_mlp.search")
 
 
-if HAS_CALLBACKS:
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_an_estimator_reports_the_score_of_every_epoch(solver: str) -> None:
+    study = study_of("maximize")
+    settings: dict[str, Any] = {"solver": solver, "learning_rate_init": 0.5, "random_state": 0}
+    report = EstimatorPruningCallback(study.ask(), *HELD_OUT)
+    network = MLPClassifier([5], max_iter=4, **settings).set_callbacks(report)
+    quietly(network.fit, *TRAIN)
+    scores = [
+        quietly(MLPClassifier([5], max_iter=epochs, **settings).fit, *TRAIN).score(*HELD_OUT)
+        for epochs in (1, 2, 3, 4)
+    ]
+    assert study.trials[0].intermediate_values == dict(enumerate(scores, start=1))
+    assert len(set(scores)) > 1
 
-    @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-    def test_an_estimator_reports_the_score_of_every_epoch(solver: str) -> None:
-        study = study_of("maximize")
-        settings: dict[str, Any] = {"solver": solver, "learning_rate_init": 0.5, "random_state": 0}
-        report = EstimatorPruningCallback(study.ask(), *HELD_OUT)
-        network = MLPClassifier([5], max_iter=4, **settings).set_callbacks(report)
-        quietly(network.fit, *TRAIN)
-        scores = [
-            quietly(MLPClassifier([5], max_iter=epochs, **settings).fit, *TRAIN).score(*HELD_OUT)
-            for epochs in (1, 2, 3, 4)
-        ]
-        assert study.trials[0].intermediate_values == dict(enumerate(scores, start=1))
-        assert len(set(scores)) > 1
 
-    def test_an_estimator_reports_the_scoring_that_is_named() -> None:
-        study = study_of("maximize")
-        report = EstimatorPruningCallback(study.ask(), *HELD_OUT, scoring="neg_log_loss")
-        network = MLPClassifier([5], max_iter=3, random_state=0).set_callbacks(report)
-        quietly(network.fit, *TRAIN)
-        expected = -log_loss(HELD_OUT[1], network.predict_proba(HELD_OUT[0]))
-        assert study.trials[0].intermediate_values[3] == pytest.approx(expected, rel=1e-12)
+def test_an_estimator_reports_the_scoring_that_is_named() -> None:
+    study = study_of("maximize")
+    report = EstimatorPruningCallback(study.ask(), *HELD_OUT, scoring="neg_log_loss")
+    network = MLPClassifier([5], max_iter=3, random_state=0).set_callbacks(report)
+    quietly(network.fit, *TRAIN)
+    expected = -log_loss(HELD_OUT[1], network.predict_proba(HELD_OUT[0]))
+    assert study.trials[0].intermediate_values[3] == pytest.approx(expected, rel=1e-12)
 
-    def test_a_fit_ends_in_the_epoch_in_which_the_trial_is_pruned() -> None:
-        study = study_of("maximize", epoch=2)
 
-        def objective(trial: optuna.Trial) -> float:
-            scaler = StandardScaler().fit(TRAIN[0])
-            held_out = scaler.transform(HELD_OUT[0])
-            report = EstimatorPruningCallback(trial, held_out, HELD_OUT[1])
-            network = MLPClassifier([5], max_iter=50, random_state=0).set_callbacks(report)
-            make_pipeline(scaler, network).fit(*TRAIN)
-            raise AssertionError("it was not pruned")
+def test_a_fit_ends_in_the_epoch_in_which_the_trial_is_pruned() -> None:
+    study = study_of("maximize", epoch=2)
 
-        study.optimize(objective, n_trials=2)
-        for trial in study.trials:
-            assert trial.state == optuna.trial.TrialState.PRUNED
-            assert list(trial.intermediate_values) == [1, 2]
+    def objective(trial: optuna.Trial) -> float:
+        scaler = StandardScaler().fit(TRAIN[0])
+        held_out = scaler.transform(HELD_OUT[0])
+        report = EstimatorPruningCallback(trial, held_out, HELD_OUT[1])
+        network = MLPClassifier([5], max_iter=50, random_state=0).set_callbacks(report)
+        make_pipeline(scaler, network).fit(*TRAIN)
+        raise AssertionError("it was not pruned")
 
-    def test_a_pruned_estimator_fits_again() -> None:
-        study = study_of("maximize", epoch=1)
-        report = EstimatorPruningCallback(study.ask(), *HELD_OUT)
-        network = MLPClassifier([5], max_iter=3, random_state=0).set_callbacks(report)
-        with pytest.raises(optuna.TrialPruned, match="pruned after epoch 1"):
-            network.fit(*TRAIN)
-        quietly(network.set_callbacks().fit, *TRAIN)
-        alone = quietly(MLPClassifier([5], max_iter=3, random_state=0).fit, *TRAIN)
-        assert np.array_equal(network.coefs_[0], alone.coefs_[0])
+    study.optimize(objective, n_trials=2)
+    for trial in study.trials:
+        assert trial.state == optuna.trial.TrialState.PRUNED
+        assert list(trial.intermediate_values) == [1, 2]
+
+
+def test_a_pruned_estimator_fits_again() -> None:
+    study = study_of("maximize", epoch=1)
+    report = EstimatorPruningCallback(study.ask(), *HELD_OUT)
+    network = MLPClassifier([5], max_iter=3, random_state=0).set_callbacks(report)
+    with pytest.raises(optuna.TrialPruned, match="pruned after epoch 1"):
+        network.fit(*TRAIN)
+    quietly(network.set_callbacks().fit, *TRAIN)
+    alone = quietly(MLPClassifier([5], max_iter=3, random_state=0).fit, *TRAIN)
+    assert np.array_equal(network.coefs_[0], alone.coefs_[0])

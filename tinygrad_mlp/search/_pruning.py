@@ -53,8 +53,8 @@ class PruningCallback:
 class EstimatorPruningCallback:
     """Reports the score after each epoch of an estimator to a trial; ends a fit that is pruned.
 
-    It is a callback of scikit-learn 1.9: ``MLPClassifier().set_callbacks(...)``. A fit in a search
-    of scikit-learn's needs ``error_score="raise"`` there, else to be pruned counts as to fail.
+    It goes into ``set_callbacks``. A fit within a search of scikit-learn's needs
+    ``error_score="raise"`` there, else a fit that is pruned counts as one that failed.
 
     Args:
         trial: the trial, as Optuna gives it to the objective. One fit reports to it, not several.
@@ -72,9 +72,9 @@ class EstimatorPruningCallback:
     >>> report = EstimatorPruningCallback(study.ask(), [[0.0], [1.0]], [0, 1])
     >>> from tinygrad_mlp.estimators import MLPClassifier
     >>> network = MLPClassifier([2], max_iter=3, tol=1.0, n_iter_no_change=1, random_state=0)
-    >>> if hasattr(network, "set_callbacks"):  # scikit-learn 1.9
-    ...     network = network.set_callbacks(report).fit([[0.0], [1.0]], [0, 1])
-    ...     assert list(study.trials[0].intermediate_values) == [1, 2, 3]
+    >>> network = network.set_callbacks(report).fit([[0.0], [1.0]], [0, 1])
+    >>> list(study.trials[0].intermediate_values)
+    [1, 2, 3]
     """
 
     def __init__(self, trial: BaseTrial, X: Any, y: Any, scoring: Any = None) -> None:
