@@ -101,6 +101,7 @@ def test_the_weights_are_those_without_the_callback() -> None:
         log_every=None,
     )
     assert reported.validation_loss == alone.validation_loss
+    assert PruningCallback.only_looks, "else fit looks for changes after each epoch"
 
 
 def test_a_training_goes_on_from_its_file_and_reports_on(tmp_path: Path) -> None:
