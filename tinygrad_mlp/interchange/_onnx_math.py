@@ -73,6 +73,20 @@ class OnnxGraph:
         self.nodes.append((kind, names, name, attributes))
         return Tensor(self, name, is_bool)
 
+    def keep_only(self, outputs: Sequence[str]) -> None:
+        """Leave out the nodes and initializers that these outputs do not need."""
+        needed = set(outputs)
+        kept = []
+        for node in reversed(self.nodes):
+            _, inputs, output, _ = node
+            if output in needed:
+                needed.update(inputs)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        self.initializers = {
+            name: array for name, array in self.initializers.items() if name in needed
+        }
+
     def tensor(self, thing: Any) -> Tensor:
         """A tensor as it is; a number or an array as an initializer."""
         return thing if isinstance(thing, Tensor) else self.constant(thing)

@@ -145,9 +145,7 @@ def _number_of_inputs(model: Module, given: int | None) -> int:
     return known[0]
 
 
-def _recorded(
-    model: Module, n_inputs: int, labels: NDArray[Any] | None
-) -> tuple[Plan, int]:
+def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tuple[Plan, int]:
     """The plan of one sample, which gives outputs, and with labels probabilities and logits."""
     check_numbers([*model.parameters(), *model.buffers()])
     numbers_of_outputs: list[int] = []
@@ -160,7 +158,8 @@ def _recorded(
         logits = in_list(model.logits(x), model)
         return [*outputs, *_probabilities(logits, labels), *logits]
 
-    program = compile(predicted, per_sample=True)
+    leaves = [*model.parameters(), *model.buffers()]
+    program = compile(predicted, leaves, per_sample=True).prediction(predicted)
     program.within = partial(_as_it_predicts, model)
     program.each_by_itself = True
     program(np.zeros((1, n_inputs)))
@@ -202,9 +201,7 @@ def _written(
     graph: OnnxGraph, plan: Plan, model: Module, n_outputs: int, labels: NDArray[Any] | None
 ) -> list[str]:
     """All nodes; the names of the outputs."""
-    names = {
-        tuple(map(id, values)): (name, shape) for name, shape, values in named_entries(model)
-    }
+    names = {tuple(map(id, values)): (name, shape) for name, shape, values in named_entries(model)}
     writer = StepWriter(graph, plan, names)
     slots = plan.slot_of[np.array(plan.folded.outputs, dtype=np.int64)]
     found = {"output": writer.read(slots[:n_outputs])}
@@ -213,6 +210,7 @@ def _written(
         found["probabilities"] = writer.read(slots[n_outputs:-n_outputs])
     for name, tensor in found.items():
         graph.nodes.append(("Identity", [tensor.name], name, {}))
+    graph.keep_only(list(found))
     return list(found)
 
 
@@ -259,8 +257,10 @@ def _file(
         "tinygrad_mlp",
         [helper.make_tensor_value_info("input", kind, ["n_samples", n_inputs])],
         [helper.make_tensor_value_info(name, *shapes[name]) for name in outputs],
-        [onnx.numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
-         for name, array in graph.initializers.items()],
+        [
+            onnx.numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
+            for name, array in graph.initializers.items()
+        ],
     )
     versions = [helper.make_opsetid("", graph.opset)]
     model = helper.make_model(

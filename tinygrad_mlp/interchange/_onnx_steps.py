@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import ops
 from tinygrad_mlp._many_numbers import read_numbers
-from tinygrad_mlp.compiler._layout import Block, Constant, Operand, Plan, Step, slots_of
+from tinygrad_mlp.compiler._layout import Constant, Operand, Plan, Step, slots_of
+from tinygrad_mlp.compiler._softmax import shares_read_by
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.interchange._onnx_math import OnnxGraph, Tensor, computed
 
@@ -49,10 +50,10 @@ class StepWriter:
         for id_, number in folded.constants.items():
             if slot_of[id_] >= 0:
                 self._numbers[slot_of[id_]] = number
-        outer = [leaf for _, leaf in folded.outer]
-        slots = [int(slot_of[id_]) for id_, _ in folded.outer]
-        self._numbers[slots] = read_numbers(outer)
-        self._leaves.update(zip(slots, outer))
+        leaves = [*zip(folded.parameters, plan.recording.parameters), *folded.outer]
+        slots = [int(slot_of[id_]) for id_, _ in leaves]
+        self._numbers[slots] = read_numbers([leaf for _, leaf in leaves])
+        self._leaves.update(zip(slots, [leaf for _, leaf in leaves]))
         (x,) = [block for block in plan.blocks if block.kind == "input"]
         self._tensors[x.base] = Tensor(graph, "input")
         for step in plan.steps:
@@ -96,6 +97,8 @@ class StepWriter:
             return self._product(step)
         if step.op.variadic:
             return self._variadic(step)
+        if (found := shares_read_by(step, self._plan)) is not None:
+            return self._softmax(*found)
         return computed(self._graph, step.op, self._elementwise(step))
 
     def _elementwise(self, step: Step) -> list[Any]:
@@ -114,8 +117,8 @@ class StepWriter:
             elif column is not None and has_all:
                 operands.append(column)  # which NumPy's rules of broadcasting spread
             else:
-                assert each is not None and not isinstance(operand, Constant)
-                operands.append(self.read(each) if operand.mapped else self._array(each))
+                assert each is not None
+                operands.append(self._row(each))
         return operands
 
     def _lone_column(self, slots: IntArray | None) -> Tensor | None:
@@ -126,49 +129,66 @@ class StepWriter:
         return self._tensors[block.base] if block.mapped and block.size == 1 else None
 
     def _variadic(self, step: Step) -> Tensor:
+        inputs, n = self._lists(step)
+        result = computed(self._graph, step.op, [inputs])
+        return result if n == 1 else self._reshaped(result, n)
+
+    def _lists(self, step: Step) -> tuple[Tensor, int]:
+        """The operands of a variadic op, in the last axis; and how many lists of them there are."""
         (operand,) = step.operands
         assert not isinstance(operand, Constant)
         n, n_operands = operand.shape
         inputs = self.read(slots_of(operand))
-        if n == 1:
-            return computed(self._graph, step.op, [inputs])
-        stacked = self._reshaped(inputs, n, n_operands)
-        return self._reshaped(computed(self._graph, step.op, [stacked]), n)
+        return (inputs if n == 1 else self._reshaped(inputs, n, n_operands)), n
+
+    def _softmax(self, logsumexp: Step, places: IntArray) -> Tensor:
+        """exp(x - logsumexp(x1, ..., xn)) for many x, by their places in (operands, lists)."""
+        inputs, n = self._lists(logsumexp)
+        shares = self._graph.add("Softmax", inputs, axis=-1)
+        if n > 1:
+            shares = self._graph.add("Transpose", shares, perm=[0, 2, 1])
+            shares = self._reshaped(shares, -1)
+        (operand,) = logsumexp.operands
+        assert not isinstance(operand, Constant)
+        if np.array_equal(places, np.arange(n * operand.shape[1])):
+            return shares
+        return self._graph.add("Gather", shares, places, axis=1)
 
     def _product(self, step: Step) -> Tensor:
         """Sums of products: of stacked matrices (P, K) and (K, Q) for each sample."""
-        left, right, graph = step.left, step.right, self._graph
-        assert left is not None and right is not None
-        assert not isinstance(left, Constant) and not isinstance(right, Constant)
+        left, right, terms = _factors(self._plan, step)
+        graph, size = self._graph, step.out.size
         stacked, p, k = left.shape
         q = right.shape[1]
-        terms = list(step.operands)
-        if not left.mapped and stacked == q == 1:  # a layer
-            weights = self._array(slots_of(left).reshape(p, k))
-            inputs = [self.read(slots_of(right)), weights]
-            if terms and not _is_mapped(terms[0]):
-                inputs.append(self._term(terms.pop(0), p))
+        weights = self._array(left[0]) if stacked == q == 1 and not self._varies(left) else None
+        if k == 1:  # one product each
+            shape = (stacked, p, q)
+            total = self._row(np.broadcast_to(left, shape)) * self._row(
+                np.broadcast_to(right.swapaxes(1, 2), shape)
+            )
+        elif weights is not None:  # a layer
+            bias = [terms.pop(0)] if terms and not self._varies(terms[0]) else []
+            inputs = [self.read(right), weights, *map(self._row, bias)]
             total = graph.add("Gemm", *inputs, transB=1)
         else:
-            factors = [self._factor(left), self._factor(right)]
-            factors[1] = graph.add("Transpose", factors[1], perm=[0, 1, 3, 2])
-            total = self._reshaped(graph.add("MatMul", *factors), step.out.size)
+            columns = graph.add("Transpose", self._stacked(right), perm=[0, 1, 3, 2])
+            total = self._reshaped(graph.add("MatMul", self._stacked(left), columns), size)
         for term in terms:
-            total = total + self._term(term, step.out.size)
+            total = total + self._row(term)
         return total
 
-    def _factor(self, operand: Operand) -> Tensor:
-        assert not isinstance(operand, Constant)
-        slots = slots_of(operand)
-        if operand.mapped:
+    def _varies(self, slots: IntArray) -> bool:
+        """Whether any of these numbers depend on the sample."""
+        return any(self._plan.block_at(slot).mapped for slot in np.unique(slots).tolist())
+
+    def _row(self, slots: IntArray) -> Tensor:
+        """Numbers of (n_samples, n), or of (n,) where they are the same for every sample."""
+        return self.read(slots) if self._varies(slots) else self._array(slots.ravel())
+
+    def _stacked(self, slots: IntArray) -> Tensor:
+        if self._varies(slots):
             return self._reshaped(self.read(slots), *slots.shape)
         return self._graph.constant(self._numbers[slots][None])
-
-    def _term(self, operand: Operand, size: int) -> Any:
-        if isinstance(operand, Constant):
-            return np.full(size, operand.number)
-        slots = slots_of(operand).ravel()
-        return self.read(slots) if operand.mapped else self._array(slots)
 
     def _array(self, slots: IntArray) -> Tensor:
         """Numbers that are the same for every sample; in their own name if all are of one array."""
@@ -187,11 +207,11 @@ class StepWriter:
     def _evaluated(self, step: Step) -> NDArray[np.float64]:
         operands = [self._number_array(operand) for operand in step.operands]
         with np.errstate(all="ignore"):
-            if step.left is not None and step.right is not None:
-                left, right = self._number_array(step.left), self._number_array(step.right)
-                total = left @ right.swapaxes(-1, -2)
-                for term in operands:
-                    total = total + term
+            if step.left is not None:
+                left, right, terms = _factors(self._plan, step)
+                total = self._numbers[left] @ self._numbers[right].swapaxes(-1, -2)
+                for term in terms:
+                    total = total + self._numbers[term]
                 return np.asarray(total)
             if step.op.variadic:
                 operands = [np.moveaxis(operands[0], -1, 0)]
@@ -205,5 +225,22 @@ class StepWriter:
         return numbers
 
 
-def _is_mapped(operand: Operand) -> bool:
-    return not isinstance(operand, Constant) and operand.mapped
+def _factors(plan: Plan, step: Step) -> tuple[IntArray, IntArray, list[IntArray]]:
+    """The slots of both factors and of each plain term of a product.
+
+    Where a bias was made a column of the weights, against ones behind a block, it is a term again.
+    """
+    assert step.left is not None and step.right is not None
+    left, right = _slots(step.left), _slots(step.right)
+    terms = [_slots(operand) for operand in step.operands]
+    last = int(right[0, 0, -1])
+    block = plan.block_at(last)
+    if last >= block.base + block.size:
+        bias = np.broadcast_to(left[:, :, -1:], step.shape)
+        return left[..., :-1], right[..., :-1], [bias, *terms]
+    return left, right, terms
+
+
+def _slots(operand: Operand) -> IntArray:
+    assert not isinstance(operand, Constant)  # which factors and terms of products never are
+    return slots_of(operand)
