@@ -45,7 +45,7 @@ class OnnxGraph:
     >>> x = Tensor(graph, "x")
     >>> y = 2.0 * x + 1.0
     >>> [node[:3] for node in graph.nodes]
-    [('Mul', ['c0', 'x'], 'Mul_0'), ('Add', ['Mul_0', 'c1'], 'Add_1')]
+    [('Mul', ['/c0', 'x'], '/Mul_0'), ('Add', ['/Mul_0', '/c1'], '/Add_1')]
     """
 
     def __init__(self, dtype: np.dtype[Any], opset: int) -> None:
@@ -69,7 +69,7 @@ class OnnxGraph:
                 "kernel for that; write to_onnx(model, path, dtype='float32')"
             )
         names = [self.tensor(each).name for each in inputs]
-        name = f"{kind}_{len(self.nodes)}"
+        name = f"/{kind}_{len(self.nodes)}"
         self.nodes.append((kind, names, name, attributes))
         return Tensor(self, name, is_bool)
 
@@ -99,15 +99,14 @@ class OnnxGraph:
         return self.add("Where", tensor, 1.0, 0.0)
 
     def constant(self, numbers: ArrayLike, name: str = "") -> Tensor:
-        """Numbers as an initializer; equal ones are one. Floats have the dtype of the graph."""
+        """Numbers as an initializer. Floats have the dtype of the graph; equal ones are one."""
         array = np.asarray(numbers)
         if array.dtype.kind == "f":
             array = array.astype(self.dtype)
-        key = (array.dtype.str, array.shape, array.tobytes() if array.dtype.kind != "O" else name)
+        key = (name, array.dtype.str, array.shape, array.tobytes())
         known = self._constants.get(key)
-        if known is None or (name and known != name):
-            known = name or f"c{len(self.initializers)}"
-            self._constants.setdefault(key, known)
+        if known is None:
+            known = self._constants[key] = name or f"/c{len(self.initializers)}"
             self.initializers[known] = array
         return Tensor(self, known, array.dtype.kind == "b")
 
@@ -195,7 +194,7 @@ class OnnxMath:
 
     >>> graph = OnnxGraph(np.dtype("float64"), 20)
     >>> OnnxMath(graph).exp(Tensor(graph, "x")).name
-    'Exp_0'
+    '/Exp_0'
     """
 
     def __init__(self, graph: OnnxGraph) -> None:
@@ -369,7 +368,7 @@ def computed(graph: OnnxGraph, op: Op, operands: Sequence[Any]) -> Tensor:
     >>> from tinygrad_mlp import ops
     >>> graph = OnnxGraph(np.dtype("float32"), 20)
     >>> computed(graph, ops.RELU, [Tensor(graph, "x")]).name
-    'Relu_0'
+    '/Relu_0'
     """
     graph.what = op.name
     if op.name == "relu":

@@ -47,6 +47,9 @@ __all__ = ["to_onnx"]
 OLDEST_OPSET: Final = 18
 """Before it ReduceMax takes its axes in another way."""
 
+TAKEN: Final = frozenset(["input", "output", "label", "probabilities", "classes"])
+"""The names in the file that are no array of the model."""
+
 CALL: Final = "to_onnx(model, 'model.onnx', dtype='float32', opset=20)"
 
 
@@ -87,7 +90,9 @@ def to_onnx(
     Raises:
         MissingDependencyError: without the package onnx.
         InvalidArgumentError: for another dtype or opset; for a function that onnxruntime cannot
-            compute in float64 (gelu, whose error function it has in float32 alone).
+            compute in float64 (gelu, whose error function it has in float32 alone); for classes
+            of a model whose loss has no probabilities of classes that exclude one another.
+        DataError: if a class is listed twice, or the classes are of several kinds.
         ShapeError: if there are not as many classes as the outputs stand for.
         GraphError: for a model that changes as it predicts, or draws random numbers.
         TracingError: for one that branches on a number.
@@ -121,6 +126,8 @@ def to_onnx(
     labels = None if classes is None else encode_labels(classes, classes)[1]
     n_features = _number_of_inputs(model, n_inputs)
     plan, n_outputs = _recorded(model, n_features, labels)
+    if labels is not None:
+        _check_task(model, n_outputs)
     graph = OnnxGraph(np.dtype(dtype), opset)
     outputs = _written(graph, plan, model, n_outputs, labels)
     content = _file(onnx, graph, outputs, n_features, n_outputs, labels)
@@ -143,6 +150,29 @@ def _number_of_inputs(model: Module, given: int | None) -> int:
             "to_onnx(model, path, n_inputs=4)"
         )
     return known[0]
+
+
+def _check_task(model: Module, n_outputs: int) -> None:
+    """Refuse probabilities that would be others than those of ``predict_proba``.
+
+    Raises:
+        InvalidArgumentError: if the loss of the training knows none, or none that exclude another.
+    """
+    task = task_of(model)
+    if task is None or task.loss is None:
+        return
+    probe = np.arange(1.0, n_outputs + 1.0)[None] / (n_outputs + 2.0)
+    probabilities = task.loss.probabilities(probe if task.loss.from_logits else probe / probe.sum())
+    if probabilities is None:
+        what = "gives no probabilities"
+    elif n_outputs > 1 and not np.isclose(probabilities.sum(), 1.0):
+        what = "answers yes or no for each output by itself"
+    else:
+        return
+    raise InvalidArgumentError(
+        f"the model was trained with the loss {task.loss_name!r}, which {what}, so there is no one "
+        "class out of several to name; leave classes= out and read the output"
+    )
 
 
 def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tuple[Plan, int]:
@@ -201,7 +231,11 @@ def _written(
     graph: OnnxGraph, plan: Plan, model: Module, n_outputs: int, labels: NDArray[Any] | None
 ) -> list[str]:
     """All nodes; the names of the outputs."""
-    names = {tuple(map(id, values)): (name, shape) for name, shape, values in named_entries(model)}
+    names = {
+        tuple(map(id, values)): (name, shape)
+        for name, shape, values in named_entries(model)
+        if name not in TAKEN and "/" not in name  # with which our own names begin
+    }
     writer = StepWriter(graph, plan, names)
     slots = plan.slot_of[np.array(plan.folded.outputs, dtype=np.int64)]
     found = {"output": writer.read(slots[:n_outputs])}

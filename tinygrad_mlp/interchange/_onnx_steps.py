@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
-from tinygrad_mlp import ops
 from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp.compiler._layout import Constant, Operand, Plan, Step, slots_of
 from tinygrad_mlp.compiler._softmax import shares_read_by
@@ -97,7 +96,8 @@ class StepWriter:
             return self._product(step)
         if step.op.variadic:
             return self._variadic(step)
-        if (found := shares_read_by(step, self._plan)) is not None:
+        found = shares_read_by(step, self._plan)
+        if found is not None:
             return self._softmax(*found)
         return computed(self._graph, step.op, self._elementwise(step))
 
@@ -122,7 +122,7 @@ class StepWriter:
         return operands
 
     def _lone_column(self, slots: IntArray | None) -> Tensor | None:
-        """The tensor of (n_samples, 1) that has the one number for all of these, if there is one."""
+        """The tensor of (n_samples, 1) with the one number that stands for all, if there is one."""
         if slots is None or (slots != slots[0]).any():
             return None
         block = self._plan.block_at(int(slots[0]))
@@ -215,7 +215,7 @@ class StepWriter:
                 return np.asarray(total)
             if step.op.variadic:
                 operands = [np.moveaxis(operands[0], -1, 0)]
-                return np.asarray(step.op.compute(array_math, operands[0]))
+                return np.asarray(step.op.compute(array_math, operands[0]))  # type: ignore[arg-type]
             return np.asarray(step.op.compute(array_math, operands))
 
     def _number_array(self, operand: Operand) -> NDArray[np.float64]:
