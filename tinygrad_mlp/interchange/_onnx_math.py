@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp._interpreter import refuse_function
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.ops import Op
 
@@ -151,9 +150,6 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return self.graph.add("Neg", self.graph.number(self))
 
-    def __pos__(self) -> Tensor:
-        return self
-
     def __lt__(self, other: Any) -> Tensor:
         return self._with("Less", self, other, is_bool=True)
 
@@ -165,12 +161,6 @@ class Tensor:
 
     def __ge__(self, other: Any) -> Tensor:
         return self._with("GreaterOrEqual", self, other, is_bool=True)
-
-    def __bool__(self) -> bool:
-        raise InvalidArgumentError(
-            f"{self.graph.what or 'a rule'} branches on a number, which no ONNX graph does; write "
-            "xp.where(x > 0.0, a, b) in the place of if, and, or, not"
-        )
 
 
 def _node(kind: str) -> Callable[[OnnxMath, Any], Tensor]:
@@ -199,11 +189,6 @@ class OnnxMath:
 
     def __init__(self, graph: OnnxGraph) -> None:
         self.graph = graph
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            refuse_function(name)
 
     absolute = _node("Abs")
     arccos = _node("Acos")

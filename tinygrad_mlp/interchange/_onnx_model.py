@@ -33,6 +33,7 @@ from tinygrad_mlp.errors import (
     GraphError,
     InvalidArgumentError,
     MissingDependencyError,
+    SampleOrderError,
     ShapeError,
 )
 from tinygrad_mlp.interchange._onnx_math import OnnxGraph, Tensor
@@ -186,11 +187,13 @@ def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tupl
         logits = in_list(model.logits(x), model)
         return [*outputs, *_probabilities(logits, labels), *logits]
 
-    leaves = [*model.parameters(), *model.buffers()]
-    program = compile(predicted, leaves, per_sample=True).prediction(predicted)
+    program = compile(predicted, model.parameters(), per_sample=True).prediction(predicted)
     program.within = partial(_as_it_predicts, model)
     program.each_by_itself = True
-    program(np.zeros((1, n_inputs)))
+    try:
+        program(np.zeros((1, n_inputs)))
+    except SampleOrderError as error:
+        raise _assigns(model) from error
     plan = program.plan
     assert plan is not None  # mapped over the samples it is never plain arithmetic
     if plan.recording.random:
@@ -199,11 +202,15 @@ def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tupl
             "them in training alone: if self.training: ..."
         )
     if plan.recording.effects:
-        raise GraphError(
-            f"{model!r} assigns to {plan.recording.effects[0][0]!r} as it predicts, and an ONNX "
-            "file keeps nothing between its calls; assign in training alone: if self.training: ..."
-        )
+        raise _assigns(model)
     return plan, numbers_of_outputs[-1]
+
+
+def _assigns(model: Module) -> GraphError:
+    return GraphError(
+        f"{model!r} assigns to its leaves as it predicts, and an ONNX file keeps nothing between "
+        "its calls; assign in training alone: if self.training: ..."
+    )
 
 
 @contextmanager

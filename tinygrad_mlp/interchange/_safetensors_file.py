@@ -137,7 +137,7 @@ def arrays_in_file(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             f"{os.fspath(path)} is not a safetensors file ({error}); "
             "save_safetensors(model, 'model.safetensors') writes one"
         ) from None
-    except (KeyError, TypeError, AttributeError) as error:  # a type such as bfloat16
+    except KeyError as error:  # a type such as bfloat16
         raise DataError(
             f"{os.fspath(path)} holds numbers of a type that NumPy does not have ({error}); save "
             "them as float32: network.float().state_dict()"

@@ -274,5 +274,9 @@ def _activation(module: Any, name: str) -> Activation:
         for own, (other, default) in theirs.settings.items()
         if getattr(module, other) != default
     }
-    function = ACTIVATIONS[ours]
-    return Activation(partial(function, **settings) if settings else function)
+    if not settings:
+        return Activation(ours)
+    function: Any = partial(ACTIVATIONS[ours], **settings)
+    said = ", ".join(f"{own}={number:g}" for own, number in settings.items())
+    function.__name__ = f"{ours}({said})"
+    return Activation(function)
