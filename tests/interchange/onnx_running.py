@@ -22,7 +22,8 @@ def outputs_of(path: Path, X: NDArray[Any]) -> Iterator[tuple[str, Outputs]]:
     model = onnx.load(path)
     names = [output.name for output in model.graph.output]
     with np.errstate(all="ignore"):
-        yield "reference", dict(zip(names, ReferenceEvaluator(model).run(None, {"input": X})))
+        results: Any = ReferenceEvaluator(model).run(None, {"input": X})
+        yield "reference", dict(zip(names, results))
     yield "onnxruntime", dict(zip(names, session(path).run(None, {"input": X})))
 
 

@@ -110,7 +110,7 @@ def test_names_shapes_and_buffers_are_those_of_torch() -> None:
 
 def test_it_is_a_copy() -> None:
     model = MLP(2, [1], rng=0)
-    network = to_torch(model)
+    network: Any = to_torch(model)
     before = network[0].weight.tolist()
     model.layers[0].neurons[0].w[0].data = 7.0
     assert network[0].weight.tolist() == before
@@ -120,20 +120,20 @@ def test_training_mode_and_frozen_parts_go_both_ways() -> None:
     model = Sequential(Layer(2, 3, None, rng=0), Sequential(BatchNorm(3), Dropout(0.5)), "relu")
     model[0].freeze()
     model[1].eval()
-    network = to_torch(model)
+    network: Any = to_torch(model)
     assert [each.requires_grad for each in network.parameters()] == [False, False, True, True]
     assert [each.training for each in network] == [True, False, True]
     assert network.training
     assert not network[1][0].training
     back = from_torch(network)
     assert [part.training for part in back.modules()] == [p.training for p in model.modules()]
-    assert [part.requires_grad for part in (back[0], back[1])] == [False, True]
+    assert [back[i].requires_grad for i in (0, 1)] == [False, True]
     assert not to_torch(MLP(2, [1]).eval()).training
 
 
 def test_settings_go_both_ways() -> None:
     model = Sequential(BatchNorm(2, momentum=0.3, epsilon=0.01, affine=False), Dropout(0.25))
-    network = to_torch(model)
+    network: Any = to_torch(model)
     norm, dropout = network
     assert (norm.momentum, norm.eps, norm.affine, dropout.p) == (0.3, 0.01, False, 0.25)
     back: Any = from_torch(network)
@@ -213,7 +213,7 @@ class OwnNetwork(MLP):
 
 def with_own_forward() -> Module:
     layer = Layer(2, 2, rng=0)
-    layer.forward = lambda x: x  # type: ignore[method-assign, assignment]
+    vars(layer)["forward"] = list
     return layer
 
 

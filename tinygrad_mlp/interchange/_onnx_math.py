@@ -6,8 +6,8 @@ are. ONNX has no expm1, log1p or erfc, and onnxruntime lacks some functions in f
 missing is written with what is there, such that small results keep all their digits.
 
 In float32 what ONNX has an exact node for is that node (``IN_FLOAT32``). In float64 it is the rule:
-attributes are 32-bit numbers also there, and the kernels of LeakyRelu and Softplus are there at
-single opsets alone.
+attributes are 32-bit numbers also there, and onnxruntime has a kernel for LeakyRelu up to opset 18
+alone.
 """
 
 from __future__ import annotations
@@ -321,21 +321,17 @@ def _leaky_relu(graph: OnnxGraph, x: Tensor, slope: Any) -> Tensor | None:
     return graph.add("LeakyRelu", x, alpha=slope) if isinstance(slope, float) else None
 
 
-def _softplus(graph: OnnxGraph, x: Tensor) -> Tensor:
-    return graph.add("Softplus", x)
-
-
 def _gelu(graph: OnnxGraph, x: Tensor) -> Tensor | None:
     return graph.add("Gelu", x) if graph.opset >= 20 else None
 
 
 IN_FLOAT32: Final[dict[str, Callable[..., Tensor | None]]] = {
     "leaky_relu": _leaky_relu,
-    "softplus": _softplus,
     "gelu": _gelu,
 }
-"""Operations that are one node in float32; None where the rule is needed all the same. Elu and
-Sigmoid are none of them: onnxruntime's lose all digits of small results."""
+"""Operations that are one node in float32; None where the rule is needed all the same. Elu,
+Sigmoid and Softplus are none of them: the first two lose all digits of small results in
+onnxruntime, the third one overflows in evaluators of onnx before 1.23."""
 
 
 def computed(graph: OnnxGraph, op: Op, operands: Sequence[Any]) -> Tensor:
