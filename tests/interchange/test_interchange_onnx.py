@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tests.interchange.onnx_running import NEWEST, nodes_of, outputs_of
 from tinygrad_mlp import MLP, Layer, Module, Neuron, Value, fit, functional, predict, predict_proba
+from tinygrad_mlp._interpreter import ForwardInterpreter, Interpreter
 from tinygrad_mlp.engine import assign, no_grad
 from tinygrad_mlp.errors import (
     DataError,
@@ -25,6 +26,7 @@ from tinygrad_mlp.errors import (
     TracingError,
 )
 from tinygrad_mlp.interchange import to_onnx
+from tinygrad_mlp.interchange._onnx_math import OnnxMath
 from tinygrad_mlp.nn import ACTIVATIONS, BatchNorm, Buffer, Dropout, Sequential
 from tinygrad_mlp.ops import OPS
 
@@ -260,10 +262,19 @@ def test_models_compute_what_the_engine_computes(name: str, dtype: str, tmp_path
             assert (np.abs(got - wanted) <= WITHIN[dtype] * scale).all(), engine
 
 
+def test_rules_of_values_find_all_that_they_may_call() -> None:
+    """But for what local derivatives alone call, and dot, which is a product of matrices."""
+    written = {*vars(Interpreter), *vars(ForwardInterpreter)}
+    functions = {name for name in written if not name.startswith("_")}
+    offered = {name for name in vars(OnnxMath) if not name.startswith("_")}
+    assert offered == functions - {"dot", "equal_each", "shares"}
+
+
 def test_an_operation_declared_outside_is_exported(tmp_path: Path) -> None:
     def forward(xp: Any, x: Any, a: Any) -> Any:
         near = xp.equal(xp.rint(x), 0.0) * (x > -0.25)
         wave = xp.sinh(x) + xp.cosh(x) - xp.tan(x) + xp.log10(xp.exp2(x)) + xp.sign(x)
+        wave = wave * xp.sigmoid(x)
         return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a)
 
     own = functional.declare("wavy", forward, 1.0, 1.0)

@@ -68,6 +68,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py "
         "tests/test_compiler_detached.py",
     ),
+    "interchange": (
+        "tinygrad_mlp/interchange/*.py",
+        "tests/interchange/test_interchange_*.py",
+    ),
     "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
     "viz": ("viz/*.py viz/*/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),

@@ -167,6 +167,7 @@ def _node(kind: str) -> Callable[[OnnxMath, Any], Tensor]:
     def function(xp: OnnxMath, x: Any, /) -> Tensor:
         return xp.graph.add(kind, xp.graph.number(x))
 
+    function.__doc__ = f"The node {kind}."
     return function
 
 
@@ -174,6 +175,7 @@ def _node_of_two(kind: str) -> Callable[[OnnxMath, Any, Any], Tensor]:
     def function(xp: OnnxMath, a: Any, b: Any, /) -> Tensor:
         return xp.graph.add(kind, xp.graph.number(a), xp.graph.number(b))
 
+    function.__doc__ = f"The node {kind}."
     return function
 
 

@@ -63,7 +63,18 @@ class StepWriter:
                 self._numbers[out] = np.broadcast_to(self._evaluated(step), step.shape).ravel()
 
     def read(self, slots: IntArray) -> Tensor:
-        """The numbers in these slots, for each sample: a tensor of (n_samples, n_slots)."""
+        """The numbers in these slots, for each sample: a tensor of (n_samples, n_slots).
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> program = compile(lambda x: [2.0 * x[1], 2.0 * x[0]], per_sample=True)
+        >>> result = program(np.zeros((1, 2)))
+        >>> graph, plan = OnnxGraph(np.dtype("float64"), 20), program.plan
+        >>> writer = StepWriter(graph, plan, {})
+        >>> writer.read(plan.slot_of[plan.folded.outputs]).name
+        '/Gather_1'
+        >>> [kind for kind, *_ in graph.nodes]
+        ['Mul', 'Gather']
+        """
         slots = slots.ravel()
         graph = self._graph
         blocks = {block.base: block for block in map(self._plan.block_at, np.unique(slots))}

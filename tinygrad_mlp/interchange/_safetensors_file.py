@@ -127,6 +127,13 @@ def arrays_in_file(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: if it is no such file, or one of them has a type that NumPy does not have.
         OSError: if it cannot be opened.
+
+    >>> import tempfile
+    >>> from tinygrad_mlp.nn import Neuron
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     arrays = arrays_in_file(save_safetensors(Neuron(2), f"{folder}/neuron.safetensors"))
+    >>> {name: arrays[name].shape for name in sorted(arrays)}
+    {'0.bias': (1,), '0.weight': (1, 2)}
     """
     safetensors = _safetensors()
     content = Path(path).read_bytes()
