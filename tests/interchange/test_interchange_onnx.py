@@ -203,6 +203,41 @@ class Attention(Module):
         return [*out, Value(3.0), largest, *(largest - each for each in x), Value(0.0) + x[1]]
 
 
+class Numbers(Module):
+    """What does not depend on the sample: products, a softmax, one number for all."""
+
+    n_inputs = 4
+
+    def __init__(self) -> None:
+        self.rows = [[Value(0.3), Value(-0.7), Value(1.1)], [Value(0.2), Value(0.9), Value(-0.4)]]
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        a, b = self.rows
+        pairs = [(a, a), (a, b), (b, a), (b, b)]
+        products = [functional.dot(p, [q.tanh() for q in r], p[0]) for p, r in pairs]
+        shares = functional.softmax(a)
+        return [
+            *[(p - each).tanh() for p, each in zip(products, x)],
+            *[share * functional.tanh(each) for share, each in zip(shares, x)],
+            functional.logsumexp(a),
+        ]
+
+
+class One(Module):
+    """One parameter beside all inputs, one input beside the others, and a constant in a product."""
+
+    n_inputs = 4
+
+    def __init__(self) -> None:
+        self.only = Value(0.25)
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        first = [functional.maximum(self.only, each) for each in x]
+        second = [functional.minimum(x[0], each) for each in x[1:]]
+        third = functional.dot([x[0], Value(2.0)], [x[1], x[2]])
+        return [*first, *second, third]
+
+
 class PlainSums(Module):
     """A layer as a beginner writes it, with a loop of + and *."""
 
@@ -239,6 +274,8 @@ MODELS: dict[str, Callable[[], Module]] = {
     "skip": lambda: moved_norm(Skip()),
     "attention": Attention,
     "plain sums": PlainSums,
+    "numbers": Numbers,
+    "one": One,
     "frozen": lambda: MLP(4, [3, 2], rng=0).freeze(),
     "no layer": lambda: Sequential(Dropout(0.1), "tanh"),
 }
@@ -334,6 +371,12 @@ def test_some_activations_are_one_node_in_float32(tmp_path: Path) -> None:
         assert nodes_of(path) == ["Gemm", kind, "Identity"]
     path = to_onnx(Layer(2, 3, "gelu", rng=0), tmp_path / "layer.onnx", opset=19)
     assert "Erf" in nodes_of(path)
+
+
+def test_conditions_are_used_as_they_are(tmp_path: Path) -> None:
+    path = to_onnx(Layer(2, 3, "elu", rng=0), tmp_path / "layer.onnx", dtype="float64")
+    assert nodes_of(path).count("Where") == 2
+    assert "Equal" not in nodes_of(path)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -131,6 +131,19 @@ def test_training_mode_and_frozen_parts_go_both_ways() -> None:
     assert not to_torch(MLP(2, [1]).eval()).training
 
 
+def test_an_array_that_is_frozen_in_part_is_trained_there() -> None:
+    model = Layer(2, 2, None, rng=0)
+    model.neurons[0].w[0].requires_grad = False
+    assert all(each.requires_grad for each in to_torch(model).parameters())
+
+
+def test_softmax_takes_a_single_sample_too() -> None:
+    model = Layer(3, 2, "softmax", rng=0)
+    x = [0.5, -1.0, 2.0]
+    got = to_torch(model)(torch.tensor(x, dtype=torch.float64)).tolist()
+    assert got == pytest.approx([p.data for p in model(x)], rel=1e-14)
+
+
 def test_settings_go_both_ways() -> None:
     model = Sequential(BatchNorm(2, momentum=0.3, epsilon=0.01, affine=False), Dropout(0.25))
     network: Any = to_torch(model)

@@ -177,11 +177,9 @@ def _check_task(model: Module, n_outputs: int) -> None:
 def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tuple[Plan, int]:
     """The plan of one sample, which gives outputs, and with labels probabilities and logits."""
     check_numbers([*model.parameters(), *model.buffers()])
-    numbers_of_outputs: list[int] = []
 
     def predicted(x: Sequence[Value]) -> list[Value]:
         outputs = in_list(model.forward(x), model)
-        numbers_of_outputs.append(len(outputs))
         if labels is None:
             return outputs
         logits = in_list(model.logits(x), model)
@@ -203,7 +201,8 @@ def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tupl
         )
     if plan.recording.effects:
         raise _assigns(model)
-    return plan, numbers_of_outputs[-1]
+    n_results = len(plan.folded.outputs)  # outputs, and with labels probabilities and logits
+    return plan, n_results if labels is None else (n_results - len(labels)) // 2
 
 
 def _assigns(model: Module) -> GraphError:

@@ -87,9 +87,7 @@ def to_torch(model: Module) -> torch.nn.Sequential:
 
 def _check_shares(model: Module, made: dict[tuple[int, str], Any]) -> None:
     """Refuse what would no longer be shared: single weights, not the module as a whole."""
-    n_numbers = sum(
-        tensor.numel() for module in made.values() for tensor in module.parameters(recurse=False)
-    )
+    n_numbers = sum(tensor.numel() for module in made.values() for tensor in module.parameters())
     if n_numbers != len(model.parameters()):
         raise InvalidArgumentError(
             f"layers of {model!r} share single parameters, or one holds others beside its own, "
