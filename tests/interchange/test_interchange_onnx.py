@@ -235,7 +235,10 @@ class One(Module):
         first = [functional.maximum(self.only, each) for each in x]
         second = [functional.minimum(x[0], each) for each in x[1:]]
         third = functional.dot([x[0], Value(2.0)], [x[1], x[2]])
-        return [*first, *second, third]
+        largest = functional.amax(x)
+        ends = [largest, functional.tanh(x[0]), largest, largest]  # of one level
+        fourth = [functional.maximum(end, each) for end, each in zip(ends, x)]
+        return [*first, *second, third, *fourth]
 
 
 class PlainSums(Module):
