@@ -317,3 +317,30 @@ def test_large_products_are_not_copied_together() -> None:
     assert program.plan is not None
     assert sum(step.op is DOT for step in program.plan.steps) == 9
     assert_close(found, [function([Value(a) for a in row]).data for row in x])
+
+
+@pytest.mark.parametrize(
+    ("per_sample", "width", "n_steps"),
+    [(True, 37, 1), (True, 38, 8), (False, 200, 1), (False, 201, 8)],
+)
+def test_how_much_is_copied_together(per_sample: bool, width: int, n_steps: int) -> None:
+    """A row for each sample costs more than a number: 8 groups of 4 nodes with so many operands."""
+    lengths = range(width - 7, width + 1)
+    rng = np.random.default_rng(0)
+    w = [Value(number) for number in rng.normal(size=4)]
+
+    def loss(row: Row) -> Value:
+        held = [[F.sin(a * b) for b in row] for a in w]
+        sums = [F.logsumexp(numbers[:n]) for n in lengths for numbers in held]
+        return F.sum([F.cos(a) for a in sums])
+
+    x = rng.normal(size=(2, width) if per_sample else width)
+    program = compile(loss, w, per_sample=per_sample)
+    with forced("arrays"):
+        found = program(x)
+    assert program.plan is not None
+    assert sum(step.op is LOGSUMEXP for step in program.plan.steps) == n_steps
+    expected = program.eager(x)
+    expected.backward()
+    assert_close(found, expected.data)
+    assert_close(program.gradients, np.array([value.grad for value in w]))

@@ -370,3 +370,19 @@ def test_a_notebook_shows_the_formula_itself() -> None:
         shown: Any = equations
         assert shown.startswith(r"\begin{align*}")
         assert shown._repr_latex_() == shown
+
+
+def test_a_log_of_more_equations_than_anybody_reads_is_refused() -> None:
+    value = Value(1.0, label="a")
+    for _ in range(10_000):
+        value = -value
+    trace = trace_forward(value)
+    assert trace.latex().count("\\\\\n") == 9_999
+    longer = trace_backward(-value)
+    with pytest.raises(
+        GraphError,
+        match=r"^this trace has 10,001 steps, more than the 10,000 that latex\(\) writes",
+    ) as caught:
+        longer.latex()
+    assert str(caught.value).endswith("take some of them: [step.latex() for step in trace[:20]]")
+    assert longer[0].latex().startswith(r"\frac{\partial")

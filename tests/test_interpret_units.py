@@ -12,8 +12,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from tests.against_torch import assert_close
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.engine import Value
+from tinygrad_mlp._order import orders_of
+from tinygrad_mlp.engine import Value, topological_order
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
+from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.interpret import (
     Output,
     Unit,
@@ -60,6 +62,26 @@ def test_activations_of_an_mlp(end: str | None, n_samples: int) -> None:
         z = h @ state[f"{name}.weight"].T + state[f"{name}.bias"]
         h = np.maximum(z, 0.0) if k < 2 else 1.0 / (1.0 + np.exp(-z)) if end == "sigmoid" else z
         assert_close(array, h)
+
+
+def test_each_node_is_visited_once_however_many_outputs_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visited: list[Any] = []
+
+    def spy(root: Value, known: set[Any]) -> tuple[list[Any], Any]:
+        order, reached = orders_of(root, known)
+        visited.extend(order)
+        return order, reached
+
+    monkeypatch.setattr("tinygrad_mlp.graph._roles.orders_of", spy)
+    outputs = MLP(2, [8, 8], rng=0)([1.0, 2.0])
+    order = order_of(outputs)
+    assert visited == order
+    assert len(set(order)) == len(order)
+    places = {node: place for place, node in enumerate(order)}
+    assert all(places[p] < places[node] for node in order for p in node.parents)
+    assert set(order) == {node for output in outputs for node in topological_order(output)}
 
 
 @pytest.mark.parametrize("n_samples", [FEW, MANY])

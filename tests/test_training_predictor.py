@@ -20,7 +20,7 @@ import torch
 from tinygrad_mlp import MLP, Value, accuracy, fit, functional, predict
 from tinygrad_mlp._recording import has_recorder
 from tinygrad_mlp.debug import record_creation
-from tinygrad_mlp.errors import NonFiniteError, NotANumberError
+from tinygrad_mlp.errors import DataError, NonFiniteError, NotANumberError
 from tinygrad_mlp.nn import Layer, Module, Neuron
 from tinygrad_mlp.training import _outputs as outputs
 from tinygrad_mlp.training import _predictor as predictor
@@ -348,6 +348,36 @@ def test_an_output_that_is_no_class_is_named_by_its_sample() -> None:
     rows[1500] = -1e200
     with pytest.raises(NonFiniteError, match="sample 1500 is nan"):
         predict(model, rows, loss=SOFTMAX)
+
+
+class Doubled(Module):
+    """One of whose class no program is kept."""
+
+    def forward(self, x: Any) -> list[Value]:
+        return [2.0 * number for number in x]
+
+
+class AsFloat(Module):
+    """One that cannot be recorded."""
+
+    def forward(self, x: Any) -> list[Value]:
+        return [Value(float(str(number))) for number in x]
+
+
+@pytest.mark.parametrize("model", [MLP(2, [2], rng=0), Doubled(), AsFloat()])
+@pytest.mark.parametrize(("wrong", "row"), [(math.nan, 2999), (math.inf, 1500), (-math.inf, 0)])
+def test_a_feature_that_is_no_finite_number_is_named_by_its_row(
+    model: Module, wrong: float, row: int
+) -> None:
+    rows = np.zeros((3000, 2))
+    rows[row, 1] = rows[-1, 1] = wrong
+    message = rf"^X\[{row}, 1\] is {wrong} \(row {row}, column 1, counting from 0\)"
+    with pytest.raises(DataError, match=message):
+        predict(model, rows, loss=SOFTMAX)
+    with pytest.raises(DataError, match=message):
+        predict_proba(model, rows, loss=SOFTMAX)
+    with pytest.raises(DataError, match=message):
+        accuracy(model, rows, np.zeros(3000, dtype=int), loss=SOFTMAX)
 
 
 # Life and copies

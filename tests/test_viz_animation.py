@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 import viz
-from tinygrad_mlp.debug import trace_backward, worked_example
+from tinygrad_mlp.debug import trace_backward, trace_forward, worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -28,6 +28,7 @@ from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.ops import CONSTANT
 from viz._film.animation import Frames, frames_of
+from viz._film.moments import moments_of
 from viz._graph import drawing_of
 from viz._scene import raster
 from viz._scene.fitting import fitted
@@ -228,6 +229,43 @@ def test_colors_of_gradients_wait_for_the_gradients() -> None:
     n_colored = [sum(fill != plain for fill in of_frame) for of_frame in fills]
     assert n_colored == sorted(n_colored)
     assert set(n_colored) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("each_step", [True, False])
+def test_a_moment_knows_what_has_happened_by_then(each_step: bool) -> None:
+    a, b, c = (Value(number, label=name) for name, number in zip("abc", (2.0, 3.0, 4.0)))
+    c.requires_grad = False
+    shared = a * b
+    loss = shared * a + shared.tanh() * c
+    first, *moments, last = moments_of(loss, each_step=each_step)
+    forward, backward = trace_forward(loss), list(trace_backward(loss))
+    computed = {a, b, c}
+    assert set(first.computed) == computed
+    for done, moment in zip(forward, moments):
+        computed.add(done.node)
+        assert (set(moment.computed), len(moment.computed)) == (computed, len(computed))
+        assert (dict(moment.gradients), moment.pending) == ({}, first.pending)
+    gradients = {loss: 1.0}
+    pending = {step.parent for step in backward}
+    assert set(first.pending) == pending | {loss}
+    begin, *moments = moments[len(forward) :]
+    assert begin.gradients == gradients
+    for moment in moments:
+        while backward and backward[0].node is moment.node:
+            step = backward.pop(0)
+            gradients[step.parent] = step.grad_after
+            pending -= set(step.completed())
+            if each_step:
+                break
+        assert list(moment.gradients.items()) == list(gradients.items())
+        assert len(moment.gradients) == len(gradients)
+        assert all(node in moment.gradients for node in gradients)
+        assert not any(node in moment.gradients for node in {a, b, c, *computed} - set(gradients))
+        assert (set(moment.pending), len(moment.pending)) == (pending, len(pending))
+        assert set(moment.computed) == computed
+        assert loss not in moment.pending
+    assert not backward
+    assert dict(last.gradients) == gradients
 
 
 def test_plain_numbers_get_a_gradient_where_the_drawing_shows_one() -> None:

@@ -56,6 +56,39 @@ def test_layers_of_one_sample_do_not_say_how_often() -> None:
     assert picture.pairs == [("b0", "b1"), ("b1", "b2"), ("b2", "b3")]
 
 
+# Recurrent cells
+
+
+def recurrent(n_cells: int, n_steps: int) -> Value:
+    cells = Layer(n_cells + 1, n_cells, activation="tanh", rng=0).neurons
+    h: list[Value | float] = [0.0] * n_cells
+    for step in range(n_steps):
+        h = [cell([*h, 0.5 - step]) for cell in cells]
+    return functional.sum(h)
+
+
+@pytest.mark.parametrize("n_steps", [2, 3])
+def test_a_neuron_says_that_it_reads_what_it_gave_out(n_steps: int) -> None:
+    (box,) = [
+        box
+        for box in BoxPicture(recurrent(1, n_steps), detail="neurons").boxes.values()
+        if any(text.startswith("tanh(") for text in box.texts)
+    ]
+    times = "1 time" if n_steps == 2 else "2 times"
+    assert f"reads its own output {times}" in box.texts
+    assert f"× {n_steps}" in box.texts
+
+
+def test_a_layer_says_that_it_reads_what_it_gave_out() -> None:
+    picture = BoxPicture(recurrent(2, 3), detail="layers")
+    assert "reads its own output 2 times" in picture.box("layer 1").texts
+
+
+@pytest.mark.parametrize("detail", ["layers", "neurons"])
+def test_a_batch_reads_nothing_of_its_own(detail: str) -> None:
+    assert "its own output" not in BoxPicture(batch_loss(network()), detail=detail).text
+
+
 # Neurons
 
 

@@ -10,16 +10,20 @@ import os
 from collections.abc import Callable
 from itertools import combinations, pairwise
 from typing import Any, Final, Literal
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
+import viz
 from tests.box_pictures import SVG, Box, BoxPicture, batch_with_norms, points_on, written_out
+from tests.test_viz_circles import box_of
 from tinygrad_mlp import functional
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Layer
+from viz._boxes.box_scene import LEAST_WIDTH
 from viz._boxes.cards import LETTERS
 
 DIRECTIONS: Final = ("LR", "RL", "TB", "BT")
@@ -219,3 +223,33 @@ def _width(text: Any, size: float) -> float:
             path = TextPath((0.0, 0.0), letters, size=own_size, prop=font)
             total += float(path.get_extents().x1)
     return total
+
+
+def tiny_unit() -> Value:
+    """One unit with gradients that take many letters."""
+    output: Value = MLP(1, [1], output_activation="tanh", rng=0)([1.2345])
+    (output * 1.23456789e-105).backward()
+    return output
+
+
+@pytest.mark.parametrize(
+    ("value", "options"),
+    [
+        (lambda: Value(2.0, label="x") ** 2, {}),
+        (lambda: functional.tanh(Value(2.0, label="x") ** 3), {"direction": "TB"}),
+        (tiny_unit, {"detail": "neurons"}),
+        (tiny_unit, {"detail": "circles"}),
+    ],
+    ids=["boxes", "downwards", "neurons", "circles"],
+)
+def test_the_legend_of_a_small_picture_is_not_cut_off(
+    value: Callable[[], Value], options: dict[str, Any]
+) -> None:
+    root = ElementTree.fromstring(str(viz.to_svg(value(), **options)))
+    groups = [g for g in root.iter(f"{SVG}g") if (g.get("class") or "").split()[:1] == ["legend"]]
+    ends = [box_of(text)[2] for group in groups for text in group.iter(f"{SVG}text")]
+    assert ends and max(ends) < float(root.get("width", 0)) - 5.0
+
+
+def test_a_picture_without_a_legend_needs_no_room_for_one() -> None:
+    assert BoxPicture(Value(2.0, label="x") ** 2, legend=False).width == LEAST_WIDTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_mlp.compiler._program import Program, compile
+from tinygrad_mlp.compiler._compiling import compile
+from tinygrad_mlp.compiler._program import Program
 
 __all__ = ["Program", "compile"]

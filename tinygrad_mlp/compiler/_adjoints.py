@@ -180,13 +180,13 @@ class Gradients:
 
     def _add_in_memory(self, view: View, symbol: Symbol) -> None:
         block = view.block
-        slots = slots_of(view)
-        if len(np.unique(slots)) != slots.size:  # windows that overlap
-            gather = Gather(slots, block.mapped, needs_grad=True)
+        places = slots_of(view) - block.base
+        if np.bincount(places.ravel()).max() > 1:  # windows that overlap
+            gather = Gather(places + block.base, block.mapped, needs_grad=True)
             self._contribute_to_slots(gather, symbol, view.shape, mapped=False)
             return
         target = Ref(self._target(block), view.offset, view.shape, view.strides)
-        if self._is_first(block, slots - block.base):
+        if self._is_first(block, places):
             self._work.store(symbol, target)
         else:
             arg = self._xp.argument(symbol)

@@ -13,6 +13,7 @@ factor that does not vary goes to the left, so that weights stand on one side an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -48,7 +49,7 @@ class Folded:
 
     nodes: dict[int, Node]
     n_ids: int
-    parameters: list[int]
+    parameters: range
     constants: dict[int, float]
     outer: list[tuple[int, Value]]
     outputs: list[int]
@@ -69,8 +70,9 @@ class _Numbering:
         self._tape = recording.nodes
         self._tuples: dict[tuple[Value, ...], Ids] = {}
         n_nodes = len(recording.nodes)
-        self.leaves = {leaf: n_nodes + i for i, leaf in enumerate(recording.parameters)}
-        self.next_id = n_nodes + len(self.leaves)
+        self.parameters = range(n_nodes, n_nodes + len(recording.parameters))
+        self.leaves = dict(zip(recording.parameters, self.parameters))
+        self.next_id = self.parameters.stop
 
     def of(self, value: Value) -> int:
         if isinstance(value, Traced):
@@ -84,14 +86,22 @@ class _Numbering:
             self.next_id += 1
         return known
 
-    def of_tuple(self, values: tuple[Value, ...]) -> tuple[Ids, bool]:
-        """The ids, and whether they were met for the first time."""
+    def of_tuple(self, values: tuple[Value, ...]) -> tuple[Ids, Ids]:
+        """The ids; and those that may be of nodes, if they were met for the first time."""
         ids = self._tuples.get(values)
         if ids is not None:
-            return ids, False
-        of, leaf = self.of, self.leaves.get  # most factors are known leaves
-        ids = self._tuples[values] = tuple([leaf(value) or of(value) for value in values])
-        return ids, True
+            return ids, ()
+        try:
+            ids = self._tuples[values] = tuple(map(self.leaves.__getitem__, values))
+        except KeyError:  # most factors are leaves that are known
+            ids = self._tuples[values] = tuple(map(self.of, values))
+            return ids, ids
+        return ids, ()
+
+    def forget(self) -> None:
+        """Free what is large, now that all have their ids."""
+        self.leaves.clear()
+        self._tuples.clear()
 
 
 def fold(recording: Recording) -> Folded:
@@ -113,9 +123,8 @@ def fold(recording: Recording) -> Folded:
     uses, args_of, factors_of = _uses(tape, numbering, results)
     _keep_detached(recording.detached, uses, args_of)
     constants, outer = _leaf_kinds(recording, numbering)
+    numbering.forget()
     flags = _flags_of_leaves(recording, numbering)
-    parameters = [numbering.leaves[p] for p in recording.parameters]
-    numbering.leaves.clear()  # it may be large
     work = SumsOfProducts(uses, flags, constants, recording.detached)
     for id_, node in enumerate(tape):
         if node.op is not None and uses[id_]:
@@ -124,11 +133,11 @@ def fold(recording: Recording) -> Folded:
     final = work.final
     outputs = [final(id_) for id_ in outputs]
     _stop_where_nothing_flows(work.nodes, outputs, flags)
-    all_flags = np.array(flags, dtype=np.int64)
+    all_flags = np.array(flags, dtype=np.int8)
     return Folded(
         nodes=work.nodes,
         n_ids=len(flags),
-        parameters=parameters,
+        parameters=numbering.parameters,
         constants=constants,
         outer=outer,
         outputs=outputs,
@@ -164,7 +173,7 @@ def _uses(
             n = len(parents) // 2
             sides = [numbering.of_tuple(parents[:n]), numbering.of_tuple(parents[n : 2 * n])]
             factors_of[id_] = (sides[0][0], sides[1][0])
-            for arg in [arg for ids, is_new in sides if is_new for arg in ids]:
+            for arg in [arg for _, new in sides for arg in new]:
                 if arg < n_tape:
                     uses[arg] += 2
             parents = parents[2 * n :]
@@ -207,7 +216,7 @@ def _leaf_kinds(
     return constants, outer
 
 
-def _check_earlier_results(values: list[Value], listed: list[Value]) -> None:
+def _check_earlier_results(values: list[Value], listed: Sequence[Value]) -> None:
     """What was computed from a parameter before the trace would be a number without gradient."""
     computed = [value for value in values if value.parents]
     parameters = set(listed if computed else [])
@@ -248,16 +257,16 @@ def _flags_of_leaves(recording: Recording, numbering: _Numbering) -> list[int]:
         flags[id_] = VARIES
     for id_, _ in recording.random:
         flags[id_] = VARIES
-    for parameter in recording.parameters:
-        flags[numbering.leaves[parameter]] = NEEDS_GRAD
+    parameters = numbering.parameters
+    flags[parameters.start : parameters.stop] = [NEEDS_GRAD] * len(parameters)
     for place in recording.frozen:
-        flags[numbering.leaves[recording.parameters[place]]] = 0
+        flags[parameters[place]] = 0
     return flags
 
 
 def _stop_where_nothing_flows(nodes: dict[int, Node], outputs: list[int], flags: list[int]) -> None:
     """Only what the loss depends on needs a gradient, by other local derivatives than a fixed 0."""
-    reached = set(outputs)
+    reached = set(outputs)  # nodes alone, as most of the leaves may be parameters
     seen: set[int] = set()  # tuples of factors, by identity
     for id_, node in reversed(nodes.items()):
         if not flags[id_] & NEEDS_GRAD:
@@ -268,7 +277,7 @@ def _stop_where_nothing_flows(nodes: dict[int, Node], outputs: list[int], flags:
         for factors in (node.left, node.right):
             if id(factors) not in seen:
                 seen.add(id(factors))
-                reached.update(factors)
+                reached.update(nodes.keys() & factors)
         partials = node.op.partials
         if 0.0 not in partials:
             reached.update(node.args)

@@ -11,6 +11,7 @@ each slot; the others have one number for each.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import copysign, gcd
 
@@ -321,10 +322,14 @@ def _place_leaves(plan: Plan) -> None:
     folded, recording, slot_of = plan.folded, plan.recording, plan.slot_of
 
     def place(
-        kind: str, ids: list[int], mapped: bool = False, needs_grad: bool = False, name: str = ""
+        kind: str,
+        ids: Sequence[int],
+        mapped: bool = False,
+        needs_grad: bool = False,
+        name: str = "",
     ) -> None:
         block = plan.add_block(name or kind, kind, len(ids), mapped, needs_grad)
-        slot_of[np.array(ids, dtype=np.int64)] = block.base + np.arange(len(ids))
+        slot_of[np.fromiter(ids, np.int64, len(ids))] = block.base + np.arange(len(ids))
 
     place("parameters", folded.parameters, needs_grad=True)
     if recording.frozen:
@@ -473,7 +478,8 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     view = step.right
     if not isinstance(view, View) or len(left) != 1:
         return
-    if step.left is not None and step.left.needs_grad != step.operands[0].needs_grad:
+    assert step.left is not None
+    if step.left.needs_grad != step.operands[0].needs_grad:
         return  # one of them is frozen: what flows to the other one alone costs less
     block = view.block
     # An input is read where it lies; copying it behind a row of ones pays where it is small.

@@ -78,7 +78,7 @@ class Lowered:
 
     Attributes:
         recording: what was recorded.
-        folded: the scalar graph, after folding.
+        folded: the scalar graph, after folding; without its nodes once the arrays are prepared.
         per_sample: whether it is the graph of one sample, to be mapped over B of them.
         reduction: "mean" or "sum" of the samples' losses, with gradients; None for a program that
             predicts.
@@ -104,7 +104,7 @@ class Lowered:
 
     def __repr__(self) -> str:
         arrays = "no arrays" if self.arrays is None else repr(self.arrays)
-        return f"Lowered({len(self.folded.nodes)} scalar nodes, {arrays})"
+        return f"Lowered({self.folded.n_recorded} scalar nodes, {arrays})"
 
     @property
     def argument_shapes(self) -> list[tuple[int, ...]]:

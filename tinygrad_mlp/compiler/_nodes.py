@@ -70,7 +70,7 @@ class TupleFlags:
         found = self._known.get(id(ids))
         if found is None:
             either, every = 0, VARIES | NEEDS_GRAD
-            for flag in [self._flags[i] for i in ids]:
+            for flag in set(map(self._flags.__getitem__, ids)):
                 either |= flag
                 every &= flag
             found = self._known[id(ids)] = (ids, either, every)
@@ -120,7 +120,7 @@ class EqualNodes:
         seen = self._seen.get(id(ids)) if isinstance(ids, tuple) else None
         if seen is not None:
             return seen[1]
-        shared = tuple([self._ids.get(i, i) for i in ids])
+        shared = tuple([self._ids.get(i, i) for i in ids] if self._ids else ids)
         shared = self._tuples.setdefault(shared, shared)
         if isinstance(ids, tuple):
             self._seen[id(ids)] = (ids, shared)

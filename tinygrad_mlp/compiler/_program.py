@@ -1,7 +1,7 @@
-"""``compile``: write scalars, run matrix products.
+"""``Program``: a function of scalar Values, recorded once and replayed as NumPy calls.
 
-A ``Program`` records a function of scalar Values once and replays it as NumPy calls: the loss, and
-the gradients of the parameters in one flat array. It stands on the passes beside it.
+They give the loss, and the gradients of the parameters in one flat array. It stands on the passes
+beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 from weakref import WeakSet
 
 import numpy as np
@@ -25,7 +25,6 @@ from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
-from tinygrad_mlp._words import our_words
 from tinygrad_mlp.compiler._backends.choice import Choice
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
@@ -33,20 +32,19 @@ from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
 from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
-from tinygrad_mlp.compiler._tracing import Nested, Recording, Traced, trace
+from tinygrad_mlp.compiler._tracing import Nested, Recording, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
 from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
     GraphError,
-    InvalidArgumentError,
     ShapeError,
     TinygradMLPError,
     TracingError,
 )
 
-__all__ = ["Program", "compile"]
+__all__ = ["Program"]
 
 Array = NDArray[Any]
 Shapes = tuple[tuple[int, ...], ...]
@@ -56,97 +54,6 @@ MOST_KEPT: Final = 32
 
 _MOST_REPETITIONS: Final = 3
 _NODES_TO_REPEAT: Final = 2_000
-
-
-@our_words
-def compile(
-    function: Callable[..., Nested],
-    parameters: Iterable[Value] | None = None,
-    *,
-    per_sample: bool = False,
-    reduction: Literal["mean", "sum"] = "mean",
-    dtype: str = "float64",
-    has_auxiliary: bool = False,
-) -> Program:
-    """Turn a function on scalar Values into a NumPy program.
-
-    The function must do the same at each call: plain numbers, strings and modes that it reads are
-    constants of the program, up to ``refresh``; numbers of Values are read at each call. It runs a
-    few times for a recording, so that a program of one that does not is refused.
-
-    Args:
-        function: it is called with nested lists of placeholder Values, one argument for each
-            array that the program will be called with, and returns a Value (the loss). A prediction
-            function may return nested lists of Values.
-        parameters: the leaves to differentiate; None for a program that only predicts. Frozen ones
-            cost no gradient; a call after something was frozen, or is not any more, records anew.
-        per_sample: record one sample and map it over the first axis of every array. The cost of
-            compiling does not depend on the batch size then.
-        reduction: for ``per_sample`` losses, their "mean" or their "sum" over the batch.
-        dtype: "float64" or "float32".
-        has_auxiliary: whether a function with parameters returns a pair: the loss, and nested lists
-            of Values that the program leaves in ``program.auxiliary``, for example its predictions.
-
-    Returns:
-        A Program. It records at its first call, when the shapes are known.
-
-    Raises:
-        InvalidArgumentError: for an unknown dtype or reduction, for parameters that are not leaves
-            or come twice, for ``has_auxiliary`` without parameters. At the first call also
-            TracingError, GraphError and ShapeError for what cannot be recorded.
-
-    >>> w = Value(3.0)
-    >>> def loss(xs, ys):
-    ...     return sum((w * x - y) ** 2 for x, y in zip(xs, ys))
-    >>> program = compile(loss, [w])
-    >>> program([1.0, 2.0], [2.0, 2.0])
-    17.0
-    >>> program.gradients
-    array([18.])
-    """
-    if not callable(function):
-        raise InvalidArgumentError(
-            f"compile takes a function of Values, got {described(function)}; for example "
-            "compile(lambda x, y: (w * x - y) ** 2, [w])"
-        )
-    if dtype not in ("float64", "float32", np.float64, np.float32):
-        raise InvalidArgumentError(f"dtype is 'float64' or 'float32', got {dtype!r}")
-    if reduction not in ("mean", "sum"):
-        raise InvalidArgumentError(f"reduction is 'mean' or 'sum', got {reduction!r}")
-    values = None if parameters is None else _checked_parameters(parameters)
-    if has_auxiliary and values is None:
-        raise InvalidArgumentError(
-            "has_auxiliary=True goes with parameters, for what is returned beside the loss; "
-            "without them a function returns whatever it likes in nested lists"
-        )
-    return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
-
-
-def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:
-    call = "compile(loss, model.parameters())"
-    if not isinstance(parameters, Iterable):
-        raise InvalidArgumentError(
-            f"parameters is {described(parameters)}, but a list of Values is needed: {call}"
-        )
-    listed = list(parameters)
-    are_different_values = set(map(type, listed)) == {Value} and len(set(listed)) == len(listed)
-    if are_different_values and not any([value.parents for value in listed]):
-        return listed  # which is found in no time, as it mostly is
-    values: dict[int, Value] = {}
-    for i, value in enumerate(listed):
-        fault = ""
-        if not isinstance(value, Value):
-            fault = "is not a Value"
-        elif isinstance(value, Traced) or not value.is_leaf:
-            fault = "was computed from other Values; only leaves are trained"
-        elif id(value) in values:
-            fault = "is listed twice; list each one once"
-        if fault:
-            raise InvalidArgumentError(
-                f"parameter number {i}, {described(value)}, {fault}; for example {call}"
-            )
-        values[id(value)] = value
-    return list(values.values())
 
 
 class Program:
@@ -170,6 +77,7 @@ class Program:
         checks_targets: whether a loss of the package refuses wrong targets at a call, as it does
             eagerly. An array that is the same object as at the last call is not checked again.
 
+    >>> from tinygrad_mlp.compiler import compile
     >>> w, b = Value(2.0), Value(0.5)
     >>> program = compile(lambda x, y: (w * x + b - y) ** 2, [w, b], per_sample=True)
     >>> program(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
@@ -299,6 +207,7 @@ class Program:
         Raises:
             ShapeError: before the first call, when the shapes are not known.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> program = compile(lambda x: x * x, per_sample=True)
         >>> result = program([1.0, 2.0])
         >>> program.backend
@@ -321,6 +230,7 @@ class Program:
     def differentiates(self) -> bool:
         """Whether it computes gradients, or only predicts.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x).differentiates
         False
         """
@@ -330,6 +240,7 @@ class Program:
     def dtype(self) -> np.dtype[Any]:
         """The dtype in which it computes.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x, dtype="float32").dtype
         dtype('float32')
         """
@@ -339,6 +250,7 @@ class Program:
     def reduction(self) -> str | None:
         """What becomes of the samples' losses: their "mean" or "sum"; None where they are not one.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x, per_sample=True).reduction is None
         True
         """
@@ -348,6 +260,7 @@ class Program:
     def argument_names(self) -> tuple[str, ...]:
         """What the function calls its arguments; nothing for those that it does not name.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda features, target: features - target).argument_names
         ('features', 'target')
         """
@@ -367,6 +280,7 @@ class Program:
         Args:
             leaves: leaves that are no parameters.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> from tinygrad_mlp.engine import assign
         >>> count = Value(0.0)
         >>> program = compile(lambda x: assign(count, count + 1.0) or x * x)
@@ -413,6 +327,7 @@ class Program:
         A program does what the function did when it was recorded; after a change of plain numbers
         or modes that the function reads, this has them read again at the next call.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> scale = [2.0]
         >>> program = compile(lambda x: scale[0] * x)
         >>> first, scale[0] = program(3.0), 10.0
@@ -451,6 +366,7 @@ class Program:
 
         It reads ``parameters`` where they lie, so it always predicts with the newest ones.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> w = Value(2.0)
         >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
         >>> predict = program.prediction(lambda x: w * x)
@@ -481,6 +397,7 @@ class Program:
         leaves are drawn, and buffers assigned to, as in any call. Of a program that only predicts,
         it gives the lists of Values that the function returns.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> w = Value(2.0)
         >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
         >>> program.parameters[:] = 3.0
@@ -541,6 +458,7 @@ class Program:
     def generators(self, *arrays: ArrayLike) -> list[np.random.Generator]:
         """What the random leaves of a call with these arrays are drawn from.
 
+        >>> from tinygrad_mlp.compiler import compile
         >>> compile(lambda x: x * x).generators(2.0)
         []
         """

@@ -25,12 +25,14 @@ _FEWEST_GROUPS: Final = 4
 """Fewer than these are as many calls apart as together, gathers and scatters counted."""
 _MOST_PADDING: Final = 2.0
 """How many times the operands there may be with the padding."""
-_MOST_SLOTS_PER_GROUP: Final = 150
-"""Copying more operands together than these takes longer than the calls that it saves."""
+_MOST_SLOTS_PER_GROUP: Final = 800
+_MOST_ROWS_PER_GROUP: Final = 150
+"""Copying more operands together than these takes longer than the calls that it saves: numbers, or
+rows of one for each sample."""
 _TERMS: Final = {ops.SUM: 0.0, ops.LOGSUMEXP: -inf}
 
 
-def padded(groups: list[Group], folded: Folded) -> list[Group]:
+def padded(groups: list[Group], folded: Folded, per_sample: bool) -> list[Group]:
     """The groups, those that are ragged merged; constants are added to the graph for the padding.
 
     >>> from tinygrad_mlp import functional as F
@@ -40,7 +42,7 @@ def padded(groups: list[Group], folded: Folded) -> list[Group]:
     >>> def sums(x):
     ...     return [F.logsumexp(x[:n]) for n in (2, 3, 4, 5)]
     >>> folded = fold(trace(sums, [(5,)], []))
-    >>> len(schedule(folded)), padded(schedule(folded), folded)
+    >>> len(schedule(folded)), padded(schedule(folded), folded, per_sample=False)
     (4, [Group(level 1: 4 x logsumexp)])
     """
     alike: dict[Hashable, list[Group]] = {}
@@ -48,9 +50,10 @@ def padded(groups: list[Group], folded: Folded) -> list[Group]:
         key = _but_for_the_length(group, folded)
         if key is not None:
             alike.setdefault(key, []).append(group)
+    most = _MOST_ROWS_PER_GROUP if per_sample else _MOST_SLOTS_PER_GROUP
     merged: dict[int, Group | None] = {}
     for together in alike.values():
-        if _is_worth_padding(together):
+        if _is_worth_padding(together, most):
             merged.update({id(group): None for group in together})
             merged[id(together[0])] = _one_of(together, folded)
     replaced = [merged.get(id(group), group) for group in groups]
@@ -79,14 +82,14 @@ def _kinds(ids: Ids, folded: Folded) -> frozenset[tuple[bool, bool]]:
     return frozenset([(bool(varies[i]), bool(needs_grad[i])) for i in ids if i not in numbers])
 
 
-def _is_worth_padding(groups: list[Group]) -> bool:
+def _is_worth_padding(groups: list[Group], most_per_group: int) -> bool:
     if len(groups) < _FEWEST_GROUPS:
         return False
     longest = max([_length(group) for group in groups])
     n_nodes = sum([len(group.ids) for group in groups])
     n_operands = sum([_length(group) * len(group.ids) for group in groups])
     n_slots = n_nodes * longest
-    return n_slots <= min(_MOST_PADDING * n_operands, _MOST_SLOTS_PER_GROUP * len(groups))
+    return n_slots <= min(_MOST_PADDING * n_operands, most_per_group * len(groups))
 
 
 def _length(group: Group) -> int:

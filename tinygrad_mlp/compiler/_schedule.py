@@ -54,9 +54,8 @@ def schedule(folded: Folded) -> list[Group]:
     >>> schedule(fold(trace(lambda x: x[0].tanh() * x[1].tanh(), [(2,)], [])))
     [Group(level 1: 2 x tanh), Group(level 2: 1 x mul)]
     """
-    varies = folded.varies.tolist()
-    needs = folded.needs_grad.tolist()
-    kind = [2 * v + n for v, n in zip(varies, needs)]
+    varies, needs = folded.varies, folded.needs_grad
+    kind = (2 * varies + needs).tolist()
     for id_ in folded.constants:
         kind[id_] = 4
     levels = [0] * folded.n_ids
@@ -79,7 +78,7 @@ def schedule(folded: Folded) -> list[Group]:
         group = groups.get((level, signature))
         if group is None:
             group = groups[level, signature] = Group(
-                level, node.op, [], [], [], [], varies[id_], needs[id_]
+                level, node.op, [], [], [], [], bool(varies[id_]), bool(needs[id_])
             )
         group.ids.append(id_)
         group.args.append(node.args)

@@ -71,7 +71,7 @@ class Recording:
     """
 
     nodes: list[Value]
-    parameters: list[Value]
+    parameters: Sequence[Value]
     inputs: list[tuple[tuple[int, ...], list[int]]]
     outputs: list[Value] = field(default_factory=list)
     output_shape: tuple[int, ...] = ()
@@ -94,7 +94,7 @@ class Recording:
         >>> trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True).needs_batch
         True
         """
-        return self.of_one_sample and any([node.op in ops.OVER_BATCH for node in self.nodes])
+        return any([node.op in ops.OVER_BATCH for node in self.nodes])
 
     def __repr__(self) -> str:
         return (
@@ -139,7 +139,7 @@ def _recorded(
     of_one_sample: bool,
 ) -> Recording:
     frozen = frozen_among(parameters)
-    recording = Recording([], [*parameters], [], frozen=frozen, of_one_sample=of_one_sample)
+    recording = Recording([], parameters, [], frozen=frozen, of_one_sample=of_one_sample)
     tape = Tape(recording)
     for shape in shapes:
         n_elements = int(np.prod(shape, dtype=np.int64))

@@ -136,13 +136,16 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     groups = schedule(folded)
 
     def laid_out() -> Plan:
-        return lay_out(padded(groups, folded), recording, folded, per_sample)
+        return lay_out(padded(groups, folded, per_sample), recording, folded, per_sample)
 
     choice = choose(groups, laid_out, per_sample)
     plan = choice.plan
     arrays = lower(plan, reduction) if plan is not None else None
     lowered = Lowered(recording, folded, per_sample, reduction, plan, arrays)
-    return Translation(lowered, choice, choice.backend.prepare(lowered))
+    made = Translation(lowered, choice, choice.backend.prepare(lowered))
+    if arrays is not None:
+        folded.nodes.clear()  # they are large, and the instructions stand for them
+    return made
 
 
 def check_independence(folded: Folded) -> None:

@@ -36,13 +36,16 @@ __all__ = [
 ]
 
 
-def check_features(X: ArrayLike, n_features: int | None = None, *, name: str = "X") -> Floats:
+def check_features(
+    X: ArrayLike, n_features: int | None = None, *, name: str = "X", finite: bool = True
+) -> Floats:
     """The features as a float64 array of one row per sample.
 
     Args:
         X: numbers, shape (n_samples, n_features).
         n_features: the number of columns that is expected; None takes any.
         name: what the messages call it.
+        finite: whether to refuse nan and inf; False where ``check_finite`` does so later.
 
     Returns:
         The float64 array, shape (n_samples, n_features).
@@ -73,7 +76,8 @@ def check_features(X: ArrayLike, n_features: int | None = None, *, name: str = "
             f"{name} has {counted(array.shape[1], 'column')}, its shape is {array.shape}, but "
             f"{counted(n_features, 'feature')} per sample are expected: (n_samples, {n_features})"
         )
-    check_finite(array, name=name)
+    if finite:
+        check_finite(array, name=name)
     return array
 
 

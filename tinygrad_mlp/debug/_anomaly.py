@@ -22,9 +22,9 @@ from tinygrad_mlp._reach import give_zero
 from tinygrad_mlp._recording import unobserved
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.debug._creation import CreationObserver, location_of, with_places
-from tinygrad_mlp.engine import Value, enable_grad, topological_order
+from tinygrad_mlp.engine import Value, enable_grad
 from tinygrad_mlp.errors import NonFiniteError
-from tinygrad_mlp.graph import op_of
+from tinygrad_mlp.graph import op_of, order_of
 from tinygrad_mlp.graph._naming import PlaceNames
 from tinygrad_mlp.graph._walk import Flow, flows
 from tinygrad_mlp.ops import Op
@@ -311,7 +311,7 @@ def _inputs(parents: Sequence[Value]) -> str:
     first = list(parents)
     if len(first) > MOST_INPUTS:
         first.sort(key=_is_finite)
-    names = PlaceNames([node for parent in parents for node in topological_order(parent)])
+    names = PlaceNames(order_of(parents))
     shown = [
         f"{name} = {parent.data!r}" if (name := names.of(parent)) else repr(parent.data)
         for parent in first[:MOST_INPUTS]

@@ -9,17 +9,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, ClassVar, Final, TypeVar, overload
 
 from tinygrad_mlp._text import described
 from tinygrad_mlp.debug._latex import Latex, aligned
 from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
 from tinygrad_mlp.debug._tokens import Tokens, as_latex, as_text
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import NotANumberError
+from tinygrad_mlp.errors import GraphError, NotANumberError
 from tinygrad_mlp.graph import layers_of
 
 __all__ = ["Step", "Trace", "require_value"]
+
+MOST_EQUATIONS: Final = 10_000
+"""Some hundred pages; no reader wants more, nor does LaTeX."""
 
 
 class Step(ABC):
@@ -154,6 +157,9 @@ class Trace(Sequence[S], ABC):
     def latex(self) -> str:
         r"""All its steps in LaTeX, one below the other, for a document with the package amsmath.
 
+        Raises:
+            GraphError: if there are more than 10,000.
+
         >>> from tinygrad_mlp.debug import trace_backward
         >>> a = Value(2.0, label="a")
         >>> b = a.tanh(); b.label = "b"
@@ -163,6 +169,12 @@ class Trace(Sequence[S], ABC):
         \frac{\partial b}{\partial a} &\mathrel{+}= \frac{\partial b
         \end{align*}
         """
+        if len(self) > MOST_EQUATIONS:
+            raise GraphError(
+                f"this trace has {len(self):,} steps, more than the {MOST_EQUATIONS:,} that "
+                "latex() writes below one another; take some of them: "
+                "[step.latex() for step in trace[:20]]"
+            )
         notation = self.latex_notation
         return aligned([(*x.tokens(notation), *x.remark(notation)) for x in self])
 

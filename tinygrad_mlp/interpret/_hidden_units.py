@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
-from tinygrad_mlp.graph import Unit, UnitLayer, place_in_layer, roles_of, units_of
+from tinygrad_mlp.graph import Unit, UnitLayer, order_of, place_in_layer, roles_of, units_of
 
-__all__ = ["LayerUnits", "layers_with_units", "nodes_before", "unit_in", "varying"]
+__all__ = ["LayerUnits", "layers_with_units", "unit_in", "varying"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,22 +32,12 @@ class LayerUnits:
     inputs: list[Value]
 
 
-def nodes_before(outputs: Sequence[Value]) -> list[Value]:
-    """Every node that the outputs were computed from, parents first; also of a recording.
-
-    >>> a = Value(1.0)
-    >>> len(nodes_before([a + 1.0, a * 2.0]))
-    5
-    """
-    return list(dict.fromkeys(node for output in outputs for node in topological_order(output)))
-
-
 def varying(order: Sequence[Value], x: Sequence[Value]) -> set[Value]:
     """The inputs, and the nodes that were computed from them.
 
     >>> x, w = Value(1.0), Value(2.0)
     >>> product = w * x
-    >>> varying(nodes_before([product + w * w]), [x]) >= {x, product}
+    >>> varying(order_of([product + w * w]), [x]) >= {x, product}
     True
     """
     found = set(x)
@@ -70,7 +60,7 @@ def layers_with_units(outputs: Sequence[Value], x: Sequence[Value]) -> list[Laye
     ...     print(layer.name, [node.op.name for node in layer.outputs])
     layers.0 ['relu']
     """
-    order = nodes_before(outputs)
+    order = order_of(outputs)
     units = units_of(order, roles_of(order, outputs, None))
     depends = varying(order, x)
     consumers: dict[Value, list[Value]] = {}

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tinygrad_mlp import ops
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
+from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.interpret._asked_about import Model, Score
-from tinygrad_mlp.interpret._hidden_units import nodes_before, varying
+from tinygrad_mlp.interpret._hidden_units import varying
 from tinygrad_mlp.interpret._many_samples import program_for
 from tinygrad_mlp.training._predictor import in_blocks
 
@@ -93,7 +94,7 @@ class _Corners:
     """The corners in the graph of one sample."""
 
     def __init__(self, score: Value, x: Sequence[Value]) -> None:
-        order = nodes_before([score])
+        order = order_of([score])
         self.switches: list[Value] = []
         self.levels: list[int] = []
         self.level_of: dict[Value, int] = {}

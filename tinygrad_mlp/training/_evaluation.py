@@ -12,8 +12,8 @@ from tinygrad_mlp._text import visible
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._arrays import as_array
 from tinygrad_mlp.data._preprocessing import encode_labels
-from tinygrad_mlp.data._validation import check_features, check_lengths
-from tinygrad_mlp.errors import InvalidArgumentError, NonFiniteError, ShapeError
+from tinygrad_mlp.data._validation import check_features, check_finite, check_lengths
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, NonFiniteError, ShapeError
 from tinygrad_mlp.losses import Loss, as_loss
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn._module import Module
@@ -246,21 +246,25 @@ def confusion_table(
 def _task_and_features(
     model: Module, X: ArrayLike, loss: str | Loss | BatchLoss | None
 ) -> tuple[Task, NDArray[np.float64]]:
-    """What the model was trained for, with another loss if one is given, and the features."""
+    """What the model was trained for, with another loss if one is given, and the features.
+
+    Whether these are finite is seen block by block, while they are in the cache.
+    """
     task = task_of(model) or Task(None)
     if loss is not None:
         chosen = as_loss(loss)
         of_numbers = chosen.task == "regression"
         task = replace(task, loss=chosen, classes=None if of_numbers else task.classes)
     n_inputs = task.n_inputs or getattr(model, "n_inputs", None)
-    return task, check_features(X, n_inputs if isinstance(n_inputs, int) else None)
+    return task, check_features(X, n_inputs if isinstance(n_inputs, int) else None, finite=False)
 
 
 def _read(model: Module, X: NDArray[np.float64], task: Task, read: Read) -> NDArray[Any]:
     """What to make of the outputs for the task, block by block."""
     try:
-        return model_outputs(model, X, from_logits=task.from_logits, read=read)
-    except NonFiniteError:  # it names a sample by its place in the block
+        return model_outputs(model, X, from_logits=task.from_logits, read=read, check=check_finite)
+    except (DataError, NonFiniteError):  # it names a sample by its place in the block
+        check_finite(X)
         return read(model_outputs(model, X, from_logits=task.from_logits))
 
 

@@ -24,7 +24,7 @@ from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.training._one_step import at_one_step
-from tinygrad_mlp.training._predictor import Read, in_blocks, kept_outputs
+from tinygrad_mlp.training._predictor import Check, Read, in_blocks, kept_outputs, unchecked
 
 __all__ = [
     "AsItWas",
@@ -49,6 +49,7 @@ def model_outputs(
     from_logits: bool = False,
     eager: bool = False,
     read: Read = np.asarray,
+    check: Check = unchecked,
 ) -> NDArray[Any]:
     """The outputs of the model, one row per sample.
 
@@ -60,6 +61,7 @@ def model_outputs(
             compiler otherwise takes over where that is faster, with the same numbers.
         read: what to make of the outputs of a block of samples, (n_samples, n_outputs), while they
             are at hand: an array with one row or number for each of them.
+        check: what to ask of the features of a block before the model sees them.
 
     While another thread trains the model, they are those of some whole step.
 
@@ -75,22 +77,28 @@ def model_outputs(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     if not eager:
-        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read)
+        outputs = kept_outputs(model, X, from_logits, _compiled_outputs, read, check)
         if outputs is not None:
             return outputs
-    return at_one_step(model, partial(_outputs_now, model, X, from_logits, eager, read))
+    return at_one_step(model, partial(_outputs_now, model, X, from_logits, eager, read, check))
 
 
 def _outputs_now(
-    model: Module, X: NDArray[np.float64], from_logits: bool, eager: bool, read: Read
+    model: Module,
+    X: NDArray[np.float64],
+    from_logits: bool,
+    eager: bool,
+    read: Read,
+    check: Check,
 ) -> NDArray[Any]:
     """What a model gives of which no program is kept, if nobody sets a parameter meanwhile."""
     with evaluation_mode(model):
         if not eager and _is_worth_compiling(model, len(X)):
             try:
-                return in_blocks(_compiled_outputs(model, from_logits), X, read)
+                return in_blocks(_compiled_outputs(model, from_logits), X, read, check)
             except (GraphError, TracingError):
                 pass  # it cannot be recorded, so each sample goes through it by itself
+        check(X)
         with no_grad():
             rows = [read_numbers(sample_outputs(model, x, from_logits)) for x in X.tolist()]
     return read(np.array(rows))

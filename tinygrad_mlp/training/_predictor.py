@@ -31,7 +31,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GraphError, TracingError
 from tinygrad_mlp.nn._module import Module
 
-__all__ = ["Read", "Structure", "in_blocks", "kept_outputs"]
+__all__ = ["Check", "Read", "Structure", "in_blocks", "kept_outputs", "unchecked"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Compile: TypeAlias = Callable[[Module, bool], Program]
@@ -39,6 +39,9 @@ Compile: TypeAlias = Callable[[Module, bool], Program]
 
 Read: TypeAlias = Callable[[Floats], NDArray[Any]]
 """What is made of the outputs of some samples, (n_samples, n_outputs)."""
+
+Check: TypeAlias = Callable[[Floats], None]
+"""Refuses features of some samples, (n_samples, n_features), or lets them pass."""
 
 BLOCK: Final = 1024
 """How many samples a program takes at a time, so that its memory stays small, and in the cache."""
@@ -53,7 +56,7 @@ PACKAGE: Final = __name__.partition(".")[0]
 
 
 def kept_outputs(
-    model: Module, X: Floats, from_logits: bool, compile_outputs: Compile, read: Read
+    model: Module, X: Floats, from_logits: bool, compile_outputs: Compile, read: Read, check: Check
 ) -> NDArray[Any] | None:
     """The outputs by the program that is kept of the model, which is recorded if there is none.
 
@@ -63,6 +66,7 @@ def kept_outputs(
         from_logits: whether to leave a softmax or sigmoid at the end away.
         compile_outputs: makes the program; it must not hold the model, which would live on.
         read: what to make of the outputs.
+        check: what to ask of the features.
 
     Returns:
         A new array, as ``in_blocks`` gives it. None for models of which no program is kept, and
@@ -80,7 +84,8 @@ def kept_outputs(
     >>> def compiled(model, from_logits):
     ...     return compile(outputs, model.parameters(), per_sample=True).prediction(outputs)
     >>> model.layers[0].neurons[0].b.data = 2.0
-    >>> kept_outputs(model, np.array([[1.0], [3.0]]), False, compiled, np.asarray).tolist()
+    >>> X = np.array([[1.0], [3.0]])
+    >>> kept_outputs(model, X, False, compiled, np.asarray, unchecked).tolist()
     [[2.0], [2.0]]
     """
     if has_recorder():
@@ -93,10 +98,17 @@ def kept_outputs(
             )
     if predictor is None:
         return None
-    return predictor.outputs(X, read_unchecked(predictor.leaves), read)
+    return predictor.outputs(X, read_unchecked(predictor.leaves), read, check)
 
 
-def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
+def unchecked(X: Floats) -> None:
+    """Nothing is asked of features that were looked at before.
+
+    >>> unchecked(np.array([[np.nan]]))
+    """
+
+
+def in_blocks(program: Program, X: Floats, read: Read, check: Check = unchecked) -> NDArray[Any]:
     """What a program of single samples gives for each of them, a block of samples at a time.
 
     Args:
@@ -104,6 +116,7 @@ def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
         X: the features, (n_samples, n_features).
         read: what to make of the outputs of a block, (n_samples, n_outputs): an array with one row
             or number for each of its samples.
+        check: what to ask of the features of a block first, while they are at hand.
 
     >>> from tinygrad_mlp.compiler import compile
     >>> double = compile(lambda x: 2.0 * x[0], per_sample=True)
@@ -112,14 +125,16 @@ def in_blocks(program: Program, X: Floats, read: Read) -> NDArray[Any]:
            [-6.]])
     """
     n_samples = len(X)
+    check(X[:BLOCK])
     first = read(program(X[:BLOCK]).reshape(min(n_samples, BLOCK), -1))
     if n_samples <= BLOCK:
         return np.ascontiguousarray(first)  # a program gives a new array each time
     results = np.empty((n_samples, *first.shape[1:]), first.dtype)
     results[:BLOCK] = first
     for start in range(BLOCK, n_samples, BLOCK):
-        block = program(X[start : start + BLOCK])
-        results[start : start + BLOCK] = read(block.reshape(len(block), -1))
+        block = X[start : start + BLOCK]
+        check(block)
+        results[start : start + BLOCK] = read(program(block).reshape(len(block), -1))
     return results
 
 
@@ -249,7 +264,7 @@ class _Predictor:
         self.structure = present
         return True
 
-    def outputs(self, X: Floats, numbers: list[float], read: Read) -> NDArray[Any]:
+    def outputs(self, X: Floats, numbers: list[float], read: Read, check: Check) -> NDArray[Any]:
         """The outputs of the model with these numbers as its parameters."""
         with self._lock:
             if not self._has(numbers):
@@ -258,7 +273,7 @@ class _Predictor:
                 self.program.parameters[:] = numbers
                 self._zeros = [place for place, number in enumerate(numbers) if number == 0.0]
                 self._numbers = numbers
-            return in_blocks(self.program, X, read)
+            return in_blocks(self.program, X, read, check)
 
     def _has(self, numbers: list[float]) -> bool:
         """Whether these are the numbers of the last call.

@@ -186,15 +186,14 @@ class Task:
                 "logits, 'binary_cross_entropy' for probabilities"
             )
         if answers is not None:
-            is_nan = np.isnan(outputs)
-            if is_nan.any():
-                wrong = is_nan.reshape(len(outputs), -1).any(axis=1)
+            if np.isnan(outputs.max()):  # the largest number, or nan if there is one
+                wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)
                 raise NonFiniteError(
                     f"the output for sample {int(wrong.argmax())} is nan, so it says no class; "
                     "weights become nan or too large in training when the learning_rate is too "
                     "large: see history.reason, and train again with a smaller one"
                 )
-            return answers if self.classes is None else self.classes[answers]
+            return answers if self.classes is None else self.classes.take(answers)
         return self._reading.predict(outputs)
 
     def answers(self, outputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
@@ -220,7 +219,7 @@ class Task:
         if answers is None:
             return 0.0
         right = answers == right_answers
-        if np.isnan(outputs).any():
+        if np.isnan(outputs.max()):
             right &= ~np.isnan(outputs).any(axis=1).reshape(-1, *[1] * (right.ndim - 1))
         n_right = int(np.count_nonzero(right))
         return float(n_right * len(right) / right.size)

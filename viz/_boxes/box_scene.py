@@ -10,7 +10,7 @@ from tinygrad_mlp.engine import Value
 from viz._boxes.box_trees import HEAD, ROOM, STUB, Arrow, Block
 from viz._boxes.cards import LETTERS, Card, Cell, is_sideways
 from viz._boxes.placement import Frame, Link, Spacing, place
-from viz._scene.legend import Entry, legend_groups
+from viz._scene.legend import Entry, legend_groups, widest_of
 from viz._scene.scene import Curve, Group, Point, Rectangle, Scene, Words
 from viz._style.look import Look
 
@@ -120,7 +120,9 @@ class _Picture:
 
     def scene(self) -> Scene:
         """Everything at its place."""
-        width = max(self.places.width + 2.0 * MARGIN, LEAST_WIDTH)
+        entries = self.plan.legend if self.look.legend else []
+        inside = max(self.places.width, widest_of(entries, LETTERS))
+        width = max(inside + 2.0 * MARGIN, LEAST_WIDTH)
         self.left = (width - self.places.width) / 2.0
         self.top = MARGIN
         self.corners = {b: self.moved(corner) for b, corner in self.places.corners.items()}
@@ -133,9 +135,9 @@ class _Picture:
         for block, corner in self.corners.items():
             groups += [card.group(*block.corner(card, corner)) for card in block.places]
         height = self.places.height + 2.0 * MARGIN
-        if self.look.legend and self.plan.legend:
+        if entries:
             legend, high = legend_groups(
-                self.plan.legend,
+                entries,
                 self.look.theme,
                 LETTERS,
                 width - 2.0 * MARGIN,

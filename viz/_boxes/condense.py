@@ -66,6 +66,24 @@ class Box:
         return max(1, len(self.sums) // len(self.units))
 
     @property
+    def n_fed_back(self) -> int:
+        """How many of its sums add up what the box gave out before, as in a recurrent net.
+
+        >>> from tinygrad_mlp.graph import order_of, roles_of, units_of
+        >>> from tinygrad_mlp.nn import Neuron
+        >>> cell, h = Neuron(2, rng=0), Value(0.0)
+        >>> for x in (1.0, -0.5, 0.7):
+        ...     h = cell([h, x])
+        >>> roles = roles_of(order_of([h]), [h], None)
+        >>> units = units_of(order_of([h]), roles)
+        >>> coarse = condense(order_of([h]), roles, units, by_layer=False)
+        >>> [(box.repeats, box.n_fed_back) for box in coarse.boxes if box.units]
+        [(3, 2)]
+        """
+        members = set(self.members)
+        return sum(not members.isdisjoint(found.inputs) for found in self.sums)
+
+    @property
     def is_part(self) -> bool:
         """Whether it is a part of a model: neurons, or what stands beside them.
 

@@ -63,6 +63,8 @@ class LayerDrawing(CoarseDrawing):
             beside = f", bias {' '.join([*names, 'shared'])}" if shared else ""
             yield shape_text(widths.pop(), n_neurons, len(own)) + beside
         yield counted(len(box.parameters), "parameter")
+        if n := box.n_fed_back:
+            yield f"reads its own output {counted(-(-n // n_neurons), 'time')}"
 
     def tooltip_of_unit(self, box: Box) -> Iterator[str]:
         """Its path, its facts, and the size of its gradient with all digits."""

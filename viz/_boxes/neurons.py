@@ -97,6 +97,14 @@ class NeuronDrawing(CoarseDrawing):
             box: box.derivatives() if few and "partials" in look.shown and box.repeats == 1 else {}
             for box in graph.boxes
         }
+        self.weights = {
+            box: {
+                x: w.data
+                for found in box.sums
+                for x, w in zip(found.inputs, found.weights, strict=True)
+            }
+            for box in graph.boxes
+        }
         slopes = [self.slope(arrow) for arrow in graph.arrows]
         self.by_slope = any(
             slope is not None and arrow.target.units
@@ -165,13 +173,15 @@ class NeuronDrawing(CoarseDrawing):
     # Boxes
 
     def lines_of_unit(self, box: Box, ink: str, muted: str) -> Iterator[Row]:
-        """The formula."""
+        """The formula, and whether a later pass reads what an earlier one gave."""
         found = box.sums[0]
         names = [self.short(x) for x in found.inputs]
         biases = [b.data for b in found.biases]
         weights = [w.data for w in found.weights]
         bias = sum(biases) if biases else None
         yield Row(Cell(formula(activation_of(box), weights, names, bias), ink))
+        if n := box.n_fed_back:
+            yield Row(Cell(plain(f"reads its own output {counted(n, 'time')}"), muted))
 
     def whole_formula(self, box: Box) -> str:
         """The formula with all terms and all digits."""
@@ -265,11 +275,7 @@ class NeuronDrawing(CoarseDrawing):
 
     def weight(self, arrow: Arrow) -> float | None:
         """The weight that the neuron gives to what comes along an arrow, where it is one weight."""
-        weights = {
-            x: w.data
-            for found in arrow.target.sums
-            for x, w in zip(found.inputs, found.weights, strict=True)
-        }
+        weights = self.weights[arrow.target]
         found = {weights[node] for node in arrow.nodes if node in weights}
         return found.pop() if len(found) == 1 else None
 

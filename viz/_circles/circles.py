@@ -23,7 +23,7 @@ from viz._circles.network_words import BETWEEN
 from viz._circles.weight_tables import Table, table_of, tables_below
 from viz._scene.emphasis import lit_lines_last
 from viz._scene.fitting import SLIDE, SLIDE_LETTERS, SLIDE_MARGIN
-from viz._scene.legend import legend_groups
+from viz._scene.legend import legend_groups, widest_of
 from viz._scene.letters import width_of
 from viz._scene.scene import Group, Scene, Words, plain
 from viz._style.look import WEIGHTS, Look
@@ -192,10 +192,10 @@ class _Picture(NetworkShapes):
             height += high + margin
             width = max(width, wide + 2.0 * margin)
         if self.look.legend:
+            entries, letters = list(self.legend(self.drawn)), 0.85 * self.letters
+            width = max(width, widest_of(entries, letters) + 2.0 * margin)
             place, room = (margin, height), width - 2.0 * margin
-            legend, high = legend_groups(
-                self.legend(self.drawn), self.theme, 0.85 * self.letters, room, place
-            )
+            legend, high = legend_groups(entries, self.theme, letters, room, place)
             groups += legend
             height += high + margin / 2.0
         return Scene(width, height, self.theme.background, "network", groups)

@@ -181,7 +181,7 @@ def frames_of(loss: Value, *, steps: str = "auto", **options: Unpack[Options]) -
             "index": known_name("order of the indices", wanted["index"], INDEX_ORDERS),
         }
         each_step = steps != "nodes"
-        if each_step:  # each moment holds all gradients, so there must not be too many
+        if each_step:
             n_moments = number_of_moments(loss, named["shown"])
             each_step = steps == "all" or n_moments <= MOST_SHORT
             _check_length(n_moments if each_step else 0)

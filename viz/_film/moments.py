@@ -93,10 +93,12 @@ def moments_of(
     backward = trace_backward(loss, names=names, index=index, constants=True)
     steps = _steps_shown(backward, shown)
     pending = frozenset([loss, *(step.parent for step in steps)])
-    computed = frozenset([node for node in forward.order if not node.parents])
+    times = dict.fromkeys(forward.order, 0)
+    times.update({step.node: number for number, step in enumerate(forward, start=1)})
+    computed = _Nodes(times, 0)
     moments = [Moment("before the first step", computed=computed, pending=pending)]
-    for step in forward:
-        computed |= {step.node}
+    for number, step in enumerate(forward, start=1):
+        computed = _Nodes(times, number)
         title = f"forward, step {step.index + 1} of {len(forward)}"
         equation, operands = as_runs(step.tokens()), step.node.parents
         moments.append(Moment(title, equation, step.node, operands, computed, {}, pending))
@@ -216,23 +218,64 @@ def with_gradients(scene: Scene) -> set[Value]:
 def _backward_moments(
     steps: Sequence[BackwardStep], begin: Moment, each_step: bool
 ) -> Iterator[Moment]:
-    gradients, pending = dict(begin.gradients), set(begin.pending)
-    pending -= set(begin.gradients)
     groups = [list(alike) for _, alike in groupby(steps, _index_of if each_step else _node_of)]
     unit = "step" if each_step else "node"
+    arrivals = {node: [(0, gradient)] for node, gradient in begin.gradients.items()}
+    complete = dict.fromkeys(begin.pending, len(groups) + 1)  # of what is frozen it never is
+    complete.update(dict.fromkeys(arrivals, 0))
     for place, together in enumerate(groups, start=1):
         for step in together:
-            gradients[step.parent] = step.grad_after
-            pending -= set(step.completed())
+            arrivals.setdefault(step.parent, []).append((place, step.grad_after))
+            complete.update(dict.fromkeys(step.completed(), place))
+    for place, together in enumerate(groups, start=1):
         yield Moment(
             f"backward, {unit} {place} of {len(groups)}",
             _in_one_line(together),
             together[0].node,
             [step.parent for step in together],
             begin.computed,
-            dict(gradients),
-            frozenset(pending),
+            _Gradients(arrivals, place),
+            _Nodes(complete, place, later=True),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nodes(Collection[Value]):
+    """The nodes whose time has come, or comes later; many moments share the times."""
+
+    times: Mapping[Value, int]
+    now: int
+    later: bool = False
+
+    def __contains__(self, node: object) -> bool:
+        time = self.times.get(node)  # type: ignore[call-overload]
+        return time is not None and (time > self.now) is self.later
+
+    def __iter__(self) -> Iterator[Value]:
+        return filter(self.__contains__, self.times)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gradients(Mapping[Value, float]):
+    """What has arrived at nodes by now; many moments share what arrives when."""
+
+    arrivals: Mapping[Value, Sequence[tuple[int, float]]]
+    now: int
+
+    def __getitem__(self, node: Value) -> float:
+        known = [gradient for time, gradient in self.arrivals[node] if time <= self.now]
+        if not known:
+            raise KeyError(node)
+        return known[-1]
+
+    def __iter__(self) -> Iterator[Value]:
+        return (node for node, arrived in self.arrivals.items() if arrived[0][0] <= self.now)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _index_of(step: BackwardStep) -> int:

@@ -10,7 +10,7 @@ from viz._scene.letters import width_of
 from viz._scene.scene import Group, Shape, Words, plain
 from viz._style.themes import Theme
 
-__all__ = ["Entry", "legend_groups"]
+__all__ = ["Entry", "legend_groups", "widest_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,22 @@ class Entry:
     before: str = ""
 
 
+def widest_of(entries: Iterable[Entry], size: float) -> float:
+    """The width that a picture needs for its legend: an entry is not broken into two rows.
+
+    >>> widest_of([Entry((), 20.0, ""), Entry((), 30.0, "")], 10.0), widest_of([], 10.0)
+    (30.0, 0.0)
+    """
+    return max((_parts(entry, size)[-1] for entry in entries), default=0.0)
+
+
+def _parts(entry: Entry, size: float) -> tuple[float, float, float]:
+    """The widths of what stands before the sample, of the sample, and of all."""
+    before = width_of(plain(entry.before), size) + (5.0 if entry.before else 0.0)
+    sample = entry.width + (5.0 if entry.shapes else 0.0)
+    return before, sample, before + sample + width_of(plain(entry.text), size)
+
+
 def legend_groups(
     entries: Iterable[Entry], theme: Theme, size: float, width: float, place: tuple[float, float]
 ) -> tuple[list[Group], float]:
@@ -47,9 +63,7 @@ def legend_groups(
     x, y = left, top + high / 2.0
     groups = []
     for entry in entries:
-        before = width_of(plain(entry.before), size) + (5.0 if entry.before else 0.0)
-        sample = entry.width + (5.0 if entry.shapes else 0.0)
-        wide = before + sample + width_of(plain(entry.text), size)
+        before, sample, wide = _parts(entry, size)
         if x > left and x + wide > left + width:
             x, y = left, y + high
         shapes = [moved(shape, x + before, y) for shape in entry.shapes]
