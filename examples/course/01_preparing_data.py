@@ -188,6 +188,7 @@ for with_error in (False, True):
             "one wrong test row can spoil the scaler of all rows"
         )
     else:
+        assert of_training > 0.9, "with its own scaler the network learns"
         assert abs(of_training - of_all) < 0.01, "here a scaler of all rows changes nothing"
 
 # %% [markdown]

@@ -199,7 +199,7 @@ assert abs(kept[20] / kept[10] - 1) < 0.05, "tanh with the size of He keeps its 
 #
 # ### Too large: saturation
 #
-# With weights of size 1 tanh does not explode, it cannot. It saturates: nearly all outputs are near -1 or 1,
+# With weights of size 1 tanh does not explode, it cannot. It saturates: most outputs are near -1 or 1,
 # where the slope is nearly 0. The histograms show the outputs layer by layer, first with LeCun, then with size 1.
 
 # %%
@@ -235,8 +235,8 @@ assert flat["size 1"] > 0.6, "with weights of size 1 most units are saturated"
 # The gradient goes through the same weights in the other direction. An input goes into $n_\text{out}$ units, so it gets
 # a sum of $n_\text{out}$ terms, and the same line about variances gives
 #
-# $$E\Big[\Big(\frac{\partial L}{\partial x}\Big)^2\Big] =
-# n_\text{out} \, \mathrm{Var}(w) \, E\Big[\Big(\frac{\partial L}{\partial z}\Big)^2\Big]$$
+# $$E \left[ \left( \frac{\partial L}{\partial x} \right)^2 \right] =
+# n_\text{out} \, \mathrm{Var}(w) \, E \left[ \left( \frac{\partial L}{\partial z} \right)^2 \right]$$
 #
 # To keep the signal we need $1/n_\text{in}$, to keep the gradient $1/n_\text{out}$. Glorot and Bengio take the mean
 # of $n_\text{in}$ and $n_\text{out}$. What does it do? Two stacks of layers without an activation: a funnel, each half
