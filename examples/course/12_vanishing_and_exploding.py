@@ -336,7 +336,7 @@ assert flat.mean() > 0.5, "sigmoid: the gradient stays where most units are satu
 assert carried > 0.9, "a minority of the units carries it"
 
 # %% [markdown]
-# Most units are switches that are nearly fully on or off. The few others carry the gradient. Below we train such a network.
+# Most units are switches that are nearly fully on or off. The others, a minority, carry the gradient. Below we train such a network.
 #
 # ## Exploding: what one sees
 #
