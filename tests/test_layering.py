@@ -45,7 +45,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.interop tinygrad_mlp.interpret tinygrad_mlp._course tinygrad_mlp.estimators",
+        "tinygrad_mlp.interchange tinygrad_mlp.interop tinygrad_mlp.interpret "
+        "tinygrad_mlp._course tinygrad_mlp.estimators",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._style",
         "viz._scene",
@@ -90,7 +91,7 @@ WHERE_USED: Final = frozenset(
     {
         *("IPython", "PIL", "graphviz", "matplotlib", "pygraphviz"),
         *("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert", "nbformat", "pygments"),
-        *("safetensors", "sklearn", "torch", "tqdm"),
+        *("onnx", "safetensors", "sklearn", "torch", "tqdm"),
     }
 )
 """The packages that are imported inside the function that needs them."""
