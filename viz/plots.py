@@ -120,8 +120,10 @@ def loss_curve(
     with look_of(theme, style) as look:
         figure = look.figure(5.2 * len(names) + 0.8, 3.7)
         for axes, name in zip(np.ravel(figure.subplots(1, len(names))), names):
-            for index, (run_name, run) in enumerate(runs.items()):
-                _draw_curves(axes, look, name, _series(run, name), index, run_name)
+            series = {run_name: _series(run, name) for run_name, run in runs.items()}
+            is_told = any("validation" in curves for curves in series.values())
+            for index, (run_name, curves) in enumerate(series.items()):
+                _draw_curves(axes, look, name, curves, index, run_name, is_told=is_told)
             _finish_curves(axes, name)
         loss_axes = figure.axes[0]
         losses = np.concatenate([x for run in runs.values() for x in _series(run, "loss").values()])
@@ -223,14 +225,20 @@ def _draw_curves(
     series: Mapping[str, NDArray[np.float64]],
     run: int,
     run_name: str,
+    *,
+    is_told: bool,
 ) -> None:
-    """The curves of one training: each in its color, or, among several, all in that of the run."""
+    """The curves of one training: each in its color, or, among several, all in that of the run.
+
+    Among several the legend says which are of the training samples, where not all of them are.
+    """
     best = np.nanargmax if name == "accuracy" else np.nanargmin
     for index, (label, numbers) in enumerate(series.items()):
         epochs = np.arange(1, len(numbers) + 1)
         validation = label.startswith("validation")
         color = look.color(run if run_name else index)
-        full_label = literal(f"{run_name}, {label}" if run_name else label)
+        of_several = f"{run_name}, {label}" if is_told else run_name
+        full_label = literal(of_several if run_name else label)
         marks = _spaced_marks(run, len(numbers)) if run_name else {}
         if marks and validation:  # a short line in a legend shows no dashes behind its mark
             marks["markerfacecolor"] = look.background

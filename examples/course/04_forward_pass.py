@@ -314,9 +314,10 @@ assert min(saved["64-32-10"], saved["chain"]) > 20, (
 assert saved["64-32-10"] > saved["2-2-1"] > 1, "it saves more of it in the wider network"
 
 # %% [markdown]
-# Did you expect half of the time? On the computer that made this page the wide network is a little faster in the block, the small one is
-# not, and the chain is even slower: looking whether a block is open takes time too. What `no_grad` saves for certain is *memory*. To
-# save time, do not compute sample by sample: that is what the last line is about.
+# Did you expect half of the time? Compare the two times of each case. Where this chapter was written, the wide network was a little
+# faster in the block, the small one was not, and the chain was even slower: looking whether a block is open takes time too. On another
+# computer it may be otherwise. What `no_grad` saves for certain is *memory*. To save time, do not compute sample by sample: that is what the
+# last line is about.
 #
 # ## The common slips
 #
@@ -411,8 +412,8 @@ assert parameters == products + 138, "exercise 2: weights and biases"
 # Exchange the two hidden units: the rows of `w1`, the entries of `b1`, and those of `w2`. What does the network say now?
 
 # %% [markdown] tags=["answer"]
-# The same. Hidden units have no order: the sum $w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2$ has the same two terms. So a network with $m$
-# hidden units has $m!$ twins, and no training can tell which of them is "the" solution.
+# The same. Hidden units have no order: the sum $w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2$ has the same two terms. So one can
+# arrange $m$ hidden units in $m!$ ways, all with the same outputs, and no training can tell which of them is "the" solution.
 
 # %% tags=["answer"]
 twin = two_layers(w1=w1[::-1], b1=b1[::-1], w2=w2[::-1])

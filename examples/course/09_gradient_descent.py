@@ -154,7 +154,7 @@ for name in ("SGD", "SGD with replacement"):
 # %% [markdown]
 # A pass costs the same number of multiplications in each row. With all samples it is *one* good step; with
 # single samples it is 200 steps that are good only on average. SGD comes down first, and then stays above the
-# minimum. The mini-batch is between: late in the training it is the best of them.
+# minimum. The mini-batch is between: late in these 20 passes it is the best of them.
 #
 # What counts far from the minimum is the number of *steps*. After as many steps as the batch method has taken,
 # 20, the mini-batch method has used one pass, and it has come nearly as far:
@@ -243,8 +243,10 @@ for name, law in laws.items():
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+B = np.arange(1, N + 1)
+curves = {"with": variance / B, "without": variance / B * (N - B) / (N - 1)}
 for name, mark in (("with", "o"), ("without", "s")):
-    (line,) = axes.plot(sizes, laws[name], label=f"law, {name} replacement")
+    (line,) = axes.plot(B, curves[name], label=f"law, {name} replacement")
     axes.plot(sizes, measured[name], mark, color=line.get_color(), label="measured")
 axes.set(xscale="log", yscale="log", ylim=(variance / 2000, 2 * variance))
 axes.set(xlabel="batch size B", ylabel="variance of the gradient")
@@ -302,7 +304,7 @@ assert ends["with"] > 3 * ends["without"], (
 )
 
 # %% [markdown]
-# This is why `fit` shuffles and deals out each sample once in every pass.
+# `fit` does this: it shuffles, and deals out each sample once in every pass.
 #
 # ## Why shuffle
 #
