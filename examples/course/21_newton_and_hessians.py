@@ -90,7 +90,7 @@ figure, axes = plt.subplots(figsize=(7, 3.6))
 axes.loglog(steps, of_values, "o-", label="differences of values")
 axes.loglog(steps, of_slopes, "s-", label="differences of slopes")
 axes.axhline(2e-16, linestyle="--", color="gray", label="rounding of one number")
-axes.set(xlabel="step h", ylabel="error of the second derivative")
+axes.set(xlabel="step h", ylabel="error of the second derivative", ylim=(1e-17, 1e8))
 legend = axes.legend(loc="upper right")
 
 # %% [markdown]
@@ -172,7 +172,7 @@ for name, rate in (
 best = factors["2 / (L + mu)"]
 print(f"(kappa - 1) / (kappa + 1) = {(L - mu) / (L + mu):.4f}")
 assert abs(best - (L - mu) / (L + mu)) < 1e-6, "the measured factor is that of the formula"
-assert best == min(factors.values()), "no other rate is better"
+assert best == min(factors.values()), "none of these rates is better"
 assert factors["above 2 / L"] > 1, "above 2 / L gradient descent diverges"
 
 # %%
@@ -188,8 +188,9 @@ legend = axes.legend(loc="lower right")
 # %% [markdown]
 # ## Logistic regression: the digits double
 #
-# The cross-entropy of *one* sigmoid neuron is convex: no eigenvalue of its Hessian is negative, and it has one lowest point at most. It is
-# no quadratic, so one step is not enough. The task: two kinds of iris, by the length and the width of the petals.
+# The cross-entropy of *one* sigmoid neuron is convex: no eigenvalue of its Hessian is negative. If no input, the constant 1 of the bias
+# included, is a sum of multiples of the others, all are positive, and there is one lowest point at most. It is no quadratic, so one step is not enough. The
+# task: two kinds of iris, by the length and the width of the petals.
 
 # %%
 iris = load_iris()
@@ -214,7 +215,7 @@ for k, error in enumerate(errors):
     print(f"step {k:2d}: error {error:.1e}")
 
 # %% [markdown]
-# As soon as the error is below 1, the number of right digits about *doubles* with each step. This is *quadratic convergence*:
+# As soon as the error is small (here: below 1), the number of right digits about *doubles* with each step. This is *quadratic convergence*:
 # $e_{k+1} \approx C e_k^2$ with the same $C$ in each step, until rounding ends it.
 
 # %%
@@ -406,7 +407,7 @@ assert at_saddle >= 2, "plain Newton is caught by saddles"
 #
 # 1. Add $\lambda I$ to the Hessian, with $\lambda$ large enough that all eigenvalues become positive (*Levenberg and Marquardt*). With a
 #    very large $\lambda$ this is gradient descent with the rate $1 / \lambda$; with $\lambda = 0$ it is Newton.
-# 2. If the full step does not make the loss smaller, halve it, until it does (*Armijo's rule*).
+# 2. If the full step does not make the loss smaller, and by a little of what the slope promises, halve it, until it does (*Armijo's rule*).
 
 
 # %%
