@@ -111,9 +111,9 @@ for added in (0.0, 5.0):
     for steps in (1, 5, 20, 80):
         model = MLP(64, [16, 10], batch_norm=True, rng=SEED)
         fit(model, X + added, y, epochs=steps, learning_rate=0.5, log_every=None)
+        alone = accuracy(model, X + added, y)  # as in predictions
         logits = compile(model.logits, per_sample=True)(X + added)  # as in training
         by_batch = np.mean(logits.argmax(axis=1) == y)
-        alone = accuracy(model, X + added, y)  # as in predictions
         both[added, steps] = by_batch, alone
         print(f"X + {added:.0f}, {steps:2d} steps {by_batch:29.1%} {alone:24.1%}")
 for steps in (1, 5, 20, 80):

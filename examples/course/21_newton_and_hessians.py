@@ -423,6 +423,7 @@ for seed in beginnings:
     print(f"condition number {after[-1] / after[0]:.0f}")
     assert np.linalg.norm(g) < 1e-8, "damped Newton ends where the gradient is 0"
     assert after[0] > 0, "and where all curvatures are positive: a minimum"
+    assert after[-1] / after[0] > 1000, "the valley is long: gradient descent is slow there"
 
 # %% [markdown]
 # The eigenvalues of the first of these runs, at the beginning and at the two ends. Read below 0: there the loss bends down.
@@ -443,7 +444,7 @@ axes.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of the Hessian")
 legend = axes.legend()
 
 # %% [markdown]
-# It is always a minimum now, though not always the lowest one: Newton is as local as gradient descent. Look at the condition numbers: thousands.
+# It is always a minimum now, though it need not be the lowest one: Newton is as local as gradient descent. Look at the condition numbers: thousands.
 # By the formula above, gradient descent needs about $\kappa / 2$ steps near the minimum to make the distance smaller by a factor of $e$.
 #
 # ## What it costs
@@ -464,7 +465,10 @@ for hidden in (2, 4, 8, 16):
     for_each.append(with_slopes / n)
     print(f"{hidden:6d} {n:13d} {nodes:18d} {with_slopes:14d}", end=" ")
     print(f"{for_each[-1]:19.1f} {n * n:13d}")
-    assert hessian(loss, parameters).shape == (n, n), "n rows, each from one backward pass"
+    rows = [grad(slope, parameters) for slope in slopes]
+    assert np.allclose(rows, hessian(loss, parameters), rtol=0, atol=1e-12), (
+        "n rows, each from one backward pass"
+    )
     assert with_slopes < 8 * nodes, "a gradient costs a small multiple of the loss"
 assert max(for_each) < 1.25 * min(for_each), (
     "the gradient's graph grows in proportion with the number of parameters"
