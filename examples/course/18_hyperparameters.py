@@ -230,17 +230,16 @@ for i, rate in enumerate(coarse):
     for j, batch in enumerate(batches):
         losses[i, j], shares[i, j] = runs(rate=rate, batch=batch)[:, 1:].mean(axis=0)
 
-figure, axes = plt.subplots(figsize=(6, 4.6), layout="constrained")
-picture = axes.imshow(shares, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=1)
-for (i, j), share in np.ndenumerate(shares):
-    color = "black" if share > 0.6 else "white"
-    axes.text(j, i, f"{share:.0%}", ha="center", va="center", color=color)
-axes.set_xticks(range(len(batches)), batches)
-axes.set_yticks(
-    range(len(coarse)), [f"1/{1 / rate:.0f}" if rate < 1 else "1" for rate in coarse]
+viz.plots.heat_map(
+    shares[::-1],
+    [f"1/{1 / rate:.0f}" if rate < 1 else "1" for rate in coarse[::-1]],
+    batches,
+    row_label="learning rate",
+    column_label="batch size",
+    number_format=".0%",
+    most=1.0,
+    title="Accuracy on the validation samples",
 )
-axes.set(xlabel="batch size", ylabel="learning rate")
-title = axes.set_title("Accuracy on the validation samples")
 
 # %% [markdown]
 # The fields of a diagonal have the same $\alpha / B$, and nearly the same result. Here are their validation losses:
