@@ -2,7 +2,8 @@
 
 What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``, how its
 layers fare by ``health_plot``, the regions of a classifier by ``boundary``, what was learned of
-one feature by ``fit_curve``, why a model answers as it does by ``interpretation_plots``.
+one feature by ``fit_curve``, any table of numbers by ``heat_map``, why a model answers as it does
+by ``interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each
 returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
