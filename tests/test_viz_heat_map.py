@@ -29,6 +29,10 @@ def colors_of(axes: Axes) -> list[list[str]]:
     return [[to_hex(cell) for cell in row] for row in rgba]
 
 
+def shares_of(axes: Axes) -> Any:
+    return np.asarray(axes.images[0].get_array()).tolist()
+
+
 def texts_of(axes: Axes) -> dict[Any, str]:
     return {text.get_position(): text.get_text() for text in axes.texts}
 
@@ -61,14 +65,14 @@ def test_above_0_is_blue_below_0_orange_and_0_is_the_ground(theme: str) -> None:
 
 def test_a_color_is_as_strong_as_its_number_is_large() -> None:
     look = PLOT_THEMES["light"]
-    assert drawn([[1.0, 2.0, -4.0]]).images[0].get_array().tolist() == [[0.25, 0.5, -1.0]]
+    assert shares_of(drawn([[1.0, 2.0, -4.0]])) == [[0.25, 0.5, -1.0]]
     (row,) = colors_of(drawn([[0.0, 2.0, 4.0]]))
     assert row[1] != row[2] == look.color(0)
 
 
 def test_from_most_on_the_color_is_the_strongest() -> None:
     axes = drawn([[0.5, 3.0, -np.inf]], most=1.0)
-    assert axes.images[0].get_array().tolist() == [[0.5, 1.0, -1.0]]
+    assert shares_of(axes) == [[0.5, 1.0, -1.0]]
     assert list(texts_of(axes).values()) == ["0.5", "3", "-inf"]
 
 
@@ -103,7 +107,7 @@ def test_a_large_table_on_a_slide_has_a_bar_in_place_of_its_numbers() -> None:
         assert len(axes.figure.axes) == (1 if n_texts else 2)
     assert len(drawn(np.ones((13, 13))).texts) == 169
     bar = axes.figure.axes[1]
-    bar.figure.draw_without_rendering()
+    bar.figure.draw_without_rendering()  # type: ignore[union-attr]
     labels = [label.get_text() for label in bar.get_yticklabels()]
     assert (labels[0], labels[-1]) == ("0%", "50%")
 
@@ -135,3 +139,15 @@ def test_the_strongest_color_belongs_to_a_number_above_0(most: Any) -> None:
 def test_an_unknown_format_of_numbers_is_refused(number_format: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"number_format is .* such as '\.3g' or '\.0%'"):
         drawn(number_format=number_format)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (12, 2), (2, 12)])
+def test_every_cell_has_room_for_its_number(shape: tuple[int, int]) -> None:
+    n_rows, n_columns = shape
+    names = ["a name of four and twenty"] * n_rows
+    axes = heat_map(np.full(shape, -1.234e-5), names, range(n_columns)).axes[0]
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    image = axes.images[0].get_window_extent()
+    letters = axes.texts[0].get_window_extent()
+    assert letters.width < image.width / n_columns
+    assert 1.5 * letters.height < image.height / n_rows
