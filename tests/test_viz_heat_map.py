@@ -25,7 +25,7 @@ def drawn(numbers: Any = NUMBERS, **settings: Any) -> Axes:
 
 def colors_of(axes: Axes) -> list[list[str]]:
     image = axes.images[0]
-    rgba = image.to_rgba(image.get_array())
+    rgba = image.to_rgba(np.asarray(image.get_array()))
     return [[to_hex(cell) for cell in row] for row in rgba]
 
 
