@@ -28,6 +28,14 @@ for absent in ("graphviz", "matplotlib", "pygraphviz", "torch", "tqdm"):
     assert importlib.util.find_spec(absent) is None, absent
 assert importlib.util.find_spec("viz") is not None
 
+# What stands on a package that is missing says which extra brings it.
+message = ""
+try:
+    import tinygrad_mlp.estimators
+except ImportError as error:
+    message = str(error)
+assert "'.[sklearn]'" in message, message
+
 # Every file of the two packages is in it.
 for package in ("tinygrad_mlp", "viz"):
     for file in (source / package).rglob("*"):

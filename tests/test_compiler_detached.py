@@ -138,11 +138,18 @@ def _slopes_by_held(x: Row) -> list[Value]:
     return grad(product * product, [product, *x], create_graph=True)
 
 
+def _slopes_of_what_was_before(x: Row) -> list[Value]:
+    product = x[0] * x[1]
+    with no_grad():
+        return grad(product, x, create_graph=True)
+
+
 SLOPES: Final[dict[str, Callable[[Row], list[Value]]]] = {
     "what was made before": lambda x: grad(_held(x), x, create_graph=True),
     "what is made again": lambda x: grad(_attached_within(x), x, create_graph=True),
     "within the block itself": _slopes_within,
     "by what is detached": _slopes_by_held,
+    "of what was made before the block": _slopes_of_what_was_before,
 }
 
 

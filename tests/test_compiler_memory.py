@@ -8,6 +8,7 @@ any other one may not write over its operands at all.
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -196,6 +197,25 @@ def ref(name: str = "", pinned: bool = False) -> Ref:
     return Ref(Buffer(2, mapped=False, name=name, pinned=pinned), 0, (2,), (1,))
 
 
+@pytest.mark.parametrize(
+    ("places", "rows"),
+    [
+        ([2, 3, 4], [(2, 3, 1)]),
+        ([4, 3, 2], [(4, 3, -1)]),
+        ([0, 1, 5], [(0, 2, 1), (5, 1, 1)]),
+        ([0, 2, 3], [(0, 1, 1), (2, 2, 1)]),
+        ([3, 2, 3], [(3, 2, -1), (3, 1, 1)]),
+    ],
+)
+def test_single_slots_that_follow_each_other_are_one_row(
+    places: list[int], rows: list[tuple[int, int, int]]
+) -> None:
+    buffers = Buffer(6, mapped=False), Buffer(6, mapped=False)
+    slots = [Ref(buffer, place, (1,), (1,)) for buffer in buffers for place in places]
+    found = numpy_text._in_rows(slots)
+    assert [(row.offset, *row.shape, *row.strides) for row in found] == rows * 2
+
+
 def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -> None:
     x, out, t = ref("x", pinned=True), ref("out", pinned=True), ref()
     made = Instruction("ufunc", "tanh", [x], t)
@@ -205,6 +225,19 @@ def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -
     made, before = Instruction("ufunc", "tanh", [x], t), Instruction("ufunc", "exp", [x], out)
     memory = SharedMemory([made, before, Instruction("ufunc", "add", [out, t], out)])
     assert memory.host_of(t.buffer) is None
+
+
+def test_the_memory_of_random_draws_is_used_again() -> None:
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    draw, out = numpy_text._Draw([rng, rng]), np.zeros((2, 20_000))
+    draw(out)
+    tracemalloc.start()
+    draw(out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    other.random((20_000, 2))
+    np.testing.assert_array_equal(out, other.random((20_000, 2)).T)
+    assert peak < out.nbytes / 10
 
 
 def test_the_watch_finds_what_it_is_for() -> None:

@@ -512,6 +512,15 @@ def test_a_symbol_takes_a_number_of_the_same_kind_as_itself() -> None:
     assert repr(row.seen_as(view("y"))) == "2.0 / B * y[2, B]"
 
 
+@pytest.mark.parametrize(("factor", "scale", "n_calls"), [(-1.0, 0, 1), (1.0, 1, 2), (2.0, 0, 2)])
+def test_a_sign_alone_stays_outside_a_product(factor: float, scale: int, n_calls: int) -> None:
+    xp = Emitter()
+    row, number = Symbol(xp, view("x"), factor, scale), Symbol(xp, view("n"))
+    product = xp.multiply(row, number)
+    assert len(xp.instructions) == n_calls
+    assert (product.factor, product.scale) == ((factor, scale) if n_calls == 1 else (1.0, 0))
+
+
 # Axes
 
 

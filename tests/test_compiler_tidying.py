@@ -366,6 +366,32 @@ def cases() -> dict[str, tuple[Program, list[str]]]:
         m = Memory()
         reduction = Instruction("reduce", "add", [m("X", *shape)], m("Y", *out), along)
         made[f"a sum of {shape} over {along}"] = [reduction], [expected]
+    m = Memory()
+    rows, product = m("X"), m("T")
+    factors: dict[str, tuple[Ref | Number, str]] = {
+        "rows": (m("Y"), ""),
+        "a number": (C0, "c0"),
+        "numbers": (m("x"), "x[6]"),
+        "rows with samples in front": (m("Y", swap=True), "Y[B, 6]"),
+        "truth values": (Ref(Buffer(6, True, "W", boolean=True), 0, (6,), (1,)), "W[6, B]"),
+        "one row": (m("Y", 1), "Y[1, B]"),
+    }
+    for name, (factor, shown_as) in factors.items():
+        multiplied = Instruction("ufunc", "multiply", [rows, factor], product)
+        total = Instruction("reduce", "add", [product], m("z"), (1,))
+        expected_calls = [
+            f"multiply(X[6, B], {shown_as}, out=T[6, B])",
+            "add.reduce(T[6, B], axis=(1,), out=z[6])",
+        ]
+        if not shown_as:
+            expected_calls = ["contract(pb,pb->p, X[6, B], Y[6, B], out=z[6])"]
+        made[f"products with {name} that are summed"] = [multiplied, total], expected_calls
+    for function, made_in in (("add", m("T")), ("multiply", m("T", 6, at=5, by=(-1,)))):
+        call = Instruction("ufunc", function, [rows, m("Y")], made_in)
+        made[f"{function} by {made_in.strides}, then summed"] = (
+            [call, Instruction("reduce", "add", [product], m("z"), (1,))],
+            [shown([call])[0], "add.reduce(T[6, B], axis=(1,), out=z[6])"],
+        )
     return made
 
 

@@ -45,7 +45,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.interop tinygrad_mlp.interpret tinygrad_mlp._course",
+        "tinygrad_mlp.interchange tinygrad_mlp.interop tinygrad_mlp.interpret "
+        "tinygrad_mlp._course tinygrad_mlp.estimators",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._style",
         "viz._scene",
@@ -90,7 +91,7 @@ WHERE_USED: Final = frozenset(
     {
         *("IPython", "PIL", "graphviz", "matplotlib", "pygraphviz"),
         *("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert", "nbformat", "pygments"),
-        *("safetensors", "sklearn", "torch", "tqdm"),
+        *("onnx", "safetensors", "sklearn", "torch", "tqdm"),
     }
 )
 """The packages that are imported inside the function that needs them."""
@@ -98,6 +99,9 @@ WHERE_USED: Final = frozenset(
 
 IMPORTED_WHERE_USED: Final = {"viz._plots.figure": "matplotlib"}
 """Modules of ours that stand on one of these, and are imported inside functions alone."""
+
+STANDS_ON: Final = {"tinygrad_mlp.estimators": frozenset({"scipy", "sklearn"})}
+"""Packages of ours that are made of another one: people import them, ours do not."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +195,14 @@ def violations(module: str, files: Mapping[str, Path]) -> Iterator[str]:
         here = f"{module}, line {found.line}: "
         if found.package in PACKAGES:
             yield from (here + problem for problem in _wrong_way(unit, found))
-            if found.target in IMPORTED_WHERE_USED and found.runs_at_import:
+            stands_on_another = unit_of(found.target) in STANDS_ON and unit_of(found.target) != unit
+            if (found.target in IMPORTED_WHERE_USED or stands_on_another) and found.runs_at_import:
                 yield f"{here}{found.target} must be imported inside the function that needs it"
-        elif found.package not in {*sys.stdlib_module_names, IMPORTED_WHERE_USED.get(module)}:
+        elif found.package not in {
+            *sys.stdlib_module_names,
+            *STANDS_ON.get(unit, ()),
+            IMPORTED_WHERE_USED.get(module),
+        }:
             yield from (here + problem for problem in _from_elsewhere(unit, found))
 
 
@@ -305,6 +314,9 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
         ("tinygrad_mlp.losses", "try:\n    import torch\nexcept ImportError:\n    pass", "inside"),
         ("tinygrad_mlp.losses", "class A:\n    import matplotlib.pyplot", "inside the function"),
         ("tinygrad_mlp.losses", "def f():\n    import pandas", "does not use"),
+        ("tinygrad_mlp.estimators._lbfgs", "import torch", "inside the function"),
+        ("tinygrad_mlp.interop", "import sklearn", "inside the function"),
+        ("tinygrad_mlp", "from tinygrad_mlp.estimators import MLPClassifier", "inside the func"),
     ],
 )
 def test_a_wrong_import_is_found(module: str, source: str, problem: str, tmp_path: Path) -> None:
@@ -323,6 +335,7 @@ def test_a_wrong_import_is_found(module: str, source: str, problem: str, tmp_pat
         ("tinygrad_mlp.nn._layers", "from tinygrad_mlp.nn._module import Module"),
         ("tinygrad_mlp._cli.demo", "import tinygrad_mlp\n\ndef f():\n    import viz._graph"),
         ("tinygrad_mlp.__main__", "from tinygrad_mlp._cli import demo"),
+        ("tinygrad_mlp.estimators._lbfgs", "import scipy.optimize\nfrom sklearn import utils"),
         ("viz._graph", "import graphviz\nfrom tinygrad_mlp import Value"),
     ],
 )

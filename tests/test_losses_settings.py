@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from tests.against_torch import assert_close, grad_of, tensor_of, values_of
 from tinygrad_mlp import Value, compile, fit, functional, load_model, predict, save_weights
 from tinygrad_mlp.debug import detect_anomaly
 from tinygrad_mlp.derivatives import hessian
+from tinygrad_mlp.engine import topological_order
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.losses import (
     LOSSES,
@@ -444,3 +446,38 @@ def test_a_setting_within_the_name_is_told_where_it_goes(name: str, call: str) -
 def test_a_word_that_has_no_other_here_is_an_unknown_loss(name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown loss '{name}'; known: binary_cross"):
         loss_named(name)
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+def test_labels_that_are_not_smoothed_cost_nothing_more(name: str) -> None:
+    sizes = [
+        len(topological_order(loss_named(name, **settings).sample_loss([Value(0.4)], [Value(1.0)])))
+        for settings in ({}, {"label_smoothing": 0.0}, {"label_smoothing": 0.1})
+    ]
+    assert sizes[0] == sizes[1] == sizes[2] - 4  # a product, a sum and their numbers
+
+
+@pytest.mark.parametrize(
+    ("y", "place"),
+    [([1.0, -2.0, -3.0], "y[1] is -2"), ([[1.0, -1.0], [-2.0, 3.0], [-4.0, 1.0]], "y[0, 1] is -1")],
+)
+def test_the_first_count_that_cannot_be_is_named(y: Any, place: str) -> None:
+    model = MLP(1, [np.array(y).ndim])
+    with pytest.raises(DataError, match=re.escape(f"{place}, but the targets of the Poisson")):
+        fit(model, [[0.0], [1.0], [2.0]], y, loss="poisson", log_every=None)
+
+
+def test_counts_that_are_too_large_are_inf_without_a_warning() -> None:
+    assert loss_named("poisson").predict(np.array([[0.0], [800.0]])).tolist() == [1.0, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "target", "says_how"), [(2, 1.0, True), (1, [1.0, 2.0], False)]
+)
+def test_a_loss_of_a_sample_that_takes_lists_for_numbers(
+    outputs: int, target: Any, says_how: bool
+) -> None:
+    loss = Loss.of_function(lambda output, goal: output - goal, per_sample=True)
+    with pytest.raises(InvalidArgumentError if says_how else TypeError) as caught:
+        loss.sample_loss([Value(1.0)] * outputs, target)
+    assert ("lists with an entry for each output" in str(caught.value)) == says_how

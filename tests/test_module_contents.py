@@ -62,6 +62,29 @@ def test_every_parameter_is_called_by_where_it_stands_first() -> None:
     assert model.matrix[0][1].label == "matrix.0.1"
 
 
+def test_a_part_in_two_places_stands_in_the_first() -> None:
+    model: Any = Module()
+    layer = Layer(2, 1)
+    for name in ("first", "second"):
+        holder: Any = Module()
+        holder.part = layer
+        setattr(model, name, holder)
+    for _ in range(2):
+        make_known(model)
+        assert vars(layer)[OWNER].above is vars(model.first)[OWNER]
+
+
+def test_what_stands_behind_a_part_in_two_places_is_looked_at_too() -> None:
+    model: Any = Module()
+    new = Layer(2, 1)
+    model.first = model.second = Layer(2, 1)
+    model.rows = [Layer(2, 1)]
+    make_known(model)
+    model.rows[0] = new
+    make_known(model)
+    assert vars(new)[OWNER].above is vars(model)[OWNER]
+
+
 def test_a_value_twice_in_a_row_is_called_by_its_first_place() -> None:
     model = Module()
     value = Value(1.0)

@@ -20,7 +20,7 @@ from tests.test_ops import CONDITIONS, PLAIN_NUMBERS, each_op, values_at
 from tests.torch_reference import Floats, reference_partials, reference_values
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp.engine import apply
-from tinygrad_mlp.ops import OPS, Op
+from tinygrad_mlp.ops import BATCH_MEAN, BATCH_SUM, OPS, Op
 
 Point = tuple[float, ...]
 
@@ -372,3 +372,11 @@ def test_an_activation_is_known_everywhere_by_its_record_alone(tmp_path: Path) -
     assert "3 neurons, bent_line" in printed
     assert "1 neuron, linear" in printed
     assert "bent_line(" in printed
+
+
+def test_what_is_taken_over_a_batch_says_so() -> None:
+    shown = [(op.formula, op.partial_formulas) for op in (BATCH_SUM, BATCH_MEAN)]
+    assert shown == [
+        ("x1 + ... + xB over the samples of the batch", ("1",)),
+        ("(x1 + ... + xB) / B over the samples of the batch", ("1 / B",)),
+    ]

@@ -24,6 +24,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import GradientCheckError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import declare
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
+from tinygrad_mlp.nn._activations import listed_activation
 from tinygrad_mlp.nn.init import initializer_for
 from tinygrad_mlp.training import load_model, save_weights
 
@@ -315,6 +316,7 @@ def test_an_activation_of_one_s_own_is_found_by_name(tmp_path: Path) -> None:
     for number, model in enumerate((by_name, by_function)):
         path = save_weights(model, tmp_path / f"{number}.npz")
         assert load_model(path)([1.0, 2.0]).data == model([1.0, 2.0]).data
+    assert listed_activation(pickle.loads(pickle.dumps(cube))) == "cube"
     ACTIVATIONS.add("cube", cube)  # is there already
     anew = declare("cube", cube_forward, cube_partial, activation=True)
     assert ACTIVATIONS["cube"] is not by_name.layers[0].neurons[0].activation

@@ -179,6 +179,8 @@ def test_other_wrong_losses_keep_their_messages() -> None:
         train(loss=("no", 2.0))
     with says(InvalidArgumentError, "loss is (), but a name"):
         train(loss=())
+    with says(InvalidArgumentError, "loss is ['huber'], but a loss is given its settings by"):
+        train(loss=["huber"])
     with says(UnknownNameError, "unknown loss 'hubber(2.0)'; known: binary"):
         loss_named("hubber(2.0)")
 

@@ -83,6 +83,12 @@ def test_two_neighbors_of_float32_are_one_number() -> None:
     assert regression_scores(y, y).r2 == 1.0
 
 
+def test_of_what_counts_the_size_says_what_is_rounding() -> None:
+    """Of numbers around 0.3; those that do not count bring their mean to half of that."""
+    y, weights = [0.0, 0.0, 0.3, 0.1 + 0.2, 0.3, 0.3], [0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    assert isnan(regression_scores([*y[:2], *y], y[:2] + y, [0.0, 0.0, *weights]).r2)
+
+
 # Several questions of yes or no
 
 
@@ -119,6 +125,8 @@ def test_multilabel_scores_are_scikit_learn_s(weighted: bool) -> None:
         ([1, 0], [1, 0], ShapeError, r"y has shape \(2,\), but a row of answers .*confusion_table"),
         ([[1, 2]], [[1, 0]], DataError, r"y\[0, 1\] is 2, but an answer is 0 or 1"),
         ([[1, 1]], [[0.5, 0]], DataError, r"predicted\[0, 0\] is 0.5"),
+        ([[1, 1], [3, 1]], [[0, 0], [2, 2]], DataError, r"y\[1, 0\] is 3"),
+        ([[1, 1], [0, 1]], [[0, 4], [2, 2]], DataError, r"predicted\[0, 1\] is 4"),
         ([], [], DataError, "y is empty"),
     ],
 )

@@ -18,6 +18,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, PlateauSchedule
 from tinygrad_mlp.training import EarlyStopping, Finding, History, accuracy, fit, predict, task_of
+from tinygrad_mlp.training._epochs import Training
 
 _rng = np.random.default_rng(3)
 X: Final = _rng.normal(size=(11, 2))
@@ -289,6 +290,54 @@ def test_numbers_of_a_loss_of_ones_own_that_a_callback_changes_are_read_again(en
     history = trained(loss=loss, callbacks=[Doubling(loss)], **settings)
     first = history.loss[0]
     assert history.loss == pytest.approx([first, 2.0 * first, 4.0 * first], rel=1e-12)
+
+
+@pytest.fixture(params=["before", "after"])
+def ctrl_c_near_the_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the moment before the end begins, or in that after it, once."""
+    end, calls = Training.end, [0]
+
+    def interrupted(training: Training) -> None:
+        calls[0] += 1
+        if calls[0] > 1 or request.param == "after":
+            end(training)
+        if calls[0] == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "end", interrupted)
+
+
+class Ended:
+    times = 0
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        pass
+
+    def on_training_end(self, history: History, model: Module) -> None:
+        self.times += 1
+
+
+@engines
+@pytest.mark.usefixtures("ctrl_c_near_the_end")
+def test_ctrl_c_in_the_moments_around_the_end_ends_as_any_other(engine: str) -> None:
+    model, ended = MLP(2, [1], rng=0).eval(), Ended()
+    history = trained(LABELS, model, epochs=2, engine=engine, callbacks=[ended])
+    assert (history.reason, history.n_epochs, model.training) == ("interrupted", 2, False)
+    assert ended.times == 1
+
+
+class Failing:
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.usefixtures("ctrl_c_near_the_end")
+def test_nor_is_an_error_lost_in_these_moments() -> None:
+    model = MLP(2, [1], rng=0).eval()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        trained(LABELS, model, callbacks=[Failing()])
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    assert not model.training
 
 
 # What the history holds

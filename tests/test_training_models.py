@@ -350,6 +350,7 @@ def test_trying_a_model_out_leaves_its_buffers_alone(engine: str, plainly: bool)
         (0.0, 0.5, [3.0, -2.0], True, 6.5),
         (2.0, 0.5, [3.0, -2.0], True, 16.5),
         (0.0, 1.0, [1e200], True, float("inf")),
+        (0.5, 0.0, [1e200], True, 5e199),
     ],
 )
 def test_penalties_by_hand(
@@ -357,6 +358,17 @@ def test_penalties_by_hand(
 ) -> None:
     objective = Objective(loss_named("hinge"), l1, l2)
     assert (objective.penalized, objective.penalty(numbers)) == (is_penalized, penalty)
+
+
+@engines
+def test_a_penalty_of_strength_0_is_none_however_large_the_weights(engine: str) -> None:
+    model, X, y = MLP(1, [1], init="zeros"), np.array([[0.0]]), np.array([[1.0]])
+    model.parameters()[0].data = 1e200
+    objective = Objective(loss_named("mean_absolute_error"), l1=0.5)
+    assert objective.value(model, X, y, model.parameters()).data == 5e199
+    settings: Any = {"loss": "mean_absolute_error", "l1": 0.5, "engine": engine, "log_every": None}
+    history = fit(model, X, y, epochs=1, optimizer=SGD(model.parameters(), 0.0), **settings)
+    assert (history.loss, history.penalty) == ([1.0], [5e199])
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_plain_data_come_back_the_same(item: Any) -> None:
 
 @pytest.mark.parametrize("item", NOT_PLAIN, ids=case_name)
 def test_what_is_not_plain_is_refused(item: Any) -> None:
-    assert not is_plain(item)
+    assert is_plain(item) is False
     if item is not itself:
         with pytest.raises(InvalidArgumentError, match="is no plain data"):
             encoded(item, {})
@@ -79,7 +79,7 @@ def test_what_is_not_plain_is_refused(item: Any) -> None:
     ],
 )
 def test_what_differs_is_not_the_same(a: Any, b: Any) -> None:
-    assert not same_plain(a, b)
+    assert same_plain(a, b) is False
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,8 @@ def test_what_is_the_same_is_left_alone() -> None:
         {"": {"mixed[3][1]": 8}},  # in a tuple
         {".parts['third']": {"n": 1}},
         {"": {"rng": 3}},
+        {"": {"fresh": {1, 2}}},
+        {"": {"no name": 1}},
         {"": {"number": state_of(Holder(), is_part)[""]["rng"]}},
         {"": {"fresh": state_of(Holder(), is_part)[""]["rng"]}},
     ],

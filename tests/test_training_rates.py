@@ -191,6 +191,18 @@ def test_an_optimizer_without_parameters_stays_so_and_errors_leave_nothing() -> 
     assert everything(model, optimizer, rng) == before
 
 
+@pytest.mark.parametrize("limit", ["clip_norm", "clip_value"])
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_gradients_are_clipped(engine: str, limit: str) -> None:
+    """Two weights, a gradient of 1e-9 at most for each: a step of 0.5 changes next to nothing."""
+    settings: dict[str, Any] = {limit: 1e-9, "start": 0.4, "end": 0.5, "n_steps": 9}
+    search = find_learning_rate(Line(2), np.eye(2), [3.0, 4.0], engine=engine, **settings)
+    assert search.losses == pytest.approx([search.first] * 9, rel=1e-7)
+    del settings[limit]
+    free = find_learning_rate(Line(2), np.eye(2), [3.0, 4.0], engine=engine, **settings)
+    assert free.losses[-1] < 0.9 * search.first
+
+
 def test_the_same_seed_gives_the_same_search_and_another_order_another_one() -> None:
     settings: dict[str, Any] = {"batch_size": 4, "n_steps": 12}
     searches = [

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
@@ -599,16 +600,16 @@ def test_whole_batches_stay_so(
     assert first.engine.startswith("compiled (for whole batches: ")
     whole, model = Counting(), Counting()
     expected = fit(whole, X, Y, epochs=4, **settings)
-    found_out: list[object] = []
+    found_out: list[tuple[object, object]] = []
     take = CompiledEngine._take_whole_batches
 
     def taking(engine: CompiledEngine, reason: str) -> None:
-        found_out.append(engine.program._traces)
+        found_out.append((engine.program._traces, sys.exc_info()[0]))
         take(engine, reason)
 
     monkeypatch.setattr(CompiledEngine, "_take_whole_batches", taking)
     history = fit(model, X, Y, epochs=4, resume=tmp_path / "t.npz", **settings)
-    assert found_out == [{}]  # before anything was recorded
+    assert found_out == [({}, None)]  # before anything was recorded, and not by an error
     assert course(history) == course(expected)
     assert weights(model) == weights(whole)
 
@@ -731,6 +732,35 @@ def test_a_callback_may_say_what_it_remembers(tmp_path: Path) -> None:
     assert stated.seen == {1, 2, 3, 4, 5}
     with pytest.raises(InvalidArgumentError, match=r"state_dict\(\) of callbacks\[0\], a Stated"):
         fit(network(), X, Y, callbacks=[Stated(set)], resume=tmp_path / "u.npz", **QUIET)
+
+
+class SavesAlone:
+    """Has one of the two methods; the other is missing."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        self.seen.append(epoch)
+
+    def state_dict(self) -> Any:
+        raise AssertionError("never asked")
+
+
+class LoadsAlone(SavesAlone):
+    state_dict: Any = property()  # there is none
+
+    def load_state_dict(self, state: Any) -> None:
+        raise AssertionError("never asked")
+
+
+@pytest.mark.parametrize("kind", [SavesAlone, LoadsAlone])
+def test_one_of_the_two_methods_is_none(kind: type[SavesAlone], tmp_path: Path) -> None:
+    for epochs in (2, 3):
+        callback = kind()
+        settings: dict[str, Any] = {"resume": tmp_path / "t.npz", **QUIET}
+        fit(network(), X, Y, epochs=epochs, callbacks=[callback], **settings)
+    assert callback.seen == [1, 2, 3]
 
 
 # What is no file to go on from

@@ -298,6 +298,13 @@ def test_only_ratios_count_however_large_or_small(engine: str) -> None:
         found = trained(engine, sample_weight=factor * WEIGHTS[:, None], batch_size=6)
         assert_close(found[0].loss, expected[0].loss)
         assert_close(found[1]["layers.0.weight"], expected[1]["layers.0.weight"])
+    settings: dict[str, Any] = {"sample_weight": WEIGHTS, "batch_size": 6}
+    expected = trained(engine, class_weight={"yes": 2.0, "no": 1.0}, **settings)
+    for factor in (5e307, 5e-324):
+        class_weight = {"yes": 2.0 * factor, "no": factor}
+        assert_close(
+            trained(engine, class_weight=class_weight, **settings)[0].loss, expected[0].loss
+        )
 
 
 @engines

@@ -27,7 +27,7 @@ from tinygrad_mlp.training import (
     save_weights,
     task_of,
 )
-from tinygrad_mlp.training._details import parse_details
+from tinygrad_mlp.training._details import Specified, parse_details
 from tinygrad_mlp.training._weights import put_weights
 
 ENTRY: Final = "__details__"
@@ -510,3 +510,31 @@ def test_what_cannot_be_written_along(tmp_path: Path) -> None:
         save_weights(MLP(1, [1]), tmp_path / "w.npz", {"rate": float("inf")})
     assert str(caught.value).startswith("extra cannot be written as JSON (Out of range float")
     assert str(caught.value).endswith("); turn arrays into lists, extra={'mean': mean.tolist()}")
+
+
+PART: Final = {"kind": "Dropout", "p": 0.5}
+NORM: Final = {"kind": "BatchNorm", "momentum": 0.1, "epsilon": 1e-5, "affine": True}
+LAYER: Final = {"kind": "Layer", "activation": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("holder", "place"),
+    [
+        ({"kind": "Sequential", "parts": [PART]}, "parts[0]"),
+        ({"kind": "MLP", "layers": [LAYER]}, "layers[0]"),
+        ({**LAYER, "norm": NORM}, "norm"),
+        ({**LAYER, "dropout": PART}, "dropout"),
+    ],
+)
+def test_how_deep_a_part_may_stand_in_others(holder: dict[str, Any], place: str) -> None:
+    Specified(depth=49).check(holder, "model")
+    with pytest.raises(DataError, match=re.escape(f"model.{place} stands in more than 50 other")):
+        Specified(depth=50).check(holder, "model")
+
+
+def test_what_an_mlp_and_a_sequential_may_be_without() -> None:
+    Specified().check({"kind": "Sequential", "parts": []}, "model")
+    with pytest.raises(DataError, match="layers is a list of 0, but a list of at least 1"):
+        Specified().check({"kind": "MLP", "layers": []}, "model")
+    with pytest.raises(DataError, match="activation is '', but a text of at least one letter"):
+        Specified().check({"kind": "Neuron", "activation": ""}, "model")

@@ -26,8 +26,15 @@ def is_ours(file: str) -> bool:
     return file.startswith(PACKAGE)
 
 
-def warn(message: str) -> None:
+def warn(
+    message: str, category: type[Warning] = UserWarning, through: tuple[str, ...] = ()
+) -> None:
     """Warn of the line in a person's program that has called into the package.
+
+    Args:
+        message: what to say.
+        category: the kind of warning.
+        through: how the paths of other files begin that are no person's either.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
@@ -37,6 +44,6 @@ def warn(message: str) -> None:
     """
     level = 1
     frame: FrameType | None = sys._getframe()
-    while frame is not None and is_ours(frame.f_code.co_filename):
+    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, *through)):
         level, frame = level + 1, frame.f_back
-    warnings.warn(visible(message, lines=True), stacklevel=level)
+    warnings.warn(visible(message, lines=True), category, level)

@@ -16,6 +16,7 @@
 # Here $t$ is the right answer and $y$ what the neuron said.
 
 # %%
+SEED = 0
 corners = [(0, 0), (0, 1), (1, 0), (1, 1)]
 gates = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "XOR": [0, 1, 1, 0]}
 
@@ -90,8 +91,9 @@ import viz
 from tinygrad_mlp import MLP, fit, predict
 
 X, y = np.array(corners, dtype=float), np.array(gates["XOR"])
-network = MLP(2, [4, 1], activation="tanh", rng=0)
-fit(network, X, y, epochs=300, optimizer="adam", learning_rate=0.05, rng=0, log_every=None)
+network = MLP(2, [4, 1], activation="tanh", rng=SEED)
+settings = {"optimizer": "adam", "learning_rate": 0.05}
+fit(network, X, y, epochs=300, **settings, rng=SEED, log_every=None)
 print("the network says", predict(network, X))
 assert list(predict(network, X)) == gates["XOR"], "a network with a hidden layer learns XOR"
 
@@ -115,9 +117,9 @@ iris = load_iris()
 two = iris.y != iris.y[0]  # leave out the class that is easy to separate
 X = StandardScaler().fit_transform(iris.X[two][:, 2:])  # length and width of the petal
 y = (iris.y[two] == iris.y[two][-1]).astype(int)
-neuron = MLP(2, [1], rng=0)
+neuron = MLP(2, [1], rng=SEED)
 all_at_once = {"batch_size": None, "optimizer": "sgd", "learning_rate": 4.0}
-fit(neuron, X, y, epochs=2000, **all_at_once, rng=0, log_every=None)
+fit(neuron, X, y, epochs=2000, **all_at_once, rng=SEED, log_every=None)
 unit = neuron.layers[0].neurons[0]
 weights, bias = np.array([w.data for w in unit.w]), unit.b.data
 share = np.mean(predict(neuron, X) == y)

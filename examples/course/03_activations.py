@@ -19,13 +19,15 @@ import numpy as np
 
 from tinygrad_mlp import MLP
 
-deep = MLP(2, [5, 5, 1], activation="linear", rng=0)
+SEED = 0
+
+deep = MLP(2, [5, 5, 1], activation="linear", rng=SEED)
 W, b = np.eye(2), np.zeros(2)
 for layer in deep.layers:
     own_W = np.array([[w.data for w in neuron.w] for neuron in layer.neurons])
     own_b = np.array([neuron.b.data for neuron in layer.neurons])
     W, b = own_W @ W, own_W @ b + own_b
-points = np.random.default_rng(0).normal(size=(20, 2))
+points = np.random.default_rng(SEED).normal(size=(20, 2))
 differences = [abs(deep(x.tolist()).data - (W @ x + b)[0]) for x in points]
 print("largest difference of three layers from one:", max(differences))
 assert max(differences) < 1e-12, "layers without an activation are one layer"
@@ -74,7 +76,7 @@ assert abs(slope(functional.sigmoid, 6.0)) < 0.003, "far from 0 the sigmoid is n
 # layer of 200 tanh units, 50 inputs, and weights of several sizes.
 
 # %%
-rng = np.random.default_rng(0)
+rng = np.random.default_rng(SEED)
 inputs = rng.normal(size=(100, 50))
 shares = []
 for size in (0.02, 0.1, 0.3, 1.0, 3.0):
@@ -102,7 +104,7 @@ def first_to_last(activation, seed):
 
 
 ratios = {
-    name: np.array([first_to_last(name, seed) for seed in range(3)])
+    name: np.array([first_to_last(name, SEED + i) for i in range(3)])
     for name in ("sigmoid", "tanh", "relu")
 }
 for name, found in ratios.items():
@@ -119,8 +121,8 @@ import viz
 
 
 def with_gradients(activation):
-    model = MLP(4, [12] * 8 + [1], activation=activation, init="glorot_uniform", rng=0)
-    samples = np.random.default_rng(0).normal(size=(4, 4))
+    model = MLP(4, [12] * 8 + [1], activation=activation, init="glorot_uniform", rng=SEED)
+    samples = np.random.default_rng(SEED).normal(size=(4, 4))
     sum((model(x.tolist()) - 1.0) ** 2 for x in samples).backward()
     return model
 
@@ -142,12 +144,12 @@ from tinygrad_mlp import fit
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits
 
-X, y = make_moons(100, noise=0.15, rng=0)
+X, y = make_moons(100, noise=0.15, rng=SEED)
 
 
-def dead_after(activation, learning_rate, seed=0):
+def dead_after(activation, learning_rate):
     """How many of 16 hidden units give no gradient for any sample, after a training."""
-    model = MLP(2, [16, 1], activation=activation, rng=seed)
+    model = MLP(2, [16, 1], activation=activation, rng=SEED)
     fit(
         model,
         X,
@@ -156,7 +158,7 @@ def dead_after(activation, learning_rate, seed=0):
         batch_size=20,
         optimizer="sgd",
         learning_rate=learning_rate,
-        rng=0,
+        rng=SEED,
         log_every=None,
     )
     outputs = [model(x) for x in X.tolist()]
@@ -233,7 +235,7 @@ assert gap < 1e-14, "exercise 2: tanh from the sigmoid"
 # The largest sum is $1 + 1 + b$. With $b \le -2$ it is never above 0.
 
 # %% tags=["answer"]
-square = np.random.default_rng(0).uniform(size=(1000, 2))
+square = np.random.default_rng(SEED).uniform(size=(1000, 2))
 for b in (-1.5, -2.0):
     print(b, "is on for", int(np.sum(square.sum(axis=1) + b > 0)), "of 1000 samples")
 assert not (square.sum(axis=1) - 2.0 > 0).any(), "exercise 3: dead from -2 downwards"

@@ -75,7 +75,8 @@ print(f"y      = sigmoid({z2_1:.4f}) = {y_hat:.4f}")
 # %% [markdown]
 # ## By the engine
 #
-# The engine computes the same while it writes down every step. The log shows these steps with the names of the book:
+# The engine computes the same while it writes down every step. The log shows these steps with the names of the book. It
+# writes the layer everywhere, $h_1^{(1)}$ for our $h_1$, and numbers the outputs, $\hat y_1$ for $\hat y$:
 
 # %%
 from tinygrad_mlp.debug import trace_forward
@@ -239,7 +240,7 @@ viz.plots.activation_map(activations(large, samples[:12]))
 # %% [markdown]
 # ## Without writing down
 #
-# The graph is there for the backward pass. Who only wants the output can do without it: in a block `with no_grad():` the engine computes
+# The graph is there for the backward pass. If you only want the output, you can do without it: in a block `with no_grad():` the engine computes
 # and forgets.
 
 # %%

@@ -2,8 +2,8 @@
 # # Backpropagation, by hand and by engine
 #
 # Backpropagation computes how the loss changes with *every* weight in one walk through the
-# network. You learn to do it on paper, first for one neuron, then for a network with two layers. The
-# engine does the same work, and we compare every number. Expect no new mathematics: the chain
+# network. You learn to do backpropagation on paper, first for one neuron, then for a network with two
+# layers. The engine does the same work, and we compare every number. Expect no new mathematics: the chain
 # rule is all there is.
 #
 # ## One neuron

@@ -2,7 +2,7 @@
 # # Build your own engine
 #
 # An engine for automatic differentiation sounds like a large program. It is less than 80 lines. You learn
-# what each of them does by writing them: a number that remembers where it came from, a walk backwards,
+# what an engine does by writing it: a number that remembers where it came from, a walk backwards,
 # a neuron, a network. At the end your engine and the one of this project get the same random
 # formulas, and must give the same gradients.
 #
@@ -29,6 +29,8 @@
 # %%
 import math
 import random
+
+SEED = 0
 
 
 class Node:
@@ -182,7 +184,7 @@ assert n_lines <= 80, "the engine has at most 80 lines"
 # %%
 corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
 xor = [-1.0, 1.0, 1.0, -1.0]
-model = MLP(2, [4, 1], random.Random(0))
+model = MLP(2, [4, 1], random.Random(SEED))
 losses = []
 for _ in range(300):
     loss = sum(((model(x) - y) ** 2 for x, y in zip(corners, xor)), Node(0.0)) / 4
@@ -238,7 +240,7 @@ def random_formula(leaves, rng, n_operations):
 def largest_difference(n_formulas):
     """The largest difference of a gradient, relative to the size of the gradient."""
     worst = 0.0
-    for seed in range(n_formulas):
+    for seed in range(SEED, SEED + n_formulas):
         numbers = [random.Random(seed).uniform(-2, 2) for _ in range(5)]
         ours, theirs = (
             [Node(number) for number in numbers],

@@ -13,6 +13,8 @@
 # $$\nabla L = \frac{1}{N} \sum_{k=1}^{N} \nabla L_k, \qquad
 # \theta \leftarrow \theta - \alpha \, \frac{1}{B} \sum_{k \in \text{batch}} \nabla L_k$$
 #
+# $L_k$ is the loss of sample $k$. $\theta$ stands for all parameters, and the gradient $\nabla L$ for the derivatives of $L$ by each of them.
+#
 # - *Batch* gradient descent takes all samples for each step: $B = N$.
 # - *Stochastic* gradient descent (SGD) takes one sample: $B = 1$.
 # - *Mini-batch* gradient descent takes a few: $1 < B < N$. Many people call this SGD, too.
@@ -21,6 +23,9 @@
 #
 # The model of this chapter is so small that its loss can be drawn: a neuron with one weight $w$, a bias $b$
 # and the squared error. The loss has one minimum, and least squares gives it exactly.
+#
+# To be fast, we `compile` the loss of one sample (chapter 17). A call of the program, `program(X, y)`, gives the mean loss of these samples at
+# `program.parameters`, and leaves its gradient in `program.gradients`.
 
 # %%
 import numpy as np
@@ -128,6 +133,7 @@ ways = {
 paths = {name: descend(*way, rate, passes) for name, way in ways.items()}
 after = {name: above_minimum(path)[:: N // ways[name][1]] for name, path in paths.items()}
 
+# Where a noisy path is after one certain pass is chance: so the mean of passes 10 to 20.
 late = {name: losses[10:].mean() for name, losses in after.items()}
 print("loss above the minimum  steps  after 1 pass   5 passes  20 passes  mean of 10-20")
 for name, losses in after.items():

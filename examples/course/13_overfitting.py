@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Overfitting, and what is said to help against it
 #
-# A network with more weights than samples can learn the samples by heart, errors included. You learn to see that,
+# A network with more weights than samples can learn the samples by heart, errors included. You learn to see this *overfitting*,
 # and you measure six remedies, each against none, over eight trainings: dropout, L1, L2, weight decay, early
 # stopping, augmentation. Expect that most of them help, that one is a gamble, and that two which
 # many books call the same are the same for one optimizer and not for another.
@@ -159,7 +159,7 @@ for seed in seeds:
 
 # %% [markdown]
 # A seed with easy samples is easy for all. So we compare in pairs: the difference to "none" in each seed, its mean, and the
-# 95 % interval of the mean, $\pm\, t\, s / \sqrt{8}$ with $t = 2.365$ for eight pairs, where $s$ is the standard deviation of the differences. The verdict of a line is *helps* if the whole
+# 95 % interval of the mean, $\pm\, t\, D / \sqrt{8}$ with $t = 2.365$ for eight pairs (Student's $t$), where $D$ is the standard deviation of the differences. The verdict of a line is *helps* if the whole
 # interval is above 0, *harms* if it is below 0, else *open*.
 
 
@@ -215,7 +215,7 @@ label = axes.set_xlabel("gain in held-out accuracy, points (ticks: the eight see
 # %% [markdown]
 # What the contest says, and what it does not:
 #
-# - Five remedies help, in accuracy and in loss. This is no ranking: each has a strength ($s$, $\lambda$, $\sigma$, the
+# - Five remedies help, in accuracy and in loss: all but early stopping and translation. This is no ranking: each has a strength ($s$, $\lambda$, $\sigma$, the
 #   probability) that we set once, and another strength gives other numbers.
 # - **Early stopping is a gamble here.** Look at its ticks: there are seeds in which it does harm. Its 20 samples are too few to tell
 #   a good epoch from a lucky one, and they are missing in training. No verdict is asserted for it.
@@ -258,7 +258,7 @@ label = axes[0].set_ylabel("how many")
 #
 # A penalty says: prefer a small slope. It has no reason to say: prefer a small *mean*. So the bias is usually left out of it.
 # `fit(l2=...)` counts *all* parameters; with a loss of your own you choose. One linear neuron on centered inputs
-# has formulas for both:
+# has formulas for both (a bar is the mean over the samples):
 #
 # $$w = \frac{\overline{x y}}{\overline{x^2} + s}, \qquad b = \bar y \ \text{ (bias free)}, \qquad b = \frac{\bar y}{1 + s} \ \text{ (bias punished)}$$
 
@@ -356,6 +356,7 @@ assert np.allclose([p.data for p in fitted.parameters()], by_sgd[0], atol=1e-12,
 
 # %%
 black = np.flatnonzero((X == 0).all(axis=0))
+# Each hidden unit has 64 weights and a bias, one after the other in the list of parameters.
 of_black = np.array([unit * 65 + pixel for unit in range(32) for pixel in black])
 print(f"{len(black)} pixels are always black: {len(of_black)} weights without a gradient")
 factor = by_adam[1][of_black] / start[of_black]
@@ -427,7 +428,8 @@ assert abs(np.mean(losses)) < 0.01, "exercise 2: without them it is as good, to 
 # ### Exercise 3
 #
 # The *soft threshold*, $w \leftarrow \operatorname{sign}(w) \max(\vert w \vert - \alpha s,\, 0)$ after a plain step of gradient descent, is another
-# way to take an L1 step. Use it in place of the penalty. How many weights are *exactly* 0?
+# way to take an L1 step. Use it in place of the penalty, for 500 steps
+# with all samples, $\alpha = 0.1$ and $s = 0.002$. How many weights are *exactly* 0?
 
 # %% [markdown] tags=["answer"]
 # A weight that would jump over 0 stays there. So it has exact zeros, and the penalty in the gradient has next to none.

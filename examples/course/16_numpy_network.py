@@ -2,8 +2,8 @@
 # # A network in NumPy, written by hand
 #
 # Many courses let you write one network without any library for networks: one hidden layer, the
-# sigmoid everywhere, and a loop that prints the loss. You learn to write its forward and backward pass
-# with matrices, and to check them against an engine, number by number. Then you see what the engine
+# sigmoid everywhere, and a loop that prints the loss. You learn to write the forward and the backward
+# pass of a network with matrices, and to check them against an engine, number by number. Then you see what the engine
 # adds, and what it does not.
 #
 # ## The network
@@ -36,6 +36,8 @@
 
 # %%
 import numpy as np
+
+SEED = 0
 
 
 class Network:
@@ -96,7 +98,7 @@ def sigmoid(Z):
 from tinygrad_mlp import MLP
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits
 
-rng = np.random.default_rng(0)
+rng = np.random.default_rng(SEED)
 network = Network(2, 3, rng)
 network.b1 += rng.normal(size=network.b1.shape)  # larger numbers find more mistakes
 network.W1 += rng.normal(size=network.W1.shape)
@@ -149,24 +151,24 @@ viz.draw(model(X_small.T[0].tolist()), style="slide")
 # %%
 from tinygrad_mlp.data import StandardScaler, make_moons, train_test_split
 
-X, y = make_moons(400, noise=0.15, rng=0)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, rng=0)
+X, y = make_moons(400, noise=0.15, rng=SEED)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, rng=SEED)
 scaler = StandardScaler().fit(X_train)
 columns, test_columns = scaler.transform(X_train).T, scaler.transform(X_test).T
 labels, test_labels = y_train[np.newaxis], y_test[np.newaxis]
 
-network = Network(2, 8, np.random.default_rng(0))
+network = Network(2, 8, np.random.default_rng(SEED))
 losses = network.train(columns, labels, epochs=2000, learning_rate=2.0)
 accuracy = np.mean(network.predict(test_columns) == test_labels)
 print(f"accuracy on the test samples: {accuracy:.1%}")
 
 assert losses[-1] < 0.5 * losses[0], "the loss falls to less than half"
-assert accuracy > 0.85, "more than 85 of 100 test samples are right"
+assert accuracy > 0.75, "more than three of four test samples are right"
 
 # %% [markdown]
 # The numbers tell a story. The loss begins at $\log 2$, that of a network which always answers one half, and
-# for some epochs nothing seems to happen. Then it falls, and stays near one number for the rest of the
-# training. What is this number? It is what a *straight line* reaches, a single neuron (chapter 2): the
+# for some epochs nothing seems to happen. Then it falls, and stays near one number for hundreds of
+# epochs. What is this number? It is what a *straight line* reaches, a single neuron (chapter 2): the
 # weights began so small that all hidden units still do nearly the same.
 
 # %%
@@ -190,7 +192,7 @@ assert abs(losses[500] - line) < 0.01, "after 500 epochs the network is as good 
 # The same training from larger weights, $N(0, 1)$, leaves the line behind:
 
 # %%
-larger = Network(2, 8, np.random.default_rng(0))
+larger = Network(2, 8, np.random.default_rng(SEED))
 larger.W1 *= 100
 larger.W2 *= 100
 larger_losses = larger.train(columns, labels, epochs=2000, learning_rate=2.0)
@@ -222,7 +224,7 @@ class Forgetful(Network):
         return self.A2
 
 
-forgetful = Forgetful(2, 3, np.random.default_rng(1))
+forgetful = Forgetful(2, 3, np.random.default_rng(SEED + 1))
 forgetful.W2 += 1.0
 step = 1e-6
 forgetful.W1[0, 0] += step
@@ -267,7 +269,7 @@ assert abs(program(X_small.T, Y_small[0]) - by_hand) < 1e-12, (
 # hidden unit.
 
 # %% tags=["answer"]
-equal = Network(2, 8, np.random.default_rng(0))
+equal = Network(2, 8, np.random.default_rng(SEED))
 equal.W1[:], equal.W2[:] = 0.3, 0.3
 for _ in range(500):
     equal.forward(columns)

@@ -2,8 +2,9 @@
 # # From scalars to matrix products
 #
 # Every network of this course is a graph of single numbers, and every library that trains large networks
-# multiplies matrices. You learn that both are the same computation: where the matrices hide in
-# the graph, how forward and backward pass look in them, and what is gained. Expect the same numbers
+# multiplies matrices. You learn that a graph of scalars and a product of matrices are the same
+# computation: where the matrices hide in the graph, how forward and backward pass look in them, and what is
+# gained. Expect the same numbers
 # to the last digits, in far less time.
 #
 # ## One layer, three ways
@@ -15,7 +16,8 @@ import numpy as np
 
 from tinygrad_mlp import Value
 
-rng = np.random.default_rng(0)
+SEED = 0
+rng = np.random.default_rng(SEED)
 n_samples, n_inputs, n_units = 5, 3, 4
 X, W, b = (
     rng.normal(size=(n_samples, n_inputs)),

@@ -2,8 +2,8 @@
 # # Interpretation: why does the network say that?
 #
 # A network gives an answer and no reason. You learn the common ways to ask for one, what question each of them answers, and how each
-# of them misleads. Expect methods that contradict each other without any of them being wrong: they answer different questions. To know who
-# is right, we begin where the truth is known.
+# of them misleads. Expect methods that contradict each other without any of them being wrong: they answer different questions. To be
+# able to check them, we begin where the truth is known.
 #
 # All chance in this chapter comes from the next line.
 
@@ -20,7 +20,7 @@ SEED = 0
 # | saliency | what would a small change of it do? |
 # | gradient times input | the same, times its size |
 # | integrated gradients | what did it bring on the way from $b$ to $x$? |
-# | Shapley value | what does it bring to know it, on the mean over all orders in which the inputs become known? |
+# | Shapley value | what does it bring to know it, on average over all orders in which the inputs become known? |
 #
 # The first is $\partial f / \partial x_i$, the second $x_i \, \partial f / \partial x_i$, and the third
 #
@@ -137,8 +137,12 @@ assert np.abs(missing_slope).max() > 0.1, "gradient times input does not"
 # ## How exact is the integral?
 #
 # The integral is a mean of gradients along a straight line, and the usual way is to take 50 points on it. We try this on networks
-# that read digits, one with relu, one with tanh. The question: why a 3? $f$ is the logit of the 3, and the
-# baseline is the black picture.
+# that read digits, one with relu, one with tanh. The question: why a 3? $f$ is the logit of the 3 (its output before
+# softmax), and the baseline is the black picture: all pixels are 0. (A pixel of 0 has no ink. We call it black, but the pictures of
+# this chapter show it white, as paper is.)
+#
+# Two rules with 50 points: *midpoints*, evenly spaced, and *nodes of Gauss*, whose places and weights are chosen such that the integral of
+# every polynomial up to degree 99 is exact.
 
 # %%
 from tinygrad_mlp import accuracy
@@ -258,7 +262,8 @@ for name in ("gradient times input", "integrated gradients"):
 # ## Where they mislead
 #
 # **Saturation.** The probability is flat where the network is sure. There a small change does nothing, so the saliency of the
-# probability is nearly 0, and it is smallest where the network is surest. The logit has no such end:
+# probability is nearly 0, and it is smallest where the network is surest. The logit has no such flat end. And
+# an alarm that rings if at least one of two sensors does has the same fault as the probability:
 
 # %%
 from tinygrad_mlp import predict_proba
@@ -376,7 +381,7 @@ assert spread[1] > 3 * spread[0], "on samples that do not occur the networks do 
 # %% [markdown]
 # **Pretty maps of nothing.** The *sanity check* of Adebayo and others (2018): an attribution should change when the weights are replaced by random ones.
 # We compare the maps (their sizes) of our network with those of a network that has learned nothing, and with those of another one
-# that has learned the same.
+# that has learned the same. (`Output(3)` is the output number 3: a network without training knows no labels.)
 
 # %%
 from tinygrad_mlp.interpret import Output
@@ -435,7 +440,7 @@ viz.plots.attribution_plot(
 #
 # ## What do hidden units look for?
 #
-# The other direction: not why one answer, but what a unit does. First, what each hidden unit gives, on the mean, to the pictures of each digit:
+# The other direction: not why one answer, but what a unit does. First, what each hidden unit gives, on average, to the pictures of each digit:
 
 # %%
 given = activations_of(relu, pictures[train])["layers.0"]
@@ -452,7 +457,7 @@ viz.plots.activation_map({"hidden units": of_digit}, sample_names=range(10))
 # %% [markdown]
 # Hardly a unit belongs to one digit. The meaning is in the *pattern* of many units. Samples whose patterns are alike are alike to
 # the network, and this explains mistakes: for each test picture that is read wrongly we look for the five nearest training pictures, once by the
-# hidden units and once by the pixels.
+# hidden units and once by the pixels. (In the picture, the number under each neighbor is its distance by the hidden units.)
 
 # %%
 from tinygrad_mlp.interpret import nearest_samples
@@ -517,7 +522,7 @@ for digit, each in drawn.items():
 assert far.min() > usual.mean() + 3 * usual.std(), "no real picture looks like them"
 
 # %% [markdown]
-# The logit of these pictures is higher than that of any real one. Would you have read them? What excites a unit most is not
+# The logit of these pictures, the number above each, is higher than that of any real one. Would you have read them? What excites a unit most is not
 # what it usually sees: it learned to tell digits apart, not what a digit is. (The probability need not be near 1: climbing up one logit
 # does not push the others down. Try other seeds.)
 #

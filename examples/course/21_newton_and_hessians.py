@@ -56,7 +56,7 @@ assert np.allclose(H, by_hand, rtol=1e-14), "the engine gives the Hessian of the
 #
 # One can also take the second derivative by $x$ as $\frac{f(x + h) - 2 f(x) + f(x - h)}{h^2}$, or as a difference of two
 # gradients, $\frac{f'(x + h) - f'(x - h)}{2h}$. A large $h$ is wrong because the curve bends; a small $h$ because
-# digits cancel, and with $h^2$ below the line they cancel fast. The picture shows the error of both.
+# digits cancel, and with $h^2$ in the denominator they cancel fast. The picture shows the error of both.
 
 # %%
 import matplotlib.pyplot as plt
@@ -293,7 +293,7 @@ axes.set(xlabel="step", ylabel="distance to the solution")
 legend = axes.legend()
 
 # %% [markdown]
-# A straight line on this paper is *linear* convergence: the same factor in each step. Newton's curve bends down.
+# A straight line in this picture, with its logarithmic axis, is *linear* convergence: the same factor in each step. Newton's curve bends down.
 #
 # ## Saddles
 #
@@ -426,7 +426,7 @@ for seed in beginnings:
     assert after[-1] / after[0] > 1000, "the valley is long: gradient descent is slow there"
 
 # %% [markdown]
-# The eigenvalues of the first of these runs, at the beginning and at the two ends. Read below 0: there the loss bends down.
+# The eigenvalues of the first of these runs, at the beginning and at the two ends. Where one is below 0, the loss bends down along its axis.
 
 # %%
 first = beginnings[0]

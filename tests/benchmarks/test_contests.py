@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.benchmarks import batch_norm
+from tests.benchmarks import batch_norm, drop_in
 from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
@@ -50,6 +50,18 @@ def test_batch_norm_learns_the_same_as_in_torch(normed: bool) -> None:
     theirs = batch_norm.TorchEpochs(batch_norm.WORK, normed)
     for n_epochs in (1, 2):
         assert ours.run(n_epochs) == pytest.approx(theirs.run(n_epochs), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", drop_in.JOBS)
+def test_our_classifier_has_the_losses_of_scikit_learn_s(name: str) -> None:
+    job = drop_in.JOBS[name]
+    X, y = drop_in.samples(job[1])
+    curves = []
+    for package in (drop_in.OURS, drop_in.SKLEARN):
+        model = drop_in.new_model(package, job, max_iter=5)
+        curves.append(model.fit(X[:10_000], y[:10_000]).loss_curve_)
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-10)
 
 
 @pytest.mark.parametrize("work", [B, C], ids=lambda work: work.name)

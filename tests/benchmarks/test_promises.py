@@ -16,6 +16,7 @@ import pytest
 from tests.benchmarks import (
     batch_norm,
     compiler,
+    drop_in,
     engine,
     fit_loop,
     import_time,
@@ -69,6 +70,22 @@ def test_a_node_of_the_eager_graph_is_small_and_fast() -> None:
     assert results.ratio(engine.OURS, bare, "forward") < 900.0 / 1068.0 * SLACK
     assert results.ratio(engine.OURS, bare, "backward") < 600.0 / 722.0 * SLACK
     assert results.of("bytes")[engine.OURS].median <= 230.0
+
+
+@pytest.mark.parametrize(
+    ("job", "most"),
+    [
+        ("fit, digits, 64-32-10, batches of 128", 1 / 1.7),
+        ("fit, 10,000 x 20, 20-64-64-1", 1 / 1.7),
+        ("partial_fit, 200 digits", 1.0),
+        ("fit with warm_start, digits", 1.0),
+        ("predict, one digit", 0.9),
+        ("predict, 100,000 x 20", 0.6),
+    ],
+)
+def test_the_classifier_beside_scikit_learn_s(job: str, most: float) -> None:
+    results = drop_in.measure(drop_in.JOBS[job], seconds=2.0)
+    assert results.ratio(drop_in.OURS, drop_in.SKLEARN) < most * SLACK
 
 
 def test_exact_shapley_values_of_ten_features_take_25_ms_a_row() -> None:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import shutil
 import sys
 import tomllib
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.replaying import BROWSER_ARGUMENTS, BROWSERS
+from tests.course.reading import Addresses
+from tests.replaying import BROWSER_ARGUMENTS, BROWSERS, rgb
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
-from tinygrad_mlp._course import Chapter, _chapters, find_chapters, write_book
+from tinygrad_mlp._course import Chapter, Run, _chapters, find_chapters, write_book
 from tinygrad_mlp._course._mathml import to_mathml
 from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
+from viz._scene.darkening import darkened
+from viz._style.themes import THEMES
 
 FIRST = """\
 # %% [markdown]
 # # A & B: the first
 #
 # You learn nothing, for $x^2 < 1$ and
-# *little* more.
+# *little* more. Nor is it long.
 #
 # $$\\\\begin{align*} a &= b \\\\\\\\ c &= d \\\\end{align*}$$
 
@@ -67,6 +72,8 @@ print("seconds:", perf_counter())
 # ## Exercises
 #
 # ### Exercise 1
+#
+# Long: $a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s = t + u$.
 
 # %% [markdown] tags=["answer"]
 # It is six.
@@ -107,28 +114,12 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(parents=True)
     (folder / "01_first.py").write_text(FIRST, encoding="utf-8")
     (folder / "04_second.py").write_text(SECOND.replace("== 3", "== 2"), encoding="utf-8")
-    told: list[str] = []
-    assert write_book(find_chapters(folder=folder), root / "book", told.append) == []
-    assert told == ["01_first: A & B: the first", "04_second: The second"]
-    assert write_book(find_chapters(folder=folder), root / "again", told.append) == []
+    told: list[Run] = []
+    runs = write_book(find_chapters(folder=folder), root / "book", told.append, darkened)
+    assert told == runs
+    assert [(run.chapter.name, run.fault) for run in runs] == [("01_first", ""), ("04_second", "")]
+    write_book(find_chapters(folder=folder), root / "again", told.append, darkened)
     return root / "book"
-
-
-class Addresses(HTMLParser):
-    """What a page asks for."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in {"src", "href", "data", "poster", "srcset", "action"}:
-                self.found.append(value or "")
-            if name == "srcdoc":
-                self.found += Addresses(value or "").found
-        assert tag not in {"link", "object", "embed", "base"}
 
 
 def page_of(book: Path) -> str:
@@ -140,11 +131,15 @@ def test_the_pages_ask_for_nothing_from_elsewhere(book: Path) -> None:
         "https://x.org",
         "y",
     ]
-    names = {path.relative_to(book).as_posix() for path in book.rglob("*")}
-    for page in book.glob("*.html"):
+    pages = list(book.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         for address in Addresses(text).found:
-            assert address.startswith("data:") or address in names, address
+            if not address.startswith("data:"):
+                file = (page.parent / address.partition("#")[0]).resolve()
+                assert file.is_relative_to(book.resolve()), address
+                assert file.is_file(), address
         assert "@import" not in text
         assert re.findall(r"url\((?!#)", text) == []
         assert re.findall(r"<script[^>]*\bsrc", text) == []
@@ -160,11 +155,15 @@ def test_a_page_has_text_mathml_code_output_picture_and_replay(book: Path) -> No
     assert "$" not in re.sub(r"<iframe.*?</iframe>", "", page, flags=re.DOTALL)
     assert "<pre>one &amp; &lt;two&gt;\nthree\n</pre>" in page, "lines of output in one piece"
     assert re.findall("<img alt='([^']*)'", page) == ["computation graph", "A picture"]
+    assert page.count("<source media='screen and (prefers-color-scheme: dark)'") == 1
+    assert page.count("<figure class=dark>") == page.count("<figure>") == 1
     assert page.count("<iframe srcdoc=") == 1
     assert "<pre>True</pre>" in page
     assert page.count("<mi>tanh</mi>") >= 1, "the formula of the Value, not its LaTeX"
     assert "displaystyle " not in page
     assert "Chapter 1<" in page
+    lengths = re.findall(r"<div class='(short|long)'><div class=\"code\">", page)
+    assert lengths == ["long", *["short"] * 8]
 
 
 def test_an_answer_is_folded_up_and_a_measured_time_marked(book: Path) -> None:
@@ -180,7 +179,7 @@ def test_an_answer_is_folded_up_and_a_measured_time_marked(book: Path) -> None:
 def test_the_book_has_the_same_bytes_each_time(book: Path) -> None:
     again = book.parent / "again"
     files = sorted(path.relative_to(book) for path in book.rglob("*") if path.is_file())
-    assert [str(file) for file in files] == [
+    assert [str(file) for file in files if file.parts[0] != "api"] == [
         "01_first.html",
         "01_first.ipynb",
         "04_second.html",
@@ -189,11 +188,24 @@ def test_the_book_has_the_same_bytes_each_time(book: Path) -> None:
         "pictures/01_first-1.svg",
         "pictures/01_first-2.svg",
     ]
+    assert book / "api" / "index.html" in book.rglob("*")
     for file in files:
-        one, two = ((folder / file).read_bytes() for folder in (book, again))
-        times = re.compile(rb"seconds: [0-9.]+")
-        assert times.sub(b"", one) == times.sub(b"", two), file
+        one, two = (without_times(folder / file) for folder in (book, again))
+        assert one == two, file
     assert (again / "01_first.html").read_bytes() != (book / "01_first.html").read_bytes()
+
+
+def without_times(file: Path) -> str:
+    """The text of a file, with nothing where a page or a notebook has what was measured."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".ipynb":
+        notebook = json.loads(text)
+        for cell in notebook["cells"]:
+            if "measured" in cell["metadata"].get("tags", ()):
+                cell["outputs"] = []
+        return json.dumps(notebook)
+    marked = r"(<(div|span) class='[a-z ]*measured'>).*?</\2>"
+    return re.sub(marked, r"\1", text, flags=re.DOTALL)
 
 
 def test_the_notebook_is_valid_and_has_its_output(book: Path) -> None:
@@ -209,9 +221,29 @@ def test_the_notebook_is_valid_and_has_its_output(book: Path) -> None:
     }
 
 
-def test_a_picture_is_a_file_too(book: Path) -> None:
-    import base64
+def test_the_notebook_runs_in_a_kernel_as_it_is(book: Path, tmp_path: Path) -> None:
+    """As a person has it who downloads it: by itself, in another folder."""
+    import nbformat
+    from nbclient import NotebookClient
 
+    text = (book / "01_first.ipynb").read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
+    shown = ["".join(output.get("data", ())) for output in notebook.cells[2].outputs]
+    assert notebook.cells[1].outputs[0].text.startswith("one & <two>\n")
+    assert any("image/svg+xml" in data for data in shown)
+
+
+def test_a_picture_is_a_file_too(book: Path) -> None:
     picture = (book / "pictures" / "01_first-1.svg").read_bytes()
     assert picture.startswith(b"<svg")
     assert "href='pictures/01_first-1.svg'" in page_of(book)
@@ -222,13 +254,21 @@ def test_the_contents_and_the_ways_lead_from_page_to_page(book: Path) -> None:
     contents = (book / "index.html").read_text(encoding="utf-8")
     assert "<li value='4'><a href='04_second.html'>The second</a><p>You learn more.</p>" in contents
     assert "You learn nothing, for <math" in contents
+    assert "Nor is it long" not in contents, "one sentence of the first paragraph"
+    times = re.findall(r"runs in <span class='measured'>(\d+) s</span>", contents)
+    assert len(times) == 2
+    assert "api/index.html" in Addresses(contents).found
+    assert "01_first.ipynb" in Addresses(contents).found
     first = Addresses(page_of(book)).found
     second = Addresses((book / "04_second.html").read_text(encoding="utf-8")).found
-    assert first[:3] == ["index.html", "01_first.ipynb", "04_second.html"]
-    assert second[:3] == ["01_first.html", "index.html", "04_second.ipynb"]
+    assert first[:4] == ["index.html", "01_first.ipynb", "api/index.html", "04_second.html"]
+    assert second[:4] == ["01_first.html", "index.html", "04_second.ipynb", "api/index.html"]
+    assert "api/tinygrad_mlp.engine.html#Value" in first, "the code leads to the reference"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1200, "light"), (1200, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(360, "light"), (390, "dark"), (1200, "light"), (1200, "dark")]
+)
 def test_a_browser_shows_a_page_without_moving_sideways(
     book: Path, width: int, scheme: str
 ) -> None:
@@ -247,16 +287,44 @@ def test_a_browser_shows_a_page_without_moving_sideways(
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert page.locator("iframe").bounding_box()["height"] > 500
         assert not page.get_by_text("It is six.").is_visible()
+        drawing = page.locator("figure.dark img")
+        shown = base64.b64decode(drawing.evaluate("x => x.currentSrc").partition(",")[2]).decode()
+        card = page.locator("figure.dark").evaluate("x => getComputedStyle(x).backgroundColor")
+        plot = page.locator("figure:not(.dark)").evaluate(
+            "x => getComputedStyle(x).backgroundColor"
+        )
         page.emulate_media(media="print")
+        assert page.locator("iframe").bounding_box()["height"] > 850, "a sheet of paper"
+        assert not page.locator("nav").first.is_visible()
         assert page.get_by_text("It is six.").is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
             "rgb(255, 255, 255)"
         )
         browser.close()
     assert ground == ("rgb(20, 24, 31)" if scheme == "dark" else "rgb(255, 255, 255)")
+    theme = THEMES[scheme]
+    assert f'fill="{theme.background}"' in shown
+    assert card == rgb(theme.background), "the drawing stands on its own ground"
+    assert plot == "rgb(255, 255, 255)", "what matplotlib made stands on a light card"
     elsewhere = [url for url in asked if not url.startswith(("file:", "data:", "about:"))]
     assert asked
     assert elsewhere == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_contents_and_the_reference(book: Path, scheme: str) -> None:
+    reason = "the package 'playwright' is missing: python -m pip install playwright"
+    api = pytest.importorskip("playwright.sync_api", reason=reason)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium: install your system's package 'chromium'")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
+        for file in [book / "index.html", *sorted((book / "api").glob("*.html"))]:
+            page.goto(file.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, file.name
+        browser.close()
 
 
 def test_a_claim_that_does_not_hold_fails_by_name(
@@ -272,10 +340,69 @@ def test_a_claim_that_does_not_hold_fails_by_name(
         "error: 02_second: this does not hold: one and one are three",
         "error: 03_third: NameError: name 'missing' is not defined in the line: fine + missing",
     ]
-    assert "02_second: failed" in printed.out
+    assert re.search(r"^ +\d+\.\d s  02_second: failed$", printed.out, re.MULTILINE)
+    assert re.search(r"^ +\d+\.\d s  01_first: A & B: the first$", printed.out, re.MULTILINE)
     assert "table of contents" not in printed.out
     assert sorted(path.name for path in book.glob("*.html")) == ["01_first.html", "index.html"]
     assert "The second" not in (book / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "warnings"),
+    [
+        ((20.0, 20.0), []),
+        ((20.04, 1.0), ["01_first took 20.0 s; a chapter should take at most 20 s"]),
+        (
+            (31.5, 120.0),
+            [
+                "01_first took 31.5 s; a chapter should take at most 20 s",
+                "02_second took 120.0 s; a chapter should take at most 20 s",
+                "the chapters took 151.5 s; all together should take at most 150 s",
+            ],
+        ),
+    ],
+)
+def test_the_command_prints_times_and_warns_of_what_takes_too_long(
+    seconds: tuple[float, float],
+    warnings: list[str],
+    chapters: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (chapters / "02_second.py").write_text(SECOND, encoding="utf-8")
+    monkeypatch.setattr(_chapters, "FOLDER", chapters)
+
+    def written(
+        found: list[Chapter],
+        folder: Path,
+        told: Callable[[Run], object],
+        in_dark: Callable[[str], str | None],
+    ) -> list[Run]:
+        assert in_dark is darkened
+        runs = [Run(chapter, time, "") for chapter, time in zip(found, seconds, strict=True)]
+        for run in runs:
+            told(run)
+        return runs
+
+    monkeypatch.setattr("tinygrad_mlp._cli.course.write_book", written)
+    assert main(["course", "--out", str(chapters / "book")]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [f"warning: {warning}" for warning in warnings]
+    assert printed.out.splitlines() == [
+        f"{seconds[0]:5.1f} s  01_first: A & B: the first",
+        f"{seconds[1]:5.1f} s  02_second: The second",
+        f"{sum(seconds):5.1f} s  2 chapters together",
+        f"{chapters / 'book' / 'index.html'} is the table of contents",
+    ]
+
+
+def test_the_time_of_a_chapter_is_that_of_its_own_work(chapters: Path) -> None:
+    text = SECOND.replace("== 3", "== 2").replace("assert", "sum(range(20_000_000))\nassert")
+    (chapters / "02_works.py").write_text(text, encoding="utf-8")
+    text = SECOND.replace("== 3", "== 2").replace("assert", "import time\ntime.sleep(3)\nassert")
+    (chapters / "03_waits.py").write_text(text, encoding="utf-8")
+    _, works, waits = write_book(find_chapters(folder=chapters), chapters / "book")
+    assert 0.1 < waits.seconds < works.seconds, "waiting takes nothing of a core"
 
 
 def test_a_cell_that_does_not_end_is_stopped(
@@ -284,8 +411,8 @@ def test_a_cell_that_does_not_end_is_stopped(
     text = SECOND.replace("assert 1 + 1 == 3", "import time\ntime.sleep(600)\nassert True")
     (chapters / "01_first.py").write_text(text, encoding="utf-8")
     monkeypatch.setattr("tinygrad_mlp._course._running.LONGEST", 1)
-    faults = write_book(find_chapters(folder=chapters), chapters / "book", print)
-    assert faults == ["01_first: a cell ran for more than 1 s"]
+    (run,) = write_book(find_chapters(folder=chapters), chapters / "book")
+    assert run.fault == "01_first: a cell ran for more than 1 s"
 
 
 def test_the_command_takes_numbers_and_names_of_chapters(chapters: Path) -> None:
@@ -326,7 +453,8 @@ def test_the_chapters_are_looked_for_beside_the_package() -> None:
 def course_packages() -> list[str]:
     with (ROOT / "pyproject.toml").open("rb") as stream:
         extras = tomllib.load(stream)["project"]["optional-dependencies"]
-    return [re.split(r"[<>=]", requirement)[0] for requirement in extras["course"]]
+    names = [re.split(r"[<>=]", requirement)[0] for requirement in extras["course"]]
+    return [name for name in names if not name.startswith("tinygrad-mlp[")]
 
 
 @pytest.mark.parametrize("package", course_packages())
@@ -334,7 +462,7 @@ def test_a_missing_package_is_named_before_a_chapter_runs(
     package: str, chapters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    told: list[str] = []
+    told: list[Run] = []
     with pytest.raises(MissingDependencyError, match=rf"{package}.*\[course\]"):
         write_book(find_chapters(folder=chapters), chapters / "book", told.append)
     assert told == []
@@ -345,3 +473,26 @@ def test_a_growing_sum_is_one_sign() -> None:
     formula = to_mathml(r"a \mathrel{+}= b", display=True)
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in formula
     assert "<mi>a</mi><mo>+=</mo><mi>b</mi>" in formula
+
+
+def test_a_function_stands_apart_from_what_it_is_taken_of() -> None:
+    space = "<mspace width='0.17em'></mspace>"
+    assert f"<mi>log</mi>{space}<mi>p</mi>" in to_mathml(r"t \log p")
+    assert f"<mi>log</mi>{space}<msub>" in to_mathml(r"\log a_k")
+    assert space not in to_mathml(r"\tanh(z) + \tanh^2 a + \log x \cdot 2".replace("x", "(x)"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("One. You learn $x.y$ and\n# more? Expect it.", "You learn $x.y$ and more?"),
+        ("What is it? You learn e.g. this.", "You learn e.g. this."),
+        ("First. Second.", "First. Second."),
+    ],
+)
+def test_the_contents_have_the_sentence_of_what_one_learns(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "01_first.py"
+    file.write_text(f"# %% [markdown]\n# # Title\n#\n# {text}\n", encoding="utf-8")
+    assert Chapter(file).sentence == sentence

@@ -284,6 +284,9 @@ def test_an_augmentation_that_does_not_say_its_arguments_is_taken() -> None:
     ("own", "error", "message"),
     [
         (lambda X, y, rng: X, InvalidArgumentError, "returned .*return X, y"),
+        (lambda X, y, rng: None, InvalidArgumentError, "returned None, but it must"),
+        (lambda X, y, rng: {0: X, 1: y}, InvalidArgumentError, "must return features and targets"),
+        (lambda X, y, rng: X[:2], InvalidArgumentError, "must return features and targets"),
         (lambda X, y, rng: (X, y, rng), InvalidArgumentError, "must return features and targets"),
         (
             lambda X, y, rng: (X[:-1], y),

@@ -26,7 +26,9 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "compiler": (
         "tinygrad_mlp/compiler/*.py tinygrad_mlp/compiler/_backends/*.py",
-        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py",
+        "tests/test_compiler*.py tests/test_forking.py tests/test_freezing.py "
+        "tests/test_remedies.py tests/test_own_ops.py tests/test_nn_batch_norm.py "
+        "tests/test_nn_dropout.py",
     ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
@@ -48,7 +50,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tinygrad_mlp/training/*.py",
         "tests/test_training*.py tests/test_scores.py tests/test_weights*.py "
         "tests/test_interrupted_steps.py tests/test_one_or_many.py tests/test_load_model.py "
-        "tests/test_nn_batch_norm.py",
+        "tests/test_nn_batch_norm.py tests/test_nn_sequential.py tests/test_losses_settings.py "
+        "tests/test_debug_health_in_fit.py",
     ),
     "debug": ("tinygrad_mlp/debug/*.py", "tests/test_debug*.py tests/test_freezing.py"),
     "data": (
@@ -61,14 +64,24 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "
         "tests/test_summary.py tests/test_registry.py tests/test_load_model.py "
         "tests/test_module_contents.py tests/test_freezing.py tests/test_graph.py "
-        "tests/test_viz_beside.py",
+        "tests/test_viz_beside.py tests/test_own_ops.py tests/test_remedies.py",
     ),
     "derivatives": (
         "tinygrad_mlp/derivatives/*.py",
         "tests/test_derivatives.py tests/test_gradient_checking.py tests/test_random_graphs.py "
         "tests/test_compiler_detached.py",
     ),
+    "estimators": ("tinygrad_mlp/estimators/*.py", "tests/estimators/test_*.py"),
+    "interchange": (
+        "tinygrad_mlp/interchange/*.py",
+        "tests/interchange/test_interchange_*.py",
+    ),
     "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
+    "course": (
+        "tinygrad_mlp/_course/*.py tinygrad_mlp/_cli/course.py viz/_scene/darkening.py",
+        "tests/course/test_book.py tests/course/test_reference.py tests/test_viz_darkening.py "
+        "tests/test_course_chapters.py",
+    ),
     "viz": ("viz/*.py viz/*/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }

@@ -87,8 +87,10 @@ examples:
 COURSE_EXAMPLES = f"""\
 The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is
 the table of contents; each chapter is one page with all that it shows, and a notebook. DIR/pictures
-has the drawings, for slides. The pages need no network. A chapter with a claim that does not hold
-has no page, and the exit code is then 1.
+has the drawings, for slides, and DIR/api a page for each module, with all that it exports. The
+pages need no network. The time that each chapter takes of one core is printed, with a warning above
+20 s, or 150 s in all. A chapter with a claim that does not hold has no page, and the exit code is
+then 1.
 
 It needs the packages of the extra "course": python -m pip install -e '.[all,course]'
 

@@ -27,6 +27,8 @@ NAME: Final = re.compile(r"\d\d_[a-z0-9_]+\.py")
 OPENING: Final = re.compile(r"# %% \[markdown\]\n# # (?P<title>.+)\n#\n(?P<text>(?:# .+\n)+)")
 """How a chapter begins: its title, an empty line, a paragraph."""
 
+SENTENCE_END: Final = re.compile(r"(?<=[.?!])\s+(?=[A-Z*$])")
+
 KERNEL: Final = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -55,6 +57,12 @@ class Chapter:
     def summary(self) -> str:
         """Its first paragraph, in Markdown."""
         return " ".join(line[2:] for line in self._opening["text"].splitlines())
+
+    @property
+    def sentence(self) -> str:
+        """What one learns: that sentence of its first paragraph, or all of it."""
+        sentences = SENTENCE_END.split(self.summary)
+        return next((each for each in sentences if "You learn" in each), self.summary)
 
     def notebook(self) -> Any:
         """Its cells as a notebook, the same for the same file: a cell is called by its place."""

@@ -478,7 +478,8 @@ def _fold_bias(plan: Plan, step: Step, left: IntArray, right: IntArray, bias: In
     view = step.right
     if not isinstance(view, View) or len(left) != 1:
         return
-    if step.left is not None and step.left.needs_grad != step.operands[0].needs_grad:
+    assert step.left is not None
+    if step.left.needs_grad != step.operands[0].needs_grad:
         return  # one of them is frozen: what flows to the other one alone costs less
     block = view.block
     # An input is read where it lies; copying it behind a row of ones pays where it is small.

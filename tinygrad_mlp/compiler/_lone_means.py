@@ -64,10 +64,8 @@ def _is_number(value: Value, number: float) -> bool:
 def _needed(recording: Recording) -> set[Value]:
     """The nodes that a result depends on."""
     assigned = [value for _, value in recording.effects]
-    waiting = [*recording.outputs, *recording.auxiliary, *assigned]
-    needed = set(waiting)
-    while waiting:
-        new = [parent for parent in waiting.pop().parents if parent not in needed]
-        needed.update(new)
-        waiting += new
+    needed = {*recording.outputs, *recording.auxiliary, *assigned}
+    for node in reversed(recording.nodes):  # what reads a node comes behind it
+        if node in needed:
+            needed.update(node.parents)
     return needed

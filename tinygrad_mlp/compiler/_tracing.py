@@ -94,7 +94,7 @@ class Recording:
         >>> trace(lambda x: x - batch_mean(x), [()], [], of_one_sample=True).needs_batch
         True
         """
-        return self.of_one_sample and any([node.op in ops.OVER_BATCH for node in self.nodes])
+        return any([node.op in ops.OVER_BATCH for node in self.nodes])
 
     def __repr__(self) -> str:
         return (

@@ -211,7 +211,7 @@ class Loss:
         if not settings:
             return self
         for name in settings:
-            if self.maker is None or name not in self.settings:
+            if name not in self.settings:
                 call = ", ".join(f"{known}={value:g}" for known, value in self.settings.items())
                 has = f"its settings: loss_named({self.name!r}, {call})" if call else "it has none"
                 raise InvalidArgumentError(f"the loss {self.name!r} has no setting {name!r}; {has}")

@@ -74,7 +74,8 @@ class Objective:
         """
         p: Floats = np.asarray(numbers)
         with np.errstate(over="ignore"):
-            return float(self.l1 * np.abs(p).sum() + self.l2 * (p * p).sum())
+            sizes = (self.l1, np.abs(p).sum()), (self.l2, (p * p).sum())
+            return sum([strength * float(size) for strength, size in sizes if strength], 0.0)
 
     def value(
         self,

@@ -139,7 +139,7 @@ def _slots(root: object, is_part: IsPart) -> Iterator[_Slot]:
             if isinstance(item, list) and item and set(map(type, item)) == {Value}:
                 continue  # many, as the weights of a neuron
             name = f"{above}[{key!r}]" if above else str(key)
-            if is_part(item) and not isinstance(item, type):
+            if is_part(item):
                 if id(item) not in seen:
                     seen.add(id(item))
                     waiting.append((item, f"{part}.{name}", ""))

@@ -47,7 +47,7 @@ def at_one_step(model: Module, compute: Callable[[], Result]) -> Result:
     numbers = read_numbers(leaves)
     try:
         result = compute()
-        if not _same(read_numbers(parameters), numbers[: len(parameters)]):
+        if not _same(read_numbers(parameters), numbers):  # those of the buffers stand behind
             with with_numbers(dict(zip(leaves, numbers))):
                 result = compute()
     except Exception as error:

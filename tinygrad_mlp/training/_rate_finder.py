@@ -221,8 +221,6 @@ def _without_end(
     samples: Samples, batch_size: int | None, shuffle: bool, rng: np.random.Generator
 ) -> Iterator[Samples]:
     """The batches of one epoch after the other."""
-    while batch_size is None:
-        yield samples
     while True:
         for indices in batch_indices(len(samples.X), batch_size, shuffle=shuffle, rng=rng):
             yield samples.take(indices)

@@ -322,7 +322,8 @@ function start() {
   byId("help").querySelector("button").autofocus = true; // when it opens, not when the page loads
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", fromAddress);
-  addEventListener("beforeprint", () => paper.fill());
+  addEventListener("beforeprint", () => paper.begin());
+  addEventListener("afterprint", () => paper.end());
   choose();
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   addEventListener("resize", onResize);
