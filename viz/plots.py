@@ -2,7 +2,8 @@
 
 What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``, how its
 layers fare by ``health_plot``, the regions of a classifier by ``boundary``, what was learned of
-one feature by ``fit_curve``, why a model answers as it does by ``interpretation_plots``.
+one feature by ``fit_curve``, any table of numbers by ``heat_map``, why a model answers as it does
+by ``interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each
 returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from tinygrad_mlp.training import ConfusionTable, History
 from viz._plots.boundary import decision_boundary
 from viz._plots.fit_curve import fit_curve
 from viz._plots.health_plot import health_curves
+from viz._plots.heat_map import LONGEST_NAME, MOST_ON_A_SLIDE, heat_map, name_cells
 from viz._plots.interpretation_plots import (
     activation_map,
     attribution_plot,
@@ -58,16 +60,12 @@ __all__ = [
     "fit_curve",
     "gradient_histograms",
     "health_curves",
+    "heat_map",
     "learning_rate_curve",
     "loss_curve",
     "nearest_samples_plot",
     "weight_images",
 ]
-
-LONGEST_NAME: Final = 24
-
-MOST_COUNTS_ON_A_SLIDE: Final = 12
-"""The classes up to which the cells of a slide have room for letters."""
 
 
 def loss_curve(
@@ -182,8 +180,7 @@ def confusion_table_plot(
             f"({n_classes}, {n_classes}), got {table.shape}"
         )
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    names = [literal(shortened(name, LONGEST_NAME)) for name in class_names]
-    longest = max(map(len, names), default=0)
+    longest = max([len(shortened(name, LONGEST_NAME)) for name in class_names], default=0)
     with look_of(theme, style) as look:
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -192,21 +189,9 @@ def confusion_table_plot(
         axes = figure.subplots()
         colors = LinearSegmentedColormap.from_list("share", [look.background, look.color(0)])
         axes.imshow(shares, cmap=colors, vmin=0.0, vmax=1.0)
-        crowded = sum(map(len, names)) > 8 * n_classes + 8 or longest > 10
-        turned: dict[str, Any] = (
-            {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        )
-        axes.set_xticks(range(n_classes), names, **turned)
-        axes.set_yticks(range(n_classes), names)
+        name_cells(axes, look, class_names, class_names)
         axes.set(xlabel="predicted", ylabel="true")
-        axes.grid(visible=False)
-        between = np.arange(n_classes + 1) - 0.5
-        axes.set_xticks(between, minor=True)
-        axes.set_yticks(between, minor=True)
-        axes.tick_params(which="minor", length=0)
-        axes.grid(visible=True, which="minor", color=look.line, linewidth=look.points(0.6))
-        axes.spines[:].set_visible(False)
-        if look.on_a_slide and n_classes > MOST_COUNTS_ON_A_SLIDE:
+        if look.on_a_slide and n_classes > MOST_ON_A_SLIDE:
             figure.colorbar(axes.images[0], label="share of the true class")
         else:
             for (i, j), count in np.ndenumerate(table):

@@ -166,7 +166,8 @@ for name, (activation, _) in kinds.items():
 
 # %% [markdown]
 # Now 20 layers of 100 units, four networks for each pair. The number is the size of the gradient at the first layer divided by that at
-# the last one (the geometric mean over the networks).
+# the last one (the geometric mean over the networks). The picture shows its powers of ten: orange where the gradient vanishes on the way
+# back, blue where it explodes.
 
 # %%
 WIDTH, DEPTH, NETWORKS = 100, 20, 4
@@ -201,20 +202,17 @@ for a in functions:
     print(f"{a:13s}", *(f"{table[a, name]:13.1e}" for name in gains))
 
 # %%
-import matplotlib.pyplot as plt
-
 powers = np.array([[np.log10(table[a, name]) for name in gains] for a in functions])
-figure, axes = plt.subplots(figsize=(8, 4.5))
-image = axes.imshow(powers.clip(-10, 10), cmap="RdBu_r", vmin=-10, vmax=10, aspect="auto")
-axes.set_xticks(range(len(gains)), list(gains))
-axes.set_yticks(range(len(functions)), list(functions))
-for (row, column), power in np.ndenumerate(powers):
-    dark = abs(power) > 6
-    axes.text(
-        column, row, f"{power:+.1f}", ha="center", va="center", color="w" if dark else "k"
-    )
-axes.set_title("powers of ten between the gradient of the last and the first layer")
-bar = figure.colorbar(image, label="blue: vanishes, red: explodes")
+viz.plots.heat_map(
+    powers,
+    functions,
+    gains,
+    row_label="activation",
+    column_label="initializer",
+    number_format="+.1f",
+    most=10.0,
+    title="Powers of ten: first gradient by last one",
+)
 
 # %%
 for a in functions:
@@ -289,6 +287,8 @@ for a in functions:
 # measured.
 
 # %%
+import matplotlib.pyplot as plt
+
 scales = np.geomspace(0.5, 32, 10)  # the square root of n Var(w)
 rates = {}
 figure, axes = plt.subplots(figsize=(8, 4.5))

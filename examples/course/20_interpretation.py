@@ -27,7 +27,10 @@ SEED = 0
 # $$(x_i - b_i) \int_0^1 \frac{\partial f}{\partial x_i}\big(b + t (x - b)\big) \, dt$$
 #
 # Integrated gradients need a *baseline* $b$, an input that says "nothing". Shapley values need a *background*: samples that stand in
-# for what is not known.
+# for what is not known. Let $v(S)$ be the mean of $f$ if the inputs of the set $S$ are those of $x$ and the others those of the background samples. The
+# mean over all orders of the $d$ inputs is then
+#
+# $$\phi_i = \sum_{S \not\ni i} \frac{\vert S \vert!\,(d - \vert S \vert - 1)!}{d!} \big(v(S \cup \{i\}) - v(S)\big)$$
 #
 # We make data from a function that is a sum, $y = 3 x_1 + 2 x_2^2 - x_3$, with a fourth input that plays no part and some noise. Of a sum
 # it is clear what each input brings: its own term, compared with the mean of that term.
@@ -50,7 +53,7 @@ X = rng.uniform(-1, 1, size=(500, 4))
 
 def terms(X):
     """What each input adds to y."""
-    return np.column_stack([3 * X[:, 0], 2 * X[:, 1] ** 2, -X[:, 2], 0 * X[:, 3]])
+    return np.column_stack([3 * X[:, 0], 2 * X[:, 1] ** 2, -X[:, 2], np.zeros(len(X))])
 
 
 def the_sum(x):
@@ -110,8 +113,8 @@ viz.plots.attribution_plot(
 # Saliency is not wrong: $\partial y / \partial x_1 = 3$ for every sample, large or small. It answers what a *change* would do. Integrated
 # gradients begin at one point, the mean of the inputs, and Shapley values at the mean of the outputs; for $x_2^2$ these differ.
 #
-# Two of the methods *add up*. Integrated gradients add up to $f(x) - f(b)$, Shapley values to $f(x)$ minus the mean over
-# the background. So they share something out, down to the last penny:
+# Two of the methods *add up*. Integrated gradients add up to $f(x) - f(b)$ (the axiom of *completeness*), Shapley values to $f(x)$ minus
+# the mean over the background (*efficiency*). So they share something out, down to the last penny:
 
 # %%
 path, game = found["integrated gradients"], found["Shapley values"]
@@ -252,9 +255,8 @@ for name in maps:
     assert falls[name] > falls["random ink"], (
         f"{name}: its pixels matter more than random ones"
     )
-assert falls["integrated gradients"] > falls["saliency"], (
-    "the path knows more than the slope"
-)
+for name in ("gradient times input", "integrated gradients"):
+    assert falls[name] > falls["saliency"], f"{name} finds pixels that matter more"
 
 # %% [markdown]
 # ## Where they mislead
@@ -314,8 +316,8 @@ for name, each in (("black", maps["integrated gradients"]), ("mean", by_mean)):
 
 # %% [markdown]
 # **What the network does not use.** $x_2$ is a copy of $x_1$ with a little noise; $y$ depends on $x_1$ and $x_3$. We freeze the weights
-# from $x_2$ at 0. Saliency, integrated gradients and Shapley values give it 0, although $x_2$ alone would predict $y$ nearly as well as $x_1$. An attribution tells
-# about the *network*, not about the world.
+# from $x_2$ at 0. Saliency, integrated gradients and Shapley values give it 0 (the axiom of the *dummy*), although $x_2$ alone would predict $y$ nearly as well as $x_1$. An
+# attribution tells about the *network*, not about the world.
 
 # %%
 rng = np.random.default_rng(SEED)
@@ -447,9 +449,8 @@ print("hidden units that never switch on:", int((given == 0.0).all(axis=0).sum()
 favorite = of_digit.max(axis=0)
 n_liked = (of_digit > 0.5 * favorite).sum(axis=0)[favorite > 0.0]
 print("digits for which a unit is at least half as active as for its favorite:")
-print(
-    f"{np.median(n_liked):.0f} for the unit in the middle, from {n_liked.min()} to {n_liked.max()}"
-)
+print(f"{np.median(n_liked):.0f} for the unit in the middle", end=", ")
+print(f"from {n_liked.min()} to {n_liked.max()}")
 assert np.median(n_liked) >= 2, "most units are not detectors of a single digit"
 viz.plots.activation_map({"hidden units": of_digit}, sample_names=range(10))
 
@@ -488,8 +489,8 @@ viz.plots.nearest_samples_plot(
 )
 
 # %% [markdown]
-# Last, let the network draw. `feature_visualization` climbs up the logit of a digit, with pixels between 0 and 1: this is the picture
-# that the network finds *most* like a 3.
+# Last, let the network draw. `feature_visualization` climbs up the logit of a digit, with pixels between 0 and 1, to a picture that the
+# network finds more like a 3 than any real one. (It is the top of one hill. Another beginning may find a higher one.)
 
 # %%
 from tinygrad_mlp.interpret import feature_visualization
@@ -542,7 +543,7 @@ assert far.min() > usual.mean() + 3 * usual.std(), "no real picture looks like t
 
 # %% [markdown] tags=["answer"]
 # Known first, $x_1$ brings 0, since $x_2$ is still 0; known second, it brings 6. There are two orders, so the mean is 3. The same holds
-# for $x_2$: the two share the 6.
+# for $x_2$: the two share the 6, since neither brings more than the other (the axiom of *symmetry*).
 
 # %% tags=["answer"]
 by_hand = [(0 + 6) / 2, (0 + 6) / 2]
