@@ -18,6 +18,8 @@ from tinygrad_mlp.data._augmentation import (
 )
 from tinygrad_mlp.data._batching import batch_indices, iterate_batches
 from tinygrad_mlp.data._datasets import Dataset, load_dataset, load_digits, load_iris
+from tinygrad_mlp.data._encode import EncodedFrame, encode
+from tinygrad_mlp.data._encoding import Encoding
 from tinygrad_mlp.data._preprocessing import StandardScaler, encode_labels, one_hot
 from tinygrad_mlp.data._splitting import k_fold, split_indices, train_test_split
 from tinygrad_mlp.data._synthetic import make_blobs, make_circles, make_moons, make_spirals
@@ -33,6 +35,8 @@ from tinygrad_mlp.data._validation import (
 __all__ = [
     "Augmentation",
     "Dataset",
+    "EncodedFrame",
+    "Encoding",
     "GaussianNoise",
     "MixUp",
     "RandomRotation",
@@ -45,6 +49,7 @@ __all__ = [
     "check_labels",
     "check_lengths",
     "check_targets",
+    "encode",
     "encode_labels",
     "iterate_batches",
     "k_fold",
