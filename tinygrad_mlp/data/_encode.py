@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,10 @@ class EncodedFrame:
         task: "classification", "regression", or "" without a target.
         rows: the position in the frame of each sample: rows without a target are left out.
         notes: what was done to the columns, and which were left out, one text for each.
-        encoding: what was learned of the columns, for ``save_weights(extra=...)``.
+        encoding: what was learned of the columns; ``encoding.to_dict()`` goes into
+            ``save_weights(extra=...)``.
+        unfilled: X with nan where a number is missing, for ``encoding.with_medians_of`` the rows of
+            a training part alone.
     """
 
     X: Floats
@@ -46,6 +49,7 @@ class EncodedFrame:
     rows: Integers
     notes: tuple[str, ...]
     encoding: Encoding
+    unfilled: Floats = field(repr=False)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -175,7 +179,8 @@ def encode_grid(
         if target is not None and target in grid.columns:
             plan_of_target, y, rows, notes = judge.target(target, task)
     if len(rows) < grid.n_rows:
-        judge = Judge(grid, clean, numbers, categories, rows)
+        grid = grid.only(rows)
+        judge = Judge(grid, clean, numbers, categories)
     plans, left_out = list[Plan](), list[tuple[str, str]]()
     for name in grid.names:
         if name == target or name in drop:
@@ -187,7 +192,7 @@ def encode_grid(
                 notes.append(f"{name!r} {plan.reason}: left out")
             else:
                 plans.append(plan)
-                notes += [f"{name!r}: {text}" for text in about if clean]
+                notes += [f"{name!r}: {text}" for text in about]
     problems.raise_them()
     if not plans:
         raise DataError(
@@ -195,11 +200,12 @@ def encode_grid(
         )
     encoding = Encoding(tuple(plans), plan_of_target, tuple(left_out), clean)
     encoding.check()
-    X = encoding.encoded(grid)[rows]
+    X = encoding.encoded(grid)
     classes = () if plan_of_target is None else plan_of_target.classes
     learned = "classification" if classes else "regression"
     return EncodedFrame(
         X=encoding.filled(X),
+        unfilled=X,
         y=y,
         target_names=classes,
         task="" if y is None else learned,

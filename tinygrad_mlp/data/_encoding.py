@@ -26,7 +26,7 @@ from tinygrad_mlp.data._columns import (
 from tinygrad_mlp.data._csv_file import listing, parse_number
 from tinygrad_mlp.data._frame_columns import Column, Grid, columns_of_frame
 from tinygrad_mlp.data._problems import Problems
-from tinygrad_mlp.data._written import DATE_ORDERS, DateStyle, NumberStyle, days_since_1970
+from tinygrad_mlp.data._written import DATE_ORDERS, UNITS, DateStyle, NumberStyle, days_since_1970
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["Encoding", "Plan", "TargetPlan"]
@@ -39,7 +39,7 @@ PLAN: Final = Record(
         "median": OrNone(Number()),
         "indicator": Truth(),
         "decimal": OrNone(Text(choices=[".", ","])),
-        "unit": Text(),
+        "unit": Text(choices=UNITS),
         "date_order": OrNone(Text(choices=list(DATE_ORDERS))),
         "zone": Truth(),
     }
@@ -49,7 +49,7 @@ TARGET: Final = Record(
         "column": Text(),
         "classes": ListOf(Text()),
         "decimal": OrNone(Text(choices=[".", ","])),
-        "unit": Text(),
+        "unit": Text(choices=UNITS),
     }
 )
 ENCODING: Final = Record(
@@ -451,13 +451,17 @@ class Encoding:
         }
 
     @classmethod
-    def from_dict(cls, record: Any) -> Encoding:
+    def from_dict(cls, record: Any, where: str = "encoding") -> Encoding:
         """The encoding that ``to_dict`` gave.
+
+        Args:
+            record: what it gave, also after a way through JSON.
+            where: what messages call it.
 
         Raises:
             DataError: if it is anything else.
         """
-        ENCODING.check(record, "encoding")
+        ENCODING.check(record, where)
         plans = tuple(Plan.from_dict(plan) for plan in record["plans"])
         target = None
         if record["target"] is not None:

@@ -11,7 +11,7 @@ import datetime
 import decimal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_mlp._text import described, grouped, shortest
-from tinygrad_mlp.data._arrays import Floats
+from tinygrad_mlp.data._arrays import Floats, Integers
 from tinygrad_mlp.data._csv_file import CsvFile, listing
 from tinygrad_mlp.errors import DataError, UnknownNameError
 
@@ -105,6 +105,31 @@ class Grid:
         raise UnknownNameError(
             f"{self.where}: unknown {role}column {name!r}; its columns: {known}{hint}"
         )
+
+    def only(self, rows: Integers) -> Grid:
+        """The grid with these rows alone, which keep their names.
+
+        >>> grid = Grid("the frame", ("x",), {"x": Column("x", "text", ["a", "b"])}, 2, str)
+        >>> part = grid.only(np.array([1]))
+        >>> part.columns["x"].cells, part.row_name(0)
+        (['b'], '1')
+        """
+        numbers = rows.tolist()
+
+        def row_name(i: int) -> str:
+            return self.row_name(numbers[i])
+
+        columns = {
+            name: replace(column, cells=_cells_at(column.cells, rows))
+            for name, column in self.columns.items()
+        }
+        return Grid(self.where, self.names, columns, len(rows), row_name)
+
+
+def _cells_at(cells: Sequence[Any] | Floats, rows: Integers) -> Sequence[Any] | Floats:
+    if isinstance(cells, np.ndarray):
+        return np.asarray(cells[rows], dtype=np.float64)
+    return [cells[i] for i in rows] if cells else cells
 
 
 def columns_of_csv(file: CsvFile) -> Grid:

@@ -67,14 +67,12 @@ class Judge:
         clean: whether to mend what can be mended; else it is refused.
         numbers: columns whose text is read as numbers.
         categories: columns whose cells, numbers too, are names of categories.
-        rows: the positions of the rows that are looked at; None for all.
     """
 
     grid: Grid
     clean: bool
     numbers: Sequence[str] = ()
     categories: Sequence[str] = ()
-    rows: Integers | None = None
 
     def plan(self, name: str) -> tuple[Plan | LeftOut, list[str]]:
         """How a column becomes features, or why it is left out; and what is done to it, in words.
@@ -173,7 +171,7 @@ class Judge:
         return present, [f"{n_gaps} without a {name!r} left out: {gaps}"]
 
     def _readable(self, column: Column) -> Column:
-        """The column, of the rows that are looked at; a faulty one is refused.
+        """The column; a faulty one is refused.
 
         Numbers among texts are texts, where there is to be mended.
         """
@@ -182,19 +180,15 @@ class Judge:
             self._refuse(column.name, column.fault)
         if column.kind == "text" and self.clean:
             column = replace(column, kind="written")
-        if column.kind == "written" and all(
-            cell is None or is_missing(cell, MISSING_MARKS) for cell in column.cells
-        ):
+        if _is_empty(column):
             column = replace(column, kind="empty")
-        if self.rows is not None:
-            column = replace(column, cells=[column.cells[i] for i in self.rows])
         return column
 
     def _refuse(self, name: str, reason: str) -> None:
         raise DataError(f"{self.grid.where}: column {name!r} {reason}")
 
     def _row(self, i: int) -> str:
-        return self.grid.row_name(i if self.rows is None else int(self.rows[i]))
+        return self.grid.row_name(i)
 
     def _left_out(
         self, column: Column, reason: str, otherwise: str = ""
@@ -398,6 +392,14 @@ class Judge:
         if style is None or column.kind == "category":
             return None
         return np.array([style.number_in(text) for text in texts], dtype=np.float64)
+
+
+def _is_empty(column: Column) -> bool:
+    """Whether all cells are missing, also by a mark."""
+    if column.kind == "number":
+        return bool(np.isnan(np.asarray(column.cells, dtype=np.float64)).all())
+    marks = MISSING_MARKS if column.kind == "written" else frozenset[str]()
+    return all(cell is None or (marks and is_missing(cell, marks)) for cell in column.cells)
 
 
 def _hidden_in(cells: Sequence[str]) -> str:

@@ -27,6 +27,10 @@ class Problems:
         self.where = where
         self.found: list[TinygradMLPError] = []
 
+    def add(self, error: TinygradMLPError) -> None:
+        """Keep an error."""
+        self.found.append(error)
+
     @contextmanager
     def collected(self) -> Iterator[None]:
         """Within this block, an error of ours ends the block and is kept."""

@@ -17,6 +17,7 @@ from tinygrad_mlp.errors import DataError
 
 __all__ = [
     "DATE_ORDERS",
+    "UNITS",
     "DateStyle",
     "NumberStyle",
     "date_style",
@@ -26,6 +27,8 @@ __all__ = [
 
 SYMBOLS: Final = "$€£¥₹₩₺₽"
 CODES: Final = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|KRW|NOK|PLN|SEK|USD|ZAR"
+UNITS: Final = ("", "%", *SYMBOLS, *CODES.split("|"))
+"""What may stand beside a number."""
 _UNIT: Final = rf"[{SYMBOLS}]|(?:{CODES})"
 _AMOUNT: Final = re.compile(
     rf"(?P<sign>[-+−]?)\s*(?P<before>{_UNIT})?\s*(?P<sign_behind>[-+−]?)"
