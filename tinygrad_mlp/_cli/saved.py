@@ -16,7 +16,7 @@ from tinygrad_mlp.data import Encoding, StandardScaler
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._columns import MISSING_LABELS, class_of, is_missing, numbers_of
 from tinygrad_mlp.data._csv_file import CsvFile, listing, parse_number, quoted_cell
-from tinygrad_mlp.data._frame_columns import columns_of_csv
+from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn._architecture import activations_of, has_activations, layer_sizes

@@ -11,7 +11,8 @@ from tinygrad_mlp.data import Encoding, Table
 from tinygrad_mlp.data._arrays import Floats, Integers
 from tinygrad_mlp.data._csv_file import CsvFile, read_csv_file
 from tinygrad_mlp.data._encode import encode_grid
-from tinygrad_mlp.data._frame_columns import columns_of_csv, columns_of_frame
+from tinygrad_mlp.data._frame_columns import columns_of_frame
+from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.data._parquet import read_parquet
 from tinygrad_mlp.errors import InvalidArgumentError
 

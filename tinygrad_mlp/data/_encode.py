@@ -13,11 +13,14 @@ from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp._text import visible
 from tinygrad_mlp._words import our_words
 from tinygrad_mlp.data._arrays import Floats, Integers, counted
-from tinygrad_mlp.data._encoding import Encoding, Plan
-from tinygrad_mlp.data._frame_columns import Grid, columns_of_frame
-from tinygrad_mlp.data._judging import Judge, LeftOut
+from tinygrad_mlp.data._column_plan import Plan
+from tinygrad_mlp.data._encoding import Encoding
+from tinygrad_mlp.data._frame_columns import columns_of_frame
+from tinygrad_mlp.data._grid import Grid
+from tinygrad_mlp.data._judging import FeatureJudge, LeftOut
 from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.data._table import TASKS
+from tinygrad_mlp.data._target_judging import TargetJudge
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 
 __all__ = ["EncodedFrame", "encode", "encode_grid"]
@@ -163,7 +166,7 @@ def encode_grid(
     """As ``encode``, of the columns of a frame or of a CSV file.
 
     >>> import numpy as np
-    >>> from tinygrad_mlp.data._frame_columns import Column
+    >>> from tinygrad_mlp.data._grid import Column
     >>> size = Column("size", "number", np.array([1.0, 2.0, 4.0]))
     >>> encode_grid(Grid("the frame", ("size",), {"size": size}, 3, str)).X.ravel()
     array([1., 2., 4.])
@@ -174,13 +177,13 @@ def encode_grid(
     _check_names(grid, problems, target, drop, numbers, categories)
     y: NDArray[Any] | None = None
     plan_of_target, rows, notes = None, np.arange(grid.n_rows), list[str]()
-    judge = Judge(grid, clean, numbers, categories)
     with problems.collected():
         if target is not None and target in grid.columns:
-            plan_of_target, y, rows, notes = judge.target(target, task)
+            of_target = TargetJudge(grid, clean, numbers, categories)
+            plan_of_target, y, rows, notes = of_target.target(target, task)
     if len(rows) < grid.n_rows:
         grid = grid.only(rows)
-        judge = Judge(grid, clean, numbers, categories)
+    judge = FeatureJudge(grid, clean, numbers, categories)
     plans, left_out = list[Plan](), list[tuple[str, str]]()
     for name in grid.names:
         if name == target or name in drop:

@@ -162,7 +162,7 @@ def read_table(
     y: NDArray[Any] = np.empty(0)
     target_names: tuple[str, ...] = ()
     with problems.collected():
-        y, target_names = _target(file, target, task, complete=file.is_complete)
+        y, target_names = _target(file, target, task, problems)
     problems.raise_them()
     return Table(
         path=file.path,
@@ -215,26 +215,31 @@ def _first_text(file: CsvFile, name: str) -> str:
 
 
 def _target(
-    file: CsvFile, name: str, task: str, *, complete: bool
+    file: CsvFile, name: str, task: str, problems: Problems
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The target and the names of its classes, none for a regression.
 
     Where rows are missing, whose faults were told, nothing is said of the column as a whole.
     """
-    cells = file.column(name)
+    cells, complete = file.column(name), file.is_complete
     if complete and len(set(cells)) == 1:
         raise DataError(_nothing_to_learn(file, name))
     numbers = [number for cell in cells if (number := exact_number(cell)) is not None]
     if len(numbers) < len(cells):
-        _check_target_cells(file, name, task)
+        with problems.collected():
+            _check_target_cells(file, name, task)
         n_distinct = len(set(cells))
         too_many = n_distinct > MOST_CLASSES and 2 * n_distinct > len(cells)
-        if complete and task == "auto" and too_many:
-            raise DataError(
-                f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
-                f"{len(cells)} rows, too many to be classes; choose another target, or pass "
-                "task='classification' if they are"
+        if complete and task == "auto" and too_many and not _is_numeric_with_gaps(cells):
+            problems.add(
+                DataError(
+                    f"{file.path}: the target column {name!r} holds {n_distinct} different texts "
+                    f"in {len(cells)} rows, too many to be classes; choose another target, or pass "
+                    "task='classification' if they are"
+                )
             )
+        if problems.found:
+            return np.empty(0), ()
     elif task == "regression" or (task == "auto" and not _looks_like_classes(numbers)):
         values = np.array([float(number) for number in numbers])
         if complete and is_constant(values.reshape(-1, 1)).item():

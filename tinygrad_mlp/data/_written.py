@@ -86,14 +86,14 @@ class NumberStyle:
         """In words what is unusual about it; nothing for plain numbers.
 
         >>> NumberStyle(",", "EUR").described
-        'written with a decimal comma, in EUR'
+        'with a decimal comma, in EUR'
         """
         parts = ["with a decimal comma"] if self.decimal == "," else []
         if self.unit:
             parts.append(
                 "in percent, taken as shares of 1" if self.unit == "%" else f"in {self.unit}"
             )
-        return f"written {', '.join(parts)}" if parts else ""
+        return ", ".join(parts)
 
 
 def number_style(cells: Sequence[str]) -> NumberStyle | None:
