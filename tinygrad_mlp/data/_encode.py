@@ -43,6 +43,16 @@ class EncodedFrame:
             ``save_weights(extra=...)``.
         unfilled: X with nan where a number is missing, for ``encoding.with_medians_of`` the rows of
             a training part alone.
+
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"wet": [True, False, True], "kind": ["a", "b", "a"]})
+    >>> encoded = encode(frame, target="kind")
+    >>> encoded
+    EncodedFrame(3 samples, 1 feature of 1 column, classification of 2 classes of 'kind')
+    >>> encoded.feature_names, encoded.n_features, encoded.target_names
+    (('wet',), 1, ('a', 'b'))
+    >>> encoded.transform(frame[2:]), encoded.transform_target(frame[:2])
+    (array([[1.]]), array([0, 1]))
     """
 
     X: Floats
@@ -237,7 +247,7 @@ def _check_names(
     categories: Sequence[str],
 ) -> None:
     """Collect what is wrong with the names of columns among the arguments."""
-    roles = {"drop": drop, "numbers": numbers, "categories": categories}
+    roles = {"dropped": drop, "number": numbers, "category": categories}
     roles["target"] = () if target is None else (target,)
     for role, names in roles.items():
         for name in names:

@@ -12,7 +12,7 @@ import decimal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -89,10 +89,15 @@ def _row_names(frame: Any, library: str, n_rows: int) -> Callable[[int], str]:
         index = frame.index
 
     def row_name(i: int) -> str:
-        return f"row {i}" if index is None else f"row {i} (index {index[i]!r})"
+        if index is None:
+            return f"row {i}"
+        label = index[i]
+        return f"row {i} (index {getattr(label, 'item', lambda: label)()!r})"
 
     return row_name
 
+
+WORDS: Final = {"truth": "truth value"}
 
 RowName = Callable[[int], str]
 
@@ -181,11 +186,12 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
             "faulty",
             cells,
             f"holds in {row_name(i)} {described(cells[i], with_type=True)}; a number, a truth "
-            "value, a date or a text is needed",
+            "value, a date (years 1 to 9999) or a text is needed",
         )
     if len(first) > 1:
         shown = " and ".join(
-            f"{described(cells[i], with_type=True)} in {row_name(i)}" for i in first.values()
+            f"a {WORDS.get(kind, kind)} in {row_name(i)} ({described(cells[i])})"
+            for kind, i in first.items()
         )
         fault = f"holds different kinds of things, {shown}; make them one kind"
         if set(first) == {"number", "text"}:
@@ -197,7 +203,7 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
     if kind == "duration":
         cells = [None if cell is None else cell / datetime.timedelta(days=1) for cell in cells]
         return Column(name, "number", np.array(cells, dtype=np.float64))
-    if kind in ("date", "moment with a zone"):
+    if kind in ("date", "date with a time zone"):
         return Column(name, "date", cells)
     return Column(name, kind, [None if cell is None else _plain(cell) for cell in cells])
 
@@ -239,7 +245,9 @@ def _kind_of(cell: Any) -> str:
     if isinstance(cell, Real | decimal.Decimal) and not hasattr(cell, "parents"):
         return "number"
     if isinstance(cell, datetime.datetime):
-        return "date" if cell.tzinfo is None else "moment with a zone"
+        if not 1 <= cell.year <= 9999:  # of pandas; the calendar of Python ends there
+            return "other"
+        return "date" if cell.tzinfo is None else "date with a time zone"
     if isinstance(cell, datetime.timedelta):
         return "duration"
     return "date" if isinstance(cell, datetime.date) else "other"
