@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -14,7 +14,7 @@ from tinygrad_mlp.errors import TinygradMLPError
 
 __all__ = ["MAKERS", "encoded_alike", "of_pandas", "of_polars", "refused_alike"]
 
-Table = Mapping[str, Sequence[Any]]
+Table = Mapping[str, Any]
 
 
 def of_pandas(columns: Table) -> Any:

@@ -425,7 +425,10 @@ def test_targets_that_cannot_be_learned(
 
 
 def test_many_texts_are_no_classes_unless_it_is_said() -> None:
-    columns = {"x": [i / 2 for i in range(21)], "y": [f"t{i}" for i in range(21)]}
+    columns: dict[str, list[Any]] = {
+        "x": [i / 2 for i in range(21)],
+        "y": [f"t{i}" for i in range(21)],
+    }
     assert "holds 21 different texts in 21 rows, too many" in refused_alike(columns, target="y")
     assert len(encoded_alike(columns, target="y", task="classification").target_names) == 21
     twice = {name: cells * 2 for name, cells in columns.items()}
