@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
 from tests.data.frames import MAKERS, encoded_alike, of_pandas, of_polars, refused_alike
+from tests.running import run_python
 from tinygrad_mlp.data import Encoding, encode
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ProblemsError, UnknownNameError
 from tinygrad_mlp.nn import MLP
@@ -476,7 +478,7 @@ def test_arguments_that_contradict_each_other() -> None:
         encode(frame, target="y", drop="x")
 
 
-def test_a_network_learns_from_a_frame_and_answers_for_a_frame(tmp_path: Any) -> None:
+def test_a_network_learns_from_a_frame_and_answers_for_a_frame(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     size, city = rng.normal(size=80), rng.choice(["Oslo", "Rome"], size=80)
     kind = np.where((size > 0) == (city == "Rome"), "warm", "cold")
@@ -510,3 +512,12 @@ def test_an_encoding_that_was_changed_is_refused() -> None:
         place[path[-1]] = wrong
         with pytest.raises(DataError, match=message):
             Encoding.from_dict(text)
+
+
+def test_programs_without_frames_import_nothing_for_them(tmp_path: Path) -> None:
+    asked = "import sys; from tinygrad_mlp import data; {}; print(*sys.modules)"
+    loaded = run_python("-c", asked.format("dir(data)"), folder=tmp_path).split()
+    assert not {"pandas", "polars", "tinygrad_mlp.data._encode"} & {*loaded}
+    loaded = run_python("-c", asked.format("data.encode"), folder=tmp_path).split()
+    assert "tinygrad_mlp.data._encode" in loaded
+    assert not {"pandas", "polars"} & {*loaded}
