@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import warnings
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.test_weights_damage import edits
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.problem import split
 from tinygrad_mlp._cli.saved import load_network
 from tinygrad_mlp._cli.tables import encoded_table
-from tinygrad_mlp.data import split_indices
+from tinygrad_mlp.data import Encoding, split_indices
+from tinygrad_mlp.data._csv_file import read_csv_file
+from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import read_weights, save_weights
@@ -285,3 +289,25 @@ def test_an_encoding_in_a_damaged_file_is_refused(
         load_network(Path("damaged.npz"))
     assert message in str(caught.value)
     assert "run the command 'train' again" in str(caught.value)
+
+
+def test_every_edit_of_an_encoding_is_refused_or_reads_the_table_all_the_same(folder: Path) -> None:
+    assert main([*TRAIN, "--clean"]) == 0
+    network, file = load_network(Path("w.npz")), read_csv_file(Path("houses.csv"))
+    extra = read_weights(Path("w.npz")).extra
+    shape = network.features_of(file).shape
+    refused = 0
+    for _, text in edits(extra["encoding"]):
+        try:
+            encoding = Encoding.from_dict(json.loads(text))
+            if encoding.n_features != shape[1]:
+                continue  # as the network says, see above
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                X = encoding.filled(encoding.encoded(columns_of_csv(file)))
+        except DataError:
+            refused += 1
+            continue
+        assert X.shape == shape, text
+        assert np.isfinite(X).all(), text
+    assert refused > 500

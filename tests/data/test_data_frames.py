@@ -188,7 +188,10 @@ def test_several_problems_can_be_copied_and_pickled() -> None:
             pd.DataFrame({"a": [datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)]}),
             "a date in row 0 (datetime.datetime(2020, 1, 1, 0, 0)) and a date with a time zone",
         ),
-        (pd.DataFrame({"a": [1, 10**400]}), "holds in row 1 more than 10^399, which is too large"),
+        (
+            pd.DataFrame({"a": [1, 10**400]}, dtype=object),
+            "holds in row 1 more than 10^399, which is too large",
+        ),
         (pd.DataFrame({"a": [1j, 2]}), "holds in row 0 complex 1j"),
         (
             pd.DataFrame({"a": pd.period_range("2020", periods=2, freq="M")}),
@@ -504,6 +507,7 @@ def test_an_encoding_that_was_changed_is_refused() -> None:
         (("plans", 1, "categories"), ["u", "u"], "two features would be called 'c=u'"),
         (("plans", 1, "column"), 3, r"encoding.plans\[1\].column is 3"),
         (("target", "unit"), "stone", "encoding.target.unit is 'stone'"),
+        (("clean",), True, "the plan of column 'x' has no median"),
     ):
         text: Any = json.loads(json.dumps(record.to_dict()))
         place = text

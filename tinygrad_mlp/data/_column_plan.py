@@ -227,7 +227,7 @@ class Plan:
             column=record["column"],
             kind=record["kind"],
             categories=tuple(record["categories"]),
-            median=record["median"],
+            median=None if record["median"] is None else float(record["median"]),
             indicator=record["indicator"],
             number_style=None if decimal is None else NumberStyle(decimal, record["unit"]),
             date_style=None if order is None else DateStyle(order, record["zone"]),

@@ -229,6 +229,8 @@ class Encoding:
         for plan in self.plans:
             if bool(plan.categories) != (plan.kind == "category"):
                 raise DataError(f"the plan of column {plan.column!r} has the wrong categories")
+            if self.clean and plan.kind != "category" and plan.median is None:
+                raise DataError(f"the plan of column {plan.column!r} has no median")
 
 
 def _shown(label: str | None) -> str:
