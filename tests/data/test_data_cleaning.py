@@ -144,6 +144,7 @@ def test_a_column_that_may_tell_something_stays(
             "holds numbers, but 1 cell is none of their kind: row 30: 'about 12'; mend or empty",
         ),
         (["1.5", "2,5", "a", "4"], {}, "1 cell is none of their kind: row 2: 'a'"),
+        (["1.5", "2,5"] * 4, {}, "a decimal point and with a comma: row 0: '1.5', row 1: '2,5'"),
         (["$1", "€2", "$3"], {}, "in different units, '$1' and '€2'; write all in one"),
         (["5%", "7"], {}, "in different units, '5%' and '7'"),
         (["1/2/2024", "3/4/2024"], {}, "of which the day and the month could change places"),

@@ -114,7 +114,7 @@ def test_medians_and_indicators_are_those_of_scikit_learn() -> None:
         (
             {"x": [1, 2**53 + 1, 3]},
             "above 2^53, of which not all are floats (row 1: 9007199254740993 becomes "
-            "9007199254740992); leave it out, drop=['x'], or name it in categories=",
+            "9007199254740992); leave it out, drop=['x'], or make it text and name it, categories=",
         ),
         ({"x": [f"t{i}" for i in range(21)]}, "another text in every row, so it names the rows"),
         ({"x": [f"t{i % 21}" for i in range(42)]}, "holds 21 texts, more than 20; leave it out"),
@@ -274,6 +274,16 @@ def test_times_with_a_zone_count_in_utc() -> None:
         of_both[0].transform(pl.DataFrame({"t": naive}))
     with pytest.raises(DataError, match=r"has a time zone in row 0, but none in the rows learned"):
         encode(pl.DataFrame({"t": naive})).transform(at_home)
+
+
+def test_whole_numbers_that_are_no_floats_are_no_categories_either() -> None:
+    said = refused_alike({"x": [2**53 + 1, 2**53, 7]}, categories="x")
+    assert "make it text and name it, categories=['x']" in said
+    encoded = encoded_alike({"x": [str(2**53 + 1), str(2**53), "7"]}, categories="x")
+    assert encoded.n_features == 3
+    for make in MAKERS:
+        with pytest.raises(DataError, match="no floats"):
+            encoded.transform(make({"x": [2**53 + 1]}))
 
 
 def test_small_kinds_of_numbers() -> None:

@@ -92,6 +92,10 @@ class Plan:
         Raises:
             DataError: if a cell does not fit; if one is missing, unless ``clean``.
         """
+        if column.inexact:
+            raise DataError(
+                f"{self._of(grid)} holds whole numbers that are no floats ({column.inexact})"
+            )
         if self.kind == "category":
             values, missing = self._categories_of(column, grid, clean)
         else:
@@ -126,10 +130,6 @@ class Plan:
             raise DataError(
                 f"{self._of(grid)} holds {WORDS[column.kind]} now, but {WORDS[self.kind]} were "
                 "learned from; give it the same type"
-            )
-        if column.inexact:
-            raise DataError(
-                f"{self._of(grid)} holds whole numbers that are no floats ({column.inexact})"
             )
         if self.kind == "number":
             return np.asarray(column.cells, dtype=np.float64)

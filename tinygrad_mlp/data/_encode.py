@@ -131,7 +131,7 @@ def encode(
         target: the column to be predicted; None if there is none.
         task: "auto", "classification" or "regression"; auto decides as ``read_table``.
         drop: columns to leave out.
-        numbers: columns of text that are read as numbers.
+        numbers: columns of text that are read as numbers, and numbers that are no identifiers.
         categories: columns whose cells, numbers too, name categories.
         clean: whether to mend the table.
 

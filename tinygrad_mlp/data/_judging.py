@@ -75,14 +75,14 @@ class FeatureJudge(Reader):
         column = self.readable(self.grid.column(name))
         if column.kind == "empty":
             return self._left_out(column, "holds no value in any row")
-        if name in self.categories or column.kind == "category":
-            return self._category(column, chosen=True)
         if column.kind == "number" and column.inexact:
             return self._left_out(
                 column,
                 f"holds whole numbers above 2^53, of which not all are floats ({column.inexact})",
-                "name it in categories=, or subtract an offset",
+                f"make it text and name it, categories={[name]}",
             )
+        if name in self.categories or column.kind == "category":
+            return self._category(column, chosen=True)
         if column.kind == "written":
             return self._written(column)
         if column.kind == "text":
@@ -165,11 +165,12 @@ class FeatureJudge(Reader):
         odd = [(i, cell) for i, cell in present if number_style([cell]) is None]
         texts = Counter(cell for _, cell in present)
         few = len(texts) <= MOST_CATEGORIES and 2 * len(texts) <= len(present)
+        if not odd:
+            shown = listing([f"{self.row_name(i)}: {in_quotes(cell)}" for i, cell in present])
+            self.refuse(name, f"holds numbers with a decimal point and with a comma: {shown}")
         if name in self.numbers or (len(odd) < len(present) and not few):
-            places = listing(
-                [f"{self.row_name(i)}: {in_quotes(cell)}" for i, cell in odd or present]
-            )
-            n_odd = len(odd or present)
+            places = listing([f"{self.row_name(i)}: {in_quotes(cell)}" for i, cell in odd])
+            n_odd = len(odd)
             self.refuse(
                 name,
                 f"holds numbers, but {counted(n_odd, 'cell is', 'cells are')} none of their kind: "
