@@ -234,3 +234,18 @@ def test_a_target_has_all_its_problems_told(write: Write) -> None:
     missing, many = caught.value.problems
     assert "names no class in 1 row: row 5" in missing
     assert "holds 30 different texts in 30 rows, too many to be classes" in many
+
+
+def test_names_that_may_be_one_are_told() -> None:
+    encoded = encoded_alike(
+        {"x": ["red", "red ", "blue", "red"], "y": ["007", "7", "8", "8"]},
+        target="y",
+        task="classification",
+        clean=True,
+    )
+    assert encoded.target_names == ("007", "7", "8")
+    assert encoded.notes == (
+        "'y': '007' and '7' are taken as different",
+        "'x': 3 categories, a feature of 0 and 1 for each",
+        "'x': 'red' and 'red ' are taken as different",
+    )

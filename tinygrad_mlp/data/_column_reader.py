@@ -13,6 +13,7 @@ from tinygrad_mlp.data._columns import (
     MISSING_MARKS,
     in_quotes,
     is_missing,
+    spellings,
 )
 from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._grid import Column, Grid
@@ -23,7 +24,7 @@ from tinygrad_mlp.data._written import (
 )
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["Reader", "how_written"]
+__all__ = ["Reader", "how_spelled", "how_written"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,16 @@ def how_written(cells: Sequence[str], style: NumberStyle) -> str:
     marked = style.decimal == "." and any("," in cell for cell in cells)
     parts = ["with commas between thousands"] * marked + [style.described] * bool(style.described)
     return f"numbers {', '.join(parts)}" if parts else ""
+
+
+def how_spelled(names: Sequence[str]) -> str:
+    """Names that may be one, since they differ in the spelling of a number or in white space.
+
+    >>> how_spelled(["007", "7", "red"]), how_spelled(["blue", "red"])
+    ("'007' and '7' are taken as different", '')
+    """
+    groups = [" and ".join(map(in_quotes, group)) for group in spellings(names)]
+    return f"{listing(groups)} are taken as different" if groups else ""
 
 
 def _hidden_in(cells: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, counted
 from tinygrad_mlp.data._column_plan import Plan
-from tinygrad_mlp.data._column_reader import Reader, how_written
+from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
     MISSING_MARKS,
@@ -129,7 +129,8 @@ class FeatureJudge(Reader):
         )
         shown = counted(len(categories), "category", "categories")
         note = f"{shown}, a feature of 0 and 1 for each"
-        return plan, [note + self._about_missing(missing, "0 in each of them")]
+        notes = [note + self._about_missing(missing, "0 in each of them"), how_spelled(categories)]
+        return plan, [note for note in notes if note]
 
     def _written(self, column: Column) -> tuple[Plan | LeftOut, list[str]]:
         """A column of text that may be numbers, dates or categories."""

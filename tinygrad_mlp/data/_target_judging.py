@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, Integers, counted
 from tinygrad_mlp.data._column_plan import TargetPlan
-from tinygrad_mlp.data._column_reader import Reader, how_written
+from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
     MISSING_MARKS,
@@ -76,6 +76,8 @@ class TargetJudge(Reader):
                 "classes; choose another target, or pass task='classification' if they are",
             )
         classes = tuple(classes_in_order(texts))
+        note = how_spelled(classes)
+        notes += [f"{name!r}: {note}"] * bool(note)
         place = {label: number for number, label in enumerate(classes)}
         y = np.array([place[text] for text in texts], dtype=np.int64)
         return TargetPlan(name, classes), y, present, notes
