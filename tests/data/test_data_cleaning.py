@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.data.frames import encoded_alike, refused_alike
+from tests.data.frames import MAKERS, encoded_alike, refused_alike
 from tinygrad_mlp.data import read_table
 from tinygrad_mlp.data._csv_file import read_csv_file
 from tinygrad_mlp.data._encode import encode_grid
@@ -99,7 +99,11 @@ RUNNING = list(range(5, 25))
         ("customerId", [i * i for i in range(20)], "another whole number in every row"),
         ("row no", [i * i for i in range(20)], "another whole number in every row"),
         ("x", [2**60 + 257 * i for i in range(20)], "above 2^53, of which not all are floats"),
-        ("x", [str(2**60 + 257 * i) for i in range(20)], "above 2^53, as identifiers are"),
+        (
+            "x",
+            [str(2**60 + 257 * i) for i in range(20)],
+            "above 2^53, of which not all are floats ('",
+        ),
     ],
 )
 def test_a_column_that_tells_nothing_is_left_out(name: str, cells: list[Any], reason: str) -> None:
@@ -116,6 +120,7 @@ def test_a_column_that_tells_nothing_is_left_out(name: str, cells: list[Any], re
     [
         ("x", [*RUNNING[:-1], 99], {}, 1),  # not by 1
         ("x", RUNNING[:-1], {}, 1),  # few rows
+        ("x", ["1e300", "5", "6.5", str(2**60)], {}, 1),
         ("idle", [i * i for i in range(20)], {}, 1),
         ("paid", [i * i for i in range(20)], {}, 1),
         ("id", [i % 19 for i in range(20)], {}, 1),  # one comes twice
@@ -249,3 +254,13 @@ def test_names_that_may_be_one_are_told() -> None:
         "'x': 3 categories, a feature of 0 and 1 for each",
         "'x': 'red' and 'red ' are taken as different",
     )
+
+
+def test_text_with_whole_numbers_that_are_no_floats_is_refused() -> None:
+    encoded = encoded_alike({"x": ["1", "3", "7"]}, clean=True)
+    for make in MAKERS:
+        with pytest.raises(DataError, match=r"no floats \('9007199254740993'\)"):
+            encoded.transform(make({"x": ["2", "9007199254740993"]}))
+    columns = {"x": [0.5, 1.5, 3.5], "y": ["1", "9007199254740993", "2.5"]}
+    said = refused_alike(columns, target="y", clean=True)
+    assert "holds whole numbers that are no floats ('9007199254740993'); subtract" in said

@@ -198,8 +198,8 @@ def test_several_problems_can_be_copied_and_pickled() -> None:
             "holds in row 0 Period('2020-01', 'M')",
         ),
         (
-            pd.DataFrame({"a": pd.Categorical([1, "1"])}),
-            "has the categories 1 (row 0) and '1' (row 1), which are written alike",
+            pd.DataFrame({"a": pd.Categorical([1, None, "1"])}),
+            "has the categories 1 (row 0) and '1' (row 2), which are written alike",
         ),
         (
             pd.DataFrame({"a": np.array(["9999-01-01", "12000-01-01"], dtype="M8[s]")}),

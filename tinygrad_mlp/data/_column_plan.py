@@ -21,7 +21,14 @@ from tinygrad_mlp.data._columns import (
 )
 from tinygrad_mlp.data._csv_file import listing, parse_number
 from tinygrad_mlp.data._grid import Column, Grid
-from tinygrad_mlp.data._written import DATE_ORDERS, UNITS, DateStyle, NumberStyle, days_since_1970
+from tinygrad_mlp.data._written import (
+    DATE_ORDERS,
+    UNITS,
+    DateStyle,
+    NumberStyle,
+    days_since_1970,
+    first_inexact,
+)
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["PLAN", "TARGET", "Plan", "TargetPlan", "present_labels"]
@@ -149,6 +156,11 @@ class Plan:
         return np.array([np.nan if m is None else days_since_1970(m) for m in column.cells])
 
     def _numbers_in_text(self, column: Column, grid: Grid) -> Floats:
+        inexact = first_inexact(list(column.cells)) if self.kind == "number" else None
+        if inexact is not None:
+            raise DataError(
+                f"{self._of(grid)} holds whole numbers that are no floats ({in_quotes(inexact)})"
+            )
         numbers: list[float] = []
         bad: list[int] = []
         for i, cell in enumerate(column.cells):

@@ -29,9 +29,9 @@ from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._grid import Column
 from tinygrad_mlp.data._written import (
     DateStyle,
-    NumberStyle,
     date_style,
     days_since_1970,
+    first_inexact,
     number_style,
 )
 from tinygrad_mlp.errors import DataError
@@ -146,9 +146,10 @@ class FeatureJudge(Reader):
         if style is not None:
             numbers = np.array([np.nan if c is None else style.number_in(c) for c in cells])
             note = how_written(present, style)
-            whole = np.abs(numbers[~np.isnan(numbers)])
-            if (whole > 2.0**53).any() and style == NumberStyle() and all(map(_is_whole, present)):
-                return self._left_out(column, "holds whole numbers above 2^53, as identifiers are")
+            inexact = first_inexact(present)
+            if inexact is not None:
+                reason = "holds whole numbers above 2^53, of which not all are floats"
+                return self._left_out(column, f"{reason} ({in_quotes(inexact)})")
             column = Column(name, "number", numbers)
             return self._quantity(
                 column, Plan(name, "number", number_style=style), [note] * bool(note)
@@ -237,7 +238,3 @@ class FeatureJudge(Reader):
             return ""
         cells = counted(n_missing, "missing cell")
         return f"; {cells}: {instead}, and a feature that is 1 there"
-
-
-def _is_whole(cell: str) -> bool:
-    return re.fullmatch(r"[-+]?\d+", cell.strip()) is not None

@@ -23,10 +23,7 @@ from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._grid import Column
 from tinygrad_mlp.data._labels import MOST_CLASSES, are_classes
 from tinygrad_mlp.data._spread import is_constant
-from tinygrad_mlp.data._written import (
-    NumberStyle,
-    number_style,
-)
+from tinygrad_mlp.data._written import NumberStyle, first_inexact, number_style
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["TargetJudge"]
@@ -60,6 +57,10 @@ class TargetJudge(Reader):
             )
         numbers = self._numbers_of_target(column, texts, style)
         if numbers is not None and _is_quantity(numbers, task):
+            inexact = None if style is None else first_inexact(texts)
+            if inexact is not None:
+                found = f"whole numbers that are no floats ({in_quotes(inexact)})"
+                self.refuse(name, f"holds {found}; subtract an offset")
             note = "" if style is None else how_written(texts, style)
             notes += [f"{name!r}: {note}"] * bool(note)
             if is_constant(numbers.reshape(-1, 1)).item():

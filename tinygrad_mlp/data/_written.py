@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from tinygrad_mlp.data._csv_file import parse_number
+from tinygrad_mlp.data._csv_file import exact_number, parse_number
 from tinygrad_mlp.errors import DataError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "NumberStyle",
     "date_style",
     "days_since_1970",
+    "first_inexact",
     "number_style",
 ]
 
@@ -209,3 +210,16 @@ def days_since_1970(moment: date) -> float:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return (moment - datetime(1970, 1, 1)) / timedelta(days=1)
+
+
+def first_inexact(cells: Sequence[str | None]) -> str | None:
+    """The first cell with a whole number that is no float; None if there is none.
+
+    >>> first_inexact(["7", "9007199254740992", "9007199254740993"])
+    '9007199254740993'
+    """
+    for cell in cells:
+        number = None if cell is None else exact_number(cell)
+        if isinstance(number, int) and int(float(number)) != number:
+            return cell
+    return None
