@@ -170,6 +170,7 @@ def test_several_problems_can_be_copied_and_pickled() -> None:
         (pl.Series([1]), "not a single column; pass column.to_frame()"),
         (pd.Series([1]), "not a single column; pass column.to_frame()"),
         ({"a": [1]}, "a frame of pandas or polars is needed, not dict"),
+        (type("DataFrame", (), {"columns": ["a"]})(), "is needed, not DataFrame"),
         (np.zeros((1, 1)), "numbers without names need no encoding: pass them as X"),
         (
             pd.DataFrame({"a": [0.5, np.nan]}, index=["p", "q"]),
