@@ -25,7 +25,7 @@ installed = Path(tinygrad_mlp.__file__).resolve().parent
 assert not installed.is_relative_to(source), installed
 assert loaded - sys.stdlib_module_names == {"tinygrad_mlp", "numpy"}, loaded
 assert importlib.metadata.version("tinygrad-mlp") == tinygrad_mlp.__version__
-for absent in ("graphviz", "matplotlib", "pygraphviz", "torch", "tqdm"):
+for absent in ("graphviz", "matplotlib", "pandas", "polars", "pygraphviz", "torch", "tqdm"):
     assert importlib.util.find_spec(absent) is None, absent
 assert importlib.util.find_spec("viz") is not None
 
