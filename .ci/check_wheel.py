@@ -5,6 +5,7 @@ The argument is the folder of the source tree, whose data files the wheel must h
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import subprocess
@@ -24,17 +25,18 @@ installed = Path(tinygrad_mlp.__file__).resolve().parent
 assert not installed.is_relative_to(source), installed
 assert loaded - sys.stdlib_module_names == {"tinygrad_mlp", "numpy"}, loaded
 assert importlib.metadata.version("tinygrad-mlp") == tinygrad_mlp.__version__
-for absent in ("graphviz", "matplotlib", "pygraphviz", "torch", "tqdm"):
+for absent in ("graphviz", "matplotlib", "pandas", "polars", "pygraphviz", "torch", "tqdm"):
     assert importlib.util.find_spec(absent) is None, absent
 assert importlib.util.find_spec("viz") is not None
 
 # What stands on a package that is missing says which extra brings it.
-message = ""
-try:
-    import tinygrad_mlp.estimators
-except ImportError as error:
-    message = str(error)
-assert "'.[sklearn]'" in message, message
+for module, extra in (("estimators", "sklearn"), ("search", "search")):
+    message = ""
+    try:
+        importlib.import_module(f"tinygrad_mlp.{module}")
+    except ImportError as error:
+        message = str(error)
+    assert f"'.[{extra}]'" in message, message
 
 # Every file of the two packages is in it.
 for package in ("tinygrad_mlp", "viz"):

@@ -18,7 +18,7 @@ import tinygrad_mlp
 import viz
 from tests.running import run_python
 from tests.source_files import ROOT
-from tinygrad_mlp import History, Module, compile, estimators
+from tinygrad_mlp import History, Module, compile, estimators, search
 from tinygrad_mlp import _array_math as array_math
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
@@ -94,7 +94,14 @@ def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_names_in_the_text_exist(page: str) -> None:
     """``viz.draw`` and ``optim.Adam`` in the prose are names that a person can use."""
     objects = {"program": compile(abs), "history": History(), "model": Module()}  # of the text
-    packages = {"gc": gc, "copy": copy, "numpy": numpy, "pytest": pytest, "estimators": estimators}
+    packages = {
+        "gc": gc,
+        "copy": copy,
+        "numpy": numpy,
+        "pytest": pytest,
+        "estimators": estimators,
+        "search": search,
+    }
     known = {"tinygrad_mlp": tinygrad_mlp, "viz": viz, "xp": array_math, **packages, **objects}
     for name in names_in_prose((ROOT / page).read_text(encoding="utf-8")):
         first, *rest = name.split(".")

@@ -45,7 +45,8 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp.debug",
         "tinygrad_mlp.optim",
         "tinygrad_mlp.training",
-        "tinygrad_mlp.interop tinygrad_mlp.interpret tinygrad_mlp._course",
+        "tinygrad_mlp.interchange tinygrad_mlp.interop tinygrad_mlp.interpret "
+        "tinygrad_mlp._course tinygrad_mlp.search",
         "tinygrad_mlp.estimators",
         "tinygrad_mlp",  # the package itself, which gathers the public names
         "viz._style",
@@ -91,7 +92,7 @@ WHERE_USED: Final = frozenset(
     {
         *("IPython", "PIL", "graphviz", "matplotlib", "pandas", "pygraphviz"),
         *("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert", "nbformat", "pygments"),
-        *("safetensors", "sklearn", "torch", "tqdm"),
+        *("onnx", "polars", "safetensors", "sklearn", "torch", "tqdm"),
     }
 )
 """The packages that are imported inside the function that needs them."""
@@ -100,7 +101,10 @@ WHERE_USED: Final = frozenset(
 IMPORTED_WHERE_USED: Final = {"viz._plots.figure": "matplotlib"}
 """Modules of ours that stand on one of these, and are imported inside functions alone."""
 
-STANDS_ON: Final = {"tinygrad_mlp.estimators": frozenset({"scipy", "sklearn"})}
+STANDS_ON: Final = {
+    "tinygrad_mlp.estimators": frozenset({"scipy", "sklearn"}),
+    "tinygrad_mlp.search": frozenset({"optuna"}),
+}
 """Packages of ours that are made of another one: people import them, ours do not."""
 
 

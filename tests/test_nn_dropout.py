@@ -37,6 +37,19 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def test_a_program_keeps_the_mode_of_its_recording_until_it_is_refreshed() -> None:
+    dropout = Dropout(0.5, rng=7)
+    program = compile(dropout.forward, per_sample=True)
+    batch = np.ones((1, 4))
+    first = program(batch)
+    dropout.eval()
+    drawn = np.random.default_rng(7).random((2, 4))
+    np.testing.assert_array_equal(first, np.where(drawn[:1] < 0.5, 2.0, 0.0))
+    np.testing.assert_array_equal(program(batch), np.where(drawn[1:] < 0.5, 2.0, 0.0))
+    program.refresh()
+    np.testing.assert_array_equal(program(batch), batch)
+
+
 def test_what_is_kept_is_divided() -> None:
     drawn = np.random.default_rng(7).random(5)
     x = [1.0, -2.0, 3.0, 4.0, -5.0]

@@ -469,12 +469,27 @@ def test_half_of_the_units_of_a_layer_are_many(
 
 
 def test_units_are_told_of_in_a_training_that_learned_a_little(course: Any) -> None:
-    look = Look(0.9, 2, (LayerUnits("layers.0", "relu", 4, 4, 2), LayerUnits("a", "relu", 2, 2, 2)))
-    found = course([1.5, 1.5], look)
+    found = course([1.5, 1.5], Look(0.9, 2, (LayerUnits("layers.0", "relu", 4, 4, 2),)))
     assert [text.partition(":")[0] for text in found.texts] == [
         beside("0.9"),
         "dead relu units in layers.0",
-        "dead relu units in a",
+    ]
+
+
+def test_the_layers_of_one_activation_are_told_of_once(course: Any) -> None:
+    layers = (
+        LayerUnits("layers.0", "relu", 4, 3, 2),
+        LayerUnits("layers.1", "tanh", 6, 6, 2),
+        LayerUnits("layers.2", "relu", 4, 1, 2),  # too few to be told of
+        LayerUnits("a", "relu", 2, 2, 2),
+        LayerUnits("b", "sigmoid", 3, 2, 2),
+        LayerUnits("c", "tanh", 5, 4, 2),
+    )
+    found = course([1.5, 1.5], Look(0.9, 2, layers))
+    assert [text.partition(" for each")[0] for text in found.texts[1:]] == [
+        "dead relu units in layers.0: 3 of 4, a: 2 of 2 give 0",
+        "saturated tanh units in layers.1: 6 of 6, c: 4 of 5 are at an end",
+        "saturated sigmoid units in b: 2 of 3 are at an end",
     ]
 
 

@@ -82,6 +82,9 @@ PLOTS: Final[dict[str, Callable[..., Figure]]] = {
     "table": lambda path=None, **look: plots.confusion_table_plot(
         [[90, 1, 0], [5, 5, 3], [4, 4, 2]], ["cat", "dog", "owl"], path, **look
     ),
+    "heat": lambda path=None, **look: plots.heat_map(
+        [[0.5, -12.0, 3.0]], ["leaky_relu"], ["He", "Glorot", "N(0, 0.01)"], path, **look
+    ),
     "health": lambda path=None, **look: plots.health_curves(MONITOR, path, **look),
     "activations": lambda path=None, **look: plots.activation_histograms(MODEL, X, path, **look),
     "gradients": lambda path=None, **look: plots.gradient_histograms(MODEL, path, **look),

@@ -245,8 +245,12 @@ def test_the_losses_that_are_drawn_together_have_no_penalties() -> None:
 
 def test_several_trainings_are_compared() -> None:
     (axes,) = loss_curve({"sgd": {"loss": [3.0, 2.0]}, "adam": History(loss=[3.0, 1.0])}).axes
-    assert curves(axes) == {"sgd, training": [3.0, 2.0], "adam, training": [3.0, 1.0]}
+    assert curves(axes) == {"sgd": [3.0, 2.0], "adam": [3.0, 1.0]}
     assert len({line.get_color() for line in axes.lines}) == 2
+    with_validation = {"loss": [3.0, 2.0], "validation_loss": [4.0, 3.0], "accuracy": [0.5, 0.6]}
+    loss, accuracy = loss_curve({"sgd": with_validation, "adam": {"loss": [3.0, 1.0]}}).axes
+    assert {*curves(loss)} >= {"sgd, training", "sgd, validation", "adam, training"}
+    assert curves(accuracy) == {"sgd": [0.5, 0.6]}
     with pytest.raises(DataError, match="no loss to draw"):
         loss_curve({"sgd": {"loss": [3.0, 2.0]}, "adam": {}})
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         data,
         debug,
         derivatives,
+        interchange,
         interop,
         interpret,
         losses,
@@ -75,6 +76,7 @@ __all__ = [
     "functional",
     "grad",
     "hessian",
+    "interchange",
     "interop",
     "interpret",
     "jacobian",
@@ -105,8 +107,8 @@ _PACKAGE_OF: Final[dict[str, str]] = {
     for name in names
 }
 _PACKAGES: Final = [
-    *["compiler", "data", "debug", "derivatives", "interop", "interpret", "losses", "nn", "optim"],
-    "training",
+    *["compiler", "data", "debug", "derivatives", "interchange", "interop", "interpret"],
+    *["losses", "nn", "optim", "training"],
 ]
 
 

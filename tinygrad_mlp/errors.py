@@ -21,6 +21,7 @@ __all__ = [
     "NonFiniteError",
     "NotANumberError",
     "NotTextError",
+    "ProblemsError",
     "RenamedError",
     "SampleOrderError",
     "ShapeError",
@@ -134,6 +135,28 @@ class ShapeError(TinygradMLPError, ValueError):
 
 class DataError(TinygradMLPError, ValueError):
     """Data that cannot be trained on: empty, NaN or inf, labels out of range."""
+
+
+class ProblemsError(DataError):
+    """Several things are wrong with a table: all of them, each in a line of its own.
+
+    Attributes:
+        problems: the message of each.
+
+    >>> print(ProblemsError("t.csv", ["no column 'y'", "row 3 is empty"]))
+    t.csv has 2 problems:
+      1. no column 'y'
+      2. row 3 is empty
+    """
+
+    def __init__(self, where: str, problems: Iterable[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        numbered = [f"  {number}. {text}" for number, text in enumerate(self.problems, start=1)]
+        super().__init__("\n".join([f"{where} has {len(numbered)} problems:", *numbered]))
+
+    def __reduce__(self) -> tuple[type[ProblemsError], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.where, self.problems)
 
 
 class GradientCheckError(TinygradMLPError, AssertionError):

@@ -2,7 +2,8 @@
 
 What is inside a model (activations, gradients, weights) is drawn by ``layer_plots``, how its
 layers fare by ``health_plot``, the regions of a classifier by ``boundary``, what was learned of
-one feature by ``fit_curve``, why a model answers as it does by ``interpretation_plots``.
+one feature by ``fit_curve``, any table of numbers by ``heat_map``, why a model answers as it does
+by ``interpretation_plots``.
 
 They stand on matplotlib, an optional package, and on ``plot_style`` for how they look. Each
 returns the figure, which shows itself in a notebook, and writes it into a file if it is given a
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from tinygrad_mlp.training import ConfusionTable, History
 from viz._plots.boundary import decision_boundary
 from viz._plots.fit_curve import fit_curve
 from viz._plots.health_plot import health_curves
+from viz._plots.heat_map import LONGEST_NAME, MOST_ON_A_SLIDE, heat_map, name_cells
 from viz._plots.interpretation_plots import (
     activation_map,
     attribution_plot,
@@ -58,16 +60,12 @@ __all__ = [
     "fit_curve",
     "gradient_histograms",
     "health_curves",
+    "heat_map",
     "learning_rate_curve",
     "loss_curve",
     "nearest_samples_plot",
     "weight_images",
 ]
-
-LONGEST_NAME: Final = 24
-
-MOST_COUNTS_ON_A_SLIDE: Final = 12
-"""The classes up to which the cells of a slide have room for letters."""
 
 
 def loss_curve(
@@ -120,8 +118,10 @@ def loss_curve(
     with look_of(theme, style) as look:
         figure = look.figure(5.2 * len(names) + 0.8, 3.7)
         for axes, name in zip(np.ravel(figure.subplots(1, len(names))), names):
-            for index, (run_name, run) in enumerate(runs.items()):
-                _draw_curves(axes, look, name, _series(run, name), index, run_name)
+            series = {run_name: _series(run, name) for run_name, run in runs.items()}
+            is_told = any("validation" in curves for curves in series.values())
+            for index, (run_name, curves) in enumerate(series.items()):
+                _draw_curves(axes, look, name, curves, index, run_name, is_told=is_told)
             _finish_curves(axes, name)
         loss_axes = figure.axes[0]
         losses = np.concatenate([x for run in runs.values() for x in _series(run, "loss").values()])
@@ -180,8 +180,7 @@ def confusion_table_plot(
             f"({n_classes}, {n_classes}), got {table.shape}"
         )
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    names = [literal(shortened(name, LONGEST_NAME)) for name in class_names]
-    longest = max(map(len, names), default=0)
+    longest = max([len(shortened(name, LONGEST_NAME)) for name in class_names], default=0)
     with look_of(theme, style) as look:
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -190,21 +189,9 @@ def confusion_table_plot(
         axes = figure.subplots()
         colors = LinearSegmentedColormap.from_list("share", [look.background, look.color(0)])
         axes.imshow(shares, cmap=colors, vmin=0.0, vmax=1.0)
-        crowded = sum(map(len, names)) > 8 * n_classes + 8 or longest > 10
-        turned: dict[str, Any] = (
-            {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        )
-        axes.set_xticks(range(n_classes), names, **turned)
-        axes.set_yticks(range(n_classes), names)
+        name_cells(axes, look, class_names, class_names)
         axes.set(xlabel="predicted", ylabel="true")
-        axes.grid(visible=False)
-        between = np.arange(n_classes + 1) - 0.5
-        axes.set_xticks(between, minor=True)
-        axes.set_yticks(between, minor=True)
-        axes.tick_params(which="minor", length=0)
-        axes.grid(visible=True, which="minor", color=look.line, linewidth=look.points(0.6))
-        axes.spines[:].set_visible(False)
-        if look.on_a_slide and n_classes > MOST_COUNTS_ON_A_SLIDE:
+        if look.on_a_slide and n_classes > MOST_ON_A_SLIDE:
             figure.colorbar(axes.images[0], label="share of the true class")
         else:
             for (i, j), count in np.ndenumerate(table):
@@ -223,14 +210,20 @@ def _draw_curves(
     series: Mapping[str, NDArray[np.float64]],
     run: int,
     run_name: str,
+    *,
+    is_told: bool,
 ) -> None:
-    """The curves of one training: each in its color, or, among several, all in that of the run."""
+    """The curves of one training: each in its color, or, among several, all in that of the run.
+
+    Among several the legend says which are of the training samples, where not all of them are.
+    """
     best = np.nanargmax if name == "accuracy" else np.nanargmin
     for index, (label, numbers) in enumerate(series.items()):
         epochs = np.arange(1, len(numbers) + 1)
         validation = label.startswith("validation")
         color = look.color(run if run_name else index)
-        full_label = literal(f"{run_name}, {label}" if run_name else label)
+        of_several = f"{run_name}, {label}" if is_told else run_name
+        full_label = literal(of_several if run_name else label)
         marks = _spaced_marks(run, len(numbers)) if run_name else {}
         if marks and validation:  # a short line in a legend shows no dashes behind its mark
             marks["markerfacecolor"] = look.background

@@ -21,6 +21,11 @@ SEED = 0
 # | validation | settings are chosen with it: the size, the rate, the number of epochs |
 # | test | looked at once, at the end: how good is the network on new rows? |
 #
+# How a network learns is the topic of the chapters that follow; here two calls are enough. `MLP(4, [8, 3])` is a network
+# with 4 inputs, 8 hidden units and 3 outputs, one for each class. `fit` changes its weights, step by step, so that its
+# answers to the training rows become right. A step looks at a few rows, a *mini-batch*; an *epoch* is one pass through
+# all training rows.
+#
 # The table of this section is the classic one: 150 flowers of three species, four lengths each. The first try is to
 # take the first 100 rows for training and the last 50 for the test.
 
@@ -183,6 +188,7 @@ for with_error in (False, True):
             "one wrong test row can spoil the scaler of all rows"
         )
     else:
+        assert of_training > 0.9, "with its own scaler the network learns"
         assert abs(of_training - of_all) < 0.01, "here a scaler of all rows changes nothing"
 
 # %% [markdown]
@@ -193,8 +199,7 @@ for with_error in (False, True):
 # ## Leaks that do show
 #
 # For a leak we need data on which nobody can be good. So the labels of this section are thrown with a coin: whatever a network
-# does, *it will be right in half of new rows on the mean*. What is above one half, on the
-# mean of many tables, is a leak.
+# does, *on average it is right in half of the new rows*. What is above one half, averaged over many tables, is a leak.
 #
 # **Leak 1: choose the features with all rows.** 80 rows with 1000 columns of noise. We keep the 10 columns whose correlation
 # with the label is largest, and train one neuron on them. The only difference is the rows that choose.
@@ -302,6 +307,9 @@ assert abs(np.mean(found["epoch chosen by the validation part"]) - 0.5) < 0.08, 
     "an epoch that the validation part chooses is as good as the truth"
 )
 
+# %% [markdown]
+# The three leaks in one picture. A dot is one table, darker where several agree; orange is with the leak, blue without it.
+
 # %%
 import matplotlib.pyplot as plt
 
@@ -373,16 +381,15 @@ for n in (50, 200, 1000):
     for name, ends in (("simple", simple(q, n)), ("Wilson", wilson(q, n))):
         covers[name, n] = np.mean((ends[0] <= p) & (p <= ends[1]))
         half = np.mean(ends[1] - ends[0]) / 2
-        print(
-            f"n = {n:4d} {name}: +- {100 * half:4.1f} points, holds p in {covers[name, n]:.1%}"
-        )
+        points, held = 100 * half, covers[name, n]
+        print(f"n = {n:4d} {name}: +- {points:4.1f} points, holds p in {held:.1%}")
     assert 0.92 < covers["Wilson", n] < 0.99, (
         "Wilson's interval holds p about as often as it says"
     )
 assert covers["simple", 50] < covers["Wilson", 50], "the simple one holds it less often"
 
 # %% [markdown]
-# Fifty test rows leave an uncertainty of several points. Such a part cannot tell two networks apart that
+# Fifty test rows leave an uncertainty of several points. Such a part can hardly tell two networks apart that
 # differ by two points. And the uncertainty shrinks with $\sqrt{n}$ only: for half of it you need four times as many rows.
 #
 # In the picture, 100 test parts of 200 rows, each with Wilson's interval. An interval of 95 % may miss the truth,
@@ -476,7 +483,7 @@ viz.draw(linear(one_hot([1], n_classes=3)[0].tolist()), style="slide")
 #
 # ## Shuffle in every epoch too
 #
-# After the split the training rows may still be sorted, for instance if they were read class by class. Each mini-batch then holds a single
+# After the split the training rows may still be sorted, for instance if they were read class by class. Most mini-batches then hold a single
 # class, and the last steps of an epoch teach one class alone. `fit` shuffles before every epoch; here we switch it off. 500
 # digits, sorted from 0 to 9, batches of 10, and three splits:
 
@@ -518,7 +525,8 @@ assert min(last_answers) > 0.4, "it gives the classes that it saw last too often
 #
 # ### Exercise 1
 #
-# A network is right in 95 % of the cases. How many test rows do you need to know this to one point up or down?
+# A network is right in 95 % of the cases. How many test rows do you need to know this to one point up
+# or down, by the simple interval of 95 %?
 
 # %% [markdown] tags=["answer"]
 # Solve $1.96 \sqrt{q (1 - q) / n} = 0.01$ for $n$:

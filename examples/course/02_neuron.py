@@ -152,8 +152,8 @@ assert np.abs(gradient).max() < 1e-9, "Newton's method has arrived"
 assert difference < 0.01, "the neuron has the weights of logistic regression"
 
 # %% [markdown]
-# Why does gradient descent find the one solution here, from any beginning? The loss of *one* neuron has a
-# single valley. With hidden layers this is no longer so.
+# Why does gradient descent find the one solution here, from any beginning? With the cross-entropy the loss of *one* neuron
+# has a single valley (chapter 5). With hidden layers this is no longer so.
 #
 # ## Exercises
 #

@@ -136,7 +136,7 @@ viz.plots.gradient_histograms(with_gradients("tanh"))
 # ## Dead units
 #
 # A relu unit whose sum is negative for *every* sample gives 0 for every sample, has slope 0, and gets
-# no gradient: it does not learn, and nothing brings it back. It is *dead*. One step that is too large is enough.
+# no gradient: its weights stay as they are, and in the first layer nothing brings it back. It is *dead*. One step that is too large is enough.
 # We count the hidden units that get a gradient of exactly 0 from every sample.
 
 # %%

@@ -75,7 +75,8 @@ print(f"y      = sigmoid({z2_1:.4f}) = {y_hat:.4f}")
 # %% [markdown]
 # ## By the engine
 #
-# The engine computes the same while it writes down every step. The log shows these steps with the names of the book:
+# The engine computes the same while it writes down every step. The log shows these steps with the names of the book. It
+# writes the layer everywhere, $h_1^{(1)}$ for our $h_1$, and numbers the outputs, $\hat y_1$ for $\hat y$:
 
 # %%
 from tinygrad_mlp.debug import trace_forward
@@ -239,7 +240,7 @@ viz.plots.activation_map(activations(large, samples[:12]))
 # %% [markdown]
 # ## Without writing down
 #
-# The graph is there for the backward pass. Who only wants the output can do without it: in a block `with no_grad():` the engine computes
+# The graph is there for the backward pass. If you only want the output, you can do without it: in a block `with no_grad():` the engine computes
 # and forgets.
 
 # %%
@@ -313,9 +314,10 @@ assert min(saved["64-32-10"], saved["chain"]) > 20, (
 assert saved["64-32-10"] > saved["2-2-1"] > 1, "it saves more of it in the wider network"
 
 # %% [markdown]
-# Did you expect half of the time? On the computer that made this page the wide network is a little faster in the block, the small one is
-# not, and the chain is even slower: looking whether a block is open takes time too. What `no_grad` saves for certain is *memory*. To
-# save time, do not compute sample by sample: that is what the last line is about.
+# Did you expect half of the time? Compare the two times of each case. Where this chapter was written, the wide network was a little
+# faster in the block, the small one was not, and the chain was even slower: looking whether a block is open takes time too. On another
+# computer it may be otherwise. What `no_grad` saves for certain is *memory*. To save time, do not compute sample by sample: that is what the
+# last line is about.
 #
 # ## The common slips
 #
@@ -410,8 +412,8 @@ assert parameters == products + 138, "exercise 2: weights and biases"
 # Exchange the two hidden units: the rows of `w1`, the entries of `b1`, and those of `w2`. What does the network say now?
 
 # %% [markdown] tags=["answer"]
-# The same. Hidden units have no order: the sum $w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2$ has the same two terms. So a network with $m$
-# hidden units has $m!$ twins, and no training can tell which of them is "the" solution.
+# The same. Hidden units have no order: the sum $w^{(2)}_{11} h_1 + w^{(2)}_{12} h_2$ has the same two terms. So one can
+# arrange $m$ hidden units in $m!$ ways, all with the same outputs, and no training can tell which of them is "the" solution.
 
 # %% tags=["answer"]
 twin = two_layers(w1=w1[::-1], b1=b1[::-1], w2=w2[::-1])

@@ -13,6 +13,8 @@
 # $$\nabla L = \frac{1}{N} \sum_{k=1}^{N} \nabla L_k, \qquad
 # \theta \leftarrow \theta - \alpha \, \frac{1}{B} \sum_{k \in \text{batch}} \nabla L_k$$
 #
+# $L_k$ is the loss of sample $k$. $\theta$ stands for all parameters, and the gradient $\nabla L$ for the derivatives of $L$ by each of them.
+#
 # - *Batch* gradient descent takes all samples for each step: $B = N$.
 # - *Stochastic* gradient descent (SGD) takes one sample: $B = 1$.
 # - *Mini-batch* gradient descent takes a few: $1 < B < N$. Many people call this SGD, too.
@@ -21,6 +23,9 @@
 #
 # The model of this chapter is so small that its loss can be drawn: a neuron with one weight $w$, a bias $b$
 # and the squared error. The loss has one minimum, and least squares gives it exactly.
+#
+# To be fast, we `compile` the loss of one sample (chapter 17). A call of the program, `program(X, y)`, gives the mean loss of these samples at
+# `program.parameters`, and leaves its gradient in `program.gradients`.
 
 # %%
 import numpy as np
@@ -128,6 +133,7 @@ ways = {
 paths = {name: descend(*way, rate, passes) for name, way in ways.items()}
 after = {name: above_minimum(path)[:: N // ways[name][1]] for name, path in paths.items()}
 
+# Where a noisy path is after one certain pass is chance: so the mean of passes 10 to 20.
 late = {name: losses[10:].mean() for name, losses in after.items()}
 print("loss above the minimum  steps  after 1 pass   5 passes  20 passes  mean of 10-20")
 for name, losses in after.items():
@@ -148,7 +154,7 @@ for name in ("SGD", "SGD with replacement"):
 # %% [markdown]
 # A pass costs the same number of multiplications in each row. With all samples it is *one* good step; with
 # single samples it is 200 steps that are good only on average. SGD comes down first, and then stays above the
-# minimum. The mini-batch is between: late in the training it is the best of them.
+# minimum. The mini-batch is between: late in these 20 passes it is the best of them.
 #
 # What counts far from the minimum is the number of *steps*. After as many steps as the batch method has taken,
 # 20, the mini-batch method has used one pass, and it has come nearly as far:
@@ -237,8 +243,10 @@ for name, law in laws.items():
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+B = np.arange(1, N + 1)
+curves = {"with": variance / B, "without": variance / B * (N - B) / (N - 1)}
 for name, mark in (("with", "o"), ("without", "s")):
-    (line,) = axes.plot(sizes, laws[name], label=f"law, {name} replacement")
+    (line,) = axes.plot(B, curves[name], label=f"law, {name} replacement")
     axes.plot(sizes, measured[name], mark, color=line.get_color(), label="measured")
 axes.set(xscale="log", yscale="log", ylim=(variance / 2000, 2 * variance))
 axes.set(xlabel="batch size B", ylabel="variance of the gradient")
@@ -296,7 +304,7 @@ assert ends["with"] > 3 * ends["without"], (
 )
 
 # %% [markdown]
-# This is why `fit` shuffles and deals out each sample once in every pass.
+# `fit` does this: it shuffles, and deals out each sample once in every pass.
 #
 # ## Why shuffle
 #

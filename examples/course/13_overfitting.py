@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Overfitting, and what is said to help against it
 #
-# A network with more weights than samples can learn the samples by heart, errors included. You learn to see that,
+# A network with more weights than samples can learn the samples by heart, errors included. You learn to see this *overfitting*,
 # and you measure six remedies, each against none, over eight trainings: dropout, L1, L2, weight decay, early
 # stopping, augmentation. Expect that most of them help, that one is a gamble, and that two which
 # many books call the same are the same for one optimizer and not for another.
@@ -64,7 +64,9 @@ assert history.loss[-1] < 0.09 / 3, "the network has learned the noise of its sa
 assert history.validation_loss[-1] > 5 * history.loss[-1], (
     "on held-out samples it is far worse than on its own"
 )
-assert history.validation_loss[-1] > best, "it was better before it learned them by heart"
+assert history.validation_loss[-1] > 1.05 * best, (
+    "it was better before it learned them by heart"
+)
 
 # %% [markdown]
 # Both curves fall at first. Then the one of training goes on falling, and the other one rises. The distance between the two
@@ -78,7 +80,7 @@ assert history.validation_loss[-1] > best, "it was better before it learned them
 #
 # | remedy | what it does |
 # |---|---|
-# | dropout | in each step, each hidden unit is left out with probability 1/2 |
+# | dropout | in each step and for each sample, each hidden unit is left out with probability 1/2 |
 # | L1 | adds $s \sum_i \vert w_i \vert$ to the loss |
 # | L2 | adds $s \sum_i w_i^2$ to the loss |
 # | weight decay | multiplies each weight by $1 - \alpha \lambda$ in each step (AdamW) |
@@ -86,7 +88,9 @@ assert history.validation_loss[-1] > best, "it was better before it learned them
 # | noise | augmentation: each picture with new noise each time |
 # | translation | augmentation: each picture moved by up to one pixel, anew each time |
 #
-# `fit` and AdamW count the biases among the weights. Early stopping has a price: it must take its 20 samples from the training samples. They have their share of wrong labels.
+# `fit` and AdamW count the biases among the weights. In a prediction dropout leaves nothing out, and no picture is changed. Early
+# stopping has a price: it must take its 20 samples from the training samples. They have their share of wrong labels. (With a
+# patience of 60 it never ends these trainings before their 60 epochs; what counts is that it goes back to the best weights.)
 
 # %%
 digits = load_digits()
@@ -155,7 +159,7 @@ for seed in seeds:
 
 # %% [markdown]
 # A seed with easy samples is easy for all. So we compare in pairs: the difference to "none" in each seed, its mean, and the
-# 95 % interval of the mean, $\pm\, t\, s / \sqrt{8}$ with $t = 2.365$ for eight pairs, where $s$ is the standard deviation of the differences. The verdict of a line is *helps* if the whole
+# 95 % interval of the mean, $\pm\, t\, D / \sqrt{8}$ with $t = 2.365$ for eight pairs (Student's $t$), where $D$ is the standard deviation of the differences. The verdict of a line is *helps* if the whole
 # interval is above 0, *harms* if it is below 0, else *open*.
 
 
@@ -205,12 +209,13 @@ for row, name in enumerate(reversed(list(remedies)[1:])):
     axes.plot(each, np.full(len(each), row - 0.25), "|", color="gray", markersize=5)
 axes.axvline(0, color="black", linewidth=0.8)
 axes.set_yticks(range(len(remedies) - 1), list(reversed(list(remedies)[1:])))
+axes.set_title("blue: the whole interval is above 0", fontsize="medium")
 label = axes.set_xlabel("gain in held-out accuracy, points (ticks: the eight seeds)")
 
 # %% [markdown]
 # What the contest says, and what it does not:
 #
-# - Five remedies help, in accuracy and in loss. This is no ranking: each has a strength ($s$, $\lambda$, $\sigma$, the
+# - Five remedies help, in accuracy and in loss: all but early stopping and translation. This is no ranking: each has a strength ($s$, $\lambda$, $\sigma$, the
 #   probability) that we set once, and another strength gives other numbers.
 # - **Early stopping is a gamble here.** Look at its ticks: there are seeds in which it does harm. Its 20 samples are too few to tell
 #   a good epoch from a lucky one, and they are missing in training. No verdict is asserted for it.
@@ -233,7 +238,7 @@ few = {}
 for name in ("none", "L2", "L1"):
     all_weights = np.array([weights_of(models[name, seed]) for seed in seeds])
     few[name] = np.mean(np.abs(all_weights) < 0.01, axis=1)
-    print(f"{name:5s} weights below 0.01: {few[name].mean():5.1%}", end="   ")
+    print(f"{name:5s} weights with |w| < 0.01: {few[name].mean():5.1%}", end="   ")
     print(f"exactly 0: {np.mean(all_weights == 0.0):5.1%}", end="   ")
     print(f"largest {abs(all_weights).max():.2f}")
 assert (few["L1"] > few["L2"]).all(), "L1 has more small weights than L2 in every seed"
@@ -253,7 +258,7 @@ label = axes[0].set_ylabel("how many")
 #
 # A penalty says: prefer a small slope. It has no reason to say: prefer a small *mean*. So the bias is usually left out of it.
 # `fit(l2=...)` counts *all* parameters; with a loss of your own you choose. One linear neuron on centered inputs
-# has formulas for both:
+# has formulas for both (a bar is the mean over the samples):
 #
 # $$w = \frac{\overline{x y}}{\overline{x^2} + s}, \qquad b = \bar y \ \text{ (bias free)}, \qquad b = \frac{\bar y}{1 + s} \ \text{ (bias punished)}$$
 
@@ -346,10 +351,12 @@ assert np.allclose([p.data for p in fitted.parameters()], by_sgd[0], atol=1e-12,
 # %% [markdown]
 # The clearest case is a weight that gets no gradient at all: those of a pixel that is black in every picture. Weight decay makes them
 # smaller by the same *factor* in each step. In Adam with a penalty the gradient is only $2 s w$, and divided by its own size it is $\pm 1$:
-# at first such a weight goes the full rate $\alpha$ towards 0 in each step, *however weak the penalty is*.
+# at first such a weight goes the full rate $\alpha$ towards 0 in each step, *however weak the penalty is* (as long as $2 s w$ is large beside
+# Adam's $\epsilon = 10^{-8}$).
 
 # %%
 black = np.flatnonzero((X == 0).all(axis=0))
+# Each hidden unit has 64 weights and a bias, one after the other in the list of parameters.
 of_black = np.array([unit * 65 + pixel for unit in range(32) for pixel in black])
 print(f"{len(black)} pixels are always black: {len(of_black)} weights without a gradient")
 factor = by_adam[1][of_black] / start[of_black]
@@ -393,7 +400,7 @@ history = fit(
 held_out = np.mean(predict(model, X_rest) == y_rest)
 print(f"training accuracy {history.accuracy[-1]:.1%}, held out {held_out:.1%}")
 assert history.accuracy[-1] > 0.98, "exercise 1: random labels are learned by heart"
-assert held_out < 0.25, "exercise 1: and they are worth nothing"
+assert held_out < 0.2, "exercise 1: and they are worth nothing"
 
 # %% [markdown]
 # ### Exercise 2
@@ -421,7 +428,8 @@ assert abs(np.mean(losses)) < 0.01, "exercise 2: without them it is as good, to 
 # ### Exercise 3
 #
 # The *soft threshold*, $w \leftarrow \operatorname{sign}(w) \max(\vert w \vert - \alpha s,\, 0)$ after a plain step of gradient descent, is another
-# way to take an L1 step. Use it in place of the penalty. How many weights are *exactly* 0?
+# way to take an L1 step. Use it in place of the penalty, for 500 steps
+# with all samples, $\alpha = 0.1$ and $s = 0.002$. How many weights are *exactly* 0?
 
 # %% [markdown] tags=["answer"]
 # A weight that would jump over 0 stays there. So it has exact zeros, and the penalty in the gradient has next to none.

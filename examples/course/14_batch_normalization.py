@@ -53,7 +53,7 @@ viz.draw(MLP(2, [3, 1], activation="tanh", batch_norm=True, rng=SEED).eval(), st
 # %% [markdown]
 # ## What is kept for predictions
 #
-# A prediction is made for one sample. It has no batch, and should not hang on who else is asked about. So each step of
+# A prediction is made for one sample. It has no batch, and should not depend on which other samples are asked about. So each step of
 # the training moves a *running* mean and variance a little, with the momentum $m = 0.1$:
 #
 # $$\mu_\text{run} \leftarrow (1 - m)\, \mu_\text{run} + m\, \mu, \qquad
@@ -111,9 +111,9 @@ for added in (0.0, 5.0):
     for steps in (1, 5, 20, 80):
         model = MLP(64, [16, 10], batch_norm=True, rng=SEED)
         fit(model, X + added, y, epochs=steps, learning_rate=0.5, log_every=None)
+        alone = accuracy(model, X + added, y)  # as in predictions
         logits = compile(model.logits, per_sample=True)(X + added)  # as in training
         by_batch = np.mean(logits.argmax(axis=1) == y)
-        alone = accuracy(model, X + added, y)  # as in predictions
         both[added, steps] = by_batch, alone
         print(f"X + {added:.0f}, {steps:2d} steps {by_batch:29.1%} {alone:24.1%}")
 for steps in (1, 5, 20, 80):
@@ -135,7 +135,7 @@ assert in_batch - alone < 0.03, "after eighty steps it does"
 # %% [markdown]
 # ## Backwards
 #
-# $\mu$ and $\sigma$ hang on all samples of the batch, so the gradient of one sample does too. The chain rule gives, with
+# $\mu$ and $\sigma$ depend on all samples of the batch, so the gradient of one sample does too. The chain rule gives, with
 # $g_k = \partial L / \partial y_k$ and bars for means over the batch:
 #
 # $$\frac{\partial L}{\partial z_k} = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}
@@ -199,8 +199,8 @@ for name, numbers in by_hand.items():
 # **The bias before the norm.** It moves all $z_k$ alike, and the norm takes the mean away again. Its gradient is 0:
 # see the row `b` above. $\beta$ does its work. (The package keeps the useless bias, as other libraries do in a linear layer.)
 #
-# **The size of the weights before the norm.** With $\epsilon = 0$, multiplying the weights of a unit by $a$ multiplies its sums
-# and their deviation by $a$, and $\hat z$ stays. The loss does not change, and so the gradient becomes smaller by $a$:
+# **The size of the weights before the norm.** With $\epsilon = 0$, multiplying the weights of a unit by $a > 0$ multiplies the
+# distances of its sums from their mean by $a$, their deviation too, and $\hat z$ stays. The loss does not change, and so the gradient becomes smaller by $a$:
 #
 # $$L(a W) = L(W) \quad \Rightarrow \quad \nabla L (a W) = \frac{1}{a} \nabla L(W)$$
 
@@ -235,8 +235,7 @@ for _ in range(40):
     exact(x, c)
     w, gradient = exact.parameters[of_weights], exact.gradients[of_weights]
     for own_w, own_gradient in zip(w.reshape(2, 3), gradient.reshape(2, 3)):
-        cosine = own_w @ own_gradient
-        assert abs(cosine) < 1e-12, (
+        assert abs(own_w @ own_gradient) < 1e-12, (
             "the gradient is at right angles to the weights of its unit"
         )
     lengths.append(np.linalg.norm(w))
@@ -300,6 +299,7 @@ for batch_norm, color in ((False, "tab:gray"), (True, "tab:blue")):
 axes.set(
     xscale="log", ylim=(0, 1), xlabel="learning rate", ylabel="right on the test samples"
 )
+axes.set_title("line: the mean of three seeds, short marks: each seed", fontsize="medium")
 legend = axes.legend()
 
 # %%
@@ -332,7 +332,7 @@ assert found[True, 10.0].mean() < 0.4, "a rate of 10 is too large with the norm,
 #
 # ## Small batches
 #
-# The statistics of a small batch are noisy, and each sample's output hangs on its companions. Take one number, $z = 1$, among companions
+# The statistics of a small batch are noisy, and each sample's output depends on its companions. Take one number, $z = 1$, among companions
 # from $N(0, 1)$. How much does $\hat z$ scatter?
 
 # %%
@@ -350,8 +350,8 @@ for B in (16, 64):
     assert 1.7 < ratio < 2.3, f"from {B} to {4 * B} samples the scatter halves"
 
 # %% [markdown]
-# With two samples nothing is left of the numbers: $\hat z$ is $-1$ for the smaller one and $+1$ for the larger one, always (exercise 1). What
-# does this do to training? The same network as above, rate 0.03.
+# With two samples nothing is left of the numbers: but for $\epsilon$, $\hat z$ is $-1$ for the smaller one and $+1$ for the larger one, whatever
+# they are (exercise 1). What does this do to training? The same network as above, rate 0.03.
 
 # %%
 by_batch = {}
@@ -396,7 +396,7 @@ assert len(refused) == 2, "a batch of one sample is refused"
 # ## Folding it away
 #
 # In a prediction the norm is a fixed line, $y = \gamma (z - \mu_\text{run}) / \sqrt{\sigma^2_\text{run} + \epsilon} + \beta$, behind another
-# one, $z = w \cdot x + b$. Two lines are one:
+# one, $z = w \cdot x + b$. The two together are one line:
 #
 # $$w' = \frac{\gamma}{\sqrt{\sigma^2_\text{run} + \epsilon}} \, w, \qquad
 # b' = \frac{\gamma}{\sqrt{\sigma^2_\text{run} + \epsilon}} \, (b - \mu_\text{run}) + \beta$$

@@ -13,7 +13,7 @@
 # $$|f(x) - N(x)| < \varepsilon \quad \text{for all } x \text{ in } [a, b]$$
 #
 # (Cybenko 1989; Hornik, Stinchcombe and White 1989.) It holds for inputs of any dimension. In one dimension we
-# can simply write the weights down.
+# can simply write the weights down, here for $[0, 1]$; any other $[a, b]$ only needs another scale for $x$.
 #
 # ## One unit is a step
 #
@@ -80,7 +80,7 @@ left.set(title="each of the seven units", xlabel="x")
 right.plot(x, wave(x), color="gray", label="f")
 right.plot(x, output.neurons[0].b.data + sum(parts), label="the sum and the bias")
 right.set(title="what the network says", xlabel="x")
-legend = right.legend(loc="upper right")
+legend = right.legend(loc="lower left")
 
 gap = max(abs(predict(model, x[:, None]) - output.neurons[0].b.data - sum(parts)))
 assert gap < 1e-12, "the network is the sum of its steps"
@@ -166,8 +166,9 @@ assert errors["1/(2 - log x)"][-1] > 0.4 * errors["1/(2 - log x)"][0], (
 
 # %% [markdown]
 # The *slope* is that of a line in the next picture, where both axes are logarithmic: the error goes like $n^{\text{slope}}$. For a
-# function whose steepness is bounded (a *Lipschitz* function, $\omega(\delta) \le L \delta$) it is $-1$. The measured error is even
-# $\omega(h/2)$, half a piece: the sum takes the nearer of the two middles, except close to the cut, where both are as far.
+# function whose steepness is bounded (a *Lipschitz* function, $\omega(\delta) \le L \delta$) the bound goes like $n^{-1}$, and so do the first two
+# errors. For the last function no slope is right for long: its line becomes flatter and flatter. The measured error is even
+# $\omega(h/2)$, half a piece, for all four: the sum takes the nearer of the two middles, except close to the cut, where both are as far.
 # The dashed lines are the formulas $\omega(h/2)$.
 
 # %%
@@ -255,7 +256,13 @@ for name in ("sin(2 pi x)", "sqrt(x)"):
 # not promise that gradient descent *finds* them, and training makes another thing small: the mean squared error, not the largest one.
 
 # %%
-viz.plots.fit_curve(models[-1], 2 * samples[:, None] - 1, np.sqrt(samples))
+viz.plots.fit_curve(
+    models[-1],
+    2 * samples[:, None] - 1,
+    np.sqrt(samples),
+    feature_name="input 2x - 1",
+    target_name="square root of x",
+)
 
 # %% [markdown]
 # This is the last trained network for $\sqrt{x}$, drawn over the input that it was given, $2x - 1$. Look at the steep end, at the left.
@@ -269,6 +276,7 @@ outside = np.array([[-1.0], [1.25], [2.0], [30.0]])
 says = predict(construction(wave, 256), outside)
 for place, answer in zip(outside[:, 0], says):
     print(f"x = {place:5.2f}: f = {wave(place):7.4f}, network {answer:7.4f}")
+assert abs(says[0] - wave(0.5 / 256)) < 1e-12, "left of it: the value of the first piece"
 assert np.ptp(says[1:]) < 1e-12, "right of the interval the network is constant"
 assert abs(says[1] - wave(1.25)) > 0.9, "and wrong"
 
@@ -313,9 +321,10 @@ for depth in range(1, 7):
 
 figure, axes = plt.subplots(figsize=(7, 3))
 for depth in (1, 2, 4):
-    axes.plot(fine, predict(tents(depth), fine[:, None]), label=f"{depth} layers")
-axes.set(xlabel="x", ylabel="height")
-legend = axes.legend(loc="upper right")
+    name = f"{depth} hidden layer{'s' if depth > 1 else ''}"
+    axes.plot(fine, predict(tents(depth), fine[:, None]), label=name)
+axes.set(xlabel="x", ylabel="height", ylim=(-0.05, 1.45))
+legend = axes.legend(loc="upper right", ncols=3)
 
 # %% [markdown]
 # **It says nothing about noise.** A network that can draw everything can draw the errors of your samples as well. That is

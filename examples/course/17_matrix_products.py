@@ -216,9 +216,11 @@ assert products == n_samples * n_inputs * n_units, "exercise 1: B n m products"
 # With $G$ of the shape (units, samples) it is $G X^T$, which has the shape of $W$.
 
 # %% tags=["answer"]
-in_columns = G.T @ X.T.T
-assert np.allclose(in_columns, pairs["W"][1], rtol=0, atol=1e-12), "exercise 2: G X^T"
-print(in_columns.shape)
+columns = X.T
+G_columns = c.T * (1 - np.tanh(W @ columns + b[:, np.newaxis]) ** 2)
+product = G_columns @ columns.T
+print(G_columns.shape, "times", columns.T.shape, "gives", product.shape)
+assert np.allclose(product, pairs["W"][1], rtol=0, atol=1e-12), "exercise 2: G X^T"
 
 # %% [markdown]
 # ### Exercise 3
@@ -230,8 +232,8 @@ print(in_columns.shape)
 # over the samples and $G$ held the gradients of the loss of each sample, without the factor $1 / B$.
 
 # %% tags=["answer"]
-ratio = G.sum(axis=0) / G.mean(axis=0)
-print("sum by mean:", ratio)
+ratio = pairs["b"][1] / G.mean(axis=0)
+print("the engine's gradient by the mean:", ratio)
 assert np.allclose(ratio, n_samples), (
     "exercise 3: the mean is too small by the number of samples"
 )

@@ -212,7 +212,7 @@ differences, low, _ = gain("noisy: fine-tuned", "noisy: best of four from scratc
 assert (differences > 0).all(), "fine-tuning beats the best from scratch in every seed"
 assert low > 0.1, "on the mean it is ahead by more than 10 points"
 _, low, high = gain("noisy: fine-tuned", "noisy: nothing changed")
-assert low < 0 < high, "fine-tuning does not differ from changing nothing at all"
+assert low < 0 < high, "between fine-tuning and changing nothing no difference is seen"
 
 # %% [markdown]
 # Ten points and more: a triumph of fine-tuning? Look at the last line. The old network, with *nothing* changed,
@@ -332,8 +332,10 @@ for seed in seeds:
 show(*ways)
 differences, _, _ = gain("5 to 9: frozen", "5 to 9: scratch")
 assert (differences < 0).all(), "the frozen body loses in every seed"
-_, _, high = gain("5 to 9: all", "5 to 9: scratch")
-assert high < 0, "full fine-tuning is behind on the mean"
+differences, _, high = gain("5 to 9: all", "5 to 9: scratch")
+assert high < 0 < max(differences), (
+    "full fine-tuning is behind on the mean, not in each seed"
+)
 differences, _, _ = gain("5 to 9: frozen", "5 to 9: frozen random body")
 assert (differences < 0).all(), "a frozen random body is better than that of 0 to 4"
 
@@ -353,8 +355,7 @@ differences, _, _ = gain("5 to 9: all", "5 to 9: body 10 times slower")
 assert (differences > 0).all(), "and one that is as fast as the head better still"
 
 # %% [markdown]
-# Full fine-tuning is behind scratch by little, and on the mean only: in some seeds it is not behind, and with
-# fewer samples of the old task the difference is lost among the seeds.
+# Full fine-tuning is behind scratch by little, and on the mean only: there are seeds in which it is not behind.
 #
 # The more the body may move away from its old task, the better: frozen, slow, as fast as the head. *Rates by
 # layer* are the handle between the two ends, and the right place depends on how near the tasks are.

@@ -2,8 +2,8 @@
 # # Interpretation: why does the network say that?
 #
 # A network gives an answer and no reason. You learn the common ways to ask for one, what question each of them answers, and how each
-# of them misleads. Expect methods that contradict each other without any of them being wrong: they answer different questions. To know who
-# is right, we begin where the truth is known.
+# of them misleads. Expect methods that contradict each other without any of them being wrong: they answer different questions. To be
+# able to check them, we begin where the truth is known.
 #
 # All chance in this chapter comes from the next line.
 
@@ -20,14 +20,17 @@ SEED = 0
 # | saliency | what would a small change of it do? |
 # | gradient times input | the same, times its size |
 # | integrated gradients | what did it bring on the way from $b$ to $x$? |
-# | Shapley value | what does it bring to know it, on the mean over all orders in which the inputs become known? |
+# | Shapley value | what does it bring to know it, on average over all orders in which the inputs become known? |
 #
 # The first is $\partial f / \partial x_i$, the second $x_i \, \partial f / \partial x_i$, and the third
 #
 # $$(x_i - b_i) \int_0^1 \frac{\partial f}{\partial x_i}\big(b + t (x - b)\big) \, dt$$
 #
 # Integrated gradients need a *baseline* $b$, an input that says "nothing". Shapley values need a *background*: samples that stand in
-# for what is not known.
+# for what is not known. Let $v(S)$ be the mean of $f$ if the inputs of the set $S$ are those of $x$ and the others those of the background samples. The
+# mean over all orders of the $d$ inputs is then
+#
+# $$\phi_i = \sum_{S \not\ni i} \frac{\vert S \vert!\,(d - \vert S \vert - 1)!}{d!} \big(v(S \cup \{i\}) - v(S)\big)$$
 #
 # We make data from a function that is a sum, $y = 3 x_1 + 2 x_2^2 - x_3$, with a fourth input that plays no part and some noise. Of a sum
 # it is clear what each input brings: its own term, compared with the mean of that term.
@@ -50,7 +53,7 @@ X = rng.uniform(-1, 1, size=(500, 4))
 
 def terms(X):
     """What each input adds to y."""
-    return np.column_stack([3 * X[:, 0], 2 * X[:, 1] ** 2, -X[:, 2], 0 * X[:, 3]])
+    return np.column_stack([3 * X[:, 0], 2 * X[:, 1] ** 2, -X[:, 2], np.zeros(len(X))])
 
 
 def the_sum(x):
@@ -110,8 +113,8 @@ viz.plots.attribution_plot(
 # Saliency is not wrong: $\partial y / \partial x_1 = 3$ for every sample, large or small. It answers what a *change* would do. Integrated
 # gradients begin at one point, the mean of the inputs, and Shapley values at the mean of the outputs; for $x_2^2$ these differ.
 #
-# Two of the methods *add up*. Integrated gradients add up to $f(x) - f(b)$, Shapley values to $f(x)$ minus the mean over
-# the background. So they share something out, down to the last penny:
+# Two of the methods *add up*. Integrated gradients add up to $f(x) - f(b)$ (the axiom of *completeness*), Shapley values to $f(x)$ minus
+# the mean over the background (*efficiency*). So they share something out, down to the last penny:
 
 # %%
 path, game = found["integrated gradients"], found["Shapley values"]
@@ -134,8 +137,12 @@ assert np.abs(missing_slope).max() > 0.1, "gradient times input does not"
 # ## How exact is the integral?
 #
 # The integral is a mean of gradients along a straight line, and the usual way is to take 50 points on it. We try this on networks
-# that read digits, one with relu, one with tanh. The question: why a 3? $f$ is the logit of the 3, and the
-# baseline is the black picture.
+# that read digits, one with relu, one with tanh. The question: why a 3? $f$ is the logit of the 3 (its output before
+# softmax), and the baseline is the black picture: all pixels are 0. (A pixel of 0 has no ink. We call it black, but the pictures of
+# this chapter show it white, as paper is.)
+#
+# Two rules with 50 points: *midpoints*, evenly spaced, and *nodes of Gauss*, whose places and weights are chosen such that the integral of
+# every polynomial up to degree 99 is exact.
 
 # %%
 from tinygrad_mlp import accuracy
@@ -248,15 +255,15 @@ for name in maps:
     assert falls[name] > falls["random ink"], (
         f"{name}: its pixels matter more than random ones"
     )
-assert falls["integrated gradients"] > falls["saliency"], (
-    "the path knows more than the slope"
-)
+for name in ("gradient times input", "integrated gradients"):
+    assert falls[name] > falls["saliency"], f"{name} finds pixels that matter more"
 
 # %% [markdown]
 # ## Where they mislead
 #
 # **Saturation.** The probability is flat where the network is sure. There a small change does nothing, so the saliency of the
-# probability is nearly 0, and it is smallest where the network is surest. The logit has no such end:
+# probability is nearly 0, and it is smallest where the network is surest. The logit has no such flat end. And
+# an alarm that rings if at least one of two sensors does has the same fault as the probability:
 
 # %%
 from tinygrad_mlp import predict_proba
@@ -309,8 +316,8 @@ for name, each in (("black", maps["integrated gradients"]), ("mean", by_mean)):
 
 # %% [markdown]
 # **What the network does not use.** $x_2$ is a copy of $x_1$ with a little noise; $y$ depends on $x_1$ and $x_3$. We freeze the weights
-# from $x_2$ at 0. Saliency, integrated gradients and Shapley values give it 0, although $x_2$ alone would predict $y$ nearly as well as $x_1$. An attribution tells
-# about the *network*, not about the world.
+# from $x_2$ at 0. Saliency, integrated gradients and Shapley values give it 0 (the axiom of the *dummy*), although $x_2$ alone would predict $y$ nearly as well as $x_1$. An
+# attribution tells about the *network*, not about the world.
 
 # %%
 rng = np.random.default_rng(SEED)
@@ -374,7 +381,7 @@ assert spread[1] > 3 * spread[0], "on samples that do not occur the networks do 
 # %% [markdown]
 # **Pretty maps of nothing.** The *sanity check* of Adebayo and others (2018): an attribution should change when the weights are replaced by random ones.
 # We compare the maps (their sizes) of our network with those of a network that has learned nothing, and with those of another one
-# that has learned the same.
+# that has learned the same. (`Output(3)` is the output number 3: a network without training knows no labels.)
 
 # %%
 from tinygrad_mlp.interpret import Output
@@ -433,7 +440,7 @@ viz.plots.attribution_plot(
 #
 # ## What do hidden units look for?
 #
-# The other direction: not why one answer, but what a unit does. First, what each hidden unit gives, on the mean, to the pictures of each digit:
+# The other direction: not why one answer, but what a unit does. First, what each hidden unit gives, on average, to the pictures of each digit:
 
 # %%
 given = activations_of(relu, pictures[train])["layers.0"]
@@ -442,16 +449,15 @@ print("hidden units that never switch on:", int((given == 0.0).all(axis=0).sum()
 favorite = of_digit.max(axis=0)
 n_liked = (of_digit > 0.5 * favorite).sum(axis=0)[favorite > 0.0]
 print("digits for which a unit is at least half as active as for its favorite:")
-print(
-    f"{np.median(n_liked):.0f} for the unit in the middle, from {n_liked.min()} to {n_liked.max()}"
-)
+print(f"{np.median(n_liked):.0f} for the unit in the middle", end=", ")
+print(f"from {n_liked.min()} to {n_liked.max()}")
 assert np.median(n_liked) >= 2, "most units are not detectors of a single digit"
 viz.plots.activation_map({"hidden units": of_digit}, sample_names=range(10))
 
 # %% [markdown]
 # Hardly a unit belongs to one digit. The meaning is in the *pattern* of many units. Samples whose patterns are alike are alike to
 # the network, and this explains mistakes: for each test picture that is read wrongly we look for the five nearest training pictures, once by the
-# hidden units and once by the pixels.
+# hidden units and once by the pixels. (In the picture, the number under each neighbor is its distance by the hidden units.)
 
 # %%
 from tinygrad_mlp.interpret import nearest_samples
@@ -483,8 +489,8 @@ viz.plots.nearest_samples_plot(
 )
 
 # %% [markdown]
-# Last, let the network draw. `feature_visualization` climbs up the logit of a digit, with pixels between 0 and 1: this is the picture
-# that the network finds *most* like a 3.
+# Last, let the network draw. `feature_visualization` climbs up the logit of a digit, with pixels between 0 and 1, to a picture that the
+# network finds more like a 3 than any real one. (It is the top of one hill. Another beginning may find a higher one.)
 
 # %%
 from tinygrad_mlp.interpret import feature_visualization
@@ -516,7 +522,7 @@ for digit, each in drawn.items():
 assert far.min() > usual.mean() + 3 * usual.std(), "no real picture looks like them"
 
 # %% [markdown]
-# The logit of these pictures is higher than that of any real one. Would you have read them? What excites a unit most is not
+# The logit of these pictures, the number above each, is higher than that of any real one. Would you have read them? What excites a unit most is not
 # what it usually sees: it learned to tell digits apart, not what a digit is. (The probability need not be near 1: climbing up one logit
 # does not push the others down. Try other seeds.)
 #
@@ -537,7 +543,7 @@ assert far.min() > usual.mean() + 3 * usual.std(), "no real picture looks like t
 
 # %% [markdown] tags=["answer"]
 # Known first, $x_1$ brings 0, since $x_2$ is still 0; known second, it brings 6. There are two orders, so the mean is 3. The same holds
-# for $x_2$: the two share the 6.
+# for $x_2$: the two share the 6, since neither brings more than the other (the axiom of *symmetry*).
 
 # %% tags=["answer"]
 by_hand = [(0 + 6) / 2, (0 + 6) / 2]

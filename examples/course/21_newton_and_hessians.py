@@ -56,7 +56,7 @@ assert np.allclose(H, by_hand, rtol=1e-14), "the engine gives the Hessian of the
 #
 # One can also take the second derivative by $x$ as $\frac{f(x + h) - 2 f(x) + f(x - h)}{h^2}$, or as a difference of two
 # gradients, $\frac{f'(x + h) - f'(x - h)}{2h}$. A large $h$ is wrong because the curve bends; a small $h$ because
-# digits cancel, and with $h^2$ below the line they cancel fast. The picture shows the error of both.
+# digits cancel, and with $h^2$ in the denominator they cancel fast. The picture shows the error of both.
 
 # %%
 import matplotlib.pyplot as plt
@@ -90,7 +90,7 @@ figure, axes = plt.subplots(figsize=(7, 3.6))
 axes.loglog(steps, of_values, "o-", label="differences of values")
 axes.loglog(steps, of_slopes, "s-", label="differences of slopes")
 axes.axhline(2e-16, linestyle="--", color="gray", label="rounding of one number")
-axes.set(xlabel="step h", ylabel="error of the second derivative")
+axes.set(xlabel="step h", ylabel="error of the second derivative", ylim=(1e-17, 1e8))
 legend = axes.legend(loc="upper right")
 
 # %% [markdown]
@@ -172,7 +172,7 @@ for name, rate in (
 best = factors["2 / (L + mu)"]
 print(f"(kappa - 1) / (kappa + 1) = {(L - mu) / (L + mu):.4f}")
 assert abs(best - (L - mu) / (L + mu)) < 1e-6, "the measured factor is that of the formula"
-assert best == min(factors.values()), "no other rate is better"
+assert best == min(factors.values()), "none of these rates is better"
 assert factors["above 2 / L"] > 1, "above 2 / L gradient descent diverges"
 
 # %%
@@ -188,8 +188,9 @@ legend = axes.legend(loc="lower right")
 # %% [markdown]
 # ## Logistic regression: the digits double
 #
-# The cross-entropy of *one* sigmoid neuron is convex: no eigenvalue of its Hessian is negative, and it has one lowest point at most. It is
-# no quadratic, so one step is not enough. The task: two kinds of iris, by the length and the width of the petals.
+# The cross-entropy of *one* sigmoid neuron is convex: no eigenvalue of its Hessian is negative. If no input, the constant 1 of the bias
+# included, is a sum of multiples of the others, all are positive, and there is one lowest point at most. It is no quadratic, so one step is not enough. The
+# task: two kinds of iris, by the length and the width of the petals.
 
 # %%
 iris = load_iris()
@@ -214,7 +215,7 @@ for k, error in enumerate(errors):
     print(f"step {k:2d}: error {error:.1e}")
 
 # %% [markdown]
-# As soon as the error is below 1, the number of right digits about *doubles* with each step. This is *quadratic convergence*:
+# As soon as the error is small (here: below 1), the number of right digits about *doubles* with each step. This is *quadratic convergence*:
 # $e_{k+1} \approx C e_k^2$ with the same $C$ in each step, until rounding ends it.
 
 # %%
@@ -292,7 +293,7 @@ axes.set(xlabel="step", ylabel="distance to the solution")
 legend = axes.legend()
 
 # %% [markdown]
-# A straight line on this paper is *linear* convergence: the same factor in each step. Newton's curve bends down.
+# A straight line in this picture, with its logarithmic axis, is *linear* convergence: the same factor in each step. Newton's curve bends down.
 #
 # ## Saddles
 #
@@ -406,7 +407,7 @@ assert at_saddle >= 2, "plain Newton is caught by saddles"
 #
 # 1. Add $\lambda I$ to the Hessian, with $\lambda$ large enough that all eigenvalues become positive (*Levenberg and Marquardt*). With a
 #    very large $\lambda$ this is gradient descent with the rate $1 / \lambda$; with $\lambda = 0$ it is Newton.
-# 2. If the full step does not make the loss smaller, halve it, until it does (*Armijo's rule*).
+# 2. If the full step does not make the loss smaller, and by a little of what the slope promises, halve it, until it does (*Armijo's rule*).
 
 
 # %%
@@ -422,9 +423,10 @@ for seed in beginnings:
     print(f"condition number {after[-1] / after[0]:.0f}")
     assert np.linalg.norm(g) < 1e-8, "damped Newton ends where the gradient is 0"
     assert after[0] > 0, "and where all curvatures are positive: a minimum"
+    assert after[-1] / after[0] > 1000, "the valley is long: gradient descent is slow there"
 
 # %% [markdown]
-# The eigenvalues of the first of these runs, at the beginning and at the two ends. Read below 0: there the loss bends down.
+# The eigenvalues of the first of these runs, at the beginning and at the two ends. Where one is below 0, the loss bends down along its axis.
 
 # %%
 first = beginnings[0]
@@ -442,7 +444,7 @@ axes.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of the Hessian")
 legend = axes.legend()
 
 # %% [markdown]
-# It is always a minimum now, though not always the lowest one: Newton is as local as gradient descent. Look at the condition numbers: thousands.
+# It is always a minimum now, though it need not be the lowest one: Newton is as local as gradient descent. Look at the condition numbers: thousands.
 # By the formula above, gradient descent needs about $\kappa / 2$ steps near the minimum to make the distance smaller by a factor of $e$.
 #
 # ## What it costs
@@ -463,7 +465,10 @@ for hidden in (2, 4, 8, 16):
     for_each.append(with_slopes / n)
     print(f"{hidden:6d} {n:13d} {nodes:18d} {with_slopes:14d}", end=" ")
     print(f"{for_each[-1]:19.1f} {n * n:13d}")
-    assert hessian(loss, parameters).shape == (n, n), "n rows, each from one backward pass"
+    rows = [grad(slope, parameters) for slope in slopes]
+    assert np.allclose(rows, hessian(loss, parameters), rtol=0, atol=1e-12), (
+        "n rows, each from one backward pass"
+    )
     assert with_slopes < 8 * nodes, "a gradient costs a small multiple of the loss"
 assert max(for_each) < 1.25 * min(for_each), (
     "the gradient's graph grows in proportion with the number of parameters"

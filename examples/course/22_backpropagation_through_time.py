@@ -122,7 +122,7 @@ viz.replay(loss_of([1.0, -0.5, 0.3], 1.0))
 # ## The product of slopes
 #
 # The terms of early steps have a long product in them, $\frac{\partial h_T}{\partial h_t} = \prod_k w (1 - h_k^2)$. Without the tanh it is $w^{T-t}$: it *vanishes* for
-# $\vert w \vert < 1$ and *explodes* for $\vert w \vert > 1$. Every book says so. With the tanh there is a second factor, which is at most 1. We measure the product from
+# $\vert w \vert < 1$ and *explodes* for $\vert w \vert > 1$. Many books say so. With the tanh there is a second factor, which is at most 1. We measure the product from
 # the first state to the last one, the median of 50 sequences, in three cases: no tanh; tanh with inputs that are nearly 0; tanh
 # with inputs of size 1.
 
@@ -177,16 +177,18 @@ for name, settings in cases.items():
 axes.axhline(1, color="gray", linewidth=0.8)
 axes.axvline(1, color="gray", linewidth=0.8)
 axes.set(xlabel="w", ylabel="product of 20 slopes", ylim=(1e-18, 1e9))
-legend = axes.legend(loc="lower right")
+legend = axes.legend(loc="upper left")
 
 # %% [markdown]
-# So for *one* tanh unit the sentence of the books is half true. Below 1 the product vanishes. Above 1 it grows only as long as the state is near 0;
-# then the unit saturates (chapter 3), and the product vanishes again. Large weights do not keep the gradient alive.
+# So for *one* tanh unit the sentence of the books is half true. Below 1 the product vanishes. Above 1 it grows only as long as the state is near
+# enough to 0, so that $w (1 - h_k^2) > 1$; then the unit saturates (chapter 3), and the product vanishes again. Large weights do not keep the gradient alive.
 #
 # ## Where it does explode: a cliff
 #
-# With $w = 1.5$ the unit has two states in which it can rest, one positive and one negative, and the bias decides in which one it ends. Between the
-# two there is a border. Next to it the state stays near 0 for long, the product grows, and the loss as a function of $b$ is a *cliff*.
+# With $w = 1.5$, no inputs and a small bias the unit has two states in which it can rest, one positive and one negative. Between them lies a third one, which
+# is *unstable*: the slope there is above 1, and a state next to it goes away from it, slowly at first, to one side or the other. We start at
+# $h_0 = 0.5$. The bias decides to which side. For one bias 0.5 is itself the unstable state: next to this bias the
+# state stays near 0.5 for long, the product grows, and the loss as a function of $b$ is a *cliff*.
 
 # %%
 biases = np.linspace(-0.35, 0.0, 701)
@@ -204,6 +206,13 @@ losses, slopes = after_30(1.5, biases)
 median, largest = np.median(abs(slopes)), max(abs(slopes))
 print(f"size of the slope: median {median:.3f}, largest {largest:.0f}")
 assert largest > 1000 * median, "the slope at the cliff explodes"
+
+h = [0.5]
+for _ in range(30):
+    h.append(np.tanh(1.5 * h[-1] + biases[abs(slopes).argmax()]))
+print("every fifth state at the steepest place:", *(f"{state:.3f}" for state in h[::5]))
+assert max(abs(state - 0.5) for state in h[:16]) < 0.05, "it stays near 0.5 for 15 steps"
+assert min(1.5 * (1 - state**2) for state in h[1:]) > 1, "each factor is above 1 there"
 
 figure, axes = plt.subplots(2, 1, figsize=(7, 4.6), sharex=True)
 axes[0].plot(biases, losses)

@@ -99,14 +99,14 @@ OWN_NAME = "more than once; give every column a name of its own"
             f"table.csv: row 2 holds numbers (1, 2), {FIRST_ROW}height,weight,species",
         ),
         (
-            "x,,y, ,\n1,2,a,5,6\n",
+            "x,,y, ,\n1,2,a,5,6\n1,2,b,5,6\n",
             f"table.csv: the header names no column at position 2, 4, 5 (from 1); {PANDAS}",
         ),
         (
             "x,y,\n1,a,\n2,b,c\n3,a,\n",
             f"table.csv: the header names no column at position 3 (from 1); {PANDAS}",
         ),
-        ("z,x,x,y,z\n1,2,3,a,5\n", f"table.csv: the header names 'x', 'z' {OWN_NAME}"),
+        ("z,x,x,y,z\n1,2,3,a,5\n1,2,3,b,5\n", f"table.csv: the header names 'x', 'z' {OWN_NAME}"),
         (
             "x,y\n1,a\n2\n3,b,c\n",
             "table.csv: the header has 2 columns but row 3 has 1 cell, row 4 has 3 cells; "

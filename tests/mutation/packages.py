@@ -72,6 +72,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_compiler_detached.py",
     ),
     "estimators": ("tinygrad_mlp/estimators/*.py", "tests/estimators/test_*.py"),
+    "interchange": (
+        "tinygrad_mlp/interchange/*.py",
+        "tests/interchange/test_interchange_*.py",
+    ),
     "interpret": ("tinygrad_mlp/interpret/*.py", "tests/test_interpret_*.py"),
     "course": (
         "tinygrad_mlp/_course/*.py tinygrad_mlp/_cli/course.py viz/_scene/darkening.py",

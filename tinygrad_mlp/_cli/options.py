@@ -47,20 +47,29 @@ examples:
 
 TRAIN_EXAMPLES = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be
-numbers; they are standardized. A target of text, or of a few different whole numbers, is learned as
-classes, any other as a number (--task says otherwise). A class is its text: 007 and 7 are different
-classes, and a note says so. Names of columns that hold a comma stand in quotes:
---drop '"weight, kg",address'
+numbers; all problems of a file are told at once. They are standardized. A target of text, or of a
+few different whole numbers, is learned as classes, any other as a number (--task says otherwise). A
+class is its text: 007 and 7 are different classes, and a note says so. Names of columns that hold a
+comma stand in quotes: --drop '"weight, kg",address'
+
+--clean reads $1,200, 12 % (0.12) and 5,1 as numbers, dates as days since 1970, and text of up to 20
+values as a feature of 0 and 1 for each. A missing number is the median of the samples learned from,
+a missing category 0 for each, and a feature tells of it. It leaves out rows without a target,
+columns of one value, identifiers (called id or so, or counting the rows) and longer text. It prints
+what it did; 'predict' does the same. A Parquet file (.parquet, extra "frames") has types: its
+dates, text and categories are encoded so, and what is missing needs --clean.
 
 examples:
   {PROGRAM} train flowers.csv --target species
   {PROGRAM} train flowers.csv --target species --hidden 32,16 --epochs 300 --out pictures
-  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz"""
+  {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
+  {PROGRAM} train orders.csv --target price --clean --categories zip --save weights.npz"""
 
 PREDICT_EXAMPLES = f"""\
 The file needs the feature columns of the training, by name; other columns are left alone. If it has
 the target column too, the answers are compared with it: a class by its text, or else by its number
-where one class alone has it. Rows count as in a spreadsheet: the header is row 1.
+where one class alone has it. Rows count as in a spreadsheet: the header is row 1 (of a Parquet file
+from 0). What --clean did in the training is done here; a note tells of values that were not there.
 
 The answers are a CSV file, numbers with as many digits as lead back to the same float. On a
 terminal, and only there, characters that cannot be seen are shown as escapes.
@@ -164,7 +173,11 @@ def _add_demo(commands: Commands) -> None:
 
 def _add_train(commands: Commands) -> None:
     parser = _command(
-        commands, "train", "train on a table of your own, a CSV file", run_train, TRAIN_EXAMPLES
+        commands,
+        "train",
+        "train on a table of your own, a CSV or Parquet file",
+        run_train,
+        TRAIN_EXAMPLES,
     )
     parser.add_argument("file", type=Path, metavar="FILE.csv", help="the table")
     parser.add_argument(
@@ -178,6 +191,20 @@ def _add_train(commands: Commands) -> None:
         metavar="COLUMN,...",
         help="columns to leave out, with commas between them; may be given several times",
     )
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="mend the table: text, dates, missing cells and the like, see below",
+    )
+    for kind in ("numbers", "categories"):
+        parser.add_argument(
+            f"--{kind}",
+            type=words.column_names,
+            action="extend",
+            default=[],
+            metavar="COLUMN,...",
+            help=f"with --clean or Parquet: columns that are {kind}, whatever they look like",
+        )
     parser.add_argument(
         "--task", choices=TASKS, default="auto", help="what the target is (default: %(default)s)"
     )

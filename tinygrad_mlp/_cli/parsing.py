@@ -20,7 +20,7 @@ from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.data._csv_file import cells_of
 from tinygrad_mlp.debug._walking import whole_number
-from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, ProblemsError, TinygradMLPError
 
 __all__ = [
     "column_names",
@@ -31,6 +31,7 @@ __all__ = [
     "notes_to_stderr",
     "rate",
     "reason_of",
+    "reworded",
     "say",
     "seed",
     "share",
@@ -152,11 +153,20 @@ def _are_one_file(first: Path, second: Path) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong, in one line; of a file, which one."""
+    """What went wrong, in one line, or of several things in one for each; of a file, which one."""
     text = str(error)
+    if isinstance(error, ProblemsError):
+        return visible(text, lines=True)
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     return visible(" ".join(text.split()))
+
+
+def reworded(error: TinygradMLPError, worded: Callable[[str], str]) -> TinygradMLPError:
+    """The same error in other words; of several problems each."""
+    if isinstance(error, ProblemsError):
+        return ProblemsError(error.where, map(worded, error.problems))
+    return type(error)(worded(str(error)))
 
 
 def _whole_number(text: str, least: int) -> int:

@@ -11,12 +11,14 @@ from typing import Any, TextIO
 
 from numpy.typing import NDArray
 
-from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, say
+from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, reworded, say
 from tinygrad_mlp._cli.saved import SavedNetwork, load_network
+from tinygrad_mlp._cli.tables import read_file
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import shortest, visible
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.data._csv_file import CsvFile, listing, read_csv_file
+from tinygrad_mlp.data._csv_file import CsvFile, listing
+from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.training import predict, predict_proba, regression_scores
 
 __all__ = ["run_predict"]
@@ -28,9 +30,12 @@ def run_predict(arguments: argparse.Namespace) -> None:
         inputs = [arguments.weights, arguments.file]
         keep_apart("--out", arguments.out, inputs, instead="--out answers.csv")
     network = load_network(arguments.weights)
-    file = read_csv_file(arguments.file)
-    with notes_to_stderr():
-        X = network.inputs.transform(network.features_of(file))
+    file = read_file(arguments.file)
+    try:
+        with notes_to_stderr():
+            X = network.inputs.transform(network.features_of(file))
+    except DataError as error:
+        raise reworded(error, _trained_clean) from error
     answers = predict(network.model, X)
     header = ["row", network.target]
     columns: list[Iterable[Any]] = [file.row_numbers]
@@ -52,6 +57,11 @@ def run_predict(arguments: argparse.Namespace) -> None:
     comparison = _comparison(file, network, answers)
     if comparison:
         say(comparison, to_stderr=True)
+
+
+def _trained_clean(message: str) -> str:
+    """The message, with the remedy that is left once a network is trained."""
+    return message.replace("encode with clean=True", "train with --clean")
 
 
 def _write(stream: TextIO, header: Sequence[str], columns: Sequence[Iterable[Any]]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp.data import Dataset, StandardScaler, Table, split_indices
+from tinygrad_mlp._cli.tables import EncodedTable
+from tinygrad_mlp.data import Dataset, Encoding, StandardScaler, Table, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 
@@ -62,6 +63,7 @@ class Columns:
         classes: the labels in order; empty for a regression.
         inputs: brings the features to mean 0 and standard deviation 1.
         outputs: does the same for the targets of a regression; None for a classification.
+        encoding: how the columns of a table become the features; None where they are the same.
     """
 
     feature_names: tuple[str, ...]
@@ -69,6 +71,7 @@ class Columns:
     classes: tuple[str, ...]
     inputs: StandardScaler
     outputs: StandardScaler | None
+    encoding: Encoding | None = field(default=None, kw_only=True)
 
     def encoded(self, y: NDArray[Any]) -> NDArray[Any]:
         """The targets as the network learns them."""
@@ -159,6 +162,9 @@ def split(
             f"leaves {len(train)} of them to learn from, but every class needs one; give more "
             "rows, or task='regression' if it is a number"
         )
+    encoding = None
+    if isinstance(samples, EncodedTable):
+        X, encoding = samples.learned_from(train)
     return Problem(
         X_train=X[train],
         X_test=X[test],
@@ -170,4 +176,5 @@ def split(
         inputs=StandardScaler().fit(X[train]),
         outputs=None if classes else StandardScaler().fit(y[train].reshape(-1, 1)),
         loss=loss,
+        encoding=encoding,
     )

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._cli.problem import standardized_name
 from tinygrad_mlp._cli.saved import KIND, SavedNetwork, network_of
+from tinygrad_mlp._cli.tables import is_parquet, read_file
 from tinygrad_mlp.data import load_dataset
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._columns import class_of
-from tinygrad_mlp.data._csv_file import CsvFile, listing, read_csv_file
+from tinygrad_mlp.data._csv_file import CsvFile, listing
 from tinygrad_mlp.data._datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -150,7 +151,7 @@ def _of_file(data: str, number: int | None, saved: SavedNetwork | None) -> Sampl
             f"--data {data!r}: for weights that 'train' has not saved, give the name of a data "
             f"set: {', '.join(DATASETS)}"
         )
-    file = _only_row(read_csv_file(Path(data)), number)
+    file = _only_row(read_file(Path(data)), number)
     row = file.row_numbers[0]
     if saved.target not in file.header:
         raise DataError(
@@ -177,9 +178,10 @@ def _only_row(file: CsvFile, number: int | None) -> CsvFile:
     wanted = first if number is None else number
     if wanted not in file.row_numbers:
         blank = f"row {wanted} is blank" if first < wanted < last else ""
+        of_sheet = "rows count as in a spreadsheet: the header is row 1"
+        count = "rows count from 0" if is_parquet(file.path) else of_sheet
         raise InvalidArgumentError(
-            f"--row {wanted}, but {blank or f'{file.path} has the rows {first} to {last}'}; rows "
-            "count as in a spreadsheet: the header is row 1"
+            f"--row {wanted}, but {blank or f'{file.path} has the rows {first} to {last}'}; {count}"
         )
     row = file.rows[file.row_numbers.index(wanted)]
     return replace(file, rows=[row], row_numbers=[wanted])

@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_mlp._cli.problem import Columns, Floats, Problem, Recipe, make_network, n_outputs_for
-from tinygrad_mlp._schema import ListOf, Number, OrNone, Record, Text, Whole
+from tinygrad_mlp._schema import AnyObject, ListOf, Number, OrNone, Record, Text, Whole
 from tinygrad_mlp._text import described
-from tinygrad_mlp.data import StandardScaler
+from tinygrad_mlp.data import Encoding, StandardScaler
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._columns import MISSING_LABELS, class_of, is_missing, numbers_of
 from tinygrad_mlp.data._csv_file import CsvFile, listing, parse_number, quoted_cell
+from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn._architecture import activations_of, has_activations, layer_sizes
@@ -39,7 +40,9 @@ EXTRA: Final = Record(
         "activation": Text(least=1),
         "inputs": SCALE,
         "outputs": OrNone(SCALE),
-    }
+        "encoding": AnyObject(),
+    },
+    optional=["encoding"],
 )
 """What ``save_network`` adds to the weights."""
 
@@ -56,6 +59,8 @@ class SavedNetwork(Columns):
         Raises:
             DataError: if one is missing, or a cell is no number.
         """
+        if self.encoding is not None:
+            return self._encoded(file, self.encoding)
         missing = [repr(name) for name in self.feature_names if name not in file.header]
         if missing:
             raise DataError(
@@ -65,6 +70,10 @@ class SavedNetwork(Columns):
             )
         return numbers_of(file, self.feature_names)
 
+    def _encoded(self, file: CsvFile, encoding: Encoding) -> Floats:
+        """The features of columns that were encoded, or mended, for the training."""
+        return encoding.filled(encoding.encoded(columns_of_csv(file)))
+
     def answer_in(self, cell: str) -> str | float | None:
         """The right answer that a cell of the target column holds.
 
@@ -72,6 +81,8 @@ class SavedNetwork(Columns):
         that is none of the classes stays as it is. None where the cell is empty, or no number in a
         regression.
         """
+        if self.encoding is not None and self.encoding.target is not None:
+            return self.encoding.target.answer_in(cell)
         if self.outputs is not None:
             return parse_number(cell)
         if is_missing(cell, MISSING_LABELS) and cell not in self.classes:
@@ -81,7 +92,7 @@ class SavedNetwork(Columns):
 
 def save_network(path: Path, problem: Problem, recipe: Recipe, model: MLP) -> None:
     """Write the network into an .npz file."""
-    details = {
+    details: dict[str, Any] = {
         "kind": KIND,
         "feature_names": list(problem.feature_names),
         "target": problem.target,
@@ -91,6 +102,8 @@ def save_network(path: Path, problem: Problem, recipe: Recipe, model: MLP) -> No
         "inputs": _scale(problem.inputs),
         "outputs": None if problem.outputs is None else _scale(problem.outputs),
     }
+    if problem.encoding is not None:
+        details["encoding"] = problem.encoding.to_dict()
     save_weights(model, path, extra=details)
 
 
@@ -125,6 +138,7 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
             details["activation"], "extra.activation"
         )
         _check_details(details, content)
+        encoding = _encoding_in(details)
         names, classes = details["feature_names"], details["classes"]
         model = make_network(len(names), details["hidden"], details["activation"], classes)
         if content.activations and not has_activations(model, content.activations):
@@ -145,7 +159,23 @@ def network_of(content: WeightsFile, path: Path) -> SavedNetwork:
         classes=tuple(classes),
         inputs=_scaler(details["inputs"]),
         outputs=None if outputs is None else _scaler(outputs),
+        encoding=encoding,
     )
+
+
+def _encoding_in(details: Mapping[str, Any]) -> Encoding | None:
+    """The encoding, which makes the features and the classes that the network has."""
+    if "encoding" not in details:
+        return None
+    encoding = Encoding.from_dict(details["encoding"], "extra.encoding")
+    if list(encoding.feature_names) != details["feature_names"]:
+        raise DataError("extra.encoding does not make the features of extra.feature_names")
+    target = encoding.target
+    if target is None or target.column != details["target"]:
+        raise DataError("extra.encoding.target is not extra.target")
+    if list(target.classes) != details["classes"]:
+        raise DataError("extra.encoding.target.classes and extra.classes are not the same")
+    return encoding
 
 
 def _check_details(details: Mapping[str, Any], content: WeightsFile) -> None:

@@ -14,21 +14,25 @@ from typing import Final
 import numpy as np
 
 from tinygrad_mlp._cli.drawn import FILES
-from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, say
+from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, reworded, say
 from tinygrad_mlp._cli.problem import Recipe, split
 from tinygrad_mlp._cli.saved import save_network
+from tinygrad_mlp._cli.tables import EncodedTable, encoded_table, is_parquet
 from tinygrad_mlp._cli.training_run import prepare_folder, report, train
 from tinygrad_mlp._text import shortest, visible
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._csv_file import quoted_cell, read_csv_file
-from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError, UnknownNameError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, TinygradMLPError, UnknownNameError
 from tinygrad_mlp.training import check_writable
 
 __all__ = ["in_options", "run_train"]
 
 TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 """A text as Python writes it."""
+
+MENDED: Final = ("fill the cells in or remove their rows", "columns of 0 and 1, one per value")
+"""Remedies of the strict reader that --clean applies."""
 
 
 def run_train(arguments: argparse.Namespace) -> None:
@@ -37,9 +41,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     recipe = Recipe(**{field.name: getattr(arguments, field.name) for field in fields(Recipe)})
     try:
         with notes_to_stderr(in_options):
-            table = read_table(
-                arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
-            )
+            table = _read(arguments)
         problem = split(
             table, table.target, test_size=recipe.test_size, rng=arguments.seed, loss=recipe.loss
         )
@@ -50,11 +52,13 @@ def run_train(arguments: argparse.Namespace) -> None:
             )
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
-        raise type(error)(in_options(str(error)) + hint) from error
+        raise reworded(error, lambda text: in_options(text) + hint) from error
     prepare_folder(arguments.out)
     if arguments.save is not None:
         _prepare_file(arguments.save)
     say(_description(table))
+    if isinstance(table, EncodedTable):
+        say(_encoding_of(table))
     model, history = train(problem, recipe, arguments.seed)
     if arguments.save is not None:  # before anything else can go wrong
         save_network(arguments.save, problem, recipe, model)
@@ -66,19 +70,62 @@ def run_train(arguments: argparse.Namespace) -> None:
     report(problem, model, history, arguments.out)
 
 
+def _read(arguments: argparse.Namespace) -> Table:
+    """The table, by the strict reader unless it is to be mended, or is no text."""
+    if arguments.clean or is_parquet(arguments.file):
+        return encoded_table(
+            arguments.file,
+            arguments.target,
+            task=arguments.task,
+            drop=arguments.drop,
+            numbers=arguments.numbers,
+            categories=arguments.categories,
+            clean=arguments.clean,
+        )
+    for option in ("numbers", "categories"):
+        if getattr(arguments, option):
+            raise InvalidArgumentError(
+                f"--{option} is for tables that are mended, and Parquet; give --clean too"
+            )
+    try:
+        return read_table(
+            arguments.file, arguments.target, task=arguments.task, drop=arguments.drop
+        )
+    except DataError as error:
+        raise reworded(error, _with_clean) from error
+
+
+def _with_clean(message: str) -> str:
+    """The message, with the option that mends what the strict reader refuses."""
+    for remedy in MENDED:
+        message = message.replace(remedy, f"{remedy}, or give --clean")
+    return message
+
+
+def _encoding_of(table: EncodedTable) -> str:
+    """What was done to the columns, a line for each, and the width that comes of it."""
+    lines = [f"  {note}" for note in table.notes]
+    width = counted(len(table.feature_names), "feature")
+    columns = counted(len(table.encoding.plans), "column")
+    return "\n".join(["how the columns are used:", *lines, f"  {columns} become {width}"])
+
+
 def in_options(message: str) -> str:
     """The message, with the remedy as options of the command line instead of Python's arguments."""
-    message = re.sub(rf"drop=(\[{TEXT}(?:, {TEXT})*\])", _drop_option, message)
+    message = message.replace("encode with clean=True", "give --clean")
+    message = re.sub(
+        rf"\b(drop|numbers|categories)=(\[{TEXT}(?:, {TEXT})*\])", _columns_option, message
+    )
     return re.sub(r"\b(task|test_size)='?([\w.]+)'?", _option, message)
 
 
-def _drop_option(match: re.Match[str]) -> str:
-    return _drop(ast.literal_eval(match[1]))
+def _columns_option(match: re.Match[str]) -> str:
+    return _option_with(match[1], ast.literal_eval(match[2]))
 
 
-def _drop(names: Iterable[str]) -> str:
+def _option_with(option: str, names: Iterable[str]) -> str:
     in_shell = ",".join(map(quoted_cell, names)).replace("'", "'\"'\"'")
-    return f"--drop '{in_shell}'"
+    return f"--{option} '{in_shell}'"
 
 
 def _quoting(arguments: argparse.Namespace) -> str:
@@ -88,7 +135,7 @@ def _quoting(arguments: argparse.Namespace) -> str:
         parts = [part.strip() for part in column.split(",")]
         starts = range(len(dropped) - len(parts) + 1) if len(parts) > 1 else ()
         if any(dropped[start : start + len(parts)] == parts for start in starts):
-            return f"; a name that holds a comma stands in quotes: {_drop([column])}"
+            return f"; a name that holds a comma stands in quotes: {_option_with('drop', [column])}"
     return ""
 
 

@@ -96,6 +96,9 @@ def contents_page(chapters: Mapping[Chapter, float]) -> str:
         "code beside them, and every finding that the text names was checked when the page was "
         "made. The notebook runs the same code. At the end are exercises with answers. What the "
         f"code calls is explained in the <a href='{API_PAGE[0]}'>{API_PAGE[1]}</a>.</p>"
+        "<p>You need some Python and NumPy, and must know what a derivative is. To compute along, "
+        "install the project, in its folder, by <code>python -m pip install -e "
+        "'.[all,course]'</code>, and open a notebook in a program such as JupyterLab.</p>"
     )
     body = f"<main><h1>{COURSE}</h1>{lead}<ol class='contents'>{entries}</ol></main>"
     return framed(COURSE, body)

@@ -27,6 +27,8 @@ def run_notebook(chapter: Chapter, notebook: Any) -> str:
 
     root = str(chapter.file.resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environment.pop("MPLBACKEND", None)  # with one of the user's a kernel keeps no figures
     client = NotebookClient(
         notebook,
         timeout=LONGEST,
@@ -37,7 +39,7 @@ def run_notebook(chapter: Chapter, notebook: Any) -> str:
         resources={"metadata": {"path": str(chapter.file.parent)}},
     )
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+        client.execute(env=environment)
     except CellExecutionError as error:
         return f"{chapter.name}: {_reason(error)}"
     except CellTimeoutError:

@@ -30,8 +30,9 @@ def compile(
     """Turn a function on scalar Values into a NumPy program.
 
     The function must do the same at each call: plain numbers, strings and modes that it reads are
-    constants of the program, up to ``refresh``; numbers of Values are read at each call. It runs a
-    few times for a recording, so that a program of one that does not is refused.
+    constants of the program, up to ``refresh``; numbers of Values are read at each call. So a loss
+    that was recorded in training mode goes on to draw dropout after ``model.eval()``. The function
+    runs a few times for a recording, so that one that does not do the same is refused.
 
     Args:
         function: it is called with nested lists of placeholder Values, one argument for each

@@ -5,8 +5,8 @@ It stands on NumPy alone and knows nothing of the engine.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from tinygrad_mlp._words import refuse_name
 from tinygrad_mlp.data._augmentation import (
@@ -33,6 +33,8 @@ from tinygrad_mlp.data._validation import (
 __all__ = [
     "Augmentation",
     "Dataset",
+    "EncodedFrame",
+    "Encoding",
     "GaussianNoise",
     "MixUp",
     "RandomRotation",
@@ -45,6 +47,7 @@ __all__ = [
     "check_labels",
     "check_lengths",
     "check_targets",
+    "encode",
     "encode_labels",
     "iterate_batches",
     "k_fold",
@@ -61,5 +64,25 @@ __all__ = [
     "train_test_split",
 ]
 
-if not TYPE_CHECKING:
-    __getattr__ = partial(refuse_name, __name__)
+_MODULE_OF: Final = {"EncodedFrame": "_encode", "Encoding": "_encoding", "encode": "_encode"}
+"""What is imported when it is asked for: most programs have no frames."""
+
+if TYPE_CHECKING:
+    from tinygrad_mlp.data._encode import EncodedFrame, encode
+    from tinygrad_mlp.data._encoding import Encoding
+
+
+def _imported(name: str) -> Any:
+    if name not in _MODULE_OF:
+        return refuse_name(__name__, name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+if not TYPE_CHECKING:  # a type checker would take any name
+    __getattr__ = _imported
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinygrad_mlp.data._arrays import LARGEST_EXACT, counted
+from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.errors import DataError
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "parse_number",
     "quoted_cell",
     "read_csv_file",
+    "read_what_fits",
 ]
 
 DELIMITERS = (",", ";", "\t")
@@ -41,6 +43,7 @@ class CsvFile:
         rows: the cells of each row that is not blank, without the white space around them; what
             stands in quotes keeps it.
         row_numbers: the number of each of these rows in the file, the header being row 1.
+        is_complete: whether these are all rows; others were told as problems.
 
     >>> CsvFile(Path("t.csv"), ["a", "b"], [["1", "2"], ["3", "4"]], [2, 3]).column("b")
     ['2', '4']
@@ -50,6 +53,7 @@ class CsvFile:
     header: list[str]
     rows: list[list[str]]
     row_numbers: list[int]
+    is_complete: bool = True
 
     def column(self, name: str) -> list[str]:
         """The cells of one column from top to bottom."""
@@ -83,22 +87,57 @@ def read_csv_file(path: Path) -> CsvFile:
             column names, or rows of another length than the header.
         OSError: if it cannot be opened.
     """
+    problems = Problems(str(path))
+    file = read_what_fits(path, problems)
+    problems.raise_them()
+    return file
+
+
+def read_what_fits(path: Path, problems: Problems) -> CsvFile:
+    r"""As ``read_csv_file``, but faults of the header and of rows are collected.
+
+    Rows of another length than the header are left out.
+
+    Args:
+        path: the file.
+        problems: what takes the faults.
+
+    Raises:
+        DataError: if nothing can be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "t.csv"
+    ...     _ = path.write_text("a,a\n1,2\n1\n", encoding="utf-8")
+    ...     problems = Problems(str(path))
+    ...     read_what_fits(path, problems).rows, len(problems.found)
+    ([['1', '2']], 2)
+    """
     records = _records(path)
     (header_number, header), body = records[0], records[1:]
     header, body = _without_empty_last_column(header, body)
-    _check_header(path, header, header_number)
+    _check_header(path, header, header_number, problems)
     if not body:
-        raise DataError(f"{path} has a header but no rows; at least one row of data is needed")
+        problems.add(
+            DataError(f"{path} has a header but no rows; at least one row of data is needed")
+        )
     ragged = [(number, row) for number, row in body if len(row) != len(header)]
     if ragged:
         listed = listing(
             [f"row {number} has {counted(len(row), 'cell')}" for number, row in ragged]
         )
-        raise DataError(
-            f"{path}: the header has {counted(len(header), 'column')} but {listed}; give every "
-            'row one cell per column, and put quotes around cells that hold the delimiter: "1,5"'
+        problems.add(
+            DataError(
+                f"{path}: the header has {counted(len(header), 'column')} but {listed}; give every "
+                "row one cell per column, and put quotes around cells that hold the delimiter: "
+                '"1,5"'
+            )
         )
-    return CsvFile(path, header, [row for _, row in body], [number for number, _ in body])
+    fitting = [(number, row) for number, row in body if len(row) == len(header)]
+    if not fitting:
+        problems.raise_them()
+    numbers, rows = [number for number, _ in fitting], [row for _, row in fitting]
+    return CsvFile(path, header, rows, numbers, is_complete=not ragged)
 
 
 def parse_number(cell: str) -> float | None:
@@ -267,7 +306,7 @@ def _without_empty_last_column(
     return header[:-1], shorter
 
 
-def _check_header(path: Path, header: list[str], number: int) -> None:
+def _check_header(path: Path, header: list[str], number: int, problems: Problems) -> None:
     if all(parse_number(name) is not None for name in header):
         raise DataError(
             f"{path}: row {number} holds numbers ({listing(header)}), but the first row must "
@@ -275,13 +314,17 @@ def _check_header(path: Path, header: list[str], number: int) -> None:
         )
     unnamed = [str(i + 1) for i, name in enumerate(header) if not name.strip()]
     if unnamed:
-        raise DataError(
-            f"{path}: the header names no column at position {listing(unnamed)} (from 1); name it "
-            "or remove the column (pandas writes none with to_csv(path, index=False))"
+        problems.add(
+            DataError(
+                f"{path}: the header names no column at position {listing(unnamed)} (from 1); name "
+                "it or remove the column (pandas writes none with to_csv(path, index=False))"
+            )
         )
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    repeated = sorted({name for name in header if name.strip() and header.count(name) > 1})
     if repeated:
-        raise DataError(
-            f"{path}: the header names {listing([repr(name) for name in repeated])} more than "
-            "once; give every column a name of its own"
+        problems.add(
+            DataError(
+                f"{path}: the header names {listing([repr(name) for name in repeated])} more than "
+                "once; give every column a name of its own"
+            )
         )

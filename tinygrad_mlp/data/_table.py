@@ -39,10 +39,11 @@ from tinygrad_mlp.data._csv_file import (
     listing,
     parse_number,
     quoted_cell,
-    read_csv_file,
+    read_what_fits,
 )
 from tinygrad_mlp.data._labels import MOST_CLASSES, are_classes
 from tinygrad_mlp.data._preprocessing import encode_labels
+from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.data._spread import is_constant
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 
@@ -108,7 +109,8 @@ def read_table(
 
     A class is its text: 007 and 7, 2.10 and 2.1 are different classes. A warning tells of two that
     spell one number, and of whole numbers above 2^53 in a column of numbers, of which not all are
-    floats.
+    floats. Of a file that cannot be used, all problems are told at once. ``encode`` reads tables
+    that need mending, from a frame of pandas or polars.
 
     Args:
         path: the file.
@@ -123,6 +125,7 @@ def read_table(
         UnknownNameError: if there is no such column or task.
         DataError: if the file is not such a table, a cell is missing or no number, or the target
             has one and the same value in every row.
+        ProblemsError: a DataError too, if there are several such faults.
         InvalidArgumentError: if the target is to be dropped.
         OSError: if the file cannot be opened.
 
@@ -134,22 +137,33 @@ def read_table(
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     dropped = (drop,) if isinstance(drop, str) else tuple(drop)
-    file = read_csv_file(Path(path))
-    for name in (target, *dropped):
-        _check_column(file, name, "target" if name == target else "dropped")
+    problems = Problems(str(path))
+    file = read_what_fits(Path(path), problems)
+    for names, role in (((target,), "target"), (dropped, "dropped")):
+        with problems.collected():
+            _check_columns(file, names, role)
+    if not {target, *dropped} <= set(file.header):  # which columns are features is not known
+        problems.raise_them()
     if target in dropped:
         raise InvalidArgumentError(
             f"{target!r} is the target, so it cannot be dropped; leave it out of "
             f"drop={list(dropped)}"
         )
-    feature_names = [name for name in file.header if name != target and name not in dropped]
+    used = [name for name in file.header if name.strip() and name not in (target, *dropped)]
+    feature_names = list(dict.fromkeys(used))  # one that stands there twice is a problem already
     if not feature_names:
-        raise DataError(
-            f"{file.path} has no column besides the target {target!r} to learn from; add a "
-            "column of numbers (the columns are separated by commas, semicolons or tabs)"
+        problems.add(
+            DataError(
+                f"{file.path} has no column besides the target {target!r} to learn from; add a "
+                "column of numbers (the columns are separated by commas, semicolons or tabs)"
+            )
         )
-    X = _features(file, feature_names)
-    y, target_names = _target(file, target, task)
+    X = _features(file, feature_names, problems)
+    y: NDArray[Any] = np.empty(0)
+    target_names: tuple[str, ...] = ()
+    with problems.collected():
+        y, target_names = _target(file, target, task, problems)
+    problems.raise_them()
     return Table(
         path=file.path,
         X=X,
@@ -161,31 +175,37 @@ def read_table(
     )
 
 
-def _check_column(file: CsvFile, name: str, role: str) -> None:
-    if name in file.header:
+def _check_columns(file: CsvFile, names: Sequence[str], role: str) -> None:
+    unknown = [name for name in names if name not in file.header]
+    if not unknown:
         return
     by_lower_case = {column.lower(): column for column in file.header}
-    close = get_close_matches(name.lower(), by_lower_case)
+    close = get_close_matches(unknown[0].lower(), by_lower_case)
     hint = f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""
     if len(file.header) == 1:
         hint = "; is it one column only? Separate the columns by commas, semicolons or tabs"
+    columns = "column" if len(unknown) == 1 else "columns"
     raise UnknownNameError(
-        f"unknown {role} column {name!r} in {file.path}; its columns: "
-        f"{', '.join(map(quoted_cell, file.header))}{hint}"
+        f"unknown {role} {columns} {listing(list(map(repr, unknown)))} in {file.path}; its "
+        f"columns: {', '.join(map(quoted_cell, file.header))}{hint}"
     )
 
 
-def _features(file: CsvFile, names: list[str]) -> Floats:
-    """The feature columns as numbers, shape (n_rows, len(names))."""
+def _features(file: CsvFile, names: list[str], problems: Problems) -> Floats:
+    """The feature columns as numbers, shape (n_rows, n_columns); faults are collected."""
     text = [name for name in names if is_text(file.column(name))]
     if text:
         found = [f"{name!r} ({_first_text(file, name)})" for name in text]
-        raise DataError(
-            f"{file.path}: features must be numbers, but these columns hold text: "
-            f"{listing(found)}; leave them out, drop={text}, or replace each by "
-            "columns of 0 and 1, one per value"
+        problems.add(
+            DataError(
+                f"{file.path}: features must be numbers, but these columns hold text: "
+                f"{listing(found)}; leave them out, drop={text}, or replace each by "
+                "columns of 0 and 1, one per value"
+            )
         )
-    return numbers_of(file, names, droppable=True)
+    with problems.collected():
+        return numbers_of(file, [name for name in names if name not in text], droppable=True)
+    return np.empty((0, len(names)))
 
 
 def _first_text(file: CsvFile, name: str) -> str:
@@ -194,24 +214,35 @@ def _first_text(file: CsvFile, name: str) -> str:
     return f"row {row_number}: {in_quotes(cell)}"
 
 
-def _target(file: CsvFile, name: str, task: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The target and the names of its classes, none for a regression."""
-    cells = file.column(name)
-    if len(set(cells)) == 1:
+def _target(
+    file: CsvFile, name: str, task: str, problems: Problems
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The target and the names of its classes, none for a regression.
+
+    Where rows are missing, whose faults were told, nothing is said of the column as a whole.
+    """
+    cells, complete = file.column(name), file.is_complete
+    if complete and len(set(cells)) == 1:
         raise DataError(_nothing_to_learn(file, name))
     numbers = [number for cell in cells if (number := exact_number(cell)) is not None]
     if len(numbers) < len(cells):
-        _check_target_cells(file, name, task)
+        with problems.collected():
+            _check_target_cells(file, name, task)
         n_distinct = len(set(cells))
-        if task == "auto" and n_distinct > MOST_CLASSES and 2 * n_distinct > len(cells):
-            raise DataError(
-                f"{file.path}: the target column {name!r} holds {n_distinct} different texts in "
-                f"{len(cells)} rows, too many to be classes; choose another target, or pass "
-                "task='classification' if they are"
+        too_many = n_distinct > MOST_CLASSES and 2 * n_distinct > len(cells)
+        if complete and task == "auto" and too_many and not _is_numeric_with_gaps(cells):
+            problems.add(
+                DataError(
+                    f"{file.path}: the target column {name!r} holds {n_distinct} different texts "
+                    f"in {len(cells)} rows, too many to be classes; choose another target, or pass "
+                    "task='classification' if they are"
+                )
             )
+        if problems.found:
+            return np.empty(0), ()
     elif task == "regression" or (task == "auto" and not _looks_like_classes(numbers)):
         values = np.array([float(number) for number in numbers])
-        if is_constant(values.reshape(-1, 1)).item():
+        if complete and is_constant(values.reshape(-1, 1)).item():
             raise DataError(_nothing_to_learn(file, name))
         warn_of_inexact(file, name, droppable=False)
         return values, ()

@@ -7,7 +7,7 @@ units, see ``units``; there is no second look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Final
@@ -130,8 +130,7 @@ def _on_the_course(
     causes = []
     if diverged or max(history.loss) > RISEN * history.loss[0] or not isfinite(loss):
         causes.append(_diverged(history, loss, pull))
-    for layer in () if look is None else look.layers:
-        causes += _on_units(model, task, samples, layer)
+    causes += _on_units(model, task, samples, () if look is None else look.layers)
     if loss < NO_BETTER * constant:
         causes = [*causes, *_on_spreads(samples)]
         if causes:
@@ -214,10 +213,10 @@ def _remedy(history: History) -> str:
     return f"; try {without}another learning_rate or activation, more epochs, or a larger network"
 
 
-def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) -> Iterator[Finding]:
-    n_samples = f"each of the {len(samples.X)} samples"
-    if layer.n_samples < len(samples.X):
-        n_samples = f"each of {layer.n_samples} of the {len(samples.X)} samples"
+def _on_units(
+    model: Module, task: Task, samples: Samples, layers: Sequence[LayerUnits]
+) -> Iterator[Finding]:
+    """One finding for each activation; it lists the layers that have lost half of their units."""
     outputs = "[model(x) for x in X[:100]]"
     if task.n_outputs != 1:
         outputs = "[output for x in X[:100] for output in model(x)]"
@@ -225,23 +224,31 @@ def _on_units(model: Module, task: Task, samples: Samples, layer: LayerUnits) ->
         "from tinygrad_mlp import debug, functional; "
         f"print(debug.health(model, functional.mean({outputs})))"
     )
-    if 2 * layer.n_dead >= layer.n_units:
-        yield Finding(
-            f"dead relu units in {layer.name}: {layer.n_dead} of {layer.n_units} give 0 for "
-            f"{n_samples}, and no gradient comes through; train a new model with a smaller "
-            "learning_rate, or with activation='leaky_relu'",
-            health,
-        )
-    if 2 * layer.n_saturated >= layer.n_units:
+    lost: dict[str, list[LayerUnits]] = {}
+    for layer in layers:
+        if 2 * layer.n_lost >= layer.n_units:
+            lost.setdefault(layer.activation, []).append(layer)
+    for activation, found in lost.items():
+        where = ", ".join([f"{layer.name}: {layer.n_lost} of {layer.n_units}" for layer in found])
+        n_samples = f"each of the {len(samples.X)} samples"
+        if found[0].n_samples < len(samples.X):
+            n_samples = f"each of {found[0].n_samples} of the {len(samples.X)} samples"
+        if activation == "relu":
+            yield Finding(
+                f"dead relu units in {where} give 0 for {n_samples}, and no gradient comes "
+                "through; train a new model with a smaller learning_rate, or with "
+                "activation='leaky_relu'",
+                health,
+            )
+            continue
         histograms = (
             "from viz.plots import activation_histograms; "
             "activation_histograms(model, X, 'activations.svg')"
         )
         yield Finding(
-            f"saturated {layer.activation} units in {layer.name}: {layer.n_saturated} of "
-            f"{layer.n_units} are at an end for {n_samples}, and hardly any gradient comes "
-            "through; train a new model with smaller features, smaller first weights or a smaller "
-            "learning_rate",
+            f"saturated {activation} units in {where} are at an end for {n_samples}, and hardly "
+            "any gradient comes through; train a new model with smaller features, smaller first "
+            "weights or a smaller learning_rate",
             histograms if isinstance(model, MLP) else health,
         )
 

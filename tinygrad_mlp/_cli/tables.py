@@ -1,0 +1,104 @@
+"""Tables in files: CSV as it is written, Parquet by way of a frame; and encoded, to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tinygrad_mlp.data import Encoding, Table
+from tinygrad_mlp.data._arrays import Floats, Integers
+from tinygrad_mlp.data._csv_file import CsvFile, read_csv_file
+from tinygrad_mlp.data._encode import encode_grid
+from tinygrad_mlp.data._frame_columns import columns_of_frame
+from tinygrad_mlp.data._grid import columns_of_csv
+from tinygrad_mlp.data._parquet import read_parquet
+from tinygrad_mlp.errors import InvalidArgumentError
+
+__all__ = ["EncodedTable", "encoded_table", "is_parquet", "read_file"]
+
+PARQUET: Final = (".parquet", ".pq")
+"""How the names of Parquet files end."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedTable(Table):
+    """A table whose columns were encoded, and mended where that was asked for.
+
+    Attributes:
+        unfilled: X with nan where a number is missing.
+        encoding: what was learned of the columns.
+        notes: what was done, in words.
+    """
+
+    unfilled: Floats = field(repr=False)
+    encoding: Encoding
+    notes: tuple[str, ...]
+
+    def learned_from(self, train: Integers) -> tuple[Floats, Encoding]:
+        """X and the encoding, with the medians of the samples that are learned from."""
+        encoding = self.encoding.with_medians_of(self.unfilled[train])
+        return encoding.filled(self.unfilled), encoding
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is read as Parquet."""
+    return path.suffix.lower() in PARQUET
+
+
+def read_file(path: Path) -> CsvFile:
+    """The cells of a file as text; of Parquet as they would be written, its rows from 0."""
+    if not is_parquet(path):
+        return read_csv_file(path)
+    grid = columns_of_frame(read_parquet(path), str(path))
+    columns = [grid.columns[name].labels() for name in grid.names]
+    rows = [["" if cell is None else cell for cell in row] for row in zip(*columns)]
+    return CsvFile(path, list(grid.names), rows, list(range(grid.n_rows)))
+
+
+def encoded_table(
+    path: Path,
+    target: str,
+    *,
+    task: str,
+    drop: Sequence[str],
+    numbers: Sequence[str],
+    categories: Sequence[str],
+    clean: bool,
+) -> EncodedTable:
+    """The table of a file, encoded as by ``data.encode``.
+
+    Raises:
+        DataError: if it cannot be used.
+        UnknownNameError: if there is no such column.
+        InvalidArgumentError: if the target is to be dropped.
+    """
+    if is_parquet(path):
+        grid = columns_of_frame(read_parquet(path), str(path))
+    elif clean:
+        grid = columns_of_csv(read_csv_file(path))
+    else:
+        raise InvalidArgumentError("a CSV file is encoded with --clean alone")
+    encoded = encode_grid(
+        grid,
+        target=target,
+        task=task,
+        drop=drop,
+        numbers=numbers,
+        categories=categories,
+        clean=clean,
+    )
+    assert encoded.y is not None  # there is a target
+    return EncodedTable(
+        path=path,
+        X=encoded.X,
+        y=encoded.y,
+        feature_names=encoded.feature_names,
+        target=target,
+        target_names=encoded.target_names,
+        task=encoded.task,
+        unfilled=encoded.unfilled,
+        encoding=encoded.encoding,
+        notes=encoded.notes,
+    )
