@@ -108,7 +108,7 @@ def test_by_default_it_is_the_class_that_is_predicted_beside_all_rows() -> None:
 
 
 def test_of_many_rows_the_background_is_a_hundred_evenly_spread() -> None:
-    many = np.repeat(np.arange(201.0), 2).reshape(201, 2)
+    many = np.repeat(np.linspace(0.0, 1.0, 201) ** 2, 2).reshape(201, 2)
     model = MLPRegressor(hidden_layer_sizes=[], solver="lbfgs", random_state=0)
     model.fit(many, many[:, 0])
     places = np.linspace(0, 200, 100).round().astype(int)
