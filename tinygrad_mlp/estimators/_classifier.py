@@ -255,10 +255,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def _check_classes(self, found: Array, has_rows: bool) -> None:
         """Refuse classes that were not there before; ``warm_start`` needs all of them again."""
-        if has_rows != (self._label_binarizer is not None):
-            several, one = "rows of 0 and 1 for several labels", "one class for each sample"
-            now, before = (several, one) if has_rows else (one, several)
-            raise ValueError(f"y has {now}, but before it had {before}; make a new estimator")
+        if has_rows and self._label_binarizer is None:
+            raise ValueError(
+                "y has rows of 0 and 1 for several labels, but before it had one class for each "
+                "sample; make a new estimator"
+            )
         unknown = set(found.tolist()) - set(self.classes_.tolist())
         missing = set(self.classes_.tolist()) - set(found.tolist()) if self.warm_start else set()
         if unknown or missing:
