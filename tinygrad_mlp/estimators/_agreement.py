@@ -38,17 +38,19 @@ def checked_names(activation: Any, n_hidden: int) -> list[str]:
     >>> checked_names("relu", 2), checked_names(["tanh", "logistic"], 2)
     (['relu', 'relu'], ['tanh', 'logistic'])
     """
-    names = [activation] * n_hidden if isinstance(activation, str) else list(activation)
+    if isinstance(activation, str):
+        return [activation] * n_hidden
+    names, known = list(activation), activation_names()
     if len(names) != n_hidden:
         raise ValueError(
             f"activation is a list of {len(names)}, but there are {n_hidden} hidden layers; "
             "give one for each of them, or one name for all: activation='relu'"
         )
     for name in names:
-        if not isinstance(name, str) or name not in activation_names():
+        if not isinstance(name, str) or name not in known:
             raise ValueError(
                 f"activation has {name!r}, which is no activation of a hidden layer; take some of "
-                f"{sorted(activation_names())}"
+                f"{sorted(known)}"
             )
     return names
 

@@ -22,14 +22,14 @@ from tinygrad_mlp.estimators._agreement import (
 )
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
-from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._constraints import CONSTRAINTS, activation_function
 from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
-from tinygrad_mlp.nn import MLP, activation_named
+from tinygrad_mlp.nn import MLP
 
 __all__ = ["Perceptron", "fits_in_steps"]
 
@@ -176,9 +176,10 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
     def _architecture(self, dtype: np.dtype[Any]) -> Architecture:
         sizes = self._weights().sizes
         names = checked_names(self.activation, len(sizes) - 2)
+        functions = {name: activation_function(name) for name in set(names)}
         return Architecture(
             sizes,
-            tuple([activation_named(name) for name in names]),
+            tuple([functions[name] for name in names]),
             self.out_activation_,
             dtype.name,
             self.dropout,
