@@ -108,10 +108,11 @@ def test_after_ctrl_c_a_network_is_lent_to_nobody(
 
 def test_what_is_predicted_is_no_part_of_a_network() -> None:
     for dtype in (np.float64, np.float32):
-        model = quietly(MLPClassifier([3], max_iter=1, random_state=0).fit, X.astype(dtype), y)
-        first = model.predict_proba(X.astype(dtype))
+        features: Any = X.astype(dtype)
+        model = quietly(MLPClassifier([3], max_iter=1, random_state=0).fit, features, y)
+        first = model.predict_proba(features)
         copy = first.copy()
-        model.predict_proba(X.astype(dtype) + 1.0)
+        model.predict_proba(features + 1.0)
         assert (first == copy).all()
 
 

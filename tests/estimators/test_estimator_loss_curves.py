@@ -205,10 +205,10 @@ def test_weights_of_samples_of_every_size_in_float32(size: float, solver: str) -
     """What float32 cannot hold are the weights, and not their shares."""
     problem = PROBLEMS["four classes"]
     narrow = Problem(problem.kind, problem.y, {}, problem.X.astype(np.float32))
-    settings = {"hidden_layer_sizes": (5,), "alpha": 0.0, "max_iter": 3, "random_state": 0}
+    settings: dict[str, Any] = {"alpha": 0.0, "max_iter": 3, "random_state": 0}
     losses = []
     for weights in (WEIGHTS, size * WEIGHTS):
-        model = MLPClassifier(solver=solver, **settings)
+        model = MLPClassifier((5,), solver=solver, **settings)
         losses.append(quietly(model.fit, narrow.X, narrow.y, sample_weight=weights).loss_)
         assert model.coefs_[0].dtype == np.float32
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)

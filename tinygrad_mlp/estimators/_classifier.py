@@ -206,7 +206,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     def _chosen(self, outputs: Array) -> Array:
         """The number of the class of each row, where a sample has one class."""
         if len(self.classes_) > 2:
-            return outputs.argmax(axis=1)
+            largest: Array = outputs.argmax(axis=1)
+            return largest
         if len(self.classes_) == 2:
             return (outputs[:, 0] > 0.5).astype(np.intp)
         return np.zeros(len(outputs), np.intp)

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.estimators._agreement import (
+from tinygrad_mlp.estimators._what_fits_together import (
     check_going_on,
     check_together,
     checked_names,
@@ -29,6 +29,7 @@ from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
+from tinygrad_mlp.estimators._update_rules import UpdateRule
 from tinygrad_mlp.nn import MLP
 
 __all__ = ["Perceptron", "fits_in_steps"]
@@ -69,6 +70,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
     coefs_: list[Array]
     intercepts_: list[Array]
     out_activation_: str
+    _rule: UpdateRule
 
     # What a kind of estimator says of itself
 
@@ -135,7 +137,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
             sizes, names, dtype, self._random_state
         )
         self.norms_ = [_fresh_norm(size, dtype) for size in sizes[1:-1] if self.batch_norm]
-        vars(self).pop("_rule", None)  # its velocities belong to the weights of before
+        if hasattr(self, "_rule"):
+            del self._rule  # its velocities belong to the weights of before
         if self.solver != "lbfgs":
             self._begin_curves()
 
