@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.benchmarks.drop_in import OURS, SKLEARN
 from tests.benchmarks.timing import markdown
 
-__all__ = ["DATA", "FOLDS", "SEEDS", "Scores", "report", "scores"]
+__all__ = ["DATA", "FOLDS", "OURS", "SEEDS", "SKLEARN", "Scores", "report", "scores"]
 
 Array = NDArray[Any]
 

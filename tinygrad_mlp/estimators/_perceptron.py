@@ -14,12 +14,6 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.estimators._what_fits_together import (
-    check_going_on,
-    check_together,
-    checked_names,
-    checked_sizes,
-)
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS, activation_function
@@ -30,6 +24,12 @@ from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
 from tinygrad_mlp.estimators._update_rules import UpdateRule
+from tinygrad_mlp.estimators._what_fits_together import (
+    check_going_on,
+    check_together,
+    checked_names,
+    checked_sizes,
+)
 from tinygrad_mlp.nn import MLP
 
 __all__ = ["Perceptron", "fits_in_steps"]
