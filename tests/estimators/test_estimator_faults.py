@@ -177,6 +177,12 @@ def test_early_stopping_needs_samples() -> None:
             package.MLPRegressor(early_stopping=True).partial_fit(X, y)
 
 
+def test_two_samples_are_enough_to_hold_out() -> None:
+    for package in (neural_network, estimators):
+        model = package.MLPRegressor(early_stopping=True, validation_fraction=0.2, max_iter=2)
+        assert len(quietly(model.fit, X[:10], y[:10]).validation_scores_) == 2
+
+
 def test_a_batch_without_weight_has_no_mean() -> None:
     for package in (neural_network, estimators):
         model = package.MLPRegressor(shuffle=False, batch_size=50)

@@ -60,6 +60,14 @@ def check_together(estimator: Any, sizes: list[int], *, incremental: bool) -> No
 
     Raises:
         ValueError: saying which to change.
+
+    >>> from tinygrad_mlp.estimators import MLPRegressor
+    >>> check_together(MLPRegressor(batch_norm=True), [100], incremental=False)
+    >>> check_together(MLPRegressor(batch_norm=True), [], incremental=False)
+    Traceback (most recent call last):
+        ...
+    ValueError: batch_norm stands in hidden layers, and would do nothing without a hidden layer; \
+take batch_norm=False, or give a hidden layer: hidden_layer_sizes=(100,)
     """
     if incremental and estimator.early_stopping:
         raise ValueError(
@@ -92,6 +100,17 @@ def check_going_on(
 
     Raises:
         ValueError: saying what has changed.
+
+    >>> from tinygrad_mlp.estimators import MLPRegressor
+    >>> model = MLPRegressor(hidden_layer_sizes=[3], solver="lbfgs", random_state=0)
+    >>> model = model.fit([[0.0], [1.0]], [0.0, 1.0])
+    >>> weights = Weights(model.coefs_, model.intercepts_, model.norms_)
+    >>> check_going_on(model, weights, [3], 1, "identity")
+    >>> check_going_on(model, weights, [4], 1, "identity")
+    Traceback (most recent call last):
+        ...
+    ValueError: MLPRegressor would go on from weights of another network: hidden_layer_sizes was \
+[3], and now it is [4]; to begin anew, call fit with warm_start=False
     """
     _, *hidden, outputs = weights.sizes
     changes = {
