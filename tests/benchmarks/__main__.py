@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tests.benchmarks import (
+    accuracy,
     batch_norm,
     compile_time,
     compiler,
@@ -43,6 +44,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "predict": ("Predictions", predictions.report),
     "regularized": ("Batch norm, dropout and noise", regularized.report),
     "drop-in": ("Beside scikit-learn", drop_in.report),
+    "accuracy": ("Scores beside scikit-learn's", accuracy.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),
     "recording": ("A large network", recording.report),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.benchmarks import batch_norm, drop_in
+from tests.benchmarks import accuracy, batch_norm, drop_in
 from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
@@ -62,6 +62,15 @@ def test_our_classifier_has_the_losses_of_scikit_learn_s(name: str) -> None:
         model = drop_in.new_model(package, job, max_iter=5)
         curves.append(model.fit(X[:10_000], y[:10_000]).loss_curve_)
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_our_classifier_has_the_scores_of_scikit_learn_s(name: str) -> None:
+    ours, theirs = [accuracy.scores(p, name, (0,)) for p in (accuracy.OURS, accuracy.SKLEARN)]
+    assert (ours.held_out == theirs.held_out).all()
+    assert (ours.epochs == theirs.epochs).all()
+    assert len(ours.held_out) == 5
+    assert ours.held_out.mean() > 0.9
 
 
 @pytest.mark.parametrize("work", [B, C], ids=lambda work: work.name)

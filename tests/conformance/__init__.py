@@ -1,1 +1,1 @@
-"""Scikit-learn's own tests of its MLP and of estimators, with ours; to be named."""
+"""Scikit-learn's own tests with our estimators, and shap's values of them; to be named."""

@@ -251,3 +251,12 @@ def test_penalties_leave_biases_and_norms_alone() -> None:
         np.testing.assert_allclose(penalty, 2.0 * coef / 8, rtol=1e-10, atol=1e-14)
     assert not any(intercept.any() for intercept in found.intercepts)
     assert not found.norms[0][:2].any()
+
+
+def test_only_hidden_layers_have_norms_from_the_start() -> None:
+    model = MLPClassifier((5, 4), batch_norm=True, shuffle=False, batch_size=75)
+    with pytest.raises(ZeroDivisionError):  # amid the first epoch
+        model.fit(FEATURES, FOUR.y, sample_weight=[0.0] * 75 + [1.0] * 75)
+    assert [norm.shape for norm in model.norms_] == [(4, 5), (4, 4)]
+    for norm in model.norms_:
+        assert (norm == [[1.0], [0.0], [0.0], [1.0]]).all()

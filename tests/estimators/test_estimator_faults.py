@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import neural_network
+from sklearn import config_context, neural_network
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from tests.estimators.beside_scikit_learn import PROBLEMS, WEIGHTS, Problem, fitted_pair, quietly
@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_the_weights_of_that_moment(monkeypatch: pytest.MonkeyPatc
     assert caught[0].filename == __file__
     assert model.n_iter_ == len(model.loss_curve_) == 2
     assert np.isfinite(model.predict_proba(X)).all()
-    assert model._rule._n_steps == 7
+    assert vars(model)["_rule"]._n_steps == 7
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -175,6 +175,12 @@ def test_early_stopping_needs_samples() -> None:
             package.MLPClassifier(early_stopping=True).fit(X[:9], [1] + 8 * [0])
         with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
             package.MLPRegressor(early_stopping=True).partial_fit(X, y)
+
+
+def test_two_samples_are_enough_to_hold_out() -> None:
+    for package in (neural_network, estimators):
+        model = package.MLPRegressor(early_stopping=True, validation_fraction=0.2, max_iter=2)
+        assert len(quietly(model.fit, X[:10], y[:10]).validation_scores_) == 2
 
 
 def test_a_batch_without_weight_has_no_mean() -> None:
@@ -227,7 +233,14 @@ def test_numbers_whose_sum_is_too_large_are_predicted() -> None:
         ({"activation": ["relu"]}, "activation is a list of 1, but there are 2 hidden layers"),
         ({"solver": "lbfgs", "dropout": 0.5}, "take solver='adam'"),
         ({"solver": "lbfgs", "batch_norm": True}, "take solver='adam'"),
+        ({"activation": ["relu", "rleu"]}, r"activation has 'rleu', .* take some of \['elu'"),
+        ({"activation": ["softmax", "relu"]}, "activation has 'softmax'"),
+        ({"activation": [None, "relu"]}, "activation has None"),
+        ({"activation": [["relu"], "relu"]}, r"activation has \['relu'\]"),
         ({"batch_norm": True, "batch_size": 149}, "last batch has one, .* another batch_size"),
+        ({"batch_norm": True, "batch_size": 1}, "batches of 1 the last batch has one"),
+        ({"early_stopping": True, "validation_fraction": 0.0}, "hold out 0 of 150 samples"),
+        ({"class_weight": {False: np.nan}}, "contains NaN"),
         ({"hidden_layer_sizes": [], "dropout": 0.5}, "without a hidden layer"),
         ({"hidden_layer_sizes": [], "batch_norm": True}, "without a hidden layer"),
     ],
@@ -240,6 +253,12 @@ def test_settings_that_do_not_go_together(settings: dict[str, Any], message: str
 def test_balanced_classes_are_not_known_in_parts() -> None:
     with pytest.raises(ValueError, match=r"give the weights: class_weight=\{label: weight"):
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[False, True])
+
+
+def test_parameters_are_not_checked_where_scikit_learn_is_told_so() -> None:
+    with config_context(skip_parameter_validation=True):
+        for package in (neural_network, estimators):
+            quietly(package.MLPRegressor(alpha=-1e-9, max_iter=1).fit, X, y)
 
 
 def test_graph_takes_one_row() -> None:

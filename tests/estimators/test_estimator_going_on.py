@@ -146,3 +146,88 @@ def test_lbfgs_has_no_partial_fit(kind: str) -> None:
     with pytest.raises(AttributeError, match="partial_fit") as caught:
         _ = getattr(estimators, kind)(solver="lbfgs").partial_fit
     assert "take solver='adam'" in str(caught.value.__cause__)
+
+
+CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "layers": (
+        "four classes",
+        {"hidden_layer_sizes": (6,)},
+        r"hidden_layer_sizes was \[5\], and now it is \[6\]; .* warm_start=False",
+    ),
+    "more layers": ("labels", {"hidden_layer_sizes": (5, 2)}, r"now it is \[5, 2\]"),
+    "batch norm": ("one output", {"batch_norm": True}, "batch_norm was False, and now it is True"),
+    "loss": ("counts", {"loss": "squared_error"}, "output was exp, and now it is identity"),
+}
+"""A problem, what is set after its fit, and what is said then."""
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_another_network_is_not_trained_on(
+    change: tuple[str, dict[str, Any], str], method: str
+) -> None:
+    name, settings, message = change
+    problem = PROBLEMS[name]
+    model = quietly(new_pair(problem, warm_start=True, max_iter=1)[1].fit, problem.X, problem.y)
+    before = model.coefs_[0].copy()
+    model.set_params(**settings)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(problem.X, problem.y)
+    assert (model.coefs_[0] == before).all()
+    quietly(model.set_params(warm_start=False).fit, problem.X, problem.y)
+
+
+def test_other_outputs_are_not_trained_on() -> None:
+    problem = PROBLEMS["one output"]
+    model = quietly(new_pair(problem, warm_start=True, max_iter=1)[1].fit, problem.X, problem.y)
+    with pytest.raises(ValueError, match="the number of outputs was 1, and now it is 2"):
+        model.fit(problem.X, problem.X[:, :2])
+    assert model.n_outputs_ == 1
+
+
+def test_labels_after_classes() -> None:
+    """Both have the classes 0, 1 and 2."""
+    problem = PROBLEMS["labels"]
+    for model in new_pair(problem, warm_start=True, max_iter=1):
+        quietly(model.fit, problem.X, np.arange(150) % 3)
+        with pytest.raises(ValueError, match=r"y has rows of 0 and 1|not fitted with multilabel"):
+            model.fit(problem.X, problem.y)
+
+
+def test_classes_after_labels_are_labels_too() -> None:
+    problem = PROBLEMS["labels"]
+    pair = new_pair(problem, warm_start=True, max_iter=1)
+    for model in pair:
+        quietly(model.fit, problem.X, problem.y)
+        quietly(model.fit, problem.X, np.arange(150) % 3)
+    assert_same_fit(*pair)
+
+
+def test_early_stopping_may_end_at_a_later_fit() -> None:
+    problem = PROBLEMS["two classes"]
+    model = new_pair(problem, warm_start=True, early_stopping=True, max_iter=3)[1]
+    quietly(model.fit, problem.X, problem.y)
+    quietly(model.set_params(early_stopping=False).fit, problem.X, problem.y)
+    assert model.best_loss_ == min(model.loss_curve_[3:])
+    assert len(model.validation_scores_) == 3
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_steps_go_on_from_the_weights_of_lbfgs(method: str) -> None:
+    problem = PROBLEMS["one output"]
+    model = new_pair(problem, warm_start=True, solver="lbfgs", max_iter=3)[1]
+    start = quietly(model.fit, problem.X, problem.y).loss_
+    model.set_params(solver="sgd", learning_rate_init=1e-12, max_iter=1)
+    quietly(getattr(model, method), problem.X, problem.y)
+    assert model.loss_curve_ == [pytest.approx(start, rel=1e-2)]
+
+
+def test_velocities_belong_to_the_weights() -> None:
+    problem = PROBLEMS["one output"]
+    model, fresh = [new_pair(problem, max_iter=1)[1] for _ in range(2)]
+    for _ in range(3):
+        model.partial_fit(problem.X, problem.y)
+    for estimator in (model, fresh):
+        quietly(estimator.set_params(solver="lbfgs").fit, problem.X, problem.y)
+        estimator.set_params(solver="adam").partial_fit(problem.X, problem.y)
+    assert (model.coefs_[0] == fresh.coefs_[0]).all()

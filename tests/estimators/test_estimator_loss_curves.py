@@ -16,6 +16,7 @@ from tests.estimators.beside_scikit_learn import (
     fitted_pair,
     quietly,
 )
+from tinygrad_mlp.estimators import MLPClassifier
 
 
 @pytest.fixture(params=list(PROBLEMS.values()), ids=list(PROBLEMS))
@@ -196,3 +197,51 @@ def test_lists_and_whole_numbers() -> None:
     theirs, ours = fitted_pair(Problem(problem.kind, problem.y, {}, whole))
     assert_same_fit(theirs, ours)
     np.testing.assert_allclose(ours.predict(lists_of(whole)), theirs.predict(whole), rtol=1e-10)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1e30, 1e200])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_weights_of_samples_of_every_size_in_float32(size: float, solver: str) -> None:
+    """What float32 cannot hold are the weights, and not their shares."""
+    problem = PROBLEMS["four classes"]
+    narrow = Problem(problem.kind, problem.y, {}, problem.X.astype(np.float32))
+    settings: dict[str, Any] = {"alpha": 0.0, "max_iter": 3, "random_state": 0}
+    losses = []
+    for weights in (WEIGHTS, size * WEIGHTS):
+        model = MLPClassifier((5,), solver=solver, **settings)
+        losses.append(quietly(model.fit, narrow.X, narrow.y, sample_weight=weights).loss_)
+        assert model.coefs_[0].dtype == np.float32
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    if solver == "adam" and 1e-100 < size < 1e100:  # scikit-learn's own overflow beyond that
+        theirs, ours = fitted_pair(narrow, size * WEIGHTS, alpha=0.0)
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-3)
+
+
+def test_numbers_of_numpy_s_narrow_types_as_settings() -> None:
+    """In float32 a penalty would overflow, and the loss minus tol would lose its digits."""
+    problem = PROBLEMS["one output"]
+    assert_same_fit(*fitted_pair(problem, 1e-45 * WEIGHTS, alpha=np.float32(0.1), max_iter=3))
+    for settings in ({}, {"early_stopping": True}):
+        narrow: dict[str, Any] = {"tol": np.float32(1e-9), "n_iter_no_change": 1, **settings}
+        assert_same_fit(*fitted_pair(problem, max_iter=60, solver="sgd", **narrow))
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, np.float16, np.int16, np.bool_])
+@pytest.mark.parametrize("fitted_on", [np.float64, np.float32])
+def test_features_of_every_type_are_predicted(kind: Any, fitted_on: Any) -> None:
+    problem = PROBLEMS["four classes"]
+    theirs, ours = fitted_pair(
+        Problem(problem.kind, problem.y, {}, problem.X.astype(fitted_on)), max_iter=2
+    )
+    X = np.round(problem.X).astype(kind)
+    expected, found = theirs.predict_proba(X), ours.predict_proba(X)
+    widest = np.float64 if kind is np.longdouble else expected.dtype  # we compute in no wider one
+    assert found.dtype == widest
+    np.testing.assert_allclose(found, expected.astype(widest), rtol=1e-4, atol=1e-6)
+
+
+def test_one_class_with_early_stopping() -> None:
+    problem = Problem("MLPClassifier", np.full(150, "all"), {"early_stopping": True})
+    theirs, ours = fitted_pair(problem, max_iter=4)
+    assert_same_fit(theirs, ours)
+    assert ours.validation_scores_ == [1.0] * 4

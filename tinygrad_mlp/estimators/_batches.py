@@ -40,14 +40,13 @@ class Samples:
         return len(self.targets)
 
     def astype(self, dtype: Any) -> Samples:
-        """The same samples with numbers of another dtype.
+        """The same samples with features and targets of another dtype.
 
         >>> Samples(np.eye(3), np.ones((3, 1)), None).astype(np.float32).X.dtype
         dtype('float32')
         """
-        weights = None if self.weights is None else self.weights.astype(dtype, copy=False)
         X, targets = [part.astype(dtype, copy=False) for part in (self.X, self.targets)]
-        return Samples(X, targets, weights)
+        return Samples(X, targets, self.weights)
 
     def rows(self, rows: Array | slice) -> Samples:
         """Some of them, in the order of their numbers; the features of a slice are dense."""

@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
@@ -190,13 +190,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         if self._label_binarizer is not None:
             rows: Array = self._label_binarizer.inverse_transform(outputs)
             return rows
-        if self.n_outputs_ > 1:
-            chosen = outputs.argmax(axis=1)
-        elif len(self.classes_) > 1:
-            chosen = (outputs[:, 0] > 0.5).astype(np.intp)
-        else:
-            chosen = np.zeros(len(outputs), np.intp)
-        labels: Array = self.classes_[chosen]
+        labels: Array = self.classes_[self._chosen(outputs)]
         return labels
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -208,6 +202,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         """The logarithms of ``predict_proba``."""
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
+
+    def _chosen(self, outputs: Array) -> Array:
+        """The number of the class of each row, where a sample has one class."""
+        if len(self.classes_) > 2:
+            largest: Array = outputs.argmax(axis=1)
+            return largest
+        if len(self.classes_) == 2:
+            return (outputs[:, 0] > 0.5).astype(np.intp)
+        return np.zeros(len(outputs), np.intp)
 
     def _take_classes(self, y: Any, classes: Any) -> None:
         """Learn at the first call which classes there are; later ones are to be the same."""
@@ -248,11 +251,16 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             self.classes_ = found
             self._label_binarizer = _reader_of_rows(y)
         else:
-            self._check_classes(found)
+            self._check_classes(found, _has_rows(y))
         return X, self._rows(y).astype(X.dtype)
 
-    def _check_classes(self, found: Array) -> None:
+    def _check_classes(self, found: Array, has_rows: bool) -> None:
         """Refuse classes that were not there before; ``warm_start`` needs all of them again."""
+        if has_rows and self._label_binarizer is None:
+            raise ValueError(
+                "y has rows of 0 and 1 for several labels, but before it had one class for each "
+                "sample; make a new estimator"
+            )
         unknown = set(found.tolist()) - set(self.classes_.tolist())
         missing = set(self.classes_.tolist()) - set(found.tolist()) if self.warm_start else set()
         if unknown or missing:
@@ -283,15 +291,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         weights = super()._weights_of_samples(X, y, sample_weight)
         if self.class_weight is None:
             return weights
-        by_class: Array = compute_sample_weight(self.class_weight, y).astype(X.dtype)
+        by_class: Array = _check_sample_weight(compute_sample_weight(self.class_weight, y), X)
         return by_class if weights is None else weights * by_class
 
     def _score_of(self, outputs: Array, targets: Array, sample_weight: Array | None) -> float:
         """The accuracy: how many rows are predicted as they are, in all their labels."""
-        if self.out_activation_ == "softmax":
-            right = outputs.argmax(axis=1) == targets.argmax(axis=1)
-        else:
+        if self._label_binarizer is not None:
             right = ((outputs > 0.5) == (targets > 0.5)).all(axis=1)
+        else:
+            right = self._chosen(outputs) == self._chosen(targets)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
@@ -302,4 +310,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
 def _reader_of_rows(y: Any) -> LabelBinarizer | None:
     """What reads rows of 0 and 1, of several labels; None where each sample has one class."""
-    return LabelBinarizer().fit(y) if type_of_target(y).startswith("multilabel") else None
+    return LabelBinarizer().fit(y) if _has_rows(y) else None
+
+
+def _has_rows(y: Any) -> bool:
+    return bool(type_of_target(y).startswith("multilabel"))

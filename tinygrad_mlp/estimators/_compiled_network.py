@@ -18,6 +18,7 @@ from tinygrad_mlp.estimators._flat_weights import Layout, Weights
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits, poisson
 from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.nn._activations import Activation
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import evaluation_mode
 
@@ -42,7 +43,8 @@ class Architecture(NamedTuple):
 
     Attributes:
         sizes: the number of features, and of the neurons of each layer.
-        activations: the names of the activations of the hidden layers, or aliases of them.
+        activations: the functions of the hidden layers, or names. A name of your own may come to
+            mean another function, so an estimator gives functions.
         output: "identity", "logistic", "softmax" or "exp".
         dtype: "float64" or "float32".
         dropout: the probability of the dropout behind each hidden layer.
@@ -53,7 +55,7 @@ class Architecture(NamedTuple):
     """
 
     sizes: tuple[int, ...]
-    activations: tuple[str, ...]
+    activations: tuple[str | Activation, ...]
     output: str
     dtype: str = "float64"
     dropout: float = 0.0
@@ -104,6 +106,7 @@ class Network:
         parameters: the numbers of all parameters, in one flat array.
         gradients: the derivatives of the last loss by them, in the same order.
         most_numbers: how many inputs and outputs of layers it has computed with at once, at most.
+        is_whole: False after Ctrl-C, which may have come amid what a next call would rely on.
 
     >>> network = Network(Architecture((1, 1), (), "identity"))
     >>> network.weights = Weights([np.array([[2.0]])], [np.array([1.0])], [])
@@ -146,6 +149,7 @@ class Network:
         self._decay, self._decayed = np.zeros_like(self.parameters), np.empty_like(self.parameters)
         self._strength = 0.0
         self.most_numbers = 0
+        self.is_whole = True
 
     @property
     def weights(self) -> Weights:
@@ -180,7 +184,7 @@ class Network:
         if not isinstance(X, np.ndarray):
             return self._loss_in_blocks(X, targets, sample_weight)
         self._note_rows(len(X))
-        counts = None if sample_weight is None else _relative(sample_weight)
+        counts = self._relative(sample_weight)
         batch = (X, targets) if counts is None else (X, targets, counts)
         value: float = self._program(*batch)
         return self._reported(value, self._program.auxiliary, counts)
@@ -188,7 +192,7 @@ class Network:
     def _loss_in_blocks(self, X: Any, targets: Array, sample_weight: Array | None) -> float:
         """The same for the rows of a sparse matrix, of which some are made dense at a time."""
         n_samples = X.shape[0]
-        counts = np.ones(n_samples, self._dtype) if sample_weight is None else sample_weight
+        counts = np.ones(n_samples) if sample_weight is None else sample_weight
         total, loss, gradients = counts.sum(), 0.0, np.zeros_like(self.gradients)
         for start in range(0, n_samples, BLOCK):
             rows = slice(start, start + BLOCK)
@@ -214,7 +218,8 @@ class Network:
         value = self.loss(X, targets, sample_weight)
         if not alpha:
             return value
-        strength = alpha / (len(targets) if sample_weight is None else float(sample_weight.sum()))
+        n = len(targets) if sample_weight is None else float(sample_weight.sum())
+        strength = float(alpha) / n
         if strength != self._strength:
             np.multiply(self._is_weight, strength, out=self._decay)
             self._strength = strength
@@ -245,7 +250,7 @@ class Network:
         results = self._in_blocks(self._costs_with_outputs, X, targets)
         n_outputs = self.architecture.sizes[-1]
         costs, outputs = results[:, :-n_outputs], results[:, -n_outputs:]
-        counts = None if sample_weight is None else _relative(sample_weight)
+        counts = self._relative(sample_weight)
         totals = costs.sum(axis=1) if counts is None else counts * costs.sum(axis=1)
         return self._reported(float(totals.mean()), costs, counts), outputs
 
@@ -273,6 +278,19 @@ class Network:
             return value
         sums = np.minimum(costs, self._largest_cost).sum(axis=1)
         return float((sums if counts is None else counts * sums).mean())
+
+    def _relative(self, sample_weight: Array | None) -> Array | None:
+        """The weights with the mean 1; only then of the dtype, in which small ones would be 0."""
+        if sample_weight is None:
+            return None
+        total = sample_weight.sum()
+        if total == 0.0:
+            raise ZeroDivisionError(
+                f"the {len(sample_weight)} samples of a batch have the weight 0 together, so they "
+                "have no mean loss; leave out samples of weight 0, or choose a larger batch_size"
+            )
+        counts: Array = sample_weight * (len(sample_weight) / total)
+        return counts.astype(self._dtype, copy=False)
 
     # What is recorded
 
@@ -323,15 +341,3 @@ class Network:
 
 def _times(value: Value, count: Sequence[Value]) -> Value:
     return count[0] * value if count else value
-
-
-def _relative(sample_weight: Array) -> Array:
-    """The weights with the mean 1."""
-    total = sample_weight.sum()
-    if total == 0.0:
-        raise ZeroDivisionError(
-            f"the {len(sample_weight)} samples of a batch have the weight 0 together, so they have "
-            "no mean loss; leave out samples of weight 0, or choose a larger batch_size"
-        )
-    counts: Array = sample_weight * (len(sample_weight) / total)
-    return counts

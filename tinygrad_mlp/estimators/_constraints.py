@@ -8,9 +8,10 @@ from typing import Any, Final
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from tinygrad_mlp.nn import ACTIVATIONS
+from tinygrad_mlp.nn import ACTIVATIONS, activation_named
+from tinygrad_mlp.nn._activations import Activation
 
-__all__ = ["CONSTRAINTS", "activation_names"]
+__all__ = ["CONSTRAINTS", "activation_function", "activation_names"]
 
 
 def activation_names() -> set[str]:
@@ -20,6 +21,19 @@ def activation_names() -> set[str]:
     True
     """
     return {*ACTIVATIONS, *ACTIVATIONS.present_aliases()}
+
+
+def activation_function(name: str) -> Activation:
+    """The function that a name or an alias means now, found fast: each prediction asks.
+
+    Raises:
+        UnknownNameError: if there is none of that name.
+
+    >>> activation_function("logistic") is activation_function("sigmoid")
+    True
+    """
+    listed = ACTIVATIONS.data.get(ACTIVATIONS.aliases.get(name, name))
+    return listed or activation_named(name)
 
 
 class _ActivationName(StrOptions):  # type: ignore[misc]

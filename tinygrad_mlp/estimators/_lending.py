@@ -17,11 +17,14 @@ from tinygrad_mlp.estimators._compiled_network import Architecture, Network
 
 __all__ = ["lent_network"]
 
+MOST_NETWORKS: Final = 32
+"""How many networks wait; the last one that came back stays in any case."""
+
 MOST_PARAMETERS: Final = 1_000_000
-"""How many parameters the networks that wait have together; the last one that came back stays."""
+"""How many parameters they have together."""
 
 MOST_NUMBERS: Final = 4_000_000
-"""A network that has computed with more numbers at once is not kept: its memory is large."""
+"""With how many numbers at once they have computed, together: on that their memory hangs."""
 
 _waiting: list[Network] = []
 _lock = Lock()
@@ -42,12 +45,20 @@ def lent_network(architecture: Architecture) -> Iterator[Network]:
     """
     network = _taken(architecture) or Network(architecture)
     yield network
-    if network.most_numbers > MOST_NUMBERS:
-        return
-    with _lock:  # not reached after an error, amid which it may be
-        _waiting.append(network)
-        while len(_waiting) > 1 and sum([len(w.parameters) for w in _waiting]) > MOST_PARAMETERS:
-            del _waiting[0]
+    # not reached after an error, amid which it may be
+    if network.is_whole and network.most_numbers <= MOST_NUMBERS:
+        with _lock:
+            _waiting.append(network)
+            while len(_waiting) > 1 and _are_too_many():
+                del _waiting[0]
+
+
+def _are_too_many() -> bool:
+    return (
+        len(_waiting) > MOST_NETWORKS
+        or sum([len(network.parameters) for network in _waiting]) > MOST_PARAMETERS
+        or sum([network.most_numbers for network in _waiting]) > MOST_NUMBERS
+    )
 
 
 def _taken(architecture: Architecture) -> Network | None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_array, check_random_state
@@ -15,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._compiled_network import Architecture, model_of
-from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._constraints import CONSTRAINTS, activation_function
 from tinygrad_mlp.estimators._explaining import explain
 from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
@@ -23,6 +24,13 @@ from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
 from tinygrad_mlp.estimators._stochastic_fit import StochasticFit
+from tinygrad_mlp.estimators._update_rules import UpdateRule
+from tinygrad_mlp.estimators._what_fits_together import (
+    check_going_on,
+    check_together,
+    checked_names,
+    checked_sizes,
+)
 from tinygrad_mlp.nn import MLP
 
 __all__ = ["Perceptron", "fits_in_steps"]
@@ -63,6 +71,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
     coefs_: list[Array]
     intercepts_: list[Array]
     out_activation_: str
+    _rule: UpdateRule
 
     # What a kind of estimator says of itself
 
@@ -81,38 +90,28 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
     def _weights_of_samples(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
         if sample_weight is None:
             return None
-        checked: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        checked: Array = _check_sample_weight(sample_weight, X)
         return checked
 
     # From samples to weights
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        self._validate_params()
-        sizes = _checked_sizes(self.hidden_layer_sizes)
-        if incremental and self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True: there is one epoch, among which "
-                "none is the best; take early_stopping=False"
-            )
-        if self.solver == "lbfgs" and (self.dropout or self.batch_norm):
-            raise ValueError(
-                "solver='lbfgs' needs a loss that is the same each time, which it is not with "
-                "dropout or batch_norm; take solver='adam' or solver='sgd'"
-            )
-        if self.batch_norm and not sizes:
-            raise ValueError(
-                "batch_norm stands in hidden layers, and would do nothing without a hidden layer; "
-                "take batch_norm=False, or give a hidden layer: hidden_layer_sizes=(100,)"
-            )
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+        sizes = checked_sizes(self.hidden_layer_sizes)
+        check_together(self, sizes, incremental=incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         given = (X, y, sample_weight)
         X, targets = self._checked(X, y, first=first, incremental=incremental)
         X = X if isinstance(X, np.ndarray) else X.tocsr()
         weights = self._weights_of_samples(X, y, sample_weight)
-        self.n_outputs_ = targets.shape[1]
+        n_outputs = targets.shape[1]
+        if not first:
+            check_going_on(self, self._weights(), sizes, n_outputs, self._output())
+        self.n_outputs_ = n_outputs
         self._random_state = check_random_state(self.random_state)
         if first:
-            self._begin([X.shape[1], *sizes, self.n_outputs_], X.dtype)
+            self._begin([X.shape[1], *sizes, n_outputs], X.dtype)
         samples = Samples(X, targets, weights)
         hooks = None if incremental else FitHooks(self, *given)
         if self.solver == "lbfgs":
@@ -133,21 +132,28 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         self.n_iter_, self.t_ = 0, 0
         self.n_layers_ = len(sizes)
         self.out_activation_ = self._output()
-        names = self._names_of_activations(len(sizes) - 2)
+        names = checked_names(self.activation, len(sizes) - 2)
         names.append(names[-1] if names else self.activation)  # by which the output layer begins
         self.coefs_, self.intercepts_ = draw_weights_and_biases(
             sizes, names, dtype, self._random_state
         )
         self.norms_ = [_fresh_norm(size, dtype) for size in sizes[1:-1] if self.batch_norm]
+        if hasattr(self, "_rule"):
+            del self._rule  # its velocities belong to the weights of before
         if self.solver != "lbfgs":
-            self.loss_curve_: list[float] = []
-            self.best_loss_: float | None = np.inf
-            self.validation_scores_: list[float] | None = None
-            self.validation_loss_curve_: list[float] | None = None
-            self.best_validation_score_: float | None = None
-            self._no_improvement_count = 0
+            self._begin_curves()
+
+    def _begin_curves(self) -> None:
+        self.loss_curve_: list[float] = []
+        self.best_loss_: float | None = np.inf
+        self.validation_scores_: list[float] | None = None
+        self.validation_loss_curve_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        self._no_improvement_count = 0
 
     def _fit_in_steps(self, samples: Samples, hooks: FitHooks | None) -> None:
+        if not hasattr(self, "loss_curve_"):  # the weights are of "lbfgs", which has no curves
+            self._begin_curves()
         dtype = self.coefs_[0].dtype
         with lent_network(self._architecture(dtype)) as network:
             network.weights = self._weights()
@@ -171,27 +177,23 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         self.coefs_, self.intercepts_ = weights.coefs, weights.intercepts
         self.norms_ = weights.norms
 
-    def _names_of_activations(self, n_hidden: int) -> list[str]:
-        """The activation of each hidden layer, as it was named."""
-        given = self.activation
-        names = [given] * n_hidden if isinstance(given, str) else list(given)
-        if len(names) != n_hidden:
-            raise ValueError(
-                f"activation is a list of {len(names)}, but there are {n_hidden} hidden layers; "
-                "give one for each of them, or one name for all: activation='relu'"
-            )
-        return names
-
     def _architecture(self, dtype: np.dtype[Any]) -> Architecture:
         sizes = self._weights().sizes
-        names = tuple(self._names_of_activations(len(sizes) - 2))
-        has_norms = len(self.norms_) > 0
-        return Architecture(sizes, names, self.out_activation_, dtype.name, self.dropout, has_norms)
+        names = checked_names(self.activation, len(sizes) - 2)
+        functions = {name: activation_function(name) for name in set(names)}
+        return Architecture(
+            sizes,
+            tuple([functions[name] for name in names]),
+            self.out_activation_,
+            dtype.name,
+            self.dropout,
+            batch_norm=len(self.norms_) > 0,
+        )
 
     # From samples to outputs
 
     def _outputs(self, X: Any) -> Array:
-        """The outputs, (n_samples, n_outputs), of the dtype of features and weights together."""
+        """The outputs, (n_samples, n_outputs), of float32 if features and weights are that."""
         X, architecture = self._to_predict(X)
         with lent_network(architecture) as network:
             network.weights = self._weights()
@@ -201,7 +203,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         check_is_fitted(self)
         if not self._is_checked(X):
             X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
-        dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
+        is_narrow = self.coefs_[0].dtype == np.float32 and np.can_cast(X.dtype, np.float32)
+        dtype = np.dtype(np.float32 if is_narrow else np.float64)
         if not isinstance(X, np.ndarray):
             X = X.tocsr()
         return X.astype(dtype, copy=False), self._architecture(dtype)
@@ -288,17 +291,6 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _checked_sizes(hidden_layer_sizes: Any) -> list[int]:
-    given = hidden_layer_sizes
-    sizes = list(given) if hasattr(given, "__iter__") else [given]
-    if any([size <= 0 for size in sizes]):
-        raise ValueError(
-            f"hidden_layer_sizes is {sizes}, but a layer has one neuron at least; for example "
-            "hidden_layer_sizes=(100,)"
-        )
-    return sizes
 
 
 def _fresh_norm(size: int, dtype: np.dtype[Any]) -> Array:

@@ -65,6 +65,7 @@ class StochasticFit:
         try:
             self._run_epochs(samples, batch_size, rule)
         except KeyboardInterrupt:
+            self._network.is_whole = False
             warn_of_fit(
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
                 "the weights that it had then",
@@ -115,8 +116,9 @@ class StochasticFit:
         if self._validation is not None:
             better = self._validate(self._validation)
         else:
-            better = not estimator.loss_ > estimator.best_loss_ - estimator.tol
-            estimator.best_loss_ = min(estimator.best_loss_, estimator.loss_)
+            best = np.inf if estimator.best_loss_ is None else estimator.best_loss_
+            better = not estimator.loss_ > best - float(estimator.tol)
+            estimator.best_loss_ = min(best, estimator.loss_)
         estimator._no_improvement_count = 0 if better else estimator._no_improvement_count + 1
 
     def _validate(self, held_out: Samples) -> bool:
@@ -127,7 +129,7 @@ class StochasticFit:
         estimator.validation_loss_curve_.append(loss)
         estimator.validation_scores_.append(score)
         self._say(f"Validation score: {score:f}")
-        better = not score < estimator.best_validation_score_ + estimator.tol
+        better = not score < estimator.best_validation_score_ + float(estimator.tol)
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
             estimator._best_weights = network.weights
@@ -164,12 +166,14 @@ class StochasticFit:
         """What is trained on, and what is held out: the very samples that scikit-learn takes."""
         estimator = self._estimator
         stratifies = is_classifier(estimator) and estimator.n_outputs_ == 1
-        train, held_out = train_test_split(
-            np.arange(len(samples)),
-            random_state=estimator._random_state,
-            test_size=estimator.validation_fraction,
-            stratify=samples.targets.astype(bool) if stratifies else None,
-        )
+        train = held_out = np.arange(0)
+        if estimator.validation_fraction > 0.0:  # train_test_split would name its own argument
+            train, held_out = train_test_split(
+                np.arange(len(samples)),
+                random_state=estimator._random_state,
+                test_size=estimator.validation_fraction,
+                stratify=samples.targets.astype(bool) if stratifies else None,
+            )
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small: early_stopping would hold out "
@@ -220,7 +224,7 @@ class StochasticFit:
         given = self._estimator.batch_size
         is_auto = isinstance(given, str)
         size = min(200 if is_auto else int(given), n_samples)
-        if self._estimator.batch_norm and n_samples % size == 1:
+        if self._estimator.batch_norm and (n_samples - 1) % size == 0:
             raise ValueError(
                 f"of {n_samples} samples in batches of {size} the last batch has one, which "
                 "batch_norm cannot compare with others; give another batch_size"
