@@ -408,7 +408,7 @@ assert held_out < 0.2, "exercise 1: and they are worth nothing"
 # Is the sparse network of L1 as good if you *remove* the small weights, that is, set them to 0? Count what is left.
 
 # %% [markdown] tags=["answer"]
-# Yes: it loses less than a point on the mean, with a fraction of its weights.
+# Yes: it loses less than a point on average, with a fraction of its weights.
 
 # %% tags=["answer"]
 losses, left = [], []

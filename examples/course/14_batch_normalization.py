@@ -314,7 +314,7 @@ for rate in (0.03, 1.0, 3.0):
     differences = found[True, rate] - found[False, rate]
     print(f"rate {rate}: with - without", *(f"{number:+.1%}" for number in differences))
     assert differences.mean() > 0.1, (
-        f"rate {rate}: the norm is ahead by 10 points on the mean"
+        f"rate {rate}: the norm is ahead by 10 points on average"
     )
 assert len(good[True]) > len(good[False]), "with the norm more rates are good"
 assert abs(best[True] - best[False]) < 0.05, (

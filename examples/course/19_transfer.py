@@ -210,7 +210,7 @@ for seed in seeds:
 show(*found)
 differences, low, _ = gain("noisy: fine-tuned", "noisy: best of four from scratch")
 assert (differences > 0).all(), "fine-tuning beats the best from scratch in every seed"
-assert low > 0.1, "on the mean it is ahead by more than 10 points"
+assert low > 0.1, "on average it is ahead by more than 10 points"
 _, low, high = gain("noisy: fine-tuned", "noisy: nothing changed")
 assert low < 0 < high, "between fine-tuning and changing nothing no difference is seen"
 
@@ -276,7 +276,7 @@ assert (np.array(dead_old) > 0.2 + np.array(dead_new)).all(), (
 differences, _, _ = gain("white: old head / 10, all", "white: old head, all")
 assert (differences > 0).all(), "the old head, made less sure, learns in every seed"
 _, low, _ = gain("white: old head / 10, all", "white: scratch")
-assert low > 0, "it is ahead of scratch on the mean"
+assert low > 0, "it is ahead of scratch on average"
 
 # %%
 viz.plots.loss_curve(histories, title="Digits on white, five samples per class")
@@ -334,7 +334,7 @@ differences, _, _ = gain("5 to 9: frozen", "5 to 9: scratch")
 assert (differences < 0).all(), "the frozen body loses in every seed"
 differences, _, high = gain("5 to 9: all", "5 to 9: scratch")
 assert high < 0 < max(differences), (
-    "full fine-tuning is behind on the mean, not in each seed"
+    "full fine-tuning is behind on average, not in each seed"
 )
 differences, _, _ = gain("5 to 9: frozen", "5 to 9: frozen random body")
 assert (differences < 0).all(), "a frozen random body is better than that of 0 to 4"
@@ -355,7 +355,7 @@ differences, _, _ = gain("5 to 9: all", "5 to 9: body 10 times slower")
 assert (differences > 0).all(), "and one that is as fast as the head better still"
 
 # %% [markdown]
-# Full fine-tuning is behind scratch by little, and on the mean only: there are seeds in which it is not behind.
+# Full fine-tuning is behind scratch by little, and on average only: there are seeds in which it is not behind.
 #
 # The more the body may move away from its old task, the better: frozen, slow, as fast as the head. *Rates by
 # layer* are the handle between the two ends, and the right place depends on how near the tasks are.
@@ -388,7 +388,7 @@ for way in ("frozen body", "all"):
     gains = {n: gain(f"{n} per class: {way}", f"{n} per class: scratch") for n in sizes}
     assert (gains[1][0] > 0).all(), f"{way}: with one sample, ahead in every seed"
     assert (gains[5][0] > 0).all(), f"{way}: with five samples, ahead in every seed"
-    assert gains[20][1] > 0, f"{way}: with 20 samples, ahead on the mean"
+    assert gains[20][1] > 0, f"{way}: with 20 samples, ahead on average"
     means = [differences.mean() for differences, _, _ in gains.values()]
     assert means == sorted(means, reverse=True), f"{way}: the gain shrinks with the samples"
     if way == "frozen body":

@@ -252,7 +252,7 @@ assert search.score(X_test, y_test) < share, (
 # %% [markdown]
 # In every fold, four neurons are a little ahead of ten: since the folds are the same for all settings, compare *in pairs*. But all
 # settings together differ by less than the standard error above, and on the test samples the chosen one is *behind* the
-# script. That is no fault of the search: it says what is best on the mean of three folds, in trainings that a larger `tol`
+# script. That is no fault of the search: it says what is best on average over three folds, in trainings that a larger `tol`
 # makes short, and the script was lucky with its test samples. Chapter 18 shows how to report a search.
 #
 # ## Beyond: see a prediction
@@ -358,7 +358,7 @@ for network in networks:
     )
 print("the validation loss at the end, above its lowest:", *(f"{x:+.0%}" for x in rises))
 assert np.mean(rises) > 0.1, (
-    "on the mean of ten networks the validation loss has risen again"
+    "on average over ten networks the validation loss has risen again"
 )
 
 shown = networks[int(np.argmax(rises))]

@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 import viz
 from tests.estimators.beside_scikit_learn import FEATURES, PROBLEMS, WEIGHTS, quietly
 from tinygrad_mlp.engine import topological_order
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.estimators import MLPClassifier, MLPRegressor
 from tinygrad_mlp.estimators._compiled_network import Architecture, Network
 from tinygrad_mlp.estimators._flat_weights import Weights
@@ -80,6 +81,33 @@ def test_to_mlp_is_a_model_of_ours() -> None:
     assert isinstance(network, MLP)
     assert [layer.n_outputs for layer in network.layers] == [5, 4, 1]
     assert network(FEATURES[0].tolist()).data == pytest.approx(model.predict(FEATURES[:1])[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "options"),
+    [
+        (MLPClassifier, "four classes", {}),
+        (MLPClassifier, "four classes", {"dropout": 0.5, "batch_norm": True}),
+        (MLPClassifier, "two classes", {}),
+        (MLPClassifier, "labels", {}),
+        (MLPRegressor, "three outputs", {"activation": ["gelu", "logistic"]}),
+    ],
+)
+def test_to_torch_gives_what_is_predicted(kind: Any, name: str, options: dict[str, Any]) -> None:
+    model = fitted(kind, name, **options)
+    network = model.to_torch()
+    assert not network.training
+    with torch.no_grad():
+        found = network(torch.tensor(FEATURES)).numpy()
+    wanted = (model.predict_proba if kind is MLPClassifier else model.predict)(FEATURES)
+    if name == "two classes":
+        wanted = wanted[:, 1:]
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_to_torch_needs_a_module_of_torch_for_each_activation() -> None:
+    with pytest.raises(InvalidArgumentError, match="no module for the activation exp"):
+        fitted(MLPRegressor, "counts").to_torch()
 
 
 def test_an_activation_for_each_layer_begins_as_scikit_learn_s_would() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,9 @@ from tinygrad_mlp.estimators._what_fits_together import (
     checked_sizes,
 )
 from tinygrad_mlp.nn import MLP
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Perceptron", "fits_in_steps"]
 
@@ -252,6 +255,27 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         """
         check_is_fitted(self)
         return model_of(self._architecture(np.dtype(np.float64)), self._weights())
+
+    def to_torch(self) -> torch.nn.Sequential:
+        """The network as an ``nn.Sequential`` of PyTorch, in float64 and eval mode.
+
+        A classifier's gives probabilities, of two classes that of the second one; a regressor's
+        gives what ``predict`` gives.
+
+        Raises:
+            MissingDependencyError: without torch.
+            InvalidArgumentError: for an activation that torch has no module for, such as the exp at
+                the end of a regressor with ``loss="poisson"``.
+
+        >>> from tinygrad_mlp.estimators import MLPRegressor
+        >>> model = MLPRegressor(hidden_layer_sizes=[3], solver="lbfgs", random_state=0)
+        >>> network = model.fit([[0.0], [1.0]], [0.0, 1.0]).to_torch()
+        >>> {name: tuple(each.shape) for name, each in network.state_dict().items()}
+        {'0.weight': (3, 1), '0.bias': (3,), '2.weight': (1, 3), '2.bias': (1,)}
+        """
+        from tinygrad_mlp.interchange import to_torch
+
+        return to_torch(self.to_mlp()).eval()
 
     def graph(self, row: ArrayLike) -> list[Value]:
         """The computation of one prediction as a graph of Values, to draw and to step through.
