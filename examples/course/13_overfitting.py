@@ -349,17 +349,17 @@ assert np.allclose([p.data for p in fitted.parameters()], by_sgd[0], atol=1e-12,
 )
 
 # %% [markdown]
-# The clearest case is a weight that gets no gradient at all: those of a pixel that is black in every picture. Weight decay makes them
+# The clearest case is a weight that gets no gradient at all: those of a pixel that is empty (0) in every picture. Weight decay makes them
 # smaller by the same *factor* in each step. In Adam with a penalty the gradient is only $2 s w$, and divided by its own size it is $\pm 1$:
 # at first such a weight goes the full rate $\alpha$ towards 0 in each step, *however weak the penalty is* (as long as $2 s w$ is large beside
 # Adam's $\epsilon = 10^{-8}$).
 
 # %%
-black = np.flatnonzero((X == 0).all(axis=0))
+empty = np.flatnonzero((X == 0).all(axis=0))
 # Each hidden unit has 64 weights and a bias, one after the other in the list of parameters.
-of_black = np.array([unit * 65 + pixel for unit in range(32) for pixel in black])
-print(f"{len(black)} pixels are always black: {len(of_black)} weights without a gradient")
-factor = by_adam[1][of_black] / start[of_black]
+of_empty = np.array([unit * 65 + pixel for unit in range(32) for pixel in empty])
+print(f"{len(empty)} pixels are always empty: {len(of_empty)} weights without a gradient")
+factor = by_adam[1][of_empty] / start[of_empty]
 expected = (1 - rate * 2 * s) ** steps
 print(f"AdamW: all of them are multiplied by {factor.min():.6f}, expected {expected:.6f}")
 assert np.allclose(factor, expected, rtol=1e-12), "decay: the same factor for each"
@@ -367,13 +367,13 @@ assert np.allclose(factor, expected, rtol=1e-12), "decay: the same factor for ea
 moved = {}
 for weak in (1e-2, 1e-4):
     after_one = after_steps(Adam((), rate), penalty=weak, steps=1)
-    moved[weak] = np.abs(after_one - start)[of_black]
+    moved[weak] = np.abs(after_one - start)[of_empty]
     print(f"Adam with s = {weak:g}: the first step moves them by", end=" ")
     print(f"{np.median(moved[weak]):.6f} (median)")
 assert all(abs(np.median(move) - rate) < 1e-2 * rate for move in moved.values()), (
     "Adam: a penalty 100 times weaker moves them as far, to one percent"
 )
-assert max(abs(by_adam[0][of_black])) < 0.1 * max(abs(by_adam[1][of_black])), (
+assert max(abs(by_adam[0][of_empty])) < 0.1 * max(abs(by_adam[1][of_empty])), (
     "after all steps the penalty has brought them to nearly 0, the decay has not"
 )
 

@@ -138,7 +138,7 @@ assert np.abs(missing_slope).max() > 0.1, "gradient times input does not"
 #
 # The integral is a mean of gradients along a straight line, and the usual way is to take 50 points on it. We try this on networks
 # that read digits, one with relu, one with tanh. The question: why a 3? $f$ is the logit of the 3 (its output before
-# softmax), and the baseline is the black picture: all pixels are 0. (A pixel of 0 has no ink. We call it black, but the pictures of
+# softmax), and the baseline is the empty picture: all pixels are 0. (A pixel of 0 has no ink; the pictures of
 # this chapter show it white, as paper is.)
 #
 # Two rules with 50 points: *midpoints*, evenly spaced, and *nodes of Gauss*, whose places and weights are chosen such that the integral of
@@ -218,7 +218,7 @@ viz.plots.attribution_plot(path, threes[:3], image_shape=(8, 8))
 # %% [markdown]
 # ## Which pixels matter?
 #
-# A test of an attribution is to *delete*: set the eight pixels with the largest attribution to black, and see how far the logit falls. For
+# A test of an attribution is to *delete*: set the eight pixels with the largest attribution to empty, and see how far the logit falls. For
 # comparison, eight inked pixels at random.
 
 # %%
@@ -231,7 +231,7 @@ def logit_of_3(model, rows):
 
 
 def without(rows, places):
-    """The rows, with the pixels at these places made black."""
+    """The rows, with the pixels at these places made empty."""
     rows = rows.copy()
     np.put_along_axis(rows, places, 0.0, axis=1)
     return rows
@@ -299,18 +299,18 @@ assert (by_slope == 0.0).all(), "one sensor would be enough, so a small change d
 assert np.abs(by_path - 0.5).max() < 1e-12, "integrated gradients share it out"
 
 # %% [markdown]
-# **The baseline.** What is equal to the baseline gets exactly 0, whatever it means. With the black picture as the baseline, missing ink can never be
+# **The baseline.** What is equal to the baseline gets exactly 0, whatever it means. With the empty picture as the baseline, missing ink can never be
 # a reason. With the mean picture it can:
 
 # %%
 mean_picture = pictures[train].mean(axis=0)
 by_mean = integrated_gradients(relu, threes, 3, baseline=mean_picture).attributions
 dark = threes == 0.0
-for name, each in (("black", maps["integrated gradients"]), ("mean", by_mean)):
+for name, each in (("empty", maps["integrated gradients"]), ("mean", by_mean)):
     share = np.abs(each[dark]).sum() / np.abs(each).sum()
-    print(f"black pixels have {share:.1%} of the attribution, baseline: {name}")
-    if name == "black":
-        assert share == 0.0, "with a black baseline a black pixel has no attribution"
+    print(f"empty pixels have {share:.1%} of the attribution, baseline: {name}")
+    if name == "empty":
+        assert share == 0.0, "with an empty baseline an empty pixel has no attribution"
     else:
         assert share > 0.1, "with the mean picture missing ink is a reason"
 
