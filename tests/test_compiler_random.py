@@ -207,7 +207,7 @@ WHOLE_NUMBERS: Final = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 @pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
 @given(recipe=recipes(EXACT_OPS), seed=SEEDS, reduction=REDUCTIONS)
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_whole_numbers_give_equal_results(
     mapped: bool, recipe: Recipe, seed: int, reduction: Reduction
 ) -> None:
@@ -237,7 +237,7 @@ def test_small_whole_numbers_are_exact_in_float32_too(
 
 @pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
 @given(recipe=recipes(ALL_OPS), seed=SEEDS, reduction=REDUCTIONS)
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_every_operation_agrees(
     mapped: bool, recipe: Recipe, seed: int, reduction: Reduction
 ) -> None:

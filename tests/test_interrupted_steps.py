@@ -179,7 +179,6 @@ def line() -> Module:
         *[("compiled", line, name) for name in MAKERS],
         ("eager", Counting, "adam"),
         ("compiled", Counting, "adam"),  # as one graph of the whole batch
-        ("auto", Counting, "momentum"),
     ],
 )
 def test_a_training_ends_between_two_steps(engine: str, kind: Any, name: str) -> None:

@@ -44,6 +44,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "predict": ("Predictions", predictions.report),
     "regularized": ("Batch norm, dropout and noise", regularized.report),
     "drop-in": ("Beside scikit-learn", drop_in.report),
+    "drop-in-map": ("Beside scikit-learn, over sizes", drop_in.report_map),
     "accuracy": ("Scores beside scikit-learn's", accuracy.report),
     "small": ("Small jobs", small_jobs.report),
     "compile-time": ("The cost of compiling", compile_time.report),

@@ -15,7 +15,17 @@ from tests.benchmarks.timing import markdown, number
 from tests.benchmarks.works import Array
 from tinygrad_mlp.data import load_digits
 
-__all__ = ["JOBS", "OURS", "SKLEARN", "Job", "measure", "new_model", "report", "samples"]
+__all__ = [
+    "JOBS",
+    "OURS",
+    "SKLEARN",
+    "Job",
+    "measure",
+    "new_model",
+    "report",
+    "report_map",
+    "samples",
+]
 
 OURS: Final = "tinygrad_mlp.estimators"
 SKLEARN: Final = "sklearn.neural_network"
@@ -37,6 +47,13 @@ JOBS: Final[dict[str, Job]] = {
     "predict, 100,000 x 20": ("predict", "100000 x 20", (64, 64)),
 }
 """The rows of the table."""
+
+MAP: Final[dict[str, tuple[int, ...]]] = {
+    "samples": (100, 1_000, 10_000),
+    "features": (2, 20, 100),
+    "hidden": (10, 100),
+}
+"""Where the map of ratios is measured."""
 
 EPOCHS: Final = 20
 
@@ -72,6 +89,8 @@ def calls(package: str, job: Job) -> Callable[[], Any]:
     model = new_model(package, job, max_iter=2).fit(X[:2000], y[:2000])
     if what == "partial_fit":
         return partial(model.partial_fit, X[:200], y[:200])
+    if what == "partial_fit of all":
+        return partial(model.partial_fit, X, y)
     return partial(model.predict, X[:1] if what == "predict one" else X)
 
 
@@ -106,3 +125,21 @@ def report(seconds: float) -> str:
         f"`MLPClassifier`, Adam, relu, float64; a `fit` has {EPOCHS} epochs and the same losses."
     )
     return f"{title}\n\n{table}"
+
+
+def report_map(seconds: float) -> str:
+    """The ratios of three calls over samples, features and hidden neurons."""
+    whats = ("fit", "partial_fit of all", "warm_start")
+    rows = []
+    sizes = [(n, hidden) for n in MAP["samples"] for hidden in MAP["hidden"]]
+    for what in whats:
+        for n_samples, hidden in sizes:
+            row = [what, f"{n_samples:,}", str(hidden)]
+            for n_features in MAP["features"]:
+                job: Job = (what, f"{n_samples} x {n_features}", (hidden,))
+                results = measure(job, seconds / (len(whats) * len(sizes) * len(MAP["features"])))
+                row.append(number(results.ratio(OURS, SKLEARN)))
+            rows.append(row)
+    features = [f"{n_features} features" for n_features in MAP["features"]]
+    table = markdown(["", "samples", "hidden", *features], rows)
+    return f"Time over scikit-learn's, as above; below 1 is faster.\n\n{table}"

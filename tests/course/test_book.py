@@ -347,6 +347,21 @@ def test_a_claim_that_does_not_hold_fails_by_name(
     assert "The second" not in (book / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_chapter_that_warns_fails(
+    chapters: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warns = SECOND.replace(
+        "assert 1 + 1 == 3", "import warnings; warnings.warn('too old'); assert True"
+    )
+    assert warns != SECOND
+    (chapters / "02_second.py").write_text(warns, encoding="utf-8")
+    monkeypatch.setattr(_chapters, "FOLDER", chapters)
+    assert main(["course", "2", "--out", str(chapters / "book")]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: 02_second: it prints a warning: ")
+    assert error.endswith("UserWarning: too old")
+
+
 @pytest.mark.parametrize(
     ("seconds", "warnings"),
     [

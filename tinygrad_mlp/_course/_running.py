@@ -45,6 +45,16 @@ def run_notebook(chapter: Chapter, notebook: Any) -> str:
     except CellTimeoutError:
         return f"{chapter.name}: a cell ran for more than {LONGEST} s"
     notebook.metadata.pop("language_info", None)  # it has the version of the Python that ran it
+    warned = _warned(notebook)
+    return f"{chapter.name}: it prints a warning: {warned}" if warned else ""
+
+
+def _warned(notebook: Any) -> str:
+    """The first line that a cell wrote to the stream of errors; "" if none did."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream" and output.name == "stderr":
+                return COLORS.sub("", output.text).strip().partition("\n")[0]
     return ""
 
 
