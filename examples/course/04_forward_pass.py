@@ -2,7 +2,7 @@
 # # The forward pass, number by number
 #
 # A network is a formula. The forward pass puts numbers in and computes, unit after unit, until the output is known. You learn to do
-# it by hand, with the names that textbooks use; to read it in the graph that the engine builds; to count its
+# a forward pass by hand, with the names that textbooks use; to read it in the graph that the engine builds; to count the
 # multiplications; and to recognize the usual slips by the numbers that they give. Expect arithmetic and nothing else: no
 # matrices, no learning.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Initialization: how the weights begin
 #
-# Before the first step somebody has to choose the weights. You learn why they must not be equal, how large
+# Before the first step somebody has to choose the weights. You learn why the first weights must not be equal, how large
 # they must be, and where the formulas of LeCun, Glorot and He come from: each is one line about variances, and
 # each is measured here. Expect two surprises: the usual formula for tanh does *not* keep the signal, and
 # the biases, which everybody sets to zero, can decide how long a training takes.

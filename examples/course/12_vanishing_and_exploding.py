@@ -2,7 +2,7 @@
 # # Vanishing and exploding gradients
 #
 # In a deep network the gradient of the first layer is a product with one factor for each layer. You learn to
-# measure how it grows or shrinks with depth, to predict the rate from the activation and the size of the weights, to
+# measure how a gradient grows or shrinks with depth, to predict the rate from the activation and the size of the weights, to
 # recognize both faults in the reports of the debugger, and what each remedy does. Expect that one common
 # sentence, "sigmoids make the gradient vanish", is only true for weights of the usual size, and that clipping saves
 # some trainings, but does not make up for weights that are too large.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Batch normalization
 #
-# Batch normalization gives every feature of a layer mean 0 and variance 1 over the batch. You learn to compute it by hand, what
+# Batch normalization gives every feature of a layer mean 0 and variance 1 over the batch. You learn to compute the norm of a batch by hand, what
 # it keeps for predictions, and what it does to gradients. Then you measure which learning rates it allows. Expect that it makes
 # the *range* of good rates wider, that the best accuracy hardly changes, and that a batch of two samples ruins it.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Universal approximation: what one hidden layer can draw
 #
-# One hidden layer of sigmoids is enough for every continuous function on a closed interval. You learn why,
+# One hidden layer of sigmoids is enough for every continuous function on a closed interval. You learn why one hidden layer is enough,
 # by a network whose weights are *set* and not trained, and how its error shrinks with the number of units.
 # Expect a proof that fits into three lines, a function for which it needs a hopeless number of units, and a
 # list of what the theorem does not say.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Interpretation: why does the network say that?
 #
-# A network gives an answer and no reason. You learn the common ways to ask for one, what question each of them answers, and how each
+# A network gives an answer and no reason. You learn the common ways to ask for a reason, what question each of them answers, and how each
 # of them misleads. Expect methods that contradict each other without any of them being wrong: they answer different questions. To be
 # able to check them, we begin where the truth is known.
 #

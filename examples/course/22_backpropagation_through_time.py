@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Backpropagation through time
 #
-# A recurrent network reads a sequence step by step, with the same weights in each step. You learn what that
-# means for the gradient, on the smallest one: a single unit, all plain scalars. Expect no new rule: the chain rule is
+# A recurrent network reads a sequence step by step, with the same weights in each step. You learn what shared weights
+# mean for the gradient, on the smallest recurrent network: a single unit, all plain scalars. Expect no new rule: the chain rule is
 # enough. But its products become very small or very large, and there will be a network that cannot *learn* what it can *do*.
 #
 # ## One unit, many steps
