@@ -1,0 +1,45 @@
+/* The library: a compiled program is a list of records that the interpreter runs, once in double
+ * and once in float. No part of Python is needed; ctypes calls what is marked EXPORT. */
+#include "records.h"
+
+#define NAME_OF(name, suffix) name##_##suffix
+#define NAME_WITH(name, suffix) NAME_OF(name, suffix)
+#define NAME(name) NAME_WITH(name, SUFFIX)
+
+#define real double
+#define REAL_BITS 64
+#define SUFFIX f64
+#include "vectors.h"
+#include "functions.h"
+#include "products.h"
+#include "interpreter.h"
+#undef real
+#undef REAL_BITS
+#undef SUFFIX
+
+#define real float
+#define REAL_BITS 32
+#define SUFFIX f32
+#include "vectors.h"
+#include "functions.h"
+#include "products.h"
+#include "interpreter.h"
+#undef real
+#undef REAL_BITS
+#undef SUFFIX
+
+/* The names of the operations in the order of their numbers, one on each line. */
+EXPORT const char *operations(void) {
+  return
+#define UNARY(NAME_, RESULT) #NAME_ "\n"
+#define BINARY(NAME_, RESULT) #NAME_ "\n"
+#define KERNEL(NAME_) #NAME_ "\n"
+#include "operations.h"
+      ;
+#undef UNARY
+#undef BINARY
+#undef KERNEL
+}
+
+/* So that Python can see that both sides mean the same record. */
+EXPORT int64_t size_of_record(void) { return sizeof(record); }
