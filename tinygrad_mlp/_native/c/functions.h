@@ -74,6 +74,9 @@ INLINE real NAME(polynomial)(real x, const real *c, int n) {
   return NAME(fused)(odd, x, even);
 }
 
+/* All bits where a condition is true, none where not: a choice that no compiler makes a branch of. */
+INLINE NAME(word) NAME(mask)(int condition) { return -(NAME(word))condition; }
+
 INLINE real NAME(absolute)(real x) { return LIBM(__builtin_fabs)(x); }
 INLINE real NAME(signed_as)(real x, real y) { return LIBM(__builtin_copysign)(x, y); }
 INLINE real NAME(sign)(real x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
@@ -95,16 +98,16 @@ INLINE real NAME(scaled)(real x, NAME(word) last_bits) {
   return x * NAME(of_bits)(half << MANTISSA_BITS) * NAME(of_bits)((last_bits - half) << MANTISSA_BITS);
 }
 
-/* e^x = 2^n e^(r + rest), |r| <= log(2) / 2; even = cosh(r) - 1, odd = sinh(r) - r + rest.
+/* e^x = 2^n e^(r + rest), |r| <= log(2) / 2; cosh r = 1 + z even, sinh r = r + r z odd, z = r^2.
  * log(2) is the sum of two numbers; the product of n and the first one is exact. */
 typedef struct {
-  real n, r, even, odd;
+  real n, r, rest, z, even, odd;
   NAME(word) last_bits;
 } NAME(exponential);
 
 INLINE NAME(exponential) NAME(split_exp)(real x) {
   const real t = NAME(fused)(x, PER_TYPE(1.4426950408889634, 1.442695), LARGE), n = t - LARGE;
-  const real high = x - n * PER_TYPE(0x1.62e42fefa38p-1, 0x1.62e4p-1);
+  const real high = NAME(fused)(-n, PER_TYPE(0x1.62e42fefa38p-1, 0x1.62e4p-1), x);
   const real low = PER_TYPE(0x1.ef35793c7673p-45, 0x1.7f7d1cp-20);
   const real r = NAME(fused)(-n, low, high), rest = NAME(fused)(-n, low, high - r), z = r * r;
 #if REAL_BITS == 64 /* 2^-59 */
@@ -116,14 +119,19 @@ INLINE NAME(exponential) NAME(split_exp)(real x) {
   const real even = POLYNOMIAL(z, 0.5f, 0.041666463f, 0.0013933731f);
   const real odd = POLYNOMIAL(z, 0.16666667f, 0.0083333105f, 0.0001989108f);
 #endif
-  return (NAME(exponential)){n, r, z * even, NAME(fused)(r * z, odd, rest), NAME(bits)(t)};
+  return (NAME(exponential)){n, r, rest, z, even, odd, NAME(bits)(t)};
 }
 
-/* What lies out of the range of these sums is chosen last: compilers make better code of that. */
+/* Results out of the range of these sums are chosen last, where that costs least. */
+INLINE real NAME(in_range)(real x, real low, real high, real y) {
+  y = NAME(of_bits)(NAME(bits)(y) & NAME(mask)(!(x < low)));
+  return x > high ? INF : y;
+}
+
 INLINE real NAME(exp)(real x) {
   const NAME(exponential) e = NAME(split_exp)(x);
-  const real y = NAME(scaled)(1 + (e.r + (e.even + e.odd)), e.last_bits);
-  return x > PER_TYPE(710, 89.) ? INF : x < PER_TYPE(-746, -104.) ? 0 : y;
+  const real p = 1 + NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+  return NAME(in_range)(x, PER_TYPE(-746, -104.), PER_TYPE(710, 89.), NAME(scaled)(p, e.last_bits));
 }
 
 /* 2^x = 2^n (1 + r p(r)) */
@@ -139,14 +147,14 @@ INLINE real NAME(exp2)(real x) {
                             0.00015469738f);
 #endif
   const real y = NAME(scaled)(NAME(fused)(r, p, 1), NAME(bits)(t));
-  return x > PER_TYPE(1025, 129.) ? INF : x < PER_TYPE(-1076, -151.) ? 0 : y;
+  return NAME(in_range)(x, PER_TYPE(-1076, -151.), PER_TYPE(1025, 129.), y);
 }
 
 /* e^x - 1, divided by 2^shift, as a sum of two numbers: 2^n - 1 + 2^n r, and what is left of that
  * with 2^n (e^r - 1 - r). */
 INLINE real NAME(split_expm1)(real x, int shift, real *rest) {
   const NAME(exponential) e = NAME(split_exp)(x);
-  const real s = NAME(power_of_two)(e.last_bits - shift), c = e.even + e.odd;
+  const real s = NAME(power_of_two)(e.last_bits - shift), c = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.rest);
   const real first = s - (shift ? (real)0.5 : 1), second = s * e.r, sum = first + second;
   *rest = NAME(fused)(s, c, (first - sum) + second);
   return sum;
@@ -178,7 +186,8 @@ INLINE real NAME(hyperbolic)(real x, int is_sinh) {
   const real down = e.n > PER_TYPE(1000, 100.) ? 0 : inverse;
   const real a = up + down, b = up - down;
   const real first = is_sinh ? b : a, second = (is_sinh ? a : b) * e.r, sum = first + second;
-  const real tail = is_sinh ? NAME(fused)(b, e.even, a * e.odd) : NAME(fused)(a, e.even, b * e.odd);
+  const real even = e.z * e.even, odd = NAME(fused)(e.r * e.z, e.odd, e.rest);
+  const real tail = is_sinh ? NAME(fused)(b, even, a * odd) : NAME(fused)(a, even, b * odd);
   return (sum + (((first - sum) + second) + tail)) * 4;
 }
 INLINE real NAME(sinh)(real x) {
@@ -192,14 +201,13 @@ INLINE real NAME(cosh)(real x) {
 
 /* k and f of x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for a positive finite x */
 INLINE real NAME(split_log)(real x, real *f) {
-  const int small = x < PER_TYPE(0x1p-1022, 0x1p-126);
   const NAME(word) one = NAME(bits)(1), low = NAME(bits)(PER_TYPE(0.7071067811865476, 0.70710677));
-  const real large = PER_TYPE(0x1p52, 0x1p23);
-  const NAME(word) w = NAME(bits)(small ? x * large : x) + (one - low);
-  const NAME(word) mask = ((NAME(word))1 << MANTISSA_BITS) - 1;
-  *f = NAME(of_bits)((w & mask) + low) - 1;
-  const real k = NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) - (large + PER_TYPE(1023, 127.));
-  return small ? k - MANTISSA_BITS : k;
+  const NAME(word) is_small = NAME(mask)(x < PER_TYPE(0x1p-1022, 0x1p-126));
+  const real large = PER_TYPE(0x1p52, 0x1p23), scale = NAME(of_bits)(is_small & NAME(bits)(large - 1));
+  const NAME(word) w = NAME(bits)(NAME(fused)(x, scale, x)) + (one - low);
+  *f = NAME(of_bits)((w & (((NAME(word))1 << MANTISSA_BITS) - 1)) + low) - 1;
+  const real k = NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) - (large + BIAS);
+  return k - NAME(of_bits)(is_small & NAME(bits)(MANTISSA_BITS));
 }
 
 /* log(1 + f) - f for sqrt(1/2) <= 1 + f < sqrt(2) */
@@ -220,9 +228,9 @@ INLINE real NAME(tail_of_log)(real f) {
 
 /* k log(2) + f + tail */
 INLINE real NAME(sum_of_log)(real k, real f, real tail) {
-  const real first = k * PER_TYPE(0x1.62e42fefa38p-1, 0x1.62e4p-1), sum = first + f;
   const real low = PER_TYPE(0x1.ef35793c7673p-45, 0x1.7f7d1cp-20);
-  return sum + (((first - sum) + f) + NAME(fused)(k, low, tail));
+  const real part = f + NAME(fused)(k, low, tail);
+  return NAME(fused)(k, PER_TYPE(0x1.62e42fefa38p-1, 0x1.62e4p-1), part);
 }
 
 /* What a logarithm of x is, whose result is right where x is positive and finite. */
@@ -255,9 +263,8 @@ INLINE real NAME(log_to_base)(real x, real c1, real c2, real two1, real two2) {
   real f;
   const real k = NAME(split_log)(x, &f), tail = NAME(tail_of_log)(f);
   const real y1 = NAME(upper)(f + tail), y2 = (f - y1) + tail;
-  const real first = k * two1, second = y1 * c1, sum = first + second;
   const real rest = NAME(fused)(y2, c1 + c2, NAME(fused)(y1, c2, k * two2));
-  return NAME(or_limit)(x, sum + (((first - sum) + second) + rest));
+  return NAME(or_limit)(x, NAME(fused)(k, two1, NAME(fused)(y1, c1, rest)));
 }
 INLINE real NAME(log2)(real x) {
   return NAME(log_to_base)(x, PER_TYPE(0x1.7154768p0, 0x1.716p0),
