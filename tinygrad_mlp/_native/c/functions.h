@@ -206,24 +206,22 @@ INLINE real NAME(split_log)(real x, real *f) {
   const real large = PER_TYPE(0x1p52, 0x1p23), scale = NAME(of_bits)(is_small & NAME(bits)(large - 1));
   const NAME(word) w = NAME(bits)(NAME(fused)(x, scale, x)) + (one - low);
   *f = NAME(of_bits)((w & (((NAME(word))1 << MANTISSA_BITS) - 1)) + low) - 1;
-  const real k = NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) - (large + BIAS);
-  return k - NAME(of_bits)(is_small & NAME(bits)(MANTISSA_BITS));
+  return NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) -
+         NAME(of_bits)(NAME(bits)(large + BIAS) + (is_small & MANTISSA_BITS));
 }
 
-/* log(1 + f) - f for sqrt(1/2) <= 1 + f < sqrt(2) */
+/* log(1 + f) - f for sqrt(1/2) <= 1 + f < sqrt(2): with s = f / (2 + f), log(1 + f) = 2 artanh s
+ * = 2 s + s^3 p(s^2), and 2 s = f - f^2 / 2 + s f^2 / 2. */
 INLINE real NAME(tail_of_log)(real f) {
-#if REAL_BITS == 64 /* 2^-57 */
-  const real p = POLYNOMIAL(
-      f, -0.5, 0.33333333333333376, -0.24999999999999425, 0.1999999999997481, -0.1666666666681085,
-      0.14285714290343915, -0.12499999988197298, 0.11111110721460166, -0.10000000285335357,
-      0.09090926840662027, -0.08333342475688048, 0.07691839621234986, -0.0714215963368091,
-      0.06673817220978083, -0.06267151499603572, 0.058248008899051025, -0.05347152140234045,
-      0.0540699048271884, -0.062131529922394055, 0.05657115895076399, -0.02436631348092805);
-#else /* 2^-27 */
-  const real p = POLYNOMIAL(f, -0.49999988f, 0.33333325f, -0.25001583f, 0.2000193f, -0.16609034f,
-                            0.14182456f, -0.13244149f, 0.12901847f, -0.07616244f);
+  const real s = f / (2 + f), z = s * s, half = f * f * (real)0.5;
+#if REAL_BITS == 64 /* 2^-59 */
+  const real p = POLYNOMIAL(z, 0.6666666666666735, 0.39999999999411306, 0.2857142874322277,
+                            0.22222198479604222, 0.1818356956894289, 0.15313907293100373,
+                            0.14797469751061965);
+#else /* 2^-30 */
+  const real p = POLYNOMIAL(z, 0.66666776f, 0.39977497f, 0.2987305f);
 #endif
-  return f * f * p;
+  return NAME(fused)(s, NAME(fused)(z, p, half), -half);
 }
 
 /* k log(2) + f + tail */
@@ -257,14 +255,23 @@ INLINE real NAME(log1p)(real x) {
   return NAME(signed_as)(NAME(or_limit)(u, result), x);
 }
 
+/* a b + c exact but for the roundings of c and of the result, if b has half of the digits only */
+INLINE real NAME(exact_product_plus)(real a, real b, real c) {
+#if HAS_FMA
+  return LIBM(__builtin_fma)(a, b, c);
+#else
+  const real a1 = NAME(upper)(a);
+  return a1 * b + ((a - a1) * b + c);
+#endif
+}
+
 /* The logarithm to a base, of which the arguments are 1 / log(base) and log(2) / log(base), each as
  * two numbers; of these the first have few digits, so that their products here are exact. */
 INLINE real NAME(log_to_base)(real x, real c1, real c2, real two1, real two2) {
   real f;
   const real k = NAME(split_log)(x, &f), tail = NAME(tail_of_log)(f);
-  const real y1 = NAME(upper)(f + tail), y2 = (f - y1) + tail;
-  const real rest = NAME(fused)(y2, c1 + c2, NAME(fused)(y1, c2, k * two2));
-  return NAME(or_limit)(x, NAME(fused)(k, two1, NAME(fused)(y1, c1, rest)));
+  const real rest = NAME(fused)(f, c2, NAME(fused)(k, two2, tail * (c1 + c2)));
+  return NAME(or_limit)(x, NAME(fused)(k, two1, NAME(exact_product_plus)(f, c1, rest)));
 }
 INLINE real NAME(log2)(real x) {
   return NAME(log_to_base)(x, PER_TYPE(0x1.7154768p0, 0x1.716p0),
