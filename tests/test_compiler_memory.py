@@ -229,7 +229,7 @@ def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -
 
 def test_the_memory_of_random_draws_is_used_again() -> None:
     rng, other = np.random.default_rng(0), np.random.default_rng(0)
-    draw, out = numpy_text._Draw([rng, rng]), np.zeros((2, 20_000))
+    draw, out = Draw([rng, rng]), np.zeros((2, 20_000))
     draw(out)
     tracemalloc.start()
     draw(out)
