@@ -35,6 +35,7 @@ from tests.test_compiler_random import SEEDS, TOLERANCE, WHOLE_NUMBERS, check, t
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._backends import numpy_text
+from tinygrad_mlp.compiler._backends.draws import Draw
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Ref
 from tinygrad_mlp.engine import Value
