@@ -1,0 +1,1 @@
+"""The C library alone: each kernel beside NumPy."""
