@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._native._library import RECORD, Library
 
-__all__ = ["EXACT", "TYPES", "errors", "exact", "points", "prepared", "run", "special_points"]
+__all__ = ["EXACT", "TYPES", "Prepared", "errors", "exact", "points", "run", "special_points"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -36,32 +36,36 @@ EXACT: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
 """The functions in mpmath, by their names in NumPy."""
 
 
-def prepared(library: Library, name: str, out: Array, *operands: Array) -> Callable[[], None]:
-    """A call that applies an operation to rows of numbers; an operand of one number is repeated.
+class Prepared:
+    """A call that applies an operation to rows of numbers, which may lie apart, as in ``x[::2]``.
 
-    Numbers may lie apart, as in ``x[::2]``.
+    An operand of one number serves the whole row.
     """
-    record = np.zeros(1, RECORD)
-    record["operation"] = library.operations[name]
-    record["extent"] = [1, 1, 1, 1, out.size]
-    record["out"]["stride"][:, 4] = out.strides[0] // out.itemsize
-    for place, x in enumerate(operands):
-        record["in"]["base"][:, place] = place + 1
-        if x.size > 1:
-            record["in"]["stride"][:, place, 4] = x.strides[0] // x.itemsize
-    memory = np.array([x.ctypes.data for x in (out, *operands)], np.uintp)
-    start = library.run[out.dtype]
 
-    def call() -> None:
-        start(record.ctypes.data, 1, memory.ctypes.data)
+    def __init__(self, library: Library, name: str, out: Array, *operands: Array) -> None:
+        record = np.zeros(1, RECORD)
+        record["operation"] = library.operations[name]
+        record["extent"] = [1, 1, 1, 1, out.size]
+        record["out"]["stride"][:, 4] = out.strides[0] // out.itemsize
+        for place, x in enumerate(operands):
+            record["in"]["base"][:, place] = place + 1
+            if x.size > 1:
+                record["in"]["stride"][:, place, 4] = x.strides[0] // x.itemsize
+        self._arrays = (out, *operands)
+        self._record = record
+        self._memory = np.array([x.ctypes.data for x in self._arrays], np.uintp)
+        self._addresses = record.ctypes.data, self._memory.ctypes.data
+        self._run = library.run[out.dtype]
 
-    return call
+    def __call__(self) -> None:
+        """Fill ``out``."""
+        self._run(self._addresses[0], 1, self._addresses[1])
 
 
 def run(library: Library, name: str, *operands: Array) -> Array:
     """The results of an operation, one for each number of the first operand."""
     out = np.full(operands[0].shape, -7.0, operands[0].dtype)
-    prepared(library, name, out, *operands)()
+    Prepared(library, name, out, *operands)()
     return out
 
 
@@ -78,8 +82,11 @@ def special_points(dtype: Any) -> Array:
 
 
 def points(dtype: Any, n: int, rng: np.random.Generator) -> Array:
-    """About n finite numbers: of any bits, on a logarithmic grid, where results are ordinary, near
-    1, subnormal, and on both sides of the places where the functions change their formula."""
+    """About n finite numbers, of all kinds.
+
+    They have any bits, stand on a logarithmic grid, where results are ordinary, near 1, are
+    subnormal, and lie on both sides of the places where the functions change their formula.
+    """
     info, part = np.finfo(dtype), n // 8
     word = np.uint64 if info.bits == 64 else np.uint32
     largest = 750.0 if info.bits == 64 else 110.0
@@ -89,7 +96,10 @@ def points(dtype: Any, n: int, rng: np.random.Generator) -> Array:
     sign = np.where(rng.random(part) < 0.5, -1.0, 1.0)
     x = [
         rng.integers(0, np.iinfo(word).max, part, word, endpoint=True).view(dtype),
-        sign * np.geomspace(float(info.tiny), float(info.max), part),
+        sign
+        * np.ldexp(
+            rng.random(part) + 0.5, np.linspace(info.minexp, info.maxexp - 1, part, dtype=int)
+        ),
         sign * np.geomspace(1e-9, largest, part),
         rng.uniform(-largest, largest, part),
         rng.uniform(-2.5, 2.5, part),
@@ -103,10 +113,11 @@ def points(dtype: Any, n: int, rng: np.random.Generator) -> Array:
 
 
 def exact(name: str, x: Array) -> tuple[Array, Array, Array]:
-    """The true results: the nearest double, the unit of the last digit that the type of x has
-    there, and what the double lacks in such units. nan where the result is no finite number.
+    """The true results, where they are finite numbers; nan elsewhere.
 
-    The last digit of a subnormal number is that of all subnormal ones.
+    Of each: the nearest double, the unit of the last digit that the type of x has there (of a
+    subnormal number that is the last digit of all subnormal ones), and what the double lacks, in
+    such units.
     """
     info = np.finfo(x.dtype)
     high, unit, lacking = np.full(x.size, np.nan), np.ones(x.size), np.zeros(x.size)
@@ -125,5 +136,6 @@ def errors(results: Array, true: tuple[Array, Array, Array]) -> Array:
     """How far results are from the true ones, in units of the last digit; 0 where that is nan."""
     high, unit, lacking = true
     with np.errstate(invalid="ignore"):
-        found = np.abs((results.astype(np.float64) - high) / unit - lacking)
-    return np.where(np.isnan(high), 0.0, np.nan_to_num(found, nan=np.inf))
+        found: Array = np.abs((results.astype(np.float64) - high) / unit - lacking)
+    found[np.isnan(high)] = 0.0
+    return np.nan_to_num(found, nan=np.inf)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
-from tests.native.functions import EXACT, TYPES, errors, exact, points, run, special_points
-from tinygrad_mlp._native._library import FOLDER, Library, machine, reported_features, search, variants_of
+from tests.native.functions import (
+    EXACT,
+    TYPES,
+    Array,
+    Prepared,
+    errors,
+    exact,
+    points,
+    run,
+    special_points,
+)
+from tinygrad_mlp._native._library import Library
 
 LIMITS: Final[dict[str, tuple[float, float]]] = {
     "exp": (1.1, 1.1),
@@ -26,38 +37,32 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 NAMES: Final = sorted(EXACT)
 
-
-def true_results() -> Any:
-    """Points and true results for each function and type, worked out once."""
-    known: dict[tuple[str, Any], Any] = {}
-
-    def of(name: str, dtype: Any) -> Any:
-        if (name, dtype) not in known:
-            x = points(dtype, 800, np.random.default_rng(1))
-            known[name, dtype] = x, exact(name, x)
-        return known[name, dtype]
-
-    return of
+each_type = pytest.mark.parametrize("dtype", TYPES)
+each_name = pytest.mark.parametrize("name", NAMES)
 
 
-of = true_results()
+@functools.cache
+def true_results(name: str, dtype: Any) -> tuple[Array, tuple[Array, Array, Array]]:
+    """Points and true results, worked out once."""
+    x = points(dtype, 800, np.random.default_rng(1))
+    return x, exact(name, x)
 
 
-def test_the_limits_are_those_of_all_functions() -> None:
+def test_each_function_has_its_limit() -> None:
     assert sorted(LIMITS) == NAMES
 
 
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("name", NAMES)
+@each_type
+@each_name
 def test_a_result_is_near_the_true_one(each_library: Library, name: str, dtype: Any) -> None:
-    x, true = of(name, dtype)
+    x, true = true_results(name, dtype)
     found = errors(run(each_library, name, x), true)
-    assert np.count_nonzero(~np.isnan(true[0])) > x.size // 10
+    assert np.count_nonzero(np.isfinite(true[0])) > x.size // 10
     worst = found.argmax()
     assert found[worst] <= LIMITS[name][TYPES.index(dtype)], float(x[worst]).hex()
 
 
-@pytest.mark.parametrize("dtype", TYPES)
+@each_type
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(np, name)])
 def test_special_values_are_as_in_numpy(each_library: Library, name: str, dtype: Any) -> None:
     x = special_points(dtype)
@@ -67,5 +72,47 @@ def test_special_values_are_as_in_numpy(each_library: Library, name: str, dtype:
     special = ~np.isfinite(expected) | (expected == 0.0) | (np.abs(expected) == 1.0)
     assert np.count_nonzero(special) >= 4
     np.testing.assert_array_equal(results[special], expected[special])
-    np.testing.assert_array_equal(np.signbit(results[expected == 0.0]), np.signbit(expected[expected == 0.0]))
-    np.testing.assert_allclose(results, expected, rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal)
+    zero = expected == 0.0
+    np.testing.assert_array_equal(np.signbit(results[zero]), np.signbit(expected[zero]))
+    info = np.finfo(dtype)
+    np.testing.assert_allclose(results, expected, 4 * info.eps, info.smallest_subnormal)
+
+
+@each_type
+@each_name
+def test_a_result_is_the_same_wherever_its_number_stands(
+    each_library: Library, name: str, dtype: Any
+) -> None:
+    x = np.concatenate([special_points(dtype), points(dtype, 200, np.random.default_rng(2))])
+    together = run(each_library, name, x)
+    alone = np.concatenate([run(each_library, name, x[i : i + 1]) for i in range(x.size)])
+    np.testing.assert_array_equal(alone, together)
+    apart = np.empty(2 * x.size, dtype)
+    Prepared(each_library, name, apart[::2], np.repeat(x, 3)[::3])()
+    np.testing.assert_array_equal(apart[::2], together)
+    for n in range(70):
+        np.testing.assert_array_equal(run(each_library, name, x[3 : 3 + n]), together[3 : 3 + n])
+
+
+@each_type
+@each_name
+def test_a_result_may_take_the_place_of_its_number(
+    each_library: Library, name: str, dtype: Any
+) -> None:
+    x = points(dtype, 200, np.random.default_rng(3))
+    expected = run(each_library, name, x)
+    Prepared(each_library, name, x, x)()
+    np.testing.assert_array_equal(x, expected)
+
+
+@each_type
+@each_name
+def test_variants_with_fused_products_have_the_same_results(
+    library: Library, each_library: Library, name: str, dtype: Any
+) -> None:
+    x = points(dtype, 800, np.random.default_rng(4))
+    mine, best = run(each_library, name, x), run(library, name, x)
+    if each_library.variant == "v2":  # it rounds a product before the sum
+        np.testing.assert_allclose(mine, best, 5 * np.finfo(dtype).eps)
+    else:
+        np.testing.assert_array_equal(mine, best)
