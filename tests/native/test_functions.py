@@ -32,6 +32,7 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
     "sinh": (1.5, 1.4),
     "cosh": (1.5, 1.7),
     "tanh": (1.2, 1.2),
+    "erfc": (2.0, 2.0),
 }
 """The largest error in units of the last digit, for doubles and for floats."""
 
@@ -76,6 +77,13 @@ def test_special_values_are_as_in_numpy(each_library: Library, name: str, dtype:
     np.testing.assert_array_equal(np.signbit(results[zero]), np.signbit(expected[zero]))
     info = np.finfo(dtype)
     np.testing.assert_allclose(results, expected, 4 * info.eps, info.smallest_subnormal)
+
+
+@each_type
+def test_erfc_of_special_values(each_library: Library, dtype: Any) -> None:
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 40.0, -40.0, np.finfo(dtype).max], dtype)
+    expected = np.array([1.0, 1.0, 0.0, 2.0, np.nan, 0.0, 2.0, 0.0], dtype)
+    np.testing.assert_array_equal(run(each_library, "erfc", x), expected)
 
 
 @each_type
