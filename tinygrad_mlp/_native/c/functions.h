@@ -167,13 +167,21 @@ INLINE real NAME(expm1)(real x) {
   return NAME(absolute)(x) < PER_TYPE(0x1p-54, 0x1p-25) ? x : limit;
 }
 
-/* e = exp(2 |x|) - 1 gives tanh |x| = e / (e + 2); then the quotient is mended by its remainder. */
+/* tanh |x| = 1 - 2 / (e^(2 |x|) + 1), which is exact enough if it is over 1/2; else x + x^3 p(x^2). */
 INLINE real NAME(tanh)(real x) {
-  real rest;
-  const real a = NAME(absolute)(x), sum = NAME(split_expm1)(2 * a, 0, &rest), e = sum + rest;
-  const real d = e + 2, rest_of_e = (sum - e) + rest, rest_of_d = ((2 - d) + e) + rest_of_e;
-  const real inverse = 1 / d, q = e * inverse;
-  const real y = NAME(fused)(NAME(remainder)(e, q, d) + (rest_of_e - q * rest_of_d), inverse, q);
+  const real a = NAME(absolute)(x), z = a * a;
+  const NAME(exponential) e = NAME(split_exp)(2 * a);
+  const real g = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+  const real s = NAME(power_of_two)(e.last_bits), large = 1 - 2 / NAME(fused)(s, g, s + 1);
+#if REAL_BITS == 64 /* 2^-58 */
+  const real p = POLYNOMIAL(z, -0.33333333333333304, 0.13333333333327438, -0.053968253964160134,
+                            0.021869488395875263, -0.00886323274901247, 0.0035920933942720132,
+                            -0.0014555509842171185, 0.0005884758192656219, -0.00023345673177606872,
+                            8.34186361759514e-05, -1.9554817172939294e-05);
+#else /* 2^-28 */
+  const real p = POLYNOMIAL(z, -0.3333332f, 0.13332613f, -0.05385484f, 0.02108124f, -0.006286805f);
+#endif
+  const real y = a < PER_TYPE(0.55, 0.55) ? NAME(fused)(a * z, p, a) : large;
   return NAME(signed_as)(a > PER_TYPE(20, 10.) ? 1 : y, x);
 }
 
