@@ -134,9 +134,9 @@ INLINE real NAME(exp)(real x) {
   return NAME(in_range)(x, PER_TYPE(-746, -104.), PER_TYPE(710, 89.), NAME(scaled)(p, e.last_bits));
 }
 
-/* 2^x = 2^n (1 + r p(r)) */
-INLINE real NAME(exp2)(real x) {
-  const real t = x + LARGE, r = x - (t - LARGE);
+/* 2^(x - missing) = 2^n (1 + r p(r)) */
+INLINE real NAME(exp2_of)(real x, real missing) {
+  const real t = x + LARGE, r = (x - (t - LARGE)) - missing;
 #if REAL_BITS == 64 /* 2^-54 */
   const real p = POLYNOMIAL(r, 0.6931471805599453, 0.24022650695910097, 0.05550410866482166,
                             0.009618129107606885, 0.0013333558146395984, 0.00015403530441743824,
@@ -149,6 +149,7 @@ INLINE real NAME(exp2)(real x) {
   const real y = NAME(scaled)(NAME(fused)(r, p, 1), NAME(bits)(t));
   return NAME(in_range)(x, PER_TYPE(-1076, -151.), PER_TYPE(1025, 129.), y);
 }
+INLINE real NAME(exp2)(real x) { return NAME(exp2_of)(x, 0); }
 
 /* e^x - 1, divided by 2^shift, as a sum of two numbers: 2^n - 1 + 2^n r, and what is left of that
  * with 2^n (e^r - 1 - r). */
@@ -332,13 +333,48 @@ INLINE real NAME(log10)(real x) {
                            PER_TYPE(0x1.fef311f12b358p-46, -0x1.95ec1p-19));
 }
 
+/* x^y = 2^(y log2 x) for x >= 0; y log2 x may be 1000, and all its digits behind the point count.
+ * So log2 x is found as a sum of two doubles, as each product and each sum on the way that matters:
+ * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). Of floats doubles are enough. */
+#if REAL_BITS == 64 /* 2^-66 */
+INLINE double power_of_positive_f64(double x, double y) {
+  double f;
+  const double k = split_log_f64(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse;
+  const double rest_of_s = (remainder_f64(f, s, d) - s * ((2 - d) + f)) * inverse;
+  const double z = s * s, rest_of_z = fused_f64(2 * s, rest_of_s, -remainder_f64(z, s, s));
+  const double p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
+                              0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
+                              0.06598503401235471);
+  const double third = 1.0 / 3, rest_of_third = 1.850371707708594e-17, u = z * third;
+  const double rest_of_u = fused_f64(z * z, p, fused_f64(z, rest_of_third, rest_of_z * third)) -
+                           remainder_f64(u, z, third);
+  const double h = 1 + u, rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
+  const double rest_of_m = fused_f64(s, rest_of_h, rest_of_s * h) - remainder_f64(m, s, h);
+  const double c = 2.8853900817779268, rest_of_c = 4.0710547481862066e-17, v = m * c; /* 2 / log(2) */
+  const double rest_of_v = fused_f64(m, rest_of_c, rest_of_m * c) - remainder_f64(v, m, c);
+  const double sum = k + v, logarithm = or_limit_f64(x, sum), product = y * logarithm;
+  const double rest = ((k - sum) + v) + rest_of_v;
+  return exp2_of_f64(product, remainder_f64(product, y, logarithm) - y * rest);
+}
+#else
+INLINE float power_of_positive_f32(float x, float y) { return exp2_f64(y * log2_f64(x)); }
+#endif
+
+INLINE real NAME(power)(real x, real y) {
+  const real a = NAME(absolute)(x), p = NAME(power_of_positive)(a, y);
+  const int is_whole = NAME(rint)(y) == y, is_odd = is_whole & (NAME(rint)(y / 2) != y / 2);
+  const real signed_p = is_odd ? NAME(signed_as)(p, x) : p;
+  const real real_p = (x < 0) & (a < INF) & !is_whole ? NOT_A_NUMBER : signed_p;
+  const int is_one = (y == 0) | (x == 1) | ((x == -1) & (NAME(absolute)(y) == INF));
+  return is_one ? 1 : real_p;
+}
+
 INLINE real NAME(sin)(real x) { return LIBM(sin)(x); }
 INLINE real NAME(cos)(real x) { return LIBM(cos)(x); }
 INLINE real NAME(tan)(real x) { return LIBM(tan)(x); }
 INLINE real NAME(arcsin)(real x) { return LIBM(asin)(x); }
 INLINE real NAME(arccos)(real x) { return LIBM(acos)(x); }
 INLINE real NAME(arctan)(real x) { return LIBM(atan)(x); }
-INLINE real NAME(power)(real x, real y) { return LIBM(pow)(x, y); }
 /* The remainder has the sign of y, as in Python. */
 INLINE real NAME(mod)(real x, real y) {
   real r = LIBM(fmod)(x, y);
