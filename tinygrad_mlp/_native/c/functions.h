@@ -75,7 +75,7 @@ INLINE real NAME(polynomial)(real x, const real *c, int n) {
 }
 
 /* All bits where a condition is true, none where not: a choice that no compiler makes a branch of. */
-INLINE NAME(word) NAME(all_bits_if)(int condition) { return -(NAME(word))condition; }
+INLINE NAME(word) NAME(all_or_none)(int condition) { return -(NAME(word))condition; }
 
 INLINE real NAME(absolute)(real x) { return LIBM(__builtin_fabs)(x); }
 INLINE real NAME(signed_as)(real x, real y) { return LIBM(__builtin_copysign)(x, y); }
@@ -124,7 +124,7 @@ INLINE NAME(exponential) NAME(split_exp)(real x) {
 
 /* Results out of the range of these sums are chosen last, where that costs least. */
 INLINE real NAME(in_range)(real x, real low, real high, real y) {
-  y = NAME(of_bits)(NAME(bits)(y) & NAME(all_bits_if)(!(x < low)));
+  y = NAME(of_bits)(NAME(bits)(y) & NAME(all_or_none)(!(x < low)));
   return x > high ? INF : y;
 }
 
@@ -251,7 +251,7 @@ INLINE real NAME(erfc)(real x) {
 /* k and f of x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for a positive finite x */
 INLINE real NAME(split_log)(real x, real *f) {
   const NAME(word) one = NAME(bits)(1), low = NAME(bits)(PER_TYPE(0.7071067811865476, 0.70710677));
-  const NAME(word) is_small = NAME(all_bits_if)(x < PER_TYPE(0x1p-1022, 0x1p-126));
+  const NAME(word) is_small = NAME(all_or_none)(x < PER_TYPE(0x1p-1022, 0x1p-126));
   const real large = PER_TYPE(0x1p52, 0x1p23), scale = NAME(of_bits)(is_small & NAME(bits)(large - 1));
   const NAME(word) w = NAME(bits)(NAME(fused)(x, scale, x)) + (one - low);
   *f = NAME(of_bits)((w & (((NAME(word))1 << MANTISSA_BITS) - 1)) + low) - 1;
@@ -363,10 +363,11 @@ INLINE float power_of_positive_f32(float x, float y) { return exp2_f64(y * log2_
 INLINE real NAME(power)(real x, real y) {
   const real a = NAME(absolute)(x), p = NAME(power_of_positive)(a, y);
   const int is_whole = NAME(rint)(y) == y, is_odd = is_whole & (NAME(rint)(y / 2) != y / 2);
-  const real signed_p = is_odd ? NAME(signed_as)(p, x) : p;
-  const real real_p = (x < 0) & (a < INF) & !is_whole ? NOT_A_NUMBER : signed_p;
   const int is_one = (y == 0) | (x == 1) | ((x == -1) & (NAME(absolute)(y) == INF));
-  return is_one ? 1 : real_p;
+  const NAME(word) sign = NAME(bits)(x) & NAME(bits)(-(real)0) & NAME(all_or_none)(is_odd);
+  const NAME(word) not_real = NAME(all_or_none)((x < 0) & (a < INF) & !is_whole);
+  const NAME(word) one = NAME(all_or_none)(is_one);
+  return NAME(of_bits)(((NAME(bits)(p) | sign | not_real) & ~one) | (NAME(bits)(1) & one));
 }
 
 INLINE real NAME(sin)(real x) { return LIBM(sin)(x); }
