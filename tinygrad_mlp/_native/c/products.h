@@ -27,26 +27,12 @@
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
 #endif
-#ifndef PANEL_BYTES
-#define PANEL_BYTES 32768
-#endif
- /* of b, while all rows of a pass by: most of the fastest cache */
-
-#undef FEW_ROWS
-#define FEW_ROWS 64
-
-#ifndef BLOCK_ROWS
-#define BLOCK_ROWS 192
-#endif
-#ifndef BLOCK_COLUMNS
-#define BLOCK_COLUMNS 32
-#endif
-#ifndef PACKS_A
-#define PACKS_A ak != 1
-#endif
-#ifndef LARGE
-#define LARGE M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= 4000000
-#endif
+#undef DEPTH
+#define DEPTH (2048 / (int)sizeof(real)) /* of a panel of b, while all rows of a pass by */
+#define FEW_ROWS 64     /* so deep where one row of a passes by */
+#define BLOCK_ROWS 192  /* of a, that stay in the second cache */
+#define BLOCK_PANELS 32 /* of b, copied at once */
+#define LARGE 4000000    /* products of two numbers, from which on copying pays */
 
 #undef UNROLL
 #if defined(__clang__)
@@ -182,7 +168,7 @@ static void NAME(pack)(int n, int K, const real *b, int64_t bn, int64_t bk, real
 static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                                    const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
                                    int64_t cn, int adds) {
-  enum { L = NAME(LANES), MOST = TILE_VECTORS * L, DEPTH = PANEL_BYTES / sizeof(real) / MOST };
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
   real panel[MOST * DEPTH] __attribute__((aligned(64)));
   const int by_rows = M == 1 && bn == 1 && cn == 1, depth = by_rows ? FEW_ROWS : DEPTH;
   for (int begin = 0, end; begin < N; begin = end) {
@@ -227,9 +213,9 @@ static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t a
 static int NAME(product_of_blocks)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                                    const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
                                    int adds) {
-  enum { L = NAME(LANES), MOST = TILE_VECTORS * L, DEPTH = PANEL_BYTES / sizeof(real) / MOST };
-  enum { COLUMNS = BLOCK_COLUMNS * MOST, GROUP = L > TILE_ROWS ? L : TILE_ROWS, ROWS = BLOCK_ROWS / GROUP * GROUP };
-  enum { AT_ONCE = 16 };
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
+  enum { COLUMNS = BLOCK_PANELS * MOST, ROWS = BLOCK_ROWS, GROUP = 16, AT_ONCE = 16 };
+  const int packs_a = ak != 1;
   void *memory = malloc((size_t)(ROWS + COLUMNS) * DEPTH * sizeof(real) + 64);
   if (!memory) return 0;
   real *of_a = (real *)(((uintptr_t)memory + 63) / 64 * 64), *of_b = of_a + ROWS * DEPTH;
@@ -245,13 +231,13 @@ static int NAME(product_of_blocks)(int M, int N, int K, const real *a, int64_t a
         }
       for (int m = 0; m < M; m += ROWS) {
         const int rows = M - m < ROWS ? M - m : ROWS;
-        if (PACKS_A) for (int i = 0; i < rows; i += GROUP)
+        if (packs_a) for (int i = 0; i < rows; i += GROUP)
           NAME(pack)(rows - i < GROUP ? rows - i : GROUP, deep, a + (m + i) * am + k * ak, am, ak,
                      of_a + i * deep);
         for (int j = 0; j < columns; j += MOST) {
           const int width = columns - j < MOST ? columns - j : MOST, wide = (width + L - 1) / L;
           const NAME(mask) last = NAME(first)(width - (wide - 1) * L);
-          if (!(PACKS_A))
+          if (!packs_a)
             NAME(strips)[wide - 1](rows, deep, a + m * am + k * ak, am, ak, of_b + j * deep,
                                    wide * L, last, c + m * cm + n + j, cm, adds);
           else for (int i = 0; i < rows; i += GROUP) {
@@ -317,9 +303,9 @@ INLINE void NAME(dots)(const int rows, const int columns, int M, int N, int K, c
 static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am, const real *b,
                                   int64_t bn, real *c, int64_t cm, int64_t cn, int adds) {
   enum { ROWS = TILE_ROWS / 2, COLUMNS = 4, MANY = NAME(LANES) > 8 ? NAME(LANES) : 8 };
-  enum { DEPTH = 4096 / sizeof(real) };
+  enum { LENGTH = 4096 / sizeof(real) };
   for (int k = 0, deep; k < K; k += deep, adds = 1) {
-    deep = NAME(piece)(K - k, DEPTH);
+    deep = NAME(piece)(K - k, LENGTH);
     if (M == 1)
       for (int n = 0; n < N; n += MANY) {
         const real *q = b + n * bn + k;
@@ -336,6 +322,33 @@ static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am
   }
 }
 
+/* The product of a BLAS with integers of 64 bits, as CBLAS has it, from a number of multiplications
+ * on: both set once, when the library is loaded and before anything runs. */
+typedef void (*NAME(gemm))(int64_t by_rows, int64_t turns_a, int64_t turns_b, int64_t M, int64_t N,
+                           int64_t K, real alpha, const real *a, int64_t lda, const real *b,
+                           int64_t ldb, real beta, real *c, int64_t ldc);
+static NAME(gemm) NAME(blas);
+static int64_t NAME(blas_from);
+EXPORT void NAME(use_blas)(NAME(gemm) blas, int64_t from) {
+  NAME(blas) = blas;
+  NAME(blas_from) = from;
+}
+
+/* Whether the BLAS has done it: it knows rows or columns that follow each other, and no others. */
+static int NAME(product_of_blas)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
+                                 const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
+                                 int64_t cn, int adds) {
+  enum { BY_ROWS = 101, AS_IS = 111, TURNED = 112 };
+  const int turns_a = ak != 1, turns_b = bn != 1;
+  const int64_t lda = turns_a ? ak : am, ldb = turns_b ? bn : bk;
+  if (!NAME(blas) || (int64_t)M * N * K < NAME(blas_from)) return 0;
+  if ((turns_a && am != 1) || (turns_b && bk != 1) || cn != 1) return 0;
+  if (lda < (turns_a ? M : K) || ldb < (turns_b ? K : N) || cm < N) return 0;
+  NAME(blas)(BY_ROWS, turns_a ? TURNED : AS_IS, turns_b ? TURNED : AS_IS, M, N, K, 1, a, lda, b, ldb,
+             adds ? 1 : 0, c, cm);
+  return 1;
+}
+
 static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                              const real *b, int64_t bn, int64_t bk, real *c, int64_t cm, int64_t cn,
                              int adds) {
@@ -346,9 +359,11 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
   }
   if (N == 1) bn = cn = 1; /* an axis of one number has no stride */
   const int few = M <= 2 || (M <= 8 && 8 * M <= K) || (2 * N <= NAME(LANES) && K >= 64);
+  if (NAME(product_of_blas)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds)) return;
+  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= LARGE;
   if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && few)
     NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
-  else if (cn != 1 || !(LARGE) ||
+  else if (cn != 1 || !large ||
            !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, adds))
     NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);
 }
