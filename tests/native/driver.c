@@ -139,7 +139,7 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
 
 int main(int argc, char **argv) {
   state = argc > 1 ? (uint64_t)atoi(argv[1]) * 2 + 1 : 1;
-  const int n = argc > 2 ? atoi(argv[2]) : 300;
+  const int n = argc > 2 ? atoi(argv[2]) : 100;
   for (int i = 0; i < 50; i++) below(2);
   setvbuf(stdout, 0, _IONBF, 0);
   const int failed = check_all("f64", is_right_f64, n);
