@@ -151,12 +151,31 @@ def test_a_variant_that_the_compiler_does_not_know_is_left_out(tree: Path, tmp_p
     assert wheel.tag.startswith("py3-none-linux")
 
 
+@pytest.mark.skipif(machine() != "x86_64", reason="other processors have one variant")
+def test_nor_is_an_older_one_kept_in_place(tree: Path, tmp_path: Path) -> None:
+    folder = tree / "tinygrad_mlp/_native"
+    run_build(tree, IN_PLACE, "false")
+    assert not list(folder.glob("*.so"))
+    run_build(tree, IN_PLACE, a_compiler(tmp_path))
+    assert {file.name for file in folder.glob("*.so")} == LIBRARIES
+    make_newer(tree, tree / "setup.py")
+    run_build(tree, IN_PLACE, a_compiler(tmp_path, refused="-mavx512f"))
+    assert {file.name for file in folder.glob("*.so")} == LIBRARIES - {library_file("v4")}
+
+
 def test_a_processor_without_a_variant_gets_a_pure_wheel(tree: Path, compiler: Path) -> None:
     with (tree / "tinygrad_mlp/_native/_variants.py").open("a", encoding="utf-8") as file:
         file.write("\nVARIANTS = ()\n")
     wheel = Wheel(tree, compiler)
     wheel.check_is_pure()
     assert not (compiler.parent / "cc.log").exists()
+
+
+def make_newer(tree: Path, file: Path) -> float:
+    """Let a file be two seconds younger than anything else in the tree."""
+    later = max(path.stat().st_mtime for path in tree.rglob("*")) + 2
+    os.utime(file, (later, later))
+    return later
 
 
 def compilations(compiler: Path) -> list[list[str]]:
@@ -178,6 +197,8 @@ def test_our_flags_come_last_and_the_sources_are_told(tree: Path, compiler: Path
         assert f"-DSOURCES={checksum()}" in call
         assert [flags for flags in ours if call[-len(flags) :] == flags]
         assert call.index("-ffp-contract=fast") < call.index("-ffp-contract=off")
+    log = (compiler.parent / "cc.log").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in log if "-shared" in line and "-lm" in line]) == len(VARIANTS)
     objects = {call[call.index("-o") + 1] for call in calls}
     assert len(objects) == len(VARIANTS)  # they are made at the same time
 
@@ -191,8 +212,7 @@ def test_in_place_what_is_up_to_date_is_kept(tree: Path, compiler: Path) -> None
         file = next(folder.rglob(changed))
         with file.open("a", encoding="utf-8") as opened:
             opened.write("\n")
-        later = max(path.stat().st_mtime for path in tree.rglob("*")) + 2
-        os.utime(file, (later, later))
+        later = make_newer(tree, file)
         run_build(tree, IN_PLACE, compiler)
         assert len(compilations(compiler)) == number * len(VARIANTS), changed
         for path in [*tree.glob("build/lib*/**/*.so"), file]:
