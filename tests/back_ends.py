@@ -1,5 +1,4 @@
-"""A compiled program is NumPy calls, plain arithmetic, or records of the C library; tests of one of
-them choose it here."""
+"""Tests of one way to run a program choose it here: NumPy calls, arithmetic, or records in C."""
 
 from __future__ import annotations
 

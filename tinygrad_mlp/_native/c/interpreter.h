@@ -27,14 +27,31 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
       for (i[2] = 0; i[2] < (r)->extent[2]; i[2]++)                \
         for (i[3] = 0; i[3] < (r)->extent[3]; i[3]++)
 
+INLINE int NAME(is_empty)(const record *r) {
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->extent[axis] == 0) return 1;
+  return 0;
+}
+
+/* The next round of the four outer loops; 0 when there is none, as for a single row. */
+INLINE int NAME(next_round)(const record *r, int64_t *i) {
+  for (int axis = 3; axis >= 0; axis--) {
+    if (++i[axis] < r->extent[axis]) return 1;
+    i[axis] = 0;
+  }
+  return 0;
+}
+
 #define ELEMENTWISE_1(NAME_, RESULT)                                                      \
   static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
     real *out = NAME(at)(memory, &r->out);                                                \
     const real *a = NAME(at)(memory, &r->in[0]);                                          \
     const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i);                                      \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a;                                                                    \
+    do {                                                                                  \
       if (so == 1 && sa == 1) {                                                           \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j];                                                            \
@@ -45,7 +62,8 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa];                                                       \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) && (o = out + NAME(steps)(&r->out, i),                \
+                                        p = a + NAME(steps)(&r->in[0], i), 1));           \
   }
 
 #define ELEMENTWISE_2(NAME_, RESULT)                                                      \
@@ -54,9 +72,11 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
     const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
     const int64_t n = r->extent[4], so = r->out.stride[4];                                \
     const int64_t sa = r->in[0].stride[4], sb = r->in[1].stride[4];                       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i), *q = b + NAME(steps)(&r->in[1], i);  \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a, *q = b;                                                            \
+    do {                                                                                  \
       if (so == 1 && sa == 1 && sb == 1) {                                                \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j], y = q[j];                                                  \
@@ -79,7 +99,9 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa], y = q[j * sb];                                        \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) &&                                                    \
+             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
+              q = b + NAME(steps)(&r->in[1], i), 1));                                     \
   }
 
 #define UNARY ELEMENTWISE_1
@@ -123,12 +145,6 @@ INLINE int NAME(n_kept)(const record *r) {
   int kept = AXES;
   while (kept > 0 && (r->out.stride[kept - 1] == 0 || r->extent[kept - 1] == 1)) kept--;
   return kept;
-}
-
-INLINE int NAME(is_empty)(const record *r) {
-  for (int axis = 0; axis < AXES; axis++)
-    if (r->extent[axis] == 0) return 1;
-  return 0;
 }
 
 /* A sum of nothing is 0, at each place of out; there may be none. */
@@ -238,50 +254,30 @@ static void NAME(run_product)(const record *r, void *const *memory) {
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
-  if (NAME(is_empty)(r)) {
-    NAME(clear)(r, memory);
-    return;
-  }
-  for (int64_t s = 0; s < n[0]; s++) {
-    real *o = out + s * so[0];
-    const real *p = a + s * sa[0], *q = b + s * sb[0];
-    NAME(matrix_product)(n[1], n[2], n[3], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
-    for (int64_t l = 1; l < n[4]; l++)
-      for (int64_t m = 0; m < n[1]; m++)
-        for (int64_t c = 0; c < n[2]; c++) {
-          real t = 0;
-          for (int64_t k = 0; k < n[3]; k++)
-            t += p[l * sa[4] + m * sa[1] + k * sa[3]] * q[l * sb[4] + c * sb[2] + k * sb[3]];
-          o[m * so[1] + c * so[2]] += t;
-        }
-  }
+  const int inner = n[3] >= n[4] || n[4] == 0 ? 3 : 4, outer = 7 - inner; /* few long sums */
+  for (int64_t s = 0; s < n[0]; s++)
+    for (int64_t l = 0; l == 0 || l < n[outer]; l++)
+      NAME(matrix_product)(n[1], n[2], n[outer] ? n[inner] : 0, a + s * sa[0] + l * sa[outer], sa[1],
+                       sa[inner], b + s * sb[0] + l * sb[outer], sb[2], sb[inner], out + s * so[0],
+                       so[1], so[2], l > 0);
 }
 
 /* Extents S, P, Q, K, B: the same for each sample, of which a row holds one number each. */
 static void NAME(run_row_products)(const record *r, void *const *memory) {
-  enum { PART = 8 * NAME(LANES) };
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
-  const int64_t sao = sa[4], sbo = sb[4];
-  for (int64_t s = 0; s < n[0]; s++)
-    for (int64_t p = 0; p < n[1]; p++)
-      for (int64_t q = 0; q < n[2]; q++)
-        for (int64_t from = 0; from < n[4]; from += PART) {
-          const int64_t length = n[4] - from < PART ? n[4] - from : PART;
-          real total[PART];
-          for (int64_t j = 0; j < length; j++) total[j] = 0;
-          for (int64_t k = 0; k < n[3]; k++) {
-            const real *x = a + s * sa[0] + p * sa[1] + k * sa[3] + from * sao;
-            const real *y = b + s * sb[0] + q * sb[2] + k * sb[3] + from * sbo;
-            if (sao == 1 && sbo == 1)
-              for (int64_t j = 0; j < length; j++) total[j] += x[j] * y[j];
-            else
-              for (int64_t j = 0; j < length; j++) total[j] += x[j * sao] * y[j * sbo];
-          }
-          real *o = out + s * so[0] + p * so[1] + q * so[2] + from * so[4];
-          for (int64_t j = 0; j < length; j++) o[j * so[4]] = total[j];
-        }
+  const int follow = so[4] == 1 && sa[4] == 1 && sb[4] == 1 && n[4] > 1;
+  for (int64_t s = 0; s < n[0]; s++) {
+    real *o = out + s * so[0];
+    const real *p = a + s * sa[0], *q = b + s * sb[0];
+    if (follow)
+      NAME(row_products)(n[1], n[2], n[3], n[4], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
+    else
+      for (int64_t i = 0; i < n[4]; i++)
+        NAME(matrix_product)(n[1], n[2], n[3], p + i * sa[4], sa[1], sa[3], q + i * sb[4], sb[2], sb[3],
+                         o + i * so[4], so[1], so[2], 0);
+  }
 }
 
 INLINE const index_t *NAME(table)(void *const *memory, const operand *p) {
