@@ -12,13 +12,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tinygrad_mlp._native._library import reported_features  # noqa: E402
-from tinygrad_mlp._native._variants import FLAGS, machine, variants_of  # noqa: E402
+from tinygrad_mlp._native._variants import FLAGS, Variant, machine, variants_of  # noqa: E402
 
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
 SANITIZERS = [
@@ -75,28 +76,31 @@ def what_prevents_them(folder: Path) -> str:
     return "" if run(program, "one too far")[0] else "the probe read too far and was not stopped"
 
 
+def check(variant: Variant, folder: Path) -> str:
+    """What became of the driver for a variant, in a line."""
+    if not variant.runs_with(reported_features()):
+        return f"{variant.name}: not for this machine"
+    program = folder / f"driver_{variant.name}"
+    flags = [*FLAGS, *variant.flags, "-O1", "-g", *WARNINGS]
+    problem = build(ROOT / "tests" / "native" / "driver.c", program, flags)
+    if problem:
+        raise SystemExit(f"{variant.name}: the driver was not built: {problem}")
+    status, output = run(program, *sys.argv[1:])
+    if status:
+        raise SystemExit(f"{variant.name}: a fault (status {status})\n{output}")
+    return f"{variant.name}: {'; '.join(x for x in output.splitlines() if x[:2] != 'ok')}"
+
+
 def main() -> None:
-    """Build and run the driver for each variant; the first fault ends it."""
-    with tempfile.TemporaryDirectory() as name:
+    """Build and run the driver for each variant, all at once; a fault ends it."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor() as together:
         folder = Path(name)
         problem = what_prevents_them(folder)
         if problem:
             print(f"The sanitizers do not work here, so the driver was not run: {problem}")
             return
-        for variant in variants_of(machine()):
-            if not variant.runs_with(reported_features()):
-                print(f"{variant.name}: not for this machine")
-                continue
-            program = folder / f"driver_{variant.name}"
-            flags = [*FLAGS, *variant.flags, "-O1", "-g", *WARNINGS]
-            problem = build(ROOT / "tests" / "native" / "driver.c", program, flags)
-            if problem:
-                sys.exit(f"{variant.name}: the driver was not built: {problem}")
-            status, output = run(program, *sys.argv[1:])
-            if status:
-                sys.exit(f"{variant.name}: a fault (status {status})\n{output}")
-            totals = [line for line in output.splitlines() if not line.startswith("ok ")]
-            print(f"{variant.name}: {'; '.join(totals)}")
+        for line in together.map(lambda variant: check(variant, folder), variants_of(machine())):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ static int NAME(is_right)(int operation, const form *f) {
   const int is_sum = is_double || f->kind == SUM || f->kind == SCATTER;
   int64_t size[1 + OPERANDS] = {0};
   int extent_of_rows[2] = {0};
-  choose_extents(r.extent);
+  choose_extents(r.extent, f);
   if (has_tables)
     NAME(make_tables)(&r, f, memory, &extent_of_rows[1], &extent_of_rows[0]);
   char first_loops[AXES + 1] = "ABCDE";
