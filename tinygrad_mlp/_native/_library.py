@@ -171,7 +171,9 @@ def _check(library: ctypes.CDLL, file: Path) -> None:
             f"build it again: {REBUILD}"
         )
     if _number(library.sources) != checksum():
-        raise _UnusableError(f"{file} is not made of the C files beside it; build it: {REBUILD}")
+        raise _UnusableError(
+            f"{file} is not made of the C files beside it; build it again: {REBUILD}"
+        )
 
 
 def _is_whole(file: Path) -> bool:
@@ -182,8 +184,8 @@ def _is_whole(file: Path) -> bool:
     with file.open("rb") as opened:
         header = opened.read(64)
         length = file.stat().st_size
-    if header[:5] != b"\x7fELF\x02":
-        return header[:4] != b"\x7fELF" and length > 0
+    if not header.startswith(b"\x7fELF\x02"):
+        return True  # no such file, and the loader says what it thinks of it
     if len(header) < 64:
         return False
     (begin,) = struct.unpack_from("<Q", header, 40)
