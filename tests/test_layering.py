@@ -71,8 +71,9 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
-        "_backends.protocol _backends.memory _backends.sample_products",
+        "_backends.protocol _backends.memory _backends.sample_products _backends.scalar_walk",
         "_backends.numpy_text _backends.arithmetic",
+        "_backends.native_tape",
         "_backends.choice",
         "_backends",
         "_translation",
