@@ -8,7 +8,7 @@ same ones, run on pieces of program text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
@@ -283,10 +283,10 @@ class _ScalarWriter:
     def loss(self, id_: int, *, has_gradient: bool) -> None:
         self.lines.append(f"loss = {self.value(id_).code}")
         if has_gradient:
-            self.contribute(id_, _Text("1.0"), 1.0)
+            self.contribute(id_, _Text("1.0"))
 
-    def adjoint(self, id_: int) -> _Text:
-        return _Text(f"g{id_}")
+    def adjoint(self, id_: int) -> _Text | None:
+        return _Text(f"g{id_}") if id_ in self.started else None
 
     def factors(
         self, id_: int, node: Node, positions: Sequence[int]
@@ -314,10 +314,16 @@ class _ScalarWriter:
         partials: _Text = node.op.joint_partials(self.xp, self.value(id_), args)
         return partials
 
-    def contribute(self, id_: int, upstream: _Text, factor: _Text | float) -> None:
+    def flow(
+        self, upstream: _Text, targets: Sequence[int], factors: Iterable[_Text | float | None]
+    ) -> None:
+        for target, factor in zip(targets, factors):
+            if factor is not None:
+                self.contribute(target, upstream if factor == 1.0 else upstream * factor)
+
+    def contribute(self, id_: int, product: _Text) -> None:
         sign = "+=" if id_ in self.started else "="
         self.started.add(id_)
-        product = upstream if factor == 1.0 else upstream * factor
         self.lines.append(f"g{id_} {sign} {product.code}")
 
     def gradients(self, ids: Sequence[int]) -> None:

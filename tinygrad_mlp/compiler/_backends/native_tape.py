@@ -7,7 +7,7 @@ which the C library runs (``c/tape.h``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import copysign
@@ -25,10 +25,11 @@ from tinygrad_mlp.compiler._backends.tape_assembly import (
     Assembled,
     Nodes,
     Parts,
+    Sums,
     assemble,
 )
-from tinygrad_mlp.compiler._backends.tape_rules import Operand, derive
-from tinygrad_mlp.compiler._folding import Node
+from tinygrad_mlp.compiler._backends.tape_rules import derive
+from tinygrad_mlp.compiler._folding import Ids, Node
 from tinygrad_mlp.compiler._instructions import LARGEST
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.ops import Op
@@ -173,19 +174,30 @@ class _TapeWriter:
 
     def __init__(self, lowered: Lowered) -> None:
         folded = lowered.folded
-        self.parts = Parts()
-        self.parts.results["effects"] = []
-        self.differentiate = lowered.reduction is not None
-        self.numbers = [0] * folded.n_ids  # by id
-        self.levels = [0] * folded.n_ids
-        self.started: dict[int, list[int]] = {}  # the factors of the sum that a derivative is
-        self._nodes: dict[tuple[Op, int], Nodes] = {}
-        self._places: dict[int, tuple[Nodes, int]] = {}  # of a node: among those of its op
-        self._adjoint_levels: dict[int, int] = {}
+        self.count = 0
+        self.leaves: list[int] = []
+        self.constants: dict[int, float] = {}
+        self.nodes: dict[tuple[Op, int], Nodes] = {}
+        self.sums = Sums()
+        self.given_back: dict[str, list[int]] = {"effects": []}
+        self._differentiate = lowered.reduction is not None
+        self._numbers = [0] * folded.n_ids  # by id, as is what follows
+        self._levels = [0] * folded.n_ids
+        self._nodes_of: list[Nodes | None] = [None] * folded.n_ids
+        self._firsts = [0] * folded.n_ids
+        self._adjoints: list[list[int] | None] = [None] * folded.n_ids  # factors of their sums
+        self._adjoint_levels: dict[int, int] = {}  # by number
+        self._nodes_by_op: dict[Op, Nodes] = {}
         self._constants: dict[object, int] = {}
-        self.one = self.constant(1.0)
+        self._one = self.constant(1.0)
         for id_, number in folded.constants.items():
-            self.numbers[id_] = self.constant(number)
+            self._numbers[id_] = self.constant(number)
+
+    @property
+    def parts(self) -> Parts:
+        """What was found."""
+        nodes = [*self.nodes.values()]
+        return Parts(self.count, self.leaves, self.constants, nodes, self.sums, self.given_back)
 
     # Leaves
 
@@ -206,142 +218,164 @@ class _TapeWriter:
 
     def read(self, ids: Sequence[int]) -> None:
         for id_ in ids:
-            self.numbers[id_] = self.parts.count
-            self.parts.leaves.append(self.parts.count)
-            self.parts.count += 1
+            self._numbers[id_] = self.count
+            self.leaves.append(self.count)
+            self.count += 1
 
     def constant(self, number: float) -> int:
         key: object = number or str(number)  # 0.0 is not -0.0
         found = self._constants.get(key)
         if found is None:
-            found = self._constants[key] = self.parts.count
-            self.parts.constants[found] = number
-            self.parts.count += 1
+            found = self._constants[key] = self.count
+            self.constants[found] = number
+            self.count += 1
         return found
 
     # Values
 
     def value(self, id_: int) -> int:
-        return self.numbers[id_]
+        return self._numbers[id_]
 
     def sum_of_products(self, id_: int, node: Node) -> None:
-        numbers, levels, one = self.numbers, self.levels, self.one
+        numbers, one = self._numbers, self._one
         factors: list[int] = []
         for arg in node.args:
             factors += (numbers[arg], one)
         for a, b in zip(node.left, node.right):
             factors += (numbers[a], numbers[b])
-        level = max([levels[i] for ids in (node.args, node.left, node.right) for i in ids]) + 1
-        if len(factors) > 2 * TERMS_AT_ONCE:
+        level = max(map(self._levels.__getitem__, node.args + node.left + node.right)) + 1
+        most = 2 * TERMS_AT_ONCE
+        if len(factors) > most:
             parts: list[int] = []
-            for i in range(0, len(factors), 2 * TERMS_AT_ONCE):
-                parts += (self.sum(factors[i : i + 2 * TERMS_AT_ONCE], level), one)
+            for i in range(0, len(factors), most):
+                parts += (self.sum(factors[i : i + most], level), one)
             factors, level = parts, level + 1
-        self.numbers[id_], levels[id_] = self.sum(factors, level), level
+        self._numbers[id_], self._levels[id_] = self.sum(factors, level), level
 
     def sum(self, factors: list[int], level: int) -> int:
-        """A sum of products, as two factors each."""
-        number = self.parts.count
-        self.parts.count += 1
-        self.parts.add_sum(number, level, factors)
+        """A sum of products, of two factors each."""
+        number, sums = self.count, self.sums
+        self.count += 1
+        sums.results.append(number)
+        sums.levels.append(level)
+        sums.lengths.append(len(factors) // 2)
+        sums.factors += factors
         return number
 
     def share(self, id_: int, logsumexp: int, position: int) -> None:
-        nodes, place = self._places[logsumexp]
-        partial = nodes.derived.partials[position]
-        assert not isinstance(partial, float)
-        nodes.early.add(partial[1])
-        self.numbers[id_] = self.found(partial, nodes, place)
-        self.levels[id_] = self.levels[logsumexp]
+        nodes = self._nodes_of[logsumexp]
+        assert nodes is not None
+        kind, which = nodes.partials[position]
+        assert kind == "result"
+        nodes.early.add(which)
+        self._numbers[id_] = self._firsts[logsumexp] + which
+        self._levels[id_] = self._levels[logsumexp]
 
     def compute(self, id_: int, node: Node) -> None:
-        args, levels, numbers = node.args, self.levels, self.numbers
-        nodes = self._nodes.get((node.op, len(args))) or self.nodes_of(node.op, len(args))
-        first = self.parts.count
-        self.parts.count = first + nodes.n_results
-        self._places[id_] = nodes, len(nodes.first)
+        args, numbers, levels = node.args, self._numbers, self._levels
+        nodes = self._nodes_by_op.get(node.op) or self.nodes_of(node.op, len(args))
+        operands = nodes.operands
+        level = 0
+        for arg in args:
+            operands.append(numbers[arg])
+            if levels[arg] > level:
+                level = levels[arg]
+        level += 1
+        first = self.count
+        self.count = first + nodes.n_results
         nodes.first.append(first)
-        nodes.operands += [numbers[arg] for arg in args]
-        level = max([levels[arg] for arg in args]) + 1
         nodes.levels.append(level)
+        self._firsts[id_] = first
+        self._nodes_of[id_] = nodes
         levels[id_] = level
-        if nodes.value is None:
-            numbers[id_] = self.found(nodes.derived.value, nodes, -1)
-        else:
-            numbers[id_] = first + nodes.value
+        numbers[id_] = first + nodes.value if nodes.value >= 0 else self.passed_on(nodes, args)
+
+    def passed_on(self, nodes: Nodes, args: Ids) -> int:
+        """The value of an op that gives back an operand, or a constant."""
+        kind, which = nodes.derived.value
+        return self._numbers[args[which]] if kind == "operand" else self.constant(which)
 
     def nodes_of(self, op: Op, n_operands: int) -> Nodes:
-        """The nodes of an op that is met for the first time; its rules are run here."""
+        """Of an op that is met for the first time, or that takes any number of operands."""
+        found = self.nodes.get((op, n_operands))
+        if found is not None:
+            return found
         has_shares = op.joint_partials is not None  # which a value may be, see `share`
-        derived = derive(op, n_operands, differentiate=self.differentiate or has_shares)
+        derived = derive(op, n_operands, differentiate=self._differentiate or has_shares)
         for operation in derived.operations:
             for kind, which in operation.operands:
                 if kind == "constant":
                     self.constant(which)
-        nodes = self._nodes[op, n_operands] = Nodes(derived, n_operands)
-        self.parts.nodes.append(nodes)
+        nodes = self.nodes[op, n_operands] = Nodes(derived, n_operands)
+        if not op.variadic:
+            self._nodes_by_op[op] = nodes
         return nodes
 
-    def found(self, operand: Operand, nodes: Nodes, place: int) -> int:
-        """The number of what a rule gives, for one node."""
-        kind, which = operand
-        if kind == "result":
-            number: int = nodes.first[place] + which
-        elif kind == "operand":
-            number = nodes.operands[place * nodes.n_operands + which]
-        else:
-            number = self.constant(which)
-        return number
-
     def assign(self, number: int, place: int | None, id_: int) -> None:
-        self.parts.results["effects"].append(self.numbers[id_])
+        self.given_back["effects"].append(self._numbers[id_])
 
     # Derivatives
 
     def loss(self, id_: int, *, has_gradient: bool) -> None:
-        self.parts.results["loss"] = [self.numbers[id_]]
+        self.given_back["loss"] = [self._numbers[id_]]
         if has_gradient:
-            self.contribute(id_, self.one, 1.0)
+            self._adjoints[id_] = [self._one, self._one]
 
-    def adjoint(self, id_: int) -> int:
-        factors = self.started[id_]
-        if len(factors) == 2 and self.one in factors:
-            return sum(factors) - self.one  # the other one
-        level_of = self._adjoint_levels
-        level = max([level_of.get(upstream, PARTIALS) for upstream in factors[::2]]) + 1
-        number = self.sum(factors, level)
-        level_of[number] = level
+    def adjoint(self, id_: int) -> int | None:
+        factors = self._adjoints[id_]
+        if factors is None:
+            return None
+        if len(factors) == 2:
+            upstream, factor = factors
+            if factor == self._one:
+                return upstream
+            if upstream == self._one:
+                return factor
+        level, level_of = PARTIALS, self._adjoint_levels
+        for upstream in factors[::2]:
+            if level_of.get(upstream, 0) > level:
+                level = level_of[upstream]
+        number = self.sum(factors, level + 1)
+        level_of[number] = level + 1
         return number
 
-    def factors(
-        self, id_: int, node: Node, positions: Sequence[int]
-    ) -> Iterator[int | float | None]:
-        nodes, place = self._places[id_]
+    def factors(self, id_: int, node: Node, positions: Sequence[int]) -> list[int | float | None]:
+        nodes, first = self._nodes_of[id_], self._firsts[id_]
+        assert nodes is not None
+        found: list[int | float | None] = []
         for position in positions:
-            partial = nodes.derived.partials[position]
-            if not isinstance(partial, float):
-                yield self.found(partial, nodes, place)
+            kind, which = nodes.partials[position]
+            if kind == "result":
+                found.append(first + which)
+            elif kind == "operand":
+                found.append(self._numbers[node.args[which]])
             else:
-                yield None if partial == 0.0 else partial
+                found.append(self.constant(which) if which != 0.0 else None)
+        return found
 
-    def contribute(self, id_: int, upstream: int, factor: int | float) -> None:
-        number = factor if isinstance(factor, int) else self.constant(factor)
-        factors = self.started.get(id_)
-        if factors is None:
-            self.started[id_] = [upstream, number]
-        else:
-            factors += (upstream, number)
+    def flow(
+        self, upstream: int, targets: Sequence[int], factors: Iterable[int | float | None]
+    ) -> None:
+        adjoints = self._adjoints
+        for target, factor in zip(targets, factors):
+            if factor is None:
+                continue
+            number = self.constant(factor) if factor.__class__ is float else factor
+            before = adjoints[target]
+            if before is None:
+                adjoints[target] = [upstream, number]
+            else:
+                before += (upstream, number)
 
     def gradients(self, ids: Sequence[int]) -> None:
+        found = [self.adjoint(id_) for id_ in ids]
         nothing = self.constant(0.0)
-        self.parts.results["gradients"] = [
-            self.adjoint(id_) if id_ in self.started else nothing for id_ in ids
-        ]
+        self.given_back["gradients"] = [nothing if x is None else x for x in found]
 
     # Results
 
     def results(self, ids: Sequence[int]) -> None:
-        self.parts.results["results"] = [self.numbers[id_] for id_ in ids]
+        self.given_back["results"] = [self._numbers[id_] for id_ in ids]
 
     def beside(self, ids: Sequence[int]) -> None:
-        self.parts.results["beside"] = [self.numbers[id_] for id_ in ids]
+        self.given_back["beside"] = [self._numbers[id_] for id_ in ids]

@@ -6,7 +6,7 @@ down: as text (``arithmetic``) or as entries of a tape (``native_tape``).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from tinygrad_mlp import ops
@@ -20,10 +20,6 @@ Number = TypeVar("Number")
 
 class Writer(Protocol[Number]):
     """What notes the walk down. ``Number`` is how it names one: a piece of text, or a place."""
-
-    @property
-    def started(self) -> Container[int]:
-        """The ids to whose derivatives something was added."""
 
     # Leaves, in this order
 
@@ -62,18 +58,20 @@ class Writer(Protocol[Number]):
     # Derivatives
 
     def loss(self, id_: int, *, has_gradient: bool) -> None:
-        """The end of the values, and 1 as its derivative by itself if something depends on it."""
+        """The end of the values; 1 flows to the loss, if it has a gradient."""
 
-    def adjoint(self, id_: int) -> Number:
-        """The derivative of the loss by that number, now that all is added up."""
+    def adjoint(self, id_: int) -> Number | None:
+        """The sum of all that flowed to that number, to which nothing will be added; or None."""
 
     def factors(
         self, id_: int, node: Node, positions: Sequence[int]
     ) -> Iterable[Number | float | None]:
         """The local derivatives by the operands at these positions; None where nothing flows."""
 
-    def contribute(self, id_: int, upstream: Number, factor: Number | float) -> None:
-        """Add the product of both to the derivative by that number."""
+    def flow(
+        self, upstream: Number, targets: Sequence[int], factors: Iterable[Number | float | None]
+    ) -> None:
+        """A derivative, times a factor each, flows to the targets."""
 
     def gradients(self, ids: Sequence[int]) -> None:
         """The derivatives by the parameters, 0 where nothing was added."""
@@ -96,14 +94,14 @@ def walk(lowered: Lowered, writer: Writer[Number]) -> None:
     """
     folded = lowered.folded
     _read_leaves(lowered, writer)
-    nodes = folded.nodes
+    nodes, compute, exp = folded.nodes, writer.compute, ops.EXP
     for id_, node in nodes.items():
         if node.left:
             writer.sum_of_products(id_, node)
-        elif node.op is ops.EXP and (found := _share(nodes, node)) is not None:
+        elif node.op is exp and (found := _share(nodes, node)) is not None:
             writer.share(id_, *found)
         else:
-            writer.compute(id_, node)
+            compute(id_, node)
     for number, (leaf, id_) in enumerate(folded.effects):
         writer.assign(number, lowered.kept.get(leaf), id_)
     if lowered.reduction is None:
@@ -143,24 +141,28 @@ def _backward(lowered: Lowered, writer: Writer[Number]) -> None:
     needs: list[bool] = folded.needs_grad.tolist()
     (output,) = folded.outputs
     writer.loss(output, has_gradient=needs[output])
-    started, contribute, value = writer.started, writer.contribute, writer.value
+    adjoint, value, flow = writer.adjoint, writer.value, writer.flow
     for id_, node in reversed(folded.nodes.items()):
-        if id_ not in started:
+        upstream = adjoint(id_)
+        if upstream is None:
             continue
-        upstream = writer.adjoint(id_)
+        targets: list[int] = []
         if node.left:
+            factors: list[Number | float] = []
             for a, b in zip(node.left, node.right):
                 if needs[a]:
-                    contribute(a, upstream, value(b))
+                    targets.append(a)
+                    factors.append(value(b))
                 if needs[b]:
-                    contribute(b, upstream, value(a))
-            for arg in node.args:
+                    targets.append(b)
+                    factors.append(value(a))
+            plain = [arg for arg in node.args if needs[arg]]
+            flow(upstream, targets + plain, factors + [1.0] * len(plain))
+        else:
+            positions = []
+            for position, arg in enumerate(node.args):
                 if needs[arg]:
-                    contribute(arg, upstream, 1.0)
-            continue
-        args = node.args
-        positions = [position for position, arg in enumerate(args) if needs[arg]]
-        for position, factor in zip(positions, writer.factors(id_, node, positions)):
-            if factor is not None:
-                contribute(args[position], upstream, factor)
+                    positions.append(position)
+                    targets.append(arg)
+            flow(upstream, targets, writer.factors(id_, node, positions))
     writer.gradients(folded.parameters)

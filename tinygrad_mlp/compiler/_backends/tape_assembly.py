@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Operation
 
-__all__ = ["PARTIALS", "Assembled", "Nodes", "Parts", "Sums", "assemble"]
+__all__ = ["LONG", "PARTIALS", "Assembled", "Nodes", "Parts", "Sums", "assemble"]
 
 Ints = NDArray[np.int32]
 
@@ -26,7 +26,7 @@ a level can be computed when all of the lower levels is."""
 
 _RESULTS: Final = 1 << 30  # the level of what is copied for the end
 
-_LONG: Final = 9
+LONG: Final = 9
 """Sums of fewer products are computed side by side with those of the same length."""
 
 # The fields of `entry`, and what the two bits of an operand in `steps` say
@@ -48,7 +48,8 @@ class Nodes:
         operands: the numbers of the operands, node after node.
         early: the results that others need with the values, and the value itself.
         n_results: how many results each has.
-        value: which of them is the value, if it is one.
+        value: which of them is the value; -1 if that is an operand or a constant.
+        partials: where the local derivatives are.
     """
 
     derived: Derived
@@ -58,10 +59,12 @@ class Nodes:
     operands: list[int] = field(default_factory=list)
     early: set[int] = field(default_factory=set)
     n_results: int = field(init=False)
-    value: int | None = field(init=False, default=None)
+    value: int = field(init=False, default=-1)
+    partials: list[Operand] = field(init=False)
 
     def __post_init__(self) -> None:
         self.n_results = len(self.derived.operations)
+        self.partials = self.derived.partials
         kind, which = self.derived.value
         if kind == "result":
             self.value = which
@@ -70,7 +73,7 @@ class Nodes:
 
 @dataclass(slots=True)
 class Sums:
-    """Sums of products: of as many products each, or all long ones.
+    """Sums of products.
 
     Attributes:
         results: their numbers.
@@ -94,28 +97,16 @@ class Parts:
         leaves: the numbers of the leaves, in the order in which they are read.
         constants: what the constant ones are; number 0 is 1.0.
         nodes: by their op.
-        sums: by their length; the long ones are all in ``sums[_LONG]``.
+        sums: all of them.
         results: the numbers that are given back, by what they are.
     """
 
-    count: int = 0
-    leaves: list[int] = field(default_factory=list)
-    constants: dict[int, float] = field(default_factory=dict)
-    nodes: list[Nodes] = field(default_factory=list)
-    sums: dict[int, Sums] = field(default_factory=dict)
-    results: dict[str, list[int]] = field(default_factory=dict)
-
-    def add_sum(self, number: int, level: int, factors: list[int]) -> None:
-        """Add a sum of products."""
-        length = len(factors) // 2
-        kind = min(length, _LONG)
-        sums = self.sums.get(kind)
-        if sums is None:
-            sums = self.sums[kind] = Sums()
-        sums.results.append(number)
-        sums.levels.append(level)
-        sums.lengths.append(length)
-        sums.factors += factors
+    count: int
+    leaves: list[int]
+    constants: dict[int, float]
+    nodes: list[Nodes]
+    sums: Sums
+    results: dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,21 +176,23 @@ class _Assembly:
         self.lay_out([*parts.constants], len(parts.constants))
         self.lay_out(parts.leaves, len(parts.leaves))
         self.constant_places = {repr(x): place for place, x in enumerate(parts.constants.values())}
-        used = self.used()
-        sums = {n: self.laid_sums(each) for n, each in parts.sums.items()}
+        results = _ints(parts.sums.results)
+        factors = _ints(parts.sums.factors)
+        sums = self.laid_sums(results)
+        operands = [_ints(nodes.operands) for nodes in parts.nodes]
+        used = self.used([factors, *operands, *map(_ints, parts.results.values())])
         nodes = [self.laid_nodes(each, used) for each in parts.nodes]
-        for length, order in sums.items():
-            self.add_sums(length, parts.sums[length], order)
-        for laid in nodes:
-            laid.operands = places[np.array(laid.nodes.operands, np.int32)]
-            laid.operands = laid.operands.reshape(-1, laid.nodes.n_operands)[laid.order].T
+        for length, which in sums.items():
+            self.add_sums(length, which, places[results[which]], places[factors])
+        for laid, each in zip(nodes, operands):
+            laid.operands = places[each].reshape(-1, laid.nodes.n_operands)[laid.order].T
             for number in sorted(laid.rows):
                 self.add_operation(laid, number)
-        results = {name: self.copied(numbers) for name, numbers in parts.results.items()}
+        given_back = {name: self.copied(numbers) for name, numbers in parts.results.items()}
         order = np.argsort(np.concatenate(self.levels), kind="stable")
         entries = np.concatenate(self.entries)[order]
         code = np.concatenate([entries.ravel(), *self.lists])
-        return Assembled(code, len(entries), self.size, [*parts.constants.values()], results)
+        return Assembled(code, len(entries), self.size, [*parts.constants.values()], given_back)
 
     # Places
 
@@ -211,35 +204,36 @@ class _Assembly:
             self.places[numbers] = np.arange(begin, self.size, dtype=np.int32)
         return begin
 
-    def used(self) -> NDArray[np.bool_]:
+    def used(self, numbers: list[Ints]) -> NDArray[np.bool_]:
         """By number, whether anything but the rules that it comes from needs it."""
-        parts = self.parts
-        used = np.zeros(parts.count, np.bool_)
-        for numbers in (
-            *[sums.factors for sums in parts.sums.values()],
-            *[nodes.operands for nodes in parts.nodes],
-            *parts.results.values(),
-        ):
-            used[np.array(numbers, np.intp)] = True
+        used = np.zeros(self.parts.count, np.bool_)
+        for each in numbers:
+            used[each] = True
         return used
 
-    def laid_sums(self, sums: Sums) -> Ints:
-        """Their order."""
-        order = _order(sums.levels)
-        self.lay_out(np.array(sums.results)[order], len(order))
-        return order
+    def laid_sums(self, results: Ints) -> dict[int, Ints]:
+        """Which sums have a length, in the order of their levels; all long ones together."""
+        sums = self.parts.sums
+        levels = np.array(sums.levels, np.int32)
+        lengths = np.minimum(_ints(sums.lengths), LONG)
+        found = {}
+        for length in np.flatnonzero(np.bincount(lengths, minlength=1)).tolist():
+            which = np.flatnonzero(lengths == length)
+            found[length] = which[np.argsort(levels[which], kind="stable")]
+            self.lay_out(results[found[length]], len(which))
+        return found
 
     def laid_nodes(self, nodes: Nodes, used: NDArray[np.bool_]) -> _Laid:
         operations = nodes.derived.operations
-        order = _order(nodes.levels)
-        first = np.array(nodes.first, np.int32)[order]
+        levels = _ints(nodes.levels)
+        order = np.argsort(levels, kind="stable")
+        first = _ints(nodes.first)[order]
         numbers = first[:, None] + np.arange(len(operations), dtype=np.int32)
         needed = set(np.flatnonzero(used[numbers].any(axis=0)).tolist())
         early = _with_what_it_is_made_of(nodes.early, operations)
         every = _with_what_it_is_made_of(needed | early, operations)
         rows = {number: self.lay_out(first + number, len(first)) for number in sorted(every)}
-        levels = _levels(np.array(nodes.levels, np.int32)[order])
-        return _Laid(nodes, rows, early, order, levels, order)
+        return _Laid(nodes, rows, early, order, _levels(levels[order]), order)
 
     # Entries
 
@@ -271,19 +265,29 @@ class _Assembly:
         entries[:, _TERMS] = len(a)
         self.add(which, entries)
 
-    def add_sums(self, length: int, sums: Sums, order: Ints) -> None:
-        factors = self.places[np.array(sums.factors, np.int32)]
-        levels = np.array(sums.levels, np.int32)
-        if length < _LONG:
-            pairs = factors.reshape(-1, length, 2)[order]
-            row = int(self.places[sums.results[order[0]]])
-            self.add_products(_levels(levels[order]), row, pairs[:, :, 0].T, pairs[:, :, 1].T)
+    def add_sums(self, length: int, which: Ints, row: Ints, factors: Ints) -> None:
+        """Those of one length side by side; the long ones each by itself.
+
+        Args:
+            length: their length; ``LONG`` is anything from there on.
+            which: which sums.
+            row: the places of their results.
+            factors: the places of the factors of all sums.
+        """
+        levels = _ints(self.parts.sums.levels)[which]
+        lengths = _ints(self.parts.sums.lengths)
+        begins = (np.cumsum(lengths) - lengths)[which]
+        if length < LONG:
+            pairs = begins + np.arange(length)[:, None]
+            a, b = factors[2 * pairs], factors[2 * pairs + 1]
+            self.add_products(_levels(levels), int(row[0]), a, b)
             return
-        lengths = np.array(sums.lengths, np.int32)
-        begins = np.cumsum(lengths) - lengths
-        entries = self.entry("row_products", 1, self.places[sums.results], len(order))
-        entries[:, _OPERANDS] = self.listed(factors[::2]) + begins
-        entries[:, _OPERANDS + 1] = self.listed(factors[1::2]) + begins
+        lengths = lengths[which]
+        places = np.cumsum(lengths) - lengths  # in the lists of the long ones alone
+        pairs = np.repeat(begins - places, lengths) + np.arange(lengths.sum())
+        entries = self.entry("row_products", 1, row, len(which))
+        entries[:, _OPERANDS] = self.listed(factors[2 * pairs]) + places
+        entries[:, _OPERANDS + 1] = self.listed(factors[2 * pairs + 1]) + places
         entries[:, _OPERANDS + 2] = 1
         entries[:, _TERMS] = lengths
         self.add(levels, entries)
@@ -296,7 +300,7 @@ class _Assembly:
         if number not in laid.early:
             begins, counts, levels = (np.array([x], np.int32) for x in (0, n, PARTIALS))
         if operation.name == SUM:
-            a = np.stack([self.row_of(operand, laid) for operand in operation.operands])
+            a = self.rows_of(operation.operands, laid)
             ones = np.zeros(a.shape, np.int32) + self.places[0]
             self.add_products((begins, counts, levels), row, a, ones)
             return
@@ -317,15 +321,18 @@ class _Assembly:
             entries[:, _STEPS] |= step << 2 * position
         self.add(levels, entries)
 
-    def row_of(self, operand: Operand, laid: _Laid) -> Ints:
-        """The places of an operand, one for each node."""
-        kind, which = operand
+    def rows_of(self, operands: Sequence[Operand], laid: _Laid) -> Ints:
+        """The places of operands, a row for each, with one for each node."""
         n = len(laid.order)
-        if kind == "operand":
-            return laid.operands[which]
-        if kind == "result":
-            return np.arange(n, dtype=np.int32) + np.int32(laid.rows[which])
-        return np.full(n, self.constant_places[repr(which)], np.int32)
+        rows = np.zeros((len(operands), n), np.int32)
+        given = [place for place, (kind, _) in enumerate(operands) if kind == "operand"]
+        rows[given] = laid.operands[[operands[place][1] for place in given]]
+        for row, (kind, which) in zip(rows, operands):
+            if kind == "result":
+                row[:] = np.arange(laid.rows[which], laid.rows[which] + n)
+            elif kind == "constant":
+                row[:] = self.constant_places[repr(which)]
+        return rows
 
     def copied(self, numbers: Sequence[int]) -> slice:
         """Where numbers lie that are copied into a row after all else."""
@@ -340,8 +347,8 @@ class _Assembly:
         return slice(begin, self.size)
 
 
-def _order(levels: list[int]) -> Ints:
-    return np.argsort(np.array(levels, np.int32), kind="stable").astype(np.int32)
+def _ints(numbers: list[int]) -> Ints:
+    return np.array(numbers, np.int32)
 
 
 def _levels(ordered: Ints) -> tuple[Ints, Ints, Ints]:

@@ -46,12 +46,12 @@ class Derived:
     Attributes:
         operations: all of them, the value's first.
         value: where the value is.
-        partials: where the local derivatives are; a number where they are always that.
+        partials: where the local derivatives are.
     """
 
     operations: list[Operation]
     value: Operand
-    partials: list[Operand | float] = field(default_factory=list)
+    partials: list[Operand] = field(default_factory=list)
 
 
 def derive(op: Op, n_operands: int, *, differentiate: bool) -> Derived:
@@ -70,8 +70,7 @@ def derive(op: Op, n_operands: int, *, differentiate: bool) -> Derived:
     found = Derived(xp.operations, value.operand)
     if differentiate:
         found.partials = [
-            partial.operand if isinstance(partial, Number) else partial
-            for partial in op.local_partials(xp, value, operands)
+            xp.number(partial).operand for partial in op.local_partials(xp, value, operands)
         ]
     return found
 
