@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp import ops
 from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp.compiler._backends.arithmetic import TERMS_AT_ONCE, Arithmetic
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
@@ -196,7 +197,7 @@ class _TapeWriter:
     @property
     def parts(self) -> Parts:
         """What was found."""
-        nodes = [*self.nodes.values()]
+        nodes = [nodes for nodes in self.nodes.values() if nodes.first]
         return Parts(self.count, self.leaves, self.constants, nodes, self.sums, self.given_back)
 
     # Leaves
@@ -268,8 +269,11 @@ class _TapeWriter:
         kind, which = nodes.partials[position]
         assert kind == "result"
         nodes.early.add(which)
-        self._numbers[id_] = self._firsts[logsumexp] + which
-        self._levels[id_] = self._levels[logsumexp]
+        number = self._firsts[logsumexp] + which
+        exponential = self.nodes_of(ops.EXP, 1)
+        assert exponential.partials in ([], [exponential.derived.value])
+        self._nodes_of[id_], self._firsts[id_] = exponential, number - exponential.value
+        self._numbers[id_], self._levels[id_] = number, self._levels[logsumexp]
 
     def compute(self, id_: int, node: Node) -> None:
         args, numbers, levels = node.args, self._numbers, self._levels
@@ -360,7 +364,7 @@ class _TapeWriter:
         for target, factor in zip(targets, factors):
             if factor is None:
                 continue
-            number = self.constant(factor) if factor.__class__ is float else factor
+            number = self.constant(factor) if isinstance(factor, float) else factor
             before = adjoints[target]
             if before is None:
                 adjoints[target] = [upstream, number]

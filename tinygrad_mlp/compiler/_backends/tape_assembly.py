@@ -18,7 +18,7 @@ from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Op
 
 __all__ = ["LONG", "PARTIALS", "Assembled", "Nodes", "Parts", "Sums", "assemble"]
 
-Ints = NDArray[np.int32]
+Ints = NDArray[np.integer[Any]]
 
 PARTIALS: Final = 1 << 28
 """The level of the local derivatives: above all values, below all derivatives of the loss. What has
@@ -216,7 +216,7 @@ class _Assembly:
         sums = self.parts.sums
         levels = np.array(sums.levels, np.int32)
         lengths = np.minimum(_ints(sums.lengths), LONG)
-        found = {}
+        found: dict[int, Ints] = {}
         for length in np.flatnonzero(np.bincount(lengths, minlength=1)).tolist():
             which = np.flatnonzero(lengths == length)
             found[length] = which[np.argsort(levels[which], kind="stable")]
@@ -307,7 +307,8 @@ class _Assembly:
         entries = self.entry(operation.name, counts, row + begins, len(begins))
         for position, (kind, which) in enumerate(operation.operands):
             if kind == "result":
-                step, place = _NEXT_NUMBER, laid.rows[which] + begins
+                step: Any = _NEXT_NUMBER
+                place: Any = laid.rows[which] + begins
             elif kind == "constant":
                 step, place = _SAME_NUMBER, self.constant_places[repr(which)]
             else:

@@ -6,7 +6,7 @@ it calls becomes an ``Operation`` on the operands and on what the operations bef
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -162,7 +162,7 @@ class _Recorder:
             self.operations.append(operation)
         return found
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., Number]:
         if name not in float_math.__all__:
             refuse_function(name)
 

@@ -1,0 +1,1 @@
+"""The C library and the back ends that use it."""
