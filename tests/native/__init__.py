@@ -1,1 +1,1 @@
-"""The C library and the back ends that use it."""
+"""Tests of the C library: its kernels against NumPy, how it is found, and how it is built."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.benchmarks.scalars import RandomGraph
-from tests.native.tape_library import library, on_tape, run_by
+from tests.native.tapes import library, on_tape, run_by
 from tests.networks import NETWORKS, Network
 from tests.recipes import ALL_OPS, EXACT_OPS, Recipe, recipes
 from tests.test_compiler_networks import (

@@ -96,20 +96,24 @@ static void NAME(run_where)(const record *r, void *const *memory) {
   const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
   const int64_t n = r->extent[4], so = r->out.stride[4];
   const int64_t sc = r->in[0].stride[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
+  const int in_order = so == 1 && sc == 1;
   OUTER_LOOPS(r) {
     real *o = out + NAME(steps)(&r->out, i);
     const real *t = c + NAME(steps)(&r->in[0], i);
     const real *p = a + NAME(steps)(&r->in[1], i), *q = b + NAME(steps)(&r->in[2], i);
-    if (so == 1 && sc == 1 && (sa == 1 || sa == 0) && (sb == 1 || sb == 0)) {
-      ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {
-        const real x = p[sa ? j : 0], y = q[sb ? j : 0];
-        o[j] = t[j] != 0 ? x : y;
-      }
+#define CHOOSE(J, X, Y) \
+  for (int64_t j = 0; j < n; j++) o[(J)] = t[j * (in_order ? 1 : sc)] != 0 ? (X) : (Y);
+    if (in_order && sa == 1 && sb == 1) {
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], q[j])
+    } else if (in_order && sa == 0 && sb == 1) {
+      const real x = *p;
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, x, q[j])
+    } else if (in_order && sa == 1 && sb == 0) {
+      const real y = *q;
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], y)
     } else
-      for (int64_t j = 0; j < n; j++) {
-        const real x = p[j * sa], y = q[j * sb];
-        o[j * so] = t[j * sc] != 0 ? x : y;
-      }
+      CHOOSE(j * so, p[j * sa], q[j * sb])
+#undef CHOOSE
   }
 }
 
@@ -213,46 +217,30 @@ static void NAME(run_product)(const record *r, void *const *memory) {
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
-  for (int64_t s = 0; s < n[0]; s++) {
-    real *o = out + s * so[0];
-    const real *p = a + s * sa[0], *q = b + s * sb[0];
-    NAME(matrix_product)(n[1], n[2], n[3], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
-    for (int64_t l = 1; l < n[4]; l++)
-      for (int64_t m = 0; m < n[1]; m++)
-        for (int64_t c = 0; c < n[2]; c++) {
-          real t = 0;
-          for (int64_t k = 0; k < n[3]; k++)
-            t += p[l * sa[4] + m * sa[1] + k * sa[3]] * q[l * sb[4] + c * sb[2] + k * sb[3]];
-          o[m * so[1] + c * so[2]] += t;
-        }
-  }
+  const int inner = n[3] >= n[4] || n[4] == 0 ? 3 : 4, outer = 7 - inner; /* few long sums */
+  for (int64_t s = 0; s < n[0]; s++)
+    for (int64_t l = 0; l == 0 || l < n[outer]; l++)
+      NAME(matrix_product)(n[1], n[2], n[outer] ? n[inner] : 0, a + s * sa[0] + l * sa[outer], sa[1],
+                       sa[inner], b + s * sb[0] + l * sb[outer], sb[2], sb[inner], out + s * so[0],
+                       so[1], so[2], l > 0);
 }
 
 /* Extents S, P, Q, K, B: the same for each sample, of which a row holds one number each. */
 static void NAME(run_row_products)(const record *r, void *const *memory) {
-  enum { PART = 8 * NAME(LANES) };
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
-  const int64_t sao = sa[4], sbo = sb[4];
-  for (int64_t s = 0; s < n[0]; s++)
-    for (int64_t p = 0; p < n[1]; p++)
-      for (int64_t q = 0; q < n[2]; q++)
-        for (int64_t from = 0; from < n[4]; from += PART) {
-          const int64_t length = n[4] - from < PART ? n[4] - from : PART;
-          real total[PART];
-          for (int64_t j = 0; j < length; j++) total[j] = 0;
-          for (int64_t k = 0; k < n[3]; k++) {
-            const real *x = a + s * sa[0] + p * sa[1] + k * sa[3] + from * sao;
-            const real *y = b + s * sb[0] + q * sb[2] + k * sb[3] + from * sbo;
-            if (sao == 1 && sbo == 1)
-              for (int64_t j = 0; j < length; j++) total[j] += x[j] * y[j];
-            else
-              for (int64_t j = 0; j < length; j++) total[j] += x[j * sao] * y[j * sbo];
-          }
-          real *o = out + s * so[0] + p * so[1] + q * so[2] + from * so[4];
-          for (int64_t j = 0; j < length; j++) o[j * so[4]] = total[j];
-        }
+  const int follow = so[4] == 1 && sa[4] == 1 && sb[4] == 1 && n[4] > 1;
+  for (int64_t s = 0; s < n[0]; s++) {
+    real *o = out + s * so[0];
+    const real *p = a + s * sa[0], *q = b + s * sb[0];
+    if (follow)
+      NAME(row_products)(n[1], n[2], n[3], n[4], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
+    else
+      for (int64_t i = 0; i < n[4]; i++)
+        NAME(matrix_product)(n[1], n[2], n[3], p + i * sa[4], sa[1], sa[3], q + i * sb[4], sb[2], sb[3],
+                         o + i * so[4], so[1], so[2], 0);
+  }
 }
 
 INLINE const index_t *NAME(table)(void *const *memory, const operand *p) {
@@ -301,38 +289,41 @@ static void NAME(run_scatter)(const record *r, void *const *memory) {
   }
 }
 
-/* *out += number * sum of x y: partial sums in the precision of the program, the rest in double. */
-static void NAME(run_loss)(const record *r, void *const *memory) {
+/* *out += number * sum of x y: partial sums in the precision of the program, the rest in double.
+ * With `skips`, an x of 0 counts nothing, even if y is inf or nan. */
+INLINE void NAME(add_products)(const record *r, void *const *memory, int skips) {
+  enum { L = NAME(LANES) };
   double *out = (double *)memory[r->out.base] + r->out.offset;
   const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
   const int64_t n = r->extent[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
+  const NAME(vector) zero = {0};
   double total = 0;
   OUTER_LOOPS(r) {
     const real *x = a + NAME(steps)(&r->in[1], i), *y = b + NAME(steps)(&r->in[2], i);
     int64_t j = 0;
     if (sa == 1 && (sb == 1 || sb == 0)) {
-      enum { L = NAME(LANES) };
-      NAME(vector) part = {0};
-      const NAME(vector) one = part + *y;
-      for (; j + L <= n; j += L) part += NAME(load)(x + j) * (sb ? NAME(load)(y + j) : one);
+      NAME(vector) part = zero;
+      const NAME(vector) same = zero + *y;
+      for (; j + L <= n; j += L) {
+        const NAME(vector) v = NAME(load)(x + j);
+        const NAME(vector) product = v * (sb ? NAME(load)(y + j) : same);
+        const __typeof__(v != zero) counts = v != zero; /* all bits set where it does */
+        part += skips ? (NAME(vector))((__typeof__(counts))product & counts) : product;
+      }
       for (int k = 0; k < L; k++) total += part[k];
     }
-    for (; j < n; j++) total += (double)(x[j * sa] * y[j * sb]);
+    for (; j < n; j++)
+      if (!skips || x[j * sa] != 0) total += (double)(x[j * sa] * y[j * sb]);
   }
   *out += (double)*NAME(at)(memory, &r->in[0]) * total;
 }
 
+static void NAME(run_loss)(const record *r, void *const *memory) {
+  NAME(add_products)(r, memory, 0);
+}
+
 static void NAME(run_weighted)(const record *r, void *const *memory) {
-  double *out = (double *)memory[r->out.base] + r->out.offset;
-  const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
-  const int64_t n = r->extent[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
-  double total = 0;
-  OUTER_LOOPS(r) {
-    const real *x = a + NAME(steps)(&r->in[1], i), *y = b + NAME(steps)(&r->in[2], i);
-    for (int64_t j = 0; j < n; j++)
-      if (x[j * sa] != 0) total += (double)(x[j * sa] * y[j * sb]);
-  }
-  *out += (double)*NAME(at)(memory, &r->in[0]) * total;
+  NAME(add_products)(r, memory, 1);
 }
 
 static void (*const NAME(kernels)[])(const record *, void *const *) = {

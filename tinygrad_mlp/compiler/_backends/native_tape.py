@@ -7,17 +7,18 @@ which the C library runs (``c/tape.h``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import copysign
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import ops
 from tinygrad_mlp._many_numbers import read_numbers
+from tinygrad_mlp._native._library import Library
 from tinygrad_mlp.compiler._backends.arithmetic import TERMS_AT_ONCE, Arithmetic
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._backends.scalar_walk import walk
@@ -35,21 +36,9 @@ from tinygrad_mlp.compiler._instructions import LARGEST
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.ops import Op
 
-__all__ = ["NativeTape", "Tape", "TapeLibrary"]
+__all__ = ["NativeTape", "Tape"]
 
 Array = NDArray[Any]
-
-
-class TapeLibrary(Protocol):
-    """What the tape needs of the C library."""
-
-    @property
-    def operations(self) -> Mapping[str, int]:
-        """The numbers of its operations, by their names."""
-
-    @property
-    def run_tape(self) -> Mapping[str, Callable[[Any, Any, Any], Any]]:
-        """``run_tape_f64`` and ``_f32``, by the name of the dtype."""
 
 
 class NativeTape:
@@ -61,7 +50,7 @@ class NativeTape:
 
     name = "native tape"
 
-    def __init__(self, library: TapeLibrary) -> None:
+    def __init__(self, library: Library) -> None:
         self.library = library
 
     def prepare(self, lowered: Lowered) -> Tape:
@@ -88,7 +77,7 @@ class Tape:
     """
 
     lowered: Lowered
-    library: TapeLibrary
+    library: Library
     assembled: Assembled
     _source: str = ""
 
@@ -128,7 +117,7 @@ class _Run:
         self.assigned = [(leaf, kept.get(leaf)) for leaf in lowered.assigned]
         self.has_loss = lowered.reduction is not None
         self.results = {name: numbers[place] for name, place in assembled.results.items()}
-        self.run_tape = tape.library.run_tape[memory.dtype.name]
+        self.run_tape = tape.library.run_tape[memory.dtype]
         self.code = assembled.code  # which the address is of
         self.call = self.code.ctypes.data, assembled.n_entries, numbers.ctypes.data
 

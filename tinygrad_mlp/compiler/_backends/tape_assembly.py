@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native._library import ENTRY_FIELDS
 from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Operation
 
 __all__ = ["LONG", "PARTIALS", "Assembled", "Nodes", "Parts", "Sums", "assemble"]
@@ -31,7 +32,6 @@ LONG: Final = 9
 
 # The fields of `entry`, and what the two bits of an operand in `steps` say
 
-_N_FIELDS: Final = 8
 _OPERATION, _N, _RESULT, _STEPS, _OPERANDS, _TERMS = 0, 1, 2, 3, 4, 7
 _SAME_NUMBER, _NEXT_NUMBER, _BY_LIST = 0, 1, 2
 
@@ -249,7 +249,7 @@ class _Assembly:
         return begin
 
     def entry(self, name: str, n: Any, result: Any, n_entries: int) -> Ints:
-        entries = np.zeros((n_entries, _N_FIELDS), np.int32)
+        entries = np.zeros((n_entries, ENTRY_FIELDS), np.int32)
         entries[:, _OPERATION] = self.operations[name]
         entries[:, _N] = n
         entries[:, _RESULT] = result
