@@ -116,7 +116,8 @@ def test_an_operation_is_torchs_at_kinks(op: Op) -> None:
     for points in kinks(op):
         values, partials = at_points(op, points)
         assert_close(values, reference_values(op, points), rounding=0.0)
-        assert_close(partials, flowing(op, reference_partials(op, points)), rounding=0.0)
+        rounding = 0.0 if op.saturating is None else ROUNDING  # of 1 - tanh(x)^2
+        assert_close(partials, flowing(op, reference_partials(op, points)), rounding)
 
 
 @each_op
@@ -497,7 +498,7 @@ def test_the_text_is_written_when_it_is_asked_for() -> None:
         assert program.source == as_text.source
         with patch.object(Arithmetic, "prepare", side_effect=AssertionError("twice")):
             assert program.source == as_text.source
-    assert repr(program.backend) == "native tape, because a test asks for it"
+    assert repr(program.backend).startswith("native tape, because a test asks for it")
     assert repr(NativeTape(library())) == "NativeTape()"
 
 
