@@ -170,6 +170,7 @@ class _Assembly:
         self.lists: list[Ints] = []
         self.n_listed = 0
         self.constant_places: dict[str, int] = {}
+        self.sum_levels, self.sum_lengths = _ints(parts.sums.levels), _ints(parts.sums.lengths)
 
     def run(self) -> Assembled:
         parts, places = self.parts, self.places
@@ -213,9 +214,7 @@ class _Assembly:
 
     def laid_sums(self, results: Ints) -> dict[int, Ints]:
         """Which sums have a length, in the order of their levels; all long ones together."""
-        sums = self.parts.sums
-        levels = np.array(sums.levels, np.int32)
-        lengths = np.minimum(_ints(sums.lengths), LONG)
+        levels, lengths = self.sum_levels, np.minimum(self.sum_lengths, LONG)
         found: dict[int, Ints] = {}
         for length in np.flatnonzero(np.bincount(lengths, minlength=1)).tolist():
             which = np.flatnonzero(lengths == length)
@@ -274,8 +273,7 @@ class _Assembly:
             row: the places of their results.
             factors: the places of the factors of all sums.
         """
-        levels = _ints(self.parts.sums.levels)[which]
-        lengths = _ints(self.parts.sums.lengths)
+        levels, lengths = self.sum_levels[which], self.sum_lengths
         begins = (np.cumsum(lengths) - lengths)[which]
         if length < LONG:
             pairs = begins + np.arange(length)[:, None]
