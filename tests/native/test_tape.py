@@ -368,6 +368,57 @@ def test_a_deep_graph() -> None:
     assert_close([found, *program.gradients], [total.data, w.grad], ROUNDING)
 
 
+# The tape itself
+
+
+def places_of(entry: list[int], lists: Array) -> Array:
+    """All places that an entry reads."""
+    operation, n, _, steps, *operands, terms = entry
+    name = list(library().operations)[operation]
+    if name == "row_products":
+        a, b, row = operands
+        at = (np.arange(terms)[:, None] * row + np.arange(n)).ravel()
+        return lists[np.concatenate([a + at, b + at])]
+    found = []
+    for which in range({"where": 3}.get(name, 2 if name in ENTRIES_OF_TWO else 1)):
+        step, begin = steps >> 2 * which & 3, operands[which]
+        in_a_row = np.arange(begin, begin + n)
+        found.append([np.array([begin]), in_a_row, lists[in_a_row] if step == 2 else []][step])
+    return np.concatenate(found)
+
+
+ENTRIES_OF_TWO: Final = ("add", "subtract", "multiply", "divide", "greater", "equal", "maximum")
+
+
+def softmax_loss(w: Row) -> Value:
+    shares = F.softmax([F.sin(a) for a in w])
+    return F.dot(shares, w) + F.relu(F.amax(w)) + F.logsumexp(w[:3]) + F.softplus(w[0])
+
+
+@pytest.mark.parametrize("n_nodes", [0, 30, 1_000])
+def test_numbers_are_computed_once_and_before_they_are_read(n_nodes: int) -> None:
+    graph = RandomGraph(n_nodes, rng=3) if n_nodes else softmax_loss
+    weights = graph.weights if isinstance(graph, RandomGraph) else [Value(x) for x in range(9)]
+    with on_tape():
+        if isinstance(graph, RandomGraph):
+            program = compile(graph, weights)
+            program(np.ones(graph.n_inputs))
+        else:
+            program = compile(lambda: softmax_loss(weights), weights)
+            program()
+    assembled = tape_of(program).assembled
+    entries = assembled.code[: 8 * assembled.n_entries].reshape(-1, 8).tolist()
+    lists = assembled.code[8 * assembled.n_entries :]
+    n_leaves = len(weights) + (graph.n_inputs if isinstance(graph, RandomGraph) else 0)
+    known = np.arange(assembled.size) < len(assembled.constants) + n_leaves
+    for entry in entries:
+        assert known[places_of(entry, lists)].all()
+        results = slice(entry[2], entry[2] + entry[1])
+        assert not known[results].any()
+        known[results] = True
+    assert known.all()
+
+
 # What goes in and comes out
 
 
