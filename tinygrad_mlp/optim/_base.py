@@ -136,6 +136,7 @@ class Optimizer(SteppingInParts):
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
         self._stepped: NDArray[Any]  # room for the parameters after a step
+        self._own_state: tuple[NDArray[Any], ...] = ()  # those of ``state_to_step``
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
         self._factors = None
@@ -269,6 +270,38 @@ class Optimizer(SteppingInParts):
                 (setitem, parameters, ..., stepped),
             )
         )
+
+    def state_to_step(
+        self, parameters: NDArray[Any], gradients: NDArray[Any]
+    ) -> tuple[NDArray[Any], ...]:
+        """The state as arrays in which others take steps, in the units of the present settings.
+
+        Whoever steps them, and the parameters, by the same rule counts in ``step_count``.
+
+        Args:
+            parameters: as for ``step_array``.
+            gradients: likewise.
+
+        Raises:
+            ShapeError, InvalidArgumentError: as ``step_array``.
+
+        >>> from tinygrad_mlp.optim import RMSprop
+        >>> parameters, gradients = np.zeros(2), np.ones(2)
+        >>> [array.tolist() for array in RMSprop().state_to_step(parameters, gradients)]
+        [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+        """
+        if parameters is not self._last_parameters or gradients is not self._last_gradients:
+            self._prepare(parameters, gradients)
+        assert self._state_of_array is not None
+        state, kept_in = self._state_of_array
+        units = self._present_units()
+        if state is self._own_state and units == kept_in:
+            return state
+        if units != kept_in:
+            state = self.in_present_units(state, kept_in)
+        own = tuple([np.array(np.broadcast_to(c, parameters.shape), parameters.dtype) for c in state])
+        self._assign(_state_of_array=(own, units), _own_state=own)
+        return own
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""

@@ -13,6 +13,7 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -24,6 +25,7 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
