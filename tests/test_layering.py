@@ -32,7 +32,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp._drop_in tinygrad_mlp._reach tinygrad_mlp._blocks tinygrad_mlp._freezing",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
-        "tinygrad_mlp.data",
+        "tinygrad_mlp.data tinygrad_mlp._native",
         "tinygrad_mlp._order tinygrad_mlp._effects",
         "tinygrad_mlp._methods tinygrad_mlp._copying",
         "tinygrad_mlp.engine",

@@ -25,7 +25,7 @@ from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
-from tinygrad_mlp.compiler._backends.choice import Choice
+from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
@@ -97,6 +97,7 @@ class Program:
         dtype: np.dtype[Any],
         has_auxiliary: bool = False,
         numbers: Array | None = None,
+        backend: Wanted = "auto",
     ) -> None:
         """Used by ``compile`` and ``prediction``: with ``numbers``, those of another program."""
         self._function = function
@@ -111,6 +112,7 @@ class Program:
         self._per_sample = per_sample
         self._reduction = reduction
         self._dtype = dtype
+        self._backend = backend
         if numbers is None:
             numbers = np.array(read_numbers(self._values), dtype=dtype)
         self._parameters: Array = numbers
@@ -381,6 +383,7 @@ class Program:
             self._reduction,
             self._dtype,
             numbers=self._parameters,
+            backend=self._backend,
         )
         other._kept, other._kept_numbers = self._kept, self._kept_numbers
         other.within = self.within
@@ -534,7 +537,7 @@ class Program:
         if self._per_sample:
             warn_of_lone_means(recording)
         reduction = self._reduction if self._differentiate else None
-        return translate(recording, self._per_sample, reduction)
+        return translate(recording, self._per_sample, reduction, check_wanted(self._backend))
 
     def _repeated_recording(self, shapes: Shapes) -> Recording:
         """The graph of the function, which does the same when it runs again."""

@@ -45,3 +45,14 @@ EXPORT const char *operations(void) {
 
 /* So that Python can see that both sides mean the same record. */
 EXPORT int64_t size_of_record(void) { return sizeof(record); }
+
+/* Which compiler made the library, and of which files: a checksum that Python compares. */
+#ifndef SOURCES
+#define SOURCES 0
+#endif
+#if defined(__clang__)
+EXPORT const char *compiler(void) { return __VERSION__; }
+#else
+EXPORT const char *compiler(void) { return "gcc " __VERSION__; }
+#endif
+EXPORT int64_t sources(void) { return SOURCES; }
