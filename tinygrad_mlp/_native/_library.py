@@ -27,7 +27,7 @@ from tinygrad_mlp._native._variants import (
 
 __all__ = ["RECORD", "Function", "Library", "load", "reason", "reported_features", "search"]
 
-Function: TypeAlias = Callable[..., None]
+Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
 
 AXES: Final = 5
@@ -48,6 +48,7 @@ ADDRESS: Final = ctypes.c_void_p
 COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
+RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -63,6 +64,7 @@ class Library:
         operations: the number of each operation, by its name, in the order of the numbers.
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
+        run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
     """
 
     variant: str
@@ -70,6 +72,7 @@ class Library:
     path: Path
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
+    run_steps: Mapping[np.dtype[Any], Function]
 
 
 class _UnusableError(Exception):
@@ -157,6 +160,7 @@ def _opened(variant: str, file: Path) -> Library:
             path=file,
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
+            run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
         )
     except (OSError, AttributeError) as error:  # AttributeError: it has no such function
         raise _UnusableError(f"{file} cannot be loaded: {error}") from error
@@ -192,14 +196,14 @@ def _is_whole(file: Path) -> bool:
 
 
 def _functions(
-    library: ctypes.CDLL, name: str, arguments: tuple[type, ...]
+    library: ctypes.CDLL, name: str, arguments: tuple[type, ...], result: type | None = None
 ) -> Mapping[np.dtype[Any], Function]:
     """A function of the library for each type of numbers, with its arguments declared."""
     functions: dict[np.dtype[Any], Function] = {}
     for dtype, kind in KINDS.items():
         function = getattr(library, f"{name}_{kind}")
         function.argtypes = arguments
-        function.restype = None
+        function.restype = result
         functions[dtype] = function
     return MappingProxyType(functions)
 

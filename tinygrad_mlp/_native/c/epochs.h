@@ -6,7 +6,7 @@
 typedef struct {
   const void *rows;     /* `width` numbers in each, of the program's type */
   const int64_t *order; /* which row comes when; 0 if they come one after the other */
-  int64_t n_rows, width, repeats;           /* of one step; whether each step has the same rows */
+  int64_t n_rows, width;                    /* of one step */
   int64_t base, offset, row_stride, stride; /* where the program reads them, and how they lie */
 } input;
 
@@ -122,7 +122,7 @@ EXPORT int64_t NAME(run_steps)(const epoch *e, int64_t first, int64_t n_steps,
     for (int64_t k = 0; k < p->n_inputs; k++) {
       const input *in = &p->inputs[k];
       NAME(put_rows)(in, position[k], p->memory);
-      if (!in->repeats) position[k] += in->n_rows * (in->order ? 1 : in->width);
+      position[k] += in->n_rows * (in->order ? 1 : in->width);
     }
     *p->loss = 0;
     NAME(run_all)(p->records, p->n_records, p->memory);

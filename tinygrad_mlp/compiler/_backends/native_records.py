@@ -73,7 +73,7 @@ class Records:
         tables: the index arrays behind each other.
         arguments: for each argument where the records behind the copies read it.
         widths: how many numbers a sample of each argument has; for unmapped ones, how many it has.
-        outer: where the leaves lie that are read at each call.
+        outer: where the leaves lie that are read at each call; those that are kept, by records.
         random: where the random leaves lie.
         assigned: where the numbers lie that are assigned to leaves afterwards.
         n_results: how many numbers are returned, of a sample if mapped; -1 for none.
@@ -193,6 +193,10 @@ class _Maker:
         arguments, widths = self.take_arguments()
         n_copies = len(self.records) // _INTS
         outer, random = self.region(leaves.outer), self.region(leaves.random)
+        kept = self.lowered.kept
+        for place, leaf in enumerate(self.lowered.outer, outer.start):
+            if leaf in kept and outer.stop:
+                self.record("copy", [], [[], []], [ARENA, KEPT], [place, kept[leaf]])
         plan = SharedMemory(arrays.instructions)
         for index, instruction in enumerate(arrays.instructions):
             for buffer in plan.starting_at(index):
