@@ -36,4 +36,4 @@ def forced(back_end: BackEnd) -> Iterator[None]:
 def need_library() -> None:
     """Skip the test where the C library is not there."""
     if native_library.load() is None:
-        pytest.skip(f"the native library is missing: {native_library.why_not()}")
+        pytest.skip(native_library.reason())

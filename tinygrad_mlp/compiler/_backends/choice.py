@@ -93,7 +93,7 @@ def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
     library = native_library.load()
     reason = ""
     if library is None:
-        reason = native_library.why_not()
+        reason = native_library.reason()
     elif lowered.arrays is None:
         reason = "nothing in it is regular"
     elif function := unknown_function(lowered.arrays, library.operations):

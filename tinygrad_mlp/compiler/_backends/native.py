@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,12 @@ class Bound:
         )
         n_random = made.random.stop - made.random.start
         self._draw = Draw(lowered.generators) if n_random else None
-        self._call = self.library.runner(given.dtype, made.records, self.addresses)
+        self._call = partial(
+            self.library.run[given.dtype],
+            address_of(made.records),
+            len(made.records),
+            address_of(self.addresses),
+        )
 
     def __call__(self, *arrays: Array) -> Any:
         """The loss, with the gradients in their array; or a new array of the results."""
