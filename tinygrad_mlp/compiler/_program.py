@@ -190,24 +190,31 @@ class Program:
                 self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
         return result
 
-    def native_bound(self, *shapes: tuple[int, ...]) -> Bound | None:
+    def native_bound(self, *shapes: tuple[int, ...]) -> Bound | str:
         """What a call with arrays of these shapes is run by, where that is the library alone.
 
-        None where the call has to do with anything else: checks of targets, leaves that are
-        assigned to and not kept, a debugger that looks on.
+        Else the reason, in words that go on from "because"; empty if the library has no part in it.
 
         Raises:
             ShapeError, TracingError, GraphError: as a call.
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> compile(lambda x: x * x, per_sample=True, backend="numpy").native_bound((3,))
+        ''
         """
-        if open_blocks and (pass_observer() is not None or current().numbers is not None):
-            return None
         if self._change is not changes[0]:
             self._follow_freezing()
         bound = self._bound.get(shapes) or self._bind(shapes)
-        if bound.checks and self.checks_targets:
-            return None
         run = bound.run
-        return run if isinstance(run, Bound) and not run.assigns_outside else None
+        if not isinstance(run, Bound):
+            return ""
+        if open_blocks and pass_observer() is not None:
+            return "a debugger looks on"
+        if open_blocks and current().numbers is not None:
+            return "leaves stand for other numbers here"
+        if bound.checks and self.checks_targets:
+            return "the targets are checked at each call"
+        return "it assigns to leaves of others" if run.assigns_outside else run
 
     @property
     def alone(self) -> AbstractContextManager[object]:

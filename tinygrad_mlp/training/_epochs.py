@@ -10,6 +10,7 @@ from math import ceil, isfinite, isnan, nan
 from sys import maxsize
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._augmentation import Augmentation, after_augmentation, augmented
@@ -25,16 +26,48 @@ from tinygrad_mlp.training._callbacks import (
     TrainingStartCallback,
     looks_at,
 )
-from tinygrad_mlp.training._engines import Engine, Objective
+from tinygrad_mlp.training._engines import Engine, Objective, Taken
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._measuring import Measuring, RightAnswers
 from tinygrad_mlp.training._outputs import Attributes, undisturbed
+from tinygrad_mlp.training._pieces import Pieces
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._resuming import TrainingFile, TrainingParts
 from tinygrad_mlp.training._settings import with_inner
 from tinygrad_mlp.training._task import Samples, Task
+from tinygrad_mlp.training._weighting import shares_of_batches
 
 __all__ = ["Training"]
+
+
+@dataclass
+class Total:
+    """Sums over the samples of an epoch, each by one addition for a step.
+
+    Attributes:
+        loss: of the losses, by weight.
+        penalty: of the penalties.
+
+    >>> total = Total()
+    >>> total.add(Taken(np.array([2.0, 4.0]), np.empty(0), np.empty((6, 0))), 3, None)
+    >>> total
+    Total(loss=18.0, penalty=0.0)
+    """
+
+    loss: float = 0.0
+    penalty: float = 0.0
+
+    def add(self, taken: Taken, batch_size: int, weights: NDArray[np.float64] | None) -> None:
+        """Some steps more, whose batches have these weights together, or their size."""
+        factors = float(batch_size) if weights is None else weights
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.loss = _added_up(self.loss, factors * taken.losses)
+            self.penalty = _added_up(self.penalty, batch_size * taken.penalties)
+
+
+def _added_up(start: float, numbers: NDArray[np.float64]) -> float:
+    """The sum, one number after the other."""
+    return float(np.add.accumulate(np.append(start, numbers))[-1])
 
 
 @dataclass(kw_only=True)
@@ -261,8 +294,18 @@ class Training:
 
     def take_steps(self) -> tuple[float, float]:
         """A step with each batch; the loss and the penalty, averaged over the samples."""
+        engine, n_samples = self.engine, len(self.samples.X)
+        pieces = None if self.augmentations else engine.pieces(self.samples, self.batch_size)
+        total = Total()
+        if pieces is None:
+            self.take_each_step(total)
+        else:
+            self.take_pieces(pieces, total)
+        return total.loss / self.samples.total_weight, total.penalty / n_samples
+
+    def take_each_step(self, total: Total) -> None:
+        """A call for each step."""
         engine, penalized, right = self.engine, self.objective.penalized, self.right
-        loss = penalty = 0.0
         for batch in self.batches():
             try:
                 value = self.take_step(batch)
@@ -271,12 +314,45 @@ class Training:
                 if blamed is None:
                     raise
                 raise blamed from error
-            loss += batch.total_weight * value
+            total.loss += batch.total_weight * value
             if penalized:
-                penalty += len(batch.X) * engine.batch_penalty
+                total.penalty += len(batch.X) * engine.batch_penalty
             if right is not None:
-                right.add(engine.batch_outputs, batch)
-        return loss / self.samples.total_weight, penalty / len(self.samples.X)
+                assert batch.answers is not None
+                right.add(engine.batch_outputs, batch.answers)
+
+    def take_pieces(self, pieces: Pieces, total: Total) -> None:
+        """Many steps in a call."""
+        samples, right = self.samples, self.right
+        order = self.order()
+        shares, weights = shares_of_batches(samples.weights, order, self.batch_size)
+        wanted = self.objective.penalized or right is not None
+        step = done = 0
+        while step < pieces.n_steps:
+            piece = pieces.run(
+                None if order is None else order[done:],
+                step,
+                None if shares is None else shares[done:],
+                auxiliary=wanted,
+            )
+            for part in piece.parts:
+                taken, size, n = self.engine.taken(part), part.batch_size, len(part.losses)
+                total.add(taken, size, None if weights is None else weights[step : step + n])
+                if right is not None:
+                    assert samples.answers is not None
+                    some = slice(done, done + n * size)
+                    answers = samples.answers
+                    answers = answers if order is None else answers.take(order[some], 0)
+                    right.add(taken.outputs, answers)
+                step, done = step + n, done + n * size
+
+    def order(self) -> NDArray[np.int64] | None:
+        """The samples in the order in which an epoch has them; None for all at once."""
+        if self.batch_size is None:
+            return None
+        n_samples = len(self.samples.X)
+        (order,) = batch_indices(n_samples, n_samples, shuffle=self.shuffle, rng=self.rng)
+        return order
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""

@@ -67,7 +67,7 @@ class RightAnswers:
     >>> from tinygrad_mlp.nn import MLP
     >>> task, samples = Task.for_data(MLP(1, [1]), [[1.0], [2.0]], ["no", "yes"])
     >>> right = RightAnswers(task)
-    >>> right.add(np.array([[-3.0], [-2.0]]), samples)
+    >>> right.add(np.array([[-3.0], [-2.0]]), samples.answers)
     >>> right.total(), right.total()
     (1.0, 0.0)
     """
@@ -82,11 +82,10 @@ class RightAnswers:
         self._answers: list[NDArray[np.int64]] = []
         self._n_waiting = 0
 
-    def add(self, outputs: NDArray[np.float64], batch: Samples) -> None:
-        """One more batch, with the outputs for it."""
-        assert batch.answers is not None
+    def add(self, outputs: NDArray[np.float64], answers: NDArray[np.int64]) -> None:
+        """Some samples more: the outputs for them, and the right answers."""
         self._outputs.append(outputs)
-        self._answers.append(batch.answers)
+        self._answers.append(answers)
         self._n_waiting += len(outputs)
         if self._n_waiting >= MOST_WAITING:
             self._count()

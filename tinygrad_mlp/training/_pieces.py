@@ -23,7 +23,7 @@ from tinygrad_mlp._native._steps import INPUT, Steps, Task, address_of
 from tinygrad_mlp._native._tracing import Refused
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler._backends.native import Bound
-from tinygrad_mlp.compiler._backends.native_records import FIRST_ARGUMENT, RESULTS
+from tinygrad_mlp.compiler._backends.native_records import ARENA, FIRST_ARGUMENT, RESULTS
 from tinygrad_mlp.optim import Optimizer
 from tinygrad_mlp.optim._traced import coefficient_rows, refusal, settings_of, traced_rule
 
@@ -216,6 +216,12 @@ class Pieces:
     _made: _Made | None = field(default=None, init=False)
     _next: int = field(default=1, init=False)
 
+    @property
+    def n_steps(self) -> int:
+        """How many steps an epoch has."""
+        assert self._made is not None
+        return self._made.batches.n_steps
+
     def make_ready(self, batches: Batches) -> None:
         """Get all that the steps of an epoch need.
 
@@ -228,8 +234,8 @@ class Pieces:
         for size in batches.sizes:
             shapes = [(size, *array.shape[1:]) for array in batches.arrays]
             bound = program.native_bound(*shapes, *[(size,)] * batches.weighted)
-            if bound is None:
-                raise Refused("each call does more than compute")
+            if isinstance(bound, str):
+                raise Refused(bound)
             bounds.append(bound)
         passes = self.rule.passes(program.parameters, bounds[0].library)
         arrays = self.rule.arrays(program.parameters, program.gradients)
@@ -405,8 +411,8 @@ class _Batch:
         self.generators = lowered.generators if bound.made.random.stop else []
         samples = size if lowered.per_sample else 1
         self.n_random = len(self.generators) * samples
-        row["n_rows"], row["width"] = samples, len(self.generators)
-        row["base"], row["offset"] = _arena_of(made), made.random.start
+        row["n_rows"], row["width"] = samples * bool(self.generators), len(self.generators)
+        row["base"], row["offset"] = ARENA, made.random.start
         row["stride"], row["row_stride"] = samples, 1
         n_results = max(made.n_results, 0) * (size if lowered.per_sample else 1)
         results = np.empty(n_results, bound.given.dtype)
@@ -422,9 +428,7 @@ class _Batch:
         """Say where the steps find their samples; what must live until they are taken."""
         inputs, batches = self._inputs, self._batches
         n_arrays = len(batches.arrays)
-        if drawn is None:
-            inputs[-1]["n_rows"] = 0
-        else:
+        if drawn is not None:
             inputs[-1]["rows"] = address_of(drawn)
         if not self._is_whole:
             assert order is not None
@@ -449,8 +453,6 @@ class _Batch:
         """Read from the same memory as another batch."""
         for name in ("rows", "order"):
             self._inputs[name] = other._inputs[name]
-        if not other._inputs[-1]["n_rows"]:
-            self._inputs[-1]["n_rows"] = 0
 
     def draw(self, n_rows: int) -> Array:
         """Random numbers for some samples, sample by sample, as each generator draws them."""
@@ -463,8 +465,3 @@ class _Batch:
             drawn[:, own] = rngs[own[0]].random((n_rows, len(own)))
         return drawn.astype(self.bound.given.dtype, copy=False)
 
-
-def _arena_of(made: Any) -> int:
-    from tinygrad_mlp.compiler._backends.native_records import ARENA
-
-    return ARENA
