@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._tracing import Node, Refused, Trace
+from tinygrad_mlp._native._tracing import Node, Trace, UntraceableError
 
 __all__ = ["BLOCK", "Passes", "passes_of"]
 
@@ -83,7 +83,7 @@ def passes_of(
         operations: the operations that the library knows, and their numbers.
 
     Raises:
-        Refused: if it needs one that the library does not have, or a result is no array.
+        UntraceableError: if it needs one that the library does not have, or a result is no array.
 
     >>> trace = Trace(np.dtype("float64"))
     >>> x = trace.array()
@@ -118,10 +118,11 @@ class _Builder:
             if node is arrays[k]:
                 continue
             if node.boolean or node.single:
-                raise Refused("it gives one number, or truth values, where an array is needed")
-            if not node.operation or node in self.targets:
-                node = trace.note("copy", node)
-            self.targets[node] = k
+                raise UntraceableError(
+                    "it gives one number, or truth values, where an array is needed"
+                )
+            is_own = node.operation and node not in self.targets
+            self.targets[node if is_own else trace.copied(node)] = k
         self.nodes = _needed(trace.nodes, [*self.targets])
         self.last: dict[Node, int] = {}
         for index, node in enumerate(self.nodes):
@@ -184,7 +185,7 @@ class _Builder:
         self, operation: str, out: Place, operands: Sequence[Place], single: bool
     ) -> list[int]:
         if operation not in self.operations:
-            raise Refused(f"it computes {operation!r}, which is not in the library")
+            raise UntraceableError(f"it computes {operation!r}, which is not in the library")
         extents = [1] * (AXES - 1) + [0 if single else 1]
         padded = [*operands, *[_NONE] * (OPERANDS - len(operands))]
         row = [self.operations[operation], *extents]

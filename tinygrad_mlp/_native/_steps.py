@@ -24,7 +24,9 @@ def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
 INPUT: Final = _record("rows order", "n_rows width base offset row_stride stride")
 PROGRAM: Final = _record("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")
 UPDATE: Final = _record(
-    "records rest memory penalty", "n_records n_moving n_parameters block n_coefficients", "max_norm"
+    "records rest memory penalty",
+    "n_records n_moving n_parameters block n_coefficients",
+    "max_norm",
 )
 EPOCH: Final = _record("programs update", "n_whole n_steps")
 

@@ -12,10 +12,10 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["Node", "Refused", "StandIn", "Trace"]
+__all__ = ["Node", "StandIn", "Trace", "UntraceableError"]
 
 
-class Refused(Exception):
+class UntraceableError(Exception):
     """What cannot be noted; the message says what it is, and goes on from "because"."""
 
 
@@ -67,7 +67,7 @@ class Trace:
         """What stands for an operand.
 
         Raises:
-            Refused: if it is neither a stand-in nor a number that all elements share.
+            UntraceableError: if it is neither a stand-in nor a number that all elements share.
         """
         if isinstance(operand, StandIn):
             return operand.node
@@ -76,13 +76,19 @@ class Trace:
                 return Node(single=True, constant=float(operand))
         elif isinstance(operand, int | float):
             return Node(single=True, constant=float(operand), boolean=isinstance(operand, bool))
-        raise Refused(f"it computes with {_described(operand)}")
+        raise UntraceableError(f"it computes with {_described(operand)}")
+
+    def copied(self, node: Node) -> Node:
+        """The same numbers in another array."""
+        copy = Node("copy", (node,))
+        self.nodes.append(copy)
+        return copy
 
     def note(self, operation: str, *operands: object) -> Node:
         """One more operation.
 
         Raises:
-            Refused: if truth values are computed with otherwise than as factors and conditions.
+            UntraceableError: if truth values are anything but factors and conditions.
         """
         nodes = tuple([self.node(operand) for operand in operands])
         logical = operation.startswith("logical")
@@ -91,7 +97,7 @@ class Trace:
             truths = truths[1:]
         fits = all(truths) if logical else not all(truths) and operation == "multiply"
         if any(truths) and not fits:
-            raise Refused(f"it computes {operation!r} of truth values")
+            raise UntraceableError(f"it computes {operation!r} of truth values")
         boolean = logical or operation in _COMPARISONS
         single = all([node.single for node in nodes])
         node = Node(operation, nodes, single, boolean)
@@ -116,7 +122,7 @@ class StandIn(NDArrayOperatorsMixin):
     >>> bool(x > 0.0)
     Traceback (most recent call last):
         ...
-    tinygrad_mlp._native._tracing.Refused: it asks for the numbers of an array
+    tinygrad_mlp._native._tracing.UntraceableError: it asks for the numbers of an array
     """
 
     def __init__(self, trace: Trace, node: Node, given: bool = False) -> None:
@@ -126,22 +132,22 @@ class StandIn(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None) -> Any:
         if method != "__call__" or ufunc.nout != 1:
-            raise Refused(f"it calls np.{ufunc.__name__}.{method}")
+            raise UntraceableError(f"it calls np.{ufunc.__name__}.{method}")
         node = self._node(ufunc.__name__, inputs)
         if out is None:
             return StandIn(self._trace, node)
         (target,) = out
         if not isinstance(target, StandIn) or target._given:
-            raise Refused("it changes what it is given")
+            raise UntraceableError("it changes what it is given")
         if target.node.single != node.single or target.node.boolean != node.boolean:
-            raise Refused("it changes a number to an array in place")
+            raise UntraceableError("it changes a number to an array in place")
         target.node = node
         return target
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.where and len(args) == 3 and not kwargs:
             return StandIn(self._trace, self._trace.note("where", *args))
-        raise Refused(f"it calls np.{function.__name__}")
+        raise UntraceableError(f"it calls np.{function.__name__}")
 
     def _node(self, name: str, inputs: tuple[Any, ...]) -> Node:
         note = self._trace.note
@@ -154,12 +160,12 @@ class StandIn(NDArrayOperatorsMixin):
             return note("divide", 1.0, *inputs)
         if name in _OF_TRUTHS:
             if not all([self._trace.node(each).boolean for each in inputs]):
-                raise Refused(f"it computes {name!r} of numbers")
+                raise UntraceableError(f"it computes {name!r} of numbers")
             name = _OF_TRUTHS[name]
         return note("copy" if name == "positive" else name, *inputs)
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise Refused("it asks for the numbers of an array")
+        raise UntraceableError("it asks for the numbers of an array")
 
     __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = _refuse
     __getitem__ = __setitem__ = __contains__ = _refuse

@@ -299,7 +299,9 @@ class Optimizer(SteppingInParts):
             return state
         if units != kept_in:
             state = self.in_present_units(state, kept_in)
-        own = tuple([np.array(np.broadcast_to(c, parameters.shape), parameters.dtype) for c in state])
+        own = tuple(
+            [np.array(np.broadcast_to(c, parameters.shape), parameters.dtype) for c in state]
+        )
         self._assign(_state_of_array=(own, units), _own_state=own)
         return own
 

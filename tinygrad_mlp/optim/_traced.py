@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._native._passes import Passes, passes_of
-from tinygrad_mlp._native._tracing import Refused, StandIn, Trace
+from tinygrad_mlp._native._tracing import StandIn, Trace, UntraceableError
 from tinygrad_mlp.optim._base import Optimizer
 
 __all__ = ["coefficient_rows", "refusal", "settings_of", "traced_rule"]
@@ -35,7 +35,7 @@ class _Unknown:
     """Stands for a number that is another one in each step."""
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise Refused("it depends on the number of the step")
+        raise UntraceableError("it depends on the number of the step")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __hash__ = _refuse  # type: ignore[assignment]
     __index__ = __int__ = __float__ = __format__ = __str__ = _refuse  # type: ignore[assignment]
@@ -93,7 +93,7 @@ def traced_rule(
         operations: those of the library.
 
     Raises:
-        Refused: if the rule does what cannot be traced, or does something else each time.
+        UntraceableError: if the rule does what cannot be traced, or does something else each time.
 
     >>> from tinygrad_mlp.optim import SGD
     >>> operations = {"multiply": 1, "subtract": 2}
@@ -103,7 +103,7 @@ def traced_rule(
     """
     made = [_trace(optimizer, parameters, clip_value, operations) for _ in range(2)]
     if not made[0].same_as(made[1]):
-        raise Refused("its rule does something else each time")
+        raise UntraceableError("its rule does something else each time")
     return made[0]
 
 
@@ -124,10 +124,10 @@ def _trace(
         clipped = StandIn(trace, limited.node, given=True)
     change, new = probe.update(array_math, numbers, clipped, tuple(state), tuple(coefficients))
     if any([before.get(name, probe) is not value for name, value in vars(probe).items()]):
-        raise Refused("its rule changes the optimizer")
+        raise UntraceableError("its rule changes the optimizer")
     results = [np.subtract(numbers, change), clipped, *new]
     if len(results) != len(arrays) or not all([isinstance(x, StandIn) for x in results]):
-        raise Refused("its rule does not give an array for each of state_names")
+        raise UntraceableError("its rule does not give an array for each of state_names")
     return passes_of(
         trace,
         [array.node for array in arrays],

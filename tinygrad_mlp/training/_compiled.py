@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._native._tracing import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
@@ -26,7 +27,6 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.losses import l1_penalty, l2_penalty
 from tinygrad_mlp.optim import clip_by_norm, clip_by_value
-from tinygrad_mlp._native._tracing import Refused
 from tinygrad_mlp.training._engines import (
     EagerEngine,
     Engine,
@@ -104,17 +104,18 @@ class CompiledEngine(StepSettings):
         kind = "native" if self._is_native else "compiled"
         return f"{kind} ({'; '.join(notes)})" if notes else kind
 
-    def pieces(self, samples: Samples, batch_size: int | None) -> Pieces | None:
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call; None if it cannot, which ``name`` has the reason of.
 
         Args:
             samples: those of all batches.
             batch_size: how many a batch has; None for all.
+            by_step: why each step needs a call; empty if it does not.
         """
         self._is_native, self._by_step = False, ""
         try:
-            self._pieces.make_ready(self._as_batches(samples, batch_size))
-        except Refused as error:
+            self._pieces.make_ready(self._as_batches(samples, batch_size), by_step)
+        except UntraceableError as error:
             self._by_step = str(error)
             self._is_native = bool(self._by_step)
             return None
@@ -325,9 +326,9 @@ class AutoEngine(StepSettings):
         """Clip the gradients of the last ``step``, and step the optimizer."""
         self._engine.update()
 
-    def pieces(self, samples: Samples, batch_size: int | None) -> Pieces | None:
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call; None if the engine at work cannot."""
-        return self._engine.pieces(samples, batch_size)
+        return self._engine.pieces(samples, batch_size, by_step)
 
     def taken(self, part: Part) -> Taken:
         """What the steps of a part of a piece have to say."""

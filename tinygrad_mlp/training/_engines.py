@@ -183,7 +183,7 @@ class StepSettings:
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
 
-    def pieces(self, samples: Samples, batch_size: int | None) -> Pieces | None:
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call: nothing, unless an engine has it."""
         return None
 
@@ -260,12 +260,13 @@ class Engine(Protocol):
     def update(self) -> None:
         """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
 
-    def pieces(self, samples: Samples, batch_size: int | None) -> Pieces | None:
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call, ready for an epoch; None where each takes a call.
 
         Args:
             samples: those of all batches.
             batch_size: how many a batch has; None for all samples, in their order.
+            by_step: why each takes a call whatever the engine; empty if there is no such reason.
         """
 
     def taken(self, part: Part) -> Taken:

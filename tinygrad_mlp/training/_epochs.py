@@ -295,7 +295,8 @@ class Training:
     def take_steps(self) -> tuple[float, float]:
         """A step with each batch; the loss and the penalty, averaged over the samples."""
         engine, n_samples = self.engine, len(self.samples.X)
-        pieces = None if self.augmentations else engine.pieces(self.samples, self.batch_size)
+        by_step = "the batches are augmented" if self.augmentations else ""
+        pieces = engine.pieces(self.samples, self.batch_size, by_step)
         total = Total()
         if pieces is None:
             self.take_each_step(total)

@@ -20,7 +20,7 @@ from tinygrad_mlp._at_once import run_at_once
 from tinygrad_mlp._native._library import Library
 from tinygrad_mlp._native._passes import Passes
 from tinygrad_mlp._native._steps import INPUT, Steps, Task, address_of
-from tinygrad_mlp._native._tracing import Refused
+from tinygrad_mlp._native._tracing import UntraceableError
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._backends.native_records import ARENA, FIRST_ARGUMENT, RESULTS
@@ -52,7 +52,7 @@ class Rule(Protocol):
         """The rule as the library runs it.
 
         Raises:
-            Refused: if it cannot; the message goes on from "because".
+            UntraceableError: if it cannot; the message goes on from "because".
         """
 
     def arrays(self, parameters: Array, gradients: Array) -> Sequence[Array]:
@@ -88,11 +88,11 @@ class OptimizerRule:
         """The rule, traced again where a setting is another one than before.
 
         Raises:
-            Refused: if there are groups or frozen parameters, or the rule cannot be traced.
+            UntraceableError: for groups, frozen parameters, and a rule that is no list of calls.
         """
         reason = refusal(self._optimizer)
         if reason:
-            raise Refused(reason)
+            raise UntraceableError(reason)
         settings = settings_of(self._optimizer)
         if self._traced is not None:
             known, size, passes = self._traced
@@ -222,11 +222,15 @@ class Pieces:
         assert self._made is not None
         return self._made.batches.n_steps
 
-    def make_ready(self, batches: Batches) -> None:
+    def make_ready(self, batches: Batches, by_step: str = "") -> None:
         """Get all that the steps of an epoch need.
 
+        Args:
+            batches: the samples.
+            by_step: why each step needs a call of its own; empty if there is no such reason.
+
         Raises:
-            Refused: if they cannot be many in one call; the message goes on from "because".
+            UntraceableError: if they cannot be many in one call; the message says why.
             TinygradMLPError: if the program cannot be recorded.
         """
         program = self.program
@@ -235,8 +239,10 @@ class Pieces:
             shapes = [(size, *array.shape[1:]) for array in batches.arrays]
             bound = program.native_bound(*shapes, *[(size,)] * batches.weighted)
             if isinstance(bound, str):
-                raise Refused(bound)
+                raise UntraceableError(bound)
             bounds.append(bound)
+        if by_step:
+            raise UntraceableError(by_step)
         passes = self.rule.passes(program.parameters, bounds[0].library)
         arrays = self.rule.arrays(program.parameters, program.gradients)
         made = self._made
@@ -284,7 +290,10 @@ class Pieces:
         counts = made.counts(step, n_steps)
         sizes = [batch.size for batch in made.tasks]
         dtype, program = self.program.dtype, self.program
-        losses, penalties = np.empty(n_steps), np.empty(n_steps if made.steps.penalty is not None else 0)
+        losses, penalties = (
+            np.empty(n_steps),
+            np.empty(n_steps if made.steps.penalty is not None else 0),
+        )
         n_results = sum([n * batch.task.auxiliary.size for n, batch in zip(counts, made.tasks)])
         results = np.empty(n_results, dtype) if auxiliary else None
         coefficients = self.rule.coefficients(n_steps, dtype)
@@ -341,7 +350,11 @@ class _Made:
     def counts(self, step: int, n_steps: int) -> list[int]:
         """How many of these steps have a whole batch, and how many the smaller one."""
         epochs, rest = divmod(step + n_steps, self.batches.n_steps)
-        n_whole = epochs * self.batches.n_whole + min(rest, self.batches.n_whole) - min(step, self.batches.n_whole)
+        n_whole = (
+            epochs * self.batches.n_whole
+            + min(rest, self.batches.n_whole)
+            - min(step, self.batches.n_whole)
+        )
         return [n_whole, n_steps - n_whole][: len(self.tasks)]
 
     def drawn(self, step: int, n_steps: int) -> Array | None:
@@ -464,4 +477,3 @@ class _Batch:
         for own in places.values():
             drawn[:, own] = rngs[own[0]].random((n_rows, len(own)))
         return drawn.astype(self.bound.given.dtype, copy=False)
-

@@ -104,7 +104,7 @@ def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
         )
     if library is None or reason:
         return Choice(choice.backend, choice.reason, choice.plan, reason)
-    return Choice(Native(library), f"the library for {library.variant} can run it", choice.plan)
+    return Choice(Native(library), f"the C library for {library.variant} is here", choice.plan)
 
 
 def choose(groups: list[Group], lay_out: Callable[[], Plan], per_sample: bool) -> Choice:

@@ -7,7 +7,6 @@ line by line what the library does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._native._library import Library
 from tinygrad_mlp.compiler._backends.draws import Draw
-from tinygrad_mlp.compiler._backends.native_records import (
+from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
     FIRST_ARGUMENT,
     GRADIENTS,
@@ -27,9 +26,8 @@ from tinygrad_mlp.compiler._backends.native_records import (
     PARAMETERS,
     RESULTS,
     TABLES,
-    Records,
-    records_of,
 )
+from tinygrad_mlp.compiler._backends.native_records import Records, records_of
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Memory
 from tinygrad_mlp.compiler._lowered import Lowered
@@ -72,9 +70,7 @@ class NativeProgram:
 
     def bind(self, memory: Memory) -> Bound:
         """The records for one batch size, and their memory."""
-        made = records_of(
-            self.lowered, memory.batch_size, memory.dtype, self.library.operations
-        )
+        made = records_of(self.lowered, memory.batch_size, memory.dtype, self.library.operations)
         return Bound(self.library, self.lowered, memory, made)
 
 
@@ -137,12 +133,9 @@ class Bound:
 
     def __call__(self, *arrays: Array) -> Any:
         """The loss, with the gradients in their array; or a new array of the results."""
-        held: Sequence[Array] = arrays  # until the call is over, what is copied here too
         addresses, made = self.addresses, self.made
-        for number, array in enumerate(arrays, FIRST_ARGUMENT):
-            if not array.flags.c_contiguous:
-                array = np.ascontiguousarray(array)
-                held = [*held, array]
+        in_order = [x if x.flags.c_contiguous else np.ascontiguousarray(x) for x in arrays]
+        for number, array in enumerate(in_order, FIRST_ARGUMENT):
             addresses[number] = array.__array_interface__["data"][0]
         results = None
         if made.n_results >= 0:

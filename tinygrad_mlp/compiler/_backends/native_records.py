@@ -9,57 +9,45 @@ other side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from math import copysign, prod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
-from tinygrad_mlp.compiler._instructions import (
-    LARGEST,
-    Argument,
-    Buffer,
-    Instruction,
-    Number,
-    Ref,
-    Table,
+from tinygrad_mlp.compiler._backends.native_axes import (
+    Axes,
+    Loop,
+    merged_terms,
+    rounds,
+    with_the_longest_rows,
 )
+from tinygrad_mlp.compiler._backends.native_memory import (
+    ARENA,
+    FIRST_ARGUMENT,
+    KEPT,
+    LOSS,
+    NOWHERE,
+    RESULTS,
+    TABLES,
+    NativeMemory,
+    Operand,
+    Place,
+)
+from tinygrad_mlp.compiler._instructions import Argument, Instruction, Ref, Table
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
+from tinygrad_mlp.errors import ShapeError
 
-__all__ = ["ARENA", "FIRST_ARGUMENT", "GRADIENTS", "KEPT", "LOSS", "PARAMETERS", "RESULTS", "TABLES"]
-__all__ += ["Place", "Records", "records_of", "unknown_function"]
-
-# The numbers of the memories in the table that a call is given.
-PARAMETERS: Final = 0
-GRADIENTS: Final = 1
-KEPT: Final = 2
-ARENA: Final = 3
-TABLES: Final = 4
-LOSS: Final = 5
-RESULTS: Final = 6
-FIRST_ARGUMENT: Final = 7
+__all__ = ["INTS", "Records", "records_of", "unknown_function"]
 
 _AXES: Final = 5
-_NOWHERE: Final = (-1, 0, 0, 0, 0, 0, 0)
-_ALIGNED: Final = 16  # numbers: 64 bytes of the smaller dtype
 _MOST: Final = 2**31 - 1
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a buffer lies: a memory, where in it, and the steps to its next slot and next sample.
-
-    >>> Place(ARENA, 32, 4, 1)
-    Place(memory=3, offset=32, slot=4, sample=1)
-    """
-
-    memory: int
-    offset: int
-    slot: int
-    sample: int
+INTS: Final = 1 + _AXES + 4 * (2 + _AXES)
+"""How many numbers a record has."""
 
 
 @dataclass(slots=True)
@@ -91,7 +79,7 @@ class Records:
     n_results: int
 
 
-def unknown_function(arrays: Arrays, operations: dict[str, int]) -> str:
+def unknown_function(arrays: Arrays, operations: Mapping[str, int]) -> str:
     """The name of a function that the library lacks; empty if it has all that are called.
 
     >>> unknown_function(Arrays([], [], [], None, None, None, []), {})
@@ -104,7 +92,7 @@ def unknown_function(arrays: Arrays, operations: dict[str, int]) -> str:
 
 
 def records_of(
-    lowered: Lowered, batch_size: int, dtype: np.dtype[Any], operations: dict[str, int]
+    lowered: Lowered, batch_size: int, dtype: np.dtype[Any], operations: Mapping[str, int]
 ) -> Records:
     """The records of a program.
 
@@ -115,55 +103,10 @@ def records_of(
         operations: the number of each operation of the library.
 
     Raises:
-        OverflowError: if an array has more than 2^31 numbers.
+        ShapeError: if its memory has more than 2^31 numbers.
     """
     assert lowered.arrays is not None
     return _Maker(lowered, lowered.arrays, batch_size, dtype, operations).made()
-
-
-@dataclass(slots=True)
-class _Axes:
-    """Loops inside each other: how often each goes round, and the steps of every operand."""
-
-    lengths: list[int]
-    steps: list[list[int]]  # one list of steps for each operand
-
-    def without(self, axis: int) -> _Axes:
-        """The same without that loop."""
-        lengths = [*self.lengths[:axis], *self.lengths[axis + 1 :]]
-        return _Axes(lengths, [[*s[:axis], *s[axis + 1 :]] for s in self.steps])
-
-    def merged(self) -> _Axes:
-        """Without loops of one round; two that go on where the other ends are one."""
-        lengths: list[int] = []
-        steps: list[list[int]] = [[] for _ in self.steps]
-        for axis, length in enumerate(self.lengths):
-            if length == 1:
-                continue
-            here = [s[axis] for s in self.steps]
-            if lengths and all([s[-1] == step * length for s, step in zip(steps, here)]):
-                lengths[-1] *= length
-                for s, step in zip(steps, here):
-                    s[-1] = step
-                continue
-            lengths.append(length)
-            for s, step in zip(steps, here):
-                s.append(step)
-        return _Axes(lengths, steps)
-
-
-@dataclass(slots=True)
-class _Operand:
-    """A view of memory in axes, those of slots first, then that of samples."""
-
-    memory: int
-    offset: int
-    lengths: tuple[int, ...]
-    steps: tuple[int, ...]
-
-    @property
-    def start(self) -> tuple[int, int]:
-        return self.memory, self.offset
 
 
 class _Maker:
@@ -173,35 +116,29 @@ class _Maker:
         arrays: Arrays,
         batch_size: int,
         dtype: np.dtype[Any],
-        operations: dict[str, int],
+        operations: Mapping[str, int],
     ) -> None:
         self.lowered, self.arrays = lowered, arrays
-        self.B, self.dtype, self.operations = batch_size, dtype, operations
+        self.memory = NativeMemory(lowered, batch_size, dtype)
+        self.B, self.operations = batch_size, operations
         self.per_sample = lowered.per_sample
         self.records: list[int] = []
-        self.places: dict[Buffer, Place] = {}
-        self.size = 0  # of the arena
-        self.filled: list[tuple[int, Any]] = []  # what the arena holds from the start
-        self.numbers: dict[str, _Operand] = {}
-        self.tables: list[NDArray[np.int32]] = []
-        self.n_indices = 0
-        self.table_at: dict[object, int] = {}
 
     def made(self) -> Records:
         """All records, in order."""
         arrays, leaves = self.arrays, self.arrays.leaves
         arguments, widths = self.take_arguments()
-        n_copies = len(self.records) // _INTS
-        outer, random = self.region(leaves.outer), self.region(leaves.random)
-        kept = self.lowered.kept
+        n_copies = len(self.records) // INTS
+        outer, random = self.memory.region(leaves.outer), self.memory.region(leaves.random)
         for place, leaf in enumerate(self.lowered.outer, outer.start):
-            if leaf in kept and outer.stop:
-                self.record("copy", [], [[], []], [ARENA, KEPT], [place, kept[leaf]])
+            if leaf in self.lowered.kept and outer.stop:
+                kept = self.lowered.kept[leaf]
+                self.record("copy", [], [[], []], [ARENA, KEPT], [place, kept])
         plan = SharedMemory(arrays.instructions)
         for index, instruction in enumerate(arrays.instructions):
             for buffer in plan.starting_at(index):
                 if instruction.kind not in ("loss", "auxiliary"):
-                    self.give_memory(buffer, plan)
+                    self.memory.give_memory(buffer, plan)
             self.add(instruction)
         assigned = self.assign()
         n_results = -1
@@ -209,15 +146,12 @@ class _Maker:
             n_results = self.copy_out(arrays.outputs)
         elif arrays.auxiliary is not None:
             n_results = prod(arrays.auxiliary.shape)
-        memory = np.zeros(self.size, self.dtype)
-        for start, numbers in self.filled:
-            memory[start : start + np.size(numbers)] = numbers
         self.check_size()
         return Records(
-            np.array(self.records, dtype=np.int32).reshape(-1, _INTS),
+            np.array(self.records, dtype=np.int32).reshape(-1, INTS),
             n_copies,
-            memory,
-            np.concatenate(self.tables) if self.tables else np.zeros(1, np.int32),
+            self.memory.arena(),
+            self.memory.tables(),
             arguments,
             widths,
             outer,
@@ -228,56 +162,12 @@ class _Maker:
 
     def check_size(self) -> None:
         """Raise where an offset would not fit into a record."""
-        largest = max([abs(number) for number in self.records], default=0)
-        if max(largest, self.size) > _MOST:
-            raise OverflowError("the memory of the program has more than 2^31 numbers")
-
-    # Memory
-
-    def allocate(self, size: int) -> int:
-        """So many numbers of the arena; where they begin."""
-        start = self.size
-        self.size += -(-size // _ALIGNED) * _ALIGNED
-        return start
-
-    def own_memory(self, buffer: Buffer) -> Place:
-        """Memory that the buffer keeps for the whole run."""
-        place = self.places.get(buffer)
-        if place is None:
-            place = self.places[buffer] = self.new_place(buffer)
-        return place
-
-    def new_place(self, buffer: Buffer) -> Place:
-        leaves = self.arrays.leaves
-        if buffer is leaves.parameters:
-            return Place(PARAMETERS, 0, 1, 0)
-        if buffer is self.arrays.gradients:
-            return Place(GRADIENTS, 0, 1, 0)
-        rows = self.B if buffer.mapped else 1
-        start = self.allocate((buffer.size + buffer.ones) * rows)
-        if buffer is leaves.constants:
-            self.filled.append((start, _constants(self.dtype, self.lowered.constants)))
-        if buffer.ones:
-            self.filled.append((start + buffer.size * rows, np.ones(buffer.ones * rows)))
-        return Place(ARENA, start, rows, 1) if buffer.mapped else Place(ARENA, start, 1, 0)
-
-    def give_memory(self, buffer: Buffer, plan: SharedMemory) -> None:
-        if buffer in self.places:
-            return
-        host, reused = plan.host_of(buffer), plan.reused_by(buffer)
-        if host is not None:
-            self.places[buffer] = self.own_memory(host)
-        elif reused is not None:
-            self.places[buffer] = self.places[reused]
-        else:
-            self.own_memory(buffer)
-
-    def region(self, buffer: Buffer) -> slice:
-        """The part of the arena that a buffer of leaves has."""
-        if not buffer.size:
-            return slice(0, 0)
-        start = self.own_memory(buffer).offset
-        return slice(start, start + buffer.size * (self.B if buffer.mapped else 1))
+        largest = max([*map(abs, self.records), self.memory.size])
+        if largest > _MOST:
+            raise ShapeError(
+                f"a call with {self.B} samples needs more than 2^31 numbers of memory; call the "
+                "program with fewer samples at a time, or compile with backend='numpy'"
+            )
 
     # Arguments
 
@@ -295,88 +185,28 @@ class _Maker:
             }
             is_result = self.arrays.outputs.buffer is buffer
             if not buffer.ones and (kinds <= {"matmul"} or self.B == 1 or not buffer.mapped):
-                place = self.places[buffer] = Place(given, 0, 1, sample)
+                place = self.memory.places[buffer] = Place(given, 0, 1, sample)
             elif kinds <= {"matmul"} and not is_result:
-                place = self.with_ones(buffer)
+                place = self.memory.with_ones(buffer)
             else:
-                place = self.own_memory(buffer)
+                place = self.memory.own_memory(buffer)
             if place.memory != given and (kinds or is_result):
                 axes = [buffer.size, self.B] if buffer.mapped else [buffer.size]
                 steps = [[place.slot, place.sample], [1, sample]]
-                self.emit("copy", _Axes(axes, steps), [place.memory, given], [place.offset, 0])
+                self.emit("copy", Axes(axes, steps), [place.memory, given], [place.offset, 0])
             places.append(place)
             widths.append(width)
         return places, widths
 
-    def with_ones(self, buffer: Buffer) -> Place:
-        """Memory sample by sample, each with its numbers and then the ones for the biases."""
-        width = buffer.size + buffer.ones
-        rows = self.B if buffer.mapped else 1
-        start = self.allocate(width * rows)
-        self.filled.append((start, np.ones(width * rows)))
-        place = Place(ARENA, start, 1, width if buffer.mapped else 0)
-        self.places[buffer] = place
-        return place
-
-    # Operands
-
-    def operand(self, arg: Argument) -> _Operand:
-        """An array or a number as a view."""
-        if isinstance(arg, Number):
-            return self.number(arg.value(self.B), arg.factor)
-        assert isinstance(arg, Ref)
-        place = self.own_memory(arg.buffer)
-        lengths, steps = [*arg.shape], [s * place.slot for s in arg.strides]
-        if arg.mapped:
-            lengths.append(self.B)
-            steps.append(place.sample)
-        if arg.pad:
-            lengths.append(1)
-            steps.append(0)
-        if arg.swap:
-            lengths[-1], lengths[-2] = lengths[-2], lengths[-1]
-            steps[-1], steps[-2] = steps[-2], steps[-1]
-        offset = place.offset + arg.offset * place.slot
-        return _Operand(place.memory, offset, tuple(lengths), tuple(steps))
-
-    def number(self, number: float, factor: float = 0.0) -> _Operand:
-        """A number of the program, in the arena."""
-        if abs(factor) == LARGEST:
-            number = copysign(float(np.finfo(self.dtype).max), factor)
-        key = repr(number)
-        known = self.numbers.get(key)
-        if known is None:
-            start = self.allocate(1)
-            self.filled.append((start, number))
-            known = self.numbers[key] = _Operand(ARENA, start, (), ())
-        return known
-
-    def table(self, table: Argument) -> tuple[int, ...]:
-        """An array of indices as an operand; nothing for None."""
-        if table is None:
-            return _NOWHERE
-        assert isinstance(table, Table)
-        return TABLES, self.indices(table, table.indices), 0, 0, 0, 0, 0
-
-    def indices(self, key: object, *parts: NDArray[Any]) -> int:
-        """Where these indices begin among all."""
-        start = self.table_at.get(key)
-        if start is None:
-            start = self.table_at[key] = self.n_indices
-            for part in parts:
-                self.tables.append(part.astype(np.int32))
-                self.n_indices += len(part)
-        return start
-
     # Records
 
     def emit(
-        self, operation: str, axes: _Axes, memories: Sequence[int], offsets: Sequence[int]
+        self, operation: str, axes: Axes, memories: Sequence[int], offsets: Sequence[int]
     ) -> None:
         """One record, or several for more loops than one has; the first operand is the result."""
         axes = axes.merged()
         surplus = len(axes.lengths) - _AXES
-        for shift in _rounds(axes, surplus):
+        for shift in rounds(axes, surplus):
             self.record(
                 operation,
                 axes.lengths[max(surplus, 0) :],
@@ -398,13 +228,13 @@ class _Maker:
         row = [self.operations[operation], *[1] * missing, *lengths]
         for memory, offset, moving in zip(memories, offsets, steps):
             row += [memory, offset, *[0] * missing, *moving]
-        row += _NOWHERE * (4 - len(memories))
+        row += NOWHERE * (4 - len(memories))
         self.records += row
 
     def elementwise(self, operation: str, out: Ref, args: Sequence[Argument]) -> None:
         """Whatever is done number by number."""
-        result = self.operand(out)
-        operands = [result, *[self.operand(arg) for arg in args]]
+        result = self.memory.operand(out)
+        operands = [result, *[self.memory.operand(arg) for arg in args]]
         n_axes = len(result.lengths)
         steps = []
         for operand in operands:
@@ -416,7 +246,7 @@ class _Maker:
                 steps.append(moving[-n_axes:] if n_axes else [])
             else:
                 steps.append([0] * missing + moving)
-        axes = _with_the_longest_rows(_Axes(list(result.lengths), steps).merged())
+        axes = with_the_longest_rows(Axes(list(result.lengths), steps).merged())
         self.emit(operation, axes, [o.memory for o in operands], [o.offset for o in operands])
 
     def add(self, instruction: Instruction) -> None:
@@ -449,21 +279,21 @@ class _Maker:
     def reduce(self, instruction: Instruction) -> None:
         """The axes that stay, then those over which it goes."""
         (arg,) = instruction.args
-        source, result = self.operand(arg), self.operand(instruction.out)
+        source, result = self.memory.operand(arg), self.memory.operand(instruction.out)
         reduced = set(instruction.axes)
         kept_axes = [axis for axis in range(len(source.lengths)) if axis not in reduced]
         over_axes = [axis for axis in range(len(source.lengths)) if axis in reduced]
-        kept = _Axes(
+        kept = Axes(
             [source.lengths[axis] for axis in kept_axes],
             [list(result.steps), [source.steps[axis] for axis in kept_axes]],
         ).merged()
-        over = _Axes(
+        over = Axes(
             [source.lengths[axis] for axis in over_axes],
             [[0] * len(over_axes), [source.steps[axis] for axis in over_axes]],
         ).merged()
         operation = "sum" if instruction.function == "add" else "largest"
         surplus = len(kept.lengths) + len(over.lengths) - _AXES
-        for shift in _rounds(kept, surplus):
+        for shift in rounds(kept, surplus):
             rest = slice(max(surplus, 0), None)
             lengths = [*kept.lengths[rest], *over.lengths]
             steps = [[*k[rest], *o] for k, o in zip(kept.steps, over.steps)]
@@ -477,15 +307,15 @@ class _Maker:
 
     def matmul(self, instruction: Instruction) -> None:
         """Matrices, or stacks of them."""
-        a, b = [self.operand(arg) for arg in instruction.args]
-        out = self.operand(instruction.out)
+        a, b = [self.memory.operand(arg) for arg in instruction.args]
+        out = self.memory.operand(instruction.out)
         (M, K), N = a.lengths[-2:], b.lengths[-1]
         stacks = [
             [0] * (len(out.lengths) - len(o.lengths))
             + [0 if n == 1 else s for n, s in zip(o.lengths[:-2], o.steps[:-2])]
             for o in (out, a, b)
         ]
-        stacked = _Axes(list(out.lengths[:-2]), stacks).merged()
+        stacked = Axes(list(out.lengths[:-2]), stacks).merged()
         loops = [
             (M, (out.steps[-2], a.steps[-2], 0)),
             (N, (out.steps[-1], 0, b.steps[-1])),
@@ -496,14 +326,14 @@ class _Maker:
     def products(
         self,
         operation: str,
-        stacked: _Axes,
-        loops: Sequence[tuple[int, tuple[int, int, int]]],
-        operands: tuple[_Operand, _Operand, _Operand],
+        stacked: Axes,
+        loops: Sequence[Loop],
+        operands: tuple[Operand, Operand, Operand],
     ) -> None:
         """Records with one stack axis, rows, columns, terms, and one axis more or none."""
         loops = [*loops, (1, (0, 0, 0))][:4]
         surplus = len(stacked.lengths) - 1
-        for shift in _rounds(stacked, surplus):
+        for shift in rounds(stacked, surplus):
             length = stacked.lengths[-1] if stacked.lengths else 1
             moving = [s[-1] if s else 0 for s in stacked.steps]
             self.record(
@@ -516,8 +346,8 @@ class _Maker:
 
     def contract(self, instruction: Instruction) -> None:
         """The letters in which all three, two or one of the arrays move."""
-        a, b = [self.operand(arg) for arg in instruction.args]
-        out = self.operand(instruction.out)
+        a, b = [self.memory.operand(arg) for arg in instruction.args]
+        out = self.memory.operand(instruction.out)
         of_a, of_b, of_out = [
             dict(zip(labels, zip(o.lengths, o.steps)))
             for labels, o in zip(instruction.labels, (a, b, out))
@@ -537,7 +367,7 @@ class _Maker:
             operation, last = "row_products", loops["b"]
             stacks.remove("b")
         elif len(terms) > 1:
-            over = _merged_terms([loops[x] for x in terms])
+            over = merged_terms([loops[x] for x in terms])
             assert len(over) <= 2
             if len(over) == 2:
                 last = over[1]
@@ -547,7 +377,7 @@ class _Maker:
             letters.sort(key=lambda x: loops[x][0])
             chosen.append(loops[letters.pop()] if letters else once)
             stacks += letters
-        stacked = _Axes(
+        stacked = Axes(
             [loops[x][0] for x in stacks], [[loops[x][1][i] for x in stacks] for i in range(3)]
         ).merged()
         self.products(operation, stacked, [*chosen, last], (out, a, b))
@@ -557,25 +387,25 @@ class _Maker:
         source, table, where = instruction.args
         assert isinstance(source, Ref)
         out = instruction.out.buffer
-        into, of = self.own_memory(out), self.own_memory(source.buffer)
+        into, of = self.memory.own_memory(out), self.memory.own_memory(source.buffer)
         assert isinstance(table, Table)
         lengths = [1, 1, 1, len(table.indices), self.B if out.mapped else 1]
         self.records += [self.operations["gather"], *lengths]
         self.records += [into.memory, into.offset, 0, 0, 0, into.slot, into.sample]
         self.records += [of.memory, of.offset, 0, 0, 0, of.slot, of.sample]
-        self.records += [*self.table(table), *self.table(where)]
+        self.records += [*self.memory.table(table), *self.memory.table(where)]
 
     def scatter(self, instruction: Instruction) -> None:
         """Sums of slots to slots in any order."""
         source, order, starts, places = instruction.args
         assert isinstance(source, Ref) and isinstance(order, Table) and isinstance(places, Table)
-        of = self.operand(source)
-        into = self.own_memory(instruction.out.buffer)
+        of = self.memory.operand(source)
+        into = self.memory.own_memory(instruction.out.buffer)
         n = len(order.indices)
         ends = np.arange(1, n + 1)
         if isinstance(starts, Table):
             ends = np.append(starts.indices[1:], n)
-        at = self.indices((starts, places, n), ends, places.indices)
+        at = self.memory.indices((starts, places, n), ends, places.indices)
         adds = int(instruction.function == "add")
         from_all = int(source.mapped and not instruction.out.mapped)
         samples = self.B if source.mapped or instruction.out.mapped else 1
@@ -584,38 +414,40 @@ class _Maker:
         self.records += [self.operations["scatter"], *lengths]
         self.records += [into.memory, into.offset, 0, 0, 0, into.slot, into.sample]
         self.records += [of.memory, of.offset, 0, 0, 0, of.steps[0], sample_step]
-        self.records += [*self.table(order), TABLES, at, 0, 0, 0, 0, 0]
+        self.records += [*self.memory.table(order), TABLES, at, 0, 0, 0, 0, 0]
 
     def loss(self, instruction: Instruction) -> None:
         """Sums of products, each times a number, added up in a double."""
         function, args = instruction.function, instruction.args
         factor = float(self.B) ** -instruction.scale if instruction.scale else 1.0
-        one = self.number(1.0)
+        one = self.memory.number(1.0)
         if function in ("element", "sum"):
-            self.loss_term("loss", factor, self.operand(args[0]), one)
+            self.loss_term("loss", factor, self.memory.operand(args[0]), one)
         elif function == "inner":
-            self.loss_term("loss", factor, self.operand(args[0]), self.operand(args[1]))
+            self.loss_term(
+                "loss", factor, self.memory.operand(args[0]), self.memory.operand(args[1])
+            )
         else:
-            first, a, b = [self.operand(arg) for arg in args]
+            first, a, b = [self.memory.operand(arg) for arg in args]
             operation = "loss" if function == "sum_less_inner" else "weighted"
             self.loss_term("loss", factor, first, one)
             self.loss_term(operation, -factor, a, b)
 
-    def loss_term(self, operation: str, factor: float, a: _Operand, b: _Operand) -> None:
+    def loss_term(self, operation: str, factor: float, a: Operand, b: Operand) -> None:
         lengths = [n for n in a.lengths if n != 1]
         still = [0] * len(lengths)
         steps = [[step for n, step in zip(o.lengths, o.steps) if n != 1] for o in (a, b)]
-        scale = self.number(factor)
+        scale = self.memory.number(factor)
         self.emit(
             operation,
-            _Axes(lengths, [still, still, steps[0], steps[1] or still]),
+            Axes(lengths, [still, still, steps[0], steps[1] or still]),
             [LOSS, scale.memory, a.memory, b.memory],
             [0, scale.offset, a.offset, b.offset],
         )
 
     def copy_out(self, results: Ref) -> int:
         """To the memory of results, the samples first; how many numbers, of each sample."""
-        source = self.operand(results)
+        source = self.memory.operand(results)
         n = prod(results.shape)
         lengths = [*results.shape]
         from_steps = list(source.steps[: len(lengths)])
@@ -624,7 +456,12 @@ class _Maker:
             lengths.append(self.B)
             from_steps.append(source.steps[-1] if results.mapped else 0)
             to_steps.append(n)
-        self.emit("copy", _Axes(lengths, [to_steps, from_steps]), [RESULTS, source.memory], [0, source.offset])
+        self.emit(
+            "copy",
+            Axes(lengths, [to_steps, from_steps]),
+            [RESULTS, source.memory],
+            [0, source.offset],
+        )
         return n
 
     def assign(self) -> slice:
@@ -632,61 +469,12 @@ class _Maker:
         effects = self.arrays.effects
         if not effects:
             return slice(0, 0)
-        start = self.allocate(len(effects))
+        start = self.memory.allocate(len(effects))
         for place, (_, ref) in enumerate(effects, start):
-            source = self.operand(ref)
+            source = self.memory.operand(ref)
             self.record("copy", [], [[], []], [ARENA, source.memory], [place, source.offset])
         kept = self.lowered.kept
         for place, (leaf, _) in enumerate(effects, start):
             if leaf in kept:
                 self.record("copy", [], [[], []], [KEPT, ARENA], [kept[leaf], place])
         return slice(start, start + len(effects))
-
-
-_INTS: Final = 1 + _AXES + 4 * (2 + _AXES)
-"""How many numbers a record has."""
-
-
-def _rounds(axes: _Axes, n_outer: int) -> Iterator[list[int]]:
-    """How far every operand has moved in each round of the outermost loops."""
-    if n_outer <= 0:
-        yield [0] * len(axes.steps)
-        return
-    for place in np.ndindex(*axes.lengths[:n_outer]):
-        yield [sum([i * step for i, step in zip(place, s)]) for s in axes.steps]
-
-
-def _with_the_longest_rows(axes: _Axes) -> _Axes:
-    """The longest loop in which the result moves by 1 innermost, if it is not already."""
-    n = len(axes.lengths)
-    if n < 2:
-        return axes
-    rows = [axis for axis in range(n) if axes.steps[0][axis] == 1]
-    if not rows or rows[-1] == n - 1:
-        return axes
-    axis = rows[-1]
-    rest = axes.without(axis)
-    return _Axes(
-        [*rest.lengths, axes.lengths[axis]],
-        [[*s, own[axis]] for s, own in zip(rest.steps, axes.steps)],
-    )
-
-
-def _merged_terms(
-    loops: list[tuple[int, tuple[int, int, int]]],
-) -> list[tuple[int, tuple[int, int, int]]]:
-    """The loops that are summed over, the longest first; as one where they go on."""
-    axes = _Axes([n for n, _ in loops], [[steps[i] for _, steps in loops] for i in range(3)])
-    merged = axes.merged()
-    if not merged.lengths:
-        return [(1, (0, 0, 0))]
-    found = [
-        (n, (merged.steps[0][axis], merged.steps[1][axis], merged.steps[2][axis]))
-        for axis, n in enumerate(merged.lengths)
-    ]
-    return sorted(found, key=lambda loop: -loop[0])
-
-
-def _constants(dtype: np.dtype[Any], numbers: list[float]) -> NDArray[Any]:
-    largest = np.finfo(dtype).max
-    return np.array([copysign(largest, x) if abs(x) == LARGEST else x for x in numbers], dtype)
