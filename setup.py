@@ -79,9 +79,11 @@ class BuildLibraries(build_ext):
         super().run()
         built = [ext for ext in self.extensions if ext.name not in self.failures]
         self.extensions = self.distribution.ext_modules = built
-        reason = next(iter(self.failures.values()), f"{SWITCH} was 0 when it was installed")
+        for name, reason in self.failures.items():
+            self.warn(f"{name} is not built, the package works without it: {reason}")
+        reason = next(iter(self.failures.values()), f"{SWITCH} was 0")
         for folder in (Path(self.build_lib) / FOLDER, *([FOLDER] if self.inplace else [])):
-            self.tidy(folder, "" if built else reason)
+            self.tidy(folder, "" if built else f"{reason} when the package was installed")
 
     def tidy(self, folder: Path, reason: str) -> None:
         """Leave nothing of an earlier build in the folder, and say why there are no libraries."""
@@ -93,7 +95,6 @@ class BuildLibraries(build_ext):
         if reason:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / native.NOT_BUILT).write_text(f"{reason}\n", encoding="utf-8")
-            self.warn(f"the C library was not built, NumPy will do its work: {reason}")
 
     def build_extension(self, ext: Extension) -> None:
         """Build one variant; a failure is noted and is no error."""
@@ -101,9 +102,11 @@ class BuildLibraries(build_ext):
         alone.build_temp = str(Path(self.build_temp, ext.name))
         try:
             super(BuildLibraries, alone).build_extension(ext)
-        except (BaseError, CCompilerError) as error:
+        except (BaseError, CCompilerError):
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
-            self.failures[ext.name] = str(error)
+            command = getattr(self.compiler, "compiler_so", ["cc"])[0]
+            what = "failed" if shutil.which(command) else "was not found"
+            self.failures[ext.name] = f"the C compiler {command!r} {what}"
 
 
 class Wheel(bdist_wheel):

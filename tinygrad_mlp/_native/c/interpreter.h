@@ -217,46 +217,30 @@ static void NAME(run_product)(const record *r, void *const *memory) {
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
-  for (int64_t s = 0; s < n[0]; s++) {
-    real *o = out + s * so[0];
-    const real *p = a + s * sa[0], *q = b + s * sb[0];
-    NAME(matrix_product)(n[1], n[2], n[3], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
-    for (int64_t l = 1; l < n[4]; l++)
-      for (int64_t m = 0; m < n[1]; m++)
-        for (int64_t c = 0; c < n[2]; c++) {
-          real t = 0;
-          for (int64_t k = 0; k < n[3]; k++)
-            t += p[l * sa[4] + m * sa[1] + k * sa[3]] * q[l * sb[4] + c * sb[2] + k * sb[3]];
-          o[m * so[1] + c * so[2]] += t;
-        }
-  }
+  const int inner = n[3] >= n[4] || n[4] == 0 ? 3 : 4, outer = 7 - inner; /* few long sums */
+  for (int64_t s = 0; s < n[0]; s++)
+    for (int64_t l = 0; l == 0 || l < n[outer]; l++)
+      NAME(matrix_product)(n[1], n[2], n[outer] ? n[inner] : 0, a + s * sa[0] + l * sa[outer], sa[1],
+                       sa[inner], b + s * sb[0] + l * sb[outer], sb[2], sb[inner], out + s * so[0],
+                       so[1], so[2], l > 0);
 }
 
 /* Extents S, P, Q, K, B: the same for each sample, of which a row holds one number each. */
 static void NAME(run_row_products)(const record *r, void *const *memory) {
-  enum { PART = 8 * NAME(LANES) };
   real *out = NAME(at)(memory, &r->out);
   const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);
   const int32_t *n = r->extent, *so = r->out.stride, *sa = r->in[0].stride, *sb = r->in[1].stride;
-  const int64_t sao = sa[4], sbo = sb[4];
-  for (int64_t s = 0; s < n[0]; s++)
-    for (int64_t p = 0; p < n[1]; p++)
-      for (int64_t q = 0; q < n[2]; q++)
-        for (int64_t from = 0; from < n[4]; from += PART) {
-          const int64_t length = n[4] - from < PART ? n[4] - from : PART;
-          real total[PART];
-          for (int64_t j = 0; j < length; j++) total[j] = 0;
-          for (int64_t k = 0; k < n[3]; k++) {
-            const real *x = a + s * sa[0] + p * sa[1] + k * sa[3] + from * sao;
-            const real *y = b + s * sb[0] + q * sb[2] + k * sb[3] + from * sbo;
-            if (sao == 1 && sbo == 1)
-              for (int64_t j = 0; j < length; j++) total[j] += x[j] * y[j];
-            else
-              for (int64_t j = 0; j < length; j++) total[j] += x[j * sao] * y[j * sbo];
-          }
-          real *o = out + s * so[0] + p * so[1] + q * so[2] + from * so[4];
-          for (int64_t j = 0; j < length; j++) o[j * so[4]] = total[j];
-        }
+  const int follow = so[4] == 1 && sa[4] == 1 && sb[4] == 1 && n[4] > 1;
+  for (int64_t s = 0; s < n[0]; s++) {
+    real *o = out + s * so[0];
+    const real *p = a + s * sa[0], *q = b + s * sb[0];
+    if (follow)
+      NAME(row_products)(n[1], n[2], n[3], n[4], p, sa[1], sa[3], q, sb[2], sb[3], o, so[1], so[2]);
+    else
+      for (int64_t i = 0; i < n[4]; i++)
+        NAME(matrix_product)(n[1], n[2], n[3], p + i * sa[4], sa[1], sa[3], q + i * sb[4], sb[2], sb[3],
+                         o + i * so[4], so[1], so[2], 0);
+  }
 }
 
 INLINE const index_t *NAME(table)(void *const *memory, const operand *p) {

@@ -1,10 +1,319 @@
-/* Sums of products of matrices, whatever way they lie; read once for each kind of `real`. */
-static void NAME(matrix_product)(int M, int N, int K, const real *a, int am, int ak, const real *b,
-                                 int bn, int bk, real *c, int cm, int cn) {
-  for (int m = 0; m < M; m++)
-    for (int n = 0; n < N; n++) {
-      real s = 0;
-      for (int k = 0; k < K; k++) s += a[(int64_t)m * am + (int64_t)k * ak] * b[(int64_t)n * bn + (int64_t)k * bk];
-      c[(int64_t)m * cm + (int64_t)n * cn] = s;
+/* Sums of products of matrices, whatever way they lie; read once for each kind of `real`.
+ *
+ *   c[m, n] = sum over k of a[m, k] b[n, k]     (written; or added to what is there)
+ *
+ * What limits a product is how often a number is loaded. So a small tile of c stays in registers
+ * while k runs, and each number loaded serves a whole row or column of the tile. There are two ways:
+ *
+ * - tiles: vectors lie along n. For each k, one number of each row of a meets some vectors of b.
+ *   b and c must follow each other along n; where b does not, or lies so scattered that each load
+ *   would miss the cache, a panel of it is copied first.
+ * - dots: vectors lie along k, and the lanes are added up at the end; a and b must follow each other
+ *   along k. No copy, but the adding up costs about two rounds for each result.
+ *
+ * Lanes behind the edge are masked: they hold 0, and no memory is touched there.
+ */
+#undef TILE_ROWS
+#undef TILE_VECTORS
+#undef PANEL_BYTES
+#if VECTOR_BYTES == 64 || defined(__aarch64__) /* 32 registers: 8 * 3 sums, 3 of b, 1 of a */
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#elif HAS_FMA /* 16 registers */
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#else /* 16 registers, and one of them for each product before it is added */
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#endif
+#define PANEL_BYTES 24576 /* of b, while all rows of a pass by: most of the fastest cache */
+
+#undef UNROLL
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* How long to make the next piece, of pieces as equal as can be, none longer than most. */
+INLINE int NAME(piece)(int left, int most) {
+  if (left <= most) return left;
+  const int pieces = (left + most - 1) / most;
+  return (left + pieces - 1) / pieces;
+}
+
+/* rows (of a) times wide (vectors of b); of the last vector only some lanes count.
+ * A tile of few sums has up to four sets of them: each one must wait for its last addition. */
+INLINE void NAME(tile)(const int rows, const int wide, int K, const real *a, int64_t am, int64_t ak,
+                       const real *b, int64_t bk, NAME(mask) last, real *c, int64_t cm, int adds) {
+  enum { L = NAME(LANES) };
+  const int sets = rows * wide >= 8 ? 1 : rows * wide >= 4 ? 2 : 4;
+  NAME(vector) sum[4][TILE_ROWS][TILE_VECTORS], x[TILE_VECTORS];
+  UNROLL for (int s = 0; s < sets; s++)
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < wide; j++) sum[s][i][j] = (NAME(vector)){0};
+#define STEP(s)                                                                             \
+  UNROLL for (int j = 0; j < wide; j++) x[j] = HAS_MASKS && j == wide - 1                   \
+                                                   ? NAME(load_first)(b + j * L, last)      \
+                                                   : NAME(load)(b + j * L);                 \
+  UNROLL for (int i = 0; i < rows; i++) {                                                   \
+    const NAME(vector) y = NAME(spread)(a[i * am]);                                         \
+    UNROLL for (int j = 0; j < wide; j++) sum[s][i][j] = NAME(madd)(y, x[j], sum[s][i][j]); \
+  }                                                                                         \
+  a += ak;                                                                                  \
+  b += bk;
+  int k = 0;
+  for (; k + sets <= K; k += sets) {
+    UNROLL for (int s = 0; s < sets; s++) { STEP(s) }
+  }
+  if (sets > 1)
+    for (; k < K; k++) { STEP(0) }
+#undef STEP
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < wide; j++) {
+      real *to = c + i * cm + j * L;
+      NAME(vector) total = sum[0][i][j];
+      UNROLL for (int s = 1; s < sets; s++) total += sum[s][i][j];
+      if (j < wide - 1) {
+        if (adds) total += NAME(load)(to);
+        NAME(store)(to, total);
+      } else {
+        if (adds) total += NAME(load_first)(to, last);
+        NAME(store_first)(to, total, last);
+      }
     }
+}
+
+/* All rows of a, over `wide` vectors of b. */
+INLINE void NAME(strip)(const int wide, int M, int K, const real *a, int64_t am, int64_t ak,
+                        const real *b, int64_t bk, NAME(mask) last, real *c, int64_t cm, int adds) {
+  for (int rows; M > 0; M -= rows, a += rows * am, c += rows * cm) {
+    rows = NAME(piece)(M, TILE_ROWS);
+    switch (rows) {
+#define ROWS(N) \
+  case N:       \
+    NAME(tile)(N, wide, K, a, am, ak, b, bk, last, c, cm, adds); break;
+      ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#if TILE_ROWS == 8
+      ROWS(5) ROWS(6) ROWS(7) ROWS(8)
+#endif
+#undef ROWS
+    }
+  }
+}
+
+#define STRIP(W)                                                                                \
+  static void NAME(strip_##W)(int M, int K, const real *a, int64_t am, int64_t ak,              \
+                              const real *b, int64_t bk, NAME(mask) last, real *c, int64_t cm,  \
+                              int adds) {                                                       \
+    NAME(strip)(W, M, K, a, am, ak, b, bk, last, c, cm, adds);                                  \
+  }
+STRIP(1)
+STRIP(2)
+#if TILE_VECTORS == 3
+STRIP(3)
+#endif
+#undef STRIP
+
+static void (*const NAME(strips)[])(int, int, const real *, int64_t, int64_t, const real *, int64_t,
+                                    NAME(mask), real *, int64_t, int) = {
+    NAME(strip_1), NAME(strip_2),
+#if TILE_VECTORS == 3
+    NAME(strip_3),
+#endif
+};
+
+/* n columns of b, one row of whole vectors for each k, zeros behind the last column. */
+static void NAME(pack)(int n, int K, const real *b, int64_t bn, int64_t bk, real *to) {
+  enum { L = NAME(LANES) };
+  const int width = (n + L - 1) / L * L;
+  for (int j = 0; j < width; j += L) {
+    const int columns = n - j < L ? n - j : L;
+    const NAME(mask) some = NAME(first)(columns);
+    const real *p = b + j * bn;
+    real *o = to + j;
+    int k = 0;
+    if (bn == 1)
+      for (; k < K; k++) NAME(store)(o + k * width, NAME(load_first)(p + k * bk, some));
+    if (bk == 1 && bn != 1)
+      for (; k < K; k += L) { /* L rows of L numbers, turned by taking evens and odds apart */
+        const int length = K - k < L ? K - k : L;
+        const NAME(mask) part = NAME(first)(length);
+        NAME(vector) x[L], y[L];
+        UNROLL for (int i = 0; i < L; i++) x[i] =
+            i < columns ? NAME(load_first)(p + i * bn + k, part) : (NAME(vector)){0};
+        UNROLL for (int turns = L; turns > 1; turns /= 2) {
+          UNROLL for (int i = 0; i < L / 2; i++) {
+            y[i] = NAME(evens)(x[2 * i], x[2 * i + 1]);
+            y[i + L / 2] = NAME(odds)(x[2 * i], x[2 * i + 1]);
+          }
+          UNROLL for (int i = 0; i < L; i++) x[i] = y[i];
+        }
+        UNROLL for (int i = 0; i < L; i++)
+          if (i < length) NAME(store)(o + (k + i) * width, x[i]);
+      }
+    for (; k < K; k++)
+      for (int i = 0; i < L; i++) o[k * width + i] = i < columns ? p[i * bn + k * bk] : 0;
+  }
+}
+
+/* Tiles. */
+static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
+                                   const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
+                                   int64_t cn, int adds) {
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L, DEPTH = PANEL_BYTES / sizeof(real) / MOST };
+  real panel[MOST * DEPTH] __attribute__((aligned(64)));
+  for (int n = 0, wide; n < N; n += wide * L) {
+    wide = NAME(piece)((N - n + L - 1) / L, TILE_VECTORS);
+    const int columns = N - n < wide * L ? N - n : wide * L;
+    const int behind = columns - (wide - 1) * L;
+    const NAME(mask) last = NAME(first)(behind);
+    const int packs = bn != 1 || (!HAS_MASKS && behind < L) ||
+                      (M >= 4 * TILE_ROWS && bk * (int64_t)sizeof(real) >= 1024);
+    for (int k = 0, deep; k < K || k == 0; k += deep) {
+      deep = NAME(piece)(K - k, DEPTH);
+      const real *p = a + k * ak, *q = b + n * bn + k * bk;
+      int64_t row = bk;
+      if (packs) {
+        NAME(pack)(columns, deep, q, bn, bk, panel);
+        q = panel;
+        row = wide * L;
+      }
+      const int adds_now = adds || k > 0;
+      if (cn == 1)
+        NAME(strips)[wide - 1](M, deep, p, am, ak, q, row, last, c + n, cm, adds_now);
+      else
+        for (int m = 0; m < M; m += TILE_ROWS) {
+          real block[TILE_ROWS][MOST];
+          const int rows = M - m < TILE_ROWS ? M - m : TILE_ROWS;
+          NAME(strips)[wide - 1](rows, deep, p + m * am, am, ak, q, row, last, block[0], MOST, 0);
+          for (int i = 0; i < rows; i++)
+            for (int j = 0; j < columns; j++) {
+              real *to = c + (m + i) * cm + (n + j) * cn;
+              *to = adds_now ? *to + block[i][j] : block[i][j];
+            }
+        }
+      if (K == 0) break;
+    }
+  }
+}
+
+/* rows of a, each with each of some columns of b; those behind the edge repeat the last one. */
+INLINE void NAME(dots)(const int rows, const int columns, int M, int N, int K, const real *a,
+                       int64_t am, const real *b, int64_t bn, real *c, int64_t cm, int64_t cn,
+                       int adds) {
+  enum { L = NAME(LANES) };
+  NAME(vector) sum[16], x[4];
+  const real *p[4], *q[16];
+  UNROLL for (int i = 0; i < rows; i++) p[i] = a + (i < M ? i : M - 1) * am;
+  UNROLL for (int j = 0; j < columns; j++) q[j] = b + (j < N ? j : N - 1) * bn;
+  UNROLL for (int i = 0; i < rows * columns; i++) sum[i] = (NAME(vector)){0};
+#define STEP(LOAD)                                                                       \
+  UNROLL for (int i = 0; i < rows; i++) x[i] = LOAD(p[i] + k);                           \
+  UNROLL for (int j = 0; j < columns; j++) {                                             \
+    const NAME(vector) y = LOAD(q[j] + k);                                               \
+    UNROLL for (int i = 0; i < rows; i++) sum[i * columns + j] =                         \
+        NAME(madd)(x[i], y, sum[i * columns + j]);                                       \
+  }
+#define FIRST(p) NAME(load_first)(p, some)
+  int k = 0;
+  for (; k + L <= K; k += L) { STEP(NAME(load)) }
+  if (k < K) {
+    const NAME(mask) some = NAME(first)(K - k);
+    STEP(FIRST)
+  }
+#undef STEP
+#undef FIRST
+  real total[16] __attribute__((aligned(64)));
+  UNROLL for (int from = 0; from < rows * columns; from += L) {
+    UNROLL for (int half = L / 2; half > 0; half /= 2)
+      UNROLL for (int i = 0; i < half; i++) sum[from + i] =
+          NAME(evens)(sum[from + 2 * i], sum[from + 2 * i + 1]) +
+          NAME(odds)(sum[from + 2 * i], sum[from + 2 * i + 1]);
+    NAME(store)(total + from, sum[from]);
+  }
+  for (int i = 0; i < rows && i < M; i++)
+    for (int j = 0; j < columns && j < N; j++) {
+      real *to = c + i * cm + j * cn;
+      *to = adds ? *to + total[i * columns + j] : total[i * columns + j];
+    }
+}
+
+static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am, const real *b,
+                                  int64_t bn, real *c, int64_t cm, int64_t cn, int adds) {
+  enum { ROWS = TILE_ROWS / 2, COLUMNS = 4, MANY = NAME(LANES) > 8 ? NAME(LANES) : 8 };
+  enum { DEPTH = 4096 / sizeof(real) };
+  for (int k = 0, deep; k < K; k += deep, adds = 1) {
+    deep = NAME(piece)(K - k, DEPTH);
+    if (M == 1)
+      for (int n = 0; n < N; n += MANY)
+        NAME(dots)(1, MANY, 1, N - n, deep, a + k, am, b + n * bn + k, bn, c + n * cn, cm, cn, adds);
+    else
+      for (int m = 0; m < M; m += ROWS)
+        for (int n = 0; n < N; n += COLUMNS)
+          NAME(dots)(ROWS, COLUMNS, M - m, N - n, deep, a + m * am + k, am, b + n * bn + k, bn,
+                     c + m * cm + n * cn, cm, cn, adds);
+  }
+}
+
+static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
+                             const real *b, int64_t bn, int64_t bk, real *c, int64_t cm, int64_t cn,
+                             int adds) {
+  if (M <= 0 || N <= 0) return;
+  if ((N == 1 && M > 1) || (M > 1 && cn != 1 && (cm == 1 || (bn != 1 && am == 1)))) {
+    NAME(matrix_product)(N, M, K, b, bn, bk, a, am, ak, c, cn, cm, adds); /* the roles of a and b */
+    return;
+  }
+  if (N == 1) bn = cn = 1; /* an axis of one number has no stride */
+  if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && (M <= 2 || 4 * M < K))
+    NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
+  else
+    NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);
+}
+
+
+/* c[p, q, lane] = sum over k of a[p, k, lane] b[q, k, lane], lanes being samples; what is behind the
+ * edge repeats the last row or column. */
+INLINE void NAME(row_tile)(const int rows, const int columns, int P, int Q, int K, const real *a,
+                           int64_t ap, int64_t ak, const real *b, int64_t bq, int64_t bk, real *c,
+                           int64_t cp, int64_t cq, NAME(mask) some) {
+  NAME(vector) sum[4][4], x[4];
+  const real *p[4], *q[4];
+  UNROLL for (int i = 0; i < rows; i++) p[i] = a + (i < P ? i : P - 1) * ap;
+  UNROLL for (int j = 0; j < columns; j++) q[j] = b + (j < Q ? j : Q - 1) * bq;
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (NAME(vector)){0};
+  for (int64_t k = 0; k < K; k++) {
+    UNROLL for (int i = 0; i < rows; i++) x[i] = NAME(load_first)(p[i] + k * ak, some);
+    UNROLL for (int j = 0; j < columns; j++) {
+      const NAME(vector) y = NAME(load_first)(q[j] + k * bk, some);
+      UNROLL for (int i = 0; i < rows; i++) sum[i][j] = NAME(madd)(x[i], y, sum[i][j]);
+    }
+  }
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < columns; j++)
+      if (i < P && j < Q) NAME(store_first)(c + i * cp + j * cq, sum[i][j], some);
+}
+
+/* The same for all samples, B of them, that follow each other. */
+static void NAME(row_products)(int P, int Q, int K, int B, const real *a, int64_t ap, int64_t ak,
+                               const real *b, int64_t bq, int64_t bk, real *c, int64_t cp,
+                               int64_t cq) {
+  enum { L = NAME(LANES), ROWS = TILE_ROWS / 2 };
+  for (int from = 0; from < B; from += L, a += L, b += L, c += L) {
+    const NAME(mask) some = NAME(first)(B - from < L ? B - from : L);
+    for (int i = 0; i < P; i += ROWS)
+      for (int j = 0; j < Q; j += 4) {
+        const real *x = a + i * ap, *y = b + j * bq;
+        real *to = c + i * cp + j * cq;
+        if (P - i == 1 && Q - j == 1)
+          NAME(row_tile)(1, 1, 1, 1, K, x, ap, ak, y, bq, bk, to, cp, cq, some);
+        else if (P - i == 1)
+          NAME(row_tile)(1, 4, 1, Q - j, K, x, ap, ak, y, bq, bk, to, cp, cq, some);
+        else if (Q - j == 1)
+          NAME(row_tile)(ROWS, 1, P - i, 1, K, x, ap, ak, y, bq, bk, to, cp, cq, some);
+        else
+          NAME(row_tile)(ROWS, 4, P - i, Q - j, K, x, ap, ak, y, bq, bk, to, cp, cq, some);
+      }
+  }
 }
