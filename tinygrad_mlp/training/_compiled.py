@@ -36,7 +36,7 @@ from tinygrad_mlp.training._engines import (
 )
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
-from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Part, Pieces
+from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Piece, Pieces
 from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 
@@ -133,19 +133,23 @@ class CompiledEngine(StepSettings):
             self._batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
         return self._batches
 
-    def taken(self, part: Part) -> Taken:
-        """What the steps of a part of a piece have to say."""
-        n_steps, size = len(part.losses), part.batch_size
-        losses, penalties, kept = part.losses, part.losses[:0], part.auxiliary
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
+        losses, sizes, kept = piece.losses, piece.sizes, piece.auxiliary
         if kept is None:
-            return Taken(losses, penalties, np.empty((n_steps * size, 0)))
-        rows = kept.reshape(n_steps, size if self._per_sample else 1, -1)
-        if self.objective.penalized:
+            return Taken(losses, losses[:0], np.empty((0, 0)))
+        n_samples = int(sizes.sum())
+        if not self.objective.penalized:
+            return Taken(losses, losses[:0], kept.reshape(n_samples, -1))
+        if self._per_sample:  # for each sample its loss, the penalty and the outputs
+            rows, starts = kept.reshape(n_samples, -1), np.cumsum(sizes) - sizes
             with np.errstate(over="ignore", invalid="ignore"):
-                losses = np.ascontiguousarray(rows[:, :, 0]).mean(axis=1)
-            penalties = rows[:, 0, 1]
-            rows = rows[:, :, 2:]
-        return Taken(losses, penalties, rows.reshape(n_steps * size, -1))
+                losses = np.add.reduceat(np.ascontiguousarray(rows[:, 0]), starts) / sizes
+            return Taken(losses, rows[starts, 1], rows[:, 2:])
+        n_outputs = (len(kept) - 2 * len(sizes)) // n_samples  # for each batch likewise
+        starts = np.cumsum(2 + n_outputs * sizes) - (2 + n_outputs * sizes)
+        outputs = np.delete(kept, [*starts, *(starts + 1)])
+        return Taken(kept[starts], kept[starts + 1], outputs.reshape(n_samples, -1))
 
     def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
@@ -330,9 +334,9 @@ class AutoEngine(StepSettings):
         """What takes many steps in one call; None if the engine at work cannot."""
         return self._engine.pieces(samples, batch_size, by_step)
 
-    def taken(self, part: Part) -> Taken:
-        """What the steps of a part of a piece have to say."""
-        return self._engine.taken(part)
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
+        return self._engine.taken(piece)
 
     def evaluate(
         self, X: Floats, targets: NDArray[Any], weights: Floats | None = None

@@ -24,7 +24,7 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
 from tinygrad_mlp.training._over_batches import SampleRecording
-from tinygrad_mlp.training._pieces import Part, Pieces
+from tinygrad_mlp.training._pieces import Piece, Pieces
 from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 
@@ -124,12 +124,12 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """What steps say that were taken in one call, with batches of one size.
+    """What steps say that were taken in one call, one after the other.
 
     Attributes:
         losses: the loss of each batch, without penalties, (n_steps,).
         penalties: the penalties of each step, likewise; empty where there are none.
-        outputs: the outputs for all samples, (n_samples, n_outputs), of which there may be none.
+        outputs: the outputs for all their samples, (n_samples, n_outputs); none if not asked for.
     """
 
     losses: Floats
@@ -187,8 +187,8 @@ class StepSettings:
         """What takes many steps in one call: nothing, unless an engine has it."""
         return None
 
-    def taken(self, part: Part) -> Taken:
-        """What the steps of a part of a piece have to say."""
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
         raise NotImplementedError  # there are no pieces
 
     @property
@@ -269,8 +269,8 @@ class Engine(Protocol):
             by_step: why each takes a call whatever the engine; empty if there is no such reason.
         """
 
-    def taken(self, part: Part) -> Taken:
-        """What the steps of a part of a piece have to say."""
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
 
     def evaluate(
         self, X: Floats, targets: NDArray[Any], weights: Floats | None = None

@@ -27,7 +27,7 @@ from tinygrad_mlp.compiler._backends.native_records import ARENA, FIRST_ARGUMENT
 from tinygrad_mlp.optim import Optimizer
 from tinygrad_mlp.optim._traced import coefficient_rows, refusal, settings_of, traced_rule
 
-__all__ = ["Batches", "OptimizerRule", "Part", "Piece", "Pieces", "Rule"]
+__all__ = ["Batches", "OptimizerRule", "Piece", "Pieces", "Rule"]
 
 Array = NDArray[Any]
 
@@ -169,35 +169,20 @@ class Batches:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """What steps with batches of one size gave.
-
-    Attributes:
-        batch_size: the size.
-        losses: the loss of each step, (n_steps,).
-        penalties: what the update summed up in each, likewise; empty for nothing.
-        auxiliary: what the program gave beside the loss, (n_steps, numbers); None if not asked for.
-    """
-
-    batch_size: int
-    losses: NDArray[np.float64]
-    penalties: NDArray[np.float64]
-    auxiliary: Array | None
-
-
-@dataclass(frozen=True, eq=False)
 class Piece:
     """What some steps in a row gave.
 
     Attributes:
-        n_steps: how many there were.
-        n_samples: how many samples they had.
-        parts: the same by batches of one size.
+        losses: the loss of each step, (n_steps,).
+        penalties: what the update summed up in each, likewise; empty for nothing.
+        auxiliary: what the program gave beside the loss, step after step; None if not asked for.
+        sizes: how many samples each step had, (n_steps,).
     """
 
-    n_steps: int
-    n_samples: int
-    parts: list[Part]
+    losses: NDArray[np.float64]
+    penalties: NDArray[np.float64]
+    auxiliary: Array | None
+    sizes: NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -263,47 +248,51 @@ class Pieces:
             self._next = 1
         self._made = _Made(batches, bounds, passes, arrays, tasks, steps)
 
+    def most_steps(self, auxiliary: bool) -> int:
+        """How many steps the next piece has at most.
+
+        Args:
+            auxiliary: whether what the program gives beside the losses is wanted.
+        """
+        assert self._made is not None
+        whole = self._made.tasks[0]
+        numbers = whole.n_random + whole.task.auxiliary.size * auxiliary
+        return min(self._next, max(1, MOST_NUMBERS // max(numbers, 1)))
+
+    def draws_from(self, rng: np.random.Generator) -> bool:
+        """Whether the random leaves of the program come from this generator."""
+        assert self._made is not None
+        return any([own is rng for batch in self._made.tasks for own in batch.generators])
+
     def run(
         self,
         order: NDArray[np.int64] | None,
         step: int,
+        n_steps: int,
         shares: Array | None = None,
         auxiliary: bool = False,
-        most: int | None = None,
     ) -> Piece:
-        """The next steps of an epoch.
+        """The next steps; fewer than there are to be only where an epoch was not finite.
 
         Args:
-            order: the samples in the order in which they come, those of earlier steps left out;
-                None for all samples as they are.
-            step: how many steps the epoch has had.
+            order: the samples in the order in which they come, those of earlier steps left out,
+                those of further epochs behind; None for all samples as they are.
+            step: how many steps the present epoch has had.
+            n_steps: how many steps to take, ``most_steps`` at most.
             shares: the number for each sample of a program that has one, in the same order.
             auxiliary: whether what the program gives beside the losses is wanted.
-            most: how many steps at most; None for the rest of the epoch.
         """
-        made = self._made
+        made, program = self._made, self.program
         assert made is not None
-        whole, *_ = made.tasks
-        n_steps = made.batches.n_steps - step if most is None else most
-        per_step = whole.n_random + whole.task.auxiliary.size * auxiliary
-        n_steps = min(n_steps, self._next, max(1, MOST_NUMBERS // max(per_step, 1)))
-        counts = made.counts(step, n_steps)
-        sizes = [batch.size for batch in made.tasks]
-        dtype, program = self.program.dtype, self.program
-        losses, penalties = (
-            np.empty(n_steps),
-            np.empty(n_steps if made.steps.penalty is not None else 0),
-        )
-        n_results = sum([n * batch.task.auxiliary.size for n, batch in zip(counts, made.tasks)])
-        results = np.empty(n_results, dtype) if auxiliary else None
-        coefficients = self.rule.coefficients(n_steps, dtype)
+        sizes = made.sizes(step, n_steps)
+        losses, penalties = np.empty(n_steps), np.empty(n_steps if made.passes.sums else 0)
+        results = np.empty(made.n_results(sizes), program.dtype) if auxiliary else None
+        coefficients = self.rule.coefficients(n_steps, program.dtype)
+        owner, name = self.rule.counter
         with program.alone:
-            held = [b.put(order, shares, made.drawn(step, n_steps)) for b in made.tasks[:1]]
-            for batch in made.tasks[1:]:
-                batch.share(whole)
-            for batch in made.tasks:
-                batch.bound.read_leaves()
-            owner, name = self.rule.counter
+            states = [rng.bit_generator.state for rng in made.generators]
+            drawn = made.drawn(sizes)
+            made.put(order, shares, drawn)
             count = getattr(owner, name)
             arguments = made.steps.call(step, n_steps, coefficients, losses, penalties, results)
             begin = time.perf_counter()
@@ -311,13 +300,17 @@ class Pieces:
             taken = map(add, (count,), starmap(call, (arguments,)))
             run_at_once(map(setattr, (owner,), (name,), taken))
             seconds = time.perf_counter() - begin
-            del held
         done = getattr(owner, name) - count
+        if done < n_steps:
+            for rng, state in zip(made.generators, states):
+                rng.bit_generator.state = state
+            sizes = sizes[:done]
+            made.drawn(sizes)
         fitting = int(done * SECONDS / max(seconds, 1e-9))
         self._next = max(1, min(fitting, FASTEST_GROWTH * done))
-        counts = made.counts(step, done)
-        n_samples = sum([n * size for n, size in zip(counts, sizes)])
-        return Piece(done, n_samples, made.parts(step, losses[:done], penalties, results))
+        if results is not None:
+            results = results[: made.n_results(sizes)]
+        return Piece(losses[:done], penalties[:done], results, sizes)
 
 
 @dataclass(eq=False)
@@ -342,55 +335,48 @@ class _Made:
             and all([x is y for x, y in zip(bounds, self.bounds, strict=True)])
         )
 
-    def sizes_from(self, step: int, n_steps: int) -> list[int]:
-        """For each of some steps, whether it has a whole batch (0) or the smaller one (1)."""
-        n_whole, in_epoch = self.batches.n_whole, self.batches.n_steps
-        return [int((step + i) % in_epoch >= n_whole) for i in range(n_steps)]
+    def __post_init__(self) -> None:
+        batches = self.batches
+        whole, *rest = batches.sizes
+        self._epoch = np.array([whole] * batches.n_whole + rest)
+        own = [rng for batch in self.tasks for rng in batch.generators]
+        self.generators = list({id(rng): rng for rng in own}.values())
 
-    def counts(self, step: int, n_steps: int) -> list[int]:
-        """How many of these steps have a whole batch, and how many the smaller one."""
-        epochs, rest = divmod(step + n_steps, self.batches.n_steps)
-        n_whole = (
-            epochs * self.batches.n_whole
-            + min(rest, self.batches.n_whole)
-            - min(step, self.batches.n_whole)
+    def sizes(self, step: int, n_steps: int) -> NDArray[np.int64]:
+        """The size of the batch of each of these steps."""
+        if step + n_steps <= len(self._epoch):
+            return self._epoch[step : step + n_steps]
+        return np.resize(np.roll(self._epoch, -step), n_steps)
+
+    def n_results(self, sizes: NDArray[np.int64]) -> int:
+        """How many numbers the program gives beside the losses of these steps."""
+        return sum(
+            [
+                int(np.count_nonzero(sizes == batch.size)) * batch.task.auxiliary.size
+                for batch in self.tasks
+            ]
         )
-        return [n_whole, n_steps - n_whole][: len(self.tasks)]
 
-    def drawn(self, step: int, n_steps: int) -> Array | None:
+    def drawn(self, sizes: NDArray[np.int64]) -> Array | None:
         """The random numbers of the steps, in the order in which they are read."""
-        first = self.tasks[0]
-        if not any([batch.n_random for batch in self.tasks]):
+        if not self.generators:
             return None
+        first = self.tasks[0]
         if first.bound.lowered.per_sample:
-            n_rows = sum([n * b.size for n, b in zip(self.counts(step, n_steps), self.tasks)])
-            return first.draw(n_rows)
-        kinds = self.sizes_from(step, n_steps)
-        return np.concatenate([self.tasks[kind].draw(1).ravel() for kind in kinds])
+            return first.draw(int(sizes.sum()))
+        drawing = {batch.size: batch for batch in self.tasks}
+        return np.concatenate([drawing[size].draw(1).ravel() for size in sizes.tolist()])
 
-    def parts(
-        self,
-        step: int,
-        losses: NDArray[np.float64],
-        penalties: NDArray[np.float64],
-        results: Array | None,
-    ) -> list[Part]:
-        """What the steps gave, by batches of one size that follow each other."""
-        parts, done, at = [], 0, 0
-        in_epoch, n_whole = self.batches.n_steps, self.batches.n_whole
-        while done < len(losses):
-            kind = int(step >= n_whole)
-            n = min((in_epoch if kind else n_whole) - step, len(losses) - done)
-            batch = self.tasks[kind]
-            auxiliary = None
-            if results is not None:
-                size = batch.task.auxiliary.size
-                auxiliary = results[at : at + n * size].reshape(n, size)
-                at += n * size
-            part = slice(done, done + n)
-            parts.append(Part(batch.size, losses[part], penalties[part], auxiliary))
-            done, step = done + n, (step + n) % in_epoch
-        return parts
+    def put(
+        self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
+    ) -> None:
+        """Say where the steps find what they read; it is kept as long."""
+        self._held = (order, shares, drawn)
+        first = self.tasks[0]
+        first.put(order, shares, drawn)
+        for batch in self.tasks:
+            batch.share(first)
+            batch.bound.read_leaves()
 
 
 class _Batch:
@@ -437,8 +423,8 @@ class _Batch:
 
     def put(
         self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
-    ) -> tuple[object, ...]:
-        """Say where the steps find their samples; what must live until they are taken."""
+    ) -> None:
+        """Say where the steps find their samples."""
         inputs, batches = self._inputs, self._batches
         n_arrays = len(batches.arrays)
         if drawn is not None:
@@ -448,7 +434,7 @@ class _Batch:
             inputs["order"][:n_arrays] = address_of(order)
             if shares is not None:
                 inputs[n_arrays]["rows"] = address_of(shares)
-            return order, shares, drawn
+            return
         arrays = [*batches.arrays, *([] if shares is None else [shares])]
         for k, array in enumerate(arrays):
             place, row = self.bound.made.arguments[k], inputs[k]
@@ -458,9 +444,8 @@ class _Batch:
                 steps = (int(row["row_stride"]) * self._item, int(row["stride"]) * self._item)
                 shape = (self.size, int(row["width"]))
                 arena = self.bound.made.arena[place.offset :]
-                view = np.lib.stride_tricks.as_strided(arena, shape, steps)
+                view: Array = np.lib.stride_tricks.as_strided(arena, shape, steps)
                 view[...] = array.reshape(shape)
-        return (arrays, drawn)
 
     def share(self, other: _Batch) -> None:
         """Read from the same memory as another batch."""
