@@ -6,6 +6,7 @@ is. So the rule of an optimizer, once traced, can be run by something else than 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -98,11 +99,20 @@ class Trace:
         fits = all(truths) if logical else not all(truths) and operation == "multiply"
         if any(truths) and not fits:
             raise UntraceableError(f"it computes {operation!r} of truth values")
+        numbers = [node for node, truth in zip(nodes[-len(truths) :], truths) if not truth]
+        makes_numbers = operation == "where" or any(truths)
+        if makes_numbers and self.dtype != np.float64 and not _any_of_arrays(numbers):
+            raise UntraceableError("it makes numbers of float64 from truth values")
         boolean = logical or operation in _COMPARISONS
         single = all([node.single for node in nodes])
         node = Node(operation, nodes, single, boolean)
         self.nodes.append(node)
         return node
+
+
+def _any_of_arrays(nodes: Sequence[Node]) -> bool:
+    """Whether one of them has the type of the arrays; a constant takes any."""
+    return not nodes or any([node.constant is None for node in nodes])
 
 
 _COMPARISONS: Final = frozenset(

@@ -136,6 +136,7 @@ class Optimizer(SteppingInParts):
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
         self._stepped: NDArray[Any]  # room for the parameters after a step
+        self._copies_state = False  # whether the rule keeps what it is given
         self._own_state: tuple[NDArray[Any], ...] = ()  # those of ``state_to_step``
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
@@ -261,6 +262,11 @@ class Optimizer(SteppingInParts):
         change, state = self.update(array_math, given, gradients, state, self._coefficient_arrays)
         if given is not parameters:
             self._check_rule(change, given, parameters)
+            self._copies_state = any(
+                [np.shares_memory(new, old) for new in state for old in (given, gradients)]
+            )
+        if self._copies_state:
+            state = tuple([np.array(column) for column in state])
         stepped = self._stepped
         subtract(parameters, change, stepped)  # aside, as it may fail; what follows cannot
         call_at_once(

@@ -25,7 +25,7 @@ _OF_STEPS: Final = frozenset(
     {
         *("step_count", "_state_of_values", "_state_of_array", "_loaded_state", "_own_state"),
         *("_last_parameters", "_last_gradients", "_stepped", "_coefficient_arrays"),
-        *("_last_coefficients", "_factors", "_open"),
+        *("_last_coefficients", "_factors", "_open", "_copies_state"),
     }
 )
 """The attributes that steps change by themselves."""
@@ -101,7 +101,12 @@ def traced_rule(
     >>> passes.rest[:, 0].tolist()
     [1, 2]
     """
-    made = [_trace(optimizer, parameters, clip_value, operations) for _ in range(2)]
+    try:
+        made = [_trace(optimizer, parameters, clip_value, operations) for _ in range(2)]
+    except UntraceableError:
+        raise
+    except Exception as error:  # a rule may do anything with what is no array
+        raise UntraceableError(f"its rule raises {type(error).__name__}: {error}") from error
     if not made[0].same_as(made[1]):
         raise UntraceableError("its rule does something else each time")
     return made[0]

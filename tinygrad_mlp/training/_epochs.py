@@ -405,6 +405,8 @@ class Training:
         orders = [self.order() for _ in range(n_epochs)]
         weighing = [shares_of_batches(samples.weights, o, self.batch_size) for o in orders]
         shares, weights = [_joined(each) for each in zip(*weighing)]
+        if self.batch_size is None:  # the same in each epoch
+            shares = weighing[0][0]
         order, n_all = _joined(orders), n_epochs * n_steps
         piece = pieces.run(order, 0, n_all, shares, self.wants_outputs)
         n_done = len(piece.losses) // n_steps
