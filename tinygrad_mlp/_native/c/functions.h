@@ -75,7 +75,7 @@ INLINE real NAME(polynomial)(real x, const real *c, int n) {
 }
 
 /* All bits where a condition is true, none where not: a choice that no compiler makes a branch of. */
-INLINE NAME(word) NAME(mask)(int condition) { return -(NAME(word))condition; }
+INLINE NAME(word) NAME(all_or_none)(int condition) { return -(NAME(word))condition; }
 
 INLINE real NAME(absolute)(real x) { return LIBM(__builtin_fabs)(x); }
 INLINE real NAME(signed_as)(real x, real y) { return LIBM(__builtin_copysign)(x, y); }
@@ -124,7 +124,7 @@ INLINE NAME(exponential) NAME(split_exp)(real x) {
 
 /* Results out of the range of these sums are chosen last, where that costs least. */
 INLINE real NAME(in_range)(real x, real low, real high, real y) {
-  y = NAME(of_bits)(NAME(bits)(y) & NAME(mask)(!(x < low)));
+  y = NAME(of_bits)(NAME(bits)(y) & NAME(all_or_none)(!(x < low)));
   return x > high ? INF : y;
 }
 
@@ -202,7 +202,7 @@ INLINE real NAME(cosh)(real x) {
 /* k and f of x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for a positive finite x */
 INLINE real NAME(split_log)(real x, real *f) {
   const NAME(word) one = NAME(bits)(1), low = NAME(bits)(PER_TYPE(0.7071067811865476, 0.70710677));
-  const NAME(word) is_small = NAME(mask)(x < PER_TYPE(0x1p-1022, 0x1p-126));
+  const NAME(word) is_small = NAME(all_or_none)(x < PER_TYPE(0x1p-1022, 0x1p-126));
   const real large = PER_TYPE(0x1p52, 0x1p23), scale = NAME(of_bits)(is_small & NAME(bits)(large - 1));
   const NAME(word) w = NAME(bits)(NAME(fused)(x, scale, x)) + (one - low);
   *f = NAME(of_bits)((w & (((NAME(word))1 << MANTISSA_BITS) - 1)) + low) - 1;

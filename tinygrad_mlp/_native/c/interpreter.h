@@ -125,6 +125,23 @@ INLINE int NAME(n_kept)(const record *r) {
   return kept;
 }
 
+INLINE int NAME(is_empty)(const record *r) {
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->extent[axis] == 0) return 1;
+  return 0;
+}
+
+/* A sum of nothing is 0, at each place of out; there may be none. */
+static void NAME(clear)(const record *r, void *const *memory) {
+  record places = *r;
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->out.stride[axis] == 0) places.extent[axis] = 1;
+  OUTER_LOOPS(&places) {
+    real *o = NAME(at)(memory, &r->out) + NAME(steps)(&r->out, i);
+    for (int64_t j = 0; j < places.extent[4]; j++) o[j * r->out.stride[4]] = 0;
+  }
+}
+
 /* The sum of n numbers that follow each other, as of eight vectors side by side. */
 static real NAME(sum_of_row)(const real *p, int64_t n) {
   enum { SIDE = 8, L = NAME(LANES) };
@@ -149,6 +166,10 @@ INLINE real NAME(larger)(real x, real y) { return x >= y || x != x ? x : y; }
     const real *a = NAME(at)(memory, &r->in[0]);                                           \
     const int kept = NAME(n_kept)(r);                                                      \
     const int64_t n = r->extent[4], sa = r->in[0].stride[4];                               \
+    if (NAME(is_empty)(r)) {                                                               \
+      NAME(clear)(r, memory);                                                              \
+      return;                                                                              \
+    }                                                                                      \
     if (kept > 0 && kept < AXES && r->out.stride[kept - 1] == 1 &&                         \
         r->in[0].stride[kept - 1] == 1) { /* whole rows onto each other */                 \
       const int64_t length = r->extent[kept - 1];                                          \
@@ -301,7 +322,7 @@ INLINE void NAME(add_products)(const record *r, void *const *memory, int skips) 
   OUTER_LOOPS(r) {
     const real *x = a + NAME(steps)(&r->in[1], i), *y = b + NAME(steps)(&r->in[2], i);
     int64_t j = 0;
-    if (sa == 1 && (sb == 1 || sb == 0)) {
+    if (n > 0 && sa == 1 && (sb == 1 || sb == 0)) {
       NAME(vector) part = zero;
       const NAME(vector) same = zero + *y;
       for (; j + L <= n; j += L) {
