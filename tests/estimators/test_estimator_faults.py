@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_the_weights_of_that_moment(monkeypatch: pytest.MonkeyPatc
     assert caught[0].filename == __file__
     assert model.n_iter_ == len(model.loss_curve_) == 2
     assert np.isfinite(model.predict_proba(X)).all()
-    assert vars(model)["_rule"]._n_steps == 7
+    assert vars(model)["_rule"].n_steps == 7
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -207,6 +207,12 @@ class Pieces:
         assert self._made is not None
         return self._made.batches.n_steps
 
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many samples each batch of an epoch has."""
+        assert self._made is not None
+        return self._made.sizes(0, self.n_steps)
+
     def make_ready(self, batches: Batches, by_step: str = "") -> None:
         """Get all that the steps of an epoch need.
 
