@@ -32,6 +32,8 @@ from tinygrad_mlp.training import EarlyStopping, History, fit
 ENGINES: Final = ("eager", "auto")
 WITHIN: Final = ("training/", "_files.py", "optim/")
 """Where a process is killed: between two lines of these."""
+LONG: Final = {"eager": 200, "auto": 15}
+"""Epochs that take some tenths of a second, so that a process is killed within them."""
 
 _rng = np.random.default_rng(8)
 X: Final = _rng.normal(size=(11, 2))
@@ -197,7 +199,7 @@ def killed_from_outside(folder: Path, engine: str, n_kills: int, seed: int) -> t
     """How many processes were killed, and whether what they came to is the same in the end."""
     rng = np.random.default_rng(seed)
     file, result = folder / f"{engine}.npz", folder / f"{engine}.txt"
-    epochs = 60
+    epochs = LONG[engine]
     n_killed, is_through = 0, False
     while not is_through:
         process = subprocess.Popen(
