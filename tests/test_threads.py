@@ -31,7 +31,7 @@ from tinygrad_mlp.optim import SGD
 from tinygrad_mlp.training import fit, predict
 from tinygrad_mlp.training._outputs import model_outputs
 
-SECONDS: Final = 1.5
+SECONDS: Final = 1.0
 """How long each kind of work goes on."""
 
 LATEST: Final = 120.0
