@@ -9,9 +9,9 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long an example takes, or takes to be drawn, depends on the machine and on what else runs there,
-# so nothing is said of it; everything else stays as Hypothesis has it (in CI: the same examples in
-# every run).
+# How long an example takes, or takes to be drawn, depends on the machine and on what else runs
+# there, so there is no limit; everything else stays as Hypothesis has it (in CI: the same examples
+# in every run).
 settings.register_profile(
     "without-clock",
     settings.default,

@@ -75,8 +75,8 @@ def interrupted_everywhere(
 ) -> Iterator[Any]:
     """What ``run()`` leaves when its work is interrupted at each of its moments.
 
-    ``run`` makes things ready and returns the work, which returns what is to be looked at. Of a line
-    that comes many times only the first ``rounds`` are interrupted, and the last.
+    ``run`` makes things ready and returns the work, which returns what is to be looked at. Where a
+    line comes many times, it is interrupted the first ``rounds`` times, and the last.
     """
     counting = Moments(-1, event, within)
     work = run()

@@ -1,8 +1,8 @@
 """How much memory a piece of work takes.
 
-``tracemalloc`` counts what every thread of the process allocates: that which speaks with other
-processes of the test run too. What comes in between is there once; what the work takes is there each
-time. So the work is done again until it fits, and has failed if it never does.
+``tracemalloc`` counts what every thread of the process allocates, also the one that speaks with the
+other processes of a test run. What comes in between is there once; what the work takes is there
+each time. So the work is done again until it fits, and has failed if it never does.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ ATTEMPTS: Final = 5
 def assert_takes_less(
     work: Callable[[], object], *, kept: float | None = None, most: float | None = None
 ) -> None:
-    """Call ``work``, which must be the same each time, and compare the bytes it takes.
+    """Compare the bytes that a piece of work takes with what it may take.
 
     Args:
+        work: a function that takes the same each time.
         kept: what its result holds is less than this.
         most: what it takes at any moment, with its result, is less than this.
 
