@@ -7,7 +7,6 @@ each time. So the work is done again until it fits, and has failed if it never d
 
 from __future__ import annotations
 
-import gc
 import tracemalloc
 from collections.abc import Callable
 from typing import Final
@@ -38,7 +37,6 @@ def assert_takes_less(
 
 
 def _taken_by(work: Callable[[], object]) -> tuple[int, int]:
-    gc.collect()
     tracemalloc.start()
     try:
         result = work()  # held, so that it is counted
