@@ -7,18 +7,12 @@ import re
 import signal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-# How long an example takes, or takes to be drawn, depends on the machine and on what else runs
-# there, so there is no limit; everything else stays as Hypothesis has it (in CI: the same examples
-# in every run).
-settings.register_profile(
-    "without-clock",
-    settings.default,
-    deadline=None,
-    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
-)
-settings.load_profile("without-clock")
+# How long an example may take depends on the machine and on what else runs there, so there is no
+# deadline; everything else stays as Hypothesis has it (in CI: the same examples in every run).
+settings.register_profile("without-deadline", settings.default, deadline=None)
+settings.load_profile("without-deadline")
 
 # A run that a shell starts in the background ignores Ctrl-C, which the tests send to themselves.
 signal.signal(signal.SIGINT, signal.default_int_handler)
