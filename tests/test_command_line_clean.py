@@ -18,10 +18,8 @@ from tests.test_weights_damage import edits
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.problem import split
 from tinygrad_mlp._cli.saved import load_network
-from tinygrad_mlp._cli.tables import encoded_table
+from tinygrad_mlp._cli.tables import encoded_table, read_rows
 from tinygrad_mlp.data import Encoding, split_indices
-from tinygrad_mlp.data._csv_file import read_csv_file
-from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import read_weights, save_weights
@@ -293,9 +291,9 @@ def test_an_encoding_in_a_damaged_file_is_refused(
 
 def test_every_edit_of_an_encoding_is_refused_or_reads_the_table_all_the_same(folder: Path) -> None:
     assert main([*TRAIN, "--clean"]) == 0
-    network, file = load_network(Path("w.npz")), read_csv_file(Path("houses.csv"))
+    network, rows = load_network(Path("w.npz")), read_rows(Path("houses.csv"))
     extra = read_weights(Path("w.npz")).extra
-    shape = network.features_of(file).shape
+    shape = network.features_of(rows).shape
     refused = 0
     for _, text in edits(extra["encoding"]):
         try:
@@ -304,7 +302,7 @@ def test_every_edit_of_an_encoding_is_refused_or_reads_the_table_all_the_same(fo
                 continue  # as the network says, see above
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                X = encoding.filled(encoding.encoded(columns_of_csv(file)))
+                X = encoding.filled(encoding.encoded(rows.grid))
         except DataError:
             refused += 1
             continue

@@ -71,7 +71,8 @@ class Plan:
         median: what stands for a missing number; None where there was nothing to learn it from.
         indicator: whether a feature of 0 and 1 tells that the cell is missing.
         number_style: how numbers are written in a column of text; None for as Python does.
-        date_style: how dates are written in a column of text, and whether they have a time zone.
+        date_style: how dates are written in a column of text, and whether they have a time zone;
+            of categories that are dates too.
 
     >>> Plan("city", "category", categories=("Rome", "Paris"), indicator=True).features
     ('city=Rome', 'city=Paris', 'city missing')
@@ -99,10 +100,7 @@ class Plan:
         Raises:
             DataError: if a cell does not fit; if one is missing, unless ``clean``.
         """
-        if column.inexact:
-            raise DataError(
-                f"{self._of(grid)} holds whole numbers that are no floats ({column.inexact})"
-            )
+        _check_numbers(column, grid, self.number_style)
         if self.kind == "category":
             values, missing = self._categories_of(column, grid, clean)
         else:
@@ -156,7 +154,8 @@ class Plan:
         return np.array([np.nan if m is None else days_since_1970(m) for m in column.cells])
 
     def _numbers_in_text(self, column: Column, grid: Grid) -> Floats:
-        inexact = first_inexact(list(column.cells)) if self.kind == "number" else None
+        is_number = self.kind == "number"
+        inexact = first_inexact(list(column.cells), self.number_style) if is_number else None
         if inexact is not None:
             raise DataError(
                 f"{self._of(grid)} holds whole numbers that are no floats ({in_quotes(inexact)})"
@@ -193,7 +192,7 @@ class Plan:
         self, column: Column, grid: Grid, clean: bool
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """A row of 0 and 1 for each cell, and which cells are missing."""
-        if column.kind == "date":
+        if column.kind == "date" and self.date_style is None:
             raise DataError(f"{self._of(grid)} holds dates now, but text was learned from")
         labels = present_labels(column, clean)
         place = {category: i for i, category in enumerate(self.categories)}
@@ -274,6 +273,25 @@ class TargetPlan:
     classes: tuple[str, ...] = ()
     number_style: NumberStyle | None = None
 
+    def answers(self, column: Column, grid: Grid) -> list[str | float | None]:
+        """The class or the number of each cell, as ``answer_in``; numbers stay what they are.
+
+        Raises:
+            DataError: if the column cannot be used.
+
+        >>> column = Column("price", "number", np.array([1.234, np.nan]))
+        >>> plan = TargetPlan("price", number_style=NumberStyle(","))
+        >>> plan.answers(column, Grid("the frame", ("price",), {"price": column}, 2, str))
+        [1.234, None]
+        """
+        if column.kind == "faulty":
+            raise DataError(f"{grid.where}: column {column.name!r} {column.fault}")
+        if column.kind == "number" and not self.classes:
+            _check_numbers(column, grid, self.number_style)
+            numbers = np.asarray(column.cells, dtype=np.float64)
+            return [None if number != number else number for number in numbers.tolist()]
+        return [None if label is None else self.answer_in(label) for label in column.labels()]
+
     def answer_in(self, cell: str) -> str | float | None:
         """The class or the number of a cell of text; None where it is missing, or no number.
 
@@ -318,6 +336,20 @@ def present_labels(column: Column, clean: bool) -> list[str | None]:
             for label in labels
         ]
     return labels
+
+
+def _check_numbers(column: Column, grid: Grid, style: NumberStyle | None) -> None:
+    """Refuse numbers that a float cannot hold, and those of which nobody knows the unit."""
+    if column.inexact:
+        raise DataError(
+            f"{grid.where}: column {column.name!r} holds whole numbers that are no floats "
+            f"({column.inexact})"
+        )
+    if column.kind == "number" and style is not None and style.unit == "%":
+        raise DataError(
+            f"{grid.where}: column {column.name!r} holds numbers now, but text in percent was "
+            "learned from: 5 may be 5 % or 500 %; write it as text, '5 %'"
+        )
 
 
 def _rows(grid: Grid, places: NDArray[Any]) -> str:

@@ -6,7 +6,7 @@ JSON, so that it can be kept beside the weights of a network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._schema import ListOf, OrNone, Record, Text, Truth
 from tinygrad_mlp.data._arrays import Floats, counted
-from tinygrad_mlp.data._column_plan import PLAN, TARGET, Plan, TargetPlan, present_labels
-from tinygrad_mlp.data._columns import (
-    in_quotes,
-)
+from tinygrad_mlp.data._column_plan import PLAN, TARGET, Plan, TargetPlan
+from tinygrad_mlp.data._columns import in_quotes
 from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._frame_columns import columns_of_frame
 from tinygrad_mlp.data._grid import Grid
@@ -112,10 +110,7 @@ class Encoding:
         grid = columns_of_frame(frame)
         column = grid.column(self.target.column, "target ")
         column = column.mended() if self.clean else column
-        labels = present_labels(column, self.clean)
-        if column.kind == "faulty":
-            raise DataError(f"{grid.where}: column {column.name!r} {column.fault}")
-        answers = [None if label is None else self.target.answer_in(label) for label in labels]
+        answers, labels = self.target.answers(column, grid), column.labels()
         place = {name: number for number, name in enumerate(self.target.classes)}
         bad = [i for i, a in enumerate(answers) if a is None or (place and a not in place)]
         if bad:
@@ -219,8 +214,7 @@ class Encoding:
             ...
         tinygrad_mlp.errors.DataError: two features would be called 'x'; rename one of the columns
         """
-        names: Sequence[str] = self.feature_names
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(self.feature_names).items() if times > 1)
         if twice:
             raise DataError(
                 f"two features would be called {listing(list(map(repr, twice)))}; rename one of "

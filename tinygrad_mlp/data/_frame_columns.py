@@ -85,7 +85,7 @@ def _no_frame(frame: Any) -> str:
 def _row_names(frame: Any, library: str, n_rows: int) -> Callable[[int], str]:
     """What the rows are called: their positions, and beside them the index of pandas."""
     index = None
-    if library == "pandas" and list(frame.index) != list(range(n_rows)):
+    if library == "pandas" and not frame.index.equals(type(frame)(index=range(n_rows)).index):
         index = frame.index
 
     def row_name(i: int) -> str:
@@ -195,16 +195,17 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
         )
         fault = f"holds different kinds of things, {shown}; make them one kind"
         if set(first) == {"number", "text"}:
-            return Column(name, "faulty", _all_text(cells), fault, inexact="mixed")
+            return Column(name, "faulty", _all_text(cells), fault, is_mixed=True)
         return Column(name, "faulty", cells, fault)
     (kind,) = first
     if kind == "number":
         return _number_objects(name, cells, present, row_name)
     if kind == "duration":
-        cells = [None if cell is None else cell / datetime.timedelta(days=1) for cell in cells]
+        day = datetime.timedelta(days=1)
+        cells = [None if cell is None else _of_python(cell) / day for cell in cells]
         return Column(name, "number", np.array(cells, dtype=np.float64))
     if kind in ("date", "date with a time zone"):
-        return Column(name, "date", cells)
+        return Column(name, "date", [None if cell is None else _of_python(cell) for cell in cells])
     return Column(name, kind, [None if cell is None else _plain(cell) for cell in cells])
 
 
@@ -251,6 +252,17 @@ def _kind_of(cell: Any) -> str:
     if isinstance(cell, datetime.timedelta):
         return "duration"
     return "date" if isinstance(cell, datetime.date) else "other"
+
+
+def _of_python(cell: Any) -> Any:
+    """A moment or a duration of pandas as that of Python, cut to microseconds as polars does."""
+    if hasattr(cell, "to_pydatetime"):
+        return cell.to_pydatetime(warn=False)
+    if getattr(cell, "unit", "") == "ns":  # to_pytimedelta rounds
+        nanoseconds = int(cell.value)
+        whole = abs(nanoseconds) // 1000
+        return datetime.timedelta(microseconds=whole if nanoseconds > 0 else -whole)
+    return cell.to_pytimedelta() if hasattr(cell, "to_pytimedelta") else cell
 
 
 def _plain(cell: Any) -> Any:

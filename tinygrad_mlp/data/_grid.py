@@ -31,6 +31,7 @@ class Column:
         cells: numbers as an array of floats, else a list.
         fault: why it cannot be used; nothing where it can.
         inexact: a whole number in it that is no float, in words; nothing where there is none.
+        is_mixed: whether it is faulty for mixing numbers and texts alone; its cells are all texts.
     """
 
     name: str
@@ -38,16 +39,15 @@ class Column:
     cells: Sequence[Any] | Floats
     fault: str = ""
     inexact: str = ""
+    is_mixed: bool = False
 
     def mended(self) -> Column:
         """The column; numbers among texts as texts.
 
-        >>> Column("x", "faulty", ["1", "a"], "is mixed", inexact="mixed").mended().kind
+        >>> Column("x", "faulty", ["1", "a"], "is mixed", is_mixed=True).mended().kind
         'text'
         """
-        if self.kind == "faulty" and self.inexact == "mixed":
-            return Column(self.name, "text", self.cells)
-        return self
+        return Column(self.name, "text", self.cells) if self.is_mixed else self
 
     def labels(self) -> list[str | None]:
         """The cells as names of categories: 1 and 1.0 are "1".
@@ -70,6 +70,7 @@ class Grid:
         columns: each column by its name.
         n_rows: how many rows there are.
         row_name: what the row at a position is called.
+        positions: where each row stands in the table; None if these are all rows.
     """
 
     where: str
@@ -77,6 +78,7 @@ class Grid:
     columns: Mapping[str, Column] = field(repr=False)
     n_rows: int
     row_name: Callable[[int], str] = field(repr=False)
+    positions: Integers | None = field(default=None, repr=False)
 
     def column(self, name: str, role: str = "") -> Column:
         """The column of this name.
@@ -115,7 +117,8 @@ class Grid:
             name: replace(column, cells=_cells_at(column.cells, rows))
             for name, column in self.columns.items()
         }
-        return Grid(self.where, self.names, columns, len(rows), row_name)
+        positions = rows if self.positions is None else self.positions[rows]
+        return Grid(self.where, self.names, columns, len(rows), row_name, positions)
 
 
 def _cells_at(cells: Sequence[Any] | Floats, rows: Integers) -> Sequence[Any] | Floats:
@@ -143,11 +146,11 @@ def columns_of_csv(file: CsvFile) -> Grid:
 def label_of(cell: Any) -> str:
     """A cell as the name of a category.
 
-    >>> label_of("red"), label_of(7), label_of(7.0), label_of(True)
-    ('red', '7', '7', 'True')
+    >>> label_of("red"), label_of(7), label_of(7.0), label_of(-0.0), label_of(True)
+    ('red', '7', '7', '0', 'True')
     """
     if isinstance(cell, str):
         return str(cell)
     if isinstance(cell, bool | np.bool_) or not isinstance(cell, Real):
         return str(cell)
-    return str(int(cell)) if isinstance(cell, Integral) else shortest(float(cell))
+    return str(int(cell)) if isinstance(cell, Integral) else shortest(float(cell) + 0.0)
