@@ -8,17 +8,17 @@ is imported: whoever has a frame has its library.
 from __future__ import annotations
 
 import datetime
-import decimal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
 
 from tinygrad_mlp._text import described, grouped
+from tinygrad_mlp.data._column_types import library_of
 from tinygrad_mlp.data._csv_file import listing
-from tinygrad_mlp.data._grid import Column, Grid, label_of
+from tinygrad_mlp.data._grid import Column, Grid, is_absent, kind_of, label_of
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["columns_of_frame"]
@@ -36,16 +36,7 @@ def columns_of_frame(frame: Any, where: str = "the frame") -> Grid:
         ...
     tinygrad_mlp.errors.DataError: a frame of pandas or polars is needed, not list [[1.0]]; ...
     """
-    kind = type(frame)
-    library = next(
-        (
-            base.__module__.partition(".")[0]
-            for base in kind.__mro__
-            if base.__name__ == "DataFrame"
-            and base.__module__.partition(".")[0] in ("pandas", "polars")
-        ),
-        "",
-    )
+    library = library_of(frame)
     if not library:
         raise DataError(_no_frame(frame))
     names = list(frame.columns)
@@ -136,14 +127,7 @@ def _of_polars(name: str, series: Any, row_name: RowName) -> Column:
 
 def _with_none(cells: Sequence[Any]) -> list[Any]:
     """The cells, with None for what each library has in place of a missing one."""
-    return [
-        None if type(cell).__name__ in ("NAType", "NaTType") or _is_nan(cell) else cell
-        for cell in cells
-    ]
-
-
-def _is_nan(cell: Any) -> bool:
-    return isinstance(cell, float | np.floating | decimal.Decimal) and bool(cell != cell)
+    return [None if is_absent(cell) else cell for cell in cells]
 
 
 def _numbers(name: str, floats: Any, integers: Any, missing: Any, row_name: RowName) -> Column:
@@ -175,7 +159,7 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
     present = [(i, cell) for i, cell in enumerate(cells) if cell is not None]
     if not present:
         return Column(name, "empty", cells)
-    kinds = {i: _kind_of(cell) for i, cell in present}
+    kinds = {i: kind_of(cell) for i, cell in present}
     first: dict[str, int] = {}
     for i, kind in kinds.items():
         first.setdefault(kind, i)
@@ -236,22 +220,6 @@ def _category(name: str, cells: Sequence[Any], row_name: RowName) -> Column:
             fault = f"has the categories {other!r} ({row_name(at)}) and {cell!r} ({row_name(i)})"
             return Column(name, "faulty", cells, f"{fault}, which are written alike; rename one")
     return Column(name, "category" if first else "empty", list(cells))
-
-
-def _kind_of(cell: Any) -> str:
-    if isinstance(cell, str):
-        return "text"
-    if isinstance(cell, bool | np.bool_):
-        return "truth"
-    if isinstance(cell, Real | decimal.Decimal) and not hasattr(cell, "parents"):
-        return "number"
-    if isinstance(cell, datetime.datetime):
-        if not 1 <= cell.year <= 9999:  # of pandas; the calendar of Python ends there
-            return "other"
-        return "date" if cell.tzinfo is None else "date with a time zone"
-    if isinstance(cell, datetime.timedelta):
-        return "duration"
-    return "date" if isinstance(cell, datetime.date) else "other"
 
 
 def _of_python(cell: Any) -> Any:

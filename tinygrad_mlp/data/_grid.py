@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -15,7 +17,7 @@ from tinygrad_mlp.data._arrays import Floats, Integers
 from tinygrad_mlp.data._csv_file import CsvFile, listing
 from tinygrad_mlp.errors import UnknownNameError
 
-__all__ = ["Column", "Grid", "columns_of_csv", "label_of"]
+__all__ = ["Column", "Grid", "columns_of_csv", "is_absent", "kind_of", "label_of"]
 
 KINDS: Final = ("number", "truth", "date", "text", "category", "written", "empty", "faulty")
 """What a column can hold. Cells of a CSV file are ``written``: numbers, dates and text alike."""
@@ -154,3 +156,35 @@ def label_of(cell: Any) -> str:
     if isinstance(cell, bool | np.bool_) or not isinstance(cell, Real):
         return str(cell)
     return str(int(cell)) if isinstance(cell, Integral) else shortest(float(cell) + 0.0)
+
+
+def is_absent(cell: Any) -> bool:
+    """Whether a cell is what a library has in place of a missing one: None, NA, NaT, nan.
+
+    >>> is_absent(None), is_absent(float("nan")), is_absent("")
+    (True, True, False)
+    """
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float | np.floating | decimal.Decimal) and bool(cell != cell)
+
+
+def kind_of(cell: Any) -> str:
+    """What a cell that is there holds: a number, a text, and so on, or "other".
+
+    >>> kind_of("7"), kind_of(7), kind_of(True), kind_of([7])
+    ('text', 'number', 'truth', 'other')
+    """
+    if isinstance(cell, str):
+        return "text"
+    if isinstance(cell, bool | np.bool_):
+        return "truth"
+    if isinstance(cell, Real | decimal.Decimal) and not hasattr(cell, "parents"):
+        return "number"
+    if isinstance(cell, datetime.datetime):
+        if not 1 <= cell.year <= 9999:  # of pandas; the calendar of Python ends there
+            return "other"
+        return "date" if cell.tzinfo is None else "date with a time zone"
+    if isinstance(cell, datetime.timedelta):
+        return "duration"
+    return "date" if isinstance(cell, datetime.date) else "other"

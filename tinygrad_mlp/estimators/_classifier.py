@@ -22,6 +22,10 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._frame_checks import (
+    check_features_of_frame,
+    check_targets_of_frame,
+)
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPClassifier"]
@@ -220,6 +224,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 "not see; give the weights: class_weight={label: weight, ...}"
             )
         if not hasattr(self, "classes_"):
+            check_targets_of_frame(y, numbers=False)
             if classes is None:
                 raise ValueError(
                     "partial_fit has to know all classes at its first call; give "
@@ -234,6 +239,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             )
 
     def _checked(self, X: Any, y: Any, *, first: bool, incremental: bool) -> tuple[Any, Array]:
+        check_features_of_frame(X)
+        check_targets_of_frame(y, numbers=False)
         X, y = validate_data(
             self,
             X,

@@ -16,6 +16,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._frame_checks import (
+    check_features_of_frame,
+    check_targets_of_frame,
+)
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPRegressor"]
@@ -129,6 +133,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _checked(self, X: Any, y: Any, *, first: bool, incremental: bool) -> tuple[Any, Array]:
+        check_features_of_frame(X)
+        check_targets_of_frame(y, numbers=True)
         X, y = validate_data(
             self,
             X,
