@@ -237,6 +237,122 @@ def test_parquet_is_trained_on_and_asked(folder: Path, capsys: pytest.CaptureFix
     assert "houses.parquet has the rows 0 to 39; rows count from 0" in capsys.readouterr().err
 
 
+@pytest.fixture
+def with_commas(folder: Path) -> Path:
+    """A folder with a network that has learned from numbers with a decimal comma."""
+    lines = ["x;sold;new;price"]
+    for i in range(40):
+        new, price = "true" if i % 3 else "false", f"{i % 11},{i % 10}25"
+        lines.append(f"{i % 7},{i % 10}{i % 3}5;{i % 28 + 1:02d}.01.2024;{new};{price}")
+    Path("t.csv").write_text("\n".join(lines))
+    train = ["train", "t.csv", "--target", "price", "--epochs", "3", "--save", "c.npz", "--clean"]
+    assert main(train) == 0
+    return folder
+
+
+def test_parquet_is_asked_with_its_types(
+    with_commas: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed numbers, dates and truth values are those that were written in the text."""
+    typed = {
+        "x": [1.234, 5.025],
+        "sold": [date(2024, 1, 5), date(2024, 1, 31)],
+        "new": [True, False],
+        "price": [1.234, 10.125],
+    }
+    pl.DataFrame(typed).write_parquet("typed.parquet")
+    Path("text.csv").write_text(
+        "x;sold;new;price\n1,234;05.01.2024;true;1,234\n5,025;31.01.2024;FALSE;10,125\n"
+    )
+    answers, errors = [], []
+    for file in ("typed.parquet", "text.csv"):
+        capsys.readouterr()
+        assert main(["predict", "c.npz", file]) == 0
+        shown = capsys.readouterr()
+        answers.append([line.split(",")[1] for line in shown.out.splitlines()])
+        errors.append(shown.err)
+    assert answers[0] == answers[1]
+    assert errors[0] == errors[1]
+    assert float(errors[0].split()[-1]) < 50
+    rows = read_rows(Path("typed.parquet"))
+    network = load_network(Path("c.npz"))
+    assert network.answers_of(rows) == typed["price"]
+    assert network.answers_of(rows.only(1)) == [10.125]
+    assert network.features_of(rows.only(1)).tolist() == network.features_of(rows)[1:].tolist()
+
+
+def test_what_parquet_holds_beside_is_passed_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pl.DataFrame({"x": [1.5, 2.5, 3.0, 4.0] * 5, "y": ["a", "b"] * 10}).write_parquet("t.parquet")
+    train = ["train", "t.parquet", "--target", "y", "--epochs", "1", "--save", "w.npz"]
+    assert main(train) == 0
+    assert "  1 column becomes 1 feature\n" in capsys.readouterr().out
+    late = pl.Series([1, 10**7], dtype=pl.Int32).cast(pl.Date)  # a year that Python cannot hold
+    pl.DataFrame({"x": [1.5, 2.5], "late": late}).write_parquet("late.parquet")
+    assert main(["predict", "w.npz", "late.parquet"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    pl.DataFrame({"x": [1.5, 2.5], "y": late}).write_parquet("late.parquet")
+    assert main(["predict", "w.npz", "late.parquet"]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    assert shown.err.startswith("not compared: late.parquet: column 'y' holds what Python has no")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([2**53 + 1, 2], "column 'x' holds whole numbers that are no floats (row 0: 90071992547"),
+        ([1.5, float("inf")], "column 'x' holds inf or -inf in row 1"),
+        (["1.5", "2"], "column 'x' holds text now, but numbers were learned from"),
+        ([None, 2.0], "column 'x' is missing in row 0"),
+    ],
+)
+@pytest.mark.parametrize("learned_from", ["t.parquet", "t.csv"])
+def test_parquet_that_does_not_fit_is_refused(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    learned_from: str,
+    x: list[Any],
+    message: str,
+) -> None:
+    table = pl.DataFrame({"x": [1.5, 2.5, 3.0, 4.0] * 5, "y": ["a", "b"] * 10})
+    table.write_parquet("t.parquet")
+    table.write_csv("t.csv")
+    train = ["train", learned_from, "--target", "y", "--epochs", "1", "--save", "w.npz"]
+    assert main(train) == 0
+    pl.DataFrame({"x": [1.5, 2.5]}).write_parquet("new.parquet")
+    assert main(["predict", "w.npz", "new.parquet"]) == 0
+    pl.DataFrame({"x": x}).write_parquet("new.parquet")
+    capsys.readouterr()
+    assert main(["predict", "w.npz", "new.parquet"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_step_through_a_row_of_parquet(
+    with_commas: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {"x": [1.5, 2.5], "sold": [date(2024, 1, 5)] * 2, "new": [True, False]}
+    pl.DataFrame({**columns, "price": [1.5, None]}).write_parquet("two.parquet")
+    Path("commands.txt").write_text("list\n")
+    with Path("commands.txt").open() as commands:
+        monkeypatch.setattr(sys, "stdin", commands)
+        assert main(["step", "--model", "c.npz", "--data", "two.parquet"]) == 0
+    assert main(["step", "--model", "c.npz", "--data", "two.parquet", "--row", "1"]) == 2
+    assert "two.parquet: row 1, column 'price' is '', not a number" in capsys.readouterr().err
+
+
+def test_a_column_of_parquet_that_is_not_there_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pl.DataFrame({"x": [1.5, 2.5], "big, id": [1, 2], "y": ["a", "b"]}).write_parquet("t.parquet")
+    assert main(["train", "t.parquet", "--target", "z"]) == 2
+    assert "t.parquet: unknown target column 'z'; its columns: 'x'," in capsys.readouterr().err
+    assert main(["train", "t.parquet", "--target", "y", "--drop", "big, id"]) == 2
+    hint = "a name that holds a comma stands in quotes: --drop '\"big, id\"'"
+    assert hint in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_parquet(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

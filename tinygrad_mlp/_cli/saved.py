@@ -15,9 +15,10 @@ from tinygrad_mlp._schema import AnyObject, ListOf, Number, OrNone, Record, Text
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data import Encoding, StandardScaler
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.data._column_plan import Plan, TargetPlan
+from tinygrad_mlp.data._column_plan import Plan
 from tinygrad_mlp.data._columns import numbers_of
 from tinygrad_mlp.data._csv_file import CsvFile, listing, quoted_cell
+from tinygrad_mlp.data._target_plan import TargetPlan
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn._architecture import activations_of, has_activations, layer_sizes

@@ -7,6 +7,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,13 @@ from tinygrad_mlp._text import shortest, visible
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._csv_file import quoted_cell
-from tinygrad_mlp.errors import DataError, InvalidArgumentError, TinygradMLPError, UnknownNameError
+from tinygrad_mlp.errors import (
+    DataError,
+    InvalidArgumentError,
+    ProblemsError,
+    TinygradMLPError,
+    UnknownNameError,
+)
 from tinygrad_mlp.training import check_writable
 
 __all__ = ["in_options", "run_train"]
@@ -51,7 +58,7 @@ def run_train(arguments: argparse.Namespace) -> None:
                 "out, or give task='classification'"
             )
     except TinygradMLPError as error:
-        hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
+        hint = _quoting(arguments) if isinstance(error, UnknownNameError | ProblemsError) else ""
         raise reworded(error, lambda text: in_options(text) + hint) from error
     prepare_folder(arguments.out)
     if arguments.save is not None:
@@ -132,7 +139,10 @@ def _option_with(option: str, names: Iterable[str]) -> str:
 def _quoting(arguments: argparse.Namespace) -> str:
     """A hint where what was to be dropped is one column with commas in its name."""
     dropped = [name.strip() for name in arguments.drop]
-    for column in read_rows(arguments.file).grid.names:
+    columns: tuple[str, ...] = ()
+    with suppress(DataError):  # then the file has problems of its own, which are told
+        columns = read_rows(arguments.file).grid.names
+    for column in columns:
         parts = [part.strip() for part in column.split(",")]
         starts = range(len(dropped) - len(parts) + 1) if len(parts) > 1 else ()
         if any(dropped[start : start + len(parts)] == parts for start in starts):

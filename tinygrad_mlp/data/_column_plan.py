@@ -1,4 +1,4 @@
-"""How one column becomes features, and the target labels or numbers; as JSON too."""
+"""How one column becomes features; as JSON too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tinygrad_mlp.data._arrays import Floats, counted
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
     MISSING_MARKS,
-    class_of,
     in_quotes,
     is_missing,
 )
@@ -31,7 +30,10 @@ from tinygrad_mlp.data._written import (
 )
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["PLAN", "TARGET", "Plan", "TargetPlan", "present_labels"]
+__all__ = ["PLAN", "TRUTHS", "Plan", "check_numbers", "present_labels"]
+
+TRUTHS: Final = {"true": True, "false": False}
+"""Truth values in text, in upper or lower case: pandas writes True, polars true."""
 
 PLAN: Final = Record(
     {
@@ -47,16 +49,6 @@ PLAN: Final = Record(
     }
 )
 """What ``Plan.to_dict`` makes."""
-
-TARGET: Final = Record(
-    {
-        "column": Text(),
-        "classes": ListOf(Text()),
-        "decimal": OrNone(Text(choices=[".", ","])),
-        "unit": Text(choices=UNITS),
-    }
-)
-"""What ``TargetPlan.to_dict`` makes."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class Plan:
         Raises:
             DataError: if a cell does not fit; if one is missing, unless ``clean``.
         """
-        _check_numbers(column, grid, self.number_style)
+        check_numbers(column, grid, self.number_style)
         if self.kind == "category":
             values, missing = self._categories_of(column, grid, clean)
         else:
@@ -179,7 +171,8 @@ class Plan:
 
     def _number_in(self, cell: str) -> float | None:
         if self.kind == "truth":
-            return {"true": 1.0, "false": 0.0}.get(cell.strip().lower())
+            truth = TRUTHS.get(cell.strip().lower())
+            return None if truth is None else float(truth)
         if self.kind == "date":
             dates = self.date_style if self.date_style is not None else DateStyle("year-month-day")
             moment = dates.moment_in(cell)
@@ -254,75 +247,6 @@ WORDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class TargetPlan:
-    """How the target column becomes labels or numbers.
-
-    Attributes:
-        column: its name.
-        classes: the classes in order; empty for a number.
-        number_style: how its numbers are written in a column of text.
-
-    >>> TargetPlan("price", number_style=NumberStyle(".", "$")).answer_in("$1,200")
-    1200.0
-    >>> TargetPlan("kind", ("cat", "dog")).answer_in("cat")
-    'cat'
-    """
-
-    column: str
-    classes: tuple[str, ...] = ()
-    number_style: NumberStyle | None = None
-
-    def answers(self, column: Column, grid: Grid) -> list[str | float | None]:
-        """The class or the number of each cell, as ``answer_in``; numbers stay what they are.
-
-        Raises:
-            DataError: if the column cannot be used.
-
-        >>> column = Column("price", "number", np.array([1.234, np.nan]))
-        >>> plan = TargetPlan("price", number_style=NumberStyle(","))
-        >>> plan.answers(column, Grid("the frame", ("price",), {"price": column}, 2, str))
-        [1.234, None]
-        """
-        if column.kind == "faulty":
-            raise DataError(f"{grid.where}: column {column.name!r} {column.fault}")
-        if column.kind == "number" and not self.classes:
-            _check_numbers(column, grid, self.number_style)
-            numbers = np.asarray(column.cells, dtype=np.float64)
-            return [None if number != number else number for number in numbers.tolist()]
-        return [None if label is None else self.answer_in(label) for label in column.labels()]
-
-    def answer_in(self, cell: str) -> str | float | None:
-        """The class or the number of a cell of text; None where it is missing, or no number.
-
-        A text that is none of the classes stays as it is.
-        """
-        if self.classes:
-            if is_missing(cell, MISSING_LABELS) and cell not in self.classes:
-                return None
-            return class_of(cell, self.classes) or cell
-        return (
-            parse_number(cell) if self.number_style is None else self.number_style.number_in(cell)
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON has it."""
-        style = self.number_style
-        return {
-            "column": self.column,
-            "classes": list(self.classes),
-            "decimal": None if style is None else style.decimal,
-            "unit": "" if style is None else style.unit,
-        }
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> TargetPlan:
-        """The plan that ``to_dict`` gave."""
-        decimal = record["decimal"]
-        style = None if decimal is None else NumberStyle(decimal, record["unit"])
-        return cls(record["column"], tuple(record["classes"]), style)
-
-
 def present_labels(column: Column, clean: bool) -> list[str | None]:
     """The cells as names of categories, None where one is missing.
 
@@ -338,8 +262,19 @@ def present_labels(column: Column, clean: bool) -> list[str | None]:
     return labels
 
 
-def _check_numbers(column: Column, grid: Grid, style: NumberStyle | None) -> None:
-    """Refuse numbers that a float cannot hold, and those of which nobody knows the unit."""
+def check_numbers(column: Column, grid: Grid, style: NumberStyle | None) -> None:
+    """Refuse numbers that a float cannot hold, and those of which nobody knows the unit.
+
+    Raises:
+        DataError: for such numbers.
+
+    >>> column = Column("tax", "number", np.array([5.0]))
+    >>> grid = Grid("the frame", ("tax",), {"tax": column}, 1, str)
+    >>> check_numbers(column, grid, NumberStyle(".", "%"))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: the frame: column 'tax' holds numbers now, but text ...
+    """
     if column.inexact:
         raise DataError(
             f"{grid.where}: column {column.name!r} holds whole numbers that are no floats "

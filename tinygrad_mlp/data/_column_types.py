@@ -1,7 +1,7 @@
 """What the columns of a frame hold, told by their types: for those who take numbers alone.
 
-Frames and single columns of pandas and polars are looked at, none is converted. Nothing is imported:
-whoever has a frame has its library.
+Frames and single columns of pandas and polars are looked at, none is converted. Nothing is
+imported: whoever has a frame has its library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORDS: Final = {
 
 
 def library_of(table: Any, kind: str = "DataFrame") -> str:
-    """ "pandas" or "polars", if it is a frame of it, or with kind="Series" a column; else nothing.
+    """The library of a frame, or with kind="Series" of a column; nothing for anything else.
 
     >>> import polars as pl
     >>> frame = pl.DataFrame({"a": [1]})
@@ -103,7 +103,7 @@ def _columns(table: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _held(dtype: Any) -> str:
-    """What a column of a type holds; nothing for numbers, "cells" where the type does not say it."""
+    """What a column of a type holds: nothing for numbers, "cells" where that is not known."""
     if hasattr(dtype, "is_numeric"):  # of polars
         family = str(dtype).partition("(")[0]
         if dtype.is_numeric() or family in ("Boolean", "Null"):

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._schema import ListOf, OrNone, Record, Text, Truth
 from tinygrad_mlp.data._arrays import Floats, counted
-from tinygrad_mlp.data._column_plan import PLAN, TARGET, Plan, TargetPlan
+from tinygrad_mlp.data._column_plan import PLAN, Plan
 from tinygrad_mlp.data._columns import in_quotes
 from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._frame_columns import columns_of_frame
 from tinygrad_mlp.data._grid import Grid
 from tinygrad_mlp.data._problems import Problems
+from tinygrad_mlp.data._target_plan import TARGET, TargetPlan
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["Encoding"]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, counted
-from tinygrad_mlp.data._column_plan import Plan
+from tinygrad_mlp.data._column_plan import TRUTHS, Plan
 from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
@@ -140,7 +140,7 @@ class FeatureJudge(Reader):
         return plan, [note for note in notes if note]
 
     def _written(self, column: Column) -> tuple[Plan | LeftOut, list[str]]:
-        """A column of text that may be numbers, dates or categories."""
+        """A column of text that may be numbers, dates, truth values or categories."""
         name, marks = column.name, MISSING_MARKS
         cells = [None if cell is None or is_missing(cell, marks) else cell for cell in column.cells]
         present = [cell for cell in cells if cell is not None]
@@ -165,6 +165,11 @@ class FeatureJudge(Reader):
             moments = [None if c is None else dates.moment_in(c) for c in cells]
             column = Column(name, "date", moments)
             return self._quantity(column, Plan(name, "date", date_style=dates), [])
+        if present and {cell.strip().lower() for cell in present} <= {*TRUTHS}:
+            truths = [None if c is None else TRUTHS[c.strip().lower()] for c in cells]
+            return self._quantity(
+                Column(name, "truth", truths), Plan(name, "truth"), ["true and false, as 1 and 0"]
+            )
         self._refuse_some_numbers(name, cells)
         return self._category(column)
 

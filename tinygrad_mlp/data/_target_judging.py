@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, Integers, counted
-from tinygrad_mlp.data._column_plan import TargetPlan
 from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
@@ -23,6 +22,7 @@ from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._grid import Column
 from tinygrad_mlp.data._labels import MOST_CLASSES, are_classes
 from tinygrad_mlp.data._spread import is_constant
+from tinygrad_mlp.data._target_plan import TargetPlan
 from tinygrad_mlp.data._written import NumberStyle, first_inexact, number_style
 from tinygrad_mlp.errors import DataError
 
