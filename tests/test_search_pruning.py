@@ -165,7 +165,8 @@ def test_the_same_seeds_and_name_make_the_same_search(sampler: Any) -> None:
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
         report = PruningCallback(trial)
-        return train(report, epochs=9, optimizer="sgd", learning_rate=rate).validation_loss[-1]
+        history = train(report, epochs=9, optimizer="sgd", learning_rate=rate)
+        return float(history.validation_loss[-1])
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searches = []

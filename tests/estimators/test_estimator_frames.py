@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -125,15 +126,16 @@ def test_columns_that_hold_no_numbers_are_refused_alike(kind: str, alone: bool) 
         odd = make({"x": cells} if alone else {"size": NUMBERS, "x": cells})
         plain = make({"x": NUMBERS} if alone else {"size": NUMBERS, "x": NUMBERS})
         model = quietly(classifier().fit, plain, LABELS)
-        for call in (
-            lambda odd=odd: classifier().fit(odd, LABELS),
-            lambda odd=odd: regressor().fit(odd, NUMBERS),
-            lambda odd=odd: classifier().partial_fit(odd, LABELS, classes=["u", "v"]),
-            lambda odd=odd, model=model: model.predict(odd),
-            lambda odd=odd, model=model: model.predict_proba(odd),
-            lambda odd=odd, model=model: model.activations(odd),
-            lambda odd=odd, model=model: model.score(odd, LABELS),
-        ):
+        calls: list[Callable[[], object]] = [
+            partial(classifier().fit, odd, LABELS),
+            partial(regressor().fit, odd, NUMBERS),
+            partial(classifier().partial_fit, odd, LABELS, classes=["u", "v"]),
+            partial(model.predict, odd),
+            partial(model.predict_proba, odd),
+            partial(model.activations, odd),
+            partial(model.score, odd, LABELS),
+        ]
+        for call in calls:
             said = error_of(call)
             assert said.startswith(f"X has columns that hold no numbers: 'x' holds {held}; encode")
             assert "data.encode(X).X, or leave them out: X.drop(columns=['x'])" in said
@@ -153,13 +155,13 @@ def test_columns_that_hold_no_numbers_are_refused_alike(kind: str, alone: bool) 
 )
 def test_types_that_hold_no_numbers_are_refused(cells: Any, held: str) -> None:
     frame = (pd.DataFrame if isinstance(cells, pd.Series) else pl.DataFrame)({"x": cells})
-    assert f"'x' holds {held}; encode" in error_of(lambda: classifier().fit(frame, LABELS))
+    assert f"'x' holds {held}; encode" in error_of(partial(classifier().fit, frame, LABELS))
 
 
 def test_all_columns_that_hold_no_numbers_are_named() -> None:
     for make in MAKERS:
         frame = make({"day": DAYS, "size": NUMBERS, "city": LABELS})
-        said = error_of(lambda frame=frame: classifier().fit(frame, LABELS))
+        said = error_of(partial(classifier().fit, frame, LABELS))
         assert "'day' holds dates, 'city' holds text (row 0: 'u'); encode" in said
         assert "X.drop(columns=['day', 'city'])" in said
 
@@ -167,7 +169,7 @@ def test_all_columns_that_hold_no_numbers_are_named() -> None:
 def test_a_graph_takes_numbers_alone() -> None:
     for make in MAKERS:
         model = quietly(classifier().fit, make({"x": NUMBERS}), LABELS)
-        said = error_of(lambda model=model, make=make: model.graph(make({"x": ["7"]})))
+        said = error_of(partial(model.graph, make({"x": ["7"]})))
         assert "'x' holds text (row 0: '7')" in said
 
 
@@ -192,9 +194,9 @@ def test_missing_targets_are_named_alike(cells: list[Any]) -> None:
     features = np.array(NUMBERS).reshape(-1, 1)
     for y_given in given:
         for call in (
-            lambda: classifier().fit(features, y_given),  # noqa: B023
-            lambda: regressor().fit(features, y_given),  # noqa: B023
-            lambda: classifier().partial_fit(features, y_given, classes=[0, 1]),  # noqa: B023
+            partial(classifier().fit, features, y_given),
+            partial(regressor().fit, features, y_given),
+            partial(classifier().partial_fit, features, y_given, classes=[0, 1]),
         ):
             said = error_of(call)
             assert said == "y has no value in row 3, row 19; leave out the rows without a target"
@@ -207,13 +209,13 @@ def test_targets_of_other_kinds_are_refused_alike() -> None:
         for cells, held in ((DAYS, "dates"), (MOMENTS, "dates"), (durations, "durations")):
             given = series(cells)
             said = [
-                error_of(lambda: model.fit(features, given))  # noqa: B023
+                error_of(partial(model.fit, features, given))
                 for model in (classifier(), regressor())
             ]
             assert said[0] == f"y holds {held}, but classes are needed; convert it first"
             assert said[1] == f"y holds {held}, but numbers are needed; convert it first"
         numerals = series(list(map(str, range(ROWS))))
-        said_of_text = error_of(lambda: regressor().fit(features, numerals))  # noqa: B023
+        said_of_text = error_of(partial(regressor().fit, features, numerals))
         assert said_of_text == "y holds text (row 0: '0'), but numbers are needed; convert it first"
         of_text = quietly(classifier().fit, features, series(["1", "2"] * (ROWS // 2)))
         assert of_text.classes_.tolist() == ["1", "2"]  # names, as scikit-learn takes them
@@ -228,7 +230,7 @@ def test_categories_are_classes() -> None:
     ):
         model = quietly(classifier().fit, features, given)
         assert model.classes_.tolist() == ["u", "v"]
-        assert error_of(lambda: regressor().fit(features, given)).startswith(  # noqa: B023
+        assert error_of(partial(regressor().fit, features, given)).startswith(
             "y holds categories, but numbers are needed"
         )
 
