@@ -361,6 +361,15 @@ def test_a_file_that_is_no_parquet(
     assert "error: t.parquet cannot be read as Parquet (" in capsys.readouterr().err
     assert main(["train", "none.parquet", "--target", "b"]) == 2
     assert "none.parquet" in capsys.readouterr().err
+    with monkeypatch.context() as patched:  # what polars raises at some damaged files
+
+        def panic(content: bytes) -> None:
+            raise pl.exceptions.PanicException("range end index 9 out of range")
+
+        patched.setattr(pl, "read_parquet", panic)
+        assert main(["train", "t.parquet", "--target", "b"]) == 2
+        said = capsys.readouterr().err
+        assert "t.parquet cannot be read as Parquet (range end index 9 out of range)" in said
     monkeypatch.setitem(sys.modules, "polars", None)
     assert main(["train", "t.PQ", "--target", "b"]) == 2
     said = capsys.readouterr().err

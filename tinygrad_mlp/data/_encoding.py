@@ -72,7 +72,8 @@ class Encoding:
     def transform(self, frame: Any) -> Floats:
         """The features of new rows, shape (n_rows, n_features).
 
-        Other columns than those learned from are passed over. A missing cell, and a category that
+        Other columns than those learned from are passed over. Numbers stay what they are, in
+        whatever way those learned from were written. A missing cell, and a category that
         was not there, are errors; after ``clean=True`` the median is taken, or 0 for every
         category, with a warning where the rows learned from had no such cell.
 
@@ -80,7 +81,8 @@ class Encoding:
             frame: a frame of pandas or polars.
 
         Raises:
-            DataError: if a column is missing, or a cell does not fit.
+            DataError: if a column is missing, or a cell does not fit; for numbers in place of text
+                in percent.
 
         >>> encoding = Encoding((Plan("size", "number"),))
         >>> encoding.transform({"size": [1.0]})

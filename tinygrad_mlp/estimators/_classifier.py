@@ -156,11 +156,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         """Train on samples, from new weights unless ``warm_start`` is set.
 
         Args:
-            X: the features, (n_samples, n_features), an array, a frame or a sparse matrix.
+            X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
+                pandas or polars with columns of numbers and truth values.
             y: the class of each, (n_samples,); or a row of zeros and ones, (n_samples, n_labels).
             sample_weight: how much each sample counts, (n_samples,).
 
         Raises:
+            DataError: for a frame with text, dates or categories, and for missing targets.
             ValueError: for data or parameters that will not do; if the weights become infinite.
         """
         return self._fit(X, y, sample_weight, incremental=False)

@@ -111,11 +111,13 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         """Train on samples, from new weights unless ``warm_start`` is set.
 
         Args:
-            X: the features, (n_samples, n_features), an array, a frame or a sparse matrix.
+            X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
+                pandas or polars with columns of numbers and truth values.
             y: the targets, (n_samples,) or (n_samples, n_outputs).
             sample_weight: how much each sample counts, (n_samples,).
 
         Raises:
+            DataError: for a frame with text, dates or categories, and for missing targets.
             ValueError: for data or parameters that will not do; if the weights become infinite.
         """
         return self._fit(X, y, sample_weight, incremental=False)
