@@ -63,6 +63,33 @@ def test_all_problems_of_a_file_are_told_at_once(
     assert not Path("w.npz").exists()
 
 
+def test_all_problems_that_cannot_be_mended_are_told_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.csv").write_text("a,a,,b,day,y\n1,2,3,$1,1/2/2024,u\n4,5,6,€2,3/4/2024,v\n")
+    assert main(["train", "t.csv", "--target", "y", "--drop", "c", "--clean"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: t.csv has 5 problems:"
+    for line, part in zip(
+        lines[1:],
+        (
+            "the header names no column at position 3",
+            "the header names 'a' more than once",
+            "unknown dropped column 'c'",
+            "column 'b' holds numbers in different units, '$1' and '€2'",
+            "column 'day' holds dates such as '1/2/2024', of which the day and the month could",
+        ),
+        strict=True,
+    ):
+        assert part in line
+    Path("t.csv").write_text("a,a,b,y\n1,2,$1,u\n4,5\n4,5,€2,v\n")  # with row 3 it may be mended
+    assert main(["train", "t.csv", "--target", "y", "--clean"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "more than once" in lines[1]
+    assert "row 3 has 2 cells" in lines[2]
+
+
 def test_cleaning_says_what_it_did_and_predict_does_the_same(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 
 from tinygrad_mlp.data import Encoding, Table
 from tinygrad_mlp.data._arrays import Floats, Integers
-from tinygrad_mlp.data._csv_file import CsvFile, read_csv_file
+from tinygrad_mlp.data._csv_file import CsvFile, read_csv_file, read_what_fits
 from tinygrad_mlp.data._encode import encode_grid
 from tinygrad_mlp.data._frame_columns import columns_of_frame
 from tinygrad_mlp.data._grid import Grid, columns_of_csv
 from tinygrad_mlp.data._parquet import read_parquet
+from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["EncodedTable", "RowsOfFile", "encoded_table", "is_parquet", "read_rows"]
@@ -87,6 +88,16 @@ def read_rows(path: Path) -> RowsOfFile:
     return RowsOfFile(path, columns_of_csv(file), file.row_numbers, file)
 
 
+def _grid_of(path: Path, problems: Problems) -> Grid:
+    """The columns of a file; faults of a header are collected, to be told with those of columns."""
+    if is_parquet(path):
+        return read_rows(path).grid
+    file = read_what_fits(path, problems)
+    if not file.is_complete:  # what a column holds is not known without the rows left out
+        problems.raise_them()
+    return columns_of_csv(file)
+
+
 def encoded_table(
     path: Path,
     target: str,
@@ -106,14 +117,16 @@ def encoded_table(
     """
     if not (clean or is_parquet(path)):
         raise InvalidArgumentError("a CSV file is encoded with --clean alone")
+    problems = Problems(str(path))
     encoded = encode_grid(
-        read_rows(path).grid,
+        _grid_of(path, problems),
         target=target,
         task=task,
         drop=drop,
         numbers=numbers,
         categories=categories,
         clean=clean,
+        problems=problems,
     )
     assert encoded.y is not None  # there is a target
     return EncodedTable(

@@ -174,8 +174,9 @@ def encode_grid(
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
     clean: bool = False,
+    problems: Problems | None = None,
 ) -> EncodedFrame:
-    """As ``encode``, of the columns of a frame or of a CSV file.
+    """As ``encode``, of the columns of a frame or of a CSV file, whose problems so far are given.
 
     >>> import numpy as np
     >>> from tinygrad_mlp.data._grid import Column
@@ -185,7 +186,7 @@ def encode_grid(
     """
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
-    problems = Problems(grid.where)
+    problems = problems or Problems(grid.where)
     _check_names(grid, problems, target, drop, numbers, categories)
     y: NDArray[Any] | None = None
     plan_of_target, rows, notes = None, np.arange(grid.n_rows), list[str]()
