@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from tinygrad_mlp.data._arrays import LARGEST_EXACT
 from tinygrad_mlp.data._csv_file import exact_number, parse_number
 from tinygrad_mlp.errors import DataError
 
@@ -80,6 +81,8 @@ class NumberStyle:
         >>> style.inexact_in("$9,007,199,254,740,993"), style.inexact_in("$9,007,199,254,740,992")
         (True, False)
         """
+        if len(cell) < len(str(LARGEST_EXACT)):
+            return False
         body = self._body_of(cell)
         if body is None or body[1] or body[2] or self.unit == "%":
             return False
