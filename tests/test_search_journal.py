@@ -191,6 +191,12 @@ def test_a_lock_is_not_taken_from_a_writer_that_is_slow(journal: Path, seconds: 
     assert not journal.exists()
 
 
+def test_the_lock_says_that_it_is_there(journal: Path) -> None:
+    backend: Any = open_journal(journal)._backend
+    assert backend._lock.acquire() is True, "as Optuna's own"
+    backend._lock.release()
+
+
 def test_two_processes_write_beside_each_other(journal: Path) -> None:
     study_in(journal)
     children = []

@@ -411,6 +411,8 @@ def test_targets(
     assert encoded.y.dtype == (np.int64 if names else np.float64)
     assert (encoded.target_names, encoded.task) == (names, task)
     assert encoded.feature_names == ("x",)
+    kept = Encoding.from_dict(json.loads(json.dumps(encoded.encoding.to_dict())))
+    assert kept == encoded.encoding
     for make in MAKERS:
         assert encoded.transform_target(make(columns)).tolist() == expected
 

@@ -173,6 +173,22 @@ def test_a_graph_takes_numbers_alone() -> None:
         assert "'x' holds text (row 0: '7')" in said
 
 
+def test_text_without_a_single_text_is_missing() -> None:
+    for cells in (
+        pd.Series([None] * ROWS, dtype="str"),
+        pl.Series([None] * ROWS, dtype=pl.String),
+    ):
+        frame = (pd.DataFrame if isinstance(cells, pd.Series) else pl.DataFrame)({"x": cells})
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            classifier().fit(frame, LABELS)
+    for cells in (
+        pd.Series([pd.NA] * ROWS, dtype="string"),
+        pd.Series([pd.NA, *NUMBERS[1:-1], pd.NA], dtype=object),
+    ):
+        said = error_of(partial(classifier().fit, pd.DataFrame({"x": cells}), LABELS))
+        assert "'x' holds a missing cell (row 0); encode" in said
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_missing_features_are_refused(make: Make) -> None:
     for cells in ([None, *NUMBERS[1:]], [None, *[True] * (ROWS - 1)], [None] * ROWS):

@@ -56,8 +56,6 @@ def not_numbers(table: Any) -> list[tuple[str, str]]:
         held = _held(dtype)
         if held == "cells":
             held = _held_in_cells(column())
-        elif held == "text":
-            held = _held_in_cells(column()) or held
         if held:
             found.append((name, held))
     return found
@@ -110,17 +108,24 @@ def _held(dtype: Any) -> str:
             return ""
         if dtype.is_temporal():
             return "durations" if family == "Duration" else "dates"
-        kinds = {"String": "text", "Categorical": "categories", "Enum": "categories"}
-        return kinds.get(family, "cells" if family == "Object" else f"cells of type {dtype}")
+        kinds = {"Categorical": "categories", "Enum": "categories"}
+        return kinds.get(
+            family, "cells" if family in ("Object", "String") else f"cells of type {dtype}"
+        )
     if type(dtype).__name__ == "CategoricalDtype":
         return "categories"
-    return {"M": "dates", "m": "durations", "O": "cells", "U": "text"}.get(dtype.kind, "")
+    return {"M": "dates", "m": "durations", "O": "cells", "U": "cells"}.get(dtype.kind, "")
 
 
 def _held_in_cells(column: Any) -> str:
-    """What the first cell holds that is no number; nothing where all may be numbers."""
+    """What the first cell holds that is no number; nothing where NumPy can make numbers of all."""
+    lacking = ""
     for i, cell in enumerate(column.to_list()):
-        word = "" if is_absent(cell) else WORDS.get(kind_of(cell), "")
+        if is_absent(cell):
+            if type(cell).__name__ == "NAType":  # no nan for NumPy, as None is
+                lacking = lacking or f"a missing cell (row {i})"
+            continue
+        word = WORDS.get(kind_of(cell), "")
         if word:
             return f"text (row {i}: {in_quotes(cell)})" if word == "text" else word
-    return ""
+    return lacking
