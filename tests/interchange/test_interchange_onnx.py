@@ -101,6 +101,27 @@ def test_every_activation_keeps_its_digits(opset: int, dtype: str, tmp_path: Pat
             assert error.max() <= 0.0, (engine, name, X[error.argmax(), 0], error.max())
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("opset", OPSETS)
+def test_activations_of_special_numbers_are_those_of_the_engine(
+    opset: int, dtype: str, tmp_path: Path
+) -> None:
+    """Infinities, nan, the largest and the smallest numbers, both zeros."""
+    functions = {name: f for name, f in EXACT.items() if name != "gelu" or dtype == "float32"}
+    model = EachOf(list(functions.values()))
+    path = to_onnx(model, tmp_path / "each.onnx", dtype=dtype, opset=opset)
+    largest, smallest = (float(getattr(np.finfo(dtype), name)) for name in ("max", "tiny"))
+    positive = [0.0, smallest, 0.5, 88.7, 709.7, 745.1, largest, np.inf]
+    X = np.array([*positive, *[-x for x in positive], np.nan], dtype)[:, None]
+    with np.errstate(over="ignore"):
+        wanted = eager(model, X).astype(dtype)
+    for engine, outputs in outputs_of(path, X):
+        for column, name in enumerate(functions):
+            got, want = outputs["output"][:, column], wanted[:, column]
+            tolerance = {"rtol": WITHIN[dtype], "atol": SMALLEST[dtype]}
+            np.testing.assert_allclose(got, want, **tolerance, err_msg=f"{engine}, {name}")
+
+
 def domain_of(name: str, n: int) -> Floats:
     """Points in the domain of an operation, (n, n_operands)."""
     rng = np.random.default_rng(0)
@@ -290,9 +311,9 @@ def test_models_compute_what_the_engine_computes(name: str, dtype: str, tmp_path
     model = MODELS[name]()
     n_inputs = 4 if name == "no layer" else None
     path = to_onnx(model, tmp_path / "model.onnx", dtype=dtype, n_inputs=n_inputs)
-    for n_samples in (1, 7):
+    for n_samples in (0, 1, 7):
         X = np.random.default_rng(3).normal(size=(n_samples, 4)).astype(dtype)
-        wanted = eager(model, X)
+        wanted = eager(model, np.ones((1, 4)))[:0] if n_samples == 0 else eager(model, X)
         for engine, outputs in outputs_of(path, X):
             assert list(outputs) == ["output"]
             got = outputs["output"]
@@ -449,6 +470,58 @@ def test_one_output_stands_for_two_classes(ends_in: str | None, tmp_path: Path) 
         assert 0 < outputs["label"].sum() < len(X)
 
 
+def test_small_probabilities_keep_their_digits(tmp_path: Path) -> None:
+    X = np.array([[1.0], [-1.0]])
+    for n_outputs in (1, 2):
+        model = Layer(1, n_outputs, None, init="zeros")
+        model.neurons[0].w[0].data = 600.0
+        path = to_onnx(model, tmp_path / "model.onnx", dtype="float64", classes=["a", "b"])
+        for _, outputs in outputs_of(path, X):
+            least = outputs["probabilities"].min(axis=1)
+            assert least == pytest.approx([np.exp(-600.0)] * 2, rel=1e-12)
+
+
+def test_classes_in_another_order_than_in_the_training_are_refused(tmp_path: Path) -> None:
+    X, y = blobs(3)
+    for kind in LABELS:
+        model = MLP(2, [3], rng=0)
+        fit(
+            model, X, LABELS[kind][0][y], epochs=1, loss="categorical_cross_entropy", log_every=None
+        )
+        classes = model.fitted_task.classes.tolist()  # type: ignore[attr-defined]
+        with pytest.raises(InvalidArgumentError, match=r"^classes lists .* was trained .*classes="):
+            to_onnx(model, tmp_path / "model.onnx", classes=classes[::-1])
+        to_onnx(model, tmp_path / "model.onnx", classes=classes)
+        to_onnx(model, tmp_path / "model.onnx", classes=["x", "z", "y"])  # other names for them
+
+
+@pytest.mark.parametrize(
+    ("classes", "match"),
+    [
+        (np.array([0, 2**63], np.uint64), "holds 9223372036854775808, for which ONNX has no type"),
+        ([1, 2**70], r"holds 1180591620717411303424, .*below 2\^63.*: classes=\[0, 1\]"),
+        (["a", "\udc80"], r"holds '\\udc80', for which"),
+        ([b"a", b"b"], r"classes\[0\] is b'a', but all need to be text"),
+    ],
+)
+def test_labels_that_the_file_cannot_hold_are_refused(
+    classes: Any, match: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=match):
+        to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [("uint8", np.int64), ("int16", np.int64), ("float32", np.float64)]
+)
+def test_labels_are_of_the_widest_type(kind: str, wanted: type, tmp_path: Path) -> None:
+    classes = np.array([200, 3]).astype(kind) if kind != "float32" else np.float32([0.1, -2.5])
+    path = to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
+    for _, outputs in outputs_of(path, np.eye(2, dtype=np.float32)):
+        assert outputs["label"].dtype == wanted
+        assert set(outputs["label"].tolist()) <= set(classes.tolist())
+
+
 def test_of_equal_logits_the_first_class_is_named(tmp_path: Path) -> None:
     for n_outputs, classes in [(1, ["no", "yes"]), (2, ["a", "b"])]:
         model = MLP(2, [n_outputs], init="zeros")
@@ -528,6 +601,11 @@ class Branching(Module):
         return x[0] if x[0] > 0.0 else -x[0]
 
 
+def moved_to(layer: Layer, number: float) -> Layer:
+    layer.neurons[0].w[0].data = number
+    return layer
+
+
 REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ([1.0], {}, InvalidArgumentError, r"^to_onnx takes a model, got \[1.0\]; .*to_onnx\(model"),
     (MLP(2, [1]), {"dtype": "float16"}, InvalidArgumentError, "^dtype is .*, got 'float16'"),
@@ -537,6 +615,12 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (MLP(2, [1]), {"n_inputs": 3}, ShapeError, "^n_inputs is 3, but MLP .* takes 2"),
     (MLP(2, [1]), {"n_inputs": 0}, InvalidArgumentError, "n_inputs is 0"),
     (Sequential("tanh"), {}, InvalidArgumentError, r"how many inputs.*n_inputs=4\)"),
+    (
+        moved_to(Layer(1, 1, None, rng=0), -1e39),
+        {},
+        InvalidArgumentError,
+        r"^weight holds -1e\+39, which is too large for float32; .*dtype='float64'\)",
+    ),
     (MLP(2, [1]), {"classes": ["a"]}, ShapeError, "lists 1 label, but 1 output stands for 2"),
     (MLP(2, [3]), {"classes": ["a", "b"]}, ShapeError, "2 labels, but 3 outputs stand for 3"),
     (MLP(2, [2]), {"classes": ["a", "a"]}, DataError, "twice"),
@@ -560,6 +644,29 @@ def test_what_cannot_be_is_refused(
     with pytest.raises(error, match=match):
         to_onnx(model, tmp_path / "model.onnx", **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_are_not_finite_are_written_as_they_are(tmp_path: Path) -> None:
+    for number in (np.inf, np.nan, float(np.finfo(np.float32).max), 1e-300):
+        path = to_onnx(moved_to(Layer(2, 1, None, rng=0), number), tmp_path / "model.onnx")
+        (weight,) = [each for each in onnx.load(path).graph.initializer if each.name == "weight"]
+        (got, _), wanted = onnx.numpy_helper.to_array(weight)[0].tolist(), np.float32(number)
+        assert got == wanted or (np.isnan(got) and np.isnan(wanted))
+
+
+class OfNumPy(Module):
+    """A model whose number of inputs is one of NumPy's."""
+
+    n_inputs = np.int64(2)
+
+    def forward(self, x: Sequence[Any]) -> Any:
+        return x[0] + x[1]
+
+
+def test_the_number_of_inputs_may_be_one_of_numpy(tmp_path: Path) -> None:
+    to_onnx(OfNumPy(), tmp_path / "model.onnx")
+    path = to_onnx(Sequential("tanh"), tmp_path / "model.onnx", n_inputs=np.int64(3))  # type: ignore[arg-type]
+    assert onnx.load(path).graph.input[0].type.tensor_type.shape.dim[1].dim_value == 3
 
 
 def test_without_onnx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

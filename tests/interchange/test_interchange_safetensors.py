@@ -187,11 +187,11 @@ def test_files_of_a_network_without_biases_go_into_what_was_made_of_it(tmp_path:
         model = from_torch(network)
         layer: Any = model[0]
         setattr(layer.neurons[1].b, change, 1.0 if change == "data" else True)
-        with pytest.raises(InvalidArgumentError, match="lacks '0.bias'; the names"):
+        with pytest.raises(InvalidArgumentError, match=r"lacks '0.bias'; the names"):
             load_safetensors(model, path)
     zeros = Sequential(Layer(2, 2, None, init="zeros"), BatchNorm(2)).freeze()  # biases alone
     safetensors.numpy.save_file({}, path)
-    with pytest.raises(InvalidArgumentError, match="lacks '0.weight', '1.weight', '1.running_mean"):
+    with pytest.raises(InvalidArgumentError, match=r"lacks '0.weight', '1.weight', '1.run"):
         load_safetensors(zeros, path)
 
 

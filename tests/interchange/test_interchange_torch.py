@@ -453,7 +453,7 @@ def test_a_module_that_may_compute_something_else_is_refused(name: str) -> None:
     make, match = CHANGED[name]
     with pytest.raises(InvalidArgumentError, match=match):
         from_torch(make())
-    with pytest.raises(InvalidArgumentError, match="^part 1, "):
+    with pytest.raises(InvalidArgumentError, match=r"^part 1, "):
         from_torch(nn.Sequential(nn.Tanh(), make()))
 
 
