@@ -202,6 +202,25 @@ def test_one_row_is_compared_with_others() -> None:
     assert np.abs(model.explain(X[:2]).values).max() > 0.0
 
 
+def test_so_many_rows_are_asked_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier().fit(X, KINDS)
+    whole = model.explain(X[:1], background=X[:4])
+    asked: list[int] = []
+    original = MLPClassifier.predict_proba
+
+    def counted(self: Any, table: Any) -> Any:
+        asked.append(len(table))
+        return original(self, table)
+
+    monkeypatch.setattr(MLPClassifier, "predict_proba", counted)
+    for at_once, wanted in [(12, [12, 12, 8]), (3, [4] * 8), (1000, [32])]:
+        monkeypatch.setattr("tinygrad_mlp.estimators._explaining.ROWS_AT_ONCE", at_once)
+        asked.clear()
+        found = model.explain(X[:1], background=X[:4])
+        assert asked[1:] == wanted  # the first one is the row itself
+        assert found.values == pytest.approx(whole.values, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("model", "match"),
     [

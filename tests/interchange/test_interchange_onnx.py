@@ -262,6 +262,19 @@ class One(Module):
         return [*first, *second, third, *fourth]
 
 
+class Constants(Module):
+    """Numbers that are the same for every sample, between those that are not."""
+
+    n_inputs = 4
+
+    def __init__(self) -> None:
+        self.a, self.b = Value(0.25), Value(-2.0)
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        last, first = Value(0.0) + x[3], Value(0.0) + x[0]
+        return [self.b, last, Value(3.0), self.a, first, self.b]
+
+
 class PlainSums(Module):
     """A layer as a beginner writes it, with a loop of + and *."""
 
@@ -298,6 +311,7 @@ MODELS: dict[str, Callable[[], Module]] = {
     "skip": lambda: moved_norm(Skip()),
     "attention": Attention,
     "plain sums": PlainSums,
+    "constants": Constants,
     "numbers": Numbers,
     "one": One,
     "frozen": lambda: MLP(4, [3, 2], rng=0).freeze(),
@@ -335,7 +349,7 @@ def test_an_operation_declared_outside_is_exported(tmp_path: Path) -> None:
     def forward(xp: Any, x: Any, a: Any) -> Any:
         near = xp.equal(xp.rint(x), 0.0) * (x > -0.25)
         wave = xp.sinh(x) + xp.cosh(x) - xp.tan(x) + xp.log10(xp.exp2(x)) + xp.sign(x)
-        wave = wave * xp.sigmoid(x)
+        wave = wave * xp.sigmoid(x) + 2.0 * (x > 0.5) - (x <= a)
         return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a)
 
     own = functional.declare("wavy", forward, 1.0, 1.0)
