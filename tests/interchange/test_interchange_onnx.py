@@ -350,12 +350,12 @@ def test_an_operation_declared_outside_is_exported(tmp_path: Path) -> None:
         near = xp.equal(xp.rint(x), 0.0) * (x > -0.25)
         wave = xp.sinh(x) + xp.cosh(x) - xp.tan(x) + xp.log10(xp.exp2(x)) + xp.sign(x)
         wave = wave * xp.sigmoid(x) + 2.0 * (x > 0.5) - (x <= a)
-        return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a)
+        return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a) + xp.sign(x)
 
     own = functional.declare("wavy", forward, 1.0, 1.0)
     try:
         model = EachOf([lambda x: own(x, 0.1), lambda x: own(x, x * x + 1.0)])
-        X = np.linspace(-1.4, 1.4, 30)[:, None]
+        X = np.append(np.linspace(-1.4, 1.4, 30), 0.0)[:, None]
         path = to_onnx(model, tmp_path / "own.onnx", dtype="float64")
         for engine, outputs in outputs_of(path, X):
             assert np.abs(outputs["output"] - eager(model, X)).max() < 1e-13, engine
@@ -376,6 +376,20 @@ def test_a_network_is_matrix_products_under_the_names_of_its_arrays(tmp_path: Pa
     for name, array in model.state_dict().items():
         assert np.array_equal(arrays[name], array.astype(np.float32)), name
     assert len(arrays) == 5  # and the axis of the largest
+
+
+class Scaled(Module):
+    n_inputs = 3
+
+    def __init__(self) -> None:
+        self.scales = [Value(0.5), Value(-2.0), Value(3.0)]
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        return [scale * each for scale, each in zip(self.scales, x)]
+
+
+def test_single_products_are_one_multiplication(tmp_path: Path) -> None:
+    assert nodes_of(to_onnx(Scaled(), tmp_path / "model.onnx")) == ["Mul", "Identity"]
 
 
 def test_shapes_are_declared_and_names_are_unique(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def put_arrays(model: Module, arrays: Mapping[str, NDArray[Any]], where: str) ->
     missing = [
         name
         for name, _, values in entries
-        if not (name in arrays or given.issuperset(values or ()) or _is_no_bias(name, values or ()))
+        if not (given.issuperset(values or ()) or _is_no_bias(name, values or ()))
     ]
     unknown = [name for name in arrays if name not in names]
     problems = [f"lacks {', '.join(map(repr, missing))}"] if missing else []

@@ -85,7 +85,7 @@ def parts_of(model: Module) -> list[Part]:
     >>> [part.kind for part in parts_of(MLP(2, [8, 1], batch_norm=True, dropout=0.2))]
     ['linear', 'norm', 'activation', 'dropout', 'linear']
     """
-    if isinstance(model, Sequential) and type(model) is Sequential:
+    if type(model) is Sequential:
         return _chained(model)
     return _of_one(model, model, "")
 
