@@ -118,8 +118,9 @@ def test_activations_of_special_numbers_are_those_of_the_engine(
     for engine, outputs in outputs_of(path, X):
         for column, name in enumerate(functions):
             got, want = outputs["output"][:, column], wanted[:, column]
-            tolerance = {"rtol": WITHIN[dtype], "atol": SMALLEST[dtype]}
-            np.testing.assert_allclose(got, want, **tolerance, err_msg=f"{engine}, {name}")
+            np.testing.assert_allclose(
+                got, want, WITHIN[dtype], SMALLEST[dtype], err_msg=f"{engine}, {name}"
+            )
 
 
 def domain_of(name: str, n: int) -> Floats:
@@ -543,7 +544,7 @@ def test_labels_that_the_file_cannot_hold_are_refused(
     ("kind", "wanted"), [("uint8", np.int64), ("int16", np.int64), ("float32", np.float64)]
 )
 def test_labels_are_of_the_widest_type(kind: str, wanted: type, tmp_path: Path) -> None:
-    classes = np.array([200, 3]).astype(kind) if kind != "float32" else np.float32([0.1, -2.5])
+    classes: NDArray[Any] = np.array([200, 3] if kind != "float32" else [0.1, -2.5], kind)
     path = to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
     for _, outputs in outputs_of(path, np.eye(2, dtype=np.float32)):
         assert outputs["label"].dtype == wanted

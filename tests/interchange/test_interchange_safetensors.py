@@ -128,7 +128,8 @@ class TorchTwice(nn.Module):
 
 
 def test_what_stands_in_two_places_is_there_twice_as_in_torch(tmp_path: Path) -> None:
-    model, twin = Twice(3), TorchTwice().double()
+    model: Any = Twice(3)
+    twin: Any = TorchTwice().double()
     path = save_safetensors(model, tmp_path / "own.safetensors")
     twin.load_state_dict(safetensors.torch.load_file(path))  # strict
     assert twin.again[2].weight[0].tolist() == [w.data for w in model.out.w]

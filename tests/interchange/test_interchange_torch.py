@@ -203,7 +203,8 @@ def test_a_batch_norm_that_is_frozen_there_comes_in_when_it_predicts() -> None:
     assert not from_torch(network)[1].training
     network[1].train()
     network[1].bias.requires_grad_(True)  # one of both is enough, here as there
-    assert from_torch(network)[1].uses_batch_statistics
+    model: Any = from_torch(network)
+    assert model[1].uses_batch_statistics
 
 
 def test_an_array_that_is_frozen_in_part_is_trained_there() -> None:
@@ -419,7 +420,7 @@ def holding(name: str, thing: Any) -> Any:
 
 
 def pruned() -> Any:
-    return prune.l1_unstructured(nn.Linear(2, 2), "weight", 1)  # type: ignore[no-untyped-call]
+    return prune.l1_unstructured(nn.Linear(2, 2), "weight", 1)
 
 
 def sequential_with(name: str, thing: Any) -> Any:

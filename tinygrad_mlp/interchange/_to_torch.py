@@ -89,8 +89,9 @@ def to_torch(model: Module) -> torch.nn.Sequential:
             tensors[name].requires_grad_(False)
     for part, module in _side_by_side(parts, network):
         source = part.source
-        is_norm = isinstance(source, BatchNorm)
-        module.training = source.uses_batch_statistics if is_norm else source.training
+        module.training = source.training
+        if isinstance(source, BatchNorm):
+            module.training = source.uses_batch_statistics
     network.training = model.training
     return network  # type: ignore[no-any-return]
 
