@@ -25,6 +25,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TracingError,
 )
+from tinygrad_mlp.estimators import MLPClassifier
 from tinygrad_mlp.interchange import to_onnx
 from tinygrad_mlp.interchange._onnx_math import OnnxMath
 from tinygrad_mlp.nn import ACTIVATIONS, BatchNorm, Buffer, Dropout, Sequential
@@ -586,6 +587,42 @@ def test_classes_of_another_task_are_refused(
     with pytest.raises(InvalidArgumentError, match=match):
         to_onnx(model, tmp_path / "model.onnx", classes=[0, 1])
     to_onnx(model, tmp_path / "model.onnx")
+
+
+def stopped_at_once() -> MLPClassifier:
+    return MLPClassifier([4], tol=1e9, n_iter_no_change=1, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLP(2, [3], output_activation="sigmoid", rng=0),
+        lambda: Sequential(Layer(2, 3, None, rng=0), "sigmoid"),
+        lambda: stopped_at_once().fit(*labels_of_blobs()).to_mlp(),
+    ],
+)
+def test_classes_of_several_sigmoids_are_refused(make: Callable[[], Any], tmp_path: Path) -> None:
+    """Each says yes or no, so that their softmax would be no probability of anything."""
+    with pytest.raises(InvalidArgumentError, match=r"^each of the 3 outputs of .* ends in a sig"):
+        to_onnx(make(), tmp_path / "model.onnx", classes=[0, 1, 2])
+    to_onnx(make(), tmp_path / "model.onnx")
+
+
+def labels_of_blobs() -> tuple[Floats, NDArray[np.int64]]:
+    X, y = blobs(3)
+    return X, np.eye(3, dtype=np.int64)[y]
+
+
+def test_a_loss_may_say_that_the_classes_of_several_sigmoids_exclude_one_another(
+    tmp_path: Path,
+) -> None:
+    X, y = blobs(3)
+    model = MLP(2, [3], output_activation="sigmoid", rng=0)
+    fit(model, X, y, epochs=2, loss="categorical_cross_entropy", rng=0, log_every=None)
+    path = to_onnx(model, tmp_path / "model.onnx", dtype="float64", classes=[0, 1, 2])
+    for _, outputs in outputs_of(path, X):
+        assert np.abs(outputs["probabilities"] - predict_proba(model, X)).max() < 1e-12
+        assert np.array_equal(outputs["label"], predict(model, X))
 
 
 # What is refused

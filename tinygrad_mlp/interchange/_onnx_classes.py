@@ -14,9 +14,12 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.interchange._onnx_math import OnnxGraph, Tensor
 from tinygrad_mlp.nn._module import Module
+from tinygrad_mlp.ops import OPS
 from tinygrad_mlp.training._task import task_of
 
-__all__ = ["as_onnx_has_them", "check_task", "label_of", "probabilities_of"]
+__all__ = ["as_onnx_has_them", "check_outputs", "check_task", "label_of", "probabilities_of"]
+
+SIGMOID: Final = OPS["sigmoid"]
 
 TYPES: Final = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64, "U": object}
 """What the labels of each kind become."""
@@ -72,9 +75,31 @@ def check_task(model: Module, n_outputs: int, labels: NDArray[Any]) -> None:
     else:
         return
     raise InvalidArgumentError(
-        f"the model was trained with the loss {task.loss_name!r}, which {what}, so there is no one "
-        "class out of several to name; leave classes= out and read the output"
+        f"the model was trained with the loss {task.loss_name!r}, which {what}, {NO_ONE_CLASS}"
     )
+
+
+NO_ONE_CLASS: Final = (
+    "so there is no one class out of several to name; leave classes= out and read the output"
+)
+
+
+def check_outputs(model: Module, outputs: Sequence[Value]) -> None:
+    """Refuse several outputs that end in a sigmoid each, where no loss says what they mean.
+
+    Raises:
+        InvalidArgumentError: if they do.
+
+    >>> check_outputs(Module(), [Value(0.5).sigmoid()])
+    """
+    task = task_of(model)
+    if task is not None and task.loss is not None:
+        return
+    if len(outputs) > 1 and all(output.op is SIGMOID for output in outputs):
+        raise InvalidArgumentError(
+            f"each of the {len(outputs)} outputs of {model!r} ends in a sigmoid and answers yes or "
+            f"no by itself, {NO_ONE_CLASS}"
+        )
 
 
 def probabilities_of(logits: Sequence[Value], labels: NDArray[Any]) -> list[Value]:

@@ -37,6 +37,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.interchange._onnx_classes import (
     as_onnx_has_them,
+    check_outputs,
     check_task,
     label_of,
     probabilities_of,
@@ -98,7 +99,8 @@ def to_onnx(
         InvalidArgumentError: for another dtype or opset; for a function that onnxruntime cannot
             compute in float64 (gelu, whose error function it has in float32 alone); for a number
             that is too large for float32; for classes of a model whose loss has no probabilities of
-            classes that exclude one another, or in another order than in the training.
+            classes that exclude one another (or that was not trained by ``fit``, and has several
+            outputs with a sigmoid each), or in another order than in the training.
         DataError: if a class is listed twice, the classes are of several kinds, or one of them is
             nothing that ONNX has a type for.
         ShapeError: if there are not as many classes as the outputs stand for.
@@ -169,6 +171,7 @@ def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tupl
         outputs = in_list(model.forward(x), model)
         if labels is None:
             return outputs
+        check_outputs(model, outputs)
         logits = in_list(model.logits(x), model)
         return [*outputs, *probabilities_of(logits, labels), *logits]
 
