@@ -541,6 +541,13 @@ def test_labels_that_the_file_cannot_hold_are_refused(
         to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
 
 
+def test_the_largest_whole_numbers_are_labels(tmp_path: Path) -> None:
+    classes = [-(2**63), 2**63 - 1]
+    path = to_onnx(moved_to(Layer(2, 1, None, rng=0), 1.0), tmp_path / "m.onnx", classes=classes)
+    for _, outputs in outputs_of(path, np.array([[-5.0, 0.0], [5.0, 0.0]], np.float32)):
+        assert outputs["label"].tolist() == classes
+
+
 @pytest.mark.parametrize(
     ("kind", "wanted"), [("uint8", np.int64), ("int16", np.int64), ("float32", np.float64)]
 )
@@ -606,6 +613,27 @@ def test_classes_of_several_sigmoids_are_refused(make: Callable[[], Any], tmp_pa
     with pytest.raises(InvalidArgumentError, match=r"^each of the 3 outputs of .* ends in a sig"):
         to_onnx(make(), tmp_path / "model.onnx", classes=[0, 1, 2])
     to_onnx(make(), tmp_path / "model.onnx")
+
+
+class Mixed(Module):
+    """Two outputs, and a sigmoid for one of them."""
+
+    n_inputs = 2
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        return [functional.sigmoid(Value(1.0) * x[0]), Value(2.0) * x[1]]
+
+
+def test_one_sigmoid_is_a_class_and_its_opposite(tmp_path: Path) -> None:
+    X = np.array([[0.3, -2.0], [-1.0, 0.5], [2.0, 0.1]])
+    z = X[:, 0]
+    one = Sequential(moved_to(Layer(2, 1, None, init="zeros"), 1.0), "sigmoid")
+    wanted = 1.0 / (1.0 + np.exp(np.stack([z, -z], axis=1)))
+    path = to_onnx(one, tmp_path / "model.onnx", dtype="float64", classes=["no", "yes"])
+    for _, outputs in outputs_of(path, X):
+        assert outputs["probabilities"] == pytest.approx(wanted, rel=1e-12)
+        assert list(outputs["label"]) == ["yes", "no", "yes"]
+    to_onnx(Mixed(), tmp_path / "model.onnx", classes=["a", "b"])
 
 
 def labels_of_blobs() -> tuple[Floats, NDArray[np.int64]]:
