@@ -20,9 +20,11 @@ from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Pieces
 
 __all__ = [
     "CasadiTrainer",
+    "EpochTrainer",
     "JaxScanTrainer",
     "JaxTrainer",
     "OurTrainer",
@@ -73,6 +75,28 @@ class OurTrainer:
         state = self.model.state_dict()
         n_layers = len(self.work.weights)
         return [(state[f"layers.{i}.weight"], state[f"layers.{i}.bias"]) for i in range(n_layers)]
+
+
+class EpochTrainer(OurTrainer):
+    """The same, many steps in one call of the C library, as ``fit`` takes them."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.pieces = Pieces(self.program, OptimizerRule(self.optimizer))
+        self.pieces.make_ready(Batches((work.X, work.targets), work.batch_size))
+
+    def run(self, n_epochs: int) -> float:
+        pieces, n_samples = self.pieces, len(self.work.X)
+        for _ in range(n_epochs if self.work.batch_size else 1):
+            order = None if self.work.batch_size is None else self.rng.permutation(n_samples)
+            total = n_epochs if order is None else pieces.n_steps
+            done = 0
+            while done < total:
+                rest = order if order is None else order[done * pieces.sizes[0] :]
+                n_steps = min(total - done, pieces.most_steps(auxiliary=False))
+                losses = pieces.run(rest, 0 if order is None else done, n_steps).losses
+                done += n_steps
+        return float(losses[-1])
 
 
 class TorchTrainer:
