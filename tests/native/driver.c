@@ -110,6 +110,7 @@ static void print_record(record *r) {
 #define REAL_BITS 64
 #define SUFFIX f64
 #include "checks.h"
+#include "tape_checks.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -117,6 +118,7 @@ static void print_record(record *r) {
 #define REAL_BITS 32
 #define SUFFIX f32
 #include "checks.h"
+#include "tape_checks.h"
 
 static const form *const element_forms[] = {
 #define UNARY(NAME_, RESULT) &unary,
@@ -147,11 +149,19 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
   return failed;
 }
 
+static int check_tapes(const char *suffix, int (*is_right)(void), int n) {
+  int ok = 1;
+  for (int i = 0; i < n && ok; i++) ok = is_right();
+  printf("%s tapes_%s\n", ok ? "ok    " : "FAILED", suffix);
+  return !ok;
+}
+
 int main(int argc, char **argv) {
   state = argc > 1 ? (uint64_t)atoi(argv[1]) * 2 + 1 : 1;
   const int n = argc > 2 ? atoi(argv[2]) : 100;
   for (int i = 0; i < 50; i++) below(2);
   setvbuf(stdout, 0, _IONBF, 0);
-  const int failed = check_all("f64", is_right_f64, n);
-  return failed + check_all("f32", is_right_f32, n) != 0;
+  int failed = check_all("f64", is_right_f64, n) + check_all("f32", is_right_f32, n);
+  failed += check_tapes("f64", tape_is_right_f64, n) + check_tapes("f32", tape_is_right_f32, n);
+  return failed != 0;
 }

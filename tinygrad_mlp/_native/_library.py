@@ -25,9 +25,18 @@ from tinygrad_mlp._native._variants import (
     variants_of,
 )
 
-__all__ = ["RECORD", "Function", "Library", "load", "reason", "reported_features", "search"]
+__all__ = [
+    "ENTRY_FIELDS",
+    "RECORD",
+    "Function",
+    "Library",
+    "load",
+    "reason",
+    "reported_features",
+    "search",
+]
 
-Function: TypeAlias = Callable[..., None]
+Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
 
 AXES: Final = 5
@@ -39,6 +48,9 @@ RECORD: Final = np.dtype(
 )
 """A record as ``records.h`` declares it: a list of them is an array of this type."""
 
+ENTRY_FIELDS: Final = 8
+"""How many numbers of 32 bits an entry of a tape has, which ``tape.h`` declares."""
+
 KINDS: Final[Mapping[np.dtype[Any], str]] = {
     np.dtype(np.float64): "f64",
     np.dtype(np.float32): "f32",
@@ -48,6 +60,7 @@ ADDRESS: Final = ctypes.c_void_p
 COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
+RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -63,6 +76,8 @@ class Library:
         operations: the number of each operation, by its name, in the order of the numbers.
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
+        run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
+        run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
     """
 
     variant: str
@@ -70,6 +85,8 @@ class Library:
     path: Path
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
+    run_tape: Mapping[np.dtype[Any], Function]
+    run_steps: Mapping[np.dtype[Any], Function]
 
 
 class _UnusableError(Exception):
@@ -157,19 +174,24 @@ def _opened(variant: str, file: Path) -> Library:
             path=file,
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
+            run_tape=_functions(library, "run_tape", RUN),
+            run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
         )
     except (OSError, AttributeError) as error:  # AttributeError: it has no such function
         raise _UnusableError(f"{file} cannot be loaded: {error}") from error
 
 
 def _check(library: ctypes.CDLL, file: Path) -> None:
-    """That both sides mean the same record, and the same operations."""
-    size = _number(library.size_of_record)
-    if size != RECORD.itemsize:
-        raise _UnusableError(
-            f"{file} has records of {size} bytes, not of {RECORD.itemsize}; "
-            f"build it again: {REBUILD}"
-        )
+    """That both sides mean the same record, the same entry, and the same operations."""
+    for what, function, ours in (
+        ("records", library.size_of_record, RECORD.itemsize),
+        ("entries", library.size_of_entry, 4 * ENTRY_FIELDS),
+    ):
+        size = _number(function)
+        if size != ours:
+            raise _UnusableError(
+                f"{file} has {what} of {size} bytes, not of {ours}; build it again: {REBUILD}"
+            )
     if _number(library.sources) != checksum():
         raise _UnusableError(
             f"{file} is not made of the C files beside it; build it again: {REBUILD}"
@@ -194,14 +216,14 @@ def _is_whole(file: Path) -> bool:
 
 
 def _functions(
-    library: ctypes.CDLL, name: str, arguments: tuple[type, ...]
+    library: ctypes.CDLL, name: str, arguments: tuple[type, ...], result: type | None = None
 ) -> Mapping[np.dtype[Any], Function]:
     """A function of the library for each type of numbers, with its arguments declared."""
     functions: dict[np.dtype[Any], Function] = {}
     for dtype, kind in KINDS.items():
         function = getattr(library, f"{name}_{kind}")
         function.argtypes = arguments
-        function.restype = None
+        function.restype = result
         functions[dtype] = function
     return MappingProxyType(functions)
 

@@ -13,6 +13,8 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -24,6 +26,8 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
