@@ -151,7 +151,8 @@ def test_an_operation_gives_what_it_gives_eagerly_of_special_numbers(op: Op) -> 
 
 
 def minus_zeros(numbers: Array) -> Array:
-    return (numbers == 0.0) & np.signbit(numbers)
+    found: Array = (numbers == 0.0) & np.signbit(numbers)
+    return found
 
 
 def flowing(op: Op, partials: Floats) -> Floats:
@@ -378,8 +379,9 @@ def places_of(entry: list[int], lists: Array) -> Array:
     if name == "row_products":
         a, b, row = operands
         at = (np.arange(terms)[:, None] * row + np.arange(n)).ravel()
-        return lists[np.concatenate([a + at, b + at])]
-    found = []
+        factors: Array = lists[np.concatenate([a + at, b + at])]
+        return factors
+    found: list[Any] = []
     for which in range({"where": 3}.get(name, 2 if name in ENTRIES_OF_TWO else 1)):
         step, begin = steps >> 2 * which & 3, operands[which]
         in_a_row = np.arange(begin, begin + n)
