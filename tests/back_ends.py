@@ -36,3 +36,16 @@ def need_library() -> None:
     """Skip the test where the C library is not there."""
     if native_library.load() is None:
         pytest.skip(native_library.reason())
+
+
+def as_compiled(engine: str) -> str:
+    """What ``history.engine`` would be without the C library, which has its own name for it.
+
+    >>> as_compiled("native (for whole batches: why; a call per step: why not)")
+    'compiled (for whole batches: why)'
+    """
+    kind, _, notes = engine.partition(" (")
+    if kind != "native":
+        return engine
+    kept = [note for note in notes[:-1].split("; ") if note and not note.startswith("a call per")]
+    return "compiled" + f" ({'; '.join(kept)})" * bool(kept)

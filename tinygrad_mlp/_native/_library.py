@@ -36,7 +36,7 @@ __all__ = [
     "search",
 ]
 
-Function: TypeAlias = Callable[..., None]
+Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
 
 AXES: Final = 5
@@ -60,6 +60,7 @@ ADDRESS: Final = ctypes.c_void_p
 COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
+RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -76,6 +77,7 @@ class Library:
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
         run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
+        run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
     """
 
     variant: str
@@ -84,6 +86,7 @@ class Library:
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
     run_tape: Mapping[np.dtype[Any], Function]
+    run_steps: Mapping[np.dtype[Any], Function]
 
 
 class _UnusableError(Exception):
@@ -172,6 +175,7 @@ def _opened(variant: str, file: Path) -> Library:
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
             run_tape=_functions(library, "run_tape", RUN),
+            run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
         )
     except (OSError, AttributeError) as error:  # AttributeError: it has no such function
         raise _UnusableError(f"{file} cannot be loaded: {error}") from error
@@ -189,7 +193,9 @@ def _check(library: ctypes.CDLL, file: Path) -> None:
                 f"{file} has {what} of {size} bytes, not of {ours}; build it again: {REBUILD}"
             )
     if _number(library.sources) != checksum():
-        raise _UnusableError(f"{file} is not made of the C files beside it; build it: {REBUILD}")
+        raise _UnusableError(
+            f"{file} is not made of the C files beside it; build it again: {REBUILD}"
+        )
 
 
 def _is_whole(file: Path) -> bool:
@@ -200,8 +206,8 @@ def _is_whole(file: Path) -> bool:
     with file.open("rb") as opened:
         header = opened.read(64)
         length = file.stat().st_size
-    if header[:5] != b"\x7fELF\x02":
-        return header[:4] != b"\x7fELF" and length > 0
+    if not header.startswith(b"\x7fELF\x02"):
+        return True  # no such file, and the loader says what it thinks of it
     if len(header) < 64:
         return False
     (begin,) = struct.unpack_from("<Q", header, 40)
@@ -210,14 +216,14 @@ def _is_whole(file: Path) -> bool:
 
 
 def _functions(
-    library: ctypes.CDLL, name: str, arguments: tuple[type, ...]
+    library: ctypes.CDLL, name: str, arguments: tuple[type, ...], result: type | None = None
 ) -> Mapping[np.dtype[Any], Function]:
     """A function of the library for each type of numbers, with its arguments declared."""
     functions: dict[np.dtype[Any], Function] = {}
     for dtype, kind in KINDS.items():
         function = getattr(library, f"{name}_{kind}")
         function.argtypes = arguments
-        function.restype = None
+        function.restype = result
         functions[dtype] = function
     return MappingProxyType(functions)
 

@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp._blocks import open_blocks
+from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
+from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
@@ -188,6 +189,37 @@ class Program:
                 result, auxiliary = result
                 self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
         return result
+
+    def native_bound(self, *shapes: tuple[int, ...]) -> Bound | str:
+        """What a call with arrays of these shapes is run by, where that is the library alone.
+
+        Else the reason, in words that go on from "because"; empty if the library has no part in it.
+
+        Raises:
+            ShapeError, TracingError, GraphError: as a call.
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> compile(lambda x: x * x, per_sample=True, backend="numpy").native_bound((3,))
+        ''
+        """
+        if self._change is not changes[0]:
+            self._follow_freezing()
+        bound = self._bound.get(shapes) or self._bind(shapes)
+        run = bound.run
+        if not isinstance(run, Bound):
+            return ""
+        if open_blocks and pass_observer() is not None:
+            return "a debugger looks on"
+        if open_blocks and current().numbers is not None:
+            return "leaves stand for other numbers here"
+        if bound.checks and self.checks_targets:
+            return "the targets are checked at each call"
+        return "it assigns to leaves of others" if run.assigns_outside else run
+
+    @property
+    def alone(self) -> AbstractContextManager[object]:
+        """A block within which calls in other threads wait."""
+        return self._lock
 
     @property
     def source(self) -> str:

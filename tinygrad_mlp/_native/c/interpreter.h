@@ -27,14 +27,31 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
       for (i[2] = 0; i[2] < (r)->extent[2]; i[2]++)                \
         for (i[3] = 0; i[3] < (r)->extent[3]; i[3]++)
 
+INLINE int NAME(is_empty)(const record *r) {
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->extent[axis] == 0) return 1;
+  return 0;
+}
+
+/* The next round of the four outer loops; 0 when there is none, as for a single row. */
+INLINE int NAME(next_round)(const record *r, int64_t *i) {
+  for (int axis = 3; axis >= 0; axis--) {
+    if (++i[axis] < r->extent[axis]) return 1;
+    i[axis] = 0;
+  }
+  return 0;
+}
+
 #define ELEMENTWISE_1(NAME_, RESULT)                                                      \
   static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
     real *out = NAME(at)(memory, &r->out);                                                \
     const real *a = NAME(at)(memory, &r->in[0]);                                          \
     const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i);                                      \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a;                                                                    \
+    do {                                                                                  \
       if (so == 1 && sa == 1) {                                                           \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j];                                                            \
@@ -45,7 +62,8 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa];                                                       \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) && (o = out + NAME(steps)(&r->out, i),                \
+                                        p = a + NAME(steps)(&r->in[0], i), 1));           \
   }
 
 #define ELEMENTWISE_2(NAME_, RESULT)                                                      \
@@ -54,9 +72,11 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
     const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
     const int64_t n = r->extent[4], so = r->out.stride[4];                                \
     const int64_t sa = r->in[0].stride[4], sb = r->in[1].stride[4];                       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i), *q = b + NAME(steps)(&r->in[1], i);  \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a, *q = b;                                                            \
+    do {                                                                                  \
       if (so == 1 && sa == 1 && sb == 1) {                                                \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j], y = q[j];                                                  \
@@ -79,7 +99,9 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa], y = q[j * sb];                                        \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) &&                                                    \
+             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
+              q = b + NAME(steps)(&r->in[1], i), 1));                                     \
   }
 
 #define UNARY ELEMENTWISE_1
@@ -123,12 +145,6 @@ INLINE int NAME(n_kept)(const record *r) {
   int kept = AXES;
   while (kept > 0 && (r->out.stride[kept - 1] == 0 || r->extent[kept - 1] == 1)) kept--;
   return kept;
-}
-
-INLINE int NAME(is_empty)(const record *r) {
-  for (int axis = 0; axis < AXES; axis++)
-    if (r->extent[axis] == 0) return 1;
-  return 0;
 }
 
 /* A sum of nothing is 0, at each place of out; there may be none. */

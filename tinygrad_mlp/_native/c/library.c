@@ -14,6 +14,7 @@
 #include "products.h"
 #include "interpreter.h"
 #include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -26,6 +27,7 @@
 #include "products.h"
 #include "interpreter.h"
 #include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX

@@ -96,8 +96,7 @@ class Bound:
     _call: Any = field(init=False)
     _outer_leaves: list[Value] = field(init=False)
     _assigned: list[Value] = field(init=False)
-    _kept_read: NDArray[np.intp] = field(init=False)
-    _outer_kept: NDArray[np.bool_] = field(init=False)
+    _outer_places: NDArray[np.intp] = field(init=False)
     _are_assigned: NDArray[np.intp] = field(init=False)
     _draw: Draw | None = field(init=False)
 
@@ -116,8 +115,9 @@ class Bound:
         ):
             self.addresses[number] = address_of(array)
         self._outer_leaves = [leaf for leaf in lowered.outer if leaf not in kept]
-        self._outer_kept = np.array([leaf in kept for leaf in lowered.outer], dtype=bool)
-        self._kept_read = np.array([kept[x] for x in lowered.outer if x in kept], dtype=np.intp)
+        self._outer_places = np.array(
+            [place for place, leaf in enumerate(lowered.outer) if leaf not in kept], np.intp
+        )
         self._assigned = [leaf for leaf in lowered.assigned if leaf not in kept]
         self._are_assigned = np.array(
             [place for place, leaf in enumerate(lowered.assigned) if leaf not in kept], np.intp
@@ -141,7 +141,7 @@ class Bound:
         if made.n_results >= 0:
             results = self.new_results()
             addresses[RESULTS] = results.__array_interface__["data"][0]
-        if made.outer.stop:
+        if self._outer_leaves:
             self.read_leaves()
         if self._draw is not None:
             self._draw(made.arena[made.random].reshape(len(self.lowered.generators), -1))
@@ -161,12 +161,15 @@ class Bound:
         return np.empty(shape, self.given.dtype)
 
     def read_leaves(self) -> None:
-        """Take the numbers of the leaves that each call reads."""
-        outer = self.made.arena[self.made.outer]
-        if len(self._kept_read):
-            outer[self._outer_kept] = self.given.kept[self._kept_read]
-        if self._outer_leaves:
-            outer[~self._outer_kept] = read_numbers(self._outer_leaves)
+        """Take the numbers of the leaves that each call reads and that are not kept."""
+        if self._outer_leaves and self.made.outer.stop:
+            outer = self.made.arena[self.made.outer]
+            outer[self._outer_places] = read_numbers(self._outer_leaves)
+
+    @property
+    def assigns_outside(self) -> bool:
+        """Whether a call assigns to leaves that are not kept, which no memory of it has."""
+        return bool(self._assigned)
 
 
 def address_of(array: Array) -> int:

@@ -61,7 +61,7 @@ class Records:
         tables: the index arrays behind each other.
         arguments: for each argument where the records behind the copies read it.
         widths: how many numbers a sample of each argument has; for unmapped ones, how many it has.
-        outer: where the leaves lie that are read at each call.
+        outer: where the leaves lie that are read at each call; those that are kept, by records.
         random: where the random leaves lie.
         assigned: where the numbers lie that are assigned to leaves afterwards.
         n_results: how many numbers are returned, of a sample if mapped; -1 for none.
@@ -130,6 +130,10 @@ class _Maker:
         arguments, widths = self.take_arguments()
         n_copies = len(self.records) // INTS
         outer, random = self.memory.region(leaves.outer), self.memory.region(leaves.random)
+        for place, leaf in enumerate(self.lowered.outer, outer.start):
+            if leaf in self.lowered.kept and outer.stop:
+                kept = self.lowered.kept[leaf]
+                self.record("copy", [], [[], []], [ARENA, KEPT], [place, kept])
         plan = SharedMemory(arrays.instructions)
         for index, instruction in enumerate(arrays.instructions):
             for buffer in plan.starting_at(index):
