@@ -42,7 +42,6 @@ from tests.test_ops import (
     N_OPERANDS,
     PLAIN_NUMBERS,
     ROUNDING,
-    Floats,
     assert_close,
     each_op,
     kinks,
@@ -50,7 +49,7 @@ from tests.test_ops import (
     values_at,
 )
 from tests.test_random_graphs import GraphAndTorch, graphs
-from tests.torch_reference import reference_partials, reference_values
+from tests.torch_reference import Floats, reference_partials, reference_values
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
@@ -580,7 +579,8 @@ def test_rules_that_give_back_operands_and_numbers() -> None:
 
     def loss() -> Value:
         a, b = w
-        return second(a, b) * seven(a) + scaled(a) * numpys(b)
+        total: Value = second(a, b) * seven(a) + scaled(a) * numpys(b)
+        return total
 
     with on_tape():
         program = compile(loss, w)
