@@ -54,7 +54,17 @@ class NativeTape:
         self.library = library
 
     def prepare(self, lowered: Lowered) -> Tape:
-        """The tape, which is the same for any dtype."""
+        """The tape, which is the same for any dtype.
+
+        >>> from types import SimpleNamespace
+        >>> from tinygrad_mlp.compiler._folding import fold
+        >>> from tinygrad_mlp.compiler._tracing import trace
+        >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+        >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+        >>> library = SimpleNamespace(operations={"tanh": 0, "multiply": 1, "copy": 2})
+        >>> NativeTape(library).prepare(lowered).assembled.n_entries
+        3
+        """
         # The compiler forgets the nodes of some programs; the text may be asked for later.
         nodes = dict(lowered.folded.nodes)
         lowered = replace(lowered, folded=replace(lowered.folded, nodes=nodes))
@@ -83,13 +93,35 @@ class Tape:
 
     @property
     def source(self) -> str:
-        """The same as straight-line Python, written when it is first asked for."""
+        """The same as straight-line Python, written when it is first asked for.
+
+        >>> from types import SimpleNamespace
+        >>> from tinygrad_mlp.compiler._folding import fold
+        >>> from tinygrad_mlp.compiler._tracing import trace
+        >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+        >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+        >>> library = SimpleNamespace(operations={"tanh": 0, "multiply": 1, "copy": 2})
+        >>> "v3 = v2 * v1" in NativeTape(library).prepare(lowered).source
+        True
+        """
         if not self._source:
             self._source = Arithmetic().prepare(self.lowered).source
         return self._source
 
     def bind(self, memory: Memory) -> Run:
-        """The function that runs, with an array of numbers."""
+        """The function that runs, with an array of numbers.
+
+        >>> from tinygrad_mlp._native._library import load
+        >>> from tinygrad_mlp.compiler._folding import fold
+        >>> from tinygrad_mlp.compiler._tracing import trace
+        >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+        >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+        >>> memory = Memory(0, np.dtype("float64"), np.empty(0), np.empty(0))
+        >>> library = load()
+        >>> if library is not None:  # it was built
+        ...     run = NativeTape(library).prepare(lowered).bind(memory)
+        ...     assert run(np.array([0.0, 3.0])).tolist() == [0.0]
+        """
         return _Run(self, memory)
 
 
