@@ -550,7 +550,7 @@ def test_the_text_is_written_when_it_is_asked_for() -> None:
         assert program.source == as_text.source
         with patch.object(Arithmetic, "prepare", side_effect=AssertionError("twice")):
             assert program.source == as_text.source
-    assert repr(program.backend).startswith("native tape, because a test asks for it")
+    assert repr(program.backend) == "native tape, because a test asks for it"
     assert repr(NativeTape(library())) == "NativeTape()"
 
 
