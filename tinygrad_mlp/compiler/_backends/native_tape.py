@@ -19,9 +19,8 @@ from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp._native._library import Library
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
-from tinygrad_mlp.compiler._backends.scalar_walk import walk
 from tinygrad_mlp.compiler._backends.tape_assembly import Assembled, assemble
-from tinygrad_mlp.compiler._backends.tape_writer import TapeWriter
+from tinygrad_mlp.compiler._backends.tape_writer import parts_of
 from tinygrad_mlp.compiler._instructions import LARGEST
 from tinygrad_mlp.compiler._lowered import Lowered
 
@@ -57,9 +56,7 @@ class NativeTape:
         # The compiler forgets the nodes of some programs; the text may be asked for later.
         nodes = dict(lowered.folded.nodes)
         lowered = replace(lowered, folded=replace(lowered.folded, nodes=nodes))
-        writer = TapeWriter(lowered)
-        walk(lowered, writer)
-        return Tape(lowered, self.library, assemble(writer.parts, self.library.operations))
+        return Tape(lowered, self.library, assemble(parts_of(lowered), self.library.operations))
 
     def __repr__(self) -> str:
         return "NativeTape()"

@@ -11,16 +11,33 @@ from collections.abc import Iterable, Sequence
 
 from tinygrad_mlp import ops
 from tinygrad_mlp.compiler._backends.arithmetic import TERMS_AT_ONCE
+from tinygrad_mlp.compiler._backends.scalar_walk import walk
 from tinygrad_mlp.compiler._backends.tape_assembly import PARTIALS, Nodes, Parts, Sums
 from tinygrad_mlp.compiler._backends.tape_rules import derive
 from tinygrad_mlp.compiler._folding import Ids, Node
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.ops import Op
 
-__all__ = ["TapeWriter"]
+__all__ = ["parts_of"]
 
 
-class TapeWriter:
+def parts_of(lowered: Lowered) -> Parts:
+    """What the walk through a program finds.
+
+    >>> from tinygrad_mlp.compiler._folding import fold
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+    >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
+    >>> parts = parts_of(lowered)
+    >>> parts.leaves, parts.constants, [nodes.operands for nodes in parts.nodes], parts.results
+    ([1, 2], {0: 1.0}, [[1], [3, 2]], {'effects': [], 'results': [4]})
+    """
+    writer = _TapeWriter(lowered)
+    walk(lowered, writer)
+    return writer.parts
+
+
+class _TapeWriter:
     """Notes the walk down: a number for each result, nodes by their op, sums by their length.
 
     Numbers are counted in the order of the walk; where they lie is known at the end only.
