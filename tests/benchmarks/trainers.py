@@ -20,8 +20,10 @@ from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Pieces
 
-__all__ = ["CasadiTrainer", "JaxScanTrainer", "JaxTrainer", "OurTrainer", "SklearnTrainer", "TorchTrainer"]
+__all__ = ["CasadiTrainer", "JaxScanTrainer", "JaxTrainer", "OurEpochTrainer", "OurTrainer"]
+__all__ += ["SklearnTrainer", "TorchTrainer"]
 
 
 class OurTrainer:
@@ -66,6 +68,29 @@ class OurTrainer:
         state = self.model.state_dict()
         n_layers = len(self.work.weights)
         return [(state[f"layers.{i}.weight"], state[f"layers.{i}.bias"]) for i in range(n_layers)]
+
+
+class OurEpochTrainer(OurTrainer):
+    """The same as ``fit`` runs it: many steps, whole epochs too, in one call of the C library."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.pieces = Pieces(self.program, OptimizerRule(self.optimizer))
+        self.batches = Batches((work.X, work.targets), work.batch_size)
+
+    def run(self, n_epochs: int) -> float:
+        pieces, n_samples = self.pieces, len(self.work.X)
+        pieces.make_ready(self.batches)
+        in_order = self.work.batch_size is None
+        orders = [self.rng.permutation(n_samples) for _ in range(0 if in_order else n_epochs)]
+        order = None if in_order else np.concatenate(orders)
+        step = done = 0
+        while step < n_epochs * pieces.n_steps:
+            n_steps = min(n_epochs * pieces.n_steps - step, pieces.most_steps(False))
+            rest = None if order is None else order[done:]
+            piece = pieces.run(rest, step % pieces.n_steps, n_steps)
+            step, done = step + n_steps, done + int(piece.sizes.sum())
+        return float(piece.losses[-1])
 
 
 class TorchTrainer:
@@ -248,9 +273,7 @@ class JaxScanTrainer(JaxTrainer):
                     self.parameters, self.state, whole, None
                 )
                 if len(rest := order[n_whole * size :]):
-                    loss, self.parameters, self.state = self.step(
-                        self.parameters, self.state, rest
-                    )
+                    loss, self.parameters, self.state = self.step(self.parameters, self.state, rest)
         self.block(self.parameters)
         return float(loss)
 

@@ -22,8 +22,8 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from tinygrad_mlp.training import History, fit
-from tinygrad_mlp.training._pieces import Batches, Pieces
 from tinygrad_mlp.training._progress import Progress
+from tinygrad_mlp.training._steps_in_pieces import Batches, Pieces
 
 RNG: Final = np.random.default_rng(0)
 X: Final = RNG.normal(size=(53, 4))
@@ -291,7 +291,8 @@ def test_what_a_callback_changes_holds_from_the_next_epoch_on(
                 optimizer.parameters[0].requires_grad = True
             return False
 
-    runs, names = [], []
+    names: list[str] = []
+    runs = []
     for backend in ("numpy", "native"):
         made: list[Optimizer] = []
 
@@ -365,7 +366,7 @@ def test_ctrl_c_leaves_all_of_a_step_or_none(monkeypatch: pytest.MonkeyPatch) ->
 
     seen = set()
     ended: dict[Any, tuple[Module, Optimizer]] = {}
-    for work in interrupted_everywhere(run_it, "line", "training/_pieces.py", stride=7):
+    for work in interrupted_everywhere(run_it, "line", "training/_steps_in_pieces.py", stride=7):
         net, optimizer = ended[work]
         assert state(net, optimizer) == states[optimizer.step_count]
         seen.add(optimizer.step_count)
@@ -427,7 +428,7 @@ def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
     monkeypatch: pytest.MonkeyPatch, library: Library
 ) -> None:
     from tinygrad_mlp.compiler import compile
-    from tinygrad_mlp.training._pieces import OptimizerRule
+    from tinygrad_mlp.training._steps_in_pieces import OptimizerRule
 
     weights = [Value(0.5), Value(0.25)]
     program = compile(

@@ -21,7 +21,7 @@ from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._line_of_fit import warn_of_fit
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
-from tinygrad_mlp.training._pieces import Pieces
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 __all__ = ["StochasticFit"]
 
