@@ -103,7 +103,6 @@ class BuildLibraries(build_ext):
         try:
             super(BuildLibraries, alone).build_extension(ext)
         except (BaseError, CCompilerError):
-            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             command = getattr(self.compiler, "compiler_so", ["cc"])[0]
             what = "failed" if shutil.which(command) else "was not found"
             self.failures[ext.name] = f"the C compiler {command!r} {what}"

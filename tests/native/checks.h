@@ -147,9 +147,10 @@ static int NAME(is_right)(int operation, const form *f) {
   void *memory[1 + OPERANDS] = {0}, *expected[1 + OPERANDS];
   const int has_tables = f->kind == GATHER || f->kind == SCATTER;
   const int is_double = f->kind == LOSS || f->kind == WEIGHTED;
+  const int is_sum = is_double || f->kind == SUM || f->kind == SCATTER;
   int64_t size[1 + OPERANDS] = {0};
   int extent_of_rows[2] = {0};
-  choose_extents(r.extent);
+  choose_extents(r.extent, f);
   if (has_tables)
     NAME(make_tables)(&r, f, memory, &extent_of_rows[1], &extent_of_rows[0]);
   char first_loops[AXES + 1] = "ABCDE";
@@ -172,8 +173,7 @@ static int NAME(is_right)(int operation, const form *f) {
       if (k == 0 && is_double)
         ((double *)memory[k])[j] = below(9);
       else
-        ((real *)memory[k])[j] =
-            f->kind == ELEMENTS || f->kind == CHOICE ? NAME(any_number)() : NAME(a_whole_number)();
+        ((real *)memory[k])[j] = is_sum ? NAME(a_whole_number)() : NAME(any_number)();
   }
   if (f->kind == GATHER && below(2)) r.in[2].base = -1;
   if (f->kind == ELEMENTS && below(4) == 0) r.in[0] = r.out; /* in place */

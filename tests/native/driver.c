@@ -48,12 +48,22 @@ static const int32_t few[] = {1, 1, 1, 2, 3, 5};
 static const int32_t some[] = {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 40};
 static const int32_t many[] = {0, 1, 3, 8, 16, 17, 31, 64, 127, 128, 129, 200, 257};
 
-/* Extents with one or two long loops: any of them, or the last one alone. */
-static void choose_extents(int32_t *extent) {
+static const int32_t large[] = {1, 7, 33, 70, 130, 300, 530};
+
+/* Extents with one or two long loops, any of them; a sum of products is sometimes large, for what
+ * is done block by block. */
+static void choose_extents(int32_t *extent, const form *f) {
   for (int axis = 0; axis < AXES; axis++) extent[axis] = ONE_OF(few);
-  extent[below(AXES)] = ONE_OF(some);
-  extent[below(AXES)] = ONE_OF(some);
-  if (below(2)) extent[0] = extent[1] = 1, extent[AXES - 1] = ONE_OF(many);
+  if (f->kind == SUM && f->axes[2] && below(16) == 0) {
+    do
+      for (int axis = 1; axis < 4; axis++) extent[axis] = ONE_OF(large);
+    while (extent[1] * extent[2] * extent[3] > 3000000);
+    extent[0] = extent[4] = 1;
+  } else if (below(2)) {
+    extent[below(AXES)] = ONE_OF(some);
+    extent[below(AXES)] = ONE_OF(some);
+  } else
+    extent[below(2) ? AXES - 1 : below(AXES)] = ONE_OF(many);
 }
 
 static operand *operand_of(record *r, int k) { return k == 0 ? &r->out : &r->in[k - 1]; }
@@ -100,6 +110,7 @@ static void print_record(record *r) {
 #define REAL_BITS 64
 #define SUFFIX f64
 #include "checks.h"
+#include "tape_checks.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -107,6 +118,7 @@ static void print_record(record *r) {
 #define REAL_BITS 32
 #define SUFFIX f32
 #include "checks.h"
+#include "tape_checks.h"
 
 static const form *const element_forms[] = {
 #define UNARY(NAME_, RESULT) &unary,
@@ -137,11 +149,19 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
   return failed;
 }
 
+static int check_tapes(const char *suffix, int (*is_right)(void), int n) {
+  int ok = 1;
+  for (int i = 0; i < n && ok; i++) ok = is_right();
+  printf("%s tapes_%s\n", ok ? "ok    " : "FAILED", suffix);
+  return !ok;
+}
+
 int main(int argc, char **argv) {
   state = argc > 1 ? (uint64_t)atoi(argv[1]) * 2 + 1 : 1;
-  const int n = argc > 2 ? atoi(argv[2]) : 300;
+  const int n = argc > 2 ? atoi(argv[2]) : 100;
   for (int i = 0; i < 50; i++) below(2);
   setvbuf(stdout, 0, _IONBF, 0);
-  const int failed = check_all("f64", is_right_f64, n);
-  return failed + check_all("f32", is_right_f32, n) != 0;
+  int failed = check_all("f64", is_right_f64, n) + check_all("f32", is_right_f32, n);
+  failed += check_tapes("f64", tape_is_right_f64, n) + check_tapes("f32", tape_is_right_f32, n);
+  return failed != 0;
 }

@@ -25,7 +25,16 @@ from tinygrad_mlp._native._variants import (
     variants_of,
 )
 
-__all__ = ["RECORD", "Function", "Library", "load", "reason", "reported_features", "search"]
+__all__ = [
+    "ENTRY_FIELDS",
+    "RECORD",
+    "Function",
+    "Library",
+    "load",
+    "reason",
+    "reported_features",
+    "search",
+]
 
 Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
@@ -38,6 +47,9 @@ RECORD: Final = np.dtype(
     [("operation", "i4"), ("extent", "i4", AXES), ("out", OPERAND), ("in", OPERAND, OPERANDS)]
 )
 """A record as ``records.h`` declares it: a list of them is an array of this type."""
+
+ENTRY_FIELDS: Final = 8
+"""How many numbers of 32 bits an entry of a tape has, which ``tape.h`` declares."""
 
 KINDS: Final[Mapping[np.dtype[Any], str]] = {
     np.dtype(np.float64): "f64",
@@ -64,6 +76,7 @@ class Library:
         operations: the number of each operation, by its name, in the order of the numbers.
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
+        run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
         run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
     """
 
@@ -72,6 +85,7 @@ class Library:
     path: Path
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
+    run_tape: Mapping[np.dtype[Any], Function]
     run_steps: Mapping[np.dtype[Any], Function]
 
 
@@ -160,6 +174,7 @@ def _opened(variant: str, file: Path) -> Library:
             path=file,
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
+            run_tape=_functions(library, "run_tape", RUN),
             run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
         )
     except (OSError, AttributeError) as error:  # AttributeError: it has no such function
@@ -167,15 +182,20 @@ def _opened(variant: str, file: Path) -> Library:
 
 
 def _check(library: ctypes.CDLL, file: Path) -> None:
-    """That both sides mean the same record, and the same operations."""
-    size = _number(library.size_of_record)
-    if size != RECORD.itemsize:
-        raise _UnusableError(
-            f"{file} has records of {size} bytes, not of {RECORD.itemsize}; "
-            f"build it again: {REBUILD}"
-        )
+    """That both sides mean the same record, the same entry, and the same operations."""
+    for what, function, ours in (
+        ("records", library.size_of_record, RECORD.itemsize),
+        ("entries", library.size_of_entry, 4 * ENTRY_FIELDS),
+    ):
+        size = _number(function)
+        if size != ours:
+            raise _UnusableError(
+                f"{file} has {what} of {size} bytes, not of {ours}; build it again: {REBUILD}"
+            )
     if _number(library.sources) != checksum():
-        raise _UnusableError(f"{file} is not made of the C files beside it; build it: {REBUILD}")
+        raise _UnusableError(
+            f"{file} is not made of the C files beside it; build it again: {REBUILD}"
+        )
 
 
 def _is_whole(file: Path) -> bool:
@@ -186,8 +206,8 @@ def _is_whole(file: Path) -> bool:
     with file.open("rb") as opened:
         header = opened.read(64)
         length = file.stat().st_size
-    if header[:5] != b"\x7fELF\x02":
-        return header[:4] != b"\x7fELF" and length > 0
+    if not header.startswith(b"\x7fELF\x02"):
+        return True  # no such file, and the loader says what it thinks of it
     if len(header) < 64:
         return False
     (begin,) = struct.unpack_from("<Q", header, 40)

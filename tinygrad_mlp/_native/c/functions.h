@@ -134,9 +134,9 @@ INLINE real NAME(exp)(real x) {
   return NAME(in_range)(x, PER_TYPE(-746, -104.), PER_TYPE(710, 89.), NAME(scaled)(p, e.last_bits));
 }
 
-/* 2^x = 2^n (1 + r p(r)) */
-INLINE real NAME(exp2)(real x) {
-  const real t = x + LARGE, r = x - (t - LARGE);
+/* 2^(x - missing) = 2^n (1 + r p(r)) */
+INLINE real NAME(exp2_of)(real x, real missing) {
+  const real t = x + LARGE, r = (x - (t - LARGE)) - missing;
 #if REAL_BITS == 64 /* 2^-54 */
   const real p = POLYNOMIAL(r, 0.6931471805599453, 0.24022650695910097, 0.05550410866482166,
                             0.009618129107606885, 0.0013333558146395984, 0.00015403530441743824,
@@ -149,6 +149,7 @@ INLINE real NAME(exp2)(real x) {
   const real y = NAME(scaled)(NAME(fused)(r, p, 1), NAME(bits)(t));
   return NAME(in_range)(x, PER_TYPE(-1076, -151.), PER_TYPE(1025, 129.), y);
 }
+INLINE real NAME(exp2)(real x) { return NAME(exp2_of)(x, 0); }
 
 /* e^x - 1, divided by 2^shift, as a sum of two numbers: 2^n - 1 + 2^n r, and what is left of that
  * with 2^n (e^r - 1 - r). */
@@ -167,13 +168,21 @@ INLINE real NAME(expm1)(real x) {
   return NAME(absolute)(x) < PER_TYPE(0x1p-54, 0x1p-25) ? x : limit;
 }
 
-/* e = exp(2 |x|) - 1 gives tanh |x| = e / (e + 2); then the quotient is mended by its remainder. */
+/* tanh |x| = 1 - 2 / (e^(2 |x|) + 1), which is exact enough if it is over 1/2; else x + x^3 p(x^2). */
 INLINE real NAME(tanh)(real x) {
-  real rest;
-  const real a = NAME(absolute)(x), sum = NAME(split_expm1)(2 * a, 0, &rest), e = sum + rest;
-  const real d = e + 2, rest_of_e = (sum - e) + rest, rest_of_d = ((2 - d) + e) + rest_of_e;
-  const real inverse = 1 / d, q = e * inverse;
-  const real y = NAME(fused)(NAME(remainder)(e, q, d) + (rest_of_e - q * rest_of_d), inverse, q);
+  const real a = NAME(absolute)(x), z = a * a;
+  const NAME(exponential) e = NAME(split_exp)(2 * a);
+  const real g = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+  const real s = NAME(power_of_two)(e.last_bits), large = 1 - 2 / NAME(fused)(s, g, s + 1);
+#if REAL_BITS == 64 /* 2^-58 */
+  const real p = POLYNOMIAL(z, -0.33333333333333304, 0.13333333333327438, -0.053968253964160134,
+                            0.021869488395875263, -0.00886323274901247, 0.0035920933942720132,
+                            -0.0014555509842171185, 0.0005884758192656219, -0.00023345673177606872,
+                            8.34186361759514e-05, -1.9554817172939294e-05);
+#else /* 2^-28 */
+  const real p = POLYNOMIAL(z, -0.3333332f, 0.13332613f, -0.05385484f, 0.02108124f, -0.006286805f);
+#endif
+  const real y = a < PER_TYPE(0.55, 0.55) ? NAME(fused)(a * z, p, a) : large;
   return NAME(signed_as)(a > PER_TYPE(20, 10.) ? 1 : y, x);
 }
 
@@ -199,6 +208,46 @@ INLINE real NAME(cosh)(real x) {
   return a > PER_TYPE(711, 90.) ? INF : y;
 }
 
+/* For x >= 0.46, erfc x = exp(-x^2) w p(t) with w = 1 / (x + 4), t = 1 - 8 w. `error` is how far w is
+ * off, as a part of it; it moves the result by about 1 + 3 w + 43 w^2 times that. Nearer to 0,
+ * erfc x = 1 - x - x s(x^2); for a negative x it is 2 - erfc(-x). */
+INLINE real NAME(erfc)(real x) {
+  const real a = NAME(absolute)(x), d = a + 4, w = 1 / d, t = 1 - 8 * w, square = a * a;
+  const real error = NAME(remainder)(1, w, d) - ((4 - d) + a) * w;
+#if REAL_BITS == 64 /* s: 2^-55, p: 2^-57 */
+  const real s = POLYNOMIAL(square, 0.1283791670955126, -0.37612638903183676, 0.11283791670945745,
+                            -0.026866170640570106, 0.00522397751430438, -0.0008548311798336291,
+                            0.00012054105791815798, -1.4867808546751538e-05, 1.49795242947636e-06);
+  const real p0 = 1.095995661000491, rest_of_p0 = 5.764369163265646e-17, p1 = -0.976548729080882;
+  const real p2 = POLYNOMIAL(
+      t, 0.7732087022652371, -0.5408538313132363, 0.3308515878780085, -0.17401093723987984,
+      0.07638151490947426, -0.026370053341403868, 0.006112055652636995, -0.0002809588541052662,
+      -0.00045505265448907064, 0.00017681274740705466, -3.635340662813691e-06,
+      -1.886061017793708e-05, 4.6950351000087784e-06, 1.4235095642753033e-06,
+      -8.476851167031911e-07, -7.447270334061567e-08, 1.264075958714423e-07,
+      -6.794777954823084e-11, -1.7425414774398256e-08, 4.987145155949833e-10,
+      1.733261905155421e-09);
+#else /* s: 2^-29, p: 2^-26 */
+  const real s = POLYNOMIAL(square, 0.12837917f, -0.37612623f, 0.11283205f, -0.02678779f, 0.0047933855f);
+  const real p0 = 1.0959957f, rest_of_p0 = 2.1655684e-09f, p1 = -0.9765486f;
+  const real p2 = POLYNOMIAL(t, 0.7732078f, -0.54086035f, 0.330871f, -0.17392206f, 0.076267764f,
+                             -0.026861914f, 0.0062107462f, 0.00072067766f);
+#endif
+  const real q = NAME(fused)(t, p2, p1), rest_of_q = NAME(fused)(t, p2, p1 - q);
+  const real p = NAME(fused)(t, q, p0), rest_of_p = NAME(fused)(t, rest_of_q, NAME(fused)(t, q, p0 - p)) + rest_of_p0;
+  const real y = w * p;
+  const real rest_of_y = w * rest_of_p - NAME(remainder)(y, w, p) + y * error * (1 + w * (3 + 43 * w));
+  const NAME(exponential) e = NAME(split_exp)(-square);
+  const real rest = e.rest + NAME(remainder)(square, a, a);
+  const real near_g = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+  const real g = NAME(fused)(rest, near_g, rest) + near_g; /* e^(r + rest) - 1 */
+  const real product = y + NAME(fused)(y, g, NAME(fused)(rest_of_y, g, rest_of_y));
+  const real far = NAME(scaled)(product, e.last_bits);
+  const real at = a > PER_TYPE(28, 11.) ? 0 : far;
+  const real near = (1 - x) - x * s, result = x < 0 ? 2 - at : at;
+  return a < PER_TYPE(0.46, 0.46) ? near : result;
+}
+
 /* k and f of x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for a positive finite x */
 INLINE real NAME(split_log)(real x, real *f) {
   const NAME(word) one = NAME(bits)(1), low = NAME(bits)(PER_TYPE(0.7071067811865476, 0.70710677));
@@ -206,24 +255,22 @@ INLINE real NAME(split_log)(real x, real *f) {
   const real large = PER_TYPE(0x1p52, 0x1p23), scale = NAME(of_bits)(is_small & NAME(bits)(large - 1));
   const NAME(word) w = NAME(bits)(NAME(fused)(x, scale, x)) + (one - low);
   *f = NAME(of_bits)((w & (((NAME(word))1 << MANTISSA_BITS) - 1)) + low) - 1;
-  const real k = NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) - (large + BIAS);
-  return k - NAME(of_bits)(is_small & NAME(bits)(MANTISSA_BITS));
+  return NAME(of_bits)(w >> MANTISSA_BITS | NAME(bits)(large)) -
+         NAME(of_bits)(NAME(bits)(large + BIAS) + (is_small & MANTISSA_BITS));
 }
 
-/* log(1 + f) - f for sqrt(1/2) <= 1 + f < sqrt(2) */
+/* log(1 + f) - f for sqrt(1/2) <= 1 + f < sqrt(2): with s = f / (2 + f), log(1 + f) = 2 artanh s
+ * = 2 s + s^3 p(s^2), and 2 s = f - f^2 / 2 + s f^2 / 2. */
 INLINE real NAME(tail_of_log)(real f) {
-#if REAL_BITS == 64 /* 2^-57 */
-  const real p = POLYNOMIAL(
-      f, -0.5, 0.33333333333333376, -0.24999999999999425, 0.1999999999997481, -0.1666666666681085,
-      0.14285714290343915, -0.12499999988197298, 0.11111110721460166, -0.10000000285335357,
-      0.09090926840662027, -0.08333342475688048, 0.07691839621234986, -0.0714215963368091,
-      0.06673817220978083, -0.06267151499603572, 0.058248008899051025, -0.05347152140234045,
-      0.0540699048271884, -0.062131529922394055, 0.05657115895076399, -0.02436631348092805);
-#else /* 2^-27 */
-  const real p = POLYNOMIAL(f, -0.49999988f, 0.33333325f, -0.25001583f, 0.2000193f, -0.16609034f,
-                            0.14182456f, -0.13244149f, 0.12901847f, -0.07616244f);
+  const real s = f / (2 + f), z = s * s, half = f * f * (real)0.5;
+#if REAL_BITS == 64 /* 2^-59 */
+  const real p = POLYNOMIAL(z, 0.6666666666666735, 0.39999999999411306, 0.2857142874322277,
+                            0.22222198479604222, 0.1818356956894289, 0.15313907293100373,
+                            0.14797469751061965);
+#else /* 2^-30 */
+  const real p = POLYNOMIAL(z, 0.66666776f, 0.39977497f, 0.2987305f);
 #endif
-  return f * f * p;
+  return NAME(fused)(s, NAME(fused)(z, p, half), -half);
 }
 
 /* k log(2) + f + tail */
@@ -257,14 +304,23 @@ INLINE real NAME(log1p)(real x) {
   return NAME(signed_as)(NAME(or_limit)(u, result), x);
 }
 
+/* a b + c exact but for the roundings of c and of the result, if b has half of the digits only */
+INLINE real NAME(exact_product_plus)(real a, real b, real c) {
+#if HAS_FMA
+  return LIBM(__builtin_fma)(a, b, c);
+#else
+  const real a1 = NAME(upper)(a);
+  return a1 * b + ((a - a1) * b + c);
+#endif
+}
+
 /* The logarithm to a base, of which the arguments are 1 / log(base) and log(2) / log(base), each as
  * two numbers; of these the first have few digits, so that their products here are exact. */
 INLINE real NAME(log_to_base)(real x, real c1, real c2, real two1, real two2) {
   real f;
   const real k = NAME(split_log)(x, &f), tail = NAME(tail_of_log)(f);
-  const real y1 = NAME(upper)(f + tail), y2 = (f - y1) + tail;
-  const real rest = NAME(fused)(y2, c1 + c2, NAME(fused)(y1, c2, k * two2));
-  return NAME(or_limit)(x, NAME(fused)(k, two1, NAME(fused)(y1, c1, rest)));
+  const real rest = NAME(fused)(f, c2, NAME(fused)(k, two2, tail * (c1 + c2)));
+  return NAME(or_limit)(x, NAME(fused)(k, two1, NAME(exact_product_plus)(f, c1, rest)));
 }
 INLINE real NAME(log2)(real x) {
   return NAME(log_to_base)(x, PER_TYPE(0x1.7154768p0, 0x1.716p0),
@@ -277,14 +333,49 @@ INLINE real NAME(log10)(real x) {
                            PER_TYPE(0x1.fef311f12b358p-46, -0x1.95ec1p-19));
 }
 
+/* x^y = 2^(y log2 x) for x >= 0; y log2 x may be 1000, and all its digits behind the point count.
+ * So log2 x is found as a sum of two doubles, as each product and each sum on the way that matters:
+ * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). Of floats doubles are enough. */
+#if REAL_BITS == 64 /* 2^-66 */
+INLINE double power_of_positive_f64(double x, double y) {
+  double f;
+  const double k = split_log_f64(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse;
+  const double rest_of_s = (remainder_f64(f, s, d) - s * ((2 - d) + f)) * inverse;
+  const double z = s * s, rest_of_z = fused_f64(2 * s, rest_of_s, -remainder_f64(z, s, s));
+  const double p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
+                              0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
+                              0.06598503401235471);
+  const double third = 1.0 / 3, rest_of_third = 1.850371707708594e-17, u = z * third;
+  const double rest_of_u = fused_f64(z * z, p, fused_f64(z, rest_of_third, rest_of_z * third)) -
+                           remainder_f64(u, z, third);
+  const double h = 1 + u, rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
+  const double rest_of_m = fused_f64(s, rest_of_h, rest_of_s * h) - remainder_f64(m, s, h);
+  const double c = 2.8853900817779268, rest_of_c = 4.0710547481862066e-17, v = m * c; /* 2 / log(2) */
+  const double rest_of_v = fused_f64(m, rest_of_c, rest_of_m * c) - remainder_f64(v, m, c);
+  const double sum = k + v, logarithm = or_limit_f64(x, sum), product = y * logarithm;
+  const double rest = ((k - sum) + v) + rest_of_v;
+  return exp2_of_f64(product, remainder_f64(product, y, logarithm) - y * rest);
+}
+#else
+INLINE float power_of_positive_f32(float x, float y) { return exp2_f64(y * log2_f64(x)); }
+#endif
+
+INLINE real NAME(power)(real x, real y) {
+  const real a = NAME(absolute)(x), p = NAME(power_of_positive)(a, y);
+  const int is_whole = NAME(rint)(y) == y, is_odd = is_whole & (NAME(rint)(y / 2) != y / 2);
+  const int is_one = (y == 0) | (x == 1) | ((x == -1) & (NAME(absolute)(y) == INF));
+  const NAME(word) sign = NAME(bits)(x) & NAME(bits)(-(real)0) & NAME(all_or_none)(is_odd);
+  const NAME(word) not_real = NAME(all_or_none)((x < 0) & (a < INF) & !is_whole);
+  const NAME(word) one = NAME(all_or_none)(is_one);
+  return NAME(of_bits)(((NAME(bits)(p) | sign | not_real) & ~one) | (NAME(bits)(1) & one));
+}
+
 INLINE real NAME(sin)(real x) { return LIBM(sin)(x); }
 INLINE real NAME(cos)(real x) { return LIBM(cos)(x); }
 INLINE real NAME(tan)(real x) { return LIBM(tan)(x); }
 INLINE real NAME(arcsin)(real x) { return LIBM(asin)(x); }
 INLINE real NAME(arccos)(real x) { return LIBM(acos)(x); }
 INLINE real NAME(arctan)(real x) { return LIBM(atan)(x); }
-INLINE real NAME(erfc)(real x) { return LIBM(erfc)(x); }
-INLINE real NAME(power)(real x, real y) { return LIBM(pow)(x, y); }
 /* The remainder has the sign of y, as in Python. */
 INLINE real NAME(mod)(real x, real y) {
   real r = LIBM(fmod)(x, y);

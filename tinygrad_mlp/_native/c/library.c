@@ -13,6 +13,7 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
 #include "epochs.h"
 #undef real
 #undef REAL_BITS
@@ -25,6 +26,7 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
 #include "epochs.h"
 #undef real
 #undef REAL_BITS

@@ -13,9 +13,10 @@
  *
  * Lanes behind the edge are masked: they hold 0, and no memory is touched there.
  */
+#include <stdlib.h>
+
 #undef TILE_ROWS
 #undef TILE_VECTORS
-#undef PANEL_BYTES
 #if VECTOR_BYTES == 64 || defined(__aarch64__) /* 32 registers: 8 * 3 sums, 3 of b, 1 of a */
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
@@ -26,7 +27,12 @@
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
 #endif
-#define PANEL_BYTES 24576 /* of b, while all rows of a pass by: most of the fastest cache */
+#undef DEPTH
+#define DEPTH (2048 / (int)sizeof(real)) /* of a panel of b, while all rows of a pass by */
+#define FEW_ROWS 64     /* so deep where one row of a passes by */
+#define BLOCK_ROWS 192  /* of a, that stay in the second cache */
+#define BLOCK_PANELS 32 /* of b, copied at once */
+#define LARGE 4000000    /* products of two numbers, from which on copying pays */
 
 #undef UNROLL
 #if defined(__clang__)
@@ -157,45 +163,94 @@ static void NAME(pack)(int n, int K, const real *b, int64_t bn, int64_t bk, real
   }
 }
 
-/* Tiles. */
+/* Panel after panel of b, all its depth, so that the sums stay near; but for one row of a, b is read
+ * row after row, some rows at a time, as it lies in memory: each number of it serves only once. */
 static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                                    const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
                                    int64_t cn, int adds) {
-  enum { L = NAME(LANES), MOST = TILE_VECTORS * L, DEPTH = PANEL_BYTES / sizeof(real) / MOST };
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
   real panel[MOST * DEPTH] __attribute__((aligned(64)));
-  for (int n = 0, wide; n < N; n += wide * L) {
-    wide = NAME(piece)((N - n + L - 1) / L, TILE_VECTORS);
-    const int columns = N - n < wide * L ? N - n : wide * L;
-    const int behind = columns - (wide - 1) * L;
-    const NAME(mask) last = NAME(first)(behind);
-    const int packs = bn != 1 || (!HAS_MASKS && behind < L) ||
-                      (M >= 4 * TILE_ROWS && bk * (int64_t)sizeof(real) >= 1024);
+  const int by_rows = M == 1 && bn == 1 && cn == 1, depth = by_rows ? FEW_ROWS : DEPTH;
+  for (int begin = 0, end; begin < N; begin = end) {
+    end = by_rows || N - begin <= MOST ? N : begin + NAME(piece)((N - begin + L - 1) / L, TILE_VECTORS) * L;
     for (int k = 0, deep; k < K || k == 0; k += deep) {
-      deep = NAME(piece)(K - k, DEPTH);
-      const real *p = a + k * ak, *q = b + n * bn + k * bk;
-      int64_t row = bk;
-      if (packs) {
-        NAME(pack)(columns, deep, q, bn, bk, panel);
-        q = panel;
-        row = wide * L;
-      }
-      const int adds_now = adds || k > 0;
-      if (cn == 1)
-        NAME(strips)[wide - 1](M, deep, p, am, ak, q, row, last, c + n, cm, adds_now);
-      else
-        for (int m = 0; m < M; m += TILE_ROWS) {
-          real block[TILE_ROWS][MOST];
-          const int rows = M - m < TILE_ROWS ? M - m : TILE_ROWS;
-          NAME(strips)[wide - 1](rows, deep, p + m * am, am, ak, q, row, last, block[0], MOST, 0);
-          for (int i = 0; i < rows; i++)
-            for (int j = 0; j < columns; j++) {
-              real *to = c + (m + i) * cm + (n + j) * cn;
-              *to = adds_now ? *to + block[i][j] : block[i][j];
-            }
+      deep = K - k <= depth ? K - k : NAME(piece)(K - k, depth);
+      for (int n = begin, wide; n < end; n += wide * L) {
+        wide = NAME(piece)((end - n + L - 1) / L, TILE_VECTORS);
+        const int columns = end - n < wide * L ? end - n : wide * L;
+        const int behind = columns - (wide - 1) * L;
+        const NAME(mask) last = NAME(first)(behind);
+        const real *p = a + k * ak, *q = b + n * bn + k * bk;
+        int64_t row = bk;
+        if (bn != 1 || (!HAS_MASKS && behind < L) ||
+            (M >= 4 * TILE_ROWS && bk * (int64_t)sizeof(real) >= 1024)) {
+          NAME(pack)(columns, deep, q, bn, bk, panel);
+          q = panel;
+          row = wide * L;
         }
+        const int adds_now = adds || k > 0;
+        if (cn == 1)
+          NAME(strips)[wide - 1](M, deep, p, am, ak, q, row, last, c + n, cm, adds_now);
+        else
+          for (int m = 0; m < M; m += TILE_ROWS) {
+            real block[TILE_ROWS][MOST];
+            const int rows = M - m < TILE_ROWS ? M - m : TILE_ROWS;
+            NAME(strips)[wide - 1](rows, deep, p + m * am, am, ak, q, row, last, block[0], MOST, 0);
+            for (int i = 0; i < rows; i++)
+              for (int j = 0; j < columns; j++) {
+                real *to = c + (m + i) * cm + (n + j) * cn;
+                *to = adds_now ? *to + block[i][j] : block[i][j];
+              }
+          }
+      }
       if (K == 0) break;
     }
   }
+}
+
+/* Large ones: some columns of b, then some rows of a, are copied as the tiles will read them, so that
+ * both stay in the second cache; c is visited once for each DEPTH of k. */
+static int NAME(product_of_blocks)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
+                                   const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
+                                   int adds) {
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
+  enum { COLUMNS = BLOCK_PANELS * MOST, ROWS = BLOCK_ROWS, GROUP = 16, AT_ONCE = 16 };
+  const int packs_a = ak != 1;
+  void *memory = malloc((size_t)(ROWS + COLUMNS) * DEPTH * sizeof(real) + 64);
+  if (!memory) return 0;
+  real *of_a = (real *)(((uintptr_t)memory + 63) / 64 * 64), *of_b = of_a + ROWS * DEPTH;
+  for (int k = 0, deep; k < K; k += deep, adds = 1) {
+    deep = NAME(piece)(K - k, DEPTH);
+    for (int n = 0; n < N; n += COLUMNS) {
+      const int columns = N - n < COLUMNS ? N - n : COLUMNS;
+      for (int i = 0; i < deep; i += AT_ONCE)
+        for (int j = 0; j < columns; j += MOST) {
+          const int width = columns - j < MOST ? columns - j : MOST;
+          NAME(pack)(width, deep - i < AT_ONCE ? deep - i : AT_ONCE, b + (n + j) * bn + (k + i) * bk, bn,
+                     bk, of_b + j * deep + i * ((width + L - 1) / L * L));
+        }
+      for (int m = 0; m < M; m += ROWS) {
+        const int rows = M - m < ROWS ? M - m : ROWS;
+        if (packs_a) for (int i = 0; i < rows; i += GROUP)
+          NAME(pack)(rows - i < GROUP ? rows - i : GROUP, deep, a + (m + i) * am + k * ak, am, ak,
+                     of_a + i * deep);
+        for (int j = 0; j < columns; j += MOST) {
+          const int width = columns - j < MOST ? columns - j : MOST, wide = (width + L - 1) / L;
+          const NAME(mask) last = NAME(first)(width - (wide - 1) * L);
+          if (!packs_a)
+            NAME(strips)[wide - 1](rows, deep, a + m * am + k * ak, am, ak, of_b + j * deep,
+                                   wide * L, last, c + m * cm + n + j, cm, adds);
+          else for (int i = 0; i < rows; i += GROUP) {
+            const int some = rows - i < GROUP ? rows - i : GROUP;
+            NAME(strips)[wide - 1](some, deep, of_a + i * deep, 1, (some + L - 1) / L * L, of_b + j * deep,
+                                   wide * L, last, c + (m + i) * cm + n + j, cm, adds);
+          }
+        }
+      }
+    }
+  }
+  free(memory);
+  return 1;
 }
 
 /* rows of a, each with each of some columns of b; those behind the edge repeat the last one. */
@@ -203,11 +258,10 @@ INLINE void NAME(dots)(const int rows, const int columns, int M, int N, int K, c
                        int64_t am, const real *b, int64_t bn, real *c, int64_t cm, int64_t cn,
                        int adds) {
   enum { L = NAME(LANES) };
-  NAME(vector) sum[16], x[4];
+  NAME(vector) sum[16] = {{0}}, x[4];
   const real *p[4], *q[16];
   UNROLL for (int i = 0; i < rows; i++) p[i] = a + (i < M ? i : M - 1) * am;
   UNROLL for (int j = 0; j < columns; j++) q[j] = b + (j < N ? j : N - 1) * bn;
-  UNROLL for (int i = 0; i < rows * columns; i++) sum[i] = (NAME(vector)){0};
 #define STEP(LOAD)                                                                       \
   UNROLL for (int i = 0; i < rows; i++) x[i] = LOAD(p[i] + k);                           \
   UNROLL for (int j = 0; j < columns; j++) {                                             \
@@ -230,8 +284,15 @@ INLINE void NAME(dots)(const int rows, const int columns, int M, int N, int K, c
       UNROLL for (int i = 0; i < half; i++) sum[from + i] =
           NAME(evens)(sum[from + 2 * i], sum[from + 2 * i + 1]) +
           NAME(odds)(sum[from + 2 * i], sum[from + 2 * i + 1]);
-    NAME(store)(total + from, sum[from]);
+    if (rows == 1 && cn == 1) {
+      if (from >= N) return;
+      const NAME(mask) some = NAME(first)(N - from < L ? N - from : L);
+      if (adds) sum[from] += NAME(load_first)(c + from, some);
+      NAME(store_first)(c + from, sum[from], some);
+    } else
+      NAME(store)(total + from, sum[from]);
   }
+  if (rows == 1 && cn == 1) return;
   for (int i = 0; i < rows && i < M; i++)
     for (int j = 0; j < columns && j < N; j++) {
       real *to = c + i * cm + j * cn;
@@ -242,18 +303,50 @@ INLINE void NAME(dots)(const int rows, const int columns, int M, int N, int K, c
 static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am, const real *b,
                                   int64_t bn, real *c, int64_t cm, int64_t cn, int adds) {
   enum { ROWS = TILE_ROWS / 2, COLUMNS = 4, MANY = NAME(LANES) > 8 ? NAME(LANES) : 8 };
-  enum { DEPTH = 4096 / sizeof(real) };
+  enum { LENGTH = 4096 / sizeof(real) };
   for (int k = 0, deep; k < K; k += deep, adds = 1) {
-    deep = NAME(piece)(K - k, DEPTH);
+    deep = NAME(piece)(K - k, LENGTH);
     if (M == 1)
-      for (int n = 0; n < N; n += MANY)
-        NAME(dots)(1, MANY, 1, N - n, deep, a + k, am, b + n * bn + k, bn, c + n * cn, cm, cn, adds);
+      for (int n = 0; n < N; n += MANY) {
+        const real *q = b + n * bn + k;
+        if (N - n <= 8)
+          NAME(dots)(1, 8, 1, N - n, deep, a + k, am, q, bn, c + n * cn, cm, cn, adds);
+        else
+          NAME(dots)(1, MANY, 1, N - n, deep, a + k, am, q, bn, c + n * cn, cm, cn, adds);
+      }
     else
       for (int m = 0; m < M; m += ROWS)
         for (int n = 0; n < N; n += COLUMNS)
           NAME(dots)(ROWS, COLUMNS, M - m, N - n, deep, a + m * am + k, am, b + n * bn + k, bn,
                      c + m * cm + n * cn, cm, cn, adds);
   }
+}
+
+/* The product of a BLAS with integers of 64 bits, as CBLAS has it, from a number of multiplications
+ * on: both set once, when the library is loaded and before anything runs. */
+typedef void (*NAME(gemm))(int64_t by_rows, int64_t turns_a, int64_t turns_b, int64_t M, int64_t N,
+                           int64_t K, real alpha, const real *a, int64_t lda, const real *b,
+                           int64_t ldb, real beta, real *c, int64_t ldc);
+static NAME(gemm) NAME(blas);
+static int64_t NAME(blas_from);
+EXPORT void NAME(use_blas)(NAME(gemm) blas, int64_t from) {
+  NAME(blas) = blas;
+  NAME(blas_from) = from;
+}
+
+/* Whether the BLAS has done it: it knows rows or columns that follow each other, and no others. */
+static int NAME(product_of_blas)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
+                                 const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
+                                 int64_t cn, int adds) {
+  enum { BY_ROWS = 101, AS_IS = 111, TURNED = 112 };
+  const int turns_a = ak != 1, turns_b = bn != 1;
+  const int64_t lda = turns_a ? ak : am, ldb = turns_b ? bn : bk;
+  if (!NAME(blas) || (int64_t)M * N * K < NAME(blas_from)) return 0;
+  if ((turns_a && am != 1) || (turns_b && bk != 1) || cn != 1) return 0;
+  if (lda < (turns_a ? M : K) || ldb < (turns_b ? K : N) || cm < N) return 0;
+  NAME(blas)(BY_ROWS, turns_a ? TURNED : AS_IS, turns_b ? TURNED : AS_IS, M, N, K, 1, a, lda, b, ldb,
+             adds ? 1 : 0, c, cm);
+  return 1;
 }
 
 static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
@@ -265,12 +358,15 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
     return;
   }
   if (N == 1) bn = cn = 1; /* an axis of one number has no stride */
-  if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && (M <= 2 || 4 * M < K))
+  const int few = M <= 2 || (M <= 8 && 8 * M <= K) || (2 * N <= NAME(LANES) && K >= 64);
+  if (NAME(product_of_blas)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds)) return;
+  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= LARGE;
+  if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && few)
     NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
-  else
+  else if (cn != 1 || !large ||
+           !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, adds))
     NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);
 }
-
 
 /* c[p, q, lane] = sum over k of a[p, k, lane] b[q, k, lane], lanes being samples; what is behind the
  * edge repeats the last row or column. */
