@@ -71,7 +71,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
-"_backends.protocol _backends.memory _backends.sample_products _backends.draws "
+        "_backends.protocol _backends.memory _backends.sample_products _backends.draws "
         "_backends.native_axes _backends.scalar_walk _backends.tape_rules",
         "_backends.native_memory _backends.tape_assembly",
         "_backends.native_records",
