@@ -232,6 +232,10 @@ class Network:
         self._note_rows(batch_size)
         return pieces
 
+    def forget_samples(self) -> None:
+        """Let go of what ``pieces`` made of the samples of a fit that is over."""
+        self._pieces = None
+
     def take_piece(
         self,
         pieces: Pieces,

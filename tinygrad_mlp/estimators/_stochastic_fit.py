@@ -71,6 +71,8 @@ class StochasticFit:
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
                 "the weights that it had then",
             )
+        finally:
+            self._network.forget_samples()
         if estimator.early_stopping:
             best: Weights = estimator._best_weights
             return best

@@ -120,7 +120,7 @@ def traced_rule(
 
 def _traced_twice(*given: Any, unknown: Set[str]) -> Passes:
     try:
-        first, second = [_trace(*given, unknown) for _ in range(2)]
+        first, second = [_trace(*given, unknown=unknown) for _ in range(2)]
     except UntraceableError:
         raise
     except Exception as error:  # a rule may do anything with what is no array
