@@ -13,19 +13,20 @@ import pytest
 from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp.compiler._backends import choice
 
-BackEnd = Literal["arrays", "arithmetic", "native"]
+BackEnd = Literal["arrays", "arithmetic", "native", "tape"]
 BACK_ENDS: Final[tuple[BackEnd, ...]] = get_args(BackEnd)
 
 
 @contextmanager
 def forced(back_end: BackEnd) -> Iterator[None]:
-    """Compile everything to NumPy calls, to plain arithmetic, or to records of arrays."""
-    arithmetic = back_end == "arithmetic"
-    wanted = "native" if back_end == "native" else "numpy"
-    if back_end == "native":
+    """Compile everything to NumPy calls or plain arithmetic; to records of arrays, or a tape, in C."""
+    is_scalar = back_end in ("arithmetic", "tape")
+    is_native = back_end in ("native", "tape")
+    wanted = "native" if is_native else "numpy"
+    if is_native:
         need_library()
     with (
-        patch.object(choice, "is_scattered", lambda groups: arithmetic),
+        patch.object(choice, "is_scattered", lambda groups: is_scalar),
         patch.object(choice, "is_irregular", lambda plan, groups: False),
         patch.dict(os.environ, {choice.VARIABLE: wanted}),
     ):

@@ -27,6 +27,9 @@ class Moments:
         event: "opcode" for every instruction, "line" for every line.
         within: only code in this folder or file of the package counts.
         number: the signal.
+
+    Attributes:
+        places: file and line of each moment so far.
     """
 
     def __init__(
@@ -35,14 +38,19 @@ class Moments:
         self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
         assert Path(self.folder).exists(), self.folder
         self.number = number
-        self.n = 0
+        self.places: list[tuple[str, int]] = []
+
+    @property
+    def n(self) -> int:
+        """How many moments there were so far."""
+        return len(self.places)
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         if not frame.f_code.co_filename.startswith(self.folder):
             return None
         frame.f_trace_opcodes = self.event == "opcode"
         if event == self.event:
-            self.n += 1
+            self.places.append((frame.f_code.co_filename, frame.f_lineno))
             if self.n - 1 == self.at:
                 signal.raise_signal(self.number)
         return self
@@ -59,18 +67,23 @@ def traced(moments: Moments) -> Iterator[None]:
 
 
 def interrupted_everywhere(
-    run: Callable[[], Callable[[], Any]], event: str = "opcode", within: str = "", stride: int = 1
+    run: Callable[[], Callable[[], Any]],
+    event: str = "opcode",
+    within: str = "",
+    stride: int = 1,
+    rounds: int | None = None,
 ) -> Iterator[Any]:
     """What ``run()`` leaves when its work is interrupted at each of its moments.
 
-    ``run`` makes things ready and returns the work, which returns what is to be looked at.
+    ``run`` makes things ready and returns the work, which returns what is to be looked at. Where a
+    line comes many times, it is interrupted the first ``rounds`` times, and the last.
     """
     counting = Moments(-1, event, within)
     work = run()
     with traced(counting):
         work()
     assert counting.n > 5
-    for at in range(0, counting.n, stride):
+    for at in _chosen(counting.places, rounds)[::stride]:
         work = run()
         try:
             with traced(Moments(at, event, within)):
@@ -78,3 +91,12 @@ def interrupted_everywhere(
         except KeyboardInterrupt:
             pass
         yield work
+
+
+def _chosen(places: list[tuple[str, int]], rounds: int | None) -> list[int]:
+    if rounds is None:
+        return list(range(len(places)))
+    times: dict[tuple[str, int], list[int]] = {}
+    for at, place in enumerate(places):
+        times.setdefault(place, []).append(at)
+    return sorted({at for own in times.values() for at in (*own[:rounds], own[-1])})

@@ -17,7 +17,7 @@ from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, ViewportSize
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS: Final = (
@@ -79,6 +79,24 @@ class Viewer:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def listen(self) -> None:
+        self.page.on("console", self._complain)
+        self.page.on("pageerror", self._complain)
+        self.page.on("request", self._request)
+
+    def close(self) -> None:
+        """Leave the page, after what it still has to say."""
+        self.page.remove_listener("request", self._request)
+        self.page.goto("about:blank")
+        self.page.remove_listener("console", self._complain)
+        self.page.remove_listener("pageerror", self._complain)
+
+    def _complain(self, complaint: ConsoleMessage | Error) -> None:
+        self.complaints.append(str(complaint))
+
+    def _request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
@@ -106,11 +124,39 @@ class Viewer:
         return found
 
 
+class Tab:
+    """A page of the browser that one test after the other uses: a new one costs a process.
+
+    Nothing of a test is there in the next one: not the window, the colors, the medium, the place of
+    the mouse or the addresses before. The pages of replays keep nothing in the browser.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._page = browser.new_context().new_page()
+        self._protocol = self._page.context.new_cdp_session(self._page)
+
+    def cleared(self, size: tuple[int, int], *, dark: bool = False) -> Page:
+        """The page, empty, in a window of that size."""
+        self._page.goto("about:blank")
+        self._page.set_viewport_size(window(size))
+        self._page.emulate_media(
+            media="null", color_scheme="dark" if dark else "light", reduced_motion="reduce"
+        )
+        self._page.mouse.move(0.0, 0.0)
+        self._protocol.send("Page.resetNavigationHistory")
+        return self._page
+
+
+def window(size: tuple[int, int]) -> ViewportSize:
+    return {"width": size[0], "height": size[1]}
+
+
 @dataclass
 class Opener:
-    """Opens the page of a loss in a window of that size."""
+    """Opens the page of a loss in a window of that size: the first of a test in the tab."""
 
     browser: Browser
+    tab: Tab
     path: Path
     opened: list[Viewer] = field(default_factory=list)
 
@@ -118,15 +164,9 @@ class Opener:
         self, loss: Value, size: tuple[int, int] = DESKTOP, *, dark: bool = False, **options: Any
     ) -> Viewer:
         viz.replay(loss, self.path, **options)
-        context = self.browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
-        opened = Viewer(context.new_page())
-        opened.page.on("console", lambda message: opened.complaints.append(message.text))
-        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        tab = Tab(self.browser) if self.opened else self.tab
+        opened = Viewer(tab.cleared(size, dark=dark))
+        opened.listen()
         opened.page.goto(self.path.as_uri())
         self.opened.append(opened)
         return opened

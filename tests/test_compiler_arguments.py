@@ -320,7 +320,7 @@ def test_a_program_that_looks_at_a_leaf_need_not_wait_for_a_recording(which: str
     def slow(x: Value) -> Value:
         if calling.ident is None:
             calling.start()
-            calling.join(10.0)
+            calling.join(60.0)
             assert found == [expected]
         return x * 2.0
 
@@ -337,7 +337,7 @@ def test_a_program_that_looks_at_no_leaf_need_not_wait() -> None:
     def slow(x: Value) -> Value:
         if calling.ident is None:
             calling.start()
-            calling.join(10.0)
+            calling.join(60.0)
             assert found == [8.0]
         return x * 2.0
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import re
-import tracemalloc
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from tests.back_ends import forced
+from tests.memory import assert_takes_less
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
@@ -80,18 +79,10 @@ def test_thousands_of_names_are_global() -> None:
 def test_a_recording_takes_little_memory_for_each_parameter() -> None:
     _recorded(MLP(64, [2, 10], rng=0))  # whatever is made once
     model = MLP(64, [512, 10], rng=0)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        program = _recorded(model)
-        kept, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    n_parameters = len(program.parameters)
+    n_parameters = len(model.parameters())
     # In bytes: the list of them, two arrays, the tuples of parents and a slot take 48; and while it
     # is recorded, an int and an entry of a dict 67.
-    assert kept / n_parameters < 80.0
-    assert most / n_parameters < 165.0
+    assert_takes_less(lambda: _recorded(model), kept=80.0 * n_parameters, most=165.0 * n_parameters)
 
 
 def _recorded(model: MLP) -> Program:

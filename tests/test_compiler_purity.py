@@ -413,7 +413,7 @@ def test_programs_that_look_at_values_need_not_wait_for_a_recording(use: str) ->
     def slow(x: Value) -> Value:
         if using.ident is None:
             using.start()
-            using.join(10.0)
+            using.join(60.0)
             assert not using.is_alive()
         return x * other
 

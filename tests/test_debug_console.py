@@ -488,7 +488,7 @@ def step(*words: str, commands: str, folder: Path) -> tuple[int, str]:
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return run.returncode, run.stdout

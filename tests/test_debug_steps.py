@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.debugging import bits, network_loss, random_graph
+from tests.memory import assert_takes_less
 from tinygrad_mlp import Value, functional, ops
 from tinygrad_mlp.debug import (
     break_when,
@@ -369,11 +369,9 @@ def test_a_step_takes_the_memory_that_is_stated() -> None:
     node = Value(1.0)
     for _ in range(n_steps):
         node = node.tanh()
-    tracemalloc.start()
-    trace = trace_backward(node)
-    size = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
     gradients = n_steps * 24  # the new gradients in the graph are not the log's
+    log = n_steps * (8 + 40 + 4)  # a step, its node, and 4 for slack
+    assert_takes_less(lambda: trace_backward(node), kept=gradients + log)
+    trace = trace_backward(node)
     assert len(trace) == n_steps
-    assert (size - gradients) / n_steps < 8 + 40 + 4  # a step, its node, and 4 for slack
     assert math.isfinite(trace[-1].grad_after)

@@ -20,6 +20,7 @@ from tests.running import run_python
 from tests.source_files import ROOT
 from tinygrad_mlp import History, Module, compile, estimators, search
 from tinygrad_mlp import _array_math as array_math
+from tinygrad_mlp._cli import main
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
@@ -75,6 +76,20 @@ def test_the_quick_start_is_two_commands() -> None:
     assert [block.strip() for block in fenced_blocks(section[1], "sh")] == QUICK_START
 
 
+def programs(text: str) -> list[str]:
+    return [block for block in fenced_blocks(text, "python") if ">>>" not in block]
+
+
+@pytest.fixture(scope="module")
+def after_the_readme(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which its blocks without prompts ran, in order."""
+    folder = tmp_path_factory.mktemp("readme")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    run_python("-W", "error", "-c", "\n".join(programs(text)), folder=folder)
+    return folder
+
+
+@pytest.mark.usefixtures("after_the_readme")
 def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prompts are checked against what they print; blocks without prompts run in order."""
     monkeypatch.chdir(tmp_path)
@@ -86,8 +101,6 @@ def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     report: list[str] = []
     doctest.DocTestRunner(optionflags=flags).run(test, out=report.append)
     assert report == []
-    program = "\n".join(block for block in blocks if ">>>" not in block)
-    run_python("-W", "error", "-c", program, folder=tmp_path)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
@@ -119,15 +132,15 @@ def names_in_prose(text: str) -> list[str]:
     return [match[1] for match in matches if match and not match[1].endswith((".py", ".md"))]
 
 
-def test_the_readme_steps_through_the_network_that_it_has_saved(tmp_path: Path) -> None:
+def test_the_readme_steps_through_the_network_that_it_has_saved(after_the_readme: Path) -> None:
     """The Python blocks, read from top to bottom, make the file that the command names."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     command = re.search(r"^python (-m tinygrad_mlp step --model .*?) +#", text, flags=re.MULTILINE)
     assert command is not None
-    before = text[: command.start()]
-    blocks = [block for block in fenced_blocks(before, "python") if ">>>" not in block]
-    run_python("-W", "error", "-c", "\n".join(blocks), folder=tmp_path)
-    shown = run_python(*shlex.split(command[1]), folder=tmp_path, typed="next\nquit\n")
+    words = shlex.split(command[1])
+    file = words[words.index("--model") + 1]
+    assert f'"{file}"' in "".join(programs(text[: command.start()]))
+    shown = run_python(*words, folder=after_the_readme, typed="next\nquit\n")
     assert "petal length" in shown
 
 
@@ -149,7 +162,7 @@ def test_a_name_that_does_not_exist_is_found() -> None:
     assert not hasattr(viz, "drew")
 
 
-def test_commands_in_the_readme_exist(tmp_path: Path) -> None:
+def test_commands_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     """Each ``python -m tinygrad_mlp NAME --option`` is known to ``NAME --help``; files exist."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for line in "\n".join(fenced_blocks(text, "sh")).replace("\\\n", " ").splitlines():
@@ -160,6 +173,7 @@ def test_commands_in_the_readme_exist(tmp_path: Path) -> None:
             continue
         arguments = words[words.index("tinygrad_mlp") + 1 :]
         command = [word for word in arguments[:1] if not word.startswith("-")]
-        shown = run_python("-m", "tinygrad_mlp", *command, "--help", folder=tmp_path)
+        assert main([*command, "--help"]) == 0
+        shown = capsys.readouterr().out
         options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
         assert [option for option in options if option not in shown] == []

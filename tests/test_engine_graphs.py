@@ -377,11 +377,11 @@ def test_no_grad_is_a_matter_of_one_thread() -> None:
     def first() -> None:
         with no_grad():
             first_is_in.set()
-            second_is_in.wait(10.0)
+            second_is_in.wait(60.0)
             parents.append(len((Value(1.0) + 1.0).parents))
 
     def second() -> None:
-        first_is_in.wait(10.0)
+        first_is_in.wait(60.0)
         with no_grad():
             second_is_in.set()
             threads[0].join()
@@ -390,7 +390,7 @@ def test_no_grad_is_a_matter_of_one_thread() -> None:
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     for thread in threads:
         thread.start()
-    first_is_in.wait(10.0)
+    first_is_in.wait(60.0)
     here = len((Value(1.0) + 1.0).parents)
     for thread in threads:
         thread.join()

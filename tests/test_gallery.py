@@ -32,7 +32,8 @@ def rows() -> list[tuple[str, str, str]]:
 def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the pictures that the script makes now."""
     folder = tmp_path_factory.mktemp("gallery")
-    run_python("-W", "error", SCRIPT, folder / "new", folder=folder)
+    printed = run_python("-W", "error", SCRIPT, folder / "new", folder=folder)
+    assert printed.strip(), "an example shows something"
     return folder / "new"
 
 
@@ -88,6 +89,10 @@ def test_a_browser_takes_the_picture_of_the_replay(remade: Path) -> None:
     assert sizes == {(1100).to_bytes(4, "big").hex() + (700).to_bytes(4, "big").hex()}
     assert (remade / "replay.png").stat().st_size > 5_000
     assert not (remade / "backprop.html").exists()
+
+
+def test_the_script_writes_only_into_the_folder_that_it_is_given(remade: Path) -> None:
+    assert list(remade.parent.iterdir()) == [remade]
 
 
 def test_a_changed_picture_is_found() -> None:

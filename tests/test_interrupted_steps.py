@@ -175,8 +175,10 @@ def line() -> Module:
 @pytest.mark.parametrize(
     ("engine", "kind", "name"),
     [
-        *[("eager", line, name) for name in MAKERS],
-        *[("compiled", line, name) for name in MAKERS],
+        ("eager", line, "sgd"),  # the step of each optimizer is interrupted above
+        ("eager", line, "adam"),
+        ("compiled", line, "sgd"),
+        ("compiled", line, "adam"),
         ("eager", Counting, "adam"),
         ("compiled", Counting, "adam"),  # as one graph of the whole batch
     ],
@@ -190,7 +192,7 @@ def test_a_training_ends_between_two_steps(engine: str, kind: Any, name: str) ->
         whole.append(training.seen())
     counts = set()
     for training in interrupted_everywhere(
-        lambda: Training(engine, kind, name), "line", "training"
+        lambda: Training(engine, kind, name), "line", "training", rounds=4
     ):
         seen = training.seen()
         step_count = seen[1]["step_count"]

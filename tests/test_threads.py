@@ -31,8 +31,11 @@ from tinygrad_mlp.optim import SGD
 from tinygrad_mlp.training import fit, predict
 from tinygrad_mlp.training._outputs import model_outputs
 
-SECONDS: Final = 1.5
+SECONDS: Final = 1.0
 """How long each kind of work goes on."""
+
+LATEST: Final = 120.0
+"""How long something that must come is waited for: a machine may have much else to do."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +76,7 @@ def all_at_once(
     ]
     for thread in threads:
         thread.start()
-    latest = end + 60.0
+    latest = end + LATEST
     while until is not None and not until() and not stopped.is_set() and time.monotonic() < latest:
         time.sleep(0.001)
     if until is not None:
@@ -322,7 +325,7 @@ def test_a_prediction_beside_a_training_has_the_numbers_of_one_step(
         step()
         time.sleep(0.0)
 
-    until = time.monotonic() + 20.0
+    until = time.monotonic() + LATEST
     all_at_once(
         [stepping, predicting, predicting, saving],
         lambda: len(set(found)) > 20 or time.monotonic() > until,
@@ -346,7 +349,7 @@ def test_a_kept_prediction_beside_a_training_has_the_numbers_of_one_step() -> No
         assert step == round(step)
         found.add(step)
 
-    until = time.monotonic() + 20.0
+    until = time.monotonic() + LATEST
     all_at_once(
         [stepping, predicting, predicting], lambda: len(found) > 200 or time.monotonic() > until
     )
@@ -357,7 +360,7 @@ def in_another_thread(work: Callable[[], object]) -> bool:
     """Whether the work is done soon, while this thread waits."""
     other = threading.Thread(target=work, daemon=True)
     other.start()
-    other.join(10.0)
+    other.join(LATEST)
     return not other.is_alive()
 
 
@@ -436,7 +439,7 @@ def test_a_model_whose_parts_change_meanwhile_is_refused() -> None:
             if replaces:
                 other = threading.Thread(target=replace)
                 other.start()
-                other.join(10.0)
+                other.join(LATEST)
             return outputs
 
     def replace() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -374,9 +374,15 @@ def test_a_gif_has_the_frames_and_lasts_as_long_as_said(tmp_path: Path) -> None:
     assert durations == [250] * 10 + [1000]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pixels_of_the_last_frame_are_those_of_the_drawing(theme: str, tmp_path: Path) -> None:
-    loss = worked_example()
+@pytest.mark.parametrize(
+    ("theme", "build"),
+    [("light", worked_example), ("dark", lambda: MLP(2, [1], "tanh", rng=0)([0.5, -1.0]))],
+    ids=["light", "dark"],
+)
+def test_the_pixels_of_the_last_frame_are_those_of_the_drawing(
+    theme: str, build: Callable[[], Value], tmp_path: Path
+) -> None:
+    loss = build()
     path = viz.animate(loss, tmp_path / "film.gif", theme=theme)
     assert path.stat().st_size < 1_000_000
     with Image.open(path) as film:

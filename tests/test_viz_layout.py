@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from itertools import combinations, pairwise
 from typing import Any, Final, Literal
 from xml.etree import ElementTree
@@ -218,11 +219,16 @@ def _width(text: Any, size: float) -> float:
     total = 0.0
     for letters, own_size, family, style in pieces:
         if letters:
-            slope: Literal["normal", "italic"] = "italic" if style == "italic" else "normal"
-            font = FontProperties(family=family, style=slope, weight=weight)
-            path = TextPath((0.0, 0.0), letters, size=own_size, prop=font)
-            total += float(path.get_extents().x1)
+            total += _width_of(letters, own_size, family, style, weight)
     return total
+
+
+@cache
+def _width_of(letters: str, size: float, family: str, style: str, weight: str) -> float:
+    slope: Literal["normal", "italic"] = "italic" if style == "italic" else "normal"
+    font = FontProperties(family=family, style=slope, weight=weight)
+    path = TextPath((0.0, 0.0), letters, size=size, prop=font)
+    return float(path.get_extents().x1)
 
 
 def tiny_unit() -> Value:

@@ -10,7 +10,6 @@ import copy
 import io
 import json
 import struct
-import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 
 from tests.lying_archives import LYING, npy
+from tests.memory import assert_takes_less
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.saved import load_network
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -234,13 +234,12 @@ def test_edits_end_step_cleanly(
 def test_what_a_header_promises_is_checked_before_it_is_unpacked(name: str, tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     path.write_bytes(LYING[name])
-    tracemalloc.start()
-    try:
+
+    def read() -> None:
         with pytest.raises(DataError, match=r"w\.npz"):
             read_weights(path)
-        assert tracemalloc.get_traced_memory()[1] < 4_000_000
-    finally:
-        tracemalloc.stop()
+
+    assert_takes_less(read, most=4_000_000)
 
 
 def test_a_member_cannot_be_counted_many_times(tmp_path: Path) -> None:

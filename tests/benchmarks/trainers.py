@@ -22,8 +22,15 @@ from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Pieces
 
-__all__ = ["CasadiTrainer", "JaxScanTrainer", "JaxTrainer", "OurEpochTrainer", "OurTrainer"]
-__all__ += ["SklearnTrainer", "TorchTrainer"]
+__all__ = [
+    "CasadiTrainer",
+    "JaxScanTrainer",
+    "JaxTrainer",
+    "OurEpochTrainer",
+    "OurTrainer",
+    "SklearnTrainer",
+    "TorchTrainer",
+]
 
 
 class OurTrainer:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.replaying import BROWSER_ARGUMENTS, BROWSERS, Opener
+from tests.replaying import BROWSER_ARGUMENTS, BROWSERS, Opener, Tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,11 +28,19 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="package")
+def tab(browser: Browser) -> Tab:
+    return Tab(browser)
+
+
 @pytest.fixture
-def viewer(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
-    opener = Opener(browser, tmp_path / "backprop.html")
+def viewer(browser: Browser, tab: Tab, tmp_path: Path) -> Iterator[Opener]:
+    opener = Opener(browser, tab, tmp_path / "backprop.html")
     yield opener
     for opened in opener.opened:
+        opened.close()
+    for opened in opener.opened[1:]:
         opened.page.context.close()
+    for opened in opener.opened:
         assert opened.complaints == []
         assert opened.requests == [opener.path.as_uri()]

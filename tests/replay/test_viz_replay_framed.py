@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import viz
-from tests.replaying import chain_network, network_loss
+from tests.replaying import DESKTOP, Tab, chain_network, network_loss
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.engine import Value
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Frame
+    from playwright.sync_api import Frame
 
 CENTIMETER = 96 / 2.54
 SHEET = (680, int(24 * CENTIMETER))
@@ -24,9 +24,9 @@ Shown = Callable[..., "Frame"]
 
 
 @pytest.fixture
-def frame_of(browser: Browser, tmp_path: Path) -> Iterator[Shown]:
+def frame_of(tab: Tab, tmp_path: Path) -> Shown:
     """Opens a page with the replay of a loss in a frame of that width and height."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1100}, reduced_motion="reduce")
+    page = tab.cleared((1280, 1100))
 
     def shown(loss: Value, width: int, height: int = 640) -> Frame:
         framed = str(viz.replay(loss)._repr_html_())
@@ -38,8 +38,7 @@ def frame_of(browser: Browser, tmp_path: Path) -> Iterator[Shown]:
         frame.wait_for_function("typeof trace === 'object' && document.querySelector('.node')")
         return frame
 
-    yield shown
-    page.close()
+    return shown
 
 
 def send(frame: Frame, event: str) -> None:
@@ -115,9 +114,9 @@ def test_on_paper_a_step_that_was_chosen_stays(frame_of: Shown) -> None:
     assert frame.evaluate("position") == 9
 
 
-def test_a_page_that_is_no_frame_prints_all_steps(browser: Browser, tmp_path: Path) -> None:
+def test_a_page_that_is_no_frame_prints_all_steps(tab: Tab, tmp_path: Path) -> None:
     viz.replay(chain_network([2, 9, 9, 1]), tmp_path / "page.html")
-    page = browser.new_page()
+    page = tab.cleared(DESKTOP)
     page.goto((tmp_path / "page.html").as_uri())
     page.emulate_media(media="print")
     page.evaluate("() => { dispatchEvent(new Event('beforeprint')); }")
@@ -125,4 +124,3 @@ def test_a_page_that_is_no_frame_prints_all_steps(browser: Browser, tmp_path: Pa
     assert page.locator("#all-steps tbody tr").count() == n_stops > 42
     assert page.evaluate("position") == 0
     assert page.locator("#step").is_visible()
-    page.close()

@@ -30,6 +30,7 @@ AT_A_STEP = (
     " derivatives: scene.links.filter(({ text }) => text).map(({ uses, text }) =>"
     " [uses, text.textContent]) }; }"
 )
+AT_EACH_STEP = f"(last) => Array.from({{ length: last + 1 }}, (_, at) => ({AT_A_STEP})(at))"
 
 
 def numbers_of(tokens: Any) -> list[str]:
@@ -56,10 +57,11 @@ def test_all_numbers_of_all_steps(viewer: Opener, build: Callable[[], Value], na
     place = {node: i for i, node in enumerate(order)}
     data = {place[node]: shown_number(node.data) for node in order if node.is_leaf}
     at = 0
+    at_each = page.page.evaluate(AT_EACH_STEP, page.last())
     for forward in trace_forward(loss, names=names):
         at += 1
         data[place[forward.node]] = shown_number(forward.output)
-        seen = page.page.evaluate(AT_A_STEP, at)
+        seen = at_each[at]
         assert {i: text for i, text, _ in seen["boxes"] if text != "–"} == data
         assert {text for _, _, text in seen["boxes"]} <= {"–", None}
         written = [text.strip("()") for text in seen["equation"]]
@@ -67,13 +69,13 @@ def test_all_numbers_of_all_steps(viewer: Opener, build: Callable[[], Value], na
         assert set(written[:-1]) <= {shown_number(x.data) for x in forward.node.parents}
         assert seen["remark"] == []
     at += 1
-    assert page.page.evaluate(AT_A_STEP, at)["equation"] == ["1"]
+    assert at_each[at]["equation"] == ["1"]
     receivers = [place[x] for x in order if x.op is not CONSTANT]
     gradients = dict.fromkeys(receivers, "0") | {place[loss]: "1"}
     for step in trace_backward(loss, names=names):
         at += 1
         gradients[place[step.parent]] = shown_number(step.grad_after)
-        seen = page.page.evaluate(AT_A_STEP, at)
+        seen = at_each[at]
         assert {i: text for i, text, _ in seen["boxes"]} == data
         assert {i: text for i, _, text in seen["boxes"] if text is not None} == gradients
         assert seen["equation"] == numbers_of(step.tokens())

@@ -79,10 +79,10 @@ def test_it_plays_to_the_end_and_stops(viewer: Opener) -> None:
     page.press(" ")
     assert page.page.get_attribute("#play", "aria-label") == "Pause"
     page.page.select_option("#speed", "30")
-    page.page.wait_for_selector("#play[aria-label=Play]", timeout=10_000)
+    page.page.wait_for_selector("#play[aria-label=Play]")
     assert page.position() == page.last()
     page.page.click("#play")  # from the start again
-    page.page.wait_for_selector("#play[aria-label=Play]", timeout=10_000)
+    page.page.wait_for_selector("#play[aria-label=Play]")
     assert page.position() == page.last()
 
 

@@ -32,7 +32,7 @@
 #define FEW_ROWS 64     /* so deep where one row of a passes by */
 #define BLOCK_ROWS 192  /* of a, that stay in the second cache */
 #define BLOCK_PANELS 32 /* of b, copied at once */
-#define LARGE 4000000    /* products of two numbers, from which on copying pays */
+#define COPYING_PAYS 4000000    /* products of two numbers, from which on copying pays */
 
 #undef UNROLL
 #if defined(__clang__)
@@ -360,7 +360,7 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
   if (N == 1) bn = cn = 1; /* an axis of one number has no stride */
   const int few = M <= 2 || (M <= 8 && 8 * M <= K) || (2 * N <= NAME(LANES) && K >= 64);
   if (NAME(product_of_blas)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds)) return;
-  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= LARGE;
+  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= COPYING_PAYS;
   if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && few)
     NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
   else if (cn != 1 || !large ||

@@ -16,6 +16,7 @@ from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
 from tinygrad_mlp.compiler._backends.native import Native
 from tinygrad_mlp.compiler._backends.native_records import unknown_function
+from tinygrad_mlp.compiler._backends.native_tape import NativeTape
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._layout import Gather, Plan
@@ -91,20 +92,18 @@ def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
     if wanted == "numpy":
         return choice
     library = native_library.load()
-    reason = ""
-    if library is None:
-        reason = native_library.reason()
-    elif lowered.arrays is None:
-        reason = "nothing in it is regular"
-    elif function := unknown_function(lowered.arrays, library.operations):
-        reason = f"the library has no {function}"
+    reason = native_library.reason()
+    if library is not None and lowered.arrays is not None:
+        function = unknown_function(lowered.arrays, library.operations)
+        reason = f"the library has no {function}" if function else ""
     if reason and wanted == "native":
         raise InvalidArgumentError(
             f"backend='native' cannot run this program: {reason}; backend='auto' takes what can"
         )
     if library is None or reason:
         return Choice(choice.backend, choice.reason, choice.plan, reason)
-    return Choice(Native(library), f"the C library for {library.variant} is here", choice.plan)
+    backend = NativeTape(library) if lowered.arrays is None else Native(library)
+    return Choice(backend, f"the C library for {library.variant} is here", choice.plan)
 
 
 def choose(groups: list[Group], lay_out: Callable[[], Plan], per_sample: bool) -> Choice:
