@@ -135,6 +135,7 @@ def _trace(
     parameters: NDArray[Any],
     clip_value: float | None,
     operations: Mapping[str, int],
+    *,
     unknown: Set[str],
 ) -> Passes:
     trace = Trace(parameters.dtype)
