@@ -11,15 +11,18 @@ from tests.benchmarks.timing import comparison
 from tests.benchmarks.trainers import (
     CasadiTrainer,
     JaxTrainer,
+    OurEpochTrainer,
     OurTrainer,
     SklearnTrainer,
     TorchTrainer,
 )
 from tests.benchmarks.works import WORKS, Trainer, Work
+from tinygrad_mlp._native import _library as native_library
 
-__all__ = ["NUMPY", "OURS", "measure", "report", "trainers"]
+__all__ = ["EPOCHS", "NUMPY", "OURS", "measure", "report", "trainers"]
 
 OURS = "tinygrad_mlp, compiled"
+EPOCHS = "tinygrad_mlp, many steps in a call"
 NUMPY = "NumPy by hand"
 
 
@@ -28,8 +31,10 @@ def trainers(work: Work) -> dict[str, Callable[[Work], Trainer]]:
     found: dict[str, Callable[[Work], Trainer]] = {
         NUMPY: numpy_trainer,
         OURS: OurTrainer,
-        "torch": TorchTrainer,
     }
+    if native_library.load() is not None:
+        found[EPOCHS] = OurEpochTrainer
+    found["torch"] = TorchTrainer
     if work.optimizer == "Adam":
         found["torch, fused Adam"] = partial(TorchTrainer, fused=True)
     found["jax.jit"] = JaxTrainer

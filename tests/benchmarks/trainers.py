@@ -20,13 +20,13 @@ from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Pieces
+from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Pieces
 
 __all__ = [
     "CasadiTrainer",
-    "EpochTrainer",
     "JaxScanTrainer",
     "JaxTrainer",
+    "OurEpochTrainer",
     "OurTrainer",
     "SklearnTrainer",
     "TorchTrainer",
@@ -77,26 +77,27 @@ class OurTrainer:
         return [(state[f"layers.{i}.weight"], state[f"layers.{i}.bias"]) for i in range(n_layers)]
 
 
-class EpochTrainer(OurTrainer):
-    """The same, many steps in one call of the C library, as ``fit`` takes them."""
+class OurEpochTrainer(OurTrainer):
+    """The same as ``fit`` runs it: many steps, whole epochs too, in one call of the C library."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.pieces = Pieces(self.program, OptimizerRule(self.optimizer))
-        self.pieces.make_ready(Batches((work.X, work.targets), work.batch_size))
+        self.batches = Batches((work.X, work.targets), work.batch_size)
 
     def run(self, n_epochs: int) -> float:
         pieces, n_samples = self.pieces, len(self.work.X)
-        for _ in range(n_epochs if self.work.batch_size else 1):
-            order = None if self.work.batch_size is None else self.rng.permutation(n_samples)
-            total = n_epochs if order is None else pieces.n_steps
-            done = 0
-            while done < total:
-                rest = order if order is None else order[done * pieces.sizes[0] :]
-                n_steps = min(total - done, pieces.most_steps(auxiliary=False))
-                losses = pieces.run(rest, 0 if order is None else done, n_steps).losses
-                done += n_steps
-        return float(losses[-1])
+        pieces.make_ready(self.batches)
+        in_order = self.work.batch_size is None
+        orders = [self.rng.permutation(n_samples) for _ in range(0 if in_order else n_epochs)]
+        order = None if in_order else np.concatenate(orders)
+        step = done = 0
+        while step < n_epochs * pieces.n_steps:
+            n_steps = min(n_epochs * pieces.n_steps - step, pieces.most_steps(False))
+            rest = None if order is None else order[done:]
+            piece = pieces.run(rest, step % pieces.n_steps, n_steps)
+            step, done = step + n_steps, done + int(piece.sizes.sum())
+        return float(piece.losses[-1])
 
 
 class TorchTrainer:

@@ -17,7 +17,7 @@ from tests.source_files import ROOT
 from tinygrad_mlp import estimators
 from tinygrad_mlp.estimators import MLPClassifier, MLPRegressor
 from tinygrad_mlp.estimators._update_rules import AdamRule
-from tinygrad_mlp.training._pieces import Pieces
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 X, y = PROBLEMS["two classes"].X, PROBLEMS["two classes"].y
 

@@ -111,6 +111,7 @@ static void print_record(record *r) {
 #define SUFFIX f64
 #include "checks.h"
 #include "tape_checks.h"
+#include "step_checks.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -119,6 +120,7 @@ static void print_record(record *r) {
 #define SUFFIX f32
 #include "checks.h"
 #include "tape_checks.h"
+#include "step_checks.h"
 
 static const form *const element_forms[] = {
 #define UNARY(NAME_, RESULT) &unary,
@@ -149,10 +151,10 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
   return failed;
 }
 
-static int check_tapes(const char *suffix, int (*is_right)(void), int n) {
+static int check(const char *name, int (*is_right)(void), int n) {
   int ok = 1;
   for (int i = 0; i < n && ok; i++) ok = is_right();
-  printf("%s tapes_%s\n", ok ? "ok    " : "FAILED", suffix);
+  printf("%s %s\n", ok ? "ok    " : "FAILED", name);
   return !ok;
 }
 
@@ -162,6 +164,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < 50; i++) below(2);
   setvbuf(stdout, 0, _IONBF, 0);
   int failed = check_all("f64", is_right_f64, n) + check_all("f32", is_right_f32, n);
-  failed += check_tapes("f64", tape_is_right_f64, n) + check_tapes("f32", tape_is_right_f32, n);
+  failed += check("tapes_f64", tape_is_right_f64, n) + check("tapes_f32", tape_is_right_f32, n);
+  failed += check("steps_f64", steps_are_right_f64, n) + check("steps_f32", steps_are_right_f32, n);
   return failed != 0;
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import call
 from typing import Any, Final
 
@@ -13,10 +16,10 @@ from numpy.typing import NDArray
 from tinygrad_mlp import Value
 from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._native._library import Library
-from tinygrad_mlp._native._steps import INPUT, Steps, Task, address_of
-from tinygrad_mlp._native._tracing import UntraceableError
+from tinygrad_mlp._native._many_steps import INPUT, Steps, Task, address_of
+from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_norm, clip_by_value
-from tinygrad_mlp.optim._traced import coefficient_rows, refusal, settings_of, traced_rule
+from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
 
 Array = NDArray[Any]
 
@@ -97,7 +100,7 @@ OWN: Final = {rule.__name__: rule for rule in (lion, swapping, bounded, powers, 
 
 
 def makers() -> dict[str, Callable[[], Optimizer]]:
-    own = {name: lambda rule=rule: Own(rule) for name, rule in OWN.items()}
+    own = {name: partial(Own, rule) for name, rule in OWN.items()}
     return {**RULES, **own}
 
 
@@ -112,7 +115,7 @@ def run(
 ) -> Array:
     """Steps with gradients that are given: an input puts them into place. The last gradients."""
     gradients = np.zeros_like(parameters)
-    passes = traced_rule(optimizer, parameters, clip_value, library.operations)
+    passes, _ = traced_rule(optimizer, parameters, clip_value, library.operations)
     arrays = (parameters, gradients, *optimizer.state_to_step(parameters, gradients))
     inputs = np.zeros(1, INPUT)
     inputs[0]["rows"], inputs[0]["n_rows"] = address_of(rows), 1
@@ -243,7 +246,8 @@ def test_a_norm_that_overflows(library: Library, row: list[float]) -> None:
 
 def test_coefficients_that_change_with_the_step_do_so(library: Library) -> None:
     fixed = coefficient_rows(SGD(), 7, np.dtype("float32"))
-    assert (fixed.shape, fixed.dtype) == ((1, 3), np.float32)
+    assert fixed.shape == (1, 3)
+    assert fixed.dtype == np.dtype("float32")
     adam = Adam()
     adam.step_count = 4
     rows = coefficient_rows(adam, 3, np.dtype("float64"))
@@ -366,7 +370,7 @@ def test_in_float32_a_number_of_float64_would_change_the_type(library: Library) 
         (chosen, "numbers of float64"),
         (factor, "numbers of float64"),
     ):
-        assert_same(library, lambda rule=rule: Own(rule), *problem(5))
+        assert_same(library, partial(Own, rule), *problem(5))
         with pytest.raises(UntraceableError, match=message):
             traced_rule(Own(rule), np.zeros(3, np.float32), None, library.operations)
 
@@ -395,6 +399,39 @@ def test_whatever_the_rule_some_steps_take_calls() -> None:
     values[0].requires_grad = True
     assert refusal(optimizer) == ""
     assert changes[0] is not None
+
+
+def test_a_rule_that_reads_its_rate_is_traced_with_it(library: Library) -> None:
+    def own_rate(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+        return self.learning_rate * g, state
+
+    assert_same(library, partial(Own, own_rate), *problem(5))
+    for rule, reads in ((own_rate, True), (lion, False)):
+        optimizer = Own(rule)
+        passes, reads_rate = traced_rule(optimizer, np.zeros(3), None, library.operations)
+        assert reads_rate == reads
+        before = settings_of(optimizer, reads_rate)
+        optimizer.learning_rate = 0.7
+        after = settings_of(optimizer, reads_rate)
+        assert all([x is y for x, y in zip(before, after, strict=True)]) != reads
+        again, _ = traced_rule(optimizer, np.zeros(3), None, library.operations)
+        assert again.same_as(passes) != reads
+
+
+def test_a_copy_of_an_optimizer_has_a_state_of_its_own(library: Library) -> None:
+    parameters, rows = problem(20)
+    optimizer = Adam()
+    run(library, optimizer, parameters, rows)
+    for other in (copy.copy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        before = optimizer.state_dict()
+        expected, found = parameters.copy(), parameters.copy()
+        known = Adam()
+        known.load_state_dict(before)
+        run(library, other, found, rows)
+        by_hand(known, expected, rows)
+        assert found.tobytes() == expected.tobytes()
+        after = optimizer.state_dict()
+        assert all([before[name].tobytes() == after[name].tobytes() for name in before])
 
 
 def test_settings_are_other_objects_when_they_change() -> None:

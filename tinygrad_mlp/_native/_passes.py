@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._tracing import Node, Trace, UntraceableError
+from tinygrad_mlp._native._stand_ins import Node, Trace, UntraceableError
 
 __all__ = ["BLOCK", "Passes", "passes_of"]
 

@@ -207,7 +207,8 @@ class Program:
         bound = self._bound.get(shapes) or self._bind(shapes)
         run = bound.run
         if not isinstance(run, Bound):
-            return ""
+            on_tape = bound.trace.choice.backend.name.startswith("native")
+            return "the graph is irregular" if on_tape else ""
         if open_blocks and pass_observer() is not None:
             return "a debugger looks on"
         if open_blocks and current().numbers is not None:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._many_numbers import write_numbers
-from tinygrad_mlp._native._tracing import UntraceableError
+from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import TinygradMLPError
 from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._flat_weights import Layout, Weights
-from tinygrad_mlp.estimators._rule_passes import PenalizedRule
+from tinygrad_mlp.estimators._penalized_rule import PenalizedRule
 from tinygrad_mlp.estimators._update_rules import UpdateRule
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits, poisson
 from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
@@ -26,7 +26,7 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn._activations import Activation
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import evaluation_mode
-from tinygrad_mlp.training._pieces import Batches, Pieces
+from tinygrad_mlp.training._steps_in_pieces import Batches, Pieces
 
 __all__ = ["Architecture", "Network", "model_of"]
 
@@ -191,7 +191,7 @@ class Network:
         if not isinstance(X, np.ndarray):
             return self._loss_in_blocks(X, targets, sample_weight)
         self._note_rows(len(X))
-        counts = self._relative(sample_weight)
+        counts = None if sample_weight is None else self._relative(sample_weight)
         batch = (X, targets) if counts is None else (X, targets, counts)
         value: float = self._program(*batch)
         return self._reported(value, self._program.auxiliary, counts)
@@ -231,6 +231,10 @@ class Network:
             return None  # each step says what is wrong, if anything is
         self._note_rows(batch_size)
         return pieces
+
+    def forget_samples(self) -> None:
+        """Let go of what ``pieces`` made of the samples of a fit that is over."""
+        self._pieces = None
 
     def take_piece(
         self,
@@ -311,7 +315,7 @@ class Network:
         results = self._in_blocks(self._costs_with_outputs, X, targets)
         n_outputs = self.architecture.sizes[-1]
         costs, outputs = results[:, :-n_outputs], results[:, -n_outputs:]
-        counts = self._relative(sample_weight)
+        counts = None if sample_weight is None else self._relative(sample_weight)
         totals = costs.sum(axis=1) if counts is None else counts * costs.sum(axis=1)
         return self._reported(float(totals.mean()), costs, counts), outputs
 
@@ -352,10 +356,8 @@ class Network:
         counts = [self._relative(part) for part in parts]
         return np.concatenate(counts), np.array([part.sum() for part in parts])
 
-    def _relative(self, sample_weight: Array | None) -> Array | None:
+    def _relative(self, sample_weight: Array) -> Array:
         """The weights with the mean 1; only then of the dtype, in which small ones would be 0."""
-        if sample_weight is None:
-            return None
         total = sample_weight.sum()
         if total == 0.0:
             raise ZeroDivisionError(

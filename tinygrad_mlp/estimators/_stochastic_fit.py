@@ -21,7 +21,7 @@ from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._line_of_fit import warn_of_fit
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
-from tinygrad_mlp.training._pieces import Pieces
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 __all__ = ["StochasticFit"]
 
@@ -71,6 +71,8 @@ class StochasticFit:
                 f"the training was interrupted in epoch {estimator.n_iter_ + 1}; the estimator has "
                 "the weights that it had then",
             )
+        finally:
+            self._network.forget_samples()
         if estimator.early_stopping:
             best: Weights = estimator._best_weights
             return best

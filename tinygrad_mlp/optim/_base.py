@@ -107,6 +107,9 @@ class Optimizer(SteppingInParts):
     rate_by_name: ClassVar[float] = 0.01
     """The learning rate that ``fit(optimizer="name")`` takes unless one is given."""
 
+    _copies_state = False  # whether the rule keeps what it is given
+    _own_state: tuple[NDArray[Any], ...] = ()  # those of ``state_to_step``
+
     learning_rate = Setting("optimizer.learning_rate = 0.001", at_least=0.0)
 
     if not TYPE_CHECKING:
@@ -136,8 +139,6 @@ class Optimizer(SteppingInParts):
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
         self._stepped: NDArray[Any]  # room for the parameters after a step
-        self._copies_state = False  # whether the rule keeps what it is given
-        self._own_state: tuple[NDArray[Any], ...] = ()  # those of ``state_to_step``
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
         self._factors = None
@@ -378,6 +379,15 @@ class Optimizer(SteppingInParts):
             _state_of_array=None,
             _last_parameters=None,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies of it, which have a state of their own."""
+        state = dict(vars(self))
+        if self._own_state and self._state_of_array is not None:
+            arrays, units = self._state_of_array
+            copies = tuple([array.copy() for array in arrays])
+            state |= {"_state_of_array": (copies, units), "_own_state": ()}
+        return state
 
     def __repr__(self) -> str:
         settings = [f"{name}={getattr(self, name)!r}" for name in self.setting_names]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp._native._tracing import UntraceableError
+from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
@@ -36,7 +36,7 @@ from tinygrad_mlp.training._engines import (
 )
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
-from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Piece, Pieces
+from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Piece, Pieces
 from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 
@@ -119,6 +119,9 @@ class CompiledEngine(StepSettings):
             self._by_step = str(error)
             self._is_native = bool(self._by_step)
             return None
+        except SampleOrderError as error:
+            self._take_whole_batches(error.reason)
+            return self.pieces(samples, batch_size, by_step)
         except TinygradMLPError:
             return None  # a step says it
         self._is_native = True
@@ -205,13 +208,16 @@ class CompiledEngine(StepSettings):
 
     @property
     def choices(self) -> dict[str, str]:
-        """Why it takes whole batches, if it does."""
-        return {"whole_batch": self._whole_batch}
+        """Why it takes whole batches, if it does; and what runs the steps, for the name."""
+        runs_on = "native" if self._is_native else ""
+        return {"whole_batch": self._whole_batch, "runs_on": runs_on, "by_step": self._by_step}
 
     def take_choices(self, choices: Mapping[str, str]) -> None:
         """Take whole batches from the start where that was found out before."""
         if choices.get("whole_batch"):
             self._take_whole_batches(choices["whole_batch"])
+        self._is_native = choices.get("runs_on") == "native"
+        self._by_step = choices.get("by_step", "")
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers, which the program has."""

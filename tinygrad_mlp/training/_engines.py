@@ -24,7 +24,7 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
 from tinygrad_mlp.training._over_batches import SampleRecording
-from tinygrad_mlp.training._pieces import Piece, Pieces
+from tinygrad_mlp.training._steps_in_pieces import Piece, Pieces
 from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 

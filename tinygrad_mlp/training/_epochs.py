@@ -31,10 +31,10 @@ from tinygrad_mlp.training._engines import Engine, Objective, Taken
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._measuring import Measuring, RightAnswers
 from tinygrad_mlp.training._outputs import Attributes, undisturbed
-from tinygrad_mlp.training._pieces import Pieces
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._resuming import TrainingFile, TrainingParts
 from tinygrad_mlp.training._settings import with_inner
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 from tinygrad_mlp.training._task import Samples, Task
 from tinygrad_mlp.training._weighting import shares_of_batches
 

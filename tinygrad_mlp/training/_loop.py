@@ -145,6 +145,8 @@ def fit(
             "compiled" where the model and the loss can be recorded, else "eager", and the history
             says which and why. A recording has the plain numbers that model and loss read, an
             attribute ``self.beta`` for instance; what a callback changes is read again after it.
+            Where the C library runs the recording, the history calls that "native": many steps
+            are one call then, or one each, for a reason that stands beside the name.
         resume: a file for a training that shall outlive its process. Where it is there, the
             training goes on from it; where not, it begins. It is written after epochs, whole or not
             at all, so that the same script, run again after a crash or a kill, ends with the same

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._native._library import Library
 from tinygrad_mlp._native._passes import Passes, passes_of
-from tinygrad_mlp._native._tracing import StandIn, Trace
+from tinygrad_mlp._native._stand_ins import StandIn, Trace
 from tinygrad_mlp.estimators._update_rules import UpdateRule
 
 __all__ = ["PenalizedRule"]

@@ -132,7 +132,7 @@ class StandIn(NDArrayOperatorsMixin):
     >>> bool(x > 0.0)
     Traceback (most recent call last):
         ...
-    tinygrad_mlp._native._tracing.UntraceableError: it asks for the numbers of an array
+    tinygrad_mlp._native._stand_ins.UntraceableError: it asks for the numbers of an array
     """
 
     def __init__(self, trace: Trace, node: Node, given: bool = False) -> None:

@@ -1,13 +1,12 @@
 """The rule of an optimizer as passes of the library over blocks of parameters.
 
-The rule is run once on stand-ins of its arrays (``_native._tracing``), so there is no second list
+The rule is run once on stand-ins of its arrays (``_native._stand_ins``), so there is no second list
 of rules: those of the package and those of a person become passes alike, where they can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import copy
+from collections.abc import Mapping, Set
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._native._passes import Passes, passes_of
-from tinygrad_mlp._native._tracing import StandIn, Trace, UntraceableError
+from tinygrad_mlp._native._stand_ins import StandIn, Trace, UntraceableError
 from tinygrad_mlp.optim._base import Optimizer
 
 __all__ = ["coefficient_rows", "refusal", "settings_of", "traced_rule"]
@@ -31,14 +30,17 @@ _OF_STEPS: Final = frozenset(
 """The attributes that steps change by themselves."""
 
 
+_WITH_RATE: Final = _OF_STEPS | {"learning_rate"}
+
+
 class _Unknown:
     """Stands for a number that is another one in each step."""
 
     def _refuse(self, *_: object) -> NoReturn:
         raise UntraceableError("it depends on the number of the step")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __hash__ = _refuse  # type: ignore[assignment]
-    __index__ = __int__ = __float__ = __format__ = __str__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __hash__ = _refuse
+    __index__ = __int__ = __float__ = __format__ = __str__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _refuse
     __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = _refuse
 
@@ -63,8 +65,12 @@ def refusal(optimizer: Optimizer) -> str:
     return ""
 
 
-def settings_of(optimizer: Optimizer) -> list[Any]:
+def settings_of(optimizer: Optimizer, reads_rate: bool = True) -> list[Any]:
     """All that the rule may read of its optimizer; another rule has other objects in it.
+
+    Args:
+        optimizer: the optimizer.
+        reads_rate: whether the learning rate is among it.
 
     >>> from tinygrad_mlp.optim import SGD
     >>> optimizer = SGD(momentum=0.5)
@@ -73,7 +79,8 @@ def settings_of(optimizer: Optimizer) -> list[Any]:
     >>> any([x is not y for x, y in zip(before, settings_of(optimizer))])
     True
     """
-    return [value for name, value in vars(optimizer).items() if name not in _OF_STEPS]
+    left_out = _OF_STEPS if reads_rate else _WITH_RATE
+    return [value for name, value in vars(optimizer).items() if name not in left_out]
 
 
 def traced_rule(
@@ -81,7 +88,7 @@ def traced_rule(
     parameters: NDArray[Any],
     clip_value: float | None,
     operations: Mapping[str, int],
-) -> Passes:
+) -> tuple[Passes, bool]:
     """The passes that clip each gradient, step the parameters and change the state.
 
     The arrays are the parameters, the gradients, and the state.
@@ -92,24 +99,35 @@ def traced_rule(
         clip_value: the largest size of each gradient; None for no limit.
         operations: those of the library.
 
+    Returns:
+        The passes, and whether the rule reads the learning rate beside its coefficients.
+
     Raises:
         UntraceableError: if the rule does what cannot be traced, or does something else each time.
 
     >>> from tinygrad_mlp.optim import SGD
     >>> operations = {"multiply": 1, "subtract": 2}
-    >>> passes = traced_rule(SGD(), np.zeros(10), None, operations)
-    >>> passes.rest[:, 0].tolist()
-    [1, 2]
+    >>> passes, reads_rate = traced_rule(SGD(), np.zeros(10), None, operations)
+    >>> passes.rest[:, 0].tolist(), reads_rate
+    ([1, 2], False)
     """
+    given = (optimizer, parameters, clip_value, operations)
     try:
-        made = [_trace(optimizer, parameters, clip_value, operations) for _ in range(2)]
+        return _traced_twice(*given, unknown=_WITH_RATE), False
+    except UntraceableError:
+        return _traced_twice(*given, unknown=_OF_STEPS), True
+
+
+def _traced_twice(*given: Any, unknown: Set[str]) -> Passes:
+    try:
+        first, second = [_trace(*given, unknown=unknown) for _ in range(2)]
     except UntraceableError:
         raise
     except Exception as error:  # a rule may do anything with what is no array
         raise UntraceableError(f"its rule raises {type(error).__name__}: {error}") from error
-    if not made[0].same_as(made[1]):
+    if not first.same_as(second):
         raise UntraceableError("its rule does something else each time")
-    return made[0]
+    return first
 
 
 def _trace(
@@ -117,15 +135,17 @@ def _trace(
     parameters: NDArray[Any],
     clip_value: float | None,
     operations: Mapping[str, int],
+    *,
+    unknown: Set[str],
 ) -> Passes:
     trace = Trace(parameters.dtype)
-    probe = _without_steps(optimizer)
+    probe = _without(optimizer, unknown)
     before = dict(vars(probe))
     numbers, gradients, *state = arrays = [trace.array() for _ in (0, 1, *probe.state_names)]
-    coefficients = [trace.number() for _ in probe.coefficients(1)]
+    coefficients = [trace.number() for _ in _without(optimizer, _OF_STEPS).coefficients(1)]
     clipped = gradients
     if clip_value is not None:
-        limited = np.minimum(np.maximum(gradients, -clip_value), clip_value)
+        limited: Any = np.minimum(np.maximum(gradients, -clip_value), clip_value)
         clipped = StandIn(trace, limited.node, given=True)
     change, new = probe.update(array_math, numbers, clipped, tuple(state), tuple(coefficients))
     if any([before.get(name, probe) is not value for name, value in vars(probe).items()]):
@@ -143,10 +163,11 @@ def _trace(
     )
 
 
-def _without_steps(optimizer: Optimizer) -> Any:
-    """A copy for the trace, in which nothing stands that is another thing in each step."""
-    probe = copy(optimizer)
-    vars(probe).update(dict.fromkeys(_OF_STEPS & vars(probe).keys(), _UNKNOWN))
+def _without(optimizer: Optimizer, names: Set[str]) -> Any:
+    """The optimizer once more, for a trace, in which nobody knows what these names stand for."""
+    probe: Any = object.__new__(type(optimizer))
+    known = vars(optimizer)
+    vars(probe).update({name: _UNKNOWN if name in names else known[name] for name in known})
     return probe
 
 

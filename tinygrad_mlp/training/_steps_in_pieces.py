@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._at_once import run_at_once
 from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._many_steps import INPUT, Steps, Task, address_of
 from tinygrad_mlp._native._passes import Passes
-from tinygrad_mlp._native._steps import INPUT, Steps, Task, address_of
-from tinygrad_mlp._native._tracing import UntraceableError
+from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.compiler import Program
 from tinygrad_mlp.compiler._backends.native import Bound
-from tinygrad_mlp.compiler._backends.native_records import ARENA, FIRST_ARGUMENT, RESULTS
+from tinygrad_mlp.compiler._backends.native_memory import ARENA, FIRST_ARGUMENT, RESULTS
 from tinygrad_mlp.optim import Optimizer
-from tinygrad_mlp.optim._traced import coefficient_rows, refusal, settings_of, traced_rule
+from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
 
 __all__ = ["Batches", "OptimizerRule", "Piece", "Pieces", "Rule"]
 
@@ -73,7 +73,8 @@ class OptimizerRule:
     def __init__(self, optimizer: Optimizer, clip_value: float | None = None) -> None:
         self._optimizer = optimizer
         self._clip_value = clip_value
-        self._traced: tuple[list[Any], int, Passes] | None = None
+        self._known: Passes | None = None
+        self._traced: tuple[list[Any], bool, int, Passes] | None = None
 
     @property
     def counter(self) -> tuple[object, str]:
@@ -93,16 +94,20 @@ class OptimizerRule:
         reason = refusal(self._optimizer)
         if reason:
             raise UntraceableError(reason)
-        settings = settings_of(self._optimizer)
+        optimizer = self._optimizer
         if self._traced is not None:
-            known, size, passes = self._traced
+            known, reads_rate, size, passes = self._traced
+            settings = settings_of(optimizer, reads_rate)
             same = len(known) == len(settings) and size == parameters.size
             if same and all([x is y for x, y in zip(known, settings)]):
                 return passes
-        passes = traced_rule(self._optimizer, parameters, self._clip_value, library.operations)
-        if self._traced is not None and passes.same_as(self._traced[2]):
-            passes = self._traced[2]
-        self._traced = settings, parameters.size, passes
+        passes, reads_rate = traced_rule(
+            optimizer, parameters, self._clip_value, library.operations
+        )
+        if self._known is not None and passes.same_as(self._known):
+            passes = self._known
+        self._known = passes
+        self._traced = settings_of(optimizer, reads_rate), reads_rate, parameters.size, passes
         return passes
 
     def arrays(self, parameters: Array, gradients: Array) -> Sequence[Array]:
