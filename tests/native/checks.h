@@ -66,6 +66,9 @@ static void NAME(plain_loops)(const record *r, const form *f, void *const *memor
                 if (i[axis] && !r->out.stride[axis]) is_first = 0;
               switch (f->kind) {
                 case ELEMENTS: *out = NAME(elements)[r->operation](x, y); break;
+                case MULTIPLY_ADD: *out = x * y + z; break;
+                case SUBTRACT_PRODUCT: *out = x - y * z; break;
+                case DIVIDE_BY_ROOT: *out = x / (NAME(sqrt)(y) + z); break;
                 case CHOICE: *out = x != 0 ? y : z; break;
                 case SUM: *out += x * y; break;
                 case LARGEST: *out = is_first || !(x <= *out || *out != *out) ? x : *out; break;

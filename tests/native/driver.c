@@ -12,7 +12,19 @@
 #include <string.h>
 
 /* What an operation does, for the plain loops of checks.h. */
-typedef enum { ELEMENTS, CHOICE, SUM, LARGEST, GATHER, SCATTER, LOSS, WEIGHTED } kind;
+typedef enum {
+  ELEMENTS,
+  MULTIPLY_ADD,
+  SUBTRACT_PRODUCT,
+  DIVIDE_BY_ROOT,
+  CHOICE,
+  SUM,
+  LARGEST,
+  GATHER,
+  SCATTER,
+  LOSS,
+  WEIGHTED
+} kind;
 
 /* In which of the five loops, A to E, an operand moves; small letters: maybe. "": a single number.
  * "<": some first loops, over the others it is summed. "t" is a table, 0 no operand. */
@@ -23,6 +35,9 @@ typedef struct {
 } form;
 
 static const form forms[] = {
+    {"multiply_add", MULTIPLY_ADD, {"ABCDE", "abcde", "abcde", "abcde"}},
+    {"subtract_product", SUBTRACT_PRODUCT, {"ABCDE", "abcde", "abcde", "abcde"}},
+    {"divide_by_root", DIVIDE_BY_ROOT, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"where", CHOICE, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"sum", SUM, {"<", "ABCDE"}},
     {"largest", LARGEST, {"<", "ABCDE"}},

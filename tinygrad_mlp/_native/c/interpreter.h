@@ -104,8 +104,40 @@ INLINE int NAME(next_round)(const record *r, int64_t *i) {
               q = b + NAME(steps)(&r->in[1], i), 1));                                     \
   }
 
+#define ROUNDS_OF_3(O, X, Y, Z, RESULT)                                                   \
+  for (int64_t j = 0; j < n; j++) {                                                       \
+    const real x = (X), y = (Y), z = (Z);                                                 \
+    O = RESULT;                                                                           \
+  }
+
+#define ELEMENTWISE_3(NAME_, RESULT)                                                      \
+  static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
+    if (NAME(is_empty)(r)) return;                                                        \
+    real *out = NAME(at)(memory, &r->out), *o = out;                                      \
+    const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
+    const real *c = NAME(at)(memory, &r->in[2]), *p = a, *q = b, *s = c;                  \
+    const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
+    const int64_t sb = r->in[1].stride[4], sc = r->in[2].stride[4];                       \
+    const int in_order = so == 1 && sa == 1;                                              \
+    int64_t i[4] = {0};                                                                   \
+    do {                                                                                  \
+      const real Y = *q, Z = *s;                                                          \
+      if (in_order && sb == 1 && sc == 1) {                                               \
+        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], s[j], RESULT)                \
+      } else if (in_order && sb == 0 && sc == 1) {                                        \
+        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], Y, s[j], RESULT)                   \
+      } else if (in_order && sb == 1 && sc == 0) {                                        \
+        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], Z, RESULT)                   \
+      } else                                                                              \
+        ROUNDS_OF_3(o[j * so], p[j * sa], q[j * sb], s[j * sc], RESULT)                   \
+    } while (NAME(next_round)(r, i) &&                                                    \
+             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
+              q = b + NAME(steps)(&r->in[1], i), s = c + NAME(steps)(&r->in[2], i), 1));  \
+  }
+
 #define UNARY ELEMENTWISE_1
 #define BINARY ELEMENTWISE_2
+#define TERNARY ELEMENTWISE_3
 #define KERNEL(NAME_)
 #include "operations.h"
 #undef UNARY

@@ -1,8 +1,12 @@
 /* Every operation that a record can name, in the order of their numbers.
  *
  * UNARY(name, result of x), BINARY(name, result of x and y): element by element, named as in NumPy.
+ * TERNARY(name, result of x, y and z): likewise; a KERNEL for whoever does not say otherwise.
  * KERNEL(name): a loop of its own. What is true is 1, what is false 0.
  */
+#ifndef TERNARY
+#define TERNARY(NAME_, RESULT) KERNEL(NAME_)
+#endif
 UNARY(copy, x)
 UNARY(negative, -x)
 UNARY(absolute, NAME(absolute)(x))
@@ -45,6 +49,10 @@ BINARY(greater_equal, x >= y ? 1 : 0)
 BINARY(equal, x == y ? 1 : 0)
 BINARY(not_equal, x != y ? 1 : 0)
 BINARY(logical_and, x != 0 && y != 0 ? 1 : 0)
+/* Two or three operations in one pass, each rounded as if it stood alone. */
+TERNARY(multiply_add, x * y + z)
+TERNARY(subtract_product, x - y * z)
+TERNARY(divide_by_root, x / (NAME(sqrt)(y) + z))
 KERNEL(where)        /* out = in[0] ? in[1] : in[2] */
 KERNEL(sum)          /* over the axes on which out does not move; these come last */
 KERNEL(largest)      /* likewise; nan if any is */
@@ -54,3 +62,4 @@ KERNEL(gather)       /* out[i, b] = in[0][in[1][i], b]; extents 1, 1, 1, I, B */
 KERNEL(scatter)      /* see there */
 KERNEL(loss)         /* *out += in[0] * sum of in[1] in[2], of which out is a double */
 KERNEL(weighted)     /* likewise, where a weight in[1] of 0 counts nothing, even of inf */
+#undef TERNARY
