@@ -80,7 +80,7 @@ rows = [[0.5, -1.0], [2.0, 0.25], [0.0, 3.0]]
 backend: Literal["native", "auto"] = "native" if kind == "native" else "auto"
 program = tinygrad_mlp.compile(model, per_sample=True, backend=backend)
 for row, output in zip(rows, program(rows)):
-    assert abs(float(output[0]) - model(row).data) < 1e-12, (row, output)
+    assert abs(float(output) - model(row).data) < 1e-12, (row, output)
 
 # The data sets load.
 from tinygrad_mlp import data  # noqa: E402

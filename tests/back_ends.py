@@ -19,7 +19,7 @@ BACK_ENDS: Final[tuple[BackEnd, ...]] = get_args(BackEnd)
 
 @contextmanager
 def forced(back_end: BackEnd) -> Iterator[None]:
-    """Compile everything to NumPy calls or plain arithmetic; to records of arrays, or a tape, in C."""
+    """Compile all to NumPy calls or plain arithmetic; to records of arrays, or a tape, in C."""
     is_scalar = back_end in ("arithmetic", "tape")
     is_native = back_end in ("native", "tape")
     wanted = "native" if is_native else "numpy"

@@ -18,10 +18,8 @@ from tests.test_weights_damage import edits
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.problem import split
 from tinygrad_mlp._cli.saved import load_network
-from tinygrad_mlp._cli.tables import encoded_table
+from tinygrad_mlp._cli.tables import encoded_table, read_rows
 from tinygrad_mlp.data import Encoding, split_indices
-from tinygrad_mlp.data._csv_file import read_csv_file
-from tinygrad_mlp.data._grid import columns_of_csv
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import read_weights, save_weights
@@ -63,6 +61,33 @@ def test_all_problems_of_a_file_are_told_at_once(
     assert "39 different texts" in lines[4] or "40 different texts" in lines[4]
     assert "--task classification" in lines[4]
     assert not Path("w.npz").exists()
+
+
+def test_all_problems_that_cannot_be_mended_are_told_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.csv").write_text("a,a,,b,day,y\n1,2,3,$1,1/2/2024,u\n4,5,6,€2,3/4/2024,v\n")
+    assert main(["train", "t.csv", "--target", "y", "--drop", "c", "--clean"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: t.csv has 5 problems:"
+    for line, part in zip(
+        lines[1:],
+        (
+            "the header names no column at position 3",
+            "the header names 'a' more than once",
+            "unknown dropped column 'c'",
+            "column 'b' holds numbers in different units, '$1' and '€2'",
+            "column 'day' holds dates such as '1/2/2024', of which the day and the month could",
+        ),
+        strict=True,
+    ):
+        assert part in line
+    Path("t.csv").write_text("a,a,b,y\n1,2,$1,u\n4,5\n4,5,€2,v\n")  # with row 3 it may be mended
+    assert main(["train", "t.csv", "--target", "y", "--clean"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "more than once" in lines[1]
+    assert "row 3 has 2 cells" in lines[2]
 
 
 def test_cleaning_says_what_it_did_and_predict_does_the_same(
@@ -239,6 +264,122 @@ def test_parquet_is_trained_on_and_asked(folder: Path, capsys: pytest.CaptureFix
     assert "houses.parquet has the rows 0 to 39; rows count from 0" in capsys.readouterr().err
 
 
+@pytest.fixture
+def with_commas(folder: Path) -> Path:
+    """A folder with a network that has learned from numbers with a decimal comma."""
+    lines = ["x;sold;new;price"]
+    for i in range(40):
+        new, price = "true" if i % 3 else "false", f"{i % 11},{i % 10}25"
+        lines.append(f"{i % 7},{i % 10}{i % 3}5;{i % 28 + 1:02d}.01.2024;{new};{price}")
+    Path("t.csv").write_text("\n".join(lines))
+    train = ["train", "t.csv", "--target", "price", "--epochs", "3", "--save", "c.npz", "--clean"]
+    assert main(train) == 0
+    return folder
+
+
+def test_parquet_is_asked_with_its_types(
+    with_commas: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed numbers, dates and truth values are those that were written in the text."""
+    typed = {
+        "x": [1.234, 5.025],
+        "sold": [date(2024, 1, 5), date(2024, 1, 31)],
+        "new": [True, False],
+        "price": [1.234, 10.125],
+    }
+    pl.DataFrame(typed).write_parquet("typed.parquet")
+    Path("text.csv").write_text(
+        "x;sold;new;price\n1,234;05.01.2024;true;1,234\n5,025;31.01.2024;FALSE;10,125\n"
+    )
+    answers, errors = [], []
+    for file in ("typed.parquet", "text.csv"):
+        capsys.readouterr()
+        assert main(["predict", "c.npz", file]) == 0
+        shown = capsys.readouterr()
+        answers.append([line.split(",")[1] for line in shown.out.splitlines()])
+        errors.append(shown.err)
+    assert answers[0] == answers[1]
+    assert errors[0] == errors[1]
+    assert float(errors[0].split()[-1]) < 50
+    rows = read_rows(Path("typed.parquet"))
+    network = load_network(Path("c.npz"))
+    assert network.answers_of(rows) == typed["price"]
+    assert network.answers_of(rows.only(1)) == [10.125]
+    assert network.features_of(rows.only(1)).tolist() == network.features_of(rows)[1:].tolist()
+
+
+def test_what_parquet_holds_beside_is_passed_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pl.DataFrame({"x": [1.5, 2.5, 3.0, 4.0] * 5, "y": ["a", "b"] * 10}).write_parquet("t.parquet")
+    train = ["train", "t.parquet", "--target", "y", "--epochs", "1", "--save", "w.npz"]
+    assert main(train) == 0
+    assert "  1 column becomes 1 feature\n" in capsys.readouterr().out
+    late = pl.Series([1, 10**7], dtype=pl.Int32).cast(pl.Date)  # a year that Python cannot hold
+    pl.DataFrame({"x": [1.5, 2.5], "late": late}).write_parquet("late.parquet")
+    assert main(["predict", "w.npz", "late.parquet"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    pl.DataFrame({"x": [1.5, 2.5], "y": late}).write_parquet("late.parquet")
+    assert main(["predict", "w.npz", "late.parquet"]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    assert shown.err.startswith("not compared: late.parquet: column 'y' holds what Python has no")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([2**53 + 1, 2], "column 'x' holds whole numbers that are no floats (row 0: 90071992547"),
+        ([1.5, float("inf")], "column 'x' holds inf or -inf in row 1"),
+        (["1.5", "2"], "column 'x' holds text now, but numbers were learned from"),
+        ([None, 2.0], "column 'x' is missing in row 0"),
+    ],
+)
+@pytest.mark.parametrize("learned_from", ["t.parquet", "t.csv"])
+def test_parquet_that_does_not_fit_is_refused(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    learned_from: str,
+    x: list[Any],
+    message: str,
+) -> None:
+    table = pl.DataFrame({"x": [1.5, 2.5, 3.0, 4.0] * 5, "y": ["a", "b"] * 10})
+    table.write_parquet("t.parquet")
+    table.write_csv("t.csv")
+    train = ["train", learned_from, "--target", "y", "--epochs", "1", "--save", "w.npz"]
+    assert main(train) == 0
+    pl.DataFrame({"x": [1.5, 2.5]}).write_parquet("new.parquet")
+    assert main(["predict", "w.npz", "new.parquet"]) == 0
+    pl.DataFrame({"x": x}).write_parquet("new.parquet")
+    capsys.readouterr()
+    assert main(["predict", "w.npz", "new.parquet"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_step_through_a_row_of_parquet(
+    with_commas: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {"x": [1.5, 2.5], "sold": [date(2024, 1, 5)] * 2, "new": [True, False]}
+    pl.DataFrame({**columns, "price": [1.5, None]}).write_parquet("two.parquet")
+    Path("commands.txt").write_text("list\n")
+    with Path("commands.txt").open() as commands:
+        monkeypatch.setattr(sys, "stdin", commands)
+        assert main(["step", "--model", "c.npz", "--data", "two.parquet"]) == 0
+    assert main(["step", "--model", "c.npz", "--data", "two.parquet", "--row", "1"]) == 2
+    assert "two.parquet: row 1, column 'price' is '', not a number" in capsys.readouterr().err
+
+
+def test_a_column_of_parquet_that_is_not_there_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pl.DataFrame({"x": [1.5, 2.5], "big, id": [1, 2], "y": ["a", "b"]}).write_parquet("t.parquet")
+    assert main(["train", "t.parquet", "--target", "z"]) == 2
+    assert "t.parquet: unknown target column 'z'; its columns: 'x'," in capsys.readouterr().err
+    assert main(["train", "t.parquet", "--target", "y", "--drop", "big, id"]) == 2
+    hint = "a name that holds a comma stands in quotes: --drop '\"big, id\"'"
+    assert hint in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_parquet(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +388,15 @@ def test_a_file_that_is_no_parquet(
     assert "error: t.parquet cannot be read as Parquet (" in capsys.readouterr().err
     assert main(["train", "none.parquet", "--target", "b"]) == 2
     assert "none.parquet" in capsys.readouterr().err
+    with monkeypatch.context() as patched:  # what polars raises at some damaged files
+
+        def panic(content: bytes) -> None:
+            raise pl.exceptions.PanicException("range end index 9 out of range")
+
+        patched.setattr(pl, "read_parquet", panic)
+        assert main(["train", "t.parquet", "--target", "b"]) == 2
+        said = capsys.readouterr().err
+        assert "t.parquet cannot be read as Parquet (range end index 9 out of range)" in said
     monkeypatch.setitem(sys.modules, "polars", None)
     assert main(["train", "t.PQ", "--target", "b"]) == 2
     said = capsys.readouterr().err
@@ -293,9 +443,9 @@ def test_an_encoding_in_a_damaged_file_is_refused(
 
 def test_every_edit_of_an_encoding_is_refused_or_reads_the_table_all_the_same(folder: Path) -> None:
     assert main([*TRAIN, "--clean"]) == 0
-    network, file = load_network(Path("w.npz")), read_csv_file(Path("houses.csv"))
+    network, rows = load_network(Path("w.npz")), read_rows(Path("houses.csv"))
     extra = read_weights(Path("w.npz")).extra
-    shape = network.features_of(file).shape
+    shape = network.features_of(rows).shape
     refused = 0
     for _, text in edits(extra["encoding"]):
         try:
@@ -304,7 +454,7 @@ def test_every_edit_of_an_encoding_is_refused_or_reads_the_table_all_the_same(fo
                 continue  # as the network says, see above
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                X = encoding.filled(encoding.encoded(columns_of_csv(file)))
+                X = encoding.filled(encoding.encoded(rows.grid))
         except DataError:
             refused += 1
             continue

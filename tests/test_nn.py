@@ -26,7 +26,16 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.functional import Scalar
-from tinygrad_mlp.nn import ACTIVATIONS, MLP, Buffer, Layer, Module, Neuron, activation_named
+from tinygrad_mlp.nn import (
+    ACTIVATIONS,
+    MLP,
+    Buffer,
+    Layer,
+    Module,
+    Neuron,
+    Sequential,
+    activation_named,
+)
 
 
 def torch_twin(model: MLP, activations: Sequence[str]) -> torch_nn.Sequential:
@@ -359,6 +368,21 @@ def test_a_state_that_does_not_fit_is_refused_as_a_whole(
 def test_a_state_that_is_no_dict_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="takes a dict of arrays by name, got list"):
         Layer(3, 2).load_state_dict([1.0])  # type: ignore[arg-type]
+
+
+def test_different_numbers_for_a_layer_that_is_shared_are_refused() -> None:
+    layer = Layer(2, 2, "tanh", rng=0)
+    model = Sequential(layer, layer)
+    before = model.state_dict()
+    of_two = Sequential(Layer(2, 2, "tanh", rng=1), Layer(2, 2, "tanh", rng=2)).state_dict()
+    with pytest.raises(InvalidArgumentError, match=r"^the state dict .* '1.weight' than for"):
+        model.load_state_dict(of_two)
+    assert all((before[name] == array).all() for name, array in model.state_dict().items())
+    same = {name: np.full_like(array, np.nan) for name, array in before.items()}
+    model.load_state_dict(same)
+    assert np.isnan(layer.neurons[0].b.data)
+    model.load_state_dict(before)
+    assert all((before[name] == array).all() for name, array in model.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.search import open_journal, rerun_lost_trials
 
 
@@ -67,6 +68,31 @@ def test_a_cut_line_is_removed_before_the_next_write(
     assert record.getMessage() == message
     assert states(journal) == ["COMPLETE", "COMPLETE", "RUNNING", "COMPLETE"]
     assert rest not in journal.read_bytes().split(b"\n")
+
+
+def test_wherever_the_last_line_is_cut_the_search_goes_on(journal: Path) -> None:
+    """In each kind of record: nothing of it, some of it, all but the brace, all but the end."""
+
+    def named(trial: optuna.Trial) -> float:
+        trial.set_user_attr("Größe", "ﬁ\u2028\n")
+        trial.report(1.0, 1)
+        return objective(trial)
+
+    study_in(journal).optimize(named, n_trials=1)
+    lines = journal.read_bytes().split(b"\n")[:-1]
+    kinds = [line[: line.index(b",")] for line in lines]
+    assert len(set(kinds)) >= 6
+    for number, line in enumerate(lines):
+        before = b"".join(each + b"\n" for each in lines[:number])
+        for n_bytes in (*range(0, len(line), 41), len(line) - 1, len(line)):
+            journal.write_bytes(before + line[:n_bytes])
+            study = study_in(journal)
+            rerun_lost_trials(study)
+            study.optimize(named, n_trials=1)
+            kept = before + (line + b"\n" if n_bytes == len(line) else b"")
+            assert journal.read_bytes().startswith(kept), (number, n_bytes)
+            assert "RUNNING" not in states(journal)
+            assert states(journal)[-1] == "COMPLETE"
 
 
 def test_a_line_that_lacks_its_end_alone_gets_it(
@@ -155,6 +181,38 @@ def test_the_lock_of_a_writer_that_died_is_waited_for(journal: Path) -> None:
     ):
         backend: Any = storage._backend
         assert backend._lock.grace_period == seconds
+
+
+@pytest.mark.parametrize("seconds", [2, 0, -1, 3.5, "10", True])
+def test_a_lock_is_not_taken_from_a_writer_that_is_slow(journal: Path, seconds: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"grace_period .*open_journal") as caught:
+        open_journal(journal, grace_period=seconds)
+    assert "3" in str(caught.value)
+    assert not journal.exists()
+
+
+def test_the_lock_says_that_it_is_there(journal: Path) -> None:
+    backend: Any = open_journal(journal)._backend
+    assert backend._lock.acquire() is True, "as Optuna's own"
+    backend._lock.release()
+
+
+def test_two_processes_write_beside_each_other(journal: Path) -> None:
+    study_in(journal)
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            try:
+                optuna.load_study(study_name="lines", storage=open_journal(journal)).optimize(
+                    objective, n_trials=10
+                )
+            finally:
+                os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    assert states(journal) == ["COMPLETE"] * 20
 
 
 def killed_with(work: Callable[[], object]) -> None:

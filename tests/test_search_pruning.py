@@ -143,6 +143,47 @@ def test_a_study_that_looks_for_the_worst_is_refused(
             EstimatorPruningCallback(study_of(direction).ask(), *HELD_OUT)
 
 
+def test_a_study_of_several_objectives_cannot_prune() -> None:
+    trial = optuna.create_study(directions=["minimize", "maximize"]).ask()
+    for made, direction in (
+        (lambda: PruningCallback(trial), "minimize"),
+        (lambda: PruningCallback(trial, "accuracy"), "maximize"),
+        (lambda: EstimatorPruningCallback(trial, *HELD_OUT), "maximize"),
+    ):
+        with pytest.raises(InvalidArgumentError) as caught:
+            made()
+        assert str(caught.value) == (
+            "the study has 2 objectives, and Optuna prunes by one alone; train without the "
+            f"callback, or make a study of one: create_study(direction={direction!r})"
+        )
+
+
+@pytest.mark.parametrize("sampler", [optuna.samplers.RandomSampler, optuna.samplers.TPESampler])
+def test_the_same_seeds_and_name_make_the_same_search(sampler: Any) -> None:
+    """What is suggested, what is pruned and when, and every number that was reported."""
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
+        report = PruningCallback(trial)
+        history = train(report, epochs=9, optimizer="sgd", learning_rate=rate)
+        return float(history.validation_loss[-1])
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    searches = []
+    for _ in range(2):
+        study = optuna.create_study(
+            study_name="the same",
+            sampler=sampler(seed=0),
+            pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9),
+        )
+        study.optimize(objective, n_trials=12)
+        searches.append([(t.state, t.params, t.intermediate_values) for t in study.trials])
+    assert searches[0] == searches[1]
+    lengths = {len(values) for _, _, values in searches[0]}
+    assert len(lengths) > 1
+    assert max(lengths) == 9
+
+
 def test_a_fixed_trial_belongs_to_no_study() -> None:
     trial = optuna.trial.FixedTrial({"rate": 0.1})
     assert train(PruningCallback(trial)).completed

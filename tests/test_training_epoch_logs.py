@@ -166,6 +166,19 @@ def test_rows_with_other_columns_are_not_added(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_lines_of_json_are_not_added_to_another_file(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    train([CSVLogger(file)])
+    before = file.read_bytes()
+    with pytest.raises(InvalidArgumentError) as caught:
+        train([JSONLinesLogger(file, if_exists="append")])
+    assert str(caught.value) == (
+        f"{file} begins with 'epoch,loss,accuracy,learning_rate,seconds', which is no line of "
+        "JSON; take another file, or JSONLinesLogger('log.jsonl', if_exists='replace')"
+    )
+    assert file.read_bytes() == before
+
+
 @loggers
 def test_rows_are_not_added_to_half_a_row(kind: Logger, tmp_path: Path) -> None:
     file = tmp_path / "log"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.data.frames import MAKERS, encoded_alike, refused_alike
-from tinygrad_mlp.data import read_table
+from tinygrad_mlp.data import encode, read_table
 from tinygrad_mlp.data._csv_file import read_csv_file
 from tinygrad_mlp.data._encode import encode_grid
 from tinygrad_mlp.data._grid import columns_of_csv
@@ -69,6 +69,21 @@ Write = Callable[[str], Path]
             [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 1, 0]],
             ["'x': 3 categories, a feature of 0 and 1 for each"],
         ),
+        (
+            ["True", "false", " TRUE", "n/a"],  # pandas writes True, polars true
+            ["x", "x missing"],
+            [[1, 0], [0, 0], [1, 0], [1, 1]],
+            [
+                "'x': true and false, as 1 and 0",
+                "'x': 1 missing cell: the median, and a feature that is 1 there",
+            ],
+        ),
+        (
+            ["1970-01-02 6:00:00", "1970-01-02 18:00:00", "1970-01-03 3:00:00"],
+            ["x"],
+            [[1.25], [1.75], [2.125]],
+            ["'x': dates, as days since 1970-01-01"],
+        ),
     ],
 )
 def test_text_is_read_as_people_write_it(
@@ -98,6 +113,10 @@ RUNNING = list(range(5, 25))
         ("Customer_ID", [i * i for i in range(20)], "another whole number in every row"),
         ("customerId", [i * i for i in range(20)], "another whole number in every row"),
         ("row no", [i * i for i in range(20)], "another whole number in every row"),
+        ("id", [None, *[i * i for i in range(19)]], "in every row that has one and is called so"),
+        ("Unnamed: 0.1", [i * i for i in range(20)], "another whole number in every row"),
+        ("x", [*RUNNING[:9], None, *RUNNING[10:], 25], "counts on by 1 from row to row"),
+        ("x", [f"${2**60 + 257 * i:,}" for i in range(20)], "above 2^53, of which not all are"),
         ("x", [2**60 + 257 * i for i in range(20)], "above 2^53, of which not all are floats"),
         (
             "x",
@@ -107,7 +126,8 @@ RUNNING = list(range(5, 25))
     ],
 )
 def test_a_column_that_tells_nothing_is_left_out(name: str, cells: list[Any], reason: str) -> None:
-    encoded = encoded_alike({name: cells, "y": [i % 7 * 0.5 for i in range(20)]}, clean=True)
+    y = [i % 7 * 0.5 for i in range(len(cells))]
+    encoded = encoded_alike({name: cells, "y": y}, clean=True)
     assert encoded.feature_names == ("y",)
     ((left_out, why),) = encoded.encoding.left_out
     assert left_out == name
@@ -120,6 +140,11 @@ def test_a_column_that_tells_nothing_is_left_out(name: str, cells: list[Any], re
     [
         ("x", [*RUNNING[:-1], 99], {}, 1),  # not by 1
         ("x", RUNNING[:-1], {}, 1),  # few rows
+        ("x", [*RUNNING[:-1], None], {}, 2),  # few that have one
+        ("x", [*RUNNING[:10], *range(40, 50)], {}, 1),  # it jumps
+        ("id", [None, *[i % 18 for i in range(19)]], {}, 2),  # one comes twice
+        ("id", [None, *[i + 0.5 for i in range(19)]], {}, 2),
+        ("Unnamed: 0.x", [i * i for i in range(20)], {}, 1),
         ("x", ["1e300", "5", "6.5", str(2**60)], {}, 1),
         ("idle", [i * i for i in range(20)], {}, 1),
         ("paid", [i * i for i in range(20)], {}, 1),
@@ -264,3 +289,59 @@ def test_text_with_whole_numbers_that_are_no_floats_is_refused() -> None:
     columns = {"x": [0.5, 1.5, 3.5], "y": ["1", "9007199254740993", "2.5"]}
     said = refused_alike(columns, target="y", clean=True)
     assert "holds whole numbers that are no floats ('9007199254740993'); subtract" in said
+
+
+def test_rows_that_were_left_out_do_not_hide_what_counts_them() -> None:
+    columns = {
+        "row": list(range(100, 130)),
+        "size": [i % 7 * 0.5 for i in range(30)],
+        "y": [None if i % 5 == 0 else ("u" if i % 3 else "v") for i in range(30)],
+    }
+    encoded = encoded_alike(columns, target="y", clean=True)
+    assert len(encoded.rows) == 24
+    assert encoded.encoding.left_out == (
+        ("row", "counts on by 1 from row to row, so it names the rows"),
+    )
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_numbers_stay_what_they_are_where_text_was_learned_from(make: Any) -> None:
+    """1.234 is no 1234, even where the numbers learned from have a decimal comma."""
+    columns = {"x": ["5,1", "1.200,5", "0,125"], "y": ["1,5", "2,25", "9,75"]}
+    encoded = encode(make(columns), target="y", clean=True)
+    new = make({"x": [1.234, 5.1], "y": [1.234, 0.1]})
+    assert encoded.transform(new).tolist() == [[1.234], [5.1]]
+    assert encoded.transform_target(new).tolist() == [1.234, 0.1]
+    assert encoded.transform_target(make({"y": ["1.234", "0,1"]})).tolist() == [1234.0, 0.1]
+    with pytest.raises(DataError, match="holds in row 1: nothing, but a number is needed"):
+        encoded.transform_target(make({"y": [1.5, None]}))
+    with pytest.raises(
+        DataError, match=r"column 'y' holds whole numbers that are no floats \(row 0"
+    ):
+        encoded.transform_target(make({"y": [2**53 + 1]}))
+    with pytest.raises(DataError, match="column 'y' holds inf or -inf in row 0"):
+        encoded.transform_target(make({"y": [float("inf")]}))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_numbers_are_no_percentages(make: Any) -> None:
+    columns = {"x": ["5 %", "7 %", "9%"], "y": ["1%", "2%", "3%"]}
+    encoded = encode(make(columns), target="y", clean=True)
+    for name, call in (("x", encoded.transform), ("y", encoded.transform_target)):
+        with pytest.raises(DataError) as caught:
+            call(make({name: [5.0]}))
+        assert f"column {name!r} holds numbers now, but text in percent was" in str(caught.value)
+        assert "5 may be 5 % or 500 %; write it as text, '5 %'" in str(caught.value)
+    amounts = encode(make({"x": ["$5", "$7", "$9"]}), clean=True)
+    assert amounts.transform(make({"x": [5.0]})).tolist() == [[5.0]]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_truths_are_the_same_in_text_and_as_themselves(make: Any) -> None:
+    encoded = encode(make({"x": ["True", "False", "True"]}), clean=True)
+    assert encoded.transform(make({"x": [False, True]})).tolist() == [[0], [1]]
+    assert encoded.transform(make({"x": ["FALSE", "true"]})).tolist() == [[0], [1]]
+    with pytest.raises(DataError, match=r"cannot be read as truth values .*: row 1: 'yes'"):
+        encoded.transform(make({"x": ["true", "yes"]}))
+    named = encode(make({"x": ["True", "False", "True"]}), clean=True, categories="x")
+    assert named.feature_names == ("x=False", "x=True")

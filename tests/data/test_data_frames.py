@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -410,6 +411,8 @@ def test_targets(
     assert encoded.y.dtype == (np.int64 if names else np.float64)
     assert (encoded.target_names, encoded.task) == (names, task)
     assert encoded.feature_names == ("x",)
+    kept = Encoding.from_dict(json.loads(json.dumps(encoded.encoding.to_dict())))
+    assert kept == encoded.encoding
     for make in MAKERS:
         assert encoded.transform_target(make(columns)).tolist() == expected
 
@@ -536,3 +539,32 @@ def test_programs_without_frames_import_nothing_for_them(tmp_path: Path) -> None
     loaded = run_python("-c", asked.format("data.encode"), folder=tmp_path).split()
     assert "tinygrad_mlp.data._encode" in loaded
     assert not {"pandas", "polars"} & {*loaded}
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_dates_may_be_categories(make: Make) -> None:
+    days = [date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 1)]
+    encoded = encode(make({"day": days, "y": days}), categories=["day", "y"], target="y")
+    assert encoded.feature_names == ("day=2020-01-01", "day=2020-01-02")
+    assert encoded.target_names == ("2020-01-01", "2020-01-02")
+    assert encoded.X.tolist() == [[1, 0], [0, 1], [1, 0]]
+    kept = Encoding.from_dict(json.loads(json.dumps(encoded.encoding.to_dict())))
+    assert kept.transform(make({"day": days[1:]})).tolist() == [[0, 1], [1, 0]]
+    assert kept.transform_target(make({"y": days})).tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match="no category that was learned from: row 0: '2020-01-03'"):
+        kept.transform(make({"day": [date(2020, 1, 3)]}))
+
+
+def test_minus_zero_is_the_category_zero() -> None:
+    encoded = encoded_alike({"x": [0.0, -0.0, 1.0]}, categories="x")
+    assert encoded.feature_names == ("x=0", "x=1")
+    assert encoded.X.tolist() == [[1, 0], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("index", [[pd.NA, 1], [None, "b"], [0, 2], [float("nan"), 0.0]])
+def test_rows_have_any_index(index: list[Any]) -> None:
+    frame = pd.DataFrame({"x": [1.5, None]}, index=pd.Index(index, dtype=object))
+    with pytest.raises(DataError, match=re.escape(f"missing in row 1 (index {index[1]!r})")):
+        encode(frame)
+    with pytest.raises(DataError, match=r"missing in row 1; fill"):
+        encode(frame.reset_index(drop=True))

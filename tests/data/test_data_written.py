@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.running import run_python
 from tinygrad_mlp.data._written import (
     DateStyle,
     NumberStyle,
     date_style,
     days_since_1970,
+    first_inexact,
     number_style,
 )
 from tinygrad_mlp.errors import DataError
@@ -59,6 +62,7 @@ def test_a_column_of_numbers(
         *(["red"], ["1", "red"], ["1_000"], ["1.5", "2,5"], ["1,20,300"], ["1,200'300"], ["--1"]),
         *(["-$-1"], ["$"], ["%"], ["."], [","], ["-"], [""], ["1 2"], ["0x10"], ["nan"], ["inf"]),
         *(["12 kg"], ["1e999"], ["$5%"], ["5%%"], ["0,123,456"], ["(3)"], ["1,2345"], ["1e5,3"]),
+        *(["1e" + "1" * 5000], ["1e1234567890"], [" "], ["1,200,"], ["1'"], ["$ €3"]),
     ],
 )
 def test_what_is_no_column_of_numbers(cells: list[str]) -> None:
@@ -93,6 +97,12 @@ def test_a_style_reads_nothing_else() -> None:
     [
         (["2024-02-29"], "year-month-day", False, [datetime(2024, 2, 29)]),
         (["2024-02-29 7:05"], "year-month-day", False, [datetime(2024, 2, 29, 7, 5)]),
+        (
+            ["2024-02-29 7:05:09", "2024-02-29 17:05:09.5"],
+            "year-month-day",
+            False,
+            [datetime(2024, 2, 29, 7, 5, 9), datetime(2024, 2, 29, 17, 5, 9, 500000)],
+        ),
         (
             ["2024-02-29T23:59:58.5"],
             "year-month-day",
@@ -169,3 +179,40 @@ def test_days_are_those_of_numpy() -> None:
         assert days_since_1970(moment) == expected / np.timedelta64(1, "D")
         there = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=9)))
         assert days_since_1970(there) == days_since_1970(moment)
+
+
+@pytest.mark.parametrize(
+    ("decimal", "unit", "cell", "inexact"),
+    [
+        (".", "", "9007199254740993", True),
+        (".", "", "9007199254740992", False),
+        (".", "", "-9007199254740993", True),
+        (".", "", "9007199254740993.0", False),  # written as floats are
+        (".", "", "9007199254740993e0", False),
+        (".", "$", "$9,007,199,254,740,993", True),
+        (".", "$", "$9,007,199,254,740,992", False),
+        (",", "EUR", "9.007.199.254.740.993 EUR", True),
+        (",", "", "0,9007199254740993", False),
+        (".", "", "9 007 199 254 740 993", True),
+        (".", "%", "9007199254740993 %", False),
+        (".", "", "red", False),
+    ],
+)
+def test_whole_numbers_that_are_no_floats(
+    decimal: str, unit: str, cell: str, inexact: bool
+) -> None:
+    style = NumberStyle(decimal, unit)
+    assert style.inexact_in(cell) is inexact
+    assert first_inexact(["1", None, cell, cell], style) == (cell if inexact else None)
+    if (decimal, unit) == (".", ""):
+        assert first_inexact([cell], None) == (cell if inexact else None)
+
+
+def test_a_cell_of_any_length_is_read_at_once(tmp_path: Path) -> None:
+    """A pattern that looks for a digit from every place would take hours here."""
+    for cell in ("1" * 100_000 + "x", "1," * 50_000 + "x", "$" + " " * 100_000 + "x"):
+        file = tmp_path / "cell.txt"
+        file.write_text(cell)
+        asked = "import sys; from tinygrad_mlp.data._written import number_style; "
+        asked += "print(number_style([open(sys.argv[1]).read()]))"
+        assert run_python("-c", asked, str(file), folder=tmp_path).strip() == "None"

@@ -10,7 +10,10 @@ import pandas
 import polars
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -125,18 +128,119 @@ def test_of_several_outputs_or_labels_one_is_named() -> None:
     assert found.scores == pytest.approx(model.predict(X[:2])[:, 1], abs=1e-12)
     assert found.asked == ["output 1"] * 2
     labels = classifier().fit(X, X > 0)
-    assert labels.explain(X[:1], target=2).scores == pytest.approx(
+    assert labels.explain(X[:1], background=X, target=2).scores == pytest.approx(
         labels.predict_proba(X[:1])[:, 2]
     )
-    for wrong in (None, 2, -1, 0.5):
+    for wrong in (None, 2, -1, 0.5, True):
         with pytest.raises(
             InvalidArgumentError, match=r"has 2 outputs; give the number .* target=0"
         ):
             model.explain(X[:2], target=wrong)
 
 
+def test_of_the_labels_of_scikit_learn_it_is_the_probability_of_1() -> None:
+    """Their classifiers give a list, a table for each label, where there are several."""
+    labels = (X[:, :2] > 0).astype(int)
+    model = RandomForestClassifier(5, random_state=0).fit(X, labels)
+    for number in (0, 1):
+        found = explain(model, X[:3], background=X[10:20], target=number)
+        theirs = model.predict_proba(X)[number][:, 1]
+        assert found.scores == pytest.approx(theirs[:3], abs=1e-12)
+        assert found.base_values == pytest.approx([theirs[10:20].mean()] * 3, abs=1e-12)
+        row = X[1].tolist()
+
+        def ask(mixed: list[list[Any]], number: int = number) -> Any:
+            return model.predict_proba(np.array(mixed))[number][:, 1]
+
+        values = by_permutations(ask, row, X[10:20].tolist())
+        assert found.values[1] == pytest.approx(values, abs=1e-12)
+    of_three = RandomForestClassifier(2, random_state=0).fit(X, np.c_[labels, np.arange(40) % 3])
+    with pytest.raises(InvalidArgumentError, match="not all of them have two classes; explain a"):
+        explain(of_three, X[:3], target=0)
+
+
+def test_numbers_of_other_types_are_mixed_and_nothing_else() -> None:
+    ages = np.array(COLUMNS["age"])
+    for kind in (pandas, polars):
+        whole = {"age": ages.astype(int).tolist(), "more": [1, 2] * 12}
+        half = {"age": ages.tolist(), "more": [1.0, 2.0] * 12}
+        X_whole, X_half = kind.DataFrame(whole), kind.DataFrame(half)
+        model = classifier().fit(X_half, BOUGHT)
+        found = explain(model, X_half[:2], background=X_whole[4:9])
+        assert (found.values == explain(model, X_half[:2], background=X_half[4:9]).values).all()
+        text = kind.DataFrame({"age": [str(age) for age in ages], "more": half["more"]})
+        call = {pandas: r"background.astype\(X.dtypes\)", polars: r"background.cast\(X.schema\)"}
+        with pytest.raises(ShapeError, match=rf"^the column 'age' is of .*the same: {call[kind]}$"):
+            explain(model, X_half[:2], background=text)
+        truth = kind.DataFrame({"age": half["age"], "more": [True, False] * 12})
+        with pytest.raises(ShapeError, match=r"^the column 'more' is of the type"):
+            explain(model, X_half[:2], background=truth)
+    frame = pandas_frame()
+    others = frame.assign(size=frame["size"].astype(str).astype("category"))  # the same
+    other = frame[:1].assign(size=pandas.Categorical(["M"]))
+    model = pipeline(frame)
+    explain(model, frame[:2], background=others, target=True)
+    with pytest.raises(ShapeError, match=r"'size' is of .*\['L', 'M', 'S'\].*\['M'\]"):
+        explain(model, frame[:2], background=other)
+    encoder = make_pipeline(OneHotEncoder(handle_unknown="ignore"), classifier())
+    words = np.array([["a", "long word"], ["b", "x"], ["a", "y"]])
+    encoder.fit(words, [0, 1, 1])
+    short = words[1:]
+    found = explain(encoder, short.astype("<U1"), background=words)
+    assert (found.values == explain(encoder, short, background=words).values).all()
+    with pytest.raises(ShapeError, match=r"'x0' is of .*astype\(X.dtype\)"):
+        explain(encoder, words, background=np.ones((2, 2)))
+
+
+def test_one_row_is_compared_with_others() -> None:
+    model = classifier().fit(X, KINDS)
+    with pytest.raises(
+        InvalidArgumentError, match=r"X has one row, .* adds 0; .*background=X_train\[:100\]\)"
+    ):
+        model.explain(X[:1])
+    assert np.abs(model.explain(X[:1], background=X[5:6]).values).max() > 0.0
+    assert np.abs(model.explain(X[:2]).values).max() > 0.0
+
+
+def test_so_many_rows_are_asked_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier().fit(X, KINDS)
+    whole = model.explain(X[:1], background=X[:4])
+    asked: list[int] = []
+    original = MLPClassifier.predict_proba
+
+    def counted(self: Any, table: Any) -> Any:
+        asked.append(len(table))
+        return original(self, table)
+
+    monkeypatch.setattr(MLPClassifier, "predict_proba", counted)
+    for at_once, wanted in [(12, [12, 12, 8]), (3, [4] * 8), (1000, [32])]:
+        monkeypatch.setattr("tinygrad_mlp.estimators._explaining.ROWS_AT_ONCE", at_once)
+        asked.clear()
+        found = model.explain(X[:1], background=X[:4])
+        assert asked[1:] == wanted  # the first one is the row itself
+        assert found.values == pytest.approx(whole.values, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (RidgeClassifier().fit(X, KINDS), r"^RidgeClassifier\(\) has no predict_proba, .*MLPClass"),
+        (len, r"^the model is <built-in function len>, but .*explain\(classifier, X\)"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused(model: Any, match: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=match):
+        explain(model, X)
+
+
 def test_what_it_refuses() -> None:
     model = classifier().fit(X, KINDS)
+    with pytest.raises(InvalidArgumentError, match=r"X is sparse, but .*: X.toarray\(\)"):
+        model.explain(csr_matrix(X))
+    with pytest.raises(InvalidArgumentError, match=r"background is a lazy .*background.collect"):
+        model.explain(X, background=polars.LazyFrame({"x": [1.0]}))
+    with pytest.raises(InvalidArgumentError, match=r"target is array\(\['high', 'low'\]"):
+        model.explain(X, target=np.array(["high", "low"]))
     with pytest.raises(InvalidArgumentError, match=r"'hgh', but the classes are .* target='high'"):
         model.explain(X, target="hgh")
     with pytest.raises(ShapeError, match=r"X has the shape \(3,\), but rows are needed: X\[:5\]"):

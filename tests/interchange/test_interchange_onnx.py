@@ -25,6 +25,7 @@ from tinygrad_mlp.errors import (
     ShapeError,
     TracingError,
 )
+from tinygrad_mlp.estimators import MLPClassifier
 from tinygrad_mlp.interchange import to_onnx
 from tinygrad_mlp.interchange._onnx_math import OnnxMath
 from tinygrad_mlp.nn import ACTIVATIONS, BatchNorm, Buffer, Dropout, Sequential
@@ -99,6 +100,28 @@ def test_every_activation_keeps_its_digits(opset: int, dtype: str, tmp_path: Pat
             scale = np.abs(X[:, 0]) if name == "gelu" else np.abs(want)
             error = np.abs(got[:, column] - want) - WITHIN[dtype] * scale - SMALLEST[dtype]
             assert error.max() <= 0.0, (engine, name, X[error.argmax(), 0], error.max())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("opset", OPSETS)
+def test_activations_of_special_numbers_are_those_of_the_engine(
+    opset: int, dtype: str, tmp_path: Path
+) -> None:
+    """Infinities, nan, the largest and the smallest numbers, both zeros."""
+    functions = {name: f for name, f in EXACT.items() if name != "gelu" or dtype == "float32"}
+    model = EachOf(list(functions.values()))
+    path = to_onnx(model, tmp_path / "each.onnx", dtype=dtype, opset=opset)
+    largest, smallest = (float(getattr(np.finfo(dtype), name)) for name in ("max", "tiny"))
+    positive = [0.0, smallest, 0.5, 88.7, 709.7, 745.1, largest, np.inf]
+    X = np.array([*positive, *[-x for x in positive], np.nan], dtype)[:, None]
+    with np.errstate(over="ignore"):
+        wanted = eager(model, X).astype(dtype)
+    for engine, outputs in outputs_of(path, X):
+        for column, name in enumerate(functions):
+            got, want = outputs["output"][:, column], wanted[:, column]
+            np.testing.assert_allclose(
+                got, want, WITHIN[dtype], SMALLEST[dtype], err_msg=f"{engine}, {name}"
+            )
 
 
 def domain_of(name: str, n: int) -> Floats:
@@ -241,6 +264,19 @@ class One(Module):
         return [*first, *second, third, *fourth]
 
 
+class Constants(Module):
+    """Numbers that are the same for every sample, between those that are not."""
+
+    n_inputs = 4
+
+    def __init__(self) -> None:
+        self.a, self.b = Value(0.25), Value(-2.0)
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        last, first = Value(0.0) + x[3], Value(0.0) + x[0]
+        return [self.b, last, Value(3.0), self.a, first, self.b]
+
+
 class PlainSums(Module):
     """A layer as a beginner writes it, with a loop of + and *."""
 
@@ -277,6 +313,7 @@ MODELS: dict[str, Callable[[], Module]] = {
     "skip": lambda: moved_norm(Skip()),
     "attention": Attention,
     "plain sums": PlainSums,
+    "constants": Constants,
     "numbers": Numbers,
     "one": One,
     "frozen": lambda: MLP(4, [3, 2], rng=0).freeze(),
@@ -290,9 +327,9 @@ def test_models_compute_what_the_engine_computes(name: str, dtype: str, tmp_path
     model = MODELS[name]()
     n_inputs = 4 if name == "no layer" else None
     path = to_onnx(model, tmp_path / "model.onnx", dtype=dtype, n_inputs=n_inputs)
-    for n_samples in (1, 7):
+    for n_samples in (0, 1, 7):
         X = np.random.default_rng(3).normal(size=(n_samples, 4)).astype(dtype)
-        wanted = eager(model, X)
+        wanted = eager(model, np.ones((1, 4)))[:0] if n_samples == 0 else eager(model, X)
         for engine, outputs in outputs_of(path, X):
             assert list(outputs) == ["output"]
             got = outputs["output"]
@@ -314,13 +351,13 @@ def test_an_operation_declared_outside_is_exported(tmp_path: Path) -> None:
     def forward(xp: Any, x: Any, a: Any) -> Any:
         near = xp.equal(xp.rint(x), 0.0) * (x > -0.25)
         wave = xp.sinh(x) + xp.cosh(x) - xp.tan(x) + xp.log10(xp.exp2(x)) + xp.sign(x)
-        wave = wave * xp.sigmoid(x)
-        return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a)
+        wave = wave * xp.sigmoid(x) + 2.0 * (x > 0.5) - (x <= a)
+        return xp.where(near, a, wave) + xp.mod(x, 0.7) + xp.floor_divide(1.0, a) + xp.sign(x)
 
     own = functional.declare("wavy", forward, 1.0, 1.0)
     try:
         model = EachOf([lambda x: own(x, 0.1), lambda x: own(x, x * x + 1.0)])
-        X = np.linspace(-1.4, 1.4, 30)[:, None]
+        X = np.append(np.linspace(-1.4, 1.4, 30), 0.0)[:, None]
         path = to_onnx(model, tmp_path / "own.onnx", dtype="float64")
         for engine, outputs in outputs_of(path, X):
             assert np.abs(outputs["output"] - eager(model, X)).max() < 1e-13, engine
@@ -341,6 +378,20 @@ def test_a_network_is_matrix_products_under_the_names_of_its_arrays(tmp_path: Pa
     for name, array in model.state_dict().items():
         assert np.array_equal(arrays[name], array.astype(np.float32)), name
     assert len(arrays) == 5  # and the axis of the largest
+
+
+class Scaled(Module):
+    n_inputs = 3
+
+    def __init__(self) -> None:
+        self.scales = [Value(0.5), Value(-2.0), Value(3.0)]
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        return [scale * each for scale, each in zip(self.scales, x)]
+
+
+def test_single_products_are_one_multiplication(tmp_path: Path) -> None:
+    assert nodes_of(to_onnx(Scaled(), tmp_path / "model.onnx")) == ["Mul", "Identity"]
 
 
 def test_shapes_are_declared_and_names_are_unique(tmp_path: Path) -> None:
@@ -449,6 +500,65 @@ def test_one_output_stands_for_two_classes(ends_in: str | None, tmp_path: Path) 
         assert 0 < outputs["label"].sum() < len(X)
 
 
+def test_small_probabilities_keep_their_digits(tmp_path: Path) -> None:
+    X = np.array([[1.0], [-1.0]])
+    for n_outputs in (1, 2):
+        model = Layer(1, n_outputs, None, init="zeros")
+        model.neurons[0].w[0].data = 600.0
+        path = to_onnx(model, tmp_path / "model.onnx", dtype="float64", classes=["a", "b"])
+        for _, outputs in outputs_of(path, X):
+            least = outputs["probabilities"].min(axis=1)
+            assert least == pytest.approx([np.exp(-600.0)] * 2, rel=1e-12)
+
+
+def test_classes_in_another_order_than_in_the_training_are_refused(tmp_path: Path) -> None:
+    X, y = blobs(3)
+    for kind in LABELS:
+        model = MLP(2, [3], rng=0)
+        fit(
+            model, X, LABELS[kind][0][y], epochs=1, loss="categorical_cross_entropy", log_every=None
+        )
+        classes = model.fitted_task.classes.tolist()  # type: ignore[attr-defined]
+        with pytest.raises(InvalidArgumentError, match=r"^classes lists .* was trained .*classes="):
+            to_onnx(model, tmp_path / "model.onnx", classes=classes[::-1])
+        to_onnx(model, tmp_path / "model.onnx", classes=classes)
+        to_onnx(model, tmp_path / "model.onnx", classes=["x", "z", "y"])  # other names for them
+
+
+@pytest.mark.parametrize(
+    ("classes", "match"),
+    [
+        (np.array([0, 2**63], np.uint64), "holds 9223372036854775808, for which ONNX has no type"),
+        ([1, 2**70], r"holds 1180591620717411303424, .*below 2\^63.*: classes=\[0, 1\]"),
+        (["a", "\udc80"], r"holds '\\udc80', for which"),
+        ([b"a", b"b"], r"classes\[0\] is b'a', but all need to be text"),
+    ],
+)
+def test_labels_that_the_file_cannot_hold_are_refused(
+    classes: Any, match: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=match):
+        to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
+
+
+def test_the_largest_whole_numbers_are_labels(tmp_path: Path) -> None:
+    classes = [-(2**63), 2**63 - 1]
+    path = to_onnx(moved_to(Layer(2, 1, None, rng=0), 1.0), tmp_path / "m.onnx", classes=classes)
+    for _, outputs in outputs_of(path, np.array([[-5.0, 0.0], [5.0, 0.0]], np.float32)):
+        assert outputs["label"].tolist() == classes
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [("uint8", np.int64), ("int16", np.int64), ("float32", np.float64)]
+)
+def test_labels_are_of_the_widest_type(kind: str, wanted: type, tmp_path: Path) -> None:
+    classes: NDArray[Any] = np.array([200, 3] if kind != "float32" else [0.1, -2.5], kind)
+    path = to_onnx(MLP(2, [1], rng=0), tmp_path / "model.onnx", classes=classes)
+    for _, outputs in outputs_of(path, np.eye(2, dtype=np.float32)):
+        assert outputs["label"].dtype == wanted
+        assert set(outputs["label"].tolist()) <= set(classes.tolist())
+
+
 def test_of_equal_logits_the_first_class_is_named(tmp_path: Path) -> None:
     for n_outputs, classes in [(1, ["no", "yes"]), (2, ["a", "b"])]:
         model = MLP(2, [n_outputs], init="zeros")
@@ -484,6 +594,63 @@ def test_classes_of_another_task_are_refused(
     with pytest.raises(InvalidArgumentError, match=match):
         to_onnx(model, tmp_path / "model.onnx", classes=[0, 1])
     to_onnx(model, tmp_path / "model.onnx")
+
+
+def stopped_at_once() -> MLPClassifier:
+    return MLPClassifier([4], tol=1e9, n_iter_no_change=1, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLP(2, [3], output_activation="sigmoid", rng=0),
+        lambda: Sequential(Layer(2, 3, None, rng=0), "sigmoid"),
+        lambda: stopped_at_once().fit(*labels_of_blobs()).to_mlp(),
+    ],
+)
+def test_classes_of_several_sigmoids_are_refused(make: Callable[[], Any], tmp_path: Path) -> None:
+    """Each says yes or no, so that their softmax would be no probability of anything."""
+    with pytest.raises(InvalidArgumentError, match=r"^each of the 3 outputs of .* ends in a sig"):
+        to_onnx(make(), tmp_path / "model.onnx", classes=[0, 1, 2])
+    to_onnx(make(), tmp_path / "model.onnx")
+
+
+class Mixed(Module):
+    """Two outputs, and a sigmoid for one of them."""
+
+    n_inputs = 2
+
+    def forward(self, x: Sequence[Any]) -> list[Value]:
+        return [functional.sigmoid(Value(1.0) * x[0]), Value(2.0) * x[1]]
+
+
+def test_one_sigmoid_is_a_class_and_its_opposite(tmp_path: Path) -> None:
+    X = np.array([[0.3, -2.0], [-1.0, 0.5], [2.0, 0.1]])
+    z = X[:, 0]
+    one = Sequential(moved_to(Layer(2, 1, None, init="zeros"), 1.0), "sigmoid")
+    wanted = 1.0 / (1.0 + np.exp(np.stack([z, -z], axis=1)))
+    path = to_onnx(one, tmp_path / "model.onnx", dtype="float64", classes=["no", "yes"])
+    for _, outputs in outputs_of(path, X):
+        assert outputs["probabilities"] == pytest.approx(wanted, rel=1e-12)
+        assert list(outputs["label"]) == ["yes", "no", "yes"]
+    to_onnx(Mixed(), tmp_path / "model.onnx", classes=["a", "b"])
+
+
+def labels_of_blobs() -> tuple[Floats, NDArray[np.int64]]:
+    X, y = blobs(3)
+    return X, np.eye(3, dtype=np.int64)[y]
+
+
+def test_a_loss_may_say_that_the_classes_of_several_sigmoids_exclude_one_another(
+    tmp_path: Path,
+) -> None:
+    X, y = blobs(3)
+    model = MLP(2, [3], output_activation="sigmoid", rng=0)
+    fit(model, X, y, epochs=2, loss="categorical_cross_entropy", rng=0, log_every=None)
+    path = to_onnx(model, tmp_path / "model.onnx", dtype="float64", classes=[0, 1, 2])
+    for _, outputs in outputs_of(path, X):
+        assert np.abs(outputs["probabilities"] - predict_proba(model, X)).max() < 1e-12
+        assert np.array_equal(outputs["label"], predict(model, X))
 
 
 # What is refused
@@ -528,6 +695,11 @@ class Branching(Module):
         return x[0] if x[0] > 0.0 else -x[0]
 
 
+def moved_to(layer: Layer, number: float) -> Layer:
+    layer.neurons[0].w[0].data = number
+    return layer
+
+
 REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ([1.0], {}, InvalidArgumentError, r"^to_onnx takes a model, got \[1.0\]; .*to_onnx\(model"),
     (MLP(2, [1]), {"dtype": "float16"}, InvalidArgumentError, "^dtype is .*, got 'float16'"),
@@ -537,6 +709,12 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (MLP(2, [1]), {"n_inputs": 3}, ShapeError, "^n_inputs is 3, but MLP .* takes 2"),
     (MLP(2, [1]), {"n_inputs": 0}, InvalidArgumentError, "n_inputs is 0"),
     (Sequential("tanh"), {}, InvalidArgumentError, r"how many inputs.*n_inputs=4\)"),
+    (
+        moved_to(Layer(1, 1, None, rng=0), -1e39),
+        {},
+        InvalidArgumentError,
+        r"^weight holds -1e\+39, which is too large for float32; .*dtype='float64'\)",
+    ),
     (MLP(2, [1]), {"classes": ["a"]}, ShapeError, "lists 1 label, but 1 output stands for 2"),
     (MLP(2, [3]), {"classes": ["a", "b"]}, ShapeError, "2 labels, but 3 outputs stand for 3"),
     (MLP(2, [2]), {"classes": ["a", "a"]}, DataError, "twice"),
@@ -560,6 +738,29 @@ def test_what_cannot_be_is_refused(
     with pytest.raises(error, match=match):
         to_onnx(model, tmp_path / "model.onnx", **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_are_not_finite_are_written_as_they_are(tmp_path: Path) -> None:
+    for number in (np.inf, np.nan, float(np.finfo(np.float32).max), 1e-300):
+        path = to_onnx(moved_to(Layer(2, 1, None, rng=0), number), tmp_path / "model.onnx")
+        (weight,) = [each for each in onnx.load(path).graph.initializer if each.name == "weight"]
+        (got, _), wanted = onnx.numpy_helper.to_array(weight)[0].tolist(), np.float32(number)
+        assert got == wanted or (np.isnan(got) and np.isnan(wanted))
+
+
+class OfNumPy(Module):
+    """A model whose number of inputs is one of NumPy's."""
+
+    n_inputs = np.int64(2)
+
+    def forward(self, x: Sequence[Any]) -> Any:
+        return x[0] + x[1]
+
+
+def test_the_number_of_inputs_may_be_one_of_numpy(tmp_path: Path) -> None:
+    to_onnx(OfNumPy(), tmp_path / "model.onnx")
+    path = to_onnx(Sequential("tanh"), tmp_path / "model.onnx", n_inputs=np.int64(3))  # type: ignore[arg-type]
+    assert onnx.load(path).graph.input[0].type.tensor_type.shape.dim[1].dim_value == 3
 
 
 def test_without_onnx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tinygrad_mlp.errors import (
     MissingDependencyError,
     ShapeError,
 )
-from tinygrad_mlp.interchange import load_safetensors, save_safetensors, to_torch
+from tinygrad_mlp.interchange import from_torch, load_safetensors, save_safetensors, to_torch
 from tinygrad_mlp.interchange._safetensors_file import packed, put_arrays
 from tinygrad_mlp.nn import BatchNorm, Sequential
 
@@ -41,12 +41,25 @@ class Own(Module):
         return [self.scale * y for y in self.out.forward(self.norm.forward(self.hidden.forward(x)))]
 
 
+class Twice(Module):
+    """A model with a layer, a batch norm and a neuron that stand in two places each."""
+
+    def __init__(self, seed: int) -> None:
+        self.hidden = Layer(2, 3, rng=seed)
+        self.norm = BatchNorm(3)
+        self.out = Neuron(3, None, rng=seed)
+        self.again = [self.hidden, self.norm, self.out]
+        self.itself = [self]
+
+
 MODELS: dict[str, Callable[[int], Module]] = {
     "mlp": lambda seed: MLP(3, [4, 2], rng=seed),
     "norm": lambda seed: MLP(3, [4, 1], batch_norm=True, dropout=0.5, rng=seed),
     "sequential": lambda seed: Sequential(Sequential(Layer(3, 4, rng=seed)), Layer(4, 1, rng=seed)),
     "neuron": lambda seed: Neuron(3, rng=seed),
     "own": Own,
+    "shared": lambda seed: Sequential(*[Layer(2, 2, "tanh", rng=seed)] * 2),
+    "own, shared": Twice,
 }
 
 
@@ -71,7 +84,7 @@ def test_a_model_comes_back(name: str, tmp_path: Path) -> None:
     assert model.parameters()[0].data != MODELS[name](2).parameters()[0].data
 
 
-@pytest.mark.parametrize("name", ["mlp", "norm", "sequential", "neuron"])
+@pytest.mark.parametrize("name", ["mlp", "norm", "sequential", "neuron", "shared"])
 def test_torch_loads_the_file_without_us(name: str, tmp_path: Path) -> None:
     model = MODELS[name](1)
     path = save_safetensors(model, tmp_path / "model.safetensors")
@@ -101,6 +114,100 @@ def test_a_class_of_torch_with_the_same_names_loads_it_too(tmp_path: Path) -> No
     assert twin.out.weight[0].tolist() == pytest.approx([w.data for w in model.out.w], rel=1e-7)
     assert twin.norm.num_batches_tracked is not None
     assert twin.norm.num_batches_tracked.dtype == torch.int64
+
+
+class TorchTwice(nn.Module):
+    """Twice in torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(2, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.out = nn.Linear(3, 1)
+        self.again = nn.ModuleList([self.hidden, self.norm, self.out])
+
+
+def test_what_stands_in_two_places_is_there_twice_as_in_torch(tmp_path: Path) -> None:
+    model: Any = Twice(3)
+    twin: Any = TorchTwice().double()
+    path = save_safetensors(model, tmp_path / "own.safetensors")
+    twin.load_state_dict(safetensors.torch.load_file(path))  # strict
+    assert twin.again[2].weight[0].tolist() == [w.data for w in model.out.w]
+
+
+def test_of_what_is_shared_torch_saves_one_name_and_that_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "shared.safetensors"
+    for network, model in [
+        (TorchTwice().double(), Twice(1)),
+        (to_torch(MODELS["shared"](2)), MODELS["shared"](1)),
+    ]:
+        safetensors.torch.save_model(network, str(path))
+        load_safetensors(model, path)
+        arrays = safetensors.numpy.load(save_bytes(model, tmp_path))
+        assert len(header_of(path)) < len(arrays)
+        for name, tensor in network.state_dict().items():
+            assert np.array_equal(arrays[name], tensor.numpy()), name
+
+
+def save_bytes(model: Module, folder: Path) -> bytes:
+    return save_safetensors(model, folder / "again.safetensors").read_bytes()
+
+
+def test_other_numbers_for_what_is_shared_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    of_two = Sequential(Layer(2, 2, "tanh", rng=3), Layer(2, 2, "tanh", rng=4))
+    save_safetensors(of_two, path)
+    model = MODELS["shared"](1)
+    before = model.state_dict()
+    with pytest.raises(
+        InvalidArgumentError, match=rf"^{path} holds other numbers for '2.weight' than for '0.wei"
+    ):
+        load_safetensors(model, path)
+    with pytest.raises(
+        InvalidArgumentError, match=r"the state dict for Seq.* '1.weight' than for '0.weight'"
+    ):
+        model.load_state_dict(of_two.state_dict())
+    assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())
+    for number in (float("nan"), 0.25):
+        arrays = {name: np.full_like(array, number) for name, array in before.items()}
+        model.load_state_dict(arrays)
+        assert np.array_equal(model.state_dict()["1.bias"], arrays["1.bias"], equal_nan=True)
+        load_safetensors(MODELS["shared"](2), save_safetensors(model, path))
+
+
+def test_files_of_a_network_without_biases_go_into_what_was_made_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Tanh(), nn.Linear(2, 1)).double()
+    model = from_torch(network)
+    safetensors.torch.save_file(
+        {name: 2.0 * tensor for name, tensor in network.state_dict().items()}, path
+    )
+    load_safetensors(model, path)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(to_torch(model).state_dict()[name], 2.0 * tensor)
+    for change in ("requires_grad", "data"):
+        model = from_torch(network)
+        layer: Any = model[0]
+        setattr(layer.neurons[1].b, change, 1.0 if change == "data" else True)
+        with pytest.raises(InvalidArgumentError, match=r"lacks '0.bias'; the names"):
+            load_safetensors(model, path)
+    zeros = Sequential(Layer(2, 2, None, init="zeros"), BatchNorm(2)).freeze()  # biases alone
+    safetensors.numpy.save_file({}, path)
+    with pytest.raises(InvalidArgumentError, match=r"lacks '0.weight', '1.weight', '1.run"):
+        load_safetensors(zeros, path)
+
+
+class OddlyNamed(Module):
+    def __init__(self, name: str) -> None:
+        vars(self)[name] = Value(1.0)
+
+
+@pytest.mark.parametrize("name", ["__metadata__", "\udc80"])
+def test_a_name_that_no_file_can_have_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"has parameters of the name '.*another name$"):
+        save_safetensors(OddlyNamed(name), tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+    save_safetensors(OddlyNamed("gewöhnlich"), tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
-from tinygrad_mlp import MLP, Layer, Module, Neuron, Value, functional
+from tinygrad_mlp import MLP, Layer, Module, Neuron, Value, fit, functional
 from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError
 from tinygrad_mlp.interchange import from_torch, to_torch
-from tinygrad_mlp.nn import ACTIVATIONS, BatchNorm, Dropout, Sequential
+from tinygrad_mlp.nn import ACTIVATIONS, BatchNorm, Buffer, Dropout, Sequential
 from tinygrad_mlp.nn import Activation as ActivationModule
 from tinygrad_mlp.ops import OPS
 
@@ -129,6 +130,81 @@ def test_training_mode_and_frozen_parts_go_both_ways() -> None:
     assert [part.training for part in back.modules()] == [p.training for p in model.modules()]
     assert [back[i].requires_grad for i in (0, 1)] == [False, True]
     assert not to_torch(MLP(2, [1]).eval()).training
+    assert not from_torch(nn.Linear(2, 1).eval()).training
+    assert from_torch(nn.Linear(2, 1)).training
+
+
+def one_step(network: Any, X: Any, y: Any) -> None:
+    """A step of gradient descent in torch, with all samples in one batch."""
+    trained = [each for each in network.parameters() if each.requires_grad]
+    step = torch.optim.SGD(trained, lr=0.1)
+    errors = network(torch.from_numpy(X))[:, 0] - torch.from_numpy(y)
+    (errors**2).mean().backward()
+    step.step()
+    step.zero_grad()
+
+
+def assert_same_arrays(network: Any, other: Any) -> None:
+    ours, theirs = network.state_dict(), other.state_dict()
+    for name, tensor in theirs.items():
+        if not name.endswith("num_batches_tracked"):
+            assert (ours[name] - tensor).abs().max() < 1e-12, name
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_training_goes_on_the_same_on_either_side(affine: bool) -> None:
+    """In training mode too, the running statistics of the batch norms included."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(3, 4, bias=False),
+        nn.BatchNorm1d(4, momentum=0.3, eps=1e-3, affine=affine),
+        nn.Tanh(),
+        nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5)),
+        nn.ELU(0.7),
+        nn.Linear(5, 1),
+    ).double()
+    one_step(network, X, y)
+    model = from_torch(network)
+    given: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.1, "log_every": None}
+    fit(model, X, y, epochs=3, batch_size=None, loss="mean_squared_error", **given)
+    for _ in range(3):
+        one_step(network, X, y)
+    back = to_torch(model)
+    assert_same_arrays(back, network)
+    for other in (back, network):
+        one_step(other, X, y)
+    assert_same_arrays(back, network)
+    assert_same_outputs(model, to_torch(model), 3)
+
+
+def test_a_frozen_batch_norm_goes_by_its_running_statistics_there_too() -> None:
+    """In torch it would take those of the batch while it is in training mode, frozen or not."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    for affine in (True, False):
+        norm = moved_norm(BatchNorm(4, affine=affine)).freeze()
+        model = Sequential(Layer(3, 4, None, rng=0), norm, "tanh", Layer(4, 1, None, rng=1))
+        network: Any = to_torch(model)
+        assert [part.training for part in network] == [True, False, True, True]
+        one_step(network, X, y)
+        given: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.1, "log_every": None}
+        fit(model, X, y, epochs=1, batch_size=None, loss="mean_squared_error", **given)
+        assert_same_arrays(to_torch(model), network)
+
+
+def test_a_batch_norm_that_is_frozen_there_comes_in_when_it_predicts() -> None:
+    network: Any = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    network[1].requires_grad_(False)
+    with pytest.raises(InvalidArgumentError, match=r"^part 1, Batch.* is frozen and in training"):
+        from_torch(network)
+    network[1].eval()
+    assert not from_torch(network)[1].training
+    network[1].train()
+    network[1].bias.requires_grad_(True)  # one of both is enough, here as there
+    model: Any = from_torch(network)
+    assert model[1].uses_batch_statistics
 
 
 def test_an_array_that_is_frozen_in_part_is_trained_there() -> None:
@@ -191,6 +267,17 @@ def test_a_network_of_torch_comes_in_and_goes_out_again() -> None:
     assert layer.neurons[0].w[0].requires_grad
 
 
+def test_a_batch_norm_without_bias_comes_in() -> None:
+    network: Any = nn.Sequential(nn.BatchNorm1d(2, bias=False)).double()
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([2.0, -0.5]))
+    model: Any = from_torch(network)
+    assert [b.data for b in model[0].bias] == [0.0, 0.0]
+    assert not any(b.requires_grad for b in model[0].bias)
+    assert model[0].uses_batch_statistics
+    assert_same_outputs(model, network, 2)
+
+
 def test_float32_comes_in_exactly() -> None:
     network = nn.Linear(2, 1)
     model: Any = from_torch(network)
@@ -208,6 +295,28 @@ def test_a_shared_module_stays_shared() -> None:
     twin.neurons[0].w = layer.neurons[1].w
     with pytest.raises(InvalidArgumentError, match=r"share single parameters.*Sequential\(layer"):
         to_torch(Sequential(layer, twin))
+
+
+def test_a_batch_norm_is_shared_as_a_whole_too() -> None:
+    norm = moved_norm(BatchNorm(2))
+    model = Sequential(norm, "tanh", norm)
+    network = to_torch(model)
+    assert network[0] is network[2]
+    assert_same_outputs(from_torch(network), network, 2)
+
+
+def test_an_array_of_two_modules_is_refused() -> None:
+    tied: Any = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Tanh(), nn.Linear(2, 2)))
+    tied[1][1].weight = tied[0].weight
+    match = r"^0.weight and 1.1.weight are one array, .*nn.Sequential\(layer, nn.Tanh\(\), layer\)"
+    with pytest.raises(InvalidArgumentError, match=match):
+        from_torch(tied)
+    norms: Any = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+    norms[1].running_mean = norms[0].running_mean
+    with pytest.raises(InvalidArgumentError, match=r"^0.running_mean and 1.running_mean are one"):
+        from_torch(norms)
+    without = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    assert len(from_torch(without).parameters()) == 12
 
 
 class Own(Module):
@@ -230,6 +339,12 @@ def with_own_forward() -> Module:
     return layer
 
 
+def with_more(kind: type[Value]) -> Module:
+    layer: Any = Layer(2, 2, rng=0)
+    layer.more = kind(1.0)
+    return Sequential(layer)
+
+
 def of_several_activations() -> Module:
     layer = Layer(2, 2, "relu", rng=0)
     layer.neurons[1].activation = Value.tanh
@@ -249,6 +364,12 @@ def of_several_activations() -> Module:
         (Sequential(lambda x: x), "no module for the activation <lambda> of"),
         (Sequential(partial(functional.elu, alpha=1.0, x=2.0)), "no module for the activation"),
         (Sequential(partial(functional.elu, 1.0)), "no module for the activation partial"),
+        (
+            Sequential(partial(functional.elu, alpha=Value(2.0))),
+            r"the activation of partial has alpha=Value\(.*plain numbers there, such as alpha=0.2",
+        ),
+        (with_more(Value), "layers of Sequential .* or one holds others .* or missing; share"),
+        (with_more(Buffer), "or one holds others beside its own"),
     ],
 )
 def test_what_torch_has_no_module_for(model: Any, match: str) -> None:
@@ -271,6 +392,13 @@ class OwnLinear(nn.Linear):
         (nn.BatchNorm1d(2, track_running_stats=False), "has track_running_stats=False"),
         (nn.Sequential(nn.GELU("tanh")), r"^part 0, GELU.*approximate='tanh', .*'none'"),
         (nn.Softplus(beta=2.0), "has beta=2.0, and here there is only beta=1.0"),
+        (nn.Softplus(threshold=19.9), "has threshold=19.9, and here there is only threshold=700.0"),
+        (nn.LazyLinear(2), "^LazyLinear.* is not known here"),
+        (nn.Linear(2, 1, dtype=torch.complex64), r"^an array of shape \(1, 2\) is of complex64;"),
+        (
+            nn.Sequential(nn.Linear(2, 1, device="meta")),
+            r"^part 0, an array .* is of the device 'meta', without .*network.to\('cpu', torch.f",
+        ),
         (nn.Softmax(dim=0), "has dim=0"),
     ],
 )
@@ -279,9 +407,67 @@ def test_what_there_is_not_here(network: Any, match: str) -> None:
         from_torch(network)
 
 
-def test_softmax_of_the_last_axis_and_any_threshold_come_in() -> None:
-    for module in (nn.Softmax(dim=-1), nn.Softmax(dim=1), nn.Softplus(threshold=5)):
-        assert_same_outputs(from_torch(module), to_torch(from_torch(module)), 3)
+def hooked(register: str) -> Any:
+    module = nn.Linear(2, 2)
+    getattr(module, register)(lambda *_: None)
+    return module
+
+
+def holding(name: str, thing: Any) -> Any:
+    module = nn.Linear(2, 2)
+    setattr(module, name, thing)
+    return module
+
+
+def pruned() -> Any:
+    return prune.l1_unstructured(nn.Linear(2, 2), "weight", 1)
+
+
+def sequential_with(name: str, thing: Any) -> Any:
+    network = nn.Sequential(nn.Linear(2, 2))
+    setattr(network, name, thing)
+    return network
+
+
+CHANGED: dict[str, tuple[Callable[[], Any], str]] = {
+    "forward": (lambda: holding("forward", abs), "^Linear.* has a forward of its own; write it"),
+    "of all": (lambda: sequential_with("forward", abs), "has a forward of its own"),
+    "hook": (lambda: hooked("register_forward_hook"), r"has hooks, .*handle.remove\(\)"),
+    "before": (lambda: hooked("register_forward_pre_hook"), "has hooks"),
+    "backward": (lambda: hooked("register_full_backward_hook"), "has hooks"),
+    "before it": (lambda: hooked("register_full_backward_pre_hook"), "has hooks"),
+    "pruned": (pruned, r"has hooks, .*prune.remove\(module, 'weight'\)"),
+    "parameter": (
+        lambda: holding("more", nn.Parameter(torch.ones(2))),
+        "has also more, which there is no place for",
+    ),
+    "module": (lambda: holding("more", nn.Linear(1, 1)), "has also more, which"),
+    "parameter of all": (
+        lambda: sequential_with("more", nn.Parameter(torch.ones(2))),
+        "has also more, which",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_module_that_may_compute_something_else_is_refused(name: str) -> None:
+    make, match = CHANGED[name]
+    with pytest.raises(InvalidArgumentError, match=match):
+        from_torch(make())
+    with pytest.raises(InvalidArgumentError, match=r"^part 1, "):
+        from_torch(nn.Sequential(nn.Tanh(), make()))
+
+
+@pytest.mark.parametrize(
+    "module", [nn.Softmax(dim=-1), nn.Softmax(dim=1), nn.Softplus(threshold=20), nn.Softplus()]
+)
+def test_settings_that_come_to_the_same_come_in(module: Any) -> None:
+    """A softplus is x itself from torch's threshold on, which is 2e-9 off at 20."""
+    X = np.linspace(-30.0, 30.0, 61).reshape(-1, 1) * [1.0, 0.5, -0.25]
+    model = from_torch(module)
+    wanted = module(torch.from_numpy(X)).numpy()
+    got = np.array([[value.data for value in model(row)] for row in X.tolist()])
+    assert np.abs(got - wanted).max() < 2.1e-9
 
 
 @pytest.mark.parametrize("function", [to_torch, from_torch])

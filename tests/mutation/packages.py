@@ -57,8 +57,10 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
     "data": (
         "tinygrad_mlp/data/*.py",
         "tests/data/test_*.py tests/test_masked_data.py tests/test_command_line_text.py "
-        "tests/test_training_augmentation.py tests/test_words.py tests/test_remedies.py",
+        "tests/test_training_augmentation.py tests/test_words.py tests/test_remedies.py "
+        "tests/estimators/test_estimator_frames.py tests/test_command_line_clean.py",
     ),
+    "search": ("tinygrad_mlp/search/*.py", "tests/test_search_*.py"),
     "nn": (
         "tinygrad_mlp/nn/*.py",
         "tests/test_nn*.py tests/test_init.py tests/test_weights.py tests/test_debug_steps.py "

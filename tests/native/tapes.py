@@ -29,7 +29,10 @@ def library() -> _library.Library:
 def run_by(backend: Backend) -> Iterator[None]:
     """Everything that is compiled meanwhile runs on this back end of scalar graphs."""
     chosen = Choice(backend, "a test asks for it")
-    with patch.object(translation, "choose", lambda *_: chosen):
+    with (
+        patch.object(translation, "choose", lambda *_: chosen),
+        patch.object(translation, "native", lambda choice, *_: choice),
+    ):
         yield
 
 

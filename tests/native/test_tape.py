@@ -42,7 +42,6 @@ from tests.test_ops import (
     N_OPERANDS,
     PLAIN_NUMBERS,
     ROUNDING,
-    Floats,
     assert_close,
     each_op,
     kinks,
@@ -50,7 +49,7 @@ from tests.test_ops import (
     values_at,
 )
 from tests.test_random_graphs import GraphAndTorch, graphs
-from tests.torch_reference import reference_partials, reference_values
+from tests.torch_reference import Floats, reference_partials, reference_values
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
@@ -151,7 +150,8 @@ def test_an_operation_gives_what_it_gives_eagerly_of_special_numbers(op: Op) -> 
 
 
 def minus_zeros(numbers: Array) -> Array:
-    return (numbers == 0.0) & np.signbit(numbers)
+    found: Array = (numbers == 0.0) & np.signbit(numbers)
+    return found
 
 
 def flowing(op: Op, partials: Floats) -> Floats:
@@ -378,8 +378,9 @@ def places_of(entry: list[int], lists: Array) -> Array:
     if name == "row_products":
         a, b, row = operands
         at = (np.arange(terms)[:, None] * row + np.arange(n)).ravel()
-        return lists[np.concatenate([a + at, b + at])]
-    found = []
+        factors: Array = lists[np.concatenate([a + at, b + at])]
+        return factors
+    found: list[Any] = []
     for which in range({"where": 3}.get(name, 2 if name in ENTRIES_OF_TWO else 1)):
         step, begin = steps >> 2 * which & 3, operands[which]
         in_a_row = np.arange(begin, begin + n)
@@ -549,7 +550,7 @@ def test_the_text_is_written_when_it_is_asked_for() -> None:
         assert program.source == as_text.source
         with patch.object(Arithmetic, "prepare", side_effect=AssertionError("twice")):
             assert program.source == as_text.source
-    assert repr(program.backend).startswith("native tape, because a test asks for it")
+    assert repr(program.backend) == "native tape, because a test asks for it"
     assert repr(NativeTape(library())) == "NativeTape()"
 
 
@@ -578,7 +579,8 @@ def test_rules_that_give_back_operands_and_numbers() -> None:
 
     def loss() -> Value:
         a, b = w
-        return second(a, b) * seven(a) + scaled(a) * numpys(b)
+        total: Value = second(a, b) * seven(a) + scaled(a) * numpys(b)
+        return total
 
     with on_tape():
         program = compile(loss, w)
@@ -613,7 +615,7 @@ def test_a_function_that_there_is_not() -> None:
 
 def test_equal_operations_are_one() -> None:
     def forward(xp: Any, a: Any) -> Any:
-        return xp.exp(a) + xp.exp(a) * 0.0 + -0.0 * a
+        return xp.exp(a) + xp.exp(a) * 0.0 + xp.exp(a) * -0.0
 
     def partial(xp: Any, out: Any, a: Any) -> Any:
         return xp.exp(a)

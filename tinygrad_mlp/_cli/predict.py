@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, reworded, say
 from tinygrad_mlp._cli.saved import SavedNetwork, load_network
-from tinygrad_mlp._cli.tables import read_file
+from tinygrad_mlp._cli.tables import RowsOfFile, read_rows
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import shortest, visible
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.data._csv_file import CsvFile, listing
+from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.training import predict, predict_proba, regression_scores
 
@@ -30,15 +30,15 @@ def run_predict(arguments: argparse.Namespace) -> None:
         inputs = [arguments.weights, arguments.file]
         keep_apart("--out", arguments.out, inputs, instead="--out answers.csv")
     network = load_network(arguments.weights)
-    file = read_file(arguments.file)
+    rows = read_rows(arguments.file)
     try:
         with notes_to_stderr():
-            X = network.inputs.transform(network.features_of(file))
+            X = network.inputs.transform(network.features_of(rows))
     except DataError as error:
         raise reworded(error, _trained_clean) from error
     answers = predict(network.model, X)
     header = ["row", network.target]
-    columns: list[Iterable[Any]] = [file.row_numbers]
+    columns: list[Iterable[Any]] = [rows.numbers]
     if network.outputs is None:
         certainty = predict_proba(network.model, X).max(axis=1)
         header.append("probability")
@@ -54,7 +54,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
         write_whole(arguments.out, table.getvalue().encode())
         say(f"{counted(len(X), 'answer')} in {visible(str(arguments.out))}")
     sys.stdout.flush()
-    comparison = _comparison(file, network, answers)
+    comparison = _comparison(rows, network, answers)
     if comparison:
         say(comparison, to_stderr=True)
 
@@ -78,20 +78,22 @@ def _write(stream: TextIO, header: Sequence[str], columns: Sequence[Iterable[Any
     ).writerows(rows)
 
 
-def _comparison(file: CsvFile, network: SavedNetwork, answers: NDArray[Any]) -> str:
+def _comparison(rows: RowsOfFile, network: SavedNetwork, answers: NDArray[Any]) -> str:
     """How good the answers are, where the table has the target too."""
-    if network.target not in file.header:
+    if network.target not in rows.grid.columns:
         return ""
-    cells = file.column(network.target)
-    truth = [network.answer_in(cell) for cell in cells]
+    try:
+        truth = network.answers_of(rows)
+    except DataError as error:
+        return f"not compared: {error}"
     pairs: list[tuple[Any, Any]] = [
         (answer, true) for answer, true in zip(answers.tolist(), truth) if true is not None
     ]
     if not pairs:
         return ""
     shown = _accuracy(pairs, network) if network.outputs is None else _error(pairs)
-    if len(pairs) < len(cells):
-        left_out = counted(len(cells) - len(pairs), "row")
+    if len(pairs) < len(truth):
+        left_out = counted(len(truth) - len(pairs), "row")
         shown += f", {left_out} without a {visible(network.target)} left out"
     return shown
 

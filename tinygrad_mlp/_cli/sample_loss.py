@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._cli.problem import standardized_name
 from tinygrad_mlp._cli.saved import KIND, SavedNetwork, network_of
-from tinygrad_mlp._cli.tables import is_parquet, read_file
+from tinygrad_mlp._cli.tables import RowsOfFile, read_rows
 from tinygrad_mlp.data import load_dataset
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.data._columns import class_of
-from tinygrad_mlp.data._csv_file import CsvFile, listing
+from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._datasets import DATASETS
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
@@ -151,40 +151,39 @@ def _of_file(data: str, number: int | None, saved: SavedNetwork | None) -> Sampl
             f"--data {data!r}: for weights that 'train' has not saved, give the name of a data "
             f"set: {', '.join(DATASETS)}"
         )
-    file = _only_row(read_file(Path(data)), number)
-    row = file.row_numbers[0]
-    if saved.target not in file.header:
+    rows = _only_row(read_rows(Path(data)), number)
+    row = rows.numbers[0]
+    if saved.target not in rows.grid.columns:
         raise DataError(
             f"{data} has no column {saved.target!r}, which holds the right answers: the loss "
             "compares with them"
         )
-    cell = file.column(saved.target)[0]
-    answer = saved.answer_in(cell)
+    (answer,) = saved.answers_of(rows)
     if answer is None or (saved.outputs is None and answer not in saved.classes):
         classes = listing([repr(name) for name in saved.classes])
         needed = f"one of the classes of the network: {classes}" if classes else "a number"
+        cell = rows.grid.columns[saved.target].labels()[0] or ""
         raise DataError(f"{data}: row {row}, column {saved.target!r} is {cell!r}, not {needed}")
-    features = saved.features_of(file)[0]
+    features = saved.features_of(rows)[0]
     return Sample(features, answer, list(saved.feature_names), f"row {row} of {data}")
 
 
-def _only_row(file: CsvFile, number: int | None) -> CsvFile:
+def _only_row(rows: RowsOfFile, number: int | None) -> RowsOfFile:
     """The table with one row alone; of None with the first.
 
     Raises:
         InvalidArgumentError: if there is no row of that number.
     """
-    first, last = file.row_numbers[0], file.row_numbers[-1]
+    first, last = rows.numbers[0], rows.numbers[-1]
     wanted = first if number is None else number
-    if wanted not in file.row_numbers:
+    if wanted not in rows.numbers:
         blank = f"row {wanted} is blank" if first < wanted < last else ""
         of_sheet = "rows count as in a spreadsheet: the header is row 1"
-        count = "rows count from 0" if is_parquet(file.path) else of_sheet
+        count = "rows count from 0" if rows.text is None else of_sheet
         raise InvalidArgumentError(
-            f"--row {wanted}, but {blank or f'{file.path} has the rows {first} to {last}'}; {count}"
+            f"--row {wanted}, but {blank or f'{rows.path} has the rows {first} to {last}'}; {count}"
         )
-    row = file.rows[file.row_numbers.index(wanted)]
-    return replace(file, rows=[row], row_numbers=[wanted])
+    return rows.only(rows.numbers.index(wanted))
 
 
 def _rebuilt(weights: Path, content: WeightsFile, activation: str | None) -> MLP:

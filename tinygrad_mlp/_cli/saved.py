@@ -10,13 +10,15 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_mlp._cli.problem import Columns, Floats, Problem, Recipe, make_network, n_outputs_for
+from tinygrad_mlp._cli.tables import RowsOfFile
 from tinygrad_mlp._schema import AnyObject, ListOf, Number, OrNone, Record, Text, Whole
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data import Encoding, StandardScaler
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.data._columns import MISSING_LABELS, class_of, is_missing, numbers_of
-from tinygrad_mlp.data._csv_file import CsvFile, listing, parse_number, quoted_cell
-from tinygrad_mlp.data._grid import columns_of_csv
+from tinygrad_mlp.data._column_plan import Plan
+from tinygrad_mlp.data._columns import numbers_of
+from tinygrad_mlp.data._csv_file import CsvFile, listing, quoted_cell
+from tinygrad_mlp.data._target_plan import TargetPlan
 from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.nn import ACTIVATIONS, MLP
 from tinygrad_mlp.nn._architecture import activations_of, has_activations, layer_sizes
@@ -53,15 +55,23 @@ class SavedNetwork(Columns):
 
     model: MLP
 
-    def features_of(self, file: CsvFile) -> Floats:
+    def features_of(self, rows: RowsOfFile) -> Floats:
         """The columns that the network was trained with, (n_rows, n_features).
 
         Raises:
-            DataError: if one is missing, or a cell is no number.
+            DataError: if one is missing, or a cell does not fit.
         """
-        if self.encoding is not None:
-            return self._encoded(file, self.encoding)
-        missing = [repr(name) for name in self.feature_names if name not in file.header]
+        if self.encoding is None and rows.text is not None:
+            return self._numbers_of(rows.text)
+        encoding = self.encoding
+        if encoding is None:
+            encoding = Encoding(tuple([Plan(name, "number") for name in self.feature_names]))
+        return encoding.filled(encoding.encoded(rows.grid))
+
+    def _numbers_of(self, file: CsvFile) -> Floats:
+        """The features of columns that hold plain numbers."""
+        known = set(file.header)
+        missing = [repr(name) for name in self.feature_names if name not in known]
         if missing:
             raise DataError(
                 f"{file.path} lacks {counted(len(missing), 'feature')} that the network was "
@@ -70,24 +80,21 @@ class SavedNetwork(Columns):
             )
         return numbers_of(file, self.feature_names)
 
-    def _encoded(self, file: CsvFile, encoding: Encoding) -> Floats:
-        """The features of columns that were encoded, or mended, for the training."""
-        return encoding.filled(encoding.encoded(columns_of_csv(file)))
+    def answers_of(self, rows: RowsOfFile) -> list[str | float | None]:
+        """The right answers that the target column holds.
 
-    def answer_in(self, cell: str) -> str | float | None:
-        """The right answer that a cell of the target column holds.
-
-        Of a classification it is the class of this text, or the only one of this number; a text
+        Of a classification each is the class of this text, or the only one of this number; a text
         that is none of the classes stays as it is. None where the cell is empty, or no number in a
         regression.
+
+        Raises:
+            UnknownNameError: if there is no such column.
+            DataError: if it cannot be used.
         """
+        plan = TargetPlan(self.target, self.classes)
         if self.encoding is not None and self.encoding.target is not None:
-            return self.encoding.target.answer_in(cell)
-        if self.outputs is not None:
-            return parse_number(cell)
-        if is_missing(cell, MISSING_LABELS) and cell not in self.classes:
-            return None
-        return class_of(cell, self.classes) or cell
+            plan = self.encoding.target
+        return plan.answers(rows.grid.column(self.target, "target "), rows.grid)
 
 
 def save_network(path: Path, problem: Problem, recipe: Recipe, model: MLP) -> None:

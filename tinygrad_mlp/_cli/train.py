@@ -7,6 +7,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -17,13 +18,19 @@ from tinygrad_mlp._cli.drawn import FILES
 from tinygrad_mlp._cli.parsing import keep_apart, notes_to_stderr, reworded, say
 from tinygrad_mlp._cli.problem import Recipe, split
 from tinygrad_mlp._cli.saved import save_network
-from tinygrad_mlp._cli.tables import EncodedTable, encoded_table, is_parquet
+from tinygrad_mlp._cli.tables import EncodedTable, encoded_table, is_parquet, read_rows
 from tinygrad_mlp._cli.training_run import prepare_folder, report, train
 from tinygrad_mlp._text import shortest, visible
 from tinygrad_mlp.data import Table, read_table
 from tinygrad_mlp.data._arrays import counted
-from tinygrad_mlp.data._csv_file import quoted_cell, read_csv_file
-from tinygrad_mlp.errors import DataError, InvalidArgumentError, TinygradMLPError, UnknownNameError
+from tinygrad_mlp.data._csv_file import quoted_cell
+from tinygrad_mlp.errors import (
+    DataError,
+    InvalidArgumentError,
+    ProblemsError,
+    TinygradMLPError,
+    UnknownNameError,
+)
 from tinygrad_mlp.training import check_writable
 
 __all__ = ["in_options", "run_train"]
@@ -51,7 +58,7 @@ def run_train(arguments: argparse.Namespace) -> None:
                 "out, or give task='classification'"
             )
     except TinygradMLPError as error:
-        hint = _quoting(arguments) if isinstance(error, UnknownNameError) else ""
+        hint = _quoting(arguments) if isinstance(error, UnknownNameError | ProblemsError) else ""
         raise reworded(error, lambda text: in_options(text) + hint) from error
     prepare_folder(arguments.out)
     if arguments.save is not None:
@@ -106,8 +113,9 @@ def _encoding_of(table: EncodedTable) -> str:
     """What was done to the columns, a line for each, and the width that comes of it."""
     lines = [f"  {note}" for note in table.notes]
     width = counted(len(table.feature_names), "feature")
-    columns = counted(len(table.encoding.plans), "column")
-    return "\n".join(["how the columns are used:", *lines, f"  {columns} become {width}"])
+    n_columns = len(table.encoding.plans)
+    become = f"{counted(n_columns, 'column')} {'becomes' if n_columns == 1 else 'become'} {width}"
+    return "\n".join(["how the columns are used:", *lines, f"  {become}"])
 
 
 def in_options(message: str) -> str:
@@ -131,7 +139,10 @@ def _option_with(option: str, names: Iterable[str]) -> str:
 def _quoting(arguments: argparse.Namespace) -> str:
     """A hint where what was to be dropped is one column with commas in its name."""
     dropped = [name.strip() for name in arguments.drop]
-    for column in read_csv_file(arguments.file).header:
+    columns: tuple[str, ...] = ()
+    with suppress(DataError):  # then the file has problems of its own, which are told
+        columns = read_rows(arguments.file).grid.names
+    for column in columns:
         parts = [part.strip() for part in column.split(",")]
         starts = range(len(dropped) - len(parts) + 1) if len(parts) > 1 else ()
         if any(dropped[start : start + len(parts)] == parts for start in starts):

@@ -26,8 +26,8 @@ LEAST: Final[dict[str, tuple[int, int]]] = {
     "SkylakeX": (800, 800),
     "Haswell": (2048, 2048),
 }
-"""By kernels: the n from which on the BLAS multiplies n x n matrices faster, on one thread, in float64
-and in float32."""
+"""By kernels: the n from which on the BLAS multiplies n x n matrices faster, on one thread; in
+float64 and in float32."""
 LEAST_ELSEWHERE: Final = (1024, 1024)
 LEAST_OF_THREADS: Final = (256, 256)
 """The same where the BLAS may use more threads than one."""

@@ -33,6 +33,7 @@ FLAGS: Final = (
     # Equal bits: no a b + c in one rounding unless the source says so. Of the rest of fast
     # mathematics only what changes no result: errno and the traps of the processor are never read.
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+    "-Wno-pass-failed",  # clang would list the loops that it cannot vectorize
 )
 
 V2: Final = ("-msse3", "-mssse3", "-msse4.1", "-msse4.2", "-mpopcnt", "-mcx16", "-msahf")

@@ -1,4 +1,4 @@
-"""How one column becomes features, and the target labels or numbers; as JSON too."""
+"""How one column becomes features; as JSON too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tinygrad_mlp.data._arrays import Floats, counted
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
     MISSING_MARKS,
-    class_of,
     in_quotes,
     is_missing,
 )
@@ -31,7 +30,10 @@ from tinygrad_mlp.data._written import (
 )
 from tinygrad_mlp.errors import DataError
 
-__all__ = ["PLAN", "TARGET", "Plan", "TargetPlan", "present_labels"]
+__all__ = ["PLAN", "TRUTHS", "Plan", "check_numbers", "present_labels"]
+
+TRUTHS: Final = {"true": True, "false": False}
+"""Truth values in text, in upper or lower case: pandas writes True, polars true."""
 
 PLAN: Final = Record(
     {
@@ -48,16 +50,6 @@ PLAN: Final = Record(
 )
 """What ``Plan.to_dict`` makes."""
 
-TARGET: Final = Record(
-    {
-        "column": Text(),
-        "classes": ListOf(Text()),
-        "decimal": OrNone(Text(choices=[".", ","])),
-        "unit": Text(choices=UNITS),
-    }
-)
-"""What ``TargetPlan.to_dict`` makes."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -71,7 +63,8 @@ class Plan:
         median: what stands for a missing number; None where there was nothing to learn it from.
         indicator: whether a feature of 0 and 1 tells that the cell is missing.
         number_style: how numbers are written in a column of text; None for as Python does.
-        date_style: how dates are written in a column of text, and whether they have a time zone.
+        date_style: how dates are written in a column of text, and whether they have a time zone;
+            of categories that are dates too.
 
     >>> Plan("city", "category", categories=("Rome", "Paris"), indicator=True).features
     ('city=Rome', 'city=Paris', 'city missing')
@@ -99,10 +92,7 @@ class Plan:
         Raises:
             DataError: if a cell does not fit; if one is missing, unless ``clean``.
         """
-        if column.inexact:
-            raise DataError(
-                f"{self._of(grid)} holds whole numbers that are no floats ({column.inexact})"
-            )
+        check_numbers(column, grid, self.number_style)
         if self.kind == "category":
             values, missing = self._categories_of(column, grid, clean)
         else:
@@ -156,7 +146,8 @@ class Plan:
         return np.array([np.nan if m is None else days_since_1970(m) for m in column.cells])
 
     def _numbers_in_text(self, column: Column, grid: Grid) -> Floats:
-        inexact = first_inexact(list(column.cells)) if self.kind == "number" else None
+        is_number = self.kind == "number"
+        inexact = first_inexact(list(column.cells), self.number_style) if is_number else None
         if inexact is not None:
             raise DataError(
                 f"{self._of(grid)} holds whole numbers that are no floats ({in_quotes(inexact)})"
@@ -180,7 +171,8 @@ class Plan:
 
     def _number_in(self, cell: str) -> float | None:
         if self.kind == "truth":
-            return {"true": 1.0, "false": 0.0}.get(cell.strip().lower())
+            truth = TRUTHS.get(cell.strip().lower())
+            return None if truth is None else float(truth)
         if self.kind == "date":
             dates = self.date_style if self.date_style is not None else DateStyle("year-month-day")
             moment = dates.moment_in(cell)
@@ -193,7 +185,7 @@ class Plan:
         self, column: Column, grid: Grid, clean: bool
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """A row of 0 and 1 for each cell, and which cells are missing."""
-        if column.kind == "date":
+        if column.kind == "date" and self.date_style is None:
             raise DataError(f"{self._of(grid)} holds dates now, but text was learned from")
         labels = present_labels(column, clean)
         place = {category: i for i, category in enumerate(self.categories)}
@@ -255,56 +247,6 @@ WORDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class TargetPlan:
-    """How the target column becomes labels or numbers.
-
-    Attributes:
-        column: its name.
-        classes: the classes in order; empty for a number.
-        number_style: how its numbers are written in a column of text.
-
-    >>> TargetPlan("price", number_style=NumberStyle(".", "$")).answer_in("$1,200")
-    1200.0
-    >>> TargetPlan("kind", ("cat", "dog")).answer_in("cat")
-    'cat'
-    """
-
-    column: str
-    classes: tuple[str, ...] = ()
-    number_style: NumberStyle | None = None
-
-    def answer_in(self, cell: str) -> str | float | None:
-        """The class or the number of a cell of text; None where it is missing, or no number.
-
-        A text that is none of the classes stays as it is.
-        """
-        if self.classes:
-            if is_missing(cell, MISSING_LABELS) and cell not in self.classes:
-                return None
-            return class_of(cell, self.classes) or cell
-        return (
-            parse_number(cell) if self.number_style is None else self.number_style.number_in(cell)
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON has it."""
-        style = self.number_style
-        return {
-            "column": self.column,
-            "classes": list(self.classes),
-            "decimal": None if style is None else style.decimal,
-            "unit": "" if style is None else style.unit,
-        }
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> TargetPlan:
-        """The plan that ``to_dict`` gave."""
-        decimal = record["decimal"]
-        style = None if decimal is None else NumberStyle(decimal, record["unit"])
-        return cls(record["column"], tuple(record["classes"]), style)
-
-
 def present_labels(column: Column, clean: bool) -> list[str | None]:
     """The cells as names of categories, None where one is missing.
 
@@ -318,6 +260,31 @@ def present_labels(column: Column, clean: bool) -> list[str | None]:
             for label in labels
         ]
     return labels
+
+
+def check_numbers(column: Column, grid: Grid, style: NumberStyle | None) -> None:
+    """Refuse numbers that a float cannot hold, and those of which nobody knows the unit.
+
+    Raises:
+        DataError: for such numbers.
+
+    >>> column = Column("tax", "number", np.array([5.0]))
+    >>> grid = Grid("the frame", ("tax",), {"tax": column}, 1, str)
+    >>> check_numbers(column, grid, NumberStyle(".", "%"))
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.DataError: the frame: column 'tax' holds numbers now, but text ...
+    """
+    if column.inexact:
+        raise DataError(
+            f"{grid.where}: column {column.name!r} holds whole numbers that are no floats "
+            f"({column.inexact})"
+        )
+    if column.kind == "number" and style is not None and style.unit == "%":
+        raise DataError(
+            f"{grid.where}: column {column.name!r} holds numbers now, but text in percent was "
+            "learned from: 5 may be 5 % or 500 %; write it as text, '5 %'"
+        )
 
 
 def _rows(grid: Grid, places: NDArray[Any]) -> str:

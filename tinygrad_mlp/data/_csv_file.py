@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -320,7 +321,8 @@ def _check_header(path: Path, header: list[str], number: int, problems: Problems
                 "it or remove the column (pandas writes none with to_csv(path, index=False))"
             )
         )
-    repeated = sorted({name for name in header if name.strip() and header.count(name) > 1})
+    times = Counter(header)
+    repeated = sorted(name for name in times if name.strip() and times[name] > 1)
     if repeated:
         problems.add(
             DataError(

@@ -107,7 +107,8 @@ def encode(
 
     - Numbers, integers and durations (in days) are one feature.
     - Truth values are 0 and 1.
-    - Dates are days since 1970-01-01; those with a time zone count in UTC, and new rows need one.
+    - Dates are days since 1970-01-01, cut to microseconds; those with a time zone count in UTC, and
+      new rows need one.
     - Text of up to 20 different values, and what has a categorical type, is a feature of 0 and 1
       for each value that occurs, sorted.
     - Missing is null, None, NA, NaT and nan alike.
@@ -118,13 +119,14 @@ def encode(
     With clean=True the table is mended, and ``notes`` say how:
 
     - Text is read as people write it: $1,200, 12 % (0.12), 5,1 where a comma cannot stand between
-      thousands, dates as 2024-12-31, 31.12.2024 or 12/31/2024. "", "-", "?", "n/a", "na", "nan",
-      "none" and "null" are missing numbers, the first five but "-" missing categories too.
+      thousands, dates as 2024-12-31, 31.12.2024 or 12/31/2024, true and false. "", "?", "n/a", "na"
+      and "nan" are missing cells; "-", "none" and "null" are missing numbers and dates.
     - A missing number is the median, a missing category 0 for each of them, and a feature tells
       that it was missing. Rows without a target are left out.
     - Left out are columns of one value or none, text of more than 20 values or with another in
       every row, whole numbers that are no floats, that are called id or the like and differ in
-      every row, or that count on by 1 over 20 rows or more.
+      every row, or that count on by 1 over 20 rows or more, gaps aside; ``numbers`` keeps a column,
+      such as the year of a row.
 
     Args:
         frame: the table, at least one row.
@@ -172,8 +174,9 @@ def encode_grid(
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
     clean: bool = False,
+    problems: Problems | None = None,
 ) -> EncodedFrame:
-    """As ``encode``, of the columns of a frame or of a CSV file.
+    """As ``encode``, of the columns of a frame or of a CSV file, whose problems so far are given.
 
     >>> import numpy as np
     >>> from tinygrad_mlp.data._grid import Column
@@ -183,7 +186,7 @@ def encode_grid(
     """
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
-    problems = Problems(grid.where)
+    problems = problems or Problems(grid.where)
     _check_names(grid, problems, target, drop, numbers, categories)
     y: NDArray[Any] | None = None
     plan_of_target, rows, notes = None, np.arange(grid.n_rows), list[str]()

@@ -6,7 +6,7 @@ JSON, so that it can be kept beside the weights of a network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._schema import ListOf, OrNone, Record, Text, Truth
 from tinygrad_mlp.data._arrays import Floats, counted
-from tinygrad_mlp.data._column_plan import PLAN, TARGET, Plan, TargetPlan, present_labels
-from tinygrad_mlp.data._columns import (
-    in_quotes,
-)
+from tinygrad_mlp.data._column_plan import PLAN, Plan
+from tinygrad_mlp.data._columns import in_quotes
 from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._frame_columns import columns_of_frame
 from tinygrad_mlp.data._grid import Grid
 from tinygrad_mlp.data._problems import Problems
+from tinygrad_mlp.data._target_plan import TARGET, TargetPlan
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["Encoding"]
@@ -73,7 +72,8 @@ class Encoding:
     def transform(self, frame: Any) -> Floats:
         """The features of new rows, shape (n_rows, n_features).
 
-        Other columns than those learned from are passed over. A missing cell, and a category that
+        Other columns than those learned from are passed over. Numbers stay what they are, in
+        whatever way those learned from were written. A missing cell, and a category that
         was not there, are errors; after ``clean=True`` the median is taken, or 0 for every
         category, with a warning where the rows learned from had no such cell.
 
@@ -81,7 +81,8 @@ class Encoding:
             frame: a frame of pandas or polars.
 
         Raises:
-            DataError: if a column is missing, or a cell does not fit.
+            DataError: if a column is missing, or a cell does not fit; for numbers in place of text
+                in percent.
 
         >>> encoding = Encoding((Plan("size", "number"),))
         >>> encoding.transform({"size": [1.0]})
@@ -112,10 +113,7 @@ class Encoding:
         grid = columns_of_frame(frame)
         column = grid.column(self.target.column, "target ")
         column = column.mended() if self.clean else column
-        labels = present_labels(column, self.clean)
-        if column.kind == "faulty":
-            raise DataError(f"{grid.where}: column {column.name!r} {column.fault}")
-        answers = [None if label is None else self.target.answer_in(label) for label in labels]
+        answers, labels = self.target.answers(column, grid), column.labels()
         place = {name: number for number, name in enumerate(self.target.classes)}
         bad = [i for i, a in enumerate(answers) if a is None or (place and a not in place)]
         if bad:
@@ -219,8 +217,7 @@ class Encoding:
             ...
         tinygrad_mlp.errors.DataError: two features would be called 'x'; rename one of the columns
         """
-        names: Sequence[str] = self.feature_names
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(self.feature_names).items() if times > 1)
         if twice:
             raise DataError(
                 f"two features would be called {listing(list(map(repr, twice)))}; rename one of "

@@ -8,17 +8,17 @@ is imported: whoever has a frame has its library.
 from __future__ import annotations
 
 import datetime
-import decimal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
 
 from tinygrad_mlp._text import described, grouped
+from tinygrad_mlp.data._column_types import library_of
 from tinygrad_mlp.data._csv_file import listing
-from tinygrad_mlp.data._grid import Column, Grid, label_of
+from tinygrad_mlp.data._grid import Column, Grid, is_absent, kind_of, label_of
 from tinygrad_mlp.errors import DataError
 
 __all__ = ["columns_of_frame"]
@@ -36,16 +36,7 @@ def columns_of_frame(frame: Any, where: str = "the frame") -> Grid:
         ...
     tinygrad_mlp.errors.DataError: a frame of pandas or polars is needed, not list [[1.0]]; ...
     """
-    kind = type(frame)
-    library = next(
-        (
-            base.__module__.partition(".")[0]
-            for base in kind.__mro__
-            if base.__name__ == "DataFrame"
-            and base.__module__.partition(".")[0] in ("pandas", "polars")
-        ),
-        "",
-    )
+    library = library_of(frame)
     if not library:
         raise DataError(_no_frame(frame))
     names = list(frame.columns)
@@ -85,7 +76,7 @@ def _no_frame(frame: Any) -> str:
 def _row_names(frame: Any, library: str, n_rows: int) -> Callable[[int], str]:
     """What the rows are called: their positions, and beside them the index of pandas."""
     index = None
-    if library == "pandas" and list(frame.index) != list(range(n_rows)):
+    if library == "pandas" and not frame.index.equals(type(frame)(index=range(n_rows)).index):
         index = frame.index
 
     def row_name(i: int) -> str:
@@ -136,14 +127,7 @@ def _of_polars(name: str, series: Any, row_name: RowName) -> Column:
 
 def _with_none(cells: Sequence[Any]) -> list[Any]:
     """The cells, with None for what each library has in place of a missing one."""
-    return [
-        None if type(cell).__name__ in ("NAType", "NaTType") or _is_nan(cell) else cell
-        for cell in cells
-    ]
-
-
-def _is_nan(cell: Any) -> bool:
-    return isinstance(cell, float | np.floating | decimal.Decimal) and bool(cell != cell)
+    return [None if is_absent(cell) else cell for cell in cells]
 
 
 def _numbers(name: str, floats: Any, integers: Any, missing: Any, row_name: RowName) -> Column:
@@ -175,7 +159,7 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
     present = [(i, cell) for i, cell in enumerate(cells) if cell is not None]
     if not present:
         return Column(name, "empty", cells)
-    kinds = {i: _kind_of(cell) for i, cell in present}
+    kinds = {i: kind_of(cell) for i, cell in present}
     first: dict[str, int] = {}
     for i, kind in kinds.items():
         first.setdefault(kind, i)
@@ -195,16 +179,17 @@ def _objects(name: str, cells: list[Any], row_name: RowName) -> Column:
         )
         fault = f"holds different kinds of things, {shown}; make them one kind"
         if set(first) == {"number", "text"}:
-            return Column(name, "faulty", _all_text(cells), fault, inexact="mixed")
+            return Column(name, "faulty", _all_text(cells), fault, is_mixed=True)
         return Column(name, "faulty", cells, fault)
     (kind,) = first
     if kind == "number":
         return _number_objects(name, cells, present, row_name)
     if kind == "duration":
-        cells = [None if cell is None else cell / datetime.timedelta(days=1) for cell in cells]
+        day = datetime.timedelta(days=1)
+        cells = [None if cell is None else _of_python(cell) / day for cell in cells]
         return Column(name, "number", np.array(cells, dtype=np.float64))
     if kind in ("date", "date with a time zone"):
-        return Column(name, "date", cells)
+        return Column(name, "date", [None if cell is None else _of_python(cell) for cell in cells])
     return Column(name, kind, [None if cell is None else _plain(cell) for cell in cells])
 
 
@@ -237,20 +222,15 @@ def _category(name: str, cells: Sequence[Any], row_name: RowName) -> Column:
     return Column(name, "category" if first else "empty", list(cells))
 
 
-def _kind_of(cell: Any) -> str:
-    if isinstance(cell, str):
-        return "text"
-    if isinstance(cell, bool | np.bool_):
-        return "truth"
-    if isinstance(cell, Real | decimal.Decimal) and not hasattr(cell, "parents"):
-        return "number"
-    if isinstance(cell, datetime.datetime):
-        if not 1 <= cell.year <= 9999:  # of pandas; the calendar of Python ends there
-            return "other"
-        return "date" if cell.tzinfo is None else "date with a time zone"
-    if isinstance(cell, datetime.timedelta):
-        return "duration"
-    return "date" if isinstance(cell, datetime.date) else "other"
+def _of_python(cell: Any) -> Any:
+    """A moment or a duration of pandas as that of Python, cut to microseconds as polars does."""
+    if hasattr(cell, "to_pydatetime"):
+        return cell.to_pydatetime(warn=False)
+    if getattr(cell, "unit", "") == "ns":  # to_pytimedelta rounds
+        nanoseconds = int(cell.value)
+        whole = abs(nanoseconds) // 1000
+        return datetime.timedelta(microseconds=whole if nanoseconds > 0 else -whole)
+    return cell.to_pytimedelta() if hasattr(cell, "to_pytimedelta") else cell
 
 
 def _plain(cell: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -15,7 +17,7 @@ from tinygrad_mlp.data._arrays import Floats, Integers
 from tinygrad_mlp.data._csv_file import CsvFile, listing
 from tinygrad_mlp.errors import UnknownNameError
 
-__all__ = ["Column", "Grid", "columns_of_csv", "label_of"]
+__all__ = ["Column", "Grid", "columns_of_csv", "is_absent", "kind_of", "label_of"]
 
 KINDS: Final = ("number", "truth", "date", "text", "category", "written", "empty", "faulty")
 """What a column can hold. Cells of a CSV file are ``written``: numbers, dates and text alike."""
@@ -31,6 +33,7 @@ class Column:
         cells: numbers as an array of floats, else a list.
         fault: why it cannot be used; nothing where it can.
         inexact: a whole number in it that is no float, in words; nothing where there is none.
+        is_mixed: whether it is faulty for mixing numbers and texts alone; its cells are all texts.
     """
 
     name: str
@@ -38,16 +41,15 @@ class Column:
     cells: Sequence[Any] | Floats
     fault: str = ""
     inexact: str = ""
+    is_mixed: bool = False
 
     def mended(self) -> Column:
         """The column; numbers among texts as texts.
 
-        >>> Column("x", "faulty", ["1", "a"], "is mixed", inexact="mixed").mended().kind
+        >>> Column("x", "faulty", ["1", "a"], "is mixed", is_mixed=True).mended().kind
         'text'
         """
-        if self.kind == "faulty" and self.inexact == "mixed":
-            return Column(self.name, "text", self.cells)
-        return self
+        return Column(self.name, "text", self.cells) if self.is_mixed else self
 
     def labels(self) -> list[str | None]:
         """The cells as names of categories: 1 and 1.0 are "1".
@@ -70,6 +72,7 @@ class Grid:
         columns: each column by its name.
         n_rows: how many rows there are.
         row_name: what the row at a position is called.
+        positions: where each row stands in the table; None if these are all rows.
     """
 
     where: str
@@ -77,6 +80,7 @@ class Grid:
     columns: Mapping[str, Column] = field(repr=False)
     n_rows: int
     row_name: Callable[[int], str] = field(repr=False)
+    positions: Integers | None = field(default=None, repr=False)
 
     def column(self, name: str, role: str = "") -> Column:
         """The column of this name.
@@ -115,7 +119,8 @@ class Grid:
             name: replace(column, cells=_cells_at(column.cells, rows))
             for name, column in self.columns.items()
         }
-        return Grid(self.where, self.names, columns, len(rows), row_name)
+        positions = rows if self.positions is None else self.positions[rows]
+        return Grid(self.where, self.names, columns, len(rows), row_name, positions)
 
 
 def _cells_at(cells: Sequence[Any] | Floats, rows: Integers) -> Sequence[Any] | Floats:
@@ -143,11 +148,43 @@ def columns_of_csv(file: CsvFile) -> Grid:
 def label_of(cell: Any) -> str:
     """A cell as the name of a category.
 
-    >>> label_of("red"), label_of(7), label_of(7.0), label_of(True)
-    ('red', '7', '7', 'True')
+    >>> label_of("red"), label_of(7), label_of(7.0), label_of(-0.0), label_of(True)
+    ('red', '7', '7', '0', 'True')
     """
     if isinstance(cell, str):
         return str(cell)
     if isinstance(cell, bool | np.bool_) or not isinstance(cell, Real):
         return str(cell)
-    return str(int(cell)) if isinstance(cell, Integral) else shortest(float(cell))
+    return str(int(cell)) if isinstance(cell, Integral) else shortest(float(cell) + 0.0)
+
+
+def is_absent(cell: Any) -> bool:
+    """Whether a cell is what a library has in place of a missing one: None, NA, NaT, nan.
+
+    >>> is_absent(None), is_absent(float("nan")), is_absent("")
+    (True, True, False)
+    """
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float | np.floating | decimal.Decimal) and bool(cell != cell)
+
+
+def kind_of(cell: Any) -> str:
+    """What a cell that is there holds: a number, a text, and so on, or "other".
+
+    >>> kind_of("7"), kind_of(7), kind_of(True), kind_of([7])
+    ('text', 'number', 'truth', 'other')
+    """
+    if isinstance(cell, str):
+        return "text"
+    if isinstance(cell, bool | np.bool_):
+        return "truth"
+    if isinstance(cell, Real | decimal.Decimal) and not hasattr(cell, "parents"):
+        return "number"
+    if isinstance(cell, datetime.datetime):
+        if not 1 <= cell.year <= 9999:  # of pandas; the calendar of Python ends there
+            return "other"
+        return "date" if cell.tzinfo is None else "date with a time zone"
+    if isinstance(cell, datetime.timedelta):
+        return "duration"
+    return "date" if isinstance(cell, datetime.date) else "other"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, counted
-from tinygrad_mlp.data._column_plan import Plan
+from tinygrad_mlp.data._column_plan import TRUTHS, Plan
 from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
@@ -45,9 +45,12 @@ LEAST_RUNNING: Final = 20
 """So many rows at least make whole numbers that count on by one from row to row an identifier."""
 
 IDENTIFIER: Final = re.compile(
-    r"(?:.*[\W_])?(?:id|uuid|guid|key|idx|index|nr|no)|unnamed: 0", re.IGNORECASE
+    r"(?:.*[\W_])?(?:id|uuid|guid|key|idx|index|nr|no)|unnamed: 0(?:\.\d+)?", re.IGNORECASE
 )
-"""Names of columns that name their rows; so do those that end as customerId does."""
+"""Names of columns that name their rows; so do those that end as customerId does.
+
+``Unnamed: 0`` is the index that pandas has written, ``Unnamed: 0.1`` one that it has written twice.
+"""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,11 @@ class FeatureJudge(Reader):
         missing = np.array([label is None for label in labels])
         self._refuse_missing(column, missing)
         plan = Plan(
-            column.name, "category", categories=tuple(categories), indicator=bool(missing.any())
+            column.name,
+            "category",
+            categories=tuple(categories),
+            indicator=bool(missing.any()),
+            date_style=_style_of_dates(column) if column.kind == "date" else None,
         )
         shown = counted(len(categories), "category", "categories")
         note = f"{shown}, a feature of 0 and 1 for each"
@@ -133,7 +140,7 @@ class FeatureJudge(Reader):
         return plan, [note for note in notes if note]
 
     def _written(self, column: Column) -> tuple[Plan | LeftOut, list[str]]:
-        """A column of text that may be numbers, dates or categories."""
+        """A column of text that may be numbers, dates, truth values or categories."""
         name, marks = column.name, MISSING_MARKS
         cells = [None if cell is None or is_missing(cell, marks) else cell for cell in column.cells]
         present = [cell for cell in cells if cell is not None]
@@ -146,7 +153,7 @@ class FeatureJudge(Reader):
         if style is not None:
             numbers = np.array([np.nan if c is None else style.number_in(c) for c in cells])
             note = how_written(present, style)
-            inexact = first_inexact(present)
+            inexact = first_inexact(present, style)
             if inexact is not None:
                 reason = "holds whole numbers above 2^53, of which not all are floats"
                 return self._left_out(column, f"{reason} ({in_quotes(inexact)})")
@@ -158,6 +165,11 @@ class FeatureJudge(Reader):
             moments = [None if c is None else dates.moment_in(c) for c in cells]
             column = Column(name, "date", moments)
             return self._quantity(column, Plan(name, "date", date_style=dates), [])
+        if present and {cell.strip().lower() for cell in present} <= {*TRUTHS}:
+            truths = [None if c is None else TRUTHS[c.strip().lower()] for c in cells]
+            return self._quantity(
+                Column(name, "truth", truths), Plan(name, "truth"), ["true and false, as 1 and 0"]
+            )
         self._refuse_some_numbers(name, cells)
         return self._category(column)
 
@@ -207,19 +219,24 @@ class FeatureJudge(Reader):
             cells = [np.nan if cell is None else float(cell) for cell in column.cells]
             return np.array(cells), plan
         if plan.date_style is None:
-            zone = bool(getattr(next(c for c in column.cells if c is not None), "tzinfo", None))
-            plan = replace(plan, date_style=DateStyle("year-month-day", zone))
+            plan = replace(plan, date_style=_style_of_dates(column))
         days = [np.nan if cell is None else days_since_1970(cell) for cell in column.cells]
         return np.array(days), plan
 
     def _identifier(self, column: Column, numbers: Floats) -> str:
         """Why numbers name their rows; nothing where they may mean something."""
-        whole = not np.isnan(numbers).any() and bool((numbers == np.floor(numbers)).all())
-        if not whole or len(set(numbers.tolist())) < len(numbers):
+        present = numbers[~np.isnan(numbers)]
+        whole = bool((present == np.floor(present)).all())
+        if not whole or len(set(present.tolist())) < len(present):
             return ""
         if IDENTIFIER.fullmatch(column.name) or re.search(r"[a-z]I[dD]$", column.name):
-            return "holds another whole number in every row and is called so, so it names the rows"
-        if len(numbers) >= LEAST_RUNNING and bool((np.diff(numbers) == 1.0).all()):
+            rows = "every row" if len(present) == len(numbers) else "every row that has one"
+            return f"holds another whole number in {rows} and is called so, so it names the rows"
+        places = self.grid.positions
+        if places is None:
+            places = np.arange(len(numbers))
+        ahead = (numbers - places)[~np.isnan(numbers)]
+        if len(present) >= LEAST_RUNNING and bool((ahead == ahead[0]).all()):
             return "counts on by 1 from row to row, so it names the rows"
         return ""
 
@@ -238,3 +255,9 @@ class FeatureJudge(Reader):
             return ""
         cells = counted(n_missing, "missing cell")
         return f"; {cells}: {instead}, and a feature that is 1 there"
+
+
+def _style_of_dates(column: Column) -> DateStyle:
+    """How dates that are no text would be written."""
+    first = next(cell for cell in column.cells if cell is not None)
+    return DateStyle("year-month-day", zone=bool(getattr(first, "tzinfo", None)))

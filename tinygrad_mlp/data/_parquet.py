@@ -33,5 +33,5 @@ def read_parquet(path: Path) -> Any:
         content = stream.read()
     try:
         return polars.read_parquet(content)
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
         raise DataError(f"{path} cannot be read as Parquet ({error})") from None

@@ -260,10 +260,8 @@ def encode_labels(
     if classes is None:
         found, numbers = np.unique(array, return_inverse=True)
         return numbers.astype(np.int64), found
-    known = _labels_array(classes, "classes")
+    known = classes_in_order(classes)
     number_of = {label: number for number, label in enumerate(known.tolist())}
-    if len(number_of) != len(known):
-        raise DataError(f"classes holds an entry twice: {known.tolist()}; each class stands once")
     found_at_once = _numbers_among(known, array)
     if found_at_once is not None:
         return found_at_once, known
@@ -274,6 +272,22 @@ def encode_labels(
             )
     numbers = np.array([number_of[label] for label in array.tolist()], dtype=np.int64)
     return numbers, known
+
+
+def classes_in_order(classes: ArrayLike) -> NDArray[Any]:
+    """Classes as an array, in the order in which they are given.
+
+    Raises:
+        DataError: if there are none, they are of several kinds, or one stands twice.
+        ShapeError: if they have not one dimension.
+
+    >>> classes_in_order(["yes", "no"])
+    array(['yes', 'no'], dtype='<U3')
+    """
+    known = _labels_array(classes, "classes")
+    if len(set(known.tolist())) != len(known):
+        raise DataError(f"classes holds an entry twice: {known.tolist()}; each class stands once")
+    return known
 
 
 def _numbers_among(known: NDArray[Any], array: NDArray[Any]) -> Integers | None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp.data._arrays import Floats, Integers, counted
-from tinygrad_mlp.data._column_plan import TargetPlan
 from tinygrad_mlp.data._column_reader import Reader, how_spelled, how_written
 from tinygrad_mlp.data._columns import (
     MISSING_LABELS,
@@ -23,6 +22,7 @@ from tinygrad_mlp.data._csv_file import listing
 from tinygrad_mlp.data._grid import Column
 from tinygrad_mlp.data._labels import MOST_CLASSES, are_classes
 from tinygrad_mlp.data._spread import is_constant
+from tinygrad_mlp.data._target_plan import TargetPlan
 from tinygrad_mlp.data._written import NumberStyle, first_inexact, number_style
 from tinygrad_mlp.errors import DataError
 
@@ -57,7 +57,7 @@ class TargetJudge(Reader):
             )
         numbers = self._numbers_of_target(column, texts, style)
         if numbers is not None and _is_quantity(numbers, task):
-            inexact = None if style is None else first_inexact(texts)
+            inexact = None if style is None else first_inexact(texts, style)
             if inexact is not None:
                 found = f"whole numbers that are no floats ({in_quotes(inexact)})"
                 self.refuse(name, f"holds {found}; subtract an offset")
@@ -84,7 +84,7 @@ class TargetJudge(Reader):
         return TargetPlan(name, classes), y, present, notes
 
     def _check_kind_of_target(self, column: Column) -> None:
-        if column.kind in ("empty", "date"):
+        if column.kind == "empty" or (column.kind == "date" and column.name not in self.categories):
             found = "no value in any row" if column.kind == "empty" else "dates"
             self.refuse(column.name, f"holds {found}, so it is no target; choose another target")
         if column.kind == "number" and column.inexact:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from tinygrad_mlp.data._arrays import LARGEST_EXACT
 from tinygrad_mlp.data._csv_file import exact_number, parse_number
 from tinygrad_mlp.errors import DataError
 
@@ -32,16 +33,16 @@ UNITS: Final = ("", "%", *SYMBOLS, *CODES.split("|"))
 """What may stand beside a number."""
 _UNIT: Final = rf"[{SYMBOLS}]|(?:{CODES})"
 _AMOUNT: Final = re.compile(
-    rf"(?P<sign>[-+−]?)\s*(?P<before>{_UNIT})?\s*(?P<sign_behind>[-+−]?)"
-    rf"(?P<body>[\d.,'\u2019\s]*\d[\d.,]*(?:[eE][-+]?\d+)?)\s*(?P<after>%|{_UNIT})?"
+    rf"(?P<sign>[-+−]?)\s*+(?P<before>{_UNIT})?\s*+(?P<sign_behind>[-+−]?)"
+    rf"(?P<body>[\d.,'\u2019\s]*+(?:[eE][-+]?\d{{1,9}})?)\s*(?P<after>%|{_UNIT})?"
 )
-"""A number with a sign, and with a currency or a percent sign."""
+"""A sign, a currency, digits and marks, a currency or a percent sign; linear in the length."""
 
 _BODIES: Final = {
     decimal: re.compile(
         rf"(?:(?P<groups>[1-9]\d{{0,2}}(?:(?P<mark>[{thousands}'\u2019 \u00a0\u202f])\d{{3}})"
         rf"(?:(?P=mark)\d{{3}})*)|(?P<digits>\d*))(?:{re.escape(decimal)}(?P<fraction>\d*))?"
-        r"(?P<exponent>[eE][-+]?\d+)?"
+        r"(?P<exponent>[eE][-+]?\d{1,9})?"
     )
     for decimal, thousands in ((".", ","), (",", "."))
 }
@@ -66,6 +67,30 @@ class NumberStyle:
 
     def number_in(self, cell: str) -> float | None:
         """The number that a cell holds, a percentage as a share; None if it holds none."""
+        body = self._body_of(cell)
+        if body is None:
+            return None
+        whole, fraction, exponent = body
+        shift = -2 if self.unit == "%" else 0  # in the text, so that 7 % is the float 0.07
+        return parse_number(f"{whole}.{fraction}e{int(exponent or 0) + shift}")
+
+    def inexact_in(self, cell: str) -> bool:
+        """Whether a cell holds a whole number that is no float.
+
+        >>> style = NumberStyle(".", "$")
+        >>> style.inexact_in("$9,007,199,254,740,993"), style.inexact_in("$9,007,199,254,740,992")
+        (True, False)
+        """
+        if len(cell) < len(str(LARGEST_EXACT)):
+            return False
+        body = self._body_of(cell)
+        if body is None or body[1] or body[2] or self.unit == "%":
+            return False
+        number = exact_number(body[0])
+        return isinstance(number, int) and int(float(number)) != number
+
+    def _body_of(self, cell: str) -> tuple[str, str, str] | None:
+        """Its digits before the decimal sign, with a minus, those behind it, and the exponent."""
         found = _AMOUNT.fullmatch(cell.strip())
         if found is None or (found["sign"] and found["sign_behind"]):
             return None
@@ -77,10 +102,7 @@ class NumberStyle:
             return None
         whole = re.sub(r"\D", "", body["groups"] or body["digits"] or "")
         negative = "-" if {found["sign"], found["sign_behind"]} & {"-", "−"} else ""
-        digits = f"{negative}{whole}.{body['fraction'] or ''}"
-        shift = -2 if self.unit == "%" else 0  # in the text, so that 7 % is the float 0.07
-        exponent = int((body["exponent"] or "e0")[1:]) + shift
-        return parse_number(f"{digits}e{exponent}")
+        return f"{negative}{whole}", body["fraction"] or "", (body["exponent"] or "")[1:]
 
     @property
     def described(self) -> str:
@@ -165,10 +187,10 @@ class DateStyle:
         found = re.fullmatch(DATE_ORDERS[self.order], cell.strip())
         if found is None or bool(found["zone"]) != self.zone:
             return None
-        time = found["time"].strip("T ").rjust(5, "0") if found["time"] else "00:00"
+        hour, _, rest = (found["time"].strip("T ") or "0:00").partition(":")
         day = f"{found['year']}-{found['month'].zfill(2)}-{found['day'].zfill(2)}"
         try:
-            return datetime.fromisoformat(f"{day}T{time}{found['zone'] or ''}")
+            return datetime.fromisoformat(f"{day}T{hour.zfill(2)}:{rest}{found['zone'] or ''}")
         except ValueError:
             return None
 
@@ -212,14 +234,15 @@ def days_since_1970(moment: date) -> float:
     return (moment - datetime(1970, 1, 1)) / timedelta(days=1)
 
 
-def first_inexact(cells: Sequence[str | None]) -> str | None:
+def first_inexact(cells: Sequence[str | None], style: NumberStyle | None) -> str | None:
     """The first cell with a whole number that is no float; None if there is none.
 
-    >>> first_inexact(["7", "9007199254740992", "9007199254740993"])
+    Args:
+        cells: the cells of a column of numbers, None where one is missing.
+        style: how they are written; None for as Python does.
+
+    >>> first_inexact(["7", "9007199254740992", "9007199254740993"], None)
     '9007199254740993'
     """
-    for cell in cells:
-        number = None if cell is None else exact_number(cell)
-        if isinstance(number, int) and int(float(number)) != number:
-            return cell
-    return None
+    style = style or NumberStyle()
+    return next((cell for cell in cells if cell is not None and style.inexact_in(cell)), None)

@@ -22,6 +22,10 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._frame_checks import (
+    check_features_of_frame,
+    check_targets_of_frame,
+)
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPClassifier"]
@@ -152,11 +156,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         """Train on samples, from new weights unless ``warm_start`` is set.
 
         Args:
-            X: the features, (n_samples, n_features), an array, a frame or a sparse matrix.
+            X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
+                pandas or polars with columns of numbers and truth values.
             y: the class of each, (n_samples,); or a row of zeros and ones, (n_samples, n_labels).
             sample_weight: how much each sample counts, (n_samples,).
 
         Raises:
+            DataError: for a frame with text, dates or categories, and for missing targets.
             ValueError: for data or parameters that will not do; if the weights become infinite.
         """
         return self._fit(X, y, sample_weight, incremental=False)
@@ -220,6 +226,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 "not see; give the weights: class_weight={label: weight, ...}"
             )
         if not hasattr(self, "classes_"):
+            check_targets_of_frame(y, numbers=False)
             if classes is None:
                 raise ValueError(
                     "partial_fit has to know all classes at its first call; give "
@@ -234,6 +241,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             )
 
     def _checked(self, X: Any, y: Any, *, first: bool, incremental: bool) -> tuple[Any, Array]:
+        check_features_of_frame(X)
+        check_targets_of_frame(y, numbers=False)
         X, y = validate_data(
             self,
             X,

@@ -16,13 +16,21 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._text import described, shortened, visible
 from tinygrad_mlp.errors import InvalidArgumentError, ShapeError
+from tinygrad_mlp.estimators._mixed_tables import (
+    as_table,
+    check_types,
+    mixed_rows,
+    object_cells,
+    spread,
+    stacked,
+    taken,
+)
 from tinygrad_mlp.interpret._shapley import MOST_FEATURES, coalitions, values_of_means
 
 __all__ = ["Explanation", "explain"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
-MOST_BACKGROUND: Final = 100
 ROWS_AT_ONCE: Final = 65536
 MOST_SHOWN: Final = 5
 LONGEST: Final = 24
@@ -110,7 +118,7 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
 
     Args:
         model: a fitted classifier or regressor of scikit-learn or of this package, or a pipeline
-            that ends in one.
+            that ends in one; a classifier with ``predict_proba``.
         X: the rows, an array or a pandas or polars frame, (n_rows, n_columns); 12 columns at most.
         background: rows that stand for "not known", of the same kind, such as 100 rows of the
             training data; None takes those of X, of more than 100 as many, evenly spread.
@@ -118,8 +126,10 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
             row; of several outputs or labels the number of one.
 
     Raises:
-        InvalidArgumentError: for more than 12 columns, no row, or a target that is not there.
-        ShapeError: if X is no table, or the background has other columns.
+        InvalidArgumentError: for more than 12 columns, no row, or one row without a background,
+            whose values would all be 0; for a target that is not there; for a model that has no
+            probabilities, or predicts nothing.
+        ShapeError: if X is no table, or the background has other columns, or other types in them.
 
     Source: Lundberg and Lee, "A unified approach to interpreting model predictions", 2017.
 
@@ -130,7 +140,8 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
     >>> found.asked[0], (found.values[:, 1] == 0).all()  # the second column is always 5
     ("the probability of 'b'", np.True_)
     """
-    rows = _as_table(X, "X")
+    _check_model(model)
+    rows = as_table(X, "X")
     columns = _names(model, rows)
     if len(columns) > MOST_FEATURES:
         raise InvalidArgumentError(
@@ -142,23 +153,42 @@ def explain(model: Any, X: Any, *, background: Any = None, target: Any = None) -
             f"X has two columns of one name: {shortened(', '.join(columns), 200)}; "
             "rename one of them"
         )
-    others = _spread(rows) if background is None else _as_table(background, "background")
+    if background is None and len(rows) == 1:
+        raise InvalidArgumentError(
+            "X has one row, and beside itself each column of it adds 0; give rows to compare it "
+            "with: explain(X, background=X_train[:100])"
+        )
+    others = spread(rows) if background is None else as_table(background, "background")
     if type(others) is not type(rows) or _names(model, others) != columns:
         raise ShapeError(
             f"the background is {described(background)}, but it needs the columns of X, in a table "
             f"of the same kind: {type(rows).__name__} with {', '.join(columns)}"
         )
+    check_types(rows, others, columns)
     numbers, asked = _asked(model, rows, target)
     is_known = coalitions(len(columns))
-    data = _object_cells(rows)
+    data = object_cells(rows)
     base_values, scores = np.empty((2, len(data)))
     found = Explanation(np.empty(data.shape), base_values, scores, columns, data, asked)
     for row, number in enumerate(numbers):
-        both = _stacked(others, _taken(rows, np.array([row])))
+        both = stacked(others, taken(rows, np.array([row])))
         means = _means(model, both, is_known, number)
         found.values[row] = values_of_means(means, len(columns))
         found.base_values[row], found.scores[row] = means[0], means[-1]
     return found
+
+
+def _check_model(model: Any) -> None:
+    if hasattr(model, "classes_") and not hasattr(model, "predict_proba"):
+        raise InvalidArgumentError(
+            f"{described(model)} has no predict_proba, and of a classifier the probabilities are "
+            "explained; take one that gives them, such as MLPClassifier"
+        )
+    if not hasattr(model, "predict"):
+        raise InvalidArgumentError(
+            f"the model is {described(model)}, but a fitted classifier, regressor or pipeline is "
+            "needed: explain(classifier, X)"
+        )
 
 
 def _cell(content: Any) -> str:
@@ -173,16 +203,27 @@ def _means(model: Any, both: Any, is_known: NDArray[np.bool_], number: int) -> F
     for begin in range(0, len(is_known), step):
         some = is_known[begin : begin + step]
         places = np.where(some[:, None, :], n_others, np.arange(n_others)[:, None])
-        mixed = _mixed(both, places.reshape(-1, is_known.shape[1]))
+        mixed = mixed_rows(both, places.reshape(-1, is_known.shape[1]))
         means.append(_outputs(model, mixed)[:, number].reshape(-1, n_others).mean(axis=1))
     return np.concatenate(means)
 
 
 def _outputs(model: Any, table: Any) -> Floats:
-    """Probabilities of a classifier, (n_rows, n_classes), or what a regressor predicts."""
+    """Probabilities of a classifier, (n_rows, n_classes), or what a regressor predicts.
+
+    Where a classifier of scikit-learn gives a list, those of 0 and 1 for each label, that of 1.
+    """
     ask = model.predict_proba if hasattr(model, "classes_") else model.predict
-    outputs = np.asarray(ask(table), np.float64)
-    return outputs.reshape(len(outputs), -1)
+    outputs = ask(table)
+    if isinstance(outputs, list):
+        if {np.shape(of_label)[1] for of_label in outputs} != {2}:
+            raise InvalidArgumentError(
+                f"{described(model)} gives probabilities for several outputs, and not all of them "
+                "have two classes; explain a model of one output"
+            )
+        outputs = np.stack([of_label[:, 1] for of_label in outputs], axis=1)
+    numbers = np.asarray(outputs, np.float64)
+    return numbers.reshape(len(numbers), -1)
 
 
 def _asked(model: Any, rows: Any, target: Any) -> tuple[list[int], list[str]]:
@@ -194,7 +235,7 @@ def _asked(model: Any, rows: Any, target: Any) -> tuple[list[int], list[str]]:
         classes = list(model.classes_.tolist())
         if target is None:
             numbers = outputs.argmax(axis=1).tolist()
-        elif target in classes:
+        elif np.ndim(target) == 0 and target in classes:
             numbers = [classes.index(target)] * n_rows
         else:
             raise InvalidArgumentError(
@@ -204,7 +245,8 @@ def _asked(model: Any, rows: Any, target: Any) -> tuple[list[int], list[str]]:
         return numbers, [f"the probability of {classes[number]!r}" for number in numbers]
     if target is None and n_outputs == 1:
         return [0] * n_rows, ["the prediction"] * n_rows
-    if not isinstance(target, int | np.integer) or not 0 <= target < n_outputs:
+    is_number = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not is_number or not 0 <= target < n_outputs:
         raise InvalidArgumentError(
             f"the target is {described(target)}, but the model has {n_outputs} outputs; give the "
             "number of one, from 0: target=0"
@@ -212,56 +254,8 @@ def _asked(model: Any, rows: Any, target: Any) -> tuple[list[int], list[str]]:
     return [int(target)] * n_rows, [f"output {target}"] * n_rows
 
 
-# Tables: arrays, and the frames of pandas and polars, by what they have in common
-
-
-def _as_table(given: Any, name: str) -> Any:
-    table = given if hasattr(given, "columns") else np.asarray(given)
-    if len(np.shape(table)) != 2:
-        raise ShapeError(f"{name} has the shape {np.shape(table)}, but rows are needed: {name}[:5]")
-    if 0 in table.shape:
-        raise InvalidArgumentError(
-            f"{name} has the shape {table.shape}: there is no row, or no column"
-        )
-    return table
-
-
 def _names(model: Any, table: Any) -> list[str]:
     if isinstance(table, np.ndarray):
         known = getattr(model, "feature_names_in_", None)
         return [f"x{j}" for j in range(table.shape[1])] if known is None else list(map(str, known))
     return list(map(str, table.columns))
-
-
-def _spread(rows: Any) -> Any:
-    """All rows, or of many as many as a background has, evenly spread."""
-    places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_BACKGROUND)).round().astype(np.intp)
-    return _taken(rows, places)
-
-
-def _taken(table: Any, places: NDArray[np.intp]) -> Any:
-    return table.iloc[places] if hasattr(table, "iloc") else table[places]
-
-
-def _stacked(above: Any, below: Any) -> Any:
-    if isinstance(above, np.ndarray):
-        return np.concatenate([above, below])
-    if hasattr(above, "vstack"):  # polars
-        return above.vstack(below)
-    import pandas
-
-    return pandas.concat([above, below], ignore_index=True)
-
-
-def _mixed(both: Any, places: NDArray[np.intp]) -> Any:
-    """The table whose cell in column j comes from the row ``places[:, j]``."""
-    if isinstance(both, np.ndarray):
-        return np.take_along_axis(both, places, axis=0)
-    if hasattr(both, "vstack"):
-        return type(both)([both.to_series(j).gather(places[:, j]) for j in range(both.width)])
-    columns = {name: both.iloc[places[:, j], j].array for j, name in enumerate(both.columns)}
-    return type(both)(columns, copy=False)
-
-
-def _object_cells(rows: Any) -> NDArray[Any]:
-    return np.asarray(rows if isinstance(rows, np.ndarray) else rows.to_numpy(), dtype=object)

@@ -20,6 +20,7 @@ from tinygrad_mlp.estimators._constraints import CONSTRAINTS, activation_functio
 from tinygrad_mlp.estimators._explaining import explain
 from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
+from tinygrad_mlp.estimators._frame_checks import check_features_of_frame
 from tinygrad_mlp.estimators._initial_weights import draw_weights_and_biases
 from tinygrad_mlp.estimators._lbfgs import fit_by_lbfgs
 from tinygrad_mlp.estimators._lending import lent_network
@@ -205,6 +206,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
     def _to_predict(self, X: Any) -> tuple[Any, Architecture]:
         check_is_fitted(self)
         if not self._is_checked(X):
+            check_features_of_frame(X)
             X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         is_narrow = self.coefs_[0].dtype == np.float32 and np.can_cast(X.dtype, np.float32)
         dtype = np.dtype(np.float32 if is_narrow else np.float64)
@@ -298,6 +300,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc
         ('dot', 0.0)
         """
         check_is_fitted(self)
+        check_features_of_frame(row)
         has_names = np.ndim(row) == 2  # a single row of an array has none, and needs none
         X = validate_data(self, row, reset=False) if has_names else check_array([row])
         if X.shape != (1, self.n_features_in_):

@@ -16,6 +16,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
+from tinygrad_mlp.estimators._frame_checks import (
+    check_features_of_frame,
+    check_targets_of_frame,
+)
 from tinygrad_mlp.estimators._perceptron import SPARSE, Perceptron, fits_in_steps
 
 __all__ = ["MLPRegressor"]
@@ -107,11 +111,13 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         """Train on samples, from new weights unless ``warm_start`` is set.
 
         Args:
-            X: the features, (n_samples, n_features), an array, a frame or a sparse matrix.
+            X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
+                pandas or polars with columns of numbers and truth values.
             y: the targets, (n_samples,) or (n_samples, n_outputs).
             sample_weight: how much each sample counts, (n_samples,).
 
         Raises:
+            DataError: for a frame with text, dates or categories, and for missing targets.
             ValueError: for data or parameters that will not do; if the weights become infinite.
         """
         return self._fit(X, y, sample_weight, incremental=False)
@@ -129,6 +135,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _checked(self, X: Any, y: Any, *, first: bool, incremental: bool) -> tuple[Any, Array]:
+        check_features_of_frame(X)
+        check_targets_of_frame(y, numbers=True)
         X, y = validate_data(
             self,
             X,

@@ -98,16 +98,31 @@ class OnnxGraph:
         return self.add("Where", tensor, 1.0, 0.0)
 
     def constant(self, numbers: ArrayLike, name: str = "") -> Tensor:
-        """Numbers as an initializer. Floats have the dtype of the graph; equal ones are one."""
+        """Numbers as an initializer. Floats have the dtype of the graph; equal ones are one.
+
+        Raises:
+            InvalidArgumentError: for a number that is too large for it.
+        """
         array = np.asarray(numbers)
         if array.dtype.kind == "f":
-            array = array.astype(self.dtype)
+            array = self._in_its_dtype(array, name)
         key = (name, array.dtype.str, array.shape, array.tobytes())
         known = self._constants.get(key)
         if known is None:
             known = self._constants[key] = name or f"/c{len(self.initializers)}"
             self.initializers[known] = array
         return Tensor(self, known, array.dtype.kind == "b")
+
+    def _in_its_dtype(self, array: NDArray[Any], name: str) -> NDArray[Any]:
+        with np.errstate(over="ignore"):
+            rounded: NDArray[Any] = array.astype(self.dtype)
+        too_large = np.isinf(rounded) & np.isfinite(array)
+        if too_large.any():
+            raise InvalidArgumentError(
+                f"{name or 'a constant'} holds {array[too_large][0]:g}, which is too large for "
+                f"{self.dtype}; write to_onnx(model, path, dtype='float64')"
+            )
+        return rounded
 
 
 class Tensor:

@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_mlp import functional
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._node_checks import check_numbers
@@ -27,7 +26,7 @@ from tinygrad_mlp._one_or_many import in_list
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._layout import Plan
-from tinygrad_mlp.data._preprocessing import encode_labels
+from tinygrad_mlp.data._preprocessing import classes_in_order
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     GraphError,
@@ -36,7 +35,14 @@ from tinygrad_mlp.errors import (
     SampleOrderError,
     ShapeError,
 )
-from tinygrad_mlp.interchange._onnx_math import OnnxGraph, Tensor
+from tinygrad_mlp.interchange._onnx_classes import (
+    as_onnx_has_them,
+    check_outputs,
+    check_task,
+    label_of,
+    probabilities_of,
+)
+from tinygrad_mlp.interchange._onnx_math import OnnxGraph
 from tinygrad_mlp.interchange._onnx_steps import StepWriter
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.nn._state import named_entries
@@ -91,9 +97,12 @@ def to_onnx(
     Raises:
         MissingDependencyError: without the package onnx.
         InvalidArgumentError: for another dtype or opset; for a function that onnxruntime cannot
-            compute in float64 (gelu, whose error function it has in float32 alone); for classes
-            of a model whose loss has no probabilities of classes that exclude one another.
-        DataError: if a class is listed twice, or the classes are of several kinds.
+            compute in float64 (gelu, whose error function it has in float32 alone); for a number
+            that is too large for float32; for classes of a model whose loss has no probabilities of
+            classes that exclude one another (or that was not trained by ``fit``, and has several
+            outputs with a sigmoid each), or in another order than in the training.
+        DataError: if a class is listed twice, the classes are of several kinds, or one of them is
+            nothing that ONNX has a type for.
         ShapeError: if there are not as many classes as the outputs stand for.
         GraphError: for a model that changes as it predicts, or draws random numbers.
         TracingError: for one that branches on a number.
@@ -124,13 +133,14 @@ def to_onnx(
             f"opset is a version from {OLDEST_OPSET} to {newest} with this onnx, got {opset}; for "
             f"example {CALL}"
         )
-    labels = None if classes is None else encode_labels(classes, classes)[1]
+    labels = None if classes is None else classes_in_order(classes)
+    in_file = None if labels is None else as_onnx_has_them(labels)
     n_features = _number_of_inputs(model, n_inputs)
     plan, n_outputs = _recorded(model, n_features, labels)
     if labels is not None:
-        _check_task(model, n_outputs)
+        check_task(model, n_outputs, labels)
     graph = OnnxGraph(np.dtype(dtype), opset)
-    outputs = _written(graph, plan, model, n_outputs, labels)
+    outputs = _written(graph, plan, model, n_outputs, in_file)
     content = _file(onnx, graph, outputs, n_features, n_outputs, labels)
     return write_whole(path, content)
 
@@ -139,39 +149,18 @@ def _number_of_inputs(model: Module, given: int | None) -> int:
     """How many features a sample has: what is said in the call, by the model, or by its task."""
     task = task_of(model)
     said = [getattr(model, "n_inputs", None), None if task is None else task.n_inputs]
-    known = [number for number in said if isinstance(number, int)]
+    known = [int(number) for number in said if isinstance(number, int | np.integer)]
     if given is not None:
-        check_integer(given, "n_inputs")
-        if known and known[0] != given:
+        n_inputs = check_integer(given, "n_inputs")
+        if known and known[0] != n_inputs:
             raise ShapeError(f"n_inputs is {given}, but {model!r} takes {known[0]}; leave it out")
-        return given
+        return n_inputs
     if not known:
         raise InvalidArgumentError(
             f"{model!r} does not say how many inputs it takes; write "
             "to_onnx(model, path, n_inputs=4)"
         )
     return known[0]
-
-
-def _check_task(model: Module, n_outputs: int) -> None:
-    """Refuse probabilities that would be others than those of ``predict_proba``.
-
-    Raises:
-        InvalidArgumentError: if the loss of the training knows none, or none that exclude another.
-    """
-    task = task_of(model)
-    if task is None or task.loss is None:
-        return
-    if task.loss.probabilities(np.zeros((1, n_outputs))) is None:
-        what = "gives no probabilities"
-    elif n_outputs > 1 and task.loss.targets != "labels":
-        what = "answers yes or no for each output by itself"
-    else:
-        return
-    raise InvalidArgumentError(
-        f"the model was trained with the loss {task.loss_name!r}, which {what}, so there is no one "
-        "class out of several to name; leave classes= out and read the output"
-    )
 
 
 def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tuple[Plan, int]:
@@ -182,8 +171,9 @@ def _recorded(model: Module, n_inputs: int, labels: NDArray[Any] | None) -> tupl
         outputs = in_list(model.forward(x), model)
         if labels is None:
             return outputs
+        check_outputs(model, outputs)
         logits = in_list(model.logits(x), model)
-        return [*outputs, *_probabilities(logits, labels), *logits]
+        return [*outputs, *probabilities_of(logits, labels), *logits]
 
     program = compile(predicted, model.parameters(), per_sample=True).prediction(predicted)
     program.within = partial(_as_it_predicts, model)
@@ -218,19 +208,6 @@ def _as_it_predicts(model: Module) -> Iterator[None]:
         yield
 
 
-def _probabilities(logits: Sequence[Value], labels: NDArray[Any]) -> list[Value]:
-    n_classes = 2 if len(logits) == 1 else len(logits)
-    if len(labels) != n_classes:
-        outputs = "1 output stands" if len(logits) == 1 else f"{len(logits)} outputs stand"
-        raise ShapeError(
-            f"classes lists {len(labels)} label{'' if len(labels) == 1 else 's'}, but {outputs} "
-            f"for {n_classes} classes; give one label for each: classes={list(range(n_classes))}"
-        )
-    if len(logits) > 1:
-        return functional.softmax(logits)
-    return [functional.sigmoid(-logits[0]), functional.sigmoid(logits[0])]
-
-
 def _written(
     graph: OnnxGraph, plan: Plan, model: Module, n_outputs: int, labels: NDArray[Any] | None
 ) -> list[str]:
@@ -244,30 +221,12 @@ def _written(
     slots = plan.slot_of[np.array(plan.folded.outputs, dtype=np.int64)]
     found = {"output": writer.read(slots[:n_outputs])}
     if labels is not None:
-        found["label"] = _label(graph, writer.read(slots[-n_outputs:]), n_outputs, labels)
+        found["label"] = label_of(graph, writer.read(slots[-n_outputs:]), n_outputs, labels)
         found["probabilities"] = writer.read(slots[n_outputs:-n_outputs])
     for name, tensor in found.items():
         graph.nodes.append(("Identity", [tensor.name], name, {}))
     graph.keep_only(list(found))
     return list(found)
-
-
-def _label(graph: OnnxGraph, logits: Tensor, n_outputs: int, labels: NDArray[Any]) -> Tensor:
-    if n_outputs == 1:
-        flat = graph.add("Squeeze", logits > 0.0, np.array([1]))
-        number = graph.add("Cast", flat, to=7)  # to int64
-    else:
-        number = graph.add("ArgMax", logits, axis=1, keepdims=0)
-    graph.initializers["classes"] = _as_onnx_has_them(labels)
-    return graph.add("Gather", Tensor(graph, "classes"), number, axis=0)
-
-
-def _as_onnx_has_them(labels: NDArray[Any]) -> NDArray[Any]:
-    if labels.dtype.kind in "iu":
-        return labels.astype(np.int64)
-    if labels.dtype.kind == "U":
-        return labels.astype(object)
-    return labels  # truth values, or other numbers, as float64
 
 
 def _file(

@@ -155,12 +155,12 @@ class StepWriter:
     def _softmax(self, logsumexp: Step, places: IntArray) -> Tensor:
         """exp(x - logsumexp(x1, ..., xn)) for many x, by their places in (operands, lists)."""
         inputs, n = self._lists(logsumexp)
+        (operand,) = logsumexp.operands
+        assert not isinstance(operand, Constant)
         shares = self._graph.add("Softmax", inputs, axis=-1)
         if n > 1:
             shares = self._graph.add("Transpose", shares, perm=[0, 2, 1])
-            shares = self._reshaped(shares, -1)
-        (operand,) = logsumexp.operands
-        assert not isinstance(operand, Constant)
+            shares = self._reshaped(shares, n * operand.shape[1])
         if np.array_equal(places, np.arange(n * operand.shape[1])):
             return shares
         return self._graph.add("Gather", shares, places, axis=1)

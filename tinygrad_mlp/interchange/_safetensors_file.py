@@ -6,7 +6,7 @@ Nothing in such a file is code, so it can be opened from anyone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._text import described
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
     DataError,
     InvalidArgumentError,
@@ -24,6 +25,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.interchange._torch_parts import array_of, torch_entries
 from tinygrad_mlp.nn._module import Module
+from tinygrad_mlp.nn._state import check_shared
 
 __all__ = ["arrays_in_file", "load_safetensors", "save_safetensors"]
 
@@ -56,6 +58,7 @@ def save_safetensors(model: Module, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         MissingDependencyError: without the package safetensors.
+        InvalidArgumentError: for a name that cannot stand in such a file.
         OSError: if the file cannot be written.
 
     >>> import tempfile
@@ -71,6 +74,12 @@ def save_safetensors(model: Module, path: str | os.PathLike[str]) -> Path:
         name: array_of(shape, values)
         for name, shape, values in torch_entries(_checked(model, "save_safetensors"))
     }
+    for name in arrays:
+        if name == "__metadata__" or name.encode(errors="replace").decode() != name:
+            raise InvalidArgumentError(
+                f"{model!r} has parameters of the name {name!r}, which no safetensors file can "
+                "have; give the attribute another name"
+            )
     return write_whole(path, packed(safetensors, arrays))
 
 
@@ -99,7 +108,8 @@ def load_safetensors(model: Module, path: str | os.PathLike[str]) -> None:
 
     It takes what ``save_safetensors`` wrote and what torch wrote for the same network, in float64,
     float32 or float16, in any order. ``num_batches_tracked`` may be there or not: nobody reads it
-    here.
+    here. Of layers that are shared one name is enough (``safetensors.torch.save_model`` keeps one),
+    and biases that are frozen at 0 (``from_torch``, ``bias=False``) may be missing.
 
     Args:
         model: a model as the one that was saved.
@@ -108,7 +118,8 @@ def load_safetensors(model: Module, path: str | os.PathLike[str]) -> None:
     Raises:
         MissingDependencyError: without the package safetensors.
         DataError: if it is no such file, or holds anything but real numbers.
-        InvalidArgumentError: if a name is missing or unknown.
+        InvalidArgumentError: if a name is missing or unknown, or if two arrays for a layer that is
+            shared differ.
         ShapeError: if an array has another shape.
         OSError: if the file cannot be opened.
 
@@ -165,7 +176,12 @@ def put_arrays(model: Module, arrays: Mapping[str, NDArray[Any]], where: str) ->
     """
     entries = torch_entries(model)
     names = [name for name, _, _ in entries]
-    missing = [name for name, _, values in entries if values is not None and name not in arrays]
+    given = {leaf for name, _, values in entries if name in arrays for leaf in values or ()}
+    missing = [
+        name
+        for name, _, values in entries
+        if not (given.issuperset(values or ()) or _is_no_bias(name, values or ()))
+    ]
     unknown = [name for name in arrays if name not in names]
     problems = [f"lacks {', '.join(map(repr, missing))}"] if missing else []
     problems += [f"has the unknown {', '.join(map(repr, sorted(unknown)))}"] if unknown else []
@@ -175,9 +191,9 @@ def put_arrays(model: Module, arrays: Mapping[str, NDArray[Any]], where: str) ->
             f"{', '.join(names) or 'none'}. Load it into a model that was made as the one that "
             "was saved"
         )
-    leaves, numbers = [], []
+    found = []
     for name, shape, values in entries:
-        if values is None:
+        if values is None or name not in arrays:
             continue
         array = arrays[name]
         if array.dtype.kind not in "biuf":
@@ -187,9 +203,16 @@ def put_arrays(model: Module, arrays: Mapping[str, NDArray[Any]], where: str) ->
                 f"{where}: {name!r} has shape {array.shape}, but {model!r} needs {shape}; load it "
                 "into a model with the same sizes"
             )
-        leaves += values
-        numbers += array.astype(np.float64).ravel().tolist()
-    write_numbers(leaves, numbers)
+        found.append((name, values, array.astype(np.float64).ravel().tolist()))
+    check_shared(where, found)
+    leaves = [leaf for _, values, _ in found for leaf in values]
+    write_numbers(leaves, [number for _, _, numbers in found for number in numbers])
+
+
+def _is_no_bias(name: str, leaves: Sequence[Value]) -> bool:
+    """Whether they are as the biases of a layer that has none in torch."""
+    is_bias = name.rpartition(".")[2] == "bias"
+    return is_bias and not any(leaf.requires_grad or leaf.data != 0.0 for leaf in leaves)
 
 
 def _checked(model: object, function: str) -> Module:

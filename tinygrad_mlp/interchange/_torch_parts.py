@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._many_numbers import read_numbers
+from tinygrad_mlp._text import described
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Activation, BatchNorm, Dropout, Layer, Module, Neuron, Sequential
 from tinygrad_mlp.nn._activations import SOFTMAX, activation_name, listed_activation
-from tinygrad_mlp.nn._contents import contents_of
+from tinygrad_mlp.nn._contents import children_of
 from tinygrad_mlp.nn._state import named_entries
 
 __all__ = ["MODULES", "Entry", "Part", "TorchActivation", "array_of", "parts_of", "torch_entries"]
@@ -83,7 +85,7 @@ def parts_of(model: Module) -> list[Part]:
     >>> [part.kind for part in parts_of(MLP(2, [8, 1], batch_norm=True, dropout=0.2))]
     ['linear', 'norm', 'activation', 'dropout', 'linear']
     """
-    if isinstance(model, Sequential) and type(model) is Sequential:
+    if type(model) is Sequential:
         return _chained(model)
     return _of_one(model, model, "")
 
@@ -139,6 +141,7 @@ def _activation(function: Any, source: Module, always: bool = False) -> list[Par
     if isinstance(function, partial) and not function.args:
         name = listed_activation(function.func)
         settings = dict(function.keywords)
+        _check_numbers(settings, source)
     if name is None or name not in MODULES or not settings.keys() <= MODULES[name].settings.keys():
         raise InvalidArgumentError(
             f"torch has no module for the activation {activation_name(function)} of {source!r}; "
@@ -146,6 +149,15 @@ def _activation(function: Any, source: Module, always: bool = False) -> list[Par
             "to_onnx(model, path)"
         )
     return [Part("activation", source, (name, settings))] if always or name != "linear" else []
+
+
+def _check_numbers(settings: dict[str, Any], source: Module) -> None:
+    for name, number in settings.items():
+        if not isinstance(number, Real):
+            raise InvalidArgumentError(
+                f"the activation of {source!r} has {name}={described(number)}, but the modules of "
+                f"torch take plain numbers there, such as {name}=0.2"
+            )
 
 
 # The arrays
@@ -206,15 +218,23 @@ def _by_place(parts: Sequence[Part], prefix: str) -> Iterator[Entry]:
 
 
 def _by_own_names(model: Module) -> Iterator[Entry]:
-    norms = [name for name, module in _named_modules(model) if isinstance(module, BatchNorm)]
-    neurons = [name for name, module in _named_modules(model) if isinstance(module, Neuron)]
+    modules = dict(_by_name(model, "", set()))
     for name, shape, values in named_entries(model):
         head, _, last = name.rpartition(".")
-        is_row = head in neurons and last in ("weight", "bias")
+        is_row = isinstance(modules.get(head), Neuron) and last in ("weight", "bias")
         yield name, (1, *shape) if is_row else shape, values
-    for name in norms:
-        yield f"{name}.{N_BATCHES}" if name else N_BATCHES, (), None
+    for name, module in modules.items():
+        if isinstance(module, BatchNorm):
+            yield f"{name}.{N_BATCHES}" if name else N_BATCHES, (), None
 
 
-def _named_modules(model: Module) -> list[tuple[str, Module]]:
-    return [(name, item) for name, item in contents_of(model) if isinstance(item, Module)]
+def _by_name(item: object, name: str, above: set[int]) -> Iterator[tuple[str, Module]]:
+    """Every module; what stands in several places has a name in each, as in PyTorch."""
+    if id(item) in above:
+        return
+    if isinstance(item, Module):
+        yield name, item
+    prefix = f"{name}." if name else ""
+    children = item.state().items() if isinstance(item, Module) else children_of(item)
+    for key, child in children:
+        yield from _by_name(child, f"{prefix}{key}", above | {id(item)})

@@ -25,7 +25,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.nn._contents import Buffer, Holder, contents_of, is_parameter, items_of
 from tinygrad_mlp.nn._known_parts import make_known
-from tinygrad_mlp.nn._state import check_names, checked_array, named_entries
+from tinygrad_mlp.nn._state import check_names, check_shared, checked_array, named_entries
 from tinygrad_mlp.nn._summary import layer_table
 
 __all__ = ["Buffer", "Module", "Sample", "evaluation_mode", "make_known", "parts_of"]
@@ -249,7 +249,8 @@ class Module(Holder):
             state_dict: an array for each name in this module's ``state_dict()``, in its shape.
 
         Raises:
-            InvalidArgumentError: if a name is missing or unknown.
+            InvalidArgumentError: if a name is missing or unknown, or if two arrays for parameters
+                that are shared differ.
             ShapeError: if an array has another shape.
             NotANumberError: if an array holds anything but real numbers.
 
@@ -263,8 +264,12 @@ class Module(Holder):
         check_names(self, [name for name, _, _ in entries], state_dict)
         arrays = [checked_array(self, name, state_dict[name], shape) for name, shape, _ in entries]
         leaves = [value for _, _, values in entries for value in values]
-        numbers = [number for array in arrays for number in array.ravel().tolist()]
-        write_numbers(leaves, numbers)
+        of_each = [array.ravel().tolist() for array in arrays]
+        if len(set(leaves)) < len(leaves):
+            names_and_leaves = [(name, values) for name, _, values in entries]
+            shared = [(*pair, numbers) for pair, numbers in zip(names_and_leaves, of_each)]
+            check_shared(f"the state dict for {self!r}", shared)
+        write_numbers(leaves, [number for numbers in of_each for number in numbers])
 
     def summary(self) -> str:
         """A table of the layers: output shapes for one sample, numbers of parameters, the total.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError, NotANumberError, ShapeError
 from tinygrad_mlp.nn._contents import Buffer, Holder, children_of, is_parameter
 
-__all__ = ["StateEntry", "check_names", "checked_array", "named_entries"]
+__all__ = ["StateEntry", "check_names", "check_shared", "checked_array", "named_entries"]
 
 StateEntry = tuple[str, tuple[int, ...], list[Value]]
 """A name, the shape of the array and the Values in it, row by row."""
@@ -107,6 +108,36 @@ def check_names(module: Holder, names: Sequence[str], state_dict: Mapping[str, A
             f"the state dict for {module!r} {' and '.join(problems)}; the names are: "
             f"{', '.join(names) or 'none'}. Load it into a model that was made with the same call"
         )
+
+
+def check_shared(
+    where: str, arrays: Sequence[tuple[str, Sequence[Value], Sequence[float]]]
+) -> None:
+    """Refuse different numbers for one leaf, which layers share that stand in several places.
+
+    Args:
+        where: what holds the arrays, for the message.
+        arrays: of each the name, the leaves that it is for, and its numbers.
+
+    Raises:
+        InvalidArgumentError: if there are such.
+
+    >>> w = Value(0.0)
+    >>> check_shared("the file", [("a", [w], [1.0]), ("b", [w], [2.0])])
+    Traceback (most recent call last):
+        ...
+    tinygrad_mlp.errors.InvalidArgumentError: the file holds other numbers for 'b' than for 'a', ...
+    """
+    seen: dict[Value, tuple[str, float]] = {}
+    for name, leaves, numbers in arrays:
+        for leaf, number in zip(leaves, numbers):
+            other, before = seen.setdefault(leaf, (name, number))
+            if before != number and not (isnan(before) and isnan(number)):
+                raise InvalidArgumentError(
+                    f"{where} holds other numbers for {name!r} than for {other!r}, but they are "
+                    "the same parameters here; load it into a model in which nothing is shared, "
+                    "or give both the same numbers"
+                )
 
 
 def checked_array(

@@ -16,9 +16,14 @@ from typing import Final
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from tinygrad_mlp._arguments import check_integer
+
 __all__ = ["open_journal"]
 
 LOGGER: Final = logging.getLogger(__name__)
+
+LEAST_GRACE: Final = 3
+"""Seconds; after fewer the lock of a writer that is only slow would be taken away."""
 
 
 def open_journal(path: str | os.PathLike[str], *, grace_period: int = 10) -> JournalStorage:
@@ -33,6 +38,7 @@ def open_journal(path: str | os.PathLike[str], *, grace_period: int = 10) -> Jou
             process that died. At least 3; no write may take longer.
 
     Raises:
+        InvalidArgumentError: if the grace period is no whole number of at least 3.
         OSError: if the file cannot be opened.
 
     Source: Optuna's ``JournalStorage``, https://optuna.readthedocs.io.
@@ -47,6 +53,9 @@ def open_journal(path: str | os.PathLike[str], *, grace_period: int = 10) -> Jou
     0
     >>> folder.cleanup()
     """
+    check_integer(
+        grace_period, "grace_period", "open_journal(path, grace_period=10)", minimum=LEAST_GRACE
+    )
     file = Path(path).absolute()
     lock = _MendingLock(file, grace_period)
     return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))

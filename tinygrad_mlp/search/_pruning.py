@@ -20,12 +20,13 @@ class PruningCallback:
     """Reports each epoch of ``fit`` to a trial; ends the training if the trial is pruned.
 
     Args:
-        trial: the trial, as Optuna gives it to the objective.
+        trial: the trial, as Optuna gives it to the objective. One training reports to it, not
+            several: of the folds of a cross-validation give it the first.
         monitor: what is reported: "validation_loss", "validation_accuracy", "loss" or "accuracy".
 
     Raises:
-        InvalidArgumentError: if the study looks for the largest loss, or the smallest accuracy; in
-            training for a monitor without numbers.
+        InvalidArgumentError: if the study looks for the largest loss, or the smallest accuracy, or
+            has several objectives; in training for a monitor without numbers.
         UnknownNameError: for an unknown monitor.
         optuna.TrialPruned: in training, when the trial is pruned. Optuna catches it.
 
@@ -65,7 +66,7 @@ class EstimatorPruningCallback:
             better; None for the estimator's own ``score``.
 
     Raises:
-        InvalidArgumentError: if the study looks for the smallest score.
+        InvalidArgumentError: if the study looks for the smallest score, or has several objectives.
         optuna.TrialPruned: in the fit, when the trial is pruned. Optuna catches it.
 
     >>> study = optuna.create_study(direction="maximize")
@@ -111,6 +112,12 @@ def _report(trial: BaseTrial, number: float, epoch: int) -> None:
 def _check_direction(trial: BaseTrial, what: str, *, maximizes: bool) -> None:
     """Whether the study looks for what is better; a fixed trial belongs to no study."""
     study = getattr(trial, "study", None)
+    if study is not None and len(study.directions) > 1:
+        raise InvalidArgumentError(
+            f"the study has {len(study.directions)} objectives, and Optuna prunes by one alone; "
+            "train without the callback, or make a study of one: "
+            f"create_study(direction={'maximize' if maximizes else 'minimize'!r})"
+        )
     wanted = StudyDirection.MAXIMIZE if maximizes else StudyDirection.MINIMIZE
     if study is not None and study.direction != wanted:
         raise InvalidArgumentError(

@@ -250,7 +250,7 @@ class JSONLinesLogger(_EpochLog):
 
     Raises:
         InvalidArgumentError: if ``path`` is no path; when training begins if the file is there
-            already.
+            already, or does not hold lines of JSON.
         UnknownNameError: for another ``if_exists``.
         DataError: when training begins, if the file ends within a line.
         OSError: if it cannot be written.
@@ -273,6 +273,13 @@ class JSONLinesLogger(_EpochLog):
         super().__init__(path, if_exists=if_exists)
 
     def _heading(self, names: list[str]) -> str:
+        if self._begin and not self._content().startswith(b"{"):
+            first = self._content().partition(b"\n")[0].decode(errors="replace")
+            call = self._call(", if_exists='replace'")
+            raise InvalidArgumentError(
+                f"{self.path} begins with {described(first)}, which is no line of JSON; take "
+                f"another file, or {call}"
+            )
         return ""
 
     def _row(self, cells: Mapping[str, float]) -> str:

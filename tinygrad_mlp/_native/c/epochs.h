@@ -40,6 +40,29 @@ typedef struct {
 } epoch;
 
 enum { MOST_INPUTS = 8 };
+
+/* Averages of gradients that stay 0 fade away, and numbers of less than full precision cost a
+ * hundred times as much as others. So this thread takes them for 0 from `flush` on, up to
+ * `as_before`. */
+#if defined(__SSE2__)
+INLINE uint64_t flush(void) {
+  const uint32_t before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before | 0x8040); /* results, and operands */
+  return before;
+}
+INLINE void as_before(uint64_t before) { __builtin_ia32_ldmxcsr((uint32_t)before); }
+#elif defined(__aarch64__)
+INLINE uint64_t flush(void) {
+  uint64_t before;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+  __asm__ volatile("msr fpcr, %0" : : "r"(before | 1u << 24));
+  return before;
+}
+INLINE void as_before(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+#else
+INLINE uint64_t flush(void) { return 0; }
+INLINE void as_before(uint64_t before) { (void)before; }
+#endif
 #endif
 
 /* Rows from a place on in the order, or in the numbers. Some columns at a time, so that where they
@@ -131,7 +154,9 @@ EXPORT int64_t NAME(run_steps)(const epoch *e, int64_t first, int64_t n_steps,
       for (int64_t j = 0; j < p->n_auxiliary; j++) *auxiliary++ = ((const real *)p->auxiliary)[j];
     u->memory[u->n_moving] = (void *)(coefficients + step * u->n_coefficients);
     if (u->penalty) *u->penalty = 0;
+    const uint64_t mode = flush();
     NAME(take_step)(u);
+    as_before(mode);
     if (u->penalty) penalties[step] = *u->penalty;
     all_finite &= losses[step] - losses[step] == 0;
     if (++in_epoch == e->n_steps) {

@@ -91,6 +91,15 @@ def walk(lowered: Lowered, writer: Writer[Number]) -> None:
     Args:
         lowered: the program.
         writer: what notes it down.
+
+    >>> from unittest.mock import Mock
+    >>> from tinygrad_mlp.compiler._folding import fold
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
+    >>> writer = Mock()
+    >>> walk(Lowered(recording, fold(recording), per_sample=False, reduction=None), writer)
+    >>> print(*[name for name, *_ in writer.method_calls])
+    parameters argument outer compute compute results
     """
     folded = lowered.folded
     _read_leaves(lowered, writer)

@@ -134,6 +134,12 @@ def assemble(parts: Parts, operations: Mapping[str, int]) -> Assembled:
     Args:
         parts: what it found.
         operations: the library's numbers of operations.
+
+    >>> square = Sums(results=[1], levels=[1], lengths=[1], factors=[0, 0])
+    >>> parts = Parts(2, leaves=[0], constants={}, nodes=[], sums=square, results={"results": [1]})
+    >>> assembled = assemble(parts, {"row_products": 7, "copy": 3})
+    >>> assembled.n_entries, assembled.size, assembled.results
+    (2, 3, {'results': slice(2, 3, None)})
     """
     return _Assembly(parts, operations).run()
 
