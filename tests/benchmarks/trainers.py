@@ -20,7 +20,9 @@ from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
-from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Pieces
+from tinygrad_mlp.training._epoch_memory import Batches
+from tinygrad_mlp.training._rule_of_steps import OptimizerRule
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 __all__ = [
     "CasadiTrainer",

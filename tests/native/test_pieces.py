@@ -23,8 +23,9 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from tinygrad_mlp.training import History, fit
+from tinygrad_mlp.training._epoch_memory import Batches
 from tinygrad_mlp.training._progress import Progress
-from tinygrad_mlp.training._steps_in_pieces import Batches, Pieces
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 RNG: Final = np.random.default_rng(0)
 X: Final = RNG.normal(size=(53, 4))
@@ -440,7 +441,7 @@ def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
     monkeypatch: pytest.MonkeyPatch, library: Library
 ) -> None:
     from tinygrad_mlp.compiler import compile
-    from tinygrad_mlp.training._steps_in_pieces import OptimizerRule
+    from tinygrad_mlp.training._rule_of_steps import OptimizerRule
 
     weights = [Value(0.5), Value(0.25)]
     program = compile(

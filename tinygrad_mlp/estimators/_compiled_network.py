@@ -26,7 +26,8 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn._activations import Activation
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import evaluation_mode
-from tinygrad_mlp.training._steps_in_pieces import Batches, Pieces
+from tinygrad_mlp.training._epoch_memory import Batches
+from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 __all__ = ["Architecture", "Network", "model_of"]
 

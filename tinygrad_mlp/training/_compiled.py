@@ -34,9 +34,11 @@ from tinygrad_mlp.training._engines import (
     Taken,
     mean_of,
 )
+from tinygrad_mlp.training._epoch_memory import Batches
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
-from tinygrad_mlp.training._steps_in_pieces import Batches, OptimizerRule, Piece, Pieces
+from tinygrad_mlp.training._rule_of_steps import OptimizerRule
+from tinygrad_mlp.training._steps_in_pieces import Piece, Pieces
 from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,8 @@ from tinygrad_mlp.training._callbacks import (
     TrainingStartCallback,
     looks_at,
 )
-from tinygrad_mlp.training._engines import Engine, Objective, Taken
+from tinygrad_mlp.training._engines import Engine, Objective
+from tinygrad_mlp.training._epoch_totals import Total, from_place, in_turn, joined, weighed
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._measuring import Measuring, RightAnswers
 from tinygrad_mlp.training._outputs import Attributes, undisturbed
@@ -39,61 +39,6 @@ from tinygrad_mlp.training._task import Samples, Task
 from tinygrad_mlp.training._weighting import shares_of_batches
 
 __all__ = ["Training"]
-
-
-@dataclass
-class Total:
-    """Sums over the samples of an epoch, each by one addition for a step.
-
-    Attributes:
-        loss: of the losses, by weight.
-        penalty: of the penalties.
-
-    >>> total = Total()
-    >>> total.add(Taken(np.array([2.0, 4.0]), np.empty(0), np.empty((0, 0))), np.array([3, 1]))
-    >>> total
-    Total(loss=10.0, penalty=0.0)
-    """
-
-    loss: float = 0.0
-    penalty: float = 0.0
-
-    def add(
-        self,
-        taken: Taken,
-        sizes: NDArray[np.int64],
-        weights: NDArray[np.float64] | None = None,
-    ) -> None:
-        """Some steps more, whose batches have these sizes, and these weights if not their sizes."""
-        losses, penalties = _weighed(taken, sizes, weights)
-        self.loss = float(_in_turn(np.append(self.loss, losses)))
-        self.penalty = float(_in_turn(np.append(self.penalty, penalties)))
-
-
-def _weighed(
-    taken: Taken, sizes: NDArray[np.int64], weights: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What each step adds to the sums of an epoch."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = (sizes if weights is None else weights) * taken.losses
-        return losses, sizes[: len(taken.penalties)] * taken.penalties
-
-
-def _in_turn(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sums along the last axis, one number after the other."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums: NDArray[np.float64] = np.add.accumulate(numbers, axis=-1)[..., -1]
-    return sums
-
-
-def _from(array: NDArray[Any] | None, start: int) -> NDArray[Any] | None:
-    return None if array is None else array[start:]
-
-
-def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    """The arrays behind each other; None where there are none."""
-    present = [array for array in arrays if array is not None]
-    return np.concatenate(present) if present else None
 
 
 @dataclass(kw_only=True)
@@ -357,7 +302,9 @@ class Training:
         step = done = 0
         while step < pieces.n_steps:
             n_steps = min(pieces.n_steps - step, pieces.most_steps(wanted))
-            piece = pieces.run(_from(order, done), step, n_steps, _from(shares, done), wanted)
+            piece = pieces.run(
+                from_place(order, done), step, n_steps, from_place(shares, done), wanted
+            )
             taken, n_samples = self.engine.taken(piece), int(piece.sizes.sum())
             known = None if weights is None else weights[step : step + n_steps]
             total.add(taken, piece.sizes, known)
@@ -404,10 +351,10 @@ class Training:
         before = self.rng.bit_generator.state
         orders = [self.order() for _ in range(n_epochs)]
         weighing = [shares_of_batches(samples.weights, o, self.batch_size) for o in orders]
-        shares, weights = [_joined(each) for each in zip(*weighing)]
+        shares, weights = [joined(each) for each in zip(*weighing)]
         if self.batch_size is None:  # the same in each epoch
             shares = weighing[0][0]
-        order, n_all = _joined(orders), n_epochs * n_steps
+        order, n_all = joined(orders), n_epochs * n_steps
         piece = pieces.run(order, 0, n_all, shares, self.wants_outputs)
         n_done = len(piece.losses) // n_steps
         if n_done < n_epochs:
@@ -415,10 +362,10 @@ class Training:
             orders = [self.order() for _ in range(n_done)]
         taken = self.engine.taken(piece)
         known = None if weights is None else weights[: len(piece.losses)]
-        losses, penalties = _weighed(taken, piece.sizes, known)
-        history.loss += (_in_turn(losses.reshape(n_done, -1)) / samples.total_weight).tolist()
+        losses, penalties = weighed(taken, piece.sizes, known)
+        history.loss += (in_turn(losses.reshape(n_done, -1)) / samples.total_weight).tolist()
         if self.objective.penalized:
-            sums = _in_turn(penalties.reshape(n_done, -1))
+            sums = in_turn(penalties.reshape(n_done, -1))
             history.penalty += (sums / len(samples.X)).tolist()
         history.learning_rate += [self.optimizer.learning_rate] * n_done
         if self.right is not None:

@@ -7,27 +7,22 @@ piece is done, or none of it; how the steps fall into pieces changes no bit of w
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
 from operator import add, call
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._at_once import run_at_once
-from tinygrad_mlp._native._library import Library
-from tinygrad_mlp._native._many_steps import INPUT, Steps, Task, address_of
-from tinygrad_mlp._native._passes import Passes
+from tinygrad_mlp._native._many_steps import Steps
 from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.compiler import Program
-from tinygrad_mlp.compiler._backends.native import Bound
-from tinygrad_mlp.compiler._backends.native_memory import ARENA, FIRST_ARGUMENT, RESULTS
-from tinygrad_mlp.optim import Optimizer
-from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
+from tinygrad_mlp.training._epoch_memory import Batches, BatchProgram, Epoch
+from tinygrad_mlp.training._rule_of_steps import Rule
 
-__all__ = ["Batches", "OptimizerRule", "Piece", "Pieces", "Rule"]
+__all__ = ["Piece", "Pieces"]
 
 Array = NDArray[Any]
 
@@ -39,138 +34,6 @@ MOST_NUMBERS: Final = 2**19
 
 FASTEST_GROWTH: Final = 8
 """How many times as many steps as the last one a piece has at most."""
-
-
-class Rule(Protocol):
-    """What is done with the gradients of each step."""
-
-    @property
-    def counter(self) -> tuple[object, str]:
-        """What counts the steps: an object, and the name of its attribute."""
-
-    def passes(self, parameters: Array, library: Library) -> Passes:
-        """The rule as the library runs it.
-
-        Raises:
-            UntraceableError: if it cannot; the message goes on from "because".
-        """
-
-    def arrays(self, parameters: Array, gradients: Array) -> Sequence[Array]:
-        """What the passes go over behind these two: the state, stepped in place."""
-
-    def coefficients(self, n_steps: int, dtype: np.dtype[Any]) -> Array:
-        """The coefficients of the next steps, a row for each, or one for all."""
-
-
-class OptimizerRule:
-    """The rule of an optimizer.
-
-    Args:
-        optimizer: the optimizer.
-        clip_value: the largest size of each gradient; None for no limit.
-    """
-
-    def __init__(self, optimizer: Optimizer, clip_value: float | None = None) -> None:
-        self._optimizer = optimizer
-        self._clip_value = clip_value
-        self._known: Passes | None = None
-        self._traced: tuple[list[Any], bool, int, Passes] | None = None
-
-    @property
-    def counter(self) -> tuple[object, str]:
-        """What counts the steps."""
-        return self._optimizer, "step_count"
-
-    def forget(self) -> None:
-        """Trace the rule anew before the next steps, as it may read what has changed."""
-        self._traced = None
-
-    def passes(self, parameters: Array, library: Library) -> Passes:
-        """The rule, traced again where a setting is another one than before.
-
-        Raises:
-            UntraceableError: for groups, frozen parameters, and a rule that is no list of calls.
-        """
-        reason = refusal(self._optimizer)
-        if reason:
-            raise UntraceableError(reason)
-        optimizer = self._optimizer
-        if self._traced is not None:
-            known, reads_rate, size, passes = self._traced
-            settings = settings_of(optimizer, reads_rate)
-            same = len(known) == len(settings) and size == parameters.size
-            if same and all([x is y for x, y in zip(known, settings)]):
-                return passes
-        passes, reads_rate = traced_rule(
-            optimizer, parameters, self._clip_value, library.operations
-        )
-        if self._known is not None and passes.same_as(self._known):
-            passes = self._known
-        self._known = passes
-        self._traced = settings_of(optimizer, reads_rate), reads_rate, parameters.size, passes
-        return passes
-
-    def arrays(self, parameters: Array, gradients: Array) -> Sequence[Array]:
-        """The state."""
-        return self._optimizer.state_to_step(parameters, gradients)
-
-    def coefficients(self, n_steps: int, dtype: np.dtype[Any]) -> Array:
-        """The coefficients of the next steps."""
-        return coefficient_rows(self._optimizer, n_steps, dtype)
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """The samples of an epoch in batches, as a program takes them.
-
-    Attributes:
-        arrays: the arguments of the program, the samples first, those of all batches.
-        batch_size: how many samples a batch has; None for all of them, in their order.
-        weighted: whether the program has one argument more, with a number for each sample that is
-            another one in each epoch.
-    """
-
-    arrays: tuple[Array, ...]
-    batch_size: int | None
-    weighted: bool = False
-
-    @property
-    def n_samples(self) -> int:
-        """The number of samples.
-
-        >>> Batches((np.zeros((5, 2)),), 2).n_samples
-        5
-        """
-        return len(self.arrays[0])
-
-    @property
-    def sizes(self) -> list[int]:
-        """The size of a whole batch, and that of the smaller one at the end if there is one.
-
-        >>> Batches((np.zeros((5, 2)),), 2).sizes, Batches((np.zeros((5, 2)),), 7).sizes
-        ([2, 1], [5])
-        """
-        n = self.n_samples
-        size = min(self.batch_size or n, n)
-        return [size, n % size] if n % size else [size]
-
-    @property
-    def n_whole(self) -> int:
-        """How many whole batches there are.
-
-        >>> Batches((np.zeros((5, 2)),), 2).n_whole
-        2
-        """
-        return self.n_samples // self.sizes[0]
-
-    @property
-    def n_steps(self) -> int:
-        """How many batches there are.
-
-        >>> Batches((np.zeros((5, 2)),), 2).n_steps
-        3
-        """
-        return self.n_whole + len(self.sizes) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +66,7 @@ class Pieces:
     program: Program
     rule: Rule
     max_norm: float | None = None
-    _made: _Made | None = field(default=None, init=False)
+    _made: Epoch | None = field(default=None, init=False)
     _next: int = field(default=1, init=False)
 
     @property
@@ -245,7 +108,7 @@ class Pieces:
         if made is not None and made.serves(batches, bounds, passes, arrays):
             return
         whole_arrays = (program.parameters, program.gradients, *arrays)
-        tasks = [_Batch(bound, batches, size) for bound, size in zip(bounds, batches.sizes)]
+        tasks = [BatchProgram(bound, batches, size) for bound, size in zip(bounds, batches.sizes)]
         steps = Steps(
             bounds[0].library,
             [batch.task for batch in tasks],
@@ -257,7 +120,7 @@ class Pieces:
         )
         if made is None or made.batches is not batches:
             self._next = 1
-        self._made = _Made(batches, bounds, passes, arrays, tasks, steps)
+        self._made = Epoch(batches, bounds, passes, arrays, tasks, steps)
 
     def most_steps(self, auxiliary: bool) -> int:
         """How many steps the next piece has at most.
@@ -322,154 +185,3 @@ class Pieces:
         if results is not None:
             results = results[: made.n_results(sizes)]
         return Piece(losses[:done], penalties[:done], results, sizes)
-
-
-@dataclass(eq=False)
-class _Made:
-    """All that the steps of an epoch need."""
-
-    batches: Batches
-    bounds: list[Bound]
-    passes: Passes
-    arrays: Sequence[Array]
-    tasks: list[_Batch]
-    steps: Steps
-
-    def serves(
-        self, batches: Batches, bounds: list[Bound], passes: Passes, arrays: Sequence[Array]
-    ) -> bool:
-        """Whether nothing of it is another one."""
-        return (
-            batches is self.batches
-            and passes is self.passes
-            and arrays is self.arrays
-            and all([x is y for x, y in zip(bounds, self.bounds, strict=True)])
-        )
-
-    def __post_init__(self) -> None:
-        batches = self.batches
-        whole, *rest = batches.sizes
-        self._epoch = np.array([whole] * batches.n_whole + rest)
-        own = [rng for batch in self.tasks for rng in batch.generators]
-        self.generators = list({id(rng): rng for rng in own}.values())
-
-    def sizes(self, step: int, n_steps: int) -> NDArray[np.int64]:
-        """The size of the batch of each of these steps."""
-        if step + n_steps <= len(self._epoch):
-            return self._epoch[step : step + n_steps]
-        return np.resize(np.roll(self._epoch, -step), n_steps)
-
-    def n_results(self, sizes: NDArray[np.int64]) -> int:
-        """How many numbers the program gives beside the losses of these steps."""
-        return sum(
-            [
-                int(np.count_nonzero(sizes == batch.size)) * batch.task.auxiliary.size
-                for batch in self.tasks
-            ]
-        )
-
-    def drawn(self, sizes: NDArray[np.int64]) -> Array | None:
-        """The random numbers of the steps, in the order in which they are read."""
-        if not self.generators:
-            return None
-        first = self.tasks[0]
-        if first.bound.lowered.per_sample:
-            return first.draw(int(sizes.sum()))
-        drawing = {batch.size: batch for batch in self.tasks}
-        return np.concatenate([drawing[size].draw(1).ravel() for size in sizes.tolist()])
-
-    def put(
-        self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
-    ) -> None:
-        """Say where the steps find what they read; it is kept as long."""
-        self._held = (order, shares, drawn)
-        first = self.tasks[0]
-        first.put(order, shares, drawn)
-        for batch in self.tasks:
-            batch.share(first)
-            batch.bound.read_leaves()
-
-
-class _Batch:
-    """A program for batches of one size, and where it reads what is another in each step."""
-
-    def __init__(self, bound: Bound, batches: Batches, size: int) -> None:
-        self.bound, self.size = bound, size
-        self._batches = batches
-        made, self._item = bound.made, bound.given.dtype.itemsize
-        lowered = bound.lowered
-        self._memory = bound.addresses.copy()
-        self._is_whole = batches.batch_size is None
-        self._views: list[tuple[int, Array | None]] = []
-        n_arrays = len(batches.arrays)
-        alive: list[Array] = [made.records, made.arena, made.tables, bound.given.kept]
-        self._inputs = np.zeros(n_arrays + batches.weighted + 1, INPUT)
-        for k, place in enumerate(made.arguments):
-            row, base = self._inputs[k], FIRST_ARGUMENT + k
-            width = made.widths[k] if lowered.per_sample else made.widths[k] // size
-            row["n_rows"], row["width"] = size, width
-            row["base"], row["offset"], row["stride"] = place.memory, place.offset, place.slot
-            row["row_stride"] = place.sample if lowered.per_sample else width * place.slot
-            if place.memory == base and not self._is_whole:
-                room = np.empty(size * width, bound.given.dtype)
-                row["row_stride"] = width
-                self._memory[base] = address_of(room)
-                alive.append(room)
-            if k < n_arrays:
-                row["rows"] = address_of(batches.arrays[k])
-        row = self._inputs[-1]
-        self.generators = lowered.generators if bound.made.random.stop else []
-        samples = size if lowered.per_sample else 1
-        self.n_random = len(self.generators) * samples
-        row["n_rows"], row["width"] = samples * bool(self.generators), len(self.generators)
-        row["base"], row["offset"] = ARENA, made.random.start
-        row["stride"], row["row_stride"] = samples, 1
-        n_results = max(made.n_results, 0) * (size if lowered.per_sample else 1)
-        results = np.empty(n_results, bound.given.dtype)
-        self._memory[RESULTS] = address_of(results)
-        inputs = self._inputs[-1:] if self._is_whole else self._inputs
-        self.task = Task(
-            made.records[made.n_copies :], self._memory, inputs, bound.loss, results, alive
-        )
-
-    def put(
-        self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
-    ) -> None:
-        """Say where the steps find their samples."""
-        inputs, batches = self._inputs, self._batches
-        n_arrays = len(batches.arrays)
-        if drawn is not None:
-            inputs[-1]["rows"] = address_of(drawn)
-        if not self._is_whole:
-            assert order is not None
-            inputs["order"][:n_arrays] = address_of(order)
-            if shares is not None:
-                inputs[n_arrays]["rows"] = address_of(shares)
-            return
-        arrays = [*batches.arrays, *([] if shares is None else [shares])]
-        for k, array in enumerate(arrays):
-            place, row = self.bound.made.arguments[k], inputs[k]
-            if place.memory == FIRST_ARGUMENT + k:
-                self._memory[FIRST_ARGUMENT + k] = address_of(array)
-            else:
-                steps = (int(row["row_stride"]) * self._item, int(row["stride"]) * self._item)
-                shape = (self.size, int(row["width"]))
-                arena = self.bound.made.arena[place.offset :]
-                view: Array = np.lib.stride_tricks.as_strided(arena, shape, steps)
-                view[...] = array.reshape(shape)
-
-    def share(self, other: _Batch) -> None:
-        """Read from the same memory as another batch."""
-        for name in ("rows", "order"):
-            self._inputs[name] = other._inputs[name]
-
-    def draw(self, n_rows: int) -> Array:
-        """Random numbers for some samples, sample by sample, as each generator draws them."""
-        rngs = self.generators
-        places: dict[int, list[int]] = {}
-        for place, rng in enumerate(rngs):
-            places.setdefault(id(rng), []).append(place)
-        drawn = np.empty((n_rows, len(rngs)))
-        for own in places.values():
-            drawn[:, own] = rngs[own[0]].random((n_rows, len(own)))
-        return drawn.astype(self.bound.given.dtype, copy=False)

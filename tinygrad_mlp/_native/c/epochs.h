@@ -122,10 +122,12 @@ static void NAME(clip_by_norm)(real *g, int64_t n, double max_norm) {
 static void NAME(take_step)(const update *u) {
   const int64_t n = u->n_parameters;
   if (u->max_norm > 0) NAME(clip_by_norm)((real *)u->memory[1], n, u->max_norm);
+  const uint64_t mode = flush(); /* not in clipping, whose factor may be as small as can be */
   for (int64_t from = 0; from < n; from += u->block) {
     NAME(run_all)(n - from < u->block ? u->rest : u->records, u->n_records, u->memory);
     for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] + u->block;
   }
+  as_before(mode);
   const int64_t n_blocks = (n + u->block - 1) / u->block;
   for (int64_t k = 0; k < u->n_moving; k++)
     u->memory[k] = (real *)u->memory[k] - n_blocks * u->block;
@@ -154,9 +156,7 @@ EXPORT int64_t NAME(run_steps)(const epoch *e, int64_t first, int64_t n_steps,
       for (int64_t j = 0; j < p->n_auxiliary; j++) *auxiliary++ = ((const real *)p->auxiliary)[j];
     u->memory[u->n_moving] = (void *)(coefficients + step * u->n_coefficients);
     if (u->penalty) *u->penalty = 0;
-    const uint64_t mode = flush();
     NAME(take_step)(u);
-    as_before(mode);
     if (u->penalty) penalties[step] = *u->penalty;
     all_finite &= losses[step] - losses[step] == 0;
     if (++in_epoch == e->n_steps) {
