@@ -334,31 +334,33 @@ INLINE real NAME(log10)(real x) {
 }
 
 /* x^y = 2^(y log2 x) for x >= 0; y log2 x may be 1000, and all its digits behind the point count.
- * So log2 x is found as a sum of two doubles, as each product and each sum on the way that matters:
- * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). Of floats doubles are enough. */
+ * So log2 x is found as a sum of two numbers, as each product and each sum on the way that matters:
+ * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). */
+INLINE real NAME(power_of_positive)(real x, real y) {
+  real f;
+  const real k = NAME(split_log)(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse, z = s * s;
+  const real rest_of_s = (NAME(remainder)(f, s, d) - s * ((2 - d) + f)) * inverse;
+  const real rest_of_z = NAME(fused)(2 * s, rest_of_s, -NAME(remainder)(z, s, s));
 #if REAL_BITS == 64 /* 2^-66 */
-INLINE double power_of_positive_f64(double x, double y) {
-  double f;
-  const double k = split_log_f64(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse;
-  const double rest_of_s = (remainder_f64(f, s, d) - s * ((2 - d) + f)) * inverse;
-  const double z = s * s, rest_of_z = fused_f64(2 * s, rest_of_s, -remainder_f64(z, s, s));
-  const double p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
-                              0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
-                              0.06598503401235471);
-  const double third = 1.0 / 3, rest_of_third = 1.850371707708594e-17, u = z * third;
-  const double rest_of_u = fused_f64(z * z, p, fused_f64(z, rest_of_third, rest_of_z * third)) -
-                           remainder_f64(u, z, third);
-  const double h = 1 + u, rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
-  const double rest_of_m = fused_f64(s, rest_of_h, rest_of_s * h) - remainder_f64(m, s, h);
-  const double c = 2.8853900817779268, rest_of_c = 4.0710547481862066e-17, v = m * c; /* 2 / log(2) */
-  const double rest_of_v = fused_f64(m, rest_of_c, rest_of_m * c) - remainder_f64(v, m, c);
-  const double sum = k + v, logarithm = or_limit_f64(x, sum), product = y * logarithm;
-  const double rest = ((k - sum) + v) + rest_of_v;
-  return exp2_of_f64(product, remainder_f64(product, y, logarithm) - y * rest);
-}
-#else
-INLINE float power_of_positive_f32(float x, float y) { return exp2_f64(y * log2_f64(x)); }
+  const real p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
+                            0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
+                            0.06598503401235471);
+#else /* 2^-37 */
+  const real p = POLYNOMIAL(z, 0.20000076f, 0.14273547f, 0.117098086f);
 #endif
+  const real third = PER_TYPE(0.3333333333333333, 0.33333334), u = z * third, h = 1 + u;
+  const real rest_of_third = PER_TYPE(1.850371707708594e-17, -9.934107e-09);
+  const real rest_of_u =
+      NAME(fused)(z * z, p, NAME(fused)(z, rest_of_third, rest_of_z * third)) - NAME(remainder)(u, z, third);
+  const real rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
+  const real rest_of_m = NAME(fused)(s, rest_of_h, rest_of_s * h) - NAME(remainder)(m, s, h);
+  const real c = PER_TYPE(2.8853900817779268, 2.88539); /* 2 / log(2) */
+  const real rest_of_c = PER_TYPE(4.0710547481862066e-17, 3.851926e-08), v = m * c, sum = k + v;
+  const real rest_of_v = NAME(fused)(m, rest_of_c, rest_of_m * c) - NAME(remainder)(v, m, c);
+  const real logarithm = NAME(or_limit)(x, sum), product = y * logarithm;
+  const real rest = ((k - sum) + v) + rest_of_v;
+  return NAME(exp2_of)(product, NAME(remainder)(product, y, logarithm) - y * rest);
+}
 
 INLINE real NAME(power)(real x, real y) {
   const real a = NAME(absolute)(x), p = NAME(power_of_positive)(a, y);
