@@ -21,7 +21,14 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["CasadiTrainer", "JaxScanTrainer", "JaxTrainer", "OurTrainer", "SklearnTrainer", "TorchTrainer"]
+__all__ = [
+    "CasadiTrainer",
+    "JaxScanTrainer",
+    "JaxTrainer",
+    "OurTrainer",
+    "SklearnTrainer",
+    "TorchTrainer",
+]
 
 
 class OurTrainer:
@@ -248,9 +255,7 @@ class JaxScanTrainer(JaxTrainer):
                     self.parameters, self.state, whole, None
                 )
                 if len(rest := order[n_whole * size :]):
-                    loss, self.parameters, self.state = self.step(
-                        self.parameters, self.state, rest
-                    )
+                    loss, self.parameters, self.state = self.step(self.parameters, self.state, rest)
         self.block(self.parameters)
         return float(loss)
 

@@ -357,8 +357,8 @@ INLINE real NAME(power_of_positive)(real x, real y) {
   const real c = PER_TYPE(2.8853900817779268, 2.88539); /* 2 / log(2) */
   const real rest_of_c = PER_TYPE(4.0710547481862066e-17, 3.851926e-08), v = m * c, sum = k + v;
   const real rest_of_v = NAME(fused)(m, rest_of_c, rest_of_m * c) - NAME(remainder)(v, m, c);
-  const real logarithm = NAME(or_limit)(x, sum), product = y * logarithm;
-  const real rest = ((k - sum) + v) + rest_of_v;
+  const real rest_of_sum = ((k - sum) + v) + rest_of_v, all = sum + rest_of_sum;
+  const real rest = (sum - all) + rest_of_sum, logarithm = NAME(or_limit)(x, all), product = y * logarithm;
   return NAME(exp2_of)(product, NAME(remainder)(product, y, logarithm) - y * rest);
 }
 
