@@ -84,6 +84,7 @@ def test_special_values_are_as_in_numpy(each_library: Library, name: str, dtype:
     assert np.count_nonzero(special) >= 4
     np.testing.assert_array_equal(results[special], expected[special])
     zero = expected == 0.0
+    np.testing.assert_array_equal(results == 0.0, zero)
     np.testing.assert_array_equal(np.signbit(results[zero]), np.signbit(expected[zero]))
     info = np.finfo(dtype)
     np.testing.assert_allclose(results, expected, 4 * info.eps, info.smallest_subnormal)
