@@ -15,7 +15,7 @@ import numpy as np
 
 from tests.benchmarks.contest import clock
 from tests.benchmarks.timing import markdown
-from tests.native.functions import EXACT, TYPES, Array, Prepared, errors, exact, points, run
+from tests.native.functions import EXACT, TYPES, Array, Prepared, errors, exact, operands, run
 from tinygrad_mlp._native import _library
 
 __all__ = ["largest_errors", "nanoseconds", "report"]
@@ -34,12 +34,14 @@ def report(seconds: float) -> str:
     rows = []
     for name in EXACT:
         for dtype in TYPES:
-            ours, theirs = largest_errors(library, name, points(dtype, n, np.random.default_rng(0)))
-            x = np.random.default_rng(1).uniform(0.1, 5.0, ROW).astype(dtype)
+            ours, theirs = largest_errors(library, name, dtype, n)
+            x = np.random.default_rng(1).uniform(0.1, 0.9 if name.startswith("arc") else 5.0, ROW)
+            x = x.astype(dtype)
             out = np.empty_like(x)
-            times = [nanoseconds(Prepared(library, name, out, x))]
+            of = (x, x) if name == "power" else (x,)
+            times = [nanoseconds(Prepared(library, name, out, *of))]
             if hasattr(np, name):
-                times.append(nanoseconds(NumPyCall(getattr(np, name), x, out)))
+                times.append(nanoseconds(NumPyCall(getattr(np, name), out, *of)))
             row = [f"{name}, {np.dtype(dtype).name}", f"{ours:.2f}", f"{theirs:.2f}"]
             row += [f"{time:.2f}" for time in times]
             rows.append([cell.replace("nan", "-") for cell in row] + ["-"] * (2 - len(times)))
@@ -48,25 +50,26 @@ def report(seconds: float) -> str:
     return f"{markdown(header, rows)}\n\n{about}"
 
 
-def largest_errors(library: _library.Library, name: str, x: Array) -> tuple[float, float]:
+def largest_errors(library: _library.Library, name: str, dtype: Any, n: int) -> tuple[float, float]:
     """The largest error of the library's function and of NumPy's; nan where NumPy has none."""
-    true = exact(name, x)
-    ours = float(errors(run(library, name, x), true).max())
+    x = operands(name, dtype, n, np.random.default_rng(0))
+    true = exact(name, *x)
+    ours = float(errors(run(library, name, *x), true).max())
     if not hasattr(np, name):
         return ours, np.nan
     with np.errstate(all="ignore"):
-        return ours, float(errors(getattr(np, name)(x), true).max())
+        return ours, float(errors(getattr(np, name)(*x), true).max())
 
 
 class NumPyCall:
     """A function of NumPy on a row, whose results have their place."""
 
-    def __init__(self, function: Any, x: Array, out: Array) -> None:
-        self.function, self.x, self.out = function, x, out
+    def __init__(self, function: Any, out: Array, *operands: Array) -> None:
+        self.function, self.out, self.operands = function, out, operands
 
     def __call__(self) -> None:
         """Fill ``out``."""
-        self.function(self.x, out=self.out)
+        self.function(*self.operands, out=self.out)
 
 
 def nanoseconds(call: Callable[[], None]) -> float:

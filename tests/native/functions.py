@@ -1,4 +1,4 @@
-"""Functions of one number: where to try them, and how far a result is from the true one."""
+"""Functions of numbers: where to try them, and how far a result is from the true one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._native._library import RECORD, Library
 
-__all__ = ["EXACT", "TYPES", "Prepared", "errors", "exact", "points", "run", "special_points"]
+__all__ = [
+    "EXACT",
+    "TYPES",
+    "Prepared",
+    "errors",
+    "exact",
+    "operands",
+    "points",
+    "run",
+    "special_points",
+]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -31,10 +41,17 @@ EXACT: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "sinh": mpmath.sinh,
         "cosh": mpmath.cosh,
         "tanh": mpmath.tanh,
+        "sin": mpmath.sin,
+        "cos": mpmath.cos,
+        "tan": mpmath.tan,
+        "arcsin": mpmath.asin,
+        "arccos": mpmath.acos,
+        "arctan": mpmath.atan,
+        "power": mpmath.power,
         "erfc": lambda x: mpmath.erfc(max(min(x, 99), -99)),  # it refuses 1e300
     }
 )
-"""The functions in mpmath, by their names in NumPy."""
+"""The functions in mpmath, by their names in NumPy; all but power are of one number."""
 
 
 class Prepared:
@@ -76,6 +93,7 @@ def special_points(dtype: Any) -> Array:
     ends = [0.0, np.inf, np.nan, info.max, info.tiny, info.smallest_subnormal, info.eps, 1.0]
     # Where exp, exp2, expm1, sinh and cosh go over, and where they go under.
     ends += [1000.0, 1024.0, 1025.0, 1074.0, 1075.0, 1076.0, 709.79, 710.48, 745.2, 1e5, 1e300]
+    ends += [709.78, 710.47, 745.1, 88.72, 89.41, 103.97, 1023.5, 1073.5, 127.5, 148.5]  # not yet
     ends += [128.0, 129.0, 149.0, 150.0, 151.0, 88.73, 89.42, 103.98]
     with np.errstate(over="ignore"):
         x = np.array(ends, dtype)
@@ -113,19 +131,35 @@ def points(dtype: Any, n: int, rng: np.random.Generator) -> Array:
     return found[np.isfinite(found)]
 
 
-def exact(name: str, x: Array) -> tuple[Array, Array, Array]:
+def operands(name: str, dtype: Any, n: int, rng: np.random.Generator) -> tuple[Array, ...]:
+    """About n numbers to try a function on; those of a power have results of all sizes."""
+    x = points(dtype, n, rng)
+    if name != "power":
+        return (x,)
+    x = np.concatenate([np.abs(x), rng.uniform(0.0, 3.0, n).astype(dtype)])
+    largest = 740.0 if dtype == np.float64 else 103.0
+    with np.errstate(all="ignore"):
+        y = rng.uniform(-largest, largest, x.size) / np.abs(np.log(x.astype(np.float64)))
+    y = np.where(rng.random(x.size) < 0.3, rng.integers(-9, 10, x.size), y).astype(dtype)
+    usual = np.isfinite(y)
+    return x[usual], y[usual]
+
+
+def exact(name: str, *operands: Array) -> tuple[Array, Array, Array]:
     """The true results, where they are finite numbers; nan elsewhere.
 
     Of each: the nearest double, the unit of the last digit that the type of x has there (of a
     subnormal number that is the last digit of all subnormal ones), and what the double lacks, in
     such units.
     """
-    info = np.finfo(x.dtype)
-    high, unit, lacking = np.full(x.size, np.nan), np.ones(x.size), np.zeros(x.size)
+    info = np.finfo(operands[0].dtype)
+    size = operands[0].size
+    high, unit, lacking = np.full(size, np.nan), np.ones(size), np.zeros(size)
     function = EXACT[name]
     with mpmath.workdps(40), np.errstate(all="ignore"):
-        for place in np.flatnonzero(np.isfinite(getattr(np, name, np.positive)(x))):
-            y = function(mpmath.mpf(float(x[place])))
+        about = getattr(np, name, np.positive)(*operands)
+        for place in np.flatnonzero(np.isfinite(about)):
+            y = function(*[mpmath.mpf(float(x[place])) for x in operands])
             high[place] = float(y)
             exponent = max(math.frexp(high[place])[1] - 1, int(info.minexp)) - info.nmant
             unit[place] = math.ldexp(1.0, exponent)

@@ -2,8 +2,9 @@
  *
  * They have no branches, only choices between two finished numbers, so that a compiler makes vector
  * code of the loops around them, and a number has the same result wherever it stands. Each one is
- * brought to a small interval, where a polynomial is enough. The polynomials have the least largest
- * relative error there (Remez' algorithm in 60 digits, then rounded); "2^-59" beside one is that error.
+ * brought to a small interval, where a polynomial is enough. Its coefficients make the largest error
+ * there least, or nearly (by Remez' algorithm, or through Chebyshev's points, in 60 digits, then
+ * rounded); "2^-59" beside one is that error, as a part of the function that it serves.
  */
 #include <math.h>
 #undef LIBM
@@ -122,6 +123,11 @@ INLINE NAME(exponential) NAME(split_exp)(real x) {
   return (NAME(exponential)){n, r, rest, z, even, odd, NAME(bits)(t)};
 }
 
+/* e^r - 1 */
+INLINE real NAME(minus_one)(NAME(exponential) e) {
+  return NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+}
+
 /* Results out of the range of these sums are chosen last, where that costs least. */
 INLINE real NAME(in_range)(real x, real low, real high, real y) {
   y = NAME(of_bits)(NAME(bits)(y) & NAME(all_or_none)(!(x < low)));
@@ -130,7 +136,7 @@ INLINE real NAME(in_range)(real x, real low, real high, real y) {
 
 INLINE real NAME(exp)(real x) {
   const NAME(exponential) e = NAME(split_exp)(x);
-  const real p = 1 + NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
+  const real p = 1 + NAME(minus_one)(e);
   return NAME(in_range)(x, PER_TYPE(-746, -104.), PER_TYPE(710, 89.), NAME(scaled)(p, e.last_bits));
 }
 
@@ -151,19 +157,14 @@ INLINE real NAME(exp2_of)(real x, real missing) {
 }
 INLINE real NAME(exp2)(real x) { return NAME(exp2_of)(x, 0); }
 
-/* e^x - 1, divided by 2^shift, as a sum of two numbers: 2^n - 1 + 2^n r, and what is left of that
- * with 2^n (e^r - 1 - r). */
-INLINE real NAME(split_expm1)(real x, int shift, real *rest) {
-  const NAME(exponential) e = NAME(split_exp)(x);
-  const real s = NAME(power_of_two)(e.last_bits - shift), c = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.rest);
-  const real first = s - (shift ? (real)0.5 : 1), second = s * e.r, sum = first + second;
-  *rest = NAME(fused)(s, c, (first - sum) + second);
-  return sum;
-}
-
+/* 2^n - 1 + 2^n r as a sum of two numbers, then the rest of 2^n (e^r - 1); all of it halved, as 2^n
+ * may overflow. */
 INLINE real NAME(expm1)(real x) {
-  real rest;
-  const real sum = NAME(split_expm1)(x, 1, &rest), y = 2 * (sum + rest);
+  const NAME(exponential) e = NAME(split_exp)(x);
+  const real s = NAME(power_of_two)(e.last_bits - 1);
+  const real first = s - (real)0.5, second = s * e.r, sum = first + second;
+  const real c = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.rest);
+  const real y = 2 * (sum + NAME(fused)(s, c, (first - sum) + second));
   const real limit = x > PER_TYPE(710, 89.) ? INF : x < PER_TYPE(-40, -20.) ? -1 : y;
   return NAME(absolute)(x) < PER_TYPE(0x1p-54, 0x1p-25) ? x : limit;
 }
@@ -172,8 +173,8 @@ INLINE real NAME(expm1)(real x) {
 INLINE real NAME(tanh)(real x) {
   const real a = NAME(absolute)(x), z = a * a;
   const NAME(exponential) e = NAME(split_exp)(2 * a);
-  const real g = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
-  const real s = NAME(power_of_two)(e.last_bits), large = 1 - 2 / NAME(fused)(s, g, s + 1);
+  const real s = NAME(power_of_two)(e.last_bits);
+  const real large = 1 - 2 / NAME(fused)(s, NAME(minus_one)(e), s + 1);
 #if REAL_BITS == 64 /* 2^-58 */
   const real p = POLYNOMIAL(z, -0.33333333333333304, 0.13333333333327438, -0.053968253964160134,
                             0.021869488395875263, -0.00886323274901247, 0.0035920933942720132,
@@ -234,13 +235,13 @@ INLINE real NAME(erfc)(real x) {
                              -0.026861914f, 0.0062107462f, 0.00072067766f);
 #endif
   const real q = NAME(fused)(t, p2, p1), rest_of_q = NAME(fused)(t, p2, p1 - q);
-  const real p = NAME(fused)(t, q, p0), rest_of_p = NAME(fused)(t, rest_of_q, NAME(fused)(t, q, p0 - p)) + rest_of_p0;
+  const real p = NAME(fused)(t, q, p0);
+  const real rest_of_p = NAME(fused)(t, rest_of_q, NAME(fused)(t, q, p0 - p)) + rest_of_p0;
   const real y = w * p;
   const real rest_of_y = w * rest_of_p - NAME(remainder)(y, w, p) + y * error * (1 + w * (3 + 43 * w));
   const NAME(exponential) e = NAME(split_exp)(-square);
   const real rest = e.rest + NAME(remainder)(square, a, a);
-  const real near_g = NAME(fused)(e.z, NAME(fused)(e.r, e.odd, e.even), e.r);
-  const real g = NAME(fused)(rest, near_g, rest) + near_g; /* e^(r + rest) - 1 */
+  const real near_g = NAME(minus_one)(e), g = NAME(fused)(rest, near_g, rest) + near_g;
   const real product = y + NAME(fused)(y, g, NAME(fused)(rest_of_y, g, rest_of_y));
   const real far = NAME(scaled)(product, e.last_bits);
   const real at = a > PER_TYPE(28, 11.) ? 0 : far;
@@ -334,31 +335,34 @@ INLINE real NAME(log10)(real x) {
 }
 
 /* x^y = 2^(y log2 x) for x >= 0; y log2 x may be 1000, and all its digits behind the point count.
- * So log2 x is found as a sum of two doubles, as each product and each sum on the way that matters:
- * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). Of floats doubles are enough. */
+ * So log2 x is found as a sum of two numbers, as each product and each sum on the way that matters:
+ * with s and z as above, log(1 + f) = 2 s (1 + z / 3 + z^2 p(z)). */
+INLINE real NAME(power_of_positive)(real x, real y) {
+  real f;
+  const real k = NAME(split_log)(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse, z = s * s;
+  const real rest_of_s = (NAME(remainder)(f, s, d) - s * ((2 - d) + f)) * inverse;
+  const real rest_of_z = NAME(fused)(2 * s, rest_of_s, -NAME(remainder)(z, s, s));
 #if REAL_BITS == 64 /* 2^-66 */
-INLINE double power_of_positive_f64(double x, double y) {
-  double f;
-  const double k = split_log_f64(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse;
-  const double rest_of_s = (remainder_f64(f, s, d) - s * ((2 - d) + f)) * inverse;
-  const double z = s * s, rest_of_z = fused_f64(2 * s, rest_of_s, -remainder_f64(z, s, s));
-  const double p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
-                              0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
-                              0.06598503401235471);
-  const double third = 1.0 / 3, rest_of_third = 1.850371707708594e-17, u = z * third;
-  const double rest_of_u = fused_f64(z * z, p, fused_f64(z, rest_of_third, rest_of_z * third)) -
-                           remainder_f64(u, z, third);
-  const double h = 1 + u, rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
-  const double rest_of_m = fused_f64(s, rest_of_h, rest_of_s * h) - remainder_f64(m, s, h);
-  const double c = 2.8853900817779268, rest_of_c = 4.0710547481862066e-17, v = m * c; /* 2 / log(2) */
-  const double rest_of_v = fused_f64(m, rest_of_c, rest_of_m * c) - remainder_f64(v, m, c);
-  const double sum = k + v, logarithm = or_limit_f64(x, sum), product = y * logarithm;
-  const double rest = ((k - sum) + v) + rest_of_v;
-  return exp2_of_f64(product, remainder_f64(product, y, logarithm) - y * rest);
-}
-#else
-INLINE float power_of_positive_f32(float x, float y) { return exp2_f64(y * log2_f64(x)); }
+  const real p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
+                            0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
+                            0.06598503401235471);
+#else /* 2^-37 */
+  const real p = POLYNOMIAL(z, 0.20000076f, 0.14273547f, 0.117098086f);
 #endif
+  const real third = PER_TYPE(0.3333333333333333, 0.33333334), u = z * third, h = 1 + u;
+  const real rest_of_third = PER_TYPE(1.850371707708594e-17, -9.934107e-09);
+  const real more = NAME(fused)(z, rest_of_third, rest_of_z * third);
+  const real rest_of_u = NAME(fused)(z * z, p, more) - NAME(remainder)(u, z, third);
+  const real rest_of_h = ((1 - h) + u) + rest_of_u, m = s * h;
+  const real rest_of_m = NAME(fused)(s, rest_of_h, rest_of_s * h) - NAME(remainder)(m, s, h);
+  const real c = PER_TYPE(2.8853900817779268, 2.88539); /* 2 / log(2) */
+  const real rest_of_c = PER_TYPE(4.0710547481862066e-17, 3.851926e-08), v = m * c, sum = k + v;
+  const real rest_of_v = NAME(fused)(m, rest_of_c, rest_of_m * c) - NAME(remainder)(v, m, c);
+  const real rest_of_sum = ((k - sum) + v) + rest_of_v, all = sum + rest_of_sum;
+  const real rest = (sum - all) + rest_of_sum;
+  const real logarithm = NAME(or_limit)(x, all), product = y * logarithm;
+  return NAME(exp2_of)(product, NAME(remainder)(product, y, logarithm) - y * rest);
+}
 
 INLINE real NAME(power)(real x, real y) {
   const real a = NAME(absolute)(x), p = NAME(power_of_positive)(a, y);
@@ -370,6 +374,8 @@ INLINE real NAME(power)(real x, real y) {
   return NAME(of_bits)(((NAME(bits)(p) | sign | not_real) & ~one) | (NAME(bits)(1) & one));
 }
 
+/* These stay with libm: they are rare, and a large x, less a multiple of pi, takes many digits of pi
+ * or a branch. */
 INLINE real NAME(sin)(real x) { return LIBM(sin)(x); }
 INLINE real NAME(cos)(real x) { return LIBM(cos)(x); }
 INLINE real NAME(tan)(real x) { return LIBM(tan)(x); }
