@@ -29,7 +29,7 @@ LEAST: Final[dict[str, tuple[int, int]]] = {
 """By kernels: the n from which on n x n matrices are multiplied faster by the BLAS on one thread, in
 float64 and in float32."""
 LEAST_ELSEWHERE: Final = (1024, 1024)
-LEAST_OF_THREADS: Final = (256, 256)
+LEAST_OF_THREADS: Final = (192, 192)
 """The same where the BLAS may use more threads than one."""
 
 
@@ -58,7 +58,7 @@ class Blas:
         >>> Blas("libopenblas.so", "SkylakeX", 1, 0, 0).least
         (800, 800)
         >>> Blas("libopenblas.so", "SkylakeX", 4, 0, 0).least
-        (256, 256)
+        (192, 192)
         """
         if self.n_threads > 1:
             return LEAST_OF_THREADS

@@ -183,7 +183,7 @@ static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t a
         const real *p = a + k * ak, *q = b + n * bn + k * bk;
         int64_t row = bk;
         if (bn != 1 || (!HAS_MASKS && behind < L) ||
-            (M >= 4 * TILE_ROWS && bk * (int64_t)sizeof(real) >= 1024)) {
+            (M >= 64 && bk * (int64_t)sizeof(real) >= 512)) {
           NAME(pack)(columns, deep, q, bn, bk, panel);
           q = panel;
           row = wide * L;
