@@ -1,6 +1,7 @@
 """Checks an installed wheel where numpy is the only other package; run from an empty folder.
 
-The argument is the folder of the source tree, whose data files the wheel must hold.
+The arguments are the folder of the source tree, whose files the wheel must hold, and what kind of
+wheel it must be: "native", with the C library for each instruction set, or "pure", without.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
+from typing import Literal
 
 before = set(sys.modules)
 
@@ -38,17 +41,46 @@ for module, extra in (("estimators", "sklearn"), ("search", "search")):
         message = str(error)
     assert f"'.[{extra}]'" in message, message
 
-# Every file of the two packages is in it.
+# Every file of the two packages is in it; what a build left in the tree is not from there.
+built = {".so", ".pyc"}
 for package in ("tinygrad_mlp", "viz"):
     for file in (source / package).rglob("*"):
-        if file.is_file() and "__pycache__" not in file.parts:
+        if file.is_file() and file.suffix not in built and file.name != "not_built.txt":
             copy = installed.parent / file.relative_to(source)
             assert copy.read_bytes() == file.read_bytes(), f"{copy} differs"
+
+# It has the library for each instruction set of this machine and the platform's tag, or neither.
+from tinygrad_mlp._native import _library, _variants  # noqa: E402
+
+kind = sys.argv[2]
+about = importlib.metadata.distribution("tinygrad-mlp").read_text("WHEEL") or ""
+tags = [line.partition(": ")[2] for line in about.splitlines() if line.startswith("Tag: ")]
+libraries = {file.name for file in installed.rglob("*.so")}
+library, reason = _library.load(), _library.reason()
+if kind == "native":
+    variants = _variants.variants_of(_variants.machine())
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    assert tags == [f"py3-none-{platform}"], tags
+    assert libraries == {_variants.library_file(variant.name) for variant in variants}, libraries
+    assert library is not None and library.path.parent == installed / "_native", reason
+    print(f"the library for {library.variant}, made by {library.compiler}, is loaded")
+else:
+    assert kind == "pure" and tags == ["py3-none-any"] and not libraries, (kind, tags, libraries)
+    assert library is None and reason, library
+    print(reason)
 
 # A backward pass: d/da (a b + a^2) = b + 2 a, d/db = a.
 a, b = tinygrad_mlp.Value(2.0), tinygrad_mlp.Value(-3.0)
 (a * b + a**2).backward()
 assert (a.grad, b.grad) == (1.0, 2.0), (a.grad, b.grad)
+
+# A compiled program has the outputs of the model, on the library or without it.
+model = tinygrad_mlp.MLP(2, [4, 1], rng=0)
+rows = [[0.5, -1.0], [2.0, 0.25], [0.0, 3.0]]
+backend: Literal["native", "auto"] = "native" if kind == "native" else "auto"
+program = tinygrad_mlp.compile(model, per_sample=True, backend=backend)
+for row, output in zip(rows, program(rows)):
+    assert abs(float(output[0]) - model(row).data) < 1e-12, (row, output)
 
 # The data sets load.
 from tinygrad_mlp import data  # noqa: E402

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.back_ends import need_library
 from tests.networks import NETWORKS, Network
 from tests.recipes import ALL_OPS, EXACT_OPS, Recipe, recipes
 from tests.test_compiler_networks import (
@@ -41,11 +42,13 @@ from tests.test_compiler_random import (
 )
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import functional as F
+from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp.compiler import _translation as translation
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._backends import choice
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
 from tinygrad_mlp.compiler._backends.choice import Choice
+from tinygrad_mlp.compiler._backends.native import Native
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend, Memory, Run
 from tinygrad_mlp.compiler._instructions import (
@@ -240,11 +243,25 @@ def run_by(backend: Backend) -> Iterator[None]:
     def chosen(groups: Any, lay_out: Callable[[], Plan], per_sample: bool) -> Choice:
         return Choice(backend, "a test asks for it", lay_out())
 
-    with patch.object(translation, "choose", chosen):
+    with (
+        patch.object(translation, "choose", chosen),
+        patch.object(translation, "native", lambda made, lowered, wanted: made),
+    ):
         yield
 
 
-BACK_ENDS: Final[tuple[Backend, ...]] = (NumpyText(), Interpreter())
+LIBRARY: Final = native_library.load()
+NATIVE: Final[tuple[Backend, ...]] = () if LIBRARY is None else (Native(LIBRARY),)
+BACK_ENDS: Final[tuple[Backend, ...]] = (NumpyText(), Interpreter(), *NATIVE)
+
+
+def name_of(backend: Backend) -> str:
+    return backend.name
+
+
+def test_the_native_back_end_is_among_those_compared() -> None:
+    need_library()
+    assert isinstance(BACK_ENDS[-1], Native)
 
 
 def compare(recipe: Recipe, calls: list[Numbers], reduction: Reduction, dtype: str) -> None:
@@ -272,9 +289,11 @@ def compare(recipe: Recipe, calls: list[Numbers], reduction: Reduction, dtype: s
             with run_by(backend):
                 found.append((program(numbers.x, numbers.t), program.gradients.copy()))
             assert program.backend.backend is backend
-        (loss, gradients), (other_loss, other_gradients) = found
-        close(other_loss, loss, tolerance, scale)
-        close(other_gradients, gradients, tolerance, scale * np.maximum(1.0, expected.magnitudes))
+        (loss, gradients), *others = found
+        of_gradients = scale * np.maximum(1.0, expected.magnitudes)
+        for other_loss, other_gradients in others:
+            close(other_loss, loss, tolerance, scale)
+            close(other_gradients, gradients, tolerance, of_gradients)
 
 
 @pytest.mark.parametrize("mapped", [False, True], ids=["whole batch", "per sample"])
@@ -300,9 +319,10 @@ def test_networks_run_on_another_back_end(network: Network) -> None:
     losses = [(whole_batch(network, parameters), False)]
     losses += [(sample_loss(network, parameters), True)] * network.per_sample
     for loss, per_sample in losses:
-        program = compile(loss, parameters, per_sample=per_sample)
-        with run_by(Interpreter()):
-            assert_agrees(network, program, parameters, arrays_of(network))
+        for backend in BACK_ENDS[1:]:
+            program = compile(loss, parameters, per_sample=per_sample)
+            with run_by(backend):
+                assert_agrees(network, program, parameters, arrays_of(network))
 
 
 @pytest.mark.parametrize("per_sample", [False, True], ids=["whole batch", "per sample"])
@@ -326,8 +346,9 @@ def test_effects_random_leaves_and_what_is_beside_the_loss(per_sample: bool) -> 
         found.append((losses, program.gradients.copy(), program.auxiliary.copy(), seen.data))
     assert found[0][0][0] != found[0][0][1]  # drawn anew
     assert found[0][3] == 1.5
-    for ours, theirs in zip(*found):
-        np.testing.assert_allclose(theirs, ours, rtol=1e-14)
+    for others in found[1:]:
+        for ours, theirs in zip(found[0], others):
+            np.testing.assert_allclose(theirs, ours, rtol=1e-14)
 
 
 @pytest.mark.parametrize("per_sample", [False, True], ids=["whole batch", "per sample"])
@@ -343,8 +364,9 @@ def test_predictions_come_in_their_shape(per_sample: bool) -> None:
         for backend in BACK_ENDS:
             with run_by(backend):
                 found.append(np.asarray(compile(function, per_sample=per_sample)(x)))
-        assert found[0].shape == found[1].shape
-        np.testing.assert_allclose(found[1], found[0], rtol=1e-14)
+        for other in found[1:]:
+            assert found[0].shape == other.shape
+            np.testing.assert_allclose(other, found[0], rtol=1e-14)
 
 
 def test_an_epoch_runs_from_the_data_alone() -> None:
@@ -359,12 +381,13 @@ def test_an_epoch_runs_from_the_data_alone() -> None:
     for batch in batches:
         losses.append(program(*[array[batch] for array in arrays]))
         program.parameters -= 0.1 * program.gradients
-    memory = Memory(4, start.dtype, start, np.empty_like(start))
-    run = Interpreter().prepare(program._traced().lowered).bind(memory)
-    for batch, loss in zip(batches, losses):
-        np.testing.assert_allclose(run(*[array[batch] for array in arrays]), loss, rtol=1e-12)
-        memory.parameters[:] -= 0.1 * memory.gradients
-    np.testing.assert_allclose(memory.parameters, program.parameters, rtol=1e-12)
+    for backend in BACK_ENDS:
+        memory = Memory(4, start.dtype, start.copy(), np.empty_like(start))
+        run = backend.prepare(program._traced().lowered).bind(memory)
+        for batch, loss in zip(batches, losses):
+            np.testing.assert_allclose(run(*[array[batch] for array in arrays]), loss, rtol=1e-12)
+            memory.parameters[:] -= 0.1 * memory.gradients
+        np.testing.assert_allclose(memory.parameters, program.parameters, rtol=1e-12)
 
 
 def test_no_instruction_holds_text_of_a_program() -> None:
@@ -401,7 +424,7 @@ def test_the_reason_for_a_back_end_is_shown() -> None:
         return total
 
     def backend_of(function: Any, per_sample: bool) -> Any:
-        program = compile(function, w, per_sample=per_sample)
+        program = compile(function, w, per_sample=per_sample, backend="numpy")
         with pytest.raises(ShapeError, match="first call"):
             _ = program.backend
         program(np.ones((2, 40) if per_sample else 40))

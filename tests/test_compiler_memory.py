@@ -35,6 +35,7 @@ from tests.test_compiler_random import SEEDS, TOLERANCE, WHOLE_NUMBERS, check, t
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.compiler._backends import numpy_text
+from tinygrad_mlp.compiler._backends.draws import Draw
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import Buffer, Instruction, Ref
 from tinygrad_mlp.engine import Value
@@ -229,7 +230,7 @@ def test_an_operand_is_made_in_the_memory_of_a_result_that_holds_nothing_yet() -
 
 def test_the_memory_of_random_draws_is_used_again() -> None:
     rng, other = np.random.default_rng(0), np.random.default_rng(0)
-    draw, out = numpy_text._Draw([rng, rng]), np.zeros((2, 20_000))
+    draw, out = Draw([rng, rng]), np.zeros((2, 20_000))
     draw(out)
     tracemalloc.start()
     draw(out)

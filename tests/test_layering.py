@@ -32,7 +32,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp._drop_in tinygrad_mlp._reach tinygrad_mlp._blocks tinygrad_mlp._freezing",
         "tinygrad_mlp._arguments tinygrad_mlp._node_checks tinygrad_mlp._recording "
         "tinygrad_mlp._registry tinygrad_mlp._schema tinygrad_mlp._words",
-        "tinygrad_mlp.data",
+        "tinygrad_mlp.data tinygrad_mlp._native",
         "tinygrad_mlp._order tinygrad_mlp._effects",
         "tinygrad_mlp._methods tinygrad_mlp._copying",
         "tinygrad_mlp.engine",
@@ -71,8 +71,12 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
-        "_backends.protocol _backends.memory _backends.sample_products",
+"_backends.protocol _backends.memory _backends.sample_products _backends.draws "
+        "_backends.native_axes _backends.scalar_walk _backends.tape_rules",
+        "_backends.native_memory _backends.tape_assembly",
+        "_backends.native_records",
         "_backends.numpy_text _backends.arithmetic",
+        "_backends.native _backends.native_tape",
         "_backends.choice",
         "_backends",
         "_translation",

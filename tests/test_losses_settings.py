@@ -23,6 +23,7 @@ from sklearn.metrics import mean_poisson_deviance
 from torch import Tensor
 
 from tests.against_torch import assert_close, grad_of, tensor_of, values_of
+from tests.back_ends import as_compiled
 from tinygrad_mlp import Value, compile, fit, functional, load_model, predict, save_weights
 from tinygrad_mlp.debug import detect_anomaly
 from tinygrad_mlp.derivatives import hessian
@@ -138,7 +139,8 @@ def test_poisson_answers_with_the_expected_counts() -> None:
     y = np.random.default_rng(0).poisson(np.exp(1.0 + X[:, 0]))
     model = MLP(1, [1], init="zeros")
     history = fit(model, X, y, loss="poisson", epochs=300, learning_rate=0.2, log_every=None)
-    assert (history.task, history.engine, history.advice) == ("regression", "compiled", ())
+    assert as_compiled(history.engine) == "compiled"
+    assert (history.task, history.advice) == ("regression", ())
     answers = predict(model, X)
     assert answers.shape == (40,)
     logarithms = np.array([model(x).data for x in X.tolist()])

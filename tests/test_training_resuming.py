@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from tests.back_ends import as_compiled
 from tests.killing import killed_from_outside
 from tests.running import run_python
 from tests.source_files import ROOT
@@ -597,7 +598,7 @@ def test_whole_batches_stay_so(
 ) -> None:
     settings: dict[str, Any] = {"engine": engine, "batch_size": 7, **QUIET}
     first = fit(Counting(), X, Y, epochs=2, resume=tmp_path / "t.npz", **settings)
-    assert first.engine.startswith("compiled (for whole batches: ")
+    assert as_compiled(first.engine).startswith("compiled (for whole batches: ")
     whole, model = Counting(), Counting()
     expected = fit(whole, X, Y, epochs=4, **settings)
     found_out: list[tuple[object, object]] = []

@@ -22,6 +22,7 @@ from tests.benchmarks import (
     engine,
     fit_loop,
     freezing,
+    function_accuracy,
     import_time,
     initializers,
     interpretation,
@@ -56,6 +57,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "stepping": ("Stepping through a page", stepping.report),
     "initializers": ("Initializers", initializers.report),
     "interpretation": ("Interpretation", interpretation.report),
+    "functions": ("exp, log, tanh and their relatives in C", function_accuracy.report),
     "lines": ("Compiled programs, line by line", line_times.report),
 }
 

@@ -21,7 +21,7 @@ from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
 
-__all__ = ["CasadiTrainer", "JaxTrainer", "OurTrainer", "SklearnTrainer", "TorchTrainer"]
+__all__ = ["CasadiTrainer", "JaxScanTrainer", "JaxTrainer", "OurTrainer", "SklearnTrainer", "TorchTrainer"]
 
 
 class OurTrainer:
@@ -202,6 +202,8 @@ class JaxTrainer:
             loss, gradients = jax.value_and_grad(loss_of)(parameters, x, t)
             return loss, *update(parameters, gradients, state)
 
+        self.jit, self.scan = jax.jit, jax.lax.scan
+        self.raw_step = step
         self.step = jax.jit(step)
 
     def run(self, n_epochs: int) -> float:
@@ -212,6 +214,45 @@ class JaxTrainer:
 
     def weights(self) -> list[tuple[Array, Array]]:
         return [(np.asarray(W), np.asarray(b)) for W, b in self.parameters]
+
+
+class JaxScanTrainer(JaxTrainer):
+    """jax in its fastest form: all steps of an epoch as one jitted function (``jax.lax.scan``)."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+
+        def many(parameters: Any, state: Any, batches: Any, length: Any) -> Any:
+            def one(carried: Any, batch: Any) -> Any:
+                loss, parameters, state = self.raw_step(*carried, batch)
+                return (parameters, state), loss
+
+            carried = (parameters, state)
+            (parameters, state), losses = self.scan(one, carried, batches, length)
+            return losses[-1], parameters, state
+
+        self.many = self.jit(many, static_argnums=3)
+
+    def run(self, n_epochs: int) -> float:
+        size = self.work.batch_size
+        if size is None:
+            loss, self.parameters, self.state = self.many(
+                self.parameters, self.state, None, n_epochs
+            )
+        else:
+            n_whole = len(self.work.X) // size
+            for _ in range(n_epochs):
+                order = self.rng.permutation(len(self.work.X))
+                whole = order[: n_whole * size].reshape(n_whole, size)
+                loss, self.parameters, self.state = self.many(
+                    self.parameters, self.state, whole, None
+                )
+                if len(rest := order[n_whole * size :]):
+                    loss, self.parameters, self.state = self.step(
+                        self.parameters, self.state, rest
+                    )
+        self.block(self.parameters)
+        return float(loss)
 
 
 class CasadiTrainer:

@@ -17,6 +17,7 @@ from tests.source_files import ROOT
 from tinygrad_mlp import estimators
 from tinygrad_mlp.estimators import MLPClassifier, MLPRegressor
 from tinygrad_mlp.estimators._update_rules import AdamRule
+from tinygrad_mlp.training._pieces import Pieces
 
 X, y = PROBLEMS["two classes"].X, PROBLEMS["two classes"].y
 
@@ -141,21 +142,22 @@ def test_training_that_has_converged_warns_of_nothing() -> None:
 
 
 def test_ctrl_c_leaves_the_weights_of_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = AdamRule.step
+    rate_of_step = AdamRule.rate_of_step
 
-    def interrupted(self: AdamRule, *arrays: Any) -> None:
-        if self._n_steps == 7:
+    def interrupted(self: AdamRule, step: int) -> float:
+        if step == 8:
             raise KeyboardInterrupt
-        step(self, *arrays)
+        return rate_of_step(self, step)
 
-    monkeypatch.setattr(AdamRule, "step", interrupted)
+    monkeypatch.setattr(AdamRule, "rate_of_step", interrupted)
+    monkeypatch.setattr(Pieces, "most_steps", lambda *_: 1)
     model = MLPClassifier([4], batch_size=50, random_state=0)
     with pytest.warns(UserWarning, match="interrupted in epoch 3") as caught:
         model.fit(X, y)
     assert caught[0].filename == __file__
     assert model.n_iter_ == len(model.loss_curve_) == 2
     assert np.isfinite(model.predict_proba(X)).all()
-    assert vars(model)["_rule"]._n_steps == 7
+    assert vars(model)["_rule"].n_steps == 7
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -100,7 +100,7 @@ def test_after_ctrl_c_a_network_is_lent_to_nobody(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(AdamRule, "step", interrupted)
+        patch.setattr(AdamRule, "rate_of_step", interrupted)
         with pytest.warns(UserWarning, match="interrupted in epoch 1"):
             MLPClassifier([3], random_state=0).fit(X, y)
     assert waiting == []

@@ -93,5 +93,5 @@ def test_float32_is_kept() -> None:
         parameters = np.ones(2, np.float32)
         rule.step(parameters, np.ones(2, np.float32))
         assert parameters.dtype == np.float32
-        arrays = [item for item in vars(rule).values() if isinstance(item, np.ndarray)]
+        arrays = [*rule.arrays, *rule.work]
         assert {array.dtype for array in arrays} == {np.dtype("f4")}

@@ -1,1 +1,1 @@
-"""The C library alone: each kernel beside NumPy."""
+"""Tests of the C library: its kernels against NumPy, how it is found, and how it is built."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_mlp._text import described
 from tinygrad_mlp._words import our_words
+from tinygrad_mlp.compiler._backends.choice import Wanted, check_wanted
 from tinygrad_mlp.compiler._program import Program
 from tinygrad_mlp.compiler._tracing import Nested, Traced
 from tinygrad_mlp.engine import Value
@@ -26,6 +27,7 @@ def compile(
     reduction: Literal["mean", "sum"] = "mean",
     dtype: str = "float64",
     has_auxiliary: bool = False,
+    backend: Wanted = "auto",
 ) -> Program:
     """Turn a function on scalar Values into a NumPy program.
 
@@ -46,6 +48,9 @@ def compile(
         dtype: "float64" or "float32".
         has_auxiliary: whether a function with parameters returns a pair: the loss, and nested lists
             of Values that the program leaves in ``program.auxiliary``, for example its predictions.
+        backend: "native" for the C library, "numpy" for NumPy calls or plain arithmetic, "auto" for
+            the library where it is there. The environment variable TINYGRAD_MLP_BACKEND says what
+            "auto" is.
 
     Returns:
         A Program. It records at its first call, when the shapes are known.
@@ -79,7 +84,9 @@ def compile(
             "has_auxiliary=True goes with parameters, for what is returned beside the loss; "
             "without them a function returns whatever it likes in nested lists"
         )
-    return Program(function, values, per_sample, reduction, np.dtype(dtype), has_auxiliary)
+    check_wanted(backend)
+    settings = (per_sample, reduction, np.dtype(dtype), has_auxiliary)
+    return Program(function, values, *settings, backend=backend)
 
 
 def _checked_parameters(parameters: Iterable[Value]) -> list[Value]:

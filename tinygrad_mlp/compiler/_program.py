@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
-from tinygrad_mlp._blocks import open_blocks
+from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
-from tinygrad_mlp.compiler._backends.choice import Choice
+from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
+from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
@@ -97,6 +98,7 @@ class Program:
         dtype: np.dtype[Any],
         has_auxiliary: bool = False,
         numbers: Array | None = None,
+        backend: Wanted = "auto",
     ) -> None:
         """Used by ``compile`` and ``prediction``: with ``numbers``, those of another program."""
         self._function = function
@@ -111,6 +113,7 @@ class Program:
         self._per_sample = per_sample
         self._reduction = reduction
         self._dtype = dtype
+        self._backend = backend
         if numbers is None:
             numbers = np.array(read_numbers(self._values), dtype=dtype)
         self._parameters: Array = numbers
@@ -186,6 +189,37 @@ class Program:
                 result, auxiliary = result
                 self.auxiliary = auxiliary.reshape(bound.auxiliary_shape)
         return result
+
+    def native_bound(self, *shapes: tuple[int, ...]) -> Bound | str:
+        """What a call with arrays of these shapes is run by, where that is the library alone.
+
+        Else the reason, in words that go on from "because"; empty if the library has no part in it.
+
+        Raises:
+            ShapeError, TracingError, GraphError: as a call.
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> compile(lambda x: x * x, per_sample=True, backend="numpy").native_bound((3,))
+        ''
+        """
+        if self._change is not changes[0]:
+            self._follow_freezing()
+        bound = self._bound.get(shapes) or self._bind(shapes)
+        run = bound.run
+        if not isinstance(run, Bound):
+            return ""
+        if open_blocks and pass_observer() is not None:
+            return "a debugger looks on"
+        if open_blocks and current().numbers is not None:
+            return "leaves stand for other numbers here"
+        if bound.checks and self.checks_targets:
+            return "the targets are checked at each call"
+        return "it assigns to leaves of others" if run.assigns_outside else run
+
+    @property
+    def alone(self) -> AbstractContextManager[object]:
+        """A block within which calls in other threads wait."""
+        return self._lock
 
     @property
     def source(self) -> str:
@@ -381,6 +415,7 @@ class Program:
             self._reduction,
             self._dtype,
             numbers=self._parameters,
+            backend=self._backend,
         )
         other._kept, other._kept_numbers = self._kept, self._kept_numbers
         other.within = self.within
@@ -534,7 +569,7 @@ class Program:
         if self._per_sample:
             warn_of_lone_means(recording)
         reduction = self._reduction if self._differentiate else None
-        return translate(recording, self._per_sample, reduction)
+        return translate(recording, self._per_sample, reduction, check_wanted(self._backend))
 
     def _repeated_recording(self, shapes: Shapes) -> Recording:
         """The graph of the function, which does the same when it runs again."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import ops
-from tinygrad_mlp.compiler._backends.choice import Choice, choose
+from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, choose, native
 from tinygrad_mlp.compiler._backends.protocol import Memory, Prepared, Run
 from tinygrad_mlp.compiler._contractions import is_elementwise
 from tinygrad_mlp.compiler._folding import Folded, fold
@@ -114,15 +114,19 @@ class Translation:
         return [s for s in steps if s.left is not None and not is_elementwise(s)]
 
 
-def translate(recording: Recording, per_sample: bool, reduction: str | None) -> Translation:
+def translate(
+    recording: Recording, per_sample: bool, reduction: str | None, backend: Wanted = "numpy"
+) -> Translation:
     """All passes after the trace, then the back end (``backends.choice`` says which).
 
     Args:
         recording: the graph.
         per_sample: whether it is that of one sample, to be mapped over a batch.
         reduction: "mean" or "sum" of the losses, with gradients; None for results without them.
+        backend: what is asked for.
 
     Raises:
+        InvalidArgumentError: if "native" is asked for, and cannot run it.
         SampleOrderError: per sample, if it assigns what depends on the sample.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
@@ -142,6 +146,7 @@ def translate(recording: Recording, per_sample: bool, reduction: str | None) -> 
     plan = choice.plan
     arrays = lower(plan, reduction) if plan is not None else None
     lowered = Lowered(recording, folded, per_sample, reduction, plan, arrays)
+    choice = native(choice, lowered, backend)
     made = Translation(lowered, choice, choice.backend.prepare(lowered))
     if arrays is not None:
         folded.nodes.clear()  # they are large, and the instructions stand for them

@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
 from tinygrad_mlp._many_numbers import write_numbers
+from tinygrad_mlp._native._tracing import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.estimators._batches import Samples
 from tinygrad_mlp.estimators._flat_weights import Layout, Weights
+from tinygrad_mlp.estimators._rule_passes import PenalizedRule
+from tinygrad_mlp.estimators._update_rules import UpdateRule
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits, poisson
 from tinygrad_mlp.losses._categorical import cross_entropy_of_sample
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn._activations import Activation
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import evaluation_mode
+from tinygrad_mlp.training._pieces import Batches, Pieces
 
 __all__ = ["Architecture", "Network", "model_of"]
 
@@ -148,6 +154,7 @@ class Network:
             coef[:] = 1.0
         self._decay, self._decayed = np.zeros_like(self.parameters), np.empty_like(self.parameters)
         self._strength = 0.0
+        self._pieces: tuple[Samples, UpdateRule, Batches, Pieces] | None = None
         self.most_numbers = 0
         self.is_whole = True
 
@@ -202,6 +209,60 @@ class Network:
                 gradients += share * self.gradients
         self.gradients[:] = gradients
         return float(loss)
+
+    def pieces(self, samples: Samples, batch_size: int, rule: UpdateRule) -> Pieces | None:
+        """What takes many steps of an epoch in one call; None where each takes a call.
+
+        Args:
+            samples: those of all batches, with features in an array.
+            batch_size: how many samples a batch has.
+            rule: the rule of the solver.
+        """
+        known = self._pieces
+        if known is None or known[0] is not samples or known[1] is not rule:
+            arrays = [np.ascontiguousarray(a, self._dtype) for a in (samples.X, samples.targets)]
+            batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
+            pieces = Pieces(self._program, PenalizedRule(rule, self._is_weight))
+            self._pieces = known = (samples, rule, batches, pieces)
+        *_, batches, pieces = known
+        try:
+            pieces.make_ready(batches)
+        except (UntraceableError, TinygradMLPError):
+            return None  # each step says what is wrong, if anything is
+        self._note_rows(batch_size)
+        return pieces
+
+    def take_piece(
+        self,
+        pieces: Pieces,
+        order: Array,
+        step: int,
+        counts: Array | None,
+        strengths: Array,
+    ) -> tuple[Array, Array]:
+        """The next steps of an epoch: what ``objective`` gives for each batch, and their sizes.
+
+        Args:
+            pieces: what takes them.
+            order: the samples that are still to come in this epoch, in their order.
+            step: how many steps it has had.
+            counts: the weights of these samples in their batches, whose mean is 1; None for none.
+            strengths: the penalty's factor in each step to come.
+        """
+        assert isinstance(pieces.rule, PenalizedRule)
+        pieces.rule.strengths = strengths
+        n_steps = min(pieces.n_steps - step, pieces.most_steps(self._has_limit))
+        piece = pieces.run(order, step, n_steps, counts, self._has_limit)
+        losses = piece.losses / (self.architecture.sizes[-1] if self._is_mean else 1)
+        if piece.auxiliary is not None:
+            costs = piece.auxiliary.reshape(int(piece.sizes.sum()), -1)
+            if not costs.max() <= self._largest_cost:
+                ends = np.cumsum(piece.sizes)
+                for i, (end, size) in enumerate(zip(ends.tolist(), piece.sizes.tolist())):
+                    some = slice(end - size, end)
+                    of_batch = None if counts is None else counts[some]
+                    losses[i] = self._reported(float(losses[i]), costs[some], of_batch)
+        return losses + piece.penalties, piece.sizes
 
     def objective(self, X: Any, targets: Array, sample_weight: Array | None, alpha: float) -> float:
         """The loss with the penalty alpha / 2 |W|^2 / n, and the gradients of both.
@@ -278,6 +339,18 @@ class Network:
             return value
         sums = np.minimum(costs, self._largest_cost).sum(axis=1)
         return float((sums if counts is None else counts * sums).mean())
+
+    def counts_of_batches(self, weights: Array, batch_size: int) -> tuple[Array, Array]:
+        """The weights with the mean 1 in each batch, and the sum of each batch's weights.
+
+        >>> network = Network(Architecture((1, 1), (), "identity"))
+        >>> network.counts_of_batches(np.array([1.0, 3.0, 2.0]), 2)
+        (array([0.5, 1.5, 1. ]), array([4., 2.]))
+        """
+        starts = np.arange(0, len(weights), batch_size)
+        parts = [weights[start : start + batch_size] for start in starts.tolist()]
+        counts = [self._relative(part) for part in parts]
+        return np.concatenate(counts), np.array([part.sum() for part in parts])
 
     def _relative(self, sample_weight: Array | None) -> Array | None:
         """The weights with the mean 1; only then of the dtype, in which small ones would be 0."""

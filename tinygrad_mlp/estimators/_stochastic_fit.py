@@ -21,6 +21,7 @@ from tinygrad_mlp.estimators._fit_hooks import FitHooks
 from tinygrad_mlp.estimators._flat_weights import Weights
 from tinygrad_mlp.estimators._line_of_fit import warn_of_fit
 from tinygrad_mlp.estimators._update_rules import AdamRule, SGDRule, UpdateRule
+from tinygrad_mlp.training._pieces import Pieces
 
 __all__ = ["StochasticFit"]
 
@@ -84,7 +85,7 @@ class StochasticFit:
                 self._hooks.begin_epoch()
             if order is not None:
                 order = shuffled(order, estimator._random_state)
-            estimator.loss_ = self._run_epoch(batches_of(samples, batch_size, order), rule)
+            estimator.loss_ = self._run_epoch(samples, batch_size, order, rule)
             estimator.n_iter_ += 1
             estimator.t_ += n_samples
             estimator.loss_curve_.append(estimator.loss_)
@@ -96,8 +97,37 @@ class StochasticFit:
                 return
         self._warn_of_no_convergence()
 
-    def _run_epoch(self, batches: Iterable[Samples], rule: UpdateRule) -> float:
+    def _run_epoch(
+        self, samples: Samples, batch_size: int, order: Array | None, rule: UpdateRule
+    ) -> float:
         """A step for each batch, and the mean of what the samples cost, penalties included."""
+        pieces = None
+        if isinstance(samples.X, np.ndarray):
+            pieces = self._network.pieces(samples, batch_size, rule)
+        if pieces is not None:
+            return self._run_pieces(pieces, samples, batch_size, order)
+        return self._run_steps(batches_of(samples, batch_size, order), rule)
+
+    def _run_pieces(
+        self, pieces: Pieces, samples: Samples, batch_size: int, order: Array | None
+    ) -> float:
+        """Many steps in a call of the C library."""
+        network, n_samples = self._network, len(samples)
+        order = np.arange(n_samples) if order is None else order
+        counts, sums = None, pieces.sizes
+        if samples.weights is not None:
+            counts, sums = network.counts_of_batches(samples.weights[order], batch_size)
+        strengths = float(self._estimator.alpha) / sums
+        total, step, done = 0.0, 0, 0
+        while step < pieces.n_steps:
+            rest = None if counts is None else counts[done:]
+            losses, sizes = network.take_piece(pieces, order[done:], step, rest, strengths[step:])
+            total = float(np.add.accumulate(np.append(total, losses * sizes))[-1])
+            step, done = step + len(sizes), done + int(sizes.sum())
+        return total / n_samples
+
+    def _run_steps(self, batches: Iterable[Samples], rule: UpdateRule) -> float:
+        """A call for each step."""
         network, alpha = self._network, self._estimator.alpha
         total, n_samples = 0.0, 0
         with np.errstate(all="ignore"):

@@ -29,14 +29,22 @@ class UpdateRule:
     Attributes:
         learning_rate: the rate of the next step, or of Adam's last one.
 
-    >>> rule = UpdateRule(0.1)
-    >>> rule.learning_rate, rule.goes_on_slower()
-    (0.1, False)
+        n_steps: how many steps it has taken.
+        arrays: what it remembers, a number for each parameter in each.
+        work: arrays that it writes over.
+
+    >>> rule = SGDRule(2, 0.1)
+    >>> rule.learning_rate, rule.goes_on_slower(), rule.arrays
+    (0.1, False, (array([0., 0.]),))
     """
 
-    def __init__(self, learning_rate_init: float) -> None:
+    learning_rate: float
+
+    def __init__(self, learning_rate_init: float, n_arrays: int, n_work: int, like: Array) -> None:
         self.learning_rate_init = float(learning_rate_init)
-        self.learning_rate = self.learning_rate_init
+        self.n_steps = 0
+        self.arrays: tuple[Array, ...] = tuple([like.copy() for _ in range(n_arrays)])
+        self.work: tuple[Array, ...] = tuple([like.copy() for _ in range(n_work)])
 
     def step(self, parameters: Array, gradients: Array) -> None:
         """Change the parameters in place.
@@ -46,6 +54,16 @@ class UpdateRule:
         >>> parameters
         array([0.8])
         """
+        rate = self.rate_of_step(self.n_steps + 1)
+        self.change(parameters, gradients, self.arrays, self.work, rate)
+        self.n_steps += 1
+
+    def rate_of_step(self, step: int) -> float:
+        """The learning rate of a step, the number of which begins with 1."""
+        raise NotImplementedError  # both rules have one
+
+    def change(self, parameters: Any, gradients: Any, arrays: Any, work: Any, rate: Any) -> None:
+        """The rule: change parameters and arrays in place, and write over ``work``."""
         raise NotImplementedError  # both rules have one
 
     def end_epoch(self, n_samples_seen: int) -> None:
@@ -86,26 +104,29 @@ class SGDRule(UpdateRule):
         power_t: float = 0.5,
         dtype: Any = np.float64,
     ) -> None:
-        super().__init__(learning_rate_init)
+        super().__init__(learning_rate_init, 1, 2, np.zeros(n_parameters, dtype))
+        self.learning_rate = self.learning_rate_init
         self.schedule = schedule
         self.momentum = float(momentum)
         self.nesterov = nesterov
         self.power_t = float(power_t)
-        self._velocity: Array = np.zeros(n_parameters, dtype)
-        self._scaled, self._ahead = np.empty_like(self._velocity), np.empty_like(self._velocity)
 
-    def step(self, parameters: Array, gradients: Array) -> None:
-        """Change the parameters in place."""
-        velocity, scaled = self._velocity, self._scaled
-        np.multiply(gradients, self.learning_rate, out=scaled)
+    def rate_of_step(self, step: int) -> float:
+        """The same for all steps of an epoch."""
+        return self.learning_rate
+
+    def change(self, parameters: Any, gradients: Any, arrays: Any, work: Any, rate: Any) -> None:
+        """The rule."""
+        (velocity,), (scaled, ahead) = arrays, work
+        np.multiply(gradients, rate, out=scaled)
         np.multiply(velocity, self.momentum, out=velocity)
         np.subtract(velocity, scaled, out=velocity)
         if not self.nesterov:
             np.add(parameters, velocity, out=parameters)
             return
-        np.multiply(velocity, self.momentum, out=self._ahead)
-        np.subtract(self._ahead, scaled, out=self._ahead)
-        np.add(parameters, self._ahead, out=parameters)
+        np.multiply(velocity, self.momentum, out=ahead)
+        np.subtract(ahead, scaled, out=ahead)
+        np.add(parameters, ahead, out=parameters)
 
     def end_epoch(self, n_samples_seen: int) -> None:
         """Set the rate of "invscaling", which counts samples.
@@ -163,17 +184,25 @@ class AdamRule(UpdateRule):
         epsilon: float = 1e-8,
         dtype: Any = np.float64,
     ) -> None:
-        super().__init__(learning_rate_init)
+        super().__init__(learning_rate_init, 2, 1, np.zeros(n_parameters, dtype))
         self.beta_1, self.beta_2, self.epsilon = float(beta_1), float(beta_2), float(epsilon)
-        self._n_steps = 0
-        self._mean: Array = np.zeros(n_parameters, dtype)
-        self._mean_square: Array = np.zeros(n_parameters, dtype)
-        self._work = np.empty_like(self._mean)
 
-    def step(self, parameters: Array, gradients: Array) -> None:
-        """Change the parameters in place."""
-        mean, mean_square, work = self._mean, self._mean_square, self._work
-        self._n_steps += 1
+    @property
+    def learning_rate(self) -> float:  # type: ignore[override]
+        """The rate of the last step, or the one to begin with."""
+        return self.rate_of_step(self.n_steps) if self.n_steps else self.learning_rate_init
+
+    def rate_of_step(self, step: int) -> float:
+        """The rate with the correction of the bias.
+
+        >>> AdamRule(1, 0.1, beta_1=0.5, beta_2=0.75).rate_of_step(1)
+        0.1
+        """
+        return self.learning_rate_init * sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
+
+    def change(self, parameters: Any, gradients: Any, arrays: Any, work: Any, rate: Any) -> None:
+        """The rule."""
+        (mean, mean_square), (work,) = arrays, work
         np.multiply(mean, self.beta_1, out=mean)
         np.multiply(gradients, 1.0 - self.beta_1, out=work)
         np.add(mean, work, out=mean)
@@ -181,13 +210,8 @@ class AdamRule(UpdateRule):
         np.multiply(gradients, gradients, out=work)
         np.multiply(work, 1.0 - self.beta_2, out=work)
         np.add(mean_square, work, out=mean_square)
-        self.learning_rate = (
-            self.learning_rate_init
-            * sqrt(1.0 - self.beta_2**self._n_steps)
-            / (1.0 - self.beta_1**self._n_steps)
-        )
         np.sqrt(mean_square, out=work)
         np.add(work, self.epsilon, out=work)
         np.divide(mean, work, out=work)
-        np.multiply(work, self.learning_rate, out=work)
+        np.multiply(work, rate, out=work)
         np.subtract(parameters, work, out=parameters)

@@ -136,6 +136,8 @@ class Optimizer(SteppingInParts):
         self._last_parameters: NDArray[Any] | None = None
         self._last_gradients: NDArray[Any] | None = None
         self._stepped: NDArray[Any]  # room for the parameters after a step
+        self._copies_state = False  # whether the rule keeps what it is given
+        self._own_state: tuple[NDArray[Any], ...] = ()  # those of ``state_to_step``
         self._coefficient_arrays: tuple[NDArray[Any], ...] = ()
         self._last_coefficients: tuple[float, ...] = ()
         self._factors = None
@@ -260,6 +262,11 @@ class Optimizer(SteppingInParts):
         change, state = self.update(array_math, given, gradients, state, self._coefficient_arrays)
         if given is not parameters:
             self._check_rule(change, given, parameters)
+            self._copies_state = any(
+                [np.shares_memory(new, old) for new in state for old in (given, gradients)]
+            )
+        if self._copies_state:
+            state = tuple([np.array(column) for column in state])
         stepped = self._stepped
         subtract(parameters, change, stepped)  # aside, as it may fail; what follows cannot
         call_at_once(
@@ -269,6 +276,40 @@ class Optimizer(SteppingInParts):
                 (setitem, parameters, ..., stepped),
             )
         )
+
+    def state_to_step(
+        self, parameters: NDArray[Any], gradients: NDArray[Any]
+    ) -> tuple[NDArray[Any], ...]:
+        """The state as arrays in which others take steps, in the units of the present settings.
+
+        Whoever steps them, and the parameters, by the same rule counts in ``step_count``.
+
+        Args:
+            parameters: as for ``step_array``.
+            gradients: likewise.
+
+        Raises:
+            ShapeError, InvalidArgumentError: as ``step_array``.
+
+        >>> from tinygrad_mlp.optim import RMSprop
+        >>> parameters, gradients = np.zeros(2), np.ones(2)
+        >>> [array.tolist() for array in RMSprop().state_to_step(parameters, gradients)]
+        [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+        """
+        if parameters is not self._last_parameters or gradients is not self._last_gradients:
+            self._prepare(parameters, gradients)
+        assert self._state_of_array is not None
+        state, kept_in = self._state_of_array
+        units = self._present_units()
+        if state is self._own_state and units == kept_in:
+            return state
+        if units != kept_in:
+            state = self.in_present_units(state, kept_in)
+        own = tuple(
+            [np.array(np.broadcast_to(c, parameters.shape), parameters.dtype) for c in state]
+        )
+        self._assign(_state_of_array=(own, units), _own_state=own)
+        return own
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._native._tracing import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
@@ -30,10 +31,13 @@ from tinygrad_mlp.training._engines import (
     EagerEngine,
     Engine,
     StepSettings,
+    Taken,
     mean_of,
 )
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
+from tinygrad_mlp.training._pieces import Batches, OptimizerRule, Piece, Pieces
+from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 
 __all__ = ["AutoEngine", "CompiledEngine"]
@@ -63,8 +67,11 @@ class CompiledEngine(StepSettings):
 
     def _start(self) -> None:
         """Record nothing yet; the first step does."""
-        self.name = "compiled"
-        self._whole_batch = ""
+        self._whole_batch = self._by_step = ""
+        self._is_native = False
+        self._rule = OptimizerRule(self.optimizer, self.clip_value)
+        self._batches: Batches | None = None
+        self._samples: Samples | None = None
         self.program: Program
         # As in Program: a context in which overflow is ignored is entered faster than np.errstate.
         self._silently = copy_context()
@@ -87,6 +94,62 @@ class CompiledEngine(StepSettings):
         self.program.checks_targets = not self.objective.loss.pure
         self._evaluation = self.program.prediction(evaluation)
         self._evaluation.each_by_itself = True
+        self._pieces = Pieces(self.program, self._rule, self.clip_norm)
+
+    @property
+    def name(self) -> str:
+        """What runs the steps; and how, where that is not as one would expect."""
+        notes = [f"for whole batches: {self._whole_batch}"] * bool(self._whole_batch)
+        notes += [f"a call per step: {self._by_step}"] * bool(self._by_step)
+        kind = "native" if self._is_native else "compiled"
+        return f"{kind} ({'; '.join(notes)})" if notes else kind
+
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
+        """What takes many steps in one call; None if it cannot, which ``name`` has the reason of.
+
+        Args:
+            samples: those of all batches.
+            batch_size: how many a batch has; None for all.
+            by_step: why each step needs a call; empty if it does not.
+        """
+        self._is_native, self._by_step = False, ""
+        try:
+            self._pieces.make_ready(self._as_batches(samples, batch_size), by_step)
+        except UntraceableError as error:
+            self._by_step = str(error)
+            self._is_native = bool(self._by_step)
+            return None
+        except TinygradMLPError:
+            return None  # a step says it
+        self._is_native = True
+        return self._pieces
+
+    def _as_batches(self, samples: Samples, batch_size: int | None) -> Batches:
+        """The same as before for the same samples."""
+        if self._batches is None or self._samples is not samples:
+            dtype = self.program.dtype
+            arrays = [np.ascontiguousarray(a, dtype) for a in (samples.X, samples.targets)]
+            self._samples = samples
+            self._batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
+        return self._batches
+
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
+        losses, sizes, kept = piece.losses, piece.sizes, piece.auxiliary
+        if kept is None:
+            return Taken(losses, losses[:0], np.empty((0, 0)))
+        n_samples = int(sizes.sum())
+        if not self.objective.penalized:
+            return Taken(losses, losses[:0], kept.reshape(n_samples, -1))
+        if self._per_sample:  # for each sample its loss, the penalty and the outputs
+            rows, starts = kept.reshape(n_samples, -1), np.cumsum(sizes) - sizes
+            with np.errstate(over="ignore", invalid="ignore"):
+                losses = np.add.reduceat(np.ascontiguousarray(rows[:, 0]), starts) / sizes
+            return Taken(losses, rows[starts, 1], rows[:, 2:])
+        n_outputs = (len(kept) - 2 * len(sizes)) // n_samples  # for each batch likewise
+        starts = np.cumsum(2 + n_outputs * sizes) - (2 + n_outputs * sizes)
+        outputs = np.delete(kept, [*starts, *(starts + 1)])
+        return Taken(kept[starts], kept[starts + 1], outputs.reshape(n_samples, -1))
 
     def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch; the gradients, of the penalties too, are left in the program."""
@@ -139,7 +202,6 @@ class CompiledEngine(StepSettings):
         self._compile(per_sample=False)
         self.program.parameters, self.program.kept = numbers, kept
         self._whole_batch = reason
-        self.name = f"compiled (for whole batches: {reason})"
 
     @property
     def choices(self) -> dict[str, str]:
@@ -168,6 +230,7 @@ class CompiledEngine(StepSettings):
         """Take over what somebody has assigned to the Values, or to plain numbers."""
         self.program.read_parameters()
         if plain_numbers:
+            self._rule.forget()
             self.program.refresh()
             with evaluation_mode(self.model):
                 self._evaluation.refresh()
@@ -266,6 +329,14 @@ class AutoEngine(StepSettings):
     def update(self) -> None:
         """Clip the gradients of the last ``step``, and step the optimizer."""
         self._engine.update()
+
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
+        """What takes many steps in one call; None if the engine at work cannot."""
+        return self._engine.pieces(samples, batch_size, by_step)
+
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
+        return self._engine.taken(piece)
 
     def evaluate(
         self, X: Floats, targets: NDArray[Any], weights: Floats | None = None

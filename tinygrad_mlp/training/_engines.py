@@ -24,6 +24,8 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer, clip_by_norm, clip_by_value
 from tinygrad_mlp.training._outputs import AsItWas, model_outputs, sample_outputs
 from tinygrad_mlp.training._over_batches import SampleRecording
+from tinygrad_mlp.training._pieces import Piece, Pieces
+from tinygrad_mlp.training._task import Samples
 from tinygrad_mlp.training._weighting import relative
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Engine",
     "Objective",
     "StepSettings",
+    "Taken",
     "mean_of",
 ]
 
@@ -119,6 +122,21 @@ class Objective:
         return functional.sum(terms)
 
 
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What steps say that were taken in one call, one after the other.
+
+    Attributes:
+        losses: the loss of each batch, without penalties, (n_steps,).
+        penalties: the penalties of each step, likewise; empty where there are none.
+        outputs: the outputs for all their samples, (n_samples, n_outputs); none if not asked for.
+    """
+
+    losses: Floats
+    penalties: Floats
+    outputs: Floats
+
+
 class StepSettings:
     """What every engine is made with.
 
@@ -164,6 +182,14 @@ class StepSettings:
 
     def _start(self) -> None:
         """What an engine of a kind makes ready once it has its settings."""
+
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
+        """What takes many steps in one call: nothing, unless an engine has it."""
+        return None
+
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
+        raise NotImplementedError  # there are no pieces
 
     @property
     def choices(self) -> dict[str, str]:
@@ -233,6 +259,18 @@ class Engine(Protocol):
 
     def update(self) -> None:
         """Clip the gradients of the last ``step`` where that is wanted, and step the optimizer."""
+
+    def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
+        """What takes many steps in one call, ready for an epoch; None where each takes a call.
+
+        Args:
+            samples: those of all batches.
+            batch_size: how many a batch has; None for all samples, in their order.
+            by_step: why each takes a call whatever the engine; empty if there is no such reason.
+        """
+
+    def taken(self, piece: Piece) -> Taken:
+        """What the steps of a piece have to say."""
 
     def evaluate(
         self, X: Floats, targets: NDArray[Any], weights: Floats | None = None

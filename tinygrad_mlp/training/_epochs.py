@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import ceil, isfinite, isnan, nan
 from sys import maxsize
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler._hiding import interrupts_wait
 from tinygrad_mlp.data._augmentation import Augmentation, after_augmentation, augmented
@@ -25,16 +27,73 @@ from tinygrad_mlp.training._callbacks import (
     TrainingStartCallback,
     looks_at,
 )
-from tinygrad_mlp.training._engines import Engine, Objective
+from tinygrad_mlp.training._engines import Engine, Objective, Taken
 from tinygrad_mlp.training._history import COMPLETED, INTERRUPTED, History
 from tinygrad_mlp.training._measuring import Measuring, RightAnswers
 from tinygrad_mlp.training._outputs import Attributes, undisturbed
+from tinygrad_mlp.training._pieces import Pieces
 from tinygrad_mlp.training._progress import Progress
 from tinygrad_mlp.training._resuming import TrainingFile, TrainingParts
 from tinygrad_mlp.training._settings import with_inner
 from tinygrad_mlp.training._task import Samples, Task
+from tinygrad_mlp.training._weighting import shares_of_batches
 
 __all__ = ["Training"]
+
+
+@dataclass
+class Total:
+    """Sums over the samples of an epoch, each by one addition for a step.
+
+    Attributes:
+        loss: of the losses, by weight.
+        penalty: of the penalties.
+
+    >>> total = Total()
+    >>> total.add(Taken(np.array([2.0, 4.0]), np.empty(0), np.empty((0, 0))), np.array([3, 1]))
+    >>> total
+    Total(loss=10.0, penalty=0.0)
+    """
+
+    loss: float = 0.0
+    penalty: float = 0.0
+
+    def add(
+        self,
+        taken: Taken,
+        sizes: NDArray[np.int64],
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Some steps more, whose batches have these sizes, and these weights if not their sizes."""
+        losses, penalties = _weighed(taken, sizes, weights)
+        self.loss = float(_in_turn(np.append(self.loss, losses)))
+        self.penalty = float(_in_turn(np.append(self.penalty, penalties)))
+
+
+def _weighed(
+    taken: Taken, sizes: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each step adds to the sums of an epoch."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = (sizes if weights is None else weights) * taken.losses
+        return losses, sizes[: len(taken.penalties)] * taken.penalties
+
+
+def _in_turn(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sums along the last axis, one number after the other."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums: NDArray[np.float64] = np.add.accumulate(numbers, axis=-1)[..., -1]
+    return sums
+
+
+def _from(array: NDArray[Any] | None, start: int) -> NDArray[Any] | None:
+    return None if array is None else array[start:]
+
+
+def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """The arrays behind each other; None where there are none."""
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None
 
 
 @dataclass(kw_only=True)
@@ -107,10 +166,11 @@ class Training:
                     callback.on_training_start(self.loss_of_samples, self.model)
             with progress:
                 progress.begin(history)
-                for epoch in range(history.n_epochs + 1, self.epochs + 1):
-                    if history.reason:
-                        break
-                    self.train_epoch(epoch)
+                while history.n_epochs < self.epochs and not history.reason:
+                    to_go = self.epochs - history.n_epochs
+                    if not self.train_ahead(min(to_go, progress.n_unseen(history))):
+                        self.train_epoch(history.n_epochs + 1)
+                    epoch = history.n_epochs
                     progress.show(history)
                     history.reason = self.reason_to_stop(epoch)
                     if self.saving is not None:
@@ -261,8 +321,19 @@ class Training:
 
     def take_steps(self) -> tuple[float, float]:
         """A step with each batch; the loss and the penalty, averaged over the samples."""
+        engine, n_samples = self.engine, len(self.samples.X)
+        by_step = "the batches are augmented" if self.augmentations else ""
+        pieces = engine.pieces(self.samples, self.batch_size, by_step)
+        total = Total()
+        if pieces is None:
+            self.take_each_step(total)
+        else:
+            self.take_pieces(pieces, total)
+        return total.loss / self.samples.total_weight, total.penalty / n_samples
+
+    def take_each_step(self, total: Total) -> None:
+        """A call for each step."""
         engine, penalized, right = self.engine, self.objective.penalized, self.right
-        loss = penalty = 0.0
         for batch in self.batches():
             try:
                 value = self.take_step(batch)
@@ -271,12 +342,101 @@ class Training:
                 if blamed is None:
                     raise
                 raise blamed from error
-            loss += batch.total_weight * value
+            total.loss += batch.total_weight * value
             if penalized:
-                penalty += len(batch.X) * engine.batch_penalty
+                total.penalty += len(batch.X) * engine.batch_penalty
             if right is not None:
-                right.add(engine.batch_outputs, batch)
-        return loss / self.samples.total_weight, penalty / len(self.samples.X)
+                assert batch.answers is not None
+                right.add(engine.batch_outputs, batch.answers)
+
+    def take_pieces(self, pieces: Pieces, total: Total) -> None:
+        """Many steps in a call."""
+        samples, wanted = self.samples, self.wants_outputs
+        order = self.order()
+        shares, weights = shares_of_batches(samples.weights, order, self.batch_size)
+        step = done = 0
+        while step < pieces.n_steps:
+            n_steps = min(pieces.n_steps - step, pieces.most_steps(wanted))
+            piece = pieces.run(_from(order, done), step, n_steps, _from(shares, done), wanted)
+            taken, n_samples = self.engine.taken(piece), int(piece.sizes.sum())
+            known = None if weights is None else weights[step : step + n_steps]
+            total.add(taken, piece.sizes, known)
+            if self.right is not None:
+                assert samples.answers is not None
+                some = slice(done, done + n_samples)
+                answers = samples.answers
+                answers = answers if order is None else answers.take(order[some], 0)
+                self.right.add(taken.outputs, answers)
+            step, done = step + n_steps, done + n_samples
+
+    @property
+    def wants_outputs(self) -> bool:
+        """Whether more than the losses is wanted of the steps."""
+        return self.objective.penalized or self.right is not None
+
+    def train_ahead(self, n_epochs: int) -> bool:
+        """Go through the samples several times in one call, where nobody looks in between.
+
+        Args:
+            n_epochs: how many times at most.
+
+        Returns:
+            Whether it did; if not, nothing was done.
+        """
+        looked_at = self.callbacks or self.keepers or self.augmentations
+        others = (self.validation, self.schedule, self.saving)
+        if n_epochs < 2 or looked_at or any([other is not None for other in others]):
+            return False
+        started = time.perf_counter()
+        pieces = self.engine.pieces(self.samples, self.batch_size)
+        if pieces is None or pieces.draws_from(self.rng):
+            return False
+        n_epochs = min(n_epochs, pieces.most_steps(self.wants_outputs) // pieces.n_steps)
+        if n_epochs < 2:
+            return False
+        with interrupts_wait():  # the history has all epochs whose steps were taken
+            self.take_ahead(pieces, n_epochs, started)
+        return True
+
+    def take_ahead(self, pieces: Pieces, n_epochs: int, started: float) -> None:
+        """The steps of some epochs in one call; fewer, if one of them was not finite."""
+        samples, history, n_steps = self.samples, self.history, pieces.n_steps
+        before = self.rng.bit_generator.state
+        orders = [self.order() for _ in range(n_epochs)]
+        weighing = [shares_of_batches(samples.weights, o, self.batch_size) for o in orders]
+        shares, weights = [_joined(each) for each in zip(*weighing)]
+        if self.batch_size is None:  # the same in each epoch
+            shares = weighing[0][0]
+        order, n_all = _joined(orders), n_epochs * n_steps
+        piece = pieces.run(order, 0, n_all, shares, self.wants_outputs)
+        n_done = len(piece.losses) // n_steps
+        if n_done < n_epochs:
+            self.rng.bit_generator.state = before
+            orders = [self.order() for _ in range(n_done)]
+        taken = self.engine.taken(piece)
+        known = None if weights is None else weights[: len(piece.losses)]
+        losses, penalties = _weighed(taken, piece.sizes, known)
+        history.loss += (_in_turn(losses.reshape(n_done, -1)) / samples.total_weight).tolist()
+        if self.objective.penalized:
+            sums = _in_turn(penalties.reshape(n_done, -1))
+            history.penalty += (sums / len(samples.X)).tolist()
+        history.learning_rate += [self.optimizer.learning_rate] * n_done
+        if self.right is not None:
+            assert samples.answers is not None
+            answers = [samples.answers if o is None else samples.answers.take(o, 0) for o in orders]
+            counts = self.right.of_epochs(taken.outputs, np.concatenate(answers), n_done)
+            history.accuracy += [count / len(samples.X) for count in counts]
+        seconds = time.perf_counter() - started
+        history.seconds += [seconds / n_done] * n_done
+        history.engine = self.engine.name
+
+    def order(self) -> NDArray[np.int64] | None:
+        """The samples in the order in which an epoch has them; None for all at once."""
+        if self.batch_size is None:
+            return None
+        n_samples = len(self.samples.X)
+        (order,) = batch_indices(n_samples, n_samples, shuffle=self.shuffle, rng=self.rng)
+        return order
 
     def take_step(self, batch: Samples) -> float:
         """One step; the loss before it. What interrupts it leaves all of it or none."""

@@ -172,7 +172,7 @@ def fit(
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], rng=0)
     >>> history = fit(model, [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=200)
-    regression, mean_squared_error, engine: compiled
+    regression, mean_squared_error, engine: ...
     epoch  100  loss 2.588e-07
     epoch  200  loss 2.638e-12
     >>> [round(parameter.data, 2) for parameter in model.parameters()]

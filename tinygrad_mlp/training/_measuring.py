@@ -67,7 +67,7 @@ class RightAnswers:
     >>> from tinygrad_mlp.nn import MLP
     >>> task, samples = Task.for_data(MLP(1, [1]), [[1.0], [2.0]], ["no", "yes"])
     >>> right = RightAnswers(task)
-    >>> right.add(np.array([[-3.0], [-2.0]]), samples)
+    >>> right.add(np.array([[-3.0], [-2.0]]), samples.answers)
     >>> right.total(), right.total()
     (1.0, 0.0)
     """
@@ -77,16 +77,15 @@ class RightAnswers:
         self._start()
 
     def _start(self) -> None:
-        self._n_right = 0.0
+        self._n_right = self._n_samples = self._n_answers = 0
         self._outputs: list[NDArray[np.float64]] = []
         self._answers: list[NDArray[np.int64]] = []
         self._n_waiting = 0
 
-    def add(self, outputs: NDArray[np.float64], batch: Samples) -> None:
-        """One more batch, with the outputs for it."""
-        assert batch.answers is not None
+    def add(self, outputs: NDArray[np.float64], answers: NDArray[np.int64]) -> None:
+        """Some samples more: the outputs for them, and the right answers."""
         self._outputs.append(outputs)
-        self._answers.append(batch.answers)
+        self._answers.append(answers)
         self._n_waiting += len(outputs)
         if self._n_waiting >= MOST_WAITING:
             self._count()
@@ -94,12 +93,28 @@ class RightAnswers:
     def total(self) -> float:
         """How many there were since the last time this was asked."""
         self._count()
-        n_right = self._n_right
+        n_right = self._n_right * self._n_samples / max(self._n_answers, 1)
         self._start()
         return n_right
+
+    def of_epochs(
+        self, outputs: NDArray[np.float64], answers: NDArray[np.int64], n_epochs: int
+    ) -> list[float]:
+        """How many there are in each of some epochs, of which these are all samples in turn."""
+        right = self._task.right(outputs, answers)
+        if right is None:
+            return [0.0] * n_epochs
+        counts = np.count_nonzero(right.reshape(n_epochs, -1), axis=1)
+        return [n * len(right) / right.size for n in counts.tolist()]
 
     def _count(self) -> None:
         if self._outputs:
             outputs, answers = np.concatenate(self._outputs), np.concatenate(self._answers)
-            self._n_right += self._task.count_right(outputs, answers)
             self._outputs, self._answers, self._n_waiting = [], [], 0
+            right = self._task.right(outputs, answers)
+            if right is not None:
+                self._n_right += int(np.count_nonzero(right))
+                self._n_samples, self._n_answers = (
+                    self._n_samples + len(right),
+                    (self._n_answers + right.size),
+                )

@@ -88,6 +88,12 @@ class Progress:
         if self.log_every and history.n_epochs % self.log_every == 0:
             self._print_last(history)
 
+    def n_unseen(self, history: History) -> int:
+        """How many epochs may pass until ``show`` has something to say of the last of them."""
+        if self._bar is not None or type(self) is not Progress:
+            return 1
+        return self.log_every - history.n_epochs % self.log_every if self.log_every else sys.maxsize
+
     def finish(self, history: History) -> None:
         """Print the last epoch, why training ended before the last of them, and what went wrong."""
         if not self.log_every:

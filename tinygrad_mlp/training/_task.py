@@ -215,14 +215,23 @@ class Task:
 
         Of several yes-or-no questions per sample each counts as a part.
         """
-        answers = None if right_answers is None else self.answers(outputs)
-        if answers is None:
+        right = None if right_answers is None else self.right(outputs, right_answers)
+        if right is None:
             return 0.0
-        right = answers == right_answers
-        if np.isnan(outputs.max()):
-            right &= ~np.isnan(outputs).any(axis=1).reshape(-1, *[1] * (right.ndim - 1))
         n_right = int(np.count_nonzero(right))
         return float(n_right * len(right) / right.size)
+
+    def right(
+        self, outputs: NDArray[np.float64], right_answers: NDArray[np.int64]
+    ) -> NDArray[np.bool_] | None:
+        """Whether the outputs are right, for each sample or question; None where nothing is."""
+        answers = self.answers(outputs)
+        if answers is None:
+            return None
+        right: NDArray[np.bool_] = answers == right_answers
+        if np.isnan(outputs.max()):
+            right &= ~np.isnan(outputs).any(axis=1).reshape(-1, *[1] * (right.ndim - 1))
+        return right
 
     @property
     def loss_name(self) -> str:

@@ -21,7 +21,8 @@ from tinygrad_mlp.data._arrays import as_floats, check_finite
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.training._task import Samples, Task
 
-__all__ = ["ClassWeight", "check_batches", "check_unmixed", "check_weights", "relative", "weighted"]
+__all__ = ["ClassWeight", "check_batches", "check_unmixed", "check_weights", "relative"]
+__all__ += ["shares_of_batches", "weighted"]
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +128,28 @@ def relative(weights: Floats) -> Floats:
     """
     scaled: Floats = weights / weights.sum() * len(weights)  # the sum may be as small as can be
     return scaled
+
+
+def shares_of_batches(
+    weights: Floats | None, order: NDArray[np.int64] | None, batch_size: int | None
+) -> tuple[Floats | None, Floats | None]:
+    """What ``relative`` gives for each batch of an epoch, and the sum of the weights of each.
+
+    >>> shares_of_batches(np.array([1.0, 3.0, 2.0]), np.array([1, 0, 2]), 2)
+    (array([1.5, 0.5, 1. ]), array([4., 2.]))
+    """
+    if weights is None:
+        return None, None
+    n = len(weights)
+    size = min(batch_size or n, n)
+    ordered = weights if order is None else weights.take(order)
+    shares, sums = [], []
+    for part in (ordered[: n - n % size].reshape(-1, size), ordered[n - n % size :].reshape(1, -1)):
+        if part.size:
+            total = part.sum(axis=1, keepdims=True)
+            shares.append((part / total * part.shape[1]).ravel())
+            sums.append(total[:, 0])
+    return np.concatenate(shares), np.concatenate(sums)
 
 
 def check_batches(weights: Floats | None, batch_size: int | None, shuffle: bool) -> None:

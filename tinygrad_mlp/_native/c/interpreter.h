@@ -27,14 +27,31 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
       for (i[2] = 0; i[2] < (r)->extent[2]; i[2]++)                \
         for (i[3] = 0; i[3] < (r)->extent[3]; i[3]++)
 
+INLINE int NAME(is_empty)(const record *r) {
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->extent[axis] == 0) return 1;
+  return 0;
+}
+
+/* The next round of the four outer loops; 0 when there is none, as for a single row. */
+INLINE int NAME(next_round)(const record *r, int64_t *i) {
+  for (int axis = 3; axis >= 0; axis--) {
+    if (++i[axis] < r->extent[axis]) return 1;
+    i[axis] = 0;
+  }
+  return 0;
+}
+
 #define ELEMENTWISE_1(NAME_, RESULT)                                                      \
   static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
     real *out = NAME(at)(memory, &r->out);                                                \
     const real *a = NAME(at)(memory, &r->in[0]);                                          \
     const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i);                                      \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a;                                                                    \
+    do {                                                                                  \
       if (so == 1 && sa == 1) {                                                           \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j];                                                            \
@@ -45,7 +62,8 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa];                                                       \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) && (o = out + NAME(steps)(&r->out, i),                \
+                                        p = a + NAME(steps)(&r->in[0], i), 1));           \
   }
 
 #define ELEMENTWISE_2(NAME_, RESULT)                                                      \
@@ -54,9 +72,11 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
     const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
     const int64_t n = r->extent[4], so = r->out.stride[4];                                \
     const int64_t sa = r->in[0].stride[4], sb = r->in[1].stride[4];                       \
-    OUTER_LOOPS(r) {                                                                      \
-      real *o = out + NAME(steps)(&r->out, i);                                            \
-      const real *p = a + NAME(steps)(&r->in[0], i), *q = b + NAME(steps)(&r->in[1], i);  \
+    if (NAME(is_empty)(r)) return;                                                        \
+    int64_t i[4] = {0};                                                                   \
+    real *o = out;                                                                        \
+    const real *p = a, *q = b;                                                            \
+    do {                                                                                  \
       if (so == 1 && sa == 1 && sb == 1) {                                                \
         ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
           const real x = p[j], y = q[j];                                                  \
@@ -79,7 +99,9 @@ INLINE int64_t NAME(steps)(const operand *p, const int64_t *i) {
           const real x = p[j * sa], y = q[j * sb];                                        \
           o[j * so] = RESULT;                                                             \
         }                                                                                 \
-    }                                                                                     \
+    } while (NAME(next_round)(r, i) &&                                                    \
+             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
+              q = b + NAME(steps)(&r->in[1], i), 1));                                     \
   }
 
 #define UNARY ELEMENTWISE_1
@@ -96,20 +118,24 @@ static void NAME(run_where)(const record *r, void *const *memory) {
   const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
   const int64_t n = r->extent[4], so = r->out.stride[4];
   const int64_t sc = r->in[0].stride[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
+  const int in_order = so == 1 && sc == 1;
   OUTER_LOOPS(r) {
     real *o = out + NAME(steps)(&r->out, i);
     const real *t = c + NAME(steps)(&r->in[0], i);
     const real *p = a + NAME(steps)(&r->in[1], i), *q = b + NAME(steps)(&r->in[2], i);
-    if (so == 1 && sc == 1 && (sa == 1 || sa == 0) && (sb == 1 || sb == 0)) {
-      ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {
-        const real x = p[sa ? j : 0], y = q[sb ? j : 0];
-        o[j] = t[j] != 0 ? x : y;
-      }
+#define CHOOSE(J, X, Y) \
+  for (int64_t j = 0; j < n; j++) o[(J)] = t[j * (in_order ? 1 : sc)] != 0 ? (X) : (Y);
+    if (in_order && sa == 1 && sb == 1) {
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], q[j])
+    } else if (in_order && sa == 0 && sb == 1) {
+      const real x = *p;
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, x, q[j])
+    } else if (in_order && sa == 1 && sb == 0) {
+      const real y = *q;
+      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], y)
     } else
-      for (int64_t j = 0; j < n; j++) {
-        const real x = p[j * sa], y = q[j * sb];
-        o[j * so] = t[j * sc] != 0 ? x : y;
-      }
+      CHOOSE(j * so, p[j * sa], q[j * sb])
+#undef CHOOSE
   }
 }
 
@@ -119,6 +145,17 @@ INLINE int NAME(n_kept)(const record *r) {
   int kept = AXES;
   while (kept > 0 && (r->out.stride[kept - 1] == 0 || r->extent[kept - 1] == 1)) kept--;
   return kept;
+}
+
+/* A sum of nothing is 0, at each place of out; there may be none. */
+static void NAME(clear)(const record *r, void *const *memory) {
+  record places = *r;
+  for (int axis = 0; axis < AXES; axis++)
+    if (r->out.stride[axis] == 0) places.extent[axis] = 1;
+  OUTER_LOOPS(&places) {
+    real *o = NAME(at)(memory, &r->out) + NAME(steps)(&r->out, i);
+    for (int64_t j = 0; j < places.extent[4]; j++) o[j * r->out.stride[4]] = 0;
+  }
 }
 
 /* The sum of n numbers that follow each other, as of eight vectors side by side. */
@@ -145,6 +182,10 @@ INLINE real NAME(larger)(real x, real y) { return x >= y || x != x ? x : y; }
     const real *a = NAME(at)(memory, &r->in[0]);                                           \
     const int kept = NAME(n_kept)(r);                                                      \
     const int64_t n = r->extent[4], sa = r->in[0].stride[4];                               \
+    if (NAME(is_empty)(r)) {                                                               \
+      NAME(clear)(r, memory);                                                              \
+      return;                                                                              \
+    }                                                                                      \
     if (kept > 0 && kept < AXES && r->out.stride[kept - 1] == 1 &&                         \
         r->in[0].stride[kept - 1] == 1) { /* whole rows onto each other */                 \
       const int64_t length = r->extent[kept - 1];                                          \
@@ -285,38 +326,41 @@ static void NAME(run_scatter)(const record *r, void *const *memory) {
   }
 }
 
-/* *out += number * sum of x y: partial sums in the precision of the program, the rest in double. */
-static void NAME(run_loss)(const record *r, void *const *memory) {
+/* *out += number * sum of x y: partial sums in the precision of the program, the rest in double.
+ * With `skips`, an x of 0 counts nothing, even if y is inf or nan. */
+INLINE void NAME(add_products)(const record *r, void *const *memory, int skips) {
+  enum { L = NAME(LANES) };
   double *out = (double *)memory[r->out.base] + r->out.offset;
   const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
   const int64_t n = r->extent[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
+  const NAME(vector) zero = {0};
   double total = 0;
   OUTER_LOOPS(r) {
     const real *x = a + NAME(steps)(&r->in[1], i), *y = b + NAME(steps)(&r->in[2], i);
     int64_t j = 0;
-    if (sa == 1 && (sb == 1 || sb == 0)) {
-      enum { L = NAME(LANES) };
-      NAME(vector) part = {0};
-      const NAME(vector) one = part + *y;
-      for (; j + L <= n; j += L) part += NAME(load)(x + j) * (sb ? NAME(load)(y + j) : one);
+    if (n > 0 && sa == 1 && (sb == 1 || sb == 0)) {
+      NAME(vector) part = zero;
+      const NAME(vector) same = zero + *y;
+      for (; j + L <= n; j += L) {
+        const NAME(vector) v = NAME(load)(x + j);
+        const NAME(vector) product = v * (sb ? NAME(load)(y + j) : same);
+        const __typeof__(v != zero) counts = v != zero; /* all bits set where it does */
+        part += skips ? (NAME(vector))((__typeof__(counts))product & counts) : product;
+      }
       for (int k = 0; k < L; k++) total += part[k];
     }
-    for (; j < n; j++) total += (double)(x[j * sa] * y[j * sb]);
+    for (; j < n; j++)
+      if (!skips || x[j * sa] != 0) total += (double)(x[j * sa] * y[j * sb]);
   }
   *out += (double)*NAME(at)(memory, &r->in[0]) * total;
 }
 
+static void NAME(run_loss)(const record *r, void *const *memory) {
+  NAME(add_products)(r, memory, 0);
+}
+
 static void NAME(run_weighted)(const record *r, void *const *memory) {
-  double *out = (double *)memory[r->out.base] + r->out.offset;
-  const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
-  const int64_t n = r->extent[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
-  double total = 0;
-  OUTER_LOOPS(r) {
-    const real *x = a + NAME(steps)(&r->in[1], i), *y = b + NAME(steps)(&r->in[2], i);
-    for (int64_t j = 0; j < n; j++)
-      if (x[j * sa] != 0) total += (double)(x[j * sa] * y[j * sb]);
-  }
-  *out += (double)*NAME(at)(memory, &r->in[0]) * total;
+  NAME(add_products)(r, memory, 1);
 }
 
 static void (*const NAME(kernels)[])(const record *, void *const *) = {

@@ -13,6 +13,8 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -24,6 +26,8 @@
 #include "functions.h"
 #include "products.h"
 #include "interpreter.h"
+#include "tape.h"
+#include "epochs.h"
 #undef real
 #undef REAL_BITS
 #undef SUFFIX
@@ -43,3 +47,14 @@ EXPORT const char *operations(void) {
 
 /* So that Python can see that both sides mean the same record. */
 EXPORT int64_t size_of_record(void) { return sizeof(record); }
+
+/* Which compiler made the library, and of which files: a checksum that Python compares. */
+#ifndef SOURCES
+#define SOURCES 0
+#endif
+#if defined(__clang__)
+EXPORT const char *compiler(void) { return __VERSION__; }
+#else
+EXPORT const char *compiler(void) { return "gcc " __VERSION__; }
+#endif
+EXPORT int64_t sources(void) { return SOURCES; }

@@ -8,23 +8,25 @@ same ones, run on pieces of program text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from tinygrad_mlp import _float_math as float_math
-from tinygrad_mlp import ops
 from tinygrad_mlp._many_numbers import read_numbers
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
+from tinygrad_mlp.compiler._backends.scalar_walk import walk
 from tinygrad_mlp.compiler._folding import Node
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.compiler._refusals import refuses_to_be_a_number
 
-__all__ = ["Arithmetic", "ScalarText"]
+__all__ = ["TERMS_AT_ONCE", "Arithmetic", "ScalarText"]
 
-_TERMS_PER_LINE = 50
+TERMS_AT_ONCE: Final = 50
+"""A longer sum is one of partial sums: a line of text each, and so is the rounding."""
 
 
 class Arithmetic:
@@ -49,7 +51,9 @@ class Arithmetic:
 
     def prepare(self, lowered: Lowered) -> ScalarText:
         """The text: a function ``prepare`` that returns the function ``run``."""
-        return ScalarText(_ScalarWriter(lowered).text(), lowered)
+        writer = _ScalarWriter(lowered)
+        walk(lowered, writer)
+        return ScalarText(writer.text(), lowered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,138 +221,121 @@ def _code(x: Any) -> str:
 
 
 class _ScalarWriter:
+    """Notes the walk down as lines of Python."""
+
     def __init__(self, lowered: Lowered) -> None:
-        self.lowered = lowered
-        self.recording = lowered.recording
-        self.folded = lowered.folded
+        self.constants = lowered.folded.constants
+        self.nodes = lowered.folded.nodes
+        self.n_arguments = len(lowered.recording.inputs)
         self.started: set[int] = set()
         self.lines: list[str] = []
         self.xp = _TextNamespace(self.lines)
 
     def text(self) -> str:
-        folded, lines = self.folded, self.lines
-        self.read_leaves()
-        for id_, node in folded.nodes.items():
-            self.forward(id_, node)
-        for number, (leaf, id_) in enumerate(folded.effects):
-            place = self.lowered.kept.get(leaf)
-            target = f"assigned[{number}].data" if place is None else f"kept[{place}]"
-            lines.append(f"{target} = {self.value(id_).code}")
-        results = [self.value(id_).code for id_ in folded.outputs]
-        if self.lowered.reduction is not None:
-            lines.append(f"loss = {results[0]}")
-            self.backward()
-            extra = [self.value(id_).code for id_ in folded.auxiliary]
-            lines.append(
-                f"return loss, np.array([{', '.join(extra)}], dtype)" if extra else "return loss"
-            )
-        else:
-            lines.append(f"return np.array([{', '.join(results)}], dtype)")
-        arguments = ", ".join([f"X{number}" for number in range(len(self.recording.inputs))])
-        body = "\n".join([f"        {line}" for line in lines])
+        arguments = ", ".join([f"X{number}" for number in range(self.n_arguments)])
+        body = "\n".join([f"        {line}" for line in self.lines])
         return f"def prepare(B):\n    def run({arguments}):\n{body}\n\n    return run\n"
 
+    def parameters(self, ids: Sequence[int]) -> None:
+        self.unpack(ids, "parameters.tolist()")
+
+    def argument(self, number: int, ids: Sequence[int]) -> None:
+        self.unpack(ids, f"X{number}.ravel().tolist()")
+
+    def outer(self, ids: Sequence[int]) -> None:
+        self.unpack(ids, "read_numbers(outer_leaves)")
+
+    def unpack(self, ids: Sequence[int], source: str) -> None:
+        if ids:
+            self.lines.append(f"{', '.join([f'v{id_}' for id_ in ids])}, = {source}")
+
+    def kept(self, id_: int, place: int) -> None:
+        self.lines.append(f"v{id_} = float(kept[{place}])")
+
+    def random(self, id_: int, number: int) -> None:
+        self.lines.append(f"v{id_} = rngs[{number}].random()")
+
     def value(self, id_: int) -> _Text:
-        constant = self.folded.constants.get(id_)
+        constant = self.constants.get(id_)
         return _Text(f"v{id_}") if constant is None else _Text(_code(constant))
 
-    def read_leaves(self) -> None:
-        folded = self.folded
-        self.unpack([f"v{id_}" for id_ in folded.parameters], "parameters.tolist()")
-        for number, (_, ids) in enumerate(self.recording.inputs):
-            self.unpack([f"v{id_}" for id_ in ids], f"X{number}.ravel().tolist()")
-        kept = self.lowered.kept
-        outer = [f"v{id_}" for id_, leaf in folded.outer if leaf not in kept]
-        self.unpack(outer, "read_numbers(outer_leaves)")
-        for id_, leaf in folded.outer:
-            if leaf in kept:
-                self.lines.append(f"v{id_} = float(kept[{kept[leaf]}])")
-        for number, (id_, _) in enumerate(self.recording.random):
-            self.lines.append(f"v{id_} = rngs[{number}].random()")
+    def sum_of_products(self, id_: int, node: Node) -> None:
+        terms = [self.value(arg).code for arg in node.args]
+        terms += [(self.value(a) * self.value(b)).code for a, b in zip(node.left, node.right)]
+        first, *rest = [
+            " + ".join(terms[i : i + TERMS_AT_ONCE]) for i in range(0, len(terms), TERMS_AT_ONCE)
+        ]
+        self.lines.append(f"v{id_} = {first}")
+        self.lines += [f"v{id_} += {part}" for part in rest]
 
-    def unpack(self, names: list[str], source: str) -> None:
-        if names:
-            self.lines.append(f"{', '.join(names)}, = {source}")
+    def share(self, id_: int, logsumexp: int, position: int) -> None:
+        shares = self.joint_partials(logsumexp, self.nodes[logsumexp])
+        self.lines.append(f"v{id_} = {shares.code}[{position}]")
 
-    def forward(self, id_: int, node: Node) -> None:
-        args = [self.value(arg) for arg in node.args]
-        if node.left:
-            terms = [arg.code for arg in args]
-            terms += [(self.value(a) * self.value(b)).code for a, b in zip(node.left, node.right)]
-            first, *rest = [
-                " + ".join(terms[i : i + _TERMS_PER_LINE])
-                for i in range(0, len(terms), _TERMS_PER_LINE)
-            ]
-            self.lines.append(f"v{id_} = {first}")
-            self.lines += [f"v{id_} += {part}" for part in rest]
-            return
-        share = self.share(node)
-        result = node.op.compute(self.xp, args) if share is None else share
+    def compute(self, id_: int, node: Node) -> None:
+        result = node.op.compute(self.xp, [self.value(arg) for arg in node.args])
         self.lines.append(f"v{id_} = {_code(result)}")
 
-    def share(self, node: Node) -> _Text | None:
-        """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: its share of the sum."""
-        nodes = self.folded.nodes
-        difference = nodes.get(node.args[0]) if node.op is ops.EXP else None
-        if difference is None or difference.op is not ops.SUB:
-            return None
-        x, total = difference.args
-        logsumexp = nodes.get(total)
-        if logsumexp is None or logsumexp.op is not ops.LOGSUMEXP or x not in logsumexp.args:
-            return None
-        assert logsumexp.op.joint_partials is not None
-        args = [self.value(arg) for arg in logsumexp.args]
-        shares = logsumexp.op.joint_partials(self.xp, self.value(total), args)
-        return _Text(f"{shares.code}[{logsumexp.args.index(x)}]")
+    def assign(self, number: int, place: int | None, id_: int) -> None:
+        target = f"assigned[{number}].data" if place is None else f"kept[{place}]"
+        self.lines.append(f"{target} = {self.value(id_).code}")
 
-    def backward(self) -> None:
-        folded = self.folded
-        needs = folded.needs_grad
-        (output,) = folded.outputs
-        if needs[output]:
-            self.contribute(output, "1.0")
-        for id_, node in reversed(folded.nodes.items()):
-            if id_ in self.started:
-                self.backward_node(id_, node)
-        gradients = [f"g{id_}" if id_ in self.started else "0.0" for id_ in folded.parameters]
-        if gradients:
-            self.lines.append(f"gradients[:] = ({', '.join(gradients)},)")
+    def loss(self, id_: int, *, has_gradient: bool) -> None:
+        self.lines.append(f"loss = {self.value(id_).code}")
+        if has_gradient:
+            self.contribute(id_, _Text("1.0"))
 
-    def backward_node(self, id_: int, node: Node) -> None:
-        upstream = _Text(f"g{id_}")
-        out = self.value(id_)
-        if node.left:
-            for a, b in zip(node.left, node.right):
-                self.contribute(a, (upstream * self.value(b)).code)
-                self.contribute(b, (upstream * self.value(a)).code)
-            for arg in node.args:
-                self.contribute(arg, upstream.code)
-            return
-        args = [self.value(arg) for arg in node.args]
-        if node.op.joint_partials is not None:
-            partials = node.op.joint_partials(self.xp, out, args)
-            name = _code(partials)
+    def adjoint(self, id_: int) -> _Text | None:
+        return _Text(f"g{id_}") if id_ in self.started else None
+
+    def factors(
+        self, id_: int, node: Node, positions: Sequence[int]
+    ) -> Iterator[_Text | float | None]:
+        op, out = node.op, self.value(id_)
+        if op.joint_partials is not None:
+            name = self.joint_partials(id_, node).code
             if not name.isidentifier():
                 self.lines.append(f"p{id_} = {name}")
                 name = f"p{id_}"
-            for position, arg in enumerate(node.args):
-                self.contribute(arg, f"g{id_} * {name}[{position}]")
+            yield from [_Text(f"{name}[{position}]") for position in positions]
             return
-        for position, arg in enumerate(node.args):
-            if not self.folded.needs_grad[arg]:
-                continue
-            rule = node.op.partials[0 if node.op.variadic else position]
+        args = [self.value(arg) for arg in node.args]
+        for position in positions:
+            rule = op.partials[0 if op.variadic else position]
             if isinstance(rule, float):
                 partial: Any = rule
             else:
-                partial = rule(self.xp, out, *([args[position]] if node.op.variadic else args))
-            if partial == 1.0:
-                self.contribute(arg, upstream.code)
-            elif partial != 0.0:
-                self.contribute(arg, (upstream * partial).code)
+                partial = rule(self.xp, out, *([args[position]] if op.variadic else args))
+            yield None if partial == 0.0 else partial
 
-    def contribute(self, id_: int, code: str) -> None:
-        if self.folded.needs_grad[id_]:
-            sign = "+=" if id_ in self.started else "="
-            self.started.add(id_)
-            self.lines.append(f"g{id_} {sign} {code}")
+    def joint_partials(self, id_: int, node: Node) -> _Text:
+        assert node.op.joint_partials is not None
+        args = [self.value(arg) for arg in node.args]
+        partials: _Text = node.op.joint_partials(self.xp, self.value(id_), args)
+        return partials
+
+    def flow(
+        self, upstream: _Text, targets: Sequence[int], factors: Iterable[_Text | float | None]
+    ) -> None:
+        for target, factor in zip(targets, factors):
+            if factor is not None:
+                self.contribute(target, upstream if factor == 1.0 else upstream * factor)
+
+    def contribute(self, id_: int, product: _Text) -> None:
+        sign = "+=" if id_ in self.started else "="
+        self.started.add(id_)
+        self.lines.append(f"g{id_} {sign} {product.code}")
+
+    def gradients(self, ids: Sequence[int]) -> None:
+        gradients = [f"g{id_}" if id_ in self.started else "0.0" for id_ in ids]
+        if gradients:
+            self.lines.append(f"gradients[:] = ({', '.join(gradients)},)")
+
+    def results(self, ids: Sequence[int]) -> None:
+        self.lines.append(f"return {self.array(ids)}")
+
+    def beside(self, ids: Sequence[int]) -> None:
+        self.lines.append(f"return loss, {self.array(ids)}" if ids else "return loss")
+
+    def array(self, ids: Sequence[int]) -> str:
+        return f"np.array([{', '.join([self.value(id_).code for id_ in ids])}], dtype)"

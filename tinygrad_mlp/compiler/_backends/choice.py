@@ -7,17 +7,29 @@ over a batch has rows of samples in any case.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
+from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp.compiler._backends.arithmetic import Arithmetic
+from tinygrad_mlp.compiler._backends.native import Native
+from tinygrad_mlp.compiler._backends.native_records import unknown_function
 from tinygrad_mlp.compiler._backends.numpy_text import NumpyText
 from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._layout import Gather, Plan
+from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.compiler._schedule import Group
+from tinygrad_mlp.errors import InvalidArgumentError
 
-__all__ = ["Choice", "choose", "is_irregular", "is_scattered"]
+__all__ = ["Choice", "Wanted", "check_wanted", "choose", "is_irregular", "is_scattered", "native"]
+
+Wanted = Literal["auto", "native", "numpy"]
+"""What a person asks for: "auto" is native where that is possible."""
+
+VARIABLE: Final = "TINYGRAD_MLP_BACKEND"
+"""The environment variable that says what "auto" is."""
 
 _MICROSECONDS_PER_CALL_GROUP: Final = 10.0
 _MICROSECONDS_PER_OPERAND: Final = 0.2
@@ -32,6 +44,7 @@ class Choice:
         backend: the back end.
         reason: why, in words that go on from "because".
         plan: the groups and their memory, for a back end that works on arrays.
+        not_native: why it is not the native one; empty if it is, or if nobody asked.
 
     >>> Choice(Arithmetic(), "nothing in it is regular")
     plain arithmetic, because nothing in it is regular
@@ -40,9 +53,58 @@ class Choice:
     backend: Backend
     reason: str
     plan: Plan | None = None
+    not_native: str = ""
 
     def __repr__(self) -> str:
-        return f"{self.backend.name}, because {self.reason}"
+        but = f"; not native: {self.not_native}" if self.not_native else ""
+        return f"{self.backend.name}, because {self.reason}{but}"
+
+
+def check_wanted(backend: object) -> Wanted:
+    """The back end that is asked for; "auto" is what the environment says, if it says anything.
+
+    Raises:
+        InvalidArgumentError: for anything else, also in the environment.
+
+    >>> check_wanted("numpy")
+    'numpy'
+    """
+    told = os.environ.get(VARIABLE, "") if backend == "auto" else backend
+    for wanted in get_args(Wanted):
+        if (told or "auto") == wanted:
+            return wanted  # type: ignore[no-any-return]
+    named = "backend" if told is backend else f"the environment variable {VARIABLE}"
+    raise InvalidArgumentError(f"{named} is 'auto', 'native' or 'numpy', got {told!r}")
+
+
+def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
+    """The native back end in the place of the one that was chosen, where it can run the program.
+
+    Args:
+        choice: how NumPy and Python would run it.
+        lowered: the program.
+        wanted: what is asked for.
+
+    Raises:
+        InvalidArgumentError: if "native" is asked for, and impossible.
+    """
+    if wanted == "numpy":
+        return choice
+    library = native_library.load()
+    reason = ""
+    if library is None:
+        reason = native_library.reason()
+    elif lowered.arrays is None:
+        reason = "nothing in it is regular"
+    elif function := unknown_function(lowered.arrays, library.operations):
+        reason = f"the library has no {function}"
+    if reason and wanted == "native":
+        raise InvalidArgumentError(
+            f"backend='native' cannot run this program: {reason}; backend='auto' takes what can"
+        )
+    if library is None or reason:
+        return Choice(choice.backend, choice.reason, choice.plan, reason)
+    return Choice(Native(library), f"the C library for {library.variant} is here", choice.plan)
 
 
 def choose(groups: list[Group], lay_out: Callable[[], Plan], per_sample: bool) -> Choice:

@@ -9,7 +9,6 @@ This text is the program as a person reads it, and the program that runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, isfinite, prod
 from typing import Any, Final
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
+from tinygrad_mlp.compiler._backends.draws import Draw
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.protocol import Memory, Run
 from tinygrad_mlp.compiler._backends.sample_products import (
@@ -104,7 +104,7 @@ class Text:
             "view": view,
             "einsum_by_sample": einsum_by_sample,
             "weighted_sum": weighted_sum,
-            "draw": _Draw(lowered.generators),
+            "draw": Draw(lowered.generators),
             "constant_values": _constants_of(dtype, lowered.constants),
         }
         namespace.update({name: getattr(array_math, name) for name in array_math.__all__})
@@ -557,29 +557,6 @@ _NUMPY_FUNCTIONS: Final = [
 def _constants_of(dtype: np.dtype[Any], numbers: list[float]) -> Array:
     largest = np.finfo(dtype).max
     return np.array([copysign(largest, x) if abs(x) == LARGEST else x for x in numbers], dtype)
-
-
-class _Draw:
-    """Draws the random leaves, of each generator sample by sample in the order of the trace."""
-
-    def __init__(self, rngs: Sequence[np.random.Generator]) -> None:
-        places: dict[int, list[int]] = {}
-        for place, rng in enumerate(rngs):
-            places.setdefault(id(rng), []).append(place)
-        self._rngs = [(rngs[own[0]], own) for own in places.values()]
-        self._drawn = np.empty((0, 0), np.float64)  # a row for each sample, to be drawn into
-
-    def __call__(self, out: Array) -> None:
-        rows = out.reshape(len(out), -1)
-        if len(self._rngs) > 1:
-            for rng, places in self._rngs:
-                rows[places] = rng.random((rows.shape[1], len(places))).T
-            return
-        if self._drawn.shape != rows.shape[::-1]:
-            self._drawn = np.empty(rows.shape[::-1])
-        ((rng, _),) = self._rngs
-        rng.random(out=self._drawn)
-        rows[...] = self._drawn.T
 
 
 def view(array: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:

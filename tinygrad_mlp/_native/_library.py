@@ -1,0 +1,244 @@
+"""The C library of this machine: the best variant that it runs, loaded once, or why there is none.
+
+It is loaded by ctypes and uses no part of Python: while it runs, other threads of Python run too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from tinygrad_mlp._native._variants import (
+    FOLDER,
+    NOT_BUILT,
+    checksum,
+    library_file,
+    machine,
+    variants_of,
+)
+
+__all__ = [
+    "ENTRY_FIELDS",
+    "RECORD",
+    "Function",
+    "Library",
+    "load",
+    "reason",
+    "reported_features",
+    "search",
+]
+
+Function: TypeAlias = Callable[..., Any]
+"""A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
+
+AXES: Final = 5
+OPERANDS: Final = 3
+
+OPERAND: Final = np.dtype([("base", "i4"), ("offset", "i4"), ("stride", "i4", AXES)])
+RECORD: Final = np.dtype(
+    [("operation", "i4"), ("extent", "i4", AXES), ("out", OPERAND), ("in", OPERAND, OPERANDS)]
+)
+"""A record as ``records.h`` declares it: a list of them is an array of this type."""
+
+ENTRY_FIELDS: Final = 8
+"""How many numbers of 32 bits an entry of a tape has, which ``tape.h`` declares."""
+
+KINDS: Final[Mapping[np.dtype[Any], str]] = {
+    np.dtype(np.float64): "f64",
+    np.dtype(np.float32): "f32",
+}
+
+ADDRESS: Final = ctypes.c_void_p
+COUNT: Final = ctypes.c_int64
+
+RUN: Final = (ADDRESS, COUNT, ADDRESS)
+RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+
+REBUILD: Final = "python -m pip install -e ."
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library.
+
+    Attributes:
+        variant: the instruction set that it was built for, such as ``"v3"``.
+        compiler: what built it, such as ``"gcc 12.2.0"``.
+        path: its file.
+        operations: the number of each operation, by its name, in the order of the numbers.
+        run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
+            that of a table of addresses.
+        run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
+        run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
+    """
+
+    variant: str
+    compiler: str
+    path: Path
+    operations: Mapping[str, int]
+    run: Mapping[np.dtype[Any], Function]
+    run_tape: Mapping[np.dtype[Any], Function]
+    run_steps: Mapping[np.dtype[Any], Function]
+
+
+class _UnusableError(Exception):
+    """Why there is no library here."""
+
+
+_found: Final[dict[str, tuple[Library | None, str]]] = {}
+"""Empty until the library is asked for. No lock guards it, which a fork could leave held: two
+threads may both load the library, which is harmless, and both go on with what came first."""
+
+
+def load() -> Library | None:
+    """The library of this machine, or None; chosen at the first call.
+
+    >>> load() is load()
+    True
+    """
+    return _search_once()[0]
+
+
+def reason() -> str:
+    """Why there is no library; empty where there is one.
+
+    >>> (load() is None) == bool(reason())
+    True
+    """
+    return _search_once()[1]
+
+
+def _search_once() -> tuple[Library | None, str]:
+    known = _found.get("library")
+    return known or _found.setdefault("library", search(FOLDER, reported_features()))
+
+
+def search(folder: Path, features: Mapping[str, bool]) -> tuple[Library | None, str]:
+    """The best library in a folder that a machine with these features runs, and why there is none.
+
+    >>> search(FOLDER / "nowhere", {})
+    (None, 'the native library is not built: python -m pip install -e .')
+    """
+    try:
+        return _opened(*_chosen(folder, features)), ""
+    except _UnusableError as error:
+        return None, str(error)
+
+
+def reported_features() -> Mapping[str, bool]:
+    """What NumPy found out about this processor; a name that is missing is a feature that is."""
+    core = importlib.import_module("numpy._core._multiarray_umath")
+    features: Mapping[str, bool] = getattr(core, "__cpu_features__", {})
+    return features
+
+
+def _chosen(folder: Path, features: Mapping[str, bool]) -> tuple[str, Path]:
+    """Name and file of the best variant that is installed and that runs here."""
+    variants = variants_of(machine())
+    if not variants:
+        raise _UnusableError(f"there is no native library for a processor of kind {machine()}")
+    installed = {v: file for v in variants if (file := folder / library_file(v.name)).is_file()}
+    if not installed:
+        raise _UnusableError(f"the native library is not built: {_why_not_built(folder)}")
+    for variant, file in installed.items():
+        if variant.runs_with(features):
+            return variant.name, file
+    names = " or ".join(variant.level for variant in installed)
+    raise _UnusableError(f"the native library needs {names}, which NumPy does not report here")
+
+
+def _why_not_built(folder: Path) -> str:
+    try:
+        return (folder / NOT_BUILT).read_text(encoding="utf-8").strip()
+    except OSError:
+        return REBUILD
+
+
+def _opened(variant: str, file: Path) -> Library:
+    try:
+        if not _is_whole(file):
+            raise _UnusableError(f"{file} is damaged; install the package again")
+        library = ctypes.CDLL(str(file))
+        _check(library, file)
+        return Library(
+            variant=variant,
+            compiler=_text(library.compiler),
+            path=file,
+            operations=_numbered(_text(library.operations).split()),
+            run=_functions(library, "run", RUN),
+            run_tape=_functions(library, "run_tape", RUN),
+            run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
+        )
+    except (OSError, AttributeError) as error:  # AttributeError: it has no such function
+        raise _UnusableError(f"{file} cannot be loaded: {error}") from error
+
+
+def _check(library: ctypes.CDLL, file: Path) -> None:
+    """That both sides mean the same record, the same entry, and the same operations."""
+    for what, function, ours in (
+        ("records", library.size_of_record, RECORD.itemsize),
+        ("entries", library.size_of_entry, 4 * ENTRY_FIELDS),
+    ):
+        size = _number(function)
+        if size != ours:
+            raise _UnusableError(
+                f"{file} has {what} of {size} bytes, not of {ours}; build it again: {REBUILD}"
+            )
+    if _number(library.sources) != checksum():
+        raise _UnusableError(
+            f"{file} is not made of the C files beside it; build it again: {REBUILD}"
+        )
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether an ELF file goes as far as it says: a shorter one would end the process.
+
+    Its header says where the table of sections begins, which is the last part of the file.
+    """
+    with file.open("rb") as opened:
+        header = opened.read(64)
+        length = file.stat().st_size
+    if not header.startswith(b"\x7fELF\x02"):
+        return True  # no such file, and the loader says what it thinks of it
+    if len(header) < 64:
+        return False
+    (begin,) = struct.unpack_from("<Q", header, 40)
+    size, number = struct.unpack_from("<HH", header, 58)
+    return bool(length >= begin + size * number)
+
+
+def _functions(
+    library: ctypes.CDLL, name: str, arguments: tuple[type, ...], result: type | None = None
+) -> Mapping[np.dtype[Any], Function]:
+    """A function of the library for each type of numbers, with its arguments declared."""
+    functions: dict[np.dtype[Any], Function] = {}
+    for dtype, kind in KINDS.items():
+        function = getattr(library, f"{name}_{kind}")
+        function.argtypes = arguments
+        function.restype = result
+        functions[dtype] = function
+    return MappingProxyType(functions)
+
+
+def _numbered(names: list[str]) -> Mapping[str, int]:
+    return MappingProxyType({name: number for number, name in enumerate(names)})
+
+
+def _text(function: Any) -> str:
+    function.argtypes, function.restype = (), ctypes.c_char_p
+    text: bytes = function()
+    return text.decode("ascii")
+
+
+def _number(function: Any) -> int:
+    function.argtypes, function.restype = (), ctypes.c_int64
+    number: int = function()
+    return number

@@ -1,0 +1,205 @@
+"""A trace as records of the library: passes over a block of some arrays, one for each operation.
+
+So many numbers are taken at a time that everything that the passes go over stays in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp._native._tracing import Node, Trace, UntraceableError
+
+__all__ = ["BLOCK", "Passes", "passes_of"]
+
+BLOCK: Final = 512
+"""How many numbers of each array are taken at a time."""
+
+AXES: Final = 5
+OPERANDS: Final = 3
+_OPERAND: Final = 2 + AXES
+RECORD_SIZE: Final = 1 + AXES + (1 + OPERANDS) * _OPERAND
+"""How many 32-bit integers a record has."""
+
+_NONE: Final = (-1, 0, 0)
+
+Place = tuple[int, int, int]
+"""Where an operand lies: the number of the memory, the offset, and 1 for an array or 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """What the library runs.
+
+    The memories are the arrays, then the coefficients, the numbers, room for ``n_rooms`` blocks,
+    and one double for what is summed up.
+
+    Attributes:
+        records: for a whole block, (n_records, ``RECORD_SIZE``).
+        rest: the same for the last block, which is shorter.
+        block: how many numbers a block has.
+        numbers: the constants, and room for what is computed of single numbers.
+        n_rooms: how many blocks are needed for what is computed in between.
+        sums: whether something is summed up.
+    """
+
+    records: NDArray[np.int32]
+    rest: NDArray[np.int32]
+    block: int
+    numbers: NDArray[Any]
+    n_rooms: int
+    sums: bool
+
+    def same_as(self, other: Passes) -> bool:
+        """Whether the library would do the same."""
+        pairs = (
+            (self.records, other.records),
+            (self.rest, other.rest),
+            (self.numbers, other.numbers),
+        )
+        return all([x.tobytes() == y.tobytes() for x, y in pairs])
+
+
+def passes_of(
+    trace: Trace,
+    arrays: Sequence[Node],
+    coefficients: Sequence[Node],
+    results: Mapping[int, Node],
+    length: int,
+    operations: Mapping[str, int],
+) -> Passes:
+    """The operations of a trace that its results need.
+
+    Args:
+        trace: the trace.
+        arrays: what was given, in the order of the memories.
+        coefficients: the numbers that were given.
+        results: what becomes of an array, by its place among them.
+        length: how many numbers each array has.
+        operations: the operations that the library knows, and their numbers.
+
+    Raises:
+        UntraceableError: if it needs one that the library does not have, or a result is no array.
+
+    >>> trace = Trace(np.dtype("float64"))
+    >>> x = trace.array()
+    >>> passes = passes_of(trace, [x.node], [], {0: (x + x).node}, 10, {"add": 7})
+    >>> passes.rest[:, :6].tolist()
+    [[7, 1, 1, 1, 1, 10]]
+    """
+    return _Builder(trace, arrays, coefficients, results, operations).passes(length)
+
+
+class _Builder:
+    def __init__(
+        self,
+        trace: Trace,
+        arrays: Sequence[Node],
+        coefficients: Sequence[Node],
+        results: Mapping[int, Node],
+        operations: Mapping[str, int],
+    ) -> None:
+        self.dtype = trace.dtype
+        self.operations = operations
+        n = len(arrays)
+        self.coefficients, self.numbers_at, self.rooms_at, self.sum_at = n, n + 1, n + 2, n + 3
+        self.places: dict[Node, Place] = {node: (k, 0, 1) for k, node in enumerate(arrays)}
+        self.places |= {node: (n, k, 0) for k, node in enumerate(coefficients)}
+        self.numbers: list[float] = []
+        self.free: list[int] = []
+        self.n_rooms = 0
+        self.targets: dict[Node, int] = {}
+        self.copies: list[tuple[Node, int]] = []
+        for k, node in results.items():
+            if node is arrays[k]:
+                continue
+            if node.boolean or node.single:
+                raise UntraceableError(
+                    "it gives one number, or truth values, where an array is needed"
+                )
+            is_own = node.operation and node not in self.targets
+            self.targets[node if is_own else trace.copied(node)] = k
+        self.nodes = _needed(trace.nodes, [*self.targets])
+        self.last: dict[Node, int] = {}
+        for index, node in enumerate(self.nodes):
+            self.last |= dict.fromkeys(node.operands, index)
+        for index, node in enumerate(self.nodes):
+            place = self.targets.get(node)
+            if place is not None and self.last.get(arrays[place], -1) > index:
+                self.copies.append((node, place))
+                self.last[node] = len(self.nodes)
+            elif place is not None:
+                self.places[node] = (place, 0, 1)
+
+    def passes(self, length: int) -> Passes:
+        rows = []
+        for index, node in enumerate(self.nodes):
+            operands = [self.place_of(operand) for operand in node.operands]
+            self.release(node.operands, index)
+            rows.append(self.record(node.operation, self.place_for(node), operands, node.single))
+        for node, place in self.copies:
+            rows.append(self.record("copy", (place, 0, 1), [self.places[node]], False))
+        records = np.array(rows, np.int32).reshape(-1, RECORD_SIZE)
+        block, rest = min(BLOCK, length), records.copy()
+        records[:, AXES] = np.where(records[:, AXES], block, 1)
+        rest[:, AXES] = np.where(rest[:, AXES], length % block or block, 1)
+        numbers = np.array(self.numbers, self.dtype)
+        sums = any([node.operation == "loss" for node in self.nodes])
+        return Passes(records, rest, block, numbers, self.n_rooms, sums)
+
+    def place_of(self, node: Node) -> Place:
+        if node.constant is not None:
+            return self.number(node.constant)
+        return self.places[node]
+
+    def place_for(self, node: Node) -> Place:
+        place = self.places.get(node)
+        if node.operation == "loss":
+            return self.sum_at, 0, 0
+        if place is None and node.single:
+            place = self.number(0.0)
+        elif place is None:
+            if not self.free:
+                self.free.append(self.n_rooms)
+                self.n_rooms += 1
+            place = self.rooms_at, BLOCK * self.free.pop(), 1
+        self.places[node] = place
+        return place
+
+    def release(self, operands: Sequence[Node], index: int) -> None:
+        """Take back the rooms of what is read here for the last time."""
+        for node in dict.fromkeys([x for x in operands if self.last[x] == index]):
+            at, offset, _ = self.places.get(node, _NONE)
+            if at == self.rooms_at:
+                self.free.append(offset // BLOCK)
+
+    def number(self, number: float) -> Place:
+        self.numbers.append(number)
+        return self.numbers_at, len(self.numbers) - 1, 0
+
+    def record(
+        self, operation: str, out: Place, operands: Sequence[Place], single: bool
+    ) -> list[int]:
+        if operation not in self.operations:
+            raise UntraceableError(f"it computes {operation!r}, which is not in the library")
+        extents = [1] * (AXES - 1) + [0 if single else 1]
+        padded = [*operands, *[_NONE] * (OPERANDS - len(operands))]
+        row = [self.operations[operation], *extents]
+        for base, offset, stride in (out, *padded):
+            row += [base, offset, *[0] * (AXES - 1), stride]
+        return row
+
+
+def _needed(nodes: Sequence[Node], results: Sequence[Node]) -> list[Node]:
+    """What the results need, in order."""
+    needed = {*results, *[node for node in nodes if node.operation == "loss"]}
+    kept = []
+    for node in reversed(nodes):
+        if node in needed:
+            needed.update(node.operands)
+            kept.append(node)
+    return kept[::-1]
