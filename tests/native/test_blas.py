@@ -28,25 +28,10 @@ def blas() -> Blas:
     return found
 
 
-Product = Any  # a C function
-calls: list[tuple[Any, ...]] = []
-
-
-@ctypes.CFUNCTYPE(
-    None,
-    *[ctypes.c_int64] * 6,
-    ctypes.c_double,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-    ctypes.c_double,
-    ctypes.c_void_p,
-    ctypes.c_int64,
+MATRIX = (ctypes.c_void_p, ctypes.c_int64)
+Gemm = ctypes.CFUNCTYPE(
+    None, *[ctypes.c_int64] * 6, ctypes.c_double, *MATRIX, *MATRIX, ctypes.c_double, *MATRIX
 )
-def note_call(*arguments: Any) -> None:
-    """A product that computes nothing."""
-    calls.append(arguments)
 
 
 def a_copy(library: Library, folder: Path) -> tuple[ctypes.CDLL, Library]:
@@ -99,6 +84,8 @@ def test_it_is_called_from_a_size_on_and_where_it_knows_the_layout(
     library: Library, tmp_path: Path
 ) -> None:
     copied, twin = a_copy(library, tmp_path)
+    calls: list[tuple[Any, ...]] = []
+    note_call = Gemm(lambda *arguments: calls.append(arguments))  # and computes nothing
     address = ctypes.cast(note_call, ctypes.c_void_p).value or 0
     _blas.use(copied, replace(BLAS, float64=address, float32=address), 20)
 

@@ -11,7 +11,7 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def find() -> Blas | None:
         except OSError:
             continue
         for name in NAMES:
-            products = [getattr(library, name.format(letter), None) for letter in "ds"]
+            products: list[Any] = [getattr(library, name.format(letter), None) for letter in "ds"]
             if all(products):
                 float64, float32 = (ctypes.cast(p, ctypes.c_void_p).value or 0 for p in products)
                 kernels, n_threads = _about(library)
