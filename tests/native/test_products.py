@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 from tests.native.records import Array, prepared, prepared_product, strides
 from tinygrad_mlp._native._library import Library
@@ -185,17 +186,20 @@ class Fenced:
 
     def array(self, shape: tuple[int, int], layout: str, dtype: Any, at_end: bool) -> Array:
         """A matrix that begins where the first fence ends, or ends where the second begins."""
-        n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
+        step = 2 if layout == "steps" else 1
+        n_bytes = (step * (shape[0] * shape[1] - 1) + 1) * np.dtype(dtype).itemsize
         begin = self.address + (self.size - n_bytes if at_end else 0)
         memory = (ctypes.c_char * n_bytes).from_address(begin)
-        flat = np.frombuffer(memory, dtype)
-        return flat.reshape(shape) if layout == "rows" else flat.reshape(shape[::-1]).T
+        flat = np.frombuffer(memory, dtype)[::step]
+        if layout == "columns":
+            return as_strided(flat, shape, (flat.strides[0], shape[0] * flat.strides[0]))
+        return as_strided(flat, shape, (shape[1] * flat.strides[0], flat.strides[0]))
 
 
 @pytest.fixture(scope="module")
 def fenced() -> list[Fenced]:
     """For two operands and a result."""
-    return [Fenced(8) for _ in range(3)]
+    return [Fenced(12) for _ in range(3)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
@@ -205,9 +209,9 @@ def test_no_memory_outside_is_read(
     each_library: Library, fenced: list[Fenced], dtype: Any, at_end: bool
 ) -> None:
     sizes = [1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 49]
-    layouts = list(itertools.product(("rows", "columns"), repeat=3))
+    layouts = list(itertools.product(("rows", "columns", "steps"), repeat=3))
     for i, (m, n, k) in enumerate(itertools.product(sizes, repeat=3)):
-        for of_a, of_b, of_out in layouts[i % 2 :: 2]:
+        for of_a, of_b, of_out in layouts[i % 7 :: 7]:
             a = fenced[0].array((m, k), of_a, dtype, at_end)
             b = fenced[1].array((k, n), of_b, dtype, at_end)
             out = fenced[2].array((m, n), of_out, dtype, at_end)
