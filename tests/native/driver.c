@@ -72,7 +72,7 @@ static void choose_extents(int32_t *extent, const form *f) {
   if (f->kind == SUM && f->axes[2] && below(16) == 0) {
     do
       for (int axis = 1; axis < 4; axis++) extent[axis] = ONE_OF(large);
-    while (extent[1] * extent[2] * extent[3] > 3000000);
+    while (extent[1] * extent[2] * extent[3] > 6000000);
     extent[0] = extent[4] = 1;
   } else if (below(2)) {
     extent[below(AXES)] = ONE_OF(some);

@@ -1,110 +1,60 @@
-"""Records written by hand, and the library that runs them, for tests of single kernels."""
+"""Products of matrices as records, for tests and timings of these kernels alone."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-import tinygrad_mlp._native
+from tinygrad_mlp._native._library import RECORD, Library
 
-__all__ = ["AXES", "VARIANTS", "Library", "Operand", "Record", "library"]
+__all__ = ["Array", "prepared", "prepared_product", "strides"]
 
-AXES: Final = 5
-FLAGS: Final[dict[str, list[str]]] = {
-    "x86-64-v2": ["-march=x86-64-v2"],
-    "x86-64-v3": ["-march=x86-64-v3"],
-    "x86-64-v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-}
-FEATURES: Final = {"x86-64-v2": "SSE42", "x86-64-v3": "FMA3", "x86-64-v4": "AVX512_SKX"}
+Array: TypeAlias = NDArray[Any]
 
 
-class Operand(ctypes.Structure):
-    """Where an operand lies: a memory, an offset, a stride for each axis."""
+def strides(x: Array) -> list[int]:
+    """In elements."""
+    return [stride // x.itemsize for stride in x.strides]
 
-    _fields_ = (
-        ("base", ctypes.c_int32),
-        ("offset", ctypes.c_int32),
-        ("stride", ctypes.c_int32 * AXES),
+
+def prepared(
+    library: Library,
+    operation: str,
+    extents: Sequence[int],
+    arrays: Sequence[Array],
+    steps: Sequence[Sequence[int]],
+    times: int = 1,
+) -> Callable[[], None]:
+    """A call that runs a record so many times: the result, the operands, and their five strides."""
+    records = np.zeros(times, RECORD)
+    records["operation"] = library.operations[operation]
+    records["extent"] = extents
+    records["out"]["stride"] = steps[0]
+    for place, of_operand in enumerate(steps[1:]):
+        records["in"]["base"][:, place] = place + 1
+        records["in"]["stride"][:, place] = of_operand
+    memory = np.array([x.__array_interface__["data"][0] for x in arrays], np.uintp)
+    run, addresses = library.run[arrays[0].dtype], (records.ctypes.data, memory.ctypes.data)
+
+    def call(kept: object = (records, memory, arrays)) -> None:
+        run(addresses[0], times, addresses[1])
+
+    return call
+
+
+def prepared_product(
+    library: Library, a: Array, b: Array, out: Array, times: int = 1
+) -> Callable[[], None]:
+    """A call that computes out = a @ b."""
+    (am, ak), (bk, bn), (cm, cn) = strides(a), strides(b), strides(out)
+    return prepared(
+        library,
+        "product",
+        (1, a.shape[0], b.shape[1], a.shape[1], 1),
+        (out, a, b),
+        ((0, cm, cn, 0, 0), (0, am, 0, ak, 0), (0, 0, bn, bk, 0)),
+        times,
     )
-
-
-class Record(ctypes.Structure):
-    """One step of a program."""
-
-    _fields_ = (
-        ("operation", ctypes.c_int32),
-        ("extent", ctypes.c_int32 * AXES),
-        ("out", Operand),
-        ("in_", Operand * 3),
-    )
-
-
-class Library:
-    """The library for one instruction set."""
-
-    def __init__(self, path: Path) -> None:
-        self._library = ctypes.CDLL(str(path))
-        self._library.operations.restype = ctypes.c_char_p
-        names = self._library.operations().decode().split()
-        self.numbers: dict[str, int] = {name: number for number, name in enumerate(names)}
-
-    def record(
-        self,
-        operation: str,
-        extents: Sequence[int],
-        out: Sequence[int],
-        *operands: Sequence[int],
-    ) -> Record:
-        """A record; ``out`` and the operands are (base, offset, strides of the five axes)."""
-        record = Record(self.numbers[operation], (ctypes.c_int32 * AXES)(*extents))
-        record.out = _operand(out)
-        for place, operand in enumerate(operands):
-            record.in_[place] = _operand(operand)
-        return record
-
-    def run(self, records: Sequence[Record], memory: Sequence[int], dtype: Any) -> None:
-        """Run the records on these addresses."""
-        suffix = {8: "f64", 4: "f32"}[np.dtype(dtype).itemsize]
-        run = getattr(self._library, f"run_{suffix}")
-        run(
-            (Record * len(records))(*records),
-            ctypes.c_int64(len(records)),
-            (ctypes.c_void_p * len(memory))(*memory),
-        )
-
-
-def _operand(numbers: Sequence[int]) -> Operand:
-    base, offset, *strides = numbers
-    return Operand(base, offset, (ctypes.c_int32 * AXES)(*strides))
-
-
-def _variants() -> list[str]:
-    from numpy._core._multiarray_umath import __cpu_features__
-
-    return [name for name, feature in FEATURES.items() if __cpu_features__.get(feature)]
-
-
-VARIANTS: Final = _variants() if shutil.which("gcc") else []
-
-
-@functools.cache
-def library(variant: str) -> Library:
-    """The library for an instruction set, compiled now."""
-    source = Path(tinygrad_mlp._native.__file__).with_name("c") / "library.c"
-    folder = Path(tempfile.mkdtemp())
-    path = folder / f"{variant}.so"
-    command = ["gcc", "-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno"]
-    command += ["-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared"]
-    command += [*FLAGS[variant], "-o", str(path), str(source), "-lm"]
-    subprocess.run(command, check=True)
-    found = Library(path)
-    shutil.rmtree(folder)
-    return found

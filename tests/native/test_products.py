@@ -10,24 +10,16 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.lib.stride_tricks import as_strided
 
-from tests.native.records import VARIANTS, Library, library
+from tests.native.records import Array, prepared, prepared_product, strides
+from tinygrad_mlp._native._library import Library
 
-pytestmark = pytest.mark.skipif(not VARIANTS, reason="no library for this machine")
-
-Array = NDArray[Any]
 TYPES: Final = [np.float64, np.float32]
 TOLERANCES: Final = {np.float64: 1e-13, np.float32: 3e-6}
 """Of the sum of |a| |b|."""
 LAYOUTS: Final = ("rows", "columns", "steps", "padded")
 SENTINEL: Final = -7777.0
-
-
-@pytest.fixture(params=VARIANTS)
-def native(request: pytest.FixtureRequest) -> Library:
-    """The library, for each instruction set that this machine has."""
-    return library(request.param)
 
 
 def laid_out(shape: tuple[int, int], layout: str, dtype: Any) -> tuple[Array, Array]:
@@ -52,34 +44,10 @@ def drawn(shape: tuple[int, int], layout: str, dtype: Any, rng: np.random.Genera
     return matrix
 
 
-def strides(x: Array) -> list[int]:
-    """In elements."""
-    return [stride // x.itemsize for stride in x.strides]
-
-
-def address(x: Array) -> int:
-    """Of the first element."""
-    found: int = x.__array_interface__["data"][0]
-    return found
-
-
-def run_product(native: Library, a: Array, b: Array, out: Array) -> None:
-    """out = a @ b."""
-    (am, ak), (bk, bn), (cm, cn) = strides(a), strides(b), strides(out)
-    record = native.record(
-        "product",
-        (1, a.shape[0], b.shape[1], a.shape[1], 1),
-        (0, 0, 0, cm, cn, 0, 0),
-        (1, 0, 0, am, 0, ak, 0),
-        (2, 0, 0, 0, bn, bk, 0),
-    )
-    native.run([record], [address(x) for x in (out, a, b)], a.dtype)
-
-
-def check(native: Library, a: Array, b: Array, layout: str) -> None:
+def check(each_library: Library, a: Array, b: Array, layout: str) -> None:
     """The product is right, and nothing around it has changed."""
     out, memory = laid_out((a.shape[0], b.shape[1]), layout, a.dtype)
-    run_product(native, a, b, out)
+    prepared_product(each_library, a, b, out)()
     wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
     scale = np.abs(wide_a) @ np.abs(wide_b)
     error = np.abs(out - wide_a @ wide_b)
@@ -90,34 +58,39 @@ def check(native: Library, a: Array, b: Array, layout: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_every_small_size(native: Library, dtype: Any) -> None:
+def test_every_small_size(each_library: Library, dtype: Any) -> None:
     rng = np.random.default_rng(0)
     of_operand = (*LAYOUTS, "same")
     layouts = itertools.cycle(itertools.product(of_operand, of_operand, LAYOUTS))
     for m, n, k in itertools.product(range(21), repeat=3):
         for of_a, of_b, of_out in itertools.islice(layouts, 3):
             a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
-            check(native, a, b, of_out)
+            check(each_library, a, b, of_out)
 
 
 LARGE: Final = [
     *[(1, 1, 3000), (1, 700, 600), (700, 1, 600), (2, 333, 1300), (3, 5, 2500), (90, 1, 1)],
     *[(32, 128, 65), (10, 128, 33), (97, 131, 517), (300, 50, 401), (65, 33, 1030)],
+    *[
+        (33, 1700, 80),
+        (230, 800, 40),
+        (201, 33, 650),
+    ],  # more than one block of rows, of columns, of depth
 ]
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("m", "n", "k"), LARGE)
-def test_large_sizes(native: Library, dtype: Any, m: int, n: int, k: int) -> None:
+def test_large_sizes(each_library: Library, dtype: Any, m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(m + n + k)
     for of_a, of_b, of_out in itertools.product(LAYOUTS, LAYOUTS, LAYOUTS[:3]):
         a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
-        check(native, a, b, of_out)
+        check(each_library, a, b, of_out)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 19, 33), (19, 1, 33), (5, 11, 70), (21, 27, 9)])
-def test_no_zero_is_skipped(native: Library, dtype: Any, m: int, n: int, k: int) -> None:
+def test_no_zero_is_skipped(each_library: Library, dtype: Any, m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(3)
     special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype)
     for of_a, of_b, of_out in itertools.product(LAYOUTS, LAYOUTS, LAYOUTS):
@@ -126,14 +99,14 @@ def test_no_zero_is_skipped(native: Library, dtype: Any, m: int, n: int, k: int)
             places = rng.integers(0, x.shape[0], 3), rng.integers(0, x.shape[1], 3)
             x[places] = rng.choice(special, 3)
         out, _ = laid_out((m, n), of_out, dtype)
-        run_product(native, a, b, out)
+        prepared_product(each_library, a, b, out)()
         with np.errstate(all="ignore"):
             expected = (a[:, :, None] * b[None]).sum(axis=1)
         np.testing.assert_allclose(out, expected, rtol=0.0, atol=1000 * TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_same_bits_wherever_operands_lie(native: Library, dtype: Any) -> None:
+def test_same_bits_wherever_operands_lie(each_library: Library, dtype: Any) -> None:
     rng = np.random.default_rng(4)
     for m, n, k in [(1, 20, 33), (33, 70, 65), (7, 9, 200)]:
         values_a, values_b = rng.normal(size=(m, k)), rng.normal(size=(k, n))
@@ -143,7 +116,7 @@ def test_same_bits_wherever_operands_lie(native: Library, dtype: Any) -> None:
             b = np.zeros(k * n + offset, dtype)[offset:].reshape(k, n)
             out = np.zeros(m * n + offset, dtype)[offset:].reshape(m, n)
             a[...], b[...] = values_a, values_b
-            run_product(native, a, b, out)
+            prepared_product(each_library, a, b, out)()
             found.append(out.tobytes())
         assert len(set(found)) == 1
 
@@ -153,7 +126,7 @@ def test_same_bits_wherever_operands_lie(native: Library, dtype: Any) -> None:
     "shape", [(2, 3, 4, 5, 6), (1, 9, 2, 3, 40), (3, 1, 8, 7, 1), (2, 4, 4, 0, 3)]
 )
 def test_stacks_and_sums_over_two_axes(
-    native: Library, dtype: Any, shape: tuple[int, int, int, int, int]
+    each_library: Library, dtype: Any, shape: tuple[int, int, int, int, int]
 ) -> None:
     rng = np.random.default_rng(5)
     s, m, n, k, l = shape  # noqa: E741 - as in the formula
@@ -163,21 +136,15 @@ def test_stacks_and_sums_over_two_axes(
     al, as_, am, ak = strides(a)
     bs, bk, bl, bn = strides(b)
     cs, cm, cn = strides(out)
-    record = native.record(
-        "product",
-        shape,
-        (0, 0, cs, cm, cn, 0, 0),
-        (1, 0, as_, am, 0, ak, al),
-        (2, 0, bs, 0, bn, bk, bl),
-    )
-    native.run([record], [address(x) for x in (out, a, b)], dtype)
+    steps = ((cs, cm, cn, 0, 0), (as_, am, 0, ak, al), (bs, 0, bn, bk, bl))
+    prepared(each_library, "product", shape, (out, a, b), steps)()
     expected = np.einsum("lsmk,skln->smn", a.astype(np.float64), b.astype(np.float64))
     np.testing.assert_allclose(out, expected, atol=100 * TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("samples_last", [True, False])
-def test_row_products(native: Library, dtype: Any, samples_last: bool) -> None:
+def test_row_products(each_library: Library, dtype: Any, samples_last: bool) -> None:
     rng = np.random.default_rng(6)
     sizes = itertools.product((1, 2), (1, 2, 3, 5, 9), (1, 4, 7), (0, 1, 3, 8))
     for (s, p, q, k), n in itertools.product(sizes, (0, 1, 3, 8, 15, 16, 17, 33)):
@@ -193,14 +160,8 @@ def test_row_products(native: Library, dtype: Any, samples_last: bool) -> None:
             out = np.moveaxis(inside.reshape(n, s, p, q), 0, 3)
         (sa, pa, ka, na), (sb, qb, kb, nb) = strides(a), strides(b)
         so, po, qo, no = strides(out)
-        record = native.record(
-            "row_products",
-            (s, p, q, k, n),
-            (0, 0, so, po, qo, 0, no),
-            (1, 0, sa, pa, 0, ka, na),
-            (2, 0, sb, 0, qb, kb, nb),
-        )
-        native.run([record], [address(x) for x in (out, a, b)], dtype)
+        steps = ((so, po, qo, 0, no), (sa, pa, 0, ka, na), (sb, 0, qb, kb, nb))
+        prepared(each_library, "row_products", (s, p, q, k, n), (out, a, b), steps)()
         expected = np.einsum("spkn,sqkn->spqn", a.astype(np.float64), b.astype(np.float64))
         np.testing.assert_allclose(out, expected, atol=100 * TOLERANCES[dtype])
         out[...] = SENTINEL
@@ -225,33 +186,36 @@ class Fenced:
 
     def array(self, shape: tuple[int, int], layout: str, dtype: Any, at_end: bool) -> Array:
         """A matrix that begins where the first fence ends, or ends where the second begins."""
-        n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
+        step = 2 if layout == "steps" else 1
+        n_bytes = (step * (shape[0] * shape[1] - 1) + 1) * np.dtype(dtype).itemsize
         begin = self.address + (self.size - n_bytes if at_end else 0)
         memory = (ctypes.c_char * n_bytes).from_address(begin)
-        flat = np.frombuffer(memory, dtype)
-        return flat.reshape(shape) if layout == "rows" else flat.reshape(shape[::-1]).T
+        flat = np.frombuffer(memory, dtype)[::step]
+        if layout == "columns":
+            return as_strided(flat, shape, (flat.strides[0], shape[0] * flat.strides[0]))
+        return as_strided(flat, shape, (shape[1] * flat.strides[0], flat.strides[0]))
 
 
 @pytest.fixture(scope="module")
 def fenced() -> list[Fenced]:
     """For two operands and a result."""
-    return [Fenced(8) for _ in range(3)]
+    return [Fenced(12) for _ in range(3)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("at_end", [True, False])
 def test_no_memory_outside_is_read(
-    native: Library, fenced: list[Fenced], dtype: Any, at_end: bool
+    each_library: Library, fenced: list[Fenced], dtype: Any, at_end: bool
 ) -> None:
     sizes = [1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 49]
-    layouts = list(itertools.product(("rows", "columns"), repeat=3))
+    layouts = list(itertools.product(("rows", "columns", "steps"), repeat=3))
     for i, (m, n, k) in enumerate(itertools.product(sizes, repeat=3)):
-        for of_a, of_b, of_out in layouts[i % 2 :: 2]:
+        for of_a, of_b, of_out in layouts[i % 7 :: 7]:
             a = fenced[0].array((m, k), of_a, dtype, at_end)
             b = fenced[1].array((k, n), of_b, dtype, at_end)
             out = fenced[2].array((m, n), of_out, dtype, at_end)
             a[...] = 1.0
             b[...] = 2.0
-            run_product(native, a, b, out)
+            prepared_product(each_library, a, b, out)()
             assert (out == 2.0 * k).all()

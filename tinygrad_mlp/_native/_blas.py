@@ -11,7 +11,7 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,14 +22,15 @@ NAMES: Final = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
 ABOUT: Final = ("scipy_openblas_{}64_", "openblas_{}64_")
 """Of what else is asked: the kernels it took, and how many threads it may use."""
 
-LEAST: Final[dict[str, tuple[int, int]]] = {
-    "SkylakeX": (800, 800),
-    "Haswell": (2048, 2048),
+LEAST: Final[dict[tuple[str, str], int]] = {
+    ("v4", "SkylakeX"): 1024,
+    ("v4", "Haswell"): 2048,
+    ("v3", "Haswell"): 384,
 }
-"""By kernels: the n from which on the BLAS multiplies n x n matrices faster, on one thread; in
-float64 and in float32."""
-LEAST_ELSEWHERE: Final = (1024, 1024)
-LEAST_OF_THREADS: Final = (256, 256)
+"""By variant of our library and kernels of the BLAS: the n from which on n x n matrices are
+multiplied faster by the BLAS, both on one thread; in float64 and float32 it was the same."""
+LEAST_ELSEWHERE: Final = 768
+LEAST_OF_THREADS: Final = 192
 """The same where the BLAS may use more threads than one."""
 
 
@@ -51,29 +52,27 @@ class Blas:
     float64: int
     float32: int
 
-    @property
-    def least(self) -> tuple[int, int]:
-        """The n from which on n x n matrices go to the BLAS, in float64 and in float32.
+    def least(self, variant: str) -> int:
+        """The n from which on a variant of our library leaves n x n matrices to it.
 
-        >>> Blas("libopenblas.so", "SkylakeX", 1, 0, 0).least
-        (800, 800)
-        >>> Blas("libopenblas.so", "SkylakeX", 4, 0, 0).least
-        (256, 256)
+        >>> Blas("libopenblas.so", "SkylakeX", 1, 0, 0).least("v4")
+        1024
+        >>> Blas("libopenblas.so", "SkylakeX", 4, 0, 0).least("v4")
+        192
         """
         if self.n_threads > 1:
             return LEAST_OF_THREADS
-        return LEAST.get(self.kernels, LEAST_ELSEWHERE)
+        return LEAST.get((variant, self.kernels), LEAST_ELSEWHERE)
 
-    def __str__(self) -> str:
+    def describe(self, variant: str) -> str:
         """For a summary.
 
-        >>> print(Blas("libopenblas.so", "SkylakeX", 1, 0, 0))
-        OpenBLAS (SkylakeX, 1 thread) from 800 x 800 x 800 on
+        >>> Blas("libopenblas.so", "SkylakeX", 1, 0, 0).describe("v4")
+        'OpenBLAS (SkylakeX, 1 thread) from 1024 x 1024 x 1024 on'
         """
         threads = "1 thread" if self.n_threads == 1 else f"{self.n_threads} threads"
-        least = " (float32: ".join(f"{n} x {n} x {n}" for n in dict.fromkeys(self.least))
-        end = ")" if "(" in least else ""
-        return f"OpenBLAS ({self.kernels}, {threads}) from {least}{end} on"
+        size = " x ".join([str(self.least(variant))] * 3)
+        return f"OpenBLAS ({self.kernels}, {threads}) from {size} on"
 
 
 def find() -> Blas | None:
@@ -84,7 +83,7 @@ def find() -> Blas | None:
         except OSError:
             continue
         for name in NAMES:
-            products = [getattr(library, name.format(letter), None) for letter in "ds"]
+            products: list[Any] = [getattr(library, name.format(letter), None) for letter in "ds"]
             if all(products):
                 float64, float32 = (ctypes.cast(p, ctypes.c_void_p).value or 0 for p in products)
                 kernels, n_threads = _about(library)
@@ -92,13 +91,18 @@ def find() -> Blas | None:
     return None
 
 
-def use(library: ctypes.CDLL) -> Blas | None:
-    """Tell our library, once and before it runs anything, which BLAS to call and when."""
-    blas = find()
-    if blas is not None:
-        for suffix, gemm, n in zip(("f64", "f32"), (blas.float64, blas.float32), blas.least):
-            getattr(library, f"use_blas_{suffix}")(ctypes.c_void_p(gemm), ctypes.c_int64(n**3))
-    return blas
+def use(library: ctypes.CDLL, blas: Blas, least: int) -> None:
+    """Tell our library, once and before it runs anything, which BLAS to call, and for what.
+
+    Args:
+        library: ours.
+        blas: NumPy's.
+        least: it is called for least x least x least multiplications or more.
+    """
+    for suffix, gemm in (("f64", blas.float64), ("f32", blas.float32)):
+        function = getattr(library, f"use_blas_{suffix}")
+        function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_int64), None
+        function(gemm, least**3)
 
 
 def _files() -> Iterator[Path]:

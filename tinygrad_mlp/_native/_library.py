@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from tinygrad_mlp._native import _blas
 from tinygrad_mlp._native._variants import (
     FOLDER,
     NOT_BUILT,
@@ -78,6 +79,8 @@ class Library:
             that of a table of addresses.
         run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
         run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
+        blas: which BLAS of NumPy it calls for products of large matrices, and from which size on;
+            empty where it calls none.
     """
 
     variant: str
@@ -87,6 +90,7 @@ class Library:
     run: Mapping[np.dtype[Any], Function]
     run_tape: Mapping[np.dtype[Any], Function]
     run_steps: Mapping[np.dtype[Any], Function]
+    blas: str
 
 
 class _UnusableError(Exception):
@@ -168,6 +172,9 @@ def _opened(variant: str, file: Path) -> Library:
             raise _UnusableError(f"{file} is damaged; install the package again")
         library = ctypes.CDLL(str(file))
         _check(library, file)
+        blas = _blas.find()
+        if blas is not None:
+            _blas.use(library, blas, blas.least(variant))
         return Library(
             variant=variant,
             compiler=_text(library.compiler),
@@ -176,6 +183,7 @@ def _opened(variant: str, file: Path) -> Library:
             run=_functions(library, "run", RUN),
             run_tape=_functions(library, "run_tape", RUN),
             run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
+            blas=blas.describe(variant) if blas is not None else "",
         )
     except (OSError, AttributeError) as error:  # AttributeError: it has no such function
         raise _UnusableError(f"{file} cannot be loaded: {error}") from error

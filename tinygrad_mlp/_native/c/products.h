@@ -9,7 +9,10 @@
  *   b and c must follow each other along n; where b does not, or lies so scattered that each load
  *   would miss the cache, a panel of it is copied first.
  * - dots: vectors lie along k, and the lanes are added up at the end; a and b must follow each other
- *   along k. No copy, but the adding up costs about two rounds for each result.
+ *   along k. No copy, but the adding up costs about two rounds for each result: for few rows.
+ *
+ * Large products are done block by block, so that what is read again is still in a cache; the
+ * largest, if there is one, by the BLAS that NumPy carries.
  *
  * Lanes behind the edge are masked: they hold 0, and no memory is touched there.
  */
@@ -28,11 +31,11 @@
 #define TILE_VECTORS 2
 #endif
 #undef DEPTH
-#define DEPTH (2048 / (int)sizeof(real)) /* of a panel of b, while all rows of a pass by */
-#define FEW_ROWS 64     /* so deep where one row of a passes by */
-#define BLOCK_ROWS 192  /* of a, that stay in the second cache */
-#define BLOCK_PANELS 32 /* of b, copied at once */
-#define COPYING_PAYS 4000000    /* products of two numbers, from which on copying pays */
+#define DEPTH (2048 / (int)sizeof(real)) /* of a panel of b that stays in the first cache */
+#define DEPTH_OF_ROWS 64    /* where one row of a passes by, and b with it */
+#define BLOCK_ROWS 192      /* of a, that stay in the second cache */
+#define BLOCK_PANELS 32     /* of b, copied at once */
+#define BLOCKS_FROM 4000000 /* so many multiplications: from there on copying all of b pays */
 
 #undef UNROLL
 #if defined(__clang__)
@@ -163,6 +166,28 @@ static void NAME(pack)(int n, int K, const real *b, int64_t bn, int64_t bk, real
   }
 }
 
+/* The strips of some columns, at most a panel of b; where c lies apart, by a tile beside it. */
+INLINE void NAME(write_panel)(int M, int columns, int K, const real *a, int64_t am, int64_t ak,
+                              const real *b, int64_t bk, real *c, int64_t cm, int64_t cn, int adds) {
+  enum { L = NAME(LANES) };
+  const int wide = (columns + L - 1) / L;
+  const NAME(mask) last = NAME(first)(columns - (wide - 1) * L);
+  if (cn == 1) {
+    NAME(strips)[wide - 1](M, K, a, am, ak, b, bk, last, c, cm, adds);
+    return;
+  }
+  for (int rows; M > 0; M -= rows, a += rows * am, c += rows * cm) {
+    real tile[TILE_ROWS][TILE_VECTORS * L];
+    rows = M < TILE_ROWS ? M : TILE_ROWS;
+    NAME(strips)[wide - 1](rows, K, a, am, ak, b, bk, last, tile[0], TILE_VECTORS * L, 0);
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < columns; j++) {
+        real *to = c + i * cm + j * cn;
+        *to = adds ? *to + tile[i][j] : tile[i][j];
+      }
+  }
+}
+
 /* Panel after panel of b, all its depth, so that the sums stay near; but for one row of a, b is read
  * row after row, some rows at a time, as it lies in memory: each number of it serves only once. */
 static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
@@ -170,85 +195,72 @@ static void NAME(product_of_tiles)(int M, int N, int K, const real *a, int64_t a
                                    int64_t cn, int adds) {
   enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
   real panel[MOST * DEPTH] __attribute__((aligned(64)));
-  const int by_rows = M == 1 && bn == 1 && cn == 1, depth = by_rows ? FEW_ROWS : DEPTH;
+  const int by_rows = M == 1 && bn == 1 && cn == 1, depth = by_rows ? DEPTH_OF_ROWS : DEPTH;
+  const int scattered = bn != 1 || (M >= 64 && bk * (int64_t)sizeof(real) >= 512);
   for (int begin = 0, end; begin < N; begin = end) {
-    end = by_rows || N - begin <= MOST ? N : begin + NAME(piece)((N - begin + L - 1) / L, TILE_VECTORS) * L;
-    for (int k = 0, deep; k < K || k == 0; k += deep) {
-      deep = K - k <= depth ? K - k : NAME(piece)(K - k, depth);
-      for (int n = begin, wide; n < end; n += wide * L) {
-        wide = NAME(piece)((end - n + L - 1) / L, TILE_VECTORS);
-        const int columns = end - n < wide * L ? end - n : wide * L;
-        const int behind = columns - (wide - 1) * L;
-        const NAME(mask) last = NAME(first)(behind);
-        const real *p = a + k * ak, *q = b + n * bn + k * bk;
-        int64_t row = bk;
-        if (bn != 1 || (!HAS_MASKS && behind < L) ||
-            (M >= 4 * TILE_ROWS && bk * (int64_t)sizeof(real) >= 1024)) {
+    end = by_rows ? N : begin + NAME(piece)((N - begin + L - 1) / L, TILE_VECTORS) * L;
+    if (end > N) end = N;
+    for (int k = 0, deep; k < K; k += deep) {
+      deep = NAME(piece)(K - k, depth);
+      for (int n = begin, columns; n < end; n += columns) {
+        columns = NAME(piece)((end - n + L - 1) / L, TILE_VECTORS) * L;
+        if (columns > end - n) columns = end - n;
+        const real *q = b + n * bn + k * bk;
+        int64_t step = bk;
+        if (scattered || (!HAS_MASKS && columns % L)) {
           NAME(pack)(columns, deep, q, bn, bk, panel);
           q = panel;
-          row = wide * L;
+          step = (columns + L - 1) / L * L;
         }
-        const int adds_now = adds || k > 0;
-        if (cn == 1)
-          NAME(strips)[wide - 1](M, deep, p, am, ak, q, row, last, c + n, cm, adds_now);
-        else
-          for (int m = 0; m < M; m += TILE_ROWS) {
-            real block[TILE_ROWS][MOST];
-            const int rows = M - m < TILE_ROWS ? M - m : TILE_ROWS;
-            NAME(strips)[wide - 1](rows, deep, p + m * am, am, ak, q, row, last, block[0], MOST, 0);
-            for (int i = 0; i < rows; i++)
-              for (int j = 0; j < columns; j++) {
-                real *to = c + (m + i) * cm + (n + j) * cn;
-                *to = adds_now ? *to + block[i][j] : block[i][j];
-              }
-          }
+        NAME(write_panel)(M, columns, deep, a + k * ak, am, ak, q, step, c + n * cn, cm, cn,
+                          adds || k > 0);
       }
-      if (K == 0) break;
     }
   }
 }
 
-/* Large ones: some columns of b, then some rows of a, are copied as the tiles will read them, so that
- * both stay in the second cache; c is visited once for each DEPTH of k. */
+/* Large ones: some columns of b, and of a what does not follow each other along k, are copied as the
+ * tiles will read them, and stay in the second cache. Returns 0 where there is no memory for that. */
 static int NAME(product_of_blocks)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                                    const real *b, int64_t bn, int64_t bk, real *c, int64_t cm,
-                                   int adds) {
-  enum { L = NAME(LANES), MOST = TILE_VECTORS * L };
-  enum { COLUMNS = BLOCK_PANELS * MOST, ROWS = BLOCK_ROWS, GROUP = 16, AT_ONCE = 16 };
-  const int packs_a = ak != 1;
-  void *memory = malloc((size_t)(ROWS + COLUMNS) * DEPTH * sizeof(real) + 64);
+                                   int64_t cn, int adds) {
+  enum { L = NAME(LANES), MOST = TILE_VECTORS * L, COLUMNS = BLOCK_PANELS * MOST };
+  enum { AT_ONCE = 16 }; /* rows of b, so that memory is read along them; and columns of a */
+  real *memory = malloc((BLOCK_ROWS + COLUMNS) * DEPTH * sizeof(real) + 64);
   if (!memory) return 0;
-  real *of_a = (real *)(((uintptr_t)memory + 63) / 64 * 64), *of_b = of_a + ROWS * DEPTH;
+  real *of_a = memory + (64 - (uintptr_t)memory % 64) / sizeof(real);
+  real *of_b = of_a + BLOCK_ROWS * DEPTH;
+#define LESS(x, y) ((x) < (y) ? (x) : (y))
   for (int k = 0, deep; k < K; k += deep, adds = 1) {
     deep = NAME(piece)(K - k, DEPTH);
     for (int n = 0; n < N; n += COLUMNS) {
-      const int columns = N - n < COLUMNS ? N - n : COLUMNS;
+      const int columns = LESS(N - n, COLUMNS);
       for (int i = 0; i < deep; i += AT_ONCE)
         for (int j = 0; j < columns; j += MOST) {
-          const int width = columns - j < MOST ? columns - j : MOST;
-          NAME(pack)(width, deep - i < AT_ONCE ? deep - i : AT_ONCE, b + (n + j) * bn + (k + i) * bk, bn,
-                     bk, of_b + j * deep + i * ((width + L - 1) / L * L));
+          const int width = LESS(columns - j, MOST);
+          NAME(pack)(width, LESS(deep - i, AT_ONCE), b + (n + j) * bn + (k + i) * bk, bn, bk,
+                     of_b + j * deep + i * ((width + L - 1) / L * L));
         }
-      for (int m = 0; m < M; m += ROWS) {
-        const int rows = M - m < ROWS ? M - m : ROWS;
-        if (packs_a) for (int i = 0; i < rows; i += GROUP)
-          NAME(pack)(rows - i < GROUP ? rows - i : GROUP, deep, a + (m + i) * am + k * ak, am, ak,
-                     of_a + i * deep);
+      for (int m = 0; m < M; m += BLOCK_ROWS) {
+        const int rows = LESS(M - m, BLOCK_ROWS), group = ak == 1 ? rows : AT_ONCE;
+        if (ak != 1)
+          for (int i = 0; i < rows; i += group)
+            NAME(pack)(LESS(rows - i, group), deep, a + (m + i) * am + k * ak, am, ak,
+                       of_a + i * deep);
         for (int j = 0; j < columns; j += MOST) {
-          const int width = columns - j < MOST ? columns - j : MOST, wide = (width + L - 1) / L;
-          const NAME(mask) last = NAME(first)(width - (wide - 1) * L);
-          if (!packs_a)
-            NAME(strips)[wide - 1](rows, deep, a + m * am + k * ak, am, ak, of_b + j * deep,
-                                   wide * L, last, c + m * cm + n + j, cm, adds);
-          else for (int i = 0; i < rows; i += GROUP) {
-            const int some = rows - i < GROUP ? rows - i : GROUP;
-            NAME(strips)[wide - 1](some, deep, of_a + i * deep, 1, (some + L - 1) / L * L, of_b + j * deep,
-                                   wide * L, last, c + (m + i) * cm + n + j, cm, adds);
+          const int width = LESS(columns - j, MOST), step = (width + L - 1) / L * L;
+          for (int i = 0; i < rows; i += group) {
+            const int some = LESS(rows - i, group);
+            const real *p = ak == 1 ? a + (m + i) * am + k : of_a + i * deep;
+            NAME(write_panel)(some, width, deep, p, ak == 1 ? am : 1,
+                              ak == 1 ? 1 : (some + L - 1) / L * L, of_b + j * deep, step,
+                              c + (m + i) * cm + (n + j) * cn, cm, cn, adds);
           }
         }
       }
     }
   }
+#undef LESS
   free(memory);
   return 1;
 }
@@ -352,7 +364,10 @@ static int NAME(product_of_blas)(int M, int N, int K, const real *a, int64_t am,
 static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am, int64_t ak,
                              const real *b, int64_t bn, int64_t bk, real *c, int64_t cm, int64_t cn,
                              int adds) {
-  if (M <= 0 || N <= 0) return;
+  if (K <= 0 && !adds)
+    for (int m = 0; m < M; m++)
+      for (int n = 0; n < N; n++) c[m * cm + n * cn] = 0;
+  if (M <= 0 || N <= 0 || K <= 0) return;
   if ((N == 1 && M > 1) || (M > 1 && cn != 1 && (cm == 1 || (bn != 1 && am == 1)))) {
     NAME(matrix_product)(N, M, K, b, bn, bk, a, am, ak, c, cn, cm, adds); /* the roles of a and b */
     return;
@@ -360,11 +375,10 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
   if (N == 1) bn = cn = 1; /* an axis of one number has no stride */
   const int few = M <= 2 || (M <= 8 && 8 * M <= K) || (2 * N <= NAME(LANES) && K >= 64);
   if (NAME(product_of_blas)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds)) return;
-  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= COPYING_PAYS;
+  const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= BLOCKS_FROM;
   if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && few)
     NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
-  else if (cn != 1 || !large ||
-           !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, adds))
+  else if (!large || !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds))
     NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);
 }
 
