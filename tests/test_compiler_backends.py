@@ -328,7 +328,7 @@ def test_networks_run_on_another_back_end(network: Network) -> None:
 @pytest.mark.parametrize("per_sample", [False, True], ids=["whole batch", "per sample"])
 def test_effects_random_leaves_and_what_is_beside_the_loss(per_sample: bool) -> None:
     w = [Value(0.5), Value(-1.5), Value(2.0)]
-    found = []
+    found: list[Any] = []
     for backend in BACK_ENDS:
         seen, offset = Value(3.0), Value(0.25)
         rng = np.random.default_rng(0)

@@ -237,7 +237,7 @@ class JaxTrainer:
             return loss, *update(parameters, gradients, state)
 
         self.jit, self.scan = jax.jit, jax.lax.scan
-        self.raw_step = step
+        self.raw_step: Any = step
         self.step = jax.jit(step)
 
     def run(self, n_epochs: int) -> float:
