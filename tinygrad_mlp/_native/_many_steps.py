@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp._native._passes import BLOCK, Passes
 
-__all__ = ["INPUT", "MOST_INPUTS", "Steps", "Task", "address_of"]
+__all__ = ["INPUT", "MOST_INPUTS", "Steps", "Task"]
 
 
 def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
@@ -29,18 +29,10 @@ UPDATE: Final = _record(
     "max_norm",
 )
 EPOCH: Final = _record("programs update", "n_whole n_steps")
+"""What ``epochs.h`` declares: numbers that are read in each step, a program, a rule, an epoch."""
 
 MOST_INPUTS: Final = 8
-
-
-def address_of(array: NDArray[Any]) -> int:
-    """Where the numbers of an array begin.
-
-    >>> address_of(np.zeros(2)) > 0
-    True
-    """
-    address: int = array.__array_interface__["data"][0]
-    return address
+"""How many ``INPUT`` a program has at most, as ``epochs.h`` says."""
 
 
 @dataclass(eq=False)

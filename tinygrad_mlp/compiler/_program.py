@@ -166,6 +166,7 @@ class Program:
                 real numbers.
             DataError: if a loss does not take a target (see ``checks_targets``).
             TracingError, GraphError: if the function cannot be recorded.
+            BackendError: if the back end that was asked for cannot run it.
         """
         if open_blocks and (observer := pass_observer()) is not None:
             return observer.call(self, arrays)
@@ -232,7 +233,20 @@ class Program:
         return self._traced().source
 
     def summary(self) -> str:
-        """How many scalar operations became how many NumPy calls, and which products were found."""
+        """How many scalar operations became how many NumPy calls, and which products were found.
+
+        The last line says which C library runs it, and when it leaves a product to the BLAS of
+        NumPy; or why it is not native. There is no such line where NumPy was asked for.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> program = compile(lambda x: x * x, per_sample=True, backend="numpy")
+        >>> result = program([1.0, 2.0])
+        >>> print(program.summary())
+        1 scalar operations of one sample -> 1 groups -> 1 NumPy calls, 0 matrix products:
+        """
         return self._traced().summary()
 
     @property
@@ -243,7 +257,7 @@ class Program:
             ShapeError: before the first call, when the shapes are not known.
 
         >>> from tinygrad_mlp.compiler import compile
-        >>> program = compile(lambda x: x * x, per_sample=True)
+        >>> program = compile(lambda x: x * x, per_sample=True, backend="numpy")
         >>> result = program([1.0, 2.0])
         >>> program.backend
         NumPy text, because one sample is mapped over the batch, in rows

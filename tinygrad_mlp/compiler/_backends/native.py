@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
-from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp.compiler._backends.draws import Draw
 from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
@@ -134,8 +134,10 @@ class Bound:
     def __call__(self, *arrays: Array) -> Any:
         """The loss, with the gradients in their array; or a new array of the results."""
         addresses, made = self.addresses, self.made
-        in_order = [x if x.flags.c_contiguous else np.ascontiguousarray(x) for x in arrays]
-        for number, array in enumerate(in_order, FIRST_ARGUMENT):
+        in_order = [
+            x if (x.flags.c_contiguous and x.flags.aligned) else x.copy("C") for x in arrays
+        ]
+        for number, array in enumerate(in_order, FIRST_ARGUMENT):  # which live as long as the call
             addresses[number] = array.__array_interface__["data"][0]
         results = None
         if made.n_results >= 0:
@@ -170,13 +172,3 @@ class Bound:
     def assigns_outside(self) -> bool:
         """Whether a call assigns to leaves that are not kept, which no memory of it has."""
         return bool(self._assigned)
-
-
-def address_of(array: Array) -> int:
-    """Where the numbers of an array begin.
-
-    >>> address_of(np.zeros(2)) > 0
-    True
-    """
-    address: int = array.__array_interface__["data"][0]
-    return address

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native._library import AXES
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import LARGEST, Argument, Buffer, Number, Ref, Table
 from tinygrad_mlp.compiler._lowered import Lowered
@@ -33,7 +34,7 @@ FIRST_ARGUMENT: Final = 7
 
 _ALIGNED: Final = 16  # numbers: 64 bytes of the smaller dtype
 
-NOWHERE: Final = (-1, 0, 0, 0, 0, 0, 0)
+NOWHERE: Final = (-1, 0, *[0] * AXES)
 """What stands in a record for an operand that it does not have."""
 
 
