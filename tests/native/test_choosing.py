@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.back_ends import as_compiled, need_library
+from tests.back_ends import as_compiled, forced, need_library
 from tinygrad_mlp import compile
 from tinygrad_mlp import functional as F
 from tinygrad_mlp._native import _library as native_library
@@ -107,7 +107,7 @@ def test_the_eager_engine_has_no_use_for_the_library() -> None:
 def test_a_training_goes_on_with_the_back_end_that_it_had(tmp_path: Any) -> None:
     file = tmp_path / "training.npz"
     trained(resume=file, backend="numpy")
-    with pytest.raises(InvalidArgumentError, match="backend is auto, there it is numpy"):
+    with pytest.raises(InvalidArgumentError, match="backend is 'auto', there it is 'numpy'"):
         trained(resume=file)
 
 
@@ -179,6 +179,15 @@ def test_the_summary_says_which_library_runs_it_and_who_multiplies() -> None:
     assert last == start + (f", {library.blas}" if library.blas else "")
     alone = replace(library, blas="")
     assert alone.describe() == f"{library.variant}, {library.compiler}; its own products"
+
+
+def test_a_program_that_no_steps_are_taken_with_says_why() -> None:
+    need_library()
+    assert squared(backend="native").native_bound((2,)) == "it has no loss"
+    with forced("tape"):
+        program = compile(lambda x: F.tanh(x), [Value(1.0)])
+        assert program.native_bound(()) == "the graph is irregular"
+    assert squared(backend="numpy").native_bound((2,)) == ""
 
 
 # Memory

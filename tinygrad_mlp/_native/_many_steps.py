@@ -22,6 +22,8 @@ def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
 
 
 INPUT: Final = _record("rows order", "n_rows width base offset row_stride stride")
+"""What is read anew in each step, as ``epochs.h`` declares it; so are the three that follow."""
+
 PROGRAM: Final = _record("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")
 UPDATE: Final = _record(
     "records rest memory penalty",
@@ -29,7 +31,6 @@ UPDATE: Final = _record(
     "max_norm",
 )
 EPOCH: Final = _record("programs update", "n_whole n_steps")
-"""What ``epochs.h`` declares: numbers that are read in each step, a program, a rule, an epoch."""
 
 MOST_INPUTS: Final = 8
 """How many ``INPUT`` a program has at most, as ``epochs.h`` says."""
@@ -67,6 +68,22 @@ class Steps:
         passes: the update.
         arrays: those that it goes over: parameters, gradients, then what the rule remembers.
         max_norm: the largest norm of all gradients; 0 for no limit.
+
+    >>> from tinygrad_mlp._native._library import load
+    >>> from tinygrad_mlp._native._passes import passes_of
+    >>> from tinygrad_mlp._native._stand_ins import Trace
+    >>> library = load()
+    >>> if library is not None:  # it was built; three steps of numbers -= gradients
+    ...     trace, arrays = Trace(np.dtype("float64")), [np.ones(2), np.array([0.5, 0.25])]
+    ...     x, g = trace.array(), trace.array()
+    ...     given, result = [x.node, g.node], {0: (x - g).node}
+    ...     passes = passes_of(trace, given, [], result, 2, library.operations)
+    ...     records, memory = np.zeros((0, 1), np.int32), np.zeros(1, np.uintp)
+    ...     nothing = Task(records, memory, np.zeros(0, INPUT), np.zeros(1), np.empty(0))
+    ...     steps = Steps(library, [nothing], 1, 1, passes, arrays)
+    ...     room = np.zeros((1, 0)), np.empty(3), np.empty(0)
+    ...     function, *arguments = steps.call(0, 3, *room, None)
+    ...     assert function(*arguments) == 3 and arrays[0].tolist() == [-0.5, 0.25]
     """
 
     def __init__(

@@ -50,7 +50,15 @@ class Passes:
     sums: bool
 
     def same_as(self, other: Passes) -> bool:
-        """Whether the library would do the same."""
+        """Whether the library would do the same.
+
+        >>> def doubled(length: int) -> Passes:
+        ...     trace = Trace(np.dtype("float64"))
+        ...     x = trace.array()
+        ...     return passes_of(trace, [x.node], [], {0: (x + x).node}, length, {"add": 7})
+        >>> doubled(10).same_as(doubled(10)), doubled(10).same_as(doubled(11))
+        (True, False)
+        """
         pairs = (
             (self.records, other.records),
             (self.rest, other.rest),

@@ -26,7 +26,8 @@ from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
-from tinygrad_mlp.compiler._backends.native import Bound
+from tinygrad_mlp.compiler._backends.native import Bound, Native
+from tinygrad_mlp.compiler._backends.native_tape import NativeTape
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
@@ -208,8 +209,7 @@ class Program:
         bound = self._bound.get(shapes) or self._bind(shapes)
         run = bound.run
         if not isinstance(run, Bound):
-            on_tape = bound.trace.choice.backend.name.startswith("native")
-            return "the graph is irregular" if on_tape else ""
+            return _WITHOUT_STEPS.get(bound.trace.choice.backend.name, "")
         if open_blocks and pass_observer() is not None:
             return "a debugger looks on"
         if open_blocks and current().numbers is not None:
@@ -636,6 +636,10 @@ def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
             f"program.{name} holds {array.size} numbers, got {described(numbers)}; for example "
             f"program.{name} = np.zeros({array.size})"
         ) from error
+
+
+_WITHOUT_STEPS: Final = {NativeTape.name: "the graph is irregular", Native.name: "it has no loss"}
+"""Why programs of these back ends are no part of many steps in one call."""
 
 
 class _InOrder:

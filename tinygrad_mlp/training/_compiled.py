@@ -35,7 +35,7 @@ from tinygrad_mlp.training._engines import (
     Taken,
     mean_of,
 )
-from tinygrad_mlp.training._epoch_memory import Batches
+from tinygrad_mlp.training._epoch_memory import Batches, batches_of
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
 from tinygrad_mlp.training._rule_of_steps import OptimizerRule
@@ -137,10 +137,9 @@ class CompiledEngine(StepSettings):
     def _as_batches(self, samples: Samples, batch_size: int | None) -> Batches:
         """The same as before for the same samples."""
         if self._batches is None or self._samples is not samples:
-            dtype = self.program.dtype
-            arrays = [np.ascontiguousarray(a, dtype) for a in (samples.X, samples.targets)]
+            arrays, weighted = (samples.X, samples.targets), samples.weights is not None
             self._samples = samples
-            self._batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
+            self._batches = batches_of(arrays, self.program.dtype, batch_size, weighted)
         return self._batches
 
     def taken(self, piece: Piece) -> Taken:

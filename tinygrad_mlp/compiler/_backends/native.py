@@ -44,6 +44,13 @@ class Native:
 
     Attributes:
         library: the library.
+
+    >>> from types import SimpleNamespace
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> Native(SimpleNamespace()).prepare(made.lowered).source == made.source
+    True
     """
 
     library: Library
@@ -56,7 +63,15 @@ class Native:
 
 @dataclass(slots=True)
 class NativeProgram:
-    """A program that the library runs, and what it is about."""
+    """A program that the library runs, and what it is about.
+
+    >>> from types import SimpleNamespace
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> print(NativeProgram(SimpleNamespace(), made.lowered).source.splitlines()[-4].strip())
+    multiply(x0, c0, out=mul0)
+    """
 
     library: Library
     lowered: Lowered
@@ -85,6 +100,14 @@ class Bound:
         made: its records.
         addresses: where each memory begins, by the numbers in ``native_records``.
         loss: the loss of the last call, one double.
+
+    >>> from tinygrad_mlp.compiler import compile
+    >>> w = Value(2.0)
+    >>> program = compile(lambda x: w * x, [w], per_sample=True)
+    >>> bound = program.native_bound((2,))
+    >>> if isinstance(bound, Bound):  # the library was built
+    ...     assert bound(np.array([1.0, 2.0])) == 3.0
+    ...     assert not bound.assigns_outside
     """
 
     library: Library

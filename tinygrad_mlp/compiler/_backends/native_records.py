@@ -24,7 +24,7 @@ from tinygrad_mlp.compiler._backends.native_axes import (
     Loop,
     merged_terms,
     rounds,
-    with_the_longest_rows,
+    with_rows_innermost,
 )
 from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
@@ -101,6 +101,13 @@ def records_of(
 
     Raises:
         BackendError: if its memory has more than 2^31 numbers.
+
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> records = records_of(made.lowered, 2, np.dtype("float64"), {"copy": 0, "multiply": 30})
+    >>> records.records[:, :6].tolist()  # the argument, the product, the result
+    [[0, 1, 1, 1, 1, 2], [30, 1, 1, 1, 1, 2], [0, 1, 1, 1, 1, 2]]
     """
     assert lowered.arrays is not None
     return _Maker(lowered, lowered.arrays, batch_size, dtype, operations).made()
@@ -243,7 +250,7 @@ class _Maker:
                 steps.append(moving[-n_axes:] if n_axes else [])
             else:
                 steps.append([0] * missing + moving)
-        axes = with_the_longest_rows(Axes(list(result.lengths), steps).merged())
+        axes = with_rows_innermost(Axes(list(result.lengths), steps).merged())
         self.emit(operation, axes, [o.memory for o in operands], [o.offset for o in operands])
 
     def add(self, instruction: Instruction) -> None:
