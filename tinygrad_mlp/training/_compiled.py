@@ -35,7 +35,7 @@ from tinygrad_mlp.training._engines import (
     Taken,
     mean_of,
 )
-from tinygrad_mlp.training._epoch_memory import Batches, batches_of
+from tinygrad_mlp.training._epoch_memory import Batches, readable_batches
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
 from tinygrad_mlp.training._rule_of_steps import OptimizerRule
@@ -139,7 +139,7 @@ class CompiledEngine(StepSettings):
         if self._batches is None or self._samples is not samples:
             arrays, weighted = (samples.X, samples.targets), samples.weights is not None
             self._samples = samples
-            self._batches = batches_of(arrays, self.program.dtype, batch_size, weighted)
+            self._batches = readable_batches(arrays, self.program.dtype, batch_size, weighted)
         return self._batches
 
     def taken(self, piece: Piece) -> Taken:

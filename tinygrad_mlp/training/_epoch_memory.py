@@ -18,7 +18,7 @@ from tinygrad_mlp._native._passes import Passes
 from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._backends.native_memory import ARENA, FIRST_ARGUMENT, RESULTS
 
-__all__ = ["BatchProgram", "Batches", "Epoch", "batches_of"]
+__all__ = ["BatchProgram", "Batches", "Epoch", "readable_batches"]
 
 Array = NDArray[Any]
 
@@ -77,12 +77,12 @@ class Batches:
         return self.n_whole + len(self.sizes) - 1
 
 
-def batches_of(
+def readable_batches(
     arrays: Sequence[Array], dtype: np.dtype[Any], batch_size: int | None, weighted: bool
 ) -> Batches:
     """Batches of arrays as the library reads them: of its dtype, in order, aligned.
 
-    >>> batches_of([np.arange(6).reshape(2, 3).T], np.dtype("float32"), 2, False).arrays
+    >>> readable_batches([np.arange(6).reshape(2, 3).T], np.dtype("float32"), 2, False).arrays
     (array([[0., 3.],
            [1., 4.],
            [2., 5.]], dtype=float32),)
@@ -153,8 +153,12 @@ class Epoch:
         self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
     ) -> None:
         """Say where the steps find what they read; it is kept as long."""
-        self._held = (order, shares, drawn)
         first = self.tasks[0]
+        if order is not None:
+            order = np.require(order, np.int64, ["C", "A"])
+        if shares is not None:
+            shares = np.require(shares, first.bound.given.dtype, ["C", "A"])
+        self._held = (order, shares, drawn)
         first.put(order, shares, drawn)
         for batch in self.tasks:
             batch.share(first)
