@@ -338,8 +338,8 @@ static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am
  * on. The only variables of the library: both are set when it is loaded, before anything runs. Two
  * threads that load it at once write the same, and the number first, so that no product in between
  * goes where it does not belong. */
-typedef void (*NAME(gemm))(int64_t by_rows, int64_t turns_a, int64_t turns_b, int64_t M, int64_t N,
-                           int64_t K, real alpha, const real *a, int64_t lda, const real *b,
+typedef void (*NAME(gemm))(int by_rows, int turns_a, int turns_b, int64_t M, int64_t N, int64_t K,
+                           real alpha, const real *a, int64_t lda, const real *b,
                            int64_t ldb, real beta, real *c, int64_t ldc);
 static NAME(gemm) NAME(blas);
 static int64_t NAME(blas_from);
