@@ -123,14 +123,13 @@ static void NAME(take_step)(const update *u) {
   const int64_t n = u->n_parameters;
   if (u->max_norm > 0) NAME(clip_by_norm)((real *)u->memory[1], n, u->max_norm);
   const uint64_t mode = flush(); /* not in clipping, whose factor may be as small as can be */
-  for (int64_t from = 0; from < n; from += u->block) {
-    NAME(run_all)(n - from < u->block ? u->rest : u->records, u->n_records, u->memory);
-    for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] + u->block;
+  for (int64_t left = n, length; left > 0; left -= length) {
+    length = left < u->block ? left : u->block;
+    NAME(run_all)(length < u->block ? u->rest : u->records, u->n_records, u->memory);
+    for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] + length;
   }
   as_before(mode);
-  const int64_t n_blocks = (n + u->block - 1) / u->block;
-  for (int64_t k = 0; k < u->n_moving; k++)
-    u->memory[k] = (real *)u->memory[k] - n_blocks * u->block;
+  for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] - n;
 }
 
 /* Steps of whole epochs or of a part, the first of them number `first` of its epoch. Leaves the
