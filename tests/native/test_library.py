@@ -222,7 +222,7 @@ def test_any_change_of_the_c_files_is_seen(tmp_path: Path, change: str) -> None:
 
 def test_operations_are_numbered_as_in_the_source(library: Library) -> None:
     source = (FOLDER / "c" / "operations.h").read_text(encoding="utf-8")
-    names = re.findall(r"^(?:UNARY|BINARY|KERNEL)\((\w+)", source, flags=re.MULTILINE)
+    names = re.findall(r"^(?:UNARY|BINARY|TERNARY|KERNEL)\((\w+)", source, flags=re.MULTILINE)
     assert len(names) > 40
     assert list(library.operations.items()) == [(name, k) for k, name in enumerate(names)]
 
