@@ -121,7 +121,7 @@ def test_training_with_one_of_each_goes_as_in_torch(engine: str, added: None) ->
             (w - 0.05 * g.sign()).detach().requires_grad_() for w, g in zip(weights, gradients)
         ]
     model, history = trained(engine)
-    assert (history.engine, history.loss_name, history.task) == (
+    assert (as_compiled(history.engine), history.loss_name, history.task) == (
         *(engine, "focal"),
         "classification",
     )

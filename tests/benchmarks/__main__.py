@@ -20,6 +20,7 @@ from tests.benchmarks import (
     drawing,
     drop_in,
     engine,
+    epochs,
     fit_loop,
     freezing,
     function_accuracy,
@@ -40,6 +41,8 @@ from tests.benchmarks.kernels import kernels
 TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "engine": ("The scalar engine", engine.report),
     "compiler": ("Compiled programs", compiler.report),
+    "epochs": ("Whole epochs", epochs.report),
+    "epochs-map": ("Whole epochs, over sizes", epochs.report_map),
     "fit-loop": ("What fit adds to its loop", fit_loop.report),
     "batch-norm": ("Batch normalization", batch_norm.report),
     "freezing": ("What freezing saves", freezing.report),

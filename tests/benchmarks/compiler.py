@@ -10,6 +10,7 @@ from tests.benchmarks.numpy_by_hand import numpy_trainer
 from tests.benchmarks.timing import comparison
 from tests.benchmarks.trainers import (
     CasadiTrainer,
+    JaxScanTrainer,
     JaxTrainer,
     OurEpochTrainer,
     OurTrainer,
@@ -19,11 +20,12 @@ from tests.benchmarks.trainers import (
 from tests.benchmarks.works import WORKS, Trainer, Work
 from tinygrad_mlp._native import _library as native_library
 
-__all__ = ["EPOCHS", "NUMPY", "OURS", "measure", "report", "trainers"]
+__all__ = ["EPOCHS", "NUMPY", "OURS", "SCAN", "measure", "report", "trainers"]
 
 OURS = "tinygrad_mlp, compiled"
 EPOCHS = "tinygrad_mlp, many steps in a call"
 NUMPY = "NumPy by hand"
+SCAN = "jax.jit of the epoch (scan)"
 
 
 def trainers(work: Work) -> dict[str, Callable[[Work], Trainer]]:
@@ -38,6 +40,7 @@ def trainers(work: Work) -> dict[str, Callable[[Work], Trainer]]:
     if work.optimizer == "Adam":
         found["torch, fused Adam"] = partial(TorchTrainer, fused=True)
     found["jax.jit"] = JaxTrainer
+    found[SCAN] = JaxScanTrainer
     if work.name == "A":
         found["CasADi and a C compiler"] = CasadiTrainer
     found["scikit-learn"] = SklearnTrainer

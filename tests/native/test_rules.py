@@ -400,7 +400,9 @@ def test_in_float32_a_number_of_float64_would_change_the_type(library: Library) 
 
 
 def test_what_the_library_lacks_is_refused(library: Library) -> None:
-    operations = {name: n for name, n in library.operations.items() if name != "sqrt"}
+    operations = dict(library.operations)
+    for name in ("sqrt", "divide_by_root"):
+        del operations[name]
     with pytest.raises(UntraceableError, match="'sqrt', which is not in the library"):
         traced_rule(Adam(), np.zeros(3), None, operations)
     traced_rule(SGD(), np.zeros(3), None, operations)

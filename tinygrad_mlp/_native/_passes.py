@@ -5,7 +5,8 @@ So many numbers are taken at a time that everything that the passes go over stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -123,7 +124,8 @@ class _Builder:
                 )
             is_own = node.operation and node not in self.targets
             self.targets[node if is_own else trace.copied(node)] = k
-        self.nodes = _needed(trace.nodes, [*self.targets])
+        needed = _needed(trace.nodes, [*self.targets])
+        self.nodes = _fused(needed, {*self.targets, *arrays}, operations)
         self.last: dict[Node, int] = {}
         for index, node in enumerate(self.nodes):
             self.last |= dict.fromkeys(node.operands, index)
@@ -203,3 +205,52 @@ def _needed(nodes: Sequence[Node], results: Sequence[Node]) -> list[Node]:
             needed.update(node.operands)
             kept.append(node)
     return kept[::-1]
+
+
+def _fused(nodes: Sequence[Node], kept: Set[Node], operations: Container[str]) -> list[Node]:
+    """Fewer passes: an operation whose result one other operation reads becomes part of that one.
+
+    Each is rounded as before, so the results are the same, bit for bit.
+    """
+    n_readers = Counter([operand for node in nodes for operand in node.operands])
+    inner = {
+        node for node in nodes if n_readers[node] == 1 and node not in kept and not node.single
+    }
+    gone: set[Node] = set()
+    for node in nodes:
+        if node.single or node.boolean:
+            continue
+        for operation, operands, parts in _ways_to_fuse(node):
+            if operation in operations and all([part in inner for part in parts]):
+                node.operation, node.operands = operation, operands
+                gone.update(parts)
+                break
+    return [node for node in nodes if node not in gone]
+
+
+def _ways_to_fuse(node: Node) -> Iterator[tuple[str, tuple[Node, ...], tuple[Node, ...]]]:
+    """The operations of three operands that it may end, their operands, and what they replace."""
+    if len(node.operands) != 2:
+        return
+    first, second = node.operands
+    if node.operation == "add":
+        for product, other in ((first, second), (second, first)):
+            if product.operation == "multiply" and not _has_truth(product):
+                yield "multiply_add", (*_array_first(product), other), (product,)
+    elif node.operation == "subtract" and second.operation == "multiply":
+        if not _has_truth(second) and not first.single:
+            yield "subtract_product", (first, *_array_first(second)), (second,)
+    elif node.operation == "divide" and second.operation == "add" and not first.single:
+        for root, other in (second.operands, second.operands[::-1]):
+            if root.operation == "sqrt":
+                yield "divide_by_root", (first, *root.operands, other), (second, root)
+
+
+def _array_first(product: Node) -> tuple[Node, Node]:
+    """The factors; the first one is an array, which is what the library is fast for."""
+    x, y = product.operands
+    return (y, x) if x.single else (x, y)
+
+
+def _has_truth(node: Node) -> bool:
+    return any([operand.boolean for operand in node.operands])

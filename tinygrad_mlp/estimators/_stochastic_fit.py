@@ -104,7 +104,8 @@ class StochasticFit:
     ) -> float:
         """A step for each batch, and the mean of what the samples cost, penalties included."""
         pieces = None
-        if isinstance(samples.X, np.ndarray):
+        is_one_step = self._hooks is None and len(samples) <= batch_size  # as in ``partial_fit``
+        if isinstance(samples.X, np.ndarray) and not is_one_step:
             pieces = self._network.pieces(samples, batch_size, rule)
         if pieces is not None:
             return self._run_pieces(pieces, samples, batch_size, order)
