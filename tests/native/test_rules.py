@@ -92,11 +92,23 @@ def in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return also, state
 
 
+def in_place_of_a_number(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    rate = c[0] * 2.0
+    doubled = rate
+    rate *= 0.25
+    mixed = rate
+    mixed += g
+    return rate * g, (doubled * p, mixed)
+
+
 def constant(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return c[0] * c[1] + 1.0, state
 
 
-OWN: Final = {rule.__name__: rule for rule in (lion, swapping, bounded, powers, in_place, constant)}
+OWN: Final = {
+    rule.__name__: rule
+    for rule in (lion, swapping, bounded, powers, in_place, in_place_of_a_number, constant)
+}
 
 
 def makers() -> dict[str, Callable[[], Optimizer]]:
@@ -334,6 +346,18 @@ def adding_truths(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any
     return c[0] * ((g > 0.0) + (p > 0.0)), state
 
 
+def truths_in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    kept = 2.0 * g
+    np.greater(g, 0.0, out=kept)
+    return c[0] * kept, state
+
+
+def number_in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    kept = 2.0 * g
+    np.add(c[0], c[1], out=kept)
+    return c[0] * kept, state
+
+
 UNTRACEABLE: Final = {
     branching: "asks for the numbers",
     asking: "its rule raises AttributeError: ",
@@ -348,6 +372,8 @@ UNTRACEABLE: Final = {
     without_state: "state_names",
     special: "np.sinc",
     adding_truths: "of truth values",
+    truths_in_place: "what an array is of in place",
+    number_in_place: "what an array is of in place",
 }
 
 
