@@ -44,9 +44,12 @@ def as_compiled(engine: str) -> str:
 
     >>> as_compiled("native (for whole batches: why; a call per step: why not)")
     'compiled (for whole batches: why)'
+    >>> as_compiled("compiled (not native: the native library is not built: turned off)")
+    'compiled'
     """
     kind, _, notes = engine.partition(" (")
-    if kind != "native":
+    if kind not in ("native", "compiled"):
         return engine
-    kept = [note for note in notes[:-1].split("; ") if note and not note.startswith("a call per")]
+    about_c = ("a call per", "not native")
+    kept = [note for note in notes[:-1].split("; ") if note and not note.startswith(about_c)]
     return "compiled" + f" ({'; '.join(kept)})" * bool(kept)

@@ -19,7 +19,8 @@ Row = list[Value]
 
 
 def products(program: Program) -> list[str]:
-    return [line.split(": ")[1] for line in program.summary().splitlines()[1:]]
+    lines = program.summary().splitlines()
+    return [line.split(": ")[1] for line in lines if line.startswith("  ")]
 
 
 def plain_loop(row: Row, x: Row, bias: Value) -> Value:

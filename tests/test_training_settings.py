@@ -66,6 +66,7 @@ UNASKED: Final[dict[Callable[..., Any], dict[str, Any]]] = {
         "progress": None,
         "callbacks": (),
         "engine": "auto",
+        "backend": "auto",
         "resume": None,
         "save_every": None,
     },

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tinygrad_mlp._text import visible
 
 __all__ = [
+    "BackendError",
     "BatchStatisticsError",
     "DataError",
     "GradientCheckError",
@@ -67,6 +68,10 @@ class NotTextError(TinygradMLPError, TypeError):
 
 class InvalidArgumentError(TinygradMLPError, ValueError):
     """An argument is out of its range, for example a negative learning rate."""
+
+
+class BackendError(InvalidArgumentError):
+    """The back end that is asked for cannot run a program, or the program is too large for it."""
 
 
 class UnknownNameError(TinygradMLPError, ValueError):

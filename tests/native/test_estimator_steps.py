@@ -29,7 +29,7 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "adaptive": {"solver": "sgd", "learning_rate_init": 0.1, "learning_rate": "adaptive"},
     "no penalty": {"alpha": 0.0},
     "a large penalty": {"alpha": 3.0},
-    "one batch": {"batch_size": 83},
+    "two batches": {"batch_size": 42},
     "in order": {"shuffle": False},
     "dropout": {"dropout": 0.2},
     "batch norm": {"batch_norm": True, "solver": "sgd", "learning_rate_init": 0.1},

@@ -76,7 +76,12 @@ class Blas:
 
 
 def find() -> Blas | None:
-    """The BLAS of NumPy, or None where it carries none whose names are known."""
+    """The BLAS of NumPy, or None where it carries none whose names are known.
+
+    >>> blas = find()
+    >>> blas is None or (blas.n_threads >= 1 and blas.float64 != blas.float32)
+    True
+    """
     for path in _files():
         try:
             library = ctypes.CDLL(str(path))
@@ -98,6 +103,14 @@ def use(library: ctypes.CDLL, blas: Blas, least: int) -> None:
         library: ours.
         blas: NumPy's.
         least: it is called for least x least x least multiplications or more.
+
+    >>> from types import SimpleNamespace
+    >>> def told(gemm: int, multiplications: int) -> None:
+    ...     print(gemm, multiplications)
+    >>> ours = SimpleNamespace(use_blas_f64=told, use_blas_f32=told)
+    >>> use(ours, Blas("libopenblas.so", "SkylakeX", 1, 64, 32), 10)
+    64 1000
+    32 1000
     """
     for suffix, gemm in (("f64", blas.float64), ("f32", blas.float32)):
         function = getattr(library, f"use_blas_{suffix}")

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp._native import _blas
 from tinygrad_mlp._native._variants import (
@@ -27,10 +28,14 @@ from tinygrad_mlp._native._variants import (
 )
 
 __all__ = [
+    "AXES",
     "ENTRY_FIELDS",
+    "OPERANDS",
     "RECORD",
+    "RECORD_INTS",
     "Function",
     "Library",
+    "address_of",
     "load",
     "reason",
     "reported_features",
@@ -41,13 +46,19 @@ Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
 
 AXES: Final = 5
+"""How many loops inside each other a record has, the innermost one last."""
 OPERANDS: Final = 3
+"""How many operands it has at most, beside the result."""
 
 OPERAND: Final = np.dtype([("base", "i4"), ("offset", "i4"), ("stride", "i4", AXES)])
 RECORD: Final = np.dtype(
     [("operation", "i4"), ("extent", "i4", AXES), ("out", OPERAND), ("in", OPERAND, OPERANDS)]
 )
 """A record as ``records.h`` declares it: a list of them is an array of this type."""
+
+RECORD_INTS: Final = RECORD.itemsize // 4
+"""How many integers of 32 bits it is made of, in the order of its fields: a list of records may
+also be an array with a row of so many for each."""
 
 ENTRY_FIELDS: Final = 8
 """How many numbers of 32 bits an entry of a tape has, which ``tape.h`` declares."""
@@ -91,6 +102,27 @@ class Library:
     run_tape: Mapping[np.dtype[Any], Function]
     run_steps: Mapping[np.dtype[Any], Function]
     blas: str
+
+    def describe(self) -> str:
+        """What it is built for, what built it, and who multiplies matrices, for a summary.
+
+        >>> library = load()
+        >>> library is None or library.describe().startswith(f"{library.variant}, ")
+        True
+        """
+        products = "its own products" + f", {self.blas}" * bool(self.blas)
+        return f"{self.variant}, {self.compiler}; {products}"
+
+
+def address_of(array: NDArray[Any]) -> int:
+    """Where the numbers of an array begin; whoever keeps the address keeps the array too.
+
+    >>> array = np.zeros(2)
+    >>> address_of(array[1:]) - address_of(array)
+    8
+    """
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 class _UnusableError(Exception):
@@ -138,7 +170,11 @@ def search(folder: Path, features: Mapping[str, bool]) -> tuple[Library | None, 
 
 
 def reported_features() -> Mapping[str, bool]:
-    """What NumPy found out about this processor; a name that is missing is a feature that is."""
+    """What NumPy found out about this processor; a name that is missing is a feature that is.
+
+    >>> all([value in (True, False) for value in reported_features().values()])
+    True
+    """
     core = importlib.import_module("numpy._core._multiarray_umath")
     features: Mapping[str, bool] = getattr(core, "__cpu_features__", {})
     return features

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp._native._passes import BLOCK, Passes
 
-__all__ = ["INPUT", "MOST_INPUTS", "Steps", "Task", "address_of"]
+__all__ = ["INPUT", "MOST_INPUTS", "Steps", "Task"]
 
 
 def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
@@ -22,6 +22,8 @@ def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
 
 
 INPUT: Final = _record("rows order", "n_rows width base offset row_stride stride")
+"""What is read anew in each step, as ``epochs.h`` declares it; so are the three that follow."""
+
 PROGRAM: Final = _record("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")
 UPDATE: Final = _record(
     "records rest memory penalty",
@@ -31,16 +33,7 @@ UPDATE: Final = _record(
 EPOCH: Final = _record("programs update", "n_whole n_steps")
 
 MOST_INPUTS: Final = 8
-
-
-def address_of(array: NDArray[Any]) -> int:
-    """Where the numbers of an array begin.
-
-    >>> address_of(np.zeros(2)) > 0
-    True
-    """
-    address: int = array.__array_interface__["data"][0]
-    return address
+"""How many ``INPUT`` a program has at most, as ``epochs.h`` says."""
 
 
 @dataclass(eq=False)
@@ -75,6 +68,22 @@ class Steps:
         passes: the update.
         arrays: those that it goes over: parameters, gradients, then what the rule remembers.
         max_norm: the largest norm of all gradients; 0 for no limit.
+
+    >>> from tinygrad_mlp._native._library import load
+    >>> from tinygrad_mlp._native._passes import passes_of
+    >>> from tinygrad_mlp._native._stand_ins import Trace
+    >>> library = load()
+    >>> if library is not None:  # it was built; three steps of numbers -= gradients
+    ...     trace, arrays = Trace(np.dtype("float64")), [np.ones(2), np.array([0.5, 0.25])]
+    ...     x, g = trace.array(), trace.array()
+    ...     given, result = [x.node, g.node], {0: (x - g).node}
+    ...     passes = passes_of(trace, given, [], result, 2, library.operations)
+    ...     records, memory = np.zeros((0, 1), np.int32), np.zeros(1, np.uintp)
+    ...     nothing = Task(records, memory, np.zeros(0, INPUT), np.zeros(1), np.empty(0))
+    ...     steps = Steps(library, [nothing], 1, 1, passes, arrays)
+    ...     room = np.zeros((1, 0)), np.empty(3), np.empty(0)
+    ...     function, *arguments = steps.call(0, 3, *room, None)
+    ...     assert function(*arguments) == 3 and arrays[0].tolist() == [-0.5, 0.25]
     """
 
     def __init__(

@@ -13,18 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native._library import AXES, OPERANDS, RECORD_INTS
 from tinygrad_mlp._native._stand_ins import Node, Trace, UntraceableError
 
 __all__ = ["BLOCK", "Passes", "passes_of"]
 
 BLOCK: Final = 512
 """How many numbers of each array are taken at a time."""
-
-AXES: Final = 5
-OPERANDS: Final = 3
-_OPERAND: Final = 2 + AXES
-RECORD_SIZE: Final = 1 + AXES + (1 + OPERANDS) * _OPERAND
-"""How many 32-bit integers a record has."""
 
 _NONE: Final = (-1, 0, 0)
 
@@ -40,7 +35,7 @@ class Passes:
     and one double for what is summed up.
 
     Attributes:
-        records: for a whole block, (n_records, ``RECORD_SIZE``).
+        records: for a whole block, (n_records, ``RECORD_INTS``).
         rest: the same for the last block, which is shorter.
         block: how many numbers a block has.
         numbers: the constants, and room for what is computed of single numbers.
@@ -56,7 +51,15 @@ class Passes:
     sums: bool
 
     def same_as(self, other: Passes) -> bool:
-        """Whether the library would do the same."""
+        """Whether the library would do the same.
+
+        >>> def doubled(length: int) -> Passes:
+        ...     trace = Trace(np.dtype("float64"))
+        ...     x = trace.array()
+        ...     return passes_of(trace, [x.node], [], {0: (x + x).node}, length, {"add": 7})
+        >>> doubled(10).same_as(doubled(10)), doubled(10).same_as(doubled(11))
+        (True, False)
+        """
         pairs = (
             (self.records, other.records),
             (self.rest, other.rest),
@@ -145,7 +148,7 @@ class _Builder:
             rows.append(self.record(node.operation, self.place_for(node), operands, node.single))
         for node, place in self.copies:
             rows.append(self.record("copy", (place, 0, 1), [self.places[node]], False))
-        records = np.array(rows, np.int32).reshape(-1, RECORD_SIZE)
+        records = np.array(rows, np.int32).reshape(-1, RECORD_INTS)
         block, rest = min(BLOCK, length), records.copy()
         records[:, AXES] = np.where(records[:, AXES], block, 1)
         rest[:, AXES] = np.where(rest[:, AXES], length % block or block, 1)

@@ -35,6 +35,7 @@ FLAGS: Final = (
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
     "-Wno-pass-failed",  # clang would list the loops that it cannot vectorize
 )
+"""What the compiler is told for every variant."""
 
 V2: Final = ("-msse3", "-mssse3", "-msse4.1", "-msse4.2", "-mpopcnt", "-mcx16", "-msahf")
 V3: Final = (*V2, "-mavx", "-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe")

@@ -29,7 +29,7 @@ def compile(
     has_auxiliary: bool = False,
     backend: Wanted = "auto",
 ) -> Program:
-    """Turn a function on scalar Values into a NumPy program.
+    """Turn a function on scalar Values into a program of whole arrays, in C or in NumPy.
 
     The function must do the same at each call: plain numbers, strings and modes that it reads are
     constants of the program, up to ``refresh``; numbers of Values are read at each call. So a loss
@@ -59,6 +59,8 @@ def compile(
         InvalidArgumentError: for an unknown dtype or reduction, for parameters that are not leaves
             or come twice, for ``has_auxiliary`` without parameters. At the first call also
             TracingError, GraphError and ShapeError for what cannot be recorded.
+        BackendError: for an unknown back end; at the first call, for "native" where there is no C
+            library, or where it lacks a function that the program calls.
 
     >>> w = Value(3.0)
     >>> def loss(xs, ys):

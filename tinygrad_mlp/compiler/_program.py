@@ -26,7 +26,8 @@ from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
-from tinygrad_mlp.compiler._backends.native import Bound
+from tinygrad_mlp.compiler._backends.native import Bound, Native
+from tinygrad_mlp.compiler._backends.native_tape import NativeTape
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
 from tinygrad_mlp.compiler._hiding import recording_lock
 from tinygrad_mlp.compiler._layout import Plan
@@ -166,6 +167,7 @@ class Program:
                 real numbers.
             DataError: if a loss does not take a target (see ``checks_targets``).
             TracingError, GraphError: if the function cannot be recorded.
+            BackendError: if the back end that was asked for cannot run it.
         """
         if open_blocks and (observer := pass_observer()) is not None:
             return observer.call(self, arrays)
@@ -207,8 +209,7 @@ class Program:
         bound = self._bound.get(shapes) or self._bind(shapes)
         run = bound.run
         if not isinstance(run, Bound):
-            on_tape = bound.trace.choice.backend.name.startswith("native")
-            return "the graph is irregular" if on_tape else ""
+            return _WITHOUT_STEPS.get(bound.trace.choice.backend.name, "")
         if open_blocks and pass_observer() is not None:
             return "a debugger looks on"
         if open_blocks and current().numbers is not None:
@@ -232,7 +233,20 @@ class Program:
         return self._traced().source
 
     def summary(self) -> str:
-        """How many scalar operations became how many NumPy calls, and which products were found."""
+        """How many scalar operations became how many NumPy calls, and which products were found.
+
+        The last line says which C library runs it, and when it leaves a product to the BLAS of
+        NumPy; or why it is not native. There is no such line where NumPy was asked for.
+
+        Raises:
+            ShapeError: before the first call, when the shapes are not known.
+
+        >>> from tinygrad_mlp.compiler import compile
+        >>> program = compile(lambda x: x * x, per_sample=True, backend="numpy")
+        >>> result = program([1.0, 2.0])
+        >>> print(program.summary())
+        1 scalar operations of one sample -> 1 groups -> 1 NumPy calls, 0 matrix products:
+        """
         return self._traced().summary()
 
     @property
@@ -243,7 +257,7 @@ class Program:
             ShapeError: before the first call, when the shapes are not known.
 
         >>> from tinygrad_mlp.compiler import compile
-        >>> program = compile(lambda x: x * x, per_sample=True)
+        >>> program = compile(lambda x: x * x, per_sample=True, backend="numpy")
         >>> result = program([1.0, 2.0])
         >>> program.backend
         NumPy text, because one sample is mapped over the batch, in rows
@@ -622,6 +636,10 @@ def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
             f"program.{name} holds {array.size} numbers, got {described(numbers)}; for example "
             f"program.{name} = np.zeros({array.size})"
         ) from error
+
+
+_WITHOUT_STEPS: Final = {NativeTape.name: "the graph is irregular", Native.name: "it has no loss"}
+"""Why programs of these back ends are no part of many steps in one call."""
 
 
 class _InOrder:

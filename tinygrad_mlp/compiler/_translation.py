@@ -95,17 +95,23 @@ class Translation:
         return _Reshaped(run, lowered.output_shape, lowered.per_sample)
 
     def summary(self) -> str:
-        """The counts, then one line for each product."""
+        """The counts, a line for each product, and whether the C library runs it, or why not."""
         one = "of one sample " if self.lowered.per_sample else ""
         start = f"{self.folded.n_recorded} scalar operations {one}->"
         plan, arrays = self.plan, self.lowered.arrays
         if plan is None or arrays is None:
-            return f"{start} plain arithmetic, as nothing in them is regular"
-        lines = [
-            f"{start} {len(plan.steps)} groups -> {len(arrays.instructions)} NumPy "
-            f"calls, {len(self.products())} matrix products:"
-        ]
-        lines += [f"  {step.out.name}: {step.product_shapes()}" for step in self.products()]
+            lines = [f"{start} plain arithmetic, as nothing in them is regular"]
+        else:
+            lines = [
+                f"{start} {len(plan.steps)} groups -> {len(arrays.instructions)} NumPy "
+                f"calls, {len(self.products())} matrix products:"
+            ]
+            lines += [f"  {step.out.name}: {step.product_shapes()}" for step in self.products()]
+        choice = self.choice
+        if choice.library:
+            lines.append(f"{choice.backend.name}: {choice.library}")
+        elif choice.not_native:
+            lines.append(f"not native: {choice.not_native}")
         return "\n".join(lines)
 
     def products(self) -> list[Step]:
@@ -126,7 +132,7 @@ def translate(
         backend: what is asked for.
 
     Raises:
-        InvalidArgumentError: if "native" is asked for, and cannot run it.
+        BackendError: if "native" is asked for, and cannot run it.
         SampleOrderError: per sample, if it assigns what depends on the sample.
 
     >>> from tinygrad_mlp.compiler._tracing import trace

@@ -26,7 +26,7 @@ from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.nn._activations import Activation
 from tinygrad_mlp.nn._inputs import read_inputs
 from tinygrad_mlp.nn._module import evaluation_mode
-from tinygrad_mlp.training._epoch_memory import Batches
+from tinygrad_mlp.training._epoch_memory import Batches, readable_batches
 from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 __all__ = ["Architecture", "Network", "model_of"]
@@ -221,8 +221,8 @@ class Network:
         """
         known = self._pieces
         if known is None or known[0] is not samples or known[1] is not rule:
-            arrays = [np.ascontiguousarray(a, self._dtype) for a in (samples.X, samples.targets)]
-            batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
+            arrays, weighted = (samples.X, samples.targets), samples.weights is not None
+            batches = readable_batches(arrays, self._program.dtype, batch_size, weighted)
             pieces = Pieces(self._program, PenalizedRule(rule, self._is_weight))
             self._pieces = known = (samples, rule, batches, pieces)
         *_, batches, pieces = known

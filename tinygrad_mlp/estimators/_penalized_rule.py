@@ -27,6 +27,12 @@ class PenalizedRule:
 
     Attributes:
         strengths: those of the steps to come; all 0 for no penalty.
+
+    >>> from tinygrad_mlp.estimators._update_rules import SGDRule
+    >>> rule = PenalizedRule(SGDRule(2, 0.1), np.array([1.0, 0.0]))
+    >>> rule.strengths = np.array([0.5, 0.25])
+    >>> rule.coefficients(2, np.dtype("float64")).tolist()
+    [[0.1, 0.5], [0.1, 0.25]]
     """
 
     def __init__(self, rule: UpdateRule, is_weight: Array) -> None:

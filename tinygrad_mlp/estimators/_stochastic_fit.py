@@ -104,8 +104,8 @@ class StochasticFit:
     ) -> float:
         """A step for each batch, and the mean of what the samples cost, penalties included."""
         pieces = None
-        is_one_step = self._hooks is None and len(samples) <= batch_size  # as in ``partial_fit``
-        if isinstance(samples.X, np.ndarray) and not is_one_step:
+        has_steps_to_join = len(samples) > batch_size
+        if isinstance(samples.X, np.ndarray) and has_steps_to_join:
             pieces = self._network.pieces(samples, batch_size, rule)
         if pieces is not None:
             return self._run_pieces(pieces, samples, batch_size, order)

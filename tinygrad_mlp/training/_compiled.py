@@ -1,4 +1,4 @@
-"""The engines that train by default: the scalar graph of a step, compiled to NumPy calls.
+"""The engines that train by default: the scalar graph of a step, compiled.
 
 A loss of single samples is recorded for one of them and mapped over the batch; where the samples
 are not independent, and for a loss over the batch, the whole batch is recorded. What
@@ -20,6 +20,7 @@ from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
+    BackendError,
     BatchStatisticsError,
     NonFiniteError,
     SampleOrderError,
@@ -34,7 +35,7 @@ from tinygrad_mlp.training._engines import (
     Taken,
     mean_of,
 )
-from tinygrad_mlp.training._epoch_memory import Batches
+from tinygrad_mlp.training._epoch_memory import Batches, readable_batches
 from tinygrad_mlp.training._outputs import evaluation_mode, recording_of, sample_outputs
 from tinygrad_mlp.training._over_batches import outputs_of_batch
 from tinygrad_mlp.training._rule_of_steps import OptimizerRule
@@ -69,7 +70,7 @@ class CompiledEngine(StepSettings):
 
     def _start(self) -> None:
         """Record nothing yet; the first step does."""
-        self._whole_batch = self._by_step = ""
+        self._whole_batch = self._by_step = self._not_native = ""
         self._is_native = False
         self._rule = OptimizerRule(self.optimizer, self.clip_value)
         self._batches: Batches | None = None
@@ -88,7 +89,9 @@ class CompiledEngine(StepSettings):
             if per_sample
             else (self._batch_objective, self._batch_evaluation)
         )
-        self.program = compile(step, self.trained, per_sample=per_sample, has_auxiliary=True)
+        self.program = compile(
+            step, self.trained, per_sample=per_sample, has_auxiliary=True, backend=self.backend
+        )
         self.program.within = within
         self._buffers = self.model.buffers()
         self.program.keep(self._buffers)
@@ -103,6 +106,7 @@ class CompiledEngine(StepSettings):
         """What runs the steps; and how, where that is not as one would expect."""
         notes = [f"for whole batches: {self._whole_batch}"] * bool(self._whole_batch)
         notes += [f"a call per step: {self._by_step}"] * bool(self._by_step)
+        notes += [f"not native: {self._not_native}"] * bool(self._not_native)
         kind = "native" if self._is_native else "compiled"
         return f"{kind} ({'; '.join(notes)})" if notes else kind
 
@@ -114,12 +118,13 @@ class CompiledEngine(StepSettings):
             batch_size: how many a batch has; None for all.
             by_step: why each step needs a call; empty if it does not.
         """
-        self._is_native, self._by_step = False, ""
+        self._is_native, self._by_step, self._not_native = False, "", ""
         try:
             self._pieces.make_ready(self._as_batches(samples, batch_size), by_step)
         except UntraceableError as error:
             self._by_step = str(error)
             self._is_native = bool(self._by_step)
+            self._not_native = self.program.backend.not_native
             return None
         except SampleOrderError as error:
             self._take_whole_batches(error.reason)
@@ -132,10 +137,9 @@ class CompiledEngine(StepSettings):
     def _as_batches(self, samples: Samples, batch_size: int | None) -> Batches:
         """The same as before for the same samples."""
         if self._batches is None or self._samples is not samples:
-            dtype = self.program.dtype
-            arrays = [np.ascontiguousarray(a, dtype) for a in (samples.X, samples.targets)]
+            arrays, weighted = (samples.X, samples.targets), samples.weights is not None
             self._samples = samples
-            self._batches = Batches(tuple(arrays), batch_size, samples.weights is not None)
+            self._batches = readable_batches(arrays, self.program.dtype, batch_size, weighted)
         return self._batches
 
     def taken(self, piece: Piece) -> Taken:
@@ -212,7 +216,12 @@ class CompiledEngine(StepSettings):
     def choices(self) -> dict[str, str]:
         """Why it takes whole batches, if it does; and what runs the steps, for the name."""
         runs_on = "native" if self._is_native else ""
-        return {"whole_batch": self._whole_batch, "runs_on": runs_on, "by_step": self._by_step}
+        return {
+            "whole_batch": self._whole_batch,
+            "runs_on": runs_on,
+            "by_step": self._by_step,
+            "not_native": self._not_native,
+        }
 
     def take_choices(self, choices: Mapping[str, str]) -> None:
         """Take whole batches from the start where that was found out before."""
@@ -220,6 +229,7 @@ class CompiledEngine(StepSettings):
             self._take_whole_batches(choices["whole_batch"])
         self._is_native = choices.get("runs_on") == "native"
         self._by_step = choices.get("by_step", "")
+        self._not_native = choices.get("not_native", "")
 
     def buffer_numbers(self) -> list[float]:
         """The numbers of the buffers, which the program has."""
@@ -287,8 +297,9 @@ class CompiledEngine(StepSettings):
         return value + penalty, [value, penalty, *outputs]
 
 
-_HOLD_EAGERLY_TOO: Final = (NonFiniteError, BatchStatisticsError)
-"""What detect_anomaly says of a step that was recorded; and of a batch without statistics."""
+_REACH_THE_CALLER: Final = (NonFiniteError, BatchStatisticsError, BackendError)
+"""What detect_anomaly says of a step that was recorded; of a batch without statistics, which holds
+eagerly too; and of a back end that somebody asks for, and that cannot run the step."""
 
 
 class AutoEngine(StepSettings):
@@ -383,7 +394,7 @@ class AutoEngine(StepSettings):
         self._engine.take_choices(choices)
 
     def _fall_back(self, error: TinygradMLPError) -> None:
-        if isinstance(self._engine, EagerEngine) or isinstance(error, _HOLD_EAGERLY_TOO):
+        if isinstance(self._engine, EagerEngine) or isinstance(error, _REACH_THE_CALLER):
             raise error
         self._engine.write_back()
         reason = getattr(error, "reason", "") or str(error).partition(";")[0]
@@ -394,4 +405,5 @@ class AutoEngine(StepSettings):
         self._fallback = fallback
 
     def _of_kind(self, kind: type[CompiledEngine] | type[EagerEngine]) -> Engine:
-        return kind(self.model, self.objective, self.optimizer, self.clip_norm, self.clip_value)
+        limits = (self.clip_norm, self.clip_value)
+        return kind(self.model, self.objective, self.optimizer, *limits, self.backend)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp import functional
 from tinygrad_mlp._freezing import frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.engine import Value, as_value, enable_grad, no_grad
 from tinygrad_mlp.errors import BatchStatisticsError
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
@@ -147,6 +148,7 @@ class StepSettings:
             frozen, penalized.
         clip_norm: the largest norm of all gradients together; None for no limit.
         clip_value: the largest size of each gradient; None for no limit.
+        backend: what runs a step that is compiled: "native", "numpy", or "auto".
 
     >>> from tinygrad_mlp.losses import loss_named
     >>> from tinygrad_mlp.nn import MLP
@@ -163,12 +165,14 @@ class StepSettings:
         optimizer: Optimizer,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        backend: Wanted = "auto",
     ) -> None:
         self.model = model
         self.objective = objective
         self.optimizer = optimizer
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.backend = backend
         self.batch_outputs: Floats  # there is none before the first step
         self.batch_penalty = 0.0
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.

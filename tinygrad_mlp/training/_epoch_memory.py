@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._many_steps import INPUT, Steps, Task, address_of
+from tinygrad_mlp._native._library import address_of
+from tinygrad_mlp._native._many_steps import INPUT, Steps, Task
 from tinygrad_mlp._native._passes import Passes
 from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._backends.native_memory import ARENA, FIRST_ARGUMENT, RESULTS
 
-__all__ = ["BatchProgram", "Batches", "Epoch"]
+__all__ = ["BatchProgram", "Batches", "Epoch", "readable_batches"]
 
 Array = NDArray[Any]
 
@@ -76,9 +77,27 @@ class Batches:
         return self.n_whole + len(self.sizes) - 1
 
 
+def readable_batches(
+    arrays: Sequence[Array], dtype: np.dtype[Any], batch_size: int | None, weighted: bool
+) -> Batches:
+    """Batches of arrays as the library reads them: of its dtype, in order, aligned.
+
+    >>> readable_batches([np.arange(6).reshape(2, 3).T], np.dtype("float32"), 2, False).arrays
+    (array([[0., 3.],
+           [1., 4.],
+           [2., 5.]], dtype=float32),)
+    """
+    in_order = [np.require(array, dtype, ["C", "A"]) for array in arrays]
+    return Batches(tuple(in_order), batch_size, weighted)
+
+
 @dataclass(eq=False)
 class Epoch:
-    """All that the steps of an epoch need."""
+    """All that the steps of an epoch need.
+
+    >>> Epoch(Batches((np.zeros((5, 2)),), 2), [], None, [], [], None).sizes(1, 4)
+    array([2, 1, 2, 2])
+    """
 
     batches: Batches
     bounds: list[Bound]
@@ -134,8 +153,12 @@ class Epoch:
         self, order: NDArray[np.int64] | None, shares: Array | None, drawn: Array | None
     ) -> None:
         """Say where the steps find what they read; it is kept as long."""
-        self._held = (order, shares, drawn)
         first = self.tasks[0]
+        if order is not None:
+            order = np.require(order, np.int64, ["C", "A"])
+        if shares is not None:
+            shares = np.require(shares, first.bound.given.dtype, ["C", "A"])
+        self._held = (order, shares, drawn)
         first.put(order, shares, drawn)
         for batch in self.tasks:
             batch.share(first)
@@ -143,7 +166,17 @@ class Epoch:
 
 
 class BatchProgram:
-    """A program for batches of one size, and where it reads what is another in each step."""
+    """A program for batches of one size, and where it reads what is another in each step.
+
+    >>> from tinygrad_mlp import Value
+    >>> from tinygrad_mlp.compiler import compile
+    >>> w, x = Value(2.0), np.ones(4)
+    >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+    >>> bound = program.native_bound((3,), (3,))
+    >>> if isinstance(bound, Bound):  # the library was built
+    ...     batch = BatchProgram(bound, Batches((x, x), 3), 3)
+    ...     assert batch.task.inputs["n_rows"].tolist() == [3, 3, 0]
+    """
 
     def __init__(self, bound: Bound, batches: Batches, size: int) -> None:
         self.bound, self.size = bound, size

@@ -49,14 +49,23 @@ class Total:
 def weighed(
     taken: Taken, sizes: NDArray[np.int64], weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What each step adds to the sums of an epoch."""
+    """What each step adds to the sums of an epoch.
+
+    >>> taken = Taken(np.array([2.0, 4.0]), np.array([0.5, 1.0]), np.empty((0, 0)))
+    >>> weighed(taken, np.array([3, 1]), None)
+    (array([6., 4.]), array([1.5, 1. ]))
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         losses = (sizes if weights is None else weights) * taken.losses
         return losses, sizes[: len(taken.penalties)] * taken.penalties
 
 
 def in_turn(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sums along the last axis, one number after the other."""
+    """The sums along the last axis, one number after the other.
+
+    >>> float(in_turn(np.array([1e16, 1.0, 1.0]))) == 1e16
+    True
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         sums: NDArray[np.float64] = np.add.accumulate(numbers, axis=-1)[..., -1]
     return sums
@@ -72,6 +81,10 @@ def from_place(array: NDArray[Any] | None, start: int) -> NDArray[Any] | None:
 
 
 def joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    """The arrays behind each other; None where there are none."""
+    """The arrays behind each other; None where there are none.
+
+    >>> joined([None, None]), joined([np.zeros(1), np.ones(1)])
+    (None, array([0., 1.]))
+    """
     present = [array for array in arrays if array is not None]
     return np.concatenate(present) if present else None

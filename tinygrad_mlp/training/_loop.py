@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag
 from tinygrad_mlp._words import our_words
+from tinygrad_mlp.compiler._backends.choice import Wanted, check_wanted
 from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
@@ -76,6 +77,7 @@ def fit(
     progress: bool | Progress | None = None,
     callbacks: Iterable[Callback] = (),
     engine: str = "auto",
+    backend: Wanted = "auto",
     resume: str | os.PathLike[str] | None = None,
     save_every: int | None = None,
 ) -> History:
@@ -145,8 +147,10 @@ def fit(
             "compiled" where the model and the loss can be recorded, else "eager", and the history
             says which and why. A recording has the plain numbers that model and loss read, an
             attribute ``self.beta`` for instance; what a callback changes is read again after it.
-            Where the C library runs the recording, the history calls that "native": many steps
-            are one call then, or one each, for a reason that stands beside the name.
+        backend: what runs the recording: "native" for the C library, which takes many steps in one
+            call where it can, "numpy" for NumPy, "auto" for the library where it is there. The
+            history says "native", and why each step takes a call if it does; or why not native.
+            The environment variable TINYGRAD_MLP_BACKEND says what "auto" is.
         resume: a file for a training that shall outlive its process. Where it is there, the
             training goes on from it; where not, it begins. It is written after epochs, whole or not
             at all, so that the same script, run again after a crash or a kill, ends with the same
@@ -168,6 +172,7 @@ def fit(
             where there is none, or a batch of one sample for a model that takes means over the
             batch (``nn.BatchNorm``); if the file of ``resume`` is of a training with other data,
             settings or versions, or a callback keeps what no file can hold.
+        BackendError: for an unknown back end, and for "native" where it cannot run the recording.
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
 
@@ -197,6 +202,12 @@ def fit(
         check_unmixed(augmentations)
     check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
+    runs_on = check_wanted(backend)
+    if backend == "native" and str(engine).lower() == "eager":
+        raise InvalidArgumentError(
+            "engine='eager' records nothing that the C library could run; leave out "
+            "backend='native', or the engine: fit(model, X, y, backend='native')"
+        )
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
@@ -213,7 +224,7 @@ def fit(
     listed_callbacks = check_callbacks(callbacks)
     training = Training(
         model=model,
-        engine=make_engine(engine, model, objective, stepped_by, clip_norm, clip_value),
+        engine=make_engine(engine, model, objective, stepped_by, clip_norm, clip_value, runs_on),
         task=task,
         samples=samples,
         validation=validation,
@@ -256,6 +267,7 @@ def fit(
                     ("clip_norm", clip_norm),
                     ("clip_value", clip_value),
                     ("engine", str(engine).lower()),
+                    ("backend", runs_on),
                 ]
             },
             **versions(),

@@ -46,6 +46,14 @@ class OptimizerRule:
     Args:
         optimizer: the optimizer.
         clip_value: the largest size of each gradient; None for no limit.
+
+    >>> from tinygrad_mlp.optim import SGD
+    >>> optimizer = SGD(learning_rate=0.5)
+    >>> rule, parameters = OptimizerRule(optimizer), np.zeros(3)
+    >>> rule.coefficients(2, parameters.dtype).tolist()
+    [[0.5, 0.0, 0.0]]
+    >>> [array.tolist() for array in rule.arrays(parameters, np.ones(3))], rule.counter[1]
+    ([[0.0, 0.0, 0.0]], 'step_count')
     """
 
     def __init__(self, optimizer: Optimizer, clip_value: float | None = None) -> None:

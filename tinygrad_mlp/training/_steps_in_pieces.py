@@ -61,6 +61,18 @@ class Pieces:
         program: the program.
         rule: what is done with the gradients.
         max_norm: the largest norm of all gradients together; None for no limit.
+
+    >>> from tinygrad_mlp import Value
+    >>> from tinygrad_mlp.compiler import compile
+    >>> from tinygrad_mlp.optim import SGD
+    >>> from tinygrad_mlp.training._rule_of_steps import OptimizerRule
+    >>> w, x = Value(0.0), np.array([1.0, 2.0])
+    >>> program = compile(lambda x, y: (w * x - y) ** 2, [w], per_sample=True)
+    >>> pieces = Pieces(program, OptimizerRule(SGD([w], learning_rate=0.125)))
+    >>> if not isinstance(program.native_bound((1,), (1,)), str):  # the library was built
+    ...     pieces.make_ready(Batches((x, 3.0 * x), 1))
+    ...     piece = pieces.run(np.array([1, 0]), 0, pieces.most_steps(auxiliary=False))
+    ...     assert piece.losses.tolist() == [36.0] and program.parameters.tolist() == [3.0]
     """
 
     program: Program

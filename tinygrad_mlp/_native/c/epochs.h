@@ -68,11 +68,17 @@ INLINE void as_before(uint64_t before) { (void)before; }
 /* Rows from a place on in the order, or in the numbers. Some columns at a time, so that where they
  * go to stays in the cache. */
 static void NAME(put_rows)(const input *in, int64_t from, void *const *memory) {
-  enum { COLUMNS = 32 };
+  enum { COLUMNS = 32, AHEAD = 8 };
   real *to = (real *)memory[in->base] + in->offset;
   for (int64_t start = 0; start < in->width; start += COLUMNS) {
     const int64_t end = in->width - start < COLUMNS ? in->width : start + COLUMNS;
     for (int64_t i = 0; i < in->n_rows; i++) {
+      if (in->order && i + AHEAD < in->n_rows) { /* rows in any order come from far away */
+        const char *next = (const char *)((const real *)in->rows +
+                                          in->order[from + i + AHEAD] * in->width + start);
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + 64);
+      }
       const int64_t at = in->order ? in->order[from + i] * in->width : from + i * in->width;
       const real *p = (const real *)in->rows + at;
       real *o = to + i * in->row_stride;
@@ -123,14 +129,13 @@ static void NAME(take_step)(const update *u) {
   const int64_t n = u->n_parameters;
   if (u->max_norm > 0) NAME(clip_by_norm)((real *)u->memory[1], n, u->max_norm);
   const uint64_t mode = flush(); /* not in clipping, whose factor may be as small as can be */
-  for (int64_t from = 0; from < n; from += u->block) {
-    NAME(run_all)(n - from < u->block ? u->rest : u->records, u->n_records, u->memory);
-    for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] + u->block;
+  for (int64_t left = n, length; left > 0; left -= length) {
+    length = left < u->block ? left : u->block;
+    NAME(run_all)(length < u->block ? u->rest : u->records, u->n_records, u->memory);
+    for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] + length;
   }
   as_before(mode);
-  const int64_t n_blocks = (n + u->block - 1) / u->block;
-  for (int64_t k = 0; k < u->n_moving; k++)
-    u->memory[k] = (real *)u->memory[k] - n_blocks * u->block;
+  for (int64_t k = 0; k < u->n_moving; k++) u->memory[k] = (real *)u->memory[k] - n;
 }
 
 /* Steps of whole epochs or of a part, the first of them number `first` of its epoch. Leaves the

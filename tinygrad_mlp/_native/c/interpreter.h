@@ -151,6 +151,7 @@ static void NAME(run_where)(const record *r, void *const *memory) {
   const int64_t n = r->extent[4], so = r->out.stride[4];
   const int64_t sc = r->in[0].stride[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
   const int in_order = so == 1 && sc == 1;
+  if (NAME(is_empty)(r)) return;
   OUTER_LOOPS(r) {
     real *o = out + NAME(steps)(&r->out, i);
     const real *t = c + NAME(steps)(&r->in[0], i);
@@ -372,7 +373,7 @@ INLINE void NAME(add_products)(const record *r, void *const *memory, int skips) 
     int64_t j = 0;
     if (n > 0 && sa == 1 && (sb == 1 || sb == 0)) {
       NAME(vector) part = zero;
-      const NAME(vector) same = zero + *y;
+      const NAME(vector) same = NAME(spread)(*y);
       for (; j + L <= n; j += L) {
         const NAME(vector) v = NAME(load)(x + j);
         const NAME(vector) product = v * (sb ? NAME(load)(y + j) : same);

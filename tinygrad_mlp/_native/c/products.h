@@ -335,15 +335,17 @@ static void NAME(product_of_dots)(int M, int N, int K, const real *a, int64_t am
 }
 
 /* The product of a BLAS with integers of 64 bits, as CBLAS has it, from a number of multiplications
- * on: both set once, when the library is loaded and before anything runs. */
-typedef void (*NAME(gemm))(int64_t by_rows, int64_t turns_a, int64_t turns_b, int64_t M, int64_t N,
-                           int64_t K, real alpha, const real *a, int64_t lda, const real *b,
+ * on. The only variables of the library: both are set when it is loaded, before anything runs. Two
+ * threads that load it at once write the same, and the number first, so that no product in between
+ * goes where it does not belong. */
+typedef void (*NAME(gemm))(int by_rows, int turns_a, int turns_b, int64_t M, int64_t N, int64_t K,
+                           real alpha, const real *a, int64_t lda, const real *b,
                            int64_t ldb, real beta, real *c, int64_t ldc);
 static NAME(gemm) NAME(blas);
 static int64_t NAME(blas_from);
 EXPORT void NAME(use_blas)(NAME(gemm) blas, int64_t from) {
-  NAME(blas) = blas;
   NAME(blas_from) = from;
+  __atomic_store_n(&NAME(blas), blas, __ATOMIC_RELEASE);
 }
 
 /* Whether the BLAS has done it: it knows rows or columns that follow each other, and no others. */
@@ -353,10 +355,11 @@ static int NAME(product_of_blas)(int M, int N, int K, const real *a, int64_t am,
   enum { BY_ROWS = 101, AS_IS = 111, TURNED = 112 };
   const int turns_a = ak != 1, turns_b = bn != 1;
   const int64_t lda = turns_a ? ak : am, ldb = turns_b ? bn : bk;
-  if (!NAME(blas) || (int64_t)M * N * K < NAME(blas_from)) return 0;
+  const NAME(gemm) multiply = __atomic_load_n(&NAME(blas), __ATOMIC_ACQUIRE);
+  if (!multiply || (int64_t)M * N * K < NAME(blas_from)) return 0;
   if ((turns_a && am != 1) || (turns_b && bk != 1) || cn != 1) return 0;
   if (lda < (turns_a ? M : K) || ldb < (turns_b ? K : N) || cm < N) return 0;
-  NAME(blas)(BY_ROWS, turns_a ? TURNED : AS_IS, turns_b ? TURNED : AS_IS, M, N, K, 1, a, lda, b, ldb,
+  multiply(BY_ROWS, turns_a ? TURNED : AS_IS, turns_b ? TURNED : AS_IS, M, N, K, 1, a, lda, b, ldb,
              adds ? 1 : 0, c, cm);
   return 1;
 }

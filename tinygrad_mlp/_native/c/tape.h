@@ -40,8 +40,10 @@ INLINE const real *NAME(in_a_row)(const entry *e, int which, int first, int n, c
   if (step == NEXT_NUMBER) return numbers + place + first;
   if (step == SAME_NUMBER)
     for (int j = 0; j < n; j++) room[j] = numbers[place];
-  else
-    for (int j = 0; j < n; j++) room[j] = numbers[lists[place + first + j]];
+  else {
+    const int32_t *list = lists + place + first;
+    for (int j = 0; j < n; j++) room[j] = numbers[list[j]];
+  }
   return room;
 }
 

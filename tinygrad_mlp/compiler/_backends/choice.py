@@ -22,7 +22,7 @@ from tinygrad_mlp.compiler._backends.protocol import Backend
 from tinygrad_mlp.compiler._layout import Gather, Plan
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.compiler._schedule import Group
-from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.errors import BackendError
 
 __all__ = ["Choice", "Wanted", "check_wanted", "choose", "is_irregular", "is_scattered", "native"]
 
@@ -46,6 +46,7 @@ class Choice:
         reason: why, in words that go on from "because".
         plan: the groups and their memory, for a back end that works on arrays.
         not_native: why it is not the native one; empty if it is, or if nobody asked.
+        library: of a native one, which library runs it, and by whom matrices are multiplied.
 
     >>> Choice(Arithmetic(), "nothing in it is regular")
     plain arithmetic, because nothing in it is regular
@@ -55,6 +56,7 @@ class Choice:
     reason: str
     plan: Plan | None = None
     not_native: str = ""
+    library: str = ""
 
     def __repr__(self) -> str:
         but = f"; not native: {self.not_native}" if self.not_native else ""
@@ -65,17 +67,18 @@ def check_wanted(backend: object) -> Wanted:
     """The back end that is asked for; "auto" is what the environment says, if it says anything.
 
     Raises:
-        InvalidArgumentError: for anything else, also in the environment.
+        BackendError: for anything else, also in the environment.
 
     >>> check_wanted("numpy")
     'numpy'
     """
-    told = os.environ.get(VARIABLE, "") if backend == "auto" else backend
+    is_auto = isinstance(backend, str) and backend == "auto"
+    told = (os.environ.get(VARIABLE) or "auto") if is_auto else backend
     for wanted in get_args(Wanted):
-        if (told or "auto") == wanted:
+        if isinstance(told, str) and told == wanted:
             return wanted  # type: ignore[no-any-return]
-    named = "backend" if told is backend else f"the environment variable {VARIABLE}"
-    raise InvalidArgumentError(f"{named} is 'auto', 'native' or 'numpy', got {told!r}")
+    named = f"the environment variable {VARIABLE}" if is_auto else "backend"
+    raise BackendError(f"{named} is 'auto', 'native' or 'numpy', got {told!r}")
 
 
 def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
@@ -87,7 +90,11 @@ def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
         wanted: what is asked for.
 
     Raises:
-        InvalidArgumentError: if "native" is asked for, and impossible.
+        BackendError: if "native" is asked for, and impossible.
+
+    >>> from types import SimpleNamespace
+    >>> native(Choice(Arithmetic(), "a person says so"), SimpleNamespace(arrays=None), "numpy")
+    plain arithmetic, because a person says so
     """
     if wanted == "numpy":
         return choice
@@ -97,13 +104,15 @@ def native(choice: Choice, lowered: Lowered, wanted: Wanted) -> Choice:
         function = unknown_function(lowered.arrays, library.operations)
         reason = f"the library has no {function}" if function else ""
     if reason and wanted == "native":
-        raise InvalidArgumentError(
-            f"backend='native' cannot run this program: {reason}; backend='auto' takes what can"
+        raise BackendError(
+            f"the back end 'native', which is asked for, cannot run this program: {reason}; "
+            f"backend='auto', or {VARIABLE}=auto, takes what can"
         )
     if library is None or reason:
         return Choice(choice.backend, choice.reason, choice.plan, reason)
     backend = NativeTape(library) if lowered.arrays is None else Native(library)
-    return Choice(backend, f"the C library for {library.variant} is here", choice.plan)
+    reason = f"the C library for {library.variant} is here"
+    return Choice(backend, reason, choice.plan, library=library.describe())
 
 
 def choose(groups: list[Group], lay_out: Callable[[], Plan], per_sample: bool) -> Choice:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
-from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp.compiler._backends.draws import Draw
 from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
@@ -44,6 +44,13 @@ class Native:
 
     Attributes:
         library: the library.
+
+    >>> from types import SimpleNamespace
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> Native(SimpleNamespace()).prepare(made.lowered).source == made.source
+    True
     """
 
     library: Library
@@ -56,7 +63,15 @@ class Native:
 
 @dataclass(slots=True)
 class NativeProgram:
-    """A program that the library runs, and what it is about."""
+    """A program that the library runs, and what it is about.
+
+    >>> from types import SimpleNamespace
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> print(NativeProgram(SimpleNamespace(), made.lowered).source.splitlines()[-4].strip())
+    multiply(x0, c0, out=mul0)
+    """
 
     library: Library
     lowered: Lowered
@@ -85,6 +100,14 @@ class Bound:
         made: its records.
         addresses: where each memory begins, by the numbers in ``native_records``.
         loss: the loss of the last call, one double.
+
+    >>> from tinygrad_mlp.compiler import compile
+    >>> w = Value(2.0)
+    >>> program = compile(lambda x: w * x, [w], per_sample=True)
+    >>> bound = program.native_bound((2,))
+    >>> if isinstance(bound, Bound):  # the library was built
+    ...     assert bound(np.array([1.0, 2.0])) == 3.0
+    ...     assert not bound.assigns_outside
     """
 
     library: Library
@@ -137,8 +160,10 @@ class Bound:
     def __call__(self, *arrays: Array) -> Any:
         """The loss, with the gradients in their array; or a new array of the results."""
         addresses, made = self.addresses, self.made
-        in_order = [x if x.flags.c_contiguous else np.ascontiguousarray(x) for x in arrays]
-        for number, array in enumerate(in_order):
+        in_order = [
+            x if (x.flags.c_contiguous and x.flags.aligned) else x.copy("C") for x in arrays
+        ]
+        for number, array in enumerate(in_order):  # which live as long as the call
             address = array.__array_interface__["data"][0]
             if address in self._written:
                 in_order[number] = array.copy()
@@ -177,13 +202,3 @@ class Bound:
     def assigns_outside(self) -> bool:
         """Whether a call assigns to leaves that are not kept, which no memory of it has."""
         return bool(self._assigned)
-
-
-def address_of(array: Array) -> int:
-    """Where the numbers of an array begin.
-
-    >>> address_of(np.zeros(2)) > 0
-    True
-    """
-    address: int = array.__array_interface__["data"][0]
-    return address

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Axes", "Loop", "merged_terms", "rounds", "with_the_longest_rows"]
+__all__ = ["Axes", "Loop", "merged_terms", "rounds", "with_rows_innermost"]
 
 Loop = tuple[int, tuple[int, int, int]]
 """How often it goes round, and the steps of the result and of two operands."""
@@ -15,7 +15,14 @@ Loop = tuple[int, tuple[int, int, int]]
 
 @dataclass(slots=True)
 class Axes:
-    """Loops inside each other: how often each goes round, and the steps of every operand."""
+    """Loops inside each other: how often each goes round, and the steps of every operand.
+
+    >>> axes = Axes([2, 3, 1, 4], [[12, 4, 9, 1], [4, 0, 0, 1]])  # two operands
+    >>> axes.without(2)
+    Axes(lengths=[2, 3, 4], steps=[[12, 4, 1], [4, 0, 1]])
+    >>> Axes([2, 3, 1, 4], [[12, 4, 9, 1]]).merged()
+    Axes(lengths=[24], steps=[[1]])
+    """
 
     lengths: list[int]
     steps: list[list[int]]  # one list of steps for each operand
@@ -45,7 +52,11 @@ class Axes:
 
 
 def rounds(axes: Axes, n_outer: int) -> Iterator[list[int]]:
-    """How far every operand has moved in each round of the outermost loops."""
+    """How far every operand has moved in each round of the outermost loops.
+
+    >>> list(rounds(Axes([2, 3], [[3, 1], [10, 0]]), 1))
+    [[0, 0], [3, 10]]
+    """
     if n_outer <= 0:
         yield [0] * len(axes.steps)
         return
@@ -53,8 +64,12 @@ def rounds(axes: Axes, n_outer: int) -> Iterator[list[int]]:
         yield [sum([i * step for i, step in zip(place, s)]) for s in axes.steps]
 
 
-def with_the_longest_rows(axes: Axes) -> Axes:
-    """The longest loop in which the result moves by 1 innermost, if it is not already."""
+def with_rows_innermost(axes: Axes) -> Axes:
+    """The loop in which the result moves by 1 innermost, if it is not already.
+
+    >>> with_rows_innermost(Axes([5, 2], [[1, 5], [2, 1]]))
+    Axes(lengths=[2, 5], steps=[[5, 1], [1, 2]])
+    """
     n = len(axes.lengths)
     if n < 2:
         return axes
@@ -72,7 +87,13 @@ def with_the_longest_rows(axes: Axes) -> Axes:
 def merged_terms(
     loops: list[tuple[int, tuple[int, int, int]]],
 ) -> list[tuple[int, tuple[int, int, int]]]:
-    """The loops that are summed over, the longest first; as one where they go on."""
+    """The loops that are summed over, the longest first; as one where they go on.
+
+    >>> merged_terms([(2, (0, 3, 3)), (3, (0, 1, 1))])
+    [(6, (0, 1, 1))]
+    >>> merged_terms([(2, (0, 3, 9)), (3, (0, 1, 1))])
+    [(3, (0, 1, 1)), (2, (0, 3, 9))]
+    """
     axes = Axes([n for n, _ in loops], [[steps[i] for _, steps in loops] for i in range(3)])
     merged = axes.merged()
     if not merged.lengths:

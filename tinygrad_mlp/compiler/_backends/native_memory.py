@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native._library import AXES
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import LARGEST, Argument, Buffer, Number, Ref, Table
 from tinygrad_mlp.compiler._lowered import Lowered
@@ -23,17 +24,17 @@ __all__ += ["RESULTS", "TABLES", "NativeMemory", "Operand", "Place"]
 
 # The numbers of the memories in the table that a call is given.
 PARAMETERS: Final = 0
-GRADIENTS: Final = 1
-KEPT: Final = 2
-ARENA: Final = 3
-TABLES: Final = 4
-LOSS: Final = 5
-RESULTS: Final = 6
-FIRST_ARGUMENT: Final = 7
+GRADIENTS: Final = 1  # their derivatives
+KEPT: Final = 2  # leaves that the program keeps between calls
+ARENA: Final = 3  # the memory of the program itself
+TABLES: Final = 4  # indices, as integers of 32 bits
+LOSS: Final = 5  # one double, whatever the dtype
+RESULTS: Final = 6  # what a call gives back
+FIRST_ARGUMENT: Final = 7  # what a call is given, one memory for each array
 
 _ALIGNED: Final = 16  # numbers: 64 bytes of the smaller dtype
 
-NOWHERE: Final = (-1, 0, 0, 0, 0, 0, 0)
+NOWHERE: Final = (-1, 0, *[0] * AXES)
 """What stands in a record for an operand that it does not have."""
 
 
@@ -53,7 +54,11 @@ class Place:
 
 @dataclass(slots=True)
 class Operand:
-    """A view of memory in axes, those of slots first, then that of samples."""
+    """A view of memory in axes, those of slots first, then that of samples.
+
+    >>> Operand(ARENA, 32, (4, 10), (10, 1)).start
+    (3, 32)
+    """
 
     memory: int
     offset: int
@@ -62,6 +67,7 @@ class Operand:
 
     @property
     def start(self) -> tuple[int, int]:
+        """Memory and offset of its first number."""
         return self.memory, self.offset
 
 
@@ -76,6 +82,17 @@ class NativeMemory:
     Attributes:
         size: how many numbers the arena has so far.
         places: where the buffers are that have a place.
+
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> memory = NativeMemory(made.lowered, 2, np.dtype("float64"))
+    >>> memory.own_memory(memory.arrays.leaves.constants)
+    Place(memory=3, offset=0, slot=1, sample=0)
+    >>> memory.number(5.0), memory.allocate(20), memory.size
+    (Operand(memory=3, offset=16, lengths=(), steps=()), 32, 64)
+    >>> memory.arena()[[0, 16]].tolist()
+    [3.0, 5.0]
     """
 
     def __init__(self, lowered: Lowered, batch_size: int, dtype: np.dtype[Any]) -> None:
@@ -115,6 +132,7 @@ class NativeMemory:
         return place
 
     def new_place(self, buffer: Buffer) -> Place:
+        """Where the caller has it, or memory that no other buffer has."""
         leaves = self.arrays.leaves
         if buffer is leaves.parameters:
             return Place(PARAMETERS, 0, 1, 0)
@@ -129,6 +147,7 @@ class NativeMemory:
         return Place(ARENA, start, rows, 1) if buffer.mapped else Place(ARENA, start, 1, 0)
 
     def give_memory(self, buffer: Buffer, plan: SharedMemory) -> None:
+        """A place, that of another buffer where they can share it."""
         if buffer in self.places:
             return
         host, reused = plan.host_of(buffer), plan.reused_by(buffer)

@@ -17,13 +17,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native._library import AXES, OPERANDS, RECORD_INTS
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.native_axes import (
     Axes,
     Loop,
     merged_terms,
     rounds,
-    with_the_longest_rows,
+    with_rows_innermost,
 )
 from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
@@ -39,15 +40,11 @@ from tinygrad_mlp.compiler._backends.native_memory import (
 )
 from tinygrad_mlp.compiler._instructions import Argument, Instruction, Ref, Table
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
-from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.errors import BackendError
 
-__all__ = ["INTS", "Records", "records_of", "unknown_function"]
+__all__ = ["Records", "records_of", "unknown_function"]
 
-_AXES: Final = 5
 _MOST: Final = 2**31 - 1
-
-INTS: Final = 1 + _AXES + 4 * (2 + _AXES)
-"""How many numbers a record has."""
 
 
 @dataclass(slots=True)
@@ -103,7 +100,14 @@ def records_of(
         operations: the number of each operation of the library.
 
     Raises:
-        ShapeError: if its memory has more than 2^31 numbers.
+        BackendError: if its memory has more than 2^31 numbers.
+
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> from tinygrad_mlp.compiler._translation import translate
+    >>> made = translate(trace(lambda x: 3.0 * x, [()], []), per_sample=True, reduction=None)
+    >>> records = records_of(made.lowered, 2, np.dtype("float64"), {"copy": 0, "multiply": 30})
+    >>> records.records[:, :6].tolist()  # the argument, the product, the result
+    [[0, 1, 1, 1, 1, 2], [30, 1, 1, 1, 1, 2], [0, 1, 1, 1, 1, 2]]
     """
     assert lowered.arrays is not None
     return _Maker(lowered, lowered.arrays, batch_size, dtype, operations).made()
@@ -128,7 +132,7 @@ class _Maker:
         """All records, in order."""
         arrays, leaves = self.arrays, self.arrays.leaves
         arguments, widths = self.take_arguments()
-        n_copies = len(self.records) // INTS
+        n_copies = len(self.records) // RECORD_INTS
         outer, random = self.memory.region(leaves.outer), self.memory.region(leaves.random)
         for place, leaf in enumerate(self.lowered.outer, outer.start):
             if leaf in self.lowered.kept and outer.stop:
@@ -148,7 +152,7 @@ class _Maker:
             n_results = prod(arrays.auxiliary.shape)
         self.check_size()
         return Records(
-            np.array(self.records, dtype=np.int32).reshape(-1, INTS),
+            np.array(self.records, dtype=np.int32).reshape(-1, RECORD_INTS),
             n_copies,
             self.memory.arena(),
             self.memory.tables(),
@@ -164,7 +168,7 @@ class _Maker:
         """Raise where an offset would not fit into a record."""
         largest = max([*map(abs, self.records), self.memory.size])
         if largest > _MOST:
-            raise ShapeError(
+            raise BackendError(
                 f"a call with {self.B} samples needs more than 2^31 numbers of memory; call the "
                 "program with fewer samples at a time, or compile with backend='numpy'"
             )
@@ -205,7 +209,7 @@ class _Maker:
     ) -> None:
         """One record, or several for more loops than one has; the first operand is the result."""
         axes = axes.merged()
-        surplus = len(axes.lengths) - _AXES
+        surplus = len(axes.lengths) - AXES
         for shift in rounds(axes, surplus):
             self.record(
                 operation,
@@ -224,11 +228,11 @@ class _Maker:
         offsets: Sequence[int],
     ) -> None:
         """One record whose loops are the innermost ones."""
-        missing = _AXES - len(lengths)
+        missing = AXES - len(lengths)
         row = [self.operations[operation], *[1] * missing, *lengths]
         for memory, offset, moving in zip(memories, offsets, steps):
             row += [memory, offset, *[0] * missing, *moving]
-        row += NOWHERE * (4 - len(memories))
+        row += NOWHERE * (1 + OPERANDS - len(memories))
         self.records += row
 
     def elementwise(self, operation: str, out: Ref, args: Sequence[Argument]) -> None:
@@ -246,7 +250,7 @@ class _Maker:
                 steps.append(moving[-n_axes:] if n_axes else [])
             else:
                 steps.append([0] * missing + moving)
-        axes = with_the_longest_rows(Axes(list(result.lengths), steps).merged())
+        axes = with_rows_innermost(Axes(list(result.lengths), steps).merged())
         self.emit(operation, axes, [o.memory for o in operands], [o.offset for o in operands])
 
     def add(self, instruction: Instruction) -> None:
@@ -292,7 +296,7 @@ class _Maker:
             [[0] * len(over_axes), [source.steps[axis] for axis in over_axes]],
         ).merged()
         operation = "sum" if instruction.function == "add" else "largest"
-        surplus = len(kept.lengths) + len(over.lengths) - _AXES
+        surplus = len(kept.lengths) + len(over.lengths) - AXES
         for shift in rounds(kept, surplus):
             rest = slice(max(surplus, 0), None)
             lengths = [*kept.lengths[rest], *over.lengths]
