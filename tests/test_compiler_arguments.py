@@ -373,6 +373,27 @@ def test_parameters_are_numbers_of_leaves_each_listed_once() -> None:
     assert program.parameters.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("per_sample", [True, False])
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_gradients_may_be_what_a_program_is_called_with(
+    back_end: BackEnd, per_sample: bool
+) -> None:
+    w = [Value(number) for number in (0.3, -0.7, 1.1, 0.2, -1.3)]
+
+    def loss(x: Row) -> Value:
+        hidden = [F.dot(w[0:2], x[0:2]).tanh(), F.dot(w[0:2], x[2:4]).tanh()]
+        return F.dot(w[2:4], hidden) * x[0] + w[4] * x[3]
+
+    with forced(back_end):
+        program = compile(loss, w, per_sample=per_sample)
+        numbers = np.array([0.5, 2.0, -1.5, 0.8, 0.1])
+        as_given = numbers[np.newaxis] if per_sample else numbers
+        expected = program(as_given), program.gradients.tolist()
+        program.gradients = numbers
+        mine = program.gradients[np.newaxis] if per_sample else program.gradients
+        assert (program(mine), program.gradients.tolist()) == expected
+
+
 def test_values_follow_when_they_are_told_to() -> None:
     w = [Value(1.0), Value(2.0), Value(3.0)]
     program = compile(lambda x: F.dot(w, x), w)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pytest
@@ -307,6 +307,38 @@ def test_what_a_callback_changes_holds_from_the_next_epoch_on(
         runs.append(numbers(model))
     np.testing.assert_allclose(runs[1], runs[0], rtol=1e-11, atol=1e-13)
     assert names == ["compiled", "native"]
+
+
+class Scaled(SGD):
+    """It reads what may change without an attribute of it being another object."""
+
+    inside: dict[str, float]
+    outside: ClassVar[list[float]] = [1.0]
+
+    def update(self, xp: Any, parameter: Any, gradient: Any, state: Any, coefficients: Any) -> Any:
+        gradient = self.inside["scale"] * self.outside[0] * gradient
+        return super().update(xp, parameter, gradient, state, coefficients)
+
+
+def test_what_a_rule_reads_may_change_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Changes:
+        def on_epoch_end(self, epoch: int, history: History, model: Module) -> bool:
+            made[-1].inside["scale"] = 1.0 / epoch
+            Scaled.outside[0] = 0.5 if epoch > 3 else 2.0
+            return False
+
+    def make(parameters: Any) -> Optimizer:
+        made.append(Scaled(parameters, 0.1))
+        made[-1].inside = {"scale": 1.0}
+        Scaled.outside[0] = 1.0
+        return made[-1]
+
+    made: list[Scaled] = []
+    settings: Any = {"y": Y, "optimizer": make, "callbacks": [Changes()]}
+    _, expected = trained(monkeypatch, "numpy", **settings)
+    history, model = trained(monkeypatch, **settings)
+    assert history.engine == "native"
+    np.testing.assert_allclose(numbers(model), numbers(expected), rtol=1e-11, atol=1e-13)
 
 
 # It ends at any time, and goes on

@@ -92,11 +92,23 @@ def in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return also, state
 
 
+def in_place_of_a_number(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    rate = c[0] * 2.0
+    doubled = rate
+    rate *= 0.25
+    mixed = rate
+    mixed += g
+    return rate * g, (doubled * p, mixed)
+
+
 def constant(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return c[0] * c[1] + 1.0, state
 
 
-OWN: Final = {rule.__name__: rule for rule in (lion, swapping, bounded, powers, in_place, constant)}
+OWN: Final = {
+    rule.__name__: rule
+    for rule in (lion, swapping, bounded, powers, in_place, in_place_of_a_number, constant)
+}
 
 
 def makers() -> dict[str, Callable[[], Optimizer]]:
@@ -313,6 +325,11 @@ def remembering(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return c[0] * g, state
 
 
+def filling(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    self.calls.append(1)
+    return (c[0] * g if len(self.calls) % 3 else g), state
+
+
 def single_state(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     return c[0] * g, (c[0] * 2.0, state[1])
 
@@ -329,6 +346,18 @@ def adding_truths(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any
     return c[0] * ((g > 0.0) + (p > 0.0)), state
 
 
+def truths_in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    kept = 2.0 * g
+    np.greater(g, 0.0, out=kept)
+    return c[0] * kept, state
+
+
+def number_in_place(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    kept = 2.0 * g
+    np.add(c[0], c[1], out=kept)
+    return c[0] * kept, state
+
+
 UNTRACEABLE: Final = {
     branching: "asks for the numbers",
     asking: "its rule raises AttributeError: ",
@@ -338,21 +367,42 @@ UNTRACEABLE: Final = {
     array: "an array of its own, float64 of shape (3,)",
     stepping: "changes what it is given",
     remembering: "changes the optimizer",
+    filling: "changes the optimizer",
     single_state: "where an array is needed",
     without_state: "state_names",
     special: "np.sinc",
     adding_truths: "of truth values",
+    truths_in_place: "what an array is of in place",
+    number_in_place: "what an array is of in place",
 }
 
 
 @pytest.mark.parametrize("rule", UNTRACEABLE, ids=lambda rule: rule.__name__)
 def test_what_cannot_be_traced_is_refused(library: Library, rule: Callable[..., Any]) -> None:
-    optimizer = Own(rule, rng=np.random.default_rng(0), mask=np.ones(3))
+    optimizer = Own(rule, rng=np.random.default_rng(0), mask=np.ones(3), calls=[])
     before = dict(vars(optimizer))
     with pytest.raises(UntraceableError) as caught:
         traced_rule(optimizer, np.zeros(3), None, library.operations)
     assert UNTRACEABLE[rule] in str(caught.value)
     assert vars(optimizer) == before
+    assert optimizer.calls == []  # type: ignore[attr-defined]
+
+
+class Fading(SGD):
+    """Its coefficients are others at each call, whatever the step."""
+
+    n_calls = 0
+
+    def coefficients(self, step: int) -> tuple[float, ...]:
+        self.n_calls += 1
+        return (self.learning_rate * 0.5**self.n_calls, *super().coefficients(step)[1:])
+
+
+def test_coefficients_that_change_the_optimizer_are_refused(library: Library) -> None:
+    optimizer = Fading()
+    with pytest.raises(UntraceableError, match="its rule changes the optimizer"):
+        traced_rule(optimizer, np.zeros(3), None, library.operations)
+    assert optimizer.n_calls == 0
 
 
 def test_in_float32_a_number_of_float64_would_change_the_type(library: Library) -> None:

@@ -149,8 +149,10 @@ class StandIn(NDArrayOperatorsMixin):
         (target,) = out
         if not isinstance(target, StandIn) or target._given:
             raise UntraceableError("it changes what it is given")
-        if target.node.single != node.single or target.node.boolean != node.boolean:
-            raise UntraceableError("it changes a number to an array in place")
+        if target.node.single:  # NumPy's numbers stay as they are: x += y makes another one
+            return StandIn(self._trace, node)
+        if node.single or target.node.boolean != node.boolean:
+            raise UntraceableError("it changes what an array is of in place")
         target.node = node
         return target
 

@@ -6,7 +6,9 @@ of rules: those of the package and those of a person become passes alike, where 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Set
+from copy import copy
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -31,6 +33,10 @@ _OF_STEPS: Final = frozenset(
 
 
 _WITH_RATE: Final = _OF_STEPS | {"learning_rate"}
+
+
+_FIXED: Final = frozenset({"parameters", "groups"})
+"""Lists as long as the model is large, which no rule has a reason to change."""
 
 
 class _Unknown:
@@ -139,16 +145,16 @@ def _trace(
     unknown: Set[str],
 ) -> Passes:
     trace = Trace(parameters.dtype)
-    probe = _without(optimizer, unknown)
-    before = dict(vars(probe))
+    probe, of_steps = _without(optimizer, unknown), _without(optimizer, _OF_STEPS)
+    before = [_contents(each) for each in (probe, of_steps)]
     numbers, gradients, *state = arrays = [trace.array() for _ in (0, 1, *probe.state_names)]
-    coefficients = [trace.number() for _ in _without(optimizer, _OF_STEPS).coefficients(1)]
+    coefficients = [trace.number() for _ in of_steps.coefficients(1)]
     clipped = gradients
     if clip_value is not None:
         limited: Any = np.minimum(np.maximum(gradients, -clip_value), clip_value)
         clipped = StandIn(trace, limited.node, given=True)
     change, new = probe.update(array_math, numbers, clipped, tuple(state), tuple(coefficients))
-    if any([before.get(name, probe) is not value for name, value in vars(probe).items()]):
+    if before != [_contents(each) for each in (probe, of_steps)]:
         raise UntraceableError("its rule changes the optimizer")
     results = [np.subtract(numbers, change), clipped, *new]
     if len(results) != len(arrays) or not all([isinstance(x, StandIn) for x in results]):
@@ -166,9 +172,22 @@ def _trace(
 def _without(optimizer: Optimizer, names: Set[str]) -> Any:
     """The optimizer once more, for a trace, in which nobody knows what these names stand for."""
     probe: Any = object.__new__(type(optimizer))
-    known = vars(optimizer)
-    vars(probe).update({name: _UNKNOWN if name in names else known[name] for name in known})
+    for name, value in vars(optimizer).items():
+        known = copy(value) if _can_be_filled(name, value) else value
+        vars(probe)[name] = _UNKNOWN if name in names else known
     return probe
+
+
+def _contents(optimizer: Any) -> dict[str, tuple[int, str]]:
+    """Which objects its attributes are, and what is in those that can be filled."""
+    return {
+        name: (id(value), repr(value) if _can_be_filled(name, value) else "")
+        for name, value in vars(optimizer).items()
+    }
+
+
+def _can_be_filled(name: str, value: object) -> bool:
+    return isinstance(value, list | dict | set | deque | np.ndarray) and name not in _FIXED
 
 
 def coefficient_rows(optimizer: Optimizer, n_steps: int, dtype: np.dtype[Any]) -> NDArray[Any]:

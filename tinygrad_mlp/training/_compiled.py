@@ -248,7 +248,6 @@ class CompiledEngine(StepSettings):
         """Take over what somebody has assigned to the Values, or to plain numbers."""
         self.program.read_parameters()
         if plain_numbers:
-            self._rule.forget()
             self.program.refresh()
             with evaluation_mode(self.model):
                 self._evaluation.refresh()

@@ -67,12 +67,10 @@ class OptimizerRule:
         """What counts the steps."""
         return self._optimizer, "step_count"
 
-    def forget(self) -> None:
-        """Trace the rule anew before the next steps, as it may read what has changed."""
-        self._traced = None
-
     def passes(self, parameters: Array, library: Library) -> Passes:
         """The rule, traced again where a setting is another one than before.
+
+        A rule of one's own may read anything, so it is traced each time.
 
         Raises:
             UntraceableError: for groups, frozen parameters, and a rule that is no list of calls.
@@ -81,7 +79,7 @@ class OptimizerRule:
         if reason:
             raise UntraceableError(reason)
         optimizer = self._optimizer
-        if self._traced is not None:
+        if self._traced is not None and _is_of_package(optimizer):
             known, reads_rate, size, passes = self._traced
             settings = settings_of(optimizer, reads_rate)
             same = len(known) == len(settings) and size == parameters.size
@@ -103,3 +101,8 @@ class OptimizerRule:
     def coefficients(self, n_steps: int, dtype: np.dtype[Any]) -> Array:
         """The coefficients of the next steps."""
         return coefficient_rows(self._optimizer, n_steps, dtype)
+
+
+def _is_of_package(optimizer: Optimizer) -> bool:
+    package, _, _ = __name__.partition(".")
+    return type(optimizer).__module__.startswith(f"{package}.")

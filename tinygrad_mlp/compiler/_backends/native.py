@@ -116,6 +116,7 @@ class Bound:
     made: Records
     addresses: NDArray[np.uintp] = field(init=False)
     loss: NDArray[np.float64] = field(init=False)
+    _written: range = field(init=False)  # the addresses of the gradients
     _call: Any = field(init=False)
     _outer_leaves: list[Value] = field(init=False)
     _assigned: list[Value] = field(init=False)
@@ -137,6 +138,8 @@ class Bound:
             (LOSS, self.loss),
         ):
             self.addresses[number] = address_of(array)
+        start = address_of(given.gradients)
+        self._written = range(start, start + given.gradients.nbytes)
         self._outer_leaves = [leaf for leaf in lowered.outer if leaf not in kept]
         self._outer_places = np.array(
             [place for place, leaf in enumerate(lowered.outer) if leaf not in kept], np.intp
@@ -160,8 +163,12 @@ class Bound:
         in_order = [
             x if (x.flags.c_contiguous and x.flags.aligned) else x.copy("C") for x in arrays
         ]
-        for number, array in enumerate(in_order, FIRST_ARGUMENT):  # which live as long as the call
-            addresses[number] = array.__array_interface__["data"][0]
+        for number, array in enumerate(in_order):  # which live as long as the call
+            address = array.__array_interface__["data"][0]
+            if address in self._written:
+                in_order[number] = array.copy()
+                address = address_of(in_order[number])
+            addresses[FIRST_ARGUMENT + number] = address
         results = None
         if made.n_results >= 0:
             results = self.new_results()
