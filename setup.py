@@ -3,7 +3,8 @@
 Everything else stands in ``pyproject.toml``. The library is never needed: where it cannot be built
 the package is installed without it, a note says why, and NumPy does all the work. Without a library
 the wheel is pure (``py3-none-any``). With one it has the tag of the platform, but of no Python: the
-library uses no part of Python. ``TINYGRAD_MLP_NATIVE=0`` builds none.
+library uses no part of Python. ``TINYGRAD_MLP_NATIVE=0`` builds none, and
+``TINYGRAD_MLP_NATIVE=keep`` leaves those of an editable installation as they are.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class BuildLibraries(build_ext):
 
     def run(self) -> None:
         """Build, and say what was not built."""
+        if os.environ.get(SWITCH) == "keep":
+            self.extensions = self.distribution.ext_modules = []
+            return
         if os.environ.get(SWITCH) == "0":
             self.extensions = []
         self.failures: dict[str, str] = {}

@@ -18,6 +18,12 @@ settings.load_profile("without-deadline")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """With a process for each processor, products on several threads would wait for one another."""
+    if config.getoption("numprocesses", default=None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def pictures() -> None:
     """For a test of a file with ``no_pictures`` that is about pictures all the same."""

@@ -59,6 +59,7 @@ def a_compiler(folder: Path, refused: str = "nothing") -> Path:
 BUILD_EXT: Final = ("setup.py", "-q", "build_ext")
 IN_PLACE: Final = (*BUILD_EXT, "--inplace")
 WHEEL: Final = ("-c", "from setuptools import build_meta; build_meta.build_wheel('dist')")
+EDITABLE: Final = ("-c", "from setuptools import build_meta; build_meta.build_editable('dist')")
 SDIST: Final = ("-c", "from setuptools import build_meta; build_meta.build_sdist('dist')")
 
 
@@ -223,6 +224,16 @@ def test_in_place_what_is_up_to_date_is_kept(tree: Path, compiler: Path) -> None
     run_build(tree, IN_PLACE, compiler)
     assert {file.name for file in folder.glob("*.so")} == LIBRARIES
     assert not (folder / "not_built.txt").exists()
+
+
+def test_an_editable_installation_can_keep_what_it_has(tree: Path, compiler: Path) -> None:
+    folder = tree / "tinygrad_mlp/_native"
+    run_build(tree, IN_PLACE, compiler)
+    run_build(tree, EDITABLE, "false", TINYGRAD_MLP_NATIVE="keep")
+    assert {file.name for file in folder.glob("*.so")} == LIBRARIES
+    assert not (folder / "not_built.txt").exists()
+    (wheel,) = (tree / "dist").iterdir()
+    assert wheel.name.endswith("py3-none-any.whl")
 
 
 def test_the_sources_are_in_the_source_distribution(tree: Path) -> None:

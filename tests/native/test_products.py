@@ -63,7 +63,7 @@ def test_every_small_size(each_library: Library, dtype: Any) -> None:
     of_operand = (*LAYOUTS, "same")
     layouts = itertools.cycle(itertools.product(of_operand, of_operand, LAYOUTS))
     for m, n, k in itertools.product(range(21), repeat=3):
-        for of_a, of_b, of_out in itertools.islice(layouts, 3):
+        for of_a, of_b, of_out in itertools.islice(layouts, 1):
             a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
             check(each_library, a, b, of_out)
 
