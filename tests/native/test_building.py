@@ -237,7 +237,7 @@ def test_an_editable_installation_can_keep_what_it_has(tree: Path, compiler: Pat
 def test_the_sources_are_in_the_source_distribution(tree: Path) -> None:
     run_build(tree, SDIST, "false")
     (file,) = (tree / "dist").iterdir()
-    shutil.unpack_archive(file, tree / "unpacked")
+    shutil.unpack_archive(file, tree / "unpacked", filter="data")
     (unpacked,) = (tree / "unpacked").iterdir()
     assert {path.name for path in (unpacked / "tinygrad_mlp/_native/c").iterdir()} == C_FILES
     assert (unpacked / "setup.py").exists()
