@@ -21,7 +21,7 @@ from tests.benchmarks.trainers import (
     SklearnTrainer,
     TorchTrainer,
 )
-from tests.benchmarks.works import A, Array, B, C, Trainer, Work
+from tests.benchmarks.works import A, B, C, Trainer, Work, random_images
 from tinygrad_mlp.data import one_hot
 
 __all__ = ["BATCH_SIZES", "HIDDEN", "WORKS", "report", "report_map"]
@@ -31,12 +31,6 @@ BATCH_SIZES: Final = (1, 8, 32, 128, 1024)
 HIDDEN: Final = (8, 32, 128, 512)
 
 
-def _images(n_samples: int, dtype: str = "float32") -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
-    X = rng.random((n_samples, 784)).astype(dtype)
-    return X, one_hot(rng.integers(0, 10, n_samples), 10).astype(dtype)
-
-
 D: Final = Work(
     "D",
     "784-512-512-10 relu, a batch of 128, cross-entropy, SGD, float32",
@@ -44,7 +38,7 @@ D: Final = Work(
     "cross-entropy",
     "SGD",
     0.01,
-    *_images(128),
+    *random_images(128),
 )
 WORKS: Final = {
     "A": A,

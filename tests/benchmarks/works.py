@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data import load_digits, one_hot, train_test_split
 
-__all__ = ["WORKS", "A", "Array", "B", "C", "Trainer", "Work"]
+__all__ = ["WORKS", "A", "Array", "B", "C", "Trainer", "Work", "random_images"]
 
 Array = NDArray[Any]
 Batch = NDArray[np.intp] | None
@@ -110,10 +110,11 @@ def _digits() -> tuple[Array, Array]:
     return X, one_hot(y)
 
 
-def _random_images() -> tuple[Array, Array]:
+def random_images(n_samples: int) -> tuple[Array, Array]:
+    """Noise in the shape of images of 28 x 28, and classes by chance, in float32."""
     rng = np.random.default_rng(0)
-    X = rng.random((32, 784), dtype=np.float32)
-    return X, one_hot(rng.integers(0, 10, 32), 10).astype(np.float32)
+    X = rng.random((n_samples, 784), dtype=np.float32)
+    return X, one_hot(rng.integers(0, 10, n_samples), 10).astype(np.float32)
 
 
 A: Final = Work(
@@ -142,6 +143,6 @@ C: Final = Work(
     "cross-entropy",
     "SGD",
     0.01,
-    *_random_images(),
+    *random_images(32),
 )
 WORKS: Final = (A, B, C)
