@@ -16,6 +16,7 @@ from tests.back_ends import as_compiled
 from tests.interrupting import interrupted_everywhere
 from tinygrad_mlp import functional
 from tinygrad_mlp._native._library import Library
+from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.data import GaussianNoise
 from tinygrad_mlp.debug import detect_anomaly
 from tinygrad_mlp.engine import Value
@@ -25,6 +26,7 @@ from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from tinygrad_mlp.training import History, fit
 from tinygrad_mlp.training._epoch_memory import Batches
 from tinygrad_mlp.training._progress import Progress
+from tinygrad_mlp.training._rule_of_steps import OptimizerRule
 from tinygrad_mlp.training._steps_in_pieces import Pieces
 
 RNG: Final = np.random.default_rng(0)
@@ -532,3 +534,24 @@ def test_an_irregular_graph_takes_a_call_per_step(monkeypatch: pytest.MonkeyPatc
     history, model = trained(monkeypatch, "auto", **given)
     assert as_compiled(history.engine) == known.engine == "compiled"
     np.testing.assert_allclose(numbers(model), numbers(expected), rtol=1e-9, atol=1e-12)
+
+
+def test_the_update_takes_numbers_below_full_precision_for_0(library: Library) -> None:
+    found = {}
+    for many in (True, False):
+        w = Value(1.0)
+        program = compile(w.__mul__, [w], per_sample=True, backend="native")
+        optimizer = SGD([w], momentum=0.5)
+        state = {"step_count": np.array(1), "velocity": np.array([1e-310])}
+        optimizer.load_state_dict(state)
+        zeros = np.zeros((4, 1))[:, 0]
+        if many:
+            pieces = Pieces(program, OptimizerRule(optimizer))
+            pieces.make_ready(Batches((zeros,), None))
+            pieces.run(None, 0, 1)
+        else:
+            program(zeros)
+            optimizer.step_array(program.parameters, program.gradients)
+        found[many] = optimizer.state_dict()["velocity"].tolist()
+    assert found == {True: [0.0], False: [5e-311]}
+    assert np.array([1e-310])[0] * 0.5 == 5e-311  # the thread is as before

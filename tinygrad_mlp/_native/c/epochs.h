@@ -41,9 +41,8 @@ typedef struct {
 
 enum { MOST_INPUTS = 8 };
 
-/* Averages of gradients that stay 0 fade away, and numbers of less than full precision cost a
- * hundred times as much as others. So this thread takes them for 0 from `flush` on, up to
- * `as_before`. */
+/* Averages of gradients that stay 0 fade away, and processors are slow with numbers of less than
+ * full precision. So this thread takes them for 0 from `flush` on, up to `as_before`. */
 #if defined(__SSE2__)
 INLINE uint64_t flush(void) {
   const uint32_t before = __builtin_ia32_stmxcsr();
