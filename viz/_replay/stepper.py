@@ -7,15 +7,11 @@ fetch anything else.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import os
-import re
 import zlib
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
@@ -27,9 +23,19 @@ from viz._replay.framed import Page
 from viz._replay.recorded import recorded
 from viz._scene.render import format_of
 from viz._style import markup
-from viz._style.themes import DARK, LIGHT, Theme
+from viz._style.web_page import (
+    color_variables,
+    digest,
+    filled,
+    harmless,
+    lean_part,
+    lean_parts,
+    part,
+)
 
 __all__ = ["replay", "replay_page"]
+
+ROOM: Final = "viz._replay"
 
 SCRIPTS: Final = (
     "unpack.js",
@@ -48,10 +54,6 @@ SCRIPTS: Final = (
     "player.js",
 )
 """The parts of the program, in the order in which they stand in the page."""
-
-
-HARMLESS: Final = str.maketrans("<{", ":,")
-"""Letters of base 85 that mean something in the page, and those that stand for them."""
 
 
 class _Options(TypedDict, total=False):
@@ -165,13 +167,13 @@ def replay_page(
         )
     known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
-    style = _variables() + _lean(_part("style.css"))
-    script = "\n".join(_lean(_part(name)) for name in SCRIPTS)
-    return _filled(
-        _part("page.html"),
+    style = color_variables() + lean_part(ROOM, "style.css")
+    script = lean_parts(ROOM, SCRIPTS)
+    return filled(
+        part(ROOM, "page.html"),
         {
-            "policy": f"default-src 'none'; style-src {_digest(style)}; "
-            f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'",
+            "policy": f"default-src 'none'; style-src {digest(style)}; "
+            f"script-src {digest(script)}; base-uri 'none'; form-action 'none'",
             "title": html.escape(markup.visible(heading)),
             "style": style,
             "script": script,
@@ -184,51 +186,4 @@ def _embedded(known: dict[str, Any]) -> str:
     """JSON, packed: a page has a third of the letters, and no name in it is taken for markup."""
     text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
-    packed = base64.b85encode(packing.compress(text.encode()) + packing.flush())
-    return packed.decode().translate(HARMLESS)
-
-
-def _variables() -> str:
-    """The colors of the drawings as variables of CSS."""
-    light, dark = _colors(LIGHT), _colors(DARK)
-    return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
-
-
-def _colors(theme: Theme) -> str:
-    colors = {
-        "page": theme.frame,
-        "card": theme.background,
-        "rim": theme.outline,
-        "text": theme.text,
-        "muted": theme.muted,
-        "line": theme.line,
-        "gradient": theme.gradient,
-        "gradient-soft": theme.ramp[0].fill,
-        "positive": theme.positive,
-        "negative": theme.negative,
-        "accent": theme.accent,
-        "forward": theme.roles["parameter"].ink,
-        "partial": theme.roles["input"].ink,
-    }
-    for role, paint in theme.roles.items():
-        colors |= {role: paint.fill, f"{role}-rim": paint.border}
-    return "".join(f"--{name}:{color};" for name, color in colors.items())
-
-
-def _part(name: str) -> str:
-    return (resources.files("viz._replay") / "page" / name).read_text(encoding="utf-8")
-
-
-def _lean(text: str) -> str:
-    """A part without what only its readers need: indents, and lines that are comments."""
-    text = re.sub(r"(?ms)^ */\*\*.*?\*/\n", "", text)
-    return re.sub(r"(?m)^(?: *//.*\n| +)", "", text)
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _filled(template: str, parts: dict[str, str]) -> str:
-    """The template with its parts put in, in one go: what looks like a place in a part stays."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    return harmless(packing.compress(text.encode()) + packing.flush())

@@ -1,0 +1,91 @@
+"""What every page has in common: parts of a folder put into one file, and the colors of drawings.
+
+A page is one file without any reference to another, and a policy inside it forbids the browser to
+run or fetch anything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from importlib import resources
+from typing import Final
+
+from viz._style.themes import DARK, LIGHT, Theme
+
+__all__ = ["color_variables", "digest", "filled", "harmless", "lean_part", "lean_parts", "part"]
+
+HARMLESS: Final = str.maketrans("<{", ":,")
+"""Letters of base 85 that mean something in the page, and those that stand for them."""
+
+
+def part(room: str, name: str) -> str:
+    """A part of a page, as it stands in the folder ``page`` of a room such as "viz._replay"."""
+    return (resources.files(room) / "page" / name).read_text(encoding="utf-8")
+
+
+def lean_part(room: str, name: str) -> str:
+    """A part without what only its readers need: indents, and lines that are comments.
+
+    >>> "/**" in lean_part("viz._replay", "unpack.js")
+    False
+    """
+    text = re.sub(r"(?ms)^ */\*\*.*?\*/\n", "", part(room, name))
+    return re.sub(r"(?m)^(?: *//.*\n| +)", "", text)
+
+
+def lean_parts(room: str, names: Iterable[str]) -> str:
+    """Several parts, in the order in which they are named."""
+    return "\n".join(lean_part(room, name) for name in names)
+
+
+def digest(text: str) -> str:
+    """What a policy calls a script or a style: the SHA-256 of its text.
+
+    >>> digest("")
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def filled(template: str, parts: dict[str, str]) -> str:
+    """The template with its parts put in, in one go: what looks like a place in a part stays.
+
+    >>> filled("<b>{{a}}</b>", {"a": "{{a}}"})
+    '<b>{{a}}</b>'
+    """
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+
+
+def harmless(packed: bytes) -> str:
+    """Bytes as letters of base 85 in which nothing is taken for markup; unpack.js reads them."""
+    return base64.b85encode(packed).decode().translate(HARMLESS)
+
+
+def color_variables() -> str:
+    """The colors of the drawings as variables of CSS."""
+    light, dark = _colors(LIGHT), _colors(DARK)
+    return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
+
+
+def _colors(theme: Theme) -> str:
+    colors = {
+        "page": theme.frame,
+        "card": theme.background,
+        "rim": theme.outline,
+        "text": theme.text,
+        "muted": theme.muted,
+        "line": theme.line,
+        "gradient": theme.gradient,
+        "gradient-soft": theme.ramp[0].fill,
+        "positive": theme.positive,
+        "negative": theme.negative,
+        "accent": theme.accent,
+        "forward": theme.roles["parameter"].ink,
+        "partial": theme.roles["input"].ink,
+    }
+    for role, paint in theme.roles.items():
+        colors |= {role: paint.fill, f"{role}-rim": paint.border}
+    return "".join(f"--{name}:{color};" for name, color in colors.items())
