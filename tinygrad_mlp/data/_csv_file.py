@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import DataError
 __all__ = [
     "CsvFile",
     "cells_of",
+    "csv_text",
     "exact_number",
     "listing",
     "parse_number",
@@ -171,6 +172,29 @@ def exact_number(cell: str) -> int | float | None:
     return int(digits[1] + digits[2]) if digits else number
 
 
+def csv_text(path: Path) -> str:
+    """What stands in a file of UTF-8, without the mark that some programs put in front.
+
+    Raises:
+        DataError: if it is no such text.
+        OSError: if the file cannot be opened.
+    """
+    data = path.read_bytes()
+    if b"\x00" in data:
+        raise DataError(
+            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
+            "save it as 'CSV UTF-8'"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
+            "spreadsheet save it as 'CSV UTF-8'"
+        ) from None
+
+
 def cells_of(line: str) -> list[str]:
     """The cells of one row with commas, read as those of a file.
 
@@ -216,28 +240,11 @@ Record = tuple[int, list[str]]
 
 def _records(path: Path) -> list[Record]:
     """The rows that are not blank, at least one."""
-    text = _read_text(path)
+    text = csv_text(path)
     records = _parse(path, text, _sniff_delimiter(text))
     if not records:
         raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
     return records
-
-
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
-    if b"\x00" in data:
-        raise DataError(
-            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
-            "save it as 'CSV UTF-8'"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
-            "spreadsheet save it as 'CSV UTF-8'"
-        ) from None
 
 
 def _parse(path: Path, text: str, delimiter: str) -> list[Record]:
