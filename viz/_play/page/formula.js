@@ -122,8 +122,10 @@ function formulaOf(spec, flat, unit, names, left, net, layer) {
   if (spec.b) terms.push([biasOf(spec, flat, unit), ""]);
   let text = spec.W ? sumOf(terms) : names[unit];
   if (spec.norm) {
-    const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "var"].map((key) => flat[spec.norm[key] + unit]);
-    text = `${shown(gamma)} · (${text} − ${bracketed(mean)}) / √(${shown(variance)} + ${shown(spec.norm.eps)}) + ${bracketed(beta)}`;
+    const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "var"].map((key) => (spec.norm[key] === null ? null : flat[spec.norm[key] + unit]));
+    text = `(${text} − ${bracketed(mean)}) / √(${shown(variance)} + ${shown(spec.norm.eps)})`;
+    if (gamma !== null) text = `${bracketed(gamma)} · ${text}`;
+    if (beta !== null) text = `${text} + ${bracketed(beta)}`;
   }
   if (!["identity", "linear", "none", "", null].includes(spec.activation)) text = `${spec.activation}(${text})`;
   const isLast = layer === net.layers.length - 1;

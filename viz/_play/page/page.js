@@ -107,7 +107,8 @@ function legend(scene) {
   if (scene.points.painted?.some(Boolean)) items.push(item(one, false, true, "with a hole: painted"));
   byId("legend").replaceChildren(...items);
   const sent = scene.points.X.length;
-  write(byId("sent"), scene.n_points > sent ? `${sent} of ${scene.n_points} points are shown.` : "");
+  const all = (scene.points.n_points ?? [sent]).reduce((sum, each) => sum + each);
+  write(byId("sent"), all > sent ? `${sent} of ${all} points are shown.` : "");
 }
 
 function setTheme(isDark) {
