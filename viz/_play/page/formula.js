@@ -14,6 +14,7 @@ const formula = {
     network.look(network.columns[layer + 1].places[unit]);
     requestDraw("lines");
     byId("formula").scrollIntoView({ block: "nearest" });
+    byId(`unit-${layer}-${unit}`).scrollIntoView({ block: "nearest" });
     whisper(`${this.name()}: ${byId("formula-text").textContent}`);
   },
 
@@ -31,7 +32,7 @@ const formula = {
   name() {
     const { layer, unit } = this.place;
     const isLast = layer === play.scene.network.layers.length - 1;
-    return isLast ? `Output ${play.scene.outputs[unit] ?? unit + 1}` : `Layer ${layer + 1}, unit ${unit + 1}`;
+    return isLast ? `Output ${outputName(play.scene, unit) || unit + 1}` : `Layer ${layer + 1}, unit ${unit + 1}`;
   },
 
   /** What goes into a layer, by name. */
@@ -85,7 +86,7 @@ const formula = {
   left() {
     const { layer, unit } = this.place;
     const isLast = layer === play.scene.network.layers.length - 1;
-    return isLast ? `ŷ${play.scene.outputs.length > 1 ? subscript(unit + 1) : ""}` : `h${subscript(layer + 1)},${subscript(unit + 1)}`;
+    return isLast ? `ŷ${play.scene.network.layers.at(-1).units > 1 ? subscript(unit + 1) : ""}` : `h${subscript(layer + 1)},${subscript(unit + 1)}`;
   },
 
   /** All digits, from the engine. */
