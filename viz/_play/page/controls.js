@@ -18,6 +18,8 @@ const FIELDS = {
   ],
 };
 
+const MADE = ["noise", "n_samples"]; // these belong to data that are made
+
 const controls = {
   isHeld: false, // whether the slider follows the hand and not the frames
   wanted: null, // the step that the slider asks for next
@@ -75,7 +77,8 @@ const controls = {
     write(byId("title"), scene.title);
     document.title = `${scene.title} · training`;
     for (const { name, choices: kind } of Object.values(FIELDS).flat()) {
-      const isUsed = play.can("set") && Object.hasOwn(settings, name);
+      const isOther = MADE.includes(name) && !(choices.made ?? []).includes(settings.data);
+      const isUsed = play.can("set") && Object.hasOwn(settings, name) && !isOther;
       byId(`set-${name}-field`).hidden = !isUsed;
       if (!isUsed) continue;
       const control = byId(`set-${name}`);

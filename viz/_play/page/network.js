@@ -129,7 +129,8 @@ class NetworkView {
       places.forEach(({ canvas, unit }) => {
         if (index === 0) {
           const start = layers[0].W.at + unit * layers[0].W.row;
-          paintMap(canvas, flat.subarray(start, start + image[0] * image[1]), image[1]);
+          const weights = flat.subarray(start, start + image[0] * image[1]);
+          paintMap(canvas, weights, image[1], largest(weights) || 1, image[0]);
           return;
         }
         const numbers = isHead ? answers.outputs : answers.layers[index];

@@ -90,7 +90,7 @@ function draw() {
   if (now.has("weights") || now.has("lines")) network.drawLines(flat);
   if (now.has("curves")) curves.draw(frame.step);
   formula.show();
-  document.body.dataset.step = frame.step;
+  Object.assign(document.body.dataset, { step: frame.step, version: frame.version, playing: frame.playing });
 }
 
 /** What marks and colors mean, for the data that are shown. */
