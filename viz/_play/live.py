@@ -29,20 +29,20 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     player = Player(run)
     server = None
     try:
-        server = PlayServer(player, play_page("server", title=run.title), port=port)
-        player.start()
-        address = server.served.address
-        print(f"{address}\nThe training ends with Ctrl-C, or when its page is closed.", flush=True)
-        if open_browser:
-            _open(address)
-        server.serve()
-    except KeyboardInterrupt:
-        pass  # which is how people end it
-    finally:
         try:
+            server = PlayServer(player, play_page("server", title=run.title), port=port)
+            player.start()
+            address = server.served.address
+            print(
+                f"{address}\nThe training ends with Ctrl-C, or when its page is closed.", flush=True
+            )
+            if open_browser:
+                _open(address)
+            server.serve()
+        finally:
             _end(player, server)
-        except KeyboardInterrupt:  # once more: what has ended already ends at once
-            _end(player, server)
+    except KeyboardInterrupt:  # which is how people end it, also while it is ending
+        _end(player, server)
 
 
 def _end(player: Player, server: PlayServer | None) -> None:
@@ -53,4 +53,4 @@ def _end(player: Player, server: PlayServer | None) -> None:
 
 def _open(address: str) -> None:
     """Open the browser from another thread: one for the terminal runs until it is left."""
-    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
