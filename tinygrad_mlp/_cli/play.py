@@ -26,7 +26,7 @@ def run_play(arguments: argparse.Namespace) -> None:
         path = Path(arguments.data)
         if not path.suffix:
             raise UnknownNameError.of("data", arguments.data, [*PLAYED, "FILE.csv"])
-        table = OwnTable(path.name, csv_text(path), arguments.target)
+        table = OwnTable(path.name, csv_text(path, path.read_bytes()), arguments.target)
     elif arguments.target is not None:
         raise InvalidArgumentError(
             f"--target {arguments.target}: {arguments.data} has its target; leave the option out, "

@@ -95,7 +95,7 @@ def read_csv_file(path: Path) -> CsvFile:
     return file
 
 
-def read_what_fits(path: Path, problems: Problems) -> CsvFile:
+def read_what_fits(path: Path, problems: Problems, content: bytes | None = None) -> CsvFile:
     r"""As ``read_csv_file``, but faults of the header and of rows are collected.
 
     Rows of another length than the header are left out.
@@ -103,6 +103,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     Args:
         path: the file.
         problems: what takes the faults.
+        content: what is in the file; None to read it.
 
     Raises:
         DataError: if nothing can be read.
@@ -115,7 +116,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     ...     read_what_fits(path, problems).rows, len(problems.found)
     ([['1', '2']], 2)
     """
-    records = _records(path)
+    records = _records(path, path.read_bytes() if content is None else content)
     (header_number, header), body = records[0], records[1:]
     header, body = _without_empty_last_column(header, body)
     _check_header(path, header, header_number, problems)
@@ -172,14 +173,15 @@ def exact_number(cell: str) -> int | float | None:
     return int(digits[1] + digits[2]) if digits else number
 
 
-def csv_text(path: Path) -> str:
+def csv_text(path: Path, data: bytes) -> str:
     """What stands in a file of UTF-8, without the mark that some programs put in front.
 
     Raises:
-        DataError: if it is no such text.
-        OSError: if the file cannot be opened.
+        DataError: if the bytes are no such text.
+
+    >>> csv_text(Path("t.csv"), b"\\xef\\xbb\\xbfa,b")
+    'a,b'
     """
-    data = path.read_bytes()
     if b"\x00" in data:
         raise DataError(
             f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
@@ -238,9 +240,9 @@ Record = tuple[int, list[str]]
 """The number of a row in the file and its cells."""
 
 
-def _records(path: Path) -> list[Record]:
+def _records(path: Path, content: bytes) -> list[Record]:
     """The rows that are not blank, at least one."""
-    text = csv_text(path)
+    text = csv_text(path, content)
     records = _parse(path, text, _sniff_delimiter(text))
     if not records:
         raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
