@@ -137,7 +137,7 @@ class Question:
 
 
 def questions_of(trace: BackwardTrace | ForwardTrace) -> Iterator[Question]:
-    """A question for each step of a trace that has a finite answer, in their order.
+    """A question for each step of a trace that has an answer in reach, in their order.
 
     A gradient that comes along several paths is asked for where the last of them brings it; before
     that, only what each path adds is.
@@ -157,13 +157,17 @@ def questions_of(trace: BackwardTrace | ForwardTrace) -> Iterator[Question]:
 
 
 def question_of(step: BackwardStep | ForwardStep, setting: Setting) -> Question | None:
-    """The question of one step; None where the answer is nan or infinite.
+    """The question of one step; None where the answer is nan, infinite, or too long a sum.
+
+    Too long is a step forward with so many operands that equations do not write all of them.
 
     Args:
         step: the step.
         setting: that of its trace.
     """
     if isinstance(step, ForwardStep):
+        if len(step.inputs) > MOST_OPERANDS:
+            return None
         answer, mistakes = forward_answer(step).target(), forward_mistakes(step, setting)
         asks: Tokens = (setting.name(step.node), Sign("="), ASKED)
         given, hints = _forward_given(step, setting), _forward_hints(step, setting)
@@ -201,6 +205,8 @@ def judge(question: Question, typed: str) -> Verdict:
 
 
 ASKED: Final = Word("?")
+MOST_OPERANDS: Final = 2 * MOST_TERMS + 1
+"""A sum of so many products and a bias is written out."""
 
 
 def _told_apart(answer: Target, mistakes: Iterator[Mistake]) -> tuple[Mistake, ...]:
@@ -282,9 +288,12 @@ def _backward_hints(asked: Asked, setting: Setting) -> tuple[Tokens, ...]:
 
 
 def _forward_given(step: ForwardStep, setting: Setting) -> tuple[Tokens, ...]:
-    """The numbers that go in."""
-    nodes = [x for x in dict.fromkeys(step.node.parents) if not is_plain(x)]
-    return tuple([_number_of(node, setting) for node in nodes])
+    """The numbers that go in, on one line."""
+    line: list[Token] = []
+    for node in dict.fromkeys(step.node.parents):
+        if not is_plain(node):
+            line += [*([Word(", ")] if line else []), *_number_of(node, setting)]
+    return (tuple(line),) if line else ()
 
 
 def _forward_hints(step: ForwardStep, setting: Setting) -> tuple[Tokens, ...]:
