@@ -1,4 +1,4 @@
-"""Points that are painted, samples that are looked at: with the mouse, a finger and the keyboard."""
+"""Points are painted and samples looked at: with the mouse, a finger and the keyboard."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import HOSTILE, Tab
+from tinygrad_mlp import no_grad
 from viz._play.play_page import play_page
 from viz._plots.plot_colors import contrast
 from viz._run import messages
 from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, RunSettings
-from tinygrad_mlp import no_grad
 from viz._style.themes import DARK, LIGHT
 
 
@@ -63,18 +63,21 @@ def answers(run: Run, X: np.ndarray) -> np.ndarray:
         return np.array([[output.data for output in model.forward([*row])] for row in rows])
 
 
-def shade(page: Played, share: float) -> list[int]:
-    """The color of the plot on its diagonal from the upper left, at a share of it."""
-    color: list[int] = page.page.evaluate(
-        """(share) => {
-          const { width, height } = plot.room;
-          const place = [EDGE.left + 3 + share * (width - 6), EDGE.top + 3 + share * (height - 6)];
-          const pen = plot.map.getContext("2d");
-          return Array.from(pen.getImageData(...place.map(Math.round), 1, 1).data).slice(0, 3);
+def shades(page: Played, shares: list[float]) -> list[list[int]]:
+    """The colors of the plot on its diagonal from the upper left, at shares of it."""
+    colors: list[list[int]] = page.page.evaluate(
+        """(shares) => {
+          const { width, height } = plot.map;
+          const { data } = plot.map.getContext("2d").getImageData(0, 0, width, height);
+          return shares.map((share) => {
+            const x = Math.round(EDGE.left + 3 + share * (plot.room.width - 6));
+            const y = Math.round(EDGE.top + 3 + share * (plot.room.height - 6));
+            return Array.from(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3));
+          });
         }""",
-        share,
+        shares,
     )
-    return color
+    return colors
 
 
 def test_the_shades_are_the_probabilities_of_the_engine(tab: Tab) -> None:
@@ -90,10 +93,10 @@ def test_the_shades_are_the_probabilities_of_the_engine(tab: Tab) -> None:
         expected = 1 / (1 + np.exp(-answers(run, points[:: side + 1])[:, 0]))
         found = np.array(page.page.evaluate("Array.from(play.answers.outputs)"))[:: side + 1]
         np.testing.assert_allclose(found, expected, atol=2e-6)
-        red, _, blue = shade(page, float(found.argmax()) / (side - 1))
+        ends = [float(found.argmax()) / (side - 1), float(found.argmin()) / (side - 1)]
+        (red, _, blue), (red_first, _, blue_first) = shades(page, ends)
         assert blue > red, "the second class is blue, as what is positive"
-        red, _, blue = shade(page, float(found.argmin()) / (side - 1))
-        assert red > blue, "the first class is orange"
+        assert red_first > blue_first, "the first class is orange"
 
 
 def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
