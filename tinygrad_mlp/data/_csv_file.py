@@ -94,7 +94,7 @@ def read_csv_file(path: Path) -> CsvFile:
     return file
 
 
-def read_what_fits(path: Path, problems: Problems) -> CsvFile:
+def read_what_fits(path: Path, problems: Problems, content: bytes | None = None) -> CsvFile:
     r"""As ``read_csv_file``, but faults of the header and of rows are collected.
 
     Rows of another length than the header are left out.
@@ -102,6 +102,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     Args:
         path: the file.
         problems: what takes the faults.
+        content: what is in the file; None to read it.
 
     Raises:
         DataError: if nothing can be read.
@@ -114,7 +115,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     ...     read_what_fits(path, problems).rows, len(problems.found)
     ([['1', '2']], 2)
     """
-    records = _records(path)
+    records = _records(path, path.read_bytes() if content is None else content)
     (header_number, header), body = records[0], records[1:]
     header, body = _without_empty_last_column(header, body)
     _check_header(path, header, header_number, problems)
@@ -214,17 +215,16 @@ Record = tuple[int, list[str]]
 """The number of a row in the file and its cells."""
 
 
-def _records(path: Path) -> list[Record]:
+def _records(path: Path, content: bytes) -> list[Record]:
     """The rows that are not blank, at least one."""
-    text = _read_text(path)
+    text = _text_of(path, content)
     records = _parse(path, text, _sniff_delimiter(text))
     if not records:
         raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
     return records
 
 
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
+def _text_of(path: Path, data: bytes) -> str:
     if b"\x00" in data:
         raise DataError(
             f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "

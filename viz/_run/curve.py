@@ -31,6 +31,10 @@ class Curve:
         self.edition = 0
         self._apart = 1
 
+    def follow(self, before: Curve) -> None:
+        """Come after another curve, of which pages have points."""
+        self.edition = before.edition + 1
+
     def next_after(self, step: int, steps_per_epoch: int) -> int:
         """At which step the next point is due."""
         return step + max(steps_per_epoch * self._apart, step // SHARE, 1)

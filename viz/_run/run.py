@@ -6,7 +6,8 @@ however the run was played, stopped and taken back in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from threading import RLock
@@ -14,23 +15,48 @@ from time import perf_counter
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import check_flag, check_integer
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn import Module
 from viz._run.curve import Curve
+from viz._run.described_network import described_network, described_network_of
+from viz._run.own_model import FIXED, own_task
 from viz._run.past import EXACT, Past
+from viz._run.run_advice import advice_of
 from viz._run.run_changes import Change, checked_weight, read_run, written_run
-from viz._run.run_network import loss_for, network_for
+from viz._run.run_files import file_name, has_onnx, onnx_file, weights_file
+from viz._run.run_network import network_for, task_for
+from viz._run.run_questions import formula_of, sample_of
 from viz._run.run_samples import RunSamples, samples_for
 from viz._run.run_script import script_of
-from viz._run.run_settings import DATA, FEATURES, OwnTable, RunSettings, checked_points
+from viz._run.run_settings import (
+    DATA,
+    FEATURES,
+    GIVEN,
+    OwnTable,
+    RunSettings,
+    checked_points,
+    only_training,
+)
 from viz._run.run_steps import Measured, Steps
+from viz._run.sample_graph import SampleGraph
 
 __all__ = ["Run"]
 
 NO_END: Final = 2**62
+
+EXPORTS: Final = {"python": "py", "npz": "npz", "onnx": "onnx", "json": "json"}
+"""The kinds of files, each with its ending."""
+
+OF_OWN_MODEL: Final = (
+    *("held_out", "data_seed", "batch_size", "optimizer", "learning_rate", "l1", "l2", "seed"),
+    "columns",
+)
+"""The settings of a run of a person's own model."""
 
 SETTABLE: Final = (
     *("data", "n_samples", "noise", "held_out", "data_seed", "columns", "features"),
@@ -64,13 +90,12 @@ class Run:
         self.lock = RLock()
         self.version = 1
         self.fixed: str | None = None
-        self.advice = ""
         self._begin(RunSettings() if settings is None else settings)
 
     def _begin(self, settings: RunSettings) -> None:
         """Start at step 0; where the settings cannot be had, everything stays as it is."""
         samples = samples_for(settings)
-        steps = Steps(network_for(settings, samples), loss_for(samples), samples, settings)
+        steps = Steps(network_for(settings, samples), task_for(samples), samples, settings)
         self._begin_with(steps)
 
     def _begin_with(self, steps: Steps) -> None:
@@ -80,8 +105,11 @@ class Run:
         self._n_changes = 0
         self._last = 0
         self._past = Past(steps.moment(0))
-        self.curve = Curve()
-        self.remark = ""
+        before, self.curve = vars(self).get("curve"), Curve()
+        if before is not None:
+            self.curve.follow(before)
+        self.remark = self.advice = ""
+        self._next_advice = perf_counter() + 1.0
         self._measured: tuple[int, int, Measured] | None = None
         self._next_kept = self._past.distance
         self._measure()
@@ -126,29 +154,25 @@ class Run:
     @property
     def title(self) -> str:
         """What the run is about, in a word."""
+        if self.fixed is not None:
+            return "training"
         return self.settings.data if self.settings.table is None else self.settings.table.name
-
-    @property
-    def task_name(self) -> str:
-        """What is learned: "binary", "classification" or "regression"."""
-        n_classes = len(self.samples.classes)
-        return "regression" if not n_classes else "binary" if n_classes == 2 else "classification"
-
-    @property
-    def target_names(self) -> tuple[str, ...]:
-        """What the numbers are called that a regression predicts."""
-        return (self.samples.target,)
-
-    @property
-    def head(self) -> str:
-        """What makes probabilities of the outputs."""
-        heads = {"regression": "identity", "binary": "sigmoid", "classification": "softmax"}
-        return heads[self.task_name]
 
     @property
     def abilities(self) -> list[str]:
         """What a page can ask for, as far as that depends on the run."""
-        return []
+        kinds = ["npz", *["onnx"] * has_onnx(), *["python", "json"] * (self.fixed is None)]
+        return [f"export_{kind}" for kind in kinds]
+
+    @property
+    def left_in_epoch(self) -> int:
+        """How many steps are left until the end of an epoch."""
+        return self._steps.left_in_epoch
+
+    def write_back(self) -> None:
+        """Give the Values of the model the numbers of the present step."""
+        with self.lock:
+            self._steps.write_back()
 
     def numbers(self) -> NDArray[np.float64]:
         """The parameters and then the buffers, as they are now."""
@@ -188,7 +212,10 @@ class Run:
         with self.lock:
             until = perf_counter() + seconds
             self._forget_future()
-            return self._take(n_steps, until)
+            n_taken = self._take(n_steps, until)
+            if perf_counter() >= self._next_advice:
+                self.advise()
+            return n_taken
 
     def finish_epoch(self) -> int:
         """Take the steps up to the end of an epoch."""
@@ -300,7 +327,76 @@ class Run:
             self._next_kept = step - step % self._past.distance + self._past.distance
             self._next_measured = step + 1
 
+    # Questions
+
+    def formula(self, layer: int, unit: int) -> dict[str, str]:
+        """The formula of a unit with its weights: "text" and "latex"; both count from 0."""
+        with self.lock:
+            network = described_network(self, self.samples)
+            return formula_of(network, self.numbers(), self.samples, layer, unit)
+
+    def sample_loss(
+        self,
+        index: int,
+        inputs: Sequence[float | None] | None = None,
+        weights: Mapping[Any, float] | None = None,
+    ) -> SampleGraph:
+        """The loss of one sample as a graph of Values, through the network as it is.
+
+        Args:
+            index: the number of the sample, from 0.
+            inputs: other inputs of the network, None in a place for the sample's own.
+            weights: other weights, by their place in the flat vector.
+        """
+        with self.lock:
+            return sample_of(self._steps, self.numbers(), index, inputs, weights)
+
+    def advise(self) -> str:
+        """Look anew whether something goes wrong, and say it in one sentence; "" if not."""
+        with self.lock:
+            began = perf_counter()
+            self._measure()
+            self.advice = advice_of(self._steps, self.curve)
+            now = perf_counter()
+            self._next_advice = now + max(1.0, 30.0 * (now - began))
+            return self.advice
+
     # As a file
+
+    def exported(self, kind: str) -> tuple[str, bytes]:
+        """The name and the content of a file.
+
+        Args:
+            kind: "python", a program that gives the same weights to the last bit; "npz", the model
+                for ``load_model``; "onnx"; or "json", the run itself, for ``restore``.
+
+        Raises:
+            UnknownNameError: for another kind.
+            InvalidArgumentError: for what a person's own model does not have.
+            MissingDependencyError: for "onnx" without that package.
+        """
+        if kind not in EXPORTS:
+            raise UnknownNameError.of("kind of file", kind, EXPORTS)
+        with self.lock:
+            if self.fixed is not None and kind in ("python", "json"):
+                raise InvalidArgumentError(
+                    f"{self.fixed}; your program is what gives this training again"
+                )
+            if kind == "npz":
+                content = weights_file(self._steps, self.numbers())
+            elif kind == "onnx":
+                content = onnx_file(self._steps, self.numbers())
+            elif kind == "python":
+                content = self.script().encode()
+            else:
+                content = json.dumps(self.json(), allow_nan=False).encode()
+            return file_name(self.title, EXPORTS[kind]), content
+
+    def script(self) -> str:
+        """A Python program that gives the same weights to the last bit."""
+        with self.lock:
+            changes = self.changes[: self._n_changes]
+            return script_of(self.base, changes, self.step, self.samples, self._steps.loss.name)
 
     def json(self) -> dict[str, Any]:
         """All that is needed to train it again up to here, in numbers, texts, lists and dicts."""
@@ -309,7 +405,7 @@ class Run:
 
     @classmethod
     def restored(cls, given: object) -> Self:
-        """The run of which ``json`` told, trained again to the last bit.
+        """The run of which ``json`` told, as a dict or as text, trained again to the last bit.
 
         Raises:
             TinygradMLPError: if it is none.
@@ -325,11 +421,62 @@ class Run:
         run.take(step - run.step)
         return run
 
-    def script(self) -> str:
-        """A Python program that gives the same weights to the last bit."""
+    def restore(self, given: object) -> None:
+        """Become the run of which ``json`` told; after an error it is as it was.
+
+        Raises:
+            TinygradMLPError: if it is none.
+        """
+        self._check_free()
+        other = type(self).restored(given)
         with self.lock:
-            changes = self.changes[: self._n_changes]
-            return script_of(self.base, changes, self.step, self.samples, self._steps.loss.name)
+            other.version, other.lock = self.version + 1, self.lock
+            other.curve.follow(self.curve)
+            vars(self).update(vars(other))
+
+    # A person's own model
+
+    @classmethod
+    def of_model(
+        cls,
+        model: Module,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        loss: str | Loss | BatchLoss | None = None,
+        names: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """A run that trains a person's own model on their data.
+
+        The model has the numbers after ``write_back``, and knows what it was trained for.
+
+        Args:
+            model: an MLP or a Sequential.
+            X: the features, (n_samples, n_features), as the model takes them.
+            y: the targets or labels, as for ``fit``.
+            loss: as for ``fit``.
+            names: what the columns of X are called.
+            settings: those of ``RunSettings`` that say how it is trained.
+
+        Raises:
+            TinygradMLPError: for a model, data or settings that cannot be.
+        """
+        for name in settings:
+            if name not in OF_OWN_MODEL:
+                raise UnknownNameError.of("setting", name, OF_OWN_MODEL)
+        chosen = RunSettings(GIVEN, layers=(), standardize=False, **settings)
+        task, samples = own_task(model, X, y, loss, chosen, names)
+        run = cls.__new__(cls)
+        run.lock, run.version, run.fixed = RLock(), 1, FIXED
+        described_network_of(model, samples)  # which refuses what a page cannot draw
+        task.attach_to(model)
+        run._begin_with(Steps(model, task, samples, chosen))
+        return run
+
+    def _check_free(self) -> None:
+        if self.fixed is not None:
+            raise InvalidArgumentError(self.fixed)
 
     # Changing
 
@@ -435,6 +582,8 @@ class Run:
             now = self.settings
             if settings == now:
                 return
+            if self.fixed is not None and not only_training(settings, now):
+                raise InvalidArgumentError(self.fixed)
             if not now.starts_as(settings):
                 self._restart(settings)
                 return
@@ -465,7 +614,8 @@ class Run:
         self.version += 1
 
     def _show(self, columns: tuple[int, int]) -> None:
-        samples_for(replace(self.settings, columns=columns))  # which says if there are none
+        shown = replace(self.settings, columns=columns)
+        samples_for(shown, self._steps.start_samples)  # which says if there are no such columns
         self.base = replace(self.base, columns=columns)
         self.changes = [
             replace(change, settings=replace(change.settings, columns=columns))
@@ -475,7 +625,13 @@ class Run:
         self.version += 1
 
     def _restart(self, settings: RunSettings) -> None:
-        self._begin(settings)
+        if self.fixed is None:
+            self._begin(settings)
+        else:
+            first = self._past.before(0)
+            self._steps.restore(first, self.base)
+            self._steps.become(settings)
+            self._begin_with(self._steps)
         self.version += 1
 
 
