@@ -24,11 +24,15 @@ class Cursor:
 
 
 class Curve:
-    """Points (step, what was measured there), once per epoch at first and then less often."""
+    """Points (step, what was measured there), once per epoch at first and then less often.
 
-    def __init__(self) -> None:
+    Args:
+        before: the curve that it takes the place of, of which pages have points; None for none.
+    """
+
+    def __init__(self, before: Curve | None = None) -> None:
         self.points: list[tuple[int, Measured]] = []
-        self.edition = 0
+        self.edition: int = 0 if before is None else before.edition + 1
         self._apart = 1
 
     def follow(self, before: Curve) -> None:

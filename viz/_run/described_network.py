@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Activation, BatchNorm, Dropout, Layer, Module, Sequential
 from tinygrad_mlp.nn._activations import activation_name
 from viz._run.run_samples import RunSamples
-
-if TYPE_CHECKING:
-    from viz._run.run import Run
+from viz._run.run_settings import RunSettings
 
 __all__ = ["described_network", "described_network_of"]
 
 
-def described_network(run: Run, samples: RunSamples) -> dict[str, Any]:
+class HasNetwork(Protocol):
+    """A run, as far as it is described here."""
+
+    @property
+    def model(self) -> Module:
+        """The model."""
+
+    @property
+    def settings(self) -> RunSettings:
+        """The present settings."""
+
+
+def described_network(run: HasNetwork, samples: RunSamples) -> dict[str, Any]:
     """The network of a run, with the initializers of its hidden layers."""
     network = described_network_of(run.model, samples)
     for layer, settings in zip(network["layers"], run.settings.layers):

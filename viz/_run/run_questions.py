@@ -68,7 +68,7 @@ def sample_of(
         steps.task,
         sample,
         list(samples.features or samples.names),
-        f"sample {index}{part}, {samples.targets_named[0]} {shown}, at step {steps.count}",
+        f"sample {index}{part}: {shown}, at step {steps.count}",
         inputs,
         weights,
     )
