@@ -42,13 +42,14 @@ def kept_epochs(epochs: int, frames: int) -> list[int]:
     epochs, one after the other, and the gaps between the others grow in proportion to the epoch.
 
     >>> kept_epochs(4, 600), kept_epochs(100, 10)
-    ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 11, 22, 47, 100])
+    ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 8, 14, 28, 53, 100])
     """
     if epochs < frames:
         return list(range(epochs + 1))
     first = frames // 2
     kept = list(range(first))
-    for epoch in np.geomspace(max(first, 1), epochs, frames - first).round().astype(int).tolist():
+    growing = np.geomspace(max(first - 1, 1), epochs, frames - first + 1)
+    for epoch in growing[1:].round().astype(int).tolist():
         kept.append(max(epoch, kept[-1] + 1))
     return kept
 

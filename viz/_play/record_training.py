@@ -278,9 +278,7 @@ class _Recording:
         steps = ceil(len(self.samples.X) / (self.options.get("batch_size") or len(self.samples.X)))
         return {
             "weights": packed_weights(np.array(self._weights)),
-            "curve": [
-                [epoch * steps, *map(_as_in_json, after[epoch])] for epoch in self._epochs
-            ],
+            "curve": [[epoch * steps, *map(_as_in_json, after[epoch])] for epoch in self._epochs],
             "epochs": self._epochs,
             "end": {"advice": self._advice(), "remark": self._remark()},
         }
