@@ -38,7 +38,6 @@ SCRIPTS: Final = (
     "dom.js",
     "palette.js",
     "channel.js",
-    "recorded_channel.js",
     "responses.js",
     "lines.js",
     "layers.js",

@@ -62,6 +62,7 @@ def scene(run: Run) -> dict[str, Any]:
                 "activation": [*ACTIVATIONS],
                 "initializer": [DEFAULT, *INITIALIZERS],
                 "data": [*DATA],
+                "made": [name for name, noise in DATA.items() if noise is not None],
                 "feature": [*FEATURES],
             },
             "fixed": run.fixed,

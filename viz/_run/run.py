@@ -7,11 +7,11 @@ however the run was played, stopped and taken back in between.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from threading import RLock
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,14 @@ from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import Module
 from viz._run.curve import Curve
 from viz._run.past import EXACT, Past
+from viz._run.run_changes import Change, checked_weight, read_run, written_run
 from viz._run.run_network import loss_for, network_for
 from viz._run.run_samples import RunSamples, samples_for
+from viz._run.run_script import script_of
 from viz._run.run_settings import DATA, FEATURES, OwnTable, RunSettings, checked_points
 from viz._run.run_steps import Measured, Steps
 
-__all__ = ["Change", "Run"]
+__all__ = ["Run"]
 
 NO_END: Final = 2**62
 
@@ -35,19 +37,6 @@ SETTABLE: Final = (
     *("standardize", "batch_size", "optimizer", "learning_rate", "l1", "l2", "seed"),
 )
 """What ``set`` takes; the others have a method of their own."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change that was made while a run went on.
-
-    Attributes:
-        step: how many steps had been taken.
-        settings: the settings from then on.
-    """
-
-    step: int
-    settings: RunSettings
 
 
 class Run:
@@ -294,7 +283,11 @@ class Run:
             self._n_changes < len(self.changes)
             and self.changes[self._n_changes].step <= self._steps.count
         ):
-            self._steps.become(self.changes[self._n_changes].settings)
+            change = self.changes[self._n_changes]
+            self._steps.become(change.settings)
+            if change.weight is not None:
+                place, number = change.weight
+                self._steps.program.parameters[place] = number
             self._n_changes += 1
 
     def _forget_future(self) -> None:
@@ -306,6 +299,37 @@ class Run:
             self.curve.drop_after(step)
             self._next_kept = step - step % self._past.distance + self._past.distance
             self._next_measured = step + 1
+
+    # As a file
+
+    def json(self) -> dict[str, Any]:
+        """All that is needed to train it again up to here, in numbers, texts, lists and dicts."""
+        with self.lock:
+            return written_run(self.base, self.changes[: self._n_changes], self.step)
+
+    @classmethod
+    def restored(cls, given: object) -> Self:
+        """The run of which ``json`` told, trained again to the last bit.
+
+        Raises:
+            TinygradMLPError: if it is none.
+        """
+        base, changes, step = read_run(given)
+        run = cls(base)
+        for change in changes:
+            run.take(change.step - run.step)
+            if change.weight is None:
+                run.change(change.settings)
+            else:
+                run.set_weight(*change.weight)
+        run.take(step - run.step)
+        return run
+
+    def script(self) -> str:
+        """A Python program that gives the same weights to the last bit."""
+        with self.lock:
+            changes = self.changes[: self._n_changes]
+            return script_of(self.base, changes, self.step, self.samples, self._steps.loss.name)
 
     # Changing
 
@@ -418,11 +442,27 @@ class Run:
                 self._show(settings.columns)
                 return
             self._steps.become(settings)
-            self._forget_future()
-            self.changes.append(Change(self.step, settings))
-            self._n_changes = len(self.changes)
-            self._measured, self.remark = None, ""
-            self.version += 1
+            self._note(Change(self.step, settings))
+
+    def set_weight(self, place: int, number: float) -> None:
+        """Put another number in the place of a weight, as they stand in the flat vector."""
+        with self.lock:
+            place, number = checked_weight(place, number)
+            n_parameters = len(self._steps.parameters)
+            if place >= n_parameters:
+                raise InvalidArgumentError(
+                    f"there is no weight {place}; they count from 0 to {n_parameters - 1}"
+                )
+            self._steps.program.parameters[place] = number
+            self._note(Change(self.step, self.settings, (place, number)))
+
+    def _note(self, change: Change) -> None:
+        """Remember a change that was made at the present step."""
+        self._forget_future()
+        self.changes.append(change)
+        self._n_changes = len(self.changes)
+        self._measured, self.remark = None, ""
+        self.version += 1
 
     def _show(self, columns: tuple[int, int]) -> None:
         samples_for(replace(self.settings, columns=columns))  # which says if there are none

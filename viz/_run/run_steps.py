@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp import functional
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
@@ -268,9 +267,9 @@ class Steps:
 
     def _objective(self, x: Sequence[Value], target: Sequence[Value]) -> Value:
         outputs = sample_outputs(self.model, x, self.loss.from_logits)
-        terms = [self.loss.sample_loss(outputs, target)]
+        value = self.loss.sample_loss(outputs, target)
         if self.settings.l1:
-            terms.append(l1_penalty(self.parameters, self.settings.l1))
+            value = value + l1_penalty(self.parameters, self.settings.l1)
         if self.settings.l2:
-            terms.append(l2_penalty(self.parameters, self.settings.l2))
-        return functional.sum(terms)
+            value = value + l2_penalty(self.parameters, self.settings.l2)
+        return value

@@ -7,18 +7,19 @@ const FIELDS = {
   "data-fields": [
     { name: "noise", label: "Noise", suggestions: ["0", "0.05", "0.1", "0.2", "0.3", "0.5"] },
     { name: "n_samples", label: "Samples", suggestions: ["50", "100", "200", "500", "1000"] },
-    { name: "held_out", label: "Held out, 0 to 1", suggestions: ["0.1", "0.25", "0.5"] },
+    { name: "held_out", label: "Held out", suggestions: ["0.1", "0.25", "0.5"] },
   ],
   "training-fields": [
-    { name: "learning_rate", label: "Learning rate", suggestions: ["0.0001", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1", "3"] },
     { name: "optimizer", label: "Optimizer", choices: "optimizer" },
+    { name: "learning_rate", label: "Learning rate", suggestions: ["0.0001", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1", "3"] },
     { name: "batch_size", label: "Batch size", empty: "all", suggestions: ["1", "8", "16", "32", "64"] },
     { name: "l1", label: "L1 penalty", suggestions: ["0", "0.00001", "0.0001", "0.001", "0.01"] },
     { name: "l2", label: "L2 penalty", suggestions: ["0", "0.00001", "0.0001", "0.001", "0.01"] },
   ],
 };
 
-/** What each setting may be only for some runs: samples and noise belong to data that are made. */
+const MADE = ["noise", "n_samples"]; // these belong to data that are made
+
 const controls = {
   isHeld: false, // whether the slider follows the hand and not the frames
   wanted: null, // the step that the slider asks for next
@@ -66,7 +67,7 @@ const controls = {
     });
     const parts = [made("label", { for: id }, label), control];
     if (suggestions) parts.push(made("datalist", { id: `${id}-list` }, ...suggestions.map((value) => made("option", { value }))));
-    return made("div", { class: "field", id: `${id}-field` }, ...parts, error);
+    return made("div", { class: choices ? "field whole" : "field", id: `${id}-field` }, ...parts, error);
   },
 
   // What the scene says
@@ -76,7 +77,8 @@ const controls = {
     write(byId("title"), scene.title);
     document.title = `${scene.title} · training`;
     for (const { name, choices: kind } of Object.values(FIELDS).flat()) {
-      const isUsed = play.can("set") && Object.hasOwn(settings, name);
+      const isOther = MADE.includes(name) && !(choices.made ?? []).includes(settings.data);
+      const isUsed = play.can("set") && Object.hasOwn(settings, name) && !isOther;
       byId(`set-${name}-field`).hidden = !isUsed;
       if (!isUsed) continue;
       const control = byId(`set-${name}`);
@@ -116,9 +118,9 @@ const controls = {
     slider.setAttribute("aria-valuetext", `step ${step}`);
     const facts = {
       step: String(step),
-      epoch: shown(frame.epoch, 5),
-      loss: shown(frame.loss),
-      "held-out-loss": shown(frame.held_out_loss),
+      epoch: frame.epoch.toFixed(2),
+      loss: steady(frame.loss),
+      "held-out-loss": steady(frame.held_out_loss),
       accuracy: percent(frame.accuracy),
       "held-out-accuracy": percent(frame.held_out_accuracy),
     };

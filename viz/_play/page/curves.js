@@ -51,7 +51,7 @@ const curves = {
     pen.fillStyle = palette.muted;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    for (const tick of isLog ? powersOf(low, high) : ticksOf(low, high, 3)) pen.fillText(isShare ? percent(tick) : shown(tick, 2), left - 4, down(tick));
+    for (const tick of isLog ? powersOf(low, high) : ticksOf(low, high, 3)) pen.fillText(isShare ? percent(tick, 0) : shown(tick, 2), left - 4, down(tick));
     pen.textBaseline = "top";
     pen.fillText(shown(last, 7), left + width, PANEL.top + height + 4);
     pen.textAlign = "left";

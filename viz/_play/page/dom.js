@@ -28,11 +28,17 @@ function shown(number, digits = 4) {
   return text.replace(/^-/, "−").replace(/e\+?(-?)(\d+)$/, (_, sign, power) => `e${sign ? "−" : ""}${power}`);
 }
 
+/** A number of always so many digits, which does not jump while it changes. */
+function steady(number) {
+  const size = Math.abs(number ?? NaN);
+  return size >= 1e-3 && size < 1e4 ? number.toPrecision(4).replace(/^-/, "−") : shown(number);
+}
+
 /** A share of 1 in percent, to a tenth, and not 100 unless it is all. */
-function percent(share) {
+function percent(share, digits = 1) {
   if (share === null || share === undefined) return "";
   const rounded = Math.round(1000 * share) / 10;
-  return `${share < 1 && rounded === 100 ? 99.9 : rounded} %`;
+  return `${(share < 1 && rounded === 100 ? 99.9 : rounded).toFixed(digits)} %`;
 }
 
 /** The fewest digits that tell a number of single precision from its neighbors. */

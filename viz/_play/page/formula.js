@@ -14,6 +14,7 @@ const formula = {
     network.look(network.columns[layer + 1].places[unit]);
     requestDraw("lines");
     byId("formula").scrollIntoView({ block: "nearest" });
+    byId(`unit-${layer}-${unit}`).scrollIntoView({ block: "nearest" });
     whisper(`${this.name()}: ${byId("formula-text").textContent}`);
   },
 
@@ -31,7 +32,7 @@ const formula = {
   name() {
     const { layer, unit } = this.place;
     const isLast = layer === play.scene.network.layers.length - 1;
-    return isLast ? `Output ${play.scene.outputs[unit] ?? unit + 1}` : `Layer ${layer + 1}, unit ${unit + 1}`;
+    return isLast ? `Output ${outputName(play.scene, unit) || unit + 1}` : `Layer ${layer + 1}, unit ${unit + 1}`;
   },
 
   /** What goes into a layer, by name. */
@@ -85,7 +86,7 @@ const formula = {
   left() {
     const { layer, unit } = this.place;
     const isLast = layer === play.scene.network.layers.length - 1;
-    return isLast ? `ŷ${play.scene.outputs.length > 1 ? subscript(unit + 1) : ""}` : `h${subscript(layer + 1)},${subscript(unit + 1)}`;
+    return isLast ? `ŷ${play.scene.network.layers.at(-1).units > 1 ? subscript(unit + 1) : ""}` : `h${subscript(layer + 1)},${subscript(unit + 1)}`;
   },
 
   /** All digits, from the engine. */
@@ -122,8 +123,10 @@ function formulaOf(spec, flat, unit, names, left, net, layer) {
   if (spec.b) terms.push([biasOf(spec, flat, unit), ""]);
   let text = spec.W ? sumOf(terms) : names[unit];
   if (spec.norm) {
-    const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "var"].map((key) => flat[spec.norm[key] + unit]);
-    text = `${shown(gamma)} · (${text} − ${bracketed(mean)}) / √(${shown(variance)} + ${shown(spec.norm.eps)}) + ${bracketed(beta)}`;
+    const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "var"].map((key) => (spec.norm[key] === null ? null : flat[spec.norm[key] + unit]));
+    text = `(${text} − ${bracketed(mean)}) / √(${shown(variance)} + ${shown(spec.norm.eps)})`;
+    if (gamma !== null) text = `${bracketed(gamma)} · ${text}`;
+    if (beta !== null) text = `${text} + ${bracketed(beta)}`;
   }
   if (!["identity", "linear", "none", "", null].includes(spec.activation)) text = `${spec.activation}(${text})`;
   const isLast = layer === net.layers.length - 1;

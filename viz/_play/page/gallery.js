@@ -54,6 +54,6 @@ const gallery = {
       button.setAttribute("aria-pressed", String(place === this.looked));
       button.setAttribute("aria-label", `Sample ${index + 1}, ${names[points.y[index]]}: the network says ${names[best]}, ${percent(chance)}`);
     });
-    write(byId("gallery-note"), `${right} of these ${count} samples right`);
+    write(byId("gallery-note"), `${right} of these ${count} right`);
   },
 };

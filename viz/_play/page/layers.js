@@ -38,7 +38,8 @@ const layers = {
     const set = (change) => steer({ do: "layer", index, ...change });
     const close = () => box.hidePopover();
     const initializer = choice("initializer", "Initial weights", choices.initializer, layer.initializer, (value) => set({ initializer: value }));
-    const content = [made("h2", {}, name), made("label", { class: "field" }, made("span", {}, "Initial weights"), initializer)];
+    const content = [made("h2", {}, name)];
+    if (!isLast) content.push(made("label", { class: "field" }, made("span", {}, "Initial weights"), initializer));
     if (!isLast) {
       const dropout = made("input", { id: "dropout", inputmode: "decimal", autocomplete: "off", "aria-label": "Dropout", value: String(layer.dropout ?? 0), onchange: () => {
         steer({ do: "layer", index, dropout: numberIn(dropout.value) }).then((answer) => answer.ok || (dropout.value = String(layer.dropout ?? 0)));
@@ -50,7 +51,7 @@ const layers = {
     if (!isLast) {
       content.push(made("p", { class: "row" }, made("button", { type: "button", id: "remove-layer", onclick: () => { close(); steer({ do: "remove_layer", index }); } }, "Remove this layer")));
     }
-    content.push(made("p", { class: "hint" }, "All but dropout and activation start again at step 0."));
+    content.push(made("p", { class: "hint" }, isLast ? "The training then starts again at step 0." : "All but dropout and activation start again at step 0."));
     byId("layer-content").replaceChildren(...content);
     box.setAttribute("aria-label", `Settings of ${name}`);
     openBeside(box, byId(`settings-${index}`));

@@ -56,16 +56,17 @@ function drawNumbers(pen, layer, flat, sources, targets, looked) {
   pen.textBaseline = "middle";
   if (!layer.W) return;
   const areFew = sources.length * targets.length <= FEW;
+  const taken = [];
   targets.forEach((target, unit) => {
     if (looked === target || (areFew && (looked === null || sources.includes(looked)))) {
       sources.forEach((source, input) => {
         if (sources.includes(looked) && source !== looked) return;
         const weight = weightOf(layer, flat, unit, input);
-        const share = looked === target ? 0.3 : 0.24 + (0.5 * (unit + 0.5)) / targets.length;
-        const x = source.right + share * (target.left - source.right);
-        const y = source.y + share * (target.y - source.y);
         const text = shown(weight, 3);
         const width = pen.measureText(text).width + 6;
+        const place = freePlace(source, target, looked === target ? 0.3 : 0.3 + (0.4 * unit) / targets.length, width, taken);
+        if (!place) return; // the formula has it
+        const { x, y } = place;
         pen.fillStyle = palette.ground;
         pen.fillRect(x - width / 2, y - 7.5, width, 15);
         pen.fillStyle = palette.text;
@@ -73,4 +74,21 @@ function drawNumbers(pen, layer, flat, sources, targets, looked) {
       });
     }
   });
+}
+
+const SHARES = [0, 0.1, -0.1, 0.2, -0.2, 0.3, 0.4];
+const NUMBER = 15; // pixels, the height of a number
+
+/** A place on a line, near a share of its length, where a number of that width covers no other one. */
+function freePlace(source, target, wanted, width, taken) {
+  for (const aside of SHARES) {
+    const share = wanted + aside;
+    if (share < 0.1 || share > 0.9) continue;
+    const x = source.right + share * (target.left - source.right);
+    const y = source.y + share * (target.y - source.y);
+    if (taken.some((other) => Math.abs(other.x - x) < (other.width + width) / 2 && Math.abs(other.y - y) < NUMBER)) continue;
+    taken.push({ x, y, width });
+    return { x, y };
+  }
+  return null;
 }

@@ -2,7 +2,7 @@
 // The network: a circle for each unit, with its answer in it, under a heading for each layer. Circles
 // and headings are elements, so that keys and screen readers reach them; the lines are one canvas.
 
-const SIZES = { least: 24, most: 52, gap: 8, column: 116, heading: 92, foot: 16 };
+const SIZES = { least: 24, most: 52, gap: 8, column: 116, heading: 92, foot: 16, image: 96, name: 104 };
 
 class NetworkView {
   constructor(area) {
@@ -50,7 +50,7 @@ class NetworkView {
     const isFree = play.can("feature") && !this.scene.fixed;
     const places = features.filter(({ on }) => on || isFree).map((feature, index) => {
       const canvas = made("canvas", {});
-      const name = made("span", { class: "name" }, shortened(feature.name, 14));
+      const name = made("span", { class: "name" }, shortened(feature.name, 24));
       const attributes = { class: `unit input${feature.on ? "" : " off"}`, id: `feature-${index}`, title: feature.name };
       const element = isFree
         ? made("button", { ...attributes, type: "button", "aria-pressed": String(feature.on), "aria-label": `Feature ${feature.name}` }, canvas, name)
@@ -65,9 +65,10 @@ class NetworkView {
     const isLast = index === this.scene.network.layers.length - 1;
     const places = Array.from({ length: layer.units }, (_, unit) => {
       const canvas = made("canvas", {});
-      const what = isLast ? `Output ${this.scene.outputs[unit] ?? ""}`.trim() : `Layer ${index + 1}, unit ${unit + 1}`;
+      const name = isLast ? outputName(this.scene, unit) : "";
+      const what = isLast ? `Output ${name}`.trim() : `Layer ${index + 1}, unit ${unit + 1}`;
       const element = made("button", { class: "unit", type: "button", id: `unit-${index}-${unit}`, title: `${what}: its formula`, "aria-label": `${what}. Show its formula` }, canvas);
-      if (isLast && this.scene.outputs[unit]) element.append(made("span", { class: "name" }, shortened(this.scene.outputs[unit], 14)));
+      if (name) element.append(made("span", { class: "name" }, shortened(name, 24)));
       element.place = { layer: index, unit, element, canvas };
       return element.place;
     });
@@ -83,17 +84,17 @@ class NetworkView {
     const size = Math.min(SIZES.most, Math.max(SIZES.least, pitch - SIZES.gap));
     this.height = Math.max(scroller.clientHeight - 2, SIZES.heading + most * pitch + SIZES.foot);
     this.width = Math.max(scroller.clientWidth - 2, this.columns.length * SIZES.column);
-    const step = this.width / this.columns.length;
+    const middle = SIZES.heading + (this.height - SIZES.heading - SIZES.foot) / 2;
+    const ends = [this.columns[0], this.columns.at(-1)].map(({ places }) => Math.max(SIZES.column / 2, roomOf(places, size)));
+    const step = (this.width - ends[0] - ends[1]) / (this.columns.length - 1);
     this.columns.forEach(({ heading, places }, column) => {
-      const x = step * (column + 0.5);
+      const x = ends[0] + step * column;
       heading.style.left = `${x - SIZES.column / 2}px`;
-      const middle = SIZES.heading + (this.height - SIZES.heading - SIZES.foot) / 2;
       places.forEach((place, index) => {
-        const across = place.isImage ? 96 : size;
+        const across = place.isImage ? SIZES.image : size;
         const y = middle + pitch * (index - (places.length - 1) / 2);
-        const left = column === 0 && !place.isImage ? x - 12 : column === this.columns.length - 1 && places.some(({ element }) => element.querySelector(".name")) ? x - 24 : x;
-        Object.assign(place, { x: left, y, left: left - across / 2 - 1, right: left + across / 2 + 1, size: across });
-        Object.assign(place.element.style, { left: `${left - across / 2}px`, top: `${y - across / 2}px`, width: `${across}px`, height: `${across}px` });
+        Object.assign(place, { x, y, left: x - across / 2 - 1, right: x + across / 2 + 1, size: across });
+        Object.assign(place.element.style, { left: `${x - across / 2}px`, top: `${y - across / 2}px`, width: `${across}px`, height: `${across}px` });
       });
     });
     byId("units").style.width = this.lines.style.width = `${this.width}px`;
@@ -128,7 +129,8 @@ class NetworkView {
       places.forEach(({ canvas, unit }) => {
         if (index === 0) {
           const start = layers[0].W.at + unit * layers[0].W.row;
-          paintMap(canvas, flat.subarray(start, start + image[0] * image[1]), image[1]);
+          const weights = flat.subarray(start, start + image[0] * image[1]);
+          paintMap(canvas, weights, image[1], largest(weights) || 1, image[0]);
           return;
         }
         const numbers = isHead ? answers.outputs : answers.layers[index];
@@ -169,4 +171,18 @@ class NetworkView {
     pen.stroke();
     pen.globalAlpha = 1;
   }
+}
+
+/** How far from its middle a column at an end reaches, with the names beside it. */
+function roomOf(places, size) {
+  if (places[0].isImage) return SIZES.image / 2 + 10;
+  const hasNames = places.some(({ element }) => element.querySelector(".name"));
+  const widths = places.map(({ element }) => element.querySelector(".name")?.offsetWidth ?? 0);
+  return size / 2 + (hasNames ? Math.min(SIZES.name, Math.max(...widths)) + 16 : 10);
+}
+
+/** What an output is: of two classes the probability of the second. */
+function outputName({ task, outputs }, unit) {
+  if (task === "binary") return `P(${classNames({ outputs })[1]})`;
+  return outputs[unit] ?? "";
 }

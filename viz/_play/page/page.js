@@ -35,6 +35,7 @@ function onScene(scene) {
   }
   if (!isSame) formula.close();
   const isImages = play.responses.kind === "images";
+  document.body.classList.toggle("images", isImages);
   byId("plot-card").hidden = isImages;
   byId("gallery-card").hidden = !isImages;
   if (isImages) gallery.build(scene, play.responses);
@@ -89,25 +90,25 @@ function draw() {
   if (now.has("weights") || now.has("lines")) network.drawLines(flat);
   if (now.has("curves")) curves.draw(frame.step);
   formula.show();
-  document.body.dataset.step = frame.step;
+  Object.assign(document.body.dataset, { step: frame.step, version: frame.version, playing: frame.playing });
 }
 
 /** What marks and colors mean, for the data that are shown. */
 function legend(scene) {
-  const item = (target, isHeldOut, isPainted, text) => {
+  const item = (shape, color, isHeldOut, isPainted, text) => {
     const canvas = made("canvas", { class: "mark", "aria-hidden": "true" });
-    plot.drawMark(penOf(canvas, 16, 16), 8, 8, target, isHeldOut, isPainted, 5);
+    plot.drawShape(penOf(canvas, 16, 16), 8, 8, shape, color, isHeldOut, isPainted, 5);
     return made("span", {}, canvas, text);
   };
   const isRegression = scene.task === "regression";
-  const items = isRegression ? [] : classNames(scene).map((name, index) => item(index, false, false, shortened(name, 16)));
-  const one = isRegression ? scene.points.y[0] : 0;
-  items.push(item(one, false, false, "filled: trained on"));
-  if (scene.points.held_out.some(Boolean)) items.push(item(one, true, false, "hollow: held out"));
-  if (scene.points.painted?.some(Boolean)) items.push(item(one, false, true, "with a hole: painted"));
+  const items = isRegression ? [] : classNames(scene).map((name, index) => item(plot.shapeOf(index), plot.colorOf(index), false, false, shortened(name, 16)));
+  items.push(item("circle", palette.muted, false, false, "trained on"));
+  if (scene.points.held_out.some(Boolean)) items.push(item("circle", palette.muted, true, false, "held out"));
+  if (scene.points.painted?.some(Boolean)) items.push(item("circle", palette.muted, false, true, "painted"));
   byId("legend").replaceChildren(...items);
   const sent = scene.points.X.length;
-  write(byId("sent"), scene.n_points > sent ? `${sent} of ${scene.n_points} points are shown.` : "");
+  const all = (scene.points.n_points ?? [sent]).reduce((sum, each) => sum + each);
+  write(byId("sent"), all > sent ? `${sent} of ${all} points are shown.` : "");
 }
 
 function setTheme(isDark) {

@@ -16,7 +16,7 @@ const painting = {
     area.addEventListener("pointerdown", (event) => this.down(event));
     area.addEventListener("pointermove", (event) => this.move(event));
     for (const kind of ["pointerup", "pointercancel"]) area.addEventListener(kind, () => this.up());
-    area.addEventListener("pointerleave", () => write(byId("readout"), ""));
+    area.addEventListener("pointerleave", () => this.invite());
     area.addEventListener("keydown", (event) => this.onKey(event));
     area.addEventListener("focus", () => plot.drawCursor());
     area.addEventListener("blur", () => {
@@ -31,6 +31,13 @@ const painting = {
     const isPainting = this.brush() !== "look";
     byId("plot").classList.toggle("painting", isPainting);
     byId("brush-value").hidden = this.brush() !== "number";
+    this.invite();
+  },
+
+  /** What can be done here, as long as nothing is pointed at. */
+  invite() {
+    const looking = play.can("sample") ? "A click on a sample shows its forward and backward pass." : "";
+    write(byId("readout"), this.brush() === "look" ? looking : "Click or draw: the points are trained on.");
   },
 
   rebuild(scene) {
@@ -127,7 +134,7 @@ const painting = {
 
   /** What the network says at a place, or of the sample that is there. */
   read(place, index) {
-    if (!place || !play.flat) return write(byId("readout"), "");
+    if (!place || !play.flat) return this.invite();
     const { scene, responses } = play;
     const row = index === null ? scene.medians.slice() : scene.points.X[index];
     if (index === null) {

@@ -2,7 +2,7 @@
 // The answer of the network over the data: the probability of the classes as shades with the boundary
 // between them, a regression as shades or, of one column, as a curve; and the points on top.
 
-const EDGE = { left: 40, bottom: 34, top: 8, right: 8 };
+const EDGE = { left: 42, bottom: 32, top: 4, right: 8 };
 const POINT = 4.4; // pixels, half a mark
 
 class Plot {
@@ -210,7 +210,11 @@ class Plot {
   /** Filled: it is trained on. Hollow: held out. With a hole in the middle: painted by hand. */
   drawMark(pen, left, top, target, isHeldOut, isPainted, size) {
     const color = this.colorOf(target);
-    outline(pen, this.shapeOf(target), left, top, size);
+    this.drawShape(pen, left, top, this.shapeOf(target), color, isHeldOut, isPainted, size);
+  }
+
+  drawShape(pen, left, top, shape, color, isHeldOut, isPainted, size) {
+    outline(pen, shape, left, top, size);
     pen.fillStyle = isHeldOut ? palette.ground : color;
     pen.strokeStyle = isHeldOut ? color : palette.ground;
     pen.lineWidth = isHeldOut ? 2 : 1;

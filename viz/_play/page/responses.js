@@ -71,20 +71,19 @@ function largest(numbers) {
   return most;
 }
 
-/** Answers as an image, one pixel a place; `image` is reused from frame to frame. */
-function paintMap(canvas, numbers, side, most = largest(numbers)) {
-  if (canvas.width !== side || canvas.height !== side) {
-    canvas.width = side;
-    canvas.height = side;
-    canvas.image = null;
+/** Answers as an image, one pixel a place; what is below 1 everywhere is pale. */
+function paintMap(canvas, numbers, width, most = Math.max(1, largest(numbers)), height = width) {
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+    canvas.image = canvas.pixels = null;
   }
   const pen = canvas.getContext("2d");
-  canvas.image ??= pen.createImageData(side, side);
-  canvas.pixels = new Uint32Array(canvas.image.data.buffer);
-  const scale = most > 0 ? 1 / most : 0;
+  canvas.image ??= pen.createImageData(width, height);
+  canvas.pixels ??= new Uint32Array(canvas.image.data.buffer);
   for (let at = 0; at < canvas.pixels.length; at++) {
     const number = numbers[at];
-    canvas.pixels[at] = Number.isFinite(number) ? palette.response[levelOf(number * scale)] : NO_NUMBER;
+    canvas.pixels[at] = Number.isFinite(number) ? palette.response[levelOf(number / most)] : NO_NUMBER;
   }
   pen.putImageData(canvas.image, 0, 0);
 }

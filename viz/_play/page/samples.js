@@ -35,7 +35,8 @@ const samples = {
   },
 
   command() {
-    return { do: "sample", index: this.index, ...this.edits };
+    const { sample } = play.scene.points;
+    return { do: "sample", index: sample ? sample[this.index] : this.index, ...this.edits };
   },
 
   clear() {
