@@ -63,12 +63,14 @@ class Recorder:
     def __call__(
         self,
         model: MLP,
-        *data: Any,
+        features: Any = X,
+        targets: Any = y,
+        *,
         size: tuple[int, int] = DESKTOP,
         at: str = "",
         **options: Any,
     ) -> Shown:
-        viz.record(model, *(data or (X, y)), self.path, **options)
+        viz.record(model, features, targets, self.path, **options)
         viewer = Viewer(self.tab.cleared(size))
         viewer.listen()
         viewer.page.goto(self.path.as_uri() + at)

@@ -68,7 +68,8 @@ def weights_in(page: str | Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     for _ in range(packed["order"]):
         changes = np.cumsum(changes, axis=1, dtype=np.uint32)
     bits = changes.view(np.int32).T
-    return np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int32).view(np.float32)
+    ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int32)
+    return np.asarray(ordered.view(np.float32))
 
 
 SETTINGS: dict[str, tuple[Callable[[], MLP], dict[str, Any]]] = {
@@ -342,8 +343,8 @@ class Own(Module):
     def __init__(self) -> None:
         self.w = Value(1.0)
 
-    def forward(self, x: Any) -> Value:
-        return self.w * x[0] + x[1]
+    def forward(self, x: Any) -> list[Value]:
+        return [self.w * x[0] + x[1]]
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], type[TinygradMLPError], str]] = {

@@ -38,6 +38,7 @@ SCRIPTS: Final = (
     "dom.js",
     "palette.js",
     "channel.js",
+    "recorded_channel.js",
     "responses.js",
     "lines.js",
     "layers.js",
