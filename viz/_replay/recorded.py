@@ -5,7 +5,7 @@ The numbers come from the step log in ``tinygrad_mlp.debug``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import ops
@@ -16,7 +16,7 @@ from tinygrad_mlp.debug import BackwardStep, trace_backward
 from tinygrad_mlp.debug._notation import NAMES
 from tinygrad_mlp.debug._tokens import Piece
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.graph import (
     INDEX_ORDERS,
     Unit,
@@ -50,6 +50,7 @@ def recorded(
     *,
     names: str = "math",
     index: str = "unit,input",
+    editable: Mapping[Value, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that the page knows about the graph and its steps.
 
@@ -60,6 +61,8 @@ def recorded(
         max_nodes: the number of nodes up to which there is a page.
         names: "math" or "code"; "auto" is "math".
         index: the order of the indices of a weight.
+        editable: the leaves whose numbers can be changed, and what the page calls each to the one
+            around it; those that are not in the graph do not matter.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
     >>> page["codes"], len(page["steps"])
@@ -98,8 +101,20 @@ def recorded(
         "collapsed": collapse if collapse is not None else len(order) >= COLLAPSED_FROM or None,
         "steps": [_step(step, equations) for step in steps],
         "ends": [lines.exact(0.0), lines.exact(1.0)],  # the gradients of the output and the others
+        **({} if editable is None else {"editable": _editable(editable, places)}),
         **lines.tables(),
     }
+
+
+def _editable(leaves: Mapping[Value, str], places: Mapping[Value, int]) -> list[tuple[int, str]]:
+    """Place and key of each leaf."""
+    for leaf in leaves:
+        if leaf.parents:
+            raise InvalidArgumentError(
+                f"editable has {described(leaf)}, which is computed from other nodes; only leaves "
+                f"can be edited: editable={{w: 'p:0'}}"
+            )
+    return [(places[leaf], key) for leaf, key in leaves.items() if leaf in places]
 
 
 def _where(which: Iterable[bool]) -> list[int]:

@@ -2,6 +2,7 @@
 // The panel about the selected node: its exact numbers, its history, its whole path to the output.
 
 function select(index) {
+  if (index === null && trace.isEditable) edits.open = null;
   selected = index;
   scene.select(index);
   scene.show(position);
@@ -25,9 +26,11 @@ function showDetails() {
   const content = [top];
   if (node.runs.length > 1 || node.runs[0][0] !== node.code) content.push(made("p", { class: "code" }, node.code));
   content.push(made("p", {}, node.parents.length ? `${node.op}: ${node.formula}` : node.role));
-  content.push(made("p", { id: "exact-data" }, `data = ${data?.exact ?? "not computed yet"}`));
+  const isField = node.leaf !== undefined && !scene.isCollapsed(selected);
+  content.push(isField ? edits.numberOf(node) : made("p", { id: "exact-data" }, `data = ${data?.exact ?? "not computed yet"}`));
   const none = node.frozen ? "none: frozen" : node.constant ? "none: a constant" : "not computed yet";
   content.push(made("p", { id: "exact-grad" }, `grad = ${grad?.exact ?? none}`));
+  if (trace.isEditable) content.push(...edits.rest(node, group));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
   content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));

@@ -1,9 +1,9 @@
 "use strict";
 // The page around the picture: slider, buttons and keys. What is shown now is in the variables here.
 
-const recorded = JSON.parse(unpacked(byId("recorded").textContent));
-const trace = new Trace(recorded);
-const scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+let recorded = JSON.parse(unpacked(byId("recorded").textContent));
+let trace = new Trace(recorded);
+let scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
@@ -132,6 +132,17 @@ function rebuild(wanted) {
   if (leastZoom !== null) fit(leastZoom);
 }
 
+/** Show another pass through the same graph; what is selected, expanded or in view stays. */
+function exchange(known) {
+  const collapsed = [...look.collapsed].map((group) => trace.groups.indexOf(group));
+  const { zoom } = scene;
+  recorded = known;
+  trace = new Trace(recorded);
+  scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+  scene.zoom = zoom;
+  rebuild({ ...look, collapsed: new Set(collapsed.map((place) => trace.groups[place])) });
+}
+
 // Looks: in which the whole graph is in view, and its letters can be read
 
 const LOOKS = {
@@ -189,7 +200,9 @@ function nodeOf(target) {
 function keyOnGraph(event) {
   const index = nodeOf(event.target);
   if (index === null) return false;
-  if (event.key === "Enter" || event.key === " ") select(selected === index ? null : index);
+  const { leaf } = trace.nodes[index];
+  if (event.key === "Enter" && leaf !== undefined && !scene.isCollapsed(index)) edits.edit(index);
+  else if (event.key === "Enter" || event.key === " ") select(selected === index ? null : index);
   else if (event.key.toLowerCase() === "e" && scene.groupOf[index]) {
     toggle(scene.groupOf[index]);
     focusNode(focused, true);
@@ -208,6 +221,7 @@ const KEYS = {
   " ": (event) => event.repeat || setPlaying(timer === null),
   "?": (event) => event.repeat || byId("help").togglePopover(),
   Escape: () => {
+    if (trace.isEditable && byId("notice").hidden && selected === null) edits.tell({ kind: "leave" });
     byId("notice").hidden = true;
     select(null);
   },
@@ -220,6 +234,7 @@ function onKey(event) {
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   const isElsewhere = isPressed || kind === "SELECT" || byId("help").matches(":popover-open");
   if (isElsewhere && event.key !== "?") return;
+  if (event.target.closest?.(".field")) return;
   if (event.target.closest?.("#notice") && event.key !== "Escape") return; // a text to copy
   if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
@@ -304,7 +319,9 @@ function start() {
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
   byId("graph").addEventListener("click", (event) => {
     const corner = event.target.closest(".switch");
+    const number = event.target.closest("[data-leaf]");
     if (corner) toggle(trace.groups[corner.dataset.group]);
+    else if (number) edits.edit(Number(number.dataset.leaf));
     else select(nodeOf(event.target));
   });
   byId("graph").addEventListener("dblclick", (event) => {
@@ -324,6 +341,7 @@ function start() {
   addEventListener("hashchange", fromAddress);
   addEventListener("beforeprint", () => paper.begin());
   addEventListener("afterprint", () => paper.end());
+  if (trace.isEditable) edits.begin();
   choose();
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   addEventListener("resize", onResize);

@@ -208,6 +208,7 @@ class Scene {
     if (item.kind === "group") item.element.append(this.switchOf(item.group, item.width, "+", item.level !== "full"));
     item.tip = item.element.querySelector("title");
     item.data = item.element.querySelector(".data");
+    if (item.kind !== "group" && item.node.leaf !== undefined) item.data?.setAttribute("data-leaf", item.node.index);
     item.grad = item.element.querySelector(".grad.value");
   }
 

@@ -13,6 +13,8 @@ class Trace {
     for (const kind of ["unnamed", "constant", "frozen"]) {
       for (const index of recorded[kind]) this.nodes[index][kind] = true;
     }
+    this.isEditable = Boolean(recorded.editable) && window.parent !== window; // somebody there to compute
+    if (this.isEditable) for (const [index, leaf] of recorded.editable) this.nodes[index].leaf = leaf;
     this.groups = recorded.groups.map((group) => this.groupOf(group));
     [this.nothing, this.seed] = recorded.ends.map((place) => this.numbers[place]);
     this.root = this.nodes.length - 1;
