@@ -93,6 +93,7 @@ examples:
   {PROGRAM} step
   {PROGRAM} step train.py:loss
   {PROGRAM} step --model weights.npz --data iris --row 3 --index input,unit
+  {PROGRAM} step --quiz --score quiz.json
   {PROGRAM} step < commands.txt"""
 
 PLAY_EXAMPLES = f"""\
@@ -401,6 +402,14 @@ def _add_step(commands: Commands) -> None:
         metavar="ORDER",
         help="of the weight from input 1 to unit 2: w_21, or with input,unit w_12, "
         "and w_02 for its bias (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--quiz",
+        action="store_true",
+        help="hide the number of each step and ask for it; a wrong one is told why",
+    )
+    parser.add_argument(
+        "--score", type=Path, metavar="FILE", help="with --quiz: add its counts to this file"
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import html
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from tinygrad_mlp.nn._activations import Activation
 from viz._play.activation_scripts import activation_scripts
 from viz._plots.plot_colors import PLOT_THEMES
 from viz._style import markup
@@ -36,6 +38,7 @@ SCRIPTS: Final = (
     "dom.js",
     "palette.js",
     "channel.js",
+    "recorded_channel.js",
     "responses.js",
     "lines.js",
     "layers.js",
@@ -66,6 +69,7 @@ def play_page(
     embedded: dict[str, Any] | None = None,
     *,
     title: str = "Training",
+    activations: Mapping[str, Activation] | None = None,
 ) -> str:
     """The page for a channel, as text.
 
@@ -74,9 +78,10 @@ def play_page(
             "recorded" (the page itself: ``embedded``) or "widget" (the notebook around its frame).
         embedded: what a recorded page plays.
         title: the heading until the first message comes.
+        activations: the functions of a recorded network by name; all that there are unless given.
 
     >>> page = play_page("server", title="<b>moons</b>")
-    >>> "<h1 id=\\"title\\">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")
+    >>> ">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")
     (True, 2)
     """
     style = color_variables() + _class_colors() + lean_part(ROOM, "play.css")
@@ -84,7 +89,7 @@ def play_page(
         [
             lean_part("viz._replay", "unpack.js"),
             lean_parts(ROOM, NUMBERS),
-            activation_scripts(),
+            activation_scripts(activations),
             lean_parts(ROOM, SCRIPTS),
         ]
     )
