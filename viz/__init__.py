@@ -5,8 +5,8 @@ operation, neuron or layer; ``to_dot``, ``to_svg`` and ``to_tikz`` give it as te
 importing this package is enough for them to show themselves. ``viz.plots`` draws training curves,
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
-``animate(loss, "backprop.gif")`` a film of it. ``draw`` and ``replay`` without the name of a file
-give what a notebook shows.
+``animate(loss, "backprop.gif")`` a film of it, ``worksheet(loss, "sheet.html")`` an exercise sheet.
+``draw`` and ``replay`` without the name of a file give what a notebook shows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from viz._film.animation import animate
 from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
+from viz._quiz.worksheet import worksheet
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
 
@@ -30,6 +31,7 @@ __all__ = [
     "to_dot",
     "to_svg",
     "to_tikz",
+    "worksheet",
 ]
 
 register()
