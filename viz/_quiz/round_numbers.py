@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_mlp import ops
 from tinygrad_mlp.debug._recompute import recompute
 from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import GraphError
 from tinygrad_mlp.graph import op_of, roles_of
 from tinygrad_mlp.ops import Op
 
@@ -26,6 +27,8 @@ DECIMALS: Final = 4
 
 DRAWS: Final = 160
 LARGE: Final = 100.0
+ALIKE: Final = 0.25
+"""What it counts if two inputs or results are the same number; a 0 or a large number counts 1."""
 SMALL: Final = 0.01
 """A rounded number below it has too few digits left."""
 
@@ -70,6 +73,9 @@ def draw_numbers(loss: Value, seed: int, parameters: Sequence[Value] | None = No
         seed: which numbers.
         parameters: the leaves that are parameters, if they are known.
 
+    Raises:
+        GraphError: if no numbers are found with which all results are finite.
+
     >>> w, x = Value(0.123, label="w"), Value(4.567, label="x")
     >>> loss = (w * x).square()
     >>> draw_numbers(loss, seed=0)
@@ -79,22 +85,29 @@ def draw_numbers(loss: Value, seed: int, parameters: Sequence[Value] | None = No
     order = topological_order(loss)
     roles = roles_of(order, [loss], parameters)
     leaves = [node for node in order if not node.parents and roles[node] in _POOL]
+    leaves.sort(key=lambda leaf: _POOL[roles[leaf]])
+    n_inputs = sum([roles[leaf] == "input" for leaf in leaves])
     is_bit = [roles[x] == "input" and x.data in BITS and x.op is None for x in leaves]
     by_hand = all(is_arithmetic(op_of(node)) for node in order if node.parents)
     rng = np.random.default_rng(seed)
-    best, least = [leaf.data for leaf in leaves], math.inf
+    best, least = list[float](), math.inf
     for draw in range(DRAWS):
         pools = POOLS[draw % len(POOLS)]
-        numbers = [
-            float(rng.choice(BITS if bit else pools[_POOL[roles[leaf]]]))
-            for leaf, bit in zip(leaves, is_bit, strict=True)
-        ]
-        faults = _faults(loss, order, leaves, numbers, by_hand=by_hand)
+        numbers = []
+        for leaf, bit in zip(leaves, is_bit, strict=True):
+            pool = BITS if bit else pools[_POOL[roles[leaf]]]
+            numbers.append(pool[rng.integers(len(pool))])
+        faults = _faults(loss, order, leaves, numbers, n_inputs, by_hand=by_hand)
         if faults < least:
             best, least = numbers, faults
         if not faults:
             break
-    _faults(loss, order, leaves, best, by_hand=by_hand)
+    if least == math.inf:
+        raise GraphError(
+            f"none of {DRAWS} draws of round numbers gave finite numbers in this graph; a sheet "
+            "needs one without such limits, such as a log of what may be negative"
+        )
+    _faults(loss, order, leaves, best, n_inputs, by_hand=by_hand)
 
 
 _POOL: Final = {"input": 0, "parameter": 1}
@@ -106,6 +119,7 @@ def _faults(
     order: Sequence[Value],
     leaves: Sequence[Value],
     numbers: Sequence[float],
+    n_inputs: int,
     *,
     by_hand: bool,
 ) -> float:
@@ -125,4 +139,7 @@ def _faults(
     n_tiny = sum([not is_round(x) and abs(x) < SMALL for x in shown])
     n_large = sum([abs(x) >= LARGE for x in shown])
     n_zero = sum([abs(x) < 1e-12 for x in gradients])
-    return (len(shown) * 2 * n_long if by_hand else 0) + n_tiny + n_large + n_zero
+    alike = [round(x, DECIMALS) for x in (*numbers[:n_inputs], *results)]
+    n_alike = len(alike) - len(set(alike))
+    most = 4 * len(shown)
+    return (most * n_long if by_hand else 0) + n_tiny + n_large + n_zero + ALIKE * n_alike

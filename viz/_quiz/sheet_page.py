@@ -112,8 +112,9 @@ def _functions(rows: Sequence[FunctionRow]) -> str:
             f"{slope if with_slopes else ''}</tr>"
         )
     return (
-        "<h2>Values of functions</h2>\n<p>All that you need are here. What you look for and do not "
-        f"find was not computed rightly before.</p>\n<table>{''.join(lines)}</table>"
+        "<h2>Values of functions</h2>\n<p>All that you need are here, up to the last digit. If one "
+        "is missing, a number that leads to it is wrong.</p>\n<table>"
+        f"{''.join(lines)}</table>"
     )
 
 

@@ -10,11 +10,12 @@ from typing import Final
 from tinygrad_mlp.debug import (
     BackwardStep,
     BackwardTrace,
+    ForwardStep,
     ForwardTrace,
     trace_backward,
     trace_forward,
 )
-from tinygrad_mlp.debug._equations import formula_of
+from tinygrad_mlp.debug._equations import equated, formula_of, operand_of, together
 from tinygrad_mlp.debug._quiz_questions import Question, questions_of
 from tinygrad_mlp.debug._quiz_rounding import partial_at
 from tinygrad_mlp.debug._tokens import Number, Sign, Tokens
@@ -24,8 +25,8 @@ from viz._quiz.round_numbers import BY_HAND, is_arithmetic, is_round
 
 __all__ = ["Asked", "FunctionRow", "Sheet", "sheet_of"]
 
-MOST_QUESTIONS: Final = 24
-"""So many are asked unless a person says how many: they fit on two sheets of paper."""
+MOST_QUESTIONS: Final = 40
+"""So many are asked unless a person says how many: they fit on three pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def sheet_of(
 
     Args:
         loss: the output.
-        n_questions: how many; by default all, but no more than 24.
+        n_questions: how many; by default all, but no more than 40.
         parameters: the leaves that are parameters, if they are known.
         names: "math" or "code".
         index: the order of the indices of a weight.
@@ -128,25 +129,42 @@ def _spread(asked: Sequence[Asked], n: int) -> list[Asked]:
 
 
 def _given(trace: ForwardTrace, roles: Mapping[Value, str]) -> tuple[Tokens, ...]:
-    """The leaves with their numbers; a plain number stands in its formula."""
-    leaves = [x for x in trace.order if not x.parents and roles[x] != "constant"]
-    leaves.sort(key=lambda leaf: _ROWS.get(roles[leaf], 1))
+    """The leaves with their numbers, in the order in which they are used.
+
+    A plain number stands in its formula.
+    """
+    operands = [parent for step in trace for parent in step.node.parents]
+    leaves = [x for x in dict.fromkeys(operands) if not x.parents and roles[x] != "constant"]
+    leaves.sort(key=lambda leaf: roles[leaf] != "input")
     return tuple([(trace.notation.name(x), Sign("="), Number(x.data)) for x in leaves])
 
 
-_ROWS: Final = {"input": 0, "parameter": 1}
-
-
 def _of_value(question: Question) -> Asked:
+    """A step forward; activations are called by their names, as in the table of functions."""
     step = question.step
-    tokens = step.tokens()
-    return Asked(tokens[: tokens.index(Sign("="), 2) + 1], question.answer, (tokens,))
+    assert isinstance(step, ForwardStep)
+    notation, node = step.trace.notation, step.node
+    symbols = [operand_of(parent, notation.name(parent)) for parent in node.parents]
+    numbers = [Number(x) for x in step.inputs]
+    key = equated(
+        notation.name(node),
+        formula_of(node, symbols, called=True),
+        formula_of(node, numbers, called=True),
+        step.output,
+    )
+    return Asked(key[:4], question.answer, (key,))
 
 
 def _of_gradient(question: Question, trace: BackwardTrace) -> Asked:
     step = question.step
     assert isinstance(step, BackwardStep)
-    key = [(*each.tokens(), *each.remark()) for each in trace if each.parent is step.parent]
+    steps = [each for each in trace if each.parent is step.parent]
+    if len(steps) == 1:
+        (gradient, _, *rule) = step.tokens()
+        key: list[Tokens] = [(gradient, Sign("="), *rule)]
+    else:
+        key = [each.tokens() for each in steps]
+        key[-1] = (*key[-1], *together(step.grad_after))
     asks = (trace.notation.derivative(trace.loss, step.parent), Sign("="))
     return Asked(asks, question.answer, tuple(key))
 

@@ -88,7 +88,7 @@ def worksheet(
             returned, and a notebook shows it.
         seed: which numbers; a class can have a sheet for each student.
         answers: whether the key follows on a page of its own; or the file to write it to instead.
-        n_questions: how many questions; by default all, but no more than 24. Of more, those that
+        n_questions: how many questions; by default all, but no more than 40. Of more, those that
             are asked come from all over the graph.
         title: the heading.
         names: how things are called: "math" (as in books; "auto" is the same here) or "code".
@@ -99,8 +99,8 @@ def worksheet(
 
     Raises:
         NotANumberError: for anything but a Value or a model.
-        GraphError: for a leaf, for more than 150 nodes, and for a model that does not say how many
-            inputs it has.
+        GraphError: for a leaf, for more than 150 nodes, for a model that does not say how many
+            inputs it has, and where no round numbers give finite results.
         UnknownNameError: for another ending, unknown names or order of indices.
         InvalidArgumentError: for another kind of argument than said here.
 
