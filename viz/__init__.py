@@ -5,7 +5,8 @@ operation, neuron or layer; ``to_dot``, ``to_svg`` and ``to_tikz`` give it as te
 importing this package is enough for them to show themselves. ``viz.plots`` draws training curves,
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
-``animate(loss, "backprop.gif")`` a film of it. ``draw`` and ``replay`` without the name of a file
+``animate(loss, "backprop.gif")`` a film of it, ``record(model, X, y, "training.html")`` trains and
+writes a page that plays the training. ``draw`` and ``replay`` without the name of a file
 give what a notebook shows.
 """
 
@@ -16,6 +17,7 @@ from viz._film.animation import animate
 from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
+from viz._play.record_training import record
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
 
@@ -25,6 +27,7 @@ __all__ = [
     "animate",
     "draw",
     "plots",
+    "record",
     "register",
     "replay",
     "to_dot",

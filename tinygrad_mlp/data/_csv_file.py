@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import DataError
 __all__ = [
     "CsvFile",
     "cells_of",
+    "csv_text",
     "exact_number",
     "listing",
     "parse_number",
@@ -172,6 +173,30 @@ def exact_number(cell: str) -> int | float | None:
     return int(digits[1] + digits[2]) if digits else number
 
 
+def csv_text(path: Path, data: bytes) -> str:
+    """What stands in a file of UTF-8, without the mark that some programs put in front.
+
+    Raises:
+        DataError: if the bytes are no such text.
+
+    >>> csv_text(Path("t.csv"), b"\\xef\\xbb\\xbfa,b")
+    'a,b'
+    """
+    if b"\x00" in data:
+        raise DataError(
+            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
+            "save it as 'CSV UTF-8'"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
+            "spreadsheet save it as 'CSV UTF-8'"
+        ) from None
+
+
 def cells_of(line: str) -> list[str]:
     """The cells of one row with commas, read as those of a file.
 
@@ -217,27 +242,11 @@ Record = tuple[int, list[str]]
 
 def _records(path: Path, content: bytes) -> list[Record]:
     """The rows that are not blank, at least one."""
-    text = _text_of(path, content)
+    text = csv_text(path, content)
     records = _parse(path, text, _sniff_delimiter(text))
     if not records:
         raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
     return records
-
-
-def _text_of(path: Path, data: bytes) -> str:
-    if b"\x00" in data:
-        raise DataError(
-            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
-            "save it as 'CSV UTF-8'"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
-            "spreadsheet save it as 'CSV UTF-8'"
-        ) from None
 
 
 def _parse(path: Path, text: str, delimiter: str) -> list[Record]:

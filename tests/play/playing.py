@@ -1,0 +1,96 @@
+"""The page of a training in a real browser, on a real run, as a person uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from tests.play.serving import Serving, serving
+from tests.replaying import DESKTOP, Tab, Viewer
+from viz._play.play_page import play_page
+from viz._run.run import Run
+from viz._run.run_settings import LayerSettings, RunSettings
+
+MOONS: Final = RunSettings("moons", n_samples=40, layers=(LayerSettings(3),), batch_size=5)
+PATIENCE: Final = 30_000.0
+"""Milliseconds after which a test gives up; no test waits so long where all is well."""
+
+
+@cache
+def server_page() -> str:
+    return play_page("server")
+
+
+@dataclass
+class Played(Viewer):
+    """A page and the run that it steers."""
+
+    serving: Serving | None = None
+
+    @property
+    def run(self) -> Run:
+        assert self.serving is not None
+        return self.serving.run
+
+    def wait(self, condition: str, given: Any = None) -> None:
+        """Wait for a condition, a function in JavaScript."""
+        self.page.wait_for_function(condition, arg=given, timeout=PATIENCE)
+
+    def at(self, step: int) -> None:
+        """Wait until the page shows a step of the scene of now."""
+        self.page.wait_for_selector(
+            f"body[data-step='{step}'][data-version='{self.run.version}']", timeout=PATIENCE
+        )
+
+    def catch_up(self) -> None:
+        """Wait until the page shows all that the server did."""
+        self.wait("() => changed.size === 0 && play.frame !== null")
+        self.at(self.run.step)
+
+    def text(self, selector: str) -> str:
+        return (self.page.text_content(selector) or "").replace("−", "-")
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type a text in place of what is there, and leave with Enter."""
+        self.page.fill(selector, text)
+        self.page.press(selector, "Enter")
+
+    def obeyed(self, do: str) -> Any:
+        """The answer to a command of that name, while the block runs."""
+        return self.page.expect_response(
+            lambda response: (
+                response.url.endswith("/command")
+                and f'"do":"{do}"' in (response.request.post_data or "")
+            )
+        )
+
+    def do(self, do: str, selector: str) -> Any:
+        """Click on something that sends that command; its answer."""
+        with self.obeyed(do) as response:
+            self.page.click(selector)
+        answer = response.value.json()
+        self.catch_up()
+        return answer
+
+
+@contextmanager
+def playing(
+    tab: Tab, run: Run | None = None, size: tuple[int, int] = DESKTOP, *, dark: bool = False
+) -> Iterator[Played]:
+    """The page of a run; afterwards no error was written, and nobody else was asked."""
+    with serving(Run(MOONS) if run is None else run) as server:
+        server.served.page = server_page()
+        opened = Played(tab.cleared(size, dark=dark), serving=server)
+        opened.listen()
+        address = f"http://{server.host}/{server.word}/"
+        opened.page.goto(address)
+        opened.catch_up()
+        try:
+            yield opened
+        finally:
+            opened.close()
+        assert opened.complaints == [], opened.complaints
+        assert [url for url in opened.requests if not url.startswith((address, "blob:"))] == []

@@ -1,0 +1,72 @@
+"use strict";
+// The forward and the backward pass of one sample through the network as it is, in a frame of its own:
+// the replay page. What is edited there the engine computes anew.
+
+const samples = {
+  index: null,
+  edits: null, // {inputs, weights} that were changed in the frame
+
+  build() {
+    const dialog = byId("sample");
+    byId("sample-close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => this.clear());
+    byId("open-sample").addEventListener("click", () => this.open(gallery.responses.chosen[gallery.looked]));
+    addEventListener("message", (event) => {
+      if (this.index !== null && event.source === this.frame?.contentWindow) this.hear(event.data ?? {});
+    });
+  },
+
+  /** Open the replay of a sample; a training that runs is paused first. */
+  async open(index) {
+    if (!play.can("sample")) return;
+    if (play.frame?.playing && !(await steer({ do: "pause" })).ok) return;
+    this.index = index;
+    this.edits = { inputs: null, weights: null };
+    const answer = await steer(this.command());
+    if (!answer.ok) return this.clear();
+    this.frame = made("iframe", { sandbox: "allow-scripts", title: `Replay of sample ${index + 1}` });
+    this.frame.addEventListener("load", () => this.tell({ kind: "theme", dark: document.documentElement.dataset.theme === "dark" }));
+    if (answer.path) this.frame.src = answer.path;
+    else this.frame.srcdoc = answer.page;
+    write(byId("sample-name"), `Sample ${index + 1} through this network, step ${play.frame.step}`);
+    byId("sample-frame").replaceChildren(this.frame);
+    plot.chosen = play.responses.kind === "images" ? null : index;
+    if (!byId("sample").open) byId("sample").showModal();
+  },
+
+  command() {
+    const { sample } = play.scene.points;
+    return { do: "sample", index: sample ? sample[this.index] : this.index, ...this.edits };
+  },
+
+  clear() {
+    this.index = null;
+    this.frame = null;
+    byId("sample-frame").replaceChildren();
+    if (play.responses?.kind !== "images") {
+      plot.chosen = null;
+      plot.drawCursor();
+    }
+  },
+
+  tell(message) {
+    this.frame?.contentWindow?.postMessage(message, "*");
+  },
+
+  /** An edit of an input ("x:2") or of a place in the weights ("p:17"), or all of them forgotten. */
+  async hear({ kind, leaf, value }) {
+    if (kind === "leave") return byId("sample").close();
+    if (kind === "reset") this.edits = { inputs: null, weights: null };
+    else if (kind === "edit") {
+      const [, where, at] = /^([xp]):(\d+)$/.exec(leaf) ?? [];
+      if (!where || !Number.isFinite(value)) return;
+      const { inputs, weights } = this.edits;
+      if (where === "p") this.edits.weights = { ...weights, [at]: value };
+      else this.edits.inputs = (inputs ?? play.scene.points.X[this.index]).map((each, column) => (column === Number(at) ? value : each));
+    } else return;
+    const answer = await play.channel.send(this.command());
+    if (this.index === null) return;
+    if (!answer.ok) return this.tell({ kind: "refused", error: answer.error });
+    this.tell({ kind: "page", page: answer.page ?? (await (await fetch(answer.path)).text()) });
+  },
+};
