@@ -92,5 +92,5 @@ def playing(
             yield opened
         finally:
             opened.close()
-        assert opened.complaints == []
+        assert opened.complaints == [], opened.complaints
         assert [url for url in opened.requests if not url.startswith((address, "blob:"))] == []

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -129,6 +129,14 @@ class Serving:
         assert answer.status == 200, answer.text
         return answer.json
 
+    def end(self) -> None:
+        """End the thread, which looks up when somebody knocks."""
+        self.served.pages.leave()
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=WAIT).close()
+        self.thread.join(WAIT)
+        assert not self.thread.is_alive()
+
     def stream(self, page: str = "a") -> Stream:
         stream = Stream(self, page)
         self.streams.append(stream)
@@ -144,8 +152,7 @@ def serving(run: Run | None = None, linger: float = 5.0) -> Iterator[Serving]:
     try:
         yield served
     finally:
-        served.served.pages.leave()
-        served.thread.join(WAIT)
+        served.end()
         served.player.close()
         for stream in served.streams:
             stream.close()

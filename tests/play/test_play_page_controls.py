@@ -213,9 +213,10 @@ def drop(page: Played, name: str, text: str) -> None:
         """([name, text]) => {
           const dataTransfer = new DataTransfer();
           dataTransfer.items.add(new File([text], name));
-          document.body.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
+          const options = { dataTransfer, bubbles: true, cancelable: true };
+          document.body.dispatchEvent(new DragEvent("dragover", options));
           window.wasDropping = document.body.classList.contains("dropping");
-          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+          document.body.dispatchEvent(new DragEvent("drop", options));
         }""",
         [name, text],
     )

@@ -89,7 +89,7 @@ def test_the_program_has_the_table() -> None:
     run = Run(RunSettings("moons", layers=(LayerSettings(3),)))
     run.load_csv("own.csv", TABLE)
     run.take(12)
-    assert run.task_name == "regression"
+    assert run.samples.kind == "regression"
     assert numbers_of_script(run) == run.numbers().tobytes()
 
 

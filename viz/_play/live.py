@@ -1,4 +1,4 @@
-"""Opens the page of a training: ``play``."""
+"""Opens the page of a training, and trains while it is open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["play_run"]
 
 
 def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
-    """Serve the page of a run until its pages have left, or Ctrl-C.
+    """Serve the page of a run until all its pages have left, or Ctrl-C.
 
     Args:
         run: what is trained.
@@ -27,22 +27,30 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     """
     check_flag(open_browser, "open_browser", "play(model, X, y, open_browser=False)")
     player = Player(run)
-    server = PlayServer(player, play_page("server"), port=port)
+    server = None
     try:
-        player.start()
-        print(f"open {server.served.address}", flush=True)
-        print("Ctrl-C ends it, or closing the page.", flush=True)
-        if open_browser:
-            _open(server.served.address)
-        server.serve()
-    except KeyboardInterrupt:
-        pass  # as people end it
-    finally:
-        player.close()
+        try:
+            server = PlayServer(player, play_page("server", title=run.title), port=port)
+            player.start()
+            address = server.served.address
+            print(
+                f"{address}\nThe training ends with Ctrl-C, or when its page is closed.", flush=True
+            )
+            if open_browser:
+                _open(address)
+            server.serve()
+        finally:
+            _end(player, server)
+    except KeyboardInterrupt:  # which is how people end it, also while it is ending
+        _end(player, server)
+
+
+def _end(player: Player, server: PlayServer | None) -> None:
+    player.close()
+    if server is not None:
         server.server_close()
-        pass
 
 
 def _open(address: str) -> None:
-    """Open the browser, in a thread of its own: a browser for the terminal runs until it ends."""
-    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    """Open the browser from another thread: one for the terminal runs until it is left."""
+    threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()

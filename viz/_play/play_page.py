@@ -81,7 +81,7 @@ def play_page(
         activations: the functions of a recorded network by name; all that there are unless given.
 
     >>> page = play_page("server", title="<b>moons</b>")
-    >>> "<h1 id=\\"title\\">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")
+    >>> ">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")
     (True, 2)
     """
     style = color_variables() + _class_colors() + lean_part(ROOM, "play.css")

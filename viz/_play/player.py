@@ -146,7 +146,7 @@ class Player:
         n_stops, left = self._n_stops, n_steps
         while left:
             with self.turn():
-                if self._n_stops != n_stops or self._is_playing:
+                if self._n_stops != n_stops or self._is_playing or self._is_closed:
                     return
                 taken = self.run.take_for(BURST, left)
                 left = left - taken if taken else 0

@@ -49,7 +49,7 @@ class PlayServer(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_port = False
-    request_queue_size = 32
+    request_queue_size = MOST_CONNECTIONS
 
     def __init__(self, player: Player, page: str, *, port: int = 0, linger: float = LINGER) -> None:
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ __all__ = ["MOST_POINTS", "Cursor", "Curve"]
 MOST_POINTS = 600
 """So many points a curve has at most."""
 
-SHARE = 100
+SHARE = 50
 """The next point comes when a run has gone on by this part of its steps."""
 
 
@@ -24,12 +24,20 @@ class Cursor:
 
 
 class Curve:
-    """Points (step, what was measured there), once per epoch at first and then less often."""
+    """Points (step, what was measured there), once per epoch at first and then less often.
 
-    def __init__(self) -> None:
+    Args:
+        before: the curve that it takes the place of, of which pages have points; None for none.
+    """
+
+    def __init__(self, before: Curve | None = None) -> None:
         self.points: list[tuple[int, Measured]] = []
-        self.edition = 0
+        self.edition: int = 0 if before is None else before.edition + 1
         self._apart = 1
+
+    def follow(self, before: Curve) -> None:
+        """Come after another curve, of which pages have points."""
+        self.edition = before.edition + 1
 
     def next_after(self, step: int, steps_per_epoch: int) -> int:
         """At which step the next point is due."""

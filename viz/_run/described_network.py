@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn import MLP, Activation, BatchNorm, Dropout, Layer, Module, Sequential
 from tinygrad_mlp.nn._activations import activation_name
 from viz._run.run_samples import RunSamples
+from viz._run.run_settings import RunSettings
 
-if TYPE_CHECKING:
-    from viz._run.run import Run
-
-__all__ = ["described_network"]
+__all__ = ["described_network", "described_network_of"]
 
 
-def described_network(run: Run, samples: RunSamples) -> dict[str, Any]:
+class HasNetwork(Protocol):
+    """A run, as far as it is described here."""
+
+    @property
+    def model(self) -> Module:
+        """The model."""
+
+    @property
+    def settings(self) -> RunSettings:
+        """The present settings."""
+
+
+def described_network(run: HasNetwork, samples: RunSamples) -> dict[str, Any]:
+    """The network of a run, with the initializers of its hidden layers."""
+    network = described_network_of(run.model, samples)
+    for layer, settings in zip(network["layers"], run.settings.layers):
+        layer["initializer"] = settings.initializer
+    return network
+
+
+def described_network_of(model: Module, samples: RunSamples) -> dict[str, Any]:
     """The layers, each with the places of its numbers: W, b, and of a batch norm."""
-    model = run.model
     places = {value: i for i, value in enumerate([*model.parameters(), *model.buffers()])}
     layers: list[dict[str, Any]] = []
     for part in parts_of_network(model):
@@ -29,13 +46,11 @@ def described_network(run: Run, samples: RunSamples) -> dict[str, Any]:
             layers[-1]["norm"] = _described_norm(part, places)
         elif isinstance(part, Activation):
             layers[-1]["activation"] = activation_name(part.function)
-    for layer, settings in zip(layers, run.settings.layers if run.fixed is None else ()):
-        layer["initializer"] = settings.initializer
     return {
         "n_inputs": samples.n_inputs,
         "image": None if samples.image is None else list(samples.image),
         "layers": layers,
-        "head": run.head,
+        "head": samples.head,
     }
 
 

@@ -32,19 +32,21 @@ def scene(run: Run) -> dict[str, Any]:
         samples = run.samples
         seen = [*samples.train[:MOST_SENT].tolist(), *samples.held_out[:MOST_SENT].tolist()]
         n_train = min(len(samples.train), MOST_SENT)
+        n_given = len(samples.X) - len(run.settings.painted)
         X = samples.X[samples.train]
         scaler = samples.scaler
         return {
             "kind": "scene",
             "version": run.version,
             "title": run.title,
-            "task": run.task_name,
-            "outputs": list(samples.classes) or list(run.target_names),
+            "task": samples.kind,
+            "outputs": list(samples.classes or samples.targets_named),
             "points": {
                 "X": samples.X[seen].tolist(),
                 "y": samples.y[seen].tolist(),
                 "held_out": [0] * n_train + [1] * (len(seen) - n_train),
                 "sample": seen,
+                "painted": [int(i >= n_given) for i in seen],
                 "n_points": [len(samples.train), len(samples.held_out)],
             },
             "names": list(samples.names),
@@ -56,7 +58,7 @@ def scene(run: Run) -> dict[str, Any]:
             "scale": None if scaler is None else scaler.scale_.tolist(),
             "target_scale": _scale_of_target(samples),
             "network": described_network(run, samples),
-            "settings": run.settings.json(),
+            "settings": _settings(run),
             "choices": {
                 "optimizer": [*OPTIMIZERS],
                 "activation": [*ACTIVATIONS],
@@ -73,13 +75,15 @@ def scene(run: Run) -> dict[str, Any]:
 def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> dict[str, Any]:
     """The weights of the present step, how good they are, and how the curve goes on.
 
+    While the run plays, how good they were a moment ago, where measuring takes long.
+
     Args:
         run: the run.
         cursor: how much of the curve the page has; None for nothing.
         playing: whether the run goes on by itself.
     """
     with run.lock:
-        now = run.measured()
+        now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
         return {
             "kind": "frame",
@@ -124,6 +128,15 @@ def _features(run: Run, samples: RunSamples) -> list[dict[str, Any]]:
         }
         for name in FEATURES
     ]
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The settings; of a table not the text, which may be long."""
+    table = run.settings.table
+    told = run.settings.json()
+    if table is not None:
+        told["table"] = {"name": table.name, "target": run.samples.targets_named[0]}
+    return told
 
 
 def _scale_of_target(samples: RunSamples) -> dict[str, list[float]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -88,11 +89,16 @@ def written_run(base: RunSettings, changes: Sequence[Change], step: int) -> dict
 
 
 def read_run(given: object) -> tuple[RunSettings, list[Change], int]:
-    """The settings, changes and step of which ``written_run`` told.
+    """The settings, changes and step of which ``written_run`` told, as a dict or as text.
 
     Raises:
         TinygradMLPError: if it is no such thing.
     """
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"the file of the run is no JSON: {error}") from None
     if not isinstance(given, Mapping) or given.get("kind") != KIND:
         raise DataError(
             f"this is no file of a run; open one that was saved by the page, whose kind is {KIND!r}"

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Final
+
 import numpy as np
 
-from tinygrad_mlp.losses import Loss, loss_named
-from tinygrad_mlp.nn import Dropout, Layer, Sequential, activation_named
+from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.losses import loss_named
+from tinygrad_mlp.nn import MLP, Dropout, Layer, Sequential, activation_named
 from tinygrad_mlp.nn.init import first_layer
+from tinygrad_mlp.training import Task
 from viz._run.run_samples import RunSamples
 from viz._run.run_settings import DEFAULT, LayerSettings, RunSettings
 
-__all__ = ["change_layers", "loss_for", "network_for"]
+__all__ = ["change_layers", "network_for", "plain_network", "task_for"]
+
+MOST_PARAMETERS: Final = 300_000
+"""Of a network that a page makes."""
 
 
 def network_for(settings: RunSettings, samples: RunSamples) -> Sequential:
     """The network with its first weights: layers, each with a dropout behind it, and the output.
 
     The weights depend on the seed and the layers alone.
+
+    Raises:
+        InvalidArgumentError: if it is too large.
     """
+    _check_size(settings, samples)
     rng, left_out = np.random.default_rng(settings.seed), np.random.default_rng([settings.seed, 1])
     parts: list[Layer | Dropout] = []
     n_inputs = samples.n_inputs
@@ -43,10 +55,32 @@ def change_layers(model: Sequential, layers: tuple[LayerSettings, ...]) -> None:
         dropout.p = layer.dropout
 
 
-def loss_for(samples: RunSamples) -> Loss:
-    """The loss that suits the targets."""
+def task_for(samples: RunSamples) -> Task:
+    """What is learned: the loss that suits the targets, and the classes as their numbers."""
     if not samples.classes:
-        return loss_named("mean_squared_error")
-    if len(samples.classes) == 2:
-        return loss_named("binary_cross_entropy_with_logits")
-    return loss_named("categorical_cross_entropy")
+        return Task(loss_named("mean_squared_error"), None, samples.n_inputs, 1)
+    binary = len(samples.classes) == 2
+    name = "binary_cross_entropy_with_logits" if binary else "categorical_cross_entropy"
+    classes = np.arange(len(samples.classes))
+    return Task(loss_named(name), classes, samples.n_inputs, samples.n_outputs)
+
+
+def plain_network(settings: RunSettings, samples: RunSamples) -> MLP:
+    """A network of the same layers without dropout, with the head, to be given the weights.
+
+    Its parameters stand in the same order.
+    """
+    sizes = [*[layer.units for layer in settings.layers], samples.n_outputs]
+    activations = [layer.activation for layer in settings.layers]
+    head = None if samples.head == "identity" else samples.head
+    return MLP(samples.n_inputs, sizes, activations, head, init="zeros")
+
+
+def _check_size(settings: RunSettings, samples: RunSamples) -> None:
+    sizes = [samples.n_inputs, *[layer.units for layer in settings.layers], samples.n_outputs]
+    n_parameters = sum([(n + 1) * m for n, m in pairwise(sizes)])
+    if n_parameters > MOST_PARAMETERS:
+        raise InvalidArgumentError(
+            f"a network of the sizes {'-'.join(map(str, sizes))} has {n_parameters:,} parameters, "
+            f"but {MOST_PARAMETERS:,} is the most for a page; take fewer units, or fewer columns"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +12,18 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.data import (
     StandardScaler,
-    Table,
     load_dataset,
     make_blobs,
     make_circles,
     make_moons,
     make_spirals,
-    read_table,
     split_indices,
 )
-from tinygrad_mlp.errors import InvalidArgumentError
-from viz._run.run_settings import DATA, FEATURES, RunSettings
+from tinygrad_mlp.data._csv_file import read_what_fits
+from tinygrad_mlp.data._problems import Problems
+from tinygrad_mlp.data._table import Table, table_of
+from tinygrad_mlp.errors import DataError, InvalidArgumentError
+from viz._run.run_settings import DATA, FEATURES, GIVEN, OwnTable, RunSettings
 
 __all__ = ["TURNS", "XOR_CENTERS", "RunSamples", "samples_for"]
 
@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 
 TURNS: Final = 1.5
 """How often an arm of the spirals goes round."""
+
+MOST_COLUMNS: Final = 1000
+"""Of a person's own table."""
 
 XOR_CENTERS: Final = [[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]]
 """The first two are of class 0."""
@@ -46,7 +49,7 @@ class RunSamples:
         train, held_out: the places of those to learn from and of those that are measured only.
         names: what the columns are called.
         classes: what the classes are called; () for a regression.
-        target: what is predicted.
+        targets_named: what is predicted: the class, or the numbers.
         features: the names of what the network sees of the columns; () for the columns themselves.
         scaler: brings the features to mean 0 and standard deviation 1; None for as they are.
         target_scaler: does so with the numbers of a regression.
@@ -59,7 +62,7 @@ class RunSamples:
     held_out: NDArray[np.intp]
     names: tuple[str, ...]
     classes: tuple[str, ...]
-    target: str = "class"
+    targets_named: tuple[str, ...] = ("class",)
     features: tuple[str, ...] = ()
     scaler: StandardScaler | None = None
     target_scaler: StandardScaler | None = None
@@ -78,7 +81,24 @@ class RunSamples:
     @property
     def n_outputs(self) -> int:
         """How many outputs a network for these has: one for two classes, or for a number."""
+        if self.y.ndim == 2:
+            return int(self.y.shape[1])
         return len(self.classes) if len(self.classes) > 2 else 1
+
+    @property
+    def kind(self) -> str:
+        """What is learned: "binary", "classification", "multilabel" or "regression"."""
+        if not self.classes:
+            return "regression"
+        if self.y.ndim == 2:
+            return "multilabel"
+        return "binary" if len(self.classes) == 2 else "classification"
+
+    @property
+    def head(self) -> str:
+        """What makes probabilities of the outputs."""
+        heads = {"regression": "identity", "classification": "softmax"}
+        return heads.get(self.kind, "sigmoid")
 
     def inputs(self, X: Floats) -> Floats:
         """What the network sees of rows of columns."""
@@ -89,7 +109,7 @@ class RunSamples:
         """What the loss compares with, before it is encoded."""
         if self.target_scaler is None:
             return y
-        return self.target_scaler.transform(y.reshape(-1, 1))
+        return self.target_scaler.transform(y.reshape(len(y), -1))
 
 
 def features_of(X: Floats, names: tuple[str, ...]) -> Floats:
@@ -118,6 +138,13 @@ def samples_for(settings: RunSettings, start: RunSamples | None = None) -> RunSa
         DataError: for a table that cannot be used.
         InvalidArgumentError: for features or painted points where there are not two columns.
     """
+    if settings.data == GIVEN:
+        if start is None:
+            raise InvalidArgumentError(
+                "the data are those of a person's own model, which only play(model, X, y) has"
+            )
+        _check_columns(settings, start)
+        return start
     samples = _given(settings)
     if not samples.is_plane and (settings.features or settings.painted):
         what = "features" if settings.features else "painted points"
@@ -125,10 +152,7 @@ def samples_for(settings: RunSettings, start: RunSamples | None = None) -> RunSa
             f"{what} need data of two columns, but these have {samples.X.shape[1]}; choose "
             "data='moons', or leave them out"
         )
-    if max(settings.columns) >= max(samples.X.shape[1], 2):
-        raise InvalidArgumentError(
-            f"columns={settings.columns}, but there are the columns 0 to {samples.X.shape[1] - 1}"
-        )
+    _check_columns(settings, samples)
     samples = _with_painted(samples, settings)
     if start is not None:
         return replace(
@@ -147,14 +171,23 @@ def samples_for(settings: RunSettings, start: RunSamples | None = None) -> RunSa
     return samples
 
 
+def _check_columns(settings: RunSettings, samples: RunSamples) -> None:
+    n_columns = samples.X.shape[1]
+    if max(settings.columns) >= max(n_columns, 2):  # of one column it is shown alone
+        raise InvalidArgumentError(
+            f"columns={settings.columns}, but there are the columns 0 to {n_columns - 1}"
+        )
+
+
 def _given(settings: RunSettings) -> RunSamples:
     """The samples without the painted ones."""
     names: tuple[str, ...] = ("x1", "x2")
     classes: tuple[str, ...] = ()
-    target, image = "class", None
+    targets_named: tuple[str, ...] = ("class",)
+    image = None
     if settings.table is not None:
-        table = _read(settings)
-        target = table.target
+        table = _read(settings.table)
+        targets_named = (table.target,)
         X, y, names, classes = table.X, table.y, table.feature_names, table.target_names
     elif DATA[settings.data] is None:
         dataset = load_dataset(settings.data)
@@ -167,7 +200,7 @@ def _given(settings: RunSettings) -> RunSamples:
         train, held_out = split_indices(y, settings.held_out, rng=settings.data_seed)
     else:
         train, held_out = np.arange(len(y)), np.arange(0)
-    return RunSamples(X, y, train, held_out, names, classes, target, image=image)
+    return RunSamples(X, y, train, held_out, names, classes, targets_named, image=image)
 
 
 def _made(settings: RunSettings) -> tuple[Floats, NDArray[np.int64]]:
@@ -185,21 +218,20 @@ def _made(settings: RunSettings) -> tuple[Floats, NDArray[np.int64]]:
     return X, y // 2
 
 
-def _read(settings: RunSettings) -> Table:
-    """The person's own table."""
-    table = settings.table
-    assert table is not None
-    name = Path(table.name.replace("\\", "/")).name or "table.csv"
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nobody would see them
-        path = Path(folder) / "table.csv"
-        path.write_text(table.text, encoding="utf-8", newline="")
-        target = table.target
-        if target is None:
-            from tinygrad_mlp.data._csv_file import read_csv_file
-
-            target = read_csv_file(path).header[-1]
-        return replace(read_table(path, target), path=Path(name))
+def _read(table: OwnTable) -> Table:
+    """A person's own table; nothing is written."""
+    path = Path(table.name.replace("\\", "/").rpartition("/")[2] or "table.csv")
+    problems = Problems(str(path))
+    file = read_what_fits(path, problems, table.text.encode())
+    if len(file.header) > MOST_COLUMNS:
+        raise DataError(
+            f"{path} has {len(file.header):,} columns, but {MOST_COLUMNS:,} is the most for a "
+            "page; leave columns out"
+        )
+    target = file.header[-1] if table.target is None else table.target
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of spellings, which nobody would see
+        return table_of(file, target, problems=problems)
 
 
 def _with_painted(samples: RunSamples, settings: RunSettings) -> RunSamples:

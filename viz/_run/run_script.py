@@ -93,7 +93,7 @@ def _data(
         yield "    with tempfile.TemporaryDirectory() as folder:"
         yield '        path = Path(folder) / "table.csv"'
         yield '        path.write_text(TABLE, encoding="utf-8", newline="")'
-        yield f"        table = read_table(path, {samples.target!r})"
+        yield f"        table = read_table(path, {samples.targets_named[0]!r})"
         yield "    X, y = table.X, table.y"
     elif base.data in MADE:
         made = MADE[base.data].format(n=base.n_samples, seed=base.data_seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Self
 
@@ -16,11 +17,15 @@ __all__ = [
     "DATA",
     "DEFAULT",
     "FEATURES",
+    "GIVEN",
     "IN_FLIGHT",
     "TABLE",
     "LayerSettings",
     "OwnTable",
     "RunSettings",
+    "checked_keys",
+    "checked_points",
+    "only_training",
 ]
 
 DATA: Final = {
@@ -36,6 +41,9 @@ DATA: Final = {
 
 TABLE: Final = "table"
 """What data are called that are a person's own table."""
+
+GIVEN: Final = "given"
+"""What data are called that came with a person's own model."""
 
 FEATURES: Final = {
     "x1": "X[:, 0]",
@@ -55,6 +63,9 @@ IN_FLIGHT: Final = frozenset(
     {"noise", "painted", "batch_size", "optimizer", "learning_rate", "l1", "l2"}
 )
 """What changes without a new start; of a layer, its activation and its dropout do, too."""
+
+HOW_TO_TRAIN: Final = ("batch_size", "optimizer", "learning_rate", "l1", "l2")
+"""What a person's own model leaves to the page."""
 
 MOST_SAMPLES: Final = 20_000
 MOST_UNITS: Final = 512
@@ -127,7 +138,7 @@ class RunSettings:
     """All that decides a training; the same settings give the same weights to the last bit.
 
     Args:
-        data: the name of a data set that comes along, or "table".
+        data: the name of a data set that comes along; "table"; "given" with a person's own model.
         table: the person's own table, where data is "table".
         n_samples: how many points the data sets in the plane have.
         noise: how far they scatter; None for what the data set begins with.
@@ -168,15 +179,14 @@ class RunSettings:
     layers: tuple[LayerSettings, ...] = field(default_factory=lambda: (LayerSettings(16),) * 2)
     batch_size: int | None = 16
     optimizer: str = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float = 0.02
     l1: float = 0.0
     l2: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = [*DATA, TABLE]
-        if self.data not in known:
-            raise UnknownNameError.of("data set", self.data, known)
+        if self.data not in (*DATA, TABLE, GIVEN):
+            raise UnknownNameError.of("data set", self.data, [*DATA, TABLE])
         if (self.table is not None) != (self.data == TABLE):
             raise InvalidArgumentError(
                 f"data={self.data!r} and table={'a table' if self.table else None} do not go "
@@ -315,6 +325,13 @@ class RunSettings:
         return cls(**settings)
 
 
+def only_training(settings: RunSettings, other: RunSettings) -> bool:
+    """Whether two settings differ in how is trained alone, and not in the network or the data."""
+    return settings == replace(
+        other, **{name: getattr(settings, name) for name in (*HOW_TO_TRAIN, "columns")}
+    )
+
+
 def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
     """Painted points, each two coordinates and its class or number.
 
@@ -384,8 +401,11 @@ def _whole(value: object, name: str, least: int, most: int) -> int:
 
 
 def _check_text(text: object, what: str) -> None:
-    if not isinstance(text, str):
-        raise DataError(f"{what} is {described(text)}, but a text is needed")
+    if isinstance(text, str):
+        with suppress(UnicodeEncodeError):  # of half a letter
+            text.encode()
+            return
+    raise DataError(f"{what} is {described(text)}, but a text that UTF-8 can write is needed")
 
 
 def _put(settings: object, name: str, value: object) -> None:

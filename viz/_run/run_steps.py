@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.losses import Loss, l1_penalty, l2_penalty
+from tinygrad_mlp.losses import l1_penalty, l2_penalty
 from tinygrad_mlp.nn import Module, Sequential
 from tinygrad_mlp.nn._module import evaluation_mode
 from tinygrad_mlp.optim import Optimizer, make_optimizer
-from tinygrad_mlp.training import Task
-from tinygrad_mlp.training._outputs import sample_outputs
+from tinygrad_mlp.training._outputs import recording_of, sample_outputs
+from tinygrad_mlp.training._task import Samples, Task
 from viz._run.run_network import change_layers
 from viz._run.run_samples import RunSamples, samples_for
 from viz._run.run_settings import RunSettings
@@ -77,23 +77,28 @@ class Steps:
 
     Args:
         model: the model; its parameters are trained in the program's array, until ``write_back``.
-        loss: what it is trained with.
+        task: what it is trained for.
         samples: what it is trained on.
         settings: how.
     """
 
     def __init__(
-        self, model: Module, loss: Loss, samples: RunSamples, settings: RunSettings
+        self, model: Module, task: Task, samples: RunSamples, settings: RunSettings
     ) -> None:
-        self.model, self.loss, self.settings = model, loss, settings
+        assert task.loss is not None
+        self.model, self.task, self.loss, self.settings = model, task, task.loss, settings
         self.start_samples = samples
         self.parameters = model.parameters()
         self.program = compile(self._objective, self.parameters, per_sample=True)
         self.program.checks_targets = False  # they were checked when they were encoded
+        self.program.within = partial(recording_of, model)
         self.program.keep(model.buffers())
         self._evaluation = self.program.prediction(self._evaluated)
         self._evaluation.each_by_itself = True
         self._evaluation.within = partial(evaluation_mode, model)
+        self._needs_batch = any(
+            [getattr(part, "uses_batch_statistics", False) for part in model.modules()]
+        )
         self.optimizer = self._new_optimizer()
         self._generators = [
             rng
@@ -113,13 +118,16 @@ class Steps:
         """Take one step; False if the loss is nan, and the step was not taken."""
         if self._place >= len(self._order):
             self._shuffling = self._shuffler.bit_generator.state
-            self._order = self._shuffler.permutation(len(self._X))
+            self._order = self._shuffler.permutation(len(self.to_learn.X))
             self._put_in_order()
             self.epoch, self._place = self.epoch + 1, 0
+        X, targets = self._in_order.X, self._in_order.targets
         end = self._place + self._batch_size
+        if self._needs_batch and len(X) - end == 1:
+            end += 1  # one sample alone has no statistics
         batch = slice(self._place, end)
         program = self.program
-        loss = program(self._X_in_order[batch], self._targets_in_order[batch])
+        loss = program(X[batch], targets[batch])
         if loss != loss:
             return False
         self.optimizer.step_array(program.parameters, program.gradients)
@@ -137,14 +145,14 @@ class Steps:
     @property
     def steps_per_epoch(self) -> int:
         """How many steps an epoch has."""
-        return -(-len(self._X) // self._batch_size)
+        return -(-len(self.to_learn.X) // self._batch_size)
 
     @property
     def left_in_epoch(self) -> int:
         """How many steps are left until the end of an epoch."""
         n_left = len(self._order) - self._place
         if n_left <= 0:
-            n_left = len(self._X)
+            n_left = len(self.to_learn.X)
         return -(-n_left // self._batch_size)
 
     def write_back(self) -> None:
@@ -181,24 +189,17 @@ class Steps:
         )
 
     def _take_samples(self, samples: RunSamples) -> None:
-        X, y = samples.inputs(samples.X), samples.targets(samples.y)
-        targets = self.loss.encode_targets(y, samples.n_outputs)
-        classes = np.arange(len(samples.classes)) if samples.classes else None
-        task = Task(self.loss, classes, X.shape[1], samples.n_outputs)
-        self.samples, self.task = samples, task
-        self._X, self._targets = X[samples.train], targets[samples.train]
-        self._held_out = X[samples.held_out], targets[samples.held_out]
-        answers = samples.y if samples.classes else None
-        self._answers = None if answers is None else answers[samples.train]
-        self._held_out_answers = None if answers is None else answers[samples.held_out]
+        known = self.task.samples(samples.inputs(samples.X), samples.targets(samples.y))
+        self.samples = samples
+        self.to_learn, self.held_out = known.take(samples.train), known.take(samples.held_out)
         self._put_in_order()
         self._take_batch_size()
 
     def _put_in_order(self) -> None:
-        self._X_in_order, self._targets_in_order = self._X[self._order], self._targets[self._order]
+        self._in_order = self.to_learn.take(self._order)
 
     def _take_batch_size(self) -> None:
-        n_samples = len(self._X)
+        n_samples = len(self.to_learn.X)
         self._batch_size = min(self.settings.batch_size or n_samples, n_samples)
 
     # Moments
@@ -220,6 +221,7 @@ class Steps:
 
     def restore(self, moment: Moment, settings: RunSettings) -> None:
         """Go back to a moment, with the settings of that moment."""
+        self._order = np.arange(0)  # that of the epoch comes last, as it goes with the samples
         self.become(settings)
         self.program.parameters = moment.parameters
         self.program.kept = moment.buffers
@@ -228,7 +230,6 @@ class Steps:
         for rng, state in zip(self._generators, moment.generators):
             rng.bit_generator.state = state
         self._shuffling = self._shuffler.bit_generator.state = moment.shuffling
-        self._order = np.arange(0)
         if moment.order_length:
             self._order = self._shuffler.permutation(moment.order_length)
         self._put_in_order()
@@ -238,10 +239,10 @@ class Steps:
 
     def measured(self) -> Measured:
         """How good the present weights are on the training samples, and on those held out."""
-        loss, accuracy = self._measured_on(self._X, self._targets, self._answers)
+        loss, accuracy = self._measured_on(self.to_learn)
         held_out: tuple[float | None, float | None] = None, None
-        if len(self._held_out[0]):
-            held_out = self._measured_on(*self._held_out, self._held_out_answers)
+        if len(self.held_out.X):
+            held_out = self._measured_on(self.held_out)
         settings, penalty = self.settings, 0.0
         if settings.l1 or settings.l2:
             numbers = self.program.parameters
@@ -250,14 +251,12 @@ class Steps:
             )
         return Measured(loss, held_out[0], accuracy, held_out[1], penalty)
 
-    def _measured_on(
-        self, X: Floats, targets: NDArray[Any], answers: NDArray[Any] | None
-    ) -> tuple[float, float | None]:
-        results = self._evaluation(X, targets)
+    def _measured_on(self, samples: Samples) -> tuple[float, float | None]:
+        results = self._evaluation(samples.X, samples.targets)
         loss = float(np.mean(results[:, 0]))
-        if answers is None:
+        if samples.answers is None:
             return loss, None
-        return loss, self.task.count_right(results[:, 1:], answers) / len(X)
+        return loss, self.task.count_right(results[:, 1:], samples.answers) / len(samples.X)
 
     # What is recorded
 

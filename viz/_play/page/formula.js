@@ -71,7 +71,7 @@ const formula = {
 
   /** The formula and the numbers for the weights of the frame. */
   show() {
-    if (!this.place || !play.flat) return;
+    if (!this.place || !play.frame) return;
     const { layer, unit } = this.place;
     const spec = play.scene.network.layers[layer];
     write(byId("formula-text"), formulaOf(spec, play.flat, unit, this.inputs(layer), this.left(), play.scene.network, layer));

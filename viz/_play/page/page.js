@@ -24,7 +24,7 @@ function channelOf(kind) {
 function onScene(scene) {
   const isSame = play.scene && structureOf(play.scene) === structureOf(scene);
   play.scene = scene;
-  play.frame = null; // its weights belong to the scene before
+  play.frame = play.flat = null; // those weights belong to the scene before
   document.body.classList.remove("waiting");
   controls.follow(scene);
   files.follow(scene);
