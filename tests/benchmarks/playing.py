@@ -41,9 +41,14 @@ WORKS: Final = {
 
 READER: Final = """
 import socket, sys
-connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-head = f"GET /{sys.argv[2]}/events?page={sys.argv[3]} HTTP/1.1\\r\\nHost: 127.0.0.1:{sys.argv[1]}\\r\\n\\r\\n"
-connection.sendall(head.encode())
+port, word, page = sys.argv[1:]
+connection = socket.create_connection(("127.0.0.1", int(port)))
+request = f"GET /{word}/events?page={page} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n"
+connection.sendall(request.encode())
+text = b""
+while b'"kind":"frame"' not in text:
+    text = text[-99:] + connection.recv(1 << 16)
+print("ready", flush=True)
 while connection.recv(1 << 16):
     pass
 """
@@ -78,9 +83,9 @@ def reading(server: PlayServer, page: str) -> Iterator[None]:
     """Within this block a page reads its stream."""
     port, word = str(server.server_port), server.served.word
     command = [sys.executable, "-c", READER, port, word, page]
-    with subprocess.Popen(command) as process:
-        while not server.served.player._n_watching:
-            time.sleep(0.001)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the scene and a frame are there
         yield
         server.served.pages.goodbye(page)
         process.wait()

@@ -108,10 +108,18 @@ def click_on_sample(page: Viewer, index: int) -> None:
 
 
 def edit_in(page: Viewer, leaf: str, value: float) -> None:
-    """What the replay page tells the page around it when a person edits a number there."""
+    """Change a number in the replay, as its field does."""
     page.page.frames[1].evaluate(
-        "([leaf, value]) => parent.postMessage({ kind: 'edit', leaf, value }, '*')", [leaf, value]
+        """([leaf, value]) => {
+          const { index } = trace.nodes.find((node) => node.leaf === leaf);
+          edits.ask({ kind: "edit", leaf, value }, index);
+        }""",
+        [leaf, value],
     )
+
+
+def wait_for_answer(page: Viewer) -> None:
+    page.page.frames[1].wait_for_function("() => edits.asked === null")
 
 
 def loss_in(page: Viewer) -> float:
@@ -151,14 +159,11 @@ def test_an_edit_in_the_replay_asks_the_engine(tab: Tab) -> None:
         for leaf, value in (("x:1", 0.75), ("p:2", -1.5)):
             with page.obeyed("sample") as response:
                 edit_in(page, leaf, value)
+            wait_for_answer(page)
         command = response.value.request.post_data_json
-        inputs = [page.page.evaluate("play.scene.points.X[3][0]"), 0.75]
+        inputs = [None, 0.75]
         assert command == {"do": "sample", "index": sample, "inputs": inputs, "weights": {"2": -1.5}}
         wanted = run.sample_loss(sample, inputs, {2: -1.5}).loss.data
-        for _ in range(200):
-            if loss_in(page) == wanted:
-                break
-            page.page.wait_for_timeout(20)
         assert loss_in(page) == wanted
         assert (run.numbers() == weights).all(), "the training has its own weights"
 
@@ -213,6 +218,8 @@ def test_the_page_in_a_notebook_asks_the_notebook(tab: Tab, tmp_path: Path) -> N
     assert loss_in(viewer) == run.sample_loss(sample).loss.data
     edit_in(viewer, "x:0", 0.5)
     assert notebook.answer() == "sample"
+    wait_for_answer(viewer)
+    assert loss_in(viewer) == run.sample_loss(sample, [0.5, None]).loss.data
     viewer.press("Escape")
     viewer.page.click("#open-export")
     with viewer.page.expect_download() as download:

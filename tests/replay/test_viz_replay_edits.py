@@ -42,7 +42,7 @@ def graph_of(changed: dict[str, float]) -> tuple[Value, dict[Value, str]]:
 
 def page_of(changed: dict[str, float]) -> str:
     loss, keys = graph_of(changed)
-    return replay_page(loss, editable=keys)
+    return replay_page(loss, quiz=True, editable=keys)
 
 
 @dataclass

@@ -253,7 +253,11 @@ COMMANDS: Final[Mapping[str, Kind]] = {
     "formula": Kind(_formula, {"layer": PLACE, "unit": PLACE}),
     "sample": Kind(
         _sample,
-        {"index": PLACE, "inputs": OrNone(ListOf(Number())), "weights": OrNone(AnyObject())},
+        {
+            "index": PLACE,
+            "inputs": OrNone(ListOf(OrNone(Number()))),
+            "weights": OrNone(AnyObject()),
+        },
         ["inputs", "weights"],
     ),
     "set_weight": Kind(_set_weight, {"at": PLACE, "value": Number()}),

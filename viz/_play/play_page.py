@@ -95,9 +95,10 @@ def play_page(
         ]
     )
     styles, scripts = [digest(style)], [digest(script)]
-    if channel == "widget":  # the frame of a replay has the policy of the page around it
-        for digests, of_replay in zip((styles, scripts), replay_digests(), strict=True):
-            digests.append(of_replay)
+    if channel == "widget":  # where the replay of a sample is the text of a frame
+        of_replay = replay_digests()
+        styles.append(of_replay[0])
+        scripts.append(of_replay[1])
     policy = (
         f"default-src 'none';{POLICIES[channel]} style-src {' '.join(styles)}; "
         f"script-src {' '.join(scripts)}; base-uri 'none'; form-action 'none'"

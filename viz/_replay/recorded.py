@@ -28,6 +28,7 @@ from tinygrad_mlp.graph import (
 from tinygrad_mlp.graph._walk import gradients_kept
 from viz._replay.replay_equations import Neuron, ReplayEquations
 from viz._replay.replay_names import ReplayNames, letters_of
+from viz._replay.replay_quiz import quiz_of
 from viz._style.themes import known_name
 
 __all__ = ["recorded"]
@@ -51,6 +52,7 @@ def recorded(
     names: str = "math",
     index: str = "unit,input",
     editable: Mapping[Value, str] | None = None,
+    quiz: bool = False,
 ) -> dict[str, Any]:
     """Everything that the page knows about the graph and its steps.
 
@@ -63,6 +65,7 @@ def recorded(
         index: the order of the indices of a weight.
         editable: the leaves whose numbers can be changed, and what the page calls each to the one
             around it; those that are not in the graph do not matter.
+        quiz: whether the page can ask for the number of each step.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
     >>> page["codes"], len(page["steps"])
@@ -70,6 +73,7 @@ def recorded(
     """
     by_math = known_name("kind of names", names, NAMES) != "code"
     index = known_name("order of the indices", index, INDEX_ORDERS)
+    quiz = check_flag(quiz, "quiz", "viz.replay(loss, path, quiz=True)")
     if collapse is not None:
         collapse = check_flag(collapse, "collapse", "viz.replay(loss, path, collapse=True)")
     order = _checked_order(loss, check_integer(max_nodes, "max_nodes", "max_nodes=1000"))
@@ -102,6 +106,7 @@ def recorded(
         "steps": [_step(step, equations) for step in steps],
         "ends": [lines.exact(0.0), lines.exact(1.0)],  # the gradients of the output and the others
         **({} if editable is None else {"editable": _editable(editable, places)}),
+        **({"quiz": quiz_of(equations, steps)} if quiz else {}),
         **lines.tables(),
     }
 

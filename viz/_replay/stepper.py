@@ -54,8 +54,11 @@ SCRIPTS: Final = (
 )
 """The parts of the program, in the order in which they stand in the page."""
 
-EDITING: Final = "edits.js"
+EDITING: Final = ("edits.js",)
 """The part that only a page whose leaves can be edited has."""
+
+ASKING: Final = ("judge.js", "quiz.js")
+"""Those that only a page with a quiz has."""
 
 START: Final = "player.js"
 """The last part, which begins."""
@@ -70,6 +73,7 @@ class _Options(TypedDict, total=False):
     max_nodes: int
     names: str
     index: str
+    quiz: bool
 
 
 @overload
@@ -90,6 +94,7 @@ def replay(
     max_nodes: int = 1000,
     names: str = "math",
     index: str = "unit,input",
+    quiz: bool = False,
 ) -> Path | Page:
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
@@ -116,6 +121,8 @@ def replay(
             and screen readers have the names of the program in any case.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
+        quiz: whether the page has a button "Quiz" (key "q") that hides the number of each step,
+            asks for it, and judges with the reason; its questions make the file larger.
 
     Returns:
         The path of the file; or, without one, the page.
@@ -125,7 +132,7 @@ def replay(
         UnknownNameError: for another ending, unknown names or order of indices.
         GraphError: if the graph has more than ``max_nodes`` nodes.
         InvalidArgumentError: if ``max_nodes`` is no whole number of at least 1, ``collapse`` is
-            neither None, True nor False, or ``title`` is no text.
+            neither None, True nor False, ``quiz`` neither True nor False, or ``title`` is no text.
 
     >>> import tempfile
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -143,6 +150,7 @@ def replay(
         max_nodes=max_nodes,
         names=names,
         index=index,
+        quiz=quiz,
     )
     return Page(page) if path is None else write_whole(path, page.encode())
 
@@ -156,6 +164,7 @@ def replay_page(
     max_nodes: int = 1000,
     names: str = "math",
     index: str = "unit,input",
+    quiz: bool = False,
     editable: Mapping[Value, str] | None = None,
 ) -> str:
     """The page that ``replay`` writes, as text.
@@ -174,6 +183,7 @@ def replay_page(
         max_nodes: see there.
         names: see there.
         index: see there.
+        quiz: see there.
         editable: the leaves that can be edited, each with its key.
 
     Raises:
@@ -189,10 +199,14 @@ def replay_page(
             f"title is {described(given)}, but a text is needed: title='Backpropagation of L'"
         )
     known = recorded(
-        loss, parameters, collapse, max_nodes, names=names, index=index, editable=editable
+        *(loss, parameters, collapse, max_nodes),
+        names=names,
+        index=index,
+        editable=editable,
+        quiz=quiz,
     )
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
-    style, script = _style(), _script(is_editable=editable is not None)
+    style, script = _style(), _script(is_editable=editable is not None, has_quiz=quiz)
     return filled(
         part(ROOM, "page.html"),
         {
@@ -207,23 +221,24 @@ def replay_page(
 
 
 def replay_digests() -> tuple[str, str]:
-    """What a policy calls the style and the script of a page whose leaves can be edited.
+    """What a policy calls style and script of a page with a quiz whose leaves can be edited.
 
     A page that shows it as the text of a frame needs them in its own policy: the frame has both.
 
     >>> style, script = replay_digests()
-    >>> style in (page := replay_page(Value(2.0), editable={})), script in page
+    >>> style in (page := replay_page(Value(2.0), quiz=True, editable={})), script in page
     (True, True)
     """
-    return digest(_style()), digest(_script(is_editable=True))
+    return digest(_style()), digest(_script(is_editable=True, has_quiz=True))
 
 
 def _style() -> str:
     return color_variables() + lean_part(ROOM, "style.css")
 
 
-def _script(*, is_editable: bool) -> str:
-    return lean_parts(ROOM, (*SCRIPTS, *([EDITING] if is_editable else []), START))
+def _script(*, is_editable: bool, has_quiz: bool) -> str:
+    further = (EDITING if is_editable else ()) + (ASKING if has_quiz else ())
+    return lean_parts(ROOM, (*SCRIPTS, *further, START))
 
 
 def _embedded(known: dict[str, Any]) -> str:

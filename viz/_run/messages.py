@@ -75,13 +75,15 @@ def scene(run: Run) -> dict[str, Any]:
 def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> dict[str, Any]:
     """The weights of the present step, how good they are, and how the curve goes on.
 
+    While the run plays, how good they were a moment ago, where measuring takes long.
+
     Args:
         run: the run.
         cursor: how much of the curve the page has; None for nothing.
         playing: whether the run goes on by itself.
     """
     with run.lock:
-        now = run.measured()
+        now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
         return {
             "kind": "frame",

@@ -24,6 +24,9 @@ __all__ = ["Course"]
 
 NO_END: Final = 2**62
 
+LOOKING: Final = 30.0
+"""Where a training is watched, so many times as long as a measurement passes until the next."""
+
 
 class Course:
     """Steps, each of which can be gone back to.
@@ -58,6 +61,7 @@ class Course:
         self.remark = self.advice = ""
         self._next_advice = perf_counter() + 1.0
         self._measured: tuple[int, int, Measured] | None = None
+        self._next_look = 0.0
         self._next_kept = self._past.distance
         self._measure()
 
@@ -127,6 +131,18 @@ class Course:
                 with np.errstate(all="ignore"):
                     self._measured = (*place, self._steps.measured())
             return self._measured[2]
+
+    def lately(self) -> Measured:
+        """How good it was when that was measured last: measuring takes a small part of the time."""
+        with self.lock:
+            began = perf_counter()
+            last = self._measured
+            if last is not None and last[0] == self.version and began < self._next_look:
+                return last[2]
+            measured = self.measured()
+            now = perf_counter()
+            self._next_look = now + LOOKING * (now - began)
+            return measured
 
     # Going on
 

@@ -33,7 +33,7 @@ function showDetails() {
   if (trace.isEditable) content.push(...edits.rest(node, group));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
-  content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));
+  if (!trace.asked) content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));
   const before = document.activeElement?.dataset?.keep;
   byId("details").replaceChildren(...content);
   if (before) byId("details").querySelector(`[data-keep="${before}"]`)?.focus();
@@ -57,12 +57,14 @@ function historyOf(node) {
     entries.push([at, `${factor(contribution)} from `, source, `, grad = ${after.shown}`]);
   }
   const list = made("ol");
-  for (const [at, ...text] of entries) {
+  const told = trace.asked ? entries.filter(([at]) => at < position) : entries;
+  for (const [at, ...text] of told) {
     const button = made("button", { type: "button", "data-keep": `at${at}` }, `${nameOf(at)}: `, ...text);
     if (at === position) button.classList.add("now");
     button.addEventListener("click", () => visit(at));
     list.append(made("li", {}, button));
   }
+  if (!told.length && entries.length) list.append(made("li", {}, "It is asked for, or comes later."));
   if (!entries.length) list.append(made("li", {}, "Known from the start; no gradient reaches it."));
   return list;
 }

@@ -44,10 +44,12 @@ const edits = {
     const all = "All numbers are those of the start again";
     const from = (node, number, look) => [": ", number[look], " → ", node.data[look]];
     const written = changed ? [writtenName(changed), ...from(changed, replaced, "shown")] : [all];
-    this.outcome = [...written, "; ", writtenName(output), ...from(output, old, "shown")];
+    const isTold = !asking?.isOn; // a quiz may ask for the output
+    this.outcome = isTold ? [...written, "; ", writtenName(output), ...from(output, old, "shown")] : written;
     showDetails();
     const was = ({ code, data }, { exact }) => `${code} was ${exact} and is ${data.exact}`;
-    byId("live").textContent = `${changed ? was(changed, replaced) : all}; ${was(output, old)}.`;
+    const said = changed ? was(changed, replaced) : all;
+    byId("live").textContent = `${said}${isTold ? `; ${was(output, old)}` : ""}.`;
     (byId("details").querySelector(`[data-keep="leaf${leaf}"]`) ?? scene.itemOf[focused].element).focus();
   },
 

@@ -4,6 +4,7 @@
 let recorded = JSON.parse(unpacked(byId("recorded").textContent));
 let trace = new Trace(recorded);
 let scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+const asking = recorded.quiz ? quiz : null;
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
@@ -24,7 +25,8 @@ function goTo(wanted) {
   const wasStart = position === 0;
   position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
-  const { phase, place = [phase], equation, text, remark } = described(position);
+  trace.asked = asking?.askedAt(position) ?? null;
+  const { phase, place = [phase], equation, text, remark } = (trace.asked ? asking : { described }).described(position);
   document.body.dataset.phase = event.phase;
   byId("phase").replaceChildren(...place);
   byId("equation").replaceChildren(...equation);
@@ -37,18 +39,19 @@ function goTo(wanted) {
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${byId("remark").textContent}`;
   byId("slider").value = position;
   byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
-  for (const id of ["first", "back"]) setUsable(id, position > 0);
-  for (const id of ["last", "next"]) setUsable(id, position < trace.last);
+  for (const id of ["first", "back"]) setUsable(byId(id), position > 0);
+  for (const id of ["last", "next"]) setUsable(byId(id), position < trace.last);
   scene.show(position);
   if (leastZoom !== null && wasStart !== (position === 0)) fit(leastZoom);
   else scene.bringIntoView(stage, event);
   if (selected !== null) showDetails();
+  asking?.show();
   address.follow(position);
 }
 
 /** A button that is of no use now keeps the focus, so that the next key still goes to it. */
-function setUsable(id, isUsable) {
-  byId(id).setAttribute("aria-disabled", !isUsable);
+function setUsable(button, isUsable) {
+  button.setAttribute("aria-disabled", !isUsable);
 }
 
 function stopNear(wanted) {
@@ -137,6 +140,7 @@ function exchange(known) {
   const collapsed = [...look.collapsed].map((group) => trace.groups.indexOf(group));
   const { zoom } = scene;
   recorded = known;
+  asking?.renew();
   trace = new Trace(recorded);
   scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
   scene.zoom = zoom;
@@ -342,6 +346,7 @@ function start() {
   addEventListener("beforeprint", () => paper.begin());
   addEventListener("afterprint", () => paper.end());
   if (trace.isEditable) edits.begin();
+  asking?.begin();
   choose();
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   addEventListener("resize", onResize);
