@@ -6,8 +6,8 @@ importing this package is enough for them to show themselves. ``viz.plots`` draw
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
 ``animate(loss, "backprop.gif")`` a film of it, ``record(model, X, y, "training.html")`` trains and
-writes a page that plays the training. ``draw`` and ``replay`` without the name of a file
-give what a notebook shows.
+writes a page that plays the training, ``worksheet(loss, "sheet.html")`` an exercise sheet. ``draw``
+and ``replay`` without the name of a file give what a notebook shows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
 from viz._play.record_training import record
+from viz._quiz.worksheet import worksheet
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
 
@@ -33,6 +34,7 @@ __all__ = [
     "to_dot",
     "to_svg",
     "to_tikz",
+    "worksheet",
 ]
 
 register()

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from tinygrad_mlp.nn._activations import Activation
 from viz._play.activation_scripts import activation_scripts
 from viz._plots.plot_colors import PLOT_THEMES
+from viz._replay.stepper import replay_digests
 from viz._style import markup
 from viz._style.web_page import (
     color_variables,
@@ -93,9 +94,14 @@ def play_page(
             lean_parts(ROOM, SCRIPTS),
         ]
     )
+    styles, scripts = [digest(style)], [digest(script)]
+    if channel == "widget":  # where the replay of a sample is the text of a frame
+        of_replay = replay_digests()
+        styles.append(of_replay[0])
+        scripts.append(of_replay[1])
     policy = (
-        f"default-src 'none';{POLICIES[channel]} style-src {digest(style)}; "
-        f"script-src {digest(script)}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none';{POLICIES[channel]} style-src {' '.join(styles)}; "
+        f"script-src {' '.join(scripts)}; base-uri 'none'; form-action 'none'"
     )
     return filled(
         part(ROOM, "page.html"),

@@ -60,7 +60,7 @@ const samples = {
       if (!where || !Number.isFinite(value)) return;
       const { inputs, weights } = this.edits;
       if (where === "p") this.edits.weights = { ...weights, [at]: value };
-      else this.edits.inputs = (inputs ?? play.scene.points.X[this.index]).map((each, column) => (column === Number(at) ? value : each));
+      else this.edits.inputs = (inputs ?? Array(play.scene.network.n_inputs).fill(null)).map((each, place) => (place === Number(at) ? value : each));
     } else return;
     const answer = await play.channel.send(this.command());
     if (this.index === null) return;
