@@ -53,10 +53,10 @@ class Run(Steered):
         settings: how it begins.
 
     >>> run = Run(RunSettings("moons", n_samples=100))
-    >>> run.take(30), run.set("learning_rate", 0.02), run.take(30)
+    >>> run.take(30), run.set("learning_rate", 0.01), run.take(30)
     (30, None, 30)
     >>> run.back(40), run.step, run.settings.learning_rate
-    (20, 20, 0.01)
+    (20, 20, 0.02)
     """
 
     def __init__(self, settings: RunSettings | None = None) -> None:

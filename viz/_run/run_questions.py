@@ -160,7 +160,7 @@ def _inputs(samples: RunSamples) -> tuple[list[Name], list[Name]]:
 def _in_python(name: str) -> str:
     """A feature as it is computed: x1**2 for x1^2.
 
-    >>> [_in_python(name) for name in FEATURES]
+    >>> [_in_python(name) for name in IN_LATEX]
     ['x1', 'x2', 'x1**2', 'x2**2', 'x1*x2', 'sin(x1)', 'sin(x2)']
     """
     return re.sub(r"\^", "**", name)

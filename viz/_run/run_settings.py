@@ -179,7 +179,7 @@ class RunSettings:
     layers: tuple[LayerSettings, ...] = field(default_factory=lambda: (LayerSettings(16),) * 2)
     batch_size: int | None = 16
     optimizer: str = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float = 0.02
     l1: float = 0.0
     l2: float = 0.0
     seed: int = 0

@@ -221,6 +221,7 @@ class Steps:
 
     def restore(self, moment: Moment, settings: RunSettings) -> None:
         """Go back to a moment, with the settings of that moment."""
+        self._order = np.arange(0)  # that of the epoch comes last, as it goes with the samples
         self.become(settings)
         self.program.parameters = moment.parameters
         self.program.kept = moment.buffers
@@ -229,7 +230,6 @@ class Steps:
         for rng, state in zip(self._generators, moment.generators):
             rng.bit_generator.state = state
         self._shuffling = self._shuffler.bit_generator.state = moment.shuffling
-        self._order = np.arange(0)
         if moment.order_length:
             self._order = self._shuffler.permutation(moment.order_length)
         self._put_in_order()
