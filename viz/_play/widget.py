@@ -58,7 +58,8 @@ class Conversation:
 
     Each message of a page has its ``view``. ``hello`` is answered with the page itself, ``look``
     with what is new, ``command`` with the answer to it and what is new; ``goodbye`` is not
-    answered. The last page that leaves ends the playing.
+    answered. The last page that leaves ends the playing. Whenever the training stands still, the
+    model has its numbers.
 
     Args:
         player: plays the training.
@@ -100,9 +101,11 @@ class Conversation:
         elif "command" in message:
             answer = obey(self._player.run, self._player, message["command"])
             number = message.get("number")
+            self._write_back()
             self._send(self._news(view) | {"answer": answer, "number": number})
         elif message.get("look"):
             self._player.show()  # of now; the training by itself makes frames for streams alone
+            self._write_back()
             self._send(self._news(view) | {"looked": True})
 
     def pause_if_unseen(self) -> bool:
@@ -111,6 +114,7 @@ class Conversation:
         if unseen and self._player.is_playing:
             self._player.pause()
             self._player.show()
+            self._write_back()
         return unseen
 
     def _news(self, view: str) -> Message:
@@ -128,6 +132,11 @@ class Conversation:
         self._views.pop(view, None)
         if not self._views:
             self._player.pause()
+            self._write_back()
+
+    def _write_back(self) -> None:
+        if not self._player.is_playing:
+            self._player.run.write_back()
 
 
 def play_widget(run: Run) -> Any:
@@ -189,6 +198,7 @@ def _widget_class() -> type[Any]:
             self._ended.set()
             if hasattr(self, "_player"):
                 self._player.close()
+                self.run.write_back()
             super().close()
 
         def _repr_mimebundle_(self, **kwargs: Any) -> Any:
