@@ -130,9 +130,8 @@ def column_names(X: ArrayLike, given: Sequence[str] | None, n_columns: int) -> l
     (['x1', 'x2'], ['width'])
     """
     if given is None:
-        columns = getattr(X, "columns", None)
-        of_frame = [] if columns is None else [str(name) for name in columns]
-        return of_frame if len(of_frame) == n_columns else _counted("x", n_columns)
+        of_frame = named_by_frame(X)
+        return of_frame if of_frame and len(of_frame) == n_columns else _counted("x", n_columns)
     names: list[Any] = [given] if isinstance(given, str) else list(given)
     if len(names) != n_columns or not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError(
@@ -140,6 +139,15 @@ def column_names(X: ArrayLike, given: Sequence[str] | None, n_columns: int) -> l
             f"needed: names={_counted('x', n_columns)[:3]}"
         )
     return names
+
+
+def named_by_frame(X: object) -> list[str] | None:
+    """What a data frame calls its columns; None for anything else.
+
+    >>> named_by_frame([[1.0, 2.0]])
+    """
+    columns = getattr(X, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
 
 
 def output_names(task: Task, samples: Samples, y: ArrayLike) -> list[str]:
