@@ -110,7 +110,9 @@ def click_on_sample(page: Viewer, index: int) -> None:
 def edit_in(page: Viewer, leaf: str, value: float) -> None:
     """Change a number in the replay."""
     frame = page.page.frames[1]
-    frame.evaluate("(leaf) => edits.edit(trace.nodes.find((node) => node.leaf === leaf).index)", leaf)
+    frame.evaluate(
+        "(leaf) => edits.edit(trace.nodes.find((node) => node.leaf === leaf).index)", leaf
+    )
     frame.fill("#new-number", str(value))
     frame.press("#new-number", "Enter")
 
@@ -159,7 +161,12 @@ def test_an_edit_in_the_replay_asks_the_engine(tab: Tab) -> None:
             wait_for_answer(page)
         command = response.value.request.post_data_json
         inputs = [None, 0.75]
-        assert command == {"do": "sample", "index": sample, "inputs": inputs, "weights": {"2": -1.5}}
+        assert command == {
+            "do": "sample",
+            "index": sample,
+            "inputs": inputs,
+            "weights": {"2": -1.5},
+        }
         wanted = run.sample_loss(sample, inputs, {2: -1.5}).loss.data
         assert loss_in(page) == wanted
         assert (run.numbers() == weights).all(), "the training has its own weights"
@@ -217,7 +224,7 @@ def test_the_page_in_a_notebook_asks_the_notebook(tab: Tab, tmp_path: Path) -> N
     assert notebook.answer() == "sample"
     wait_for_answer(viewer)
     assert loss_in(viewer) == run.sample_loss(sample, [0.5, None]).loss.data
-    viewer.press("Escape")
+    viewer.page.click("#sample-close")
     viewer.page.click("#open-export")
     with viewer.page.expect_download() as download:
         viewer.page.click("[data-export=json]")
