@@ -41,8 +41,8 @@ __all__ = ["record"]
 
 CALL: Final = "viz.record(model, X, y, 'training.html', epochs=600)"
 
-MOST_NUMBERS: Final = 16_000_000
-"""More numbers make a page that no browser opens with pleasure: 64 MB before they are packed."""
+MOST_NUMBERS: Final = 4_000_000
+"""More numbers make a page that no browser opens with pleasure: 16 MB before they are packed."""
 
 
 class _FitOptions(TypedDict, total=False):
