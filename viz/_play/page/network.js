@@ -83,9 +83,9 @@ class NetworkView {
     const pitch = Math.min(SIZES.most + SIZES.gap + 6, Math.max(SIZES.least + 4, room / most));
     const size = Math.min(SIZES.most, Math.max(SIZES.least, pitch - SIZES.gap));
     this.height = Math.max(scroller.clientHeight - 2, SIZES.heading + most * pitch + SIZES.foot);
-    this.width = Math.max(scroller.clientWidth - 2, this.columns.length * SIZES.column);
     const middle = SIZES.heading + (this.height - SIZES.heading - SIZES.foot) / 2;
     const ends = [this.columns[0], this.columns.at(-1)].map(({ places }) => Math.max(SIZES.column / 2, roomOf(places, size)));
+    this.width = Math.max(scroller.clientWidth - 2, ends[0] + ends[1] + (this.columns.length - 1) * SIZES.column);
     const step = (this.width - ends[0] - ends[1]) / (this.columns.length - 1);
     this.columns.forEach(({ heading, places }, column) => {
       const x = ends[0] + step * column;
