@@ -112,6 +112,7 @@ function legend(scene) {
   byId("legend").replaceChildren(...items);
   const sent = scene.points.X.length;
   const all = (scene.points.n_points ?? [sent]).reduce((sum, each) => sum + each);
+  document.querySelector("[data-line=held-out]").hidden = !scene.points.held_out.some(Boolean);
   write(byId("sent"), all > sent ? `${sent} of ${all} points are shown.` : "");
 }
 
