@@ -54,7 +54,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._circles viz._boxes viz._plots",
         "viz.plots viz._graph",
         "viz._pictures viz._film viz._replay",
-        "viz._play",
+        "viz._play viz._quiz",
         "viz._summaries",
         "viz._notebook",
         "viz",

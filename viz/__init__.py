@@ -6,8 +6,9 @@ importing this package is enough for them to show themselves. ``viz.plots`` draw
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
 ``animate(loss, "backprop.gif")`` a film of it, ``record(model, X, y, "training.html")`` trains and
-writes a page that plays the training. ``draw`` and ``replay`` without the name of a file
-give what a notebook shows.
+writes a page that plays the training, ``play(model, X, y)`` opens one on which it trains while one
+looks on. ``worksheet(loss, "sheet.html")`` writes an exercise sheet. ``draw`` and ``replay`` without
+the name of a file give what a notebook shows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from viz._film.animation import animate
 from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
+from viz._play.live import play
 from viz._play.record_training import record
+from viz._quiz.worksheet import worksheet
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
 
@@ -26,6 +29,7 @@ __all__ = [
     "Svg",
     "animate",
     "draw",
+    "play",
     "plots",
     "record",
     "register",
@@ -33,6 +37,7 @@ __all__ = [
     "to_dot",
     "to_svg",
     "to_tikz",
+    "worksheet",
 ]
 
 register()

@@ -93,10 +93,11 @@ def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
         page.press("n")
         said = page.text("#readout")
         y = page.page.evaluate("play.scene.points.y[0]")
-        assert said.startswith(f"Sample 1, class {int(y)}, trained on: the network says class ")
+        number = page.page.evaluate("play.scene.points.sample[0]")
+        assert said.startswith(f"Sample {number}, class {int(y)}, trained on: the network says class")
         assert page.text("#live") == said
         page.press("p")
-        last = page.page.evaluate("play.scene.points.X.length")
+        last = page.page.evaluate("play.scene.points.sample.at(-1)")
         assert page.text("#readout").startswith(f"Sample {last}, class ")
         assert ", held out: " in page.text("#readout")
         page.press("ArrowUp")

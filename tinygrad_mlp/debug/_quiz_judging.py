@@ -8,7 +8,8 @@ The rules are few and plain, because a web page judges by the same ones: it gets
    d <= slack + u/2, where u is one in the last place that was typed: it is the answer, rounded.
    With fewer digits, and for a fraction, it is right if d <= slack.
    The slack is what the answer may change because the numbers in view are rounded themselves.
-3. Otherwise the first known mistake counts of which the same holds.
+3. Otherwise the first known mistake counts for which d <= slack; if there is none, the first for
+   which rule 2 holds.
 4. Otherwise one digit that the answer rounds to asks for more digits, and d <= slack + u is a
    fault in rounding.
 """
@@ -101,11 +102,12 @@ class Target:
     value: float
     slack: float
 
-    def met_by(self, typed: Typed | str) -> bool:
-        """Whether the typed number is this one, rounded."""
+    def met_by(self, typed: Typed | str, *, rounded: bool = True) -> bool:
+        """Whether the typed number is this one, rounded or as it is."""
         if isinstance(typed, str):
             return False
-        return abs(typed.value - self.value) <= self.slack + typed.half
+        apart = abs(typed.value - self.value)
+        return apart <= self.slack + (typed.half if rounded else 0.0)
 
     def is_told_from(self, other: Target) -> bool:
         """Whether some typed number could be the one and not the other."""
@@ -212,9 +214,10 @@ def judge_number(answer: Target, mistakes: Sequence[Mistake], text: str) -> Verd
         return _message(typed)
     if answer.met_by(typed):
         return _message("right")
-    for mistake in mistakes:
-        if mistake.target.met_by(typed):
-            return Verdict(False, mistake.kind, mistake.reason)
+    for rounded in (False, True):
+        for mistake in mistakes:
+            if mistake.target.met_by(typed, rounded=rounded):
+                return Verdict(False, mistake.kind, mistake.reason)
     apart = abs(typed.value - answer.value)
     if typed.n_digits == 1 and apart <= answer.slack + ROUNDED * typed.unit * (1.0 + LITTLE):
         return _message("digits")

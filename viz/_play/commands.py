@@ -38,6 +38,7 @@ MOST_STEPS: Final = 100_000
 """The steps that one command takes at most."""
 
 EXPORTS: Final = ("python", "npz", "onnx", "json")
+"""The kinds of files that a run can be exported as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,14 @@ def obey(run: Run, player: Player, command: object) -> Answer:
 
     Returns:
         ``{"ok": True, ...}``; or ``{"ok": False, "error": what was wrong}``, and nothing changed.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> run = Run(RunSettings("moons", n_samples=40))
+    >>> player = Player(run)
+    >>> obey(run, player, {"do": "step", "n": 3}), run.step
+    ({'ok': True}, 3)
+    >>> obey(run, player, {"do": "step", "n": 0})
+    {'ok': False, 'error': 'step.n is 0, but a whole number of at least 1 is needed'}
     """
     try:
         kind, parts = _known(command)
@@ -203,7 +212,14 @@ def _sample(run: Run, player: Player, parts: Command) -> Answer:
         Number().check(number, f"sample.weights.{place}")
         weights[int(place)] = number
     sample = run.sample_loss(parts["index"], parts.get("inputs"), weights or None)
-    page = replay_page(sample.loss, title=sample.title, collapse=True, editable=sample.leaves)
+    page = replay_page(
+        sample.loss,
+        title=sample.title,
+        parameters=sample.parameters,
+        collapse=True,
+        editable=sample.leaves,
+        quiz=True,
+    )
     return {"page": page}
 
 
@@ -211,9 +227,16 @@ def _set_weight(run: Run, player: Player, parts: Command) -> None:
     run.set_weight(parts["at"], parts["value"])
 
 
+def _epoch(run: Run, player: Player, parts: Command) -> None:
+    with player.turn():
+        player.pause()
+        n_steps = run.left_in_epoch
+    player.take(n_steps)
+
+
 def _restore(run: Run, player: Player, parts: Command) -> None:
-    run.restore(parts["run"])
     player.pause()
+    run.restore(parts["run"])
 
 
 def _export(run: Run, player: Player, parts: Command) -> Answer:
@@ -226,7 +249,7 @@ COMMANDS: Final[Mapping[str, Kind]] = {
     "play": Kind(_play, {"speed": OrNone(Number(above=0.0))}, ["speed"]),
     "pause": Kind(_pause, {}),
     "step": Kind(_step, {"n": Most(1, MOST_STEPS)}, ["n"], gives_way=True),
-    "epoch": Kind(_paused("finish_epoch"), {}),
+    "epoch": Kind(_epoch, {}, gives_way=True),
     "back": Kind(_paused("back"), {"n": Whole(1)}, ["n"]),
     "go_to": Kind(_paused("go_to"), {"step": PLACE}),
     "rewind": Kind(_paused("rewind"), {}),
@@ -261,7 +284,7 @@ COMMANDS: Final[Mapping[str, Kind]] = {
         ["inputs", "weights"],
     ),
     "set_weight": Kind(_set_weight, {"at": PLACE, "value": Number()}),
-    "restore": Kind(_restore, {"run": Text()}),
+    "restore": Kind(_restore, {"run": Text()}, gives_way=True),
     "export": Kind(_export, {"kind": Text(choices=EXPORTS)}),
 }
 """All commands there are."""

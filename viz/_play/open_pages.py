@@ -24,6 +24,12 @@ class Stream:
 
     Args:
         end: what ends the connection.
+
+    >>> stream = Stream(lambda: print("the connection ends"))
+    >>> stream.close()
+    the connection ends
+    >>> stream.is_current
+    False
     """
 
     def __init__(self, end: Callable[[], None]) -> None:

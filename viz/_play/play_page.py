@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from tinygrad_mlp.nn._activations import Activation
 from viz._play.activation_scripts import activation_scripts
 from viz._plots.plot_colors import PLOT_THEMES
+from viz._replay.stepper import replay_digests
 from viz._style import markup
 from viz._style.web_page import (
     color_variables,
@@ -78,7 +79,8 @@ def play_page(
             "recorded" (the page itself: ``embedded``) or "widget" (the notebook around its frame).
         embedded: what a recorded page plays.
         title: the heading until the first message comes.
-        activations: the functions of a recorded network by name; all that there are unless given.
+        activations: the functions of a network that stays as it is, by name; all that there are
+            unless given.
 
     >>> page = play_page("server", title="<b>moons</b>")
     >>> ">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")
@@ -93,9 +95,14 @@ def play_page(
             lean_parts(ROOM, SCRIPTS),
         ]
     )
+    styles, scripts = [digest(style)], [digest(script)]
+    if channel == "widget":  # where the replay of a sample is the text of a frame
+        of_replay = replay_digests()
+        styles.append(of_replay[0])
+        scripts.append(of_replay[1])
     policy = (
-        f"default-src 'none';{POLICIES[channel]} style-src {digest(style)}; "
-        f"script-src {digest(script)}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none';{POLICIES[channel]} style-src {' '.join(styles)}; "
+        f"script-src {' '.join(scripts)}; base-uri 'none'; form-action 'none'"
     )
     return filled(
         part(ROOM, "page.html"),

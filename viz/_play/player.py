@@ -38,10 +38,10 @@ class Pace:
         now: the time at which it begins, in seconds.
 
     >>> pace = Pace(10.0, now=5.0)
-    >>> pace.due(5.0), pace.due(5.25)
-    (1, 3)
-    >>> pace.took(3)
-    >>> pace.due(5.25), round(pace.wait(5.25), 3)
+    >>> pace.due(5.0), pace.due(5.15)
+    (1, 2)
+    >>> pace.took(2)
+    >>> pace.due(5.15), round(pace.wait(5.15), 3)
     (0, 0.05)
 
     What a slow machine could not do in time is left out, not done in one go later.
@@ -87,6 +87,19 @@ class Player:
     Attributes:
         run: the run.
         remark: why the training stopped by itself; "" if it did not.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> player = Player(Run(RunSettings("moons", n_samples=40)))
+    >>> player.start()
+    >>> player.play()
+    >>> player.newer_than(1, timeout=0.0)  # frames are made where somebody looks on
+    >>> with player.turn() as run:
+    ...     player.pause()
+    ...     n_steps = run.step
+    >>> player.take(5)
+    >>> player.run.step - n_steps
+    5
+    >>> player.close()
     """
 
     def __init__(self, run: Run, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -241,6 +254,8 @@ class Player:
             self._show()
 
     def _show(self) -> None:
+        if not self._is_playing:
+            self.run.advise()
         shown = show(self.run, playing=self._is_playing, remark=self.remark, before=self._shown)
         with self._changed:
             self._shown, self._shown_at = shown, self._clock()

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._arguments import Rng, check_integer
 from tinygrad_mlp._files import write_whole
-from tinygrad_mlp._many_numbers import write_numbers
+from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data import Augmentation
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -30,11 +30,11 @@ from tinygrad_mlp.training._measuring import Measuring
 from tinygrad_mlp.training._task import Samples, Task
 from tinygrad_mlp.training._weighting import ClassWeight, weighted
 from viz._play.activation_scripts import activation_scripts
-from viz._play.network_places import activations_of, flat_weights
 from viz._play.play_page import play_page
 from viz._play.record_frames import default_frames, kept_epochs, packed_weights
 from viz._play.record_scene import column_names, output_names, recorded_scene
 from viz._replay.framed import Page
+from viz._run.network_places import activations_of
 from viz._scene.render import format_of
 
 __all__ = ["record"]
@@ -232,8 +232,9 @@ class _Recording:
         self.epochs = check_integer(epochs, "epochs", CALL)
         self.task, samples = Task.for_data(model, X, y, self.options.get("loss"))
         self.samples, self.validation = _samples(self.task, samples, self.options)
-        self._first = flat_weights(model)
-        n_numbers = len(self._first)
+        self._leaves = [*model.parameters(), *model.buffers()]
+        self._first = self._now()
+        n_numbers = len(self._leaves)
         if frames is None:
             frames = default_frames(n_numbers)
         self.frames = check_integer(frames, "frames", f"{CALL[:-1]}, frames=600)", minimum=2)
@@ -260,7 +261,7 @@ class _Recording:
 
     def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
         """Keep the weights; those of other epochs might be the last."""
-        self._last = (epoch, flat_weights(model))
+        self._last = (epoch, self._now())
         if epoch in self._is_due:
             self._keep(*self._last)
 
@@ -272,7 +273,7 @@ class _Recording:
             self._keep(last_epoch, last_weights)
             after[last_epoch] = self._measured(last_weights)
         if history.n_epochs > last_epoch:  # which became nan
-            self._keep(history.n_epochs, flat_weights(self.model))
+            self._keep(history.n_epochs, self._now())
             after[history.n_epochs] = (nan, nan, nan, nan)
         after[0] = self._at_the_first
         steps = ceil(len(self.samples.X) / (self.options.get("batch_size") or len(self.samples.X)))
@@ -282,6 +283,10 @@ class _Recording:
             "epochs": self._epochs,
             "end": {"advice": self._advice(), "remark": self._remark()},
         }
+
+    def _now(self) -> NDArray[np.float64]:
+        """The numbers of the model as ``flat_weights`` has them."""
+        return np.array(read_numbers(self._leaves))
 
     def _keep(self, epoch: int, weights: NDArray[np.float64]) -> None:
         self._epochs.append(epoch)
@@ -300,18 +305,17 @@ class _Recording:
 
     def _measured(self, weights: NDArray[np.float64]) -> tuple[float | None, ...]:
         """The same, of these weights; the model stays as it is."""
-        leaves = [*self.model.parameters(), *self.model.buffers()]
-        before = flat_weights(self.model)
+        before = self._now()
         assert self.task.loss is not None
         objective = Objective(self.task.loss)
         engine = EagerEngine(self.model, objective, SGD(self.model.parameters()))
         measuring = Measuring(engine, self.task, objective, self.options.get("batch_size"))
-        write_numbers(leaves, weights.tolist())
+        write_numbers(self._leaves, weights.tolist())
         try:
             loss, accuracy = measuring.of_training(self.samples)
             held = (None, None) if self.validation is None else measuring.of(self.validation)
         finally:
-            write_numbers(leaves, before.tolist())
+            write_numbers(self._leaves, before.tolist())
         if self.samples.answers is None:
             return loss, held[0], None, None
         return loss, held[0], accuracy, held[1]
@@ -323,11 +327,12 @@ class _Recording:
         """How it ended, if not as it should; which weights came back."""
         history = self._history
         remarks = [] if history.completed else [f"The training ended: {history.reason}."]
-        if not np.array_equal(flat_weights(self.model), self._weights[-1], equal_nan=True):
+        now = self._now()
+        if not np.array_equal(now, self._weights[-1], equal_nan=True):
             came_back = [
                 f"after epoch {epoch}"
                 for epoch, weights in zip(self._epochs, self._weights)
-                if np.array_equal(flat_weights(self.model), weights)
+                if np.array_equal(now, weights)
             ]
             where = came_back[0] if came_back else "of another moment"
             remarks.append(f"The model has the weights {where}.")

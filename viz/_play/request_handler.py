@@ -80,11 +80,22 @@ class Reply(NamedTuple):
 
 
 class RequestHandler(BaseHTTPRequestHandler):
-    """Answers the one request of a connection.
+    r"""Answers the one request of a connection.
 
     Args:
         served: what is served.
         connection: what the standard library hands on: the socket, who it is, the server.
+
+    >>> from viz._play.player import Player
+    >>> from viz._run.run import Run
+    >>> here, browser = socket.socketpair()
+    >>> browser.sendall(b"GET /guessed/ HTTP/1.1\r\nHost: 127.0.0.1:8123\r\n\r\n")
+    >>> browser.shutdown(socket.SHUT_WR)
+    >>> handler = RequestHandler(Served(Player(Run()), "", 8123), here, "", None)
+    >>> browser.recv(20)
+    b'HTTP/1.1 403 Forbidd'
+    >>> here.close(), browser.close()
+    (None, None)
     """
 
     protocol_version = "HTTP/1.1"

@@ -12,7 +12,10 @@ from viz._play.player import Player
 __all__ = ["HOST", "KEPT_REPLAYS", "Served"]
 
 HOST: Final = "127.0.0.1"
+"""This computer, which nobody else can reach by this name."""
+
 KEPT_REPLAYS: Final = 8
+"""So many pages of samples are kept."""
 
 
 class Served:
@@ -29,6 +32,13 @@ class Served:
         hosts: what a browser may call this server.
         address: of the page.
         pages: those that are open.
+
+    >>> from viz._run.run import Run
+    >>> served = Served(Player(Run()), "<!DOCTYPE html>", 8123)
+    >>> served.address == f"http://127.0.0.1:8123/{served.word}/"
+    True
+    >>> served.replay_named(served.keep_replay("the page of a sample"))
+    'the page of a sample'
     """
 
     def __init__(self, player: Player, page: str, port: int, *, linger: float = LINGER) -> None:

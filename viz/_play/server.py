@@ -26,6 +26,7 @@ from viz._play.streams import hang_up
 __all__ = ["MOST_CONNECTIONS", "PlayServer"]
 
 MOST_CONNECTIONS: Final = 128
+"""At the same time; a browser has six for one server."""
 
 LOOK_UP: Final = 0.25
 """Seconds after which the server looks whether it is over, while nobody asks for anything."""
@@ -45,6 +46,11 @@ class PlayServer(ThreadingHTTPServer):
 
     Raises:
         InvalidArgumentError: if the port is none, or cannot be opened.
+
+    >>> from viz._run.run import Run
+    >>> with PlayServer(Player(Run()), "<!DOCTYPE html>") as server:
+    ...     server.served.address.startswith(f"http://127.0.0.1:{server.server_port}/")
+    True
     """
 
     daemon_threads = True

@@ -47,6 +47,15 @@ def show(run: Run, *, playing: bool, remark: str = "", before: Shown | None = No
         playing: whether it is being trained.
         remark: what is to be said instead of what the run says itself.
         before: what was shown last.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> run = Run(RunSettings("moons", n_samples=40))
+    >>> first = show(run, playing=False)
+    >>> run.take(4)
+    4
+    >>> second = show(run, playing=True, before=first)
+    >>> second.frame["step"], second.scene is first.scene
+    (4, True)
     """
     cursor = before.cursor if before is not None else Cursor()
     frame = messages.frame(run, cursor, playing=playing)

@@ -49,6 +49,16 @@ def send_events(
 
     Raises:
         OSError: if the connection is lost, or the page has stalled.
+
+    >>> from viz._run.run import Run
+    >>> here, page = socket.socketpair()
+    >>> stream = Stream(lambda: hang_up(here))
+    >>> send_events(here, Player(Run()), stream, sleep=lambda seconds: stream.close())
+    Traceback (most recent call last):
+        ...
+    BrokenPipeError: [Errno 32] Broken pipe
+    >>> here.close(), page.close()
+    (None, None)
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     connection.settimeout(STALLED)
@@ -78,6 +88,14 @@ def _has_room(connection: socket.socket) -> bool:
 
 
 def hang_up(connection: socket.socket) -> None:
-    """End a connection, whoever uses it at the moment."""
+    """End a connection, whoever uses it at the moment.
+
+    >>> here, there = socket.socketpair()
+    >>> hang_up(here)
+    >>> there.recv(1)
+    b''
+    >>> here.close(), there.close()
+    (None, None)
+    """
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -73,7 +73,8 @@ const controls = {
   // What the scene says
 
   follow(scene) {
-    const { settings, choices, fixed } = scene;
+    const { settings, choices, fixed, names, columns } = scene;
+    const hasColumns = play.can("columns") && names.length > 2 && !scene.network.image;
     write(byId("title"), scene.title);
     document.title = `${scene.title} · training`;
     for (const { name, choices: kind } of Object.values(FIELDS).flat()) {
@@ -83,26 +84,27 @@ const controls = {
       if (!isUsed) continue;
       const control = byId(`set-${name}`);
       if (kind) fill(control, choices[kind], settings[name]);
-      else if (control !== document.activeElement || control.getAttribute("aria-invalid") !== "true") {
-        control.value = settings[name] === null ? "" : shownSetting(settings[name]);
-      }
+      else if (control === document.activeElement && control.getAttribute("aria-invalid") === "true") continue;
+      else control.value = settings[name] === null ? "" : String(settings[name]);
+      control.setAttribute("aria-invalid", "false");
+      write(byId(`set-${name}-error`), "");
     }
     fill(byId("data-name"), choices.data ?? [], settings.data ?? scene.title);
     byId("data-name").disabled = Boolean(fixed);
-    byId("data").hidden = !play.can("data");
+    byId("data").hidden = !play.can("data") && !hasColumns;
+    byId("data-name").parentElement.hidden = !play.can("data");
     byId("training").hidden = !play.can("set");
     byId("seed").hidden = !play.can("seed") || Boolean(fixed);
     write(byId("fixed"), fixed ?? "");
     byId("restarts").hidden = Boolean(fixed) || !play.can("layer");
     byId("csv").parentElement.hidden = Boolean(fixed) || !play.can("csv");
-    const { names, columns } = scene;
-    byId("columns").hidden = names.length < 3 || Boolean(scene.network.image) || !play.can("columns");
+    byId("columns").hidden = !hasColumns;
     for (const [id, at] of [["column-x", 0], ["column-y", 1]]) {
       byId(id).replaceChildren(...names.map((name, column) => made("option", { value: String(column) }, name)));
       byId(id).value = String(columns[at] ?? 0);
     }
     for (const id of ["back", "step", "epoch", "rewind", "play"]) byId(id).hidden = !play.can(id);
-    document.body.classList.toggle("alone", !play.can("set"));
+    document.body.classList.toggle("alone", !play.can("set") && !hasColumns);
   },
 
   // What the frame says
@@ -154,6 +156,13 @@ const controls = {
     this.isHeld = false;
   },
 
+  /** Close what lies on top: a browser closes boxes by itself, then the message, then the formula. */
+  onEscape() {
+    if (document.querySelector(":popover-open, dialog[open]")) return;
+    if (byId("notice").hidden) formula.close();
+    else notice("");
+  },
+
   KEYS: {
     " ": () => byId("play").click(),
     ArrowRight: (event) => byId(event.shiftKey ? "epoch" : "step").click(),
@@ -164,11 +173,7 @@ const controls = {
 
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.key === "Escape") {
-      notice("");
-      formula.close();
-      return;
-    }
+    if (event.key === "Escape") return this.onEscape();
     const { target } = event;
     const isElsewhere = target.closest?.("input, select, textarea, dialog, [popover], #plot");
     if (isElsewhere && !(event.key === "?" && target.id === "help")) return;
@@ -185,11 +190,6 @@ function fill(list, names, chosen) {
   const before = Array.from(list.options, ({ value }) => value);
   if (all.join("\n") !== before.join("\n")) list.replaceChildren(...all.map((name) => made("option", { value: name }, shortened(String(name), 28))));
   list.value = chosen;
-}
-
-/** A setting as a person types it. */
-function shownSetting(value) {
-  return String(value);
 }
 
 /** Send a command; what is refused is said, beside the control where it has a place for that. */

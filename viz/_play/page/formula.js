@@ -24,9 +24,16 @@ const formula = {
     const isInside = byId("formula").contains(document.activeElement);
     this.place = null;
     byId("formula").hidden = true;
+    this.mark();
     if (isInside) byId(`unit-${layer}-${unit}`)?.focus();
     network.look(null);
     requestDraw("lines");
+  },
+
+  /** Show whose formula it is. */
+  mark() {
+    for (const element of document.querySelectorAll(".unit.chosen")) element.classList.remove("chosen");
+    if (this.place) byId(`unit-${this.place.layer}-${this.place.unit}`).classList.add("chosen");
   },
 
   name() {
@@ -66,6 +73,7 @@ const formula = {
     const on = features.filter((feature) => feature.on);
     const isScaled = layer === 0 && mean && on.length <= 4;
     write(byId("formula-hint"), isScaled ? `Features come in standardized: ${on.map(({ name }, at) => `${shortened(name, 20)} is (${shortened(name, 20)} − ${bracketed(mean[at])}) / ${shown(scale[at])}`).join(", ")}.` : layer === 0 && mean ? "Features come in standardized: minus their mean, divided by their spread." : "");
+    this.mark();
     this.show();
   },
 

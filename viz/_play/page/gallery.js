@@ -52,7 +52,7 @@ const gallery = {
       write(answer, `${isRight ? "" : "✗ "}${shortened(names[best], 9)}`);
       button.classList.toggle("wrong", !isRight);
       button.setAttribute("aria-pressed", String(place === this.looked));
-      button.setAttribute("aria-label", `Sample ${index + 1}, ${names[points.y[index]]}: the network says ${names[best]}, ${percent(chance)}`);
+      button.setAttribute("aria-label", `Sample ${numberOf(index)}, ${names[points.y[index]]}: the network says ${names[best]}, ${percent(chance)}`);
     });
     write(byId("gallery-note"), `${right} of these ${count} right`);
   },

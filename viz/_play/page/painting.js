@@ -142,7 +142,7 @@ const painting = {
       if (!plot.isLine) row[plot.y.column] = place.y;
     }
     const { outputs } = responses.forward.run(play.flat, row.map((number) => Float64Array.of(number)));
-    const where = index === null ? responses.axes.map(({ name, column }) => `${shortened(name, 16)} ${shown(row[column], 3)}`).join(", ") : `Sample ${index + 1}, ${this.targetOf(index)}`;
+    const where = index === null ? responses.axes.map(({ name, column }) => `${shortened(name, 16)} ${shown(row[column], 3)}`).join(", ") : `Sample ${numberOf(index)}, ${this.targetOf(index)}`;
     write(byId("readout"), `${where}: ${saidBy(scene, outputs)}`);
   },
 

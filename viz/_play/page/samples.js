@@ -24,19 +24,17 @@ const samples = {
     this.edits = { inputs: null, weights: null };
     const answer = await steer(this.command());
     if (!answer.ok) return this.clear();
-    this.frame = made("iframe", { sandbox: "allow-scripts", title: `Replay of sample ${index + 1}` });
+    this.frame = made("iframe", { sandbox: "allow-scripts", title: `Replay of sample ${numberOf(index)}` });
     this.frame.addEventListener("load", () => this.tell({ kind: "theme", dark: document.documentElement.dataset.theme === "dark" }));
     if (answer.path) this.frame.src = answer.path;
     else this.frame.srcdoc = answer.page;
-    write(byId("sample-name"), `Sample ${index + 1} through this network, step ${play.frame.step}`);
     byId("sample-frame").replaceChildren(this.frame);
     plot.chosen = play.responses.kind === "images" ? null : index;
     if (!byId("sample").open) byId("sample").showModal();
   },
 
   command() {
-    const { sample } = play.scene.points;
-    return { do: "sample", index: sample ? sample[this.index] : this.index, ...this.edits };
+    return { do: "sample", index: numberOf(this.index), ...this.edits };
   },
 
   clear() {
@@ -62,7 +60,7 @@ const samples = {
       if (!where || !Number.isFinite(value)) return;
       const { inputs, weights } = this.edits;
       if (where === "p") this.edits.weights = { ...weights, [at]: value };
-      else this.edits.inputs = (inputs ?? play.scene.points.X[this.index]).map((each, column) => (column === Number(at) ? value : each));
+      else this.edits.inputs = (inputs ?? Array(play.scene.network.n_inputs).fill(null)).map((each, place) => (place === Number(at) ? value : each));
     } else return;
     const answer = await play.channel.send(this.command());
     if (this.index === null) return;
@@ -70,3 +68,8 @@ const samples = {
     this.tell({ kind: "page", page: answer.page ?? (await (await fetch(answer.path)).text()) });
   },
 };
+
+/** The number of a sample in its data, of which the page may have a part. */
+function numberOf(index) {
+  return play.scene.points.sample?.[index] ?? index;
+}

@@ -44,7 +44,8 @@ class Judge {
     const half = this.rounded * unit * (1 + this.little);
     const isMet = (target, room) => Math.abs(value - target) <= room + (digits >= this.least_digits ? half : 0);
     if (isMet(answer, slack)) return this.said("right");
-    const mistake = mistakes.find(([target, room]) => isMet(target, room));
+    const exact = mistakes.find(([target, room]) => Math.abs(value - target) <= room);
+    const mistake = exact ?? mistakes.find(([target, room]) => isMet(target, room));
     if (mistake) return { kind: this.names[mistake[2]], line: mistake[3], isAttempt: true };
     const apart = Math.abs(value - answer);
     if (digits === 1 && apart <= slack + half) return this.said("digits");

@@ -1,0 +1,145 @@
+"""Other numbers for a graph, such that a person can compute with them on paper.
+
+Weights and inputs are drawn from small round numbers. Of many draws that one is taken whose results
+have the fewest digits, and where no more gradients are 0 than must be.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tinygrad_mlp import ops
+from tinygrad_mlp.debug._recompute import recompute
+from tinygrad_mlp.engine import Value, topological_order
+from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.graph import op_of, roles_of
+from tinygrad_mlp.ops import Op
+
+__all__ = ["DECIMALS", "draw_numbers", "is_arithmetic", "is_round"]
+
+DECIMALS: Final = 4
+"""So many decimals a number on the sheet has at most; what has more is rounded to them."""
+
+DRAWS: Final = 160
+LARGE: Final = 100.0
+ALIKE: Final = 0.25
+"""What it counts if two inputs or results are the same number; a 0 or a large number counts 1."""
+SMALL: Final = 0.01
+"""A rounded number below it has too few digits left."""
+
+TENTHS: Final = tuple([sign * n / 10.0 for n in range(1, 10) for sign in (1, -1)])
+HALVES: Final = (0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)
+WHOLE: Final = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
+BITS: Final = (0.0, 1.0)
+
+POOLS: Final = ((WHOLE, TENTHS), (TENTHS, TENTHS), (WHOLE, HALVES), (WHOLE, WHOLE))
+"""What inputs and parameters are drawn from, in turn."""
+
+BY_HAND: Final = re.compile(r"(?:[abcpqrstxwn0-9 +*/^|(),<>=.-]|max|min|if|else)+")
+"""A formula of sums, products, powers and cases: no function that needs a table."""
+
+
+def is_arithmetic(op: Op) -> bool:
+    """Whether a person can do an operation by hand.
+
+    >>> [is_arithmetic(ops.op_named(name)) for name in ("relu", "dot", "square", "tanh", "log")]
+    [True, True, True, False, False]
+    """
+    return op is ops.DOT or op is ops.SUM or BY_HAND.fullmatch(op.formula) is not None
+
+
+def is_round(x: float) -> bool:
+    """Whether a number has no more than four decimals.
+
+    >>> [is_round(x) for x in (0.1 * 0.3, 0.1234, 0.12345, 2.0 / 3.0)]
+    [True, True, False, False]
+    """
+    return abs(round(x, DECIMALS) - x) <= 1e-9 * max(1.0, abs(x))
+
+
+def draw_numbers(loss: Value, seed: int, parameters: Sequence[Value] | None = None) -> None:
+    """Give the inputs and parameters of a graph other numbers, and run both passes.
+
+    The plain numbers of a formula, such as the 0.5 in half a square, stay. So does the kind of an
+    input or target that is 0 or 1.
+
+    Args:
+        loss: the output; its graph is changed.
+        seed: which numbers.
+        parameters: the leaves that are parameters, if they are known.
+
+    Raises:
+        GraphError: if no numbers are found with which all results are finite.
+
+    >>> w, x = Value(0.123, label="w"), Value(4.567, label="x")
+    >>> loss = (w * x).square()
+    >>> draw_numbers(loss, seed=0)
+    >>> is_round(w.grad), is_round(x.grad), is_round(loss.data)
+    (True, True, True)
+    """
+    order = topological_order(loss)
+    roles = roles_of(order, [loss], parameters)
+    leaves = [node for node in order if not node.parents and roles[node] in _POOL]
+    leaves.sort(key=lambda leaf: _POOL[roles[leaf]])
+    n_inputs = sum([roles[leaf] == "input" for leaf in leaves])
+    is_bit = [roles[x] == "input" and x.data in BITS and x.op is None for x in leaves]
+    by_hand = all(is_arithmetic(op_of(node)) for node in order if node.parents)
+    rng = np.random.default_rng(seed)
+    best, least = list[float](), math.inf
+    for draw in range(DRAWS):
+        pools = POOLS[draw % len(POOLS)]
+        numbers = []
+        for leaf, bit in zip(leaves, is_bit, strict=True):
+            pool = BITS if bit else pools[_POOL[roles[leaf]]]
+            numbers.append(pool[rng.integers(len(pool))])
+        faults = _faults(loss, order, leaves, numbers, n_inputs, by_hand=by_hand)
+        if faults < least:
+            best, least = numbers, faults
+        if not faults:
+            break
+    if least == math.inf:
+        raise GraphError(
+            f"none of {DRAWS} draws of round numbers gave finite numbers in this graph; a sheet "
+            "needs one without such limits, such as a log of what may be negative"
+        )
+    _faults(loss, order, leaves, best, n_inputs, by_hand=by_hand)
+
+
+_POOL: Final = {"input": 0, "parameter": 1}
+"""Which of two pools the leaves of a role are drawn from; others keep their numbers."""
+
+
+def _faults(
+    loss: Value,
+    order: Sequence[Value],
+    leaves: Sequence[Value],
+    numbers: Sequence[float],
+    n_inputs: int,
+    *,
+    by_hand: bool,
+) -> float:
+    """How bad the results are with these numbers; inf where one of them is not finite."""
+    for leaf, number in zip(leaves, numbers, strict=True):
+        leaf.data = number
+    recompute(loss)
+    for leaf in order:
+        leaf.zero_grad()
+    loss.backward()
+    results = [node.data for node in order if node.parents]
+    gradients = [node.grad for node in order if node.op is not ops.CONSTANT]
+    if not all(map(math.isfinite, [*results, *gradients])):
+        return math.inf
+    shown = [*results, *gradients]
+    n_long = sum([not is_round(x) for x in shown])
+    n_tiny = sum([not is_round(x) and abs(x) < SMALL for x in shown])
+    n_large = sum([abs(x) >= LARGE for x in shown])
+    n_zero = sum([abs(x) < 1e-12 for x in gradients])
+    alike = [round(x, DECIMALS) for x in (*numbers[:n_inputs], *results)]
+    n_alike = len(alike) - len(set(alike))
+    most = 4 * len(shown)
+    return (most * n_long if by_hand else 0) + n_tiny + n_large + n_zero + ALIKE * n_alike
