@@ -16,6 +16,7 @@ from viz._play.play_page import play_page
 from viz._play.player import Player
 from viz._play.record_scene import named_by_frame
 from viz._play.server import PlayServer
+from viz._run.network_places import activations_of
 from viz._run.run import Run
 
 __all__ = ["play", "play_run"]
@@ -120,7 +121,9 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     server = None
     try:
         try:
-            server = PlayServer(player, play_page("server", title=run.title), port=port)
+            activations = None if run.fixed is None else activations_of(run.model)
+            page = play_page("server", title=run.title, activations=activations)
+            server = PlayServer(player, page, port=port)
             player.start()
             address = server.served.address
             print(

@@ -79,7 +79,8 @@ def play_page(
             "recorded" (the page itself: ``embedded``) or "widget" (the notebook around its frame).
         embedded: what a recorded page plays.
         title: the heading until the first message comes.
-        activations: the functions of a recorded network by name; all that there are unless given.
+        activations: the functions of a network that stays as it is, by name; all that there are
+            unless given.
 
     >>> page = play_page("server", title="<b>moons</b>")
     >>> ">&lt;b&gt;moons&lt;/b&gt;</h1>" in page, page.count("</script>")

@@ -10,7 +10,6 @@ from math import isfinite
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS
 from tinygrad_mlp.optim._by_name import OPTIMIZERS
@@ -86,6 +85,8 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
     with run.lock:
         now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
+        with np.errstate(over="ignore"):  # inf, where a training goes astray
+            weights = run.numbers().astype("<f4").tobytes()
         return {
             "kind": "frame",
             "version": run.version,
@@ -94,7 +95,7 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "epoch": run.epochs,
             "playing": playing,
             **dict(zip(_NAMES, _numbers(now))),
-            "weights": _single(run.numbers()),
+            "weights": b64encode(weights).decode("ascii"),
             "oldest": run.oldest_exact,
             "curve": {
                 "from": n_valid,
@@ -103,12 +104,6 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "advice": run.advice,
             "remark": run.remark,
         }
-
-
-def _single(numbers: NDArray[np.float64]) -> str:
-    """The numbers in single precision, as text; those that are too large for it are infinite."""
-    with np.errstate(over="ignore"):
-        return b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
 _NAMES: Final = ("loss", "held_out_loss", "accuracy", "held_out_accuracy")
