@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -192,6 +193,34 @@ def test_a_step_that_is_too_old_becomes_the_kept_one_before_it(
     fresh = Run(run.base)
     fresh.take(reached)
     assert run.numbers().tobytes() == fresh.numbers().tobytes()
+
+
+def test_threads_take_turns() -> None:
+    run, taken = plain(), []
+
+    def go_on() -> None:
+        for n_steps in range(1, 11):
+            taken.append(run.take(n_steps))
+            run.measured()
+
+    threads = [Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == run.step == 165
+    fresh = plain()
+    fresh.take(165)
+    assert run.numbers().tobytes() == fresh.numbers().tobytes()
+
+
+def test_time_that_is_over_ends_a_burst_between_two_steps() -> None:
+    run = plain()
+    assert run.take_for(0.0) <= 1
+    assert run.take_for(60.0, 12) == 12
+    assert run.left_in_epoch == run.finish_epoch()
+    assert run.epochs == int(run.epochs)
+    assert run.take(0) == 0
 
 
 def test_what_is_wrong_is_said() -> None:

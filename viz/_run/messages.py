@@ -85,6 +85,8 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
     with run.lock:
         now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
+        with np.errstate(over="ignore"):  # inf, where a training goes astray
+            weights = run.numbers().astype("<f4").tobytes()
         return {
             "kind": "frame",
             "version": run.version,
@@ -93,7 +95,7 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "epoch": run.epochs,
             "playing": playing,
             **dict(zip(_NAMES, _numbers(now))),
-            "weights": b64encode(run.numbers().astype("<f4").tobytes()).decode("ascii"),
+            "weights": b64encode(weights).decode("ascii"),
             "oldest": run.oldest_exact,
             "curve": {
                 "from": n_valid,
