@@ -6,9 +6,9 @@ importing this package is enough for them to show themselves. ``viz.plots`` draw
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
 ``animate(loss, "backprop.gif")`` a film of it, ``record(model, X, y, "training.html")`` trains and
-writes a page that plays the training, ``play(model, X, y)`` opens one on which it trains while one
-looks on. ``worksheet(loss, "sheet.html")`` writes an exercise sheet. ``draw`` and ``replay`` without
-the name of a file give what a notebook shows.
+writes a page that plays the training, ``worksheet(loss, "sheet.html")`` an exercise sheet.
+``play(model, X, y)`` opens a page on which a model trains while one looks on. ``draw`` and
+``replay`` without the name of a file give what a notebook shows.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tests.replaying import DESKTOP, Tab
 from tinygrad_mlp.nn import Module
 from viz._play.activation_scripts import activation_scripts
-from viz._play.network_places import activations_of, flat_weights, network_of
+from viz._run.network_places import activations_of, flat_weights, network_of
 from viz._style.web_page import lean_part
 
 Floats = NDArray[np.float64]

@@ -79,10 +79,10 @@ class Stream:
 class Serving:
     """A server that runs in a thread."""
 
-    def __init__(self, run: Run, linger: float) -> None:
+    def __init__(self, run: Run, *, linger: float = 5.0, page: str = PAGE) -> None:
         self.run = run
         self.player = Player(run)
-        self.server = PlayServer(self.player, PAGE, linger=linger)
+        self.server = PlayServer(self.player, page, linger=linger)
         self.served = self.server.served
         self.port = self.server.server_port
         self.host = f"127.0.0.1:{self.port}"
@@ -144,9 +144,9 @@ class Serving:
 
 
 @contextmanager
-def serving(run: Run | None = None, linger: float = 5.0) -> Iterator[Serving]:
+def serving(served: Serving | None = None, linger: float = 5.0) -> Iterator[Serving]:
     """A server, until the block ends."""
-    served = Serving(Run(SMALL) if run is None else run, linger)
+    served = Serving(Run(SMALL), linger=linger) if served is None else served
     served.player.start()
     served.thread.start()
     try:

@@ -27,7 +27,7 @@ from tinygrad_mlp.functional import softmax
 from tinygrad_mlp.nn import ACTIVATIONS, MLP, BatchNorm, Dropout, Layer, Module, Sequential
 from tinygrad_mlp.training import fit
 from viz._play.activation_scripts import activation_scripts
-from viz._play.network_places import activations_of, flat_weights, network_of
+from viz._run.network_places import activations_of, flat_weights, network_of
 from viz._style.web_page import lean_part
 
 M = TypeVar("M", bound=Module)

@@ -27,8 +27,8 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import EarlyStopping, History, fit
-from viz._play.network_places import flat_weights
 from viz._play.record_frames import kept_epochs, packed_weights
+from viz._run.network_places import flat_weights
 
 X, y = make_moons(40, noise=0.2, rng=0)
 X_TEST, y_test = make_moons(20, noise=0.2, rng=1)

@@ -1,23 +1,24 @@
-"""Opens the page of a training, and trains while it is open: ``play``."""
+"""Opens the page of a training, and trains while it is open: ``play``.
+
+Who draws a picture needs no server: what stands behind the page is imported when one is opened.
+"""
 
 from __future__ import annotations
 
 import threading
-import webbrowser
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import Module
-from viz._play.play_page import play_page
-from viz._play.player import Player
-from viz._play.record_scene import named_by_frame
-from viz._play.server import PlayServer
-from viz._play.widget import in_notebook, play_widget
-from viz._run.run import Run
+
+if TYPE_CHECKING:
+    from viz._play.player import Player
+    from viz._play.server import PlayServer
+    from viz._run.run import Run
 
 __all__ = ["play", "play_run"]
 
@@ -96,6 +97,10 @@ def play(
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is 80800, but ports go up to 65535: ...
     """
+    from viz._play.record_scene import named_by_frame
+    from viz._play.widget import in_notebook, play_widget
+    from viz._run.run import Run
+
     settings: dict[str, Any] = {
         "held_out": held_out,
         "data_seed": seed,
@@ -126,11 +131,16 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     Raises:
         InvalidArgumentError: for a port that cannot be opened.
 
+    >>> from viz._run.run import Run
     >>> play_run(Run(), port=-1)
     Traceback (most recent call last):
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is -1, but a whole number of at least 0 is ...
     """
+    from viz._play.play_page import play_page
+    from viz._play.player import Player
+    from viz._play.server import PlayServer
+
     check_flag(open_browser, "open_browser", "play(model, X, y, open_browser=False)")
     player = Player(run)
     server = None
@@ -160,4 +170,6 @@ def _end(player: Player, server: PlayServer | None) -> None:
 
 def _open(address: str) -> None:
     """Open the browser from another thread: one for the terminal runs until it is left."""
+    import webbrowser
+
     threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()

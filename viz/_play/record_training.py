@@ -30,11 +30,11 @@ from tinygrad_mlp.training._measuring import Measuring
 from tinygrad_mlp.training._task import Samples, Task
 from tinygrad_mlp.training._weighting import ClassWeight, weighted
 from viz._play.activation_scripts import activation_scripts
-from viz._play.network_places import activations_of
 from viz._play.play_page import play_page
 from viz._play.record_frames import default_frames, kept_epochs, packed_weights
 from viz._play.record_scene import column_names, output_names, recorded_scene
 from viz._replay.framed import Page
+from viz._run.network_places import activations_of
 from viz._scene.render import format_of
 
 __all__ = ["record"]

@@ -112,9 +112,10 @@ def worksheet(
     ...     print(sheet.name, "Sheet 3" in sheet.read_text(), "Key to" in sheet.read_text())
     sheet.html True False
     """
-    for file in (path, *([] if isinstance(answers, bool) else [answers])):
-        if file is not None:
-            format_of(file, ("html", "htm"))
+    if path is not None:
+        format_of(path, ("html", "htm"))
+    if not isinstance(answers, bool):
+        format_of(answers, ("html", "htm"))
     seed = check_integer(seed, "seed", CALL, minimum=0)
     if n_questions is not None:
         n_questions = check_integer(n_questions, "n_questions", "n_questions=12")

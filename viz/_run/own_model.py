@@ -16,6 +16,7 @@ from tinygrad_mlp.nn import Module
 from tinygrad_mlp.training._task import Task
 from viz._run.run_samples import RunSamples
 from viz._run.run_settings import RunSettings
+from viz._run.task_heads import head_of, kind_of
 
 __all__ = ["FIXED", "own_task"]
 
@@ -75,7 +76,9 @@ def own_task(
     if len(targets) == 1 and not classes:
         targets = ("y",)
     samples = RunSamples(
-        known.X, given, train, held_out, tuple(names), classes, targets, image=_image(n_columns)
+        *(known.X, given, train, held_out, tuple(names), classes, targets),
+        image=_image(n_columns),
+        of_model=(kind_of(task, known), head_of(task)),
     )
     return task, samples
 

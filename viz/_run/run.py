@@ -113,7 +113,7 @@ class Run(Steered):
             InvalidArgumentError: for what a person's own model does not have.
             MissingDependencyError: for "onnx" without that package.
         """
-        if kind not in EXPORTS:
+        if kind not in [*EXPORTS]:
             raise UnknownNameError.of("kind of file", kind, EXPORTS)
         with self.lock:
             if self.fixed is not None and kind in ("python", "json"):

@@ -54,6 +54,7 @@ class RunSamples:
         scaler: brings the features to mean 0 and standard deviation 1; None for as they are.
         target_scaler: does so with the numbers of a regression.
         image: the height and width of the picture that the columns are; None for no picture.
+        of_model: the kind and the head, where a person's own model and its loss say them.
     """
 
     X: Floats
@@ -67,6 +68,7 @@ class RunSamples:
     scaler: StandardScaler | None = None
     target_scaler: StandardScaler | None = None
     image: tuple[int, int] | None = None
+    of_model: tuple[str, str] | None = None
 
     @property
     def is_plane(self) -> bool:
@@ -83,11 +85,13 @@ class RunSamples:
         """How many outputs a network for these has: one for two classes, or for a number."""
         if self.y.ndim == 2:
             return int(self.y.shape[1])
-        return len(self.classes) if len(self.classes) > 2 else 1
+        return len(self.classes) if self.kind == "classification" else 1
 
     @property
     def kind(self) -> str:
         """What is learned: "binary", "classification", "multilabel" or "regression"."""
+        if self.of_model is not None:
+            return self.of_model[0]
         if not self.classes:
             return "regression"
         if self.y.ndim == 2:
@@ -97,6 +101,8 @@ class RunSamples:
     @property
     def head(self) -> str:
         """What makes probabilities of the outputs."""
+        if self.of_model is not None:
+            return self.of_model[1]
         heads = {"regression": "identity", "classification": "softmax"}
         return heads.get(self.kind, "sigmoid")
 

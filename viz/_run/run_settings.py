@@ -18,6 +18,7 @@ __all__ = [
     "DEFAULT",
     "FEATURES",
     "GIVEN",
+    "HOW_TO_TRAIN",
     "IN_FLIGHT",
     "TABLE",
     "LayerSettings",
@@ -70,7 +71,7 @@ HOW_TO_TRAIN: Final = ("batch_size", "optimizer", "learning_rate", "l1", "l2")
 MOST_SAMPLES: Final = 20_000
 MOST_UNITS: Final = 512
 MOST_LAYERS: Final = 12
-MOST_PAINTED: Final = 5_000
+MOST_PAINTED: Final = 2_000
 LONGEST_TABLE: Final = 5_000_000
 LARGEST: Final = 1e6
 
@@ -243,7 +244,7 @@ class RunSettings:
         _put(self, "columns", columns)
         features = _listed(self.features, "features", len(FEATURES))
         for name in features:
-            if name not in FEATURES:
+            if name not in [*FEATURES]:
                 raise UnknownNameError.of("feature", name, FEATURES)
         if len(set(features)) < len(features):
             raise InvalidArgumentError(f"features is {described(features)}, which names one twice")

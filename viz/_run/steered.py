@@ -15,6 +15,7 @@ from viz._run.run_samples import samples_for
 from viz._run.run_settings import (
     DATA,
     FEATURES,
+    HOW_TO_TRAIN,
     TABLE,
     OwnTable,
     RunSettings,
@@ -52,15 +53,16 @@ class Steered(Course):
         if name not in SETTABLE:
             raise UnknownNameError.of("setting", name, SETTABLE)
         with self.lock:
-            if name == "data":
+            if name not in (*HOW_TO_TRAIN, "columns"):
                 self._check_free()
+            if name == "data":
                 self.change(self._with_data(value))
             else:
                 self.change(replace(self.settings, **{name: _tuples(value)}))
 
     def _with_data(self, name: object) -> RunSettings:
         """With another data set, and nothing of what belongs to the one before it."""
-        if name not in DATA:
+        if name not in [*DATA]:
             raise UnknownNameError.of("data set", name, DATA)
         assert isinstance(name, str)
         return replace(
@@ -82,7 +84,7 @@ class Steered(Course):
             features = (*[known for known in now if known != name], *[name] * on)
             if not features:
                 raise InvalidArgumentError("the network needs one feature at least; keep one on")
-            if name not in FEATURES:
+            if name not in [*FEATURES]:
                 raise UnknownNameError.of("feature", name, FEATURES)
             self.change(replace(self.settings, features=features))
 
