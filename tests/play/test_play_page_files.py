@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.play.playing import MOONS, Played, playing
+from tests.play.playing import MOONS, playing
 from tests.replaying import Tab, Viewer
 from viz._play.commands import obey
 from viz._play.play_page import play_page

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS
 from tinygrad_mlp.optim._by_name import OPTIMIZERS
@@ -93,7 +94,7 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "epoch": run.epochs,
             "playing": playing,
             **dict(zip(_NAMES, _numbers(now))),
-            "weights": b64encode(run.numbers().astype("<f4").tobytes()).decode("ascii"),
+            "weights": _single(run.numbers()),
             "oldest": run.oldest_exact,
             "curve": {
                 "from": n_valid,
@@ -102,6 +103,12 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "advice": run.advice,
             "remark": run.remark,
         }
+
+
+def _single(numbers: NDArray[np.float64]) -> str:
+    """The numbers in single precision, as text; those that are too large for it are infinite."""
+    with np.errstate(over="ignore"):
+        return b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
 _NAMES: Final = ("loss", "held_out_loss", "accuracy", "held_out_accuracy")

@@ -2,7 +2,7 @@
 // The network: a circle for each unit, with its answer in it, under a heading for each layer. Circles
 // and headings are elements, so that keys and screen readers reach them; the lines are one canvas.
 
-const SIZES = { least: 24, most: 52, gap: 8, column: 116, heading: 92, foot: 16, image: 96, name: 104 };
+const SIZES = { least: 24, most: 52, gap: 8, column: 116, plain: 84, heading: 92, foot: 16, image: 96, name: 104 };
 
 class NetworkView {
   constructor(area) {
@@ -83,9 +83,9 @@ class NetworkView {
     const pitch = Math.min(SIZES.most + SIZES.gap + 6, Math.max(SIZES.least + 4, room / most));
     const size = Math.min(SIZES.most, Math.max(SIZES.least, pitch - SIZES.gap));
     this.height = Math.max(scroller.clientHeight - 2, SIZES.heading + most * pitch + SIZES.foot);
-    this.width = Math.max(scroller.clientWidth - 2, this.columns.length * SIZES.column);
     const middle = SIZES.heading + (this.height - SIZES.heading - SIZES.foot) / 2;
     const ends = [this.columns[0], this.columns.at(-1)].map(({ places }) => Math.max(SIZES.column / 2, roomOf(places, size)));
+    this.width = Math.max(scroller.clientWidth - 2, ends[0] + ends[1] + (this.columns.length - 1) * (play.can("layer") && !this.scene.fixed ? SIZES.column : SIZES.plain));
     const step = (this.width - ends[0] - ends[1]) / (this.columns.length - 1);
     this.columns.forEach(({ heading, places }, column) => {
       const x = ends[0] + step * column;
