@@ -130,7 +130,8 @@ def test_play_shows_a_widget_in_a_notebook(
 
 
 def test_what_is_no_message_is_left_alone(notebook: Notebook) -> None:
-    for message in (None, "look", [], {}, {"look": True}, {"view": 3, "look": True}, {"view": "v"}):
+    messages: list[object] = [None, "look", [], {}, {"look": True}, {"view": 3, "look": True}]
+    for message in (*messages, {"view": "v"}):
         notebook.conversation.hear(message)
     assert notebook.said == []
 
