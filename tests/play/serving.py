@@ -39,12 +39,21 @@ class Answer:
         return json.loads(self.body)
 
 
+@dataclass
+class Address:
+    """Where a server is."""
+
+    host: str
+    port: int
+    word: str
+
+
 class Stream:
     """The stream of a page: its messages, one after the other."""
 
-    def __init__(self, served: Serving, page: str) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT)
-        request = f"GET /{served.word}/events?page={page} HTTP/1.1\r\nHost: {served.host}\r\n\r\n"
+    def __init__(self, at: Address, page: str) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", at.port), timeout=WAIT)
+        request = f"GET /{at.word}/events?page={page} HTTP/1.1\r\nHost: {at.host}\r\n\r\n"
         self.connection.sendall(request.encode())
         self._file = self.connection.makefile("rb")
         self.head = self._head()
@@ -138,7 +147,7 @@ class Serving:
         assert not self.thread.is_alive()
 
     def stream(self, page: str = "a") -> Stream:
-        stream = Stream(self, page)
+        stream = Stream(Address(self.host, self.port, self.word), page)
         self.streams.append(stream)
         return stream
 

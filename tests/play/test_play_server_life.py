@@ -20,7 +20,7 @@ import pytest
 
 import viz
 from tests.interrupting import interrupted_everywhere
-from tests.play.serving import SMALL, WAIT, Stream, serving
+from tests.play.serving import SMALL, WAIT, Address, Stream, serving
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.play import PLAYED
@@ -319,10 +319,7 @@ def test_the_command_from_start_to_goodbye(tmp_path: Path) -> None:
     match = re.fullmatch(r"http://(127\.0\.0\.1:(\d+))/(.*)/\n", process.stdout.readline())
     assert match
 
-    class Address:
-        host, port, word = match[1], int(match[2]), match[3]
-
-    stream = Stream(Address, "a")  # type: ignore[arg-type]
+    stream = Stream(Address(match[1], int(match[2]), match[3]), "a")
     assert stream.next("scene")["title"] == "moons"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(
