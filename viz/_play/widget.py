@@ -120,8 +120,9 @@ class Conversation:
     def _news(self, view: str) -> Message:
         """What is new to a page, and whether there will be more by itself."""
         player = self._player
-        seen, number = self._views.pop(view, None) or (Seen(), 0)
+        seen, number = self._views.get(view, (Seen(), 0))
         shown = player.newer_than(number, 0.0)
+        self._views.pop(view, None)  # the last that asked stands last
         self._views[view] = seen, shown.number if shown else number
         while len(self._views) > MOST_VIEWS:
             del self._views[next(iter(self._views))]
@@ -164,7 +165,9 @@ def _widget_class() -> type[Any]:
             "anywidget", "pages in notebooks", extra="notebook"
         ) from error
 
-    class PlayWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    base: Any = anywidget.AnyWidget
+
+    class PlayWidget(base):  # type: ignore[misc]
         """The page of a training.
 
         Args:
