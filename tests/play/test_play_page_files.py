@@ -162,7 +162,12 @@ def test_an_edit_in_the_replay_asks_the_engine(tab: Tab) -> None:
             wait_for_answer(page)
         command = response.value.request.post_data_json
         inputs = [None, 0.75]
-        assert command == {"do": "sample", "index": sample, "inputs": inputs, "weights": {"2": -1.5}}
+        assert command == {
+            "do": "sample",
+            "index": sample,
+            "inputs": inputs,
+            "weights": {"2": -1.5},
+        }
         wanted = run.sample_loss(sample, inputs, {2: -1.5}).loss.data
         assert loss_in(page) == wanted
         assert (run.numbers() == weights).all(), "the training has its own weights"

@@ -94,7 +94,9 @@ def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
         said = page.text("#readout")
         y = page.page.evaluate("play.scene.points.y[0]")
         number = page.page.evaluate("play.scene.points.sample[0]")
-        assert said.startswith(f"Sample {number}, class {int(y)}, trained on: the network says class")
+        assert said.startswith(
+            f"Sample {number}, class {int(y)}, trained on: the network says class"
+        )
         assert page.text("#live") == said
         page.press("p")
         last = page.page.evaluate("play.scene.points.sample.at(-1)")
