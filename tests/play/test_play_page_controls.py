@@ -208,6 +208,19 @@ def test_a_table_by_the_button(tab: Tab, tmp_path: Path) -> None:
         assert "leaves.csv is read" in page.text("#notice")
 
 
+def test_another_column_of_a_table_is_predicted(tab: Tab) -> None:
+    run = Run(MOONS)
+    run.load_csv("leaves.csv", TABLE)
+    with playing(tab, run) as page:
+        assert page.page.input_value("#target-name") == "kind"
+        with page.obeyed("csv"):
+            page.page.select_option("#target-name", "length")
+        page.catch_up()
+        assert run.settings.table is not None
+        assert run.settings.table.target == "length"
+        assert page.page.input_value("#target-name") == "length"
+
+
 def drop(page: Played, name: str, text: str) -> None:
     page.page.evaluate(
         """([name, text]) => {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.play.playing import MOONS, Played, playing
+from tests.play.playing import MOONS, playing
 from tests.replaying import Tab, Viewer
 from viz._play.commands import obey
 from viz._play.play_page import play_page
@@ -108,14 +108,13 @@ def click_on_sample(page: Viewer, index: int) -> None:
 
 
 def edit_in(page: Viewer, leaf: str, value: float) -> None:
-    """Change a number in the replay, as its field does."""
-    page.page.frames[1].evaluate(
-        """([leaf, value]) => {
-          const { index } = trace.nodes.find((node) => node.leaf === leaf);
-          edits.ask({ kind: "edit", leaf, value }, index);
-        }""",
-        [leaf, value],
+    """Change a number in the replay."""
+    frame = page.page.frames[1]
+    frame.evaluate(
+        "(leaf) => edits.edit(trace.nodes.find((node) => node.leaf === leaf).index)", leaf
     )
+    frame.fill("#new-number", str(value))
+    frame.press("#new-number", "Enter")
 
 
 def wait_for_answer(page: Viewer) -> None:
@@ -139,7 +138,7 @@ def test_a_click_on_a_sample_pauses_and_opens_its_replay(tab: Tab) -> None:
         with page.obeyed("sample"):
             click_on_sample(page, 3)
         page.page.wait_for_selector("#sample iframe")
-        page.page.frame_locator("#sample iframe").locator("#equation").wait_for()
+        page.page.frame_locator("#sample iframe").locator(".node").first.wait_for()
         page.wait("() => !play.frame.playing")
         sample = page.page.evaluate("play.scene.points.sample[3]")
         assert loss_in(page) == run.sample_loss(sample).loss.data
@@ -153,7 +152,7 @@ def test_an_edit_in_the_replay_asks_the_engine(tab: Tab) -> None:
     with playing(tab, run) as page:
         with page.obeyed("sample"):
             click_on_sample(page, 3)
-        page.page.frame_locator("#sample iframe").locator("#equation").wait_for()
+        page.page.frame_locator("#sample iframe").locator(".node").first.wait_for()
         sample = page.page.evaluate("play.scene.points.sample[3]")
         weights = run.numbers()
         for leaf, value in (("x:1", 0.75), ("p:2", -1.5)):
@@ -218,14 +217,14 @@ def test_the_page_in_a_notebook_asks_the_notebook(tab: Tab, tmp_path: Path) -> N
     assert run.step == 31
     click_on_sample(viewer, 3)
     assert notebook.answer() == "sample"
-    viewer.page.frame_locator("#sample iframe").locator("#equation").wait_for()
+    viewer.page.frame_locator("#sample iframe").locator(".node").first.wait_for()
     sample = viewer.page.evaluate("play.scene.points.sample[3]")
     assert loss_in(viewer) == run.sample_loss(sample).loss.data
     edit_in(viewer, "x:0", 0.5)
     assert notebook.answer() == "sample"
     wait_for_answer(viewer)
     assert loss_in(viewer) == run.sample_loss(sample, [0.5, None]).loss.data
-    viewer.press("Escape")
+    viewer.page.click("#sample-close")
     viewer.page.click("#open-export")
     with viewer.page.expect_download() as download:
         viewer.page.click("[data-export=json]")

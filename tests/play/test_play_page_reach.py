@@ -53,6 +53,7 @@ def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
             """() => [...document.querySelectorAll("button, select, input, [tabindex='0']")]
               .filter((element) => element.checkVisibility({ visibilityProperty: true }))
               .filter((element) => element.type !== "radio" || element.checked)
+              .filter((element) => element.tabIndex >= 0)
               .map((element) => element.id || element.dataset.export || element.textContent)"""
         )
         visited = []
@@ -73,6 +74,36 @@ def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
                 rings.append(ring)
         assert {*reachable} <= {*visited}
         assert {*rings} == {"solid 3px"}, "each shows that it has the focus"
+
+
+def test_arrows_go_from_unit_to_unit(tab: Tab) -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3), LayerSettings(2))))
+    with playing(tab, run) as page:
+        page.page.focus("#unit-0-0")
+        places = []
+        for key in ("Down", "Down", "Down", "Right", "Up", "Right", "Right", "Left", "Left"):
+            page.press(f"Arrow{key}")
+            places.append(page.page.evaluate("document.activeElement.id"))
+        assert places == [
+            *("unit-0-1", "unit-0-2", "unit-0-2", "unit-1-1", "unit-1-0"),
+            *("unit-2-0", "unit-2-0", "unit-1-0", "unit-0-0"),
+        ]
+        page.press("ArrowLeft")
+        assert page.page.evaluate("document.activeElement.id") == "feature-0"
+        page.page.focus("#unit-0-2")
+        page.press("Shift+Tab", "Tab")
+        assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
+        assert run.step == 0, "the arrows took no step"
+
+
+def test_arrows_go_from_image_to_image(tab: Tab) -> None:
+    run = Run(RunSettings("digits", layers=(LayerSettings(2),)))
+    with playing(tab, run) as page:
+        page.page.focus("#gallery [tabindex='0']")
+        page.press("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowRight")
+        page.wait("() => changed.size === 0")
+        assert page.page.evaluate("gallery.looked") == 2
+        assert page.page.get_attribute("#gallery :focus", "aria-pressed") == "true"
 
 
 def test_keys_steer_the_training(tab: Tab) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import HOSTILE, Tab
 from tinygrad_mlp import no_grad
+from tinygrad_mlp.nn import MLP
 from viz._play.play_page import play_page
 from viz._plots.plot_colors import contrast
 from viz._run import messages
@@ -159,6 +160,41 @@ def test_hostile_names_are_only_text(tab: Tab) -> None:
         assert page.page.evaluate("document.querySelectorAll('img, body script').length") == 2
         assert HOSTILE[0][:8] in page.text("#units")
         page.page.click("#formula-close")
+
+
+def test_what_went_wrong_and_advice_are_said(tab: Tab) -> None:
+    run = Run(MOONS)
+    run.set("learning_rate", 1e6)
+    run.set("optimizer", "sgd")
+    run.set_layer(0, activation="relu")
+    run.take(300)
+    assert run.remark
+    with playing(tab, run) as page:
+        assert page.text("#remark") == run.remark.replace("−", "-")
+        assert page.page.is_visible("#remark")
+        assert page.page.is_visible("#advice") == bool(run.advice)
+        page.page.evaluate(
+            "onFrame({ ...play.frame, advice: 'Lower the <b>rate</b>.', remark: '' })"
+        )
+        page.wait("() => changed.size === 0")
+        assert page.text("#advice") == "Lower the <b>rate</b>."
+        assert page.page.is_hidden("#remark")
+
+
+def test_a_model_of_a_person_keeps_its_layers_and_data(tab: Tab) -> None:
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]] * 5)
+    run = Run.of_model(MLP(2, [3, 1], activation="tanh", rng=0), X, [0, 1, 1, 0] * 5)
+    with playing(tab, run) as page:
+        assert page.page.text_content("#fixed") == run.fixed
+        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts"):
+            assert page.page.locator(selector).count() == 0 or page.page.is_hidden(selector)
+        assert page.page.is_disabled("#data-name")
+        page.do("step", "#step")
+        with page.obeyed("set") as response:
+            page.fill("#set-learning_rate", "0.5")
+        assert response.value.json()["ok"]
+        page.page.click("#unit-1-0")
+        assert page.text("#formula-text").startswith("ŷ = ")
 
 
 def test_a_recorded_page_holds_hostile_names_as_letters() -> None:

@@ -24,6 +24,10 @@ const files = {
       if (file && play.can("csv")) this.load(file);
       else if (file) notice("This page shows a recorded training, which takes no other data.", true);
     });
+    byId("target-name").addEventListener("change", () => {
+      const { name, text } = this.table;
+      steer({ do: "csv", name, text, target: byId("target-name").value });
+    });
     byId("run-file").addEventListener("change", async () => {
       const [file] = byId("run-file").files;
       byId("run-file").value = "";
@@ -35,14 +39,16 @@ const files = {
     byId("export-link").addEventListener("click", () => this.link());
   },
 
-  /** What the target column is called may be asked for by the answer; it is chosen from the table's. */
-  async load(file, target = null) {
+  async load(file) {
     if (file.size > MOST_BYTES) return notice(`${file.name} has ${Math.round(file.size / 1e6)} MB: at most 8 MB are read. Keep fewer rows.`, true);
-    const answer = await steer({ do: "csv", name: file.name, text: await file.text(), target });
+    const answer = await steer({ do: "csv", name: file.name, text: await file.text(), target: null });
     if (answer.ok) notice(`${file.name} is read: the training starts with it at step 0.`);
   },
 
   follow(scene) {
+    this.table = scene.settings?.table ?? null;
+    byId("target").hidden = !this.table || !play.can("csv");
+    if (this.table) fill(byId("target-name"), scene.names, this.table.target);
     byId("exports").hidden = !play.can("export");
     const onnx = document.querySelector("[data-export=onnx]");
     const hasOnnx = (scene.can ?? []).includes("export_onnx");
