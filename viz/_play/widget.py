@@ -151,6 +151,9 @@ def play_widget(run: Run) -> Any:
 
     Raises:
         MissingDependencyError: without anywidget.
+
+    >>> if in_notebook():
+    ...     play_widget(Run())
     """
     return _widget_class()(run)
 
