@@ -137,19 +137,16 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is -1, but a whole number of at least 0 is ...
     """
-    from viz._play.play_page import play_page
+    from viz._play.play_page import page_of_run
     from viz._play.player import Player
     from viz._play.server import PlayServer
-    from viz._run.network_places import activations_of
 
     check_flag(open_browser, "open_browser", "play(model, X, y, open_browser=False)")
     player = Player(run)
     server = None
     try:
         try:
-            activations = None if run.fixed is None else activations_of(run.model)
-            page = play_page("server", title=run.title, activations=activations)
-            server = PlayServer(player, page, port=port)
+            server = PlayServer(player, page_of_run(run, "server"), port=port)
             player.start()
             address = server.served.address
             print(

@@ -24,7 +24,7 @@ HARMLESS: Final = str.maketrans("<{", ":,")
 def part(room: str, name: str) -> str:
     """A part of a page, as it stands in the folder ``page`` of a room such as "viz._replay".
 
-    >>> part("viz._replay", "page.html").partition("\\n")[0]
+    >>> part("viz._replay", "page.html").splitlines()[0]
     '<!DOCTYPE html>'
     """
     return (resources.files(room) / "page" / name).read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def lean_part(room: str, name: str) -> str:
 def lean_parts(room: str, names: Iterable[str]) -> str:
     """Several parts, in the order in which they are named.
 
-    >>> lean_parts("viz._replay", ["unpack.js", "text.js"]).partition("\\n")[0]
+    >>> lean_parts("viz._replay", ["unpack.js", "text.js"]).splitlines()[0]
     '"use strict";'
     """
     return "\n".join(lean_part(room, name) for name in names)
