@@ -12,6 +12,8 @@ import numpy as np
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import HOSTILE, Tab
 from tinygrad_mlp import no_grad
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.nn import MLP, Module
 from viz._play.play_page import play_page
 from viz._plots.plot_colors import contrast
 from viz._run import messages
@@ -52,6 +54,11 @@ def test_the_curve_has_the_points_of_the_run(tab: Tab) -> None:
         assert page.page.evaluate("curves.points") == messages.frame(run)["curve"]["points"]
 
 
+def outputs_of(model: Module, row: np.ndarray) -> list[Value]:
+    outputs = model.forward([*row])
+    return [outputs] if isinstance(outputs, Value) else [*outputs]
+
+
 def answers(run: Run, X: np.ndarray) -> np.ndarray:
     """What the engine says of samples with the weights of now: the outputs before the head."""
     model = run.model
@@ -60,7 +67,7 @@ def answers(run: Run, X: np.ndarray) -> np.ndarray:
     model.eval()
     rows = X if run.samples.scaler is None else run.samples.scaler.transform(X)
     with no_grad():
-        return np.array([[output.data for output in model.forward([*row])] for row in rows])
+        return np.array([[output.data for output in outputs_of(model, row)] for row in rows])
 
 
 def shades(page: Played, shares: list[float]) -> list[list[int]]:
@@ -159,6 +166,41 @@ def test_hostile_names_are_only_text(tab: Tab) -> None:
         assert page.page.evaluate("document.querySelectorAll('img, body script').length") == 2
         assert HOSTILE[0][:8] in page.text("#units")
         page.page.click("#formula-close")
+
+
+def test_what_went_wrong_and_advice_are_said(tab: Tab) -> None:
+    run = Run(MOONS)
+    run.set("learning_rate", 1e6)
+    run.set("optimizer", "sgd")
+    run.set_layer(0, activation="relu")
+    run.take(300)
+    assert run.remark
+    with playing(tab, run) as page:
+        assert page.text("#remark") == run.remark.replace("−", "-")
+        assert page.page.is_visible("#remark")
+        assert page.page.is_visible("#advice") == bool(run.advice)
+        page.page.evaluate(
+            "onFrame({ ...play.frame, advice: 'Lower the <b>rate</b>.', remark: '' })"
+        )
+        page.wait("() => changed.size === 0")
+        assert page.text("#advice") == "Lower the <b>rate</b>."
+        assert page.page.is_hidden("#remark")
+
+
+def test_a_model_of_a_person_keeps_its_layers_and_data(tab: Tab) -> None:
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]] * 5)
+    run = Run.of_model(MLP(2, [3, 1], activation="tanh", rng=0), X, [0, 1, 1, 0] * 5)
+    with playing(tab, run) as page:
+        assert page.page.text_content("#fixed") == run.fixed
+        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts"):
+            assert page.page.locator(selector).count() == 0 or page.page.is_hidden(selector)
+        assert page.page.is_disabled("#data-name")
+        page.do("step", "#step")
+        with page.obeyed("set") as response:
+            page.fill("#set-learning_rate", "0.5")
+        assert response.value.json()["ok"]
+        page.page.click("#unit-1-0")
+        assert page.text("#formula-text").startswith("ŷ = ")
 
 
 def test_a_recorded_page_holds_hostile_names_as_letters() -> None:

@@ -14,7 +14,7 @@ import pytest
 import viz
 from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError
 from tinygrad_mlp.nn import MLP
-from viz._play import live, widget
+from viz._play import widget
 from viz._play.player import Player
 from viz._play.widget import MOST_VIEWS, UNSEEN, Conversation, in_notebook, play_widget
 from viz._replay.stepper import replay_digests
@@ -116,8 +116,8 @@ def test_play_shows_a_widget_in_a_notebook(
         shown.append(run)
         return "the widget"
 
-    monkeypatch.setattr(live, "in_notebook", lambda: found)
-    monkeypatch.setattr(live, "play_widget", show)
+    monkeypatch.setattr(widget, "in_notebook", lambda: found)
+    monkeypatch.setattr(widget, "play_widget", show)
     model = MLP(2, [2, 1], activation="tanh", rng=0)
     X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
     assert viz.play(model, X, y, held_out=0.0, notebook=notebook) == "the widget"
@@ -130,7 +130,8 @@ def test_play_shows_a_widget_in_a_notebook(
 
 
 def test_what_is_no_message_is_left_alone(notebook: Notebook) -> None:
-    for message in (None, "look", [], {}, {"look": True}, {"view": 3, "look": True}, {"view": "v"}):
+    messages: list[object] = [None, "look", [], {}, {"look": True}, {"view": 3, "look": True}]
+    for message in (*messages, {"view": "v"}):
         notebook.conversation.hear(message)
     assert notebook.said == []
 

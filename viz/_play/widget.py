@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._play.commands import obey
-from viz._play.play_page import ROOM, play_page
+from viz._play.play_page import ROOM, page_of_run
 from viz._play.player import Player
 from viz._play.shown import Seen
 from viz._run.run import Run
@@ -97,7 +97,7 @@ class Conversation:
             self._leave(view)
         elif message.get("hello"):
             self._views.pop(view, None)
-            self._send({"view": view, "page": play_page("widget", title=self._player.run.title)})
+            self._send({"view": view, "page": page_of_run(self._player.run, "widget")})
         elif "command" in message:
             answer = obey(self._player.run, self._player, message["command"])
             number = message.get("number")
@@ -120,8 +120,9 @@ class Conversation:
     def _news(self, view: str) -> Message:
         """What is new to a page, and whether there will be more by itself."""
         player = self._player
-        seen, number = self._views.pop(view, None) or (Seen(), 0)
+        seen, number = self._views.get(view, (Seen(), 0))
         shown = player.newer_than(number, 0.0)
+        self._views.pop(view, None)  # the last that asked stands last
         self._views[view] = seen, shown.number if shown else number
         while len(self._views) > MOST_VIEWS:
             del self._views[next(iter(self._views))]
@@ -150,6 +151,9 @@ def play_widget(run: Run) -> Any:
 
     Raises:
         MissingDependencyError: without anywidget.
+
+    >>> if in_notebook():
+    ...     play_widget(Run())
     """
     return _widget_class()(run)
 
@@ -164,7 +168,9 @@ def _widget_class() -> type[Any]:
             "anywidget", "pages in notebooks", extra="notebook"
         ) from error
 
-    class PlayWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    base: Any = anywidget.AnyWidget
+
+    class PlayWidget(base):  # type: ignore[misc]
         """The page of a training.
 
         Args:

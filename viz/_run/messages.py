@@ -27,7 +27,12 @@ MOST_SENT: Final = 2000
 
 
 def scene(run: Run) -> dict[str, Any]:
-    """All but the weights: the samples, the network, the settings, and what can be chosen."""
+    """All but the weights: the samples, the network, the settings, and what can be chosen.
+
+    >>> told = scene(Run())
+    >>> told["title"], told["task"], told["names"], told["points"]["n_points"]
+    ('spirals', 'binary', ['x1', 'x2'], [375, 125])
+    """
     with run.lock:
         samples = run.samples
         seen = [*samples.train[:MOST_SENT].tolist(), *samples.held_out[:MOST_SENT].tolist()]
@@ -81,10 +86,18 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
         run: the run.
         cursor: how much of the curve the page has; None for nothing.
         playing: whether the run goes on by itself.
+
+    >>> run = Run()
+    >>> run.take(3)
+    3
+    >>> frame(run)["step"], len(frame(run)["weights"])  # 337 numbers of 4 bytes, as text
+    (3, 1800)
     """
     with run.lock:
         now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
+        with np.errstate(over="ignore"):  # inf, where a training goes astray
+            weights = run.numbers().astype("<f4").tobytes()
         return {
             "kind": "frame",
             "version": run.version,
@@ -93,7 +106,7 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "epoch": run.epochs,
             "playing": playing,
             **dict(zip(_NAMES, _numbers(now))),
-            "weights": b64encode(run.numbers().astype("<f4").tobytes()).decode("ascii"),
+            "weights": b64encode(weights).decode("ascii"),
             "oldest": run.oldest_exact,
             "curve": {
                 "from": n_valid,

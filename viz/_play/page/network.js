@@ -2,7 +2,7 @@
 // The network: a circle for each unit, with its answer in it, under a heading for each layer. Circles
 // and headings are elements, so that keys and screen readers reach them; the lines are one canvas.
 
-const SIZES = { least: 24, most: 52, gap: 8, column: 116, heading: 92, foot: 16, image: 96, name: 104 };
+const SIZES = { least: 24, most: 52, gap: 8, column: 116, plain: 84, heading: 92, foot: 16, image: 96, name: 104 };
 
 class NetworkView {
   constructor(area) {
@@ -13,11 +13,30 @@ class NetworkView {
     for (const [kind, isOn] of [["pointerover", true], ["focusin", true], ["pointerout", false], ["focusout", false]]) {
       area.addEventListener(kind, ({ target }) => this.look(isOn ? target.closest?.(".unit")?.place ?? null : null));
     }
+    area.addEventListener("keydown", (event) => this.onKey(event));
+    area.addEventListener("focusin", ({ target }) => this.stopAt(target.closest?.(".unit")?.place));
     area.addEventListener("click", ({ target }) => {
       const place = target.closest?.(".unit")?.place;
       if (place?.feature) steer({ do: "feature", name: place.feature.name, on: !place.feature.on });
       else if (place?.layer >= 0) formula.open(place.layer, place.unit);
     });
+  }
+
+  /** The arrow keys go from unit to unit; for the Tab key each layer is one stop. */
+  onKey(event) {
+    const place = event.target.closest?.(".unit")?.place;
+    const [across, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
+    if (!place || across === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const places = this.columns[place.layer + 1 + across]?.places ?? [];
+    const next = places[Math.min(place.unit + down, places.length - 1)];
+    if (next?.element.matches("button")) next.element.focus();
+  }
+
+  stopAt(place) {
+    if (place === undefined) return;
+    for (const { element } of this.columns[place.layer + 1].places) element.tabIndex = -1;
+    place.element.tabIndex = 0;
   }
 
   look(place) {
@@ -34,6 +53,7 @@ class NetworkView {
     this.columns = [this.inputs(), ...scene.network.layers.map((layer, index) => this.layer(layer, index))];
     const places = this.columns.flatMap(({ places }) => places.map(({ element }) => element));
     byId("units").replaceChildren(...this.columns.flatMap(({ heading }) => [heading]), ...places);
+    for (const { places } of this.columns) if (places[0]?.element.matches("button")) this.stopAt(places[0]);
     this.arrange();
     if (focused && this.area.contains(byId(focused))) byId(focused).focus({ preventScroll: true });
   }
@@ -83,9 +103,9 @@ class NetworkView {
     const pitch = Math.min(SIZES.most + SIZES.gap + 6, Math.max(SIZES.least + 4, room / most));
     const size = Math.min(SIZES.most, Math.max(SIZES.least, pitch - SIZES.gap));
     this.height = Math.max(scroller.clientHeight - 2, SIZES.heading + most * pitch + SIZES.foot);
-    this.width = Math.max(scroller.clientWidth - 2, this.columns.length * SIZES.column);
     const middle = SIZES.heading + (this.height - SIZES.heading - SIZES.foot) / 2;
     const ends = [this.columns[0], this.columns.at(-1)].map(({ places }) => Math.max(SIZES.column / 2, roomOf(places, size)));
+    this.width = Math.max(scroller.clientWidth - 2, ends[0] + ends[1] + (this.columns.length - 1) * (play.can("layer") && !this.scene.fixed ? SIZES.column : SIZES.plain));
     const step = (this.width - ends[0] - ends[1]) / (this.columns.length - 1);
     this.columns.forEach(({ heading, places }, column) => {
       const x = ends[0] + step * column;

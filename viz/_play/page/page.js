@@ -31,6 +31,7 @@ function onScene(scene) {
   try {
     play.responses = new Responses(scene);
   } catch (error) {
+    play.responses = null;
     return notice(error.message, true);
   }
   if (!isSame) formula.close();
@@ -53,7 +54,7 @@ function structureOf({ network: { layers: all, n_inputs } }) {
 }
 
 function onFrame(frame) {
-  if (!play.scene || frame.version !== play.scene.version) return; // the scene for it is on its way
+  if (!play.responses || frame.version !== play.scene.version) return; // the scene for it is on its way
   const before = play.frame;
   play.frame = frame;
   if (frame.curve) {
@@ -102,12 +103,17 @@ function legend(scene) {
   };
   const isRegression = scene.task === "regression";
   const items = isRegression ? [] : classNames(scene).map((name, index) => item(plot.shapeOf(index), plot.colorOf(index), false, false, shortened(name, 16)));
+  if (isRegression && !plot.isLine) {
+    const { middle, half } = plot.target;
+    for (const end of [middle - half, middle + half]) items.push(item("circle", plot.colorOf(end), false, false, shown(end, 3)));
+  }
   items.push(item("circle", palette.muted, false, false, "trained on"));
   if (scene.points.held_out.some(Boolean)) items.push(item("circle", palette.muted, true, false, "held out"));
   if (scene.points.painted?.some(Boolean)) items.push(item("circle", palette.muted, false, true, "painted"));
   byId("legend").replaceChildren(...items);
   const sent = scene.points.X.length;
   const all = (scene.points.n_points ?? [sent]).reduce((sum, each) => sum + each);
+  document.querySelector("[data-line=held-out]").hidden = !scene.points.held_out.some(Boolean);
   write(byId("sent"), all > sent ? `${sent} of ${all} points are shown.` : "");
 }
 
