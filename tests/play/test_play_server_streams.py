@@ -194,7 +194,12 @@ def test_a_page_gets_at_most_thirty_frames_a_second() -> None:
     now = 50.0
 
     listener = Listener(player, clock=lambda: now, sleep=slept.append)
-    wait_until(lambda: player.show() or len(slept) >= 5)
+
+    def slept_five_times() -> bool:
+        player.show()
+        return len(slept) >= 5
+
+    wait_until(slept_five_times)
     player.close()
     listener.close()
     assert slept[0] == 0.0
@@ -206,7 +211,12 @@ def test_a_page_that_reads_nothing_for_long_is_left(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(streams, "STALLED", 0.02)
     player = Player(Run(SMALL))
     listener = Listener(player, sleep=lambda seconds: None)
-    wait_until(lambda: player.show() or not listener.thread.is_alive())
+
+    def has_left() -> bool:
+        player.show()
+        return not listener.thread.is_alive()
+
+    wait_until(has_left)
     assert isinstance(listener.error, TimeoutError)
     listener.close()
 
