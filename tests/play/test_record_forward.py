@@ -139,6 +139,14 @@ def test_behind_the_head_stand_probabilities(tab: Tab) -> None:
         np.testing.assert_allclose(outputs, expected, rtol=1e-12)
 
 
+def test_large_logits_are_probabilities_all_the_same(tab: Tab) -> None:
+    model = MLP(3, [3], rng=0)
+    for parameter in model.parameters():
+        parameter.data *= 1e4
+    _, outputs = ran_model(tab, model, X, "softmax")
+    np.testing.assert_allclose(outputs.sum(axis=1), 1.0, rtol=1e-12)
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 def test_a_head_takes_the_place_of_what_squashes_at_the_end(activation: str) -> None:
     model = MLP(3, [4, 2], output_activation=activation, rng=0)

@@ -204,6 +204,8 @@ def test_a_speed_is_steps_a_second(recorder: Recorder) -> None:
 def test_keys_and_buttons_go_moment_by_moment(recorder: Recorder) -> None:
     shown = recorder(MLP(2, [2, 1], rng=0), epochs=12, batch_size=10, at="#step=17")
     shown.at_step(16)  # the nearest moment
+    nearest = "[-3, 0, 1, 2, 3, 17, 18, 19, 999].map((step) => play.channel.frameOf(step))"
+    assert shown.page.evaluate(nearest) == [0, 0, 0, 1, 1, 4, 5, 5, 12]
     for key, step in [("ArrowRight", 20), ("ArrowLeft", 16), ("ArrowLeft", 12), ("Home", 0)]:
         shown.viewer.press(key)
         shown.at_step(step)

@@ -171,6 +171,23 @@ def test_the_last_thousand_steps_fit_into_the_memory_and_older_ones_are_thinned(
     assert old[1] > 4 * past.distance
 
 
+def test_an_optimizer_that_remembers_more_gets_no_more_memory() -> None:
+    n_parameters, step = 101_770, 0
+    plain_state = {"step_count": np.array(0)}
+    numbers = np.zeros(n_parameters)
+    past = Past(Moment(0, 0, numbers, numbers[:0], plain_state, (), None, 0, 0, 0))
+    before = past.distance
+    while step < 1500:
+        step += past.distance
+        past.add(Moment(step, 0, numbers, numbers[:0], plain_state, (), None, 0, 0, 0))
+    while step < 4000:
+        step += past.distance
+        past.add(moment(step, n_parameters))
+        assert past.n_bytes <= 64 * 2**20
+    assert past.distance > 2 * before
+    assert past.oldest_exact <= step - EXACT
+
+
 def test_moments_of_a_small_network_stay_few_however_long_it_trains() -> None:
     past = Past(moment(0, 10))
     for step in range(past.distance, 400_000, past.distance):

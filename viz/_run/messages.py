@@ -27,7 +27,12 @@ MOST_SENT: Final = 2000
 
 
 def scene(run: Run) -> dict[str, Any]:
-    """All but the weights: the samples, the network, the settings, and what can be chosen."""
+    """All but the weights: the samples, the network, the settings, and what can be chosen.
+
+    >>> told = scene(Run())
+    >>> told["title"], told["task"], told["names"], told["points"]["n_points"]
+    ('spirals', 'binary', ['x1', 'x2'], [375, 125])
+    """
     with run.lock:
         samples = run.samples
         seen = [*samples.train[:MOST_SENT].tolist(), *samples.held_out[:MOST_SENT].tolist()]
@@ -81,6 +86,12 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
         run: the run.
         cursor: how much of the curve the page has; None for nothing.
         playing: whether the run goes on by itself.
+
+    >>> run = Run()
+    >>> run.take(3)
+    3
+    >>> frame(run)["step"], len(frame(run)["weights"])  # 337 numbers of 4 bytes, as text
+    (3, 1800)
     """
     with run.lock:
         now = run.lately() if playing else run.measured()
