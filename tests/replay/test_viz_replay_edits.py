@@ -219,6 +219,13 @@ def test_a_refusal_is_said_and_the_numbers_stay(host: Opened) -> None:
     assert frame.inner_text("#notice") == "x1 is out of range"
     assert frame.evaluate("recorded") == before
     assert frame.input_value("#new-number") == "1e300", "a person can mend it"
+    frame.evaluate("() => { window.setTimeout = (then, time) => { window.later = [then, time] } }")
+    frame.focus("#new-number")
+    around.press("Enter")
+    assert frame.evaluate("later[1]") == 15_000
+    frame.evaluate("later[0]()")
+    assert frame.inner_text("#notice").startswith("The page around this one does not answer")
+    assert frame.evaluate("edits.asked") is None
 
 
 def test_a_weight_in_the_box_of_a_neuron_is_edited(host: Opened) -> None:
