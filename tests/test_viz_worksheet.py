@@ -413,6 +413,14 @@ def test_a_model_has_half_of_the_squared_error(build: Callable[[], MLP], n_outpu
     assert ("E1 + E2" in text) == (n_outputs > 1)
 
 
+def test_a_sample_of_a_model_is_drawn_from_more_than_two_numbers() -> None:
+    pages = [plain(page_of(MLP(2, [1], rng=0), seed=seed)) for seed in range(8)]
+    for name in ("x1", "x2", "t"):
+        numbers = {re.findall(f"{name} = (−?[0-9.]+?)(?=[a-z])", page)[0] for page in pages}
+        assert len(numbers) > 2, name
+        assert "0" not in numbers
+
+
 def test_a_single_layer_and_a_sequence_work_too() -> None:
     from tinygrad_mlp.nn import Layer, Neuron
 

@@ -13,16 +13,21 @@ writes a page that plays the training, ``worksheet(loss, "sheet.html")`` an exer
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from viz import plots
 from viz._film.animation import animate
 from viz._graph import to_dot
 from viz._notebook import register
 from viz._pictures import Svg, draw, to_svg, to_tikz
-from viz._play.live import play
-from viz._play.record_training import record
-from viz._quiz.worksheet import worksheet
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
+
+if TYPE_CHECKING:
+    from viz._play.live import play
+    from viz._play.record_training import record
+    from viz._quiz.worksheet import worksheet
 
 __all__ = [
     "Page",
@@ -39,5 +44,24 @@ __all__ = [
     "to_tikz",
     "worksheet",
 ]
+
+_WHERE_USED = {
+    "play": "viz._play.live",
+    "record": "viz._play.record_training",
+    "worksheet": "viz._quiz.worksheet",
+}
+"""What is imported when it is asked for: a server takes longer than all the drawings."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _WHERE_USED:
+            raise AttributeError(f"module 'viz' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_WHERE_USED[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 register()

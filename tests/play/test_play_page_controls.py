@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import Tab
 from viz._run.run import Run
@@ -106,18 +104,18 @@ def test_other_samples_begin_anew(tab: Tab) -> None:
         assert (run.settings.n_samples, run.settings.held_out, run.step) == (60, 0.5, 0)
 
 
-@pytest.mark.parametrize("typed", ["abc", "-1", ""])
-def test_what_is_refused_is_said_beside_the_setting(tab: Tab, typed: str) -> None:
+def test_what_is_refused_is_said_beside_the_setting(tab: Tab) -> None:
     with playing(tab) as page:
         before = page.run.settings
-        with page.obeyed("set") as response:
-            page.fill("#set-learning_rate", typed)
-        page.wait("() => byId('set-learning_rate').getAttribute('aria-invalid') === 'true'")
-        reason = response.value.json()["error"]
-        assert "learning_rate" in reason
-        assert page.page.text_content("#set-learning_rate-error") == reason
-        assert page.page.get_attribute("#set-learning_rate-error", "role") == "status"
-        assert page.run.settings == before
+        for typed in ("abc", "-1", ""):
+            with page.obeyed("set") as response:
+                page.fill("#set-learning_rate", typed)
+            reason = response.value.json()["error"]
+            assert "learning_rate" in reason
+            page.wait("(reason) => byId('set-learning_rate-error').textContent === reason", reason)
+            assert page.page.get_attribute("#set-learning_rate", "aria-invalid") == "true"
+            assert page.page.get_attribute("#set-learning_rate-error", "role") == "status"
+            assert page.run.settings == before
         with page.obeyed("set"):
             page.fill("#set-learning_rate", "0.5")
         page.wait("() => byId('set-learning_rate').getAttribute('aria-invalid') === 'false'")
@@ -163,12 +161,12 @@ def test_features_are_switched_on_and_off(tab: Tab) -> None:
         with page.obeyed("feature"):
             square.click()
         page.catch_up()
-        assert page.run.settings.features == ("x1", "x2", "x1^2")
+        assert [*page.run.settings.features] == ["x1", "x2", "x1^2"]
         assert square.get_attribute("aria-pressed") == "true"
         with page.obeyed("feature"):
             page.page.get_by_role("button", name="Feature x2", exact=True).click()
         page.catch_up()
-        assert page.run.settings.features == ("x1", "x1^2")
+        assert [*page.run.settings.features] == ["x1", "x1^2"]
 
 
 def test_another_data_set_and_other_columns_of_it(tab: Tab) -> None:
@@ -193,7 +191,11 @@ def test_new_initial_weights(tab: Tab) -> None:
         assert (page.run.numbers() != before).any()
 
 
-TABLE = "width,length,kind\n" + "\n".join(f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(24))
+KINDS = ["a", "b"]
+TABLE = "width,length,kind\n" + "\n".join(f"{i % 7},{i % 5},{KINDS[i % 2]}" for i in range(24))
+
+
+NUMBERS = "width,length,weight\n" + "\n".join(f"{i % 7},{i % 5},{i}" for i in range(24))
 
 
 def test_a_table_by_the_button(tab: Tab, tmp_path: Path) -> None:
@@ -230,6 +232,20 @@ def test_a_table_that_is_dropped(tab: Tab) -> None:
         assert page.page.evaluate("window.wasDropping") is True
         assert page.page.evaluate("document.body.classList.contains('dropping')") is False
         assert page.text("#title") == "leaves.csv"
+
+
+def test_another_column_of_a_table_is_predicted(tab: Tab) -> None:
+    with playing(tab) as page:
+        with page.obeyed("csv"):
+            drop(page, "leaves.csv", NUMBERS)
+        page.catch_up()
+        assert page.page.input_value("#target-name") == "weight"
+        with page.obeyed("csv"):
+            page.page.select_option("#target-name", "length")
+        page.catch_up()
+        assert page.run.settings.table is not None
+        assert page.run.settings.table.target == "length"
+        assert page.page.input_value("#target-name") == "length"
 
 
 def test_a_table_that_cannot_be_read_says_why_and_changes_nothing(tab: Tab) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import PHONE, Tab
 from viz._run.run import Run
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Position
 
-def place_of(page: Played, x: float, y: float) -> dict[str, float]:
+
+def place_of(page: Played, x: float, y: float) -> Position:
     """Where on the plot a point of the data is."""
     left, top = page.page.evaluate("([x, y]) => [plot.across(x), plot.down(y)]", [x, y])
     return {"x": left, "y": top}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import PHONE, Tab
 from viz._run.run import Run
@@ -29,22 +27,27 @@ def controls(page: Played) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("data", ["moons", "iris", "digits"])
-def test_every_control_has_a_name_of_its_own(tab: Tab, data: str) -> None:
-    run = Run(RunSettings(data, layers=(LayerSettings(3), LayerSettings(2))))
+def test_every_control_has_a_name(tab: Tab) -> None:
+    run = Run(RunSettings("digits", layers=(LayerSettings(3), LayerSettings(2))))
     with playing(tab, run) as page:
         found = controls(page)
+        for data in ("moons", "iris"):
+            with page.obeyed("data"):
+                page.page.select_option("#data-name", data)
+            page.catch_up()
+            found += controls(page)
         page.page.click("#settings-0")
         found += controls(page)
         page.page.click("#open-export")
         found += controls(page)
+        page.page.click("#unit-0-0")
+        found += controls(page)
         roles = {role for role, _ in found}
-        assert {"button", "combobox", "textbox", "slider"} <= roles
+        assert {"button", "combobox", "textbox", "slider", "radio", "application"} <= roles
         assert [role for role, name in found if not name.strip()] == []
-        names = [name for role, name in set(found) if role == "button"]
-        assert len(names) == len({*names})
-        wanted = {"Play", "One step", "One epoch", "One step back", "Layer 1: one unit more"}
-        assert wanted <= {*names}
+        names = {name for role, name in found if role == "button"}
+        assert {"Play", "One step", "One epoch", "One step back"} <= names
+        assert {"Layer 1: one unit more", "Close the formula", "Feature x1^2"} <= names
 
 
 def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
@@ -53,6 +56,7 @@ def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
             """() => [...document.querySelectorAll("button, select, input, [tabindex='0']")]
               .filter((element) => element.checkVisibility({ visibilityProperty: true }))
               .filter((element) => element.type !== "radio" || element.checked)
+              .filter((element) => element.tabIndex >= 0)
               .map((element) => element.id || element.dataset.export || element.textContent)"""
         )
         visited = []
@@ -73,6 +77,36 @@ def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
                 rings.append(ring)
         assert {*reachable} <= {*visited}
         assert {*rings} == {"solid 3px"}, "each shows that it has the focus"
+
+
+def test_arrows_go_from_unit_to_unit(tab: Tab) -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3), LayerSettings(2))))
+    with playing(tab, run) as page:
+        page.page.focus("#unit-0-0")
+        places = []
+        for key in ("Down", "Down", "Down", "Right", "Up", "Right", "Right", "Left", "Left"):
+            page.press(f"Arrow{key}")
+            places.append(page.page.evaluate("document.activeElement.id"))
+        assert places == [
+            *("unit-0-1", "unit-0-2", "unit-0-2", "unit-1-1", "unit-1-0"),
+            *("unit-2-0", "unit-2-0", "unit-1-0", "unit-0-0"),
+        ]
+        page.press("ArrowLeft")
+        assert page.page.evaluate("document.activeElement.id") == "feature-0"
+        page.page.focus("#unit-0-2")
+        page.press("Shift+Tab", "Tab")
+        assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
+        assert run.step == 0, "the arrows took no step"
+
+
+def test_arrows_go_from_image_to_image(tab: Tab) -> None:
+    run = Run(RunSettings("digits", layers=(LayerSettings(2),)))
+    with playing(tab, run) as page:
+        page.page.focus("#gallery [tabindex='0']")
+        page.press("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowRight")
+        page.wait("() => changed.size === 0")
+        assert page.page.evaluate("gallery.looked") == 2
+        assert page.page.get_attribute("#gallery :focus", "aria-pressed") == "true"
 
 
 def test_keys_steer_the_training(tab: Tab) -> None:
@@ -125,9 +159,8 @@ def test_the_focus_stays_where_it_is_while_the_network_changes(tab: Tab) -> None
         assert page.page.evaluate("document.activeElement.id") == "more-0"
 
 
-@pytest.mark.parametrize("data", ["spirals", "digits"])
-def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab, data: str) -> None:
-    run = Run(RunSettings(data, layers=(LayerSettings(16), LayerSettings(16))))
+def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab) -> None:
+    run = Run(RunSettings("spirals", layers=(LayerSettings(16), LayerSettings(16))))
     with playing(tab, run, PHONE) as page:
         assert page.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         outside = page.page.evaluate(

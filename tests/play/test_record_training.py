@@ -251,7 +251,8 @@ def classes_scene(**options: Any) -> dict[str, Any]:
 
 
 def test_the_scene_has_classes_names_and_points() -> None:
-    scene = classes_scene(names=["height", HOSTILE[1]], title=HOSTILE[0])
+    scene = classes_scene(names=["height", HOSTILE[1]], title=HOSTILE[0], columns=(1, 0))
+    assert scene["columns"] == [1, 0]
     assert scene["task"] == "classification"
     assert scene["outputs"] == sorted(["no", "yes", HOSTILE[0]])
     assert scene["names"] == ["height", HOSTILE[1]]
@@ -379,6 +380,24 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], type[TinygradMLPErro
         InvalidArgumentError,
         r"names is \['x'\], but a text for each of the 2 columns .* names=\['x1', 'x2'\]",
     ),
+    "no columns": (
+        lambda: MLP(2, [2, 1], rng=0),
+        {"columns": (0, 2)},
+        InvalidArgumentError,
+        r"columns is \(0, 2\), but two different columns of X, from 0 to 1, .*columns=\(0, 1\)",
+    ),
+    "one column": (
+        lambda: MLP(2, [2, 1], rng=0),
+        {"columns": 1},
+        InvalidArgumentError,
+        "columns is 1",
+    ),
+    "a column twice": (
+        lambda: MLP(2, [2, 1], rng=0),
+        {"columns": (1, 1)},
+        InvalidArgumentError,
+        "two different columns",
+    ),
     "image": (
         lambda: MLP(2, [2, 1], rng=0),
         {"image": 8},
@@ -413,7 +432,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], type[TinygradMLPErro
         lambda: MLP(2, [2, 1], rng=0),
         {"epochs": 2_000_000, "frames": 2_000_000},
         InvalidArgumentError,
-        r"2000000 frames of 9 weights are too many .* frames=1777777",
+        r"2000000 frames of 9 weights are too many .* frames=444444",
     ),
     "another word": (
         lambda: MLP(2, [2, 1], rng=0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -170,6 +171,23 @@ def test_the_last_thousand_steps_fit_into_the_memory_and_older_ones_are_thinned(
     assert old[1] > 4 * past.distance
 
 
+def test_an_optimizer_that_remembers_more_gets_no_more_memory() -> None:
+    n_parameters, step = 101_770, 0
+    plain_state = {"step_count": np.array(0)}
+    numbers = np.zeros(n_parameters)
+    past = Past(Moment(0, 0, numbers, numbers[:0], plain_state, (), None, 0, 0, 0))
+    before = past.distance
+    while step < 1500:
+        step += past.distance
+        past.add(Moment(step, 0, numbers, numbers[:0], plain_state, (), None, 0, 0, 0))
+    while step < 4000:
+        step += past.distance
+        past.add(moment(step, n_parameters))
+        assert past.n_bytes <= 64 * 2**20
+    assert past.distance > 2 * before
+    assert past.oldest_exact <= step - EXACT
+
+
 def test_moments_of_a_small_network_stay_few_however_long_it_trains() -> None:
     past = Past(moment(0, 10))
     for step in range(past.distance, 400_000, past.distance):
@@ -192,6 +210,34 @@ def test_a_step_that_is_too_old_becomes_the_kept_one_before_it(
     fresh = Run(run.base)
     fresh.take(reached)
     assert run.numbers().tobytes() == fresh.numbers().tobytes()
+
+
+def test_threads_take_turns() -> None:
+    run, taken = plain(), []
+
+    def go_on() -> None:
+        for n_steps in range(1, 11):
+            taken.append(run.take(n_steps))
+            run.measured()
+
+    threads = [Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == run.step == 165
+    fresh = plain()
+    fresh.take(165)
+    assert run.numbers().tobytes() == fresh.numbers().tobytes()
+
+
+def test_time_that_is_over_ends_a_burst_between_two_steps() -> None:
+    run = plain()
+    assert run.take_for(0.0) <= 1
+    assert run.take_for(60.0, 12) == 12
+    assert run.left_in_epoch == run.finish_epoch()
+    assert run.epochs == int(run.epochs)
+    assert run.take(0) == 0
 
 
 def test_what_is_wrong_is_said() -> None:

@@ -137,7 +137,7 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is -1, but a whole number of at least 0 is ...
     """
-    from viz._play.play_page import play_page
+    from viz._play.play_page import page_of_run
     from viz._play.player import Player
     from viz._play.server import PlayServer
 
@@ -146,7 +146,7 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     server = None
     try:
         try:
-            server = PlayServer(player, play_page("server", title=run.title), port=port)
+            server = PlayServer(player, page_of_run(run, "server"), port=port)
             player.start()
             address = server.served.address
             print(

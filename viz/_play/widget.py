@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._play.commands import obey
-from viz._play.play_page import ROOM, play_page
+from viz._play.play_page import ROOM, page_of_run
 from viz._play.player import Player
 from viz._play.shown import Seen
 from viz._run.run import Run
@@ -97,7 +97,7 @@ class Conversation:
             self._leave(view)
         elif message.get("hello"):
             self._views.pop(view, None)
-            self._send({"view": view, "page": play_page("widget", title=self._player.run.title)})
+            self._send({"view": view, "page": page_of_run(self._player.run, "widget")})
         elif "command" in message:
             answer = obey(self._player.run, self._player, message["command"])
             number = message.get("number")

@@ -39,8 +39,10 @@ HALVES: Final = (0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)
 WHOLE: Final = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 BITS: Final = (0.0, 1.0)
 
-POOLS: Final = ((WHOLE, TENTHS), (TENTHS, TENTHS), (WHOLE, HALVES), (WHOLE, WHOLE))
-"""What inputs and parameters are drawn from, in turn."""
+BY_HAND: Final = ((WHOLE, TENTHS), (TENTHS, TENTHS), (WHOLE, HALVES), (WHOLE, WHOLE))
+"""What inputs and parameters are drawn from, in turn: of whole numbers all results are round."""
+WITH_TABLE: Final = ((TENTHS, TENTHS), (HALVES, TENTHS), (WHOLE, TENTHS))
+"""The same where there are functions, which should not saturate."""
 
 WORDS_BY_HAND: Final = frozenset(
     ["a", "b", "c", "p", "q", "r", "s", "t", "x", "w", "n", "xn", "wn", "max", "min", "if", "else"]
@@ -102,10 +104,11 @@ def draw_numbers(loss: Value, seed: int, parameters: Sequence[Value] | None = No
     n_inputs = sum([roles[leaf] == "input" for leaf in leaves])
     is_bit = [roles[x] == "input" and x.data in BITS and x.op is None for x in leaves]
     by_hand = all(is_arithmetic(op_of(node)) for node in order if node.parents)
+    turns = BY_HAND if by_hand else WITH_TABLE
     rng = np.random.default_rng(seed)
     best, least = list[float](), math.inf
     for draw in range(DRAWS):
-        pools = POOLS[draw % len(POOLS)]
+        pools = turns[draw % len(turns)]
         numbers = []
         for leaf, bit in zip(leaves, is_bit, strict=True):
             pool = BITS if bit else pools[_POOL[roles[leaf]]]

@@ -72,7 +72,11 @@ class Sheet:
 
     @property
     def is_exact(self) -> bool:
-        """Whether no answer has to be rounded."""
+        """Whether no answer has to be rounded.
+
+        >>> Sheet((), (), (), (Asked((), 1.0 / 3.0, ()),)).is_exact
+        False
+        """
         return all(is_round(asked.answer) for asked in (*self.forward, *self.backward))
 
 

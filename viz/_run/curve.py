@@ -28,6 +28,15 @@ class Curve:
 
     Args:
         before: the curve that it takes the place of, of which pages have points; None for none.
+
+    >>> curve, page = Curve(), Cursor()
+    >>> curve.add(0, Measured(0.7, None, None, None))
+    >>> [step for step, _ in curve.news(page)[1]], curve.next_after(0, steps_per_epoch=24)
+    ([0], 24)
+    >>> curve.add(24, Measured(0.5, None, None, None))
+    >>> n_valid, points = curve.news(page)
+    >>> n_valid, [step for step, _ in points]
+    (1, [24])
     """
 
     def __init__(self, before: Curve | None = None) -> None:

@@ -25,7 +25,13 @@ class HasNetwork(Protocol):
 
 
 def described_network(run: HasNetwork, samples: RunSamples) -> dict[str, Any]:
-    """The network of a run, with the initializers of its hidden layers."""
+    """The network of a run, with the initializers of its hidden layers.
+
+    >>> from viz._run.run import Run
+    >>> run = Run(RunSettings("moons"))
+    >>> [layer["initializer"] for layer in described_network(run, run.samples)["layers"]]
+    ['default', 'default', None]
+    """
     network = described_network_of(run.model, samples)
     for layer, settings in zip(network["layers"], run.settings.layers):
         layer["initializer"] = settings.initializer
@@ -37,5 +43,11 @@ def described_network_of(model: Module, samples: RunSamples) -> dict[str, Any]:
 
     Raises:
         InvalidArgumentError: for a model that a page cannot run.
+
+    >>> from viz._run.run import Run
+    >>> run = Run(RunSettings("moons"))
+    >>> network = described_network_of(run.model, run.samples)
+    >>> [layer["units"] for layer in network["layers"]], network["head"]
+    ([16, 16, 1], 'sigmoid')
     """
     return network_of(model, samples.head, samples.image)

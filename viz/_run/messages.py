@@ -10,7 +10,6 @@ from math import isfinite
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS
 from tinygrad_mlp.optim._by_name import OPTIMIZERS
@@ -28,7 +27,12 @@ MOST_SENT: Final = 2000
 
 
 def scene(run: Run) -> dict[str, Any]:
-    """All but the weights: the samples, the network, the settings, and what can be chosen."""
+    """All but the weights: the samples, the network, the settings, and what can be chosen.
+
+    >>> told = scene(Run())
+    >>> told["title"], told["task"], told["names"], told["points"]["n_points"]
+    ('spirals', 'binary', ['x1', 'x2'], [375, 125])
+    """
     with run.lock:
         samples = run.samples
         seen = [*samples.train[:MOST_SENT].tolist(), *samples.held_out[:MOST_SENT].tolist()]
@@ -82,10 +86,18 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
         run: the run.
         cursor: how much of the curve the page has; None for nothing.
         playing: whether the run goes on by itself.
+
+    >>> run = Run()
+    >>> run.take(3)
+    3
+    >>> frame(run)["step"], len(frame(run)["weights"])  # 337 numbers of 4 bytes, as text
+    (3, 1800)
     """
     with run.lock:
         now = run.lately() if playing else run.measured()
         n_valid, points = run.curve.news(Cursor() if cursor is None else cursor)
+        with np.errstate(over="ignore"):  # inf, where a training goes astray
+            weights = run.numbers().astype("<f4").tobytes()
         return {
             "kind": "frame",
             "version": run.version,
@@ -94,7 +106,7 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "epoch": run.epochs,
             "playing": playing,
             **dict(zip(_NAMES, _numbers(now))),
-            "weights": _single(run.numbers()),
+            "weights": b64encode(weights).decode("ascii"),
             "oldest": run.oldest_exact,
             "curve": {
                 "from": n_valid,
@@ -103,12 +115,6 @@ def frame(run: Run, cursor: Cursor | None = None, *, playing: bool = False) -> d
             "advice": run.advice,
             "remark": run.remark,
         }
-
-
-def _single(numbers: NDArray[np.float64]) -> str:
-    """The numbers in single precision, as text; those that are too large for it are infinite."""
-    with np.errstate(over="ignore"):
-        return b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
 _NAMES: Final = ("loss", "held_out_loss", "accuracy", "held_out_accuracy")

@@ -39,6 +39,13 @@ def own_task(
 
     Raises:
         TinygradMLPError: for data that do not fit to the model or to one another.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> settings = RunSettings("given", held_out=0.5)
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "yes", "no", "yes"]
+    >>> task, samples = own_task(MLP(1, [1]), X, y, None, settings, ["size"])
+    >>> samples.classes, samples.y.tolist(), len(samples.held_out), samples.names
+    (('no', 'yes'), [0, 1, 0, 1], 2, ('size',))
     """
     task, known = Task.for_data(model, X, y, loss)
     assert task.loss is not None

@@ -29,16 +29,18 @@ class Past:
 
     Args:
         first: the moment that the run begins with.
+
+    >>> from viz._run.steered import first_steps
+    >>> from viz._run.run_settings import RunSettings
+    >>> past = Past(first_steps(RunSettings("moons")).moment(0))
+    >>> past.distance, past.oldest_exact, past.before(7).step
+    (16, 0, 0)
     """
 
     def __init__(self, first: Moment) -> None:
         self._moments = [first]
-        size = first.n_bytes
-        self.distance = max(CLOSEST, -(-EXACT // max(MOST_RECENT // size - 2, 1)))
-        self._most = max(MOST // size, 3)
-        self._full = self._most
         self._coarseness = 1
-        self._begin_full()
+        self._make_room(first.n_bytes)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -60,6 +62,8 @@ class Past:
     def add(self, moment: Moment) -> None:
         """Keep one more, later than all others; older ones are thinned."""
         self._moments.append(moment)
+        if moment.n_bytes > self._size:  # of another optimizer
+            self._make_room(moment.n_bytes)
         if len(self._moments) > self._full:
             self._thin(moment.step)
 
@@ -71,6 +75,13 @@ class Past:
     def drop_after(self, step: int) -> None:
         """Forget what comes after a step."""
         self._moments = [moment for moment in self._moments if moment.step <= step]
+
+    def _make_room(self, size: int) -> None:
+        """Choose how far moments of that size are apart, and how many there can be."""
+        self._size = size
+        self.distance = max(CLOSEST, -(-EXACT // max(MOST_RECENT // size - 2, 1)))
+        self._most = max(MOST // size, 3)
+        self._begin_full()
 
     def _thin(self, now: int) -> None:
         """Forget older moments, the more the older they are, until there is room."""

@@ -13,7 +13,13 @@ __all__ = ["advice_of"]
 
 
 def advice_of(steps: Steps, curve: Curve) -> str:
-    """The advice that ``fit`` would give if it ended here, by the points of the curve."""
+    """The advice that ``fit`` would give if it ended here, by the points of the curve.
+
+    >>> from viz._run.steered import first_steps
+    >>> from viz._run.run_settings import RunSettings
+    >>> advice_of(first_steps(RunSettings("moons")), Curve())
+    ''
+    """
     if steps.count == 0:
         return ""
     settings = steps.settings

@@ -29,6 +29,12 @@ class Change:
         step: how many steps had been taken.
         settings: the settings from then on.
         weight: a place in the flat vector of the parameters, and the number that was put there.
+
+    >>> from dataclasses import replace
+    >>> before = RunSettings("moons")
+    >>> change = Change(7, replace(before, l2=0.5))
+    >>> change.json(before), Change.of_json(change.json(before), before) == change
+    ({'step': 7, 'set': {'l2': 0.5}}, True)
     """
 
     step: int
@@ -72,7 +78,11 @@ class Change:
 
 
 def checked_weight(place: object, number: object) -> tuple[int, float]:
-    """The place of a weight and its number."""
+    """The place of a weight and its number.
+
+    >>> checked_weight(3, 1)
+    (3, 1.0)
+    """
     return (
         check_integer(place, "the place of the weight", "0", minimum=0),
         check_number(number, "the weight", "0.5", at_least=-1e9, at_most=1e9),
@@ -80,7 +90,11 @@ def checked_weight(place: object, number: object) -> tuple[int, float]:
 
 
 def written_run(base: RunSettings, changes: Sequence[Change], step: int) -> dict[str, Any]:
-    """A run as numbers, texts, lists and dicts."""
+    """A run as numbers, texts, lists and dicts.
+
+    >>> written_run(RunSettings("moons"), [], 7)["step"]
+    7
+    """
     told, before = [], base
     for change in changes:
         told.append(change.json(before))
@@ -93,6 +107,10 @@ def read_run(given: object) -> tuple[RunSettings, list[Change], int]:
 
     Raises:
         TinygradMLPError: if it is no such thing.
+
+    >>> base, changes, step = read_run(written_run(RunSettings("moons"), [], 7))
+    >>> base.data, changes, step
+    ('moons', [], 7)
     """
     if isinstance(given, str):
         try:

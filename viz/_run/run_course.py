@@ -42,6 +42,11 @@ class Course:
         curve: how good it was at some of its steps.
         remark: why it stands still, if it cannot go on; else "".
         advice: what ``advise`` found last.
+
+    >>> from viz._run.steered import first_steps
+    >>> course = Course(first_steps(RunSettings("moons", n_samples=100)))
+    >>> course.take(30), course.back(20), course.last, course.epochs  # 5 steps are an epoch
+    (30, 10, 30, 2.0)
     """
 
     def __init__(self, steps: Steps) -> None:

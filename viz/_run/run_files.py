@@ -41,12 +41,23 @@ def file_name(title: str, ending: str) -> str:
 
 
 def has_onnx() -> bool:
-    """Whether ONNX files can be written."""
+    """Whether ONNX files can be written.
+
+    >>> has_onnx() == (find_spec("onnx") is not None)
+    True
+    """
     return find_spec("onnx") is not None
 
 
 def weights_file(steps: Steps, numbers: Floats) -> bytes:
-    """The network as ``load_model`` reads it, with what was done to the columns before."""
+    """The network as ``load_model`` reads it, with what was done to the columns before.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> from viz._run.steered import first_steps
+    >>> steps = first_steps(RunSettings("moons"))
+    >>> weights_file(steps, steps.program.parameters)[:2]  # an archive
+    b'PK'
+    """
     model = _trained(steps, numbers)
     samples = steps.samples
     extra: dict[str, Any] = {
@@ -64,6 +75,12 @@ def onnx_file(steps: Steps, numbers: Floats) -> bytes:
 
     Raises:
         MissingDependencyError: without the package onnx.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> from viz._run.steered import first_steps
+    >>> steps = first_steps(RunSettings("moons"))
+    >>> b"Tanh" in onnx_file(steps, steps.program.parameters)
+    True
     """
     from tinygrad_mlp.interchange._onnx_model import onnx_content
 

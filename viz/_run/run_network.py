@@ -28,6 +28,11 @@ def network_for(settings: RunSettings, samples: RunSamples) -> Sequential:
 
     Raises:
         InvalidArgumentError: if it is too large.
+
+    >>> from viz._run.run_samples import samples_for
+    >>> settings = RunSettings("moons", layers=(LayerSettings(3, dropout=0.5),))
+    >>> network_for(settings, samples_for(settings))
+    Sequential of [Layer of 3 tanh(2) neurons, Dropout of 0.5, Layer of 1 linear(3) neuron]
     """
     _check_size(settings, samples)
     rng, left_out = np.random.default_rng(settings.seed), np.random.default_rng([settings.seed, 1])
@@ -44,7 +49,13 @@ def network_for(settings: RunSettings, samples: RunSamples) -> Sequential:
 
 
 def change_layers(model: Sequential, layers: tuple[LayerSettings, ...]) -> None:
-    """Give the hidden layers their present activations and dropouts."""
+    """Give the hidden layers their present activations and dropouts.
+
+    >>> model = Sequential(Layer(2, 3, "tanh"), Dropout(0.0), Layer(3, 1, None))
+    >>> change_layers(model, (LayerSettings(3, "relu", dropout=0.25),))
+    >>> model
+    Sequential of [Layer of 3 relu(2) neurons, Dropout of 0.25, Layer of 1 linear(3) neuron]
+    """
     for place, layer in enumerate(layers):
         hidden, dropout = model[2 * place], model[2 * place + 1]
         assert isinstance(hidden, Layer)
@@ -56,7 +67,12 @@ def change_layers(model: Sequential, layers: tuple[LayerSettings, ...]) -> None:
 
 
 def task_for(samples: RunSamples) -> Task:
-    """What is learned: the loss that suits the targets, and the classes as their numbers."""
+    """What is learned: the loss that suits the targets, and the classes as their numbers.
+
+    >>> from viz._run.run_samples import samples_for
+    >>> task_for(samples_for(RunSettings("iris")))
+    Task(categorical_cross_entropy, classes [0, 1, 2])
+    """
     if not samples.classes:
         return Task(loss_named("mean_squared_error"), None, samples.n_inputs, 1)
     binary = len(samples.classes) == 2
@@ -69,6 +85,11 @@ def plain_network(settings: RunSettings, samples: RunSamples) -> MLP:
     """A network of the same layers without dropout, with the head, to be given the weights.
 
     Its parameters stand in the same order.
+
+    >>> from viz._run.run_samples import samples_for
+    >>> settings = RunSettings("moons", layers=(LayerSettings(3, dropout=0.5),))
+    >>> plain_network(settings, samples_for(settings))
+    MLP of [Layer of 3 tanh(2) neurons, Layer of 1 sigmoid(3) neuron]
     """
     sizes = [*[layer.units for layer in settings.layers], samples.n_outputs]
     activations = [layer.activation for layer in settings.layers]

@@ -37,7 +37,13 @@ IN_LATEX: Final = {
 
 
 def model_of_its_own(steps: Steps) -> Module:
-    """A copy of the network whose numbers may be changed; without dropout where that is easy."""
+    """A copy of the network whose numbers may be changed; without dropout where that is easy.
+
+    >>> from viz._run.run_settings import LayerSettings, RunSettings
+    >>> from viz._run.steered import first_steps
+    >>> model_of_its_own(first_steps(RunSettings("moons", layers=(LayerSettings(3),))))
+    MLP of [Layer of 3 tanh(2) neurons, Layer of 1 sigmoid(3) neuron]
+    """
     if steps.settings.data == GIVEN:
         return deepcopy(steps.model)
     return plain_network(steps.settings, steps.samples)
@@ -50,7 +56,14 @@ def sample_of(
     inputs: Sequence[float | None] | None,
     weights: Mapping[Any, float] | None,
 ) -> SampleGraph:
-    """The graph of the loss of one sample; samples count from 0."""
+    """The graph of the loss of one sample; samples count from 0.
+
+    >>> from viz._run.run_settings import RunSettings
+    >>> from viz._run.steered import first_steps
+    >>> steps = first_steps(RunSettings("moons"))
+    >>> sample_of(steps, steps.program.parameters, 3, None, None).title
+    'sample 3: class 1, at step 0'
+    """
     samples = steps.samples
     index = check_integer(index, "the number of the sample", "0 for the first", minimum=0)
     if index >= len(samples.X):
@@ -85,6 +98,16 @@ def formula_of(
         samples: the samples.
         layer: the layer, from 0, the output layer being the last one.
         unit: the unit of it, from 0.
+
+    >>> from viz._run.run import Run
+    >>> from viz._run.run_settings import RunSettings
+    >>> run = Run(RunSettings("moons", layers=(), standardize=False))
+    >>> run.set_weight(0, 0.5)
+    >>> run.set_weight(1, -1.25)
+    >>> network = {"layers": [{"units": 1, "activation": "linear", "norm": None,
+    ...     "W": {"at": 0, "row": 3}, "b": {"at": 2, "row": 3}}]}
+    >>> formula_of(network, run.numbers(), run.samples, 0, 0)["text"]
+    'z = 0.5*x1 - 1.25*x2 + 0.0'
     """
     layers = network["layers"]
     layer = _place(layer, len(layers), "layer")

@@ -55,6 +55,10 @@ class RunSamples:
         target_scaler: does so with the numbers of a regression.
         image: the height and width of the picture that the columns are; None for no picture.
         of_model: the kind and the head, where a person's own model and its loss say them.
+
+    >>> samples = samples_for(RunSettings("moons", features=("x1", "x2", "x1*x2")))
+    >>> samples.kind, samples.n_inputs, samples.inputs(samples.X).shape
+    ('binary', 3, (500, 3))
     """
 
     X: Floats
@@ -143,6 +147,10 @@ def samples_for(settings: RunSettings, start: RunSamples | None = None) -> RunSa
     Raises:
         DataError: for a table that cannot be used.
         InvalidArgumentError: for features or painted points where there are not two columns.
+
+    >>> samples = samples_for(RunSettings("iris"))
+    >>> len(samples.train), len(samples.held_out), samples.classes[0], samples.head
+    (112, 38, 'setosa', 'softmax')
     """
     if settings.data == GIVEN:
         if start is None:

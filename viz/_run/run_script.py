@@ -28,6 +28,12 @@ def script_of(
         n_steps: how many steps were taken.
         samples: of them what does not change.
         loss_name: the name of the loss.
+
+    >>> from viz._run.run_samples import samples_for
+    >>> settings = RunSettings("moons")
+    >>> loss = "binary_cross_entropy_with_logits"
+    >>> "take(7)" in script_of(settings, [], 7, samples_for(settings), loss)
+    True
     """
     used = [base, *[change.settings for change in changes]]
     drops = any([layer.dropout for settings in used for layer in settings.layers])

@@ -327,7 +327,13 @@ class RunSettings:
 
 
 def only_training(settings: RunSettings, other: RunSettings) -> bool:
-    """Whether two settings differ in how is trained alone, and not in the network or the data."""
+    """Whether two settings differ in how is trained alone, and not in the network or the data.
+
+    >>> only_training(RunSettings(l2=0.5), RunSettings()), only_training(
+    ...     RunSettings("moons"), RunSettings()
+    ... )
+    (True, False)
+    """
     return settings == replace(
         other, **{name: getattr(settings, name) for name in (*HOW_TO_TRAIN, "columns")}
     )
@@ -338,6 +344,9 @@ def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
 
     Raises:
         InvalidArgumentError: for anything else, and for too many.
+
+    >>> checked_points([[1, 2, 0]])
+    ((1.0, 2.0, 0.0),)
     """
     checked = []
     for point in _listed(points, "painted", MOST_PAINTED):
@@ -360,6 +369,9 @@ def checked_keys(given: object, what: str, names: list[str]) -> Mapping[str, Any
 
     Raises:
         DataError: if it is none, or has another key.
+
+    >>> checked_keys({"units": 3}, "a layer", ["units", "dropout"])
+    {'units': 3}
     """
     if not isinstance(given, Mapping):
         raise DataError(f"{what} is {described(given)}, but an object is needed")

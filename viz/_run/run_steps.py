@@ -41,6 +41,11 @@ class Moment:
         epoch: how many epochs have begun.
         order_length: the number of samples in the order of the epoch; 0 before the first.
         place: how many samples of the epoch are done.
+
+    >>> from viz._run.steered import first_steps
+    >>> moment = first_steps(RunSettings("moons")).moment(0)
+    >>> moment.step, moment.n_bytes < 20_000
+    (0, True)
     """
 
     step: int
@@ -80,6 +85,15 @@ class Steps:
         task: what it is trained for.
         samples: what it is trained on.
         settings: how.
+
+    >>> from viz._run.steered import first_steps
+    >>> steps = first_steps(RunSettings("moons"))
+    >>> before = steps.moment(0)
+    >>> steps.step(), steps.count, steps.left_in_epoch, steps.steps_per_epoch
+    (True, 1, 23, 24)
+    >>> steps.restore(before, steps.settings)
+    >>> steps.count
+    0
     """
 
     def __init__(

@@ -66,6 +66,14 @@ def sample_graph(
 
     Raises:
         InvalidArgumentError: for inputs or weights that are none.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [1])
+    >>> task, samples = Task.for_data(model, [[2.0], [1.0]], [7.0, 0.0])
+    >>> sample = samples.take(np.array([0]))
+    >>> graph = sample_graph(model, np.array([3.0, 0.0]), task, sample, ["x"], "the first")
+    >>> graph.loss.data, list(graph.leaves.values())
+    (1.0, ['x:0', 'p:0', 'p:1'])
     """
     assert task.loss is not None
     parameters = model.parameters()

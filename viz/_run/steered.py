@@ -38,6 +38,13 @@ class Steered(Course):
 
     Attributes:
         fixed: why the network and the data cannot be changed; None if they can.
+
+    >>> steered = Steered(first_steps(RunSettings("moons")))
+    >>> steered.take(9), steered.set("l2", 0.01), steered.step  # goes on
+    (9, None, 9)
+    >>> steered.set_layer(0, units=8)  # begins anew
+    >>> steered.step, steered.settings.l2
+    (0, 0.01)
     """
 
     fixed: str | None = None

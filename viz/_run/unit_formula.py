@@ -75,7 +75,12 @@ class UnitFormula:
 def standardized_formulas(
     names: Sequence[tuple[str, str]], seen: Sequence[tuple[str, str]], scaler: StandardScaler
 ) -> tuple[list[str], list[str]]:
-    """How inputs that are standardized come from what was seen: in text and in LaTeX."""
+    """How inputs that are standardized come from what was seen: in text and in LaTeX.
+
+    >>> scaler = StandardScaler().fit([[1.0], [5.0]])
+    >>> standardized_formulas([("a1", "a_1")], [("x1", "x_1")], scaler)[0]
+    ['a1 = (x1 - 3.0)/2.0']
+    """
     means: Floats = scaler.mean_
     texts, latex = [], []
     for name, raw, mean, scale in zip(names, seen, means.tolist(), scaler.scale_.tolist()):

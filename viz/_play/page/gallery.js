@@ -16,13 +16,29 @@ const gallery = {
       this.paintImage(canvas, index);
       return { button, answer, index };
     });
+    byId("gallery").onkeydown = (event) => this.onKey(event);
     byId("gallery").replaceChildren(...this.buttons.map(({ button }) => button));
+    this.follow();
     byId("open-sample").hidden = !play.can("sample");
+  },
+
+  onKey(event) {
+    const across = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    if (!across || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.choose(Math.max(0, Math.min(this.looked + across, this.buttons.length - 1)));
+    this.buttons[this.looked].button.focus();
   },
 
   choose(place) {
     this.looked = place;
+    this.follow();
     requestDraw("answers");
+  },
+
+  /** For the Tab key the images are one stop. */
+  follow() {
+    this.buttons.forEach(({ button }, place) => (button.tabIndex = place === this.looked ? 0 : -1));
   },
 
   /** An image in gray: 0 is the ground, the brightest of the data is the color of letters. */

@@ -13,11 +13,30 @@ class NetworkView {
     for (const [kind, isOn] of [["pointerover", true], ["focusin", true], ["pointerout", false], ["focusout", false]]) {
       area.addEventListener(kind, ({ target }) => this.look(isOn ? target.closest?.(".unit")?.place ?? null : null));
     }
+    area.addEventListener("keydown", (event) => this.onKey(event));
+    area.addEventListener("focusin", ({ target }) => this.stopAt(target.closest?.(".unit")?.place));
     area.addEventListener("click", ({ target }) => {
       const place = target.closest?.(".unit")?.place;
       if (place?.feature) steer({ do: "feature", name: place.feature.name, on: !place.feature.on });
       else if (place?.layer >= 0) formula.open(place.layer, place.unit);
     });
+  }
+
+  /** The arrow keys go from unit to unit; for the Tab key each layer is one stop. */
+  onKey(event) {
+    const place = event.target.closest?.(".unit")?.place;
+    const [across, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
+    if (!place || across === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const places = this.columns[place.layer + 1 + across]?.places ?? [];
+    const next = places[Math.min(place.unit + down, places.length - 1)];
+    if (next?.element.matches("button")) next.element.focus();
+  }
+
+  stopAt(place) {
+    if (place === undefined) return;
+    for (const { element } of this.columns[place.layer + 1].places) element.tabIndex = -1;
+    place.element.tabIndex = 0;
   }
 
   look(place) {
@@ -34,6 +53,7 @@ class NetworkView {
     this.columns = [this.inputs(), ...scene.network.layers.map((layer, index) => this.layer(layer, index))];
     const places = this.columns.flatMap(({ places }) => places.map(({ element }) => element));
     byId("units").replaceChildren(...this.columns.flatMap(({ heading }) => [heading]), ...places);
+    for (const { places } of this.columns) if (places[0]?.element.matches("button")) this.stopAt(places[0]);
     this.arrange();
     if (focused && this.area.contains(byId(focused))) byId(focused).focus({ preventScroll: true });
   }

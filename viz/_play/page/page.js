@@ -31,6 +31,7 @@ function onScene(scene) {
   try {
     play.responses = new Responses(scene);
   } catch (error) {
+    play.responses = null;
     return notice(error.message, true);
   }
   if (!isSame) formula.close();
@@ -53,7 +54,7 @@ function structureOf({ network: { layers: all, n_inputs } }) {
 }
 
 function onFrame(frame) {
-  if (!play.scene || frame.version !== play.scene.version) return; // the scene for it is on its way
+  if (!play.responses || frame.version !== play.scene.version) return; // the scene for it is on its way
   const before = play.frame;
   play.frame = frame;
   if (frame.curve) {

@@ -2,6 +2,9 @@
 
 const AT_MOST = 30; // moments a second where no speed is asked for
 
+/** What buttons are called where each moment may be several steps after the one before. */
+const RECORDED_WORDS = { back: ["Previous moment", "Left"], step: ["Next moment", "Right"] };
+
 /** The weights of all moments, one after the other; record_frames.py says how they are packed. */
 function weightsOf({ n_frames, n_numbers, order, changes }) {
   const bytes = new Packed(bytesOf(changes)).unpacked();
@@ -36,6 +39,10 @@ class RecordedChannel {
 
   start(handlers) {
     this.handlers = handlers;
+    for (const [id, [words, key]] of Object.entries(RECORDED_WORDS)) {
+      byId(id).setAttribute("aria-label", words);
+      byId(id).title = `${words} (${key})`;
+    }
     handlers.scene(this.scene);
     this.show(true);
   }
