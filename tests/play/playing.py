@@ -105,8 +105,7 @@ def playing(
     tab: Tab, run: Run | None = None, size: tuple[int, int] = DESKTOP, *, dark: bool = False
 ) -> Iterator[Played]:
     """The page of a run; afterwards no error was written, and nobody else was asked."""
-    with serving(Run(MOONS) if run is None else run) as server:
-        server.served.page = server_page()
+    with serving(Serving(Run(MOONS) if run is None else run, page=server_page())) as server:
         opened = Played(tab.cleared(size, dark=dark), serving=server)
         opened.listen()
         address = f"http://{server.host}/{server.word}/"
