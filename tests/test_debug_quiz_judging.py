@@ -55,7 +55,7 @@ from tinygrad_mlp.debug._tokens import Word
     ],
 )
 def test_numbers_are_read(text: str, value: float, unit: float, n_digits: int) -> None:
-    assert read_answer(text) == Typed(value, pytest.approx(unit, rel=1e-15), n_digits)
+    assert read_answer(text) == Typed(value, unit, n_digits)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_page_gets_the_same_rules() -> None:
     assert set(rules["messages"]) == set(MESSAGES)
     assert set(rules["kinds"]) == set(KINDS)
     for name in ("number", "comma", "power_of_ten", "minus_signs", "spaces"):
-        assert re.compile(rules[name])
+        re.compile(rules[name])
         assert "(?P" not in rules[name]  # what JavaScript would not read
     found = re.match(rules["number"], "-1.25e3")
     assert found is not None

@@ -98,7 +98,7 @@ WHERE_USED: Final = frozenset(
     {
         *("IPython", "PIL", "graphviz", "matplotlib", "pandas", "pygraphviz"),
         *("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert", "nbformat", "pygments"),
-        *("onnx", "polars", "safetensors", "sklearn", "torch", "tqdm"),
+        *("anywidget", "onnx", "polars", "safetensors", "sklearn", "torch", "tqdm"),
     }
 )
 """The packages that are imported inside the function that needs them."""

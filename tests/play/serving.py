@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +19,16 @@ from viz._run.run_settings import LayerSettings, RunSettings
 
 PAGE: Final = "<!DOCTYPE html><title>play</title>"
 SMALL: Final = RunSettings("moons", n_samples=40, layers=(LayerSettings(3),), batch_size=5)
-WAIT: Final = 60.0
+WAIT: Final = 30.0
 """Seconds after which a test gives up: no test waits so long where all is well."""
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + WAIT
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.001)
 
 
 @dataclass
@@ -39,12 +48,21 @@ class Answer:
         return json.loads(self.body)
 
 
+@dataclass
+class Address:
+    """Where a server is."""
+
+    host: str
+    port: int
+    word: str
+
+
 class Stream:
     """The stream of a page: its messages, one after the other."""
 
-    def __init__(self, served: Serving, page: str) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT)
-        request = f"GET /{served.word}/events?page={page} HTTP/1.1\r\nHost: {served.host}\r\n\r\n"
+    def __init__(self, at: Address, page: str) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", at.port), timeout=WAIT)
+        request = f"GET /{at.word}/events?page={page} HTTP/1.1\r\nHost: {at.host}\r\n\r\n"
         self.connection.sendall(request.encode())
         self._file = self.connection.makefile("rb")
         self.head = self._head()
@@ -79,10 +97,10 @@ class Stream:
 class Serving:
     """A server that runs in a thread."""
 
-    def __init__(self, run: Run, linger: float) -> None:
+    def __init__(self, run: Run, *, linger: float = 5.0, page: str = PAGE) -> None:
         self.run = run
         self.player = Player(run)
-        self.server = PlayServer(self.player, PAGE, linger=linger)
+        self.server = PlayServer(self.player, page, linger=linger)
         self.served = self.server.served
         self.port = self.server.server_port
         self.host = f"127.0.0.1:{self.port}"
@@ -138,15 +156,15 @@ class Serving:
         assert not self.thread.is_alive()
 
     def stream(self, page: str = "a") -> Stream:
-        stream = Stream(self, page)
+        stream = Stream(Address(self.host, self.port, self.word), page)
         self.streams.append(stream)
         return stream
 
 
 @contextmanager
-def serving(run: Run | None = None, linger: float = 5.0) -> Iterator[Serving]:
+def serving(served: Serving | None = None, linger: float = 5.0) -> Iterator[Serving]:
     """A server, until the block ends."""
-    served = Serving(Run(SMALL) if run is None else run, linger)
+    served = Serving(Run(SMALL), linger=linger) if served is None else served
     served.player.start()
     served.thread.start()
     try:

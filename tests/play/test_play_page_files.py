@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
-from tests.play.playing import MOONS, playing
+from tests.play.playing import MOONS, Played, playing
 from tests.replaying import Tab, Viewer
 from viz._play.commands import obey
 from viz._play.play_page import play_page
@@ -25,22 +24,23 @@ def trained(n_steps: int = 30) -> Run:
     return run
 
 
-@pytest.mark.parametrize("kind", ["python", "npz", "json", "onnx"])
-def test_an_export_is_downloaded(tab: Tab, kind: str) -> None:
+def test_exports_are_downloaded(tab: Tab) -> None:
     run = trained()
     with playing(tab, run) as page:
-        page.page.click("#open-export")
-        with page.page.expect_download() as download:
-            page.page.click(f"[data-export={kind}]")
-        name, content = run.exported(kind)
-        assert download.value.suggested_filename == name
-        if kind == "npz":
-            with np.load(download.value.path()) as found, np.load(io.BytesIO(content)) as wanted:
-                assert {*found} == {*wanted}
-        else:
-            assert Path(download.value.path()).read_bytes() == content
-        assert page.text("#notice-text") == f"{name} is written to your downloads."
-        assert page.page.is_hidden("#export")
+        for kind in ("python", "json", "onnx", "npz"):
+            page.page.click("#open-export")
+            with page.page.expect_download() as download:
+                page.page.click(f"[data-export={kind}]")
+            name, content = run.exported(kind)
+            assert download.value.suggested_filename == name
+            path = Path(download.value.path())
+            if kind == "npz":
+                with np.load(path) as found, np.load(io.BytesIO(content)) as wanted:
+                    assert {*found} == {*wanted}
+            else:
+                assert path.read_bytes() == content
+            page.wait("(name) => byId('notice-text').textContent.startsWith(name)", name)
+            assert page.page.is_hidden("#export")
 
 
 def test_a_link_restores_the_run(tab: Tab) -> None:
@@ -85,15 +85,14 @@ def test_a_damaged_link_is_said(tab: Tab) -> None:
         assert page.run.step == 0
 
 
-def test_a_file_restores_the_run(tab: Tab, tmp_path: Path) -> None:
+def test_a_file_restores_the_run(page: Played, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(trained(12).exported("json")[1])
-    with playing(tab) as page:
-        page.page.click("#open-export")
-        with page.obeyed("restore"):
-            page.page.set_input_files("#run-file", path)
-        page.catch_up()
-        assert page.run.step == 12
+    page.page.click("#open-export")
+    with page.obeyed("restore"):
+        page.page.set_input_files("#run-file", path)
+    page.catch_up()
+    assert page.run.step == 12
 
 
 def click_on_sample(page: Viewer, index: int) -> None:

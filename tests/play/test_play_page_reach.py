@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import PHONE, Tab
 from viz._run.run import Run
@@ -29,22 +27,27 @@ def controls(page: Played) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("data", ["moons", "iris", "digits"])
-def test_every_control_has_a_name_of_its_own(tab: Tab, data: str) -> None:
-    run = Run(RunSettings(data, layers=(LayerSettings(3), LayerSettings(2))))
+def test_every_control_has_a_name(tab: Tab) -> None:
+    run = Run(RunSettings("digits", layers=(LayerSettings(3), LayerSettings(2))))
     with playing(tab, run) as page:
         found = controls(page)
+        for data in ("moons", "iris"):
+            with page.obeyed("data"):
+                page.page.select_option("#data-name", data)
+            page.catch_up()
+            found += controls(page)
         page.page.click("#settings-0")
         found += controls(page)
         page.page.click("#open-export")
         found += controls(page)
+        page.page.click("#unit-0-0")
+        found += controls(page)
         roles = {role for role, _ in found}
-        assert {"button", "combobox", "textbox", "slider"} <= roles
+        assert {"button", "combobox", "textbox", "slider", "radio", "application"} <= roles
         assert [role for role, name in found if not name.strip()] == []
-        names = [name for role, name in set(found) if role == "button"]
-        assert len(names) == len({*names})
-        wanted = {"Play", "One step", "One epoch", "One step back", "Layer 1: one unit more"}
-        assert wanted <= {*names}
+        names = {name for role, name in found if role == "button"}
+        assert {"Play", "One step", "One epoch", "One step back"} <= names
+        assert {"Layer 1: one unit more", "Close the formula", "Feature x1^2"} <= names
 
 
 def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
@@ -126,39 +129,35 @@ def test_keys_steer_the_training(tab: Tab) -> None:
         assert page.page.is_hidden("#help")
 
 
-def test_keys_that_write_a_number_do_not_train(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#set-l2")
-        page.press("ArrowRight", "Home", "Space")
-        page.page.focus("#plot")
-        page.press("ArrowRight")
-        page.do("step", "#step")
-        assert page.run.step == 1
+def test_keys_that_write_a_number_do_not_train(page: Played) -> None:
+    page.page.focus("#set-l2")
+    page.press("ArrowRight", "Home", "Space")
+    page.page.focus("#plot")
+    page.press("ArrowRight")
+    page.do("step", "#step")
+    assert page.run.step == 1
 
 
-def test_a_unit_opens_by_enter_and_gives_the_focus_back(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#unit-0-2")
+def test_a_unit_opens_by_enter_and_gives_the_focus_back(page: Played) -> None:
+    page.page.focus("#unit-0-2")
+    page.press("Enter")
+    assert page.text("#formula-name") == "Layer 1, unit 3"
+    page.page.focus("#formula-close")
+    page.press("Enter")
+    assert page.page.is_hidden("#formula")
+    assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
+
+
+def test_the_focus_stays_where_it_is_while_the_network_changes(page: Played) -> None:
+    page.page.focus("#more-0")
+    with page.obeyed("layer"):
         page.press("Enter")
-        assert page.text("#formula-name") == "Layer 1, unit 3"
-        page.page.focus("#formula-close")
-        page.press("Enter")
-        assert page.page.is_hidden("#formula")
-        assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
+    page.catch_up()
+    assert page.page.evaluate("document.activeElement.id") == "more-0"
 
 
-def test_the_focus_stays_where_it_is_while_the_network_changes(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#more-0")
-        with page.obeyed("layer"):
-            page.press("Enter")
-        page.catch_up()
-        assert page.page.evaluate("document.activeElement.id") == "more-0"
-
-
-@pytest.mark.parametrize("data", ["spirals", "digits"])
-def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab, data: str) -> None:
-    run = Run(RunSettings(data, layers=(LayerSettings(16), LayerSettings(16))))
+def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab) -> None:
+    run = Run(RunSettings("spirals", layers=(LayerSettings(16), LayerSettings(16))))
     with playing(tab, run, PHONE) as page:
         assert page.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         outside = page.page.evaluate(

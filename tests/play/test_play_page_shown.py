@@ -12,7 +12,8 @@ import numpy as np
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import HOSTILE, Tab
 from tinygrad_mlp import no_grad
-from tinygrad_mlp.nn import MLP
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.nn import MLP, Module
 from viz._play.play_page import play_page
 from viz._plots.plot_colors import contrast
 from viz._run import messages
@@ -53,6 +54,11 @@ def test_the_curve_has_the_points_of_the_run(tab: Tab) -> None:
         assert page.page.evaluate("curves.points") == messages.frame(run)["curve"]["points"]
 
 
+def outputs_of(model: Module, row: np.ndarray) -> list[Value]:
+    outputs = model.forward([*row])
+    return [outputs] if isinstance(outputs, Value) else [*outputs]
+
+
 def answers(run: Run, X: np.ndarray) -> np.ndarray:
     """What the engine says of samples with the weights of now: the outputs before the head."""
     model = run.model
@@ -61,7 +67,7 @@ def answers(run: Run, X: np.ndarray) -> np.ndarray:
     model.eval()
     rows = X if run.samples.scaler is None else run.samples.scaler.transform(X)
     with no_grad():
-        return np.array([[output.data for output in model.forward([*row])] for row in rows])
+        return np.array([[output.data for output in outputs_of(model, row)] for row in rows])
 
 
 def shades(page: Played, shares: list[float]) -> list[list[int]]:

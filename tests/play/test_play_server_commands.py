@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
 from tests.play.serving import SMALL
+from tests.replaying import recorded
+from tinygrad_mlp.nn import MLP
 from viz._play.commands import COMMANDS, MOST_STEPS, obey
 from viz._play.player import Player
 from viz._run.run import Run
@@ -198,9 +201,14 @@ def test_a_weight_is_set(steered: Steered) -> None:
         ({"do": "formula", "layer": -1, "unit": 0}, "formula.layer"),
         ({"do": "sample", "index": "0"}, "sample.index"),
         ({"do": "sample", "index": 0, "inputs": ["1"]}, "sample.inputs[0]"),
+        ({"do": "formula", "layer": 9, "unit": 0}, "no layer 9"),
+        ({"do": "sample", "index": 999}, "no sample 999"),
+        ({"do": "sample", "index": 0, "inputs": [1.0]}, "a list of 2 numbers"),
+        ({"do": "sample", "index": 0, "weights": {"99": 1.0}}, "no weight 99"),
         ({"do": "sample", "index": 0, "weights": {"-1": 1.0}}, "the place of a weight"),
         ({"do": "sample", "index": 0, "weights": {"²": 1.0}}, "the place of a weight"),
         ({"do": "sample", "index": 0, "weights": {"1": "1"}}, "sample.weights.1 is '1'"),
+        ({"do": "set_weight", "at": 13, "value": 1.0}, "no weight 13"),
         ({"do": "set_weight", "at": 0, "value": None}, "set_weight.value"),
         ({"do": "restore", "run": {}}, "restore.run"),
         ({"do": "export", "kind": "exe"}, "one of python, npz, onnx, json"),
@@ -226,3 +234,81 @@ def test_every_command_has_a_test() -> None:
         *("add_layer", "remove_layer", "feature", "data", "paint", "csv", "columns", "formula"),
         *("sample", "set_weight", "restore", "export"),
     }
+
+
+def test_a_sample_becomes_its_replay(steered: Steered) -> None:
+    steered.do("step", n=10)
+    before = steered.state()
+    told = recorded(steered.do("sample", index=3)["page"])
+    loss = steered.run.sample_loss(3).loss.data
+    assert f"|{loss!r}" in told["numbers"]
+    assert told["collapsed"] is True
+    keys = [key for _, key in told["editable"]]
+    assert sorted(keys) == sorted(["x:0", "x:1", *[f"p:{i}" for i in range(13)]])
+    parameters = {place for place, key in told["editable"] if key.startswith("p")}
+    assert all(told["kinds"][told["roles"][place]] == "parameter" for place in parameters)
+    assert "quiz" in told
+    edited = {"inputs": [None, 0.5], "weights": {"2": 0.25}}
+    told = recorded(steered.do("sample", index=3, **edited)["page"])
+    other = steered.run.sample_loss(3, [None, 0.5], {2: 0.25}).loss.data
+    assert other != loss
+    assert f"|{other!r}" in told["numbers"]
+    told = recorded(steered.do("sample", index=3, inputs=None, weights=None)["page"])
+    assert f"|{loss!r}" in told["numbers"]
+    assert steered.state() == before
+
+
+def test_the_formula_of_a_unit(steered: Steered) -> None:
+    answer = steered.do("formula", layer=0, unit=1)
+    assert answer == {"ok": True, **steered.run.formula(0, 1)}
+    weights = steered.run.numbers().tolist()[3:6]
+    assert all(repr(abs(weight)) in answer["text"] for weight in weights)
+    assert "tanh" in answer["latex"]
+
+
+def test_a_run_is_exported_and_restored(steered: Steered) -> None:
+    steered.do("step", n=8)
+    steered.do("set", name="learning_rate", value=0.5)
+    steered.do("step", n=8)
+    kept = steered.run.numbers().tobytes()
+    for kind, ending in (("python", ".py"), ("npz", ".npz"), ("onnx", ".onnx"), ("json", ".json")):
+        answer = steered.do("export", kind=kind)
+        assert answer["filename"] == f"moons{ending}"
+        content = base64.b64decode(answer["base64"])
+        assert content == steered.run.exported(kind)[1] or kind == "npz"  # which holds its date
+    text = content.decode()
+    steered.do("data", name="iris")
+    steered.do("play")
+    run = steered.run
+    steered.do("restore", run=text)
+    assert not steered.player.is_playing
+    assert steered.run is run
+    assert (run.step, run.title, run.settings.learning_rate) == (16, "moons", 0.5)
+    assert run.numbers().tobytes() == kept
+
+
+@pytest.mark.parametrize("text", ["nonsense", "{}", "[" * 100_000, '{"step": 1e99}'])
+def test_a_text_that_is_no_run_is_told(still: Steered, text: str) -> None:
+    before = still.state()
+    answer = obey(still.run, still.player, {"do": "restore", "run": text})
+    assert answer["ok"] is False
+    assert "run" in answer["error"]
+    assert still.state() == before
+
+
+def test_a_model_of_a_program_stays_what_it_is() -> None:
+    X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    run = Run.of_model(MLP(2, [3, 1], rng=0), X, [0, 1, 1, 0], held_out=0.0, batch_size=None)
+    player = Player(run)
+    for command in (
+        {"do": "data", "name": "moons"},
+        {"do": "add_layer"},
+        {"do": "layer", "index": 0, "units": 4},
+        {"do": "csv", "name": "a.csv", "text": CSV},
+        {"do": "export", "kind": "python"},
+        {"do": "restore", "run": Run(SMALL).exported("json")[1].decode()},
+    ):
+        answer = obey(run, player, command)
+        assert answer["ok"] is False
+        assert "program" in answer["error"]
+    assert obey(run, player, {"do": "set", "name": "l2", "value": 0.5})["ok"]

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable
@@ -18,17 +17,22 @@ from typing import Any
 
 import pytest
 
+import viz
 from tests.interrupting import interrupted_everywhere
-from tests.play.serving import SMALL, WAIT, Stream, serving
+from tests.play.serving import SMALL, WAIT, Address, Stream, serving, wait_until
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.play import PLAYED
+from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.errors import InvalidArgumentError
+from tinygrad_mlp.nn import MLP
 from viz._play import live
+from viz._play.commands import obey
 from viz._play.live import play_run
 from viz._play.open_pages import LINGER, OpenPages
 from viz._play.player import Player
 from viz._play.server import PlayServer
+from viz._run import messages
 from viz._run.run import Run
 from viz._run.run_settings import DATA, RunSettings
 
@@ -164,8 +168,7 @@ def when_open(lines: list[str], act: Callable[[str], None]) -> threading.Thread:
     """Do something with the address as soon as it is printed, in a thread."""
 
     def wait() -> None:
-        while not lines:
-            time.sleep(0.001)
+        wait_until(lambda: lines)
         act(lines[0])
 
     thread = threading.Thread(target=wait, daemon=True)
@@ -204,6 +207,57 @@ def test_ctrl_c_ends_it_at_every_line(printed: list[str], monkeypatch: pytest.Mo
         if ports:
             assert left_behind(ports[-1]) == []
     assert n_moments > 10
+
+
+def test_a_model_is_trained_on_its_page(
+    printed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = make_moons(60, noise=0.1, rng=0)
+    model, other = MLP(2, [5, 1], rng=3), MLP(2, [5, 1], rng=3)
+    options: dict[str, Any] = {
+        "held_out": 0.5,
+        "batch_size": 7,
+        "optimizer": "sgd",
+        "learning_rate": 0.25,
+        "l1": 0.001,
+        "l2": 0.002,
+        "seed": 4,
+        "names": ["east", "north"],
+    }
+    scenes: list[Any] = []
+
+    def press(server: PlayServer) -> None:
+        player = server.served.player
+        scenes.append(messages.scene(player.run))
+        assert obey(player.run, player, {"do": "step", "n": 25})["ok"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PlayServer, "serve", press)
+    viz.play(model, X, y, open_browser=False, **options)
+    alone = Run.of_model(other, X, y, data_seed=4, **options)
+    alone.take(25)
+    alone.write_back()
+    trained = [p.data for p in model.parameters()]
+    assert trained == [p.data for p in other.parameters()]
+    assert trained != [p.data for p in MLP(2, [5, 1], rng=3).parameters()]
+    (scene,) = scenes
+    assert scene["names"] == ["east", "north"]
+    assert scene["fixed"]
+    assert {name: scene["settings"][name] for name in options if name != "names"} == {
+        name: value for name, value in options.items() if name != "names"
+    }
+
+
+def test_the_columns_of_a_frame_have_their_names(
+    printed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"width": [0.0, 1.0, 2.0, 3.0], "height": [1.0, 0.0, 2.0, 5.0]})
+    runs: list[Run] = []
+    monkeypatch.setattr(live, "play_run", lambda run, **options: runs.append(run))
+    viz.play(MLP(2, [2, 1], rng=0), frame, [0, 1, 0, 1], held_out=0.0)
+    assert runs[0].samples.names == ("width", "height")
+    assert not len(runs[0].samples.held_out)
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -263,10 +317,7 @@ def test_the_command_from_start_to_goodbye(tmp_path: Path) -> None:
     match = re.fullmatch(r"http://(127\.0\.0\.1:(\d+))/(.*)/\n", process.stdout.readline())
     assert match
 
-    class Address:
-        host, port, word = match[1], int(match[2]), match[3]
-
-    stream = Stream(Address, "a")  # type: ignore[arg-type]
+    stream = Stream(Address(match[1], int(match[2]), match[3]), "a")
     assert stream.next("scene")["title"] == "moons"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tinygrad_mlp.errors import MissingDependencyError
+import viz
+from tinygrad_mlp.errors import InvalidArgumentError, MissingDependencyError
+from tinygrad_mlp.nn import MLP
 from viz._play import widget
 from viz._play.player import Player
 from viz._play.widget import MOST_VIEWS, UNSEEN, Conversation, in_notebook, play_widget
@@ -86,8 +88,50 @@ def test_a_command_is_obeyed_and_answered(notebook: Notebook) -> None:
     assert notebook.ask("v", command={"do": "pause"}, number=12)["playing"] is False
 
 
+def test_a_model_has_the_numbers_of_a_training_that_stands_still() -> None:
+    model = MLP(2, [2, 1], activation="tanh", rng=0)
+    X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+    run = Run.of_model(model, X, y, held_out=0.0)
+    player = Player(run)
+    notebook = Notebook(player)
+    start = [p.data for p in model.parameters()]
+    notebook.ask("v", command={"do": "step", "n": 2}, number=1)
+    assert [p.data for p in model.parameters()] == run.numbers().tolist() != start
+    after_two = [p.data for p in model.parameters()]
+    notebook.ask("v", command={"do": "play", "speed": 1e-9}, number=2)  # which no thread does
+    run.take(3)
+    notebook.ask("v", look=True)
+    assert [p.data for p in model.parameters()] == after_two
+    notebook.conversation.hear({"view": "v", "goodbye": True})
+    assert [p.data for p in model.parameters()] == run.numbers().tolist() != after_two
+
+
+@pytest.mark.parametrize(("found", "notebook"), [(True, None), (False, True)])
+def test_play_shows_a_widget_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, found: bool, notebook: bool | None
+) -> None:
+    shown: list[Run] = []
+
+    def show(run: Run) -> str:
+        shown.append(run)
+        return "the widget"
+
+    monkeypatch.setattr(widget, "in_notebook", lambda: found)
+    monkeypatch.setattr(widget, "play_widget", show)
+    model = MLP(2, [2, 1], activation="tanh", rng=0)
+    X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+    assert viz.play(model, X, y, held_out=0.0, notebook=notebook) == "the widget"
+    (run,) = shown
+    assert run.numbers().tolist() == [p.data for p in model.parameters()]
+    with pytest.raises(InvalidArgumentError, match="port is 80800"):  # a server was wanted
+        viz.play(model, X, y, held_out=0.0, notebook=False, port=80800)
+    with pytest.raises(InvalidArgumentError, match=r"notebook is 'yes', .*notebook=False"):
+        viz.play(model, X, y, held_out=0.0, notebook="yes")  # type: ignore[arg-type]
+
+
 def test_what_is_no_message_is_left_alone(notebook: Notebook) -> None:
-    for message in (None, "look", [], {}, {"look": True}, {"view": 3, "look": True}, {"view": "v"}):
+    messages: list[object] = [None, "look", [], {}, {"look": True}, {"view": 3, "look": True}]
+    for message in (*messages, {"view": "v"}):
         notebook.conversation.hear(message)
     assert notebook.said == []
 

@@ -14,6 +14,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP, Layer, Sequential
 from tinygrad_mlp.training import predict_proba
 from viz._play.activation_scripts import activation_scripts
+from viz._play.play_page import page_of_run
 from viz._run.messages import scene
 from viz._run.network_places import activations_of, flat_weights
 from viz._run.run import Run
@@ -62,3 +63,11 @@ def test_the_page_shows_the_probabilities_that_predict_proba_gives(tab: Tab, nam
 def test_a_loss_without_probabilities_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="'hinge' knows none of them; train with"):
         Run.of_model(MLP(2, [3, 1], rng=0), X, y, loss="hinge")
+
+
+@pytest.mark.parametrize("channel", ["server", "widget"])
+def test_the_page_of_a_running_training_has_the_functions_of_its_own_model(channel: Any) -> None:
+    model = MLP(2, [3, 1], lambda x: x * x.tanh(), rng=0)
+    page = page_of_run(Run.of_model(model, X, y), channel)
+    assert '\n["\\u003clambda>", x =>' in page
+    assert '\n["relu", x =>' in page_of_run(Run(), channel)

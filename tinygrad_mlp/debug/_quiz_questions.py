@@ -164,6 +164,11 @@ def question_of(step: BackwardStep | ForwardStep, setting: Setting) -> Question 
     Args:
         step: the step.
         setting: that of its trace.
+
+    >>> from tinygrad_mlp.debug import trace_forward
+    >>> trace = trace_forward(Value(3.0, label="a").square())
+    >>> print(question_of(trace[0], Setting(trace)))
+    v1 = ?
     """
     if isinstance(step, ForwardStep):
         if len(step.inputs) > MOST_OPERANDS:

@@ -69,7 +69,12 @@ def shown(x: float) -> float:
 
 
 def value_at(op: Op, inputs: Sequence[float]) -> float:
-    """What an operation gives; nan where its rule cannot say."""
+    """What an operation gives; nan where its rule cannot say.
+
+    >>> from tinygrad_mlp import ops
+    >>> value_at(ops.SQUARE, [-3.0])
+    9.0
+    """
     try:
         return float(op.compute(float_math, inputs))
     except (ArithmeticError, ValueError):  # the rule of a person's own operation
@@ -77,7 +82,12 @@ def value_at(op: Op, inputs: Sequence[float]) -> float:
 
 
 def partial_at(op: Op, position: int, out: float, inputs: Sequence[float]) -> float:
-    """A local derivative; nan where its rule cannot say."""
+    """A local derivative; nan where its rule cannot say.
+
+    >>> from tinygrad_mlp import ops
+    >>> partial_at(ops.SQUARE, 0, 9.0, [-3.0])
+    -6.0
+    """
     try:
         return float(op.local_partials(float_math, out, inputs)[position])
     except (ArithmeticError, ValueError):

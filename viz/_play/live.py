@@ -1,23 +1,24 @@
-"""Opens the page of a training, and trains while it is open: ``play``."""
+"""Opens the page of a training, and trains while it is open: ``play``.
+
+Who draws a picture needs no server: what stands behind the page is imported when one is opened.
+"""
 
 from __future__ import annotations
 
 import threading
-import webbrowser
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn import Module
-from viz._play.play_page import play_page
-from viz._play.player import Player
-from viz._play.record_scene import named_by_frame
-from viz._play.server import PlayServer
-from viz._run.network_places import activations_of
-from viz._run.run import Run
+
+if TYPE_CHECKING:
+    from viz._play.player import Player
+    from viz._play.server import PlayServer
+    from viz._run.run import Run
 
 __all__ = ["play", "play_run"]
 
@@ -38,7 +39,8 @@ def play(
     seed: int = 0,
     port: int = 0,
     open_browser: bool = True,
-) -> None:
+    notebook: bool | None = None,
+) -> Any:
     """Train a model on a page in the browser: watch it, stop it, take it back, read its numbers.
 
     The page shows the units, the boundary or the curve through the samples, and the loss. There one
@@ -49,6 +51,11 @@ def play(
     case it is only loaded anew), or at Ctrl-C. The model then has the weights of the step at which
     the training stands. The server answers this computer alone, and only to its own page: the
     address holds a word that nobody can guess. It writes no files.
+
+    In a notebook (Jupyter, Colab, marimo) the page stands below the cell, without a server: it
+    talks to the kernel through the notebook. The call returns at once; whenever the training pauses
+    the model has the weights of that step. It pauses when the page is gone, and ends with the
+    kernel.
 
     The training is that of plain steps: one permutation of the samples for each epoch, the mean
     loss of a batch, and l1 * sum |p| + l2 * sum p^2 over the parameters p.
@@ -69,12 +76,17 @@ def play(
         seed: of the order of the samples, and of which are held out.
         port: of the server, from 1 to 65535; 0 for a free one.
         open_browser: whether to open the page; its address is printed anyway.
+        notebook: whether to show the page in the notebook; unless given, where there is one.
+
+    Returns:
+        None; in a notebook, the widget, which has its training in ``run`` and a ``close()``.
 
     Raises:
         InvalidArgumentError: for a model that a page cannot draw, a setting out of its range, or a
             port that cannot be opened.
         UnknownNameError: for an unknown optimizer or loss.
         DataError, ShapeError: for data that do not fit, as ``fit`` says it.
+        MissingDependencyError: in a notebook without the package anywidget.
 
     ``play(model, X, y)`` opens the page; this one cannot be opened:
 
@@ -85,6 +97,10 @@ def play(
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is 80800, but ports go up to 65535: ...
     """
+    from viz._play.record_scene import named_by_frame
+    from viz._play.widget import in_notebook, play_widget
+    from viz._run.run import Run
+
     settings: dict[str, Any] = {
         "held_out": held_out,
         "data_seed": seed,
@@ -97,7 +113,11 @@ def play(
     }
     names = named_by_frame(X) if names is None else names
     run = Run.of_model(model, X, y, loss=loss, names=names, **settings)
-    play_run(run, port=port, open_browser=open_browser)
+    if notebook is None:
+        notebook = in_notebook()
+    if check_flag(notebook, "notebook", "play(model, X, y, notebook=False)"):
+        return play_widget(run)
+    return play_run(run, port=port, open_browser=open_browser)
 
 
 def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
@@ -111,19 +131,22 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
     Raises:
         InvalidArgumentError: for a port that cannot be opened.
 
+    >>> from viz._run.run import Run
     >>> play_run(Run(), port=-1)
     Traceback (most recent call last):
         ...
     tinygrad_mlp.errors.InvalidArgumentError: port is -1, but a whole number of at least 0 is ...
     """
+    from viz._play.play_page import page_of_run
+    from viz._play.player import Player
+    from viz._play.server import PlayServer
+
     check_flag(open_browser, "open_browser", "play(model, X, y, open_browser=False)")
     player = Player(run)
     server = None
     try:
         try:
-            activations = None if run.fixed is None else activations_of(run.model)
-            page = play_page("server", title=run.title, activations=activations)
-            server = PlayServer(player, page, port=port)
+            server = PlayServer(player, page_of_run(run, "server"), port=port)
             player.start()
             address = server.served.address
             print(
@@ -147,4 +170,6 @@ def _end(player: Player, server: PlayServer | None) -> None:
 
 def _open(address: str) -> None:
     """Open the browser from another thread: one for the terminal runs until it is left."""
+    import webbrowser
+
     threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()

@@ -16,6 +16,8 @@ from tinygrad_mlp.nn._activations import Activation
 from viz._play.activation_scripts import activation_scripts
 from viz._plots.plot_colors import PLOT_THEMES
 from viz._replay.stepper import replay_digests
+from viz._run.network_places import activations_of
+from viz._run.run import Run
 from viz._style import markup
 from viz._style.web_page import (
     color_variables,
@@ -27,7 +29,7 @@ from viz._style.web_page import (
     part,
 )
 
-__all__ = ["play_page"]
+__all__ = ["page_of_run", "play_page"]
 
 ROOM: Final = "viz._play"
 
@@ -115,6 +117,16 @@ def play_page(
             "embedded": "" if embedded is None else _packed(embedded),
         },
     )
+
+
+def page_of_run(run: Run, channel: Literal["server", "widget"]) -> str:
+    """The page of a training that goes on; a person's own model may have functions of its own.
+
+    >>> '<h1 id="title"' in page_of_run(Run(), "widget")
+    True
+    """
+    activations = None if run.fixed is None else activations_of(run.model)
+    return play_page(channel, title=run.title, activations=activations)
 
 
 def _class_colors() -> str:

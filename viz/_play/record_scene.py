@@ -15,7 +15,7 @@ from tinygrad_mlp.training._task import Samples, Task
 from viz._run.network_places import network_of
 from viz._run.task_heads import head_of, kind_of
 
-__all__ = ["column_names", "output_names", "recorded_scene"]
+__all__ = ["column_names", "output_names", "recorded_scene", "shown_columns"]
 
 MOST_SHOWN: Final = 2000
 """Of the samples to learn from, and of those held out."""
@@ -35,12 +35,21 @@ def recorded_scene(
     title: str,
     names: Sequence[str],
     outputs: Sequence[str],
+    columns: Sequence[int],
     image: tuple[int, int] | None,
 ) -> dict[str, Any]:
     """The scene of a training by ``fit``.
 
     Raises:
         InvalidArgumentError: for a model that a page cannot run, or a loss without probabilities.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> model = MLP(1, [2, 1], rng=0)
+    >>> task, samples = Task.for_data(model, [[0.0], [1.0]], [0.0, 1.5])
+    >>> told = {"title": "a line", "names": ["x"], "outputs": ["y"], "columns": [0, 0]}
+    >>> scene = recorded_scene(model, task, samples, None, **told, image=None)
+    >>> scene["task"], scene["ranges"], scene["points"]["y"]
+    ('regression', [[0.0, 1.0]], [0.0, 1.5])
     """
     X = samples.X
     head = head_of(task)
@@ -60,7 +69,7 @@ def recorded_scene(
         },
         "n_points": sum(len(part.X) for part in shown),
         "names": list(names),
-        "columns": [0, min(1, X.shape[1] - 1)],
+        "columns": list(columns),
         "ranges": np.stack([X.min(axis=0), X.max(axis=0)], axis=1).tolist(),
         "medians": np.median(X, axis=0).tolist(),
         "features": [
@@ -97,6 +106,28 @@ def column_names(X: ArrayLike, given: Sequence[str] | None, n_columns: int) -> l
     return names
 
 
+def shown_columns(given: Sequence[int] | None, n_columns: int) -> list[int]:
+    """The two columns that are shown at first; the first two unless given.
+
+    Raises:
+        InvalidArgumentError: if these are no two columns.
+
+    >>> shown_columns(None, 4), shown_columns((2, 3), 4), shown_columns(None, 1)
+    ([0, 1], [2, 3], [0, 0])
+    """
+    if given is None:
+        return [0, min(1, n_columns - 1)]
+    asked: Any = given
+    listed: list[Any] = list(asked) if isinstance(asked, Sequence) else [asked]
+    are_columns = all(isinstance(each, int) and 0 <= each < n_columns for each in listed)
+    if len(listed) != 2 or len(set(map(str, listed))) != 2 or not are_columns:
+        raise InvalidArgumentError(
+            f"columns is {described(given)}, but two different columns of X, from 0 to "
+            f"{n_columns - 1}, are needed: columns=(0, 1)"
+        )
+    return listed
+
+
 def named_by_frame(X: object) -> list[str] | None:
     """What a data frame calls its columns; None for anything else.
 
@@ -107,7 +138,13 @@ def named_by_frame(X: object) -> list[str] | None:
 
 
 def output_names(task: Task, samples: Samples, y: ArrayLike) -> list[str]:
-    """What the outputs stand for: the classes, or the targets of a regression."""
+    """What the outputs stand for: the classes, or the targets of a regression.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> y = ["no", "yes"]
+    >>> output_names(*Task.for_data(MLP(1, [1], rng=0), [[0.0], [1.0]], y), y)
+    ['no', 'yes']
+    """
     if task.classes is not None:
         return [str(label) for label in task.classes.tolist()]
     columns = getattr(y, "columns", None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from math import ceil, isfinite, nan
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
@@ -32,7 +32,7 @@ from tinygrad_mlp.training._weighting import ClassWeight, weighted
 from viz._play.activation_scripts import activation_scripts
 from viz._play.play_page import play_page
 from viz._play.record_frames import default_frames, kept_epochs, packed_weights
-from viz._play.record_scene import column_names, output_names, recorded_scene
+from viz._play.record_scene import column_names, output_names, recorded_scene, shown_columns
 from viz._replay.framed import Page
 from viz._run.network_places import activations_of
 from viz._scene.render import format_of
@@ -41,8 +41,8 @@ __all__ = ["record"]
 
 CALL: Final = "viz.record(model, X, y, 'training.html', epochs=600)"
 
-MOST_NUMBERS: Final = 16_000_000
-"""More numbers make a page that no browser opens with pleasure: 64 MB before they are packed."""
+MOST_NUMBERS: Final = 4_000_000
+"""More numbers make a page that no browser opens with pleasure: 16 MB before they are packed."""
 
 
 class _FitOptions(TypedDict, total=False):
@@ -80,6 +80,7 @@ def record(
     frames: int | None = None,
     title: str = "Training",
     names: Sequence[str] | None = None,
+    columns: tuple[int, int] | None = None,
     image: tuple[int, int] | None = None,
     **options: Unpack[_FitOptions],
 ) -> Page: ...
@@ -96,6 +97,7 @@ def record(
     frames: int | None = None,
     title: str = "Training",
     names: Sequence[str] | None = None,
+    columns: tuple[int, int] | None = None,
     image: tuple[int, int] | None = None,
     **options: Unpack[_FitOptions],
 ) -> Path: ...
@@ -111,6 +113,7 @@ def record(
     frames: int | None = None,
     title: str = "Training",
     names: Sequence[str] | None = None,
+    columns: tuple[int, int] | None = None,
     image: tuple[int, int] | None = None,
     **options: Unpack[_FitOptions],
 ) -> Path | Page:
@@ -145,6 +148,7 @@ def record(
             model has more than about 800 numbers: 500,000 numbers make a page of some 2 MB.
         title: the heading.
         names: what the columns of X are called; those of a data frame unless given.
+        columns: the two columns that are shown at first, from 0; None for the first two.
         image: the rows and columns of the picture that a sample is, (8, 8) for the digits; the page
             then shows pictures and answers.
         options: what else ``fit`` takes, such as ``batch_size``, ``loss``, ``optimizer``,
@@ -173,13 +177,15 @@ def record(
         format_of(path, ("html", "htm"))
     _check(title, image, options)
     recording = _Recording(model, X, y, epochs, frames, options)
+    n_columns = recording.samples.X.shape[1]
     scene = recorded_scene(
         model,
         recording.task,
         recording.samples,
         recording.validation,
         title=title,
-        names=column_names(X, names, recording.samples.X.shape[1]),
+        names=column_names(X, names, n_columns),
+        columns=shown_columns(columns, n_columns),
         outputs=output_names(recording.task, recording.samples, y),
         image=image,
     )
@@ -272,9 +278,9 @@ class _Recording:
         if last_epoch != self._epochs[-1]:  # it ended early
             self._keep(last_epoch, last_weights)
             after[last_epoch] = self._measured(last_weights)
-        if history.n_epochs > last_epoch:  # which became nan
+        if history.n_epochs > last_epoch:  # it became nan, or was interrupted
             self._keep(history.n_epochs, self._now())
-            after[history.n_epochs] = (nan, nan, nan, nan)
+            after[history.n_epochs] = self._measured(self._now())
         after[0] = self._at_the_first
         steps = ceil(len(self.samples.X) / (self.options.get("batch_size") or len(self.samples.X)))
         return {

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._play.commands import obey
-from viz._play.play_page import ROOM, play_page
+from viz._play.play_page import ROOM, page_of_run
 from viz._play.player import Player
 from viz._play.shown import Seen
 from viz._run.run import Run
@@ -58,7 +58,8 @@ class Conversation:
 
     Each message of a page has its ``view``. ``hello`` is answered with the page itself, ``look``
     with what is new, ``command`` with the answer to it and what is new; ``goodbye`` is not
-    answered. The last page that leaves ends the playing.
+    answered. The last page that leaves ends the playing. Whenever the training stands still, the
+    model has its numbers.
 
     Args:
         player: plays the training.
@@ -96,13 +97,15 @@ class Conversation:
             self._leave(view)
         elif message.get("hello"):
             self._views.pop(view, None)
-            self._send({"view": view, "page": play_page("widget", title=self._player.run.title)})
+            self._send({"view": view, "page": page_of_run(self._player.run, "widget")})
         elif "command" in message:
             answer = obey(self._player.run, self._player, message["command"])
             number = message.get("number")
+            self._write_back()
             self._send(self._news(view) | {"answer": answer, "number": number})
         elif message.get("look"):
             self._player.show()  # of now; the training by itself makes frames for streams alone
+            self._write_back()
             self._send(self._news(view) | {"looked": True})
 
     def pause_if_unseen(self) -> bool:
@@ -111,13 +114,15 @@ class Conversation:
         if unseen and self._player.is_playing:
             self._player.pause()
             self._player.show()
+            self._write_back()
         return unseen
 
     def _news(self, view: str) -> Message:
         """What is new to a page, and whether there will be more by itself."""
         player = self._player
-        seen, number = self._views.pop(view, None) or (Seen(), 0)
+        seen, number = self._views.get(view, (Seen(), 0))
         shown = player.newer_than(number, 0.0)
+        self._views.pop(view, None)  # the last that asked stands last
         self._views[view] = seen, shown.number if shown else number
         while len(self._views) > MOST_VIEWS:
             del self._views[next(iter(self._views))]
@@ -128,6 +133,11 @@ class Conversation:
         self._views.pop(view, None)
         if not self._views:
             self._player.pause()
+            self._write_back()
+
+    def _write_back(self) -> None:
+        if not self._player.is_playing:
+            self._player.run.write_back()
 
 
 def play_widget(run: Run) -> Any:
@@ -141,6 +151,9 @@ def play_widget(run: Run) -> Any:
 
     Raises:
         MissingDependencyError: without anywidget.
+
+    >>> if in_notebook():
+    ...     play_widget(Run())
     """
     return _widget_class()(run)
 
@@ -155,7 +168,9 @@ def _widget_class() -> type[Any]:
             "anywidget", "pages in notebooks", extra="notebook"
         ) from error
 
-    class PlayWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    base: Any = anywidget.AnyWidget
+
+    class PlayWidget(base):  # type: ignore[misc]
         """The page of a training.
 
         Args:
@@ -189,6 +204,7 @@ def _widget_class() -> type[Any]:
             self._ended.set()
             if hasattr(self, "_player"):
                 self._player.close()
+                self.run.write_back()
             super().close()
 
         def _repr_mimebundle_(self, **kwargs: Any) -> Any:

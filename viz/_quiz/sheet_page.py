@@ -56,6 +56,10 @@ def sheet_page(sheet: Sheet, picture: str, title: str, seed: int, *, with_key: b
         title: the heading.
         seed: the number of the sheet.
         with_key: whether the key follows on a page of its own.
+
+    >>> page = sheet_page(Sheet((), (), (), ()), "<svg/>", "A < B", 7, with_key=False)
+    >>> "<h1>A &lt; B</h1>" in page, "Sheet 7" in page
+    (True, True)
     """
     address = base64.b64encode(picture.encode()).decode()
     parts = [
@@ -75,7 +79,11 @@ def sheet_page(sheet: Sheet, picture: str, title: str, seed: int, *, with_key: b
 
 
 def key_page(sheet: Sheet, title: str, seed: int) -> str:
-    """The key on a page of its own file."""
+    """The key on a page of its own file.
+
+    >>> "Key to sheet 7" in key_page(Sheet((), (), (), ()), "By hand", 7)
+    True
+    """
     return _page(f"Key: {title}", f"<h1>{_text(title)}</h1>\n{_given(sheet)}\n{_key(sheet, seed)}")
 
 

@@ -21,7 +21,7 @@ from tinygrad_mlp.debug._quiz_rounding import partial_at
 from tinygrad_mlp.debug._tokens import Number, Sign, Tokens
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import roles_of
-from viz._quiz.round_numbers import BY_HAND, is_arithmetic, is_round
+from viz._quiz.round_numbers import can_be_done_by_hand, is_arithmetic, is_round
 
 __all__ = ["Asked", "FunctionRow", "Sheet", "sheet_of"]
 
@@ -72,7 +72,11 @@ class Sheet:
 
     @property
     def is_exact(self) -> bool:
-        """Whether no answer has to be rounded."""
+        """Whether no answer has to be rounded.
+
+        >>> Sheet((), (), (), (Asked((), 1.0 / 3.0, ()),)).is_exact
+        False
+        """
         return all(is_round(asked.answer) for asked in (*self.forward, *self.backward))
 
 
@@ -179,7 +183,7 @@ def _functions(trace: ForwardTrace) -> tuple[FunctionRow, ...]:
         called = (formula_of(step.node, numbers, called=True),)
         rule = re.sub(rf"{step.op.name}\([a-z]\)", "", step.op.partial_formulas[0])
         slope = None
-        if step.op.arity == 1 and not BY_HAND.fullmatch(rule or "1"):
+        if step.op.arity == 1 and not can_be_done_by_hand(rule):
             slope = partial_at(step.op, 0, step.output, step.inputs)
         rows.setdefault((step.op.name, step.inputs), FunctionRow(called, step.output, slope))
     return tuple([row for _, row in sorted(rows.items(), key=_place_of)])

@@ -29,6 +29,9 @@ __all__ = ["worksheet"]
 MOST_NODES: Final = 150
 """Of a graph that a person works through on paper."""
 
+UNLIKE_A_BIT: Final = 0.5
+"""What inputs and targets are before numbers are drawn: those that are 0 or 1 stay of that kind."""
+
 TITLE: Final = "Backpropagation by hand"
 CALL: Final = "viz.worksheet(loss, 'sheet.html', seed=1)"
 
@@ -112,9 +115,10 @@ def worksheet(
     ...     print(sheet.name, "Sheet 3" in sheet.read_text(), "Key to" in sheet.read_text())
     sheet.html True False
     """
-    for file in (path, *([] if isinstance(answers, bool) else [answers])):
-        if file is not None:
-            format_of(file, ("html", "htm"))
+    if path is not None:
+        format_of(path, ("html", "htm"))
+    if not isinstance(answers, bool):
+        format_of(answers, ("html", "htm"))
     seed = check_integer(seed, "seed", CALL, minimum=0)
     if n_questions is not None:
         n_questions = check_integer(n_questions, "n_questions", "n_questions=12")
@@ -142,8 +146,11 @@ def _copied(given: Value | Module) -> tuple[Value, list[Value] | None]:
     """A loss of one's own, whose numbers may change, and its parameters where they are known."""
     if isinstance(given, Module):
         model = copy.deepcopy(given)
-        loss = _squared_error(outputs_of(model))
-        return _checked(loss), list(model.parameters())
+        outputs, parameters = outputs_of(model), list(model.parameters())
+        for leaf in set(order_of(outputs)).difference(parameters):
+            if leaf.op is None:
+                leaf.data = UNLIKE_A_BIT
+        return _checked(_squared_error(outputs)), parameters
     if not isinstance(given, Value):
         raise NotANumberError(
             f"a sheet is made of a loss or a model, but got {described(given, with_type=True)}; "
@@ -175,7 +182,7 @@ def _squared_error(outputs: list[Value]) -> Value:
     parts = []
     for place, output in enumerate(outputs, start=1):
         which = str(place) if len(outputs) > 1 else ""
-        error = output - Value(0.5, label=f"t{which}")
+        error = output - Value(UNLIKE_A_BIT, label=f"t{which}")
         error.label = f"e{which}"
         squared = error.square()
         squared.label = f"s{which}"

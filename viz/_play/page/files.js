@@ -4,6 +4,8 @@
 const MOST_BYTES = 8e6;
 
 const files = {
+  table: null, // {name, text} of the table that came in by this page
+
   build() {
     byId("csv").addEventListener("change", () => {
       if (byId("csv").files[0]) this.load(byId("csv").files[0]);
@@ -25,8 +27,8 @@ const files = {
       else if (file) notice("This page shows a recorded training, which takes no other data.", true);
     });
     byId("target-name").addEventListener("change", () => {
-      const { name, text } = this.table;
-      steer({ do: "csv", name, text, target: byId("target-name").value });
+      const { target } = play.scene.settings.table;
+      steer({ do: "csv", ...this.table, target: byId("target-name").value }).then(({ ok }) => ok || (byId("target-name").value = target));
     });
     byId("run-file").addEventListener("change", async () => {
       const [file] = byId("run-file").files;
@@ -41,14 +43,18 @@ const files = {
 
   async load(file) {
     if (file.size > MOST_BYTES) return notice(`${file.name} has ${Math.round(file.size / 1e6)} MB: at most 8 MB are read. Keep fewer rows.`, true);
-    const answer = await steer({ do: "csv", name: file.name, text: await file.text(), target: null });
-    if (answer.ok) notice(`${file.name} is read: the training starts with it at step 0.`);
+    const before = this.table;
+    this.table = { name: file.name, text: await file.text() };
+    const answer = await steer({ do: "csv", ...this.table, target: null });
+    if (!answer.ok) this.table = before;
+    else notice(`${file.name} is read: the training starts with it at step 0.`);
   },
 
   follow(scene) {
-    this.table = scene.settings?.table ?? null;
-    byId("target").hidden = !this.table || !play.can("csv");
-    if (this.table) fill(byId("target-name"), scene.names, this.table.target);
+    const table = scene.settings?.table;
+    const isOurs = Boolean(table) && table.name === this.table?.name; // other pages do not have its text
+    byId("target").hidden = !isOurs;
+    if (isOurs) fill(byId("target-name"), scene.names, table.target);
     byId("exports").hidden = !play.can("export");
     const onnx = document.querySelector("[data-export=onnx]");
     const hasOnnx = (scene.can ?? []).includes("export_onnx");
