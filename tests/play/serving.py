@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +19,16 @@ from viz._run.run_settings import LayerSettings, RunSettings
 
 PAGE: Final = "<!DOCTYPE html><title>play</title>"
 SMALL: Final = RunSettings("moons", n_samples=40, layers=(LayerSettings(3),), batch_size=5)
-WAIT: Final = 60.0
+WAIT: Final = 30.0
 """Seconds after which a test gives up: no test waits so long where all is well."""
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + WAIT
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.001)
 
 
 @dataclass

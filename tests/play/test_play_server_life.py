@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import pytest
 
 import viz
 from tests.interrupting import interrupted_everywhere
-from tests.play.serving import SMALL, WAIT, Address, Stream, serving
+from tests.play.serving import SMALL, WAIT, Address, Stream, serving, wait_until
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.play import PLAYED
@@ -169,8 +168,7 @@ def when_open(lines: list[str], act: Callable[[str], None]) -> threading.Thread:
     """Do something with the address as soon as it is printed, in a thread."""
 
     def wait() -> None:
-        while not lines:
-            time.sleep(0.001)
+        wait_until(lambda: lines)
         act(lines[0])
 
     thread = threading.Thread(target=wait, daemon=True)

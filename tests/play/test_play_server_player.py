@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.play.serving import SMALL, WAIT
+from tests.play.serving import SMALL, WAIT, wait_until
 from viz._play.player import BURST, FRAME, Pace, Player
 from viz._play.shown import Shown
 from viz._run.run import Run
@@ -49,8 +49,7 @@ def shown_when(player: Player, number: int = 0, **wanted: Any) -> Shown:
 
 
 def wait_for_step(run: Run, step: int) -> None:
-    while run.step < step:
-        time.sleep(0.001)
+    wait_until(lambda: run.step >= step)
 
 
 def test_it_trains_from_play_to_pause(player: Player, run: Run) -> None:
@@ -167,8 +166,7 @@ def test_an_error_of_the_frame_does_not_end_the_thread(
         with monkeypatch.context() as patch:
             patch.setattr("viz._play.player.show", fail)
             player.play()
-            while player.is_playing:
-                time.sleep(0.001)
+            wait_until(lambda: not player.is_playing)
         before = run.step
         player.play()
         wait_for_step(run, before + 1)
@@ -179,13 +177,11 @@ def test_a_loss_of_nan_pauses_and_is_told(player: Player, run: Run) -> None:
     run.set("learning_rate", 1e6)
     run.set("l2", 1e6)
     player.play()
-    while player.is_playing:
-        time.sleep(0.001)
+    wait_until(lambda: not player.is_playing)
     shown = shown_when(player, playing=False, step=run.step)
     assert "nan" in shown.frame["remark"]
     player.play()  # which cannot go on
-    while player.is_playing:
-        time.sleep(0.001)
+    wait_until(lambda: not player.is_playing)
     assert run.step == shown.frame["step"]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.play.serving import PAGE, WAIT, Serving, serving
+from tests.play.serving import PAGE, WAIT, Serving, serving, wait_until
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._play import request_handler
 from viz._play.served import KEPT_REPLAYS
@@ -276,12 +275,10 @@ def test_there_is_room_for_so_many_connections() -> None:
         knocking = [
             socket.create_connection(address, timeout=WAIT) for _ in range(MOST_CONNECTIONS)
         ]
-        while len(server.server._handling) < MOST_CONNECTIONS:
-            time.sleep(0.001)
+        wait_until(lambda: len(server.server._handling) == MOST_CONNECTIONS)
         with socket.create_connection(address, timeout=WAIT) as one_more:
             assert one_more.recv(1) == b""
         for connection in knocking:
             connection.close()
-        while server.server._handling:
-            time.sleep(0.001)
+        wait_until(lambda: not server.server._handling)
         assert server.ask("/").status == 200

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.memory import assert_takes_less
-from tests.play.serving import SMALL, WAIT, Serving, serving
+from tests.play.serving import SMALL, WAIT, Serving, serving, wait_until
 from viz._play import streams
 from viz._play.open_pages import Stream
 from viz._play.player import FRAME, Player
@@ -105,8 +105,7 @@ def test_who_is_gone_is_noticed(served: Serving, monkeypatch: pytest.MonkeyPatch
     stream.next("frame")
     assert served.player._n_watching == 1
     stream.close()
-    while served.player._n_watching:
-        time.sleep(0.001)
+    wait_until(lambda: not served.player._n_watching)
     assert served.served.pages.seconds_left() == float("inf")  # which is no goodbye
 
 
@@ -195,8 +194,12 @@ def test_a_page_gets_at_most_thirty_frames_a_second() -> None:
     now = 50.0
 
     listener = Listener(player, clock=lambda: now, sleep=slept.append)
-    while len(slept) < 5:
+
+    def slept_five_times() -> bool:
         player.show()
+        return len(slept) >= 5
+
+    wait_until(slept_five_times)
     player.close()
     listener.close()
     assert slept[0] == 0.0
@@ -208,8 +211,12 @@ def test_a_page_that_reads_nothing_for_long_is_left(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(streams, "STALLED", 0.02)
     player = Player(Run(SMALL))
     listener = Listener(player, sleep=lambda seconds: None)
-    while listener.thread.is_alive():
+
+    def has_left() -> bool:
         player.show()
+        return not listener.thread.is_alive()
+
+    wait_until(has_left)
     assert isinstance(listener.error, TimeoutError)
     listener.close()
 

@@ -221,7 +221,7 @@ def test_a_curve_has_at_most_so_many_points_and_its_ends() -> None:
         assert len(curve.points) <= MOST_POINTS == 600
         step = curve.next_after(step, 10)
     assert curve.points[0][0] == 0
-    assert len(curve.points) > 250
+    assert len(curve.points) > 200
     steps = [step for step, _ in curve.points]
     assert steps == sorted(set(steps))
 
