@@ -88,6 +88,7 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "viz/*.py viz/*/*.py",
         "tests/test_viz*.py tests/replay/test_*.py tests/play/test_*.py",
     ),
+    "run": ("viz/_run/*.py", "tests/play/test_run_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""

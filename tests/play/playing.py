@@ -15,6 +15,9 @@ from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, RunSettings
 
 MOONS: Final = RunSettings("moons", n_samples=40, layers=(LayerSettings(3),), batch_size=5)
+START: Final = Run(MOONS).json()
+"""The run of these settings at its beginning."""
+
 PATIENCE: Final = 30_000.0
 """Milliseconds after which a test gives up; no test waits so long where all is well."""
 
@@ -40,18 +43,39 @@ class Played(Viewer):
         self.page.wait_for_function(condition, arg=given, timeout=PATIENCE)
 
     def at(self, step: int) -> None:
-        """Wait until the page shows a step of the scene of now."""
-        self.page.wait_for_selector(
-            f"body[data-step='{step}'][data-version='{self.run.version}']", timeout=PATIENCE
-        )
+        """Wait until the page shows that step."""
+        self.page.wait_for_selector(f"body[data-step='{step}']", timeout=PATIENCE)
 
     def catch_up(self) -> None:
         """Wait until the page shows all that the server did."""
         self.wait("() => changed.size === 0 && play.frame !== null")
-        self.at(self.run.step)
+        now = f"body[data-step='{self.run.step}'][data-version='{self.run.version}']"
+        self.page.wait_for_selector(now, timeout=PATIENCE)
 
     def text(self, selector: str) -> str:
         return (self.page.text_content(selector) or "").replace("−", "-")
+
+    def begin(self) -> None:
+        """The run begins anew, and so does all that a person has done on the page."""
+        assert self.serving is not None
+        with self.serving.player.turn():
+            self.serving.player.pause()
+            self.run.restore(START)
+            self.serving.player.show()
+        self.catch_up()
+        self.page.evaluate(
+            """() => {
+              formula.close();
+              notice("");
+              whisper("");
+              document.querySelectorAll(":popover-open").forEach((box) => box.hidePopover());
+              byId("speed").value = "";
+              byId("brush-look").click();
+              document.activeElement.blur();
+              plot.spot = plot.chosen = null;
+            }"""
+        )
+        self.page.mouse.move(0.0, 0.0)
 
     def fill(self, selector: str, text: str) -> None:
         """Type a text in place of what is there, and leave with Enter."""
@@ -81,8 +105,7 @@ def playing(
     tab: Tab, run: Run | None = None, size: tuple[int, int] = DESKTOP, *, dark: bool = False
 ) -> Iterator[Played]:
     """The page of a run; afterwards no error was written, and nobody else was asked."""
-    with serving(Run(MOONS) if run is None else run) as server:
-        server.served.page = server_page()
+    with serving(Serving(Run(MOONS) if run is None else run, page=server_page())) as server:
         opened = Played(tab.cleared(size, dark=dark), serving=server)
         opened.listen()
         address = f"http://{server.host}/{server.word}/"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.play.playing import MOONS, playing
+from tests.play.playing import MOONS, Played, playing
 from tests.replaying import Tab, Viewer
 from viz._play.commands import obey
 from viz._play.play_page import play_page
@@ -85,15 +85,14 @@ def test_a_damaged_link_is_said(tab: Tab) -> None:
         assert page.run.step == 0
 
 
-def test_a_file_restores_the_run(tab: Tab, tmp_path: Path) -> None:
+def test_a_file_restores_the_run(page: Played, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(trained(12).exported("json")[1])
-    with playing(tab) as page:
-        page.page.click("#open-export")
-        with page.obeyed("restore"):
-            page.page.set_input_files("#run-file", path)
-        page.catch_up()
-        assert page.run.step == 12
+    page.page.click("#open-export")
+    with page.obeyed("restore"):
+        page.page.set_input_files("#run-file", path)
+    page.catch_up()
+    assert page.run.step == 12
 
 
 def click_on_sample(page: Viewer, index: int) -> None:

@@ -27,36 +27,34 @@ def corner(page: Played, x: float, y: float) -> tuple[float, float]:
     return box["x"] + spot["x"], box["y"] + spot["y"]
 
 
-def test_a_click_paints_a_point_of_the_chosen_class(tab: Tab) -> None:
-    with playing(tab) as page:
-        n_before = len(page.run.samples.train)
-        page.page.check("#brush-1")
-        with page.obeyed("paint"):
-            page.page.click("#plot", position=place_of(page, 0.5, 0.25))
-        page.catch_up()
-        [painted] = page.run.settings.painted
-        np.testing.assert_allclose(painted[:2], (0.5, 0.25), atol=0.02)
-        assert painted[2] == 1
-        assert len(page.run.samples.train) == n_before + 1
-        assert page.page.evaluate("play.scene.points.X.length") == 41
+def test_a_click_paints_a_point_of_the_chosen_class(page: Played) -> None:
+    n_before = len(page.run.samples.train)
+    page.page.check("#brush-1")
+    with page.obeyed("paint"):
+        page.page.click("#plot", position=place_of(page, 0.5, 0.25))
+    page.catch_up()
+    [painted] = page.run.settings.painted
+    np.testing.assert_allclose(painted[:2], (0.5, 0.25), atol=0.02)
+    assert painted[2] == 1
+    assert len(page.run.samples.train) == n_before + 1
+    assert page.page.evaluate("play.scene.points.X.length") == 41
 
 
-def test_a_stroke_paints_points_apart_from_each_other(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.check("#brush-0")
-        mouse = page.page.mouse
-        with page.obeyed("paint"):
-            mouse.move(*corner(page, -0.5, 0.5))
-            mouse.down()
-            mouse.move(*corner(page, 0.5, 0.5), steps=30)
-            mouse.up()
-        page.wait("() => painting.stroke.length === 0")
-        page.catch_up()
-        painted = np.array(page.run.settings.painted)
-        assert 3 <= len(painted) <= 30
-        xs = np.array([page.page.evaluate("x => plot.across(x)", x) for x in painted[:, 0]])
-        assert (np.diff(xs) >= 8.99).all(), "9 pixels apart"
-        assert set(painted[:, 2]) == {0}
+def test_a_stroke_paints_points_apart_from_each_other(page: Played) -> None:
+    page.page.check("#brush-0")
+    mouse = page.page.mouse
+    with page.obeyed("paint"):
+        mouse.move(*corner(page, -0.5, 0.5))
+        mouse.down()
+        mouse.move(*corner(page, 0.5, 0.5), steps=30)
+        mouse.up()
+    page.wait("() => painting.stroke.length === 0")
+    page.catch_up()
+    painted = np.array(page.run.settings.painted)
+    assert 3 <= len(painted) <= 30
+    xs = np.array([page.page.evaluate("x => plot.across(x)", x) for x in painted[:, 0]])
+    assert (np.diff(xs) >= 8.99).all(), "9 pixels apart"
+    assert set(painted[:, 2]) == {0}
 
 
 def test_a_finger_paints(tab: Tab) -> None:
@@ -73,21 +71,20 @@ def test_a_finger_paints(tab: Tab) -> None:
         np.testing.assert_allclose(painted[:2], (0.5, 0.25), atol=0.03)
 
 
-def test_a_point_is_painted_by_keyboard(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#brush-look")
-        page.press("ArrowRight", "Tab")
-        assert page.page.evaluate("painting.brush()") == "0"
-        assert page.page.evaluate("document.activeElement.id") == "plot"
-        page.press("ArrowRight", "ArrowUp", "Shift+ArrowUp")
-        spot = page.page.evaluate("plot.spot")
-        with page.obeyed("paint"):
-            page.press("Enter")
-        page.catch_up()
-        assert page.run.settings.painted == ((spot["x"], spot["y"], 0),)
-        width = page.page.evaluate("plot.x.high - plot.x.low")
-        middle = page.page.evaluate("(plot.x.high + plot.x.low) / 2")
-        np.testing.assert_allclose(spot["x"], middle + 0.05 * width)
+def test_a_point_is_painted_by_keyboard(page: Played) -> None:
+    page.page.focus("#brush-look")
+    page.press("ArrowRight", "Tab")
+    assert page.page.evaluate("painting.brush()") == "0"
+    assert page.page.evaluate("document.activeElement.id") == "plot"
+    page.press("ArrowRight", "ArrowUp", "Shift+ArrowUp")
+    spot = page.page.evaluate("plot.spot")
+    with page.obeyed("paint"):
+        page.press("Enter")
+    page.catch_up()
+    assert page.run.settings.painted == ((spot["x"], spot["y"], 0),)
+    width = page.page.evaluate("plot.x.high - plot.x.low")
+    middle = page.page.evaluate("(plot.x.high + plot.x.low) / 2")
+    np.testing.assert_allclose(spot["x"], middle + 0.05 * width)
 
 
 def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
@@ -111,11 +108,10 @@ def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
         assert page.text("#readout").startswith("x1 ")
 
 
-def test_painting_ends_where_there_is_no_plane(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.check("#brush-1")
-        with page.obeyed("data"):
-            page.page.select_option("#data-name", "iris")
-        page.catch_up()
-        assert page.page.is_hidden("#brushes")
-        assert page.page.evaluate("painting.brush()") == "look"
+def test_painting_ends_where_there_is_no_plane(page: Played) -> None:
+    page.page.check("#brush-1")
+    with page.obeyed("data"):
+        page.page.select_option("#data-name", "iris")
+    page.catch_up()
+    assert page.page.is_hidden("#brushes")
+    assert page.page.evaluate("painting.brush()") == "look"

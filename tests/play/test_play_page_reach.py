@@ -129,34 +129,31 @@ def test_keys_steer_the_training(tab: Tab) -> None:
         assert page.page.is_hidden("#help")
 
 
-def test_keys_that_write_a_number_do_not_train(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#set-l2")
-        page.press("ArrowRight", "Home", "Space")
-        page.page.focus("#plot")
-        page.press("ArrowRight")
-        page.do("step", "#step")
-        assert page.run.step == 1
+def test_keys_that_write_a_number_do_not_train(page: Played) -> None:
+    page.page.focus("#set-l2")
+    page.press("ArrowRight", "Home", "Space")
+    page.page.focus("#plot")
+    page.press("ArrowRight")
+    page.do("step", "#step")
+    assert page.run.step == 1
 
 
-def test_a_unit_opens_by_enter_and_gives_the_focus_back(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#unit-0-2")
+def test_a_unit_opens_by_enter_and_gives_the_focus_back(page: Played) -> None:
+    page.page.focus("#unit-0-2")
+    page.press("Enter")
+    assert page.text("#formula-name") == "Layer 1, unit 3"
+    page.page.focus("#formula-close")
+    page.press("Enter")
+    assert page.page.is_hidden("#formula")
+    assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
+
+
+def test_the_focus_stays_where_it_is_while_the_network_changes(page: Played) -> None:
+    page.page.focus("#more-0")
+    with page.obeyed("layer"):
         page.press("Enter")
-        assert page.text("#formula-name") == "Layer 1, unit 3"
-        page.page.focus("#formula-close")
-        page.press("Enter")
-        assert page.page.is_hidden("#formula")
-        assert page.page.evaluate("document.activeElement.id") == "unit-0-2"
-
-
-def test_the_focus_stays_where_it_is_while_the_network_changes(tab: Tab) -> None:
-    with playing(tab) as page:
-        page.page.focus("#more-0")
-        with page.obeyed("layer"):
-            page.press("Enter")
-        page.catch_up()
-        assert page.page.evaluate("document.activeElement.id") == "more-0"
+    page.catch_up()
+    assert page.page.evaluate("document.activeElement.id") == "more-0"
 
 
 def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Frame, Page
 
 START: Final = """async text => {
+  const soon = window.setTimeout;
+  window.setTimeout = (then, time) => time < 5000 ? soon(then, time) : (window.late = [then, time]);
   const widget = await import(`data:text/javascript;base64,${text}`);
   window.sent = [];
   window.heard = new Set();
@@ -115,6 +117,18 @@ def test_the_page_is_shown_and_steered_through_messages(cell: Cell) -> None:
     assert cell.page.evaluate("heard.size") == 0
     cell.serve()
     assert cell.asked[-1] == {"view": cell.asked[0]["view"], "goodbye": True}
+
+
+def test_a_program_that_does_not_answer_is_said(cell: Cell) -> None:
+    status = cell.page.get_by_role("status")
+    assert status.inner_text() == ""
+    assert cell.page.evaluate("late[1]") == 10_000
+    cell.page.evaluate("late[0]()")
+    assert status.inner_text().startswith("The program does not answer: ")
+    cell.serve_until(cell.says("play.frame !== null"))
+    assert status.inner_text() == ""
+    cell.answer({"view": "of another cell", "page": "<p>another</p>"})
+    assert cell.frame.evaluate("play.frame.step") == 0
 
 
 def test_a_sample_is_stepped_through_and_edited(cell: Cell) -> None:

@@ -204,6 +204,8 @@ def test_a_speed_is_steps_a_second(recorder: Recorder) -> None:
 def test_keys_and_buttons_go_moment_by_moment(recorder: Recorder) -> None:
     shown = recorder(MLP(2, [2, 1], rng=0), epochs=12, batch_size=10, at="#step=17")
     shown.at_step(16)  # the nearest moment
+    nearest = "[-3, 0, 1, 2, 3, 17, 18, 19, 999].map((step) => play.channel.frameOf(step))"
+    assert shown.page.evaluate(nearest) == [0, 0, 0, 1, 1, 4, 5, 5, 12]
     for key, step in [("ArrowRight", 20), ("ArrowLeft", 16), ("ArrowLeft", 12), ("Home", 0)]:
         shown.viewer.press(key)
         shown.at_step(step)
@@ -234,6 +236,13 @@ def test_its_buttons_say_that_they_go_from_moment_to_moment(recorder: Recorder) 
     shown = recorder(MLP(2, [2, 1], rng=0), epochs=2)
     assert shown.page.get_attribute("#step", "aria-label") == "Next moment"
     assert shown.page.get_attribute("#back", "title") == "Previous moment (Left)"
+    shown.page.click("#how")
+    said = shown.page.inner_text("#help")
+    assert "to the previous or the next moment" in said
+    for other in ("one epoch on", "set there by hand", "backward pass", "paints"):
+        assert other not in said, other
+        assert other in (shown.page.text_content("#help") or ""), other
+    assert "paints" not in (shown.page.get_attribute("#plot", "aria-label") or "")
 
 
 def test_the_columns_that_are_shown_can_be_chosen(recorder: Recorder) -> None:
@@ -304,3 +313,19 @@ def test_images_are_shown_with_answers(recorder: Recorder) -> None:
     assert shown.page.is_visible("#gallery")
     assert not shown.page.is_visible("#plot-card")
     assert shown.page.evaluate("document.querySelectorAll('#gallery canvas').length") == 12
+
+
+def test_in_a_notebook_it_plays_in_a_frame_that_cannot_reach_out(tab: Tab, tmp_path: Path) -> None:
+    page = viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=3)
+    path = tmp_path / "cell.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{page._repr_html_()}", encoding="utf-8")
+    viewer = Viewer(tab.cleared(DESKTOP))
+    viewer.listen()
+    viewer.page.goto(path.as_uri())
+    frame = viewer.page.frame_locator("iframe")
+    frame.locator("body[data-step='0']").wait_for()
+    frame.locator("#step").click()
+    frame.locator("body[data-step='1']").wait_for()
+    viewer.close()
+    assert viewer.complaints == []
+    assert viewer.requests == [path.as_uri()]

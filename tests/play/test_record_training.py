@@ -27,6 +27,7 @@ from tinygrad_mlp.errors import (
 )
 from tinygrad_mlp.nn import MLP, Module
 from tinygrad_mlp.training import EarlyStopping, History, fit
+from viz._play import record_frames
 from viz._play.record_frames import kept_epochs, packed_weights
 from viz._run.network_places import flat_weights
 
@@ -168,11 +169,72 @@ def test_fewer_frames_than_epochs_keep_the_weights_of_those_epochs() -> None:
     np.testing.assert_array_equal(weights_in(page), expected)
 
 
-def test_of_a_large_model_fewer_frames_are_kept_unless_asked() -> None:
-    features = np.random.default_rng(0).normal(size=(3, 60))
-    model = MLP(60, [200, 1], rng=0)  # 12,401 numbers
-    page = viz.record(model, features, [0.0, 1.0, 2.0], epochs=50, learning_rate=1e-4)
-    assert len(embedded(page)["epochs"]) == 40
+def test_of_a_large_model_fewer_frames_are_kept_unless_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record_frames, "MOST_NUMBERS", 300)  # for the 9 of this model 33 frames
+    page = viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=40)
+    assert embedded(page)["epochs"] == kept_epochs(40, 33)
+    page = viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=40, frames=41)
+    assert len(embedded(page)["epochs"]) == 41
+
+
+def test_weights_of_samples_count_in_the_losses_that_are_shown() -> None:
+    model = MLP(2, [4, 1], "tanh", rng=0)
+    kept = Weights(model)
+    weights = np.arange(40) % 3 + 0.5
+    held_out = (X_TEST, y_test, np.arange(20) % 2 + 1.0)
+    page = viz.record(
+        *(model, X, y),
+        epochs=2,
+        sample_weight=weights,
+        validation_data=held_out,
+        callbacks=[kept],
+    )
+    for numbers, (_, loss, held_out_loss, _, _) in zip(
+        kept.of_epochs, embedded(page)["curve"], strict=True
+    ):
+        found = [
+            np.average(
+                [loss_and_accuracy(numbers, x[None], label, 4)[0] for x, label in zip(*data)],
+                weights=counts,
+            )
+            for data, counts in (((X, y), weights), ((X_TEST, y_test), held_out[2]))
+        ]
+        np.testing.assert_allclose([loss, held_out_loss], found, rtol=1e-12)
+
+
+class Sets:
+    """A callback that changes the model."""
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        model.parameters()[0].data = 7.0 + epoch
+
+
+def test_what_a_callback_changes_is_shown() -> None:
+    page = viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=2, callbacks=[Sets()])
+    assert weights_in(page)[1:, 0].tolist() == [8.0, 9.0]
+
+
+class Interrupts:
+    """A person who presses Ctrl-C after the third epoch."""
+
+    only_looks = True
+
+    def on_epoch_end(self, epoch: int, history: History, model: Module) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_after_an_interruption_the_page_has_what_was_trained() -> None:
+    model = MLP(2, [2, 1], rng=0)
+    page = viz.record(model, X, y, epochs=600, callbacks=[Interrupts()])
+    found = embedded(page)
+    np.testing.assert_array_equal(weights_in(page)[-1], flat_weights(model).astype(np.float32))
+    assert found["epochs"] == [0, 1, 2, 3]
+    losses = [point[1] for point in found["curve"]]
+    assert losses == sorted(losses, reverse=True)
+    assert found["end"]["remark"].startswith("The training ended: interrupted.")
 
 
 @pytest.mark.parametrize("order", [1, 2])

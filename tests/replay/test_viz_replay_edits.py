@@ -219,6 +219,13 @@ def test_a_refusal_is_said_and_the_numbers_stay(host: Opened) -> None:
     assert frame.inner_text("#notice") == "x1 is out of range"
     assert frame.evaluate("recorded") == before
     assert frame.input_value("#new-number") == "1e300", "a person can mend it"
+    frame.evaluate("() => { window.setTimeout = (then, time) => { window.later = [then, time] } }")
+    frame.focus("#new-number")
+    around.press("Enter")
+    assert frame.evaluate("later[1]") == 15_000
+    frame.evaluate("later[0]()")
+    assert frame.inner_text("#notice").startswith("The page around this one does not answer")
+    assert frame.evaluate("edits.asked") is None
 
 
 def test_a_weight_in_the_box_of_a_neuron_is_edited(host: Opened) -> None:
@@ -293,3 +300,19 @@ def test_only_leaves_are_edited() -> None:
     assert "editable" not in recorded(ordinary)
     assert "const edits" not in ordinary
     assert len(recorded(replay_page(loss, editable=keys))["editable"]) == len(keys)
+
+
+def test_an_edit_in_a_quiz_does_not_tell_the_output(host: Opened) -> None:
+    around = host()
+    frame = around.frame
+    frame.click("#quiz-switch")
+    frame.click("text=Show the answer")
+    assert frame.inner_text("#score").startswith("0 of 1 right")
+    frame.evaluate("edits.edit(trace.nodes.findIndex(({ code }) => code === 'x1'))")
+    frame.fill("#new-number", "2")
+    around.press("Enter")
+    around.answer()
+    assert frame.text_content("#live") == "x1 was 0.5 and is 2."
+    assert "L" not in frame.inner_text("#details .outcome")
+    assert frame.inner_text("#score") == "no question is answered yet", "the numbers are others"
+    assert frame.evaluate("trace.asked !== null")

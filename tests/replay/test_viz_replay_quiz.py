@@ -251,3 +251,15 @@ def test_a_page_has_a_quiz_only_where_it_is_wanted() -> None:
     assert "class Judge" not in plain
     with pytest.raises(InvalidArgumentError, match=r"quiz is 'yes', .*quiz=True"):
         replay_page(loss, quiz="yes")  # type: ignore[arg-type]
+
+
+def test_what_is_asked_is_not_printed(viewer: Opener) -> None:
+    page = viewer(worked_example(), quiz=True)
+    page.page.fill("#slider", str(STEP_W5))
+    page.press("q")
+    page.page.evaluate("() => { dispatchEvent(new Event('beforeprint')) }")
+    rows = page.page.locator("#all-steps tbody tr td:first-child").all_text_contents()
+    assert rows == [str(step) for step in range(STEP_W5)]
+    page.press("Escape", "q")
+    page.page.evaluate("() => { dispatchEvent(new Event('beforeprint')) }")
+    assert page.page.locator("#all-steps tbody tr").count() == page.last() + 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from math import ceil, isfinite, nan
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
@@ -278,9 +278,9 @@ class _Recording:
         if last_epoch != self._epochs[-1]:  # it ended early
             self._keep(last_epoch, last_weights)
             after[last_epoch] = self._measured(last_weights)
-        if history.n_epochs > last_epoch:  # which became nan
+        if history.n_epochs > last_epoch:  # it became nan, or was interrupted
             self._keep(history.n_epochs, self._now())
-            after[history.n_epochs] = (nan, nan, nan, nan)
+            after[history.n_epochs] = self._measured(self._now())
         after[0] = self._at_the_first
         steps = ceil(len(self.samples.X) / (self.options.get("batch_size") or len(self.samples.X)))
         return {

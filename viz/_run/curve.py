@@ -11,7 +11,7 @@ __all__ = ["MOST_POINTS", "Cursor", "Curve"]
 MOST_POINTS = 600
 """So many points a curve has at most."""
 
-SHARE = 50
+SHARE = 25
 """The next point comes when a run has gone on by this part of its steps."""
 
 

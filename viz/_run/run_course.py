@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from threading import RLock
 from time import perf_counter
 from typing import Final
@@ -160,7 +159,7 @@ class Course:
         n_steps = check_integer(n_steps, "n_steps", "run.take(1)", minimum=0)
         with self.lock:
             self._forget_future()
-            return self._take(n_steps, inf)
+            return self._take(n_steps)
 
     def take_for(self, seconds: float, n_steps: int = NO_END) -> int:
         """Take steps for at most that long, and at most so many."""
@@ -177,19 +176,19 @@ class Course:
         with self.lock:
             return self.take(self._steps.left_in_epoch)
 
-    def _take(self, n_steps: int, until: float) -> int:
+    def _take(self, n_steps: int, until: float | None = None) -> int:
         steps, before = self._steps, self._steps.count
         if self.remark:
             return 0
-        end = before + n_steps
+        end, step = before + n_steps, steps.step
         with np.errstate(all="ignore"):
             while steps.count < end:
                 mark = min(end, self._next_kept, self._next_measured)
-                while steps.count < mark:
-                    if not steps.step():
+                for _ in range(mark - steps.count):
+                    if not step():
                         self._stop_at_nan()
                         return steps.count - before
-                    if perf_counter() >= until:
+                    if until is not None and perf_counter() >= until:
                         end = steps.count
                         break
                 if steps.count == self._next_kept:

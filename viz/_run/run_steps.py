@@ -135,13 +135,11 @@ class Steps:
             self._order = self._shuffler.permutation(len(self.to_learn.X))
             self._put_in_order()
             self.epoch, self._place = self.epoch + 1, 0
-        X, targets = self._in_order.X, self._in_order.targets
-        end = self._place + self._batch_size
-        if self._needs_batch and len(X) - end == 1:
+        start, end = self._place, self._place + self._batch_size
+        if self._needs_batch and len(self._order) - end == 1:
             end += 1  # one sample alone has no statistics
-        batch = slice(self._place, end)
-        program = self.program
-        loss = program(X[batch], targets[batch])
+        program, samples = self.program, self._in_order
+        loss = program(samples.X[start:end], samples.targets[start:end])
         if loss != loss:
             return False
         self.optimizer.step_array(program.parameters, program.gradients)
@@ -203,11 +201,18 @@ class Steps:
         )
 
     def _take_samples(self, samples: RunSamples) -> None:
-        known = self.task.samples(samples.inputs(samples.X), samples.targets(samples.y))
+        known = self.as_trained(samples, samples.X, samples.y)
         self.samples = samples
-        self.to_learn, self.held_out = known.take(samples.train), known.take(samples.held_out)
+        self.to_learn = known.take(samples.train)
+        self._measurable = known.take(np.concatenate([samples.train, samples.held_out]))
         self._put_in_order()
         self._take_batch_size()
+
+    def as_trained(self, samples: RunSamples, X: Floats, y: NDArray[Any]) -> Samples:
+        """Columns and class numbers (or numbers) as the network and the loss take them."""
+        classes = self.task.classes
+        answers = samples.targets(y) if classes is None else classes[y]
+        return self.task.samples(samples.inputs(X), answers)
 
     def _put_in_order(self) -> None:
         self._in_order = self.to_learn.take(self._order)
@@ -253,24 +258,25 @@ class Steps:
 
     def measured(self) -> Measured:
         """How good the present weights are on the training samples, and on those held out."""
-        loss, accuracy = self._measured_on(self.to_learn)
-        held_out: tuple[float | None, float | None] = None, None
-        if len(self.held_out.X):
-            held_out = self._measured_on(self.held_out)
+        samples, n_learned = self._measurable, len(self.to_learn.X)
+        results = self._evaluation(samples.X, samples.targets)
+        losses = results[:, 0]
+        right = None
+        if samples.answers is not None:
+            right = self.task.right(results[:, 1:], samples.answers)
         settings, penalty = self.settings, 0.0
         if settings.l1 or settings.l2:
             numbers = self.program.parameters
             penalty = float(
                 settings.l1 * np.abs(numbers).sum() + settings.l2 * np.square(numbers).sum()
             )
-        return Measured(loss, held_out[0], accuracy, held_out[1], penalty)
-
-    def _measured_on(self, samples: Samples) -> tuple[float, float | None]:
-        results = self._evaluation(samples.X, samples.targets)
-        loss = float(np.mean(results[:, 0]))
-        if samples.answers is None:
-            return loss, None
-        return loss, self.task.count_right(results[:, 1:], samples.answers) / len(samples.X)
+        return Measured(
+            loss=_mean(losses[:n_learned]) or 0.0,
+            held_out_loss=_mean(losses[n_learned:]),
+            accuracy=None if right is None else _mean(right[:n_learned]),
+            held_out_accuracy=None if right is None else _mean(right[n_learned:]),
+            penalty=penalty,
+        )
 
     # What is recorded
 
@@ -286,3 +292,8 @@ class Steps:
         if self.settings.l2:
             value = value + l2_penalty(self.parameters, self.settings.l2)
         return value
+
+
+def _mean(numbers: NDArray[Any]) -> float | None:
+    """The mean; None of none."""
+    return float(numbers.sum()) / numbers.size if numbers.size else None
