@@ -25,7 +25,7 @@ class Moments:
     Args:
         at: the number of the moment, from 0; -1 for never.
         event: "opcode" for every instruction, "line" for every line.
-        within: only code in this folder or file of the package counts.
+        within: only code in this folder or file counts, as seen from the package.
         number: the signal.
 
     Attributes:
@@ -35,7 +35,7 @@ class Moments:
     def __init__(
         self, at: int, event: str, within: str, number: signal.Signals = signal.SIGINT
     ) -> None:
-        self.at, self.event, self.folder = at, event, f"{ROOT}/{within}"
+        self.at, self.event, self.folder = at, event, str(Path(ROOT, within).resolve())
         assert Path(self.folder).exists(), self.folder
         self.number = number
         self.places: list[tuple[str, int]] = []

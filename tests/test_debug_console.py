@@ -402,8 +402,8 @@ def test_help_tells_every_command() -> None:
         assert re.search(rf"^{name}\b", text, flags=re.MULTILINE), name
         assert answer(f"help {name}").strip().startswith(name)
     assert " ".join(Console.commands()) == (
-        "next back continue rcontinue to start end break watch clear print list where chain "
-        "latex expand collapse draw set check help quit"
+        "next back continue rcontinue to start end break watch clear quiz hint answer skip score "
+        "print list where chain latex expand collapse draw set check help quit"
     )
 
 

@@ -436,6 +436,14 @@ break NODE | op NAME | layer N | grad NUMBER | nonfinite | dead
 watch NODE          stop at every step that changes the node, its number or its
                     gradient.
 clear [N]           remove breakpoint N, or all of them.
+quiz [on | off]     hide the number of each step that comes, and ask for it.
+hint                say more about the open question: the formula, its numbers,
+                    all but the last step.
+answer [NUMBER]     show the answer and do the step; with a number, be judged.
+skip                leave the open question out, with its number unseen, and go
+                    on to the next.
+score [FILE]        how the quiz goes; with FILE keep the counts there from now
+                    on.
 print [NODE]        the number and gradient of a node, or of all nodes, at this
                     moment. [p]
 list [N]            the steps around this one, N on either side (5). [l]
@@ -484,6 +492,21 @@ watch NODE          stop at every step that
                     or its gradient.
 clear [N]           remove breakpoint N, or all of
                     them.
+quiz [on | off]     hide the number of each step
+                    that comes, and ask for it.
+hint                say more about the open
+                    question: the formula, its
+                    numbers, all but the last
+                    step.
+answer [NUMBER]     show the answer and do the
+                    step; with a number, be
+                    judged.
+skip                leave the open question out,
+                    with its number unseen, and go
+                    on to the next.
+score [FILE]        how the quiz goes; with FILE
+                    keep the counts there from now
+                    on.
 print [NODE]        the number and gradient of a
                     node, or of all nodes, at this
                     moment. [p]

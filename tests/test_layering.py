@@ -49,11 +49,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "tinygrad_mlp._course tinygrad_mlp.search",
         "tinygrad_mlp.estimators",
         "tinygrad_mlp",  # the package itself, which gathers the public names
-        "viz._style",
+        "viz._style viz._run",
         "viz._scene",
         "viz._circles viz._boxes viz._plots",
         "viz.plots viz._graph",
         "viz._pictures viz._film viz._replay",
+        "viz._play viz._quiz",
         "viz._summaries",
         "viz._notebook",
         "viz",
@@ -97,7 +98,7 @@ WHERE_USED: Final = frozenset(
     {
         *("IPython", "PIL", "graphviz", "matplotlib", "pandas", "pygraphviz"),
         *("ipykernel", "jupytext", "latex2mathml", "nbclient", "nbconvert", "nbformat", "pygments"),
-        *("onnx", "polars", "safetensors", "sklearn", "torch", "tqdm"),
+        *("anywidget", "onnx", "polars", "safetensors", "sklearn", "torch", "tqdm"),
     }
 )
 """The packages that are imported inside the function that needs them."""

@@ -5,11 +5,16 @@ operation, neuron or layer; ``to_dot``, ``to_svg`` and ``to_tikz`` give it as te
 importing this package is enough for them to show themselves. ``viz.plots`` draws training curves,
 decision boundaries, confusion tables, and what is inside a model; it needs matplotlib.
 ``replay(loss, "backprop.html")`` writes a web page that plays a backward pass step by step,
-``animate(loss, "backprop.gif")`` a film of it. ``draw`` and ``replay`` without the name of a file
-give what a notebook shows.
+``animate(loss, "backprop.gif")`` a film of it, ``record(model, X, y, "training.html")`` trains and
+writes a page that plays the training, ``worksheet(loss, "sheet.html")`` an exercise sheet.
+``play(model, X, y)`` opens a page on which a model trains while one looks on. ``draw`` and
+``replay`` without the name of a file give what a notebook shows.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from viz import plots
 from viz._film.animation import animate
@@ -19,17 +24,44 @@ from viz._pictures import Svg, draw, to_svg, to_tikz
 from viz._replay.framed import Page
 from viz._replay.stepper import replay
 
+if TYPE_CHECKING:
+    from viz._play.live import play
+    from viz._play.record_training import record
+    from viz._quiz.worksheet import worksheet
+
 __all__ = [
     "Page",
     "Svg",
     "animate",
     "draw",
+    "play",
     "plots",
+    "record",
     "register",
     "replay",
     "to_dot",
     "to_svg",
     "to_tikz",
+    "worksheet",
 ]
+
+_WHERE_USED = {
+    "play": "viz._play.live",
+    "record": "viz._play.record_training",
+    "worksheet": "viz._quiz.worksheet",
+}
+"""What is imported when it is asked for: a server takes longer than all the drawings."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _WHERE_USED:
+            raise AttributeError(f"module 'viz' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_WHERE_USED[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 register()

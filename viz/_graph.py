@@ -53,7 +53,16 @@ from viz._style.drawing_options import Options, completed, with_options
 from viz._style.look import COLORS, DIRECTIONS, SHOWABLE, WEIGHTS, Look
 from viz._style.themes import known_name
 
-__all__ = ["COLORS", "DETAILS", "DIRECTIONS", "SHOWABLE", "Drawable", "drawing_of", "to_dot"]
+__all__ = [
+    "COLORS",
+    "DETAILS",
+    "DIRECTIONS",
+    "SHOWABLE",
+    "Drawable",
+    "drawing_of",
+    "outputs_of",
+    "to_dot",
+]
 
 DETAILS: Final = ("auto", "circles", "ops", "neurons", "layers")
 """What a drawing shows: circles and lines, operations, neurons, layers; or what stays readable."""
@@ -130,7 +139,7 @@ def drawing_of(value: Drawable, options: Options) -> Scene:
     is_model = isinstance(value, Module)
     parameters = wanted["parameters"]
     if isinstance(value, Module):
-        outputs = _outputs_of(value)
+        outputs = outputs_of(value)
         parameters = value.parameters() if parameters is None else parameters
         look = replace(look, shown=look.shown - {"partials"}, parameters_only=True)
     elif isinstance(value, Value):
@@ -379,7 +388,7 @@ def _needed(n_boxes: int, n_arrows: int) -> int:
     return max(n_boxes, -(-n_arrows // ARROWS_OF_A_BOX))
 
 
-def _outputs_of(model: Module) -> list[Value]:
+def outputs_of(model: Module) -> list[Value]:
     """The outputs of a model for a sample x1, x2, ... of zeros; the model stays as it is.
 
     Raises:
@@ -387,7 +396,7 @@ def _outputs_of(model: Module) -> list[Value]:
         InvalidArgumentError: if it gives something else than Values.
 
     >>> from tinygrad_mlp.nn import MLP
-    >>> len(_outputs_of(MLP(2, [4, 3])))
+    >>> len(outputs_of(MLP(2, [4, 3])))
     3
     """
     n_inputs = getattr(model, "n_inputs", None)

@@ -268,3 +268,21 @@ print(weights[0][0].grad, (linear[0] - t[0]) * h[0])
 assert abs(weights[0][0].grad - (linear[0] - t[0]) * h[0]) < 1e-12, (
     "exercise 3: delta is the error"
 )
+
+# %% [markdown]
+# ### Exercise 4
+#
+# On paper: the sheet asks for every number of the worked example, but with other weights and inputs. Print
+# it. With `seed=2`, `seed=3`, ... each of your friends has a sheet with other numbers.
+
+# %%
+viz.worksheet(loss, None, seed=1, answers=False)
+
+# %% [markdown] tags=["answer"]
+# The same sheet with its key. In the terminal, `python -m tinygrad_mlp step --quiz` asks for the steps one
+# by one, and says of a wrong number what was forgotten.
+
+# %% tags=["answer"]
+sheet = viz.worksheet(loss, None, seed=1)
+assert "Key to sheet 1" in sheet, "exercise 4: the key stands behind the sheet"
+sheet

@@ -289,3 +289,21 @@ w12.grad = 0.0
 ((model([0.0, 2.0]) - 1.0) ** 2).backward()
 print(w12.grad)
 assert w12.grad == 0.0, "exercise 3: no input, no gradient"
+
+# %% [markdown]
+# ### Exercise 4
+#
+# Another exam: a network of the same kind with relu and the squared error of one sample. Its numbers are
+# round, so that no calculator is needed. Print the sheet and work it through.
+
+# %%
+other_exam = MLP(2, [2, 1], activation="relu", rng=0)
+viz.worksheet(other_exam, None, seed=8, answers=False, index="input,unit", title="Exam")
+
+# %% [markdown] tags=["answer"]
+# The key. The numbers are drawn by the seed, so it belongs to this sheet alone.
+
+# %% tags=["answer"]
+sheet = viz.worksheet(other_exam, None, seed=8, index="input,unit", title="Exam")
+assert "none has to be rounded" in sheet, "exercise 4: all numbers are round"
+sheet

@@ -16,7 +16,7 @@ import numpy as np
 
 import viz
 from tinygrad_mlp import MLP, compile, fit, predict, predict_proba
-from tinygrad_mlp.data import GaussianNoise, RandomTranslation, load_digits
+from tinygrad_mlp.data import GaussianNoise, RandomTranslation, load_digits, make_moons
 from tinygrad_mlp.losses import categorical_cross_entropy, l2_penalty, mean_squared_error
 from tinygrad_mlp.optim import SGD, Adam, AdamW
 from tinygrad_mlp.training import EarlyStopping
@@ -72,6 +72,42 @@ assert history.validation_loss[-1] > 1.05 * best, (
 # Both curves fall at first. Then the one of training goes on falling, and the other one rises. The distance between the two
 # is *overfitting*. A high training loss would be the opposite, *underfitting*.
 #
+# ## Watch it happen
+#
+# The same in a plane: 40 noisy points of two moons, and 300 held-out ones, which are hollow. `viz.record` trains as `fit` does, and keeps the weights
+# after each epoch. Press play, or move the slider. At first the boundary runs smoothly between the two moons. Then it bends
+# around single points, and the circles show which units do that. Now go back to the epoch in which
+# the dashed curve, the held-out loss, is lowest, and compare that boundary with the last one.
+
+# %%
+moons, moon_labels = make_moons(40, noise=0.35, rng=SEED)
+other_moons, other_labels = make_moons(300, noise=0.35, rng=SEED + 1000)
+moon_network = MLP(2, [8, 8, 1], activation="tanh", rng=SEED)
+page = viz.record(
+    moon_network,
+    moons,
+    moon_labels,
+    title="Learning by heart",
+    epochs=600,
+    optimizer="adam",
+    learning_rate=0.02,
+    validation_data=(other_moons, other_labels),
+    rng=SEED,
+)
+
+
+def mean_loss(points, labels):
+    """The cross-entropy of the network, from the probability that it gives the right label."""
+    probabilities = predict_proba(moon_network, points)[np.arange(len(labels)), labels]
+    return -np.mean(np.log(probabilities))
+
+
+own, held_out = mean_loss(moons, moon_labels), mean_loss(other_moons, other_labels)
+print(f"loss at the end {own:.4f} on its own points, {held_out:.4f} on the others")
+assert held_out > 2 * own, "of its own points it is far surer than of others"
+page
+
+# %% [markdown]
 # ## The contest
 #
 # Now digits, ten of each class, and 20 of the 100 labels are *wrong* on purpose. A network with 32 hidden units and Adam

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 import re
@@ -184,6 +185,7 @@ def test_the_book_has_the_same_bytes_each_time(book: Path) -> None:
         "01_first.ipynb",
         "04_second.html",
         "04_second.ipynb",
+        "frames/01_first-1.html",
         "index.html",
         "pictures/01_first-1.svg",
         "pictures/01_first-2.svg",
@@ -248,6 +250,13 @@ def test_a_picture_is_a_file_too(book: Path) -> None:
     assert picture.startswith(b"<svg")
     assert "href='pictures/01_first-1.svg'" in page_of(book)
     assert base64.b64encode(picture).decode() in page_of(book)
+
+
+def test_a_page_in_a_frame_is_a_file_too(book: Path) -> None:
+    framed = (book / "frames" / "01_first-1.html").read_text(encoding="utf-8")
+    assert framed.startswith("<!DOCTYPE html>")
+    assert html.escape(framed) in page_of(book)
+    assert "<a href='frames/01_first-1.html'>open or print by itself</a>" in page_of(book)
 
 
 def test_the_contents_and_the_ways_lead_from_page_to_page(book: Path) -> None:

@@ -84,7 +84,11 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/course/test_book.py tests/course/test_reference.py tests/test_viz_darkening.py "
         "tests/test_course_chapters.py",
     ),
-    "viz": ("viz/*.py viz/*/*.py", "tests/test_viz*.py tests/replay/test_*.py"),
+    "viz": (
+        "viz/*.py viz/*/*.py",
+        "tests/test_viz*.py tests/replay/test_*.py tests/play/test_*.py",
+    ),
+    "run": ("viz/_run/*.py", "tests/play/test_run_*.py"),
     "cli": ("tinygrad_mlp/_cli/*.py", "tests/test_command_line*.py tests/test_debug_console.py"),
 }
 """By the name for the command line: the modules, and the files of tests; both as patterns."""

@@ -48,4 +48,4 @@ def test_a_damaged_page_says_so(viewer: Opener) -> None:
         said = page.evaluate(
             "text => { try { return unpacked(text); } catch (e) { return e.message; } }", damaged
         )
-        assert said == "this page is damaged: write it again with viz.replay"
+        assert said == "this page is damaged: write it again"

@@ -1,4 +1,4 @@
-"""The command line: ``demo``, ``train``, ``predict``, ``step``, ``course``.
+"""The command line: ``demo``, ``train``, ``predict``, ``step``, ``play``, ``course``.
 
 ``python -m tinygrad_mlp`` runs them. Here words become a command, and what went wrong an exit code.
 

@@ -12,6 +12,7 @@ from tinygrad_mlp import __version__
 from tinygrad_mlp._cli import parsing as words
 from tinygrad_mlp._cli.course import run_course
 from tinygrad_mlp._cli.demo import DEMOS, run_demo
+from tinygrad_mlp._cli.play import PLAYED, run_play
 from tinygrad_mlp._cli.predict import run_predict
 from tinygrad_mlp._cli.problem import Recipe
 from tinygrad_mlp._cli.step import run_step
@@ -43,7 +44,8 @@ examples:
   {PROGRAM} train flowers.csv --target species      a table of your own
   {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
   {PROGRAM} predict weights.npz new_houses.csv      what the trained network says
-  {PROGRAM} step                                    backpropagation by hand, step by step"""
+  {PROGRAM} step                                    backpropagation by hand, step by step
+  {PROGRAM} play                                    watch a network train, and steer it"""
 
 TRAIN_EXAMPLES = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be
@@ -91,7 +93,21 @@ examples:
   {PROGRAM} step
   {PROGRAM} step train.py:loss
   {PROGRAM} step --model weights.npz --data iris --row 3 --index input,unit
+  {PROGRAM} step --quiz --score quiz.json
   {PROGRAM} step < commands.txt"""
+
+PLAY_EXAMPLES = f"""\
+The page shows a network while it trains: its units, the boundary, the curves. There it is played,
+stopped, taken back and changed; a click on a sample shows its forward and backward pass in numbers.
+The page comes from this program, which answers this computer alone; its address holds a word that
+nobody can guess. Ctrl-C ends it, or closing the page.
+
+A table is a CSV file as for 'train'; without --target its last column is predicted.
+
+examples:
+  {PROGRAM} play
+  {PROGRAM} play --data digits --hidden 32 --activation relu
+  {PROGRAM} play --data flowers.csv --target species"""
 
 COURSE_EXAMPLES = f"""\
 The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is
@@ -148,6 +164,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_step(commands)
+    _add_play(commands)
     _add_course(commands)
     return parser
 
@@ -216,7 +233,7 @@ def _add_train(commands: Commands) -> None:
     _add_common(parser, out="train_output")
 
 
-def _add_network(group: Group) -> None:
+def _add_network(group: Group | argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hidden",
         type=words.layer_sizes,
@@ -386,6 +403,46 @@ def _add_step(commands: Commands) -> None:
         help="of the weight from input 1 to unit 2: w_21, or with input,unit w_12, "
         "and w_02 for its bias (default: %(default)s)",
     )
+    parser.add_argument(
+        "--quiz",
+        action="store_true",
+        help="hide the number of each step and ask for it; a wrong one is told why",
+    )
+    parser.add_argument(
+        "--score", type=Path, metavar="FILE", help="with --quiz: add its counts to this file"
+    )
+
+
+def _add_play(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "play",
+        "watch a network train in the browser, and steer it",
+        run_play,
+        PLAY_EXAMPLES,
+    )
+    parser.add_argument(
+        "--data",
+        default="spirals",
+        metavar="NAME",
+        help=f"{', '.join(PLAYED)}, or a table FILE.csv (default: %(default)s)",
+    )
+    parser.add_argument("--target", metavar="COLUMN", help="of a table, the column to be predicted")
+    _add_network(parser)
+    _add_seed(parser)
+    parser.add_argument(
+        "--port",
+        type=words.port,
+        default=0,
+        metavar="N",
+        help="of the server (default: a free one)",
+    )
+    parser.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="print the address of the page only",
+    )
 
 
 def _add_course(commands: Commands) -> None:
@@ -434,6 +491,10 @@ def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
         metavar="DIR",
         help="the folder for the pictures (default: %(default)s)",
     )
+    _add_seed(parser)
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=words.seed,

@@ -29,6 +29,7 @@ __all__ = [
     "layer_sizes",
     "name_in",
     "notes_to_stderr",
+    "port",
     "rate",
     "reason_of",
     "reworded",
@@ -94,6 +95,11 @@ def count(text: str) -> int:
 
 def seed(text: str) -> int:
     """A whole number of at least 0."""
+    return _whole_number(text, 0)
+
+
+def port(text: str) -> int:
+    """The number of a port; 0 for a free one."""
     return _whole_number(text, 0)
 
 

@@ -53,6 +53,10 @@ def run_step(arguments: argparse.Namespace) -> None:
         raise InvalidArgumentError(
             "--row says which sample of --data: step --model weights.npz --data iris --row 3"
         )
+    if arguments.score and not arguments.quiz:
+        raise InvalidArgumentError(
+            "--score says where the counts of a quiz are kept: step --quiz --score quiz.json"
+        )
     # For the command ``where``, and for names of variables such as the error of a loss.
     with record_creation():
         if arguments.value:
@@ -72,6 +76,13 @@ def run_step(arguments: argparse.Namespace) -> None:
             built_from=visible(built_from),
             title=visible(description),
         )
+        if arguments.score:
+            keep_apart(
+                "--score", arguments.score, _files_of(arguments), instead="--score quiz.json"
+            )
+            console.keep_score(arguments.score)
+        if arguments.quiz:
+            console.opening = ("quiz",)
         console.run()
     if console.failures and not console.on_terminal:
         raise SystemExit(1)

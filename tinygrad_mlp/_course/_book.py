@@ -11,7 +11,13 @@ from typing import Any, Final
 
 from tinygrad_mlp._course._api_pages import api_pages
 from tinygrad_mlp._course._chapters import Chapter
-from tinygrad_mlp._course._pages import API_FOLDER, chapter_page, contents_page, pictures_of
+from tinygrad_mlp._course._pages import (
+    API_FOLDER,
+    chapter_page,
+    contents_page,
+    frames_of,
+    pictures_of,
+)
 from tinygrad_mlp._course._public_names import PublicNames
 from tinygrad_mlp._course._running import run_notebook
 from tinygrad_mlp._files import write_whole
@@ -48,7 +54,7 @@ def write_book(
     told: Callable[[Run], object] = print,
     in_dark: Callable[[str], str | None] = lambda drawing: None,
 ) -> list[Run]:
-    """Run the chapters and write ``index.html``, NAME.html, NAME.ipynb, ``pictures/``, ``api/``.
+    """Run the chapters; write their pages and notebooks, ``pictures/``, ``frames/`` and ``api/``.
 
     A chapter that fails has no page, and the table of contents leaves it out.
 
@@ -86,6 +92,8 @@ def write_book(
         write_whole(folder / f"{chapter.name}.ipynb", nbformat.writes(notebook).encode() + b"\n")
         for name, drawing in pictures_of(chapter, notebook).items():
             write_whole(folder / "pictures" / name, drawing.encode())
+        for name, framed in frames_of(chapter, notebook).items():
+            write_whole(folder / "frames" / name, framed.encode())
     seconds = {run.chapter: run.seconds for run in runs if not run.fault}
     write_whole(folder / "index.html", contents_page(seconds).encode())
     return runs

@@ -23,11 +23,14 @@ from tinygrad_mlp._course._frame import (
 from tinygrad_mlp._course._mathml import to_mathml
 from tinygrad_mlp._course._public_names import PublicNames
 
-__all__ = ["API_FOLDER", "chapter_page", "contents_page", "pictures_of"]
+__all__ = ["API_FOLDER", "chapter_page", "contents_page", "frames_of", "pictures_of"]
 
 SVG: Final = "image/svg+xml"
 DARK: Final = "screen and (prefers-color-scheme: dark)"
 """When a page is dark, as in its style; paper is light."""
+
+FRAME: Final = re.compile(r'<iframe srcdoc="([^"]*)"')
+"""A page within the page, such as a replay or a worksheet."""
 
 SHORT: Final = 8
 """The lines up to which code stays on the sheet of paper on which its output begins."""
@@ -53,7 +56,7 @@ def chapter_page(
         names: those of the API reference, to which the code leads.
         in_dark: makes a drawing dark, for a page that is dark; None if it cannot.
     """
-    files = iter(pictures_of(chapter, notebook))
+    files = iter([*pictures_of(chapter, notebook)]), iter([*frames_of(chapter, notebook)])
     code_cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     imported = imported_names("\n".join(code_cells))
     parts, answering = [], False
@@ -115,6 +118,23 @@ def pictures_of(chapter: Chapter, notebook: Any) -> dict[str, str]:
     return {f"{chapter.name}-{i + 1}.svg": drawing for i, drawing in enumerate(drawings)}
 
 
+def frames_of(chapter: Chapter, notebook: Any) -> dict[str, str]:
+    """The pages that a chapter shows in frames, as files to open and to print: name to text."""
+    frames = [
+        found[1]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if (found := FRAME.search(_shown_html(output)))
+    ]
+    return {f"{chapter.name}-{i + 1}.html": html.unescape(text) for i, text in enumerate(frames)}
+
+
+def _shown_html(output: Any) -> str:
+    """The HTML that a page shows of an output; "" where it shows something else."""
+    data = output.get("data", {})
+    return "" if SVG in data else str(data.get("text/html", ""))
+
+
 def _ways(chapter: Chapter, chapters: Sequence[Chapter]) -> str:
     """The links to the chapter before, the contents, the notebook, the reference, and on."""
     before, after = neighbors(chapter, chapters)
@@ -125,21 +145,30 @@ def _ways(chapter: Chapter, chapters: Sequence[Chapter]) -> str:
     )
 
 
-def _outputs(cell: Any, files: Iterator[str], in_dark: Callable[[str], str | None]) -> str:
+Files = tuple[Iterator[str], Iterator[str]]
+"""The names of the files of drawings, and of pages in frames, that are still to come."""
+
+
+def _outputs(cell: Any, files: Files, in_dark: Callable[[str], str | None]) -> str:
     """What came out of a cell of code."""
     outputs = "".join(_output(output, files, in_dark) for output in cell.outputs)
     kind = "output measured" if "measured" in _tags(cell) else "output"
     return f"<div class='{kind}'>{outputs}</div>" if outputs else ""
 
 
-def _output(output: Any, files: Iterator[str], in_dark: Callable[[str], str | None]) -> str:
+def _output(output: Any, files: Files, in_dark: Callable[[str], str | None]) -> str:
     if output.output_type == "stream":
         return f"<pre>{words(output.text)}</pre>"
     data = output.data
     if SVG in data:
-        return _picture(data[SVG], next(files), in_dark(data[SVG]))
+        return _picture(data[SVG], next(files[0]), in_dark(data[SVG]))
     if "text/html" in data:
-        return f"<div class='frame'>{data['text/html']}</div>"
+        shown = data["text/html"]
+        link = ""
+        if FRAME.search(shown):
+            address = f"frames/{next(files[1])}"
+            link = f"<p class='files'><a href='{address}'>open or print by itself</a></p>"
+        return f"<div class='frame'>{shown}{link}</div>"
     if "image/png" in data:
         content = data["image/png"].replace("\n", "")
         return f"<figure><img alt='A picture' src='data:image/png;base64,{content}'></figure>"

@@ -20,6 +20,7 @@ from tinygrad_mlp.errors import DataError
 __all__ = [
     "CsvFile",
     "cells_of",
+    "csv_text",
     "exact_number",
     "listing",
     "parse_number",
@@ -94,7 +95,7 @@ def read_csv_file(path: Path) -> CsvFile:
     return file
 
 
-def read_what_fits(path: Path, problems: Problems) -> CsvFile:
+def read_what_fits(path: Path, problems: Problems, content: bytes | None = None) -> CsvFile:
     r"""As ``read_csv_file``, but faults of the header and of rows are collected.
 
     Rows of another length than the header are left out.
@@ -102,6 +103,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     Args:
         path: the file.
         problems: what takes the faults.
+        content: what is in the file; None to read it.
 
     Raises:
         DataError: if nothing can be read.
@@ -114,7 +116,7 @@ def read_what_fits(path: Path, problems: Problems) -> CsvFile:
     ...     read_what_fits(path, problems).rows, len(problems.found)
     ([['1', '2']], 2)
     """
-    records = _records(path)
+    records = _records(path, path.read_bytes() if content is None else content)
     (header_number, header), body = records[0], records[1:]
     header, body = _without_empty_last_column(header, body)
     _check_header(path, header, header_number, problems)
@@ -171,6 +173,30 @@ def exact_number(cell: str) -> int | float | None:
     return int(digits[1] + digits[2]) if digits else number
 
 
+def csv_text(path: Path, data: bytes) -> str:
+    r"""What stands in a file of UTF-8, without the mark that some programs put in front.
+
+    Raises:
+        DataError: if the bytes are no such text.
+
+    >>> csv_text(Path("t.csv"), b"\xef\xbb\xbfa,b")
+    'a,b'
+    """
+    if b"\x00" in data:
+        raise DataError(
+            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
+            "save it as 'CSV UTF-8'"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
+            "spreadsheet save it as 'CSV UTF-8'"
+        ) from None
+
+
 def cells_of(line: str) -> list[str]:
     """The cells of one row with commas, read as those of a file.
 
@@ -214,30 +240,13 @@ Record = tuple[int, list[str]]
 """The number of a row in the file and its cells."""
 
 
-def _records(path: Path) -> list[Record]:
+def _records(path: Path, content: bytes) -> list[Record]:
     """The rows that are not blank, at least one."""
-    text = _read_text(path)
+    text = csv_text(path, content)
     records = _parse(path, text, _sniff_delimiter(text))
     if not records:
         raise DataError(f"{path} is empty; a header row with the names of the columns is needed")
     return records
-
-
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
-    if b"\x00" in data:
-        raise DataError(
-            f"{path} is not a text file in UTF-8 (it holds zero bytes); from a spreadsheet "
-            "save it as 'CSV UTF-8'"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path} is not in UTF-8: line {line} holds the byte 0x{data[error.start]:02x}; from a "
-            "spreadsheet save it as 'CSV UTF-8'"
-        ) from None
 
 
 def _parse(path: Path, text: str, delimiter: str) -> list[Record]:

@@ -47,7 +47,7 @@ from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.data._spread import is_constant
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 
-__all__ = ["TASKS", "Table", "read_table"]
+__all__ = ["TASKS", "Table", "read_table", "table_of"]
 
 TASKS = ("auto", "classification", "regression")
 """What can be asked of the target column."""
@@ -139,6 +139,34 @@ def read_table(
     dropped = (drop,) if isinstance(drop, str) else tuple(drop)
     problems = Problems(str(path))
     file = read_what_fits(Path(path), problems)
+    return table_of(file, target, task, dropped, problems)
+
+
+def table_of(
+    file: CsvFile,
+    target: str,
+    task: str = "auto",
+    dropped: Sequence[str] = (),
+    problems: Problems | None = None,
+) -> Table:
+    r"""The table in a CSV file that was read.
+
+    Args:
+        file: its header and rows.
+        target: the column to be predicted.
+        task: "auto", "classification" or "regression".
+        dropped: columns to leave out.
+        problems: the faults that were found so far, to be told with those of the columns.
+
+    Raises:
+        UnknownNameError, DataError, InvalidArgumentError: as ``read_table``.
+
+    >>> from tinygrad_mlp.data._csv_file import read_what_fits
+    >>> problems = Problems("t.csv")
+    >>> table_of(read_what_fits(Path("t.csv"), problems, b"a,y\n1,0.5\n2,0.25\n"), "y")
+    Table(t.csv: 2 samples, 1 feature, regression of 'y')
+    """
+    problems = problems or Problems(str(file.path))
     for names, role in (((target,), "target"), (dropped, "dropped")):
         with problems.collected():
             _check_columns(file, names, role)

@@ -27,6 +27,7 @@ class Display:
 
     Attributes:
         expanded: the sums of products that are shown product by product.
+        hides_ahead: whether a step that is not done yet is shown without its numbers.
 
     >>> from tinygrad_mlp.debug.worked_example import worked_example
     >>> display = Display(Session(worked_example()), colors=False)
@@ -38,6 +39,7 @@ class Display:
         self.session = session
         self.colors = colors
         self.expanded: set[Value] = set()
+        self.hides_ahead = False
 
     def paint(self, style: str, text: str) -> str:
         """The text in a style ("bold", "red", ...), where there are colors."""
@@ -45,7 +47,15 @@ class Display:
 
     def step_line(self, index: int) -> str:
         """One step in a line."""
+        if self.hides_ahead and index >= self.session.position:
+            question = self.session.question(index)
+            if question is not None:
+                return f"{self._head(index)}{question}"
         return f"{self._head(index)}{self.session.step(index)}"
+
+    def heads(self, index: int) -> tuple[str, str]:
+        """What stands before the first line about a step, and before further lines."""
+        return self._head(index), " " * self._head_width()
 
     def moment(self) -> Iterator[str]:
         """The step done last, product by product where that is wanted, and what it leads to."""
@@ -55,8 +65,7 @@ class Display:
             yield "at the start: only the leaves have numbers"
             return
         lines = step.expanded() if step.node in self.expanded else (str(step),)
-        head = self._head(position - 1)
-        blank = " " * self._head_width()
+        head, blank = self.heads(position - 1)
         yield f"{head}{lines[0]}"
         yield from (f"{blank}{line}" for line in lines[1:])
         hits: list[Hit] = self.session.hits()

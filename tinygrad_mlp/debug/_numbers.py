@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["equality", "factor", "latex_number", "number", "shown_number"]
+__all__ = ["equality", "factor", "last_digit", "latex_number", "number", "shown_number"]
 
 MINUS: Final = "\N{MINUS SIGN}"
 NOT_FINITE: Final = {"nan": r"\mathrm{nan}", "inf": r"\infty", "-inf": r"-\infty"}
@@ -71,11 +71,15 @@ def equality(factors: Sequence[float], result: float) -> str:
     """
     written = math.prod(float(number(x)) for x in factors)
     apart = abs(written - float(number(result)))
-    return "≈" if apart > 0.501 * _last_digit(result) and math.isfinite(apart) else "="
+    return "≈" if apart > 0.501 * last_digit(result) and math.isfinite(apart) else "="
 
 
-def _last_digit(x: float) -> float:
-    """What one in the last place of ``number(x)`` stands for."""
+def last_digit(x: float) -> float:
+    """What one in the last place of ``number(x)`` stands for.
+
+    >>> last_digit(0.138498562), last_digit(0.00043857)
+    (0.0001, 1e-07)
+    """
     if x == 0.0 or 0.01 <= abs(x) < 10_000.0:
         return 1e-4
     return 10.0 ** (int(f"{x:.3e}".partition("e")[2]) - 3) if math.isfinite(x) else math.inf

@@ -367,6 +367,28 @@ class BackwardTrace(StoppingTrace[BackwardStep]):
         """The step after which the gradient of a node is complete."""
         return {parent: index for index, parent in self._parents()}
 
+    def receivers(self) -> Iterator[Value]:
+        """The node that receives in each step of the whole pass.
+
+        >>> a = Value(3.0, label="a")
+        >>> [node.label for node in trace_backward(a * a).receivers()]
+        ['a', 'a']
+        """
+        for _, parent in self._parents():
+            yield parent
+
+    def gradient_before(self, node: Value, index: int) -> float | None:
+        """The gradient of a node where it is complete before the step of that number, else None.
+
+        >>> a = Value(3.0, label="a")
+        >>> b = a.tanh()
+        >>> trace = trace_backward(b * 2.0)
+        >>> trace.gradient_before(b, 1), trace.gradient_before(a, 1)
+        (2.0, None)
+        """
+        last = self._last_steps.get(node, index)
+        return self[last].grad_after if last < index else None
+
     def _parents(self) -> Iterator[tuple[int, Value]]:
         """The index of each step of the whole pass, and the node that receives in it."""
         for node, start in zip(self._nodes, self._starts):

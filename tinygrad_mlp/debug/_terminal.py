@@ -10,7 +10,7 @@ import cmd
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,6 +39,7 @@ class CommandLoop(cmd.Cmd):
     Attributes:
         failures: how many commands could not be done.
         on_terminal: whether a person types.
+        opening: commands that are done before the first that is read.
 
     >>> import io
     >>> loop = CommandLoop(stdin=io.StringIO("dance\n"))
@@ -65,6 +66,7 @@ class CommandLoop(cmd.Cmd):
         self.failures = 0
         self.on_terminal = self.stdin.isatty() and self.stdout.isatty()
         self.use_rawinput = self.on_terminal
+        self.opening: Sequence[str] = ()
         self._line_number = 0
         self._again = ""
         self._width = width
@@ -104,6 +106,8 @@ class CommandLoop(cmd.Cmd):
             self._run_script()
             return
         self.say(self.greeting)
+        for text in self.opening:
+            self.onecmd(text)
         with _readline():
             while True:
                 try:
@@ -113,6 +117,9 @@ class CommandLoop(cmd.Cmd):
                     self.say("")
 
     def _run_script(self) -> None:
+        for text in self.opening:
+            self.say(f"{self.prompt}{visible(text)}")
+            self.onecmd(text)
         for line in self.stdin:
             self._line_number += 1
             text = line.strip()
@@ -152,7 +159,7 @@ class CommandLoop(cmd.Cmd):
     def fail(self, message: str) -> None:
         """Tell that a command could not be done, and count it."""
         self.failures += 1
-        place = "" if self.on_terminal else f"line {self._line_number}: "
+        place = "" if self.on_terminal or not self._line_number else f"line {self._line_number}: "
         text = f"{place}{message}"
         self.say(f"\033[31m{text}\033[0m" if self.colors else text)
 

@@ -18,9 +18,10 @@ from tinygrad_mlp._freezing import is_frozen
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.debug._creation import location_of
 from tinygrad_mlp.debug._equations import number
+from tinygrad_mlp.debug._quizzing import Quizzing
 from tinygrad_mlp.debug._recompute import finite_difference
 from tinygrad_mlp.debug._steps import BackwardStep
-from tinygrad_mlp.debug._walking import MOST_LINES, Walking, count_of, real_number
+from tinygrad_mlp.debug._walking import MOST_LINES, count_of, real_number
 from tinygrad_mlp.debug.session import Session
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
@@ -39,7 +40,7 @@ Enter alone does the last next, back, continue or rcontinue again, Tab completes
 names, Ctrl-C breaks a command off, Ctrl-D leaves."""
 
 
-class Console(Walking):
+class Console(Quizzing):
     r"""Commands to step through a session; ``run`` reads them until quit or the end of the input.
 
     Args:

@@ -11,10 +11,12 @@ from functools import cached_property
 
 from tinygrad_mlp.debug._breakpoints import Breakpoint, Hit
 from tinygrad_mlp.debug._chain import MOST_PATHS, Chain, chain_called
-from tinygrad_mlp.debug._forward import trace_forward
+from tinygrad_mlp.debug._forward import ForwardStep, trace_forward
 from tinygrad_mlp.debug._notation import Notation, check_notation, notation_of
+from tinygrad_mlp.debug._quiz_questions import Question, question_of
+from tinygrad_mlp.debug._quiz_setting import Setting
 from tinygrad_mlp.debug._recompute import recompute
-from tinygrad_mlp.debug._steps import trace_backward
+from tinygrad_mlp.debug._steps import BackwardStep, trace_backward
 from tinygrad_mlp.debug._trace import Step, require_value
 from tinygrad_mlp.engine import Number, Value, as_value
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, UnknownNameError
@@ -74,6 +76,7 @@ class Session:
         for node in self.forward.order:
             node.zero_grad()
         self.backward = trace_backward(self.loss)
+        self._settings = Setting(self.forward), Setting(self.backward)
         self._name_steps()
         self._place_gradients()
 
@@ -162,11 +165,32 @@ class Session:
         found = [spelling for node in self.order for spelling in notation.spellings(node)]
         return list(dict.fromkeys(found))
 
-    def step(self, index: int) -> Step:
+    def step(self, index: int) -> BackwardStep | ForwardStep:
         """The step of that number, from 0."""
         if index < self.n_forward:
             return self.forward[index]
         return self.backward[index - self.n_forward]
+
+    def question(self, index: int | None = None) -> Question | None:
+        """What a quiz asks about a step: its number is hidden, all that it takes is given.
+
+        Args:
+            index: the number of the step, from 0; by default the step that comes next.
+
+        Returns:
+            The question; None where there is no such step, or where the answer is nan or infinite.
+
+        >>> session = Session(Value(3.0, label="a").square())
+        >>> print(session.question())
+        v1 = ?
+        >>> session.go_to(1)
+        >>> print(session.question())
+        dv1/da = ?
+        """
+        place = self.position if index is None else index
+        if not 0 <= place < len(self):
+            return None
+        return question_of(self.step(place), self._settings[place >= self.n_forward])
 
     @property
     def last_step(self) -> Step | None:

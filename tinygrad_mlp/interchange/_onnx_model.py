@@ -49,7 +49,7 @@ from tinygrad_mlp.nn._state import named_entries
 from tinygrad_mlp.training._outputs import recording_of
 from tinygrad_mlp.training._task import task_of
 
-__all__ = ["to_onnx"]
+__all__ = ["onnx_content", "to_onnx"]
 
 OLDEST_OPSET: Final = 18
 """Before it ReduceMax takes its axes in another way."""
@@ -115,6 +115,24 @@ def to_onnx(
     ...     path.name
     'iris.onnx'
     """
+    content = onnx_content(model, dtype=dtype, opset=opset, classes=classes, n_inputs=n_inputs)
+    return write_whole(path, content)
+
+
+def onnx_content(
+    model: Module,
+    *,
+    dtype: str = "float32",
+    opset: int = 20,
+    classes: ArrayLike | None = None,
+    n_inputs: int | None = None,
+) -> bytes:
+    """What stands in the file that ``to_onnx`` writes; takes and raises the same.
+
+    >>> from tinygrad_mlp.nn import MLP
+    >>> b"tinygrad_mlp" in onnx_content(MLP(4, [16, 3], rng=0))
+    True
+    """
     try:
         import onnx
     except ImportError as error:
@@ -141,8 +159,7 @@ def to_onnx(
         check_task(model, n_outputs, labels)
     graph = OnnxGraph(np.dtype(dtype), opset)
     outputs = _written(graph, plan, model, n_outputs, in_file)
-    content = _file(onnx, graph, outputs, n_features, n_outputs, labels)
-    return write_whole(path, content)
+    return _file(onnx, graph, outputs, n_features, n_outputs, labels)
 
 
 def _number_of_inputs(model: Module, given: int | None) -> int:

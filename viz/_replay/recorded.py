@@ -5,7 +5,7 @@ The numbers come from the step log in ``tinygrad_mlp.debug``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinygrad_mlp import ops
@@ -16,7 +16,7 @@ from tinygrad_mlp.debug import BackwardStep, trace_backward
 from tinygrad_mlp.debug._notation import NAMES
 from tinygrad_mlp.debug._tokens import Piece
 from tinygrad_mlp.engine import Value
-from tinygrad_mlp.errors import GraphError, NotANumberError
+from tinygrad_mlp.errors import GraphError, InvalidArgumentError, NotANumberError
 from tinygrad_mlp.graph import (
     INDEX_ORDERS,
     Unit,
@@ -28,6 +28,7 @@ from tinygrad_mlp.graph import (
 from tinygrad_mlp.graph._walk import gradients_kept
 from viz._replay.replay_equations import Neuron, ReplayEquations
 from viz._replay.replay_names import ReplayNames, letters_of
+from viz._replay.replay_quiz import quiz_of
 from viz._style.themes import known_name
 
 __all__ = ["recorded"]
@@ -50,6 +51,8 @@ def recorded(
     *,
     names: str = "math",
     index: str = "unit,input",
+    editable: Mapping[Value, str] | None = None,
+    quiz: bool = False,
 ) -> dict[str, Any]:
     """Everything that the page knows about the graph and its steps.
 
@@ -60,6 +63,9 @@ def recorded(
         max_nodes: the number of nodes up to which there is a page.
         names: "math" or "code"; "auto" is "math".
         index: the order of the indices of a weight.
+        editable: the leaves whose numbers can be changed, and what the page calls each to the one
+            around it; those that are not in the graph do not matter.
+        quiz: whether the page can ask for the number of each step.
 
     >>> page = recorded(Value(2.0, label="a") * 3.0, None, None, 1000)
     >>> page["codes"], len(page["steps"])
@@ -67,6 +73,7 @@ def recorded(
     """
     by_math = known_name("kind of names", names, NAMES) != "code"
     index = known_name("order of the indices", index, INDEX_ORDERS)
+    quiz = check_flag(quiz, "quiz", "viz.replay(loss, path, quiz=True)")
     if collapse is not None:
         collapse = check_flag(collapse, "collapse", "viz.replay(loss, path, collapse=True)")
     order = _checked_order(loss, check_integer(max_nodes, "max_nodes", "max_nodes=1000"))
@@ -98,8 +105,21 @@ def recorded(
         "collapsed": collapse if collapse is not None else len(order) >= COLLAPSED_FROM or None,
         "steps": [_step(step, equations) for step in steps],
         "ends": [lines.exact(0.0), lines.exact(1.0)],  # the gradients of the output and the others
+        **({} if editable is None else {"editable": _editable(editable, places)}),
+        **({"quiz": quiz_of(equations, steps)} if quiz else {}),
         **lines.tables(),
     }
+
+
+def _editable(leaves: Mapping[Value, str], places: Mapping[Value, int]) -> list[tuple[int, str]]:
+    """Place and key of each leaf."""
+    for leaf in leaves:
+        if leaf.parents:
+            raise InvalidArgumentError(
+                f"editable has {described(leaf)}, which is computed from other nodes; only leaves "
+                f"can be edited: editable={{w: 'p:0'}}"
+            )
+    return [(places[leaf], key) for leaf, key in leaves.items() if leaf in places]
 
 
 def _where(which: Iterable[bool]) -> list[int]:

@@ -78,7 +78,9 @@ class Lines:
         form: list[tuple[str, ...]] = []
         filled: Encoded = []
         for token in _with_brackets(flat(tokens)):
-            if type(token) is Name:
+            if type(token) is Name and token.written not in self.places:
+                form.append(("w", token.text))  # of a product within a sum, which is no node
+            elif type(token) is Name:
                 form.append(_slot("n", token.role))
                 filled.append(self.places[token.written])
             elif type(token) is Derivative:

@@ -11,7 +11,7 @@ import html
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, overload
 
@@ -33,7 +33,7 @@ from viz._style.web_page import (
     part,
 )
 
-__all__ = ["replay", "replay_page"]
+__all__ = ["replay", "replay_digests", "replay_page"]
 
 ROOM: Final = "viz._replay"
 
@@ -51,9 +51,17 @@ SCRIPTS: Final = (
     "details.js",
     "address.js",
     "print.js",
-    "player.js",
 )
 """The parts of the program, in the order in which they stand in the page."""
+
+EDITING: Final = ("edits.js",)
+"""The part that only a page whose leaves can be edited has."""
+
+ASKING: Final = ("judge.js", "quiz.js")
+"""Those that only a page with a quiz has."""
+
+START: Final = "player.js"
+"""The last part, which begins."""
 
 
 class _Options(TypedDict, total=False):
@@ -65,6 +73,7 @@ class _Options(TypedDict, total=False):
     max_nodes: int
     names: str
     index: str
+    quiz: bool
 
 
 @overload
@@ -85,6 +94,7 @@ def replay(
     max_nodes: int = 1000,
     names: str = "math",
     index: str = "unit,input",
+    quiz: bool = False,
 ) -> Path | Page:
     """Write a web page that plays how ``loss`` and its gradients are computed, step by step.
 
@@ -111,6 +121,8 @@ def replay(
             and screen readers have the names of the program in any case.
         index: "unit,input" (w_21 leads from input 1 to unit 2) or "input,unit" (w_12 does, and the
             bias of unit j is w_0j).
+        quiz: whether the page has a button "Quiz" (key "q") that hides the number of each step,
+            asks for it, and judges with the reason; its questions make the file larger.
 
     Returns:
         The path of the file; or, without one, the page.
@@ -120,7 +132,7 @@ def replay(
         UnknownNameError: for another ending, unknown names or order of indices.
         GraphError: if the graph has more than ``max_nodes`` nodes.
         InvalidArgumentError: if ``max_nodes`` is no whole number of at least 1, ``collapse`` is
-            neither None, True nor False, or ``title`` is no text.
+            neither None, True nor False, ``quiz`` neither True nor False, or ``title`` is no text.
 
     >>> import tempfile
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -138,6 +150,7 @@ def replay(
         max_nodes=max_nodes,
         names=names,
         index=index,
+        quiz=quiz,
     )
     return Page(page) if path is None else write_whole(path, page.encode())
 
@@ -151,10 +164,30 @@ def replay_page(
     max_nodes: int = 1000,
     names: str = "math",
     index: str = "unit,input",
+    quiz: bool = False,
+    editable: Mapping[Value, str] | None = None,
 ) -> str:
     """The page that ``replay`` writes, as text.
 
-    Args, Raises: as for ``replay``.
+    A page whose leaves can be edited stands in a frame of a page that lets the engine compute. That
+    is told ``{kind: "edit", leaf: key, value: number}`` or ``{kind: "reset"}``, and answers with
+    ``{kind: "page", page: text}``, the page of the graph with the new numbers, or with ``{kind:
+    "refused", error: text}``; the step that is shown stays. It is told ``{kind: "leave"}`` when the
+    key Escape has nothing to close, and may say ``{kind: "theme", dark: true}``.
+
+    Args:
+        loss: the output of the graph; the other arguments that ``replay`` has are the same too.
+        title: see there.
+        parameters: see there.
+        collapse: see there.
+        max_nodes: see there.
+        names: see there.
+        index: see there.
+        quiz: see there.
+        editable: the leaves that can be edited, each with its key.
+
+    Raises:
+        InvalidArgumentError: if a node that can be edited is no leaf; and as for ``replay``.
 
     >>> page = replay_page(Value(2.0, label="</script>") * 3.0)
     >>> page.startswith("<!DOCTYPE html>"), page.count("</script>")  # the two of the page
@@ -165,10 +198,15 @@ def replay_page(
         raise InvalidArgumentError(
             f"title is {described(given)}, but a text is needed: title='Backpropagation of L'"
         )
-    known = recorded(loss, parameters, collapse, max_nodes, names=names, index=index)
+    known = recorded(
+        *(loss, parameters, collapse, max_nodes),
+        names=names,
+        index=index,
+        editable=editable,
+        quiz=quiz,
+    )
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
-    style = color_variables() + lean_part(ROOM, "style.css")
-    script = lean_parts(ROOM, SCRIPTS)
+    style, script = _style(), _script(is_editable=editable is not None, has_quiz=quiz)
     return filled(
         part(ROOM, "page.html"),
         {
@@ -180,6 +218,27 @@ def replay_page(
             "recorded": _embedded(known),
         },
     )
+
+
+def replay_digests() -> tuple[str, str]:
+    """What a policy calls style and script of a page with a quiz whose leaves can be edited.
+
+    A page that shows it as the text of a frame needs them in its own policy: the frame has both.
+
+    >>> style, script = replay_digests()
+    >>> style in (page := replay_page(Value(2.0), quiz=True, editable={})), script in page
+    (True, True)
+    """
+    return digest(_style()), digest(_script(is_editable=True, has_quiz=True))
+
+
+def _style() -> str:
+    return color_variables() + lean_part(ROOM, "style.css")
+
+
+def _script(*, is_editable: bool, has_quiz: bool) -> str:
+    further = (EDITING if is_editable else ()) + (ASKING if has_quiz else ())
+    return lean_parts(ROOM, (*SCRIPTS, *further, START))
 
 
 def _embedded(known: dict[str, Any]) -> str:

@@ -22,7 +22,11 @@ HARMLESS: Final = str.maketrans("<{", ":,")
 
 
 def part(room: str, name: str) -> str:
-    """A part of a page, as it stands in the folder ``page`` of a room such as "viz._replay"."""
+    """A part of a page, as it stands in the folder ``page`` of a room such as "viz._replay".
+
+    >>> part("viz._replay", "page.html").splitlines()[0]
+    '<!DOCTYPE html>'
+    """
     return (resources.files(room) / "page" / name).read_text(encoding="utf-8")
 
 
@@ -37,7 +41,11 @@ def lean_part(room: str, name: str) -> str:
 
 
 def lean_parts(room: str, names: Iterable[str]) -> str:
-    """Several parts, in the order in which they are named."""
+    """Several parts, in the order in which they are named.
+
+    >>> lean_parts("viz._replay", ["unpack.js", "text.js"]).splitlines()[0]
+    '"use strict";'
+    """
     return "\n".join(lean_part(room, name) for name in names)
 
 
@@ -60,12 +68,20 @@ def filled(template: str, parts: dict[str, str]) -> str:
 
 
 def harmless(packed: bytes) -> str:
-    """Bytes as letters of base 85 in which nothing is taken for markup; unpack.js reads them."""
+    """Bytes as letters of base 85 in which nothing is taken for markup; unpack.js reads them.
+
+    >>> harmless(bytes([0, 1, 2, 3, 255]))
+    '009C6,,'
+    """
     return base64.b85encode(packed).decode().translate(HARMLESS)
 
 
 def color_variables() -> str:
-    """The colors of the drawings as variables of CSS."""
+    """The colors of the drawings as variables of CSS.
+
+    >>> color_variables().partition(":root {--page:")[0]
+    ''
+    """
     light, dark = _colors(LIGHT), _colors(DARK)
     return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
 

@@ -2,6 +2,7 @@
 // The panel about the selected node: its exact numbers, its history, its whole path to the output.
 
 function select(index) {
+  if (index === null && trace.isEditable) edits.open = null;
   selected = index;
   scene.select(index);
   scene.show(position);
@@ -25,12 +26,14 @@ function showDetails() {
   const content = [top];
   if (node.runs.length > 1 || node.runs[0][0] !== node.code) content.push(made("p", { class: "code" }, node.code));
   content.push(made("p", {}, node.parents.length ? `${node.op}: ${node.formula}` : node.role));
-  content.push(made("p", { id: "exact-data" }, `data = ${data?.exact ?? "not computed yet"}`));
+  const isField = node.leaf !== undefined && !scene.isCollapsed(selected);
+  content.push(isField ? edits.numberOf(node) : made("p", { id: "exact-data" }, `data = ${data?.exact ?? "not computed yet"}`));
   const none = node.frozen ? "none: frozen" : node.constant ? "none: a constant" : "not computed yet";
   content.push(made("p", { id: "exact-grad" }, `grad = ${grad?.exact ?? none}`));
+  if (trace.isEditable) content.push(...edits.rest(node, group));
   if (group) content.push(toggleOf(group));
   content.push(made("h3", {}, "History"), historyOf(node));
-  content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));
+  if (!trace.asked) content.push(made("h3", {}, "The whole path to ", writtenRuns(trace.nodes[trace.root].runs)), ...productsOf(node));
   const before = document.activeElement?.dataset?.keep;
   byId("details").replaceChildren(...content);
   if (before) byId("details").querySelector(`[data-keep="${before}"]`)?.focus();
@@ -54,12 +57,14 @@ function historyOf(node) {
     entries.push([at, `${factor(contribution)} from `, source, `, grad = ${after.shown}`]);
   }
   const list = made("ol");
-  for (const [at, ...text] of entries) {
+  const told = trace.asked ? entries.filter(([at]) => at < position) : entries;
+  for (const [at, ...text] of told) {
     const button = made("button", { type: "button", "data-keep": `at${at}` }, `${nameOf(at)}: `, ...text);
     if (at === position) button.classList.add("now");
     button.addEventListener("click", () => visit(at));
     list.append(made("li", {}, button));
   }
+  if (!told.length && entries.length) list.append(made("li", {}, "It is asked for, or comes later."));
   if (!entries.length) list.append(made("li", {}, "Known from the start; no gradient reaches it."));
   return list;
 }

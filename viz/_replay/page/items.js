@@ -120,6 +120,11 @@ function drawnItem(item) {
   return element;
 }
 
+/** Where a click on a number edits it. */
+function leafOf({ leaf, index }) {
+  return leaf === undefined ? {} : { "data-leaf": index };
+}
+
 function drawnNumber(look, x, y, anchor = "end") {
   return drawn("text", { class: look, x: round(x), y: round(y), "text-anchor": anchor });
 }
@@ -198,7 +203,7 @@ function drawnTable({ group, node, width }) {
     const runs = fittedRuns(called, column - 14 - widthOf(number, 11), 11);
     parts.push(
       drawnRuns(runs, 11, { class: "key", x, y }),
-      drawn("text", { class: "weight-value", x: round(x + column - 10), y, "text-anchor": "end" }, number),
+      drawn("text", { class: "weight-value", x: round(x + column - 10), y, "text-anchor": "end", ...leafOf(trace.nodes[parameter]) }, number),
     );
   });
   const more = parameters.length - shown.length;

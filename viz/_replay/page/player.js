@@ -1,9 +1,10 @@
 "use strict";
 // The page around the picture: slider, buttons and keys. What is shown now is in the variables here.
 
-const recorded = JSON.parse(unpacked(byId("recorded").textContent));
-const trace = new Trace(recorded);
-const scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+let recorded = JSON.parse(unpacked(byId("recorded").textContent));
+let trace = new Trace(recorded);
+let scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+const asking = recorded.quiz ? quiz : null;
 const stage = byId("stage");
 const isNarrow = matchMedia("(max-width: 760px)");
 const OVERVIEW = 0.3; // the start shows the whole graph from this zoom on
@@ -24,7 +25,8 @@ function goTo(wanted) {
   const wasStart = position === 0;
   position = stopNear(Number(wanted) || 0);
   const event = trace.events[position];
-  const { phase, place = [phase], equation, text, remark } = described(position);
+  trace.asked = asking?.askedAt(position) ?? null;
+  const { phase, place = [phase], equation, text, remark } = (trace.asked ? asking : { described }).described(position);
   document.body.dataset.phase = event.phase;
   byId("phase").replaceChildren(...place);
   byId("equation").replaceChildren(...equation);
@@ -37,18 +39,19 @@ function goTo(wanted) {
   if (timer === null) byId("live").textContent = `${phase}: ${text}. ${byId("remark").textContent}`;
   byId("slider").value = position;
   byId("slider").setAttribute("aria-valuetext", `${phase}: ${text}`);
-  for (const id of ["first", "back"]) setUsable(id, position > 0);
-  for (const id of ["last", "next"]) setUsable(id, position < trace.last);
+  for (const id of ["first", "back"]) setUsable(byId(id), position > 0);
+  for (const id of ["last", "next"]) setUsable(byId(id), position < trace.last);
   scene.show(position);
   if (leastZoom !== null && wasStart !== (position === 0)) fit(leastZoom);
   else scene.bringIntoView(stage, event);
   if (selected !== null) showDetails();
+  asking?.show();
   address.follow(position);
 }
 
 /** A button that is of no use now keeps the focus, so that the next key still goes to it. */
-function setUsable(id, isUsable) {
-  byId(id).setAttribute("aria-disabled", !isUsable);
+function setUsable(button, isUsable) {
+  button.setAttribute("aria-disabled", !isUsable);
 }
 
 function stopNear(wanted) {
@@ -132,6 +135,18 @@ function rebuild(wanted) {
   if (leastZoom !== null) fit(leastZoom);
 }
 
+/** Show another pass through the same graph; what is selected, expanded or in view stays. */
+function exchange(known) {
+  const collapsed = [...look.collapsed].map((group) => trace.groups.indexOf(group));
+  const { zoom } = scene;
+  recorded = known;
+  asking?.renew();
+  trace = new Trace(recorded);
+  scene = new Scene(trace, trace.groups, byId("graph"), byId("lights"));
+  scene.zoom = zoom;
+  rebuild({ ...look, collapsed: new Set(collapsed.map((place) => trace.groups[place])) });
+}
+
 // Looks: in which the whole graph is in view, and its letters can be read
 
 const LOOKS = {
@@ -189,7 +204,9 @@ function nodeOf(target) {
 function keyOnGraph(event) {
   const index = nodeOf(event.target);
   if (index === null) return false;
-  if (event.key === "Enter" || event.key === " ") select(selected === index ? null : index);
+  const { leaf } = trace.nodes[index];
+  if (event.key === "Enter" && leaf !== undefined && !scene.isCollapsed(index)) edits.edit(index);
+  else if (event.key === "Enter" || event.key === " ") select(selected === index ? null : index);
   else if (event.key.toLowerCase() === "e" && scene.groupOf[index]) {
     toggle(scene.groupOf[index]);
     focusNode(focused, true);
@@ -208,6 +225,7 @@ const KEYS = {
   " ": (event) => event.repeat || setPlaying(timer === null),
   "?": (event) => event.repeat || byId("help").togglePopover(),
   Escape: () => {
+    if (trace.isEditable && byId("notice").hidden && selected === null) edits.tell({ kind: "leave" });
     byId("notice").hidden = true;
     select(null);
   },
@@ -220,6 +238,7 @@ function onKey(event) {
   const isPressed = event.key === " " && kind === "BUTTON"; // the space bar presses a button
   const isElsewhere = isPressed || kind === "SELECT" || byId("help").matches(":popover-open");
   if (isElsewhere && event.key !== "?") return;
+  if (event.target.closest?.(".field")) return;
   if (event.target.closest?.("#notice") && event.key !== "Escape") return; // a text to copy
   if (keyOnGraph(event)) event.preventDefault();
   else if (Object.hasOwn(KEYS, event.key)) {
@@ -304,7 +323,9 @@ function start() {
   byId("speed").addEventListener("change", () => timer !== null && setPlaying(true));
   byId("graph").addEventListener("click", (event) => {
     const corner = event.target.closest(".switch");
+    const number = event.target.closest("[data-leaf]");
     if (corner) toggle(trace.groups[corner.dataset.group]);
+    else if (number) edits.edit(Number(number.dataset.leaf));
     else select(nodeOf(event.target));
   });
   byId("graph").addEventListener("dblclick", (event) => {
@@ -324,6 +345,8 @@ function start() {
   addEventListener("hashchange", fromAddress);
   addEventListener("beforeprint", () => paper.begin());
   addEventListener("afterprint", () => paper.end());
+  if (trace.isEditable) edits.begin();
+  asking?.begin();
   choose();
   new ResizeObserver(() => leastZoom !== null && fit(leastZoom)).observe(stage);
   addEventListener("resize", onResize);

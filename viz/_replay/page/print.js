@@ -26,7 +26,8 @@ const paper = {
 
   /** The table, made when somebody prints. */
   fill() {
-    const rows = scene.stops.map((at) => {
+    const told = trace.asked ? scene.stops.filter((at) => at < position) : scene.stops;
+    const rows = told.map((at) => {
       const { phase, place = [phase], text, row: alone = [text], lines } = described(at);
       const equation = lines ? lines.flatMap((line, index) => [...(index ? [", "] : []), ...writtenLine(line)]) : alone;
       const row = made("tr", {}, ...[[String(at)], place, equation].map((cell) => made("td", {}, ...cell)));

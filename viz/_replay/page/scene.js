@@ -56,6 +56,7 @@ class Scene {
     this.items.forEach((item, index) => this.drawItem(item, corners[index], boxes));
     this.drawLabels(curves, isRoomy, texts);
     this.stops = stopsOf(this.trace, this);
+    this.isAsking = false;
     this.setZoom(this.zoom);
   }
 
@@ -181,7 +182,8 @@ class Scene {
       link.width = round(WIDTHS.least + (WIDTHS.most - WIDTHS.least) * (share || 0));
       link.element.style.setProperty("--width", link.width);
     }
-    link.element.append(drawn("title", {}, lines.join("\n")));
+    link.lines = lines;
+    link.tip = link.element.appendChild(drawn("title", {}, lines.join("\n")));
   }
 
   drawLabels(curves, isRoomy, texts) {
@@ -208,6 +210,7 @@ class Scene {
     if (item.kind === "group") item.element.append(this.switchOf(item.group, item.width, "+", item.level !== "full"));
     item.tip = item.element.querySelector("title");
     item.data = item.element.querySelector(".data");
+    if (item.kind !== "group" && item.node.leaf !== undefined) item.data?.setAttribute("data-leaf", item.node.index);
     item.grad = item.element.querySelector(".grad.value");
   }
 
@@ -218,7 +221,9 @@ class Scene {
     const isForward = event.phase === "forward";
     for (const item of this.items) this.showItem(item, position, event);
     for (const other of this.links) this.showLink(other, position, other === link);
-    this.texts.classList.toggle("waiting", position < this.trace.seedAt);
+    const isAsking = this.trace.asked !== null;
+    if (isAsking !== this.isAsking) this.hideDerivatives((this.isAsking = isAsking));
+    this.texts.classList.toggle("waiting", position < this.trace.seedAt || isAsking);
     this.light(isForward ? this.current.incoming : link ? [link] : [], isForward);
   }
 
@@ -227,12 +232,17 @@ class Scene {
     const sheet = drawn("g", { transform: `translate(${MARGIN} ${MARGIN})` });
     for (const link of links) {
       sheet.append(drawn("path", { class: isForward ? "edge lit" : "edge lit backwards", d: link.path }));
-      if (isForward) continue;
+      if (isForward || this.trace.asked) continue;
       const text = `× ${link.label}`;
       const place = litPlace(link, text, this.obstacles, this.labels, this);
       if (place) sheet.append(drawnLabel(text, place, "derivative lit"));
     }
     this.lights.replaceChildren(sheet);
+  }
+
+  /** While a quiz asks, an arrow does not tell its derivative, which may be what is asked for. */
+  hideDerivatives(isHidden) {
+    for (const { tip, lines } of this.links) tip.textContent = (isHidden ? lines.slice(0, -1) : lines).join("\n");
   }
 
   showItem(item, position, event) {

@@ -13,9 +13,12 @@ class Trace {
     for (const kind of ["unnamed", "constant", "frozen"]) {
       for (const index of recorded[kind]) this.nodes[index][kind] = true;
     }
+    this.isEditable = Boolean(recorded.editable) && window.parent !== window; // somebody there to compute
+    if (this.isEditable) for (const [index, leaf] of recorded.editable) this.nodes[index].leaf = leaf;
     this.groups = recorded.groups.map((group) => this.groupOf(group));
     [this.nothing, this.seed] = recorded.ends.map((place) => this.numbers[place]);
     this.root = this.nodes.length - 1;
+    this.asked = null; // a number that a quiz hides: {node, isGradient}
     this.events = [{ phase: "start", node: this.root }];
     for (const node of this.nodes) {
       node.computedAt = 0;
@@ -108,8 +111,13 @@ class Trace {
     return flows.filter(Number.isFinite).sort((one, other) => one - other);
   }
 
+  isAsked({ index }, isGradient) {
+    return this.asked?.node === index && this.asked.isGradient === isGradient;
+  }
+
   /** The number in a box at a position, or null where it is not known yet. */
   dataAt(node, position) {
+    if (this.isAsked(node, false)) return HIDDEN;
     return position >= node.computedAt ? node.data : null;
   }
 
@@ -118,6 +126,7 @@ class Trace {
    * never has one.
    */
   gradAt(node, position) {
+    if (this.isAsked(node, true)) return HIDDEN;
     if (position < this.seedAt || node.constant) return null;
     let grad = node.index === this.root ? this.seed : this.nothing;
     for (const { at, after } of node.gradients) {

@@ -15,7 +15,7 @@ const LENGTHS = [...rangesOf(3, 4, 28), { base: 258, extra: 0 }];
 const DISTANCES = rangesOf(1, 2, 30);
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]; // of code lengths
 const END = 256;
-const DAMAGED = "this page is damaged: write it again with viz.replay";
+const DAMAGED = "this page is damaged: write it again";
 
 /** The code of a block from the length of each symbol's word: how many words have it, the symbols. */
 function codeOf(lengths) {
