@@ -16,7 +16,7 @@ from tinygrad_mlp.debug._quiz_judging import KINDS, Target
 from tinygrad_mlp.debug._quiz_questions import Question, judge, questions_of
 from tinygrad_mlp.debug._quiz_rounding import Rounded, rounded_partial, shown
 from tinygrad_mlp.debug._steps import BackwardStep
-from tinygrad_mlp.debug._tokens import as_text
+from tinygrad_mlp.debug._tokens import Derivative, as_text
 from tinygrad_mlp.debug.worked_example import PUBLISHED
 from tinygrad_mlp.engine import apply
 from tinygrad_mlp.graph import order_of
@@ -224,7 +224,7 @@ def test_the_answers_for_a_neuron_are_those_by_hand() -> None:
         (worked_example, "dL/dw5 = ?", "0.08267", "index", "dnet_o1/dw6 was taken for dnet_o1/dw5"),
         (worked_example, "dL/dw5 = ?", "-0.0226", "index", "dL/dnet_o2 was taken for dL/dnet_o1"),
         (worked_example, "dL/dnet_h2 = ?", "0.008746", "index", "dL/dout_h1 was taken for"),
-        (worked_example, "net_h1 = ?", "0.375", "index", "the inputs are exchanged"),
+        (worked_example, "net_h1 = ?", "0.375", "index", "exchanged: w1 belongs to i1"),
         (
             worked_example,
             "net_h1 = ?",
@@ -448,3 +448,110 @@ def test_a_derivative_is_granted_little(x: float, share: float) -> None:
     op = op_named("reciprocal")
     found = rounded_partial(op, 0, 1.0 / x, [x], -1.0 / (x * x))
     assert 0.0 < found.error <= share * abs(found.value) + 0.0001
+
+
+# What is mixed up with what
+
+
+def reasons(question: Question) -> list[str]:
+    return [as_text(mistake.reason) for mistake in question.mistakes]
+
+
+def test_an_operand_is_mixed_up_with_the_nearest_on_its_side() -> None:
+    weights = [label(0.5 + i, f"w{i}") for i in range(7)]
+    inputs = [label(0.3 - i * i, f"x{i}") for i in range(7)]
+    loss = functional.dot(weights, inputs) * 2.0
+    loss.label = "L"
+    for kind in "wx":
+        taken = [x for x in reasons(asked(loss, f"dL/d{kind}3 = ?")) if "was taken for" in x]
+        assert [text.partition(" was")[0][-2:] for text in taken] == [
+            f"{kind}{place}" for place in (2, 4, 1, 5)
+        ]
+    ends = [x for x in reasons(asked(loss, "dL/dw0 = ?")) if "was taken for" in x]
+    assert [text.partition(" was")[0][-2:] for text in ends] == ["w1", "w2", "w3", "w4"]
+
+
+def test_a_bias_is_mixed_up_with_no_operand() -> None:
+    texts = reasons(asked(neuron(), "dL/db = ?"))
+    assert not any("taken for" in text or "itself" in text for text in texts)
+
+
+def test_a_gradient_is_mixed_up_with_those_of_the_same_layer_that_are_known() -> None:
+    x = [label(0.5, "x0"), label(-1.5, "x1")]
+    sums = [functional.dot([label(0.1 * i, f"u{i}"), label(0.7, f"w{i}")], x) for i in range(1, 8)]
+    for place, node in enumerate(sums):
+        node.label = f"z{place}"
+    factors = [0.3, 1.1, -0.8, 2.2, 0.6, -1.7, 0.9]
+    loss = functional.sum([node.tanh() * factor for node, factor in zip(sums, factors)])
+    loss.label = "L"
+    found = {str(question): reasons(question) for question in all_questions(loss)}
+    several = [
+        [x for x in found[f"dL/du{i} = ?"] if x.startswith("dL/dz") and f"for dL/dz{i - 1}" in x]
+        for i in range(1, 8)
+    ]
+    assert max(map(len, several)) == 4  # so many, and no more
+    assert any(several)
+    for i, texts in enumerate(several):
+        assert not any(text.startswith(f"dL/dz{i} ") for text in texts)
+
+
+def test_an_operation_is_mixed_up_with_its_kind_alone() -> None:
+    for question in many_questions():
+        step = question.step
+        if not isinstance(step, BackwardStep):
+            continue
+        names = {text: node for node, text in step.trace.names.items()}
+        for mistake in question.mistakes:
+            first, second = mistake.reason[0], mistake.reason[-1]
+            if isinstance(first, Derivative) and mistake.kind == "index":
+                assert isinstance(second, Derivative)
+                if first.of.written == step.trace.names[step.trace.loss] == second.of.written:
+                    others = [names[x.by.written] for x in (first, second)]
+                    if step.node is others[1]:
+                        assert others[0].op is step.node.op
+                        assert others[0] is not step.node
+
+
+def test_only_activations_come_next() -> None:
+    z = label(0.5, "z") * 3.0
+    z.label = "s"
+    assert not any("already" in text for text in reasons(asked((z - 1.0).square(), "s = ?")))
+    slope = label(0.5, "a") * 0.3
+    slope.label = "slope"
+    leaky = functional.leaky_relu(label(-2.0, "x"), slope)
+    assert not any("already" in text for text in reasons(asked(leaky * 2.0, "slope = ?")))
+    assert any("already" in text for text in reasons(asked(z.tanh(), "s = ?")))
+
+
+def test_what_is_0_by_its_factor_is_not_blocked() -> None:
+    a, b = label(3.0, "a"), label(0.0, "b")
+    loss = a * b
+    loss.label = "L"
+    assert not any("lets nothing through" in text for text in reasons(asked(loss * 4.0, "L = ?")))
+    (question,) = [x for x in questions_of(trace_backward(loss * 4.0)) if "/da" in str(x)]
+    assert judge(question, "4").kind == "factor"
+    assert not any("lets nothing through" in text for text in reasons(question))
+
+
+def test_a_sum_has_no_mistakes_of_a_function() -> None:
+    a, b = label(3.0, "a"), label(0.5, "b")
+    for question in questions_of(trace_backward((a + b) * 4.0)):
+        assert not any("itself; its derivative" in text for text in reasons(question))
+        assert not any("it belongs at" in text for text in reasons(question))
+
+
+def test_hints_speak_of_what_came_before_only_where_something_did() -> None:
+    for question in many_questions():
+        step = question.step
+        if isinstance(step, BackwardStep):
+            is_sum = any("so far" in line for line in question.lines_given())
+            assert ("what came before" in question.lines_of_hints()[0]) == is_sum
+            assert (" + " in question.lines_of_hints()[2]) == is_sum
+
+
+@pytest.mark.parametrize(("n", "n_lines"), [(8, 2), (9, 4)])
+def test_operands_are_given_apart_where_the_equation_leaves_some_out(n: int, n_lines: int) -> None:
+    row = [label(1.0 + i, f"w{i}") for i in range(n)]
+    loss = functional.dot(row, [label(2.0, f"x{i}") for i in range(n)])
+    (question,) = [x for x in questions_of(trace_backward(loss)) if str(x).endswith("/dw3 = ?")]
+    assert len(question.lines_given()) == n_lines

@@ -118,6 +118,30 @@ def test_a_sequential_of_layers_and_what_stands_beside_them_runs(tab: Tab, name:
     np.testing.assert_allclose(outputs, outputs_of(with_short_weights(model), X), rtol=1e-11)
 
 
+@pytest.mark.parametrize(
+    ("name", "activations", "norms"),
+    [
+        ("norm before", ["relu", "linear"], [True, False]),
+        ("norm behind", ["tanh", "linear", "linear"], [False, True, False]),
+        ("norm first", ["linear", "linear"], [True, False]),
+        ("two norms", ["linear", "elu", "linear"], [True, True, False]),
+        ("two activations", ["tanh", "relu", "softmax", "linear"], [False] * 4),
+        ("within one another", ["relu", "silu", "linear"], [False] * 3),
+    ],
+)
+def test_a_norm_and_an_activation_belong_to_the_layer_before_them(
+    name: str, activations: list[str], norms: list[bool]
+) -> None:
+    layers = network_of(SEQUENTIAL[name]())["layers"]
+    assert [layer["activation"] for layer in layers] == activations
+    assert [layer["norm"] is not None for layer in layers] == norms
+
+
+def test_dropouts_of_a_layer_count_together() -> None:
+    model = Sequential(Layer(2, 3, dropout=0.5), Dropout(0.5), Layer(3, 1), Dropout(0.25))
+    assert [layer["dropout"] for layer in network_of(model)["layers"]] == [0.75, 0.25]
+
+
 def test_a_layer_that_stands_twice_in_a_model_is_there_once(tab: Tab) -> None:
     shared = Layer(3, 3, "tanh", rng=0)
     model = Sequential(shared, shared, Layer(3, 1, None, rng=1))

@@ -236,6 +236,13 @@ def test_its_buttons_say_that_they_go_from_moment_to_moment(recorder: Recorder) 
     shown = recorder(MLP(2, [2, 1], rng=0), epochs=2)
     assert shown.page.get_attribute("#step", "aria-label") == "Next moment"
     assert shown.page.get_attribute("#back", "title") == "Previous moment (Left)"
+    shown.page.click("#how")
+    said = shown.page.inner_text("#help")
+    assert "to the previous or the next moment" in said
+    for other in ("one epoch on", "set there by hand", "backward pass", "paints"):
+        assert other not in said, other
+        assert other in (shown.page.text_content("#help") or ""), other
+    assert "paints" not in (shown.page.get_attribute("#plot", "aria-label") or "")
 
 
 def test_the_columns_that_are_shown_can_be_chosen(recorder: Recorder) -> None:

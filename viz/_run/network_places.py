@@ -200,11 +200,12 @@ class _Layers:
             }
         elif kind == "activation":
             name = self._names.of(thing)
-            if self._has_activation and name != "linear":
+            if name == "linear":  # which changes nothing: a norm or an activation may still come
+                return
+            if self._has_activation:
                 self._begin(self._width(), self._width())
-            if not self._has_activation:
-                self.found[-1]["activation"] = name
-                self._has_activation = True
+            self.found[-1]["activation"] = name
+            self._has_activation = True
         elif self.found:  # dropout, which a page that predicts only shows
             kept = (1.0 - self.found[-1]["dropout"]) * (1.0 - thing)
             self.found[-1]["dropout"] = 1.0 - kept

@@ -43,6 +43,7 @@ class RecordedChannel {
       byId(id).setAttribute("aria-label", words);
       byId(id).title = `${words} (${key})`;
     }
+    byId("plot").setAttribute("aria-label", "Plot of the data. Arrows move a cross, N and P go from sample to sample.");
     handlers.scene(this.scene);
     this.show(true);
   }
