@@ -198,9 +198,7 @@ def test_without_anywidget_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_widget_is_a_widget() -> None:
-    pytest.importorskip(
-        "anywidget", reason="anywidget is missing: python -m pip install 'tinygrad-mlp[notebook]'"
-    )
+    pytest.importorskip("anywidget", reason="anywidget is missing: python -m pip install anywidget")
     widget._widget_class.cache_clear()
     before = threading.active_count()
     shown = play_widget(Run(RunSettings("moons", n_samples=40)))
