@@ -17,6 +17,7 @@ import numpy as np
 from tests.benchmarks.works import Array, Work
 from tinygrad_mlp import optim
 from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
@@ -36,9 +37,14 @@ __all__ = [
 
 
 class OurTrainer:
-    """Scalars, compiled."""
+    """Scalars, compiled.
 
-    def __init__(self, work: Work) -> None:
+    Args:
+        work: the work.
+        backend: what runs the program; "auto" for the best one there is.
+    """
+
+    def __init__(self, work: Work, backend: Wanted = "auto") -> None:
         self.work = work
         self.rng = np.random.default_rng(0)
         self.model = MLP(work.layer_sizes[0], work.layer_sizes[1:], rng=0)
@@ -48,7 +54,9 @@ class OurTrainer:
         self.model.load_state_dict(state)
         loss = self.squared_error if work.loss == "mean squared error" else self.cross_entropy
         parameters = self.model.parameters()
-        self.program = compile(loss, parameters, per_sample=True, dtype=work.dtype.name)
+        self.program = compile(
+            loss, parameters, per_sample=True, dtype=work.dtype.name, backend=backend
+        )
         self.program.checks_targets = False  # as in ``fit``, which checks them once
         kind = optim.SGD if work.optimizer == "SGD" else optim.Adam
         self.optimizer = kind(parameters, work.learning_rate)
@@ -82,8 +90,8 @@ class OurTrainer:
 class OurEpochTrainer(OurTrainer):
     """The same as ``fit`` runs it: many steps, whole epochs too, in one call of the C library."""
 
-    def __init__(self, work: Work) -> None:
-        super().__init__(work)
+    def __init__(self, work: Work, backend: Wanted = "auto") -> None:
+        super().__init__(work, backend)
         self.pieces = Pieces(self.program, OptimizerRule(self.optimizer))
         self.batches = Batches((work.X, work.targets), work.batch_size)
 
