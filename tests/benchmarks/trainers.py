@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import chdir
 from importlib import import_module
+from shutil import which
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "OurEpochTrainer",
     "OurTrainer",
     "SklearnTrainer",
+    "TorchCompileTrainer",
     "TorchTrainer",
 ]
 
@@ -140,8 +142,12 @@ class TorchTrainer:
         self.optimizer = kind(self.model.parameters(), lr=work.learning_rate, **options)
         self.from_numpy = torch.from_numpy
 
+    def loss_of(self, x: Any, t: Any) -> Any:
+        """The loss of a batch."""
+        return self.loss(self.model(x), t)
+
     def run(self, n_epochs: int) -> float:
-        model, optimizer = self.model, self.optimizer
+        optimizer = self.optimizer
         X, targets = self.X, self.targets
         for batch in self.work.batches(self.rng, n_epochs):
             if batch is None:
@@ -150,7 +156,7 @@ class TorchTrainer:
                 indices = self.from_numpy(batch)
                 x, t = X[indices], targets[indices]
             optimizer.zero_grad()
-            loss = self.loss(model(x), t)
+            loss = self.loss_of(x, t)
             loss.backward()
             optimizer.step()
         return float(loss.item())
@@ -158,6 +164,22 @@ class TorchTrainer:
     def weights(self) -> list[tuple[Array, Array]]:
         arrays = [p.detach().numpy().copy() for p in self.model.parameters()]
         return list(zip(arrays[::2], arrays[1::2]))
+
+
+class TorchCompileTrainer(TorchTrainer):
+    """torch, the loss and its gradients through ``torch.compile``, which needs a C++ compiler."""
+
+    def __init__(self, work: Work, fused: bool = False) -> None:
+        import torch
+
+        if which("g++") is None:
+            raise ModuleNotFoundError("torch.compile needs g++")
+        super().__init__(work, fused)
+        self.compiled: Any = torch.compile(super().loss_of)
+
+    def loss_of(self, x: Any, t: Any) -> Any:
+        """The loss of a batch."""
+        return self.compiled(x, t)
 
 
 class SklearnTrainer:
