@@ -192,7 +192,7 @@ def test_a_training_ends_between_two_steps(engine: str, kind: Any, name: str) ->
         whole.append(training.seen())
     counts = set()
     for training in interrupted_everywhere(
-        lambda: Training(engine, kind, name), "line", "training", rounds=4
+        lambda: Training(engine, kind, name), "line", "training", rounds=2
     ):
         seen = training.seen()
         step_count = seen[1]["step_count"]

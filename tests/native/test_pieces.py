@@ -402,7 +402,7 @@ def test_ctrl_c_leaves_all_of_a_step_or_none(monkeypatch: pytest.MonkeyPatch) ->
 
     seen = set()
     ended: dict[Any, tuple[Module, Optimizer]] = {}
-    for work in interrupted_everywhere(run_it, "line", "training/_steps_in_pieces.py", stride=7):
+    for work in interrupted_everywhere(run_it, "line", "training/_steps_in_pieces.py", stride=13):
         net, optimizer = ended[work]
         assert state(net, optimizer) == states[optimizer.step_count]
         seen.add(optimizer.step_count)
@@ -428,6 +428,25 @@ def test_two_trainings_at_once_are_those_one_after_the_other() -> None:
     train(0)
     train(1)
     assert together == found
+
+
+@pytest.mark.parametrize(("backend", "n_times"), [("numpy", 7), ("native", 2)])
+def test_an_epoch_asks_once_whether_many_steps_can_be_one_call(
+    monkeypatch: pytest.MonkeyPatch, backend: str, n_times: int
+) -> None:
+    """Several epochs in a call come after one in the library, so NumPy is not asked about them."""
+    made: list[Batches] = []
+    make_ready = Pieces.make_ready
+
+    def counted(self: Pieces, batches: Batches, by_step: str = "") -> None:
+        made.append(batches)
+        make_ready(self, batches, by_step)
+
+    monkeypatch.setattr(Pieces, "make_ready", counted)
+    monkeypatch.setattr(Pieces, "most_steps", lambda *_: 100)
+    trained(monkeypatch, backend, batch_size=None)
+    assert len(made) == n_times
+    assert len(set(map(id, made))) == 1
 
 
 def test_other_threads_run_while_a_piece_does(monkeypatch: pytest.MonkeyPatch) -> None:
