@@ -138,3 +138,17 @@ def test_none_is_found_where_numpy_carries_none(
     (tmp_path / "numpy.libs").mkdir()
     (tmp_path / "numpy.libs" / "libopenblas.so").write_bytes(b"no library")
     assert _blas.find() is None
+
+
+class Nameless:
+    """A BLAS that does not say which kernels it has."""
+
+    def __getattr__(self, name: str) -> Any:
+        def answer() -> int | None:
+            return 3 if "threads" in name else None
+
+        return answer
+
+
+def test_kernels_without_a_name_are_unknown() -> None:
+    assert _blas._about(Nameless()) == ("unknown", 3)  # type: ignore[arg-type]

@@ -490,12 +490,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, seconds_per_call: float) -> Iterator[
         yield
 
 
-def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
-    monkeypatch: pytest.MonkeyPatch, library: Library
-) -> None:
-    from tinygrad_mlp.compiler import compile
-    from tinygrad_mlp.training._rule_of_steps import OptimizerRule
-
+def of_a_line(learning_rate: float = 0.01) -> Pieces:
     weights = [Value(0.5), Value(0.25)]
     program = compile(
         lambda x, y: (weights[0] * x[0] + weights[1] - y[0]) ** 2,
@@ -503,7 +498,27 @@ def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
         per_sample=True,
         backend="native",
     )
-    pieces = Pieces(program, OptimizerRule(SGD(weights, 0.01)))
+    return Pieces(program, OptimizerRule(SGD(weights, learning_rate)))
+
+
+def test_what_is_ready_is_so_for_the_same_samples_alone() -> None:
+    pieces = of_a_line(learning_rate=0.0)
+    batches = [Batches((X[:, k : k + 1].copy(), Y[:, :1].copy()), 1) for k in (0, 1)]
+    for k in (0, 1):
+        pieces.make_ready(batches[k])
+        made = pieces._made
+        pieces.make_ready(batches[k])
+        assert pieces._made is made
+        expected = (0.5 * X[7, k] + 0.25 - Y[7, 0]) ** 2
+        assert pieces.run(np.array([7]), 0, 1).losses[0] == pytest.approx(expected, rel=1e-14)
+    pieces.make_ready(batches[0])
+    assert pieces._made is not made
+
+
+def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
+    monkeypatch: pytest.MonkeyPatch, library: Library
+) -> None:
+    pieces = of_a_line()
     pieces.make_ready(Batches((X[:, :1].copy(), Y[:, :1].copy()), 1))
     assert pieces.n_steps == 53
     order = np.arange(53)
