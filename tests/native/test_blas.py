@@ -140,6 +140,16 @@ def test_none_is_found_where_numpy_carries_none(
     assert _blas.find() is None
 
 
+def test_what_is_no_library_and_what_is_another_are_passed_over(
+    blas: Blas, library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "libopenblas.so"
+    broken.write_bytes(b"no library")
+    files = [broken, Path(library.path), Path(blas.path)]
+    monkeypatch.setattr(_blas, "_files", lambda: iter(files))
+    assert _blas.find() == blas
+
+
 class Nameless:
     """A BLAS that does not say which kernels it has."""
 
