@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from sysconfig import get_platform
 from typing import Final
@@ -65,60 +63,22 @@ EDITABLE: Final = ("-c", "from setuptools import build_meta; build_meta.build_ed
 SDIST: Final = ("-c", "from setuptools import build_meta; build_meta.build_sdist('dist')")
 
 
-BUILDS: Final = """
-import json, os, runpy, sys
-from setuptools import build_meta
-from setuptools.command import bdist_wheel, build_ext, build_py, editable_wheel, egg_info, sdist
-
-for line in sys.stdin:
-    folder, command, environment = json.loads(line)
-    pid = os.fork()
-    if not pid:
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-        said = os.open("../said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for stream, file in enumerate((os.open(os.devnull, os.O_RDONLY), said, said)):
-            os.dup2(file, stream)
-        kind, *rest = command
-        sys.path[0] = "" if kind == "-c" else folder
-        sys.argv[:] = ["-c"] if kind == "-c" else command
-        exec(rest[0]) if kind == "-c" else runpy.run_path(kind, run_name="__main__")
-        break
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-"""
-"""A Python that has imported the build back end, and forks for each build."""
-
-
-@cache
-def builder() -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    command = [sys.executable, "-c", BUILDS]
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, encoding="utf-8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def the_builder_ends() -> Iterator[None]:
-    yield
-    if builder.cache_info().currsize:
-        builder().communicate(timeout=60)
-        builder.cache_clear()
-
-
 def run_build(tree: Path, command: Sequence[str], compiler: Path | str, **variables: str) -> str:
     """What a build prints; it must succeed, whatever becomes of the library."""
     environment = {"CC": str(compiler), "LDSHARED": f"{compiler} -shared", **variables}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MLP_")}
-    questions, answers = builder().stdin, builder().stdout
-    assert questions is not None
-    assert answers is not None
-    print(
-        json.dumps([str(tree), command, {**inherited, **environment}]), file=questions, flush=True
+    run = subprocess.run(
+        [sys.executable, *command],
+        cwd=tree,
+        env={**inherited, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
     )
-    status = answers.readline()
-    said = (tree.parent / "said.txt").read_text(encoding="utf-8")
-    assert status == "0\n", said
-    return said
+    assert run.returncode == 0, run.stdout
+    return run.stdout
 
 
 class Wheel:
