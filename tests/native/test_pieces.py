@@ -515,6 +515,23 @@ def test_what_is_ready_is_so_for_the_same_samples_alone() -> None:
     assert pieces._made is not made
 
 
+def test_what_is_given_beside_the_losses_is_that_of_the_steps_that_were_taken() -> None:
+    w = Value(0.5)
+    program = compile(
+        lambda x, y: ((w * x[0] - y[0]) ** 2, w * x[0]),
+        [w],
+        per_sample=True,
+        has_auxiliary=True,
+        backend="native",
+    )
+    pieces = Pieces(program, OptimizerRule(SGD([w], 1e60)))
+    pieces.make_ready(Batches((X[:, :1].copy(), Y[:, :1].copy()), 53))
+    piece = pieces.run(np.tile(np.arange(53), 30), 0, 30, auxiliary=True)
+    assert 0 < len(piece.losses) == len(piece.sizes) < 30  # an epoch was not finite
+    assert piece.auxiliary is not None
+    assert piece.auxiliary.size == piece.sizes.sum() == 53 * len(piece.losses)
+
+
 def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
     monkeypatch: pytest.MonkeyPatch, library: Library
 ) -> None:
