@@ -453,11 +453,11 @@ def test_names_are_known_in_any_case() -> None:
     assert asked == meant
 
 
-def test_a_chain_of_a_million_nodes_is_refused_politely() -> None:
+def test_a_long_chain_is_refused_politely() -> None:
     x = Value(0.5)
-    for _ in range(1_000_000):
+    for _ in range(100_000):
         x = x.tanh()
-    with pytest.raises(GraphError, match="1,000,001 nodes"):
+    with pytest.raises(GraphError, match="100,001 nodes"):
         to_dot(x)
 
 

@@ -13,9 +13,11 @@ import numpy as np
 
 from tests.benchmarks import (
     accuracy,
+    attention,
     batch_norm,
     compile_time,
     compiler,
+    difference,
     digits,
     drawing,
     drop_in,
@@ -44,6 +46,8 @@ TABLES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "compiler": ("Compiled programs", compiler.report),
     "epochs": ("Whole epochs", epochs.report),
     "epochs-map": ("Whole epochs, over sizes", epochs.report_map),
+    "attention": ("Causal attention", attention.report),
+    "difference": ("The C library beside NumPy, after long trainings", difference.report),
     "fit-loop": ("What fit adds to its loop", fit_loop.report),
     "batch-norm": ("Batch normalization", batch_norm.report),
     "freezing": ("What freezing saves", freezing.report),

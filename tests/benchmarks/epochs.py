@@ -19,6 +19,7 @@ from tests.benchmarks.trainers import (
     OurEpochTrainer,
     OurTrainer,
     SklearnTrainer,
+    TorchCompileTrainer,
     TorchTrainer,
 )
 from tests.benchmarks.works import A, B, C, Trainer, Work, random_images
@@ -59,6 +60,8 @@ def trainers(work: Work) -> dict[str, Callable[[Work], Trainer]]:
     found["jax.jit of a step"] = JaxTrainer
     found[SCAN] = JaxScanTrainer
     found["torch"] = partial(TorchTrainer, fused=work.optimizer == "Adam")
+    if work.name in ("A", "B", "C", "D"):  # the others are these with smaller batches
+        found["torch.compile"] = partial(TorchCompileTrainer, fused=work.optimizer == "Adam")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.benchmarks import accuracy, batch_norm, drop_in
+from tests.benchmarks import accuracy, attention, batch_norm, drop_in
 from tests.benchmarks.compile_time import compile_batch
 from tests.benchmarks.compiler import trainers
 from tests.benchmarks.contest import Turn, clock, contest, repeated
@@ -42,6 +42,17 @@ def test_contestants_reach_the_same_weights(work: Work, name: str) -> None:
     for (W, b), (expected_W, expected_b) in zip(trainer.weights(), expected.weights()):
         np.testing.assert_allclose(W, expected_W, rtol=tolerance, atol=1e-12)
         np.testing.assert_allclose(b, expected_b, rtol=tolerance, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [attention.TORCH, attention.JAX])
+@pytest.mark.parametrize("n_sequences", [1, 3])
+def test_attention_has_the_same_gradients(name: str, n_sequences: int) -> None:
+    pytest.importorskip(name.partition(".")[0])
+    expected, gradients = attention.CALLS[name](8, n_sequences)()
+    found, ours = attention.CALLS[attention.OURS](8, n_sequences)()
+    assert found == pytest.approx(float(expected), rel=1e-12)
+    for matrix, expected_matrix in zip(ours, gradients, strict=True):
+        np.testing.assert_allclose(matrix, expected_matrix, rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.parametrize("normed", [False, True])

@@ -16,6 +16,7 @@ import pytest
 from tests.benchmarks import (
     batch_norm,
     compiler,
+    difference,
     drop_in,
     engine,
     fit_loop,
@@ -36,6 +37,7 @@ from tests.benchmarks.compile_time import (
 )
 from tests.benchmarks.scalars import with_dot, with_loop
 from tests.benchmarks.works import A, B, C, Work
+from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.interpret import shapley_values
@@ -55,6 +57,15 @@ def test_compiled_programs(work: Work, of_numpy: float, faster_than_torch: float
     results = compiler.measure(work, seconds=4.0)
     assert results.ratio(compiler.OURS, compiler.NUMPY) < of_numpy * SLACK
     assert results.ratio("torch", compiler.OURS) > faster_than_torch / SLACK
+
+
+@pytest.mark.parametrize("work", [A, B])
+def test_the_c_library_ends_where_numpy_does(work: Work) -> None:
+    if native_library.load() is None:
+        pytest.skip(native_library.reason())
+    (of_weights, of_loss), *_ = difference.measure(work, n_epochs=500)
+    assert of_weights < 1e-12
+    assert of_loss < 1e-10
 
 
 def test_an_eager_step_is_60_times_as_fast_as_micrograds() -> None:

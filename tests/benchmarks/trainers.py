@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import chdir
 from importlib import import_module
+from shutil import which
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from tests.benchmarks.works import Array, Work
 from tinygrad_mlp import optim
 from tinygrad_mlp.compiler import compile
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.losses import categorical_cross_entropy
 from tinygrad_mlp.nn import MLP
@@ -31,14 +33,20 @@ __all__ = [
     "OurEpochTrainer",
     "OurTrainer",
     "SklearnTrainer",
+    "TorchCompileTrainer",
     "TorchTrainer",
 ]
 
 
 class OurTrainer:
-    """Scalars, compiled."""
+    """Scalars, compiled.
 
-    def __init__(self, work: Work) -> None:
+    Args:
+        work: the work.
+        backend: what runs the program; "auto" for the best one there is.
+    """
+
+    def __init__(self, work: Work, backend: Wanted = "auto") -> None:
         self.work = work
         self.rng = np.random.default_rng(0)
         self.model = MLP(work.layer_sizes[0], work.layer_sizes[1:], rng=0)
@@ -48,7 +56,9 @@ class OurTrainer:
         self.model.load_state_dict(state)
         loss = self.squared_error if work.loss == "mean squared error" else self.cross_entropy
         parameters = self.model.parameters()
-        self.program = compile(loss, parameters, per_sample=True, dtype=work.dtype.name)
+        self.program = compile(
+            loss, parameters, per_sample=True, dtype=work.dtype.name, backend=backend
+        )
         self.program.checks_targets = False  # as in ``fit``, which checks them once
         kind = optim.SGD if work.optimizer == "SGD" else optim.Adam
         self.optimizer = kind(parameters, work.learning_rate)
@@ -82,8 +92,8 @@ class OurTrainer:
 class OurEpochTrainer(OurTrainer):
     """The same as ``fit`` runs it: many steps, whole epochs too, in one call of the C library."""
 
-    def __init__(self, work: Work) -> None:
-        super().__init__(work)
+    def __init__(self, work: Work, backend: Wanted = "auto") -> None:
+        super().__init__(work, backend)
         self.pieces = Pieces(self.program, OptimizerRule(self.optimizer))
         self.batches = Batches((work.X, work.targets), work.batch_size)
 
@@ -132,8 +142,12 @@ class TorchTrainer:
         self.optimizer = kind(self.model.parameters(), lr=work.learning_rate, **options)
         self.from_numpy = torch.from_numpy
 
+    def loss_of(self, x: Any, t: Any) -> Any:
+        """The loss of a batch."""
+        return self.loss(self.model(x), t)
+
     def run(self, n_epochs: int) -> float:
-        model, optimizer = self.model, self.optimizer
+        optimizer = self.optimizer
         X, targets = self.X, self.targets
         for batch in self.work.batches(self.rng, n_epochs):
             if batch is None:
@@ -142,7 +156,7 @@ class TorchTrainer:
                 indices = self.from_numpy(batch)
                 x, t = X[indices], targets[indices]
             optimizer.zero_grad()
-            loss = self.loss(model(x), t)
+            loss = self.loss_of(x, t)
             loss.backward()
             optimizer.step()
         return float(loss.item())
@@ -150,6 +164,22 @@ class TorchTrainer:
     def weights(self) -> list[tuple[Array, Array]]:
         arrays = [p.detach().numpy().copy() for p in self.model.parameters()]
         return list(zip(arrays[::2], arrays[1::2]))
+
+
+class TorchCompileTrainer(TorchTrainer):
+    """torch, the loss and its gradients through ``torch.compile``, which needs a C++ compiler."""
+
+    def __init__(self, work: Work, fused: bool = False) -> None:
+        import torch
+
+        if which("g++") is None:
+            raise ModuleNotFoundError("torch.compile needs g++")
+        super().__init__(work, fused)
+        self.compiled: Any = torch.compile(super().loss_of)
+
+    def loss_of(self, x: Any, t: Any) -> Any:
+        """The loss of a batch."""
+        return self.compiled(x, t)
 
 
 class SklearnTrainer:

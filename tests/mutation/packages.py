@@ -30,6 +30,19 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
         "tests/test_remedies.py tests/test_own_ops.py tests/test_nn_batch_norm.py "
         "tests/test_nn_dropout.py",
     ),
+    "native": (
+        "tinygrad_mlp/_native/*.py tinygrad_mlp/compiler/_backends/native*.py "
+        "tinygrad_mlp/compiler/_backends/tape_*.py tinygrad_mlp/compiler/_backends/choice.py "
+        "tinygrad_mlp/compiler/_backends/draws.py tinygrad_mlp/compiler/_backends/scalar_walk.py "
+        "tinygrad_mlp/training/_steps_in_pieces.py tinygrad_mlp/training/_epoch_memory.py "
+        "tinygrad_mlp/training/_rule_of_steps.py tinygrad_mlp/training/_epoch_totals.py "
+        "tinygrad_mlp/optim/_rule_passes.py tinygrad_mlp/estimators/_penalized_rule.py",
+        "tests/native/test_*.py tests/test_compiler_[abcdflmno]*.py tests/test_nn_batch_norm.py "
+        "tests/test_nn_dropout.py tests/test_training_engines.py tests/test_optimizers.py "
+        "tests/test_training_trajectories.py tests/test_training_weighting.py "
+        "tests/estimators/test_estimator_rules.py tests/estimators/test_estimator_faults.py "
+        "tests/estimators/test_estimator_loss_curves.py",
+    ),
     "optim": (
         "tinygrad_mlp/optim/*.py",
         "tests/test_clipping.py tests/test_optim*.py tests/test_schedule*.py "

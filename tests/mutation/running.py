@@ -26,7 +26,16 @@ from tests.mutation.edits import Edit
 __all__ = ["NOT_FOUND", "OUT_OF_TIME", "RESULTS", "Child", "Copy", "prepare"]
 
 _LEFT_OUT: Final = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.egg-info", "build", "dist", "venv*", "demo_output", "train_output"
+    ".[!g]*",
+    ".git",
+    ".github",
+    "__pycache__",
+    "*.egg-info",
+    "build",
+    "dist",
+    "venv*",
+    "demo_output",
+    "train_output",
 )
 _OURS: Final = ("tests", "tinygrad_mlp", "viz")
 _MOST_MEMORY: Final = 6 << 30

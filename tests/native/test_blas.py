@@ -138,3 +138,27 @@ def test_none_is_found_where_numpy_carries_none(
     (tmp_path / "numpy.libs").mkdir()
     (tmp_path / "numpy.libs" / "libopenblas.so").write_bytes(b"no library")
     assert _blas.find() is None
+
+
+def test_what_is_no_library_and_what_is_another_are_passed_over(
+    blas: Blas, library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "libopenblas.so"
+    broken.write_bytes(b"no library")
+    files = [broken, Path(library.path), Path(blas.path)]
+    monkeypatch.setattr(_blas, "_files", lambda: iter(files))
+    assert _blas.find() == blas
+
+
+class Nameless:
+    """A BLAS that does not say which kernels it has."""
+
+    def __getattr__(self, name: str) -> Any:
+        def answer() -> int | None:
+            return 3 if "threads" in name else None
+
+        return answer
+
+
+def test_kernels_without_a_name_are_unknown() -> None:
+    assert _blas._about(Nameless()) == ("unknown", 3)  # type: ignore[arg-type]

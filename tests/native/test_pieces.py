@@ -402,7 +402,7 @@ def test_ctrl_c_leaves_all_of_a_step_or_none(monkeypatch: pytest.MonkeyPatch) ->
 
     seen = set()
     ended: dict[Any, tuple[Module, Optimizer]] = {}
-    for work in interrupted_everywhere(run_it, "line", "training/_steps_in_pieces.py", stride=7):
+    for work in interrupted_everywhere(run_it, "line", "training/_steps_in_pieces.py", stride=13):
         net, optimizer = ended[work]
         assert state(net, optimizer) == states[optimizer.step_count]
         seen.add(optimizer.step_count)
@@ -430,6 +430,25 @@ def test_two_trainings_at_once_are_those_one_after_the_other() -> None:
     assert together == found
 
 
+@pytest.mark.parametrize(("backend", "n_times"), [("numpy", 7), ("native", 2)])
+def test_an_epoch_asks_once_whether_many_steps_can_be_one_call(
+    monkeypatch: pytest.MonkeyPatch, backend: str, n_times: int
+) -> None:
+    """Several epochs in a call come after one in the library, so NumPy is not asked about them."""
+    made: list[Batches] = []
+    make_ready = Pieces.make_ready
+
+    def counted(self: Pieces, batches: Batches, by_step: str = "") -> None:
+        made.append(batches)
+        make_ready(self, batches, by_step)
+
+    monkeypatch.setattr(Pieces, "make_ready", counted)
+    monkeypatch.setattr(Pieces, "most_steps", lambda *_: 100)
+    trained(monkeypatch, backend, batch_size=None)
+    assert len(made) == n_times
+    assert len(set(map(id, made))) == 1
+
+
 def test_other_threads_run_while_a_piece_does(monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[float, float]] = []
     run = Pieces.run
@@ -454,7 +473,7 @@ def test_other_threads_run_while_a_piece_does(monkeypatch: pytest.MonkeyPatch) -
     trained(monkeypatch, y=Y, batch_size=None, epochs=50_000)
     is_over.set()
     thread.join()
-    ((begin, end),) = spans
+    _, (begin, end) = spans  # an epoch, then all others
     middle = (begin + (end - begin) / 4, end - (end - begin) / 4)
     assert [moment for moment in ticks if middle[0] < moment < middle[1]]
 
@@ -471,12 +490,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, seconds_per_call: float) -> Iterator[
         yield
 
 
-def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
-    monkeypatch: pytest.MonkeyPatch, library: Library
-) -> None:
-    from tinygrad_mlp.compiler import compile
-    from tinygrad_mlp.training._rule_of_steps import OptimizerRule
-
+def of_a_line(learning_rate: float = 0.01) -> Pieces:
     weights = [Value(0.5), Value(0.25)]
     program = compile(
         lambda x, y: (weights[0] * x[0] + weights[1] - y[0]) ** 2,
@@ -484,7 +498,44 @@ def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
         per_sample=True,
         backend="native",
     )
-    pieces = Pieces(program, OptimizerRule(SGD(weights, 0.01)))
+    return Pieces(program, OptimizerRule(SGD(weights, learning_rate)))
+
+
+def test_what_is_ready_is_so_for_the_same_samples_alone() -> None:
+    pieces = of_a_line(learning_rate=0.0)
+    batches = [Batches((X[:, k : k + 1].copy(), Y[:, :1].copy()), 1) for k in (0, 1)]
+    for k in (0, 1):
+        pieces.make_ready(batches[k])
+        made = pieces._made
+        pieces.make_ready(batches[k])
+        assert pieces._made is made
+        expected = (0.5 * X[7, k] + 0.25 - Y[7, 0]) ** 2
+        assert pieces.run(np.array([7]), 0, 1).losses[0] == pytest.approx(expected, rel=1e-14)
+    pieces.make_ready(batches[0])
+    assert pieces._made is not made
+
+
+def test_what_is_given_beside_the_losses_is_that_of_the_steps_that_were_taken() -> None:
+    w = Value(0.5)
+    program = compile(
+        lambda x, y: ((w * x[0] - y[0]) ** 2, w * x[0]),
+        [w],
+        per_sample=True,
+        has_auxiliary=True,
+        backend="native",
+    )
+    pieces = Pieces(program, OptimizerRule(SGD([w], 1e60)))
+    pieces.make_ready(Batches((X[:, :1].copy(), Y[:, :1].copy()), 53))
+    piece = pieces.run(np.tile(np.arange(53), 30), 0, 30, auxiliary=True)
+    assert 0 < len(piece.losses) == len(piece.sizes) < 30  # an epoch was not finite
+    assert piece.auxiliary is not None
+    assert piece.auxiliary.size == piece.sizes.sum() == 53 * len(piece.losses)
+
+
+def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
+    monkeypatch: pytest.MonkeyPatch, library: Library
+) -> None:
+    pieces = of_a_line()
     pieces.make_ready(Batches((X[:, :1].copy(), Y[:, :1].copy()), 1))
     assert pieces.n_steps == 53
     order = np.arange(53)

@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import mmap
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,30 @@ TOLERANCES: Final = {np.float64: 1e-13, np.float32: 3e-6}
 """Of the sum of |a| |b|."""
 LAYOUTS: Final = ("rows", "columns", "steps", "padded")
 SENTINEL: Final = -7777.0
+
+
+def sizes_in_pairs(sizes: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """A third of all (m, n, k): each size of one kind meets each size of the others.
+
+    >>> found = list(sizes_in_pairs(range(6)))
+    >>> len(found), len({(m, n) for m, n, k in found}), len({(n, k) for m, n, k in found})
+    (72, 36, 36)
+    """
+    for (i, m), (j, n), (p, k) in itertools.product(enumerate(sizes), repeat=3):
+        if (i + j + p) % 3 == 0:
+            yield m, n, k
+
+
+def layouts_in_pairs(*kinds: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Layouts of (a, b, out): each of one matrix meets each of the others.
+
+    >>> found = layouts_in_pairs(LAYOUTS, LAYOUTS, LAYOUTS[:3])
+    >>> len(found), len({(of_a, of_out) for of_a, _, of_out in found})
+    (16, 12)
+    """
+    of_a, of_b, of_out = kinds
+    pairs = itertools.product(enumerate(of_a), enumerate(of_b))
+    return [(a, b, of_out[(i + j) % len(of_out)]) for (i, a), (j, b) in pairs]
 
 
 def laid_out(shape: tuple[int, int], layout: str, dtype: Any) -> tuple[Array, Array]:
@@ -62,7 +87,7 @@ def test_every_small_size(each_library: Library, dtype: Any) -> None:
     rng = np.random.default_rng(0)
     of_operand = (*LAYOUTS, "same")
     layouts = itertools.cycle(itertools.product(of_operand, of_operand, LAYOUTS))
-    for m, n, k in itertools.product(range(21), repeat=3):
+    for m, n, k in sizes_in_pairs(range(21)):
         for of_a, of_b, of_out in itertools.islice(layouts, 1):
             a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
             check(each_library, a, b, of_out)
@@ -83,7 +108,7 @@ LARGE: Final = [
 @pytest.mark.parametrize(("m", "n", "k"), LARGE)
 def test_large_sizes(each_library: Library, dtype: Any, m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(m + n + k)
-    for of_a, of_b, of_out in itertools.product(LAYOUTS, LAYOUTS, LAYOUTS[:3]):
+    for of_a, of_b, of_out in layouts_in_pairs(LAYOUTS, LAYOUTS, LAYOUTS[:3]):
         a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
         check(each_library, a, b, of_out)
 
@@ -93,7 +118,7 @@ def test_large_sizes(each_library: Library, dtype: Any, m: int, n: int, k: int) 
 def test_no_zero_is_skipped(each_library: Library, dtype: Any, m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(3)
     special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype)
-    for of_a, of_b, of_out in itertools.product(LAYOUTS, LAYOUTS, LAYOUTS):
+    for of_a, of_b, of_out in layouts_in_pairs(LAYOUTS, LAYOUTS, LAYOUTS):
         a, b = drawn((m, k), of_a, dtype, rng), drawn((k, n), of_b, dtype, rng)
         for x in (a, b):
             places = rng.integers(0, x.shape[0], 3), rng.integers(0, x.shape[1], 3)
@@ -210,7 +235,7 @@ def test_no_memory_outside_is_read(
 ) -> None:
     sizes = [1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 49]
     layouts = list(itertools.product(("rows", "columns", "steps"), repeat=3))
-    for i, (m, n, k) in enumerate(itertools.product(sizes, repeat=3)):
+    for i, (m, n, k) in enumerate(sizes_in_pairs(sizes)):
         for of_a, of_b, of_out in layouts[i % 7 :: 7]:
             a = fenced[0].array((m, k), of_a, dtype, at_end)
             b = fenced[1].array((k, n), of_b, dtype, at_end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call
@@ -386,6 +387,11 @@ def test_what_cannot_be_traced_is_refused(library: Library, rule: Callable[..., 
     assert UNTRACEABLE[rule] in str(caught.value)
     assert vars(optimizer) == before
     assert optimizer.calls == []  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_copied_is_no_reason_against_a_rule(library: Library) -> None:
+    optimizer = Own(lion, lock=threading.Lock())
+    traced_rule(optimizer, np.zeros(3), None, library.operations)
 
 
 class Fading(SGD):

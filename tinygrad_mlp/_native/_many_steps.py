@@ -99,7 +99,6 @@ class Steps:
         parameters = arrays[0]
         self.dtype = parameters.dtype
         self.tasks = tasks
-        self.n_steps = n_steps
         self.penalty = np.zeros(1) if passes.sums else None
         self._function = library.run_steps[self.dtype]
         rooms = np.empty(max(passes.n_rooms, 1) * BLOCK, self.dtype)

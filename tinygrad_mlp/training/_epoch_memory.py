@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,16 @@ class Batches:
         n = self.n_samples
         size = min(self.batch_size or n, n)
         return [size, n % size] if n % size else [size]
+
+    @cached_property
+    def shapes(self) -> list[tuple[tuple[int, ...], ...]]:
+        """For a batch of each of these sizes, the shapes of the arguments of its program.
+
+        >>> Batches((np.zeros((5, 2)), np.zeros(5)), 2, weighted=True).shapes
+        [((2, 2), (2,), (2,)), ((1, 2), (1,), (1,))]
+        """
+        by_sample = [array.shape[1:] for array in self.arrays] + [()] * self.weighted
+        return [tuple([(size, *shape) for shape in by_sample]) for size in self.sizes]
 
     @property
     def n_whole(self) -> int:

@@ -86,6 +86,7 @@ class Training:
         self.measuring = Measuring(self.engine, self.task, self.objective, self.batch_size)
         self.was_training = self.model.training
         self.failed = self.has_ended = self.is_ready = False
+        self.is_in_pieces = False  # as the last epoch was taken
 
     def run(self, progress: Progress) -> History:
         """All epochs, or as many as there are until something ends them."""
@@ -270,6 +271,7 @@ class Training:
         by_step = "the batches are augmented" if self.augmentations else ""
         pieces = engine.pieces(self.samples, self.batch_size, by_step)
         total = Total()
+        self.is_in_pieces = pieces is not None
         if pieces is None:
             self.take_each_step(total)
         else:
@@ -324,6 +326,8 @@ class Training:
     def train_ahead(self, n_epochs: int) -> bool:
         """Go through the samples several times in one call, where nobody looks in between.
 
+        Not before an epoch has shown how long its steps take, and that they can be many in a call.
+
         Args:
             n_epochs: how many times at most.
 
@@ -332,7 +336,12 @@ class Training:
         """
         looked_at = self.callbacks or self.keepers or self.augmentations
         others = (self.validation, self.schedule, self.saving)
-        if n_epochs < 2 or looked_at or any([other is not None for other in others]):
+        if (
+            n_epochs < 2
+            or not self.is_in_pieces
+            or looked_at
+            or any([other is not None for other in others])
+        ):
             return False
         started = time.perf_counter()
         pieces = self.engine.pieces(self.samples, self.batch_size)

@@ -106,9 +106,8 @@ class Pieces:
         """
         program = self.program
         bounds = []
-        for size in batches.sizes:
-            shapes = [(size, *array.shape[1:]) for array in batches.arrays]
-            bound = program.native_bound(*shapes, *[(size,)] * batches.weighted)
+        for shapes in batches.shapes:
+            bound = program.native_bound(*shapes)
             if isinstance(bound, str):
                 raise UntraceableError(bound)
             bounds.append(bound)
