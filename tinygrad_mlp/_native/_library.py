@@ -73,6 +73,7 @@ COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
 RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+FIND_LEVELS: Final = (COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -89,6 +90,7 @@ class Library:
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
         run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
+        find_levels: which results of a graph can be computed together, as ``tape.h`` has it.
         run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
         blas: which BLAS of NumPy it calls for products of large matrices, and from which size on;
             empty where it calls none.
@@ -100,6 +102,7 @@ class Library:
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
     run_tape: Mapping[np.dtype[Any], Function]
+    find_levels: Function
     run_steps: Mapping[np.dtype[Any], Function]
     blas: str
 
@@ -218,6 +221,7 @@ def _opened(variant: str, file: Path) -> Library:
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
             run_tape=_functions(library, "run_tape", RUN),
+            find_levels=_declared(library.find_levels, FIND_LEVELS),
             run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
             blas=blas.describe(variant) if blas is not None else "",
         )
@@ -265,11 +269,14 @@ def _functions(
     """A function of the library for each type of numbers, with its arguments declared."""
     functions: dict[np.dtype[Any], Function] = {}
     for dtype, kind in KINDS.items():
-        function = getattr(library, f"{name}_{kind}")
-        function.argtypes = arguments
-        function.restype = result
-        functions[dtype] = function
+        functions[dtype] = _declared(getattr(library, f"{name}_{kind}"), arguments, result)
     return MappingProxyType(functions)
+
+
+def _declared(function: Any, arguments: tuple[type, ...], result: type | None = None) -> Function:
+    function.argtypes, function.restype = arguments, result
+    declared: Function = function
+    return declared
 
 
 def _numbered(names: list[str]) -> Mapping[str, int]:
