@@ -29,8 +29,6 @@ enum {
 #undef BINARY
 #undef KERNEL
 
-EXPORT int64_t size_of_entry(void) { return sizeof(entry); }
-
 /* The level of each result: so far `above` the highest of its operands, which come before it. */
 EXPORT void find_levels(int64_t n, const int32_t *results, const int32_t *n_operands,
                         const int32_t *operands, const int32_t *above, int32_t *levels) {

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import ENTRY_FIELDS
+from tinygrad_mlp._native._structs import ENTRY_FIELDS
 from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Operation
 
 __all__ = ["LONG", "PARTIALS", "Assembled", "Ints", "Nodes", "Parts", "Sums", "assemble"]
@@ -143,7 +143,8 @@ def assemble(parts: Parts, operations: Mapping[str, int]) -> Assembled:
 
     >>> one = np.array([1])
     >>> square = Sums(results=one, levels=one, lengths=one, factors=np.array([0, 0]))
-    >>> parts = Parts(2, np.array([0]), constants={}, nodes=[], sums=square, results={"results": one})
+    >>> leaf = np.array([0])
+    >>> parts = Parts(2, leaf, constants={}, nodes=[], sums=square, results={"results": one})
     >>> assembled = assemble(parts, {"row_products": 7, "copy": 3})
     >>> assembled.n_entries, assembled.size, assembled.results
     (2, 3, {'results': slice(2, 3, None)})

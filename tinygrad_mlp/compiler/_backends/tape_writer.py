@@ -212,7 +212,7 @@ class _Writer:
         )
 
     def levels(self, ids: Ints, lengths: Ints, operands: Ints, above: Ints) -> Ints:
-        """Levels by id; each is so far above the highest of its operands, of which each has some."""
+        """By id, so far ``above`` the highest of its operands, of which each has ``lengths``."""
         levels = np.zeros(self.folded.n_ids, np.int32)
         arrays = (ids, lengths, operands, above, levels)
         self.find_levels(len(ids), *map(address_of, arrays))
