@@ -1,7 +1,7 @@
-"""The way through a scalar graph, forward and backward, for back ends that have no arrays.
+"""The way through a scalar graph, forward and backward, node by node.
 
-The walk says what is computed from what and where derivatives flow, node by node; a writer notes it
-down: as text (``arithmetic``) or as entries of a tape (``native_tape``).
+The walk says what is computed from what and where derivatives flow; a writer notes it down, as text
+(``arithmetic``). A tape is made of arrays, but of the same parts (``tape_writer``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Number = TypeVar("Number")
 
 
 class Writer(Protocol[Number]):
-    """What notes the walk down. ``Number`` is how it names one: a piece of text, or a place."""
+    """What notes the walk down. ``Number`` is how it names one, such as a piece of text."""
 
     # Leaves, in this order
 
