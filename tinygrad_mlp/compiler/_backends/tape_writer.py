@@ -77,7 +77,9 @@ class _Writer:
         leaves = self.read_leaves()
         self.number_nodes()
         self.add_values()
-        results = {"effects": self.numbers[_ints([id_ for _, id_ in folded.effects])]}
+        results: dict[str, Ints] = {
+            "effects": self.numbers[_ints([id_ for _, id_ in folded.effects])]
+        }
         if self.lowered.reduction is None:
             results["results"] = self.numbers[folded.outputs]
         else:
@@ -203,8 +205,8 @@ class _Writer:
             n, end = lengths[place], lengths[: place + 1].sum()
             parts = np.full(-(-n // TERMS_AT_ONCE), TERMS_AT_ONCE, np.int32)
             parts[-1] -= parts.sum() - n
-            firsts, some = self.new(len(parts)), slice(end - n, end)
-            self.add_sums(firsts, levels[place] - 1, parts, a[some], b[some])
+            firsts, own = self.new(len(parts)), slice(end - n, end)
+            self.add_sums(firsts, levels[place] - 1, parts, a[own], b[own])
             self.add_sums(results[[place]], levels[place], _ints([len(parts)]), firsts, self.one)
         some, are_short = np.repeat(~is_long, lengths), ~is_long
         self.add_sums(
@@ -235,10 +237,10 @@ class _Writer:
         n_ids, parameters = self.folded.n_ids, self.folded.parameters
         numbers = np.full(n_ids, self.zero)  # of the derivatives, by id
         if self.folded.needs_grad[loss]:
-            targets, nodes, factors = self.flows(loss)
+            targets, sources, factors = self.flows(loss)
             begins = np.flatnonzero(np.diff(targets, prepend=-1))
             lengths = np.diff(begins, append=len(targets)).astype(np.int32)
-            targets, only, by = targets[begins], nodes[begins], factors[begins]
+            targets, only, by = targets[begins], sources[begins], factors[begins]
             # One flow times 1 is the derivative of that node, and the same holds for that one.
             same = np.arange(n_ids)
             alone = (lengths == 1) & (by == self.one)
@@ -249,13 +251,13 @@ class _Writer:
             are_sums = ~alone & ~of_loss
             numbers[loss] = self.one
             numbers[targets[of_loss]] = by[of_loss]
-            numbers[targets[are_sums]] = results = self.new(np.count_nonzero(are_sums))
+            numbers[targets[are_sums]] = results = self.new(int(np.count_nonzero(are_sums)))
             numbers = numbers[same]
-            levels = self.levels(targets, lengths, nodes, are_sums.astype(np.int32))
+            levels = self.levels(targets, lengths, sources, are_sums.astype(np.int32))
             some = np.repeat(are_sums, lengths)
             self.add_sums(
                 *(results, PARTIALS + levels[targets[are_sums]], lengths[are_sums]),
-                *(numbers[nodes[some]], factors[some]),
+                *(numbers[sources[some]], factors[some]),
             )
         return numbers[parameters.start : parameters.stop]
 
@@ -294,22 +296,23 @@ class _Writer:
         differences = _flat([self.folded.nodes[id_].args for id_, _, _ in self.shares])
         found.append((differences, shares, self.numbers[shares]))  # e^x is its own derivative
 
-        targets, nodes, factors = (np.concatenate(each) for each in zip(*found))
+        targets, sources, factors = (np.concatenate(each) for each in zip(*found))
         needs = np.append(self.folded.needs_grad, [False, False])
-        flow = np.flatnonzero(needs[targets] & needs[nodes] & (factors >= 0))
+        flow: Ints = np.flatnonzero(needs[targets] & needs[sources] & (factors >= 0))
         n_nodes = len(self.folded.nodes)
         order = n_nodes + np.arange(self.folded.n_ids)  # of leaves, which come after all nodes
         order[[*self.folded.nodes]] = np.arange(n_nodes - 1, -1, -1)
-        keys = order[targets[flow]] * (n_nodes + len(order)) + order[nodes[flow]]
+        keys = order[targets[flow]] * (n_nodes + len(order)) + order[sources[flow]]
         flow = flow[np.argsort(keys, kind="stable")]
         if stops:  # then not all that needs a gradient may get one
             reached, kept = {loss}, []
-            for place, target, node in zip(flow, targets[flow].tolist(), nodes[flow].tolist()):
-                if node in reached:
+            triples = zip(*[each.tolist() for each in (flow, targets[flow], sources[flow])])
+            for place, target, source in triples:
+                if source in reached:
                     reached.add(target)
                     kept.append(place)
             flow = _ints(kept)
-        return targets[flow], nodes[flow], factors[flow]
+        return targets[flow], sources[flow], factors[flow]
 
 
 def _ints(numbers: Sequence[int]) -> Ints:
