@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tests.back_ends import as_compiled
+from tests.back_ends import as_compiled, need_library
 from tests.replaying import recorded
 from tests.running import run_python
 from tests.source_files import ROOT
@@ -413,6 +413,28 @@ def test_settings_of_the_training(
     shown = capsys.readouterr().out
     named = {as_compiled(engine) for engine in re.findall(r"engine: (.*)\n", shown)}
     assert named == {"eager" if "--engine" in options else "compiled"}
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_back_end_of_the_training(iris_table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "2"]
+    assert main([*words, "--backend", "numpy"]) == 0
+    assert re.findall(r"engine: (.*)\n", capsys.readouterr().out) == ["compiled", "compiled"]
+    assert main([*words, "--engine", "eager", "--backend", "native"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --engine eager records nothing that the C library could run; leave out --backend "
+        "native, or the engine\n"
+    )
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_library_where_it_is_asked_for(
+    iris_table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_library()
+    words = ["train", iris_table, "--target", "species", "--drop", "name", "--epochs", "2"]
+    assert main([*words, "--backend", "native"]) == 0
+    assert re.findall(r"engine: (.*)\n", capsys.readouterr().out) == ["native", "native"]
 
 
 # Help

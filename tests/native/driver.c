@@ -173,6 +173,33 @@ static int check(const char *name, int (*is_right)(void), int n) {
   return !ok;
 }
 
+/* Levels of a random graph, against raising each one until none has to be. */
+static int levels_are_right(void) {
+  enum { LEAVES = 5, MOST = 40 };
+  const int n = below(MOST);
+  int32_t ids[MOST], lengths[MOST], above[MOST], starts[MOST], expected[LEAVES + MOST] = {0};
+  int count = 0, is_right = 1;
+  for (int i = 0; i < n; count += lengths[i++])
+    ids[i] = LEAVES + i, lengths[i] = below(4), above[i] = below(3), starts[i] = count;
+  int32_t *operands = new_memory(4 * count), *levels = new_memory(4 * (LEAVES + n));
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < lengths[i]; k++) operands[starts[i] + k] = below(LEAVES + i);
+  for (int i = 0; i < n; i++) expected[ids[i]] = above[i];
+  for (int raised = 1; raised;) {
+    raised = 0;
+    for (int i = n - 1; i >= 0; i--)
+      for (int k = 0; k < lengths[i]; k++) {
+        const int32_t level = expected[operands[starts[i] + k]] + above[i];
+        if (level > expected[ids[i]]) expected[ids[i]] = level, raised = 1;
+      }
+  }
+  memset(levels, 0, 4 * (size_t)(LEAVES + n));
+  find_levels(n, ids, lengths, operands, above, levels);
+  for (int i = 0; i < LEAVES + n; i++) is_right &= levels[i] == expected[i];
+  free(operands), free(levels);
+  return is_right;
+}
+
 int main(int argc, char **argv) {
   state = argc > 1 ? (uint64_t)atoi(argv[1]) * 2 + 1 : 1;
   const int n = argc > 2 ? atoi(argv[2]) : 100;
@@ -180,6 +207,7 @@ int main(int argc, char **argv) {
   setvbuf(stdout, 0, _IONBF, 0);
   int failed = check_all("f64", is_right_f64, n) + check_all("f32", is_right_f32, n);
   failed += check("tapes_f64", tape_is_right_f64, n) + check("tapes_f32", tape_is_right_f32, n);
+  failed += check("levels", levels_are_right, n);
   failed += check("steps_f64", steps_are_right_f64, n) + check("steps_f32", steps_are_right_f32, n);
   return failed != 0;
 }

@@ -11,7 +11,8 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import RECORD, Library
+from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._structs import RECORD
 
 __all__ = [
     "EXACT",

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import RECORD, Library
+from tinygrad_mlp._native._library import Library
+from tinygrad_mlp._native._structs import RECORD
 
 __all__ = ["Array", "prepared", "prepared_product", "strides"]
 

@@ -16,14 +16,15 @@ from tests.back_ends import as_compiled, forced, need_library
 from tinygrad_mlp import compile
 from tinygrad_mlp import functional as F
 from tinygrad_mlp._native import _library as native_library
-from tinygrad_mlp.compiler._backends.choice import VARIABLE, check_wanted
+from tinygrad_mlp.compiler import _translation as translation
+from tinygrad_mlp.compiler._backends.choice import VARIABLE, Choice, check_wanted, native
 from tinygrad_mlp.compiler._backends.protocol import Memory
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import BackendError, InvalidArgumentError
 from tinygrad_mlp.estimators import MLPClassifier
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.optim import Adam
-from tinygrad_mlp.training import History, fit, predict
+from tinygrad_mlp.training import History, find_learning_rate, fit, predict
 
 X = np.linspace(-1.0, 1.0, 12).reshape(6, 2)
 Y = X.sum(axis=1)
@@ -109,6 +110,53 @@ def test_a_training_goes_on_with_the_back_end_that_it_had(tmp_path: Any) -> None
     trained(resume=file, backend="numpy")
     with pytest.raises(InvalidArgumentError, match="backend is 'auto', there it is 'numpy'"):
         trained(resume=file)
+
+
+def test_a_training_goes_on_with_the_instruction_set_that_it_had(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_library()
+    library = native_library.load()
+    assert library is not None
+    files = [tmp_path / f"{name}.npz" for name in ("native", "numpy", "eager")]
+    settings: list[dict[str, Any]] = [{}, {"backend": "numpy"}, {"engine": "eager"}]
+    for file, each in zip(files, settings):
+        trained(resume=file, **each)
+    other = replace(library, variant="v9")
+    monkeypatch.setattr(native_library, "_found", {"library": (other, "")})
+    message = f"the C library is v9, there it is {library.variant}.*other instruction sets"
+    with pytest.raises(InvalidArgumentError, match=message):
+        trained(resume=files[0])
+    for file, each in zip(files[1:], settings[1:]):
+        assert trained(resume=file, **each).n_epochs == 3
+    monkeypatch.setattr(native_library, "_found", {"library": (None, NOTHING_BUILT)})
+    with pytest.raises(InvalidArgumentError, match="the C library is not used, there it is v"):
+        trained(resume=files[0])
+
+
+def test_a_search_for_a_rate_chooses_by_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    need_library()
+    chosen: list[str] = []
+
+    def search(**settings: Any) -> Any:
+        return find_learning_rate(MLP(2, [3, 1], rng=0), X, Y, n_steps=3, **settings)
+
+    def noted(choice: Choice, *arguments: Any) -> Choice:
+        chosen.append(native(choice, *arguments).backend.name)
+        return native(choice, *arguments)
+
+    monkeypatch.setattr(translation, "native", noted)
+    for backend, name in (("auto", "native"), ("native", "native"), ("numpy", "NumPy text")):
+        chosen.clear()
+        search(backend=backend)
+        assert set(chosen) == {name}
+    with pytest.raises(BackendError, match=r"^backend is 'auto', 'native' or 'numpy', got 'c'"):
+        search(backend="c")
+    message = (
+        r"engine='eager' records nothing .*: find_learning_rate\(model, X, y, backend='native'\)"
+    )
+    with pytest.raises(InvalidArgumentError, match=message):
+        search(engine="eager", backend="native")
 
 
 # What native cannot do

@@ -19,7 +19,8 @@ import pytest
 
 from tests.running import run_python
 from tinygrad_mlp._native import _library
-from tinygrad_mlp._native._library import RECORD, Library, search
+from tinygrad_mlp._native._library import Library, search
+from tinygrad_mlp._native._structs import RECORD, SIZES
 from tinygrad_mlp._native._variants import (
     FLAGS,
     FOLDER,
@@ -181,15 +182,15 @@ def test_a_folder_under_its_name_is_no_library(copied: Path) -> None:
     assert found_in(copied.parent) == (None, reason)
 
 
-@pytest.mark.parametrize("size", [8, 1000])
-def test_records_of_another_size_are_refused(
-    copied: Path, monkeypatch: pytest.MonkeyPatch, size: int
+@pytest.mark.parametrize("name", SIZES)
+def test_structs_of_another_size_are_refused(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(_library, "RECORD", np.dtype(f"V{size}"))
+    monkeypatch.setattr(_library, "SIZES", {**SIZES, name: 1000})
     found, reason = found_in(copied.parent)
     assert found is None
     assert reason == (
-        f"{copied} has records of {RECORD.itemsize} bytes, not of {size}; "
+        f"{copied} has a struct {name} of {SIZES[name]} bytes, not of 1000; "
         "build it again: python -m pip install -e ."
     )
 

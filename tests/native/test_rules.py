@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tinygrad_mlp import Value
 from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._native._library import Library, address_of
-from tinygrad_mlp._native._many_steps import INPUT, Steps, Task
+from tinygrad_mlp._native._many_steps import Steps, Task
 from tinygrad_mlp._native._stand_ins import UntraceableError
+from tinygrad_mlp._native._structs import INPUT
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_norm, clip_by_value
 from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
 

@@ -593,6 +593,31 @@ def test_rules_that_give_back_operands_and_numbers() -> None:
     assert [found, *program.gradients.tolist()] == [total.data, *[x.grad for x in w]]
 
 
+def test_what_a_rule_stops_gets_no_derivative() -> None:
+    """Before the rule is run, nobody sees that it is always 0."""
+    stopped, _ = own("stopped", lambda xp, a, b: a * b, lambda xp, out, a, b: 0.0, 1.0)
+    w = [Value(800.0), Value(5.0)]  # e^800 is inf, and 0 times that nan
+
+    def loss() -> Value:
+        a, b = w
+        inner = a.exp()
+        total: Value = stopped(inner * inner, b) + b * b
+        return total
+
+    with on_tape():
+        program = compile(loss, w)
+        program()
+    assert program.gradients.tolist() == [0.0, 11.0]
+
+
+@pytest.mark.parametrize("n", [3, 50, 51, 102])
+def test_a_sum_of_negative_zeros_is_zero(n: int) -> None:
+    w = [Value(-0.0) for _ in range(n)]
+    with on_tape():
+        found = compile(lambda: 1.0 / F.sum(w), w)()
+    assert found == (1.0 / F.sum(w)).data == inf
+
+
 @pytest.mark.parametrize(
     ("forward", "message"),
     [

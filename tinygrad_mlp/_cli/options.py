@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, get_args
 
 from tinygrad_mlp import __version__
 from tinygrad_mlp._cli import parsing as words
@@ -20,6 +20,7 @@ from tinygrad_mlp._cli.train import run_train
 from tinygrad_mlp._registry import Registry
 from tinygrad_mlp._text import visible
 from tinygrad_mlp._vocabulary import nearest_word, our_word
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.data._table import TASKS
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.graph import INDEX_ORDERS
@@ -286,6 +287,12 @@ def _add_training(group: Group) -> None:
     )
     group.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULTS.engine, help="(default: %(default)s)"
+    )
+    group.add_argument(
+        "--backend",
+        choices=sorted(get_args(Wanted)),
+        default=DEFAULTS.backend,
+        help="what runs the steps: the C library, or NumPy (default: the library if it is there)",
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._cli.tables import EncodedTable
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.data import Dataset, Encoding, StandardScaler, Table, split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
@@ -49,6 +50,7 @@ class Recipe:
     l2: float = 0.01
     test_size: float = 0.25
     engine: str = "auto"
+    backend: Wanted = "auto"
     loss: str | None = None
     class_weight: Literal["balanced"] | None = None
 

@@ -32,6 +32,7 @@ from tinygrad_mlp.errors import (
     UnknownNameError,
 )
 from tinygrad_mlp.training import check_writable
+from tinygrad_mlp.training._choosing import records
 
 __all__ = ["in_options", "run_train"]
 
@@ -60,6 +61,11 @@ def run_train(arguments: argparse.Namespace) -> None:
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError | ProblemsError) else ""
         raise reworded(error, lambda text: in_options(text) + hint) from error
+    if recipe.backend == "native" and not records(recipe.engine):
+        raise InvalidArgumentError(
+            f"--engine {recipe.engine} records nothing that the C library could run; leave out "
+            "--backend native, or the engine"
+        )
     prepare_folder(arguments.out)
     if arguments.save is not None:
         _prepare_file(arguments.save)

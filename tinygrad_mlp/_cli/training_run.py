@@ -87,6 +87,7 @@ def train(problem: Problem, recipe: Recipe, seed: int) -> tuple[MLP, History]:
             recipe.epochs, max(recipe.epochs // LINES_OF_PROGRESS, 1), worded=for_a_command_line
         ),
         engine=recipe.engine,
+        backend=recipe.backend,
     )
     if not history.loss:  # Ctrl-C within the first epoch: there is nothing to report
         raise KeyboardInterrupt

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._native import _blas
+from tinygrad_mlp._native._structs import SIZES
 from tinygrad_mlp._native._variants import (
     FOLDER,
     NOT_BUILT,
@@ -28,11 +29,6 @@ from tinygrad_mlp._native._variants import (
 )
 
 __all__ = [
-    "AXES",
-    "ENTRY_FIELDS",
-    "OPERANDS",
-    "RECORD",
-    "RECORD_INTS",
     "Function",
     "Library",
     "address_of",
@@ -45,24 +41,6 @@ __all__ = [
 Function: TypeAlias = Callable[..., Any]
 """A function of the library; an address is an int, as ``array.ctypes.data`` gives it."""
 
-AXES: Final = 5
-"""How many loops inside each other a record has, the innermost one last."""
-OPERANDS: Final = 3
-"""How many operands it has at most, beside the result."""
-
-OPERAND: Final = np.dtype([("base", "i4"), ("offset", "i4"), ("stride", "i4", AXES)])
-RECORD: Final = np.dtype(
-    [("operation", "i4"), ("extent", "i4", AXES), ("out", OPERAND), ("in", OPERAND, OPERANDS)]
-)
-"""A record as ``records.h`` declares it: a list of them is an array of this type."""
-
-RECORD_INTS: Final = RECORD.itemsize // 4
-"""How many integers of 32 bits it is made of, in the order of its fields: a list of records may
-also be an array with a row of so many for each."""
-
-ENTRY_FIELDS: Final = 8
-"""How many numbers of 32 bits an entry of a tape has, which ``tape.h`` declares."""
-
 KINDS: Final[Mapping[np.dtype[Any], str]] = {
     np.dtype(np.float64): "f64",
     np.dtype(np.float32): "f32",
@@ -73,6 +51,7 @@ COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
 RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+FIND_LEVELS: Final = (COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -89,6 +68,7 @@ class Library:
         run: ``run(records, n, memory)`` for each type of numbers: the address of n records, and
             that of a table of addresses.
         run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
+        find_levels: which results of a graph can be computed together, as ``tape.h`` has it.
         run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
         blas: which BLAS of NumPy it calls for products of large matrices, and from which size on;
             empty where it calls none.
@@ -100,6 +80,7 @@ class Library:
     operations: Mapping[str, int]
     run: Mapping[np.dtype[Any], Function]
     run_tape: Mapping[np.dtype[Any], Function]
+    find_levels: Function
     run_steps: Mapping[np.dtype[Any], Function]
     blas: str
 
@@ -218,23 +199,22 @@ def _opened(variant: str, file: Path) -> Library:
             operations=_numbered(_text(library.operations).split()),
             run=_functions(library, "run", RUN),
             run_tape=_functions(library, "run_tape", RUN),
+            find_levels=_declared(library.find_levels, FIND_LEVELS),
             run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
             blas=blas.describe(variant) if blas is not None else "",
         )
-    except (OSError, AttributeError) as error:  # AttributeError: it has no such function
+    except (OSError, AttributeError, ValueError) as error:  # it lacks a function, or a name
         raise _UnusableError(f"{file} cannot be loaded: {error}") from error
 
 
 def _check(library: ctypes.CDLL, file: Path) -> None:
-    """That both sides mean the same record, the same entry, and the same operations."""
-    for what, function, ours in (
-        ("records", library.size_of_record, RECORD.itemsize),
-        ("entries", library.size_of_entry, 4 * ENTRY_FIELDS),
-    ):
-        size = _number(function)
+    """That both sides mean the same structs and the same operations."""
+    sizes = (ctypes.c_int64 * len(SIZES)).in_dll(library, "sizes")
+    for (name, ours), size in zip(SIZES.items(), sizes):
         if size != ours:
             raise _UnusableError(
-                f"{file} has {what} of {size} bytes, not of {ours}; build it again: {REBUILD}"
+                f"{file} has a struct {name} of {size} bytes, not of {ours}; build it again: "
+                f"{REBUILD}"
             )
     if _number(library.sources) != checksum():
         raise _UnusableError(
@@ -265,11 +245,14 @@ def _functions(
     """A function of the library for each type of numbers, with its arguments declared."""
     functions: dict[np.dtype[Any], Function] = {}
     for dtype, kind in KINDS.items():
-        function = getattr(library, f"{name}_{kind}")
-        function.argtypes = arguments
-        function.restype = result
-        functions[dtype] = function
+        functions[dtype] = _declared(getattr(library, f"{name}_{kind}"), arguments, result)
     return MappingProxyType(functions)
+
+
+def _declared(function: Any, arguments: tuple[type, ...], result: type | None = None) -> Function:
+    function.argtypes, function.restype = arguments, result
+    declared: Function = function
+    return declared
 
 
 def _numbered(names: list[str]) -> Mapping[str, int]:

@@ -11,26 +11,9 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp._native._passes import BLOCK, Passes
+from tinygrad_mlp._native._structs import EPOCH, PROGRAM, UPDATE
 
-__all__ = ["INPUT", "MOST_INPUTS", "Steps", "Task"]
-
-
-def _record(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
-    """A C struct of addresses, 64-bit integers and doubles."""
-    kinds = ((addresses, "u8"), (counts, "i8"), (numbers, "f8"))
-    return np.dtype([(name, kind) for names, kind in kinds for name in names.split()])
-
-
-INPUT: Final = _record("rows order", "n_rows width base offset row_stride stride")
-"""What is read anew in each step, as ``epochs.h`` declares it; so are the three that follow."""
-
-PROGRAM: Final = _record("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")
-UPDATE: Final = _record(
-    "records rest memory penalty",
-    "n_records n_moving n_parameters block n_coefficients",
-    "max_norm",
-)
-EPOCH: Final = _record("programs update", "n_whole n_steps")
+__all__ = ["MOST_INPUTS", "Steps", "Task"]
 
 MOST_INPUTS: Final = 8
 """How many ``INPUT`` a program has at most, as ``epochs.h`` says."""
@@ -71,6 +54,7 @@ class Steps:
 
     >>> from tinygrad_mlp._native._library import load
     >>> from tinygrad_mlp._native._passes import passes_of
+    >>> from tinygrad_mlp._native._structs import INPUT
     >>> from tinygrad_mlp._native._stand_ins import Trace
     >>> library = load()
     >>> if library is not None:  # it was built; three steps of numbers -= gradients

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import AXES, OPERANDS, RECORD_INTS
 from tinygrad_mlp._native._stand_ins import Node, Trace, UntraceableError
+from tinygrad_mlp._native._structs import AXES, OPERANDS, RECORD_INTS
 
 __all__ = ["BLOCK", "Passes", "passes_of"]
 

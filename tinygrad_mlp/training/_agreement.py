@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._native import _library as native_library
 from tinygrad_mlp._text import shortened, visible
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._module import Module
@@ -33,18 +34,28 @@ __all__ = [
     "versions",
 ]
 
+_LIBRARY: Final = "the C library"
+
 SHOWN: Final = 160
 """So many characters of a setting stand in a message."""
 
 
-def versions() -> dict[str, str]:
-    """Which versions compute: the same numbers to the last bit are promised by none but the same.
+def versions(*, native: bool) -> dict[str, str]:
+    """What computes: the same numbers to the last bit are promised by none but the same.
 
-    >>> sorted(versions())
-    ['numpy', 'tinygrad_mlp']
+    Args:
+        native: whether the C library does, where there is one; then its instruction set counts.
+
+    >>> versions(native=False)["the C library"], sorted(versions(native=True))
+    ('not used', ['numpy', 'the C library', 'tinygrad_mlp'])
     """
     package = __name__.partition(".")[0]
-    return {package: str(vars(sys.modules[package])["__version__"]), "numpy": np.__version__}
+    library = native_library.load() if native else None
+    return {
+        package: str(vars(sys.modules[package])["__version__"]),
+        "numpy": np.__version__,
+        _LIBRARY: library.variant if library is not None else "not used",
+    }
 
 
 def described_samples(samples: Samples | None, names: tuple[str, str]) -> dict[str, str]:
@@ -187,6 +198,8 @@ def check_agreement(now: Mapping[str, Any], kept: Mapping[str, Any], path: str) 
     )
     if {"numpy", "tinygrad_mlp"} & set(differing):
         remedy += "; other versions may give other numbers in the last bits"
+    if _LIBRARY in differing:
+        remedy += "; other instruction sets round sums otherwise: backend='numpy' has none"
     if "schedule" in differing:
         remedy += (
             "; a schedule by name spans all epochs, so to train longer give it as it was, for "

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mlp._native._library import address_of
-from tinygrad_mlp._native._many_steps import INPUT, Steps, Task
+from tinygrad_mlp._native._many_steps import Steps, Task
 from tinygrad_mlp._native._passes import Passes
+from tinygrad_mlp._native._structs import INPUT
 from tinygrad_mlp.compiler._backends.native import Bound
 from tinygrad_mlp.compiler._backends.native_memory import ARENA, FIRST_ARGUMENT, RESULTS
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag
 from tinygrad_mlp._words import our_words
-from tinygrad_mlp.compiler._backends.choice import Wanted, check_wanted
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.data._augmentation import Augmentation, as_augmentations
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.losses import Loss
@@ -30,7 +30,7 @@ from tinygrad_mlp.training._agreement import (
     versions,
 )
 from tinygrad_mlp.training._callbacks import Callback
-from tinygrad_mlp.training._choosing import make_engine
+from tinygrad_mlp.training._choosing import backend_for, make_engine, records
 from tinygrad_mlp.training._engines import Objective
 from tinygrad_mlp.training._epochs import Training
 from tinygrad_mlp.training._history import History
@@ -171,7 +171,7 @@ def fit(
         InvalidArgumentError: for a number out of its range, a schedule that watches an accuracy
             where there is none, or a batch of one sample for a model that takes means over the
             batch (``nn.BatchNorm``); if the file of ``resume`` is of a training with other data,
-            settings or versions, or a callback keeps what no file can hold.
+            settings, versions or instruction set, or a callback keeps what no file can hold.
         BackendError: for an unknown back end, and for "native" where it cannot run the recording.
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.
@@ -202,12 +202,7 @@ def fit(
         check_unmixed(augmentations)
     check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     stepped_by = optimizer_for(model, optimizer, learning_rate)
-    runs_on = check_wanted(backend)
-    if backend == "native" and str(engine).lower() == "eager":
-        raise InvalidArgumentError(
-            "engine='eager' records nothing that the C library could run; leave out "
-            "backend='native', or the engine: fit(model, X, y, backend='native')"
-        )
+    runs_on = backend_for(engine, backend, "fit(model, X, y, ")
     clip_norm = None if clip_norm is None else check_strength("clip_norm", clip_norm, above_0=True)
     if clip_value is not None:
         clip_value = check_strength("clip_value", clip_value, above_0=True)
@@ -270,7 +265,7 @@ def fit(
                     ("backend", runs_on),
                 ]
             },
-            **versions(),
+            **versions(native=runs_on != "numpy" and records(engine)),
         }
         training.saving = TrainingFile(resume, save_every, training.parts(), settings)
         training.go_on()

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_mlp._arguments import Rng, as_generator, check_integer, check_number
 from tinygrad_mlp._many_numbers import write_numbers
 from tinygrad_mlp._words import our_words
+from tinygrad_mlp.compiler._backends.choice import Wanted
 from tinygrad_mlp.data._batching import batch_indices
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import NonFiniteError
@@ -20,7 +21,7 @@ from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.optim import Optimizer
-from tinygrad_mlp.training._choosing import make_engine
+from tinygrad_mlp.training._choosing import backend_for, make_engine
 from tinygrad_mlp.training._engines import Engine, Objective
 from tinygrad_mlp.training._measuring import Measuring
 from tinygrad_mlp.training._outputs import undisturbed
@@ -106,6 +107,7 @@ def find_learning_rate(
     shuffle: bool = True,
     rng: Rng = None,
     engine: str = "auto",
+    backend: Wanted = "auto",
     start: float = 1e-7,
     end: float = 10.0,
     n_steps: int = 100,
@@ -133,6 +135,7 @@ def find_learning_rate(
         shuffle: whether the samples come in a new random order in every epoch.
         rng: the seed, or the generator, of these orders.
         engine: what computes the steps.
+        backend: what runs the recording of a step.
         start: the rate of the first step, above 0.
         end: the rate of the last step, above ``start``.
         n_steps: how many steps, at least 2.
@@ -144,6 +147,7 @@ def find_learning_rate(
     Raises:
         DataError, ShapeError, UnknownNameError: as ``fit``.
         InvalidArgumentError: as ``fit``, and for a number out of its range.
+        BackendError: as ``fit``.
         NonFiniteError: if the loss is nan or inf before the first step.
 
     Source: Smith (2017), Cyclical learning rates for training neural networks, section 3.3; the
@@ -171,11 +175,12 @@ def find_learning_rate(
     assert task.loss is not None
     check_batch_sizes(model, samples.X[0].tolist(), len(samples.X), batch_size)
     generator = as_generator(rng)
+    runs_on = backend_for(engine, backend, "find_learning_rate(model, X, y, ")
     with _as_they_were(model, optimizer, generator):
         stepped_by = optimizer_for(model, optimizer, None)
         model.train()
         objective = Objective(task.loss, *strengths)
-        steps = make_engine(engine, model, objective, stepped_by, clip_norm, clip_value)
+        steps = make_engine(engine, model, objective, stepped_by, clip_norm, clip_value, runs_on)
         rates = start * (end / start) ** (np.arange(n_steps) / (n_steps - 1))
         batches = _without_end(samples, batch_size, shuffle, generator)
         measuring = Measuring(steps, task, objective, batch_size)

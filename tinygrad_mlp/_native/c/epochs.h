@@ -67,7 +67,7 @@ INLINE void as_before(uint64_t before) { (void)before; }
 /* Rows from a place on in the order, or in the numbers. Some columns at a time, so that where they
  * go to stays in the cache. */
 static void NAME(put_rows)(const input *in, int64_t from, void *const *memory) {
-  enum { COLUMNS = 32, AHEAD = 8 };
+  enum { COLUMNS = 32, AHEAD = 32 };
   real *to = (real *)memory[in->base] + in->offset;
   for (int64_t start = 0; start < in->width; start += COLUMNS) {
     const int64_t end = in->width - start < COLUMNS ? in->width : start + COLUMNS;

@@ -85,6 +85,31 @@ INLINE real NAME(rint)(real x) { return LIBM(__builtin_rint)(x); }
 INLINE real NAME(floor)(real x) { return LIBM(__builtin_floor)(x); }
 INLINE real NAME(sqrt)(real x) { return LIBM(__builtin_sqrt)(x); }
 
+/* The same number by multiplications, for where the processor divides: it takes roots and quotients
+ * in one unit, one after the other, and multiplies meanwhile. Half the bits of x are nearly half its
+ * logarithm, which gives 1 / sqrt(x) to 5 bits; each round doubles them for g = sqrt(x) and for
+ * h = 1 / (2 sqrt(x)). The last step has the exact rest, so that the rounding is the right one. */
+INLINE real NAME(root)(real x) {
+#if HAS_FMA && REAL_BITS == 64
+  const real y = x < 0x1p-900 ? x * 0x1p200 : x, back = x < 0x1p-900 ? 0x1p-100 : 1;
+  const real start = NAME(of_bits)(0x5fe6eb50c7b537a9 - (NAME(bits)(y) >> 1));
+  real g = y * start, h = 0.5 * start;
+#define ROUND                                            \
+  {                                                      \
+    const real rest = NAME(fused)(-g, h, 0.5);           \
+    g = NAME(fused)(g, rest, g), h = NAME(fused)(h, rest, h); \
+  }
+  ROUND ROUND ROUND ROUND /* no loop, around which none would become vector code */
+#undef ROUND
+  g = NAME(fused)(NAME(remainder)(y, g, g), h, g) * back;
+  const real other = x < 0 ? NOT_A_NUMBER : x;
+  g = x > 0 ? g : other;
+  return x < INF ? g : other;
+#else
+  return NAME(sqrt)(x);
+#endif
+}
+
 /* The integer n nearest to a small number is found by adding the number to a large one that has no
  * digits behind the point. Its last bits then hold n + 2 BIAS, and BIAS + n
  * is what a float holds as the exponent of 2^n. */

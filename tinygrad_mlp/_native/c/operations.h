@@ -52,7 +52,7 @@ BINARY(logical_and, x != 0 && y != 0 ? 1 : 0)
 /* Two or three operations in one pass, each rounded as if it stood alone. */
 TERNARY(multiply_add, x * y + z)
 TERNARY(subtract_product, x - y * z)
-TERNARY(divide_by_root, x / (NAME(sqrt)(y) + z))
+TERNARY(divide_by_root, x / (NAME(root)(y) + z))
 KERNEL(where)        /* out = in[0] ? in[1] : in[2] */
 KERNEL(sum)          /* over the axes on which out does not move; these come last */
 KERNEL(largest)      /* likewise; nan if any is */

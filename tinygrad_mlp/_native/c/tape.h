@@ -29,7 +29,16 @@ enum {
 #undef BINARY
 #undef KERNEL
 
-EXPORT int64_t size_of_entry(void) { return sizeof(entry); }
+/* The level of each result: so far `above` the highest of its operands, which come before it. */
+EXPORT void find_levels(int64_t n, const int32_t *results, const int32_t *n_operands,
+                        const int32_t *operands, const int32_t *above, int32_t *levels) {
+  for (int64_t i = 0; i < n; i++) {
+    int32_t highest = 0;
+    for (int32_t k = 0; k < n_operands[i]; k++, operands++)
+      if (levels[*operands] > highest) highest = levels[*operands];
+    levels[results[i]] = highest + above[i];
+  }
+}
 #endif
 
 /* n numbers of an operand in a row, from the one for result number `first` on. */

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import AXES
+from tinygrad_mlp._native._structs import AXES
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import LARGEST, Argument, Buffer, Number, Ref, Table
 from tinygrad_mlp.compiler._lowered import Lowered

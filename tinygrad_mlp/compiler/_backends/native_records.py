@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import AXES, OPERANDS, RECORD_INTS
+from tinygrad_mlp._native._structs import AXES, OPERANDS, RECORD_INTS
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._backends.native_axes import (
     Axes,

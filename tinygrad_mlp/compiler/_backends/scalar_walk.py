@@ -1,7 +1,7 @@
-"""The way through a scalar graph, forward and backward, for back ends that have no arrays.
+"""The way through a scalar graph, forward and backward, node by node.
 
-The walk says what is computed from what and where derivatives flow, node by node; a writer notes it
-down: as text (``arithmetic``) or as entries of a tape (``native_tape``).
+The walk says what is computed from what and where derivatives flow; a writer notes it down, as text
+(``arithmetic``). A tape is made of arrays, but of the same parts (``tape_writer``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from tinygrad_mlp import ops
 from tinygrad_mlp.compiler._folding import Node
 from tinygrad_mlp.compiler._lowered import Lowered
 
-__all__ = ["Writer", "walk"]
+__all__ = ["Writer", "share_of", "walk"]
 
 Number = TypeVar("Number")
 
 
 class Writer(Protocol[Number]):
-    """What notes the walk down. ``Number`` is how it names one: a piece of text, or a place."""
+    """What notes the walk down. ``Number`` is how it names one, such as a piece of text."""
 
     # Leaves, in this order
 
@@ -107,7 +107,7 @@ def walk(lowered: Lowered, writer: Writer[Number]) -> None:
     for id_, node in nodes.items():
         if node.left:
             writer.sum_of_products(id_, node)
-        elif node.op is exp and (found := _share(nodes, node)) is not None:
+        elif node.op is exp and (found := share_of(nodes, node)) is not None:
             writer.share(id_, *found)
         else:
             compute(id_, node)
@@ -133,7 +133,7 @@ def _read_leaves(lowered: Lowered, writer: Writer[Number]) -> None:
         writer.random(id_, number)
 
 
-def _share(nodes: dict[int, Node], node: Node) -> tuple[int, int] | None:
+def share_of(nodes: dict[int, Node], node: Node) -> tuple[int, int] | None:
     """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: the logsumexp, and which x."""
     difference = nodes.get(node.args[0])
     if difference is None or difference.op is not ops.SUB:

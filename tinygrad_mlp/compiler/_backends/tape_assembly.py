@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mlp._native._library import ENTRY_FIELDS
+from tinygrad_mlp._native._structs import ENTRY_FIELDS
 from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Operation
 
-__all__ = ["LONG", "PARTIALS", "Assembled", "Nodes", "Parts", "Sums", "assemble"]
+__all__ = ["LONG", "PARTIALS", "Assembled", "Ints", "Nodes", "Parts", "Sums", "assemble"]
 
 Ints = NDArray[np.integer[Any]]
 
@@ -45,7 +45,7 @@ class Nodes:
         n_operands: how many each has.
         first: for each node, the number of its first result; the others follow.
         levels: likewise.
-        operands: the numbers of the operands, node after node.
+        operands: the numbers of the operands, a row for each node.
         early: the results that others need with the values, and the value itself.
         n_results: how many results each has.
         value: which of them is the value; -1 if that is an operand or a constant.
@@ -54,9 +54,9 @@ class Nodes:
 
     derived: Derived
     n_operands: int
-    first: list[int] = field(default_factory=list)
-    levels: list[int] = field(default_factory=list)
-    operands: list[int] = field(default_factory=list)
+    first: Ints = field(init=False)
+    levels: Ints = field(init=False)
+    operands: Ints = field(init=False)
     early: set[int] = field(default_factory=set)
     n_results: int = field(init=False)
     value: int = field(init=False, default=-1)
@@ -82,10 +82,16 @@ class Sums:
         factors: the numbers of the factors, pair after pair, sum after sum.
     """
 
-    results: list[int] = field(default_factory=list)
-    levels: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    factors: list[int] = field(default_factory=list)
+    results: Ints
+    levels: Ints
+    lengths: Ints
+    factors: Ints
+
+    @staticmethod
+    def joined(sums: Sequence[Sums]) -> Sums:
+        """All of them, in their order."""
+        fields = zip(*[(each.results, each.levels, each.lengths, each.factors) for each in sums])
+        return Sums(*map(np.concatenate, fields))
 
 
 @dataclass(slots=True)
@@ -102,11 +108,11 @@ class Parts:
     """
 
     count: int
-    leaves: list[int]
+    leaves: Ints
     constants: dict[int, float]
     nodes: list[Nodes]
     sums: Sums
-    results: dict[str, list[int]]
+    results: dict[str, Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +141,10 @@ def assemble(parts: Parts, operations: Mapping[str, int]) -> Assembled:
         parts: what it found.
         operations: the library's numbers of operations.
 
-    >>> square = Sums(results=[1], levels=[1], lengths=[1], factors=[0, 0])
-    >>> parts = Parts(2, leaves=[0], constants={}, nodes=[], sums=square, results={"results": [1]})
+    >>> one = np.array([1])
+    >>> square = Sums(results=one, levels=one, lengths=one, factors=np.array([0, 0]))
+    >>> leaf = np.array([0])
+    >>> parts = Parts(2, leaf, constants={}, nodes=[], sums=square, results={"results": one})
     >>> assembled = assemble(parts, {"row_products": 7, "copy": 3})
     >>> assembled.n_entries, assembled.size, assembled.results
     (2, 3, {'results': slice(2, 3, None)})
@@ -176,23 +184,22 @@ class _Assembly:
         self.lists: list[Ints] = []
         self.n_listed = 0
         self.constant_places: dict[str, int] = {}
-        self.sum_levels, self.sum_lengths = _ints(parts.sums.levels), _ints(parts.sums.lengths)
+        self.sum_levels, self.sum_lengths = parts.sums.levels, parts.sums.lengths
 
     def run(self) -> Assembled:
         parts, places = self.parts, self.places
         self.lay_out([*parts.constants], len(parts.constants))
         self.lay_out(parts.leaves, len(parts.leaves))
         self.constant_places = {repr(x): place for place, x in enumerate(parts.constants.values())}
-        results = _ints(parts.sums.results)
-        factors = _ints(parts.sums.factors)
+        results, factors = parts.sums.results, parts.sums.factors
         sums = self.laid_sums(results)
-        operands = [_ints(nodes.operands) for nodes in parts.nodes]
-        used = self.used([factors, *operands, *map(_ints, parts.results.values())])
+        operands = [nodes.operands for nodes in parts.nodes]
+        used = self.used([factors, *operands, *parts.results.values()])
         nodes = [self.laid_nodes(each, used) for each in parts.nodes]
         for length, which in sums.items():
             self.add_sums(length, which, places[results[which]], places[factors])
         for laid, each in zip(nodes, operands):
-            laid.operands = places[each].reshape(-1, laid.nodes.n_operands)[laid.order].T
+            laid.operands = places[each[laid.order].T]
             for number in sorted(laid.rows):
                 self.add_operation(laid, number)
         given_back = {name: self.copied(numbers) for name, numbers in parts.results.items()}
@@ -230,9 +237,9 @@ class _Assembly:
 
     def laid_nodes(self, nodes: Nodes, used: NDArray[np.bool_]) -> _Laid:
         operations = nodes.derived.operations
-        levels = _ints(nodes.levels)
+        levels = nodes.levels
         order = np.argsort(levels, kind="stable")
-        first = _ints(nodes.first)[order]
+        first = nodes.first[order]
         numbers = first[:, None] + np.arange(len(operations), dtype=np.int32)
         needed = set(np.flatnonzero(used[numbers].any(axis=0)).tolist())
         early = _with_what_it_is_made_of(nodes.early, operations)
@@ -339,7 +346,7 @@ class _Assembly:
                 row[:] = self.constant_places[repr(which)]
         return rows
 
-    def copied(self, numbers: Sequence[int]) -> slice:
+    def copied(self, numbers: Ints) -> slice:
         """Where numbers lie that are copied into a row after all else."""
         n = len(numbers)
         begin = self.size
@@ -350,10 +357,6 @@ class _Assembly:
             entries[:, _OPERANDS] = self.listed(self.places[numbers])
             self.add(_RESULTS, entries)
         return slice(begin, self.size)
-
-
-def _ints(numbers: list[int]) -> Ints:
-    return np.array(numbers, np.int32)
 
 
 def _levels(ordered: Ints) -> tuple[Ints, Ints, Ints]:

@@ -1,255 +1,323 @@
-"""What notes the walk through a scalar graph down for a tape.
+"""What is computed from what in a scalar graph, forward and backward, for a tape.
 
-Each result gets a number, in the order of the walk; nodes are kept by their op, and all sums of
-products, among them the derivatives of the loss. Where the numbers lie is found out at the end
-(``tape_assembly``).
+It is the way of ``scalar_walk``, taken by all nodes of an op at once: one loop sorts the nodes by
+their op, and all else is done on arrays, the levels in C. Each result gets a number. Where the
+numbers lie is found out at the end (``tape_assembly``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
 
 from tinygrad_mlp import ops
+from tinygrad_mlp._native._library import Function, address_of
 from tinygrad_mlp.compiler._backends.arithmetic import TERMS_AT_ONCE
-from tinygrad_mlp.compiler._backends.scalar_walk import walk
-from tinygrad_mlp.compiler._backends.tape_assembly import PARTIALS, Nodes, Parts, Sums
+from tinygrad_mlp.compiler._backends.scalar_walk import share_of
+from tinygrad_mlp.compiler._backends.tape_assembly import PARTIALS, Ints, Nodes, Parts, Sums
 from tinygrad_mlp.compiler._backends.tape_rules import derive
-from tinygrad_mlp.compiler._folding import Ids, Node
+from tinygrad_mlp.compiler._folding import Ids
 from tinygrad_mlp.compiler._lowered import Lowered
 from tinygrad_mlp.ops import Op
 
 __all__ = ["parts_of"]
 
 
-def parts_of(lowered: Lowered) -> Parts:
-    """What the walk through a program finds.
+def parts_of(lowered: Lowered, find_levels: Function) -> Parts:
+    """What a program consists of.
 
+    Args:
+        lowered: the program.
+        find_levels: the function of the C library.
+
+    >>> from tinygrad_mlp._native._library import load
     >>> from tinygrad_mlp.compiler._folding import fold
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> recording = trace(lambda x: x[0].tanh() * x[1], [(2,)], [])
     >>> lowered = Lowered(recording, fold(recording), per_sample=False, reduction=None)
-    >>> parts = parts_of(lowered)
-    >>> parts.leaves, parts.constants, [nodes.operands for nodes in parts.nodes], parts.results
-    ([1, 2], {0: 1.0}, [[1], [3, 2]], {'effects': [], 'results': [4]})
+    >>> library = load()
+    >>> if library is not None:  # it was built
+    ...     parts = parts_of(lowered, library.find_levels)
+    ...     assert parts.leaves.tolist() == [2, 3]
+    ...     assert [nodes.operands.tolist() for nodes in parts.nodes] == [[[2]], [[4, 3]]]
+    ...     assert parts.results["results"].tolist() == [5]
     """
-    writer = _TapeWriter(lowered)
-    walk(lowered, writer)
-    return writer.parts
+    return _Writer(lowered, find_levels).parts()
 
 
-class _TapeWriter:
-    """Notes the walk down: a number for each result, nodes by their op, sums by their length.
+class _Writer:
+    """Numbers are counted, in no order that matters.
 
-    Numbers are counted in the order of the walk; where they lie is known at the end only.
+    The id behind all others stands for 1.0, which is the factor of a plain term, the next for 0.0.
     """
 
-    def __init__(self, lowered: Lowered) -> None:
-        folded = lowered.folded
+    def __init__(self, lowered: Lowered, find_levels: Function) -> None:
+        self.lowered, self.find_levels = lowered, find_levels
+        self.folded = folded = lowered.folded
         self.count = 0
-        self.leaves: list[int] = []
         self.constants: dict[int, float] = {}
+        self.known_constants: dict[object, int] = {}
+        self.one_id, self.zero_id = folded.n_ids, folded.n_ids + 1
+        self.numbers = np.zeros(folded.n_ids + 2, np.int32)  # of the values, by id
+        self.one, self.zero = self.constant(1.0), self.constant(0.0)
+        self.numbers[[self.one_id, self.zero_id]] = self.one, self.zero
+        self.shares: list[tuple[int, int, int]] = []
         self.nodes: dict[tuple[Op, int], Nodes] = {}
-        self.sums = Sums()
-        self.given_back: dict[str, list[int]] = {"effects": []}
-        self._differentiate = lowered.reduction is not None
-        self._numbers = [0] * folded.n_ids  # by id, as is what follows
-        self._levels = [0] * folded.n_ids
-        self._nodes_of: list[Nodes | None] = [None] * folded.n_ids
-        self._firsts = [0] * folded.n_ids
-        self._adjoints: list[list[int] | None] = [None] * folded.n_ids  # factors of their sums
-        self._adjoint_levels: dict[int, int] = {}  # by number
-        self._nodes_by_op: dict[Op, Nodes] = {}
-        self._constants: dict[object, int] = {}
-        self._one = self.constant(1.0)
-        for id_, number in folded.constants.items():
-            self._numbers[id_] = self.constant(number)
+        self.operands: dict[tuple[Op, int], Ints] = {}  # ids, a row for each node
+        self.sums: list[Sums] = []
+        self.sort_nodes()
 
-    @property
     def parts(self) -> Parts:
         """What was found."""
-        nodes = [nodes for nodes in self.nodes.values() if nodes.first]
-        return Parts(self.count, self.leaves, self.constants, nodes, self.sums, self.given_back)
+        folded = self.folded
+        for id_, number in folded.constants.items():
+            self.numbers[id_] = self.constant(number)
+        leaves = self.read_leaves()
+        self.number_nodes()
+        self.add_values()
+        results: dict[str, Ints] = {
+            "effects": self.numbers[_ints([id_ for _, id_ in folded.effects])]
+        }
+        if self.lowered.reduction is None:
+            results["results"] = self.numbers[folded.outputs]
+        else:
+            results["loss"] = self.numbers[folded.outputs]
+            results["gradients"] = self.differentiate(folded.outputs[0])
+            results["beside"] = self.numbers[_ints(folded.auxiliary)]
+        nodes, sums = [*self.nodes.values()], self.sums
+        return Parts(self.count, leaves, self.constants, nodes, Sums.joined(sums), results)
 
-    # Leaves
-
-    def parameters(self, ids: Sequence[int]) -> None:
-        self.read(ids)
-
-    def argument(self, number: int, ids: Sequence[int]) -> None:
-        self.read(ids)
-
-    def outer(self, ids: Sequence[int]) -> None:
-        self.read(ids)
-
-    def kept(self, id_: int, place: int) -> None:
-        self.read([id_])
-
-    def random(self, id_: int, number: int) -> None:
-        self.read([id_])
-
-    def read(self, ids: Sequence[int]) -> None:
-        for id_ in ids:
-            self._numbers[id_] = self.count
-            self.leaves.append(self.count)
-            self.count += 1
+    def new(self, n: int) -> Ints:
+        """The next numbers."""
+        self.count += n
+        return np.arange(self.count - n, self.count, dtype=np.int32)
 
     def constant(self, number: float) -> int:
         key: object = number or str(number)  # 0.0 is not -0.0
-        found = self._constants.get(key)
+        found = self.known_constants.get(key)
         if found is None:
-            found = self._constants[key] = self.count
+            found = self.known_constants[key] = int(self.new(1)[0])
             self.constants[found] = number
-            self.count += 1
         return found
+
+    def read_leaves(self) -> Ints:
+        """Parameters, arguments, leaves that stood before, those that are kept, random ones."""
+        recording, kept = self.lowered.recording, self.lowered.kept
+        outer = self.folded.outer
+        ids = [
+            *self.folded.parameters,
+            *[id_ for _, ids in recording.inputs for id_ in ids],
+            *[id_ for id_, leaf in outer if leaf not in kept],
+            *[id_ for id_, leaf in outer if leaf in kept],
+            *[id_ for id_, _ in recording.random],
+        ]
+        self.numbers[_ints(ids)] = leaves = self.new(len(ids))
+        return leaves
 
     # Values
 
-    def value(self, id_: int) -> int:
-        return self._numbers[id_]
+    def sort_nodes(self) -> None:
+        """Nodes by their op and how many operands they have; sums, of products or not, apart."""
+        nodes, exp, add_up = self.folded.nodes, ops.EXP, ops.SUM
+        sums: list[int] = []
+        by_op: dict[tuple[Op, int], list[int]] = {}
+        for id_, node in nodes.items():
+            op = node.op
+            if node.left or op is add_up:
+                sums.append(id_)
+            elif op is exp and (found := share_of(nodes, node)) is not None:
+                self.shares.append((id_, *found))
+            elif (key := (op, len(node.args))) in by_op:
+                by_op[key].append(id_)
+            else:
+                by_op[key] = [id_]
+        self.ids = {key: _ints(ids) for key, ids in by_op.items()}
+        self.sum_ids = _ints(sums)
+        for key, ids in self.ids.items():
+            flat = _flat([nodes[id_].args for id_ in ids.tolist()])
+            self.operands[key] = flat.reshape(len(ids), key[1])
+        one, zero = (self.one_id,), (self.zero_id,)
+        a: list[Ids] = []
+        b: list[Ids] = []
+        for node in [nodes[id_] for id_ in sums]:
+            plain = node.args if node.left else zero + node.args  # a sum of -0.0 alone is 0.0
+            a.append(plain + node.left)
+            b.append(one * len(plain) + node.right)
+        self.a, self.b, self.lengths = _flat(a), _flat(b), _ints([*map(len, a)])
 
-    def sum_of_products(self, id_: int, node: Node) -> None:
-        numbers, one = self._numbers, self._one
-        factors: list[int] = []
-        for arg in node.args:
-            factors += (numbers[arg], one)
-        for a, b in zip(node.left, node.right):
-            factors += (numbers[a], numbers[b])
-        level = max(map(self._levels.__getitem__, node.args + node.left + node.right)) + 1
-        most = 2 * TERMS_AT_ONCE
-        if len(factors) > most:
-            parts: list[int] = []
-            for i in range(0, len(factors), most):
-                parts += (self.sum(factors[i : i + most], level), one)
-            factors, level = parts, level + 1
-        self._numbers[id_], self._levels[id_] = self.sum(factors, level), level
-
-    def sum(self, factors: list[int], level: int) -> int:
-        """A sum of products, of two factors each."""
-        number, sums = self.count, self.sums
-        self.count += 1
-        sums.results.append(number)
-        sums.levels.append(level)
-        sums.lengths.append(len(factors) // 2)
-        sums.factors += factors
-        return number
-
-    def share(self, id_: int, logsumexp: int, position: int) -> None:
-        nodes = self._nodes_of[logsumexp]
-        assert nodes is not None
-        kind, which = nodes.partials[position]
-        assert kind == "result"
-        nodes.early.add(which)
-        number = self._firsts[logsumexp] + which
-        exponential = self.nodes_of(ops.EXP, 1)
-        assert exponential.partials in ([], [exponential.derived.value])
-        self._nodes_of[id_], self._firsts[id_] = exponential, number - exponential.value
-        self._numbers[id_], self._levels[id_] = number, self._levels[logsumexp]
-
-    def compute(self, id_: int, node: Node) -> None:
-        args, numbers, levels = node.args, self._numbers, self._levels
-        nodes = self._nodes_by_op.get(node.op) or self.nodes_of(node.op, len(args))
-        operands = nodes.operands
-        level = 0
-        for arg in args:
-            operands.append(numbers[arg])
-            if levels[arg] > level:
-                level = levels[arg]
-        level += 1
-        first = self.count
-        self.count = first + nodes.n_results
-        nodes.first.append(first)
-        nodes.levels.append(level)
-        self._firsts[id_] = first
-        self._nodes_of[id_] = nodes
-        levels[id_] = level
-        numbers[id_] = first + nodes.value if nodes.value >= 0 else self.passed_on(nodes, args)
-
-    def passed_on(self, nodes: Nodes, args: Ids) -> int:
-        """The value of an op that gives back an operand, or a constant."""
-        kind, which = nodes.derived.value
-        return self._numbers[args[which]] if kind == "operand" else self.constant(which)
+    def number_nodes(self) -> None:
+        """Numbers for all values, and for what is computed beside them."""
+        numbers, nodes_of = self.numbers, self.folded.nodes
+        passed_on: dict[int, int] = {}
+        for (op, n_operands), ids in self.ids.items():
+            nodes = self.nodes_of(op, n_operands)
+            nodes.first = self.count + nodes.n_results * np.arange(len(ids), dtype=np.int32)
+            self.count += nodes.n_results * len(ids)
+            kind, which = nodes.derived.value
+            if kind == "result":
+                numbers[ids] = nodes.first + which
+            elif kind == "constant":
+                numbers[ids] = self.constant(which)
+            else:
+                operands = self.operands[op, n_operands][:, which]
+                passed_on |= zip(ids.tolist(), operands.tolist())
+        numbers[self.sum_ids] = self.new(len(self.sum_ids))
+        for id_, logsumexp, position in self.shares:
+            nodes = self.nodes[ops.LOGSUMEXP, len(nodes_of[logsumexp].args)]
+            (_, value), (kind, which) = nodes.derived.value, nodes.partials[position]
+            assert kind == "result"
+            nodes.early.add(which)
+            numbers[id_] = numbers[logsumexp] - value + which
+        for id_ in nodes_of if passed_on else ():  # in an order in which operands come first
+            if id_ in passed_on:
+                numbers[id_] = numbers[passed_on[id_]]
 
     def nodes_of(self, op: Op, n_operands: int) -> Nodes:
-        """Of an op that is met for the first time, or that takes any number of operands."""
-        found = self.nodes.get((op, n_operands))
-        if found is not None:
-            return found
-        has_shares = op.joint_partials is not None  # which a value may be, see `share`
-        derived = derive(op, n_operands, differentiate=self._differentiate or has_shares)
+        """The rules of an op with so many operands."""
+        has_shares = op.joint_partials is not None  # which a value may be
+        differentiate = self.lowered.reduction is not None or has_shares
+        derived = derive(op, n_operands, differentiate=differentiate)
         for operation in derived.operations:
             for kind, which in operation.operands:
                 if kind == "constant":
                     self.constant(which)
         nodes = self.nodes[op, n_operands] = Nodes(derived, n_operands)
-        if not op.variadic:
-            self._nodes_by_op[op] = nodes
         return nodes
 
-    def assign(self, number: int, place: int | None, id_: int) -> None:
-        self.given_back["effects"].append(self._numbers[id_])
+    def add_values(self) -> None:
+        """The levels of the values, and what sums are made of; long ones of partial sums."""
+        numbers, lengths = self.numbers, self.lengths
+        is_long = lengths > TERMS_AT_ONCE
+        above = np.ones(self.folded.n_ids, np.int32)
+        above[self.sum_ids[is_long]] = 2
+        nodes = self.folded.nodes
+        of = [node.args + node.left + node.right for node in nodes.values()]
+        ids = _ints([*nodes])
+        levels = self.levels(ids, _ints([*map(len, of)]), _flat(of), above[ids])
+        for key, each in self.nodes.items():
+            each.levels, each.operands = levels[self.ids[key]], numbers[self.operands[key]]
+
+        results, levels = numbers[self.sum_ids], levels[self.sum_ids]
+        a, b = numbers[self.a], numbers[self.b]
+        for place in np.flatnonzero(is_long):
+            n, end = lengths[place], lengths[: place + 1].sum()
+            parts = np.full(-(-n // TERMS_AT_ONCE), TERMS_AT_ONCE, np.int32)
+            parts[-1] -= parts.sum() - n
+            firsts, own = self.new(len(parts)), slice(end - n, end)
+            self.add_sums(firsts, levels[place] - 1, parts, a[own], b[own])
+            self.add_sums(results[[place]], levels[place], _ints([len(parts)]), firsts, self.one)
+        some, are_short = np.repeat(~is_long, lengths), ~is_long
+        self.add_sums(
+            *(results[are_short], levels[are_short], lengths[are_short]), a[some], b[some]
+        )
+
+    def levels(self, ids: Ints, lengths: Ints, operands: Ints, above: Ints) -> Ints:
+        """By id, so far ``above`` the highest of its operands, of which each has ``lengths``."""
+        levels = np.zeros(self.folded.n_ids, np.int32)
+        arrays = (ids, lengths, operands, above, levels)
+        self.find_levels(len(ids), *map(address_of, arrays))
+        return levels
+
+    def add_sums(self, results: Ints, levels: Ints, lengths: Ints, a: Ints, b: Ints | int) -> None:
+        """Sums of products, of which ``a`` and ``b`` are the factors."""
+        factors = np.empty((len(a), 2), np.int32)
+        factors[:, 0], factors[:, 1] = a, b
+        levels = np.broadcast_to(levels, results.shape)
+        self.sums.append(Sums(results, levels, lengths, factors.ravel()))
 
     # Derivatives
 
-    def loss(self, id_: int, *, has_gradient: bool) -> None:
-        self.given_back["loss"] = [self._numbers[id_]]
-        if has_gradient:
-            self._adjoints[id_] = [self._one, self._one]
+    def differentiate(self, loss: int) -> Ints:
+        """The numbers of the derivatives by the parameters.
 
-    def adjoint(self, id_: int) -> int | None:
-        factors = self._adjoints[id_]
-        if factors is None:
-            return None
-        if len(factors) == 2:
-            upstream, factor = factors
-            if factor == self._one:
-                return upstream
-            if upstream == self._one:
-                return factor
-        level, level_of = PARTIALS, self._adjoint_levels
-        for upstream in factors[::2]:
-            if level_of.get(upstream, 0) > level:
-                level = level_of[upstream]
-        number = self.sum(factors, level + 1)
-        level_of[number] = level + 1
-        return number
+        What flows to a number is added up node after node, from the last one on.
+        """
+        n_ids, parameters = self.folded.n_ids, self.folded.parameters
+        numbers = np.full(n_ids, self.zero)  # of the derivatives, by id
+        if self.folded.needs_grad[loss]:
+            targets, sources, factors = self.flows(loss)
+            begins = np.flatnonzero(np.diff(targets, prepend=-1))
+            lengths = np.diff(begins, append=len(targets)).astype(np.int32)
+            targets, only, by = targets[begins], sources[begins], factors[begins]
+            # One flow times 1 is the derivative of that node, and the same holds for that one.
+            same = np.arange(n_ids)
+            alone = (lengths == 1) & (by == self.one)
+            same[targets[alone]] = only[alone]
+            while (same[same] != same).any():
+                same = same[same]
+            of_loss = (lengths == 1) & ~alone & (same[only] == loss)  # 1 times a factor
+            are_sums = ~alone & ~of_loss
+            numbers[loss] = self.one
+            numbers[targets[of_loss]] = by[of_loss]
+            numbers[targets[are_sums]] = results = self.new(int(np.count_nonzero(are_sums)))
+            numbers = numbers[same]
+            levels = self.levels(targets, lengths, sources, are_sums.astype(np.int32))
+            some = np.repeat(are_sums, lengths)
+            self.add_sums(
+                *(results, PARTIALS + levels[targets[are_sums]], lengths[are_sums]),
+                *(numbers[sources[some]], factors[some]),
+            )
+        return numbers[parameters.start : parameters.stop]
 
-    def factors(self, id_: int, node: Node, positions: Sequence[int]) -> list[int | float | None]:
-        nodes, first = self._nodes_of[id_], self._firsts[id_]
-        assert nodes is not None
-        found: list[int | float | None] = []
-        for position in positions:
-            kind, which = nodes.partials[position]
-            if kind == "result":
-                found.append(first + which)
-            elif kind == "operand":
-                found.append(self._numbers[node.args[which]])
-            else:
-                found.append(self.constant(which) if which != 0.0 else None)
-        return found
+    def flows(self, loss: int) -> tuple[Ints, Ints, Ints]:
+        """What flows back: the ids of where to and where from, the number of the factor.
 
-    def flow(
-        self, upstream: int, targets: Sequence[int], factors: Iterable[int | float | None]
-    ) -> None:
-        adjoints = self._adjoints
-        for target, factor in zip(targets, factors):
-            if factor is None:
-                continue
-            number = self.constant(factor) if isinstance(factor, float) else factor
-            before = adjoints[target]
-            if before is None:
-                adjoints[target] = [upstream, number]
-            else:
-                before += (upstream, number)
+        All that flows to a target stands together, in the order in which it is added up, and
+        behind what flows to those that it comes from.
+        """
+        a, b, sums = self.a, self.b, np.repeat(self.sum_ids, self.lengths)
+        plain = b == self.one_id
+        pairs = ~plain
+        found = [
+            (
+                np.stack((a[pairs], b[pairs]), 1).ravel(),
+                sums[pairs].repeat(2),
+                self.numbers[np.stack((b[pairs], a[pairs]), 1).ravel()],
+            ),
+            (a[plain], sums[plain], self.numbers[b[plain]]),
+        ]
+        stops = False
+        for key, nodes in self.nodes.items():
+            factors = np.empty(nodes.operands.shape, np.int32)
+            for position, (kind, which) in enumerate(nodes.partials):
+                if kind == "result":
+                    factors[:, position] = nodes.first + which
+                elif kind == "operand":
+                    factors[:, position] = nodes.operands[:, which]
+                else:
+                    factors[:, position] = -1 if which == 0.0 else self.constant(which)
+                    stops |= which == 0.0
+            found.append(
+                (self.operands[key].ravel(), self.ids[key].repeat(key[1]), factors.ravel())
+            )
+        shares = _ints([id_ for id_, _, _ in self.shares])
+        differences = _flat([self.folded.nodes[id_].args for id_, _, _ in self.shares])
+        found.append((differences, shares, self.numbers[shares]))  # e^x is its own derivative
 
-    def gradients(self, ids: Sequence[int]) -> None:
-        found = [self.adjoint(id_) for id_ in ids]
-        nothing = self.constant(0.0)
-        self.given_back["gradients"] = [nothing if x is None else x for x in found]
+        targets, sources, factors = (np.concatenate(each) for each in zip(*found))
+        needs = np.append(self.folded.needs_grad, [False, False])
+        flow: Ints = np.flatnonzero(needs[targets] & needs[sources] & (factors >= 0))
+        n_nodes = len(self.folded.nodes)
+        order = n_nodes + np.arange(self.folded.n_ids)  # of leaves, which come after all nodes
+        order[[*self.folded.nodes]] = np.arange(n_nodes - 1, -1, -1)
+        keys = order[targets[flow]] * (n_nodes + len(order)) + order[sources[flow]]
+        flow = flow[np.argsort(keys, kind="stable")]
+        if stops:  # then not all that needs a gradient may get one
+            reached, kept = {loss}, []
+            triples = zip(*[each.tolist() for each in (flow, targets[flow], sources[flow])])
+            for place, target, source in triples:
+                if source in reached:
+                    reached.add(target)
+                    kept.append(place)
+            flow = _ints(kept)
+        return targets[flow], sources[flow], factors[flow]
 
-    # Results
 
-    def results(self, ids: Sequence[int]) -> None:
-        self.given_back["results"] = [self._numbers[id_] for id_ in ids]
+def _ints(numbers: Sequence[int]) -> Ints:
+    return np.array(numbers, np.int32)
 
-    def beside(self, ids: Sequence[int]) -> None:
-        self.given_back["beside"] = [self._numbers[id_] for id_ in ids]
+
+def _flat(tuples: Iterable[Ids]) -> Ints:
+    return _ints([*chain.from_iterable(tuples)])
