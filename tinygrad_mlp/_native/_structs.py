@@ -49,15 +49,20 @@ def _struct(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
 
 
 INPUT: Final = _struct("rows order", "n_rows width base offset row_stride stride")
-"""What is read anew in each step, as ``epochs.h`` declares it; so are the three that follow."""
+"""What is read anew in each step, as ``epochs.h`` declares it."""
 
 PROGRAM: Final = _struct("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")
+"""A program and where its numbers lie, as ``epochs.h`` declares it."""
+
 UPDATE: Final = _struct(
     "records rest memory penalty",
     "n_records n_moving n_parameters block n_coefficients",
     "max_norm",
 )
+"""What is done with the gradients of each step, as ``epochs.h`` declares it."""
+
 EPOCH: Final = _struct("programs update", "n_whole n_steps")
+"""The steps of one call, as ``epochs.h`` declares them."""
 
 SIZES: Final[Mapping[str, int]] = {
     "record": RECORD.itemsize,

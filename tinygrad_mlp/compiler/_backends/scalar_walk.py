@@ -134,7 +134,17 @@ def _read_leaves(lowered: Lowered, writer: Writer[Number]) -> None:
 
 
 def share_of(nodes: dict[int, Node], node: Node) -> tuple[int, int] | None:
-    """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: the logsumexp, and which x."""
+    """``exp(x - logsumexp(x1, ..., xn))``, for an x among those: the logsumexp, and which x.
+
+    >>> from tinygrad_mlp import Value, functional
+    >>> from tinygrad_mlp.compiler._folding import fold
+    >>> from tinygrad_mlp.compiler._tracing import trace
+    >>> a, b = Value(1.0), Value(2.0)
+    >>> share = lambda: (b - functional.logsumexp([a, b])).exp()
+    >>> nodes = fold(trace(share, [], [a, b])).nodes
+    >>> [found for node in nodes.values() if (found := share_of(nodes, node)) is not None]
+    [(..., 1)]
+    """
     difference = nodes.get(node.args[0])
     if difference is None or difference.op is not ops.SUB:
         return None

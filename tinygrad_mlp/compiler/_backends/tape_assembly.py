@@ -20,6 +20,7 @@ from tinygrad_mlp.compiler._backends.tape_rules import SUM, Derived, Operand, Op
 __all__ = ["LONG", "PARTIALS", "Assembled", "Ints", "Nodes", "Parts", "Sums", "assemble"]
 
 Ints = NDArray[np.integer[Any]]
+"""Whole numbers, most of them of 32 bits."""
 
 PARTIALS: Final = 1 << 28
 """The level of the local derivatives: above all values, below all derivatives of the loss. What has
@@ -89,7 +90,12 @@ class Sums:
 
     @staticmethod
     def joined(sums: Sequence[Sums]) -> Sums:
-        """All of them, in their order."""
+        """All of them, in their order.
+
+        >>> one, two = np.array([1]), np.array([2])
+        >>> Sums.joined([Sums(one, one, one, one), Sums(two, two, two, two)]).results.tolist()
+        [1, 2]
+        """
         fields = zip(*[(each.results, each.levels, each.lengths, each.factors) for each in sums])
         return Sums(*map(np.concatenate, fields))
 
