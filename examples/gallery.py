@@ -15,7 +15,7 @@ from pathlib import Path
 
 import viz
 from tinygrad_mlp import MLP, Value, fit
-from tinygrad_mlp.data import make_moons
+from tinygrad_mlp.data import make_moons, make_spirals
 from tinygrad_mlp.debug import worked_example
 from tinygrad_mlp.losses import binary_cross_entropy_with_logits
 
@@ -80,23 +80,29 @@ deep = MLP(2, [16, 16, 16, 1], activation="sigmoid", rng=0)
 binary_cross_entropy_with_logits([deep(x) for x in X[:50]], y[:50]).backward()
 viz.plots.gradient_histograms(deep, "gradients.svg")
 
-# %% A page that plays a backward pass; a browser takes the picture of its 27th step
+# %% Two pages: one plays a backward pass, one a training; a browser takes a picture of each
 viz.replay(worked_example(), "backprop.html")
+spirals = make_spirals(200, turns=1.25, noise=0.01, rng=0)
+learner = MLP(2, [8, 8, 1], activation="tanh", rng=0)
+viz.record(learner, *spirals, "training.html", epochs=300, optimizer="adam", batch_size=20, rng=0)
+
 browsers = ("chromium", "chromium-browser", "google-chrome")
 browser = next(filter(None, map(shutil.which, browsers)), None)
-if browser is None:
-    print("no picture of the replay: there is no Chromium")
-else:
-    from PIL import Image
+pages = [("backprop.html#step=27", "replay.png", "1100,700")]
+pages += [("training.html", "training.png", "1280,800")]
+for page, picture, size in pages:
+    file, _, step = page.partition("#")
+    if browser is None:
+        print(f"no {picture}: there is no Chromium")
+    else:
+        from PIL import Image
 
-    address = f"{Path('backprop.html').resolve().as_uri()}#step=27"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    size = ["--window-size=1100,700", "--screenshot=replay.png"]
-    subprocess.run(
-        [browser, *options, *size, address], check=True, capture_output=True, timeout=120
-    )
-    Image.open("replay.png").quantize(64).save("replay.png", optimize=True)
-Path("backprop.html").unlink()
+        address = f"{Path(file).resolve().as_uri()}#{step}"
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        options += [f"--window-size={size}", f"--screenshot={picture}"]
+        subprocess.run([browser, *options, address], check=True, capture_output=True, timeout=120)
+        Image.open(picture).quantize(64).save(picture, optimize=True)
+    Path(file).unlink()
 
 # %% All of them
 for picture in sorted(Path().iterdir()):

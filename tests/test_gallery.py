@@ -58,9 +58,9 @@ def differences(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
             yield one, other
 
 
-def test_there_are_six_pictures_beside_the_lines_that_make_them() -> None:
+def test_there_are_seven_pictures_beside_the_lines_that_make_them() -> None:
     found = rows()
-    assert len(found) == 6
+    assert len(found) == 7
     lines = [line.strip() for line in SCRIPT.read_text("utf-8").splitlines()]
     for line, name, file in found:
         assert lines.count(line) == 1, f"{line} is no line of {SCRIPT.name}"
@@ -82,13 +82,20 @@ def test_a_picture_is_what_its_line_makes_today(file: str, remade: Path) -> None
     assert list(differences(old, new)) == [], "python examples/gallery.py makes them anew"
 
 
-def test_a_browser_takes_the_picture_of_the_replay(remade: Path) -> None:
-    if not (remade / "replay.png").exists():
+@pytest.mark.parametrize(
+    ("picture", "page", "size"),
+    [("replay.png", "backprop.html", (1100, 700)), ("training.png", "training.html", (1280, 800))],
+)
+def test_a_browser_takes_the_picture_of_a_page(
+    picture: str, page: str, size: tuple[int, int], remade: Path
+) -> None:
+    assert not (remade / page).exists()
+    if not (remade / picture).exists():
         pytest.skip("there is no Chromium: install your system's package 'chromium'")
-    sizes = {(folder / "replay.png").read_bytes()[16:24].hex() for folder in (GALLERY, remade)}
-    assert sizes == {(1100).to_bytes(4, "big").hex() + (700).to_bytes(4, "big").hex()}
-    assert (remade / "replay.png").stat().st_size > 5_000
-    assert not (remade / "backprop.html").exists()
+    for folder in (GALLERY, remade):
+        header = (folder / picture).read_bytes()[16:24]
+        assert (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")) == size
+    assert (remade / picture).stat().st_size > 5_000
 
 
 def test_the_script_writes_only_into_the_folder_that_it_is_given(remade: Path) -> None:
