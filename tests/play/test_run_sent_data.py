@@ -114,6 +114,13 @@ def test_data_are_others_by_any_of_their_numbers(name: str) -> None:
     assert not before.are_of(run)
 
 
+def test_data_are_others_where_more_of_them_are_painted() -> None:
+    run = Run(SMALL)
+    before = data_of(run)
+    run._steps.settings = replace(SMALL, painted=((0.0, 0.0, 1),))
+    assert not before.are_of(run)
+
+
 def test_a_stream_has_the_data_once_and_a_new_one_has_them_again() -> None:
     with serving(Serving(Run(SMALL))) as server:
         stream = server.stream()
