@@ -10,6 +10,7 @@ import pytest
 
 from tests.play.serving import SMALL
 from tests.replaying import recorded
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
 from viz._play import commands
@@ -283,10 +284,13 @@ def test_a_sample_of_a_large_network_is_refused_at_once(monkeypatch: pytest.Monk
 
 def test_samples_of_digits_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(RunSettings("digits", layers=(LayerSettings(32),)))
-    pages: list[dict[str, Any]] = []
-    monkeypatch.setattr(commands, "replay_page", lambda loss, **given: pages.append(given) or "")
-    assert obey(run, Player(run), {"do": "sample", "index": 0}) == {"ok": True, "page": ""}
-    assert (pages[0]["max_nodes"], pages[0]["quiz"]) == (3000, False)
+
+    def written(loss: Value, **given: Any) -> str:
+        return f"{given['max_nodes']} {given['quiz']}"
+
+    monkeypatch.setattr(commands, "replay_page", written)
+    answer = obey(run, Player(run), {"do": "sample", "index": 0})
+    assert answer == {"ok": True, "page": "3000 False"}
 
 
 def test_the_formula_of_a_unit(steered: Steered) -> None:
