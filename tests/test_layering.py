@@ -302,6 +302,21 @@ def test_importing_loads_only_the_packages_it_needs(package: str, tmp_path: Path
     assert loaded - allowed == set()
 
 
+def test_who_plays_a_training_does_not_wait_for_the_drawings(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "import viz._play.live, viz._play.server, viz._run.run\n"
+        "print(*[name for name in sys.modules if name.startswith('viz.')])\n"
+        "from viz import draw, plots\n"
+        "print(*[name for name in sys.modules if name.startswith('viz.')])\n"
+    )
+    at_first, then = run_python("-c", program, folder=tmp_path).splitlines()
+    drawings = {"viz.plots", "viz._graph", "viz._pictures"}
+    assert drawings.isdisjoint(at_first.split())
+    assert "viz._run.run" in at_first.split()
+    assert drawings <= set(then.split())
+
+
 @pytest.mark.parametrize(
     ("module", "source", "problem"),
     [

@@ -16,18 +16,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from viz import plots
-from viz._film.animation import animate
-from viz._graph import to_dot
 from viz._notebook import register
-from viz._pictures import Svg, draw, to_svg, to_tikz
-from viz._replay.framed import Page
-from viz._replay.stepper import replay
 
 if TYPE_CHECKING:
+    from viz import plots
+    from viz._film.animation import animate
+    from viz._graph import to_dot
+    from viz._pictures import Svg, draw, to_svg, to_tikz
     from viz._play.live import play
     from viz._play.record_training import record
     from viz._quiz.worksheet import worksheet
+    from viz._replay.framed import Page
+    from viz._replay.stepper import replay
 
 __all__ = [
     "Page",
@@ -46,15 +46,25 @@ __all__ = [
 ]
 
 _WHERE_USED = {
+    "Page": "viz._replay.framed",
+    "Svg": "viz._pictures",
+    "animate": "viz._film.animation",
+    "draw": "viz._pictures",
     "play": "viz._play.live",
     "record": "viz._play.record_training",
+    "replay": "viz._replay.stepper",
+    "to_dot": "viz._graph",
+    "to_svg": "viz._pictures",
+    "to_tikz": "viz._pictures",
     "worksheet": "viz._quiz.worksheet",
 }
-"""What is imported when it is asked for: a server takes longer than all the drawings."""
+"""What is imported when it is asked for: who plays a training does not wait for the drawings."""
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "plots":
+            return import_module("viz.plots")
         if name not in _WHERE_USED:
             raise AttributeError(f"module 'viz' has no attribute {name!r}")
         found = globals()[name] = getattr(import_module(_WHERE_USED[name]), name)

@@ -2,7 +2,7 @@
 
 IPython (Jupyter, JupyterLab, Colab, VS Code) and marimo each have a table of how to show an object
 of a class. ``register`` puts ours into that table, so that nothing in ``tinygrad_mlp`` has to know
-about drawings. Neither is imported for it.
+about drawings. Neither is imported for it; nor are the drawings where there is no notebook.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 from tinygrad_mlp.engine import Value
 from viz._style.themes import THEMES, known_name
-from viz._summaries import SHOWN, html_of, html_or_none, svg_or_none
 
 __all__ = ["register"]
 
@@ -38,15 +37,19 @@ def register(shell: Any = None, *, theme: str = "light") -> bool:
     """
     theme = known_name("theme", theme, THEMES)
     shell = shell or _running_shell()
+    formatting = sys.modules.get("marimo._output.formatting")
+    if shell is None and formatting is None:
+        return False
+    from viz._summaries import SHOWN, html_of, html_or_none, svg_or_none
+
     if shell is not None:
         formatters = shell.display_formatter.formatters
         formatters["image/svg+xml"].for_type(Value, partial(svg_or_none, theme=theme))
         formatters["text/html"].for_type(Value, partial(html_or_none, theme=theme))
         for kind in SHOWN:
             formatters["text/html"].for_type(kind, partial(html_of, theme=theme))
-    formatting = sys.modules.get("marimo._output.formatting")
     if formatting is None:
-        return shell is not None
+        return True
     formatting.formatter(Value)(partial(_value_for_marimo, theme=theme))
     for kind in SHOWN:
         formatting.formatter(kind)(partial(_html_for_marimo, theme=theme))
@@ -54,11 +57,15 @@ def register(shell: Any = None, *, theme: str = "light") -> bool:
 
 
 def _value_for_marimo(value: Value, theme: str) -> tuple[str, str]:
+    from viz._summaries import svg_or_none
+
     picture = svg_or_none(value, theme)
     return ("text/plain", repr(value)) if picture is None else ("image/svg+xml", picture)
 
 
 def _html_for_marimo(thing: Any, theme: str) -> tuple[str, str]:
+    from viz._summaries import html_of
+
     return "text/html", html_of(thing, theme)
 
 

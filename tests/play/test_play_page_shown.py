@@ -240,6 +240,23 @@ def test_the_policy_names_every_script_and_nothing_else() -> None:
     assert policies["widget"] and "connect-src" not in policies["widget"][1]
 
 
+def test_a_change_in_flight_leaves_the_points_and_a_page_loaded_again_has_them(
+    page: Played,
+) -> None:
+    whole = messages.scene(page.run)
+    for _ in range(2):
+        page.page.evaluate("window.points = play.scene.points")
+        page.fill("#set-l1", "0.25" if page.run.settings.l1 == 0.0 else "0.5")
+        page.wait("() => play.scene.settings.l1 >= 0.25 && changed.size === 0")
+        assert page.page.evaluate("points === play.scene.points")
+        told = json.loads(page.page.evaluate("JSON.stringify(play.scene)"))
+        assert {name: told[name] for name in ("points", "names", "ranges", "medians")} == {
+            name: whole[name] for name in ("points", "names", "ranges", "medians")
+        }
+        page.page.reload()
+        page.catch_up()
+
+
 def test_images_show_the_answer_for_each(tab: Tab) -> None:
     run = trained(RunSettings("digits", layers=(LayerSettings(4),), n_samples=100), 30)
     with playing(tab, run) as page:
@@ -259,3 +276,19 @@ def test_images_show_the_answer_for_each(tab: Tab) -> None:
         page.wait("() => changed.size === 0")
         assert page.page.evaluate("gallery.looked") == 2
         assert page.page.get_attribute("#gallery .image:nth-child(3)", "aria-pressed") == "true"
+        page.page.evaluate("window.before = [gallery.buttons, play.scene, play.scene.points]")
+        page.fill("#set-learning_rate", "0.5")
+        page.wait("() => play.scene !== before[1] && changed.size === 0 && play.frame !== null")
+        assert page.page.evaluate("play.scene.settings.learning_rate") == 0.5
+        assert page.page.evaluate(
+            "play.scene.points === before[2] && gallery.buttons === before[0]"
+        )
+        assert page.page.evaluate("gallery.looked") == 2, "the images stay as they are"
+        with page.serving.player.turn():  # type: ignore[union-attr]
+            run.set("held_out", 0.5)
+        page.do("step", "#step")
+        assert page.page.evaluate(
+            "play.scene.points !== before[2] && gallery.buttons !== before[0]"
+        )
+        scene = json.loads(page.page.evaluate("JSON.stringify(play.scene)"))
+        assert scene == json.loads(json.dumps(messages.scene(run)))

@@ -10,11 +10,14 @@ import pytest
 
 from tests.play.serving import SMALL
 from tests.replaying import recorded
+from tinygrad_mlp.engine import Value
+from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
+from viz._play import commands
 from viz._play.commands import COMMANDS, MOST_STEPS, obey
 from viz._play.player import Player
 from viz._run.run import Run
-from viz._run.run_settings import LayerSettings
+from viz._run.run_settings import LayerSettings, RunSettings
 
 CSV = "a,b,c,kind\n" + "".join([f"{i},{i % 3},{i % 5},{'xy'[i % 2]}\n" for i in range(30)])
 
@@ -256,6 +259,38 @@ def test_a_sample_becomes_its_replay(steered: Steered) -> None:
     told = recorded(steered.do("sample", index=3, inputs=None, weights=None)["page"])
     assert f"|{loss!r}" in told["numbers"]
     assert steered.state() == before
+
+
+def test_a_sample_of_a_large_network_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    steered = Steered()
+    sample = {"do": "sample", "index": 0}
+    n_nodes = len(order_of([steered.run.sample_loss(0).loss]))
+    monkeypatch.setattr(commands, "MOST_ASKED", n_nodes)
+    monkeypatch.setattr(commands, "MOST_NODES", n_nodes)
+    assert "quiz" in recorded(steered.do("sample", index=0)["page"])
+    monkeypatch.setattr(commands, "MOST_ASKED", n_nodes - 1)
+    assert "quiz" not in recorded(steered.do("sample", index=0)["page"])
+    monkeypatch.setattr(commands, "MOST_NODES", n_nodes - 1)
+    refusal = (
+        f"a sample through this network is a graph of {n_nodes} nodes, but a page shows up to "
+        f"{n_nodes - 1}; take fewer or smaller layers, or data with fewer columns"
+    )
+    assert obey(steered.run, steered.player, sample) == {"ok": False, "error": refusal}
+    monkeypatch.setattr(commands, "MOST_NODES", 14)  # two inputs, 13 parameters
+    monkeypatch.setattr(Run, "sample_loss", None)  # no graph is built
+    error = obey(steered.run, steered.player, sample)["error"]
+    assert error.startswith("a sample through this network is a graph of at least 15 nodes, but a")
+
+
+def test_samples_of_digits_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(RunSettings("digits", layers=(LayerSettings(32),)))
+
+    def written(loss: Value, **given: Any) -> str:
+        return f"{given['max_nodes']} {given['quiz']}"
+
+    monkeypatch.setattr(commands, "replay_page", written)
+    answer = obey(run, Player(run), {"do": "sample", "index": 0})
+    assert answer == {"ok": True, "page": "3000 False"}
 
 
 def test_the_formula_of_a_unit(steered: Steered) -> None:

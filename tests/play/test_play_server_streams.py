@@ -57,6 +57,7 @@ def test_the_numbers_are_those_of_the_engine(served: Serving) -> None:
 
 def test_two_pages_see_one_run(served: Serving) -> None:
     first, second = served.stream("a"), served.stream("b")
+    assert first.next("frame") == second.next("frame")
     served.do("step", n=3)
     ours, theirs = first.until(step=3), second.until(step=3)
     assert ours == theirs

@@ -60,7 +60,9 @@ def test_hello_is_answered_with_the_page(notebook: Notebook) -> None:
     assert 'data-channel="widget"' in page
     policy = page.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
     assert "connect-src" not in policy
-    assert all(digest in policy for digest in replay_digests()), "a sample's replay is a frame"
+    for quiz in (True, False):
+        digests = replay_digests(quiz=quiz)
+        assert all(digest in policy for digest in digests), "a sample's replay is a frame"
 
 
 def test_a_look_brings_what_is_new(notebook: Notebook) -> None:
@@ -74,6 +76,8 @@ def test_a_look_brings_what_is_new(notebook: Notebook) -> None:
     assert kinds(notebook.ask("other", look=True)) == ["scene", "frame"]
     notebook.ask("v", hello=True)
     assert kinds(notebook.ask("v", look=True)) == ["scene", "frame"], "the page was loaded again"
+    assert kinds(notebook.ask("v", look=True)) == ["frame"]
+    assert kinds(notebook.ask("v", look=True, anew=True)) == ["scene", "frame"], "it was moved"
 
 
 def test_a_command_is_obeyed_and_answered(notebook: Notebook) -> None:

@@ -95,7 +95,7 @@ def cell(tab: Tab) -> Iterator[Cell]:
 def test_the_page_is_shown_and_steered_through_messages(cell: Cell) -> None:
     run = cell.player.run
     cell.serve_until(cell.says("play.frame !== null"))
-    assert [set(message) for message in cell.asked] == [{"view", "hello"}, {"view", "look"}]
+    assert [set(message) for message in cell.asked] == [{"view", "hello"}, {"view", "look", "anew"}]
     assert cell.frame.evaluate("play.frame.step") == 0
     cell.frame.click("#step")
     cell.serve_until(cell.says("play.frame.step === 1"))
@@ -117,6 +117,15 @@ def test_the_page_is_shown_and_steered_through_messages(cell: Cell) -> None:
     assert cell.page.evaluate("heard.size") == 0
     cell.serve()
     assert cell.asked[-1] == {"view": cell.asked[0]["view"], "goodbye": True}
+
+
+def test_a_cell_that_is_moved_shows_its_page_again(cell: Cell) -> None:
+    cell.serve_until(cell.says("play.frame !== null"))
+    cell.frame.click("#step")
+    cell.serve_until(cell.says("play.frame.step === 1"))
+    cell.page.evaluate("() => document.body.append(document.querySelector('iframe'))")
+    cell.serve_until(lambda: len(cell.page.frames) == 2 and cell.says("play.frame !== null")())
+    assert cell.frame.evaluate("[play.frame.step, play.scene.points.X.length]") == [1, 40]
 
 
 def test_a_program_that_does_not_answer_is_said(cell: Cell) -> None:

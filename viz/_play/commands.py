@@ -24,7 +24,8 @@ from tinygrad_mlp._schema import (
     Whole,
     misfit,
 )
-from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.errors import GraphError, TinygradMLPError
+from tinygrad_mlp.graph import order_of
 from viz._play.player import Player
 from viz._replay.stepper import replay_page
 from viz._run.run import Run
@@ -36,6 +37,12 @@ Answer = dict[str, Any]
 
 MOST_STEPS: Final = 100_000
 """The steps that one command takes at most."""
+
+MOST_NODES: Final = 3000
+"""Of the graph of a sample: so many are drawn within a second."""
+
+MOST_ASKED: Final = 500
+"""Up to so many there is a quiz: its questions take four times as long as the page."""
 
 EXPORTS: Final = ("python", "npz", "onnx", "json")
 """The kinds of files that a run can be exported as."""
@@ -211,16 +218,29 @@ def _sample(run: Run, player: Player, parts: Command) -> Answer:
             raise misfit(place, "a key of sample.weights", "the place of a weight")
         Number().check(number, f"sample.weights.{place}")
         weights[int(place)] = number
+    if run.n_leaves > MOST_NODES:  # a graph of a million nodes takes seconds
+        raise _too_large(f"at least {run.n_leaves:,}")
     sample = run.sample_loss(parts["index"], parts.get("inputs"), weights or None)
+    n_nodes = len(order_of([sample.loss]))
+    if n_nodes > MOST_NODES:
+        raise _too_large(f"{n_nodes:,}")
     page = replay_page(
         sample.loss,
         title=sample.title,
         parameters=sample.parameters,
         collapse=True,
+        max_nodes=MOST_NODES,
         editable=sample.leaves,
-        quiz=True,
+        quiz=n_nodes <= MOST_ASKED,
     )
     return {"page": page}
+
+
+def _too_large(n_nodes: str) -> GraphError:
+    return GraphError(
+        f"a sample through this network is a graph of {n_nodes} nodes, but a page shows up to "
+        f"{MOST_NODES:,}; take fewer or smaller layers, or data with fewer columns"
+    )
 
 
 def _set_weight(run: Run, player: Player, parts: Command) -> None:

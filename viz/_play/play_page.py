@@ -99,9 +99,10 @@ def play_page(
     )
     styles, scripts = [digest(style)], [digest(script)]
     if channel == "widget":  # where the replay of a sample is the text of a frame
-        of_replay = replay_digests()
-        styles.append(of_replay[0])
-        scripts.append(of_replay[1])
+        for quiz in (True, False):
+            of_style, of_script = replay_digests(quiz=quiz)
+            styles.append(of_style)
+            scripts.append(of_script)
     policy = (
         f"default-src 'none';{POLICIES[channel]} style-src {' '.join(styles)}; "
         f"script-src {' '.join(scripts)}; base-uri 'none'; form-action 'none'"

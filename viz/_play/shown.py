@@ -1,7 +1,8 @@
 """What is shown of a run at one moment, and which part of it a page has not got yet.
 
-A scene is everything but the weights, and is sent when it changes; a frame is sent as often as
-there is time for one, with the points of the curves that are new to the page.
+A scene is everything but the weights, and is sent when it changes, with the data where these are
+new to the page; a frame is sent as often as there is time for one, with the points of the curves
+that are new to the page.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from viz._run import messages
 from viz._run.curve import Cursor
 from viz._run.run import Run
+from viz._run.sent_data import SentData, data_of
 
 __all__ = ["Seen", "Shown", "as_json", "n_equal", "show"]
 
@@ -28,6 +30,7 @@ class Shown:
         number: how many moments were shown up to this one.
         scene: the message of what changes seldom; the same object until it does.
         frame: the message of what changes with each step, without the curve.
+        data: the part of the scene that belongs to the data alone.
         curve: all points of the curve.
         cursor: how much of the curve of the run these are.
     """
@@ -35,6 +38,7 @@ class Shown:
     number: int
     scene: Message
     frame: Message
+    data: SentData
     curve: Sequence[Any]
     cursor: Cursor = field(repr=False)
 
@@ -62,33 +66,41 @@ def show(run: Run, *, playing: bool, remark: str = "", before: Shown | None = No
     frame["remark"] = remark or frame["remark"]
     news = frame.pop("curve")
     if before is None:
-        return Shown(1, messages.scene(run), frame, news["points"], cursor)
-    is_old = before.scene["version"] == run.version
-    scene = before.scene if is_old else messages.scene(run)
+        data = data_of(run)
+        return Shown(1, messages.scene(run, data), frame, data, news["points"], cursor)
+    scene, data = before.scene, before.data
+    if scene["version"] != run.version:
+        data = data_of(run, data)
+        scene = messages.scene(run, data)
     curve = [*before.curve[: news["from"]], *news["points"]]
-    return Shown(before.number + 1, scene, frame, curve, cursor)
+    return Shown(before.number + 1, scene, frame, data, curve, cursor)
 
 
 class Seen:
     """What one page has got so far.
 
-    >>> scene, frame, first, second = {"kind": "scene"}, {"kind": "frame"}, [0, 0.7], [9, 0.5]
-    >>> seen = Seen()
-    >>> [x["kind"] for x in seen.news(Shown(1, scene, frame, [first], Cursor()))]
+    >>> run = Run()
+    >>> seen, first = Seen(), show(run, playing=False)
+    >>> [message["kind"] for message in seen.news(first)]
     ['scene', 'frame']
-    >>> list(seen.news(Shown(2, scene, frame, [first, second], Cursor())))
-    [{'kind': 'frame', 'curve': {'from': 1, 'points': [[9, 0.5]]}}]
+    >>> run.set("learning_rate", 0.5)
+    >>> scene, frame = seen.news(show(run, playing=False, before=first))
+    >>> "settings" in scene, "points" in scene, frame["curve"]
+    (True, False, {'from': 1, 'points': []})
     """
 
     def __init__(self) -> None:
         self._scene: Message | None = None
+        self._data: SentData | None = None
         self._curve: Sequence[Any] = ()
 
     def news(self, shown: Shown) -> Iterator[Message]:
         """What the page is to get now: the scene if it is new, and the frame."""
         if shown.scene is not self._scene:
             self._scene = shown.scene
-            yield shown.scene
+            known = () if shown.data is not self._data else shown.data.parts
+            self._data = shown.data
+            yield {name: part for name, part in shown.scene.items() if name not in known}
         n_known = n_equal(self._curve, shown.curve)
         self._curve = shown.curve
         yield shown.frame | {"curve": {"from": n_known, "points": shown.curve[n_known:]}}

@@ -57,9 +57,9 @@ class Conversation:
     """What the pages of one widget say, and what is said to them.
 
     Each message of a page has its ``view``. ``hello`` is answered with the page itself, ``look``
-    with what is new, ``command`` with the answer to it and what is new; ``goodbye`` is not
-    answered. The last page that leaves ends the playing. Whenever the training stands still, the
-    model has its numbers.
+    with what is new (``anew``: with all, as to a page that has begun), ``command`` with the answer
+    to it and what is new; ``goodbye`` is not answered. The last page that leaves ends the playing.
+    Whenever the training stands still, the model has its numbers.
 
     Args:
         player: plays the training.
@@ -104,6 +104,8 @@ class Conversation:
             self._write_back()
             self._send(self._news(view) | {"answer": answer, "number": number})
         elif message.get("look"):
+            if message.get("anew"):
+                self._views.pop(view, None)
             self._player.show()  # of now; the training by itself makes frames for streams alone
             self._write_back()
             self._send(self._news(view) | {"looked": True})

@@ -220,16 +220,19 @@ def replay_page(
     )
 
 
-def replay_digests() -> tuple[str, str]:
-    """What a policy calls style and script of a page with a quiz whose leaves can be edited.
+def replay_digests(*, quiz: bool = True) -> tuple[str, str]:
+    """What a policy calls style and script of a page whose leaves can be edited.
 
     A page that shows it as the text of a frame needs them in its own policy: the frame has both.
+
+    Args:
+        quiz: whether it is a page with a quiz.
 
     >>> style, script = replay_digests()
     >>> style in (page := replay_page(Value(2.0), quiz=True, editable={})), script in page
     (True, True)
     """
-    return digest(_style()), digest(_script(is_editable=True, has_quiz=True))
+    return digest(_style()), digest(_script(is_editable=True, has_quiz=quiz))
 
 
 def _style() -> str:

@@ -19,15 +19,17 @@ from viz._run.run import Run
 from viz._run.run_samples import RunSamples
 from viz._run.run_settings import DATA, DEFAULT, FEATURES
 from viz._run.run_steps import Measured
+from viz._run.sent_data import SentData, data_of
 
 __all__ = ["frame", "scene"]
 
-MOST_SENT: Final = 2000
-"""Of the samples to learn from, and of those held out."""
 
-
-def scene(run: Run) -> dict[str, Any]:
+def scene(run: Run, data: SentData | None = None) -> dict[str, Any]:
     """All but the weights: the samples, the network, the settings, and what can be chosen.
+
+    Args:
+        run: the run.
+        data: what ``data_of`` says of its data, where that is known.
 
     >>> told = scene(Run())
     >>> told["title"], told["task"], told["names"], told["points"]["n_points"]
@@ -35,29 +37,17 @@ def scene(run: Run) -> dict[str, Any]:
     """
     with run.lock:
         samples = run.samples
-        seen = [*samples.train[:MOST_SENT].tolist(), *samples.held_out[:MOST_SENT].tolist()]
-        n_train = min(len(samples.train), MOST_SENT)
-        n_given = len(samples.X) - len(run.settings.painted)
-        X = samples.X[samples.train]
         scaler = samples.scaler
+        data = data_of(run, data)
         return {
             "kind": "scene",
             "version": run.version,
+            "data_version": data.version,
+            **data.parts,
             "title": run.title,
             "task": samples.kind,
             "outputs": list(samples.classes or samples.targets_named),
-            "points": {
-                "X": samples.X[seen].tolist(),
-                "y": samples.y[seen].tolist(),
-                "held_out": [0] * n_train + [1] * (len(seen) - n_train),
-                "sample": seen,
-                "painted": [int(i >= n_given) for i in seen],
-                "n_points": [len(samples.train), len(samples.held_out)],
-            },
-            "names": list(samples.names),
             "columns": list(run.settings.columns),
-            "ranges": np.column_stack([X.min(axis=0), X.max(axis=0)]).tolist(),
-            "medians": np.median(X, axis=0).tolist(),
             "features": _features(run, samples),
             "mean": None if scaler is None else scaler.mean_.tolist(),
             "scale": None if scaler is None else scaler.scale_.tolist(),

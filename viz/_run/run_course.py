@@ -102,6 +102,11 @@ class Course:
         return self._steps.samples
 
     @property
+    def n_leaves(self) -> int:
+        """How many inputs and parameters the network has: a graph of a sample has more nodes."""
+        return self.samples.n_inputs + len(self._steps.parameters)
+
+    @property
     def model(self) -> Module:
         """The model; its Values have the numbers of the last ``write_back``."""
         return self._steps.model

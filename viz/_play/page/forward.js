@@ -42,9 +42,12 @@ class Forward {
 
   /** The weights of a frame: the flat vector that the network's offsets are places in. */
   flat(base64) {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-    const view = new DataView(bytes.buffer);
-    return Float32Array.from({ length: bytes.length / 4 }, (_, place) => view.getFloat32(4 * place, true));
+    const letters = atob(base64);
+    const view = new DataView(new ArrayBuffer(letters.length));
+    for (let at = 0; at < letters.length; at++) view.setUint8(at, letters.charCodeAt(at));
+    const flat = new Float32Array(letters.length / 4);
+    for (let place = 0; place < flat.length; place++) flat[place] = view.getFloat32(4 * place, true);
+    return flat;
   }
 
   /**

@@ -5,6 +5,7 @@
 const play = {
   channel: channelOf(document.body.dataset.channel),
   scene: null,
+  data: null, // the parts of the scene that belong to the data alone
   frame: null,
   flat: null, // the weights of the frame
   answers: null,
@@ -23,7 +24,7 @@ function channelOf(kind) {
 
 function onScene(scene) {
   const isSame = play.scene && structureOf(play.scene) === structureOf(scene);
-  play.scene = scene;
+  play.scene = withData(scene);
   play.frame = play.flat = null; // those weights belong to the scene before
   document.body.classList.remove("waiting");
   controls.follow(scene);
@@ -47,6 +48,14 @@ function onScene(scene) {
   }
   network.build(scene, play.responses);
   if (formula.place) formula.build();
+}
+
+/** A scene with its data: they come once, and a later scene that has the same leaves them out. */
+function withData(scene) {
+  if (!scene.points) return Object.assign(scene, play.data);
+  const { points, names, ranges, medians } = scene;
+  play.data = { points, names, ranges, medians };
+  return scene;
 }
 
 function structureOf({ network: { layers: all, n_inputs } }) {

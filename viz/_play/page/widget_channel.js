@@ -31,6 +31,12 @@ function render({ model, el }) {
     send({ look: true });
   }
 
+  /** The page has begun, for the first time or because it was moved: it has nothing yet. */
+  function begin() {
+    wait();
+    send({ look: true, anew: true });
+  }
+
   function wait() {
     clearTimeout(late);
     late = setTimeout(() => {
@@ -51,7 +57,7 @@ function render({ model, el }) {
 
   function fromFrame({ source, data }) {
     if (source !== frame.contentWindow || !Object.hasOwn(data ?? {}, "tinygrad_mlp_play")) return;
-    if (data.command?.do === "hello") return look();
+    if (data.command?.do === "hello") return begin();
     wait();
     send({ command: data.command, number: data.tinygrad_mlp_play });
   }
