@@ -155,14 +155,20 @@ def items_of(root: Holder) -> tuple[list[Any], dict[Value, None]]:
 
 
 def _collect_items(
-    container: object, seen: set[int], modules: list[Holder], values: dict[Value, None]
+    container: Any, seen: set[int], modules: list[Holder], values: dict[Value, None]
 ) -> None:
-    for _, child in children_of(container):
+    if isinstance(container, Holder):
+        container = vars(container)
+    # A copy, as another thread may change it meanwhile.
+    children = list(container.values()) if isinstance(container, dict) else container
+    for child in children:
+        if not isinstance(child, WALKED):
+            continue
         if isinstance(child, Value):
             values[child] = None
-        elif isinstance(child, list) and set(map(type, child)) == VALUES_ALONE:
+        elif child.__class__ is list and set(map(type, child)) == VALUES_ALONE:
             values.update(dict.fromkeys(child))
-        elif isinstance(child, WALKED) and id(child) not in seen:
+        elif id(child) not in seen:
             seen.add(id(child))
             if isinstance(child, Holder):
                 modules.append(child)

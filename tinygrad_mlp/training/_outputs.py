@@ -338,7 +338,9 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     """
     parameters = model.parameters()
     check_numbers(parameters)
-    n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
+    n_samples = 1  # which says how many outputs there are
+    if loss is not None and loss.from_probabilities:
+        n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
     with undisturbed(model), evaluation_mode(model), no_grad():
         rows = [
             sample_outputs(model, x, loss is not None and loss.from_logits)
