@@ -7,11 +7,14 @@ needed. How it is known that nothing was replaced since the last look is in ``_k
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
 from typing import Any, ClassVar, Final, TypeGuard
 
+from tinygrad_mlp._places import Owner
 from tinygrad_mlp.engine import Value
 
 __all__ = [
+    "HOLD_NOTHING",
     "VALUES_ALONE",
     "WALKED",
     "Buffer",
@@ -141,6 +144,10 @@ def _collect(
         _collect(child, f"{name}.", seen, found)
 
 
+HOLD_NOTHING: Final = frozenset([str, int, float, bool, type(None), FunctionType, Owner])
+"""The types of what stands in most attributes and is not searched, told apart in no time."""
+
+
 def items_of(root: Holder) -> tuple[list[Any], dict[Value, None]]:
     """Modules and Values in the order of ``contents_of``, faster, as nobody asks for names.
 
@@ -162,7 +169,7 @@ def _collect_items(
     # A copy, as another thread may change it meanwhile.
     children = list(container.values()) if isinstance(container, dict) else container
     for child in children:
-        if not isinstance(child, WALKED):
+        if type(child) in HOLD_NOTHING or not isinstance(child, WALKED):
             continue
         if isinstance(child, Value):
             values[child] = None

@@ -70,6 +70,7 @@ class CompiledEngine(StepSettings):
 
     def _start(self) -> None:
         """Record nothing yet; the first step does."""
+        self._take_parameters()
         self._whole_batch = self._by_step = self._not_native = ""
         self._is_native = False
         self._rule = OptimizerRule(self.optimizer, self.clip_value)
@@ -118,6 +119,8 @@ class CompiledEngine(StepSettings):
             batch_size: how many a batch has; None for all.
             by_step: why each step needs a call; empty if it does not.
         """
+        if self.backend == "numpy":  # as the name says
+            return None
         self._is_native, self._by_step, self._not_native = False, "", ""
         try:
             self._pieces.make_ready(self._as_batches(samples, batch_size), by_step)
@@ -332,6 +335,11 @@ class AutoEngine(StepSettings):
     def name(self) -> str:
         """The engine at work, with the reason where it is not the compiled one."""
         return self._engine.name + self._fallback
+
+    @property
+    def penalized(self) -> list[Value]:
+        """Those of the engine at work."""
+        return self._engine.penalized
 
     def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients are ready for ``update``."""

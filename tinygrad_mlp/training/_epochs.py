@@ -334,14 +334,11 @@ class Training:
         Returns:
             Whether it did; if not, nothing was done.
         """
+        if n_epochs < 2 or not self.is_in_pieces:
+            return False
         looked_at = self.callbacks or self.keepers or self.augmentations
         others = (self.validation, self.schedule, self.saving)
-        if (
-            n_epochs < 2
-            or not self.is_in_pieces
-            or looked_at
-            or any([other is not None for other in others])
-        ):
+        if looked_at or any([other is not None for other in others]):
             return False
         started = time.perf_counter()
         pieces = self.engine.pieces(self.samples, self.batch_size)

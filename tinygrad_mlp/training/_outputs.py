@@ -22,6 +22,7 @@ from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.nn._contents import HOLD_NOTHING
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.training._one_step import at_one_step
 from tinygrad_mlp.training._predictor import Check, Read, in_blocks, kept_outputs, unchecked
@@ -261,7 +262,7 @@ class Attributes:
         stack: list[object] = [model]
         while stack:
             item = stack.pop()
-            if isinstance(item, Value) or id(item) in seen:
+            if type(item) in HOLD_NOTHING or isinstance(item, Value) or id(item) in seen:
                 continue
             seen.add(id(item))
             if isinstance(item, Module):
