@@ -105,11 +105,13 @@ class CompiledEngine(StepSettings):
     @property
     def name(self) -> str:
         """What runs the steps; and how, where that is not as one would expect."""
+        kind = "native" if self._is_native else "compiled"
+        if not (self._whole_batch or self._by_step or self._not_native):
+            return kind  # as it mostly is, after each epoch
         notes = [f"for whole batches: {self._whole_batch}"] * bool(self._whole_batch)
         notes += [f"a call per step: {self._by_step}"] * bool(self._by_step)
         notes += [f"not native: {self._not_native}"] * bool(self._not_native)
-        kind = "native" if self._is_native else "compiled"
-        return f"{kind} ({'; '.join(notes)})" if notes else kind
+        return f"{kind} ({'; '.join(notes)})"
 
     def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call; None if it cannot, which ``name`` has the reason of.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -64,7 +65,7 @@ class Objective:
     l1: float = 0.0
     l2: float = 0.0
 
-    @property
+    @cached_property
     def penalized(self) -> bool:
         """Whether there are penalties."""
         return self.l1 > 0.0 or self.l2 > 0.0
