@@ -121,7 +121,7 @@ class CompiledEngine(StepSettings):
             batch_size: how many a batch has; None for all.
             by_step: why each step needs a call; empty if it does not.
         """
-        if self.backend == "numpy":  # as the name says
+        if self.backend == "numpy":  # then each step takes a call, which is no news
             return None
         self._is_native, self._by_step, self._not_native = False, "", ""
         try:
