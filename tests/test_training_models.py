@@ -28,7 +28,7 @@ from tinygrad_mlp.nn import MLP, Buffer, Module
 from tinygrad_mlp.optim import SGD, Adam
 from tinygrad_mlp.training import ENGINES, History, Task, fit, predict
 from tinygrad_mlp.training._engines import Objective, mean_of
-from tinygrad_mlp.training._outputs import Attributes, recording_of, undisturbed
+from tinygrad_mlp.training._outputs import Attributes, check_outputs, recording_of, undisturbed
 from tinygrad_mlp.training._units import LayerUnits, Look, look_at
 
 QUIET: Final[dict[str, Any]] = {"log_every": None}
@@ -69,10 +69,16 @@ def test_from_how_many_samples_on_a_model_is_compiled(
 
 @pytest.mark.parametrize(("n_samples", "n_tried"), [(1, 1), (15, 15), (16, 16), (17, 16), (40, 16)])
 def test_a_model_is_tried_out_on_few_samples(n_samples: int, n_tried: int) -> None:
-    CALLS.clear()
     X = np.arange(float(n_samples)).reshape(-1, 1)
-    Task.for_data(Counted(1, [1], rng=0), X, X[:, 0])
-    assert X[:n_tried].tolist() == CALLS
+    for loss, n_needed in (
+        (None, 1),  # for the number of outputs
+        ("mean_squared_error", 1),
+        ("binary_cross_entropy", n_tried),  # all outputs must be probabilities
+    ):
+        CALLS.clear()
+        model = Counted(1, [1], output_activation="sigmoid", rng=0)
+        assert check_outputs(model, X, None if loss is None else loss_named(loss)) == 1
+        assert X[:n_needed].tolist() == CALLS
 
 
 @pytest.mark.parametrize("last", ["softmax", "sigmoid", None])

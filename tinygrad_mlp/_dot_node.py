@@ -38,7 +38,10 @@ def dot_node(
     """
     now = current() if open_blocks else PLAIN
     if now.is_watched:
-        return apply(ops.DOT, *weights, *inputs, *(() if bias is None else (bias,)))
+        parents = (*weights, *inputs) if bias is None else (*weights, *inputs, bias)
+        if now.recorder is not None:
+            return now.recorder.node(ops.DOT, parents)  # type: ignore[no-any-return]
+        return apply(ops.DOT, *parents)
     weight_numbers = [weight.data for weight in weights]
     start = 0.0 if bias is None else bias.data
     try:

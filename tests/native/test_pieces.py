@@ -430,11 +430,11 @@ def test_two_trainings_at_once_are_those_one_after_the_other() -> None:
     assert together == found
 
 
-@pytest.mark.parametrize(("backend", "n_times"), [("numpy", 7), ("native", 2)])
+@pytest.mark.parametrize(("backend", "n_times"), [("numpy", 0), ("native", 2)])
 def test_an_epoch_asks_once_whether_many_steps_can_be_one_call(
     monkeypatch: pytest.MonkeyPatch, backend: str, n_times: int
 ) -> None:
-    """Several epochs in a call come after one in the library, so NumPy is not asked about them."""
+    """Several epochs in a call come after one in the library; NumPy is not asked at all."""
     made: list[Batches] = []
     make_ready = Pieces.make_ready
 
@@ -446,7 +446,7 @@ def test_an_epoch_asks_once_whether_many_steps_can_be_one_call(
     monkeypatch.setattr(Pieces, "most_steps", lambda *_: 100)
     trained(monkeypatch, backend, batch_size=None)
     assert len(made) == n_times
-    assert len(set(map(id, made))) == 1
+    assert len(set(map(id, made))) == min(n_times, 1)
 
 
 def test_other_threads_run_while_a_piece_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -542,9 +542,9 @@ def test_a_piece_takes_as_long_as_ctrl_c_may_wait(
     assert pieces.most_steps(False) == 1
     with clock(monkeypatch, 1e-5):
         pieces.run(order, 0, 1)
-        assert pieces.most_steps(False) == 8  # eight times as many at most
+        assert pieces.most_steps(False) == 256  # so many times as many at most
         pieces.run(order[1:], 1, 8)
-        assert pieces.most_steps(False) == 64
+        assert pieces.most_steps(False) == 2048
     with clock(monkeypatch, 0.05):
         pieces.run(order[9:], 9, 40)
         assert pieces.most_steps(False) == 20  # in half of the time

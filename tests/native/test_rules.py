@@ -390,6 +390,26 @@ def test_what_cannot_be_traced_is_refused(library: Library, rule: Callable[..., 
     assert optimizer.calls == []  # type: ignore[attr-defined]
 
 
+def test_a_rule_of_the_package_runs_once_and_another_twice(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_calls = []
+    update = SGD.update
+
+    def counted(self: Any, *arguments: Any) -> Any:
+        n_calls.append(type(self))
+        return update(self, *arguments)
+
+    class Other(SGD):
+        pass
+
+    monkeypatch.setattr(SGD, "update", counted)
+    of_package, _ = traced_rule(SGD(), np.zeros(3), None, library.operations)
+    of_another, _ = traced_rule(Other(), np.zeros(3), None, library.operations)
+    assert n_calls == [SGD, Other, Other]
+    assert of_package.same_as(of_another)
+
+
 def test_what_cannot_be_copied_is_no_reason_against_a_rule(library: Library) -> None:
     optimizer = Own(lion, lock=threading.Lock())
     traced_rule(optimizer, np.zeros(3), None, library.operations)

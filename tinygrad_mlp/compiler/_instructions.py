@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Final, Literal
 
@@ -131,6 +132,7 @@ class Ref:
         return Ref(self.buffer, self.offset, self.shape, self.strides, pad, self.swap)
 
 
+@lru_cache(maxsize=256)
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The strides of a C-ordered array; 0 for axes of length 1.
 

@@ -257,6 +257,12 @@ def affine_strides(slots: IntArray) -> tuple[int, ...] | None:
     ((1, 2), None)
     """
     first = int(slots.flat[0])
+    if slots.ndim == 1:  # which most are
+        n = len(slots)
+        stride = int(slots[1]) - first if n > 1 else 0
+        if n > 2 and not (slots[1:] - slots[:-1] == stride).all():
+            return None
+        return (stride,)
     strides = []
     predicted: IntArray = np.array(first, dtype=np.int64)
     for axis, length in enumerate(slots.shape):

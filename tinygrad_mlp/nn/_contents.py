@@ -7,11 +7,14 @@ needed. How it is known that nothing was replaced since the last look is in ``_k
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
 from typing import Any, ClassVar, Final, TypeGuard
 
+from tinygrad_mlp._places import Owner
 from tinygrad_mlp.engine import Value
 
 __all__ = [
+    "HOLD_NOTHING",
     "VALUES_ALONE",
     "WALKED",
     "Buffer",
@@ -141,6 +144,10 @@ def _collect(
         _collect(child, f"{name}.", seen, found)
 
 
+HOLD_NOTHING: Final = frozenset([str, int, float, bool, type(None), FunctionType, Owner])
+"""The types of what stands in most attributes and is not searched, told apart in no time."""
+
+
 def items_of(root: Holder) -> tuple[list[Any], dict[Value, None]]:
     """Modules and Values in the order of ``contents_of``, faster, as nobody asks for names.
 
@@ -155,14 +162,20 @@ def items_of(root: Holder) -> tuple[list[Any], dict[Value, None]]:
 
 
 def _collect_items(
-    container: object, seen: set[int], modules: list[Holder], values: dict[Value, None]
+    container: Any, seen: set[int], modules: list[Holder], values: dict[Value, None]
 ) -> None:
-    for _, child in children_of(container):
+    if isinstance(container, Holder):
+        container = vars(container)
+    # A copy, as another thread may change it meanwhile.
+    children = list(container.values()) if isinstance(container, dict) else container
+    for child in children:
+        if type(child) in HOLD_NOTHING or not isinstance(child, WALKED):
+            continue
         if isinstance(child, Value):
             values[child] = None
-        elif isinstance(child, list) and set(map(type, child)) == VALUES_ALONE:
+        elif child.__class__ is list and set(map(type, child)) == VALUES_ALONE:
             values.update(dict.fromkeys(child))
-        elif isinstance(child, WALKED) and id(child) not in seen:
+        elif id(child) not in seen:
             seen.add(id(child))
             if isinstance(child, Holder):
                 modules.append(child)

@@ -94,6 +94,15 @@ class Neuron(Module):
         self.b = Value(0.0 if bias is None else bias)
         self.label_parameters()
 
+    @classmethod
+    def _of(cls, activation: Activation, weights: Sequence[float], bias: float) -> Neuron:
+        """One of a layer, which has checked all and tells the parameters where they stand."""
+        neuron = cls.__new__(cls)
+        neuron.activation = activation
+        neuron.w = [Value(weight) for weight in weights]
+        neuron.b = Value(bias)
+        return neuron
+
     def forward(self, x: Sample) -> list[Value]:
         """The output for one sample, in a list.
 
@@ -215,15 +224,13 @@ class Layer(Module):
                 f"'sigmoid', or take two outputs: Layer({n_inputs}, 1, 'sigmoid'), and of a "
                 f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
             )
-        of_each = None if self.activation == SOFTMAX else activation_named(self.activation)
+        of_each = activation_named(None if self.activation == SOFTMAX else self.activation)
         batch_norm = check_flag(batch_norm, "batch_norm", "Layer(2, 16, batch_norm=True)")
         check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
         generator = as_generator(rng)
         rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()
         biases = draw_biases(init, activation, n_inputs, n_outputs, generator).tolist()
-        self.neurons = [
-            Neuron(n_inputs, of_each, weights=row, bias=bias) for row, bias in zip(rows, biases)
-        ]
+        self.neurons = [Neuron._of(of_each, row, bias) for row, bias in zip(rows, biases)]
         if batch_norm:
             self.norm = BatchNorm(n_outputs)
         if dropout:

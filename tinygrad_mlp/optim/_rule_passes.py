@@ -20,7 +20,7 @@ from tinygrad_mlp._native._passes import Passes, passes_of
 from tinygrad_mlp._native._stand_ins import StandIn, Trace, UntraceableError
 from tinygrad_mlp.optim._base import Optimizer
 
-__all__ = ["coefficient_rows", "refusal", "settings_of", "traced_rule"]
+__all__ = ["coefficient_rows", "is_of_package", "refusal", "settings_of", "traced_rule"]
 
 _OF_STEPS: Final = frozenset(
     {
@@ -119,19 +119,34 @@ def traced_rule(
     """
     given = (optimizer, parameters, clip_value, operations)
     try:
-        return _traced_twice(*given, unknown=_WITH_RATE), False
+        return _traced_alike(*given, unknown=_WITH_RATE), False
     except UntraceableError:
-        return _traced_twice(*given, unknown=_OF_STEPS), True
+        return _traced_alike(*given, unknown=_OF_STEPS), True
 
 
-def _traced_twice(*given: Any, unknown: Set[str]) -> Passes:
+def is_of_package(optimizer: Optimizer) -> bool:
+    """Whether its rule is one of ours: it does the same each time, and changes no setting.
+
+    >>> from tinygrad_mlp.optim import SGD
+    >>> class Own(SGD):
+    ...     pass
+    >>> is_of_package(SGD()), is_of_package(Own())
+    (True, False)
+    """
+    package, _, _ = __name__.partition(".")
+    return type(optimizer).__module__.startswith(f"{package}.")
+
+
+def _traced_alike(*given: Any, unknown: Set[str]) -> Passes:
+    """The passes of a rule that gives the same twice; ours are known to do so."""
+    n_times = 1 if is_of_package(given[0]) else 2
     try:
-        first, second = [_trace(*given, unknown=unknown) for _ in range(2)]
+        first, *others = [_trace(*given, unknown=unknown) for _ in range(n_times)]
     except UntraceableError:
         raise
     except Exception as error:  # a rule may do anything with what is no array
         raise UntraceableError(f"its rule raises {type(error).__name__}: {error}") from error
-    if not first.same_as(second):
+    if not all([first.same_as(other) for other in others]):
         raise UntraceableError("its rule does something else each time")
     return first
 
@@ -146,7 +161,8 @@ def _trace(
 ) -> Passes:
     trace = Trace(parameters.dtype)
     probe, of_steps = _without(optimizer, unknown), _without(optimizer, _OF_STEPS)
-    before = [_contents(each) for each in (probe, of_steps)]
+    checked = () if is_of_package(optimizer) else (probe, of_steps)
+    before = [_contents(each) for each in checked]
     numbers, gradients, *state = arrays = [trace.array() for _ in (0, 1, *probe.state_names)]
     coefficients = [trace.number() for _ in of_steps.coefficients(1)]
     clipped = gradients
@@ -154,7 +170,7 @@ def _trace(
         limited: Any = np.minimum(np.maximum(gradients, -clip_value), clip_value)
         clipped = StandIn(trace, limited.node, given=True)
     change, new = probe.update(array_math, numbers, clipped, tuple(state), tuple(coefficients))
-    if before != [_contents(each) for each in (probe, of_steps)]:
+    if before != [_contents(each) for each in checked]:
         raise UntraceableError("its rule changes the optimizer")
     results = [np.subtract(numbers, change), clipped, *new]
     if len(results) != len(arrays) or not all([isinstance(x, StandIn) for x in results]):

@@ -70,6 +70,7 @@ class CompiledEngine(StepSettings):
 
     def _start(self) -> None:
         """Record nothing yet; the first step does."""
+        self._take_parameters()
         self._whole_batch = self._by_step = self._not_native = ""
         self._is_native = False
         self._rule = OptimizerRule(self.optimizer, self.clip_value)
@@ -104,11 +105,13 @@ class CompiledEngine(StepSettings):
     @property
     def name(self) -> str:
         """What runs the steps; and how, where that is not as one would expect."""
+        kind = "native" if self._is_native else "compiled"
+        if not (self._whole_batch or self._by_step or self._not_native):
+            return kind  # as it mostly is, after each epoch
         notes = [f"for whole batches: {self._whole_batch}"] * bool(self._whole_batch)
         notes += [f"a call per step: {self._by_step}"] * bool(self._by_step)
         notes += [f"not native: {self._not_native}"] * bool(self._not_native)
-        kind = "native" if self._is_native else "compiled"
-        return f"{kind} ({'; '.join(notes)})" if notes else kind
+        return f"{kind} ({'; '.join(notes)})"
 
     def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call; None if it cannot, which ``name`` has the reason of.
@@ -118,6 +121,8 @@ class CompiledEngine(StepSettings):
             batch_size: how many a batch has; None for all.
             by_step: why each step needs a call; empty if it does not.
         """
+        if self.backend == "numpy":  # then each step takes a call, which is no news
+            return None
         self._is_native, self._by_step, self._not_native = False, "", ""
         try:
             self._pieces.make_ready(self._as_batches(samples, batch_size), by_step)
@@ -332,6 +337,11 @@ class AutoEngine(StepSettings):
     def name(self) -> str:
         """The engine at work, with the reason where it is not the compiled one."""
         return self._engine.name + self._fallback
+
+    @property
+    def penalized(self) -> list[Value]:
+        """Those of the engine at work."""
+        return self._engine.penalized
 
     def step(self, X: Floats, targets: NDArray[Any], weights: Floats | None = None) -> float:
         """The loss of a batch, without penalties; the gradients are ready for ``update``."""

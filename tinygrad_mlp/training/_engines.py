@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -64,7 +65,7 @@ class Objective:
     l1: float = 0.0
     l2: float = 0.0
 
-    @property
+    @cached_property
     def penalized(self) -> bool:
         """Whether there are penalties."""
         return self.l1 > 0.0 or self.l2 > 0.0
@@ -175,6 +176,15 @@ class StepSettings:
         self.backend = backend
         self.batch_outputs: Floats  # there is none before the first step
         self.batch_penalty = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        """What an engine of a kind makes ready once it has its settings."""
+        self._take_parameters()
+
+    def _take_parameters(self) -> None:
+        """Find the parameters that are stepped, and clear the gradients of the others."""
+        model, optimizer = self.model, self.optimizer
         # An optimizer takes whatever has data and grad; what a graph is made of are Values.
         self.trained = [p for p in optimizer.parameters if isinstance(p, Value)]
         stepped = set(self.trained)
@@ -182,10 +192,6 @@ class StepSettings:
         self._clear_left_out()
         # It may have stepped Values before and shall step an array now, or the other way round.
         optimizer.load_state_dict(optimizer.state_dict())
-        self._start()
-
-    def _start(self) -> None:
-        """What an engine of a kind makes ready once it has its settings."""
 
     def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call: nothing, unless an engine has it."""
@@ -366,6 +372,7 @@ class EagerEngine(StepSettings):
         self._try_anew()
 
     def _start(self) -> None:
+        self._take_parameters()
         self._buffers = self.model.buffers()
         self._try_anew()
 

@@ -197,7 +197,6 @@ class BatchProgram:
         lowered = bound.lowered
         self._memory = bound.addresses.copy()
         self._is_whole = batches.batch_size is None
-        self._views: list[tuple[int, Array | None]] = []
         n_arrays = len(batches.arrays)
         alive: list[Array] = [made.records, made.arena, made.tables, bound.given.kept]
         self._inputs = np.zeros(n_arrays + batches.weighted + 1, INPUT)
@@ -244,16 +243,25 @@ class BatchProgram:
                 inputs[n_arrays]["rows"] = address_of(shares)
             return
         arrays = [*batches.arrays, *([] if shares is None else [shares])]
-        for k, array in enumerate(arrays):
-            place, row = self.bound.made.arguments[k], inputs[k]
-            if place.memory == FIRST_ARGUMENT + k:
+        for k, (array, view) in enumerate(zip(arrays, self._views)):
+            if view is None:
                 self._memory[FIRST_ARGUMENT + k] = address_of(array)
             else:
+                view[...] = array.reshape(view.shape)
+
+    @cached_property
+    def _views(self) -> list[Array | None]:
+        """For each argument where a whole batch is copied to; None where it is read as it lies."""
+        views: list[Array | None] = []
+        for k, place in enumerate(self.bound.made.arguments):
+            row, view = self._inputs[k], None
+            if place.memory != FIRST_ARGUMENT + k:
                 steps = (int(row["row_stride"]) * self._item, int(row["stride"]) * self._item)
                 shape = (self.size, int(row["width"]))
                 arena = self.bound.made.arena[place.offset :]
-                view: Array = np.lib.stride_tricks.as_strided(arena, shape, steps)
-                view[...] = array.reshape(shape)
+                view = np.lib.stride_tricks.as_strided(arena, shape, steps)
+            views.append(view)
+        return views
 
     def share(self, other: BatchProgram) -> None:
         """Read from the same memory as another batch."""

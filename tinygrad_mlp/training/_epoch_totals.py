@@ -17,7 +17,7 @@ from tinygrad_mlp.training._engines import Taken
 __all__ = ["Total", "from_place", "in_turn", "joined", "weighed"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Total:
     """Sums over the samples of an epoch, each by one addition for a step.
 

@@ -85,6 +85,7 @@ class Training:
         self.right = None if self.samples.answers is None else RightAnswers(self.task)
         self.measuring = Measuring(self.engine, self.task, self.objective, self.batch_size)
         self.was_training = self.model.training
+        self.is_penalized = self.objective.penalized
         self.failed = self.has_ended = self.is_ready = False
         self.is_in_pieces = False  # as the last epoch was taken
 
@@ -112,10 +113,10 @@ class Training:
                     callback.on_training_start(self.loss_of_samples, self.model)
             with progress:
                 progress.begin(history)
-                while history.n_epochs < self.epochs and not history.reason:
-                    to_go = self.epochs - history.n_epochs
-                    if not self.train_ahead(min(to_go, progress.n_unseen(history))):
-                        self.train_epoch(history.n_epochs + 1)
+                epoch = history.n_epochs
+                while epoch < self.epochs and not history.reason:
+                    if not (self.is_in_pieces and self.train_ahead(self.epochs - epoch, progress)):
+                        self.train_epoch(epoch + 1)
                     epoch = history.n_epochs
                     progress.show(history)
                     history.reason = self.reason_to_stop(epoch)
@@ -242,7 +243,7 @@ class Training:
             is_due = any([looks_at(callback, history.n_epochs + 1) for callback in self.keepers])
             after = self.measuring.of_training(self.samples) if is_due else after
         history.loss.append(loss)
-        if self.objective.penalized:
+        if self.is_penalized:
             history.penalty.append(penalty)
         history.learning_rate.append(self.optimizer.learning_rate)
         if self.right is not None:
@@ -253,7 +254,7 @@ class Training:
                 history.validation_accuracy.append(measured[1])
         if self.keepers:  # lists as long as the others
             history.epoch_end_loss.append(after[0])
-            if self.objective.penalized:
+            if self.is_penalized:
                 history.epoch_end_penalty.append(self.measuring.penalty() if is_due else nan)
             if self.samples.answers is not None:
                 history.epoch_end_accuracy.append(after[1])
@@ -280,7 +281,7 @@ class Training:
 
     def take_each_step(self, total: Total) -> None:
         """A call for each step."""
-        engine, penalized, right = self.engine, self.objective.penalized, self.right
+        engine, penalized, right = self.engine, self.is_penalized, self.right
         for batch in self.batches():
             try:
                 value = self.take_step(batch)
@@ -321,27 +322,26 @@ class Training:
     @property
     def wants_outputs(self) -> bool:
         """Whether more than the losses is wanted of the steps."""
-        return self.objective.penalized or self.right is not None
+        return self.is_penalized or self.right is not None
 
-    def train_ahead(self, n_epochs: int) -> bool:
+    def train_ahead(self, n_epochs: int, progress: Progress) -> bool:
         """Go through the samples several times in one call, where nobody looks in between.
 
         Not before an epoch has shown how long its steps take, and that they can be many in a call.
 
         Args:
             n_epochs: how many times at most.
+            progress: what shows some of the epochs.
 
         Returns:
             Whether it did; if not, nothing was done.
         """
+        n_epochs = min(n_epochs, progress.n_unseen(self.history))
+        if n_epochs < 2:
+            return False
         looked_at = self.callbacks or self.keepers or self.augmentations
         others = (self.validation, self.schedule, self.saving)
-        if (
-            n_epochs < 2
-            or not self.is_in_pieces
-            or looked_at
-            or any([other is not None for other in others])
-        ):
+        if looked_at or any([other is not None for other in others]):
             return False
         started = time.perf_counter()
         pieces = self.engine.pieces(self.samples, self.batch_size)
@@ -373,7 +373,7 @@ class Training:
         known = None if weights is None else weights[: len(piece.losses)]
         losses, penalties = weighed(taken, piece.sizes, known)
         history.loss += (in_turn(losses.reshape(n_done, -1)) / samples.total_weight).tolist()
-        if self.objective.penalized:
+        if self.is_penalized:
             sums = in_turn(penalties.reshape(n_done, -1))
             history.penalty += (sums / len(samples.X)).tolist()
         history.learning_rate += [self.optimizer.learning_rate] * n_done
@@ -446,7 +446,7 @@ class Training:
     def reason_to_stop(self, epoch: int) -> str:
         """Why training ends with this epoch; empty if it goes on."""
         history = self.history
-        if isnan(history.loss[-1]) or (self.objective.penalized and isnan(history.penalty[-1])):
+        if isnan(history.loss[-1]) or (self.is_penalized and isnan(history.penalty[-1])):
             return f"the loss is nan in epoch {epoch}; {self.remedy}"
         if not self.callbacks:
             return ""

@@ -22,6 +22,7 @@ from tinygrad_mlp.engine import Value, no_grad
 from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
+from tinygrad_mlp.nn._contents import HOLD_NOTHING
 from tinygrad_mlp.nn._module import Module, evaluation_mode
 from tinygrad_mlp.training._one_step import at_one_step
 from tinygrad_mlp.training._predictor import Check, Read, in_blocks, kept_outputs, unchecked
@@ -261,7 +262,7 @@ class Attributes:
         stack: list[object] = [model]
         while stack:
             item = stack.pop()
-            if isinstance(item, Value) or id(item) in seen:
+            if type(item) in HOLD_NOTHING or isinstance(item, Value) or id(item) in seen:
                 continue
             seen.add(id(item))
             if isinstance(item, Module):
@@ -338,7 +339,9 @@ def check_outputs(model: Module, X: NDArray[np.float64], loss: Loss | None) -> i
     """
     parameters = model.parameters()
     check_numbers(parameters)
-    n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
+    n_samples = 1  # which says how many outputs there are
+    if loss is not None and loss.from_probabilities:
+        n_samples = min(max(PRODUCTS_TO_TRY // (len(parameters) + 1), 1), SAMPLES_TO_TRY)
     with undisturbed(model), evaluation_mode(model), no_grad():
         rows = [
             sample_outputs(model, x, loss is not None and loss.from_logits)

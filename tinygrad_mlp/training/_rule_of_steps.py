@@ -12,7 +12,13 @@ from tinygrad_mlp._native._library import Library
 from tinygrad_mlp._native._passes import Passes
 from tinygrad_mlp._native._stand_ins import UntraceableError
 from tinygrad_mlp.optim import Optimizer
-from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
+from tinygrad_mlp.optim._rule_passes import (
+    coefficient_rows,
+    is_of_package,
+    refusal,
+    settings_of,
+    traced_rule,
+)
 
 __all__ = ["OptimizerRule", "Rule"]
 
@@ -79,7 +85,7 @@ class OptimizerRule:
         if reason:
             raise UntraceableError(reason)
         optimizer = self._optimizer
-        if self._traced is not None and _is_of_package(optimizer):
+        if self._traced is not None and is_of_package(optimizer):
             known, reads_rate, size, passes = self._traced
             settings = settings_of(optimizer, reads_rate)
             same = len(known) == len(settings) and size == parameters.size
@@ -101,8 +107,3 @@ class OptimizerRule:
     def coefficients(self, n_steps: int, dtype: np.dtype[Any]) -> Array:
         """The coefficients of the next steps."""
         return coefficient_rows(self._optimizer, n_steps, dtype)
-
-
-def _is_of_package(optimizer: Optimizer) -> bool:
-    package, _, _ = __name__.partition(".")
-    return type(optimizer).__module__.startswith(f"{package}.")

@@ -32,7 +32,7 @@ SECONDS: Final = 0.025
 MOST_NUMBERS: Final = 2**19
 """How many numbers are drawn for a piece, or given beside the losses, at most."""
 
-FASTEST_GROWTH: Final = 8
+FASTEST_GROWTH: Final = 256
 """How many times as many steps as the last one a piece has at most."""
 
 
