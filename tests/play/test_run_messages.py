@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import accuracy, predict, predict_proba
 from tinygrad_mlp.data import make_moons
-from tinygrad_mlp.nn import Activation, BatchNorm, Dropout, Layer, Sequential
+from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.nn import MLP, Activation, BatchNorm, Dropout, Layer, Sequential
 from viz._run.curve import MOST_POINTS, Cursor, Curve
 from viz._run.messages import frame, scene
 from viz._run.run import Run
@@ -111,6 +112,55 @@ def test_held_out_metrics_are_those_of_the_package() -> None:
     assert now["held_out_loss"] == pytest.approx(-np.log(right).mean(), rel=1e-12)
     assert len(samples.held_out) == 10
     assert not set(samples.held_out) & set(samples.train)
+
+
+X_OWN = np.random.default_rng(0).normal(size=(40, 3))
+
+OWN_TARGETS: dict[str, tuple[int, Any, tuple[str, str, list[str]]]] = {
+    "texts": (
+        3,
+        np.array(["a", "b", "c", "a"] * 10),
+        ("classification", "softmax", ["a", "b", "c"]),
+    ),
+    "yes or no": (1, np.array(["no", "yes"] * 20), ("binary", "sigmoid", ["no", "yes"])),
+    "questions": (
+        2,
+        (X_OWN[:, :2] > 0).astype(int),
+        ("multilabel", "sigmoid", ["class 0", "class 1"]),
+    ),
+    "a number": (1, X_OWN[:, 0] * 2.0, ("regression", "identity", ["y"])),
+    "numbers": (2, X_OWN[:, :2] * 2.0, ("regression", "identity", ["y1", "y2"])),
+}
+
+
+@pytest.mark.parametrize("name", OWN_TARGETS)
+def test_what_a_persons_own_model_learns(name: str) -> None:
+    n_outputs, y, (task, head, outputs_named) = OWN_TARGETS[name]
+    model = MLP(3, [4, n_outputs], rng=0)
+    run = Run.of_model(model, X_OWN, y, batch_size=10, learning_rate=0.05, names=["p", "q", "r"])
+    run.take(60)
+    run.write_back()
+    told = sent(scene(run))
+    assert (told["task"], told["network"]["head"], told["outputs"]) == (task, head, outputs_named)
+    assert told["names"] == ["p", "q", "r"]
+    assert told["points"]["n_points"] == [30, 10]
+    now, held_out = sent(frame(run)), run.samples.held_out
+    if task == "regression":
+        errors = predict(model, X_OWN[held_out]).reshape(10, -1) - y[held_out].reshape(10, -1)
+        assert now["held_out_loss"] == pytest.approx(np.mean(errors**2), rel=1e-12)
+        assert now["accuracy"] is None
+    else:
+        assert now["held_out_accuracy"] == pytest.approx(
+            np.mean(predict(model, X_OWN[held_out]) == y[held_out])
+        )
+    assert run.sample_loss(3).loss.data > 0.0
+
+
+def test_names_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(TinygradMLPError, match="X has 3 columns; give a name for each"):
+        Run.of_model(MLP(3, [1], rng=0), X_OWN, X_OWN[:, 0], names=["p"])
+    with pytest.raises(TinygradMLPError, match="is one of a whole batch"):
+        Run.of_model(MLP(3, [1], rng=0), X_OWN, X_OWN[:, 0], loss=lambda o, t: o[0] - t[0])
 
 
 def test_a_regression_is_learned_in_its_own_scale_and_shown_in_its_numbers() -> None:

@@ -106,6 +106,32 @@ def test_a_change_in_the_past_drops_the_future() -> None:
     assert [step for step, _ in run.curve.points if step > 10] == []
 
 
+def test_moments_of_a_future_that_was_dropped_are_forgotten() -> None:
+    run = plain()
+    run.take(200)
+    run.go_to(50)
+    run.set("learning_rate", 0.3)
+    run.take(150)
+    fresh = plain()
+    fresh.take(50)
+    fresh.set("learning_rate", 0.3)
+    fresh.take(80)
+    run.go_to(130)
+    assert run.numbers().tobytes() == fresh.numbers().tobytes()
+
+
+def test_what_was_measured_of_a_dropped_future_is_forgotten() -> None:
+    run = plain()
+    run.take(10)
+    run.set_weight(0, 9.0)
+    with_weight = run.measured()
+    run.back(1)
+    run.take(1)
+    fresh = plain()
+    fresh.take(10)
+    assert run.measured() == fresh.measured() != with_weight
+
+
 def test_back_beyond_the_beginning_is_the_beginning() -> None:
     run = plain()
     first = run.numbers()

@@ -203,3 +203,13 @@ def test_advice_is_that_of_fit() -> None:
     good = Run(RunSettings("moons", n_samples=40))
     good.take(300)
     assert good.advise() == ""
+
+
+def test_advice_is_about_the_weights_of_the_moment() -> None:
+    run = Run(
+        RunSettings("moons", n_samples=40, optimizer="sgd", learning_rate=0.01, l2=20.0, seed=1)
+    )
+    first = run.measured().loss
+    run.take(200)
+    assert f"the loss is {run.measured().loss:.4g};" in run.advise()
+    assert abs(run.measured().loss - first) > 0.001

@@ -75,10 +75,7 @@ def own_task(
     n_samples = len(known.X)
     train, held_out = np.arange(n_samples), np.arange(0)
     if settings.held_out:
-        stratify = None if given.ndim == 1 else False
-        train, held_out = split_indices(
-            given, settings.held_out, stratify=stratify, rng=settings.data_seed
-        )
+        train, held_out = split_indices(given, settings.held_out, rng=settings.data_seed)
     targets = ("class",) if classes else tuple(f"y{k + 1}" for k in range(task.n_outputs or 1))
     if len(targets) == 1 and not classes:
         targets = ("y",)

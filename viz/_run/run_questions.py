@@ -71,7 +71,7 @@ def sample_of(
             f"there is no sample {index}; they count from 0 to {len(samples.X) - 1}"
         )
     only = slice(index, index + 1)
-    sample = steps.task.samples(samples.inputs(samples.X[only]), samples.targets(samples.y[only]))
+    sample = steps.as_trained(samples, samples.X[only], samples.y[only])
     answer = samples.y[index]
     shown = samples.classes[int(answer)] if samples.classes and np.ndim(answer) == 0 else answer
     part = " held out" * bool((samples.held_out == index).any())

@@ -17,7 +17,7 @@ from tinygrad_mlp.nn import Module, Sequential
 from tinygrad_mlp.nn._module import evaluation_mode
 from tinygrad_mlp.optim import Optimizer, make_optimizer
 from tinygrad_mlp.training._outputs import recording_of, sample_outputs
-from tinygrad_mlp.training._task import Task
+from tinygrad_mlp.training._task import Samples, Task
 from viz._run.run_network import change_layers
 from viz._run.run_samples import RunSamples, samples_for
 from viz._run.run_settings import RunSettings
@@ -201,12 +201,18 @@ class Steps:
         )
 
     def _take_samples(self, samples: RunSamples) -> None:
-        known = self.task.samples(samples.inputs(samples.X), samples.targets(samples.y))
+        known = self.as_trained(samples, samples.X, samples.y)
         self.samples = samples
         self.to_learn = known.take(samples.train)
         self._measurable = known.take(np.concatenate([samples.train, samples.held_out]))
         self._put_in_order()
         self._take_batch_size()
+
+    def as_trained(self, samples: RunSamples, X: Floats, y: NDArray[Any]) -> Samples:
+        """Columns and class numbers (or numbers) as the network and the loss take them."""
+        classes = self.task.classes
+        answers = samples.targets(y) if classes is None else classes[y]
+        return self.task.samples(samples.inputs(X), answers)
 
     def _put_in_order(self) -> None:
         self._in_order = self.to_learn.take(self._order)
