@@ -90,7 +90,7 @@ def test_the_training_gives_way(player: Player, run: Run, monkeypatch: pytest.Mo
 
     def counted(seconds: float, *n_steps: int) -> int:
         bursts.append(seconds)
-        return take(0.001, *n_steps)
+        return 1 if bursts[1:] else take(seconds, *n_steps)  # the shorter, the harder to get in
 
     monkeypatch.setattr(run, "take_for", counted)
     player.play()
@@ -101,6 +101,27 @@ def test_the_training_gives_way(player: Player, run: Run, monkeypatch: pytest.Mo
             assert len(bursts) <= before + 2  # the one at hand, and one that was about to begin
     assert set(bursts) == {BURST}
     assert BURST <= 0.010
+
+
+def test_advice_is_looked_for_where_it_stands_still(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(run, "advise", lambda: asked.append(run.step))
+    player = Player(run)
+    player.show()
+    assert asked == [0]
+    player.play()
+    player.show()
+    assert asked == [0]
+
+
+def test_who_asks_after_the_end_does_not_wait(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player.close()
+    monkeypatch.setattr(player._changed, "wait", None)
+    assert player.newer_than(99, WAIT) is None
 
 
 def test_steps_are_taken_at_once(player: Player, run: Run) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.play.serving import PAGE, WAIT, Serving, serving, wait_until
+from tests.play.serving import PAGE, SMALL, WAIT, Serving, serving, wait_until
 from tinygrad_mlp.errors import MissingDependencyError
 from viz._play import request_handler
+from viz._play.player import Player
+from viz._play.request_handler import RequestHandler
 from viz._play.served import KEPT_REPLAYS
-from viz._play.server import MOST_CONNECTIONS
+from viz._play.server import MOST_CONNECTIONS, PlayServer
+from viz._run.run import Run
 
 STEP = json.dumps({"do": "step", "n": 1})
 
@@ -267,6 +271,34 @@ def test_the_newest_replays_are_kept(shared: Serving) -> None:
     assert answer.text == f"page {KEPT_REPLAYS + 1}"
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
     assert len(set(names)) == len(names)
+
+
+def test_a_request_that_does_not_come_is_not_waited_for(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert RequestHandler.timeout == 10.0
+    monkeypatch.setattr(RequestHandler, "timeout", 0.01)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=WAIT) as silent:
+        assert silent.recv(1) == b""
+
+
+def test_the_end_waits_for_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RequestHandler, "timeout", None)
+    server = PlayServer(Player(Run(SMALL)), PAGE)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=WAIT):
+        server.handle_request()
+        wait_until(lambda: server._handling)
+        closing = threading.Thread(target=server.server_close, daemon=True)
+        closing.start()
+        closing.join(WAIT)
+        assert not closing.is_alive()
+        assert not server._handling
+
+
+def test_no_name_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getfqdn", None)
+    with PlayServer(Player(Run(SMALL)), PAGE) as server:
+        assert server.server_name == "127.0.0.1"
 
 
 def test_there_is_room_for_so_many_connections() -> None:

@@ -99,7 +99,18 @@ def test_a_page_has_one_stream(served: Serving) -> None:
     assert newer.until(step=1)
 
 
-def test_who_is_gone_is_noticed(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_goodbye_ends_the_stream_at_once(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 1e6)
+    served.stream("a").next("frame")
+    served.served.pages.goodbye("a")
+    wait_until(lambda: not served.player._n_watching)
+
+
+def test_who_is_gone_is_noticed(
+    served: Serving, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT", 0.01)
     stream = served.stream()
     stream.next("frame")
@@ -107,6 +118,8 @@ def test_who_is_gone_is_noticed(served: Serving, monkeypatch: pytest.MonkeyPatch
     stream.close()
     wait_until(lambda: not served.player._n_watching)
     assert served.served.pages.seconds_left() == float("inf")  # which is no goodbye
+    wait_until(lambda: not served.server._handling)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stalled_page_neither_stops_nor_slows_the_training(

@@ -243,7 +243,7 @@ class Player:
         n_taken = self.run.take_for(BURST, *due)
         if pace is not None:
             pace.took(n_taken)
-        if self.run.remark or not n_taken:  # it cannot go on, such as where the loss is nan
+        if not n_taken:  # it cannot go on, such as where the loss is nan
             self.pause()
             self._show()
         self._show_in_time()

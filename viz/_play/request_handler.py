@@ -185,7 +185,11 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._send(Reply(HTML, self.served.page.encode(), PAGE_POLICY))
 
     def _events(self, page: str) -> None:
-        with self.served.pages.stream(page, partial(hang_up, self.connection)) as stream:
+        def end() -> None:
+            hang_up(self.connection)
+            self.served.player.wake()
+
+        with self.served.pages.stream(page, end) as stream:
             self._send_head(HTTPStatus.OK, Reply(EVENTS, b""))
             self.end_headers()
             with self.served.player.watched():
@@ -268,7 +272,6 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(reply.content)
 
     def _send_head(self, status: HTTPStatus, reply: Reply) -> None:
-        self.close_connection = True
         self.send_response(status)
         self.send_header("Content-Type", reply.kind)
         self.send_header("Content-Security-Policy", reply.policy)
