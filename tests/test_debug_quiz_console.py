@@ -300,6 +300,21 @@ def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path, content:
     assert file.read_bytes() == before
 
 
+def test_a_file_of_another_format_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    Progress(shown=1).write(file)
+    file.write_text(file.read_text().replace("tinygrad_mlp quiz", "other quiz"))
+    with pytest.raises(DataError, match="format is 'other quiz'"):
+        Progress.read(file)
+
+
+def test_counts_add_up_kind_by_kind() -> None:
+    total = Progress(hints=1, mistakes={"sign": 1, "paths": 2}) + Progress(
+        hints=2, mistakes={"paths": 3, "factor": 4}
+    )
+    assert total == Progress(hints=3, mistakes={"paths": 5, "factor": 4, "sign": 1})
+
+
 @pytest.mark.parametrize(
     "change", [{"at_once": -1}, {"at_once": 1.5}, {"other": 1}, {"at_once": True}]
 )

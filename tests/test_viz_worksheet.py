@@ -159,7 +159,14 @@ def test_a_graph_without_finite_numbers_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("x", "is_exact"),
-    [(0.1 * 0.3, True), (-12.3456, True), (0.12345, False), (1.0 / 3.0, False), (1e6, True)],
+    [
+        (0.1 * 0.3, True),
+        (-12.3456, True),
+        (0.12345, False),
+        (1.0 / 3.0, False),
+        (1e6, True),
+        (1e6 + 1.0 / 3.0, False),
+    ],
 )
 def test_round_is_up_to_four_decimals(x: float, is_exact: bool) -> None:
     assert is_round(x) == is_exact

@@ -25,6 +25,9 @@ __all__ = ["DECIMALS", "can_be_done_by_hand", "draw_numbers", "is_arithmetic", "
 DECIMALS: Final = 4
 """So many decimals a number on the sheet has at most; what has more is rounded to them."""
 
+BINARY: Final = 1e-9
+"""So far a round number may be off for the binary fractions of the computer."""
+
 DRAWS: Final = 80
 """Of so many draws the best is taken; or the first that is good enough."""
 GOOD: Final = 0.5
@@ -74,7 +77,7 @@ def is_round(x: float) -> bool:
     >>> [is_round(x) for x in (0.1 * 0.3, 0.1234, 0.12345, 2.0 / 3.0)]
     [True, True, False, False]
     """
-    return abs(round(x, DECIMALS) - x) <= 1e-9 * max(1.0, abs(x))
+    return abs(round(x, DECIMALS) - x) <= BINARY
 
 
 def draw_numbers(loss: Value, seed: int, parameters: Sequence[Value] | None = None) -> None:
