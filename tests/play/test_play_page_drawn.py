@@ -111,11 +111,15 @@ def test_the_boundary_is_where_the_answer_changes_its_sign(page: Played) -> None
 def test_numbers_are_written_short_and_never_wrongly(page: Played) -> None:
     cases = [
         *("shown(-0.000123456)", "shown(1234567)", "shown(0.5)", "shown(NaN)", "shown(0)"),
+        *("shown(0.00001)", "shown(-2.5e7)", "shown(1e-10, 1)"),
+        *("written('x1*x2')", "written('x2^2')", "written('sin(x12)')", "written('max1')"),
         *("steady(0.5)", "steady(0.00001)", "percent(0.9999)", "percent(1)", "percent(null)"),
         *("single(Math.fround(0.1))", "shortened('abcdefgh', 5)", "ticksOf(0, 1, 4)"),
     ]
     assert page.page.evaluate(f"[{', '.join(cases)}]") == [
         *("−1.235e−4", "1.235e6", "0.5", "not finite", "0"),
+        *("1e−5", "−2.5e7", "1e−10"),
+        *("x₁x₂", "x₂²", "sin(x₁₂)", "max1"),
         *("0.5000", "1.000e−5", "99.9 %", "100.0 %", ""),
         *(0.1, "ab…gh", [0, 0.5, 1]),
     ]

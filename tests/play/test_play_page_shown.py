@@ -116,7 +116,7 @@ def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
         w1, w2 = weights[at], weights[at + 1]
         b = weights[layer["b"]["at"] + layer["b"]["row"]]
         text = page.text("#formula-text")
-        found = re.fullmatch(r"h₁,₂ = (\w+)\((\S+) · x1 ([+-]) (\S+) · x2 ([+-]) (\S+)\)", text)
+        found = re.fullmatch(r"h₁,₂ = (\w+)\((\S+) · x₁ ([+-]) (\S+) · x₂ ([+-]) (\S+)\)", text)
         assert found, text
         name, first, sign, second, sign_of_bias, bias = found.groups()
         assert name == layer["activation"]
@@ -247,7 +247,7 @@ def test_images_show_the_answer_for_each(tab: Tab) -> None:
             assert answer.removeprefix("✗ ") == str(best)
             assert answer.startswith("✗") == (best != scene["points"]["y"][index])
         right = sum(not answer.startswith("✗") for answer in said)
-        assert page.text("#gallery-note") == f"{right} of these {len(said)} right"
+        assert page.text("#gallery-note") == f"{right} of these {len(said)} right, held out"
         page.page.locator("#gallery .image").nth(2).click()
         page.wait("() => changed.size === 0")
         assert page.page.evaluate("gallery.looked") == 2

@@ -83,7 +83,7 @@ const files = {
     const link = `${location.href.split("#")[0]}#run=${text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
     try {
       await navigator.clipboard.writeText(link);
-      notice("The link to this run is copied. It holds settings and changes, no weights: whoever opens it trains again.");
+      notice("The link to this run is copied. It holds settings and changes, and trains again from them. It opens on this computer while this program runs; for another one take “Run as a file”.");
     } catch {
       notice("Copy the link to this run: ");
       const field = made("input", { readonly: true, value: link, "aria-label": "Link to this run" });
