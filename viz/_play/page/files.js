@@ -56,10 +56,12 @@ const files = {
     byId("target").hidden = !isOurs;
     if (isOurs) fill(byId("target-name"), scene.names, table.target);
     byId("exports").hidden = !play.can("export");
+    const can = (kind) => (scene.can ?? []).includes(`export_${kind}`);
     const onnx = document.querySelector("[data-export=onnx]");
-    const hasOnnx = (scene.can ?? []).includes("export_onnx");
-    onnx.setAttribute("aria-disabled", String(!hasOnnx));
-    onnx.title = hasOnnx ? "" : "Needs the package onnx where the training runs: pip install onnx";
+    onnx.setAttribute("aria-disabled", String(!can("onnx")));
+    onnx.title = can("onnx") ? "" : "Needs the package onnx where the training runs: pip install onnx";
+    for (const kind of ["python", "json"]) document.querySelector(`[data-export=${kind}]`).hidden = !can(kind);
+    byId("export-link").hidden = byId("run-file").parentElement.hidden = !can("json");
   },
 
   async export(kind) {
