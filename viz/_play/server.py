@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 import threading
+import time
 import traceback
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
@@ -27,6 +28,9 @@ __all__ = ["MOST_CONNECTIONS", "PlayServer"]
 
 MOST_CONNECTIONS: Final = 128
 """At the same time; a browser has six for one server."""
+
+LAST_WORDS: Final = 2.0
+"""Seconds in which requests may come to their end when the server ends."""
 
 LOOK_UP: Final = 0.25
 """Seconds after which the server looks whether it is over, while nobody asks for anything."""
@@ -99,14 +103,15 @@ class PlayServer(ThreadingHTTPServer):
             traceback.print_exc()
 
     def server_close(self) -> None:
-        """Close the port, then all connections, and wait for their threads."""
+        """Close the port, then all connections, and wait a moment for their threads."""
         super().server_close()
         with self._lock:
             handling = list(self._handling.items())
         for connection, _ in handling:
             hang_up(connection)
-        for _, thread in handling:
-            thread.join()
+        until = time.monotonic() + LAST_WORDS
+        for _, thread in handling:  # whoever computes longer ends with the program
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _checked_port(port: object) -> int:
