@@ -199,9 +199,13 @@ def test_a_model_of_a_person_keeps_its_layers_and_data(tab: Tab) -> None:
     run = Run.of_model(MLP(2, [3, 1], activation="tanh", rng=0), X, [0, 1, 1, 0] * 5)
     with playing(tab, run) as page:
         assert page.page.text_content("#fixed") == run.fixed
-        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts"):
+        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts", "#data"):
             assert page.page.locator(selector).count() == 0 or page.page.is_hidden(selector)
-        assert page.page.is_disabled("#data-name")
+        page.page.click("#open-export")
+        assert page.page.is_visible("[data-export=npz]")
+        for selector in ("[data-export=python]", "[data-export=json]", "#export-link", "#run-file"):
+            assert not page.page.locator(selector).evaluate("each => each.checkVisibility()")
+        page.press("Escape")
         page.do("step", "#step")
         with page.obeyed("set") as response:
             page.fill("#set-learning_rate", "0.5")
