@@ -57,7 +57,8 @@ const layers = {
     openBeside(box, byId(`settings-${index}`));
     box.ontoggle = ({ newState }) => {
       // a change has made the heading anew: without its button the focus would be nowhere
-      if (newState === "closed" && document.activeElement === document.body) byId(`settings-${index}`)?.focus();
+      const isNowhere = document.activeElement === document.body || box.contains(document.activeElement);
+      if (newState === "closed" && isNowhere) byId(`settings-${index}`)?.focus();
     };
   },
 };
