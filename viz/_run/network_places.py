@@ -208,9 +208,8 @@ class _Layers:
             self._has_activation = True
         elif self.found:  # dropout, which a page that predicts only shows
             before = self.found[-1]["dropout"]
-            self.found[-1]["dropout"] = before + thing * (
-                1.0 - before
-            )  # of one alone exactly its p
+            # of one alone exactly its p
+            self.found[-1]["dropout"] = before + thing * (1.0 - before)
 
     def check_nothing_is_left(self, model: Module) -> None:
         """Refuse parameters that stand elsewhere, in an activation of one's own for instance."""
