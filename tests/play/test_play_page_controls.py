@@ -139,13 +139,17 @@ def test_a_layer_has_an_activation_first_weights_and_dropout(page: Played) -> No
     page.catch_up()
     page.page.click("#settings-0")
     with page.obeyed("layer"):
-        page.fill("#dropout", "0.25")
+        page.fill("#dropout", "0.2")
     page.catch_up()
     with page.obeyed("layer"):
         page.page.select_option("#initializer", "he_normal")
     page.catch_up()
     layer = page.run.settings.layers[0]
-    assert (layer.activation, layer.dropout, layer.initializer) == ("relu", 0.25, "he_normal")
+    assert (layer.activation, layer.dropout, layer.initializer) == ("relu", 0.2, "he_normal")
+    page.press("Escape")
+    page.wait("() => document.activeElement.id === 'settings-0'")  # the button that opened it
+    page.press("Enter")
+    assert page.page.input_value("#dropout") == "0.2"
 
 
 def test_features_are_switched_on_and_off(page: Played) -> None:
@@ -192,12 +196,19 @@ NUMBERS = "width,length,weight\n" + "\n".join(f"{i % 7},{i % 5},{i}" for i in ra
 def test_a_table_by_the_button(page: Played, tmp_path: Path) -> None:
     path = tmp_path / "leaves.csv"
     path.write_text(TABLE)
+    assert page.page.get_attribute("#feature-4", "title") == "x1*x2"
     with page.obeyed("csv"):
         page.page.set_input_files("#csv", path)
     page.catch_up()
     assert page.text("#title") == "leaves.csv"
     assert page.run.settings.data == "table"
+    assert page.page.get_attribute("#feature-4", "title") == "x1*x2 of width and length"
     assert "leaves.csv is read" in page.text("#notice")
+    page.page.click("#unit-0-0")
+    page.wait("() => byId('exact-text').textContent !== ''")  # the page asked for all digits
+    assert page.page.is_visible("#notice"), "nobody has gone on yet"
+    page.do("step", "#step")
+    assert page.page.is_hidden("#notice"), "it is about what was before"
 
 
 def drop(page: Played, name: str, text: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,26 @@ def test_a_damaged_link_is_said(tab: Tab) -> None:
         assert page.run.step == 0
 
 
+def test_a_link_that_unpacks_to_too_much_is_refused_unread(tab: Tab) -> None:
+    packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
+    bomb = packing.compress(b" " * 40_000_000) + packing.flush()
+    text = base64.urlsafe_b64encode(bomb).decode().rstrip("=")
+    with playing(tab) as page:
+        page.page.evaluate(
+            "(text) => { location.hash = `#run=${text}`; files.fromAddress(); }", text
+        )
+        page.page.wait_for_selector("#notice.error")
+        assert "more than the 16 MB" in page.text("#notice-text")
+        assert "#run=" not in page.page.url
+
+
+def test_a_file_that_is_too_large_for_a_run_is_refused_unread(page: Played) -> None:
+    content = {"name": "big.json", "mimeType": "application/json", "buffer": b" " * 16_000_001}
+    page.page.set_input_files("#run-file", content)
+    page.page.wait_for_selector("#notice.error")
+    assert page.text("#notice-text") == "big.json has 16 MB: a run has less than 16 MB."
+
+
 def test_a_file_restores_the_run(page: Played, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(trained(12).exported("json")[1])
@@ -140,6 +162,10 @@ def test_a_click_on_a_sample_pauses_and_opens_its_replay(tab: Tab) -> None:
         page.page.frame_locator("#sample iframe").locator(".node").first.wait_for()
         page.wait("() => !play.frame.playing")
         sample = page.page.evaluate("play.scene.points.sample[3]")
+        assert page.text("#sample-name").endswith(", inputs standardized")
+        page.wait("() => document.activeElement === samples.frame")
+        page.press("ArrowRight")
+        page.page.frames[1].wait_for_function("() => position > 0")
         assert loss_in(page) == run.sample_loss(sample).loss.data
         page.page.evaluate(
             """() => new Promise((heard) => {

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tinygrad_mlp.data import make_moons
-from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
 from tinygrad_mlp.nn import MLP
+from viz._run import run_samples
 from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, OwnTable, RunSettings
 
@@ -309,3 +310,47 @@ def test_a_persons_own_model_keeps_its_network_and_data() -> None:
     assert run.take(5) == 5
     with pytest.raises(TinygradMLPError, match="unknown setting 'layers'"):
         Run.of_model(MLP(2, [3, 1], rng=0), X, y, layers=())
+
+
+def test_all_settings_share_the_points_that_were_painted() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.paint([[0.5, 1, 0], [0.25, 2, 1]])
+    first = run.settings.painted
+    run.set("learning_rate", 0.5)
+    assert run.settings.painted is first
+    run.paint([[0.75, 3, 1]])
+    assert all(now is before for now, before in zip(run.settings.painted, first))
+    restored = Run.restored(run.json())
+    assert restored.changes == run.changes
+    points = [change.settings.painted for change in restored.changes]
+    assert points[1] is points[0]
+    assert points[2][0] is points[0][0]
+
+
+def test_there_are_two_thousand_painted_points_at_most() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.paint([[0.5, 0.5, 1]] * 1999)
+    with pytest.raises(InvalidArgumentError, match="2001 entries, but 2000 is the most"):
+        run.paint([[0.5, 0.5, 1]] * 2)
+    run.paint([[0.5, 0.5, 1]])
+    assert len(run.settings.painted) == 2000
+
+
+def test_too_few_samples_to_hold_some_out_are_told_in_the_words_of_the_page() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=(), held_out=0.9))
+    before = run.json()
+    with pytest.raises(InvalidArgumentError, match=r"held_out is 0\.9, .* none of the 2 samples"):
+        run.load_csv("few.csv", "a,b\n1,2.5\n2,3\n")
+    assert run.json() == before
+    with pytest.raises(InvalidArgumentError, match=r"held_out is 0\.9, .* none of the 2 samples"):
+        Run.of_model(MLP(1, [1]), [[0.0], [1.0]], [0.5, 2.5], held_out=0.9)
+
+
+def test_a_table_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.load_csv("a.csv", "a,b,y\n" + "".join([f"{i},{-i},{i * i}\n" for i in range(20)]))
+    monkeypatch.setattr(run_samples, "read_what_fits", None)
+    run.new_seed()
+    run.set("columns", [1, 0])
+    run.rewind()
+    assert run.samples.names == ("a", "b")

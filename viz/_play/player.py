@@ -156,14 +156,19 @@ class Player:
         """Pause, and take steps here, in bursts; ``pause`` and ``play`` elsewhere end it."""
         self.pause()
         self.remark = ""
-        n_stops, left = self._n_stops, n_steps
+        is_undisturbed, left = self.undisturbed(), n_steps
         while left:
             with self.turn():
-                if self._n_stops != n_stops or self._is_playing or self._is_closed:
+                if not is_undisturbed():
                     return
                 taken = self.run.take_for(BURST, left)
                 left = left - taken if taken else 0
                 self._show_in_time()
+
+    def undisturbed(self) -> Callable[[], bool]:
+        """What tells whether nobody has played, paused or closed it from now on."""
+        n_stops = self._n_stops
+        return lambda: not (self._n_stops != n_stops or self._is_playing or self._is_closed)
 
     @contextmanager
     def turn(self) -> Iterator[Run]:

@@ -10,7 +10,9 @@ import errno
 import socket
 import sys
 import threading
+import time
 import traceback
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, Final
@@ -27,6 +29,14 @@ __all__ = ["MOST_CONNECTIONS", "PlayServer"]
 
 MOST_CONNECTIONS: Final = 128
 """At the same time; a browser has six for one server."""
+
+FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"too many connections are open; close some pages of this training\n"
+)
+
+LAST_WORDS: Final = 2.0
+"""Seconds in which requests may come to their end when the server ends."""
 
 LOOK_UP: Final = 0.25
 """Seconds after which the server looks whether it is over, while nobody asks for anything."""
@@ -79,9 +89,13 @@ class PlayServer(ThreadingHTTPServer):
             self.handle_request()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more connection."""
+        """Whether there is room for one more connection; who comes too many is told."""
         with self._lock:
-            return len(self._handling) < MOST_CONNECTIONS
+            has_room = len(self._handling) < MOST_CONNECTIONS
+        if not has_room:
+            with suppress(OSError):
+                request.sendall(FULL)
+        return has_room
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Answer one request, in a thread of its own."""
@@ -99,14 +113,15 @@ class PlayServer(ThreadingHTTPServer):
             traceback.print_exc()
 
     def server_close(self) -> None:
-        """Close the port, then all connections, and wait for their threads."""
+        """Close the port, then all connections, and wait a moment for their threads."""
         super().server_close()
         with self._lock:
             handling = list(self._handling.items())
         for connection, _ in handling:
             hang_up(connection)
-        for _, thread in handling:
-            thread.join()
+        until = time.monotonic() + LAST_WORDS
+        for _, thread in handling:  # whoever computes longer ends with the program
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _checked_port(port: object) -> int:

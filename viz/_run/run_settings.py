@@ -73,6 +73,7 @@ MOST_UNITS: Final = 512
 MOST_LAYERS: Final = 12
 MOST_PAINTED: Final = 2_000
 LONGEST_TABLE: Final = 5_000_000
+LONGEST_NAME: Final = 255
 LARGEST: Final = 1e6
 
 
@@ -125,6 +126,11 @@ class OwnTable:
     def __post_init__(self) -> None:
         for name in ("name", "text"):
             _check_text(getattr(self, name), f"table.{name}")
+        if len(self.name) > LONGEST_NAME:
+            raise DataError(
+                f"table.name has {len(self.name):,} letters, but {LONGEST_NAME} is the most for "
+                "the name of a file; give it a shorter one"
+            )
         if self.target is not None:
             _check_text(self.target, "table.target")
         if len(self.text) > LONGEST_TABLE:
@@ -339,8 +345,24 @@ def only_training(settings: RunSettings, other: RunSettings) -> bool:
     )
 
 
-def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
+class Points(tuple[tuple[float, float, float], ...]):
+    """Painted points that were checked, which all settings that follow have in common.
+
+    >>> Points([(1.0, 2.0, 0.0)])
+    ((1.0, 2.0, 0.0),)
+    """
+
+    __slots__ = ()
+
+
+def checked_points(
+    points: object, before: tuple[tuple[float, float, float], ...] = ()
+) -> tuple[tuple[float, float, float], ...]:
     """Painted points, each two coordinates and its class or number.
+
+    Args:
+        points: the points.
+        before: those that come before them, which were checked.
 
     Raises:
         InvalidArgumentError: for anything else, and for too many.
@@ -348,7 +370,9 @@ def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
     >>> checked_points([[1, 2, 0]])
     ((1.0, 2.0, 0.0),)
     """
-    checked = []
+    if isinstance(points, Points) and not before:
+        return points
+    checked = [*before]
     for point in _listed(points, "painted", MOST_PAINTED):
         numbers = _listed(point, "a painted point", 3)
         if len(numbers) != 3:
@@ -361,7 +385,7 @@ def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
             for n in numbers
         ]
         checked.append((x1, x2, label))
-    return tuple(checked)
+    return Points(_listed(checked, "painted", MOST_PAINTED))
 
 
 def checked_keys(given: object, what: str, names: list[str]) -> Mapping[str, Any]:

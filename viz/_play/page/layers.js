@@ -55,6 +55,11 @@ const layers = {
     byId("layer-content").replaceChildren(...content);
     box.setAttribute("aria-label", `Settings of ${name}`);
     openBeside(box, byId(`settings-${index}`));
+    box.ontoggle = ({ newState }) => {
+      // a change has made the heading anew: without its button the focus would be nowhere
+      const isNowhere = document.activeElement === document.body || box.contains(document.activeElement);
+      if (newState === "closed" && isNowhere) byId(`settings-${index}`)?.focus();
+    };
   },
 };
 
