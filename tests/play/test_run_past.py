@@ -198,7 +198,7 @@ def test_the_last_thousand_steps_fit_into_the_memory_and_older_ones_are_thinned(
 
 
 def test_an_optimizer_that_remembers_more_gets_no_more_memory() -> None:
-    n_parameters, step = 101_770, 0
+    n_parameters, step = 200_000, 0
     plain_state = {"step_count": np.array(0)}
     numbers = np.zeros(n_parameters)
     past = Past(Moment(0, 0, numbers, numbers[:0], plain_state, (), None, 0, 0, 0))

@@ -13,7 +13,7 @@ __all__ = ["EXACT", "Past"]
 EXACT: Final = 1000
 """So many steps a run can go back exactly."""
 
-CLOSEST: Final = 32
+CLOSEST: Final = 64
 """From one kept moment to the next there are at least so many steps, which are taken again in no
 time; keeping each step would cost a third of the time of a small step."""
 
@@ -34,7 +34,7 @@ class Past:
     >>> from viz._run.run_settings import RunSettings
     >>> past = Past(first_steps(RunSettings("moons")).moment(0))
     >>> past.distance, past.oldest_exact, past.before(7).step
-    (32, 0, 0)
+    (64, 0, 0)
     """
 
     def __init__(self, first: Moment) -> None:
