@@ -99,6 +99,7 @@ class NetworkView {
   arrange() {
     const scroller = this.area;
     const most = Math.max(...this.columns.map(({ places }) => places.length));
+    scroller.style.setProperty("--units", most); // a phone makes room for so many
     const room = scroller.clientHeight - SIZES.heading - SIZES.foot;
     const pitch = Math.min(SIZES.most + SIZES.gap + 6, Math.max(SIZES.least + 4, room / most));
     const size = Math.min(SIZES.most, Math.max(SIZES.least, pitch - SIZES.gap));
