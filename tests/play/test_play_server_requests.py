@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.play.serving import PAGE, SMALL, WAIT, Serving, serving, wait_until
 from tinygrad_mlp.errors import MissingDependencyError
-from viz._play import request_handler
+from viz._play import server as server_module
 from viz._play.player import Player
 from viz._play.request_handler import RequestHandler
 from viz._play.served import KEPT_REPLAYS
@@ -257,8 +259,8 @@ def test_a_fault_of_ours_is_told_and_the_server_lives(
     def fail(*arguments: Any) -> None:
         raise ZeroDivisionError("broken")
 
-    monkeypatch.setattr(request_handler, "obey", fail)
-    assert shared.do("pause") == {"ok": False, "error": "ZeroDivisionError: broken"}
+    monkeypatch.setattr(shared.run, "rewind", fail)
+    assert shared.do("rewind") == {"ok": False, "error": "ZeroDivisionError: broken"}
     assert "in fail" in capfd.readouterr().err
     monkeypatch.undo()
     assert shared.do("pause") == {"ok": True}
@@ -293,6 +295,38 @@ def test_the_end_waits_for_no_connection(monkeypatch: pytest.MonkeyPatch) -> Non
         closing.join(WAIT)
         assert not closing.is_alive()
         assert not server._handling
+
+
+def test_the_end_does_not_wait_long_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as to restore a run of millions of steps."""
+    assert server_module.PARTING == 5.0
+    monkeypatch.setattr(server_module, "PARTING", 0.01)
+    began, may_end = threading.Event(), threading.Event()
+
+    def restored(given: object) -> None:
+        began.set()
+        assert may_end.wait(WAIT)
+
+    with serving() as served:
+        monkeypatch.setattr(served.run, "read", restored)
+        monkeypatch.setattr(served.run, "become", lambda other: None)
+        asking = threading.Thread(target=suppressed, args=(served,), daemon=True)
+        asking.start()
+        assert began.wait(WAIT)
+        closing = threading.Thread(target=served.server.server_close, daemon=True)
+        closing.start()
+        closing.join(WAIT)
+        assert not closing.is_alive()
+        assert served.server._handling  # it goes on, and holds nothing up
+        may_end.set()
+        asking.join(WAIT)
+        wait_until(lambda: not served.server._handling)
+
+
+def suppressed(served: Serving) -> None:
+    """Ask for what is not answered any more."""
+    with suppress(OSError, http.client.HTTPException):
+        served.do("restore", run="")
 
 
 def test_no_name_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

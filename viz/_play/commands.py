@@ -7,8 +7,9 @@ value may be the run says itself. A command that cannot be done changes nothing.
 from __future__ import annotations
 
 import base64
+import traceback
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from tinygrad_mlp._schema import (
 from tinygrad_mlp.errors import TinygradMLPError
 from viz._play.player import Player
 from viz._replay.stepper import replay_page
+from viz._run.run import EXPORTS as FILES
 from viz._run.run import Run
 
 __all__ = ["COMMANDS", "EXPORTS", "MOST_STEPS", "obey"]
@@ -37,7 +39,7 @@ Answer = dict[str, Any]
 MOST_STEPS: Final = 100_000
 """The steps that one command takes at most."""
 
-EXPORTS: Final = ("python", "npz", "onnx", "json")
+EXPORTS: Final = (*FILES,)
 """The kinds of files that a run can be exported as."""
 
 
@@ -121,8 +123,17 @@ def obey(run: Run, player: Player, command: object) -> Answer:
             answer = kind.act(run, player, parts) or {}
             player.show()
     except TinygradMLPError as error:
-        return {"ok": False, "error": str(error)}
+        return _refused(player, str(error))
+    except Exception as error:  # a fault of ours, or of somebody's model: the page lives on
+        traceback.print_exc()
+        return _refused(player, f"{type(error).__name__}: {error}")
     return {"ok": True, **answer}
+
+
+def _refused(player: Player, reason: str) -> Answer:
+    with suppress(Exception):  # steps that failed half way have been taken, and are seen
+        player.show()
+    return {"ok": False, "error": reason}
 
 
 def _known(command: object) -> tuple[Kind, Command]:
@@ -235,8 +246,10 @@ def _epoch(run: Run, player: Player, parts: Command) -> None:
 
 
 def _restore(run: Run, player: Player, parts: Command) -> None:
-    player.pause()
-    run.restore(parts["run"])
+    restored = run.read(parts["run"])  # which takes long, and changes nothing
+    with player.turn():
+        player.pause()
+        run.become(restored)
 
 
 def _export(run: Run, player: Player, parts: Command) -> Answer:

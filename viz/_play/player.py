@@ -61,7 +61,8 @@ class Pace:
         if behind > MOST_BEHIND + 1.0 / self.speed:
             self._begin, self._taken = now, 0
             behind = 0.0
-        return max(0, math.floor(behind * self.speed + 1e-9) + 1)
+        n_due = behind * self.speed + 1e-9
+        return math.floor(n_due) + 1 if n_due > -1.0 else 0
 
     def took(self, n_steps: int) -> None:
         """So many steps were taken."""
@@ -154,9 +155,10 @@ class Player:
 
     def take(self, n_steps: int) -> None:
         """Pause, and take steps here, in bursts; ``pause`` and ``play`` elsewhere end it."""
-        self.pause()
-        self.remark = ""
-        n_stops, left = self._n_stops, n_steps
+        with self._changed:
+            self._stop()
+            n_stops, self.remark = self._n_stops, ""
+        left = n_steps
         while left:
             with self.turn():
                 if self._n_stops != n_stops or self._is_playing or self._is_closed:
@@ -230,7 +232,7 @@ class Player:
                     wait = self._pace.wait(self._clock()) if self._pace is not None else 0.0
                 if wait == 0.0:
                     return True
-                self._changed.wait(wait)
+                self._changed.wait(None if wait is None else min(wait, threading.TIMEOUT_MAX))
             return False
 
     def _burst(self) -> None:

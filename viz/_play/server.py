@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 import threading
+import time
 import traceback
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
@@ -30,6 +31,10 @@ MOST_CONNECTIONS: Final = 128
 
 LOOK_UP: Final = 0.25
 """Seconds after which the server looks whether it is over, while nobody asks for anything."""
+
+
+PARTING: Final = 5.0
+"""Seconds in which those who are being answered come to an end, when the server closes."""
 
 
 class PlayServer(ThreadingHTTPServer):
@@ -99,14 +104,15 @@ class PlayServer(ThreadingHTTPServer):
             traceback.print_exc()
 
     def server_close(self) -> None:
-        """Close the port, then all connections, and wait for their threads."""
+        """Close the port, then all connections, and wait for their threads for a while."""
         super().server_close()
         with self._lock:
             handling = list(self._handling.items())
         for connection, _ in handling:
             hang_up(connection)
+        until = time.monotonic() + PARTING
         for _, thread in handling:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _checked_port(port: object) -> int:

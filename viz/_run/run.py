@@ -30,9 +30,7 @@ from viz._run.run_steps import Steps
 from viz._run.sample_graph import SampleGraph
 from viz._run.steered import Steered, first_steps
 
-__all__ = ["Run"]
-
-NO_END: Final = 2**62
+__all__ = ["EXPORTS", "Run"]
 
 EXPORTS: Final = {"python": "py", "npz": "npz", "onnx": "onnx", "json": "json"}
 """The kinds of files, each with its ending."""
@@ -165,8 +163,19 @@ class Run(Steered):
         Raises:
             TinygradMLPError: if it is none.
         """
+        self.become(self.read(given))
+
+    def read(self, given: object) -> Self:
+        """The run of which ``json`` told, for ``become``; nothing is changed.
+
+        Raises:
+            TinygradMLPError: if it is none, or this one is of a person's own model.
+        """
         self._check_free()
-        other = type(self).restored(given)
+        return type(self).restored(given)
+
+    def become(self, other: Self) -> None:
+        """Be the other run from now on, with the same lock: whoever holds this one goes on."""
         with self.lock:
             other.version, other.lock = self.version + 1, self.lock
             other.curve.follow(self.curve)
