@@ -65,6 +65,12 @@ def test_line_ends_and_tabs_stay_in_a_text_of_several_lines() -> None:
     assert str(UnknownNameError("a\n\tb")) == "a\n\tb"
 
 
+def test_an_unknown_name_of_any_length_is_told_in_a_short_sentence() -> None:
+    told = str(UnknownNameError.of("loss", "x" * 10**7, [f"loss{i}" for i in range(50)]))
+    assert told.startswith("unknown loss 'xxx")
+    assert len(told) < 500
+
+
 @pytest.mark.usefixtures("pictures")
 def test_names_of_a_table_are_shown_and_never_carried_out(
     folder: Path, capsys: pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from tinygrad_mlp._text import visible
+from tinygrad_mlp._text import shortened, visible
 
 __all__ = [
     "BackendError",
@@ -37,6 +37,9 @@ __all__ = [
 MOST_NAMES = 12
 """Up to so many known names a message lists all of them."""
 
+
+LONGEST_NAME = 200
+"""So many characters of an unknown name stand in a message, and are compared with others."""
 
 NEAR_ALIAS = 0.85
 """How alike an alias has to be to what was given: it is shown as another name, so it must fit."""
@@ -104,7 +107,7 @@ class UnknownNameError(TinygradMLPError, ValueError):
         from difflib import get_close_matches  # here, since importing it takes a millisecond
 
         names = sorted(known)
-        wanted = str(name).lower()
+        wanted = shortened(str(name), LONGEST_NAME).lower()
         close = get_close_matches(wanted, names) or [
             known_name for known_name in names if wanted and known_name.startswith(f"{wanted}_")
         ]
@@ -113,10 +116,13 @@ class UnknownNameError(TinygradMLPError, ValueError):
         hint = f". Did you mean {close[0]!r}?" if close else ""
         shown = names
         if len(names) > MOST_NAMES:
-            shown = sorted(get_close_matches(str(name), names, n=8, cutoff=0.5))
+            shown = sorted(
+                get_close_matches(shortened(str(name), LONGEST_NAME), names, n=8, cutoff=0.5)
+            )
             shown = shown or names[:MOST_NAMES]
         more = f", ... and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-        return cls(f"unknown {kind} {name!r}; known: {', '.join(shown)}{more}{hint}")
+        told = shortened(repr(name), LONGEST_NAME)
+        return cls(f"unknown {kind} {told}; known: {', '.join(shown)}{more}{hint}")
 
 
 class UnknownArgumentError(TinygradMLPError, TypeError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,26 @@ def test_a_damaged_link_is_said(tab: Tab) -> None:
         page.page.wait_for_selector("#notice.error")
         assert "copy it again" in page.text("#notice-text")
         assert page.run.step == 0
+
+
+def test_a_link_that_unpacks_to_too_much_is_refused_unread(tab: Tab) -> None:
+    packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
+    bomb = packing.compress(b" " * 40_000_000) + packing.flush()
+    text = base64.urlsafe_b64encode(bomb).decode().rstrip("=")
+    with playing(tab) as page:
+        page.page.evaluate(
+            "(text) => { location.hash = `#run=${text}`; files.fromAddress(); }", text
+        )
+        page.page.wait_for_selector("#notice.error")
+        assert "more than the 16 MB" in page.text("#notice-text")
+        assert "#run=" not in page.page.url
+
+
+def test_a_file_that_is_too_large_for_a_run_is_refused_unread(page: Played) -> None:
+    content = {"name": "big.json", "mimeType": "application/json", "buffer": b" " * 16_000_001}
+    page.page.set_input_files("#run-file", content)
+    page.page.wait_for_selector("#notice.error")
+    assert page.text("#notice-text") == "big.json has 16 MB: a run has less than 16 MB."
 
 
 def test_a_file_restores_the_run(page: Played, tmp_path: Path) -> None:

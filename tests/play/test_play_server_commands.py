@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -208,6 +209,7 @@ def test_a_weight_is_set(steered: Steered) -> None:
         ({"do": "sample", "index": 0, "weights": {"99": 1.0}}, "no weight 99"),
         ({"do": "sample", "index": 0, "weights": {"-1": 1.0}}, "the place of a weight"),
         ({"do": "sample", "index": 0, "weights": {"²": 1.0}}, "the place of a weight"),
+        ({"do": "sample", "index": 0, "weights": {"9" * 5000: 1.0}}, "the place of a weight"),
         ({"do": "sample", "index": 0, "weights": {"1": "1"}}, "sample.weights.1 is '1'"),
         ({"do": "set_weight", "at": 13, "value": 1.0}, "no weight 13"),
         ({"do": "set_weight", "at": 0, "value": None}, "set_weight.value"),
@@ -267,13 +269,13 @@ def test_the_formula_of_a_unit(steered: Steered) -> None:
     assert "tanh" in answer["latex"]
 
 
-def test_a_run_that_cannot_be_restored_stops_nothing(steered: Steered) -> None:
+def test_a_run_that_cannot_be_restored_is_shown_as_it_stands(steered: Steered) -> None:
     steered.do("play")
     answer = obey(steered.run, steered.player, {"do": "restore", "run": "{}"})
     assert not answer["ok"]
-    assert steered.player.is_playing
-    steered.do("restore", run=Run(SMALL).exported("json")[1].decode())
-    assert not steered.player.is_playing
+    shown = steered.player.newer_than(0, 0.0)
+    assert shown is not None
+    assert shown.frame["playing"] is steered.player.is_playing is False
 
 
 def test_steps_that_fail_half_way_are_shown(
@@ -321,6 +323,25 @@ def test_a_text_that_is_no_run_is_told(still: Steered, text: str) -> None:
     assert answer["ok"] is False
     assert "run" in answer["error"]
     assert still.state() == before
+
+
+@pytest.mark.parametrize("end", ["pause", "play", "close"])
+def test_who_asks_for_something_else_ends_a_long_restore(
+    steered: Steered, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(Run(SMALL).json() | {"step": 10_000_000})
+    undisturbed = steered.player.undisturbed
+
+    def disturbed() -> Callable[[], bool]:
+        goes_on = undisturbed()
+        getattr(steered.player, end)()
+        return goes_on
+
+    before = steered.run.json()
+    monkeypatch.setattr(steered.player, "undisturbed", disturbed)
+    answer = obey(steered.run, steered.player, {"do": "restore", "run": text})
+    assert "the run is not restored" in answer["error"]
+    assert steered.run.json() == before
 
 
 def test_a_model_of_a_program_stays_what_it_is() -> None:

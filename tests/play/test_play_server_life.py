@@ -26,7 +26,8 @@ from tinygrad_mlp._cli.play import PLAYED
 from tinygrad_mlp.data import make_moons
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
-from viz._play import live
+from viz._play import live, request_handler
+from viz._play import server as server_module
 from viz._play.commands import obey
 from viz._play.live import play_run
 from viz._play.open_pages import LINGER, OpenPages
@@ -140,6 +141,26 @@ def test_the_server_ends_with_its_last_page() -> None:
         assert served.ask("/goodbye", "b", content_type="text/plain").status == 200
         served.thread.join(WAIT)
         assert not served.thread.is_alive()
+
+
+def test_the_server_does_not_wait_for_who_computes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "LAST_WORDS", 0.0)
+    begun, over = threading.Event(), threading.Event()
+
+    def computes(*_: object) -> dict[str, Any]:
+        begun.set()
+        over.wait(WAIT)
+        return {"ok": True}
+
+    monkeypatch.setattr(request_handler, "obey", computes)
+    with serving() as served:
+        asking = threading.Thread(target=served.do, args=["pause"], daemon=True)
+        monkeypatch.setattr(threading, "excepthook", lambda _: None)  # its connection is lost
+        asking.start()
+        assert begun.wait(WAIT)
+    assert not over.is_set()
+    over.set()
+    asking.join(WAIT)
 
 
 # From the call to the end

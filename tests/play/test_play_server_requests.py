@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from tests.play.serving import PAGE, SMALL, WAIT, Serving, serving, wait_until
 from tinygrad_mlp.errors import MissingDependencyError
+from viz._play import request_handler
 from viz._play import server as server_module
 from viz._play.player import Player
 from viz._play.request_handler import RequestHandler
@@ -279,13 +280,14 @@ def test_a_request_that_does_not_come_is_not_waited_for(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert RequestHandler.timeout == 10.0
-    monkeypatch.setattr(RequestHandler, "timeout", 0.01)
+    monkeypatch.setattr(request_handler, "PATIENCE", 0.01)
     with socket.create_connection(("127.0.0.1", served.port), timeout=WAIT) as silent:
         assert silent.recv(1) == b""
 
 
 def test_the_end_waits_for_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RequestHandler, "timeout", None)
+    monkeypatch.setattr(request_handler, "PATIENCE", 10.0 * WAIT)
+    monkeypatch.setattr(server_module, "LAST_WORDS", 10.0 * WAIT)
     server = PlayServer(Player(Run(SMALL)), PAGE)
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=WAIT):
         server.handle_request()
@@ -295,38 +297,6 @@ def test_the_end_waits_for_no_connection(monkeypatch: pytest.MonkeyPatch) -> Non
         closing.join(WAIT)
         assert not closing.is_alive()
         assert not server._handling
-
-
-def test_the_end_does_not_wait_long_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as to restore a run of millions of steps."""
-    assert server_module.PARTING == 5.0
-    monkeypatch.setattr(server_module, "PARTING", 0.01)
-    began, may_end = threading.Event(), threading.Event()
-
-    def restored(given: object) -> None:
-        began.set()
-        assert may_end.wait(WAIT)
-
-    with serving() as served:
-        monkeypatch.setattr(served.run, "read", restored)
-        monkeypatch.setattr(served.run, "become", lambda other: None)
-        asking = threading.Thread(target=suppressed, args=(served,), daemon=True)
-        asking.start()
-        assert began.wait(WAIT)
-        closing = threading.Thread(target=served.server.server_close, daemon=True)
-        closing.start()
-        closing.join(WAIT)
-        assert not closing.is_alive()
-        assert served.server._handling  # it goes on, and holds nothing up
-        may_end.set()
-        asking.join(WAIT)
-        wait_until(lambda: not served.server._handling)
-
-
-def suppressed(served: Serving) -> None:
-    """Ask for what is not answered any more."""
-    with suppress(OSError, http.client.HTTPException):
-        served.do("restore", run="")
 
 
 def test_no_name_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,8 +313,41 @@ def test_there_is_room_for_so_many_connections() -> None:
         ]
         wait_until(lambda: len(server.server._handling) == MOST_CONNECTIONS)
         with socket.create_connection(address, timeout=WAIT) as one_more:
-            assert one_more.recv(1) == b""
+            with one_more.makefile("rb") as told:
+                answer = told.read()
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert answer.endswith(b"close some pages of this training\n")
         for connection in knocking:
             connection.close()
         wait_until(lambda: not server.server._handling)
         assert server.ask("/").status == 200
+
+
+@pytest.mark.parametrize("word", ["", "guessed"])
+def test_a_request_that_comes_in_drops_ends(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        monkeypatch.setattr(request_handler, "PATIENCE", 0.05)
+        head = f"POST /{word or server.word}/command HTTP/1.1\r\nHost: {server.host}\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 9999999\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as dripping:
+            dripping.sendall(head.encode())
+            with suppress(OSError):
+                while True:
+                    dripping.sendall(b" ")
+                    time.sleep(0.005)
+        wait_until(lambda: not server.server._handling)
+
+
+def test_the_time_of_a_request_is_counted_from_its_beginning() -> None:
+    here, there = socket.socketpair()
+    now = 50.0
+    hurried = request_handler.Hurried(here, clock=lambda: now)
+    there.sendall(b"abc")
+    now = 50.0 + request_handler.PATIENCE - 1.0
+    assert hurried.read(2) == b"ab"
+    now += 1.0
+    with pytest.raises(TimeoutError, match="takes too long"):
+        hurried.read(1)
+    assert here.gettimeout() == request_handler.PATIENCE  # the answer has time of its own
+    here.close()
+    there.close()

@@ -99,6 +99,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "change set": ({"changes": [{"step": 1, "set": 3}]}, "set is 3"),
     "change of data": ({"changes": [{"step": 1, "set": {"data": "xor"}}]}, "needs a new start"),
     "change unknown": ({"changes": [{"step": 1, "set": {"rate": 1}}]}, "unknown key 'rate'"),
+    "change paint all": (
+        {"changes": [{"step": 1, "set": {"painted": []}}]},
+        "sets painted; points are added",
+    ),
+    "name": (
+        {"settings": {"data": "table", "table": {"name": "x" * 256, "text": "a,b\n1,2\n"}}},
+        "256 letters, but 255 is the most",
+    ),
     "change paint": ({"changes": [{"step": 1, "paint": 3}]}, "paint is 3"),
     "change weight": ({"changes": [{"step": 1, "weight": [1]}]}, "\\[place, number\\] is needed"),
     "no such weight": ({"changes": [{"step": 1, "weight": [99, 1.0]}]}, "no weight 99"),
@@ -123,6 +131,29 @@ def test_a_wrong_file_changes_nothing(unharmed: Run, name: str) -> None:
     before = unharmed.json()
     with pytest.raises(TinygradMLPError, match=message):
         unharmed.restore(wrong)
+    assert unharmed.json() == before
+
+
+def test_a_run_that_cannot_be_trained_so_far_is_not_restored(unharmed: Run) -> None:
+    settings = RunSettings("moons", layers=(), optimizer="sgd", learning_rate=1e6, l2=1e6)
+    before = unharmed.json()
+    told = Run(settings).json() | {"step": 400}
+    with pytest.raises(TinygradMLPError, match=r"up to step 400: the loss of step \d+ is nan"):
+        unharmed.restore(told)
+    assert unharmed.json() == before
+
+
+def test_a_run_that_is_not_wanted_any_more_is_not_restored(unharmed: Run) -> None:
+    asked: list[int] = []
+
+    def is_wanted() -> bool:
+        asked.append(1)
+        return len(asked) < 3
+
+    before = unharmed.json()
+    with pytest.raises(TinygradMLPError, match=r"up to step [1-9][0-9,]* when something else"):
+        unharmed.restore(Run().json() | {"step": 10_000_000}, is_wanted)
+    assert len(asked) == 3
     assert unharmed.json() == before
 
 

@@ -7,6 +7,7 @@ value may be the run says itself. A command that cannot be done changes nothing.
 from __future__ import annotations
 
 import base64
+import re
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext, suppress
@@ -218,7 +219,7 @@ def _sample(run: Run, player: Player, parts: Command) -> Answer:
     given: dict[str, Any] = parts.get("weights") or {}
     weights = {}
     for place, number in given.items():
-        if not (place.isascii() and place.isdigit()):
+        if not re.fullmatch(r"[0-9]{1,9}", place):
             raise misfit(place, "a key of sample.weights", "the place of a weight")
         Number().check(number, f"sample.weights.{place}")
         weights[int(place)] = number
@@ -246,10 +247,7 @@ def _epoch(run: Run, player: Player, parts: Command) -> None:
 
 
 def _restore(run: Run, player: Player, parts: Command) -> None:
-    restored = run.read(parts["run"])  # which takes long, and changes nothing
-    with player.turn():
-        player.pause()
-        run.become(restored)
+    run.restore(parts["run"], player.undisturbed())
 
 
 def _export(run: Run, player: Player, parts: Command) -> Answer:

@@ -155,17 +155,22 @@ class Player:
 
     def take(self, n_steps: int) -> None:
         """Pause, and take steps here, in bursts; ``pause`` and ``play`` elsewhere end it."""
-        with self._changed:
-            self._stop()
-            n_stops, self.remark = self._n_stops, ""
-        left = n_steps
+        is_undisturbed, left = self.undisturbed(), n_steps
+        self.remark = ""
         while left:
             with self.turn():
-                if self._n_stops != n_stops or self._is_playing or self._is_closed:
+                if not is_undisturbed():
                     return
                 taken = self.run.take_for(BURST, left)
                 left = left - taken if taken else 0
                 self._show_in_time()
+
+    def undisturbed(self) -> Callable[[], bool]:
+        """Pause; returns what tells whether nobody has played, paused or closed it since."""
+        with self._changed:
+            self._stop()
+            n_stops = self._n_stops
+        return lambda: not (self._n_stops != n_stops or self._is_playing or self._is_closed)
 
     @contextmanager
     def turn(self) -> Iterator[Run]:

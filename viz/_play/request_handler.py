@@ -6,10 +6,12 @@ nothing, and the answer says why in a sentence.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -78,6 +80,49 @@ class Reply(NamedTuple):
     file_name: str = ""
 
 
+class Hurried(io.RawIOBase):
+    """What comes over a connection, which has to be there in time as a whole.
+
+    Args:
+        connection: the connection.
+        clock: what tells the time in seconds.
+
+    >>> here, there = socket.socketpair()
+    >>> there.sendall(b"a byte")
+    >>> Hurried(here).read(6)
+    b'a byte'
+    >>> here.close(), there.close()
+    (None, None)
+    """
+
+    def __init__(
+        self, connection: socket.socket, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._connection = connection
+        self._clock = clock
+        self._ends_at = clock() + PATIENCE
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for what comes next.
+
+        Raises:
+            TimeoutError: if the time is over.
+        """
+        left = self._ends_at - self._clock()
+        if left <= 0.0:
+            raise TimeoutError("the request takes too long")
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(PATIENCE)
+
+
 class RequestHandler(BaseHTTPRequestHandler):
     r"""Answers the one request of a connection.
 
@@ -99,6 +144,12 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
+
+    def setup(self) -> None:
+        """Read from the connection for so long; what answers has time of its own."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(Hurried(self.connection))
 
     def __init__(self, served: Served, *connection: Any) -> None:
         self.served = served
@@ -256,9 +307,9 @@ class RequestHandler(BaseHTTPRequestHandler):
         with suppress(OSError):  # what is still on its way is read, or else the answer is lost
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(1.0)
-            left = 2 * LARGEST_COMMAND
+            left, until = 2 * LARGEST_COMMAND, time.monotonic() + PATIENCE
             while left > 0 and (part := self.connection.recv(1 << 16)):
-                left -= len(part)
+                left -= len(part) if time.monotonic() < until else left
 
     def _send(self, reply: Reply, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send_head(status, reply)

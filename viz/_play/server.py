@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, Final
@@ -29,12 +30,16 @@ __all__ = ["MOST_CONNECTIONS", "PlayServer"]
 MOST_CONNECTIONS: Final = 128
 """At the same time; a browser has six for one server."""
 
+FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"too many connections are open; close some pages of this training\n"
+)
+
+LAST_WORDS: Final = 2.0
+"""Seconds in which requests may come to their end when the server ends."""
+
 LOOK_UP: Final = 0.25
 """Seconds after which the server looks whether it is over, while nobody asks for anything."""
-
-
-PARTING: Final = 5.0
-"""Seconds in which those who are being answered come to an end, when the server closes."""
 
 
 class PlayServer(ThreadingHTTPServer):
@@ -84,9 +89,13 @@ class PlayServer(ThreadingHTTPServer):
             self.handle_request()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more connection."""
+        """Whether there is room for one more connection; who comes too many is told."""
         with self._lock:
-            return len(self._handling) < MOST_CONNECTIONS
+            has_room = len(self._handling) < MOST_CONNECTIONS
+        if not has_room:
+            with suppress(OSError):
+                request.sendall(FULL)
+        return has_room
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Answer one request, in a thread of its own."""
@@ -104,14 +113,14 @@ class PlayServer(ThreadingHTTPServer):
             traceback.print_exc()
 
     def server_close(self) -> None:
-        """Close the port, then all connections, and wait for their threads for a while."""
+        """Close the port, then all connections, and wait a moment for their threads."""
         super().server_close()
         with self._lock:
             handling = list(self._handling.items())
         for connection, _ in handling:
             hang_up(connection)
-        until = time.monotonic() + PARTING
-        for _, thread in handling:
+        until = time.monotonic() + LAST_WORDS
+        for _, thread in handling:  # whoever computes longer ends with the program
             thread.join(max(0.0, until - time.monotonic()))
 
 

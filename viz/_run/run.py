@@ -7,12 +7,13 @@ however the run was played, stopped and taken back in between.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Final, Self
 
 from numpy.typing import ArrayLike
 
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn import Module
@@ -31,6 +32,9 @@ from viz._run.sample_graph import SampleGraph
 from viz._run.steered import Steered, first_steps
 
 __all__ = ["EXPORTS", "Run"]
+
+BURST: Final = 0.05
+"""Seconds of training after which a run that is restored asks whether it is still wanted."""
 
 EXPORTS: Final = {"python": "py", "npz": "npz", "onnx": "onnx", "json": "json"}
 """The kinds of files, each with its ending."""
@@ -140,42 +144,51 @@ class Run(Steered):
             return written_run(self.base, self.changes[: self._n_changes], self.step)
 
     @classmethod
-    def restored(cls, given: object) -> Self:
+    def restored(cls, given: object, is_wanted: Callable[[], bool] = lambda: True) -> Self:
         """The run of which ``json`` told, as a dict or as text, trained again to the last bit.
 
+        Args:
+            given: what ``json`` told.
+            is_wanted: asked now and then, as it may take long; where it says no, that is an error.
+
         Raises:
-            TinygradMLPError: if it is none.
+            TinygradMLPError: if it is none, or cannot be trained so far, or is not wanted.
         """
         base, changes, step = read_run(given)
         run = cls(base)
         for change in changes:
-            run.take(change.step - run.step)
+            run._train_up_to(change.step, is_wanted)
             if change.weight is None:
                 run.change(change.settings)
             else:
                 run.set_weight(*change.weight)
-        run.take(step - run.step)
+        run._train_up_to(step, is_wanted)
         return run
 
-    def restore(self, given: object) -> None:
+    def _train_up_to(self, step: int, is_wanted: Callable[[], bool]) -> None:
+        while self.step < step:
+            if not is_wanted():
+                raise InvalidArgumentError(
+                    f"the run is not restored: it was trained again up to step {self.step:,} when "
+                    "something else was asked for; ask for it again, and wait"
+                )
+            if not self._take(step - self.step, perf_counter() + BURST):
+                raise DataError(
+                    f"the run cannot be trained again up to step {step:,}: {self.remark}"
+                )
+
+    def restore(self, given: object, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Become the run of which ``json`` told; after an error it is as it was.
 
-        Raises:
-            TinygradMLPError: if it is none.
-        """
-        self.become(self.read(given))
-
-    def read(self, given: object) -> Self:
-        """The run of which ``json`` told, for ``become``; nothing is changed.
+        Args:
+            given: what ``json`` told.
+            is_wanted: as for ``restored``.
 
         Raises:
-            TinygradMLPError: if it is none, or this one is of a person's own model.
+            TinygradMLPError: if it is none, or cannot be trained so far, or is not wanted.
         """
         self._check_free()
-        return type(self).restored(given)
-
-    def become(self, other: Self) -> None:
-        """Be the other run from now on, with the same lock: whoever holds this one goes on."""
+        other = type(self).restored(given, is_wanted)
         with self.lock:
             other.version, other.lock = self.version + 1, self.lock
             other.curve.follow(self.curve)

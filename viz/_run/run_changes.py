@@ -61,7 +61,12 @@ class Change:
         """
         item = checked_keys(given, "a change", ["step", "set", "paint", "weight"])
         step = check_integer(item.get("step"), "step", minimum=0)
-        settings = RunSettings.of_json(before.json() | {**_settings_in(item)})
+        given_settings = _settings_in(item)
+        if "painted" in given_settings:
+            raise DataError(
+                f"a change at step {step} sets painted; points are added: paint=[[...]]"
+            )
+        settings = RunSettings.of_json(before.json() | {**given_settings})
         if "paint" in item:
             if not isinstance(item["paint"], list):
                 raise DataError(f"paint is {described(item['paint'])}, but a list is needed")

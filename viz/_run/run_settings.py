@@ -73,6 +73,7 @@ MOST_UNITS: Final = 512
 MOST_LAYERS: Final = 12
 MOST_PAINTED: Final = 2_000
 LONGEST_TABLE: Final = 5_000_000
+LONGEST_NAME: Final = 255
 LARGEST: Final = 1e6
 
 
@@ -125,6 +126,11 @@ class OwnTable:
     def __post_init__(self) -> None:
         for name in ("name", "text"):
             _check_text(getattr(self, name), f"table.{name}")
+        if len(self.name) > LONGEST_NAME:
+            raise DataError(
+                f"table.name has {len(self.name):,} letters, but {LONGEST_NAME} is the most for "
+                "the name of a file; give it a shorter one"
+            )
         if self.target is not None:
             _check_text(self.target, "table.target")
         if len(self.text) > LONGEST_TABLE:

@@ -2,6 +2,7 @@
 // A table of a person's own that comes in; the model, the code and the run that go out.
 
 const MOST_BYTES = 8e6;
+const MOST_OF_RUN = 16e6; // bytes, as many as the training takes at once
 
 const files = {
   table: null, // {name, text} of the table that came in by this page
@@ -33,7 +34,8 @@ const files = {
     byId("run-file").addEventListener("change", async () => {
       const [file] = byId("run-file").files;
       byId("run-file").value = "";
-      if (file) await this.restore(await file.text());
+      if (file?.size > MOST_OF_RUN) notice(`${file.name} has ${Math.round(file.size / 1e6)} MB: a run has less than 16 MB.`, true);
+      else if (file) await this.restore(await file.text());
     });
     for (const button of document.querySelectorAll("[data-export]")) {
       button.addEventListener("click", () => button.getAttribute("aria-disabled") === "true" || this.export(button.dataset.export));
@@ -100,7 +102,9 @@ const files = {
     try {
       const letters = atob(packed.replaceAll("-", "+").replaceAll("_", "/"));
       const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
-      await this.restore(new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), new Blob([bytes]))));
+      const run = await through(new DecompressionStream("deflate-raw"), new Blob([bytes]), MOST_OF_RUN);
+      if (run === null) notice("The link holds more than the 16 MB that a run has at most.", true);
+      else await this.restore(new TextDecoder().decode(run));
     } catch {
       notice("The link holds no run, or not all of it: copy it again.", true);
     }
@@ -112,7 +116,18 @@ const files = {
   },
 };
 
-/** What comes out of a stream that packs or unpacks. */
-function through(stream, blob) {
-  return new Response(blob.stream().pipeThrough(stream)).arrayBuffer();
+/** What comes out of a stream that packs or unpacks; null, and it ends, where that is more bytes than `most`. */
+async function through(stream, blob, most = Infinity) {
+  const reader = blob.stream().pipeThrough(stream).getReader();
+  const parts = [];
+  let size = 0;
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    size += value.length;
+    if (size > most) {
+      reader.cancel().catch(() => {});
+      return null;
+    }
+    parts.push(value);
+  }
+  return new Blob(parts).arrayBuffer();
 }
