@@ -108,14 +108,43 @@ def test_the_boundary_is_where_the_answer_changes_its_sign(page: Played) -> None
     assert len(ends) >= 2 * (side - 1)
 
 
+@pytest.mark.parametrize("head", ["sigmoid", "softmax", "identity"])
+def test_the_boundary_has_no_steps_where_the_network_is_sure(page: Played, head: str) -> None:
+    strokes = drawn(
+        page,
+        f"""
+        const side = 9;
+        const grid = Array.from({{ length: side * side }}, (_, at) => [at % side, Math.floor(at / side)]);
+        const sums = grid.map(([x, y]) => 40 * (x + 0.5 * y - 5.3));
+        const sure = sums.map((sum) => 1 / (1 + Math.exp(-sum)));
+        const isSoftmax = {head!r} === "softmax";
+        const scores = isSoftmax ? [...sums.map(() => 0), ...sums] : sums;
+        const said = isSoftmax ? [...sure.map((share) => 1 - share), ...sure] : sure;
+        const outputs = {head!r} === "identity" ? sums.map((sum) => sum + 0.5) : said;
+        Plot.prototype.drawBoundaries.call({{
+          responses: {{ side, count: side * side }}, isClasses: isSoftmax, n_classes: 2,
+          room: {{ width: side - 1, height: side - 1 }}, scene: {{ network: {{ head: {head!r} }} }},
+        }}, pen, outputs, scores);""",
+    )
+    left, top = page.page.evaluate("[EDGE.left, EDGE.top]")
+    ends = np.array(strokes[0]["ends"])
+    along = ends[:, 0] - left + 0.5 * (ends[:, 1] - top)
+    np.testing.assert_allclose(along, 5.3, atol=1e-9)
+    assert len(ends) >= 16
+
+
 def test_numbers_are_written_short_and_never_wrongly(page: Played) -> None:
     cases = [
         *("shown(-0.000123456)", "shown(1234567)", "shown(0.5)", "shown(NaN)", "shown(0)"),
+        *("shown(0.00001)", "shown(-2.5e7)", "shown(1e-10, 1)"),
+        *("written('x1*x2')", "written('x2^2')", "written('sin(x12)')", "written('max1')"),
         *("steady(0.5)", "steady(0.00001)", "percent(0.9999)", "percent(1)", "percent(null)"),
         *("single(Math.fround(0.1))", "shortened('abcdefgh', 5)", "ticksOf(0, 1, 4)"),
     ]
     assert page.page.evaluate(f"[{', '.join(cases)}]") == [
         *("−1.235e−4", "1.235e6", "0.5", "not finite", "0"),
+        *("1e−5", "−2.5e7", "1e−10"),
+        *("x₁x₂", "x₂²", "sin(x₁₂)", "max1"),
         *("0.5000", "1.000e−5", "99.9 %", "100.0 %", ""),
         *(0.1, "ab…gh", [0, 0.5, 1]),
     ]

@@ -105,13 +105,15 @@ def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
         assert page.text("#readout").startswith(f"Sample {last}, class ")
         assert ", held out: " in page.text("#readout")
         page.press("ArrowUp")
-        assert page.text("#readout").startswith("x1 ")
+        assert page.text("#readout").startswith("x₁ ")
 
 
 def test_painting_ends_where_there_is_no_plane(page: Played) -> None:
     page.page.check("#brush-1")
+    assert page.text("#sent") == ""
     with page.obeyed("data"):
         page.page.select_option("#data-name", "iris")
     page.catch_up()
     assert page.page.is_hidden("#brushes")
+    assert "at their median" in page.text("#sent"), "or points seem to lie on the wrong side"
     assert page.page.evaluate("painting.brush()") == "look"

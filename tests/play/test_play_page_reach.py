@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.play.playing import MOONS, Played, playing
 from tests.replaying import PHONE, Tab
 from viz._run.run import Run
@@ -154,6 +156,37 @@ def test_the_focus_stays_where_it_is_while_the_network_changes(page: Played) -> 
         page.press("Enter")
     page.catch_up()
     assert page.page.evaluate("document.activeElement.id") == "more-0"
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1101, 700), (1024, 768), (780, 900)])
+def test_nothing_overlaps_or_is_cut_off_at_other_widths(tab: Tab, size: tuple[int, int]) -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3),)))
+    with playing(tab, run, size) as page:
+        assert page.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        aside = page.page.evaluate(
+            """() => ["network-area", "settings", "results"].filter((id) => {
+              const { scrollWidth, clientWidth } = byId(id);
+              return scrollWidth > clientWidth;
+            })"""
+        )
+        assert aside == []
+        overlapping = page.page.evaluate(
+            """() => {
+              const places = [...document.querySelectorAll(".field label, .field input, .field select")]
+                .filter((element) => element.checkVisibility())
+                .map((element) => {
+                  const range = document.createRange();
+                  range.selectNodeContents(element);
+                  const isText = element.matches("label");
+                  return { name: element.id || element.textContent, box: (isText ? range : element).getBoundingClientRect() };
+                });
+              return places.flatMap(({ name, box }, at) => places.slice(0, at)
+                .filter(({ box: other }) => Math.min(box.right, other.right) - Math.max(box.left, other.left) > 0.5
+                  && Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top) > 0.5)
+                .map((other) => [name, other.name]));
+            }"""
+        )
+        assert overlapping == []
 
 
 def test_a_phone_reaches_everything_without_scrolling_aside(tab: Tab) -> None:

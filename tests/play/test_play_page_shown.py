@@ -122,7 +122,7 @@ def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
         w1, w2 = weights[at], weights[at + 1]
         b = weights[layer["b"]["at"] + layer["b"]["row"]]
         text = page.text("#formula-text")
-        found = re.fullmatch(r"h₁,₂ = (\w+)\((\S+) · x1 ([+-]) (\S+) · x2 ([+-]) (\S+)\)", text)
+        found = re.fullmatch(r"h₁,₂ = (\w+)\((\S+) · x₁ ([+-]) (\S+) · x₂ ([+-]) (\S+)\)", text)
         assert found, text
         name, first, sign, second, sign_of_bias, bias = found.groups()
         assert name == layer["activation"]
@@ -199,9 +199,13 @@ def test_a_model_of_a_person_keeps_its_layers_and_data(tab: Tab) -> None:
     run = Run.of_model(MLP(2, [3, 1], activation="tanh", rng=0), X, [0, 1, 1, 0] * 5)
     with playing(tab, run) as page:
         assert page.page.text_content("#fixed") == run.fixed
-        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts"):
+        for selector in ("#more-0", "#settings-0", "#seed", "#csv", "#restarts", "#data"):
             assert page.page.locator(selector).count() == 0 or page.page.is_hidden(selector)
-        assert page.page.is_disabled("#data-name")
+        page.page.click("#open-export")
+        assert page.page.is_visible("[data-export=npz]")
+        for selector in ("[data-export=python]", "[data-export=json]", "#export-link", "#run-file"):
+            assert not page.page.locator(selector).evaluate("each => each.checkVisibility()")
+        page.press("Escape")
         page.do("step", "#step")
         with page.obeyed("set") as response:
             page.fill("#set-learning_rate", "0.5")
@@ -254,7 +258,7 @@ def test_images_show_the_answer_for_each(tab: Tab) -> None:
             assert answer.removeprefix("✗ ") == str(best)
             assert answer.startswith("✗") == (best != scene["points"]["y"][index])
         right = sum(not answer.startswith("✗") for answer in said)
-        assert page.text("#gallery-note") == f"{right} of these {len(said)} right"
+        assert page.text("#gallery-note") == f"{right} of these {len(said)} right, held out"
         page.page.locator("#gallery .image").nth(2).click()
         page.wait("() => changed.size === 0")
         assert page.page.evaluate("gallery.looked") == 2

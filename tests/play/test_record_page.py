@@ -272,7 +272,7 @@ def test_the_formula_of_a_unit_has_the_weights_of_the_moment(recorder: Recorder)
         text = shown.page.inner_text("#formula-text").replace("−", "-")
         texts.add(text)
         first = f"{kept.of_epochs[step][3]:.4g}"
-        assert re.search(rf"tanh\({re.escape(first)}0* · x1", text), (text, first)
+        assert re.search(rf"tanh\({re.escape(first)}0* · x₁", text), (text, first)
     assert len(texts) == 2
 
 

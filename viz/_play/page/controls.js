@@ -77,8 +77,9 @@ const controls = {
     const hasColumns = play.can("columns") && names.length > 2 && !scene.network.image;
     write(byId("title"), scene.title);
     document.title = `${scene.title} · training`;
+    const ofData = FIELDS["data-fields"].map(({ name }) => name);
     for (const { name, choices: kind } of Object.values(FIELDS).flat()) {
-      const isOther = MADE.includes(name) && !(choices.made ?? []).includes(settings.data);
+      const isOther = (MADE.includes(name) && !(choices.made ?? []).includes(settings.data)) || (fixed && ofData.includes(name));
       const isUsed = play.can("set") && Object.hasOwn(settings, name) && !isOther;
       byId(`set-${name}-field`).hidden = !isUsed;
       if (!isUsed) continue;
@@ -90,9 +91,9 @@ const controls = {
       write(byId(`set-${name}-error`), "");
     }
     fill(byId("data-name"), choices.data ?? [], settings.data ?? scene.title);
-    byId("data-name").disabled = Boolean(fixed);
-    byId("data").hidden = !play.can("data") && !hasColumns;
-    byId("data-name").parentElement.hidden = !play.can("data");
+    const hasData = play.can("data") && !fixed;
+    byId("data").hidden = !hasData && !hasColumns;
+    byId("data-name").parentElement.hidden = !hasData;
     byId("training").hidden = !play.can("set");
     byId("seed").hidden = !play.can("seed") || Boolean(fixed);
     write(byId("fixed"), fixed ?? "");

@@ -21,17 +21,23 @@ function write(element, text) {
 }
 
 /** A number with so many digits that count; what is no number (nan, infinite) is said. */
-function shown(number, digits = 4) {
+function shown(number, digits = 4, keepsZeros = false) {
   if (number === null || number === undefined || !Number.isFinite(number)) return "not finite";
   const size = Math.abs(number);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e6) ? number.toExponential(digits - 1) : String(Number(number.toPrecision(digits)));
+  const text = size !== 0 && (size < 1e-3 || size >= 1e6) ? number.toExponential(digits - 1).replace(keepsZeros ? "" : /\.?0*(?=e)/, "") : String(Number(number.toPrecision(digits)));
   return text.replace(/^-/, "−").replace(/e\+?(-?)(\d+)$/, (_, sign, power) => `e${sign ? "−" : ""}${power}`);
+}
+
+/** The name of a feature or column as books write it: x1*x2 is x₁x₂. */
+function written(name) {
+  if (!/^(x\d+(\^2)?|x\d+\*x\d+|sin\(x\d+\))$/.test(name)) return name;
+  return name.replace(/x(\d+)/g, (_, digits) => `x${subscript(digits)}`).replace("^2", "²").replace("*", "");
 }
 
 /** A number of always so many digits, which does not jump while it changes. */
 function steady(number) {
   const size = Math.abs(number ?? NaN);
-  return size >= 1e-3 && size < 1e4 ? number.toPrecision(4).replace(/^-/, "−") : shown(number);
+  return size >= 1e-3 && size < 1e4 ? number.toPrecision(4).replace(/^-/, "−") : shown(number, 4, true);
 }
 
 /** A share of 1 in percent, to a tenth, and not 100 unless it is all. */

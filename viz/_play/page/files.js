@@ -58,10 +58,12 @@ const files = {
     byId("target").hidden = !isOurs;
     if (isOurs) fill(byId("target-name"), scene.names, table.target);
     byId("exports").hidden = !play.can("export");
+    const can = (kind) => (scene.can ?? []).includes(`export_${kind}`);
     const onnx = document.querySelector("[data-export=onnx]");
-    const hasOnnx = (scene.can ?? []).includes("export_onnx");
-    onnx.setAttribute("aria-disabled", String(!hasOnnx));
-    onnx.title = hasOnnx ? "" : "Needs the package onnx where the training runs: pip install onnx";
+    onnx.setAttribute("aria-disabled", String(!can("onnx")));
+    onnx.title = can("onnx") ? "" : "Needs the package onnx where the training runs: pip install onnx";
+    for (const kind of ["python", "json"]) document.querySelector(`[data-export=${kind}]`).hidden = !can(kind);
+    byId("export-link").hidden = byId("run-file").parentElement.hidden = !can("json");
   },
 
   async export(kind) {
@@ -85,7 +87,7 @@ const files = {
     const link = `${location.href.split("#")[0]}#run=${text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
     try {
       await navigator.clipboard.writeText(link);
-      notice("The link to this run is copied. It holds settings and changes, no weights: whoever opens it trains again.");
+      notice("The link to this run is copied. It holds settings and changes, and trains again from them. It opens on this computer while this program runs; for another one take “Run as a file”.");
     } catch {
       notice("Copy the link to this run: ");
       const field = made("input", { readonly: true, value: link, "aria-label": "Link to this run" });

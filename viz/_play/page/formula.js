@@ -46,7 +46,7 @@ const formula = {
   inputs(layer) {
     const { network: net, features } = play.scene;
     if (layer > 0) return Array.from({ length: net.layers[layer - 1].units }, (_, unit) => `h${subscript(layer)},${subscript(unit + 1)}`);
-    const on = features.filter((feature) => feature.on).map((feature) => shortened(feature.name, 24));
+    const on = features.filter((feature) => feature.on).map((feature) => shortened(written(feature.name), 24));
     return on.length === net.n_inputs ? on : Array.from({ length: net.n_inputs }, (_, at) => `x${subscript(at + 1)}`);
   },
 
@@ -72,7 +72,7 @@ const formula = {
     const { mean, scale, features } = play.scene;
     const on = features.filter((feature) => feature.on);
     const isScaled = layer === 0 && mean && on.length <= 4;
-    write(byId("formula-hint"), isScaled ? `Features come in standardized: ${on.map(({ name }, at) => `${shortened(name, 20)} is (${shortened(name, 20)} − ${bracketed(mean[at])}) / ${shown(scale[at])}`).join(", ")}.` : layer === 0 && mean ? "Features come in standardized: minus their mean, divided by their spread." : "");
+    write(byId("formula-hint"), isScaled ? `Features come in standardized: ${on.map(({ name }, at) => `${shortened(written(name), 20)} is (${shortened(written(name), 20)} − ${bracketed(mean[at])}) / ${shown(scale[at])}`).join(", ")}.` : layer === 0 && mean ? "Features come in standardized: minus their mean, divided by their spread." : "");
     this.mark();
     this.show();
   },

@@ -8,6 +8,7 @@ const gallery = {
   build(scene, responses) {
     Object.assign(this, { scene, responses, looked: Math.min(this.looked, Math.max(0, responses.count - 1)) });
     const columns = scene.points.X.map((row) => Math.max(...row));
+    this.areHeldOut = responses.chosen.every((index) => scene.points.held_out[index]);
     this.brightest = Math.max(...columns) || 1;
     this.buttons = responses.chosen.map((index, place) => {
       const canvas = made("canvas", {});
@@ -70,6 +71,6 @@ const gallery = {
       button.setAttribute("aria-pressed", String(place === this.looked));
       button.setAttribute("aria-label", `Sample ${numberOf(index)}, ${names[points.y[index]]}: the network says ${names[best]}, ${percent(chance)}`);
     });
-    write(byId("gallery-note"), `${right} of these ${count} right`);
+    write(byId("gallery-note"), `${right} of these ${count} right${this.areHeldOut ? ", held out" : ""}`);
   },
 };

@@ -70,8 +70,10 @@ class NetworkView {
     const isFree = play.can("feature") && !this.scene.fixed;
     const places = features.filter(({ on }) => on || isFree).map((feature, index) => {
       const canvas = made("canvas", {});
-      const name = made("span", { class: "name" }, shortened(feature.name, 24));
-      const attributes = { class: `unit input${feature.on ? "" : " off"}`, id: `feature-${index}`, title: feature.name };
+      const name = made("span", { class: "name" }, shortened(written(feature.name), 24));
+      const of = feature.of.replace(/column (\d+)/g, (_, column) => this.scene.names[column]);
+      const title = this.scene.names[0] === "x1" || of === feature.name ? feature.name : `${feature.name} of ${of}`;
+      const attributes = { class: `unit input${feature.on ? "" : " off"}`, id: `feature-${index}`, title };
       const element = isFree
         ? made("button", { ...attributes, type: "button", "aria-pressed": String(feature.on), "aria-label": `Feature ${feature.name}` }, canvas, name)
         : made("div", { ...attributes, role: "img", "aria-label": `Input ${feature.name}` }, canvas, name);

@@ -35,6 +35,7 @@ function onScene(scene) {
     return notice(error.message, true);
   }
   if (!isSame) formula.close();
+  document.querySelector("[data-line=held-out]").hidden = !scene.points.held_out.some(Boolean);
   const isImages = play.responses.kind === "images";
   document.body.classList.toggle("images", isImages);
   byId("plot-card").hidden = isImages;
@@ -113,8 +114,10 @@ function legend(scene) {
   byId("legend").replaceChildren(...items);
   const sent = scene.points.X.length;
   const all = (scene.points.n_points ?? [sent]).reduce((sum, each) => sum + each);
-  document.querySelector("[data-line=held-out]").hidden = !scene.points.held_out.some(Boolean);
-  write(byId("sent"), all > sent ? `${sent} of ${all} points are shown.` : "");
+  const hints = [];
+  if (all > sent) hints.push(`${sent} of ${all} points are shown.`);
+  if (!plot.isLine && scene.names.length > 2) hints.push("The shades are for samples whose other columns are at their median.");
+  write(byId("sent"), hints.join(" "));
 }
 
 function setTheme(isDark) {

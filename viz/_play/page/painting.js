@@ -43,16 +43,16 @@ const painting = {
   rebuild(scene) {
     const canPaint = play.can("paint") && scene.names.length === 2 && !scene.fixed && !scene.network.image;
     const before = this.brush();
-    const brush = (value, label, mark) => {
+    const brush = (value, label, mark, title) => {
       const input = made("input", { type: "radio", name: "brush", value, id: `brush-${value}` });
       input.checked = value === before;
-      return made("label", { class: "brush" }, input, ...(mark ? [mark] : []), made("span", {}, label));
+      return made("label", { class: "brush", title }, input, ...(mark ? [mark] : []), made("span", {}, label));
     };
-    const brushes = [brush("look", "Look")];
-    if (canPaint && scene.task === "regression") brushes.push(brush("number", "Paint"));
+    const brushes = [brush("look", "Look", null, "A click opens the sample")];
+    if (canPaint && scene.task === "regression") brushes.push(brush("number", "Paint", null, "Click or draw: paint points of this value"));
     else if (canPaint) {
       const names = scene.task === "binary" && scene.outputs.length < 2 ? ["0", "1"] : scene.outputs;
-      names.forEach((name, index) => brushes.push(brush(String(index), shortened(name, 12), this.mark(index))));
+      names.forEach((name, index) => brushes.push(brush(String(index), shortened(name, 12), this.mark(index), `Click or draw: paint points of ${name}`)));
     }
     byId("brushes").hidden = brushes.length < 2;
     byId("brush-list").replaceChildren(...brushes);
@@ -142,7 +142,7 @@ const painting = {
       if (!plot.isLine) row[plot.y.column] = place.y;
     }
     const { outputs } = responses.forward.run(play.flat, row.map((number) => Float64Array.of(number)));
-    const where = index === null ? responses.axes.map(({ name, column }) => `${shortened(name, 16)} ${shown(row[column], 3)}`).join(", ") : `Sample ${numberOf(index)}, ${this.targetOf(index)}`;
+    const where = index === null ? responses.axes.map(({ name, column }) => `${shortened(written(name), 16)} ${shown(row[column], 3)}`).join(", ") : `Sample ${numberOf(index)}, ${this.targetOf(index)}`;
     write(byId("readout"), `${where}: ${saidBy(scene, outputs)}`);
   },
 

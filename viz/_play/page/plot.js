@@ -76,7 +76,7 @@ class Plot {
 
   // The shades
 
-  drawAnswers({ outputs }) {
+  drawAnswers({ outputs, layers: all }) {
     const pen = penOf(this.map, this.width, this.height);
     const { left, top } = EDGE;
     const { width, height } = this.room;
@@ -96,7 +96,7 @@ class Plot {
     pen.rect(left, top, width, height);
     pen.clip();
     if (this.isLine) this.drawCurves(pen, outputs);
-    else if (this.scene.task !== "regression") this.drawBoundaries(pen, outputs);
+    else if (this.scene.task !== "regression") this.drawBoundaries(pen, outputs, all.at(-1));
     pen.restore();
   }
 
@@ -132,9 +132,14 @@ class Plot {
     }
   }
 
-  /** Where two classes are equally probable. */
-  drawBoundaries(pen, outputs) {
+  /**
+   * Where two classes are equally probable. The numbers before the head say it between two places of
+   * the grid as well; probabilities are near 0 or 1 on both sides, which would make steps of the line.
+   */
+  drawBoundaries(pen, outputs, before) {
     const { side, count } = this.responses;
+    const hasHead = this.scene.network.head !== "identity";
+    const scores = hasHead ? before : outputs;
     pen.strokeStyle = palette.text;
     pen.lineWidth = 1.5;
     pen.beginPath();
@@ -142,9 +147,9 @@ class Plot {
     for (let kind = 0; kind < kinds; kind++) {
       const lead = new Float64Array(count);
       for (let at = 0; at < count; at++) {
-        let other = this.isClasses ? -Infinity : 0.5;
-        if (this.isClasses) for (let each = 0; each < kinds; each++) if (each !== kind) other = Math.max(other, outputs[each * count + at]);
-        lead[at] = outputs[kind * count + at] - other;
+        let other = this.isClasses ? -Infinity : hasHead ? 0 : 0.5;
+        if (this.isClasses) for (let each = 0; each < kinds; each++) if (each !== kind) other = Math.max(other, scores[each * count + at]);
+        lead[at] = scores[kind * count + at] - other;
       }
       contour(pen, lead, side, (across, down) => [
         EDGE.left + (across / (side - 1)) * this.room.width,
@@ -186,12 +191,12 @@ class Plot {
     pen.fillStyle = palette.text;
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
-    pen.fillText(shortened(this.x.name, 40), EDGE.left + this.room.width / 2, this.height - 2);
+    pen.fillText(shortened(written(this.x.name), 40), EDGE.left + this.room.width / 2, this.height - 2);
     pen.save();
     pen.translate(1, EDGE.top + this.room.height / 2);
     pen.rotate(-Math.PI / 2);
     pen.textBaseline = "top";
-    pen.fillText(shortened(this.y.name, 30), 0, 0);
+    pen.fillText(shortened(written(this.y.name), 30), 0, 0);
     pen.restore();
   }
 

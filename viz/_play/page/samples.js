@@ -25,7 +25,11 @@ const samples = {
     const answer = await steer(this.command());
     if (!answer.ok) return this.clear();
     this.frame = made("iframe", { sandbox: "allow-scripts", title: `Replay of sample ${numberOf(index)}` });
-    this.frame.addEventListener("load", () => this.tell({ kind: "theme", dark: document.documentElement.dataset.theme === "dark" }));
+    this.frame.addEventListener("load", () => {
+      this.tell({ kind: "theme", dark: document.documentElement.dataset.theme === "dark" });
+      this.frame?.focus(); // so that its keys work
+    });
+    write(byId("sample-name"), `One sample through the network as it is${play.scene.mean ? ", its inputs standardized" : ""}`);
     if (answer.path) this.frame.src = answer.path;
     else this.frame.srcdoc = answer.page;
     byId("sample-frame").replaceChildren(this.frame);
