@@ -440,8 +440,7 @@ quiz [on | off]     hide the number of each step that comes, and ask for it.
 hint                say more about the open question: the formula, its numbers,
                     all but the last step.
 answer [NUMBER]     show the answer and do the step; with a number, be judged.
-skip                leave the open question out, with its number unseen, and go
-                    on to the next.
+skip                leave the open question out, and go on to the next.
 score [FILE]        how the quiz goes; with FILE keep the counts there from now
                     on.
 print [NODE]        the number and gradient of a node, or of all nodes, at this
@@ -502,8 +501,7 @@ answer [NUMBER]     show the answer and do the
                     step; with a number, be
                     judged.
 skip                leave the open question out,
-                    with its number unseen, and go
-                    on to the next.
+                    and go on to the next.
 score [FILE]        how the quiz goes; with FILE
                     keep the counts there from now
                     on.

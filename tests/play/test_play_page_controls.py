@@ -194,12 +194,19 @@ NUMBERS = "width,length,weight\n" + "\n".join(f"{i % 7},{i % 5},{i}" for i in ra
 def test_a_table_by_the_button(page: Played, tmp_path: Path) -> None:
     path = tmp_path / "leaves.csv"
     path.write_text(TABLE)
+    assert page.page.get_attribute("#feature-4", "title") == "x1*x2"
     with page.obeyed("csv"):
         page.page.set_input_files("#csv", path)
     page.catch_up()
     assert page.text("#title") == "leaves.csv"
     assert page.run.settings.data == "table"
+    assert page.page.get_attribute("#feature-4", "title") == "x1*x2 of width and length"
     assert "leaves.csv is read" in page.text("#notice")
+    page.page.click("#unit-0-0")
+    page.wait("() => byId('exact-text').textContent !== ''")  # the page asked for all digits
+    assert page.page.is_visible("#notice"), "nobody has gone on yet"
+    page.do("step", "#step")
+    assert page.page.is_hidden("#notice"), "it is about what was before"
 
 
 def drop(page: Played, name: str, text: str) -> None:

@@ -114,15 +114,16 @@ def test_the_boundary_has_no_steps_where_the_network_is_sure(page: Played, head:
         page,
         f"""
         const side = 9;
-        const grid = Array.from({{ length: side * side }}, (_, at) => [at % side, Math.floor(at / side)]);
-        const sums = grid.map(([x, y]) => 40 * (x + 0.5 * y - 5.3));
+        const count = side * side;
+        const places = Array.from({{ length: count }}, (_, at) => at);
+        const sums = places.map((at) => 40 * ((at % side) + 0.5 * Math.floor(at / side) - 5.3));
         const sure = sums.map((sum) => 1 / (1 + Math.exp(-sum)));
         const isSoftmax = {head!r} === "softmax";
         const scores = isSoftmax ? [...sums.map(() => 0), ...sums] : sums;
         const said = isSoftmax ? [...sure.map((share) => 1 - share), ...sure] : sure;
         const outputs = {head!r} === "identity" ? sums.map((sum) => sum + 0.5) : said;
         Plot.prototype.drawBoundaries.call({{
-          responses: {{ side, count: side * side }}, isClasses: isSoftmax, n_classes: 2,
+          responses: {{ side, count }}, isClasses: isSoftmax, n_classes: 2,
           room: {{ width: side - 1, height: side - 1 }}, scene: {{ network: {{ head: {head!r} }} }},
         }}, pen, outputs, scores);""",
     )

@@ -173,18 +173,19 @@ def test_nothing_overlaps_or_is_cut_off_at_other_widths(tab: Tab, size: tuple[in
         assert aside == []
         overlapping = page.page.evaluate(
             """() => {
-              const places = [...document.querySelectorAll(".field label, .field input, .field select")]
-                .filter((element) => element.checkVisibility())
-                .map((element) => {
-                  const range = document.createRange();
-                  range.selectNodeContents(element);
-                  const isText = element.matches("label");
-                  return { name: element.id || element.textContent, box: (isText ? range : element).getBoundingClientRect() };
-                });
-              return places.flatMap(({ name, box }, at) => places.slice(0, at)
-                .filter(({ box: other }) => Math.min(box.right, other.right) - Math.max(box.left, other.left) > 0.5
-                  && Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top) > 0.5)
-                .map((other) => [name, other.name]));
+              const boxOf = (element) => {
+                const range = document.createRange();
+                range.selectNodeContents(element);
+                return (element.matches("label") ? range : element).getBoundingClientRect();
+              };
+              const apart = (one, other) => one.right <= other.left + 0.5
+                || one.left >= other.right - 0.5 || one.bottom <= other.top + 0.5
+                || one.top >= other.bottom - 0.5;
+              const parts = document.querySelectorAll(".field label, .field input, .field select");
+              const seen = [...parts].filter((element) => element.checkVisibility());
+              return seen.flatMap((one, at) => seen.slice(0, at)
+                .filter((other) => !apart(boxOf(one), boxOf(other)))
+                .map((other) => [one.id || one.textContent, other.id || other.textContent]));
             }"""
         )
         assert overlapping == []

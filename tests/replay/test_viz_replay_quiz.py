@@ -163,8 +163,12 @@ def test_a_quiz_is_played(viewer: Opener) -> None:
     assert page.equation() == "dL/dw6 = ?"
     assert page.page.evaluate(here) == "answer"
     assert page.page.input_value("#answer") == ""
+    page.page.fill("#answer", "7.5")
+    page.press("Enter")
+    assert page.page.inner_text("#verdict") == "This is not the answer."
     page.page.click("text=Show the answer")
     assert "= 0.0827" in page.equation()
+    assert page.page.inner_text("#verdict") == "", "the number that is shown is the answer"
     page.page.click("text=Next question")
     page.page.click("text=Skip")
     assert page.page.inner_text("#score").startswith("1 of 3 right, 0 of them at once; shown 1; sk")

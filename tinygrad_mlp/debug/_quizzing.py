@@ -148,7 +148,7 @@ class Quizzing(Walking):
         self._do_step()
 
     def do_skip(self, argument: str) -> None:
-        """skip: leave the open question out, with its number unseen, and go on to the next."""
+        """skip: leave the open question out, and go on to the next."""
         self._open_question()
         self.progress.skipped += 1
         self._keep()

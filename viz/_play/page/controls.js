@@ -193,10 +193,17 @@ function fill(list, names, chosen) {
   list.value = chosen;
 }
 
-/** Send a command; what is refused is said, beside the control where it has a place for that. */
+/**
+ * Send a command; what is refused is said, beside the control where it has a place for that. A message
+ * about what was before is closed when a person goes on.
+ */
 async function steer(command, place = null) {
+  const before = byId("notice-text").textContent;
   const answer = await play.channel.send(command);
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    if (command.do !== "formula" && byId("notice-text").textContent === before) notice(""); // the page asks for that one
+    return answer;
+  }
   const reason = answer.error ?? "this was refused, without a reason";
   if (place) write(place, reason);
   else notice(reason, true);

@@ -70,7 +70,7 @@ class NetworkView {
     const isFree = play.can("feature") && !this.scene.fixed;
     const places = features.filter(({ on }) => on || isFree).map((feature, index) => {
       const canvas = made("canvas", {});
-      const name = made("span", { class: "name" }, shortened(written(feature.name), 24));
+      const name = made("span", { class: "name" }, shortened(written(feature.name), 40));
       const of = feature.of.replace(/column (\d+)/g, (_, column) => this.scene.names[column]);
       const title = this.scene.names[0] === "x1" || of === feature.name ? feature.name : `${feature.name} of ${of}`;
       const attributes = { class: `unit input${feature.on ? "" : " off"}`, id: `feature-${index}`, title };

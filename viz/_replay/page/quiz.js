@@ -172,6 +172,7 @@ const quiz = {
 
   showAnswer() {
     this.resultAt(position).outcome = "shown";
+    this.verdict = null; // what was said of the number that was typed is not about this one
     kept.keep(this);
     this.settle("The answer");
   },
