@@ -309,3 +309,27 @@ def test_a_persons_own_model_keeps_its_network_and_data() -> None:
     assert run.take(5) == 5
     with pytest.raises(TinygradMLPError, match="unknown setting 'layers'"):
         Run.of_model(MLP(2, [3, 1], rng=0), X, y, layers=())
+
+
+def test_all_settings_share_the_points_that_were_painted() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.paint([[0.5, 1, 0], [0.25, 2, 1]])
+    first = run.settings.painted
+    run.set("learning_rate", 0.5)
+    assert run.settings.painted is first
+    run.paint([[0.75, 3, 1]])
+    assert all(now is before for now, before in zip(run.settings.painted, first))
+    restored = Run.restored(run.json())
+    assert restored.changes == run.changes
+    points = [change.settings.painted for change in restored.changes]
+    assert points[1] is points[0]
+    assert points[2][0] is points[0][0]
+
+
+def test_there_are_two_thousand_painted_points_at_most() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.paint([[0.5, 0.5, 1]] * 1999)
+    with pytest.raises(InvalidArgumentError, match="2001 entries, but 2000 is the most"):
+        run.paint([[0.5, 0.5, 1]] * 2)
+    run.paint([[0.5, 0.5, 1]])
+    assert len(run.settings.painted) == 2000

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
-from viz._run.run_settings import RunSettings, checked_keys
+from viz._run.run_settings import RunSettings, checked_keys, checked_points
 
 __all__ = ["Change", "checked_weight", "read_run", "written_run"]
 
@@ -43,14 +43,17 @@ class Change:
 
     def json(self, before: RunSettings) -> dict[str, Any]:
         """What is different from the settings before."""
-        now, old = self.settings.json(), before.json()
-        different = {name: value for name, value in now.items() if value != old[name]}
         found: dict[str, Any] = {"step": self.step}
-        if "painted" in different:
-            found["paint"] = different.pop("painted")[len(before.painted) :]
+        added = self.settings.painted[len(before.painted) :]
+        if added:
+            found["paint"] = [list(point) for point in added]
         if self.weight is not None:
             found["weight"] = list(self.weight)
-        return found | ({"set": different} if different else {})
+        now, old = _without_points(self.settings), _without_points(before)
+        if now == old:
+            return found
+        was = old.json()
+        return found | {"set": {key: told for key, told in now.json().items() if told != was[key]}}
 
     @classmethod
     def of_json(cls, given: object, before: RunSettings) -> Change:
@@ -66,11 +69,12 @@ class Change:
             raise DataError(
                 f"a change at step {step} sets painted; points are added: paint=[[...]]"
             )
-        settings = RunSettings.of_json(before.json() | {**given_settings})
+        plain = RunSettings.of_json(_without_points(before).json() | {**given_settings})
+        settings = replace(plain, painted=before.painted)
         if "paint" in item:
             if not isinstance(item["paint"], list):
                 raise DataError(f"paint is {described(item['paint'])}, but a list is needed")
-            settings = replace(settings, painted=(*before.painted, *item["paint"]))
+            settings = replace(plain, painted=checked_points(item["paint"], before.painted))
         if not before.starts_as(settings):
             raise DataError(f"a change at step {step} is one that needs a new start")
         weight = None
@@ -151,6 +155,11 @@ def read_run(given: object) -> tuple[RunSettings, list[Change], int]:
     if steps != sorted(steps):
         raise DataError("the changes of the run are not in the order of their steps")
     return base, changes, step
+
+
+def _without_points(settings: RunSettings) -> RunSettings:
+    """The settings but for the painted points, of which there may be many."""
+    return replace(settings, painted=()) if settings.painted else settings
 
 
 def _settings_in(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -345,8 +345,24 @@ def only_training(settings: RunSettings, other: RunSettings) -> bool:
     )
 
 
-def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
+class Points(tuple[tuple[float, float, float], ...]):
+    """Painted points that were checked, which all settings that follow have in common.
+
+    >>> Points([(1.0, 2.0, 0.0)])
+    ((1.0, 2.0, 0.0),)
+    """
+
+    __slots__ = ()
+
+
+def checked_points(
+    points: object, before: tuple[tuple[float, float, float], ...] = ()
+) -> tuple[tuple[float, float, float], ...]:
     """Painted points, each two coordinates and its class or number.
+
+    Args:
+        points: the points.
+        before: those that come before them, which were checked.
 
     Raises:
         InvalidArgumentError: for anything else, and for too many.
@@ -354,7 +370,9 @@ def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
     >>> checked_points([[1, 2, 0]])
     ((1.0, 2.0, 0.0),)
     """
-    checked = []
+    if isinstance(points, Points) and not before:
+        return points
+    checked = [*before]
     for point in _listed(points, "painted", MOST_PAINTED):
         numbers = _listed(point, "a painted point", 3)
         if len(numbers) != 3:
@@ -367,7 +385,7 @@ def checked_points(points: object) -> tuple[tuple[float, float, float], ...]:
             for n in numbers
         ]
         checked.append((x1, x2, label))
-    return tuple(checked)
+    return Points(_listed(checked, "painted", MOST_PAINTED))
 
 
 def checked_keys(given: object, what: str, names: list[str]) -> Mapping[str, Any]:

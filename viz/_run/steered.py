@@ -117,7 +117,7 @@ class Steered(Course):
         """Add points to those that are learned from: x1, x2 and the class (or number) of each."""
         with self.lock:
             self._check_free()
-            painted = checked_points([*self.settings.painted, *map(_tuples, points)])
+            painted = checked_points([*map(_tuples, points)], self.settings.painted)
             self.change(replace(self.settings, painted=painted))
 
     def load_csv(self, name: str, text: str, target: str | None = None) -> None:
