@@ -179,15 +179,14 @@ def test_hostile_names_are_only_text(shared_page: Played) -> None:
         page.page.click("#formula-close")
 
 
-def test_what_went_wrong_and_advice_are_said(shared_page: Played) -> None:
+def test_what_went_wrong_and_advice_are_said(tab: Tab) -> None:
     run = Run(MOONS)
     run.set("learning_rate", 1e6)
     run.set("optimizer", "sgd")
     run.set_layer(0, activation="relu")
     run.take(300)
     assert run.remark
-    with shared_page.on(run) as page:
-        run = page.run
+    with playing(tab, run) as page:
         assert page.text("#remark") == run.remark.replace("−", "-")
         assert page.page.is_visible("#remark")
         assert page.page.is_visible("#advice") == bool(run.advice)
