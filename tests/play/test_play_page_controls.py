@@ -141,13 +141,17 @@ def test_a_layer_has_an_activation_first_weights_and_dropout(page: Played) -> No
     page.catch_up()
     page.page.click("#settings-0")
     with page.obeyed("layer"):
-        page.fill("#dropout", "0.25")
+        page.fill("#dropout", "0.2")
     page.catch_up()
     with page.obeyed("layer"):
         page.page.select_option("#initializer", "he_normal")
     page.catch_up()
     layer = page.run.settings.layers[0]
-    assert (layer.activation, layer.dropout, layer.initializer) == ("relu", 0.25, "he_normal")
+    assert (layer.activation, layer.dropout, layer.initializer) == ("relu", 0.2, "he_normal")
+    page.press("Escape")
+    page.wait("() => document.activeElement.id === 'settings-0'")  # the button that opened it
+    page.press("Enter")
+    assert page.page.input_value("#dropout") == "0.2"
 
 
 def test_features_are_switched_on_and_off(page: Played) -> None:

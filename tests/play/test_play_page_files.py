@@ -164,7 +164,7 @@ def test_a_click_on_a_sample_pauses_and_opens_its_replay(shared_page: Played) ->
         page.page.frame_locator("#sample iframe").locator(".node").first.wait_for()
         page.wait("() => !play.frame.playing")
         sample = page.page.evaluate("play.scene.points.sample[3]")
-        assert page.text("#sample-name").endswith(", its inputs standardized")
+        assert page.text("#sample-name").endswith(", inputs standardized")
         page.wait("() => document.activeElement === samples.frame")
         page.press("ArrowRight")
         page.page.frames[1].wait_for_function("() => position > 0")

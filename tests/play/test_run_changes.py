@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tinygrad_mlp.data import make_moons
-from tinygrad_mlp.errors import TinygradMLPError
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError
 from tinygrad_mlp.nn import MLP
+from viz._run import run_samples
 from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, OwnTable, RunSettings
 
@@ -333,3 +334,23 @@ def test_there_are_two_thousand_painted_points_at_most() -> None:
         run.paint([[0.5, 0.5, 1]] * 2)
     run.paint([[0.5, 0.5, 1]])
     assert len(run.settings.painted) == 2000
+
+
+def test_too_few_samples_to_hold_some_out_are_told_in_the_words_of_the_page() -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=(), held_out=0.9))
+    before = run.json()
+    with pytest.raises(InvalidArgumentError, match=r"held_out is 0\.9, .* none of the 2 samples"):
+        run.load_csv("few.csv", "a,b\n1,2.5\n2,3\n")
+    assert run.json() == before
+    with pytest.raises(InvalidArgumentError, match=r"held_out is 0\.9, .* none of the 2 samples"):
+        Run.of_model(MLP(1, [1]), [[0.0], [1.0]], [0.5, 2.5], held_out=0.9)
+
+
+def test_a_table_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(RunSettings("moons", n_samples=40, layers=()))
+    run.load_csv("a.csv", "a,b,y\n" + "".join([f"{i},{-i},{i * i}\n" for i in range(20)]))
+    monkeypatch.setattr(run_samples, "read_what_fits", None)
+    run.new_seed()
+    run.set("columns", [1, 0])
+    run.rewind()
+    assert run.samples.names == ("a", "b")

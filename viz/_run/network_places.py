@@ -207,8 +207,10 @@ class _Layers:
             self.found[-1]["activation"] = name
             self._has_activation = True
         elif self.found:  # dropout, which a page that predicts only shows
-            kept = (1.0 - self.found[-1]["dropout"]) * (1.0 - thing)
-            self.found[-1]["dropout"] = 1.0 - kept
+            before = self.found[-1]["dropout"]
+            self.found[-1]["dropout"] = before + thing * (
+                1.0 - before
+            )  # of one alone exactly its p
 
     def check_nothing_is_left(self, model: Module) -> None:
         """Refuse parameters that stand elsewhere, in an activation of one's own for instance."""

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp._text import described
-from tinygrad_mlp.data import split_indices
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.losses._record import BatchLoss
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.training._task import Task
-from viz._run.run_samples import RunSamples
+from viz._run.run_samples import RunSamples, split_of
 from viz._run.run_settings import RunSettings
 from viz._run.task_heads import head_of, kind_of
 
@@ -72,10 +71,7 @@ def own_task(
             classes = tuple(f"class {k}" for k in range(n_questions))
     if given.ndim == 2 and given.shape[1] == 1 and known.answers is None:
         given = given[:, 0]
-    n_samples = len(known.X)
-    train, held_out = np.arange(n_samples), np.arange(0)
-    if settings.held_out:
-        train, held_out = split_indices(given, settings.held_out, rng=settings.data_seed)
+    train, held_out = split_of(given, settings)
     targets = ("class",) if classes else tuple(f"y{k + 1}" for k in range(task.n_outputs or 1))
     if len(targets) == 1 and not classes:
         targets = ("y",)

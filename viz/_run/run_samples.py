@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from tinygrad_mlp.data._table import Table, table_of
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
 from viz._run.run_settings import DATA, FEATURES, GIVEN, OwnTable, RunSettings
 
-__all__ = ["TURNS", "XOR_CENTERS", "RunSamples", "samples_for"]
+__all__ = ["TURNS", "XOR_CENTERS", "RunSamples", "samples_for", "split_of"]
 
 Floats = NDArray[np.float64]
 
@@ -210,11 +211,28 @@ def _given(settings: RunSettings) -> RunSamples:
     else:
         X, y = _made(settings)
         classes = tuple(f"class {k}" for k in range(int(y.max()) + 1))
-    if settings.held_out:
-        train, held_out = split_indices(y, settings.held_out, rng=settings.data_seed)
-    else:
-        train, held_out = np.arange(len(y)), np.arange(0)
+    train, held_out = split_of(y, settings)
     return RunSamples(X, y, train, held_out, names, classes, targets_named, image=image)
+
+
+def split_of(y: NDArray[Any], settings: RunSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The places of those to learn from, and of those that are held out.
+
+    Raises:
+        InvalidArgumentError: where one of the two would be empty.
+
+    >>> [len(part) for part in split_of(np.arange(8) % 2, RunSettings(held_out=0.5))]
+    [4, 4]
+    """
+    if not settings.held_out:
+        return np.arange(len(y)), np.arange(0)
+    try:
+        return split_indices(y, settings.held_out, rng=settings.data_seed)
+    except InvalidArgumentError:
+        raise InvalidArgumentError(
+            f"held_out is {settings.held_out:g}, which leaves none of the {len(y)} samples to "
+            "learn from, or none to measure; take more samples, or held_out=0"
+        ) from None
 
 
 def _made(settings: RunSettings) -> tuple[Floats, NDArray[np.int64]]:
@@ -232,6 +250,7 @@ def _made(settings: RunSettings) -> tuple[Floats, NDArray[np.int64]]:
     return X, y // 2
 
 
+@lru_cache(maxsize=1)  # it is asked for again at each new start
 def _read(table: OwnTable) -> Table:
     """A person's own table; nothing is written."""
     path = Path(table.name.replace("\\", "/").rpartition("/")[2] or "table.csv")

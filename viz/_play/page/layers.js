@@ -55,6 +55,10 @@ const layers = {
     byId("layer-content").replaceChildren(...content);
     box.setAttribute("aria-label", `Settings of ${name}`);
     openBeside(box, byId(`settings-${index}`));
+    box.ontoggle = ({ newState }) => {
+      // a change has made the heading anew: without its button the focus would be nowhere
+      if (newState === "closed" && document.activeElement === document.body) byId(`settings-${index}`)?.focus();
+    };
   },
 };
 

@@ -29,7 +29,7 @@ const samples = {
       this.tell({ kind: "theme", dark: document.documentElement.dataset.theme === "dark" });
       this.frame?.focus(); // so that its keys work
     });
-    write(byId("sample-name"), `One sample through the network as it is${play.scene.mean ? ", its inputs standardized" : ""}`);
+    write(byId("sample-name"), `One sample through the network${play.scene.mean ? ", inputs standardized" : ""}`);
     if (answer.path) this.frame.src = answer.path;
     else this.frame.srcdoc = answer.page;
     byId("sample-frame").replaceChildren(this.frame);
