@@ -82,6 +82,18 @@ program = tinygrad_mlp.compile(model, per_sample=True, backend=backend)
 for row, output in zip(rows, program(rows)):
     assert abs(float(output) - model(row).data) < 1e-12, (row, output)
 
+# A training is recorded as a page, and one is ready to be served: their parts are in the wheel, and
+# need neither graphviz nor a browser. (A worksheet has a drawing, which graphviz places; that its
+# parts are in the wheel was seen above.)
+import viz  # noqa: E402
+from viz._play.play_page import page_of_run  # noqa: E402
+from viz._run.run import Run  # noqa: E402
+
+viz.record(model, rows, [0, 1, 1], "training.html", epochs=2)
+for page in (Path("training.html").read_text(encoding="utf-8"), page_of_run(Run(), "server")):
+    assert page.startswith("<!DOCTYPE html>") and "class Forward" in page, page[:200]
+Path("training.html").unlink()
+
 # The data sets load.
 from tinygrad_mlp import data  # noqa: E402
 

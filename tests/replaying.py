@@ -135,6 +135,11 @@ class Tab:
         self._page = browser.new_context().new_page()
         self._protocol = self._page.context.new_cdp_session(self._page)
 
+    @property
+    def page(self) -> Page:
+        """The page as it is, for scripts that need nothing of it."""
+        return self._page
+
     def cleared(self, size: tuple[int, int], *, dark: bool = False) -> Page:
         """The page, empty, in a window of that size."""
         self._page.goto("about:blank")

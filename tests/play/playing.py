@@ -55,16 +55,23 @@ class Played(Viewer):
     def text(self, selector: str) -> str:
         return (self.page.text_content(selector) or "").replace("−", "-")
 
-    def begin(self) -> None:
+    @contextmanager
+    def on(self, run: Run | None = None) -> Iterator[Played]:
+        """This page on the same run as that one: to load a page takes ten times as long."""
+        self.begin(START if run is None else run.json())
+        yield self
+
+    def begin(self, start: dict[str, Any] = START) -> None:
         """The run begins anew, and so does all that a person has done on the page."""
         assert self.serving is not None
         with self.serving.player.turn():
             self.serving.player.pause()
-            self.run.restore(START)
+            self.run.restore(start)
             self.serving.player.show()
         self.catch_up()
         self.page.evaluate(
             """() => {
+              document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
               formula.close();
               notice("");
               whisper("");

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tests.replaying import DESKTOP, Tab
+from tests.replaying import Tab
 from tinygrad_mlp.nn import Module
 from viz._play.activation_scripts import activation_scripts
 from viz._run.network_places import activations_of, flat_weights, network_of
@@ -21,9 +21,8 @@ Floats = NDArray[np.float64]
 
 def run_script(tab: Tab, script: str, given: object = None) -> Any:
     """What a script returns, of ``given``; beside it are the functions of numbers."""
-    page = tab.cleared(DESKTOP)
     special = lean_part("viz._play", "special.js")
-    return page.evaluate(f"(given) => {{ 'use strict'; {special}\n{script} }}", given)
+    return tab.page.evaluate(f"(given) => {{ 'use strict'; {special}\n{script} }}", given)
 
 
 def base64_of(weights: Floats) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.play.playing import MOONS, Played, playing
-from tests.replaying import Tab
+from tests.play.playing import MOONS, Played
 from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, RunSettings
 
@@ -47,10 +46,11 @@ def test_the_speed_goes_with_play(page: Played) -> None:
     page.do("pause", "#play")
 
 
-def test_the_slider_goes_to_steps_behind_and_ahead(tab: Tab) -> None:
+def test_the_slider_goes_to_steps_behind_and_ahead(shared_page: Played) -> None:
     run = Run(MOONS)
     run.take(12)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         assert page.page.get_attribute("#slider", "max") == "12"
         for step in (4, 9):
             with page.obeyed("go_to"):
@@ -61,7 +61,7 @@ def test_the_slider_goes_to_steps_behind_and_ahead(tab: Tab) -> None:
             assert page.page.get_attribute("#slider", "max") == "12"
 
 
-def test_settings_change_in_flight(tab: Tab) -> None:
+def test_settings_change_in_flight(shared_page: Played) -> None:
     changes = {
         "learning_rate": ("0.25", 0.25),
         "batch_size": ("7", 7),
@@ -71,7 +71,8 @@ def test_settings_change_in_flight(tab: Tab) -> None:
     }
     run = Run(MOONS)
     run.take(3)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         for name, (typed, value) in changes.items():
             with page.obeyed("set"):
                 page.fill(f"#set-{name}", typed)
@@ -89,10 +90,11 @@ def test_settings_change_in_flight(tab: Tab) -> None:
         assert run.step == 3, "none of these begins anew"
 
 
-def test_other_samples_begin_anew(tab: Tab) -> None:
+def test_other_samples_begin_anew(shared_page: Played) -> None:
     run = Run(MOONS)
     run.take(3)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         with page.obeyed("set"):
             page.fill("#set-n_samples", "60")
         with page.obeyed("set"):
@@ -258,10 +260,10 @@ def test_a_table_that_cannot_be_read_says_why_and_changes_nothing(page: Played) 
     assert page.page.is_hidden("#notice")
 
 
-def test_two_classes_and_a_regression(tab: Tab) -> None:
+def test_two_classes_and_a_regression(shared_page: Played) -> None:
     run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3),)))
     run.load_csv("line.csv", "x,y\n" + "\n".join(f"{i},{2 * i}" for i in range(20)))
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         assert page.page.evaluate("play.responses.kind") == "line"
         assert page.page.is_hidden("#brushes")
         assert page.page.is_hidden("#fact-accuracy")

@@ -26,9 +26,10 @@ def trained(n_steps: int = 30) -> Run:
     return run
 
 
-def test_exports_are_downloaded(tab: Tab) -> None:
+def test_exports_are_downloaded(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         for kind in ("python", "json", "onnx", "npz"):
             page.page.click("#open-export")
             with page.page.expect_download() as download:
@@ -68,8 +69,8 @@ def test_a_link_restores_the_run(tab: Tab) -> None:
         assert "#run=" not in page.page.url
 
 
-def test_a_link_that_cannot_be_copied_is_shown(tab: Tab) -> None:
-    with playing(tab) as page:
+def test_a_link_that_cannot_be_copied_is_shown(shared_page: Played) -> None:
+    with shared_page.on() as page:
         page.page.evaluate(
             "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
         )
@@ -79,19 +80,19 @@ def test_a_link_that_cannot_be_copied_is_shown(tab: Tab) -> None:
         assert "#run=" in page.page.input_value("#notice input")
 
 
-def test_a_damaged_link_is_said(tab: Tab) -> None:
-    with playing(tab) as page:
+def test_a_damaged_link_is_said(shared_page: Played) -> None:
+    with shared_page.on() as page:
         page.page.evaluate("location.hash = '#run=AAAA'; files.fromAddress()")
         page.page.wait_for_selector("#notice.error")
         assert "copy it again" in page.text("#notice-text")
         assert page.run.step == 0
 
 
-def test_a_link_that_unpacks_to_too_much_is_refused_unread(tab: Tab) -> None:
+def test_a_link_that_unpacks_to_too_much_is_refused_unread(shared_page: Played) -> None:
     packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
     bomb = packing.compress(b" " * 40_000_000) + packing.flush()
     text = base64.urlsafe_b64encode(bomb).decode().rstrip("=")
-    with playing(tab) as page:
+    with shared_page.on() as page:
         page.page.evaluate(
             "(text) => { location.hash = `#run=${text}`; files.fromAddress(); }", text
         )
@@ -151,9 +152,10 @@ def loss_in(page: Viewer) -> float:
     return float(label.partition("data ")[2].partition(",")[0].replace("−", "-"))
 
 
-def test_a_click_on_a_sample_pauses_and_opens_its_replay(tab: Tab) -> None:
+def test_a_click_on_a_sample_pauses_and_opens_its_replay(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         with page.obeyed("play"):
             page.page.click("#play")
         with page.obeyed("sample"):
@@ -179,9 +181,10 @@ def test_a_click_on_a_sample_pauses_and_opens_its_replay(tab: Tab) -> None:
         assert page.page.locator("#sample iframe").count() == 0
 
 
-def test_an_edit_in_the_replay_asks_the_engine(tab: Tab) -> None:
+def test_an_edit_in_the_replay_asks_the_engine(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         with page.obeyed("sample"):
             click_on_sample(page, 3)
         page.page.frame_locator("#sample iframe").locator(".node").first.wait_for()

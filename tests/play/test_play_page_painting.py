@@ -87,10 +87,10 @@ def test_a_point_is_painted_by_keyboard(page: Played) -> None:
     np.testing.assert_allclose(spot["x"], middle + 0.05 * width)
 
 
-def test_the_network_is_read_off_at_a_place_and_a_sample(tab: Tab) -> None:
+def test_the_network_is_read_off_at_a_place_and_a_sample(shared_page: Played) -> None:
     run = Run(MOONS)
     run.take(30)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         page.page.focus("#plot")
         page.press("n")
         said = page.text("#readout")

@@ -29,9 +29,9 @@ def controls(page: Played) -> list[tuple[str, str]]:
     ]
 
 
-def test_every_control_has_a_name(tab: Tab) -> None:
+def test_every_control_has_a_name(shared_page: Played) -> None:
     run = Run(RunSettings("digits", layers=(LayerSettings(3), LayerSettings(2))))
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         found = controls(page)
         for data in ("moons", "iris"):
             with page.obeyed("data"):
@@ -81,9 +81,10 @@ def test_the_tab_key_reaches_every_control(tab: Tab) -> None:
         assert {*rings} == {"solid 3px"}, "each shows that it has the focus"
 
 
-def test_arrows_go_from_unit_to_unit(tab: Tab) -> None:
+def test_arrows_go_from_unit_to_unit(shared_page: Played) -> None:
     run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3), LayerSettings(2))))
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         page.page.focus("#unit-0-0")
         places = []
         for key in ("Down", "Down", "Down", "Right", "Up", "Right", "Right", "Left", "Left"):
@@ -101,9 +102,9 @@ def test_arrows_go_from_unit_to_unit(tab: Tab) -> None:
         assert run.step == 0, "the arrows took no step"
 
 
-def test_arrows_go_from_image_to_image(tab: Tab) -> None:
+def test_arrows_go_from_image_to_image(shared_page: Played) -> None:
     run = Run(RunSettings("digits", layers=(LayerSettings(2),)))
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         page.page.focus("#gallery [tabindex='0']")
         page.press("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowRight")
         page.wait("() => changed.size === 0")
@@ -111,9 +112,9 @@ def test_arrows_go_from_image_to_image(tab: Tab) -> None:
         assert page.page.get_attribute("#gallery :focus", "aria-pressed") == "true"
 
 
-def test_keys_steer_the_training(tab: Tab) -> None:
+def test_keys_steer_the_training(shared_page: Played) -> None:
     run = Run(MOONS)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
             page.press(key)
             page.at(step)
@@ -251,8 +252,8 @@ def test_a_page_says_goodbye_when_it_is_left(tab: Tab) -> None:
         assert page.serving.served.pages.seconds_left() <= 5.0
 
 
-def test_a_lost_connection_is_said(tab: Tab) -> None:
-    with playing(tab) as page:
+def test_a_lost_connection_is_said(shared_page: Played) -> None:
+    with shared_page.on() as page:
         page.page.evaluate("play.channel.stream.dispatchEvent(new Event('error'))")
         assert "connection to the training is lost" in page.text("#status")
         page.page.evaluate("play.channel.stream.dispatchEvent(new Event('open'))")

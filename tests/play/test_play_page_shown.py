@@ -28,10 +28,10 @@ def trained(settings: RunSettings = MOONS, n_steps: int = 40) -> Run:
     return run
 
 
-def test_numbers_at_the_top_are_those_of_the_frame(tab: Tab) -> None:
+def test_numbers_at_the_top_are_those_of_the_frame(shared_page: Played) -> None:
     run = trained()
     now = run.measured()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         assert page.text("#fact-step") == "40"
         assert page.text("#fact-loss") == f"{now.loss:#.4g}"
         assert page.text("#fact-held-out-loss") == f"{now.held_out_loss:#.4g}"
@@ -49,9 +49,10 @@ def test_a_frame_of_a_scene_that_is_not_here_yet_is_left_out(page: Played) -> No
     assert page.text("#fact-step") == "0"
 
 
-def test_the_curve_has_the_points_of_the_run(tab: Tab) -> None:
+def test_the_curve_has_the_points_of_the_run(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         expected = messages.frame(run)["curve"]["points"]
         assert page.page.evaluate("curves.points") == expected
         page.do("epoch", "#epoch")
@@ -93,9 +94,10 @@ def shades(page: Played, shares: list[float]) -> list[list[int]]:
     return colors
 
 
-def test_the_shades_are_the_probabilities_of_the_engine(tab: Tab) -> None:
+def test_the_shades_are_the_probabilities_of_the_engine(shared_page: Played) -> None:
     run = trained(n_steps=200)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         grid = page.page.evaluate(
             "(() => { const {side, axes} = play.responses; return [side, axes[0], axes[1]]; })()"
         )
@@ -112,9 +114,10 @@ def test_the_shades_are_the_probabilities_of_the_engine(tab: Tab) -> None:
         assert red_first > blue_first, "the first class is orange"
 
 
-def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
+def test_the_formula_of_a_unit_has_its_weights(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         page.page.click("#unit-0-1")
         weights = run.numbers()
         layer = messages.scene(run)["network"]["layers"][0]
@@ -135,9 +138,10 @@ def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
         assert page.text("#formula-text") != text, "it follows the weights"
 
 
-def test_a_weight_is_set_by_hand(tab: Tab) -> None:
+def test_a_weight_is_set_by_hand(shared_page: Played) -> None:
     run = trained()
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         page.page.click("#unit-1-0")
         at = messages.scene(run)["network"]["layers"][1]["W"]["at"]
         with page.obeyed("set_weight"):
@@ -161,10 +165,10 @@ def hostile_table() -> str:
     return text.getvalue()
 
 
-def test_hostile_names_are_only_text(tab: Tab) -> None:
+def test_hostile_names_are_only_text(shared_page: Played) -> None:
     run = Run(RunSettings("moons", n_samples=40, layers=(LayerSettings(3),)))
     run.load_csv(HOSTILE[1], hostile_table(), "kind")
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
         page.page.click("#unit-0-0")
         page.page.hover("#plot", position={"x": 150, "y": 150})
         page.do("step", "#step")
@@ -261,9 +265,10 @@ def test_a_change_in_flight_leaves_the_points_and_a_page_loaded_again_has_them(
         page.catch_up()
 
 
-def test_images_show_the_answer_for_each(tab: Tab) -> None:
+def test_images_show_the_answer_for_each(shared_page: Played) -> None:
     run = trained(RunSettings("digits", layers=(LayerSettings(4),), n_samples=100), 30)
-    with playing(tab, run) as page:
+    with shared_page.on(run) as page:
+        run = page.run
         scene = json.loads(page.page.evaluate("JSON.stringify(play.scene)"))
         chosen = page.page.evaluate("play.responses.chosen")
         assert all(scene["points"]["held_out"][index] for index in chosen)

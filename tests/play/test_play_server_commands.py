@@ -12,6 +12,7 @@ import pytest
 from tests.play.serving import SMALL
 from tests.replaying import recorded
 from tinygrad_mlp.engine import Value
+from tinygrad_mlp.errors import DataError
 from tinygrad_mlp.graph import order_of
 from tinygrad_mlp.nn import MLP
 from viz._play import commands
@@ -301,6 +302,32 @@ def test_the_formula_of_a_unit(steered: Steered) -> None:
     weights = steered.run.numbers().tolist()[3:6]
     assert all(repr(abs(weight)) in answer["text"] for weight in weights)
     assert "tanh" in answer["latex"]
+
+
+def test_a_run_that_cannot_be_restored_is_shown_as_it_stands(steered: Steered) -> None:
+    steered.do("play")
+    answer = obey(steered.run, steered.player, {"do": "restore", "run": "{}"})
+    assert not answer["ok"]
+    shown = steered.player.newer_than(0, 0.0)
+    assert shown is not None
+    assert shown.frame["playing"] is steered.player.is_playing is False
+
+
+def test_steps_that_fail_half_way_are_shown(
+    steered: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training stands still then, which the page has to know."""
+    steered.do("play")
+
+    def fail(seconds: float, n_steps: int) -> int:
+        raise DataError("the model has failed")
+
+    monkeypatch.setattr(steered.run, "take_for", fail)
+    answer = obey(steered.run, steered.player, {"do": "step"})
+    assert answer == {"ok": False, "error": "the model has failed"}
+    shown = steered.player.newer_than(0, 0.0)
+    assert shown is not None
+    assert shown.frame["playing"] is steered.player.is_playing is False
 
 
 def test_a_run_is_exported_and_restored(steered: Steered) -> None:

@@ -176,9 +176,19 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that were there before, such as those of a page that other tests share."""
+    monkeypatch.setattr(sys.modules[__name__], "THREADS_BEFORE", threading.enumerate())
+
+
+THREADS_BEFORE: list[threading.Thread] = []
+
+
 def left_behind(port: int) -> list[str]:
     """What is still there of a server that has ended."""
-    names = [thread.name for thread in threading.enumerate() if thread.name == "training"]
+    started = [thread for thread in threading.enumerate() if thread not in THREADS_BEFORE]
+    names = [thread.name for thread in started if thread.name == "training"]
     with socket.socket() as knocking:
         if knocking.connect_ex(("127.0.0.1", port)) == 0:
             names.append("the port")

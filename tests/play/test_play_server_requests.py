@@ -260,8 +260,8 @@ def test_a_fault_of_ours_is_told_and_the_server_lives(
     def fail(*arguments: Any) -> None:
         raise ZeroDivisionError("broken")
 
-    monkeypatch.setattr(request_handler, "obey", fail)
-    assert shared.do("pause") == {"ok": False, "error": "ZeroDivisionError: broken"}
+    monkeypatch.setattr(shared.run, "rewind", fail)
+    assert shared.do("rewind") == {"ok": False, "error": "ZeroDivisionError: broken"}
     assert "in fail" in capfd.readouterr().err
     monkeypatch.undo()
     assert shared.do("pause") == {"ok": True}

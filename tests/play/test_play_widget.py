@@ -92,6 +92,19 @@ def test_a_command_is_obeyed_and_answered(notebook: Notebook) -> None:
     assert notebook.ask("v", command={"do": "pause"}, number=12)["playing"] is False
 
 
+def test_a_fault_of_ours_is_told_to_the_page(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("broken")
+
+    monkeypatch.setattr(notebook.player.run, "rewind", fail)
+    answer = notebook.ask("v", command={"do": "rewind"}, number=3)
+    assert answer["answer"] == {"ok": False, "error": "ZeroDivisionError: broken"}
+    assert answer["number"] == 3
+    assert "in fail" in capfd.readouterr().err
+
+
 def test_a_model_has_the_numbers_of_a_training_that_stands_still() -> None:
     model = MLP(2, [2, 1], activation="tanh", rng=0)
     X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]

@@ -120,6 +120,21 @@ def test_moments_of_a_future_that_was_dropped_are_forgotten() -> None:
     assert run.numbers().tobytes() == fresh.numbers().tobytes()
 
 
+def test_advice_in_the_past_does_not_hold_up_what_follows() -> None:
+    run, fresh = plain(), plain()
+    run.take(100)
+    run.back(90)
+    run.advise()
+    run.go_to(100)
+    taken: list[int] = []
+    thread = Thread(target=lambda: taken.append(run.take(3)), daemon=True)
+    thread.start()
+    thread.join(30.0)
+    assert taken == [3]
+    fresh.take(103)
+    assert run.numbers().tolist() == fresh.numbers().tolist()
+
+
 def test_what_was_measured_of_a_dropped_future_is_forgotten() -> None:
     run = plain()
     run.take(10)

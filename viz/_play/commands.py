@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
+import traceback
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from tinygrad_mlp.errors import GraphError, TinygradMLPError
 from tinygrad_mlp.graph import order_of
 from viz._play.player import Player
 from viz._replay.stepper import replay_page
+from viz._run.run import EXPORTS as FILES
 from viz._run.run import Run
 
 __all__ = ["COMMANDS", "EXPORTS", "MOST_STEPS", "obey"]
@@ -45,7 +47,7 @@ MOST_NODES: Final = 3000
 MOST_ASKED: Final = 500
 """Up to so many there is a quiz: its questions take four times as long as the page."""
 
-EXPORTS: Final = ("python", "npz", "onnx", "json")
+EXPORTS: Final = (*FILES,)
 """The kinds of files that a run can be exported as."""
 
 
@@ -129,8 +131,17 @@ def obey(run: Run, player: Player, command: object) -> Answer:
             answer = kind.act(run, player, parts) or {}
             player.show()
     except TinygradMLPError as error:
-        return {"ok": False, "error": str(error)}
+        return _refused(player, str(error))
+    except Exception as error:  # a fault of ours, or of somebody's model: the page lives on
+        traceback.print_exc()
+        return _refused(player, f"{type(error).__name__}: {error}")
     return {"ok": True, **answer}
+
+
+def _refused(player: Player, reason: str) -> Answer:
+    with suppress(Exception):  # steps that failed half way have been taken, and are seen
+        player.show()
+    return {"ok": False, "error": reason}
 
 
 def _known(command: object) -> tuple[Kind, Command]:
@@ -256,7 +267,6 @@ def _epoch(run: Run, player: Player, parts: Command) -> None:
 
 
 def _restore(run: Run, player: Player, parts: Command) -> None:
-    player.pause()
     run.restore(parts["run"], player.undisturbed())
 
 

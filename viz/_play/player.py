@@ -61,7 +61,8 @@ class Pace:
         if behind > MOST_BEHIND + 1.0 / self.speed:
             self._begin, self._taken = now, 0
             behind = 0.0
-        return max(0, math.floor(behind * self.speed + 1e-9) + 1)
+        n_due = behind * self.speed + 1e-9
+        return math.floor(n_due) + 1 if n_due > -1.0 else 0
 
     def took(self, n_steps: int) -> None:
         """So many steps were taken."""
@@ -154,9 +155,8 @@ class Player:
 
     def take(self, n_steps: int) -> None:
         """Pause, and take steps here, in bursts; ``pause`` and ``play`` elsewhere end it."""
-        self.pause()
-        self.remark = ""
         is_undisturbed, left = self.undisturbed(), n_steps
+        self.remark = ""
         while left:
             with self.turn():
                 if not is_undisturbed():
@@ -166,8 +166,10 @@ class Player:
                 self._show_in_time()
 
     def undisturbed(self) -> Callable[[], bool]:
-        """What tells whether nobody has played, paused or closed it from now on."""
-        n_stops = self._n_stops
+        """Pause; returns what tells whether nobody has played, paused or closed it since."""
+        with self._changed:
+            self._stop()
+            n_stops = self._n_stops
         return lambda: not (self._n_stops != n_stops or self._is_playing or self._is_closed)
 
     @contextmanager
@@ -235,7 +237,7 @@ class Player:
                     wait = self._pace.wait(self._clock()) if self._pace is not None else 0.0
                 if wait == 0.0:
                     return True
-                self._changed.wait(wait)
+                self._changed.wait(None if wait is None else min(wait, threading.TIMEOUT_MAX))
             return False
 
     def _burst(self) -> None:

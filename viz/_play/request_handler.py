@@ -12,7 +12,6 @@ import re
 import secrets
 import socket
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -22,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import TinygradMLPError
-from viz._play.commands import obey
+from viz._play.commands import EXPORTS, obey
 from viz._play.served import Served
 from viz._play.shown import as_json
 from viz._play.streams import hang_up, send_events
@@ -253,11 +252,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             raise _bad("the body of the request is no JSON") from None
         player = self.served.player
-        try:
-            answer = obey(player.run, player, command)
-        except Exception as error:  # a fault of ours: the page is told, and lives on
-            traceback.print_exc()
-            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        answer = obey(player.run, player, command)
         if "page" in answer:
             answer = {"ok": True, "path": f"replay/{self.served.keep_replay(answer['page'])}"}
         self._send(Reply(JSON, as_json(answer).encode()))
@@ -339,7 +334,7 @@ ROUTES: Final[list[tuple[re.Pattern[str], str, Callable[..., None]]]] = [
         (r"/events\?page=([A-Za-z0-9-]{1,64})", "GET", RequestHandler._events),
         (r"/command", "POST", RequestHandler._command),
         (r"/goodbye", "POST", RequestHandler._goodbye),
-        (r"/export/(python|npz|onnx|json)", "GET", RequestHandler._export),
+        (rf"/export/({'|'.join(EXPORTS)})", "GET", RequestHandler._export),
         (r"/replay/([A-Za-z0-9_-]{1,64})", "GET", RequestHandler._replay),
     )
 ]

@@ -31,7 +31,7 @@ from viz._run.run_steps import Steps
 from viz._run.sample_graph import SampleGraph
 from viz._run.steered import Steered, first_steps
 
-__all__ = ["Run"]
+__all__ = ["EXPORTS", "Run"]
 
 BURST: Final = 0.05
 """Seconds of training after which a run that is restored asks whether it is still wanted."""

@@ -207,7 +207,8 @@ class Course:
     def _measure(self) -> None:
         step = self._steps.count
         self.curve.add(step, self.measured())
-        self._next_measured = self.curve.next_after(step, self._steps.steps_per_epoch)
+        last = self.curve.points[-1][0]  # later than the step where it was gone back
+        self._next_measured = self.curve.next_after(last, self._steps.steps_per_epoch)
 
     def _stop_at_nan(self) -> None:
         """Stand before the step whose loss is nan, as if it had never been tried."""
