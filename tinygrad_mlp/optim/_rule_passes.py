@@ -128,8 +128,7 @@ def is_of_package(optimizer: Optimizer) -> bool:
     """Whether its rule is one of ours: it does the same each time, and changes no setting.
 
     >>> from tinygrad_mlp.optim import SGD
-    >>> class Own(SGD):
-    ...     pass
+    >>> Own = type("Own", (SGD,), {"__module__": "a_module_of_yours"})
     >>> is_of_package(SGD()), is_of_package(Own())
     (True, False)
     """
