@@ -141,6 +141,13 @@ def test_a_click_on_a_sample_pauses_and_opens_its_replay(tab: Tab) -> None:
         page.wait("() => !play.frame.playing")
         sample = page.page.evaluate("play.scene.points.sample[3]")
         assert loss_in(page) == run.sample_loss(sample).loss.data
+        page.page.evaluate(
+            """() => new Promise((heard) => {
+              addEventListener("message", heard, { once: true });
+              postMessage({ kind: "leave" }, "*");
+            })"""
+        )
+        assert page.page.evaluate("byId('sample').open"), "only the frame of the replay is heard"
         page.press("Escape")
         assert page.page.evaluate("byId('sample').open") is False
         assert page.page.locator("#sample iframe").count() == 0

@@ -43,6 +43,12 @@ def test_numbers_at_the_top_are_those_of_the_frame(tab: Tab) -> None:
             assert float(title.rpartition(" ")[2]) == number, "to the last digit"
 
 
+def test_a_frame_of_a_scene_that_is_not_here_yet_is_left_out(page: Played) -> None:
+    page.page.evaluate("onFrame({ ...play.frame, version: play.frame.version + 1, step: 99 })")
+    page.catch_up()
+    assert page.text("#fact-step") == "0"
+
+
 def test_the_curve_has_the_points_of_the_run(tab: Tab) -> None:
     run = trained()
     with playing(tab, run) as page:
@@ -122,8 +128,9 @@ def test_the_formula_of_a_unit_has_its_weights(tab: Tab) -> None:
         assert name == layer["activation"]
         for number, shown in ((w1, first), (w2, sign + second), (b, sign_of_bias + bias)):
             np.testing.assert_allclose(float(shown), number, rtol=5e-4)
-        typed = float(page.page.input_value(f"#weight-{at}"))
-        assert np.float32(typed) == np.float32(w1), "all digits that single precision has"
+        for place, number in ((at, w1), (at + 1, w2)):
+            typed = float(page.page.input_value(f"#weight-{place}"))
+            assert np.float32(typed) == np.float32(number), "all digits of single precision"
         page.do("step", "#step")
         assert page.text("#formula-text") != text, "it follows the weights"
 

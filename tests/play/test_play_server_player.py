@@ -99,6 +99,14 @@ def test_the_training_gives_way(player: Player, run: Run, monkeypatch: pytest.Mo
         before = len(bursts)
         with player.turn():
             assert len(bursts) <= before + 2  # the one at hand, and one that was about to begin
+    with player._changed:
+        player._n_in_line += 1  # somebody who waits, and has not got the lock yet
+    with run.lock:
+        before = len(bursts)
+    time.sleep(0.02)
+    assert len(bursts) <= before + 1
+    with player._changed:
+        player._n_in_line -= 1
     assert set(bursts) == {BURST}
     assert BURST <= 0.010
 

@@ -313,3 +313,19 @@ def test_images_are_shown_with_answers(recorder: Recorder) -> None:
     assert shown.page.is_visible("#gallery")
     assert not shown.page.is_visible("#plot-card")
     assert shown.page.evaluate("document.querySelectorAll('#gallery canvas').length") == 12
+
+
+def test_in_a_notebook_it_plays_in_a_frame_that_cannot_reach_out(tab: Tab, tmp_path: Path) -> None:
+    page = viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=3)
+    path = tmp_path / "cell.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{page._repr_html_()}", encoding="utf-8")
+    viewer = Viewer(tab.cleared(DESKTOP))
+    viewer.listen()
+    viewer.page.goto(path.as_uri())
+    frame = viewer.page.frame_locator("iframe")
+    frame.locator("body[data-step='0']").wait_for()
+    frame.locator("#step").click()
+    frame.locator("body[data-step='1']").wait_for()
+    viewer.close()
+    assert viewer.complaints == []
+    assert viewer.requests == [path.as_uri()]

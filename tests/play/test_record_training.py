@@ -378,7 +378,8 @@ def test_what_is_learned_says_what_stands_behind_the_outputs(name: str) -> None:
 
 def test_of_many_samples_two_thousand_of_each_kind_are_shown() -> None:
     features = np.arange(2100.0)[:, None] / 1000.0
-    held_out = (features[:2050], features[:2050, 0])
+    elsewhere = np.where(features == 0.5, -9.0, features)[:2050]
+    held_out = (elsewhere, elsewhere[:, 0])
     page = viz.record(
         MLP(1, [1], rng=0), features, features[:, 0], epochs=1, validation_data=held_out
     )
@@ -386,6 +387,8 @@ def test_of_many_samples_two_thousand_of_each_kind_are_shown() -> None:
     assert len(scene["points"]["X"]) == len(scene["points"]["y"]) == 4000
     assert scene["points"]["held_out"] == [0] * 2000 + [1] * 2000
     assert scene["n_points"] == 4150
+    assert scene["ranges"] == [[-9.0, 1.999]]  # of all points that are shown
+    assert scene["medians"] == [1.0495]  # of the training samples
     assert scene["columns"] == [0, 0]
 
 

@@ -174,12 +174,12 @@ def exact_number(cell: str) -> int | float | None:
 
 
 def csv_text(path: Path, data: bytes) -> str:
-    """What stands in a file of UTF-8, without the mark that some programs put in front.
+    r"""What stands in a file of UTF-8, without the mark that some programs put in front.
 
     Raises:
         DataError: if the bytes are no such text.
 
-    >>> csv_text(Path("t.csv"), b"\\xef\\xbb\\xbfa,b")
+    >>> csv_text(Path("t.csv"), b"\xef\xbb\xbfa,b")
     'a,b'
     """
     if b"\x00" in data:

@@ -70,7 +70,7 @@ def recorded_scene(
         "n_points": sum(len(part.X) for part in shown),
         "names": list(names),
         "columns": list(columns),
-        "ranges": np.stack([X.min(axis=0), X.max(axis=0)], axis=1).tolist(),
+        "ranges": np.stack([features.min(axis=0), features.max(axis=0)], axis=1).tolist(),
         "medians": np.median(X, axis=0).tolist(),
         "features": [
             {"name": name, "on": True, "of": f"column {at}"} for at, name in enumerate(names)
