@@ -5,7 +5,7 @@ The likelier ones come first: where two give the same number, the first is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from tinygrad_mlp import ops
@@ -22,6 +22,15 @@ __all__ = ["Asked", "backward_mistakes"]
 
 POLYNOMIALS: Final = frozenset({"square", "pow_number", "reciprocal", "abs", "neg"})
 """Operations of one number that have mistakes of their own, not those of a function."""
+
+MOST_PATHS: Final = 4
+"""Of at most so many earlier paths each may be the one that was forgotten."""
+
+SLIPS: Final[dict[str, tuple[Callable[[float], float], str]]] = {
+    "tanh": (lambda value: 1.0 - value, "the square is missing"),
+    "sigmoid": (lambda value: 1.0 - value, "one of the two factors is missing"),
+}
+"""What people make of the derivative of a function, from its value, and the words for it."""
 
 
 class Asked:
@@ -99,6 +108,7 @@ def backward_mistakes(asked: Asked, setting: Setting) -> Iterator[Mistake]:
      1.3864 that is with v2 = tanh(z) itself; its derivative is 1 -
      2.4406 the derivative of tanh was taken at v2; it belongs at z
      2.2500 in the derivative 1 - tanh(z)^2, z stands where v2 belon
+     1.6136 the square is missing: 1 - tanh(z)^2
      3.0000 that is dv3/dv2 alone; the local derivative dv2/dz = 0.7
      0.7864 that is the local derivative dv2/dz alone; dv3/dv2 = 3,
     -2.3593 the sign is wrong: dv2/dz = 0.7864 and dv3/dv2 = 3
@@ -141,6 +151,7 @@ def _of_paths(asked: Asked, setting: Setting) -> Iterator[Mistake]:
                 through,
             ),
         )
+        yield from _of_one_path(asked, setting)
     elif asked.is_part:
         after = Rounded.of(step.grad_before) + asked.flows
         yield Mistake(
@@ -151,6 +162,30 @@ def _of_paths(asked: Asked, setting: Setting) -> Iterator[Mistake]:
                 *(Word("asked is only what the path through "), through, Word(" adds")),
             ),
         )
+        whole = setting.whole(step)
+        if whole is not None:
+            yield Mistake(
+                Rounded.of(whole).target(),
+                "paths",
+                (
+                    *(
+                        Word("that is "),
+                        gradient,
+                        Word(" along all paths; asked is only what the "),
+                    ),
+                    *(Word("path through "), through, Word(" adds")),
+                ),
+            )
+
+
+def _of_one_path(asked: Asked, setting: Setting) -> Iterator[Mistake]:
+    """Of three paths or more one is left out."""
+    earlier = setting.earlier(asked.step)
+    if not 2 <= len(earlier) <= MOST_PATHS:
+        return
+    for other in earlier:
+        left_out = (Word("the path through "), setting.name(other.node), Word(" is missing"))
+        yield Mistake((asked.answer + -Rounded.of(other.contribution)).target(), "paths", left_out)
 
 
 # Another local derivative
@@ -173,6 +208,12 @@ def _of_operation(asked: Asked, setting: Setting) -> Iterator[Wrong]:
             Word(" = 0"),
         )
         yield Wrong(1.0, "derivative", passes_none)
+    elif step.partial == 1.0 and op.masking:
+        passes_all: Tokens = (
+            *(Word(f"{op.name} lets all through here: "), setting.local(node, parent)),
+            Word(" = 1"),
+        )
+        yield Wrong(0.0, "derivative", passes_all)
     if op.name in ("dot", "mul"):
         yield from _of_products(asked, setting)
     elif op.name == "div":
@@ -226,6 +267,9 @@ def _of_function(asked: Asked, setting: Setting) -> Iterator[Wrong]:
         *(Word(" stands where "), value, Word(" belongs")),
     )
     yield Wrong(partial_at(op, step.position, parent.data, asked.inputs), "derivative", mixed)
+    if op.name in SLIPS:
+        slip, words = SLIPS[op.name]
+        yield Wrong(slip(node.data), "derivative", (Word(f"{words}: "), *rule))
 
 
 def _of_products(asked: Asked, setting: Setting) -> Iterator[Wrong]:
@@ -336,7 +380,15 @@ def _of_sign(asked: Asked, setting: Setting) -> Iterator[Mistake]:
     )
     yield Mistake(asked.whole(-asked.flows).target(), "sign", reason)
     if asked.is_sum:
-        yield Mistake((-asked.answer).target(), "sign", reason)
+        of_sum: Tokens = (
+            *(
+                Word("the sign of the sum is wrong: "),
+                Number(step.grad_before),
+                Word(" came before"),
+            ),
+            *(Word(" and this path adds "), Number(step.contribution)),
+        )
+        yield Mistake((-asked.answer).target(), "sign", of_sum)
 
 
 # The gradient of another

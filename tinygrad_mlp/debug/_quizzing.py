@@ -124,7 +124,7 @@ class Quizzing(Walking):
     def do_hint(self, argument: str) -> None:
         """hint: say more about the open question: the formula, its numbers, all but the last step.
 
-        Each time one more of the three is shown.
+        Each time one more of them is shown.
         """
         question = self._open_question()
         lines = question.lines_of_hints()
