@@ -63,7 +63,8 @@ def test_there_is_a_question_for_every_step() -> None:
 def test_the_answer_of_the_engine_is_right_at_so_many_digits(n_digits: int) -> None:
     for question in many_questions():
         typed = f"{question.answer:.{n_digits - 1}e}" if question.answer else "0"
-        assert judge(question, typed).kind == "right", (str(question), typed)
+        kinds = {"right", "close"} if n_digits < 4 else {"right"}
+        assert judge(question, typed).kind in kinds, (str(question), typed)
 
 
 def test_every_known_mistake_gets_its_own_reason() -> None:
@@ -76,6 +77,14 @@ def test_every_known_mistake_gets_its_own_reason() -> None:
             assert not verdict.right
             kinds.add(mistake.kind)
     assert kinds == set(KINDS) - {"rounding"}
+
+
+def test_a_mistake_with_few_digits_is_not_called_right() -> None:
+    """i1 and i2 exchanged give 0.39, which 0.3925 rounds to."""
+    question = asked(worked_example(), "net_h2 = ?")
+    assert judge(question, "0.39").kind == "close"
+    assert judge(question, "0.390").kind == "index"
+    assert judge(question, "0.392").right
 
 
 def test_no_mistake_is_the_answer() -> None:

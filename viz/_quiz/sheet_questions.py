@@ -46,11 +46,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class FunctionRow:
-    """A row of the table of functions: what is called, its value, and, where needed, its slope."""
+    """A row of the table of functions.
+
+    Attributes:
+        called: the function and its numbers.
+        value: what it gives.
+        slopes: its derivatives by those numbers, if they cannot be computed from the value.
+    """
 
     called: Tokens
     value: float
-    slope: float | None
+    slopes: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +187,23 @@ def _functions(trace: ForwardTrace) -> tuple[FunctionRow, ...]:
             continue
         numbers = [Number(x) for x in step.inputs]
         called = (formula_of(step.node, numbers, called=True),)
-        rule = re.sub(rf"{step.op.name}\([a-z]\)", "", step.op.partial_formulas[0])
-        slope = None
-        if step.op.arity == 1 and not can_be_done_by_hand(rule):
-            slope = partial_at(step.op, 0, step.output, step.inputs)
-        rows.setdefault((step.op.name, step.inputs), FunctionRow(called, step.output, slope))
+        slopes = () if _follow_from_value(step) else _slopes_of(step)
+        rows.setdefault((step.op.name, step.inputs), FunctionRow(called, step.output, slopes))
     return tuple([row for _, row in sorted(rows.items(), key=_place_of)])
+
+
+def _follow_from_value(step: ForwardStep) -> bool:
+    """Whether a person computes the derivatives of a function with its value, as for tanh."""
+    op = step.op
+    if op.variadic:
+        return False
+    rules = [re.sub(rf"{op.name}\([a-z]\)", "", rule) for rule in op.partial_formulas]
+    return all(map(can_be_done_by_hand, rules))
+
+
+def _slopes_of(step: ForwardStep) -> tuple[float, ...]:
+    n = len(step.inputs)
+    return tuple([partial_at(step.op, place, step.output, step.inputs) for place in range(n)])
 
 
 def _place_of(row: tuple[tuple[str, tuple[float, ...]], FunctionRow]) -> tuple[str, list[float]]:
