@@ -135,6 +135,14 @@ def test_plain_numbers_of_a_formula_stay() -> None:
     assert a.grad == pytest.approx(2.0 * (7.0 * a.data + 11.0) * 7.0, rel=1e-15)
 
 
+def test_an_input_without_a_label_is_asked_about_by_the_name_that_is_given() -> None:
+    loss = (MLP(2, [1], rng=0)([0.3, 0.6]) - 1.0).square()
+    sheet = drawn(loss)
+    (z, *_) = [as_text(each.asks) for each in sheet.forward]
+    inputs = list(given(sheet))[:2]
+    assert all(re.search(rf"\* {re.escape(name)} ", z) for name in inputs), (z, inputs)
+
+
 def test_inputs_and_targets_of_two_kinds_stay_of_two_kinds() -> None:
     numbers = set()
     for seed in range(10):

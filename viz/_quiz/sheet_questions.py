@@ -111,8 +111,8 @@ def sheet_of(
     """
     forward = trace_forward(loss, names=names, index=index)
     backward = trace_backward(loss, names=names, index=index)
-    of_values = [_of_value(question) for question in questions_of(forward)]
     roles = roles_of(backward.order, [loss], parameters)
+    of_values = [_of_value(question, roles) for question in questions_of(forward)]
     left_out = {"input"} if "parameter" in roles.values() else set[str]()
     of_gradients = [
         _of_gradient(question, backward)
@@ -149,12 +149,18 @@ def _given(trace: ForwardTrace, roles: Mapping[Value, str]) -> tuple[Tokens, ...
     return tuple([(trace.notation.name(x), Sign("="), Number(x.data)) for x in leaves])
 
 
-def _of_value(question: Question) -> Asked:
-    """A step forward; activations are called by their names, as in the table of functions."""
+def _of_value(question: Question, roles: Mapping[Value, str]) -> Asked:
+    """A step forward; activations are called by their names, as in the table of functions.
+
+    An input that has no label of its own has the name under which it is given.
+    """
     step = question.step
     assert isinstance(step, ForwardStep)
     notation, node = step.trace.notation, step.node
-    symbols = [operand_of(parent, notation.name(parent)) for parent in node.parents]
+    symbols = [
+        notation.name(x) if roles[x] == "input" else operand_of(x, notation.name(x))
+        for x in node.parents
+    ]
     numbers = [Number(x) for x in step.inputs]
     key = equated(
         notation.name(node),
