@@ -21,7 +21,8 @@ from tinygrad_mlp.debug._equations import (
 )
 from tinygrad_mlp.debug._formulas import MOST_TERMS
 from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace
-from tinygrad_mlp.debug._quiz_backward import Asked, backward_mistakes
+from tinygrad_mlp.debug._quiz_asked import Asked
+from tinygrad_mlp.debug._quiz_backward import backward_mistakes
 from tinygrad_mlp.debug._quiz_forward import forward_answer, forward_mistakes
 from tinygrad_mlp.debug._quiz_judging import Mistake, Target, Verdict, judge_number
 from tinygrad_mlp.debug._quiz_setting import Setting
