@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -62,7 +63,8 @@ def test_there_is_a_question_for_every_step() -> None:
 def test_the_answer_of_the_engine_is_right_at_so_many_digits(n_digits: int) -> None:
     for question in many_questions():
         typed = f"{question.answer:.{n_digits - 1}e}" if question.answer else "0"
-        assert judge(question, typed).kind == "right", (str(question), typed)
+        kinds = {"right", "close"} if n_digits < 4 else {"right"}
+        assert judge(question, typed).kind in kinds, (str(question), typed)
 
 
 def test_every_known_mistake_gets_its_own_reason() -> None:
@@ -75,6 +77,14 @@ def test_every_known_mistake_gets_its_own_reason() -> None:
             assert not verdict.right
             kinds.add(mistake.kind)
     assert kinds == set(KINDS) - {"rounding"}
+
+
+def test_a_mistake_with_few_digits_is_not_called_right() -> None:
+    """i1 and i2 exchanged give 0.39, which 0.3925 rounds to."""
+    question = asked(worked_example(), "net_h2 = ?")
+    assert judge(question, "0.39").kind == "close"
+    assert judge(question, "0.390").kind == "index"
+    assert judge(question, "0.392").right
 
 
 def test_no_mistake_is_the_answer() -> None:
@@ -193,6 +203,7 @@ def test_the_answers_for_a_neuron_are_those_by_hand() -> None:
         (neuron, "dL/dz = ?", "-0.497", "derivative", "that is with h = tanh(z) itself"),
         (neuron, "dL/dz = ?", "-0.8751", "derivative", "was taken at h; it belongs at z = 0.5"),
         (neuron, "dL/dz = ?", "-0.8068", "derivative", "z stands where h belongs"),
+        (neuron, "dL/dz = ?", "-0.5786", "derivative", "the square is missing: 1 - tanh(z)^2"),
         (neuron, "dL/dz = ?", "-1.0758", "factor", "that is dL/dh alone"),
         (neuron, "dL/dz = ?", "0.7864", "factor", "that is the local derivative dh/dz alone"),
         (neuron, "dL/dz = ?", "0.846", "sign", "the sign is wrong: dh/dz = 0.7864"),
@@ -216,7 +227,7 @@ def test_the_answers_for_a_neuron_are_those_by_hand() -> None:
         # a = 2, b = 3, c = -1: s = a b + c = 5, L = s a
         (product_of_sums, "dL/da = ?", "6", "paths", "only the path through s; add"),
         (product_of_sums, "dL/da = ?", "5", "paths", "the earlier paths; add the path through s"),
-        (product_of_sums, "dL/da = ?", "-11", "sign", "the sign is wrong"),
+        (product_of_sums, "dL/da = ?", "-11", "sign", "5 came before and this path adds 6"),
         (product_of_sums, "dL/da = ?", "-1", "sign", "the sign is wrong"),
         (product_of_sums, "s = ?", "6", "operation", "the bias c is missing"),
         (product_of_sums, "L = ?", "7", "operation", "that is added; asked is a * b"),
@@ -246,6 +257,8 @@ def test_a_mistake_is_told(
     ("loss", "question", "typed", "kind", "reason"),
     [
         (label(-2.0, "a").relu() * 3.0, "/da = ?", "3", "derivative", "relu lets nothing"),
+        (label(2.0, "a").relu() * 3.0, "/da = ?", "0", "derivative", "relu lets all through"),
+        (label(0.5, "a").sigmoid() * 3.0, "/da = ?", "1.1326", "derivative", "one of the two"),
         (label(4.0, "a") / label(2.0, "b"), "/db = ?", "-2", "derivative", "the square is"),
         (label(3.0, "a") / label(2.0, "b"), "/db = ?", "-0.25", "factor", "the numerator"),
         (label(3.0, "a") / label(4.0, "b"), "/db = ?", "0.25", "derivative", "the derivative"),
@@ -277,6 +290,11 @@ def test_operations_have_mistakes_of_their_own(
     assert (verdict.kind, reason in verdict.reason) == (kind, True), verdict
 
 
+def test_a_power_is_no_product() -> None:
+    (question,) = questions_of(trace_forward(label(4.0, "a") ** 3))
+    assert judge(question, "12").reason == "that is multiplied; asked is a ^ b"
+
+
 def test_of_two_mistakes_with_one_number_the_likelier_is_told() -> None:
     """With upstream 1 and the local derivative 3, "3" is the answer; 1 is the factor left out."""
     a = label(1.0, "a")
@@ -302,6 +320,23 @@ def test_before_the_last_path_only_what_it_adds_is_asked() -> None:
     assert "with the earlier paths; asked is only what the path through" in verdict.reason
     assert judge(second, repr(second.answer)).right
     assert of_a[2].answer == 14.0
+    for question in of_a[:2]:
+        verdict = judge(question, "14")
+        assert verdict.kind == "paths"
+        assert "along all paths; asked is only what the path through" in verdict.reason
+    for place in (0, 1):
+        verdict = judge(of_a[2], repr(14.0 - of_a[place].answer))
+        name = as_text(of_a[place].given[1]).partition(" = ")[0]
+        assert verdict.reason == f"the path through {name} is missing"
+
+
+def test_of_many_paths_the_missing_one_is_not_looked_for() -> None:
+    """Six paths: five earlier ones, each adding another number."""
+    a = label(1.0, "a")
+    loss = functional.sum([a * factor for factor in (2.0, 5.0, 11.0, 23.0, 47.0, 95.0)])
+    *_, last = [q for q in questions_of(trace_backward(loss)) if str(q).endswith("/da = ?")]
+    assert last.answer == 183.0
+    assert judge(last, "160").kind == "wrong"
 
 
 # What is given, hints
@@ -329,18 +364,31 @@ def test_the_hints_of_a_step_forward() -> None:
         "z = 0.5 * 2 + (-0.5) = ?",
         "z = 1 + (-0.5) = ?",
     ]
-    assert asked(neuron(), "h = ?").lines_of_hints() == [
-        "h = tanh(z)",
-        "h = tanh(0.5) = ?",
-        "h = tanh(0.5) = ?",
-    ]
+    assert asked(neuron(), "h = ?").lines_of_hints() == ["h = tanh(z)", "h = tanh(0.5) = ?"]
 
 
-def test_no_hint_says_the_answer() -> None:
+def test_hints_lead_by_degrees() -> None:
+    """Each says something new, and none the number that is asked for."""
     for question in many_questions():
-        for line in question.lines_of_hints():
-            assert line.endswith("= ?") or "=" in line
-        assert question.lines_of_hints()[-1].endswith(" = ?")
+        hints = question.lines_of_hints()
+        assert len(set(hints)) == len(hints) >= 2
+        assert hints[-1].endswith(" = ?")
+        symbol = str(question).partition(" ")[0]
+        for line in hints:
+            given = re.findall(rf"(?:^| ){re.escape(symbol)} \+?= (-?[0-9.]+)(?= and|$)", line)
+            assert given == [], line
+
+
+def test_the_hints_of_the_loss_leave_its_derivative_to_the_last() -> None:
+    assert asked(label(3.0, "a").square(), "dv1/da = ?").lines_of_hints() == [
+        "dv1/da = dv1/dv1 * dv1/da",
+        "dv1/dv1 = 1 and dv1/da = 2 a",
+        "dv1/da = 1 * 6 = ?",
+    ]
+    assert asked(label(3.0, "a") * 0.5, "dv2/da = ?").lines_of_hints()[1:] == [
+        "dv2/dv2 = 1",
+        "dv2/da = 1 * 0.5 = ?",
+    ]
 
 
 def test_a_long_sum_gives_the_operands_that_are_asked_about() -> None:
@@ -401,7 +449,7 @@ def test_the_data_are_json_with_every_number() -> None:
         assert [m[:3] for m in data["mistakes"]] == [
             [m.target.value, m.target.slack, m.kind] for m in question.mistakes
         ]
-        assert len(data["hints"]) == 3
+        assert len(data["hints"]) == len(question.hints)
 
 
 def test_names_can_be_numbers_on_a_page() -> None:

@@ -168,6 +168,29 @@ def test_numbers_ahead_are_hidden_while_the_quiz_is_on() -> None:
     assert after.endswith("   [1/7] forward   s = a * b + c = 2 * 3 + (-1) = 5\n")
 
 
+@pytest.mark.parametrize("command", ["chain a", "latex a", "check a", "check", "check s"])
+def test_what_is_asked_for_is_not_told_by_other_commands(command: str) -> None:
+    """Neither in the forward pass, nor before the last path to a; after it, it is told."""
+    refusal = f"the quiz has not come to the whole gradient of {command[-1].replace('k', 'a')} yet"
+    for place in (0, 2) if command == "check s" else (0, 2, 4):
+        text, console = run(*(["next"] * place), "quiz", command)
+        assert refusal in text.splitlines()[-1], place
+        assert console.failures == 1
+    assert "the quiz has not" not in printed("end", "quiz", command)
+    assert "the quiz has not" not in printed(command)
+
+
+def test_a_gradient_that_is_answered_is_shown() -> None:
+    assert "dL/ds = dL/ds = 2" in printed("next 3", "quiz", "chain s")
+    assert "agrees" in printed("next 3", "quiz", "check s")
+
+
+def test_a_change_does_not_tell_the_loss_before_it_is_asked_for() -> None:
+    assert "L: 10 -> " not in printed("quiz", "set a 4")
+    assert "L: 10 -> 44" in printed("next 2", "quiz", "set a 4")
+    assert "L: 10 -> 44" in printed("set a 4")
+
+
 def test_moving_asks_about_the_step_that_comes_next() -> None:
     lines = printed("quiz", "to L", "back", "start", "next 2").splitlines()
     questions = [line[:24] for line in lines if line.endswith("= ?")]
@@ -181,7 +204,7 @@ def test_moving_asks_about_the_step_that_comes_next() -> None:
 
 
 def test_looking_around_does_not_ask_again() -> None:
-    text = printed("quiz", "print a", "where a", "list 1", "check a", "help quiz")
+    text = printed("quiz", "print a", "where a", "list 1", "help quiz")
     assert text.count("[1/7] forward   s = ?\n                a") == 1
 
 

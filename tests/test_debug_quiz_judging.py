@@ -172,7 +172,21 @@ def mistake(value: float, kind: str, slack: float = 0.0) -> Mistake:
 
 def test_the_answer_comes_before_every_mistake() -> None:
     assert judge_number(Target(0.5, 0.0), [mistake(0.5, "sign")], "0.5").right
-    assert judge_number(Target(0.501, 0.0), [mistake(0.5, "sign")], "0.50").right
+    assert judge_number(Target(0.501, 0.0), [mistake(0.507, "sign")], "0.50").right
+
+
+def test_a_known_mistake_that_the_answer_rounds_to_needs_more_digits() -> None:
+    """0.3925 is 0.39 to two digits, and 0.39 comes out of a mistake: it could be both."""
+    answer, known = Target(0.3925, 0.0), [mistake(0.39, "index", slack=0.0005)]
+    verdict = judge_number(answer, known, "0.39")
+    assert (verdict.right, verdict.kind, verdict.is_attempt) == (False, "close", False)
+    assert verdict.reason == MESSAGES["close"]
+    assert judge_number(answer, known, "0.393").right
+    assert judge_number(answer, known, "0.3925").right
+    assert judge_number(answer, known, "0.390").kind == "index"
+    assert judge_number(answer, [mistake(0.391, "index", slack=0.0005)], "0.39").right
+    assert judge_number(answer, [mistake(0.3875, "index", slack=0.0025)], "0.39").right
+    assert judge_number(answer, [mistake(0.388, "index", slack=0.0025)], "0.39").kind == "close"
 
 
 def test_the_first_mistake_of_a_number_is_told() -> None:

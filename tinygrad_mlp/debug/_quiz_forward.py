@@ -25,6 +25,7 @@ INSTEAD: Final = {
     "sub": (("add", "added"),),
     "mul": (("add", "added"),),
     "div": (("mul", "multiplied"),),
+    "pow_number": (("mul", "multiplied"),),
 }
 """What people do instead of an operation with two operands, and the word for it."""
 

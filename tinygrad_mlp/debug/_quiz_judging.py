@@ -8,6 +8,7 @@ The rules are few and plain, because a web page judges by the same ones: it gets
    d <= slack + u/2, where u is one in the last place that was typed: it is the answer, rounded.
    With fewer digits, and for a fraction, it is right if d <= slack.
    The slack is what the answer may change because the numbers in view are rounded themselves.
+   A known mistake for which d <= slack, and which is nearer than the answer, needs more digits.
 3. Otherwise the first known mistake counts for which d <= slack; if there is none, the first for
    which rule 2 holds.
 4. Otherwise one digit that the answer rounds to asks for more digits, and d <= slack + u is a
@@ -45,6 +46,7 @@ MESSAGES: Final = {
     "zero": "a fraction cannot be over 0",
     "large": "this number is larger than a computer can write",
     "digits": "one digit is not enough to judge; give at least two that are not leading zeros",
+    "close": "this could be the answer or a known mistake; give one more digit",
     "rounding": "nearly: the last digit is not rounded as it should be",
     "right": "right",
     "wrong": "this is not the answer",
@@ -140,7 +142,7 @@ class Verdict:
     Attributes:
         right: whether it is the answer.
         kind: "right"; one of ``KINDS`` for a mistake that is known; "wrong" for any other; "empty",
-            "text", "comma", "zero", "large" or "digits" for what is no attempt.
+            "text", "comma", "zero", "large", "digits" or "close" for what is no attempt.
         tokens: the reason, with the names and numbers in it.
 
     >>> Verdict(False, "digits", (Word("more digits"),)).is_attempt
@@ -212,13 +214,15 @@ def judge_number(answer: Target, mistakes: Sequence[Mistake], text: str) -> Verd
     typed = read_answer(text)
     if isinstance(typed, str):
         return _message(typed)
+    apart = abs(typed.value - answer.value)
     if answer.met_by(typed):
-        return _message("right")
+        exact = [x.target for x in mistakes if x.target.met_by(typed, rounded=False)]
+        is_nearer = any(abs(typed.value - target.value) < apart for target in exact)
+        return _message("close" if is_nearer else "right")
     for rounded in (False, True):
         for mistake in mistakes:
             if mistake.target.met_by(typed, rounded=rounded):
                 return Verdict(False, mistake.kind, mistake.reason)
-    apart = abs(typed.value - answer.value)
     if typed.n_digits == 1 and apart <= answer.slack + ROUNDED * typed.unit * (1.0 + LITTLE):
         return _message("digits")
     if typed.n_digits >= LEAST_DIGITS and apart <= answer.slack + typed.unit * (1.0 + LITTLE):

@@ -21,7 +21,8 @@ from tinygrad_mlp.debug._equations import (
 )
 from tinygrad_mlp.debug._formulas import MOST_TERMS
 from tinygrad_mlp.debug._forward import ForwardStep, ForwardTrace
-from tinygrad_mlp.debug._quiz_backward import Asked, backward_mistakes
+from tinygrad_mlp.debug._quiz_asked import Asked
+from tinygrad_mlp.debug._quiz_backward import backward_mistakes
 from tinygrad_mlp.debug._quiz_forward import forward_answer, forward_mistakes
 from tinygrad_mlp.debug._quiz_judging import Mistake, Target, Verdict, judge_number
 from tinygrad_mlp.debug._quiz_setting import Setting
@@ -52,7 +53,8 @@ class Question:
         given: equations with the numbers that are in view.
         target: the answer of the engine, and how much rounding it is granted.
         mistakes: the known wrong numbers that can be told from the answer, the likelier first.
-        hints: the formula; which numbers go into it; all but the last multiplication.
+        hints: the formula; which numbers go into it; all but the last multiplication, where that
+            says more.
 
     >>> from tinygrad_mlp.debug import trace_backward
     >>> from tinygrad_mlp.debug.worked_example import worked_example
@@ -275,12 +277,14 @@ def _backward_hints(asked: Asked, setting: Setting) -> tuple[Tokens, ...]:
     is_number = as_text(rule) == Number(step.partial).text
     earlier: Tokens = (Word("what came before"), Sign("+")) if asked.is_sum else ()
     before: Tokens = (Number(step.grad_before), Sign("+")) if asked.is_sum else ()
+    in_symbols: Tokens = () if is_number else (Sign("="), *rule)
+    in_numbers: Tokens = () if node is setting.loss else (Sign("="), Number(step.partial))
+    known: Tokens = (*in_symbols, *in_numbers)  # of the loss it is what is asked for
     return (
         (gradient, sign, *earlier, incoming, Sign("*"), local),
         (
-            *(incoming, Sign("="), Number(step.upstream), Word(" and "), local),
-            *(() if is_number else (Sign("="), *rule)),
-            *(Sign("="), Number(step.partial)),
+            *(incoming, Sign("="), Number(step.upstream)),
+            *((Word(" and "), local, *known) if known else ()),
         ),
         (
             *(gradient, sign, *before, Number(step.upstream, is_factor=True), Sign("*")),
@@ -313,8 +317,11 @@ def _forward_hints(step: ForwardStep, setting: Setting) -> tuple[Tokens, ...]:
         terms = [w * x for w, x in pairs] + list(step.inputs[2 * n :])
         shown = [Number(term, is_factor=place > 0) for place, term in enumerate(terms)]
         last = tuple([x for term in shown for x in (Sign("+"), term)][1:])
-    return (
+    hints: list[Tokens] = [
         (name, Sign("="), formula_of(node, symbols, called=True)),
         (name, Sign("="), formula_of(node, numbers, called=True), Sign("="), ASKED),
         (name, Sign("="), *last, Sign("="), ASKED),
-    )
+    ]
+    if as_text(hints[2]) == as_text(hints[1]):
+        hints.pop()
+    return tuple(hints)

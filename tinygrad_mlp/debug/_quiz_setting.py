@@ -65,18 +65,29 @@ class Setting:
                 found.setdefault(parent, []).append(node)
         return found
 
-    @cached_property
-    def counts(self) -> dict[Value, int]:
-        """Into how many steps a gradient is divided."""
-        found: dict[Value, int] = {}
-        if isinstance(self.trace, BackwardTrace):
-            for parent in self.trace.receivers():
-                found[parent] = found.get(parent, 0) + 1
-        return found
-
     def count_of(self, parent: Value) -> int:
         """Along how many paths a gradient comes to a node, step by step."""
-        return self.counts.get(parent, 0)
+        return len(self._paths.get(parent, ()))
+
+    @cached_property
+    def _paths(self) -> dict[Value, list[int]]:
+        """The numbers of the steps that bring a gradient to a node."""
+        found: dict[Value, list[int]] = {}
+        if isinstance(self.trace, BackwardTrace):
+            for index, parent in enumerate(self.trace.receivers()):
+                found.setdefault(parent, []).append(index)
+        return found
+
+    def earlier(self, step: BackwardStep) -> list[BackwardStep]:
+        """The steps before this one that bring a gradient to the same node."""
+        return [step.trace[index] for index in self._paths[step.parent] if index < step.index]
+
+    def whole(self, step: BackwardStep) -> float | None:
+        """The gradient along all paths, if the pass has come so far."""
+        trace = step.trace
+        return (
+            trace.gradient_before(step.parent, len(trace)) if len(trace) == trace.n_steps else None
+        )
 
     def alike(self, step: BackwardStep) -> list[tuple[Value, float]]:
         """Nodes of the kind of the step's that have a gradient by now, and that gradient.

@@ -10,6 +10,7 @@ from tinygrad_mlp.debug._quiz_progress import Progress
 from tinygrad_mlp.debug._quiz_questions import Question, judge
 from tinygrad_mlp.debug._walking import Walking
 from tinygrad_mlp.debug.session import Session
+from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import InvalidArgumentError
 
 __all__ = ["Quizzing"]
@@ -124,7 +125,7 @@ class Quizzing(Walking):
     def do_hint(self, argument: str) -> None:
         """hint: say more about the open question: the formula, its numbers, all but the last step.
 
-        Each time one more of the three is shown.
+        Each time one more of them is shown.
         """
         question = self._open_question()
         lines = question.lines_of_hints()
@@ -205,6 +206,14 @@ class Quizzing(Walking):
         self.say(f"{head}{self.display.paint('bold', str(question))}")
         for line in question.lines_given():
             self.say(f"{blank}{line}")
+
+    def _require_answered(self, node: Value) -> None:
+        """Refuse to show what the quiz asks for, or will."""
+        if self.quizzing and not self.session.is_complete(node):
+            raise InvalidArgumentError(
+                f"the quiz has not come to the whole gradient of {self.session.names[node]} yet; "
+                "quiz off, and it is shown"
+            )
 
     def _open_question(self) -> Question:
         if self._question is None:

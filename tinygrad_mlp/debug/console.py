@@ -125,6 +125,7 @@ class Console(Quizzing):
             node = step.parent
         else:
             node = self._node(argument)
+        self._require_answered(node)
         self.say(str(self.session.chain(node)))
 
     def do_latex(self, argument: str) -> None:
@@ -134,7 +135,9 @@ class Console(Quizzing):
         """
         step = self.session.last_step
         if argument:
-            text = self.session.chain(self._node(argument)).latex()
+            node = self._node(argument)
+            self._require_answered(node)
+            text = self.session.chain(node).latex()
         elif step is None:
             raise InvalidArgumentError(
                 "there is no step yet; do one with next, or give the name of a node"
@@ -201,7 +204,8 @@ class Console(Quizzing):
         loss = self.session.names[self.session.loss]
         before = self.session.loss.data
         after = self.session.assign(self._node(name.strip()), real_number(text))
-        self.say(f"{loss}: {number(before)} -> {number(after)}")
+        if not self.quizzing or self.session.is_computed(self.session.loss):
+            self.say(f"{loss}: {number(before)} -> {number(after)}")
         if self.session.position:
             self._show_step()
 
@@ -229,6 +233,8 @@ class Console(Quizzing):
                     f"{apart} (check NODE checks any other)"
                 )
                 nodes = nodes[::apart]
+        for node in nodes:
+            self._require_answered(node)
         wrong = [node for node in nodes if not self._check(node)]
         if wrong:
             names = ", ".join(self.session.names[node] for node in wrong)

@@ -209,6 +209,23 @@ class Session:
         """The gradient of a node at this moment; None as long as nothing has arrived there."""
         return node.grad if node.has_grad and self.position >= self.n_forward else None
 
+    def is_complete(self, node: Value) -> bool:
+        """Whether the whole gradient of a node has arrived.
+
+        >>> a = Value(3.0, label="a")
+        >>> session = Session(a * a)
+        >>> found = []
+        >>> for position in range(4):
+        ...     session.go_to(position)
+        ...     found.append(session.is_complete(a))
+        >>> found
+        [False, False, False, True]
+        """
+        done = self.position - self.n_forward
+        if done < 0 or node is self.loss or done == len(self.backward):
+            return done >= 0
+        return self.backward.gradient_before(node, done) is not None
+
     def known(self) -> list[Value]:
         """What is computed at this moment and leads no further yet: the ends of the graph so far.
 

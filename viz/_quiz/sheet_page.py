@@ -31,6 +31,10 @@ ROUNDED: Final = (
     "key a little."
 )
 
+SLOPES: Final = (
+    " Several slopes are the derivatives by the numbers in the brackets, in their order."
+)
+
 
 def written(x: float) -> str:
     """A number as the sheet has it: four decimals, no zeros at the end.
@@ -111,17 +115,19 @@ def _given(sheet: Sheet) -> str:
 def _functions(rows: Sequence[FunctionRow]) -> str:
     if not rows:
         return ""
-    with_slopes = any(row.slope is not None for row in rows)
+    n_slopes = max([len(row.slopes) for row in rows])
     lines = []
     for row in rows:
-        slope = f"<td>{'' if row.slope is None else f'slope {written(row.slope)}'}</td>"
+        word = "slope" if len(row.slopes) == 1 else "slopes" if row.slopes else ""
+        slopes = f"<td>{word} {', '.join(map(written, row.slopes))}</td>"
         lines.append(
             f"<tr><th scope='row'>{_tokens(row.called)}</th><td>{written(row.value)}</td>"
-            f"{slope if with_slopes else ''}</tr>"
+            f"{slopes if n_slopes else ''}</tr>"
         )
     return (
         "<h2>Values of functions</h2>\n<p>All that you need are here, up to the last digit. If one "
-        "is missing, a number that leads to it is wrong.</p>\n<table>"
+        "is missing, a number that leads to it is wrong."
+        f"{SLOPES if n_slopes > 1 else ''}</p>\n<table>"
         f"{''.join(lines)}</table>"
     )
 

@@ -46,11 +46,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class FunctionRow:
-    """A row of the table of functions: what is called, its value, and, where needed, its slope."""
+    """A row of the table of functions.
+
+    Attributes:
+        called: the function and its numbers.
+        value: what it gives.
+        slopes: its derivatives by those numbers, if they cannot be computed from the value.
+    """
 
     called: Tokens
     value: float
-    slope: float | None
+    slopes: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,8 @@ def sheet_of(
     """
     forward = trace_forward(loss, names=names, index=index)
     backward = trace_backward(loss, names=names, index=index)
-    of_values = [_of_value(question) for question in questions_of(forward)]
     roles = roles_of(backward.order, [loss], parameters)
+    of_values = [_of_value(question, roles) for question in questions_of(forward)]
     left_out = {"input"} if "parameter" in roles.values() else set[str]()
     of_gradients = [
         _of_gradient(question, backward)
@@ -143,12 +149,18 @@ def _given(trace: ForwardTrace, roles: Mapping[Value, str]) -> tuple[Tokens, ...
     return tuple([(trace.notation.name(x), Sign("="), Number(x.data)) for x in leaves])
 
 
-def _of_value(question: Question) -> Asked:
-    """A step forward; activations are called by their names, as in the table of functions."""
+def _of_value(question: Question, roles: Mapping[Value, str]) -> Asked:
+    """A step forward; activations are called by their names, as in the table of functions.
+
+    An input that has no label of its own has the name under which it is given.
+    """
     step = question.step
     assert isinstance(step, ForwardStep)
     notation, node = step.trace.notation, step.node
-    symbols = [operand_of(parent, notation.name(parent)) for parent in node.parents]
+    symbols = [
+        notation.name(x) if roles[x] == "input" else operand_of(x, notation.name(x))
+        for x in node.parents
+    ]
     numbers = [Number(x) for x in step.inputs]
     key = equated(
         notation.name(node),
@@ -181,12 +193,23 @@ def _functions(trace: ForwardTrace) -> tuple[FunctionRow, ...]:
             continue
         numbers = [Number(x) for x in step.inputs]
         called = (formula_of(step.node, numbers, called=True),)
-        rule = re.sub(rf"{step.op.name}\([a-z]\)", "", step.op.partial_formulas[0])
-        slope = None
-        if step.op.arity == 1 and not can_be_done_by_hand(rule):
-            slope = partial_at(step.op, 0, step.output, step.inputs)
-        rows.setdefault((step.op.name, step.inputs), FunctionRow(called, step.output, slope))
+        slopes = () if _follow_from_value(step) else _slopes_of(step)
+        rows.setdefault((step.op.name, step.inputs), FunctionRow(called, step.output, slopes))
     return tuple([row for _, row in sorted(rows.items(), key=_place_of)])
+
+
+def _follow_from_value(step: ForwardStep) -> bool:
+    """Whether a person computes the derivatives of a function with its value, as for tanh."""
+    op = step.op
+    if op.variadic:
+        return False
+    rules = [re.sub(rf"{op.name}\([a-z]\)", "", rule) for rule in op.partial_formulas]
+    return all(map(can_be_done_by_hand, rules))
+
+
+def _slopes_of(step: ForwardStep) -> tuple[float, ...]:
+    n = len(step.inputs)
+    return tuple([partial_at(step.op, place, step.output, step.inputs) for place in range(n)])
 
 
 def _place_of(row: tuple[tuple[str, tuple[float, ...]], FunctionRow]) -> tuple[str, list[float]]:

@@ -89,7 +89,8 @@ def worksheet(
             a formula stay too.
         path: the file to write, .html or .htm; a missing folder is made. With None the page is
             returned, and a notebook shows it.
-        seed: which numbers; a class can have a sheet for each student.
+        seed: which numbers; a class can have a sheet for each student. A graph of two or three
+            leaves has few sheets that differ.
         answers: whether the key follows on a page of its own; or the file to write it to instead.
         n_questions: how many questions; by default all, but no more than 40. Of more, those that
             are asked come from all over the graph.

@@ -43,11 +43,15 @@ class Judge {
     const { value, unit, digits } = number;
     const half = this.rounded * unit * (1 + this.little);
     const isMet = (target, room) => Math.abs(value - target) <= room + (digits >= this.least_digits ? half : 0);
-    if (isMet(answer, slack)) return this.said("right");
-    const exact = mistakes.find(([target, room]) => Math.abs(value - target) <= room);
+    const apart = Math.abs(value - answer);
+    const isExact = ([target, room]) => Math.abs(value - target) <= room;
+    if (isMet(answer, slack)) {
+      const isNearer = (known) => isExact(known) && Math.abs(value - known[0]) < apart;
+      return this.said(mistakes.some(isNearer) ? "close" : "right");
+    }
+    const exact = mistakes.find(isExact);
     const mistake = exact ?? mistakes.find(([target, room]) => isMet(target, room));
     if (mistake) return { kind: this.names[mistake[2]], line: mistake[3], isAttempt: true };
-    const apart = Math.abs(value - answer);
     if (digits === 1 && apart <= slack + half) return this.said("digits");
     if (digits >= this.least_digits && apart <= slack + unit * (1 + this.little)) return this.said("rounding");
     return this.said("wrong");
