@@ -89,19 +89,19 @@ viz.record(learner, *spirals, "training.html", epochs=300, optimizer="adam", bat
 browsers = ("chromium", "chromium-browser", "google-chrome")
 browser = next(filter(None, map(shutil.which, browsers)), None)
 pages = [("backprop.html#step=27", "replay.png", "1100,700")]
-pages += [("training.html", "training.png", "1280,800")]
-for page, picture, size in pages:
+pages += [("training.html#step=3000", "training.png", "1280,800")]
+for page, image, size in pages:
     file, _, step = page.partition("#")
     if browser is None:
-        print(f"no {picture}: there is no Chromium")
+        print(f"no {image}: there is no Chromium")
     else:
         from PIL import Image
 
         address = f"{Path(file).resolve().as_uri()}#{step}"
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        options += [f"--window-size={size}", f"--screenshot={picture}"]
+        options += [f"--window-size={size}", f"--screenshot={image}"]
         subprocess.run([browser, *options, address], check=True, capture_output=True, timeout=120)
-        Image.open(picture).quantize(64).save(picture, optimize=True)
+        Image.open(image).quantize(64).save(image, optimize=True)
     Path(file).unlink()
 
 # %% All of them
