@@ -81,6 +81,7 @@ UNASKED: Final[dict[Callable[..., Any], dict[str, Any]]] = {
         "shuffle": True,
         "rng": None,
         "engine": "auto",
+        "backend": "auto",
         "start": 1e-7,
         "end": 10.0,
         "n_steps": 100,

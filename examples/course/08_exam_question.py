@@ -297,7 +297,7 @@ assert w12.grad == 0.0, "exercise 3: no input, no gradient"
 # round, so that no calculator is needed. Print the sheet and work it through.
 
 # %%
-other_exam = MLP(2, [2, 1], activation="relu", rng=0)
+other_exam = MLP(2, [2, 1], activation="relu", init="zeros")
 viz.worksheet(other_exam, None, seed=8, answers=False, index="input,unit", title="Exam")
 
 # %% [markdown] tags=["answer"]

@@ -470,12 +470,17 @@ def test_other_threads_run_while_a_piece_does(monkeypatch: pytest.MonkeyPatch) -
 
     thread = threading.Thread(target=tick)
     thread.start()
-    trained(monkeypatch, y=Y, batch_size=None, epochs=50_000)
+    for _ in range(20):  # a busy machine may leave the thread without a turn for a whole piece
+        spans.clear()
+        trained(monkeypatch, y=Y, batch_size=None, epochs=50_000)
+        _, (begin, end) = spans  # an epoch, then all others
+        middle = (begin + (end - begin) / 4, end - (end - begin) / 4)
+        within = [moment for moment in ticks if middle[0] < moment < middle[1]]
+        if within:
+            break
     is_over.set()
     thread.join()
-    _, (begin, end) = spans  # an epoch, then all others
-    middle = (begin + (end - begin) / 4, end - (end - begin) / 4)
-    assert [moment for moment in ticks if middle[0] < moment < middle[1]]
+    assert within
 
 
 # The pieces by themselves

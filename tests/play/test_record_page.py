@@ -42,6 +42,13 @@ class Shown:
         """Wait for another step."""
         self.page.locator(f"body:not([data-step='{step}'])").wait_for()
 
+    def drawn_with(self, condition: str) -> None:
+        """Wait until the page has drawn something of which this holds."""
+        while not self.page.evaluate(
+            f"() => new Promise((resolve) => requestAnimationFrame(() => resolve({condition})))"
+        ):
+            pass
+
     def send(self, **command: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self.page.evaluate(
             "command => play.channel.send(command)", command
@@ -251,7 +258,7 @@ def test_the_columns_that_are_shown_can_be_chosen(recorder: Recorder) -> None:
     shown = recorder(model, features, y, epochs=3, names=["a", "b", "a b"], at="#step=3")
     assert shown.page.is_visible("#columns")
     shown.page.select_option("#column-y", label="a b")
-    shown.at_step(3)
+    shown.drawn_with("new Set(play.answers.inputs.slice(-play.responses.count)).size > 5")
     places, _, outputs = answers(shown)
     medians = np.median(features, axis=0)
     np.testing.assert_array_equal(places[:, 1], medians[1])
