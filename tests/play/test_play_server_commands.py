@@ -264,6 +264,13 @@ def test_a_sample_becomes_its_replay(steered: Steered) -> None:
     assert steered.state() == before
 
 
+def test_a_sample_pauses_the_training(steered: Steered) -> None:
+    steered.do("play")
+    assert steered.player.is_playing
+    steered.do("sample", index=0)
+    assert not steered.player.is_playing
+
+
 def test_a_sample_of_a_large_network_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     steered = Steered()
     sample = {"do": "sample", "index": 0}

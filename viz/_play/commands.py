@@ -232,6 +232,7 @@ def _sample(run: Run, player: Player, parts: Command) -> Answer:
         weights[int(place)] = number
     if run.n_leaves > MOST_NODES:  # a graph of a million nodes takes seconds
         raise _too_large(f"at least {run.n_leaves:,}")
+    player.pause()  # here, since a page may not know yet that somebody plays
     sample = run.sample_loss(parts["index"], parts.get("inputs"), weights or None)
     n_nodes = len(order_of([sample.loss]))
     if n_nodes > MOST_NODES:

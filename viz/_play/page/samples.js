@@ -16,10 +16,9 @@ const samples = {
     });
   },
 
-  /** Open the replay of a sample; a training that runs is paused first. */
+  /** Open the replay of a sample; the command pauses a training that runs. */
   async open(index) {
     if (!play.can("sample")) return;
-    if (play.frame?.playing && !(await steer({ do: "pause" })).ok) return;
     this.index = index;
     this.edits = { inputs: null, weights: null };
     const answer = await steer(this.command());
