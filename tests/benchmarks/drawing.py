@@ -41,10 +41,10 @@ def drawing(loss: Value, detail: str) -> str:
     return str(viz.to_svg(loss, detail=detail))
 
 
-def page(loss: Value) -> str:
+def page(loss: Value, *, quiz: bool = False) -> str:
     """The page that replays backpropagation."""
     with TemporaryDirectory() as folder:
-        return viz.replay(loss, f"{folder}/backprop.html").read_text(encoding="utf-8")
+        return viz.replay(loss, f"{folder}/backprop.html", quiz=quiz).read_text(encoding="utf-8")
 
 
 def measure(make: Callable[[], str], repeats: int = 3) -> tuple[float, int]:
@@ -66,6 +66,7 @@ def report(seconds: float) -> str:
             "step log": partial(step_log, loss),
             **{f"SVG, {detail}": partial(drawing, loss, detail) for detail in DETAILS},
             "HTML replay": partial(page, loss),
+            "HTML replay, quiz": partial(page, loss, quiz=True),
         }
         for name, make in makers.items():
             took, n_bytes = measure(make)
