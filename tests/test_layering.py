@@ -24,7 +24,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
         "tinygrad_mlp._text tinygrad_mlp._interpreter tinygrad_mlp._reference "
-        "tinygrad_mlp._garbage",
+        "tinygrad_mlp._garbage tinygrad_mlp._aligned",
         "tinygrad_mlp.op",
         "tinygrad_mlp.errors tinygrad_mlp.ops tinygrad_mlp._float_math tinygrad_mlp._array_math "
         "tinygrad_mlp._frames tinygrad_mlp._files tinygrad_mlp._forking tinygrad_mlp._at_once "

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._aligned import aligned_zeros
 from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp._native._passes import BLOCK, Passes
 from tinygrad_mlp._native._structs import EPOCH, PROGRAM, UPDATE
@@ -85,7 +86,7 @@ class Steps:
         self.tasks = tasks
         self.penalty = np.zeros(1) if passes.sums else None
         self._function = library.run_steps[self.dtype]
-        rooms = np.empty(max(passes.n_rooms, 1) * BLOCK, self.dtype)
+        rooms = aligned_zeros(max(passes.n_rooms, 1) * BLOCK, self.dtype)
         numbers = passes.numbers.copy()
         memory = np.array([*map(address_of, arrays), 0, *map(address_of, (numbers, rooms)), 0])
         memory = memory.astype(np.uintp)

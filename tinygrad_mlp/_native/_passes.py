@@ -128,7 +128,8 @@ class _Builder:
             is_own = node.operation and node not in self.targets
             self.targets[node if is_own else trace.copied(node)] = k
         needed = _needed(trace.nodes, [*self.targets])
-        self.nodes = _fused(needed, {*self.targets, *arrays}, operations)
+        fused = _fused(needed, {*self.targets, *arrays}, operations)
+        self.nodes = _with_adam(fused, self.targets, arrays, coefficients, operations)
         self.last: dict[Node, int] = {}
         for index, node in enumerate(self.nodes):
             self.last |= dict.fromkeys(node.operands, index)
@@ -229,6 +230,44 @@ def _fused(nodes: Sequence[Node], kept: Set[Node], operations: Container[str]) -
                 gone.update(parts)
                 break
     return [node for node in nodes if node not in gone]
+
+
+def _with_adam(
+    nodes: list[Node],
+    targets: dict[Node, int],
+    arrays: Sequence[Node],
+    coefficients: Sequence[Node],
+    operations: Container[str],
+) -> list[Node]:
+    """Adam's five passes as one, where a rule ends in them, with averages that move in place."""
+    step = nodes[-1] if nodes and "adam" in operations else Node()
+    p, quotient, rate = _operands(step, "subtract_product")
+    mean, square, more = _operands(quotient, "divide_by_root")
+    mean_before, decay, g = _operands(mean, "multiply_add")
+    square_before, decay_of_squares, of_g = _operands(square, "multiply_add")
+    given = [targets.get(node, -1) for node in (step, mean, square)]
+    in_place = [arrays[k] for k in given if k >= 0] == [p, mean_before, square_before]
+    n_readers = Counter([operand for node in nodes for operand in node.operands])
+    inner = (quotient, mean, square, mean_before, square_before)
+    first = coefficients.index(decay) if decay in coefficients else 0
+    in_order = [decay, decay_of_squares, rate, more] == [*coefficients[first : first + 4]]
+    read_once = all([n_readers[node] == 1 for node in inner])
+    if not (in_place and in_order and read_once and _is_square(of_g, g)):
+        return nodes
+    gone = {quotient, mean, square, step, *([of_g] if n_readers[of_g] == 1 else [])}
+    adam = Node("adam", (g, mean_before, square_before, decay))
+    targets[adam] = targets.pop(step)
+    del targets[mean], targets[square]
+    return [*[node for node in nodes if node not in gone], adam]
+
+
+def _is_square(node: Node, of: Node) -> bool:
+    return node.operation == "multiply" and node.operands == (of, of)
+
+
+def _operands(node: Node, operation: str) -> Sequence[Node]:
+    """Its three operands, if it is that operation; else nodes that are nothing."""
+    return node.operands if node.operation == operation else (Node(), Node(), Node())
 
 
 def _ways_to_fuse(node: Node) -> Iterator[tuple[str, tuple[Node, ...], tuple[Node, ...]]]:

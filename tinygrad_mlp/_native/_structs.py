@@ -25,7 +25,7 @@ __all__ = [
 
 AXES: Final = 5
 """How many loops inside each other a record has, the innermost one last."""
-OPERANDS: Final = 3
+OPERANDS: Final = 4
 """How many operands it has at most, beside the result."""
 
 OPERAND: Final = np.dtype([("base", "i4"), ("offset", "i4"), ("stride", "i4", AXES)])

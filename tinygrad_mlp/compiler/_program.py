@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_mlp import functional
+from tinygrad_mlp._aligned import aligned, aligned_zeros
 from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
@@ -116,10 +117,10 @@ class Program:
         self._dtype = dtype
         self._backend = backend
         if numbers is None:
-            numbers = np.array(read_numbers(self._values), dtype=dtype)
+            numbers = aligned(np.array(read_numbers(self._values), dtype=dtype))
         self._parameters: Array = numbers
         n_gradients = len(self._values) if self._differentiate else 0
-        self._gradients: Array = np.zeros(n_gradients, dtype=dtype)
+        self._gradients: Array = aligned_zeros(n_gradients, dtype)
         self._kept: list[Value] = []
         self._kept_numbers: Array = np.empty(0, dtype=dtype)
         self._traces: dict[Shapes, Translation] = {}

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mlp import _array_math as array_math
 from tinygrad_mlp import _float_math as float_math
+from tinygrad_mlp._aligned import aligned
 from tinygrad_mlp._arguments import Setting, check_number
 from tinygrad_mlp._at_once import assign_at_once, call_at_once
 from tinygrad_mlp._freezing import changes
@@ -307,7 +308,7 @@ class Optimizer(SteppingInParts):
         if units != kept_in:
             state = self.in_present_units(state, kept_in)
         own = tuple(
-            [np.array(np.broadcast_to(c, parameters.shape), parameters.dtype) for c in state]
+            [aligned(np.broadcast_to(c, parameters.shape).astype(parameters.dtype)) for c in state]
         )
         self._assign(_state_of_array=(own, units), _own_state=own)
         return own

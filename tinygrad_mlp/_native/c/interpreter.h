@@ -396,6 +396,22 @@ static void NAME(run_weighted)(const record *r, void *const *memory) {
   NAME(add_products)(r, memory, 1);
 }
 
+/* Adam's step: what the operations multiply_add, multiply, multiply_add, divide_by_root and
+ * subtract_product give, each rounded, in one pass: the dividing unit is busy all the time and the
+ * rest goes on beside it. in[3]: decay of the averages, of their squares; rate; what is added. */
+static void NAME(run_adam)(const record *r, void *const *memory) {
+  real *p = NAME(at)(memory, &r->out);
+  real *mean = NAME(at)(memory, &r->in[1]), *square = NAME(at)(memory, &r->in[2]);
+  const real *g = NAME(at)(memory, &r->in[0]), *c = NAME(at)(memory, &r->in[3]);
+  const real decay = c[0], decay_of_squares = c[1], rate = c[2], more = c[3];
+  ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < r->extent[4]; j++) {
+    const real x = g[j], m = mean[j] * decay + x, s = square[j] * decay_of_squares + x * x;
+    mean[j] = m;
+    square[j] = s;
+    p[j] -= m / (NAME(root)(s) + more) * rate;
+  }
+}
+
 static void (*const NAME(kernels)[])(const record *, void *const *) = {
 #define UNARY(NAME_, RESULT) NAME(run_##NAME_),
 #define BINARY(NAME_, RESULT) NAME(run_##NAME_),

@@ -39,8 +39,8 @@ BINARY(divide, x / y)
 BINARY(power, NAME(power)(x, y))
 BINARY(mod, NAME(mod)(x, y))
 BINARY(floor_divide, NAME(floor_divide)(x, y))
-BINARY(maximum, x >= y || x != x ? x : y)
-BINARY(minimum, x <= y || x != x ? x : y)
+BINARY(maximum, y != y ? y : y > x ? y : x)
+BINARY(minimum, y != y ? y : y < x ? y : x)
 BINARY(fmax, x >= y || y != y ? x : y)
 BINARY(less, x < y ? 1 : 0)
 BINARY(less_equal, x <= y ? 1 : 0)
@@ -51,6 +51,7 @@ BINARY(not_equal, x != y ? 1 : 0)
 BINARY(logical_and, x != 0 && y != 0 ? 1 : 0)
 /* Two or three operations in one pass, each rounded as if it stood alone. */
 TERNARY(multiply_add, x * y + z)
+TERNARY(multiply_where_unequal, x * (y != z ? 1 : 0))
 TERNARY(subtract_product, x - y * z)
 TERNARY(divide_by_root, x / (NAME(root)(y) + z))
 KERNEL(where)        /* out = in[0] ? in[1] : in[2] */
@@ -62,4 +63,5 @@ KERNEL(gather)       /* out[i, b] = in[0][in[1][i], b]; extents 1, 1, 1, I, B */
 KERNEL(scatter)      /* see there */
 KERNEL(loss)         /* *out += in[0] * sum of in[1] in[2], of which out is a double */
 KERNEL(weighted)     /* likewise, where a weight in[1] of 0 counts nothing, even of inf */
+KERNEL(adam)         /* a step of out, with gradients in[0]; moves the averages in[1] and in[2] */
 #undef TERNARY

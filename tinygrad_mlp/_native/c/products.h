@@ -379,9 +379,17 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
   const int few = M <= 2 || (M <= 8 && 8 * M <= K) || (2 * N <= NAME(LANES) && K >= 64);
   if (NAME(product_of_blas)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds)) return;
   const int large = M >= 32 && N >= 32 && K >= 32 && (int64_t)M * N * K >= BLOCKS_FROM;
-  if (K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1) && few)
+  const int can_dot = K > 1 && ak == 1 && bk == 1 && (bn != 1 || N == 1);
+  const int behind = N % NAME(LANES); /* columns behind the last whole vector */
+  if (can_dot && few) {
     NAME(product_of_dots)(M, N, K, a, am, b, bn, c, cm, cn, adds);
-  else if (!large || !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds))
+    return;
+  }
+  if (can_dot && 0 < behind && behind <= NAME(LANES) / 4 && behind < N && K >= 4 * NAME(LANES)) {
+    N -= behind; /* a vector for these alone would cost as much as a whole one */
+    NAME(product_of_dots)(M, behind, K, a, am, b + N * bn, bn, c + N * cn, cm, cn, adds);
+  }
+  if (!large || !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds))
     NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);
 }
 

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum { AXES = 5, OPERANDS = 3 };
+enum { AXES = 5, OPERANDS = 4 };
 
 typedef struct {
   int32_t base;

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._aligned import aligned_zeros
 from tinygrad_mlp._native._structs import AXES
 from tinygrad_mlp.compiler._backends.memory import SharedMemory
 from tinygrad_mlp.compiler._instructions import LARGEST, Argument, Buffer, Number, Ref, Table
@@ -109,7 +110,7 @@ class NativeMemory:
 
     def arena(self) -> NDArray[Any]:
         """The arena as it is before the first call."""
-        arena = np.zeros(self.size, self.dtype)
+        arena = aligned_zeros(self.size, self.dtype)
         for start, numbers in self._filled:
             arena[start : start + np.size(numbers)] = numbers
         return arena

@@ -46,6 +46,9 @@ __all__ = ["Records", "records_of", "unknown_function"]
 
 _MOST: Final = 2**31 - 1
 
+_NARROW: Final = 4
+"""So many numbers of a sample fill no vector: a product reads each of them for all samples."""
+
 
 @dataclass(slots=True)
 class Records:
@@ -190,7 +193,7 @@ class _Maker:
             is_result = self.arrays.outputs.buffer is buffer
             if not buffer.ones and (kinds <= {"matmul"} or self.B == 1 or not buffer.mapped):
                 place = self.memory.places[buffer] = Place(given, 0, 1, sample)
-            elif kinds <= {"matmul"} and not is_result:
+            elif kinds <= {"matmul"} and not is_result and buffer.size + buffer.ones > _NARROW:
                 place = self.memory.with_ones(buffer)
             else:
                 place = self.memory.own_memory(buffer)
@@ -397,7 +400,7 @@ class _Maker:
         self.records += [self.operations["gather"], *lengths]
         self.records += [into.memory, into.offset, 0, 0, 0, into.slot, into.sample]
         self.records += [of.memory, of.offset, 0, 0, 0, of.slot, of.sample]
-        self.records += [*self.memory.table(table), *self.memory.table(where)]
+        self.records += [*self.memory.table(table), *self.memory.table(where), *NOWHERE]
 
     def scatter(self, instruction: Instruction) -> None:
         """Sums of slots to slots in any order."""
@@ -418,7 +421,7 @@ class _Maker:
         self.records += [self.operations["scatter"], *lengths]
         self.records += [into.memory, into.offset, 0, 0, 0, into.slot, into.sample]
         self.records += [of.memory, of.offset, 0, 0, 0, of.steps[0], sample_step]
-        self.records += [*self.memory.table(order), TABLES, at, 0, 0, 0, 0, 0]
+        self.records += [*self.memory.table(order), TABLES, at, 0, 0, 0, 0, 0, *NOWHERE]
 
     def loss(self, instruction: Instruction) -> None:
         """Sums of products, each times a number, added up in a double."""
