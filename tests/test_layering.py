@@ -73,7 +73,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
         "_backends.protocol _backends.memory _backends.sample_products _backends.draws "
-        "_backends.native_axes _backends.scalar_walk _backends.tape_rules",
+        "_backends.native_axes _backends.native_fusion _backends.scalar_walk _backends.tape_rules",
         "_backends.native_memory _backends.tape_assembly",
         "_backends.native_records",
         "_backends.numpy_text _backends.arithmetic",

@@ -387,7 +387,7 @@ static void NAME(matrix_product)(int M, int N, int K, const real *a, int64_t am,
   }
   if (can_dot && 0 < behind && behind <= NAME(LANES) / 4 && behind < N && K >= 4 * NAME(LANES)) {
     N -= behind; /* a vector for these alone would cost as much as a whole one */
-    NAME(product_of_dots)(M, behind, K, a, am, b + N * bn, bn, c + N * cn, cm, cn, adds);
+    NAME(matrix_product)(M, behind, K, a, am, ak, b + N * bn, bn, bk, c + N * cn, cm, cn, adds);
   }
   if (!large || !NAME(product_of_blocks)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds))
     NAME(product_of_tiles)(M, N, K, a, am, ak, b, bn, bk, c, cm, cn, adds);

@@ -26,6 +26,7 @@ from tinygrad_mlp.compiler._backends.native_axes import (
     rounds,
     with_rows_innermost,
 )
+from tinygrad_mlp.compiler._backends.native_fusion import fused
 from tinygrad_mlp.compiler._backends.native_memory import (
     ARENA,
     FIRST_ARGUMENT,
@@ -38,7 +39,7 @@ from tinygrad_mlp.compiler._backends.native_memory import (
     Operand,
     Place,
 )
-from tinygrad_mlp.compiler._instructions import Argument, Instruction, Ref, Table
+from tinygrad_mlp.compiler._instructions import Argument, Buffer, Instruction, Ref, Table
 from tinygrad_mlp.compiler._lowered import Arrays, Lowered
 from tinygrad_mlp.errors import BackendError
 
@@ -141,8 +142,9 @@ class _Maker:
             if leaf in self.lowered.kept and outer.stop:
                 kept = self.lowered.kept[leaf]
                 self.record("copy", [], [[], []], [ARENA, KEPT], [place, kept])
-        plan = SharedMemory(arrays.instructions)
-        for index, instruction in enumerate(arrays.instructions):
+        instructions = fused(arrays.instructions, self.read_afterwards(), self.operations)
+        plan = SharedMemory(instructions)
+        for index, instruction in enumerate(instructions):
             for buffer in plan.starting_at(index):
                 if instruction.kind not in ("loss", "auxiliary"):
                     self.memory.give_memory(buffer, plan)
@@ -166,6 +168,14 @@ class _Maker:
             assigned,
             n_results,
         )
+
+    def read_afterwards(self) -> set[Buffer]:
+        """The buffers that are read behind the last instruction."""
+        arrays = self.arrays
+        refs = [arrays.outputs, *[ref for _, ref in arrays.effects]]
+        if arrays.auxiliary is not None:
+            refs.append(arrays.auxiliary)
+        return {ref.buffer for ref in refs}
 
     def check_size(self) -> None:
         """Raise where an offset would not fit into a record."""
@@ -338,6 +348,9 @@ class _Maker:
         operands: tuple[Operand, Operand, Operand],
     ) -> None:
         """Records with one stack axis, rows, columns, terms, and one axis more or none."""
+        if all([length == 1 for length, _ in loops[2:4]]) and operation == "product":
+            self.outer_product(stacked, loops[:2], operands)
+            return
         loops = [*loops, (1, (0, 0, 0))][:4]
         surplus = len(stacked.lengths) - 1
         for shift in rounds(stacked, surplus):
@@ -350,6 +363,18 @@ class _Maker:
                 [o.memory for o in operands],
                 [o.offset + moved for o, moved in zip(operands, shift)],
             )
+
+    def outer_product(
+        self,
+        stacked: Axes,
+        loops: Sequence[Loop],
+        operands: tuple[Operand, Operand, Operand],
+    ) -> None:
+        """Sums of one product each."""
+        lengths = [*stacked.lengths, *[n for n, _ in loops]]
+        steps = [[*stacked.steps[i], *[steps[i] for _, steps in loops]] for i in range(3)]
+        axes = with_rows_innermost(Axes(lengths, steps).merged())
+        self.emit("multiply", axes, [o.memory for o in operands], [o.offset for o in operands])
 
     def contract(self, instruction: Instruction) -> None:
         """The letters in which all three, two or one of the arrays move."""
