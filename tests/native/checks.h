@@ -69,6 +69,7 @@ static void NAME(plain_loops)(const record *r, const form *f, void *const *memor
                 case MULTIPLY_ADD: *out = x * y + z; break;
                 case SUBTRACT_PRODUCT: *out = x - y * z; break;
                 case DIVIDE_BY_ROOT: *out = x / (NAME(sqrt)(y) + z); break;
+                case MULTIPLY_WHERE_UNEQUAL: *out = x * (y != z ? 1 : 0); break;
                 case CHOICE: *out = x != 0 ? y : z; break;
                 case SUM: *out += x * y; break;
                 case LARGEST: *out = is_first || !(x <= *out || *out != *out) ? x : *out; break;
@@ -77,6 +78,20 @@ static void NAME(plain_loops)(const record *r, const form *f, void *const *memor
                 default: exit(2);
               }
             }
+}
+
+/* Averages of gradients and of their squares, then the step. */
+static void NAME(plain_adam)(const record *r, void *const *memory) {
+  const int64_t start[AXES] = {0};
+  const real *c = NAME(place)(r, 4, memory, start);
+  for (int64_t j = 0; j < r->extent[4]; j++) {
+    const int64_t i[AXES] = {0, 0, 0, 0, j};
+    real *p = NAME(place)(r, 0, memory, i), g = *NAME(place)(r, 1, memory, i);
+    real *mean = NAME(place)(r, 2, memory, i), *square = NAME(place)(r, 3, memory, i);
+    *mean = c[0] * *mean + g;
+    *square = c[1] * *square + g * g;
+    *p -= c[2] * (*mean / (NAME(sqrt)(*square) + c[3]));
+  }
 }
 
 /* Row by row, by the table of rows in[1]; in[2], if there is one, says where to. */
@@ -154,6 +169,8 @@ static int NAME(is_right)(int operation, const form *f) {
   int64_t size[1 + OPERANDS] = {0};
   int extent_of_rows[2] = {0};
   choose_extents(r.extent, f);
+  for (int axis = 0; axis < 4; axis++)
+    if (f->kind == ADAM) r.extent[axis] = 1;
   if (has_tables)
     NAME(make_tables)(&r, f, memory, &extent_of_rows[1], &extent_of_rows[0]);
   char first_loops[AXES + 1] = "ABCDE";
@@ -170,7 +187,7 @@ static int NAME(is_right)(int operation, const form *f) {
     const int of_samples = k == 0 && f->kind == SCATTER && r.extent[1];
     const char *axes = f->axes[k][0] == '<' ? first_loops : of_samples ? "D" : f->axes[k];
     p->offset = below(2) ? 0 : below(4);
-    size[k] = p->offset + lay_out(p, extent, axes);
+    size[k] = p->offset + (axes[0] == '4' ? 4 : lay_out(p, extent, axes));
     memory[k] = new_memory(size[k] * (int64_t)(k == 0 && is_double ? sizeof(double) : sizeof(real)));
     for (int64_t j = 0; j < size[k]; j++)
       if (k == 0 && is_double)
@@ -181,26 +198,32 @@ static int NAME(is_right)(int operation, const form *f) {
   if (f->kind == GATHER && below(2)) r.in[2].base = -1;
   if (f->kind == ELEMENTS && below(4) == 0) r.in[0] = r.out; /* in place */
 
-  const int64_t bytes = size[0] * (int64_t)(is_double ? sizeof(double) : sizeof(real));
   memcpy(expected, memory, sizeof memory);
-  expected[0] = new_memory(bytes);
-  if (bytes) memcpy(expected[0], memory[0], (size_t)bytes);
+  for (int k = 0; k <= OPERANDS; k++) {
+    const int64_t bytes = size[k] * (int64_t)(k == 0 && is_double ? sizeof(double) : sizeof(real));
+    if (bytes) expected[k] = memcpy(new_memory(bytes), memory[k], (size_t)bytes);
+  }
   if (f->kind == GATHER)
     NAME(plain_gather)(&r, expected);
   else if (f->kind == SCATTER)
     NAME(plain_scatter)(&r, expected);
+  else if (f->kind == ADAM)
+    NAME(plain_adam)(&r, expected);
   else
     NAME(plain_loops)(&r, f, expected);
   NAME(run)(&r, 1, memory);
 
   int is_right = 1;
-  for (int64_t j = 0; j < size[0] && is_right; j++)
-    if (is_double)
-      is_right = ((double *)memory[0])[j] == ((double *)expected[0])[j];
-    else
-      is_right = !NAME(differ)(((real *)memory[0])[j], ((real *)expected[0])[j]);
+  for (int k = 0; k <= OPERANDS; k++) /* what is only read stays as it is */
+    for (int64_t j = 0; j < size[k] && is_right; j++)
+      if (k == 0 && is_double)
+        is_right = ((double *)memory[0])[j] == ((double *)expected[0])[j];
+      else
+        is_right = !NAME(differ)(((real *)memory[k])[j], ((real *)expected[k])[j]);
   if (!is_right) print_record(&r);
-  free(expected[0]);
-  for (int k = 0; k <= OPERANDS; k++) free(memory[k]);
+  for (int k = 0; k <= OPERANDS; k++) {
+    if (size[k]) free(expected[k]);
+    free(memory[k]);
+  }
   return is_right;
 }

@@ -17,17 +17,20 @@ typedef enum {
   MULTIPLY_ADD,
   SUBTRACT_PRODUCT,
   DIVIDE_BY_ROOT,
+  MULTIPLY_WHERE_UNEQUAL,
   CHOICE,
   SUM,
   LARGEST,
   GATHER,
   SCATTER,
   LOSS,
-  WEIGHTED
+  WEIGHTED,
+  ADAM
 } kind;
 
 /* In which of the five loops, A to E, an operand moves; small letters: maybe. "": a single number.
- * "<": some first loops, over the others it is summed. "t" is a table, 0 no operand. */
+ * "<": some first loops, over the others it is summed. "t" is a table, "4" four numbers behind each
+ * other, 0 no operand. */
 typedef struct {
   const char *name;
   kind kind;
@@ -38,6 +41,7 @@ static const form forms[] = {
     {"multiply_add", MULTIPLY_ADD, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"subtract_product", SUBTRACT_PRODUCT, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"divide_by_root", DIVIDE_BY_ROOT, {"ABCDE", "abcde", "abcde", "abcde"}},
+    {"multiply_where_unequal", MULTIPLY_WHERE_UNEQUAL, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"where", CHOICE, {"ABCDE", "abcde", "abcde", "abcde"}},
     {"sum", SUM, {"<", "ABCDE"}},
     {"largest", LARGEST, {"<", "ABCDE"}},
@@ -47,6 +51,7 @@ static const form forms[] = {
     {"scatter", SCATTER, {"DE", "DE", "t", "t"}},
     {"loss", LOSS, {"", "", "ABCDE", "abcde"}},
     {"weighted", WEIGHTED, {"", "", "ABCDE", "abcde"}},
+    {"adam", ADAM, {"E", "E", "E", "E", "4"}},
 };
 static const form unary = {"", ELEMENTS, {"ABCDE", "abcde"}};
 static const form binary = {"", ELEMENTS, {"ABCDE", "abcde", "abcde"}};

@@ -95,6 +95,7 @@ def test_every_small_size(each_library: Library, dtype: Any) -> None:
 
 LARGE: Final = [
     *[(1, 1, 3000), (1, 700, 600), (700, 1, 600), (2, 333, 1300), (3, 5, 2500), (90, 1, 1)],
+    *[(16, 17, 100), (9, 66, 70), (5, 20, 90)],  # a few columns behind the last whole vector
     *[(32, 128, 65), (10, 128, 33), (97, 131, 517), (300, 50, 401), (65, 33, 1030)],
     *[
         (33, 1700, 80),

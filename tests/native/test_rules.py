@@ -19,7 +19,8 @@ from tinygrad_mlp._freezing import changes
 from tinygrad_mlp._native._library import Library, address_of
 from tinygrad_mlp._native._many_steps import Steps, Task
 from tinygrad_mlp._native._stand_ins import UntraceableError
-from tinygrad_mlp._native._structs import INPUT
+from tinygrad_mlp._native._structs import INPUT, RECORD_INTS
+from tinygrad_mlp.compiler import compile
 from tinygrad_mlp.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_norm, clip_by_value
 from tinygrad_mlp.optim._rule_passes import coefficient_rows, refusal, settings_of, traced_rule
 
@@ -135,7 +136,7 @@ def run(
     inputs[0]["rows"], inputs[0]["n_rows"] = address_of(rows), 1
     inputs[0]["width"], inputs[0]["stride"] = parameters.size, 1
     memory = np.array([address_of(gradients)], np.uintp)
-    nothing = np.zeros((0, 34), np.int32)
+    nothing = np.zeros((0, RECORD_INTS), np.int32)
     task = Task(nothing, memory, inputs, np.zeros(1), np.empty(0, parameters.dtype))
     steps = Steps(library, [task], 10**6, 10**6, passes, arrays, clip_norm)
     n = len(rows)
@@ -288,6 +289,74 @@ def test_a_new_beta_finds_the_state_in_its_units(library: Library) -> None:
             optimizer.beta1 = beta
             go(optimizer, numbers, part) if go else run(library, optimizer, numbers, part)
     assert parameters.tobytes() == expected.tobytes()
+
+
+# Adam in one pass
+
+
+class Near(Own):
+    """Rules like Adam; the settings say in what they differ."""
+
+    def coefficients(self, step: int) -> tuple[float, ...]:
+        return 0.9, 0.99, self.learning_rate / step, 1e-3
+
+
+def near(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    decay, decay_of_squares, rate, more = [c[place] for place in self.places]
+    first = state[0] * decay + g
+    second = state[1] * decay_of_squares + (g if self.squares else abs(p)) * g
+    change = first / (xp.sqrt(second) + more)
+    if self.looks_back:
+        change = change + 0.5 * state[0]
+    return change * rate, (first + p if self.adds else first, second)
+
+
+@pytest.mark.parametrize("size", [1, 3, 512, 700])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("differs", "fused"),
+    [
+        ({}, True),
+        ({"places": (1, 0, 2, 3)}, False),
+        ({"places": (0, 1, 3, 2)}, False),
+        ({"places": (0, 1, 2, 2)}, False),
+        ({"squares": False}, False),
+        ({"looks_back": True}, False),
+        ({"adds": True}, False),
+    ],
+    ids=str,
+)
+def test_only_a_step_of_adam_is_one(
+    library: Library, differs: dict[str, Any], fused: bool, dtype: str, size: int
+) -> None:
+    settings = {"places": (0, 1, 2, 3), "squares": True, "looks_back": False, "adds": False}
+    make = partial(Near, near, **(settings | differs))
+    parameters, rows = problem(size, dtype)
+    parameters[:] = abs(parameters)
+    passes, _ = traced_rule(make(), parameters, None, library.operations)
+    assert (library.operations["adam"] in passes.records[:, 0]) == fused
+    assert_same(library, make, parameters, abs(rows))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_adam_in_one_pass_has_the_bits_of_five(library: Library, dtype: str) -> None:
+    parameters, rows = problem(1300, dtype, n_steps=3)
+    tiny = np.finfo(dtype).smallest_normal
+    rows[:, :8] = 0.0, -0.0, np.inf, -np.inf, np.nan, tiny**0.5 * 2, 1e-12, 1e15
+    kept = {name: number for name, number in library.operations.items() if name != "adam"}
+    five, _ = traced_rule(Adam(), parameters, None, kept)
+    one, _ = traced_rule(Adam(), parameters, None, library.operations)
+    assert len(five.records) == 5
+    assert one.records[:, 0].tolist() == [library.operations["adam"]]
+    assert_same(library, Adam, parameters, rows)
+
+
+def test_what_the_library_steps_begins_at_a_cache_line(library: Library) -> None:
+    w = [Value(1.0) for _ in range(3)]
+    program = compile(lambda x: w[0] * x + w[1] * w[2], w, per_sample=True)
+    arrays = [program.parameters, program.gradients]
+    arrays += Adam(w).state_to_step(*arrays)
+    assert [address_of(array) % 64 for array in arrays] == [0] * 4
 
 
 # What cannot be traced
