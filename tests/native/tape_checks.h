@@ -34,7 +34,7 @@ static void NAME(plain_entry)(const entry *e, const int32_t *lists, real *number
 /* Operands anywhere among the numbers before; places that are looked up go to the end of lists. */
 static void NAME(choose_entry)(entry *e, int n_before, int32_t *lists, int *n_listed) {
   *e = (entry){.operation = TAPE_row_products, .n = ONE_OF(many), .result = n_before};
-  int listed[OPERANDS] = {0};
+  int listed[ENTRY_OPERANDS] = {0};
   if (below(3) == 0) {
     e->terms = 1 + below(20);
     e->operand[2] = e->n + below(3);
@@ -43,7 +43,7 @@ static void NAME(choose_entry)(entry *e, int n_before, int32_t *lists, int *n_li
     e->operation = TAPE_where;
     if (below(6))
       while (!NAME(elements)[e->operation]) e->operation = below(TAPE_weighted);
-    for (int which = 0; which < OPERANDS; which++) {
+    for (int which = 0; which < ENTRY_OPERANDS; which++) {
       int step = below(3);
       if (step == NEXT_NUMBER && e->n > n_before) step = BY_LIST;
       e->steps |= step << 2 * which;
@@ -51,7 +51,7 @@ static void NAME(choose_entry)(entry *e, int n_before, int32_t *lists, int *n_li
       if (step == BY_LIST) listed[which] = e->n;
     }
   }
-  for (int which = 0; which < OPERANDS; which++) {
+  for (int which = 0; which < ENTRY_OPERANDS; which++) {
     if (!listed[which]) continue;
     e->operand[which] = *n_listed;
     for (int j = 0; j < listed[which]; j++) lists[(*n_listed)++] = below(n_before);

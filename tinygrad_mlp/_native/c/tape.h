@@ -8,12 +8,14 @@
 #ifndef TINYGRAD_TAPE_H
 #define TINYGRAD_TAPE_H
 
+enum { ENTRY_OPERANDS = 3 };
+
 typedef struct {
   int32_t operation; /* its place in the list of operations.h */
   int32_t n;         /* how many results */
   int32_t result;    /* where the first one lies */
   int32_t steps;     /* two bits for each operand: how it goes on from one result to the next */
-  int32_t operand[3]; /* where it begins: a place among the numbers or, by list, in the lists */
+  int32_t operand[ENTRY_OPERANDS]; /* where it begins, among the numbers or, by list, in the lists */
   int32_t terms;     /* of sums of products */
 } entry;
 
