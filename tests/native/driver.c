@@ -2,8 +2,8 @@
  * n records of each. It is made to be built with -fsanitize=address,undefined: each operand has
  * memory of its own that ends where its last number lies, so that one number too far is seen.
  *
- * An operation that goes element by element is covered as soon as it stands in operations.h. Any
- * other needs a row in the table `forms`; the driver fails until it has one.
+ * An operation on one or two operands that goes element by element is covered as soon as it stands in
+ * operations.h. Any other needs a row in the table `forms`; the driver fails until it has one.
  */
 #include "../../tinygrad_mlp/_native/c/library.c"
 
@@ -138,13 +138,9 @@ static void print_record(record *r) {
 #include "step_checks.h"
 
 static const form *const element_forms[] = {
-#define UNARY(NAME_, RESULT) &unary,
-#define BINARY(NAME_, RESULT) &binary,
+#define ELEMENTWISE(NAME_, N, RESULT) N == 1 ? &unary : N == 2 ? &binary : 0,
 #define KERNEL(NAME_) 0,
 #include "../../tinygrad_mlp/_native/c/operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 };
 
 /* One line for each operation: how it went. Returns how many failed. */

@@ -42,135 +42,47 @@ INLINE int NAME(next_round)(const record *r, int64_t *i) {
   return 0;
 }
 
-#define ELEMENTWISE_1(NAME_, RESULT)                                                      \
-  static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
-    real *out = NAME(at)(memory, &r->out);                                                \
-    const real *a = NAME(at)(memory, &r->in[0]);                                          \
-    const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
-    if (NAME(is_empty)(r)) return;                                                        \
-    int64_t i[4] = {0};                                                                   \
-    real *o = out;                                                                        \
-    const real *p = a;                                                                    \
-    do {                                                                                  \
-      if (so == 1 && sa == 1) {                                                           \
-        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
-          const real x = p[j];                                                            \
-          o[j] = RESULT;                                                                  \
-        }                                                                                 \
-      } else                                                                              \
-        for (int64_t j = 0; j < n; j++) {                                                 \
-          const real x = p[j * sa];                                                       \
-          o[j * so] = RESULT;                                                             \
-        }                                                                                 \
-    } while (NAME(next_round)(r, i) && (o = out + NAME(steps)(&r->out, i),                \
-                                        p = a + NAME(steps)(&r->in[0], i), 1));           \
-  }
+/* A row of results where they follow each other, and where each operand does so (1) or is one number
+ * for the whole row (0): with steps that the compiler knows it takes vectors. */
+#define ROW_IF(SX, SY, SZ, RESULT)                                                        \
+  if (so == 1 && sx == SX && sy == SY && sz == SZ) {                                      \
+    const real first = *p, second = *q, third = *s;                                       \
+    ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                              \
+      const real x = SX ? p[j] : first, y = SY ? q[j] : second, z = SZ ? s[j] : third;    \
+      (void)y, (void)z;                                                                   \
+      o[j] = RESULT;                                                                      \
+    }                                                                                     \
+  } else
 
-#define ELEMENTWISE_2(NAME_, RESULT)                                                      \
+/* An operation with N operands; where there are fewer than three, the first one stands for them. */
+#define ELEMENTWISE(NAME_, N, RESULT)                                                     \
   static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
-    real *out = NAME(at)(memory, &r->out);                                                \
-    const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
-    const int64_t n = r->extent[4], so = r->out.stride[4];                                \
-    const int64_t sa = r->in[0].stride[4], sb = r->in[1].stride[4];                       \
+    const operand *of_x = &r->in[0], *of_y = &r->in[N > 1 ? 1 : 0];                       \
+    const operand *of_z = &r->in[N > 2 ? 2 : 0];                                          \
+    const int64_t n = r->extent[4], so = r->out.stride[4], sx = of_x->stride[4];          \
+    const int64_t sy = of_y->stride[4], sz = of_z->stride[4];                             \
     if (NAME(is_empty)(r)) return;                                                        \
+    real *const out = NAME(at)(memory, &r->out), *o = out;                                \
+    const real *const a = NAME(at)(memory, of_x), *p = a;                                 \
+    const real *const b = NAME(at)(memory, of_y), *q = b;                                 \
+    const real *const c = NAME(at)(memory, of_z), *s = c;                                 \
     int64_t i[4] = {0};                                                                   \
-    real *o = out;                                                                        \
-    const real *p = a, *q = b;                                                            \
     do {                                                                                  \
-      if (so == 1 && sa == 1 && sb == 1) {                                                \
-        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
-          const real x = p[j], y = q[j];                                                  \
-          o[j] = RESULT;                                                                  \
-        }                                                                                 \
-      } else if (so == 1 && sa == 1 && sb == 0) {                                         \
-        const real y = *q;                                                                \
-        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
-          const real x = p[j];                                                            \
-          o[j] = RESULT;                                                                  \
-        }                                                                                 \
-      } else if (so == 1 && sa == 0 && sb == 1) {                                         \
-        const real x = *p;                                                                \
-        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
-          const real y = q[j];                                                            \
-          o[j] = RESULT;                                                                  \
-        }                                                                                 \
-      } else                                                                              \
-        for (int64_t j = 0; j < n; j++) {                                                 \
-          const real x = p[j * sa], y = q[j * sb];                                        \
-          o[j * so] = RESULT;                                                             \
-        }                                                                                 \
+      ROW_IF(1, 1, 1, RESULT)                                                             \
+      ROW_IF(1, 0, 1, RESULT)                                                             \
+      ROW_IF(1, 1, 0, RESULT)                                                             \
+      ROW_IF(0, 1, 0, RESULT)                                                             \
+      for (int64_t j = 0; j < n; j++) {                                                   \
+        const real x = p[j * sx], y = q[j * sy], z = s[j * sz];                           \
+        (void)y, (void)z;                                                                 \
+        o[j * so] = RESULT;                                                               \
+      }                                                                                   \
     } while (NAME(next_round)(r, i) &&                                                    \
-             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
-              q = b + NAME(steps)(&r->in[1], i), 1));                                     \
+             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(of_x, i),            \
+              q = b + NAME(steps)(of_y, i), s = c + NAME(steps)(of_z, i), 1));            \
   }
-
-#define ROUNDS_OF_3(O, X, Y, Z, RESULT)                                                   \
-  for (int64_t j = 0; j < n; j++) {                                                       \
-    const real x = (X), y = (Y), z = (Z);                                                 \
-    O = RESULT;                                                                           \
-  }
-
-#define ELEMENTWISE_3(NAME_, RESULT)                                                      \
-  static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
-    if (NAME(is_empty)(r)) return;                                                        \
-    real *out = NAME(at)(memory, &r->out), *o = out;                                      \
-    const real *a = NAME(at)(memory, &r->in[0]), *b = NAME(at)(memory, &r->in[1]);        \
-    const real *c = NAME(at)(memory, &r->in[2]), *p = a, *q = b, *s = c;                  \
-    const int64_t n = r->extent[4], so = r->out.stride[4], sa = r->in[0].stride[4];       \
-    const int64_t sb = r->in[1].stride[4], sc = r->in[2].stride[4];                       \
-    const int in_order = so == 1 && sa == 1;                                              \
-    int64_t i[4] = {0};                                                                   \
-    do {                                                                                  \
-      const real Y = *q, Z = *s;                                                          \
-      if (in_order && sb == 1 && sc == 1) {                                               \
-        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], s[j], RESULT)                \
-      } else if (in_order && sb == 0 && sc == 1) {                                        \
-        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], Y, s[j], RESULT)                   \
-      } else if (in_order && sb == 1 && sc == 0) {                                        \
-        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], Z, RESULT)                   \
-      } else                                                                              \
-        ROUNDS_OF_3(o[j * so], p[j * sa], q[j * sb], s[j * sc], RESULT)                   \
-    } while (NAME(next_round)(r, i) &&                                                    \
-             (o = out + NAME(steps)(&r->out, i), p = a + NAME(steps)(&r->in[0], i),       \
-              q = b + NAME(steps)(&r->in[1], i), s = c + NAME(steps)(&r->in[2], i), 1));  \
-  }
-
-#define UNARY ELEMENTWISE_1
-#define BINARY ELEMENTWISE_2
-#define TERNARY ELEMENTWISE_3
 #define KERNEL(NAME_)
 #include "operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
-
-static void NAME(run_where)(const record *r, void *const *memory) {
-  real *out = NAME(at)(memory, &r->out);
-  const real *c = NAME(at)(memory, &r->in[0]);
-  const real *a = NAME(at)(memory, &r->in[1]), *b = NAME(at)(memory, &r->in[2]);
-  const int64_t n = r->extent[4], so = r->out.stride[4];
-  const int64_t sc = r->in[0].stride[4], sa = r->in[1].stride[4], sb = r->in[2].stride[4];
-  const int in_order = so == 1 && sc == 1;
-  if (NAME(is_empty)(r)) return;
-  OUTER_LOOPS(r) {
-    real *o = out + NAME(steps)(&r->out, i);
-    const real *t = c + NAME(steps)(&r->in[0], i);
-    const real *p = a + NAME(steps)(&r->in[1], i), *q = b + NAME(steps)(&r->in[2], i);
-#define CHOOSE(J, X, Y) \
-  for (int64_t j = 0; j < n; j++) o[(J)] = t[j * (in_order ? 1 : sc)] != 0 ? (X) : (Y);
-    if (in_order && sa == 1 && sb == 1) {
-      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], q[j])
-    } else if (in_order && sa == 0 && sb == 1) {
-      const real x = *p;
-      ROUNDS_ARE_INDEPENDENT CHOOSE(j, x, q[j])
-    } else if (in_order && sa == 1 && sb == 0) {
-      const real y = *q;
-      ROUNDS_ARE_INDEPENDENT CHOOSE(j, p[j], y)
-    } else
-      CHOOSE(j * so, p[j * sa], q[j * sb])
-#undef CHOOSE
-  }
-}
 
 /* Reductions. The axes on which out stands still come last; `kept` is how many others there are. */
 
@@ -397,13 +309,9 @@ static void NAME(run_weighted)(const record *r, void *const *memory) {
 }
 
 static void (*const NAME(kernels)[])(const record *, void *const *) = {
-#define UNARY(NAME_, RESULT) NAME(run_##NAME_),
-#define BINARY(NAME_, RESULT) NAME(run_##NAME_),
+#define ELEMENTWISE(NAME_, N, RESULT) NAME(run_##NAME_),
 #define KERNEL(NAME_) NAME(run_##NAME_),
 #include "operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 };
 
 static void NAME(run_all)(const record *records, int64_t n, void *const *memory) {
