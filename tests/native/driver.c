@@ -2,8 +2,8 @@
  * n records of each. It is made to be built with -fsanitize=address,undefined: each operand has
  * memory of its own that ends where its last number lies, so that one number too far is seen.
  *
- * An operation on one or two operands that goes element by element is covered as soon as it stands in
- * operations.h. Any other needs a row in the table `forms`; the driver fails until it has one.
+ * An operation that goes element by element is covered as soon as it stands in operations.h. Any
+ * other needs a row in the table `forms`; the driver fails until it has one.
  */
 #include "../../tinygrad_mlp/_native/c/library.c"
 
@@ -50,6 +50,7 @@ static const form forms[] = {
 };
 static const form unary = {"", ELEMENTS, {"ABCDE", "abcde"}};
 static const form binary = {"", ELEMENTS, {"ABCDE", "abcde", "abcde"}};
+static const form ternary = {"", ELEMENTS, {"ABCDE", "abcde", "abcde", "abcde"}};
 
 /* Chance, the same for the same seed: a number from 0 to n - 1. */
 static uint64_t state;
@@ -138,7 +139,7 @@ static void print_record(record *r) {
 #include "step_checks.h"
 
 static const form *const element_forms[] = {
-#define ELEMENTWISE(NAME_, N, RESULT) N == 1 ? &unary : N == 2 ? &binary : 0,
+#define ELEMENTWISE(NAME_, N, RESULT) N == 1 ? &unary : N == 2 ? &binary : &ternary,
 #define KERNEL(NAME_) 0,
 #include "../../tinygrad_mlp/_native/c/operations.h"
 };
@@ -149,7 +150,7 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
   for (const char *name = operations(); *name; name = strchr(name, '\n') + 1, number++) {
     const int length = (int)(strchr(name, '\n') - name);
     const form *f = element_forms[number];
-    for (size_t i = 0; i < sizeof forms / sizeof *forms && !f; i++)
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
       if (strlen(forms[i].name) == (size_t)length && !strncmp(forms[i].name, name, (size_t)length))
         f = &forms[i];
     int ok = f != 0;
