@@ -1,24 +1,17 @@
 /* The plain loops beside the library; read once for each kind of `real`. */
 
 /* The operations that go element by element, one number at a time. */
-#define UNARY(NAME_, RESULT) \
-  static real NAME(one_##NAME_)(real x, real y) { return (void)y, RESULT; }
-#define BINARY(NAME_, RESULT) \
-  static real NAME(one_##NAME_)(real x, real y) { return RESULT; }
+#define ELEMENTWISE(NAME_, N, RESULT)                         \
+  static real NAME(one_##NAME_)(real x, real y, real z) {     \
+    return (void)y, (void)z, RESULT;                          \
+  }
 #define KERNEL(NAME_)
 #include "../../tinygrad_mlp/_native/c/operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 
-static real (*const NAME(elements)[])(real, real) = {
-#define UNARY(NAME_, RESULT) NAME(one_##NAME_),
-#define BINARY(NAME_, RESULT) NAME(one_##NAME_),
+static real (*const NAME(elements)[])(real, real, real) = {
+#define ELEMENTWISE(NAME_, N, RESULT) NAME(one_##NAME_),
 #define KERNEL(NAME_) 0,
 #include "../../tinygrad_mlp/_native/c/operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 };
 
 /* Small whole numbers: their products and sums are exact, so that no order of them matters. */
@@ -65,7 +58,7 @@ static void NAME(plain_loops)(const record *r, const form *f, void *const *memor
               for (int axis = 0; axis < AXES; axis++)
                 if (i[axis] && !r->out.stride[axis]) is_first = 0;
               switch (f->kind) {
-                case ELEMENTS: *out = NAME(elements)[r->operation](x, y); break;
+                case ELEMENTS: *out = NAME(elements)[r->operation](x, y, z); break;
                 case MULTIPLY_ADD: *out = x * y + z; break;
                 case SUBTRACT_PRODUCT: *out = x - y * z; break;
                 case DIVIDE_BY_ROOT: *out = x / (NAME(sqrt)(y) + z); break;

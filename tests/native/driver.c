@@ -55,6 +55,7 @@ static const form forms[] = {
 };
 static const form unary = {"", ELEMENTS, {"ABCDE", "abcde"}};
 static const form binary = {"", ELEMENTS, {"ABCDE", "abcde", "abcde"}};
+static const form ternary = {"", ELEMENTS, {"ABCDE", "abcde", "abcde", "abcde"}};
 
 /* Chance, the same for the same seed: a number from 0 to n - 1. */
 static uint64_t state;
@@ -143,13 +144,9 @@ static void print_record(record *r) {
 #include "step_checks.h"
 
 static const form *const element_forms[] = {
-#define UNARY(NAME_, RESULT) &unary,
-#define BINARY(NAME_, RESULT) &binary,
+#define ELEMENTWISE(NAME_, N, RESULT) N == 1 ? &unary : N == 2 ? &binary : &ternary,
 #define KERNEL(NAME_) 0,
 #include "../../tinygrad_mlp/_native/c/operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 };
 
 /* One line for each operation: how it went. Returns how many failed. */
@@ -158,7 +155,7 @@ static int check_all(const char *suffix, int (*is_right)(int, const form *), int
   for (const char *name = operations(); *name; name = strchr(name, '\n') + 1, number++) {
     const int length = (int)(strchr(name, '\n') - name);
     const form *f = element_forms[number];
-    for (size_t i = 0; i < sizeof forms / sizeof *forms && !f; i++)
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
       if (strlen(forms[i].name) == (size_t)length && !strncmp(forms[i].name, name, (size_t)length))
         f = &forms[i];
     int ok = f != 0;

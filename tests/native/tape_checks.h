@@ -24,10 +24,11 @@ static void NAME(plain_entry)(const entry *e, const int32_t *lists, real *number
     }
     const real x = NAME(of_tape)(e, 0, j, lists, numbers);
     const real y = NAME(of_tape)(e, 1, j, lists, numbers);
+    const real z = NAME(of_tape)(e, 2, j, lists, numbers);
     if (e->operation == TAPE_where)
-      *out = x != 0 ? y : NAME(of_tape)(e, 2, j, lists, numbers);
+      *out = x != 0 ? y : z;
     else
-      *out = NAME(elements)[e->operation](x, y);
+      *out = NAME(elements)[e->operation](x, y, z);
   }
 }
 
@@ -42,7 +43,8 @@ static void NAME(choose_entry)(entry *e, int n_before, int32_t *lists, int *n_li
   } else {
     e->operation = TAPE_where;
     if (below(6))
-      while (!NAME(elements)[e->operation]) e->operation = below(TAPE_weighted);
+      do e->operation = below(TAPE_weighted);
+      while (!NAME(elements)[e->operation]);
     for (int which = 0; which < ENTRY_OPERANDS; which++) {
       int step = below(3);
       if (step == NEXT_NUMBER && e->n > n_before) step = BY_LIST;

@@ -9,26 +9,24 @@
 #include <math.h>
 #undef LIBM
 #undef PER_TYPE
+#undef POLYNOMIAL
 #if REAL_BITS == 64
 #define LIBM(name) name
 #define PER_TYPE(of_double, of_float) of_double
+#define POLYNOMIAL(x, of_double, of_float) POLYNOMIAL_OF(x, LIST of_double)
 typedef uint64_t NAME(word);
 #else
 #define LIBM(name) name##f
 #define PER_TYPE(of_double, of_float) of_float##f
+#define POLYNOMIAL(x, of_double, of_float) POLYNOMIAL_OF(x, LIST of_float)
 typedef uint32_t NAME(word);
 #endif
-#undef MANTISSA_BITS
-#undef INF
-#undef NOT_A_NUMBER
-#undef POLYNOMIAL
-#undef BIAS
-#undef LARGE
 #define BIAS (REAL_BITS == 64 ? 1023 : 127)
 #define MANTISSA_BITS (REAL_BITS == 64 ? 52 : 23)
 #define INF ((real)__builtin_inf())
 #define NOT_A_NUMBER ((real)__builtin_nan(""))
-#define POLYNOMIAL(x, ...) \
+#define LIST(...) __VA_ARGS__
+#define POLYNOMIAL_OF(x, ...) \
   NAME(polynomial)(x, (const real[]){__VA_ARGS__}, sizeof((real[]){__VA_ARGS__}) / sizeof(real))
 
 INLINE NAME(word) NAME(bits)(real x) {
@@ -136,15 +134,14 @@ INLINE NAME(exponential) NAME(split_exp)(real x) {
   const real high = NAME(fused)(-n, PER_TYPE(0x1.62e42fefa38p-1, 0x1.62e4p-1), x);
   const real low = PER_TYPE(0x1.ef35793c7673p-45, 0x1.7f7d1cp-20);
   const real r = NAME(fused)(-n, low, high), rest = NAME(fused)(-n, low, high - r), z = r * r;
-#if REAL_BITS == 64 /* 2^-59 */
-  const real even = POLYNOMIAL(z, 0.5, 0.04166666666666668, 0.0013888888888879004, 2.480158733663095e-05,
-                               2.755726307730941e-07, 2.091821231913398e-09);
-  const real odd = POLYNOMIAL(z, 0.16666666666666669, 0.008333333333330039, 0.00019841269863171557,
-                              2.7557268276905696e-06, 2.5100472505694996e-08);
-#else /* 2^-29 */
-  const real even = POLYNOMIAL(z, 0.5f, 0.041666463f, 0.0013933731f);
-  const real odd = POLYNOMIAL(z, 0.16666667f, 0.0083333105f, 0.0001989108f);
-#endif
+  const real even = POLYNOMIAL(z, /* 2^-59; of floats 2^-29 */
+      (0.5, 0.04166666666666668, 0.0013888888888879004, 2.480158733663095e-05,
+       2.755726307730941e-07, 2.091821231913398e-09),
+      (0.5f, 0.041666463f, 0.0013933731f));
+  const real odd = POLYNOMIAL(z,
+      (0.16666666666666669, 0.008333333333330039, 0.00019841269863171557, 2.7557268276905696e-06,
+       2.5100472505694996e-08),
+      (0.16666667f, 0.0083333105f, 0.0001989108f));
   return (NAME(exponential)){n, r, rest, z, even, odd, NAME(bits)(t)};
 }
 
@@ -168,15 +165,12 @@ INLINE real NAME(exp)(real x) {
 /* 2^(x - missing) = 2^n (1 + r p(r)) */
 INLINE real NAME(exp2_of)(real x, real missing) {
   const real t = x + LARGE, r = (x - (t - LARGE)) - missing;
-#if REAL_BITS == 64 /* 2^-54 */
-  const real p = POLYNOMIAL(r, 0.6931471805599453, 0.24022650695910097, 0.05550410866482166,
-                            0.009618129107606885, 0.0013333558146395984, 0.00015403530441743824,
-                            1.5252733853301971e-05, 1.3215442583190451e-06, 1.0178051718106543e-07,
-                            7.072586888381159e-09, 4.456677104297009e-10);
-#else /* 2^-25 */
-  const real p = POLYNOMIAL(r, 0.6931472f, 0.2402265f, 0.05550357f, 0.009618031f, 0.0013390869f,
-                            0.00015469738f);
-#endif
+  const real p = POLYNOMIAL(r, /* 2^-54; of floats 2^-25 */
+      (0.6931471805599453, 0.24022650695910097, 0.05550410866482166, 0.009618129107606885,
+       0.0013333558146395984, 0.00015403530441743824, 1.5252733853301971e-05,
+       1.3215442583190451e-06, 1.0178051718106543e-07, 7.072586888381159e-09,
+       4.456677104297009e-10),
+      (0.6931472f, 0.2402265f, 0.05550357f, 0.009618031f, 0.0013390869f, 0.00015469738f));
   const real y = NAME(scaled)(NAME(fused)(r, p, 1), NAME(bits)(t));
   return NAME(in_range)(x, PER_TYPE(-1076, -151.), PER_TYPE(1025, 129.), y);
 }
@@ -200,14 +194,11 @@ INLINE real NAME(tanh)(real x) {
   const NAME(exponential) e = NAME(split_exp)(2 * a);
   const real s = NAME(power_of_two)(e.last_bits);
   const real large = 1 - 2 / NAME(fused)(s, NAME(minus_one)(e), s + 1);
-#if REAL_BITS == 64 /* 2^-58 */
-  const real p = POLYNOMIAL(z, -0.33333333333333304, 0.13333333333327438, -0.053968253964160134,
-                            0.021869488395875263, -0.00886323274901247, 0.0035920933942720132,
-                            -0.0014555509842171185, 0.0005884758192656219, -0.00023345673177606872,
-                            8.34186361759514e-05, -1.9554817172939294e-05);
-#else /* 2^-28 */
-  const real p = POLYNOMIAL(z, -0.3333332f, 0.13332613f, -0.05385484f, 0.02108124f, -0.006286805f);
-#endif
+  const real p = POLYNOMIAL(z, /* 2^-58; of floats 2^-28 */
+      (-0.33333333333333304, 0.13333333333327438, -0.053968253964160134, 0.021869488395875263,
+       -0.00886323274901247, 0.0035920933942720132, -0.0014555509842171185, 0.0005884758192656219,
+       -0.00023345673177606872, 8.34186361759514e-05, -1.9554817172939294e-05),
+      (-0.3333332f, 0.13332613f, -0.05385484f, 0.02108124f, -0.006286805f));
   const real y = a < PER_TYPE(0.55, 0.55) ? NAME(fused)(a * z, p, a) : large;
   return NAME(signed_as)(a > PER_TYPE(20, 10.) ? 1 : y, x);
 }
@@ -240,25 +231,24 @@ INLINE real NAME(cosh)(real x) {
 INLINE real NAME(erfc)(real x) {
   const real a = NAME(absolute)(x), d = a + 4, w = 1 / d, t = 1 - 8 * w, square = a * a;
   const real error = NAME(remainder)(1, w, d) - ((4 - d) + a) * w;
-#if REAL_BITS == 64 /* s: 2^-55, p: 2^-57 */
-  const real s = POLYNOMIAL(square, 0.1283791670955126, -0.37612638903183676, 0.11283791670945745,
-                            -0.026866170640570106, 0.00522397751430438, -0.0008548311798336291,
-                            0.00012054105791815798, -1.4867808546751538e-05, 1.49795242947636e-06);
-  const real p0 = 1.095995661000491, rest_of_p0 = 5.764369163265646e-17, p1 = -0.976548729080882;
-  const real p2 = POLYNOMIAL(
-      t, 0.7732087022652371, -0.5408538313132363, 0.3308515878780085, -0.17401093723987984,
-      0.07638151490947426, -0.026370053341403868, 0.006112055652636995, -0.0002809588541052662,
-      -0.00045505265448907064, 0.00017681274740705466, -3.635340662813691e-06,
-      -1.886061017793708e-05, 4.6950351000087784e-06, 1.4235095642753033e-06,
-      -8.476851167031911e-07, -7.447270334061567e-08, 1.264075958714423e-07,
-      -6.794777954823084e-11, -1.7425414774398256e-08, 4.987145155949833e-10,
-      1.733261905155421e-09);
-#else /* s: 2^-29, p: 2^-26 */
-  const real s = POLYNOMIAL(square, 0.12837917f, -0.37612623f, 0.11283205f, -0.02678779f, 0.0047933855f);
-  const real p0 = 1.0959957f, rest_of_p0 = 2.1655684e-09f, p1 = -0.9765486f;
-  const real p2 = POLYNOMIAL(t, 0.7732078f, -0.54086035f, 0.330871f, -0.17392206f, 0.076267764f,
-                             -0.026861914f, 0.0062107462f, 0.00072067766f);
-#endif
+  const real s = POLYNOMIAL(square, /* s: 2^-55, p: 2^-57; of floats s: 2^-29, p: 2^-26 */
+      (0.1283791670955126, -0.37612638903183676, 0.11283791670945745, -0.026866170640570106,
+       0.00522397751430438, -0.0008548311798336291, 0.00012054105791815798,
+       -1.4867808546751538e-05, 1.49795242947636e-06),
+      (0.12837917f, -0.37612623f, 0.11283205f, -0.02678779f, 0.0047933855f));
+  const real p0 = PER_TYPE(1.095995661000491, 1.0959957);
+  const real rest_of_p0 = PER_TYPE(5.764369163265646e-17, 2.1655684e-09);
+  const real p1 = PER_TYPE(-0.976548729080882, -0.9765486);
+  const real p2 = POLYNOMIAL(t,
+      (0.7732087022652371, -0.5408538313132363, 0.3308515878780085, -0.17401093723987984,
+       0.07638151490947426, -0.026370053341403868, 0.006112055652636995, -0.0002809588541052662,
+       -0.00045505265448907064, 0.00017681274740705466, -3.635340662813691e-06,
+       -1.886061017793708e-05, 4.6950351000087784e-06, 1.4235095642753033e-06,
+       -8.476851167031911e-07, -7.447270334061567e-08, 1.264075958714423e-07,
+       -6.794777954823084e-11, -1.7425414774398256e-08, 4.987145155949833e-10,
+       1.733261905155421e-09),
+      (0.7732078f, -0.54086035f, 0.330871f, -0.17392206f, 0.076267764f, -0.026861914f,
+       0.0062107462f, 0.00072067766f));
   const real q = NAME(fused)(t, p2, p1), rest_of_q = NAME(fused)(t, p2, p1 - q);
   const real p = NAME(fused)(t, q, p0);
   const real rest_of_p = NAME(fused)(t, rest_of_q, NAME(fused)(t, q, p0 - p)) + rest_of_p0;
@@ -289,13 +279,10 @@ INLINE real NAME(split_log)(real x, real *f) {
  * = 2 s + s^3 p(s^2), and 2 s = f - f^2 / 2 + s f^2 / 2. */
 INLINE real NAME(tail_of_log)(real f) {
   const real s = f / (2 + f), z = s * s, half = f * f * (real)0.5;
-#if REAL_BITS == 64 /* 2^-59 */
-  const real p = POLYNOMIAL(z, 0.6666666666666735, 0.39999999999411306, 0.2857142874322277,
-                            0.22222198479604222, 0.1818356956894289, 0.15313907293100373,
-                            0.14797469751061965);
-#else /* 2^-30 */
-  const real p = POLYNOMIAL(z, 0.66666776f, 0.39977497f, 0.2987305f);
-#endif
+  const real p = POLYNOMIAL(z, /* 2^-59; of floats 2^-30 */
+      (0.6666666666666735, 0.39999999999411306, 0.2857142874322277, 0.22222198479604222,
+       0.1818356956894289, 0.15313907293100373, 0.14797469751061965),
+      (0.66666776f, 0.39977497f, 0.2987305f));
   return NAME(fused)(s, NAME(fused)(z, p, half), -half);
 }
 
@@ -367,13 +354,10 @@ INLINE real NAME(power_of_positive)(real x, real y) {
   const real k = NAME(split_log)(x, &f), d = 2 + f, inverse = 1 / d, s = f * inverse, z = s * s;
   const real rest_of_s = (NAME(remainder)(f, s, d) - s * ((2 - d) + f)) * inverse;
   const real rest_of_z = NAME(fused)(2 * s, rest_of_s, -NAME(remainder)(z, s, s));
-#if REAL_BITS == 64 /* 2^-66 */
-  const real p = POLYNOMIAL(z, 0.20000000000001125, 0.14285714285050047, 0.11111111260043734,
-                            0.09090892167633906, 0.07693379725560615, 0.06628377819734314,
-                            0.06598503401235471);
-#else /* 2^-37 */
-  const real p = POLYNOMIAL(z, 0.20000076f, 0.14273547f, 0.117098086f);
-#endif
+  const real p = POLYNOMIAL(z, /* 2^-66; of floats 2^-37 */
+      (0.20000000000001125, 0.14285714285050047, 0.11111111260043734, 0.09090892167633906,
+       0.07693379725560615, 0.06628377819734314, 0.06598503401235471),
+      (0.20000076f, 0.14273547f, 0.117098086f));
   const real third = PER_TYPE(0.3333333333333333, 0.33333334), u = z * third, h = 1 + u;
   const real rest_of_third = PER_TYPE(1.850371707708594e-17, -9.934107e-09);
   const real more = NAME(fused)(z, rest_of_third, rest_of_z * third);

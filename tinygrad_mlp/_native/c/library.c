@@ -35,14 +35,10 @@
 /* The names of the operations in the order of their numbers, one on each line. */
 EXPORT const char *operations(void) {
   return
-#define UNARY(NAME_, RESULT) #NAME_ "\n"
-#define BINARY(NAME_, RESULT) #NAME_ "\n"
+#define ELEMENTWISE(NAME_, N, RESULT) #NAME_ "\n"
 #define KERNEL(NAME_) #NAME_ "\n"
 #include "operations.h"
       ;
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 }
 
 /* So that Python can see that both sides mean the same structs. */

@@ -1,12 +1,13 @@
 /* Every operation that a record can name, in the order of their numbers.
  *
- * UNARY(name, result of x), BINARY(name, result of x and y): element by element, named as in NumPy.
- * TERNARY(name, result of x, y and z): likewise; a KERNEL for whoever does not say otherwise.
- * KERNEL(name): a loop of its own. What is true is 1, what is false 0.
+ * UNARY(name, result of x), BINARY(name, result of x and y), TERNARY(name, result of x, y and z):
+ * element by element, named as in NumPy. KERNEL(name): a loop of its own. What is true is 1, what is
+ * false 0. Whoever reads this file says what ELEMENTWISE(name, number of operands, result) and KERNEL
+ * are; afterwards they are nothing again.
  */
-#ifndef TERNARY
-#define TERNARY(NAME_, RESULT) KERNEL(NAME_)
-#endif
+#define UNARY(NAME_, RESULT) ELEMENTWISE(NAME_, 1, RESULT)
+#define BINARY(NAME_, RESULT) ELEMENTWISE(NAME_, 2, RESULT)
+#define TERNARY(NAME_, RESULT) ELEMENTWISE(NAME_, 3, RESULT)
 UNARY(copy, x)
 UNARY(negative, -x)
 UNARY(absolute, NAME(absolute)(x))
@@ -49,12 +50,12 @@ BINARY(greater_equal, x >= y ? 1 : 0)
 BINARY(equal, x == y ? 1 : 0)
 BINARY(not_equal, x != y ? 1 : 0)
 BINARY(logical_and, x != 0 && y != 0 ? 1 : 0)
+TERNARY(where, x != 0 ? y : z)
 /* Two or three operations in one pass, each rounded as if it stood alone. */
 TERNARY(multiply_add, x * y + z)
 TERNARY(multiply_where_unequal, x * (y != z ? 1 : 0))
 TERNARY(subtract_product, x - y * z)
 TERNARY(divide_by_root, x / (NAME(root)(y) + z))
-KERNEL(where)        /* out = in[0] ? in[1] : in[2] */
 KERNEL(sum)          /* over the axes on which out does not move; these come last */
 KERNEL(largest)      /* likewise; nan if any is */
 KERNEL(product)      /* extents S, M, N, K, L: out[s, m, n] = sum over k, l of in[0] in[1] */
@@ -64,4 +65,8 @@ KERNEL(scatter)      /* see there */
 KERNEL(loss)         /* *out += in[0] * sum of in[1] in[2], of which out is a double */
 KERNEL(weighted)     /* likewise, where a weight in[1] of 0 counts nothing, even of inf */
 KERNEL(adam)         /* a step of out, with gradients in[0]; moves the averages in[1] and in[2] */
+#undef UNARY
+#undef BINARY
 #undef TERNARY
+#undef ELEMENTWISE
+#undef KERNEL

@@ -18,8 +18,6 @@
  */
 #include <stdlib.h>
 
-#undef TILE_ROWS
-#undef TILE_VECTORS
 #if VECTOR_BYTES == 64 || defined(__aarch64__) /* 32 registers: 8 * 3 sums, 3 of b, 1 of a */
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
@@ -30,14 +28,12 @@
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
 #endif
-#undef DEPTH
 #define DEPTH (2048 / (int)sizeof(real)) /* of a panel of b that stays in the first cache */
 #define DEPTH_OF_ROWS 64    /* where one row of a passes by, and b with it */
 #define BLOCK_ROWS 192      /* of a, that stay in the second cache */
 #define BLOCK_PANELS 32     /* of b, copied at once */
 #define BLOCKS_FROM 4000000 /* so many multiplications: from there on copying all of b pays */
 
-#undef UNROLL
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -21,15 +21,11 @@ typedef struct {
 
 enum { SAME_NUMBER = 0, NEXT_NUMBER = 1, BY_LIST = 2, AT_ONCE = 256 };
 
-#define UNARY(NAME_, RESULT) TAPE_##NAME_,
-#define BINARY(NAME_, RESULT) TAPE_##NAME_,
-#define KERNEL(NAME_) TAPE_##NAME_,
 enum {
+#define ELEMENTWISE(NAME_, N, RESULT) TAPE_##NAME_,
+#define KERNEL(NAME_) TAPE_##NAME_,
 #include "operations.h"
 };
-#undef UNARY
-#undef BINARY
-#undef KERNEL
 
 /* The level of each result: so far `above` the highest of its operands, which come before it. */
 EXPORT void find_levels(int64_t n, const int32_t *results, const int32_t *n_operands,
@@ -95,34 +91,19 @@ EXPORT void NAME(run_tape)(const entry *entries, int64_t n_entries, real *number
       real *o = numbers + e->result + first;
       const real *p = OPERAND(0);
       switch (e->operation) {
-#define UNARY(NAME_, RESULT)                                  \
-  case TAPE_##NAME_:                                          \
-    ROUNDS_ARE_INDEPENDENT for (int j = 0; j < n; j++) {      \
-      const real x = p[j];                                    \
-      o[j] = RESULT;                                          \
-    }                                                         \
-    break;
-#define BINARY(NAME_, RESULT)                                 \
+#define ELEMENTWISE(NAME_, N, RESULT)                         \
   case TAPE_##NAME_: {                                        \
-    const real *q = OPERAND(1);                               \
+    const real *q = N > 1 ? OPERAND(1) : p;                   \
+    const real *r = N > 2 ? OPERAND(2) : p;                   \
     ROUNDS_ARE_INDEPENDENT for (int j = 0; j < n; j++) {      \
-      const real x = p[j], y = q[j];                          \
+      const real x = p[j], y = q[j], z = r[j];                \
+      (void)y, (void)z;                                       \
       o[j] = RESULT;                                          \
     }                                                         \
     break;                                                    \
   }
 #define KERNEL(NAME_)
 #include "operations.h"
-#undef UNARY
-#undef BINARY
-#undef KERNEL
-        case TAPE_where: {
-          const real *q = OPERAND(1), *r = OPERAND(2);
-          ROUNDS_ARE_INDEPENDENT for (int j = 0; j < n; j++) {
-            const real x = q[j], y = r[j];
-            o[j] = p[j] != 0 ? x : y;
-          }
-        }
       }
     }
   }

@@ -4,7 +4,6 @@
  * madd(a, b, c) is a b + c, in one rounding where the instruction set has that and in two where not.
  * It is the only place where roundings may be saved: the compiler is told not to do it by itself.
  */
-#undef VECTOR_BYTES
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX__)
@@ -14,10 +13,7 @@
 #endif
 
 /* HAS_MASKS: the first lanes alone can be read or written, and no memory behind them is touched. */
-#undef HAS_FMA
-#undef HAS_MASKS
 #undef INTRINSIC
-#undef BITS_OF
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define HAS_FMA 1
