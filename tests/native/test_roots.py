@@ -6,7 +6,7 @@ division. NumPy's root is the processor's, the nearest number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import inf, nan
 
@@ -18,6 +18,9 @@ from tests.native.records import Array, prepared
 from tinygrad_mlp._native._library import Library
 
 
+Divided = Callable[..., Array]
+
+
 def divided_by_root(library: Library, x: Array, y: Array, z: float = 0.0) -> Array:
     """x / (root of y + z)."""
     out = np.empty_like(x)
@@ -26,6 +29,20 @@ def divided_by_root(library: Library, x: Array, y: Array, z: float = 0.0) -> Arr
     steps = (in_order, in_order, in_order, single)
     prepared(library, "divide_by_root", (1, 1, 1, 1, len(x)), arrays, steps)()
     return out
+
+
+def divided_by_adam(library: Library, x: Array, y: Array, z: float = 0.0) -> Array:
+    """The same as a step of Adam, whose averages stay: by the roots of vectors, where there are such."""
+    out, nothing, kept = np.zeros_like(x), np.zeros_like(x), (x.copy(), y.copy())
+    coefficients = np.array([1.0, 1.0, -1.0, z], x.dtype)
+    arrays = (out, nothing, *kept, coefficients)
+    in_order, single = (0, 0, 0, 0, 1), (0, 0, 0, 0, 0)
+    steps = (*[in_order] * 4, single)
+    prepared(library, "adam", (1, 1, 1, 1, len(x)), arrays, steps)()
+    return out
+
+
+BY = pytest.mark.parametrize("divided", [divided_by_root, divided_by_adam])
 
 
 def nearly_halfway(n: int) -> Iterator[float]:
@@ -60,25 +77,28 @@ def test_there_are_hard_ones() -> None:
         assert abs(nearest**2 - scaled) <= 400
 
 
+@BY
 @pytest.mark.parametrize("power", [0, 100, -100, 510, -449, -450, -451, -500])
-def test_a_root_is_the_nearest_number(library: Library, power: int) -> None:
+def test_a_root_is_the_nearest_number(library: Library, power: int, divided: Divided) -> None:
     rng = np.random.default_rng(0)
     edges = [*(4.0 - 2.0**-51 * np.arange(1, 50)), *(1.0 + 2.0**-52 * np.arange(50)), 2.0]
     y = 4.0**power * np.array([*HARD, *rng.uniform(1.0, 4.0, 20000), *edges])
-    assert_array_equal(divided_by_root(library, np.sqrt(y), y), np.ones(len(y)))
+    assert_array_equal(divided(library, np.sqrt(y), y), np.ones(len(y)))
 
 
-def test_roots_of_special_numbers(library: Library) -> None:
-    y = np.array([0.0, -0.0, inf, nan, -1.0, -inf, 5e-324, -5e-324, 2.2e-308, 1.7e308] * 3)
-    for x, z in product((1.0, -3.0, 0.0), (0.0, -0.0, 0.25)):
+@BY
+def test_roots_of_special_numbers(library: Library, divided: Divided) -> None:
+    y = np.array([0.0, -0.0, inf, nan, -1.0, -inf, 5e-324, -5e-324, 2.2e-308, 1.7e308] * 4)
+    for x, z in product((1.0, -3.0), (0.0, -0.0, 0.25)):
         with np.errstate(all="ignore"):
             expected = x / (np.sqrt(y) + z)
-        found = divided_by_root(library, np.full(len(y), x), y, z)
+        found = divided(library, np.full(len(y), x), y, z)
         assert_array_equal(found, expected)
         known = ~np.isnan(expected)
         assert_array_equal(np.signbit(found[known]), np.signbit(expected[known]))
 
 
-def test_roots_in_float32(library: Library) -> None:
+@BY
+def test_roots_in_float32(library: Library, divided: Divided) -> None:
     y = np.random.default_rng(0).uniform(1.0, 4.0, 1000).astype(np.float32)
-    assert_array_equal(divided_by_root(library, np.sqrt(y), y), np.ones(1000, np.float32))
+    assert_array_equal(divided(library, np.sqrt(y), y), np.ones(1000, np.float32))

@@ -302,7 +302,24 @@ static void NAME(run_adam)(const record *r, void *const *memory) {
   real *mean = NAME(at)(memory, &r->in[1]), *square = NAME(at)(memory, &r->in[2]);
   const real *g = NAME(at)(memory, &r->in[0]), *c = NAME(at)(memory, &r->in[3]);
   const real decay = c[0], decay_of_squares = c[1], rate = c[2], more = c[3];
-  ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < r->extent[4]; j++) {
+  int64_t j = 0;
+#if HAS_ROOTS
+  enum { L = NAME(LANES), SIDE = 4 }; /* so many side by side, as each waits for its own results */
+  for (; j + SIDE * L <= r->extent[4]; j += SIDE * L) {
+    NAME(vector) m[SIDE], s[SIDE];
+    UNROLL for (int k = 0; k < SIDE; k++) {
+      const NAME(vector) x = NAME(load)(g + j + k * L);
+      m[k] = NAME(load)(mean + j + k * L) * decay + x;
+      s[k] = NAME(load)(square + j + k * L) * decay_of_squares + x * x;
+      NAME(store)(mean + j + k * L, m[k]);
+      NAME(store)(square + j + k * L, s[k]);
+    }
+    UNROLL for (int k = 0; k < SIDE; k++) s[k] = (NAME(vector))roots(s[k]) + more;
+    UNROLL for (int k = 0; k < SIDE; k++)
+      NAME(store)(p + j + k * L, NAME(load)(p + j + k * L) - m[k] / s[k] * rate);
+  }
+#endif
+  ROUNDS_ARE_INDEPENDENT for (; j < r->extent[4]; j++) {
     const real x = g[j], m = mean[j] * decay + x, s = square[j] * decay_of_squares + x * x;
     mean[j] = m;
     square[j] = s;

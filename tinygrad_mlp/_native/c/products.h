@@ -34,12 +34,6 @@
 #define BLOCK_PANELS 32     /* of b, copied at once */
 #define BLOCKS_FROM 4000000 /* so many multiplications: from there on copying all of b pays */
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* How long to make the next piece, of pieces as equal as can be, none longer than most. */
 INLINE int NAME(piece)(int left, int most) {
   if (left <= most) return left;

@@ -12,6 +12,13 @@
 #define VECTOR_BYTES 16
 #endif
 
+/* The next loop, of a few rounds, as so many lines. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /* HAS_MASKS: the first lanes alone can be read or written, and no memory behind them is touched. */
 #undef INTRINSIC
 #if defined(__AVX2__) && defined(__FMA__)
