@@ -42,8 +42,8 @@ INLINE int NAME(next_round)(const record *r, int64_t *i) {
   return 0;
 }
 
-/* A row of results where they follow each other, and where each operand does so (1) or is one number
- * for the whole row (0): with steps that the compiler knows it takes vectors. */
+/* A row of results that follow each other; each operand does so too (1), or is one number for the
+ * whole row (0). With steps that the compiler knows it takes vectors. */
 #define ROW_IF(SX, SY, SZ, RESULT)                                                        \
   if (so == 1 && sx == SX && sy == SY && sz == SZ) {                                      \
     const real first = *p, second = *q, third = *s;                                       \
@@ -92,6 +92,18 @@ INLINE int NAME(n_kept)(const record *r) {
   return kept;
 }
 
+/* The same record with that loop as the innermost one. */
+static record NAME(turned)(const record *r, int innermost) {
+  record turned = *r;
+  for (int axis = innermost; axis < AXES; axis++) {
+    const int from = axis < AXES - 1 ? axis + 1 : innermost;
+    turned.extent[axis] = r->extent[from];
+    turned.out.stride[axis] = r->out.stride[from];
+    turned.in[0].stride[axis] = r->in[0].stride[from];
+  }
+  return turned;
+}
+
 /* A sum of nothing is 0, at each place of out; there may be none. */
 static void NAME(clear)(const record *r, void *const *memory) {
   record places = *r;
@@ -103,96 +115,71 @@ static void NAME(clear)(const record *r, void *const *memory) {
   }
 }
 
-/* The sum of n numbers that follow each other, as of eight vectors side by side. */
-static real NAME(sum_of_row)(const real *p, int64_t n) {
+/* The sum of n numbers; of those that follow each other, as of eight vectors side by side. */
+INLINE real NAME(sum_of_row)(const real *p, int64_t n, int64_t step) {
   enum { SIDE = 8, L = NAME(LANES) };
-  NAME(vector) part[SIDE] = {{0}};
-  int64_t j = 0;
-  for (; j + SIDE * L <= n; j += SIDE * L)
-    for (int k = 0; k < SIDE; k++) part[k] += NAME(load)(p + j + k * L);
-  for (int k = 0; j + L <= n; j += L, k++) part[k] += NAME(load)(p + j);
-  for (int half = SIDE / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; k++) part[k] += part[k + half];
   real total = 0;
-  for (int k = 0; k < L; k++) total += part[0][k];
-  for (; j < n; j++) total += p[j];
+  int64_t j = 0;
+  if (step == 1) {
+    NAME(vector) part[SIDE] = {{0}};
+    for (; j + SIDE * L <= n; j += SIDE * L)
+      for (int k = 0; k < SIDE; k++) part[k] += NAME(load)(p + j + k * L);
+    for (int k = 0; j + L <= n; j += L, k++) part[k] += NAME(load)(p + j);
+    for (int half = SIDE / 2; half > 0; half /= 2)
+      for (int k = 0; k < half; k++) part[k] += part[k + half];
+    for (int k = 0; k < L; k++) total += part[0][k];
+  }
+  for (; j < n; j++) total += p[j * step];
   return total;
 }
 
-INLINE real NAME(larger)(real x, real y) { return x >= y || x != x ? x : y; }
+/* The first of the largest numbers; nan if one is. */
+INLINE real NAME(larger)(real x, real y) { return y > x || y != y ? y : x; }
 
-#define REDUCTION(NAME_, START, JOIN, OF_ROW)                                              \
-  static void NAME(run_##NAME_)(const record *r, void *const *memory) {                    \
-    real *out = NAME(at)(memory, &r->out);                                                 \
-    const real *a = NAME(at)(memory, &r->in[0]);                                           \
-    const int kept = NAME(n_kept)(r);                                                      \
-    const int64_t n = r->extent[4], sa = r->in[0].stride[4];                               \
-    if (NAME(is_empty)(r)) {                                                               \
-      NAME(clear)(r, memory);                                                              \
-      return;                                                                              \
-    }                                                                                      \
-    if (kept > 0 && kept < AXES && r->out.stride[kept - 1] == 1 &&                         \
-        r->in[0].stride[kept - 1] == 1) { /* whole rows onto each other */                 \
-      const int64_t length = r->extent[kept - 1];                                          \
-      int64_t k[AXES] = {0};                                                               \
-      for (;;) {                                                                           \
-        real *o = out;                                                                     \
-        const real *p = a;                                                                 \
-        int first = 1;                                                                     \
-        for (int axis = 0; axis < AXES; axis++) {                                          \
-          if (axis == kept - 1) continue;                                                  \
-          o += k[axis] * r->out.stride[axis];                                              \
-          p += k[axis] * r->in[0].stride[axis];                                            \
-          if (axis >= kept && k[axis]) first = 0;                                          \
-        }                                                                                  \
-        if (first) {                                                                       \
-          ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < length; j++) o[j] = p[j];         \
-        } else {                                                                           \
-          ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < length; j++) {                    \
-            const real x = o[j], y = p[j];                                                 \
-            o[j] = JOIN;                                                                   \
-          }                                                                                \
-        }                                                                                  \
-        int axis = AXES - 1;                                                               \
-        for (; axis >= 0; axis--) {                                                        \
-          if (axis == kept - 1) continue;                                                  \
-          if (++k[axis] < r->extent[axis]) break;                                          \
-          k[axis] = 0;                                                                     \
-        }                                                                                  \
-        if (axis < 0) return;                                                              \
-      }                                                                                    \
-    }                                                                                      \
-    OUTER_LOOPS(r) {                                                                       \
-      real *o = out + NAME(steps)(&r->out, i);                                             \
-      const real *p = a + NAME(steps)(&r->in[0], i);                                       \
-      int first = 1;                                                                       \
-      for (int axis = kept; axis < AXES - 1; axis++)                                       \
-        if (i[axis]) first = 0;                                                            \
-      if (kept == AXES) {                                                                  \
-        for (int64_t j = 0; j < n; j++) o[j * r->out.stride[4]] = p[j * sa];               \
-        continue;                                                                          \
-      }                                                                                    \
-      real y = START;                                                                      \
-      if (sa == 1)                                                                         \
-        y = OF_ROW;                                                                        \
-      else                                                                                 \
-        for (int64_t j = 0; j < n; j++) {                                                  \
-          const real x = p[j * sa];                                                        \
-          y = JOIN;                                                                        \
-        }                                                                                  \
-      const real x = *o;                                                                   \
-      *o = first ? y : (JOIN);                                                             \
-    }                                                                                      \
-  }
-
-static real NAME(largest_of_row)(const real *p, int64_t n) {
+INLINE real NAME(largest_of_row)(const real *p, int64_t n, int64_t step) {
   real largest = p[0];
-  for (int64_t j = 1; j < n; j++) largest = NAME(larger)(largest, p[j]);
+  for (int64_t j = 1; j < n; j++) largest = NAME(larger)(largest, p[j * step]);
   return largest;
 }
 
-REDUCTION(sum, 0, x + y, NAME(sum_of_row)(p, n))
-REDUCTION(largest, p[0], NAME(larger)(x, y), NAME(largest_of_row)(p, n))
+/* By rows of the loops that are left out or, where the numbers follow each other along the last of
+ * the loops that are kept, by whole rows onto each other. */
+#define REDUCTION(NAME_, JOIN)                                                            \
+  static void NAME(run_##NAME_)(const record *r, void *const *memory) {                   \
+    int kept = NAME(n_kept)(r);                                                           \
+    if (NAME(is_empty)(r)) {                                                              \
+      NAME(clear)(r, memory);                                                             \
+      return;                                                                             \
+    }                                                                                     \
+    if (kept == AXES) {                                                                   \
+      NAME(run_copy)(r, memory);                                                          \
+      return;                                                                             \
+    }                                                                                     \
+    const int onto = kept && r->out.stride[kept - 1] == 1 && r->in[0].stride[kept - 1] == 1; \
+    record turned;                                                                        \
+    if (onto) turned = NAME(turned)(r, --kept), r = &turned;                              \
+    real *const out = NAME(at)(memory, &r->out);                                          \
+    const real *const a = NAME(at)(memory, &r->in[0]);                                    \
+    const int64_t n = r->extent[4], sa = r->in[0].stride[4];                              \
+    OUTER_LOOPS(r) {                                                                      \
+      real *o = out + NAME(steps)(&r->out, i);                                            \
+      const real *p = a + NAME(steps)(&r->in[0], i);                                      \
+      int first = 1;                                                                      \
+      for (int axis = kept; axis < AXES - 1; axis++) first &= i[axis] == 0;               \
+      if (!onto) {                                                                        \
+        const real x = *o, y = NAME(NAME_##_of_row)(p, n, sa);                            \
+        *o = first ? y : (JOIN);                                                          \
+      } else if (first) {                                                                 \
+        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) o[j] = p[j];               \
+      } else                                                                              \
+        ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                          \
+          const real x = o[j], y = p[j];                                                  \
+          o[j] = JOIN;                                                                    \
+        }                                                                                 \
+    }                                                                                     \
+  }
+REDUCTION(sum, x + y)
+REDUCTION(largest, NAME(larger)(x, y))
 
 /* Extents S, M, N, K, L: stacks, rows, columns, and what is summed over; L adds up products. */
 static void NAME(run_product)(const record *r, void *const *memory) {
@@ -262,8 +249,7 @@ static void NAME(run_scatter)(const record *r, void *const *memory) {
     for (; k < ends[i]; k++, first = 0) {
       const real *p = a + (int64_t)order[k] * r->in[0].stride[3];
       if (adds_up_samples) {
-        real total = 0;
-        for (int64_t j = 0; j < n; j++) total += p[j * sa];
+        const real total = NAME(sum_of_row)(p, n, sa);
         *o = first ? total : *o + total;
       } else
         for (int64_t j = 0; j < n; j++) o[j * so] = first ? p[j * sa] : o[j * so] + p[j * sa];
