@@ -121,13 +121,14 @@ INLINE int NAME(next_round)(const record *r, int64_t *i) {
     const int in_order = so == 1 && sa == 1;                                              \
     int64_t i[4] = {0};                                                                   \
     do {                                                                                  \
-      const real Y = *q, Z = *s;                                                          \
       if (in_order && sb == 1 && sc == 1) {                                               \
         ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], s[j], RESULT)                \
       } else if (in_order && sb == 0 && sc == 1) {                                        \
-        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], Y, s[j], RESULT)                   \
+        const real same = *q;                                                             \
+        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], same, s[j], RESULT)                \
       } else if (in_order && sb == 1 && sc == 0) {                                        \
-        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], Z, RESULT)                   \
+        const real same = *s;                                                             \
+        ROUNDS_ARE_INDEPENDENT ROUNDS_OF_3(o[j], p[j], q[j], same, RESULT)                \
       } else                                                                              \
         ROUNDS_OF_3(o[j * so], p[j * sa], q[j * sb], s[j * sc], RESULT)                   \
     } while (NAME(next_round)(r, i) &&                                                    \
