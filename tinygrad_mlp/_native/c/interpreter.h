@@ -408,7 +408,7 @@ static void (*const NAME(kernels)[])(const record *, void *const *) = {
 };
 
 static void NAME(run_all)(const record *records, int64_t n, void *const *memory) {
-  for (const record *r = records; r < records + n; r++) NAME(kernels)[r->operation](r, memory);
+  for (int64_t k = 0; k < n; k++) NAME(kernels)[records[k].operation](&records[k], memory);
 }
 
 EXPORT void NAME(run)(const record *records, int64_t n, void *const *memory) {
