@@ -101,10 +101,8 @@ def test_special_powers_are_as_in_numpy(each_library: Library, dtype: Any) -> No
     results = run(each_library, "power", x, y)
     special = ~np.isfinite(expected) | (expected == 0.0) | (np.abs(expected) == 1.0)
     np.testing.assert_array_equal(results[special], expected[special])
-    np.testing.assert_array_equal(
-        np.signbit(results[special & (x == x) & (y == y)]),
-        np.signbit(expected[special & (x == x) & (y == y)]),
-    )
+    signed = special & ~np.isnan(expected)  # nan has the sign that the processor gives it
+    np.testing.assert_array_equal(np.signbit(results[signed]), np.signbit(expected[signed]))
     np.testing.assert_allclose(results, expected, 4 * info.eps, info.smallest_subnormal)
 
 

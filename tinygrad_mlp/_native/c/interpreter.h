@@ -46,7 +46,7 @@ INLINE int NAME(next_round)(const record *r, int64_t *i) {
  * whole row (0). With steps that the compiler knows it takes vectors. */
 #define ROW_IF(SX, SY, SZ, RESULT)                                                        \
   if (so == 1 && sx == SX && sy == SY && sz == SZ) {                                      \
-    const real first = *p, second = *q, third = *s;                                       \
+    const real first = SX ? 0 : *p, second = SY ? 0 : *q, third = SZ ? 0 : *s;            \
     ROUNDS_ARE_INDEPENDENT for (int64_t j = 0; j < n; j++) {                              \
       const real x = SX ? p[j] : first, y = SY ? q[j] : second, z = SZ ? s[j] : third;    \
       (void)y, (void)z;                                                                   \
@@ -334,7 +334,7 @@ static void (*const NAME(kernels)[])(const record *, void *const *) = {
 };
 
 static void NAME(run_all)(const record *records, int64_t n, void *const *memory) {
-  for (const record *r = records; r < records + n; r++) NAME(kernels)[r->operation](r, memory);
+  for (int64_t k = 0; k < n; k++) NAME(kernels)[records[k].operation](&records[k], memory);
 }
 
 EXPORT void NAME(run)(const record *records, int64_t n, void *const *memory) {
