@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tinygrad_mlp._native._largest import MOST_COLUMNS, places_of_largest
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the library is called with."""
     library = _library.load()
     if library is None:
@@ -30,7 +29,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     spies = {dtype: spied(function) for dtype, function in library.find_largest.items()}
     known = _library.Library(**{**vars(library), "find_largest": spies})
     monkeypatch.setattr(_largest, "in_use", lambda: known)
-    yield made
+    return made
 
 
 SPECIAL = np.array([0.0, -0.0, 1.0, 1.0, -1.0, np.inf, -np.inf, np.nan, np.nan, 5e-324])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tinygrad_mlp._native._shuffling import shuffle
 
 
 @pytest.fixture
-def lengths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many numbers the library was given in each call."""
     library = _library.load()
     if library is None:
@@ -26,7 +25,7 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     known = _library.Library(**{**vars(library), "shuffle": spied})
     monkeypatch.setattr(_shuffling, "in_use", lambda: known)
-    yield given
+    return given
 
 
 @pytest.mark.parametrize(
