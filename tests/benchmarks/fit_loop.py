@@ -1,24 +1,35 @@
-"""What ``fit`` adds to the loop that it runs: the program, and a step of the optimizer."""
+"""What ``fit`` adds to the loop that it runs, many steps in a call; beside a call for each step."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from tests.benchmarks.contest import Make, Results, Turn, clock, contest, repeated
 from tests.benchmarks.timing import markdown, number
-from tests.benchmarks.trainers import OurTrainer
-from tests.benchmarks.works import A, B, Work
+from tests.benchmarks.trainers import OurEpochTrainer, OurTrainer
+from tests.benchmarks.works import A, B, C, Work
 from tinygrad_mlp import optim
+from tinygrad_mlp._native._library import load
 from tinygrad_mlp.nn import MLP
 from tinygrad_mlp.training import fit
 
-__all__ = ["FIT", "LOOP", "measure", "report"]
+__all__ = ["EPOCHS", "FIT", "LOOP", "WORKS", "measure", "report"]
 
 FIT: Final = "fit"
 LOOP: Final = "program and step_array"
-N_EPOCHS: Final = {"A": 1000, "B": 20}
-"""So many that a turn is long enough."""
+EPOCHS: Final = "many steps in a call"
+N_EPOCHS: Final = {"A": 20_000, "B": 200, "C": 2_000}
+"""So many that they take longer than to check and to compile, which is measured by itself."""
+
+WORKS: Final = (
+    A,
+    B,
+    replace(C, X=C.X.astype(np.float64), targets=C.targets.astype(np.float64)),  # as ``fit`` has it
+)
 
 
 def train(work: Work, n_epochs: int) -> None:
@@ -60,19 +71,31 @@ def loop_turn(work: Work) -> Turn:
     return repeated(OurTrainer(work).run)
 
 
+def epochs_turn(work: Work) -> Turn:
+    """The same, many steps in a call of the C library."""
+    return repeated(OurEpochTrainer(work).run)
+
+
 def measure(work: Work, seconds: float, min_rounds: int = 5) -> Results:
     """Seconds for an epoch."""
     makers: dict[str, Make] = {LOOP: partial(loop_turn, work), FIT: partial(fit_turn, work)}
+    if load() is not None:
+        makers[EPOCHS] = partial(epochs_turn, work)
     return contest(makers, seconds, min_rounds)
 
 
 def report(seconds: float) -> str:
-    """The table of works A and B."""
+    """The table of works A, B and C, all in float64."""
     rows = []
-    for work in (A, B):
-        results = measure(work, seconds / 2)
+    for work in WORKS:
+        results = measure(work, seconds / len(WORKS))
         timings = results.of("")
-        times = [number(timings[name].median * 1e6) for name in (LOOP, FIT)]
-        rows.append([f"**{work.name}.** {work.title}", *times, number(results.ratio(FIT, LOOP))])
-    table = markdown(["", f"{LOOP}, µs", f"{FIT}, µs", "× the loop"], rows)
+        title = work.title.replace("float32", "float64")
+        row = [f"**{work.name}.** {title}", number(timings[LOOP].median * 1e6)]
+        of_epochs = ["", ""]
+        if EPOCHS in timings:
+            of_epochs = [number(timings[EPOCHS].median * 1e6), number(results.ratio(FIT, EPOCHS))]
+        rows.append([*row, of_epochs[0], number(timings[FIT].median * 1e6), of_epochs[1]])
+    columns = [f"{name}, µs" for name in (LOOP, EPOCHS, FIT)]
+    table = markdown(["", *columns, f"fit × {EPOCHS}"], rows)
     return f"An epoch of `fit`, beside the loop that it runs.\n\n{table}"

@@ -179,7 +179,9 @@ def test_predictions_are_faster_than_those_of_scikit_learn(
 @pytest.mark.parametrize("work", [A, B], ids=["A", "B"])
 def test_fit_adds_little_to_its_loop(work: Work) -> None:
     results = fit_loop.measure(work, seconds=2.0)
-    assert results.ratio(fit_loop.FIT, fit_loop.LOOP) < 1.15 * SLACK
+    has_library = fit_loop.EPOCHS in results.timings
+    loop, most = (fit_loop.EPOCHS, 1.1) if has_library else (fit_loop.LOOP, 1.15)
+    assert results.ratio(fit_loop.FIT, loop) < most * SLACK
 
 
 def test_batch_norm_costs_at_most_three_fifths_more() -> None:

@@ -202,6 +202,25 @@ static int levels_are_right(void) {
   return is_right;
 }
 
+/* The numbers 0 ... n - 1 in another order, which bits by chance set. */
+static uint32_t draw(void *count) {
+  ++*(int *)count;
+  return (uint32_t)below(1 << 30) << 2 | (uint32_t)below(4);
+}
+static int shuffle_is_right(void) {
+  const int n = ONE_OF(many);
+  int n_draws = 0, is_right = 1;
+  int64_t *order = new_memory((int64_t)n * 8);
+  char *seen = new_memory(n);
+  for (int i = 0; i < n; i++) order[i] = i, seen[i] = 0;
+  shuffle(order, n, draw, &n_draws);
+  for (int i = 0; i < n; i++) seen[order[i]]++;
+  for (int i = 0; i < n; i++) is_right &= seen[i] == 1;
+  is_right &= n_draws >= n - 1;
+  free(order), free(seen);
+  return is_right;
+}
+
 int main(int argc, char **argv) {
   state = argc > 1 ? (uint64_t)atoi(argv[1]) * 2 + 1 : 1;
   const int n = argc > 2 ? atoi(argv[2]) : 100;
@@ -211,5 +230,7 @@ int main(int argc, char **argv) {
   failed += check("tapes_f64", tape_is_right_f64, n) + check("tapes_f32", tape_is_right_f32, n);
   failed += check("levels", levels_are_right, n);
   failed += check("steps_f64", steps_are_right_f64, n) + check("steps_f32", steps_are_right_f32, n);
+  failed += check("places_f64", largest_is_right_f64, n);
+  failed += check("places_f32", largest_is_right_f32, n) + check("shuffle", shuffle_is_right, n);
   return failed != 0;
 }

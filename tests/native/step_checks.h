@@ -30,7 +30,8 @@ static int NAME(steps_are_right)(void) {
   for (int k = 0; k < 2; k++) {
     matrix[k] = new_memory((int64_t)sizes[k] * width * (int64_t)sizeof(real));
     memory[k][0] = matrix[k], memory[k][1] = gradients;
-    inputs[k][0] = (input){.rows = rows, .order = order, .n_rows = sizes[k], .width = width,
+    inputs[k][0] = (input){.rows = rows, .order = order, .n_order = n_samples,
+                           .n_rows = sizes[k], .width = width,
                            .row_stride = by_rows ? width : 1, .stride = by_rows ? 1 : sizes[k]};
     inputs[k][1] = (input){.rows = given, .n_rows = 1, .width = n, .base = 1, .stride = 1};
     programs[k] = (program){.memory = memory[k], .inputs = inputs[k], .loss = &loss,
@@ -68,5 +69,19 @@ static int NAME(steps_are_right)(void) {
   void *const all[] = {parameters, expected, gradients, given, found, rows, losses, order,
                        matrix[0], matrix[1]};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+  return is_right;
+}
+
+/* Where the largest number of each row stands: each row has a number that no other one reaches. */
+static int NAME(largest_is_right)(void) {
+  const int n_rows = ONE_OF(many), width = 1 + ONE_OF(some);
+  real *rows = new_memory((int64_t)n_rows * width * (int64_t)sizeof(real));
+  int64_t *found = new_memory((int64_t)n_rows * 8), *expected = new_memory((int64_t)n_rows * 8);
+  for (int j = 0; j < n_rows * width; j++) rows[j] = NAME(a_whole_number)();
+  for (int i = 0; i < n_rows; i++) rows[i * width + (expected[i] = below(width))] = (real)1e9;
+  NAME(find_largest)(rows, n_rows, width, found);
+  const int is_right = !memcmp(found, expected, (size_t)n_rows * 8);
+  if (!is_right) printf("  rows %d, width %d\n", n_rows, width);
+  free(rows), free(found), free(expected);
   return is_right;
 }

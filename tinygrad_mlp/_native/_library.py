@@ -32,6 +32,7 @@ __all__ = [
     "Function",
     "Library",
     "address_of",
+    "in_use",
     "load",
     "reason",
     "reported_features",
@@ -51,7 +52,9 @@ COUNT: Final = ctypes.c_int64
 
 RUN: Final = (ADDRESS, COUNT, ADDRESS)
 RUN_STEPS: Final = (ADDRESS, COUNT, COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+FIND_LARGEST: Final = (ADDRESS, COUNT, COUNT, ADDRESS)
 FIND_LEVELS: Final = (COUNT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+SHUFFLE: Final = (ADDRESS, COUNT, ADDRESS, ADDRESS)
 
 REBUILD: Final = "python -m pip install -e ."
 
@@ -70,6 +73,8 @@ class Library:
         run_tape: likewise ``run_tape(entries, n, numbers)``, with the address of the numbers.
         find_levels: which results of a graph can be computed together, as ``tape.h`` has it.
         run_steps: steps of training, as ``epochs.h`` has it; gives how many were taken.
+        find_largest: where the largest number of each row stands, likewise.
+        shuffle: puts integers into another order, likewise.
         blas: which BLAS of NumPy it calls for products of large matrices, and from which size on;
             empty where it calls none.
     """
@@ -82,6 +87,8 @@ class Library:
     run_tape: Mapping[np.dtype[Any], Function]
     find_levels: Function
     run_steps: Mapping[np.dtype[Any], Function]
+    find_largest: Mapping[np.dtype[Any], Function]
+    shuffle: Function
     blas: str
 
     def describe(self) -> str:
@@ -122,6 +129,15 @@ def load() -> Library | None:
     True
     """
     return _search_once()[0]
+
+
+def in_use() -> Library | None:
+    """The library if something has asked for it before; this alone does not load it.
+
+    >>> load() is in_use()
+    True
+    """
+    return _found.get("library", (None, ""))[0]
 
 
 def reason() -> str:
@@ -201,6 +217,8 @@ def _opened(variant: str, file: Path) -> Library:
             run_tape=_functions(library, "run_tape", RUN),
             find_levels=_declared(library.find_levels, FIND_LEVELS),
             run_steps=_functions(library, "run_steps", RUN_STEPS, COUNT),
+            find_largest=_functions(library, "find_largest", FIND_LARGEST),
+            shuffle=_declared(library.shuffle, SHUFFLE),
             blas=blas.describe(variant) if blas is not None else "",
         )
     except (OSError, AttributeError, ValueError) as error:  # it lacks a function, or a name

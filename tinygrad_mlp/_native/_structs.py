@@ -48,7 +48,7 @@ def _struct(addresses: str, counts: str, numbers: str = "") -> np.dtype[Any]:
     return np.dtype([(name, kind) for names, kind in kinds for name in names.split()])
 
 
-INPUT: Final = _struct("rows order", "n_rows width base offset row_stride stride")
+INPUT: Final = _struct("rows order", "n_order n_rows width base offset row_stride stride")
 """What is read anew in each step, as ``epochs.h`` declares it."""
 
 PROGRAM: Final = _struct("records memory inputs loss auxiliary", "n_records n_inputs n_auxiliary")

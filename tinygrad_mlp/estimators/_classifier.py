@@ -12,6 +12,7 @@ from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._unique import attach_unique
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -21,6 +22,7 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from tinygrad_mlp._native._largest import places_of_largest
 from tinygrad_mlp.estimators._constraints import CONSTRAINTS
 from tinygrad_mlp.estimators._frame_checks import (
     check_features_of_frame,
@@ -212,8 +214,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     def _chosen(self, outputs: Array) -> Array:
         """The number of the class of each row, where a sample has one class."""
         if len(self.classes_) > 2:
-            largest: Array = outputs.argmax(axis=1)
-            return largest
+            return places_of_largest(outputs)
         if len(self.classes_) == 2:
             return (outputs[:, 0] > 0.5).astype(np.intp)
         return np.zeros(len(outputs), np.intp)
@@ -254,13 +255,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        found = unique_labels(y)
+        known = attach_unique(y)  # a view on which scikit-learn need not sort them again
+        found = unique_labels(known)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            check_classification_targets(y)
+            check_classification_targets(known)
             self.classes_ = found
-            self._label_binarizer = _reader_of_rows(y)
+            self._label_binarizer = _reader_of_rows(known)
         else:
-            self._check_classes(found, _has_rows(y))
+            self._check_classes(found, _has_rows(known))
         return X, self._rows(y).astype(X.dtype)
 
     def _check_classes(self, found: Array, has_rows: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._native._largest import places_of_largest
 from tinygrad_mlp.data._preprocessing import one_hot
 from tinygrad_mlp.data._validation import check_labels, check_targets
 from tinygrad_mlp.errors import DataError, ShapeError
@@ -249,8 +250,7 @@ def predict_classes(outputs: Floats) -> NDArray[np.int64]:
     >>> predict_classes(np.array([[0.1, 2.0, 0.3]]))
     array([1])
     """
-    classes: NDArray[np.int64] = outputs.argmax(axis=1)
-    return classes
+    return places_of_largest(outputs)
 
 
 def predict_sides(outputs: Floats) -> NDArray[np.int64]:

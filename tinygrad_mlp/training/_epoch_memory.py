@@ -238,7 +238,7 @@ class BatchProgram:
             inputs[-1]["rows"] = address_of(drawn)
         if not self._is_whole:
             assert order is not None
-            inputs["order"][:n_arrays] = address_of(order)
+            inputs["order"][:n_arrays], inputs["n_order"][:n_arrays] = address_of(order), len(order)
             if shares is not None:
                 inputs[n_arrays]["rows"] = address_of(shares)
             return
@@ -265,7 +265,7 @@ class BatchProgram:
 
     def share(self, other: BatchProgram) -> None:
         """Read from the same memory as another batch."""
-        for name in ("rows", "order"):
+        for name in ("rows", "order", "n_order"):
             self._inputs[name] = other._inputs[name]
 
     def draw(self, n_rows: int) -> Array:

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_mlp._native._largest import places_of_largest
 from tinygrad_mlp._text import described
 from tinygrad_mlp.data._preprocessing import encode_labels
 from tinygrad_mlp.data._validation import check_features, check_lengths
@@ -206,7 +207,7 @@ class Task:
         if loss.task:
             return loss.predict(outputs) if loss.task == "classification" else None
         known = self.classes is not None and outputs.shape[1] > 1
-        return outputs.argmax(axis=1) if known else None
+        return places_of_largest(outputs) if known else None
 
     def count_right(
         self, outputs: NDArray[np.float64], right_answers: NDArray[np.int64] | None

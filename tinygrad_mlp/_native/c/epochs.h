@@ -6,6 +6,7 @@
 typedef struct {
   const void *rows;     /* `width` numbers in each, of the program's type */
   const int64_t *order; /* which row comes when; 0 if they come one after the other */
+  int64_t n_order;      /* how long the order is */
   int64_t n_rows, width;                    /* of one step */
   int64_t base, offset, row_stride, stride; /* where the program reads them, and how they lie */
 } input;
@@ -62,6 +63,28 @@ INLINE void as_before(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"
 INLINE uint64_t flush(void) { return 0; }
 INLINE void as_before(uint64_t before) { (void)before; }
 #endif
+
+/* As `shuffle` of NumPy's RandomState, from the same draws: each number but the first changes places
+ * with one of those up to it. Some are drawn before they are moved, so that they come in time. */
+EXPORT void shuffle(int64_t *order, int64_t n, uint32_t (*draw)(void *), void *state) {
+  enum { AT_ONCE = 64 };
+  int64_t other[AT_ONCE];
+  for (int64_t i = n - 1; i > 0; i -= AT_ONCE) {
+    const int n_moves = i < AT_ONCE ? (int)i : AT_ONCE;
+    for (int k = 0; k < n_moves; k++) {
+      const uint32_t most = (uint32_t)(i - k), bits = UINT32_MAX >> __builtin_clz(most);
+      uint32_t x = draw(state) & bits;
+      while (x > most) x = draw(state) & bits;
+      __builtin_prefetch(order + x, 1);
+      other[k] = x;
+    }
+    for (int k = 0; k < n_moves; k++) {
+      const int64_t moved = order[i - k];
+      order[i - k] = order[other[k]];
+      order[other[k]] = moved;
+    }
+  }
+}
 #endif
 
 /* Rows from a place on in the order, or in the numbers. Some columns at a time, so that where they
@@ -71,12 +94,15 @@ static void NAME(put_rows)(const input *in, int64_t from, void *const *memory) {
   real *to = (real *)memory[in->base] + in->offset;
   for (int64_t start = 0; start < in->width; start += COLUMNS) {
     const int64_t end = in->width - start < COLUMNS ? in->width : start + COLUMNS;
+    const int64_t bytes = (end - start) * (int64_t)sizeof(real);
     for (int64_t i = 0; i < in->n_rows; i++) {
-      if (in->order && i + AHEAD < in->n_rows) { /* rows in any order come from far away */
-        const char *next = (const char *)((const real *)in->rows +
-                                          in->order[from + i + AHEAD] * in->width + start);
+      /* Rows in any order come from far away: they are asked for in time, also for the next step. */
+      const int64_t ahead = from + i + AHEAD;
+      if (in->order && ahead < in->n_order) {
+        const char *next =
+            (const char *)((const real *)in->rows + in->order[ahead] * in->width + start);
         __builtin_prefetch(next);
-        __builtin_prefetch(next + 64);
+        __builtin_prefetch(next + (bytes > 64 ? 64 : bytes - 1));
       }
       const int64_t at = in->order ? in->order[from + i] * in->width : from + i * in->width;
       const real *p = (const real *)in->rows + at;
@@ -169,4 +195,25 @@ EXPORT int64_t NAME(run_steps)(const epoch *e, int64_t first, int64_t n_steps,
     }
   }
   return n_steps;
+}
+
+/* For each row where its largest number stands: the first of several, or the first nan. A row in
+ * each lane. */
+EXPORT void NAME(find_largest)(const real *rows, int64_t n_rows, int64_t width, int64_t *places) {
+  typedef NAME(word) NAME(words) __attribute__((vector_size(VECTOR_BYTES)));
+  for (int64_t i = 0; i < n_rows; i += NAME(LANES)) {
+    const int n = n_rows - i < NAME(LANES) ? (int)(n_rows - i) : NAME(LANES);
+    const real *row = rows + i * width;
+    NAME(vector) largest = {0}, x = {0};
+    NAME(words) at = {0};
+    for (int64_t j = 0; j < width; j++) {
+      for (int k = 0; k < NAME(LANES); k++) x[k] = row[(k < n ? k : 0) * width + j];
+      if (!j) largest = x;
+      const NAME(words) is_larger =
+          (NAME(words))((x > largest) | ((x != x) & (largest == largest)));
+      largest = (NAME(vector))((is_larger & (NAME(words))x) | (~is_larger & (NAME(words))largest));
+      at = (is_larger & (NAME(word))j) | (~is_larger & at);
+    }
+    for (int k = 0; k < n; k++) places[i + k] = (int64_t)at[k];
+  }
 }

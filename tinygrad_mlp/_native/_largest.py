@@ -1,0 +1,37 @@
+"""The place of the largest number of each row, which names a class."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mlp._native._library import address_of, in_use
+
+__all__ = ["places_of_largest"]
+
+MOST_COLUMNS: Final = 32
+"""Of wider rows NumPy takes as little time."""
+
+
+def places_of_largest(rows: NDArray[Any]) -> NDArray[np.int64]:
+    """As ``rows.argmax(axis=1)``: the first of several, or the first nan.
+
+    The C library finds them in a fifth of the time, if it is in use: nothing is loaded for this.
+
+    Args:
+        rows: (n_rows, n_columns), with one column at least.
+
+    >>> places_of_largest(np.array([[0.5, 2.0, 2.0], [7.0, np.nan, 8.0]]))
+    array([1, 1])
+    """
+    library = in_use()
+    function = None if library is None else library.find_largest.get(rows.dtype)
+    is_narrow = rows.ndim == 2 and 0 < rows.shape[1] <= MOST_COLUMNS
+    if function is None or not is_narrow or not (rows.flags.c_contiguous and rows.flags.aligned):
+        places: NDArray[np.int64] = rows.argmax(axis=1)
+        return places
+    found = np.empty(len(rows), np.int64)
+    function(address_of(rows), *rows.shape, address_of(found))
+    return found
