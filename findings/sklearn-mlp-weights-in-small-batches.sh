@@ -4,12 +4,11 @@
 # Expected: a sample of weight 16 counts as sixteen equal ones, one of weight 0 as if it were left out,
 #   whatever the batch size: scikit-learn's glossary says of sample_weight that whole numbers are like so
 #   many copies of a row (https://scikit-learn.org/stable/glossary.html#term-sample_weight).
-# What happens: a batch's loss is divided by the sum of ITS weights, so that a weight counts beside the others
-#   of its batch alone. In a batch of one it cancels: all weights together leave the trained network, bit
-#   for bit, as it is without them (weights that are powers of 2; else to rounding). In between they fade:
-#   16 for a class of one in ten is worth about 4 with batches of 4. Weights of 0 are worse than useless: a
-#   batch that happens to hold nothing else ends the fit with a ZeroDivisionError, for some seeds and not
-#   for others. With solver="lbfgs", and in one batch of all rows, weights count as they should.
+# What happens: a batch's loss is divided by the sum of ITS weights, so that a weight counts beside the
+#   others of its batch alone. In a batch of one it cancels: with all those weights the trained network is,
+#   bit for bit, the one without them (weights that are powers of 2; else to rounding). In between they
+#   fade. And a batch that happens to hold nothing but weights of 0 ends the fit with "ZeroDivisionError:
+#   Weights sum to zero", for some seeds and not for others. In one batch of all rows they count in full.
 # Who meets it: whoever weighs a rare class with small batches; whoever masks rows by weights of 0.
 #   Remedy: repeat rows instead of weighing them; leave rows out instead of giving them 0.
 # Source: _backprop in sklearn/neural_network/_multilayer_perceptron.py (sw_sum). The pull request that

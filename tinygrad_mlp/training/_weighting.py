@@ -4,8 +4,8 @@ The loss of a batch is the mean sum w_i l_i / sum w_i, as that of PyTorch's ``Cr
 with ``weight``. So only the ratios of the weights matter, and a batch of heavy samples takes no
 longer step than one of light samples. But a weight counts beside the others of its batch alone: in
 small batches weights do less, and in batches of one nothing. Keras divides by the number of samples
-instead. With label
-smoothing a sample has the weight of its own label, as in Keras; PyTorch weights each class alone.
+instead. With label smoothing a sample has the weight of its own label, as in Keras; PyTorch weights
+each class alone.
 """
 
 from __future__ import annotations
